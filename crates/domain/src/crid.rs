@@ -1,0 +1,55 @@
+//! The customer registration id: the string key of a user in the authentication provider (contract §1).
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// The longest id, in bytes of UTF-8.
+pub const MAX_CRID_BYTES: usize = 255;
+
+/// A customer registration id, compared byte for byte: 1 to [`MAX_CRID_BYTES`] bytes without control characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Crid(Box<str>);
+
+/// Text that cannot be a customer registration id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be 1 to {MAX_CRID_BYTES} bytes without control characters")]
+pub struct InvalidCrid;
+
+impl Crid {
+    /// Takes the text as it is, once it is decoded.
+    ///
+    /// # Errors
+    /// The text is empty, too long, or holds a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidCrid> {
+        let good = (1..=MAX_CRID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        if good { Ok(Self(text.into())) } else { Err(InvalidCrid) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Crid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Crid(<redacted>)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_kept_byte_for_byte_and_bounded() {
+        for good in ["2937", "auth0|6470", "0b6e4c1e-aaaa-bbbb-cccc-0123456789ab", "ключ 1"] {
+            assert_eq!(Crid::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a\0b", "a\nb", &"x".repeat(256)] {
+            assert_eq!(Crid::parse(bad), Err(InvalidCrid));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The audit log's events (contract §2.7).
+
+use time::OffsetDateTime;
+
+use crate::tenant::{PoolId, TenantId};
+
+/// What happened; the number is the published id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum EventKind {
+    /// The store was searched.
+    SubscribeUserGet = 4000,
+    /// The store was asked for one user.
+    SubscribeUserGetById = 4001,
+    /// A registration was created.
+    SubscribeUserCreate = 4002,
+    /// A pending registration was created.
+    SubscribeUserCreatePending = 4003,
+    /// A registration was changed, or synchronised from the provider.
+    SubscribeUserUpdate = 4004,
+    /// The provider was asked.
+    AuthSystemUserGet = 4601,
+    /// Registrations were imported in bulk (ours).
+    SubscribeUserImport = 4901,
+}
+
+impl EventKind {
+    /// The published number.
+    #[must_use]
+    pub const fn id(self) -> i32 {
+        self as i32
+    }
+
+    /// The published name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SubscribeUserGet => "SUBSCRIBE_USER_GET",
+            Self::SubscribeUserGetById => "SUBSCRIBE_USER_GETBYID",
+            Self::SubscribeUserCreate => "SUBSCRIBE_USER_CREATE",
+            Self::SubscribeUserCreatePending => "SUBSCRIBE_USER_CREATEPENDING",
+            Self::SubscribeUserUpdate => "SUBSCRIBE_USER_UPDATE",
+            Self::AuthSystemUserGet => "AUTHSYSTEM_USER_GET",
+            Self::SubscribeUserImport => "SUBSCRIBE_USER_IMPORT",
+        }
+    }
+}
+
+/// How the call that an event tells of ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventOutcome {
+    /// The source had the user, or users.
+    Found,
+    /// The source said that there is none.
+    Absent,
+    /// The source gave no usable answer.
+    Unknown,
+}
+
+impl EventOutcome {
+    /// The word in the log's column.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Absent => "absent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One row of the audit log. It holds no personal data: a registration is named by its number alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// For which tenant.
+    pub tenant: TenantId,
+    /// In which pool.
+    pub pool: PoolId,
+    /// When.
+    pub at: OffsetDateTime,
+    /// The request's `X-RequestId`.
+    pub request_id: Box<str>,
+    /// The calling application's code.
+    pub source_system: Box<str>,
+    /// How it ended.
+    pub outcome: EventOutcome,
+    /// The registration that was read, when it was exactly one.
+    pub registration_id: Option<i64>,
+    /// How many users the call answered with.
+    pub users: u32,
+}

@@ -1,0 +1,17 @@
+//! Masthead's domain: values, which sources to ask, the answer table, merge, user states and events.
+//!
+//! Nothing here waits, reads a clock, or talks to anybody; a value that exists is valid.
+
+pub mod account;
+pub mod answer;
+pub mod crid;
+pub mod email;
+pub mod event;
+pub mod flow;
+pub mod metadata;
+pub mod name;
+pub mod order;
+pub mod query;
+pub mod settings;
+pub mod state;
+pub mod tenant;

@@ -1,0 +1,269 @@
+//! What a newspaper keeps about a reader beside the name: standard keys in published order, then custom ones.
+
+use std::{cmp::Ordering, fmt};
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+/// The standard keys, in the order in which they are answered (contract §2.4).
+pub const STANDARD_KEYS: [&str; 41] = [
+    "title",
+    "phoneNumber",
+    "gender",
+    "age",
+    "dob",
+    "dobYYYY",
+    "acceptsEmailOffers",
+    "acceptsEmailAds",
+    "acceptsEmailPromotions",
+    "address",
+    "city",
+    "country",
+    "position",
+    "isOkToEmail",
+    "isOkToPhone",
+    "isOkToMail",
+    "workPhone",
+    "timeZone",
+    "scoreMember",
+    "companyName",
+    "postalCode",
+    "cellPhone",
+    "acceptsEENotification",
+    "ebill_flag",
+    "eadvan_flag",
+    "eedition_flag",
+    "ee_email_flag",
+    "promo_flag",
+    "feat_flag",
+    "dealdigger_flag",
+    "ads_flag",
+    "member_event_flag",
+    "contentEngagement_flag",
+    "subcom_flag",
+    "survey_flag",
+    "accountUpdates_flag",
+    "photo",
+    "displayName",
+    "optOutMarketing",
+    "agreeToTerms",
+    "bounceType",
+];
+
+/// The longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 128;
+
+/// Pairs of key and value; values are kept verbatim, and no two keys differ only in case.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// Sorted by [`published_order`].
+    pairs: Vec<(Box<str>, Box<str>)>,
+}
+
+/// Metadata that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidMetadata {
+    /// A key is empty, longer than [`MAX_KEY_BYTES`], or holds a control character.
+    #[error("a metadata key must be 1 to {MAX_KEY_BYTES} bytes without control characters")]
+    BadKey,
+    /// Two keys differ only in case.
+    #[error("two metadata keys differ only in case")]
+    KeysDifferOnlyInCase,
+    /// A value holds a NUL, which no store can keep.
+    #[error("a metadata value holds a NUL")]
+    NulInValue,
+}
+
+/// One `metadata.{key}` filter, in the form in which it is compared: equal but for case.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MetadataPair {
+    key: Box<str>,
+    value: Box<str>,
+}
+
+impl Metadata {
+    /// Takes pairs in any order.
+    ///
+    /// # Errors
+    /// A key that cannot be one, two keys that differ only in case, or a NUL in a value.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidMetadata> {
+        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into_boxed_str(), value.into_boxed_str()))
+            .collect();
+        for (key, value) in &pairs {
+            if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
+                return Err(InvalidMetadata::BadKey);
+            }
+            if value.contains('\0') {
+                return Err(InvalidMetadata::NulInValue);
+            }
+        }
+        let mut lowered_keys: Vec<String> = pairs.iter().map(|(key, _)| lowered(key)).collect();
+        lowered_keys.sort_unstable();
+        if lowered_keys.windows(2).any(|two| two[0] == two[1]) {
+            return Err(InvalidMetadata::KeysDifferOnlyInCase);
+        }
+        pairs.sort_unstable_by(|(a, _), (b, _)| published_order(a, b));
+        Ok(Self { pairs })
+    }
+
+    /// The value of this key, spelt as it is stored.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.pairs
+            .binary_search_by(|(stored, _)| published_order(stored, key))
+            .ok()
+            .map(|at| &*self.pairs[at].1)
+    }
+
+    /// The pairs that are stored, standard keys first in published order, then custom ones by their bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// Every pair as it is answered: each standard key, empty when unset, then the custom ones.
+    pub fn published(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut stored = self.pairs.iter().peekable();
+        let mut standard = STANDARD_KEYS.iter();
+        std::iter::from_fn(move || {
+            if let Some(name) = standard.next() {
+                let value = stored
+                    .next_if(|(key, _)| **key == **name)
+                    .map_or("", |(_, value)| &**value);
+                return Some((*name, value));
+            }
+            stored.next().map(|(key, value)| (&**key, &**value))
+        })
+    }
+
+    /// How many pairs are stored.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether none is stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+/// Standard keys in published order before all others; the others by their bytes.
+#[must_use]
+pub fn published_order(a: &str, b: &str) -> Ordering {
+    match (rank(a), rank(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(b),
+    }
+}
+
+fn rank(key: &str) -> Option<usize> {
+    STANDARD_KEYS.iter().position(|name| *name == key)
+}
+
+/// The form in which keys and values are compared: composed and lower-cased, accents kept.
+#[must_use]
+pub fn lowered(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfc().collect::<String>().to_lowercase().nfc().collect()
+}
+
+impl MetadataPair {
+    /// The pair as it is compared.
+    #[must_use]
+    pub fn of(key: &str, value: &str) -> Self {
+        Self {
+            key: lowered(key).into(),
+            value: lowered(value).into(),
+        }
+    }
+
+    /// The lower-cased key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The lower-cased value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+/// The pairs under which an account is found by metadata: its metadata, and its names as `firstname` and `lastname`
+/// (contract §3.1: `metadata.firstName` also matches the top-level field).
+#[must_use]
+pub fn searchable_pairs(metadata: &Metadata, first_name: &str, last_name: &str) -> Vec<MetadataPair> {
+    let names = [("firstname", first_name), ("lastname", last_name)];
+    let mut pairs: Vec<MetadataPair> = metadata
+        .iter()
+        .chain(names)
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(key, value)| MetadataPair::of(key, value))
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Metadata({} pairs, redacted)", self.pairs.len())
+    }
+}
+
+impl fmt::Debug for MetadataPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetadataPair(<redacted>)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(pairs: &[(&str, &str)]) -> Result<Metadata, InvalidMetadata> {
+        Metadata::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn every_standard_key_is_answered_in_order_then_the_custom_ones() {
+        let metadata = metadata(&[("zodiac", "leo"), ("city", "Oslo"), ("badge", "gold"), ("title", "Dr")]).unwrap();
+        let answered: Vec<_> = metadata.published().collect();
+        assert_eq!(answered.len(), STANDARD_KEYS.len() + 2);
+        for ((key, _), standard) in answered.iter().zip(STANDARD_KEYS) {
+            assert_eq!(*key, standard);
+        }
+        assert_eq!(answered[0], ("title", "Dr"));
+        assert_eq!(answered[1], ("phoneNumber", ""));
+        assert_eq!(answered[10], ("city", "Oslo"));
+        assert_eq!(&answered[STANDARD_KEYS.len()..], [("badge", "gold"), ("zodiac", "leo")]);
+        assert_eq!((metadata.get("city"), metadata.get("City")), (Some("Oslo"), None));
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_case_are_refused() {
+        assert_eq!(
+            metadata(&[("city", "a"), ("City", "b")]),
+            Err(InvalidMetadata::KeysDifferOnlyInCase)
+        );
+        assert_eq!(metadata(&[("", "a")]), Err(InvalidMetadata::BadKey));
+        assert_eq!(metadata(&[("a", "\0")]), Err(InvalidMetadata::NulInValue));
+    }
+
+    #[test]
+    fn names_are_found_as_metadata_and_empty_values_are_not() {
+        let pairs = searchable_pairs(&metadata(&[("City", "Oslo"), ("title", "")]).unwrap(), "Ann", "");
+        assert_eq!(
+            pairs,
+            [MetadataPair::of("city", "OSLO"), MetadataPair::of("firstName", "ann")]
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! What a caller looks for, once it is parsed (contract §3.1).
+
+use std::fmt::Write as _;
+
+use crate::{
+    account::Account,
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    metadata::{MetadataPair, searchable_pairs},
+    name,
+    order::{Order, SortKey},
+};
+
+/// The largest page.
+pub const MAX_PAGE_SIZE: u16 = 1000;
+
+/// The page size where the caller names none.
+pub const DEFAULT_PAGE_SIZE: u16 = 10;
+
+/// How an e-mail address must match.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EmailFilter {
+    /// The whole key equals.
+    Exact(EmailKey),
+    /// The key begins with this.
+    Prefix(EmailNeedle),
+    /// The key holds this somewhere.
+    Contains(EmailNeedle),
+}
+
+/// A beginning of a name, folded as names are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NamePrefix(Box<str>);
+
+/// The conditions that a user must meet, all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct UserFilter {
+    /// Conditions on the address; more than one when `email` and `encryptedEmail` are both given.
+    pub emails: Vec<EmailFilter>,
+    /// Conditions on the id; more than one when the plain and the encrypted one are both given.
+    pub crids: Vec<Crid>,
+    /// The first name starts with this.
+    pub first_name: Option<NamePrefix>,
+    /// The last name starts with this.
+    pub last_name: Option<NamePrefix>,
+    /// Each pair is among the user's.
+    pub metadata: Vec<MetadataPair>,
+}
+
+/// What a filter comes down to: the cheapest way in that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Two exact conditions contradict each other: nobody can match.
+    Nobody,
+    /// At most one user has this id; the rest of the filter is checked on that one.
+    ById(&'a Crid),
+    /// The users with exactly this address; the rest of the filter is checked on them.
+    ByEmail(&'a EmailKey),
+    /// A list.
+    List,
+}
+
+/// Which page of the matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// The matches after the first so many.
+    Offset(u64),
+    /// The matches after this place in the order.
+    After(SortKey),
+}
+
+/// How the matches are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CountMode {
+    /// Exactly, on the snapshot of the page.
+    #[default]
+    Exact,
+    /// Roughly, and marked so.
+    Estimate,
+    /// Not at all.
+    None,
+}
+
+/// What a source that does not answer does to the whole (contract `answers.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnProviderFailure {
+    /// The answer says what is known, and that it is incomplete.
+    #[default]
+    Degrade,
+    /// The answer is 503.
+    Fail,
+}
+
+/// How many matches there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// So many, at the moment of the page.
+    Exact(u64),
+    /// About so many.
+    Estimate(u64),
+}
+
+impl NamePrefix {
+    /// The prefix in folded form; the empty one matches every name.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(name::folded(text).into())
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for NamePrefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NamePrefix(<redacted>)")
+    }
+}
+
+impl EmailFilter {
+    /// Whether this key meets the condition.
+    #[must_use]
+    pub fn matches(&self, key: &str) -> bool {
+        match self {
+            Self::Exact(wanted) => wanted.as_str() == key,
+            Self::Prefix(needle) => key.starts_with(needle.as_str()),
+            Self::Contains(needle) => key.contains(needle.as_str()),
+        }
+    }
+}
+
+impl UserFilter {
+    /// The cheapest way in that answers this filter.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'_> {
+        if let Some((first, rest)) = self.crids.split_first() {
+            return if rest.iter().all(|other| other == first) {
+                Entry::ById(first)
+            } else {
+                Entry::Nobody
+            };
+        }
+        let exact = self.emails.iter().find_map(|filter| match filter {
+            EmailFilter::Exact(key) => Some(key),
+            EmailFilter::Prefix(_) | EmailFilter::Contains(_) => None,
+        });
+        match exact {
+            Some(key) if self.emails.iter().all(|filter| filter.matches(key.as_str())) => Entry::ByEmail(key),
+            Some(_) => Entry::Nobody,
+            None => Entry::List,
+        }
+    }
+
+    /// Whether this account meets every condition.
+    #[must_use]
+    pub fn matches(&self, account: &Account) -> bool {
+        let email = account.email.as_ref().map_or("", |email| email.key().as_str());
+        let starts = |prefix: &Option<NamePrefix>, name: &str| {
+            prefix
+                .as_ref()
+                .is_none_or(|prefix| name::folded(name).starts_with(prefix.as_str()))
+        };
+        self.crids.iter().all(|crid| *crid == account.crid)
+            && self.emails.iter().all(|filter| filter.matches(email))
+            && starts(&self.first_name, &account.first_name)
+            && starts(&self.last_name, &account.last_name)
+            && self.has_metadata(account)
+    }
+
+    fn has_metadata(&self, account: &Account) -> bool {
+        if self.metadata.is_empty() {
+            return true;
+        }
+        let pairs = searchable_pairs(&account.metadata, &account.first_name, &account.last_name);
+        self.metadata.iter().all(|wanted| pairs.binary_search(wanted).is_ok())
+    }
+
+    /// A text that two filters share only when they are the same; what a cursor is bound to.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let mut text = String::new();
+        // A length before each text keeps two filters from running into the same canonical form.
+        let mut part = |tag: char, value: &str| {
+            let _ = write!(text, "{tag}{}:{value}", value.len());
+        };
+        for filter in &self.emails {
+            match filter {
+                EmailFilter::Exact(key) => part('e', key.as_str()),
+                EmailFilter::Prefix(needle) => part('p', needle.as_str()),
+                EmailFilter::Contains(needle) => part('c', needle.as_str()),
+            }
+        }
+        for crid in &self.crids {
+            part('i', crid.as_str());
+        }
+        for (tag, name) in [('f', &self.first_name), ('l', &self.last_name)] {
+            if let Some(prefix) = name {
+                part(tag, prefix.as_str());
+            }
+        }
+        let mut metadata: Vec<_> = self.metadata.iter().collect();
+        metadata.sort_unstable();
+        for pair in metadata {
+            part('k', pair.key());
+            part('v', pair.value());
+        }
+        text
+    }
+}
+
+/// A list request, ready to be asked of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserQuery {
+    /// Who matches.
+    pub filter: UserFilter,
+    /// In which order.
+    pub order: Order,
+    /// From where on.
+    pub position: Position,
+    /// How many at most, 1 to [`MAX_PAGE_SIZE`].
+    pub size: u16,
+    /// Whether and how the matches are counted.
+    pub count: CountMode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{email::Email, metadata::Metadata};
+
+    fn ann() -> Account {
+        Account {
+            email: Some(Email::parse("Ann@Example.com").unwrap()),
+            first_name: "\u{c1}nn".into(),
+            last_name: "Lee".into(),
+            metadata: Metadata::new([("City".to_owned(), "Oslo".to_owned())]).unwrap(),
+            ..Account::new(Crid::parse("7").unwrap())
+        }
+    }
+
+    #[test]
+    fn every_condition_counts() {
+        let contains = |text| EmailFilter::Contains(EmailNeedle::of(text));
+        let yes = UserFilter {
+            emails: vec![contains("N@EX"), EmailFilter::Prefix(EmailNeedle::of("an"))],
+            first_name: Some(NamePrefix::of("AN")),
+            metadata: vec![MetadataPair::of("cITY", "oslo"), MetadataPair::of("lastName", "LEE")],
+            ..UserFilter::default()
+        };
+        assert!(yes.matches(&ann()));
+        for no in [
+            UserFilter {
+                emails: vec![contains("nn@b")],
+                ..yes.clone()
+            },
+            UserFilter {
+                crids: vec![Crid::parse("8").unwrap()],
+                ..yes.clone()
+            },
+            UserFilter {
+                last_name: Some(NamePrefix::of("ee")),
+                ..yes.clone()
+            },
+            UserFilter {
+                metadata: vec![MetadataPair::of("city", "osl")],
+                ..yes.clone()
+            },
+        ] {
+            assert!(!no.matches(&ann()));
+            assert_ne!(no.canonical(), yes.canonical());
+        }
+    }
+
+    #[test]
+    fn an_exact_condition_is_the_way_in_and_contradictions_match_nobody() {
+        let exact = |text| EmailFilter::Exact(EmailKey::of(text));
+        let mut filter = UserFilter::default();
+        assert_eq!(filter.entry(), Entry::List);
+        filter.emails = vec![EmailFilter::Contains(EmailNeedle::of("ann")), exact("ann@example.com")];
+        assert_eq!(filter.entry(), Entry::ByEmail(&EmailKey::of("ann@example.com")));
+        filter.emails.push(exact("bob@example.com"));
+        assert_eq!(filter.entry(), Entry::Nobody);
+        filter.crids = vec![Crid::parse("1").unwrap(), Crid::parse("1").unwrap()];
+        assert_eq!(filter.entry(), Entry::ById(&Crid::parse("1").unwrap()));
+        filter.crids.push(Crid::parse("2").unwrap());
+        assert_eq!(filter.entry(), Entry::Nobody);
+    }
+}

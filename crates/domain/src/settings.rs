@@ -1,0 +1,225 @@
+//! A tenant's switches: their names, their meaning, and how mistakes in them are told.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::flow::UserProvider;
+
+/// A tenant's switches. The default is what the contract publishes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent switches, as the contract has them")]
+pub struct TenantSettings {
+    /// The outside provider, when `Flow.UserProvider` names a valid one.
+    pub user_provider: Option<UserProvider>,
+    /// The calling applications that may ask; empty means any.
+    pub source_systems: Vec<Box<str>>,
+    /// `message.type` is the number 0 or 1 in place of the word.
+    pub message_type_as_number: bool,
+    /// `data` is an array also where one user is answered.
+    pub data_as_array: bool,
+    /// A by-id miss is 400 in place of 404.
+    pub miss_as_400: bool,
+    /// Unknown parameters are ignored in place of refused.
+    pub ignore_unknown_parameters: bool,
+    /// Complete addresses match by *contains* too, as the legacy API does.
+    pub email_contains: bool,
+    /// The settings of the providers, by their full names (`Auth0.Domain`), for the adapters to parse.
+    pub provider: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// One switch, for help texts and docs.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingSpec {
+    /// The name under which it is set.
+    pub name: &'static str,
+    /// What values it takes.
+    pub values: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    set: fn(&mut TenantSettings, &str) -> Result<(), &'static str>,
+}
+
+/// Something wrong with a tenant's settings; it never repeats a value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingMistake {
+    /// No such setting.
+    #[error("{0}: no such setting")]
+    UnknownName(Box<str>),
+    /// The value is not of the setting's form.
+    #[error("{name}: must be {expected}")]
+    BadValue {
+        /// The setting.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// The provider is not one of the valid names: the store alone is asked (contract §2.1). A warning, not an error.
+    #[error(
+        "Flow.UserProvider: not one of Auth0, Gigya, SSOR, Firefly; the Subscribe registrations alone will be asked"
+    )]
+    UnknownProvider,
+}
+
+impl SettingMistake {
+    /// Whether the settings can be used all the same.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        match self {
+            Self::UnknownProvider => true,
+            Self::UnknownName(_) | Self::BadValue { .. } => false,
+        }
+    }
+}
+
+const BOOLEAN: &str = "true or false";
+
+fn boolean(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(BOOLEAN),
+    }
+}
+
+/// Every switch of a tenant, except the providers' own.
+pub const SETTINGS: [SettingSpec; 7] = [
+    SettingSpec {
+        name: "Flow.UserProvider",
+        values: "Auth0, Gigya, SSOR or Firefly; anything else means the Subscribe registrations alone",
+        meaning: "the outside identity provider that keeps this tenant's accounts",
+        set: |settings, text| {
+            settings.user_provider = UserProvider::named(text);
+            Ok(())
+        },
+    },
+    SettingSpec {
+        name: "Api.SourceSystems",
+        values: "codes with commas between them; empty means any",
+        meaning: "the calling applications (X-SourceSystem) that may ask",
+        set: |settings, text| {
+            settings.source_systems = text
+                .split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .map(Into::into)
+                .collect();
+            Ok(())
+        },
+    },
+    SettingSpec {
+        name: "Api.MessageTypeAsNumber",
+        values: BOOLEAN,
+        meaning: "message.type is 0 (success) or 1 (error) in place of the word",
+        set: |settings, text| boolean(text).map(|on| settings.message_type_as_number = on),
+    },
+    SettingSpec {
+        name: "Api.DataAsArray",
+        values: BOOLEAN,
+        meaning: "data is an array also where one user is answered",
+        set: |settings, text| boolean(text).map(|on| settings.data_as_array = on),
+    },
+    SettingSpec {
+        name: "Api.MissAs400",
+        values: BOOLEAN,
+        meaning: "an unknown id is answered with 400 in place of 404",
+        set: |settings, text| boolean(text).map(|on| settings.miss_as_400 = on),
+    },
+    SettingSpec {
+        name: "Api.IgnoreUnknownParameters",
+        values: BOOLEAN,
+        meaning: "unknown query parameters are ignored in place of refused",
+        set: |settings, text| boolean(text).map(|on| settings.ignore_unknown_parameters = on),
+    },
+    SettingSpec {
+        name: "Api.EmailContains",
+        values: BOOLEAN,
+        meaning: "email matches by contains also when it is a complete address, as the legacy API does",
+        set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
+    },
+];
+
+impl TenantSettings {
+    /// Reads settings by name. What is wrong is left at its default and told, every mistake at once; names that begin
+    /// with a provider's name and a dot are kept for its adapter.
+    #[must_use]
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<SettingMistake>) {
+        let mut settings = Self::default();
+        let mut mistakes = Vec::new();
+        for (name, text) in pairs {
+            if let Some(spec) = SETTINGS.iter().find(|spec| spec.name == name) {
+                if let Err(expected) = (spec.set)(&mut settings, text) {
+                    mistakes.push(SettingMistake::BadValue {
+                        name: spec.name,
+                        expected,
+                    });
+                }
+            } else if is_providers_own(name) {
+                settings.provider.insert(name.into(), text.into());
+            } else {
+                mistakes.push(SettingMistake::UnknownName(name.into()));
+            }
+            if name == "Flow.UserProvider" && !text.is_empty() && settings.user_provider.is_none() {
+                mistakes.push(SettingMistake::UnknownProvider);
+            }
+        }
+        (settings, mistakes)
+    }
+
+    /// Whether an outside provider keeps the accounts.
+    #[must_use]
+    pub const fn is_federated(&self) -> bool {
+        self.user_provider.is_some()
+    }
+
+    /// Whether this calling application may ask.
+    #[must_use]
+    pub fn knows_source_system(&self, code: &str) -> bool {
+        self.source_systems.is_empty() || self.source_systems.iter().any(|known| **known == *code)
+    }
+}
+
+fn is_providers_own(name: &str) -> bool {
+    name.split_once('.')
+        .is_some_and(|(section, rest)| !rest.is_empty() && UserProvider::named(section).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_mistakes_are_told_at_once_and_a_strange_provider_is_a_warning() {
+        let (settings, mistakes) = TenantSettings::parse([
+            ("Api.DataAsArray", "yes"),
+            ("Api.MissAs400", "true"),
+            ("Flow.UserProvider", "auth0"),
+            ("Auth0.Domain", "example"),
+            ("Colour", "red"),
+        ]);
+        assert!(settings.miss_as_400 && !settings.data_as_array);
+        assert_eq!(settings.user_provider, None);
+        assert_eq!(settings.provider.len(), 1);
+        assert_eq!(
+            mistakes,
+            [
+                SettingMistake::BadValue {
+                    name: "Api.DataAsArray",
+                    expected: BOOLEAN
+                },
+                SettingMistake::UnknownProvider,
+                SettingMistake::UnknownName("Colour".into()),
+            ]
+        );
+        assert_eq!(mistakes.iter().filter(|mistake| mistake.is_warning()).count(), 1);
+    }
+
+    #[test]
+    fn source_systems_are_any_until_some_are_listed() {
+        let (any, _) = TenantSettings::parse([]);
+        assert!(any.knows_source_system("CRM"));
+        let (listed, mistakes) = TenantSettings::parse([("Api.SourceSystems", "CRM, APP")]);
+        assert!(mistakes.is_empty());
+        assert!(listed.knows_source_system("APP") && !listed.knows_source_system("app"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Who asks and whose data it is: tenants, the pools they draw on, and what a token grants.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::settings::TenantSettings;
+
+/// The longest code of a tenant part, in bytes.
+pub const MAX_CODE_BYTES: usize = 64;
+
+/// One newspaper of one client: the triple of client group, client and paper (contract §1).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId {
+    group: Box<str>,
+    client: Box<str>,
+    paper: Box<str>,
+}
+
+/// A tenant, or a part of one, that cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidTenant {
+    /// The text is not three codes with two slashes between them.
+    #[error("a tenant is written group/client/paper")]
+    NotThreeParts,
+    /// A code is empty, too long, or holds something else than letters, digits, `-`, `_` and `.`.
+    #[error("the {part} must be 1 to {MAX_CODE_BYTES} letters, digits, '-', '_' or '.'")]
+    BadCode {
+        /// Which of the three parts.
+        part: &'static str,
+    },
+}
+
+impl TenantId {
+    /// Makes a tenant of its three codes.
+    ///
+    /// # Errors
+    /// Names the first part that is not 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
+    pub fn new(group: &str, client: &str, paper: &str) -> Result<Self, InvalidTenant> {
+        Ok(Self {
+            group: code("client group", group)?,
+            client: code("client", client)?,
+            paper: code("paper", paper)?,
+        })
+    }
+
+    /// Parses `group/client/paper`.
+    ///
+    /// # Errors
+    /// The text has not three parts, or a part is no code.
+    pub fn parse(text: &str) -> Result<Self, InvalidTenant> {
+        let mut parts = text.split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(group), Some(client), Some(paper), None) => Self::new(group, client, paper),
+            _ => Err(InvalidTenant::NotThreeParts),
+        }
+    }
+
+    /// The client group's code.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The client's code.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The newspaper's code.
+    #[must_use]
+    pub fn paper(&self) -> &str {
+        &self.paper
+    }
+}
+
+fn code(part: &'static str, text: &str) -> Result<Box<str>, InvalidTenant> {
+    let good = (1..=MAX_CODE_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if good {
+        Ok(text.into())
+    } else {
+        Err(InvalidTenant::BadCode { part })
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.group, self.client, self.paper)
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TenantId({self})")
+    }
+}
+
+/// The number of the pool whose registrations a tenant sees; the first column of every key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub i64);
+
+/// A tenant as the service knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// The triple that names it.
+    pub id: TenantId,
+    /// The pool that it draws on.
+    pub pool: PoolId,
+    /// Its switches.
+    pub settings: TenantSettings,
+}
+
+/// The tenants that a token is good for: `group/client/paper`, `*` allowed for any part (contract §1).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TenantGrant([Option<Box<str>>; 3]);
+
+impl TenantGrant {
+    /// Parses one entry of the `tenants` claim.
+    ///
+    /// # Errors
+    /// As [`TenantId::parse`], but a part may be `*`.
+    pub fn parse(text: &str) -> Result<Self, InvalidTenant> {
+        let mut parts = text.split('/');
+        let mut next = |name| match parts.next() {
+            None => Err(InvalidTenant::NotThreeParts),
+            Some("*") => Ok(None),
+            Some(text) => code(name, text).map(Some),
+        };
+        let grant = Self([next("client group")?, next("client")?, next("paper")?]);
+        match parts.next() {
+            None => Ok(grant),
+            Some(_) => Err(InvalidTenant::NotThreeParts),
+        }
+    }
+
+    /// Whether this entry covers the tenant.
+    #[must_use]
+    pub fn covers(&self, tenant: &TenantId) -> bool {
+        let wanted = [&tenant.group, &tenant.client, &tenant.paper];
+        self.0
+            .iter()
+            .zip(wanted)
+            .all(|(granted, wanted)| granted.as_ref().is_none_or(|granted| granted == wanted))
+    }
+}
+
+impl fmt::Display for TenantGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [group, client, paper] = self.0.each_ref().map(|part| part.as_deref().unwrap_or("*"));
+        write!(f, "{group}/{client}/{paper}")
+    }
+}
+
+impl fmt::Debug for TenantGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TenantGrant({self})")
+    }
+}
+
+/// What a token allows its bearer to do (RFC 9068 `scope`, contract §1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// `users:read`
+    UsersRead,
+    /// `users:write`
+    UsersWrite,
+    /// `users:export`
+    UsersExport,
+    /// `admin`
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, with its name in a token.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::UsersRead, "users:read"),
+        (Self::UsersWrite, "users:write"),
+        (Self::UsersExport, "users:export"),
+        (Self::Admin, "admin"),
+    ];
+
+    /// The scope of this name; `None` for names that are not ours, which a token may carry too.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(scope, _)| scope)
+    }
+
+    /// The name in a token.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::UsersExport => "users:export",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The scopes that we know, of those that it names.
+    pub scopes: Vec<Scope>,
+    /// The tenants that it is good for.
+    pub tenants: Vec<TenantGrant>,
+}
+
+impl Grant {
+    /// Whether the bearer may act in this scope for this tenant.
+    #[must_use]
+    pub fn allows(&self, scope: Scope, tenant: &TenantId) -> bool {
+        self.scopes.contains(&scope) && self.tenants.iter().any(|granted| granted.covers(tenant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_three_codes() {
+        let tenant = TenantId::parse("north/daily/herald").unwrap();
+        assert_eq!(
+            (tenant.group(), tenant.client(), tenant.paper()),
+            ("north", "daily", "herald")
+        );
+        assert_eq!(tenant.to_string(), "north/daily/herald");
+        for bad in ["", "a", "a/b", "a/b/c/d", "a//c", "a/b/*", "a/b/c d", "a/b/é"] {
+            assert!(TenantId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_star_covers_any_code_of_its_part_only() {
+        let tenant = TenantId::parse("north/daily/herald").unwrap();
+        for yes in ["*/*/*", "north/*/*", "north/daily/herald", "*/daily/*"] {
+            assert!(TenantGrant::parse(yes).unwrap().covers(&tenant), "{yes}");
+        }
+        for no in ["south/*/*", "north/daily/times", "*/*/herald2"] {
+            assert!(!TenantGrant::parse(no).unwrap().covers(&tenant), "{no}");
+        }
+        assert!(TenantGrant::parse("*").is_err());
+        assert!(TenantGrant::parse("north/da*/herald").is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! Who asks, once the headers are understood.
+
+use std::{sync::Arc, time::Instant};
+
+use masthead_domain::tenant::Tenant;
+use masthead_ports::source::{CallContext, Priority};
+
+/// The caller of a use case: verified, and granted the tenant.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The tenant that the headers name.
+    pub tenant: Arc<Tenant>,
+    /// The calling application's code.
+    pub source_system: Box<str>,
+    /// The request's id, as it is answered and logged.
+    pub request_id: Box<str>,
+    /// When the answer is of no more use.
+    pub deadline: Instant,
+}
+
+impl Caller {
+    /// What a call to a source carries for this caller.
+    #[must_use]
+    pub fn context(&self, priority: Priority) -> CallContext {
+        CallContext {
+            tenant: Arc::clone(&self.tenant),
+            deadline: self.deadline,
+            priority,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The traits that the orchestrator and the api need of the world, and their errors.
+//!
+//! A port promises behaviour in the words of its caller; silence is an error, never absence.
+
+pub mod clock;
+pub mod events;
+pub mod readiness;
+pub mod sealing;
+pub mod source;
+pub mod tenants;
+pub mod tokens;

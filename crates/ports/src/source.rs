@@ -1,0 +1,163 @@
+//! A source of accounts: our own store and every outside provider answer through this port.
+
+use std::{fmt, sync::Arc, time::Duration, time::Instant};
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    query::{Total, UserQuery},
+    tenant::Tenant,
+};
+use thiserror::Error;
+
+/// What every call to a source carries.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// For whom; a source never answers with another tenant's accounts.
+    pub tenant: Arc<Tenant>,
+    /// When the answer is of no more use; a source gives up by then.
+    pub deadline: Instant,
+    /// Who waits.
+    pub priority: Priority,
+}
+
+/// Who waits for a call, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// A request with a person behind it.
+    Interactive,
+    /// A bulk export.
+    Bulk,
+    /// Keeping the directory current.
+    Sync,
+}
+
+/// The name of a source, as `meta.sources` and metrics say it.
+pub type SourceName = &'static str;
+
+/// The name of our own store.
+pub const SUBSCRIBE: SourceName = "Subscribe";
+
+/// One page of accounts, in the order that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The accounts of the page.
+    pub accounts: Vec<Account>,
+    /// Whether more match after the last of them.
+    pub more: bool,
+    /// How many match before paging; `None` when it was not asked.
+    pub total: Option<Total>,
+    /// The source has more matches than it can show (Auth0 stops at 1,000).
+    pub truncated: bool,
+}
+
+/// Answers who a user is, from one place.
+#[async_trait]
+pub trait UserSource: Send + Sync {
+    /// The name by which answers and metrics call it.
+    fn name(&self) -> SourceName;
+
+    /// Finds the user with this id. `None` means the source said there is none; silence is an error, never `None`.
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError>;
+
+    /// Finds every user with exactly this address, in the order of their ids; never "the first of many".
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError>;
+
+    /// Answers one page of the users that meet every condition of the query, in its order.
+    ///
+    /// The size is what the query says, or less at the end.
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError>;
+}
+
+/// A source gave no usable answer. The cause rides in `source`, never in the text.
+#[derive(Debug, Error)]
+#[error("{operation}: {kind}")]
+pub struct SourceError {
+    /// What was being done, as a log would name it.
+    pub operation: &'static str,
+    /// What the caller can do about it.
+    pub kind: SourceErrorKind,
+    /// Why, for the log.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What the caller of a source can do about its silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceErrorKind {
+    /// Too many calls; come back after this long, when it is known.
+    RateLimited {
+        /// How long to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No usable answer in time.
+    Unavailable,
+    /// The search takes longer than it may: narrow it; the same search again will not be faster.
+    TooBroad,
+    /// The bytes of a write left us and no answer came: it may have happened.
+    OutcomeUnknown,
+    /// The source understood and will not.
+    Refused,
+    /// The source rejects *our* credentials or settings: an operator must act.
+    Misconfigured,
+    /// The source answered with something that cannot be true, such as another tenant's row.
+    Corrupt,
+}
+
+impl SourceErrorKind {
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::RateLimited { .. } | Self::Unavailable => true,
+            Self::TooBroad | Self::OutcomeUnknown | Self::Refused | Self::Misconfigured | Self::Corrupt => false,
+        }
+    }
+
+    /// The word for logs, metrics and `meta.sources[].reason`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::TooBroad => "too_broad",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Refused => "refused",
+            Self::Misconfigured => "misconfigured",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+impl fmt::Display for SourceErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl SourceError {
+    /// An error without a cause worth logging.
+    #[must_use]
+    pub const fn new(operation: &'static str, kind: SourceErrorKind) -> Self {
+        Self {
+            operation,
+            kind,
+            source: None,
+        }
+    }
+
+    /// An error with its cause.
+    pub fn because(
+        operation: &'static str,
+        kind: SourceErrorKind,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            operation,
+            kind,
+            source: Some(cause.into()),
+        }
+    }
+}
