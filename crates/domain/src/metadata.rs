@@ -108,6 +108,18 @@ impl Metadata {
         Ok(Self { pairs })
     }
 
+    /// Takes pairs whose keys are known to be valid and distinct: out of other metadata, or out of a store that checked
+    /// them.
+    #[must_use]
+    pub fn from_valid(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into_boxed_str(), value.into_boxed_str()))
+            .collect();
+        pairs.sort_unstable_by(|(a, _), (b, _)| published_order(a, b));
+        Self { pairs }
+    }
+
     /// The value of this key, spelt as it is stored.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {

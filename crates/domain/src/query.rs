@@ -100,6 +100,14 @@ pub enum Total {
     Estimate(u64),
 }
 
+impl Total {
+    /// Whether nobody matches.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        matches!(self, Self::Exact(0) | Self::Estimate(0))
+    }
+}
+
 impl NamePrefix {
     /// The prefix in folded form; the empty one matches every name.
     #[must_use]
@@ -157,14 +165,19 @@ impl UserFilter {
     /// Whether this account meets every condition.
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
+        self.crids.iter().all(|crid| *crid == account.crid) && self.matches_apart_from_id(account)
+    }
+
+    /// Whether this account meets every condition but those on the id, which another account of the user may meet.
+    #[must_use]
+    pub fn matches_apart_from_id(&self, account: &Account) -> bool {
         let email = account.email.as_ref().map_or("", |email| email.key().as_str());
         let starts = |prefix: &Option<NamePrefix>, name: &str| {
             prefix
                 .as_ref()
                 .is_none_or(|prefix| name::folded(name).starts_with(prefix.as_str()))
         };
-        self.crids.iter().all(|crid| *crid == account.crid)
-            && self.emails.iter().all(|filter| filter.matches(email))
+        self.emails.iter().all(|filter| filter.matches(email))
             && starts(&self.first_name, &account.first_name)
             && starts(&self.last_name, &account.last_name)
             && self.has_metadata(account)
@@ -176,6 +189,12 @@ impl UserFilter {
         }
         let pairs = searchable_pairs(&account.metadata, &account.first_name, &account.last_name);
         self.metadata.iter().all(|wanted| pairs.binary_search(wanted).is_ok())
+    }
+
+    /// Whether no condition is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// A text that two filters share only when they are the same; what a cursor is bound to.

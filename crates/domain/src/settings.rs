@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::flow::UserProvider;
+use crate::{
+    flow::UserProvider,
+    merge::{Precedence, Side},
+};
 
 /// A tenant's switches. The default is what the contract publishes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent switches, as the contract has them")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five independent switches, as the contract has them"
+)]
 pub struct TenantSettings {
     /// The outside provider, when `Flow.UserProvider` names a valid one.
     pub user_provider: Option<UserProvider>,
@@ -24,6 +30,8 @@ pub struct TenantSettings {
     pub ignore_unknown_parameters: bool,
     /// Complete addresses match by *contains* too, as the legacy API does.
     pub email_contains: bool,
+    /// Who wins which field of a merge.
+    pub precedence: Precedence,
     /// The settings of the providers, by their full names (`Auth0.Domain`), for the adapters to parse.
     pub provider: BTreeMap<Box<str>, Box<str>>,
 }
@@ -46,6 +54,9 @@ pub enum SettingMistake {
     /// No such setting.
     #[error("{0}: no such setting")]
     UnknownName(Box<str>),
+    /// `Merge.{field}` names no field that a merge decides, or no side.
+    #[error("{0}: must name email, firstName, lastName or metadata.KEY, and be provider or store")]
+    BadPrecedence(Box<str>),
     /// The value is not of the setting's form.
     #[error("{name}: must be {expected}")]
     BadValue {
@@ -67,7 +78,7 @@ impl SettingMistake {
     pub const fn is_warning(&self) -> bool {
         match self {
             Self::UnknownProvider => true,
-            Self::UnknownName(_) | Self::BadValue { .. } => false,
+            Self::UnknownName(_) | Self::BadPrecedence(_) | Self::BadValue { .. } => false,
         }
     }
 }
@@ -154,6 +165,8 @@ impl TenantSettings {
                         expected,
                     });
                 }
+            } else if let Some(field) = name.strip_prefix("Merge.") {
+                mistakes.extend(override_precedence(&mut settings.precedence, name, field, text));
             } else if is_providers_own(name) {
                 settings.provider.insert(name.into(), text.into());
             } else {
@@ -177,6 +190,16 @@ impl TenantSettings {
     pub fn knows_source_system(&self, code: &str) -> bool {
         self.source_systems.is_empty() || self.source_systems.iter().any(|known| **known == *code)
     }
+}
+
+fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, text: &str) -> Option<SettingMistake> {
+    let side = match text {
+        "provider" => Side::Provider,
+        "store" => Side::Store,
+        _ => return Some(SettingMistake::BadPrecedence(name.into())),
+    };
+    let refused = precedence.set(field, side).is_err();
+    refused.then(|| SettingMistake::BadPrecedence(name.into()))
 }
 
 fn is_providers_own(name: &str) -> bool {
@@ -212,6 +235,18 @@ mod tests {
             ]
         );
         assert_eq!(mistakes.iter().filter(|mistake| mistake.is_warning()).count(), 1);
+    }
+
+    #[test]
+    fn the_precedence_of_a_field_is_a_setting() {
+        let (settings, mistakes) = TenantSettings::parse([
+            ("Merge.firstName", "store"),
+            ("Merge.password", "store"),
+            ("Merge.email", "nobody"),
+        ]);
+        assert_eq!(settings.precedence.winner("firstName"), Side::Store);
+        assert_eq!(settings.precedence.winner("email"), Side::Provider);
+        assert_eq!(mistakes.len(), 2);
     }
 
     #[test]

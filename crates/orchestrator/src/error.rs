@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use masthead_domain::answer::Completeness;
-use masthead_ports::source::{SourceError, SourceErrorKind};
 use thiserror::Error;
 
 /// What the client of a read can do.
@@ -35,25 +34,4 @@ pub enum ReadError {
     /// A source answered with something that cannot be true.
     #[error("a source answered with something that cannot be true")]
     Corrupt,
-}
-
-impl ReadError {
-    /// What the silence of the only source asked means for the client.
-    pub(crate) fn of_silence(error: &SourceError, completeness: Option<Completeness>) -> Self {
-        match error.kind {
-            SourceErrorKind::RateLimited { retry_after } => Self::CannotTell {
-                retry_after,
-                completeness,
-            },
-            SourceErrorKind::Unavailable
-            | SourceErrorKind::OutcomeUnknown
-            | SourceErrorKind::Refused
-            | SourceErrorKind::Misconfigured => Self::CannotTell {
-                retry_after: None,
-                completeness,
-            },
-            SourceErrorKind::TooBroad => Self::TooBroad,
-            SourceErrorKind::Corrupt => Self::Corrupt,
-        }
-    }
 }

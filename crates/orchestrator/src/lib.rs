@@ -1,13 +1,19 @@
 //! The use cases: each asks the sources that the tenant's flow names, joins their findings, and tells the truth of it.
 
+mod both;
 mod caller;
 mod error;
 mod lookup;
+mod page;
 mod search;
+mod settle;
+mod synchronise;
+mod told;
+mod union;
 mod users;
 
 pub use caller::Caller;
 pub use error::ReadError;
 pub use lookup::LookupRequest;
 pub use search::SearchRequest;
-pub use users::Users;
+pub use users::{Users, World};

@@ -4,12 +4,14 @@ use masthead_domain::{
     account::Account,
     answer::{User, UserAnswer},
     crid::Crid,
-    event::{EventKind, EventOutcome},
-    query::OnProviderFailure,
+    event::EventKind,
+    flow::Sources,
+    query::{OnProviderFailure, UserFilter},
+    state::UserState,
 };
-use masthead_ports::source::Priority;
+use masthead_ports::{provider::Provider, source::Priority};
 
-use crate::{Caller, ReadError, Users, users::Read};
+use crate::{Caller, ReadError, Users, settle::settle, users::store_alone};
 
 /// Whom to look up, and how.
 #[derive(Debug, Clone)]
@@ -29,37 +31,78 @@ impl Users {
     /// [`ReadError::NoSuchUser`] only when every source asked confirmed it; a silent source is
     /// [`ReadError::CannotTell`].
     pub async fn by_id(&self, caller: &Caller, request: &LookupRequest) -> Result<UserAnswer, ReadError> {
+        match self.sources(caller, request.ignore_provider) {
+            Some(provider) => self.merged_by_id(caller, &*provider, request).await,
+            None => self.stored_by_id(caller, &request.crid).await,
+        }
+    }
+
+    /// The provider to ask beside the store, if the tenant's flow and the request want one.
+    pub(crate) fn sources(&self, caller: &Caller, ignore_provider: bool) -> Option<std::sync::Arc<dyn Provider>> {
+        match Sources::of(caller.tenant.settings.user_provider, ignore_provider) {
+            Sources::Store => None,
+            Sources::ProviderAndStore(_) => self.providers.of(&caller.tenant),
+        }
+    }
+
+    async fn stored_by_id(&self, caller: &Caller, crid: &Crid) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
-        match self.store.by_id(&cx, &request.crid).await {
-            Ok(Some(account)) => {
-                let read = Read {
-                    registration_id: account.registration_id,
-                    users: 1,
+        let answer = self.store.by_id(&cx, crid).await;
+        self.record_read(
+            caller,
+            EventKind::SubscribeUserGetById,
+            answer.as_ref().map(Option::as_slice),
+        );
+        match answer {
+            Ok(Some(account)) => Ok(UserAnswer {
+                user: stored(account, caller),
+                completeness: store_alone(caller, self.clock.now()),
+            }),
+            Ok(None) => Err(ReadError::NoSuchUser {
+                completeness: store_alone(caller, self.clock.now()),
+            }),
+            Err(error) => Err(self.silence(&error)),
+        }
+    }
+
+    async fn merged_by_id(
+        &self,
+        caller: &Caller,
+        provider: &dyn Provider,
+        request: &LookupRequest,
+    ) -> Result<UserAnswer, ReadError> {
+        let cx = caller.context(Priority::Interactive);
+        let both = self.both_by_id(&cx, provider, &request.crid).await;
+        self.record_both(caller, EventKind::SubscribeUserGetById, &both);
+        let filter = UserFilter {
+            crids: vec![request.crid.clone()],
+            ..UserFilter::default()
+        };
+        let mut settled = settle(
+            both,
+            &filter,
+            &caller.tenant,
+            provider.name(),
+            request.on_provider_failure,
+        )?;
+        // The user whose own id is asked for comes before one who is only joined to it.
+        settled.users.sort_by_key(|(account, _)| account.crid != request.crid);
+        match settled.users.into_iter().next() {
+            Some((account, provenance)) => {
+                self.synchronise_later(caller, settled.writes);
+                let user = User {
+                    account,
+                    state: UserState::Standard,
+                    provenance,
                 };
-                self.record(caller, EventKind::SubscribeUserGetById, EventOutcome::Found, read);
                 Ok(UserAnswer {
-                    user: stored(account, caller),
-                    completeness: None,
+                    user,
+                    completeness: Some(settled.completeness),
                 })
             }
-            Ok(None) => {
-                self.record(
-                    caller,
-                    EventKind::SubscribeUserGetById,
-                    EventOutcome::Absent,
-                    Read::default(),
-                );
-                Err(ReadError::NoSuchUser { completeness: None })
-            }
-            Err(error) => {
-                self.record(
-                    caller,
-                    EventKind::SubscribeUserGetById,
-                    EventOutcome::Unknown,
-                    Read::default(),
-                );
-                Err(ReadError::of_silence(&error, None))
-            }
+            None => Err(ReadError::NoSuchUser {
+                completeness: Some(settled.completeness),
+            }),
         }
     }
 }

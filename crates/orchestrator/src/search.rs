@@ -1,17 +1,28 @@
 //! Get By Query String: the users that meet a filter, in order, page by page, with their number.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::borrow::Cow;
 
 use masthead_domain::{
     account::Account,
-    answer::ListAnswer,
-    event::{EventKind, EventOutcome},
+    answer::{Completeness, ListAnswer, Provenance, User},
+    event::EventKind,
     order::{SortColumn, SortKey},
     query::{CountMode, Entry, OnProviderFailure, Position, Total, UserQuery},
+    state::UserState,
 };
-use masthead_ports::source::{Page, Priority, SourceError, SourceErrorKind};
+use masthead_ports::{
+    provider::Provider,
+    source::{CallContext, Priority, SourceError},
+};
 
-use crate::{Caller, ReadError, Users, lookup::stored, users::Read};
+use crate::{
+    Caller, ReadError, Users,
+    both::Both,
+    lookup::stored,
+    page::{Slice, slice},
+    settle::{Settled, settle},
+    users::store_alone,
+};
 
 /// What to search for, and how.
 #[derive(Debug, Clone)]
@@ -31,35 +42,66 @@ impl Users {
     /// [`ReadError::TooDeep`] and [`ReadError::TooBroad`] tell the client to change the request,
     /// [`ReadError::CannotTell`] to come back.
     pub async fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<ListAnswer, ReadError> {
-        self.check_depth(&request.query)?;
-        let outside_provider = caller.tenant.settings.is_federated();
-        let query = &*effective(&request.query, outside_provider);
-        let page = match self.store_page(caller, query).await {
-            Ok(page) => page,
-            Err(error) => {
-                self.record(
-                    caller,
-                    EventKind::SubscribeUserGet,
-                    EventOutcome::Unknown,
-                    Read::default(),
-                );
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    source.name = self.store.name(),
-                    "no answer"
-                );
-                return Err(ReadError::of_silence(&error, None));
+        match request.query.position {
+            Position::Offset(offset) if offset > self.max_depth => {
+                return Err(ReadError::TooDeep { limit: self.max_depth });
             }
+            Position::Offset(_) | Position::After(_) => {}
+        }
+        let query = &*effective(&request.query, caller);
+        match self.sources(caller, request.ignore_provider) {
+            Some(provider) => {
+                self.merged_list(caller, &*provider, query, request.on_provider_failure)
+                    .await
+            }
+            None => self.stored_list(caller, query).await,
+        }
+    }
+
+    /// The store's own answer, by the cheapest way in: exact keys go through the coalesced look-ups.
+    async fn stored_list(&self, caller: &Caller, query: &UserQuery) -> Result<ListAnswer, ReadError> {
+        let cx = caller.context(Priority::Interactive);
+        let candidates = match query.filter.entry() {
+            Entry::Nobody => Ok(Vec::new()),
+            Entry::ById(crid) => self.store.by_id(&cx, crid).await.map(Vec::from_iter),
+            Entry::ByEmail(key) => self.store.by_email(&cx, key).await,
+            Entry::List => return self.stored_page(caller, &cx, query).await,
         };
-        let outcome = if page.accounts.is_empty() {
-            EventOutcome::Absent
-        } else {
-            EventOutcome::Found
-        };
-        self.record(caller, EventKind::SubscribeUserGet, outcome, read_of(&page.accounts));
+        self.record_read(caller, EventKind::SubscribeUserGet, candidates.as_deref());
+        let mut candidates = candidates.map_err(|error| self.silence(&error))?;
+        candidates.retain(|account| query.filter.matches(account));
+        let Slice { items, next, total } = slice(
+            candidates,
+            |account| account,
+            query,
+            caller.tenant.settings.is_federated(),
+        );
+        Ok(ListAnswer {
+            users: items.into_iter().map(|account| stored(account, caller)).collect(),
+            total: counted(query, Total::Exact(total)),
+            next,
+            completeness: store_alone(caller, self.clock.now()),
+        })
+    }
+
+    /// One page of the store's search.
+    pub(crate) async fn stored_page(
+        &self,
+        caller: &Caller,
+        cx: &CallContext,
+        query: &UserQuery,
+    ) -> Result<ListAnswer, ReadError> {
+        let page = self.store.search(cx, query).await;
+        self.record_read(
+            caller,
+            EventKind::SubscribeUserGet,
+            page.as_ref().map(|page| &*page.accounts),
+        );
+        let page = page.map_err(|error: SourceError| self.silence(&error))?;
+        let outside_provider = caller.tenant.settings.is_federated();
         let next = match page.accounts.last() {
             Some(last) if page.more => Some(SortKey::of(last, query.order.column, outside_provider)),
-            _ => None,
+            Some(_) | None => None,
         };
         Ok(ListAnswer {
             users: page
@@ -69,89 +111,114 @@ impl Users {
                 .collect(),
             total: page.total,
             next,
-            completeness: None,
+            completeness: store_alone(caller, self.clock.now()),
         })
     }
 
-    fn check_depth(&self, query: &UserQuery) -> Result<(), ReadError> {
-        match query.position {
-            Position::Offset(offset) if offset > self.max_depth => Err(ReadError::TooDeep { limit: self.max_depth }),
-            Position::Offset(_) | Position::After(_) => Ok(()),
-        }
+    /// Both sides' answer: exact keys are looked up live; anything else is a union.
+    async fn merged_list(
+        &self,
+        caller: &Caller,
+        provider: &dyn Provider,
+        query: &UserQuery,
+        on_failure: OnProviderFailure,
+    ) -> Result<ListAnswer, ReadError> {
+        let cx = caller.context(Priority::Interactive);
+        let both = match query.filter.entry() {
+            Entry::Nobody => return Ok(nobody(caller, query)),
+            Entry::ById(crid) => self.both_by_id(&cx, provider, crid).await,
+            Entry::ByEmail(key) => self.both_by_email(&cx, provider, key).await,
+            Entry::List => return self.union(caller, &cx, provider, query, on_failure).await,
+        };
+        self.answer_both(caller, provider, query, on_failure, both)
     }
 
-    /// One page of the store, by the cheapest way in: exact keys go through the coalesced look-ups.
-    async fn store_page(&self, caller: &Caller, query: &UserQuery) -> Result<Page, SourceError> {
-        let cx = caller.context(Priority::Interactive);
-        let outside_provider = caller.tenant.settings.is_federated();
-        let candidates = match query.filter.entry() {
-            Entry::Nobody => Vec::new(),
-            Entry::ById(crid) => self.store.by_id(&cx, crid).await?.into_iter().collect(),
-            Entry::ByEmail(key) => self.store.by_email(&cx, key).await?,
-            Entry::List => return self.store.search(&cx, query).await,
+    /// The page of what both sides told.
+    pub(crate) fn answer_both(
+        &self,
+        caller: &Caller,
+        provider: &dyn Provider,
+        query: &UserQuery,
+        on_failure: OnProviderFailure,
+        both: Both,
+    ) -> Result<ListAnswer, ReadError> {
+        self.record_both(caller, EventKind::SubscribeUserGet, &both);
+        let truncated = both.theirs.partial.is_some() || both.ours.partial.is_some();
+        let Settled {
+            users,
+            completeness,
+            mut writes,
+        } = settle(both, &query.filter, &caller.tenant, provider.name(), on_failure)?;
+        let Slice { items, next, total } = slice(users, |(account, _)| account, query, true);
+        writes.retain(|write| items.iter().any(|(account, _)| account.crid == write.crid));
+        self.synchronise_later(caller, writes);
+        let total = if truncated {
+            Total::Estimate(total)
+        } else {
+            Total::Exact(total)
         };
-        page_of(candidates, query, outside_provider)
+        Ok(ListAnswer {
+            users: items.into_iter().map(standard).collect(),
+            total: counted(query, total),
+            next,
+            completeness: Some(completeness),
+        })
+    }
+}
+
+fn standard((account, provenance): (Account, Vec<Provenance>)) -> User {
+    User {
+        account,
+        state: UserState::Standard,
+        provenance,
+    }
+}
+
+/// The answer to conditions that contradict each other: nobody had to be asked.
+fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
+    let skipped = |name| masthead_domain::answer::SourceReport {
+        name,
+        status: masthead_domain::answer::SourceStatus::Skipped,
+        as_of: None,
+        reason: None,
+        ambiguous: false,
+    };
+    let provider = caller
+        .tenant
+        .settings
+        .user_provider
+        .map(masthead_domain::flow::UserProvider::name);
+    let sources = provider
+        .into_iter()
+        .chain([masthead_ports::source::SUBSCRIBE])
+        .map(skipped)
+        .collect();
+    ListAnswer {
+        users: Vec::new(),
+        total: counted(query, Total::Exact(0)),
+        next: None,
+        completeness: Some(Completeness {
+            complete: true,
+            sources,
+        }),
+    }
+}
+
+/// The total that was asked for.
+fn counted(query: &UserQuery, total: Total) -> Option<Total> {
+    match query.count {
+        CountMode::Exact | CountMode::Estimate => Some(total),
+        CountMode::None => None,
     }
 }
 
 /// The query as a source is asked it: every user of a federated tenant is `Standard`, so there the order by state is the
 /// order by id.
-fn effective(query: &UserQuery, outside_provider: bool) -> Cow<'_, UserQuery> {
-    if outside_provider && query.order.column == SortColumn::State {
+fn effective<'q>(query: &'q UserQuery, caller: &Caller) -> Cow<'q, UserQuery> {
+    if caller.tenant.settings.is_federated() && query.order.column == SortColumn::State {
         let mut by_id = query.clone();
         by_id.order.column = SortColumn::CustomerRegistrationId;
         return Cow::Owned(by_id);
     }
     Cow::Borrowed(query)
-}
-
-/// The page of a few candidates that a query asks for; the same rules as a source's own search.
-pub(crate) fn page_of(
-    candidates: Vec<Account>,
-    query: &UserQuery,
-    outside_provider: bool,
-) -> Result<Page, SourceError> {
-    let (column, direction) = (query.order.column, query.order.direction);
-    let mut keyed: Vec<(SortKey, Account)> = candidates
-        .into_iter()
-        .filter(|account| query.filter.matches(account))
-        .map(|account| (SortKey::of(&account, column, outside_provider), account))
-        .collect();
-    keyed.sort_by(|(a, _), (b, _)| a.compare(b, direction));
-    let total = keyed.len();
-    let skipped = match &query.position {
-        Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-        Position::After(place) => keyed
-            .iter()
-            .take_while(|(key, _)| key.compare(place, direction) != Ordering::Greater)
-            .count(),
-    };
-    let size = usize::from(query.size);
-    let total_rows =
-        u64::try_from(total).map_err(|error| SourceError::because("count", SourceErrorKind::Corrupt, error))?;
-    Ok(Page {
-        more: total > skipped.saturating_add(size),
-        accounts: keyed
-            .into_iter()
-            .skip(skipped)
-            .take(size)
-            .map(|(_, account)| account)
-            .collect(),
-        total: match query.count {
-            CountMode::Exact | CountMode::Estimate => Some(Total::Exact(total_rows)),
-            CountMode::None => None,
-        },
-        truncated: false,
-    })
-}
-
-/// What the event of a list tells.
-pub(crate) fn read_of(accounts: &[Account]) -> Read {
-    Read {
-        registration_id: match accounts {
-            [one] => one.registration_id,
-            _ => None,
-        },
-        users: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
-    }
 }

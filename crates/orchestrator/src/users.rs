@@ -1,35 +1,88 @@
-//! The reads of the v4 user family, over the sources that they ask.
+//! The reads of the v4 user family: what they ask of the world, and the events that they write.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use masthead_domain::event::{Event, EventKind, EventOutcome};
-use masthead_ports::{clock::Clock, events::ReadEvents, source::UserSource};
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, SourceReport, SourceStatus},
+    event::{Event, EventKind, EventOutcome},
+};
+use masthead_ports::{
+    clock::Clock,
+    events::ReadEvents,
+    provider::Providers,
+    registrations::Registrations,
+    source::{SUBSCRIBE, SourceError, SourceErrorKind, UserSource},
+};
+use time::OffsetDateTime;
 
-use crate::Caller;
+use crate::{Caller, ReadError, both::Both, synchronise::Synchroniser, told::Told};
+
+/// What the reads need of the world.
+#[derive(Clone)]
+pub struct World {
+    /// Our own registrations.
+    pub store: Arc<dyn UserSource>,
+    /// The write side of the same store.
+    pub registrations: Arc<dyn Registrations>,
+    /// The outside providers.
+    pub providers: Arc<dyn Providers>,
+    /// The audit log.
+    pub events: Arc<dyn ReadEvents>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// The reads. Cheap to clone; each read is one method, in a file of its own.
 #[derive(Clone)]
 pub struct Users {
     pub(crate) store: Arc<dyn UserSource>,
-    pub(crate) events: Arc<dyn ReadEvents>,
+    pub(crate) providers: Arc<dyn Providers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_depth: u64,
+    pub(crate) synchroniser: Synchroniser,
+    events: Arc<dyn ReadEvents>,
 }
 
 impl Users {
     /// Wires the reads; `max_depth` is how many rows deep page numbers reach.
     #[must_use]
-    pub fn new(store: Arc<dyn UserSource>, events: Arc<dyn ReadEvents>, clock: Arc<dyn Clock>, max_depth: u64) -> Self {
+    pub fn new(world: World, max_depth: u64) -> Self {
         Self {
-            store,
-            events,
-            clock,
+            store: world.store,
+            providers: world.providers,
+            clock: Arc::clone(&world.clock),
             max_depth,
+            synchroniser: Synchroniser::new(world.registrations, world.clock),
+            events: world.events,
         }
     }
 
-    /// Writes the event of one read of one source.
-    pub(crate) fn record(&self, caller: &Caller, kind: EventKind, outcome: EventOutcome, read: Read) {
+    /// Waits until what is being written after answers is written; nothing new is taken on afterwards.
+    pub async fn close(&self) {
+        self.synchroniser.close().await;
+    }
+
+    /// Writes the event of one read of the store alone.
+    pub(crate) fn record_read(&self, caller: &Caller, kind: EventKind, answer: Result<&[Account], &SourceError>) {
+        let (outcome, accounts) = match answer {
+            Ok([]) => (EventOutcome::Absent, [].as_slice()),
+            Ok(accounts) => (EventOutcome::Found, accounts),
+            Err(_) => (EventOutcome::Unknown, [].as_slice()),
+        };
+        self.record(caller, kind, outcome, accounts);
+    }
+
+    /// Writes the event of each side that was called: the store's is of this kind.
+    pub(crate) fn record_both(&self, caller: &Caller, kind: EventKind, both: &Both) {
+        for (told, kind) in [(&both.ours, kind), (&both.theirs, EventKind::AuthSystemUserGet)] {
+            if told.called {
+                self.record(caller, kind, outcome(told), &told.accounts);
+            }
+        }
+    }
+
+    pub(crate) fn record(&self, caller: &Caller, kind: EventKind, outcome: EventOutcome, accounts: &[Account]) {
         self.events.record(Event {
             kind,
             tenant: caller.tenant.id.clone(),
@@ -38,15 +91,71 @@ impl Users {
             request_id: caller.request_id.clone(),
             source_system: caller.source_system.clone(),
             outcome,
-            registration_id: read.registration_id,
-            users: read.users,
+            registration_id: match accounts {
+                [one] => one.registration_id,
+                _ => None,
+            },
+            users: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
         });
+    }
+
+    /// What the silence of the store means where it alone was asked; the place where it is logged.
+    pub(crate) fn silence(&self, error: &SourceError) -> ReadError {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            source.name = self.store.name(),
+            "no answer"
+        );
+        ReadError::of_silence(error)
     }
 }
 
-/// What a read of a source brought, as its event tells it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Read {
-    pub(crate) registration_id: Option<i64>,
-    pub(crate) users: u32,
+fn outcome(told: &Told) -> EventOutcome {
+    match (told.accounts.is_empty(), told.silence()) {
+        (false, _) => EventOutcome::Found,
+        (true, None) => EventOutcome::Absent,
+        (true, Some(_)) => EventOutcome::Unknown,
+    }
+}
+
+/// What a federated tenant is told of a request that left its provider out; `None` for the others, whose answers keep
+/// the published shape.
+pub(crate) fn store_alone(caller: &Caller, now: OffsetDateTime) -> Option<Completeness> {
+    let provider = caller.tenant.settings.user_provider?;
+    let skipped = SourceReport {
+        name: provider.name(),
+        status: SourceStatus::Skipped,
+        as_of: None,
+        reason: None,
+        ambiguous: false,
+    };
+    let store = SourceReport {
+        name: SUBSCRIBE,
+        status: SourceStatus::Ok,
+        as_of: Some(now),
+        ..skipped.clone()
+    };
+    Some(Completeness {
+        complete: true,
+        sources: vec![skipped, store],
+    })
+}
+
+impl ReadError {
+    /// What the silence of the only source asked means for the client.
+    fn of_silence(error: &SourceError) -> Self {
+        let cannot_tell = |retry_after: Option<Duration>| Self::CannotTell {
+            retry_after,
+            completeness: None,
+        };
+        match error.kind {
+            SourceErrorKind::RateLimited { retry_after } => cannot_tell(retry_after),
+            SourceErrorKind::Unavailable
+            | SourceErrorKind::OutcomeUnknown
+            | SourceErrorKind::Refused
+            | SourceErrorKind::Misconfigured => cannot_tell(None),
+            SourceErrorKind::TooBroad => Self::TooBroad,
+            SourceErrorKind::Corrupt => Self::Corrupt,
+        }
+    }
 }

@@ -4,7 +4,9 @@
 
 pub mod clock;
 pub mod events;
+pub mod provider;
 pub mod readiness;
+pub mod registrations;
 pub mod sealing;
 pub mod source;
 pub mod tenants;

@@ -1,0 +1,426 @@
+//! The published answer table, cell by cell × by id, full e-mail and list × degrade and fail: answer, meta, events and
+//! writes (contract `answers.md`).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop where its stage is wrong"
+)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, SourceStatus, User},
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    event::EventOutcome,
+    order::Order,
+    query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
+    tenant::Tenant,
+};
+use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_ports::{clock::Clock, source::SourceErrorKind};
+use masthead_testkit::{
+    accounts::{account, with_metadata},
+    clock::StoppedClock,
+    events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
+    registrations::RecordingRegistrations,
+    store::{FakeStore, Mood},
+    tenants::tenant,
+};
+use time::{OffsetDateTime, macros::datetime};
+
+const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
+const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
+const ID: &str = "auth0|7";
+const ADDRESS: &str = "ann@example.com";
+
+/// How a side is staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Found,
+    Stale,
+    Absent,
+    Unknown,
+}
+
+/// The three ways to ask for the one user.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    ById,
+    ByEmail,
+    List,
+}
+
+struct Stage {
+    users: Users,
+    store: Arc<FakeStore>,
+    provider: Arc<FakeProvider>,
+    events: Arc<RecordingEvents>,
+    registrations: Arc<RecordingRegistrations>,
+    tenant: Arc<Tenant>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let clock = Arc::new(StoppedClock::default());
+        let store = Arc::new(FakeStore::default());
+        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(clock.now())));
+        let events = Arc::new(RecordingEvents::default());
+        let registrations = Arc::new(RecordingRegistrations::default());
+        let world = World {
+            store: Arc::clone(&store) as _,
+            registrations: Arc::clone(&registrations) as _,
+            providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            events: Arc::clone(&events) as _,
+            clock,
+        };
+        Self {
+            users: Users::new(world, 100_000),
+            store,
+            provider,
+            events,
+            registrations,
+            tenant: Arc::new(tenant("north/daily/herald", 1, &[("Flow.UserProvider", "Auth0")])),
+        }
+    }
+
+    fn staged(theirs: Side, ours: Side) -> Self {
+        let stage = Self::new();
+        if matches!(theirs, Side::Found | Side::Stale) {
+            stage.provider.put(stage.tenant.pool, [their_ann()]);
+        }
+        match theirs {
+            Side::Found | Side::Absent => {}
+            Side::Stale => stage.provider.speak(Voice::Remembered(THEN, DOWN)),
+            Side::Unknown => stage.provider.speak(Voice::Silent(DOWN)),
+        }
+        match ours {
+            Side::Found => stage.store.put(stage.tenant.pool, [our_ann()]),
+            Side::Absent => {}
+            Side::Unknown => stage.store.be(Mood::Failing(DOWN)),
+            Side::Stale => unreachable!("the store has no memory"),
+        }
+        stage
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline: Instant::now() + Duration::from_secs(5),
+        }
+    }
+
+    async fn ask(
+        &self,
+        way: Way,
+        on_provider_failure: OnProviderFailure,
+    ) -> Result<(Vec<User>, Completeness), ReadError> {
+        let list = |filter| SearchRequest {
+            query: UserQuery {
+                filter,
+                order: Order::default(),
+                position: Position::Offset(0),
+                size: 10,
+                count: CountMode::Exact,
+            },
+            ignore_provider: false,
+            on_provider_failure,
+        };
+        let email = |filter| UserFilter {
+            emails: vec![filter],
+            ..UserFilter::default()
+        };
+        let search = match way {
+            Way::ById => {
+                let crid = Crid::parse(ID).unwrap();
+                let request = LookupRequest {
+                    crid,
+                    ignore_provider: false,
+                    on_provider_failure,
+                };
+                let answer = self.users.by_id(&self.caller(), &request).await?;
+                return Ok((vec![answer.user], answer.completeness.unwrap()));
+            }
+            Way::ByEmail => list(email(EmailFilter::Exact(EmailKey::of(ADDRESS)))),
+            Way::List => list(email(EmailFilter::Contains(EmailNeedle::of("nn@exa")))),
+        };
+        let answer = self.users.search(&self.caller(), &search).await?;
+        Ok((answer.users, answer.completeness.unwrap()))
+    }
+
+    async fn written(&self) -> Vec<Account> {
+        self.users.close().await;
+        self.registrations.take()
+    }
+}
+
+fn their_ann() -> Account {
+    Account {
+        has_password: false,
+        ..with_metadata(account(ID, ADDRESS, "Ann", "Lee"), &[("nickname", "annie")])
+    }
+}
+
+fn our_ann() -> Account {
+    Account {
+        registration_id: Some(7),
+        ..with_metadata(account(ID, ADDRESS, "Anna", "Lee"), &[("promo_flag", "Y")])
+    }
+}
+
+/// What a cell promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    Merged { complete: bool },
+    Theirs { complete: bool },
+    Ours { complete: bool },
+    Nobody,
+    CannotTell,
+}
+
+/// The table of `answers.md`, as printed.
+fn published(theirs: Side, ours: Side) -> Cell {
+    match (theirs, ours) {
+        (Side::Found, Side::Found) => Cell::Merged { complete: true },
+        (Side::Found, Side::Absent) => Cell::Theirs { complete: true },
+        (Side::Found, Side::Unknown) | (Side::Stale, Side::Absent) => Cell::Theirs { complete: false },
+        (Side::Stale, Side::Found) => Cell::Merged { complete: false },
+        (Side::Absent, Side::Found) => Cell::Ours { complete: true },
+        (Side::Absent, Side::Absent) => Cell::Nobody,
+        (Side::Unknown, Side::Found) => Cell::Ours { complete: false },
+        _ => Cell::CannotTell,
+    }
+}
+
+/// The published word for each side.
+fn statuses(theirs: Side, ours: Side) -> [SourceStatus; 2] {
+    [theirs, ours].map(|side| match side {
+        Side::Found | Side::Absent => SourceStatus::Ok,
+        Side::Stale => SourceStatus::Stale,
+        Side::Unknown => SourceStatus::Unavailable,
+    })
+}
+
+async fn holds(theirs: Side, ours: Side, way: Way, mode: OnProviderFailure) {
+    let what = format!("{theirs:?} × {ours:?}, {way:?}, {mode:?}");
+    let stage = Stage::staged(theirs, ours);
+    let degraded = [theirs, ours]
+        .iter()
+        .any(|side| matches!(side, Side::Stale | Side::Unknown));
+    let cell = match (mode, published(theirs, ours)) {
+        (OnProviderFailure::Fail, _) if degraded => Cell::CannotTell,
+        (_, cell) => cell,
+    };
+    let answer = stage.ask(way, mode).await;
+    let (expected, complete) = match cell {
+        Cell::Merged { complete } => (Some(("Ann", Some("annie"), Some("Y"))), complete),
+        Cell::Theirs { complete } => (Some(("Ann", Some("annie"), None)), complete),
+        Cell::Ours { complete } => (Some(("Anna", None, Some("Y"))), complete),
+        Cell::Nobody => (None, true),
+        Cell::CannotTell => {
+            assert!(
+                matches!(answer, Err(ReadError::CannotTell { .. })),
+                "{what}: {answer:?}"
+            );
+            assert_eq!(stage.written().await, [], "{what}");
+            return;
+        }
+    };
+    let (users, completeness) = match (answer, way) {
+        (Err(ReadError::NoSuchUser { completeness }), Way::ById) => (Vec::new(), completeness.unwrap()),
+        (Ok(answer), _) => answer,
+        (Err(error), _) => panic!("{what}: {error}"),
+    };
+    let seen: Vec<_> = users
+        .iter()
+        .map(|user| {
+            (
+                &*user.account.first_name,
+                user.account.metadata.get("nickname"),
+                user.account.metadata.get("promo_flag"),
+            )
+        })
+        .collect();
+    assert_eq!(seen, Vec::from_iter(expected), "{what}");
+    assert_eq!(completeness.complete, complete, "{what}");
+    let told: Vec<_> = completeness.sources.iter().map(|source| source.status).collect();
+    assert_eq!(told, statuses(theirs, ours), "{what}");
+    if theirs == Side::Stale {
+        assert_eq!(completeness.sources[0].as_of, Some(THEN), "{what}");
+    }
+
+    let mut events: Vec<_> = stage
+        .events
+        .take()
+        .iter()
+        .map(|event| (event.kind.id(), event.outcome))
+        .collect();
+    events.sort_by_key(|(id, _)| *id);
+    let outcome = |side| match side {
+        Side::Found | Side::Stale => EventOutcome::Found,
+        Side::Absent => EventOutcome::Absent,
+        Side::Unknown => EventOutcome::Unknown,
+    };
+    let store_event = if matches!(way, Way::ById) { 4001 } else { 4000 };
+    assert_eq!(
+        events,
+        [(store_event, outcome(ours)), (4601, outcome(theirs))],
+        "{what}"
+    );
+
+    let written = stage.written().await;
+    let wanted = theirs == Side::Found && matches!(ours, Side::Found | Side::Absent);
+    assert_eq!(written.len(), usize::from(wanted), "{what}");
+}
+
+async fn whole_table(way: Way) {
+    for mode in [OnProviderFailure::Degrade, OnProviderFailure::Fail] {
+        for theirs in [Side::Found, Side::Stale, Side::Absent, Side::Unknown] {
+            for ours in [Side::Found, Side::Absent, Side::Unknown] {
+                holds(theirs, ours, way, mode).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_answer_table_holds_by_id() {
+    whole_table(Way::ById).await;
+}
+
+#[tokio::test]
+async fn the_answer_table_holds_by_full_email() {
+    whole_table(Way::ByEmail).await;
+}
+
+#[tokio::test]
+async fn the_answer_table_holds_for_lists() {
+    whole_table(Way::List).await;
+}
+
+#[tokio::test]
+async fn ids_that_differ_are_joined_by_the_address_that_each_side_has_once() {
+    let stage = Stage::new();
+    stage.provider.put(stage.tenant.pool, [their_ann()]);
+    stage.store.put(
+        stage.tenant.pool,
+        [Account {
+            crid: Crid::parse("2937").unwrap(),
+            ..our_ann()
+        }],
+    );
+    for way in [Way::ById, Way::ByEmail] {
+        let (users, completeness) = stage.ask(way, OnProviderFailure::Degrade).await.unwrap();
+        assert_eq!(users.len(), 1, "{way:?}");
+        assert_eq!(users[0].account.crid.as_str(), ID);
+        assert_eq!(users[0].account.metadata.get("promo_flag"), Some("Y"));
+        assert!(completeness.complete);
+    }
+    let written = stage.written().await;
+    assert!(
+        written
+            .iter()
+            .all(|account| account.registration_id == Some(7) && account.crid.as_str() == ID)
+    );
+}
+
+#[tokio::test]
+async fn several_accounts_with_one_address_are_kept_apart_and_told() {
+    let stage = Stage::new();
+    let google = account("google-oauth2|8", ADDRESS, "Ann", "Li");
+    stage.provider.put(stage.tenant.pool, [their_ann(), google]);
+    stage.store.put(
+        stage.tenant.pool,
+        [Account {
+            crid: Crid::parse("2937").unwrap(),
+            ..our_ann()
+        }],
+    );
+    let (users, completeness) = stage.ask(Way::ByEmail, OnProviderFailure::Degrade).await.unwrap();
+    let ids: Vec<_> = users.iter().map(|user| user.account.crid.as_str()).collect();
+    assert_eq!(ids, ["2937", ID, "google-oauth2|8"]);
+    assert_eq!(
+        completeness
+            .sources
+            .iter()
+            .map(|source| source.ambiguous)
+            .collect::<Vec<_>>(),
+        [true, false]
+    );
+    assert_eq!(stage.written().await, []);
+}
+
+#[tokio::test]
+async fn an_address_that_the_provider_has_changed_no_longer_finds_the_user() {
+    let stage = Stage::new();
+    stage
+        .provider
+        .put(stage.tenant.pool, [account(ID, "new@example.com", "Ann", "Lee")]);
+    stage.store.put(stage.tenant.pool, [our_ann()]);
+    let (users, completeness) = stage.ask(Way::ByEmail, OnProviderFailure::Degrade).await.unwrap();
+    assert_eq!(users, []);
+    assert!(completeness.complete);
+    let (users, _) = stage.ask(Way::ById, OnProviderFailure::Degrade).await.unwrap();
+    assert_eq!(users[0].account.email.as_ref().unwrap().as_str(), "new@example.com");
+}
+
+#[tokio::test]
+async fn ignoring_the_provider_asks_the_store_alone_and_says_so() {
+    let stage = Stage::staged(Side::Found, Side::Found);
+    let request = LookupRequest {
+        crid: Crid::parse(ID).unwrap(),
+        ignore_provider: true,
+        on_provider_failure: OnProviderFailure::Fail,
+    };
+    let answer = stage.users.by_id(&stage.caller(), &request).await.unwrap();
+    assert_eq!(&*answer.user.account.first_name, "Anna");
+    assert_eq!(stage.provider.calls(), 0);
+    let told: Vec<_> = answer
+        .completeness
+        .unwrap()
+        .sources
+        .iter()
+        .map(|source| source.status)
+        .collect();
+    assert_eq!(told, [SourceStatus::Skipped, SourceStatus::Ok]);
+}
+
+#[tokio::test]
+async fn a_list_of_both_sides_has_each_user_once_in_order_with_the_true_total() {
+    let stage = Stage::new();
+    let user = |n: u32| account(&format!("u{n}"), &format!("u{n}@example.com"), "Ann", "Lee");
+    stage.provider.put(stage.tenant.pool, (0..30).map(user));
+    stage.store.put(stage.tenant.pool, (20..50).map(user));
+    let mut request = SearchRequest {
+        query: UserQuery {
+            filter: UserFilter::default(),
+            order: Order::default(),
+            position: Position::Offset(0),
+            size: 7,
+            count: CountMode::Exact,
+        },
+        ignore_provider: false,
+        on_provider_failure: OnProviderFailure::Degrade,
+    };
+    let mut seen = Vec::new();
+    loop {
+        let answer = stage.users.search(&stage.caller(), &request).await.unwrap();
+        assert_eq!(answer.total, Some(masthead_domain::query::Total::Exact(50)));
+        seen.extend(answer.users.iter().map(|user| user.account.crid.as_str().to_owned()));
+        match answer.next {
+            Some(place) => request.query.position = Position::After(place),
+            None => break,
+        }
+    }
+    let mut expected: Vec<_> = (0..50).map(|n| format!("u{n}")).collect();
+    expected.sort_by_key(|id| format!("{id}@example.com"));
+    assert_eq!(seen, expected);
+}
