@@ -250,6 +250,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_docs_print_the_precedence_of_the_code() {
+        let docs = include_str!("../../../docs/architecture.md");
+        let name = |side| match side {
+            Side::Provider => "provider",
+            Side::Store => "store",
+        };
+        let rows: Vec<_> = PRECEDENCE
+            .iter()
+            .map(|(field, side)| format!("| {field} | {} |", name(*side)))
+            .collect();
+        let table = rows.join("\n");
+        assert!(docs.contains(&table), "docs/architecture.md should hold:\n{table}");
+    }
+
     fn source_of<'a>(provenance: &'a [Provenance], field: &str) -> Option<&'a str> {
         provenance.iter().find(|p| &*p.field == field).map(|p| p.source)
     }

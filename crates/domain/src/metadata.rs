@@ -1,6 +1,6 @@
 //! What a newspaper keeps about a reader beside the name: standard keys in published order, then custom ones.
 
-use std::{cmp::Ordering, fmt};
+use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
@@ -56,8 +56,30 @@ pub const MAX_KEY_BYTES: usize = 128;
 /// Pairs of key and value; values are kept verbatim, and no two keys differ only in case.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// Sorted by [`published_order`].
-    pairs: Vec<(Box<str>, Box<str>)>,
+    /// Sorted: standard keys in published order, then custom ones by their bytes.
+    pairs: Vec<Pair>,
+}
+
+/// One stored pair. The derived order is the published one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Pair {
+    /// The place among [`STANDARD_KEYS`], or [`CUSTOM`].
+    rank: usize,
+    key: Box<str>,
+    value: Box<str>,
+}
+
+/// The rank of every key that is not a standard one: after them all.
+const CUSTOM: usize = STANDARD_KEYS.len();
+
+impl Pair {
+    fn new((key, value): (String, String)) -> Self {
+        Self {
+            rank: rank(&key),
+            key: key.into(),
+            value: value.into(),
+        }
+    }
 }
 
 /// Metadata that is refused.
@@ -87,11 +109,8 @@ impl Metadata {
     /// # Errors
     /// A key that cannot be one, two keys that differ only in case, or a NUL in a value.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidMetadata> {
-        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into_boxed_str(), value.into_boxed_str()))
-            .collect();
-        for (key, value) in &pairs {
+        let metadata = Self::from_valid(pairs);
+        for Pair { key, value, .. } in &metadata.pairs {
             if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
                 return Err(InvalidMetadata::BadKey);
             }
@@ -99,53 +118,46 @@ impl Metadata {
                 return Err(InvalidMetadata::NulInValue);
             }
         }
-        let mut lowered_keys: Vec<String> = pairs.iter().map(|(key, _)| lowered(key)).collect();
+        let mut lowered_keys: Vec<String> = metadata.pairs.iter().map(|pair| lowered(&pair.key)).collect();
         lowered_keys.sort_unstable();
         if lowered_keys.windows(2).any(|two| two[0] == two[1]) {
             return Err(InvalidMetadata::KeysDifferOnlyInCase);
         }
-        pairs.sort_unstable_by(|(a, _), (b, _)| published_order(a, b));
-        Ok(Self { pairs })
+        Ok(metadata)
     }
 
     /// Takes pairs whose keys are known to be valid and distinct: out of other metadata, or out of a store that checked
     /// them.
     #[must_use]
     pub fn from_valid(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into_boxed_str(), value.into_boxed_str()))
-            .collect();
-        pairs.sort_unstable_by(|(a, _), (b, _)| published_order(a, b));
+        let mut pairs: Vec<Pair> = pairs.into_iter().map(Pair::new).collect();
+        pairs.sort_unstable();
         Self { pairs }
     }
 
     /// The value of this key, spelt as it is stored.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.pairs
-            .binary_search_by(|(stored, _)| published_order(stored, key))
-            .ok()
-            .map(|at| &*self.pairs[at].1)
+        let wanted = (rank(key), key);
+        let found = self.pairs.binary_search_by(|pair| (pair.rank, &*pair.key).cmp(&wanted));
+        found.ok().map(|at| &*self.pairs[at].value)
     }
 
     /// The pairs that are stored, standard keys first in published order, then custom ones by their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(key, value)| (&**key, &**value))
+        self.pairs.iter().map(|pair| (&*pair.key, &*pair.value))
     }
 
     /// Every pair as it is answered: each standard key, empty when unset, then the custom ones.
     pub fn published(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut stored = self.pairs.iter().peekable();
-        let mut standard = STANDARD_KEYS.iter();
+        let mut standard = STANDARD_KEYS.iter().enumerate();
         std::iter::from_fn(move || {
-            if let Some(name) = standard.next() {
-                let value = stored
-                    .next_if(|(key, _)| **key == **name)
-                    .map_or("", |(_, value)| &**value);
+            if let Some((rank, name)) = standard.next() {
+                let value = stored.next_if(|pair| pair.rank == rank).map_or("", |pair| &*pair.value);
                 return Some((*name, value));
             }
-            stored.next().map(|(key, value)| (&**key, &**value))
+            stored.next().map(|pair| (&*pair.key, &*pair.value))
         })
     }
 
@@ -162,19 +174,15 @@ impl Metadata {
     }
 }
 
-/// Standard keys in published order before all others; the others by their bytes.
-#[must_use]
-pub fn published_order(a: &str, b: &str) -> Ordering {
-    match (rank(a), rank(b)) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => a.cmp(b),
-    }
-}
-
-fn rank(key: &str) -> Option<usize> {
-    STANDARD_KEYS.iter().position(|name| *name == key)
+fn rank(key: &str) -> usize {
+    static RANKS: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+        STANDARD_KEYS
+            .iter()
+            .enumerate()
+            .map(|(rank, key)| (*key, rank))
+            .collect()
+    });
+    RANKS.get(key).copied().unwrap_or(CUSTOM)
 }
 
 /// The form in which keys and values are compared: composed and lower-cased, accents kept.
