@@ -1,0 +1,175 @@
+//! Invented users, the same ones every time, in the shape Auth0 shows them.
+
+use serde_json::{Value, json};
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+use super::timestamp;
+
+const GIVEN: [&str; 24] = [
+    "Maria", "José", "Anna", "Liam", "Zoë", "Noah", "Chloë", "Oskar", "Ines", "Yusuf", "Freya", "Mateo", "Siân",
+    "Ravi", "Elif", "Tomás", "Greta", "Kwame", "Aoife", "Björn", "Lucía", "Pavel", "Noor", "D'Arcy",
+];
+const FAMILY: [&str; 20] = [
+    "Garcia",
+    "O'Neil",
+    "Müller",
+    "Van der Berg",
+    "Smith",
+    "Núñez",
+    "Kowalski",
+    "Jones",
+    "Okafor",
+    "Lindqvist",
+    "Silva",
+    "Dupont",
+    "Haddad",
+    "Novák",
+    "Brown-Hill",
+    "Rossi",
+    "Tanaka",
+    "McKay",
+    "Åkesson",
+    "Ferrari",
+];
+const DOMAINS: [&str; 4] = ["example.com", "example.org", "example.net", "news.example"];
+const START: OffsetDateTime = datetime!(2019-03-01 08:00:00 UTC);
+
+/// The first `count` invented users; a larger count only adds to a smaller one.
+///
+/// Every tenth comes from a social connection and keeps the capitals of his address; every twenty-fifth has the address
+/// of the user before him, in another connection; every fortieth has a second, linked identity; every thirtieth has
+/// never logged in; every hundredth is blocked.
+pub fn sample_users(count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(sample_user)
+}
+
+/// One invented user, the same for the same number.
+#[must_use]
+pub fn sample_user(number: usize) -> Value {
+    let twin = number % 25 == 24;
+    let person = if twin { number - 1 } else { number };
+    let draw = scramble(person);
+    let given = GIVEN[pick(draw, GIVEN.len())];
+    let family = FAMILY[pick(draw >> 16, FAMILY.len())];
+    let domain = DOMAINS[pick(draw >> 32, DOMAINS.len())];
+    let local = format!("{}.{}{person}", plain(given), plain(family));
+    let social = twin || number % 10 == 9;
+    let email = if social && !twin {
+        format!("{local}@{domain}")
+    } else {
+        format!("{local}@{domain}").to_lowercase()
+    };
+    let (provider, connection) = if social {
+        ("google-oauth2", "google-oauth2")
+    } else {
+        ("auth0", "Username-Password-Authentication")
+    };
+    let own = if social {
+        format!("1{number:020}")
+    } else {
+        format!("5f7c8ec7{number:016x}")
+    };
+    let born = START + Duration::minutes(i64::try_from(number).unwrap_or(0) * 37);
+    let seen = born + Duration::days(i64::try_from(draw % 700).unwrap_or(0));
+    let mut user = json!({
+        "user_id": format!("{provider}|{own}"),
+        "email": email,
+        "email_verified": number % 7 != 3,
+        "name": format!("{given} {family}"),
+        "given_name": given,
+        "family_name": family,
+        "nickname": local.to_lowercase(),
+        "picture": format!("https://pictures.example.com/{number}.png"),
+        "identities": [{"connection": connection, "user_id": own, "provider": provider, "isSocial": social}],
+        "user_metadata": {"phoneNumber": format!("+1202555{:04}", person % 10_000), "timeZone": "Europe/Madrid"},
+        "app_metadata": {"plan": if number.is_multiple_of(3) { "digital" } else { "print" }},
+        "created_at": timestamp(born),
+        "updated_at": timestamp(seen),
+    });
+    if number % 30 != 29 {
+        user["last_login"] = timestamp(seen).into();
+        user["last_ip"] = format!("192.0.2.{}", number % 254 + 1).into();
+        user["logins_count"] = (draw % 400 + 1).into();
+    }
+    if number % 40 == 39
+        && let Some(identities) = user["identities"].as_array_mut()
+    {
+        let profile =
+            json!({"email": email.to_lowercase(), "email_verified": true, "name": format!("{given} {family}")});
+        identities.push(json!({
+            "connection": "facebook", "provider": "facebook", "user_id": format!("10{number:014}"), "isSocial": true,
+            "profileData": profile,
+        }));
+    }
+    if number % 100 == 99 {
+        user["blocked"] = true.into();
+    }
+    user
+}
+
+/// A fixed scrambling of the number (splitmix64), so that neighbours do not look alike.
+fn scramble(number: usize) -> u64 {
+    let mut z = (number as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+fn pick(draw: u64, of: usize) -> usize {
+    usize::try_from(draw & 0xFFFF).unwrap_or(0) % of
+}
+
+/// A name as it stands in an address: its letters, without marks.
+fn plain(name: &str) -> String {
+    let bare = name.chars().map(|char| match char {
+        'á' | 'â' => 'a',
+        'é' | 'ë' => 'e',
+        'í' => 'i',
+        'ö' => 'o',
+        'ú' | 'ü' => 'u',
+        'ñ' => 'n',
+        'Å' => 'A',
+        other => other,
+    });
+    bare.filter(char::is_ascii_alphabetic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_same_number_is_the_same_user_and_ids_are_never_shared() {
+        let users: Vec<Value> = sample_users(2_000).collect();
+        assert_eq!(users[1_234], sample_user(1_234));
+        let ids: BTreeSet<&str> = users.iter().filter_map(|user| user["user_id"].as_str()).collect();
+        assert_eq!(ids.len(), 2_000);
+    }
+
+    #[test]
+    fn the_samples_hold_the_cases_that_hurt() {
+        let users: Vec<Value> = sample_users(200).collect();
+        assert_eq!(users[24]["email"], users[23]["email"]);
+        assert_ne!(
+            users[24]["identities"][0]["connection"],
+            users[23]["identities"][0]["connection"]
+        );
+        assert!(
+            users[9]["email"]
+                .as_str()
+                .unwrap()
+                .contains(|char: char| char.is_ascii_uppercase())
+        );
+        assert_eq!(users[39]["identities"].as_array().unwrap().len(), 2);
+        assert!(users[29].get("last_login").is_none());
+        assert!(
+            users
+                .iter()
+                .all(|user| user["email"].as_str().unwrap().contains("example"))
+        );
+        assert!(users.iter().any(|user| !user["name"].as_str().unwrap().is_ascii()));
+    }
+}

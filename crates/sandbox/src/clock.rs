@@ -1,0 +1,95 @@
+//! The sandbox's clock: it can be pushed forward or frozen, so that no test has to wait for a token to expire.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// The time by which tokens expire, quotas refill and the search index catches up.
+#[derive(Debug, Default)]
+pub struct Clock {
+    reading: Mutex<Reading>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    Ahead(Duration),
+    Frozen(OffsetDateTime),
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::Ahead(Duration::ZERO)
+    }
+}
+
+impl Clock {
+    /// The current time, as the stand-ins see it.
+    pub fn now(&self) -> OffsetDateTime {
+        match *self.reading() {
+            Reading::Ahead(by) => wall() + by,
+            Reading::Frozen(at) => at,
+        }
+    }
+
+    /// Pushes the clock forward, whether it runs or is frozen.
+    pub fn advance(&self, by: Duration) {
+        let mut reading = self.reading();
+        *reading = match *reading {
+            Reading::Ahead(already) => Reading::Ahead(already + by),
+            Reading::Frozen(at) => Reading::Frozen(at + by),
+        };
+    }
+
+    /// Stops the clock where it is; from here only [`Clock::advance`] moves it.
+    pub fn freeze(&self) {
+        let now = self.now();
+        *self.reading() = Reading::Frozen(now);
+    }
+
+    /// Stops the clock at a moment of the caller's choice.
+    pub fn freeze_at(&self, at: OffsetDateTime) {
+        *self.reading() = Reading::Frozen(at);
+    }
+
+    /// Lets the clock run with the machine's again.
+    pub fn reset(&self) {
+        *self.reading() = Reading::default();
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox uses no workspace crate, so this is its own one room for the wall clock"
+)]
+fn wall() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frozen_clock_moves_only_when_it_is_pushed() {
+        let clock = Clock::default();
+        clock.freeze();
+        let then = clock.now();
+        assert_eq!(clock.now(), then);
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(clock.now() - then, time::Duration::seconds(90));
+    }
+
+    #[test]
+    fn a_running_clock_can_be_pushed_ahead_and_set_back() {
+        let clock = Clock::default();
+        clock.advance(Duration::from_hours(1));
+        assert!(clock.now() - wall() > time::Duration::minutes(59));
+        clock.reset();
+        assert!(clock.now() - wall() < time::Duration::minutes(1));
+    }
+}
