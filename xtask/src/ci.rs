@@ -1,0 +1,95 @@
+//! `cargo xtask ci`: all that must be green before review, stopping at the first step that is not.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::shell::{Outcome, cargo, run as run_command};
+use crate::{layers, sqlx, test};
+
+/// Which steps.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Leaves a step out; may be repeated.
+    #[arg(long, value_enum)]
+    skip: Vec<Step>,
+}
+
+/// One step, in the order they run: the cheap ones first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Step {
+    /// `cargo fmt --check`
+    Fmt,
+    /// The rules of the house.
+    Layers,
+    /// `cargo clippy` on everything, warnings refused.
+    Clippy,
+    /// The committed query cache is current.
+    Sqlx,
+    /// Every test.
+    Test,
+    /// The documentation, warnings refused.
+    Doc,
+}
+
+impl Step {
+    const ALL: [Self; 6] = [Self::Fmt, Self::Layers, Self::Clippy, Self::Sqlx, Self::Test, Self::Doc];
+
+    fn run(self) -> Outcome {
+        match self {
+            Self::Fmt => run_command(&mut cargo(&["fmt", "--all", "--check"])),
+            Self::Layers => layers::run(),
+            Self::Clippy => run_command(&mut cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+            Self::Sqlx => sqlx::check(),
+            Self::Test => test::run(&test::Options::default()),
+            Self::Doc => run_command(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let steps: Vec<Step> = Step::ALL
+        .into_iter()
+        .filter(|step| !options.skip.contains(step))
+        .collect();
+    let mut done: Vec<(Step, Duration)> = Vec::new();
+    for step in &steps {
+        println!("\n──── {step:?} ────");
+        let begun = Instant::now();
+        if let Err(error) = step.run() {
+            println!("\n════ {step:?} FAILED ════\n{}", summary(&steps, &done));
+            return Err(error);
+        }
+        done.push((*step, begun.elapsed()));
+    }
+    println!("\n════ all green ════\n{}", summary(&steps, &done));
+    Ok(())
+}
+
+fn summary(steps: &[Step], done: &[(Step, Duration)]) -> String {
+    let lines = steps.iter().enumerate().map(|(place, step)| match done.get(place) {
+        Some((_, took)) => format!("  {step:?}: green ({:.1} s)", took.as_secs_f32()),
+        None if place == done.len() => format!("  {step:?}: FAILED"),
+        None => format!("  {step:?}: not run"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_tells_what_was_green_what_failed_and_what_was_not_run() {
+        let steps = [Step::Fmt, Step::Layers, Step::Clippy];
+        let said = summary(&steps, &[(Step::Fmt, Duration::from_millis(1500))]);
+        assert_eq!(said, "  Fmt: green (1.5 s)\n  Layers: FAILED\n  Clippy: not run");
+    }
+}

@@ -1,0 +1,101 @@
+//! The `masthead` program: built here, and told its settings by its environment.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::secrets::Secrets;
+use crate::shell::{Outcome, cargo, output, run};
+
+/// The program, and the settings that every command of it gets.
+pub(super) struct Masthead {
+    program: PathBuf,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Masthead {
+    /// Builds it and gathers its settings. A `MASTHEAD__…` variable that is not among them is inherited.
+    pub(super) fn build(optimised: bool, database: &str, secrets: &Secrets) -> Outcome<Self> {
+        let mut build = cargo(&["build", "--bin", "masthead", "--message-format=json-render-diagnostics"]);
+        if optimised {
+            build.arg("--release");
+        }
+        let program = executable(&output(&mut build)?).ok_or("cargo built no program called `masthead`")?;
+        let settings = vec![
+            ("MASTHEAD__DATABASE__URL", database.to_owned()),
+            ("MASTHEAD__TOKENS__HS256_SECRET", secrets.signing.clone()),
+            ("MASTHEAD__TOKENS__ISSUER", "masthead-dev".to_owned()),
+            ("MASTHEAD__TOKENS__AUDIENCE", "masthead-dev".to_owned()),
+            ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),
+            ("MASTHEAD__SEALING__KEYS__K1", secrets.sealing.clone()),
+            ("MASTHEAD__LOG__FORMAT", "pretty".to_owned()),
+        ];
+        Ok(Self { program, settings })
+    }
+
+    /// A command of the program, with its settings.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs a command to its end and gives what it printed, without the line's end.
+    pub(super) fn output(&self, arguments: &[&str]) -> Outcome<String> {
+        Ok(output(&mut self.command(arguments))?.trim_end().to_owned())
+    }
+
+    /// Runs a command that reads `input`, and gives what it printed.
+    pub(super) fn output_of_input(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let pipe = child.stdin.take();
+        let said = std::thread::scope(|scope| {
+            // Beside the reading, or two full pipes would wait for each other; a child that stops early says why itself.
+            scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
+            child.wait_with_output()
+        })?;
+        if said.status.success() {
+            return Ok(String::from_utf8(said.stdout)?);
+        }
+        Err(format!("`masthead {}` failed ({})", arguments.join(" "), said.status).into())
+    }
+}
+
+/// The program's path, from what cargo says of each thing it built.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "masthead")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_path_is_found_among_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":"/t/debug/masthead"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/masthead")));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a person and a script are told: the address, tokens, lines to paste, and `dev.json`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::binary::Masthead;
+use super::http::{self, encoded};
+use super::people::registration;
+use super::secrets::write_private;
+use super::tenants::{DevTenant, TENANTS};
+use crate::shell::Outcome;
+
+/// How long the printed tokens hold.
+const TOKEN_HOLDS: &str = "12h";
+
+/// How many of the invented people are looked for before any user of the tenant will do.
+const LOOKED_FOR: usize = 5;
+
+/// The five headers of a tenant, filled in.
+type Headers = Vec<(&'static str, String)>;
+
+/// Removes what an earlier run wrote: the file is there exactly while the server is.
+pub(super) fn forget(folder: &Path) -> Outcome {
+    match fs::remove_file(folder.join("dev.json")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the running server for a user of each tenant, prints what to paste, and writes `dev.json`.
+pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead) -> Outcome {
+    let url = format!("http://{address}");
+    let mut tenants = Vec::new();
+    // Told in one piece at the end: the server's log lines come in between otherwise.
+    let mut told = vec![format!(
+        "\nMasthead answers at {url}   (read {url}/docs; metrics at {url}/metrics; stop with Ctrl-C)"
+    )];
+    for tenant in TENANTS {
+        let headers = headers(tenant, masthead)?;
+        let sample = sample(tenant, address, &headers)?;
+        let file = folder.join(format!("{}-{}-{}.headers", tenant.group, tenant.client, tenant.paper));
+        let lines: Vec<String> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect();
+        write_private(&file, &lines.concat())?;
+        told.extend(in_words(tenant, &url, &file, &headers, &sample));
+        tenants.push(json!({
+            "name": tenant.name(),
+            "userProvider": tenant.user_provider(),
+            "headers": headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>(),
+            "sample": sample,
+        }));
+    }
+    let script = folder.join("dev.json");
+    write_private(
+        &script,
+        &serde_json::to_string_pretty(&json!({"url": url, "tenants": tenants}))?,
+    )?;
+    println!("{}\n\nfor scripts: {}\n", told.join("\n"), script.display());
+    Ok(())
+}
+
+fn headers(tenant: &DevTenant, masthead: &Masthead) -> Outcome<Headers> {
+    let token = masthead.output(&[
+        "token",
+        "--tenant",
+        &tenant.name(),
+        "--scope",
+        "users:read users:write",
+        "--expires-in",
+        TOKEN_HOLDS,
+    ])?;
+    Ok(vec![
+        ("Authorization", format!("Bearer {token}")),
+        ("X-SourceSystem", "DEV".to_owned()),
+        ("X-ClientCode", tenant.client.to_owned()),
+        ("X-PaperCode", tenant.paper.to_owned()),
+        ("X-ClientGroupCode", tenant.group.to_owned()),
+    ])
+}
+
+/// A user that the server really has now: one of the invented ones, with what has become of their name; else the first
+/// that the tenant has.
+fn sample(tenant: &DevTenant, address: &str, headers: &Headers) -> Outcome<Value> {
+    for number in 0..LOOKED_FOR {
+        let invented = registration(tenant, number);
+        let id = invented["customerRegistrationId"].as_str().unwrap_or_default();
+        let (status, body) = http::get(address, &format!("/v4/Users/{}", encoded(id)), headers)?;
+        match status {
+            200 => return picked(&serde_json::from_str::<Value>(&body)?["data"]),
+            400 | 404 => {}
+            _ => return Err(format!("the server answers {status} to a look-up by id: {body}").into()),
+        }
+    }
+    let (status, body) = http::get(address, "/v4/Users?pageSize=1", headers)?;
+    let list: Value = serde_json::from_str(&body)?;
+    match list["data"].get(0) {
+        Some(user) if status == 200 => picked(user),
+        _ => Err(format!("{} has no user; start again with --fresh", tenant.name()).into()),
+    }
+}
+
+fn picked(user: &Value) -> Outcome<Value> {
+    // By id the answer is one user, or a list of one where the tenant is set so.
+    let user = user.get(0).unwrap_or(user);
+    let mut sample = Map::new();
+    for key in ["customerRegistrationId", "email", "firstName", "lastName"] {
+        let value = user[key]
+            .as_str()
+            .ok_or_else(|| format!("the server's answer has no {key}"))?;
+        sample.insert(key.to_owned(), json!(value));
+    }
+    Ok(Value::Object(sample))
+}
+
+fn in_words(tenant: &DevTenant, url: &str, file: &Path, headers: &Headers, sample: &Value) -> Vec<String> {
+    let of = |key: &str| sample[key].as_str().unwrap_or_default().to_owned();
+    let (name, count, file) = (tenant.name(), tenant.registrations, file.display());
+    let token = headers
+        .first()
+        .map_or("", |(_, value)| value.trim_start_matches("Bearer "));
+    let curl = |rest: String| format!("  curl -s -H @'{file}' {rest}");
+    vec![
+        format!(
+            "\n{name} ({count} invented registrations); its headers are in the file named below, its token for {TOKEN_HOLDS}:\nTOKEN='{token}'"
+        ),
+        curl(format!(
+            "'{url}/v4/Users?metadata.firstName={}&metadata.lastName={}'",
+            encoded(&of("firstName")),
+            encoded(&of("lastName"))
+        )),
+        curl(format!("'{url}/v4/Users?email={}'", encoded(&of("email")))),
+        curl(format!("'{url}/v4/Users/{}'", encoded(&of("customerRegistrationId")))),
+        curl(format!(
+            "-H 'Content-Type: application/json' -d '{}' '{url}/v4/Users/Search'",
+            json!({"email": of("email")})
+        )),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_to_paste_carry_the_headers_and_encode_what_a_url_cannot_carry() {
+        let sample = json!({
+            "customerRegistrationId": "auth0|1", "email": "a@example.com", "firstName": "Zoë", "lastName": "O'Hara",
+        });
+        let headers = vec![("Authorization", "Bearer abc".to_owned())];
+        let lines = in_words(&TENANTS[0], "http://h:1", Path::new("/f"), &headers, &sample);
+        assert!(lines[0].ends_with("\nTOKEN='abc'"));
+        assert_eq!(
+            lines[1],
+            "  curl -s -H @'/f' 'http://h:1/v4/Users?metadata.firstName=Zo%C3%AB&metadata.lastName=O%27Hara'"
+        );
+        assert_eq!(lines[3], "  curl -s -H @'/f' 'http://h:1/v4/Users/auth0%7C1'");
+    }
+
+    #[test]
+    fn the_sample_has_the_four_fields_of_one_user_and_no_more() {
+        let user = json!({
+            "customerRegistrationId": "1", "email": "a@example.com", "firstName": "A", "lastName": "B", "state": "Lite",
+        });
+        let expected = json!({
+            "customerRegistrationId": "1", "email": "a@example.com", "firstName": "A", "lastName": "B",
+        });
+        assert_eq!(picked(&user).unwrap(), expected);
+        assert_eq!(picked(&json!([user])).unwrap(), expected);
+        assert!(picked(&json!({"email": "a@example.com"})).is_err());
+    }
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask layers`: the rules of the house that a program can check.
+
+mod arrows;
+mod files;
+mod manifest;
+mod migrations;
+
+use masthead_dev_postgres::workspace;
+
+use crate::shell::{Outcome, cargo, output};
+
+/// Checks every rule, prints each fault, and fails when there is one.
+pub(crate) fn run() -> Outcome {
+    let metadata = output(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
+    let packages = manifest::packages(&serde_json::from_str(&metadata)?)?;
+    let root = workspace();
+
+    let mut faults = arrows::faults(&packages);
+    for package in &packages {
+        faults.extend(package.faults()?);
+        faults.extend(files::faults(&root, &package.folder)?);
+    }
+    faults.extend(migrations::faults(&root.join("migrations"))?);
+
+    if faults.is_empty() {
+        println!("layers: {} packages keep the rules", packages.len());
+        return Ok(());
+    }
+    for fault in &faults {
+        println!("{fault}");
+    }
+    Err(format!("{} faults against the rules of the house", faults.len()).into())
+}
