@@ -1,0 +1,122 @@
+//! The tables of `docs/api.md`: made from code, and tested to be current.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use crate::{
+    caller::REQUIRED,
+    code::{Code, Origin},
+    openapi::CALLS,
+    page::curl,
+    parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
+};
+
+fn path() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md"))
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Published => "",
+        Origin::Ours => " (ours)",
+    }
+}
+
+fn headers() -> String {
+    let mut table = "| header | meaning |\n|---|---|\n".to_owned();
+    for header in REQUIRED {
+        let _ = writeln!(table, "| `{}` | {} |", header.name, header.meaning);
+    }
+    table
+}
+
+fn parameters() -> String {
+    let mut table = "| parameter | value | default | by id too | meaning |\n|---|---|---|---|---|\n".to_owned();
+    for spec in &TABLE {
+        let default = spec.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let by_id = if spec.by_id { "yes" } else { "" };
+        let _ = writeln!(
+            table,
+            "| `{}`{} | {} | {default} | {by_id} | {} |",
+            spec.name,
+            origin(spec.origin),
+            spec.kind,
+            spec.meaning
+        );
+    }
+    let _ = writeln!(
+        table,
+        "| `metadata.{{key}}` | 1 to 4096 bytes | | | {METADATA_MEANING} |"
+    );
+    table.push_str("\n| no longer taken | in its place |\n|---|---|\n");
+    for (name, successor) in DEPRECATED {
+        let _ = writeln!(table, "| `{name}` | {successor} |");
+    }
+    table
+}
+
+fn codes() -> String {
+    let mut table = "| HTTP | code | text | meaning |\n|---|---|---|---|\n".to_owned();
+    for code in Code::ALL {
+        let entry = code.entry();
+        let _ = writeln!(
+            table,
+            "| {} | `{}`{} | {} | {} |",
+            entry.status.as_u16(),
+            entry.name,
+            origin(entry.origin),
+            entry.text,
+            entry.meaning
+        );
+    }
+    table
+}
+
+fn calls() -> String {
+    let mut text = String::new();
+    for call in CALLS {
+        let _ = writeln!(
+            text,
+            "**{}** — `{} {}`. {}\n\n```sh\n{}\n```\n",
+            call.title,
+            call.method,
+            call.path,
+            call.meaning,
+            curl(&call)
+        );
+    }
+    text
+}
+
+/// The document with its generated parts brought up to date.
+fn brought_up_to_date(document: &str) -> String {
+    let parts = [
+        ("headers", headers()),
+        ("calls", calls()),
+        ("parameters", parameters()),
+        ("codes", codes()),
+    ];
+    let mut document = document.to_owned();
+    for (name, text) in parts {
+        let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
+        let from = document.find(&begin).expect("the part begins") + begin.len();
+        let to = document.find(&end).expect("the part ends");
+        document.replace_range(from..to, &text);
+    }
+    document
+}
+
+#[test]
+fn the_tables_of_docs_api_md_are_current() {
+    let document = std::fs::read_to_string(path()).unwrap();
+    assert!(
+        document == brought_up_to_date(&document),
+        "run: cargo test -p masthead-api --lib -- --ignored write_the_tables_of_docs_api_md"
+    );
+}
+
+#[test]
+#[ignore = "a chore: writes docs/api.md"]
+fn write_the_tables_of_docs_api_md() {
+    let document = std::fs::read_to_string(path()).unwrap();
+    std::fs::write(path(), brought_up_to_date(&document)).unwrap();
+}

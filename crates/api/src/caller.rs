@@ -1,0 +1,175 @@
+//! From the five headers to the caller: who asks, for which tenant, and by what right (contract §1).
+
+use std::{borrow::Cow, time::Instant};
+
+use http::HeaderMap;
+use masthead_domain::tenant::{InvalidTenant, Scope, TenantId};
+use masthead_orchestrator::Caller;
+
+use crate::{
+    error::{ApiError, HeaderFault},
+    request::RequestId,
+    state::ApiState,
+};
+
+/// One required header, for the checks and the docs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeaderSpec {
+    /// The name as it is printed.
+    pub(crate) name: &'static str,
+    /// The name as it is looked up.
+    lower: &'static str,
+    /// What it says.
+    pub(crate) meaning: &'static str,
+    /// A value for examples.
+    pub(crate) example: &'static str,
+}
+
+const AUTHORIZATION: HeaderSpec = HeaderSpec {
+    name: "Authorization",
+    lower: "authorization",
+    meaning: "`bearer` and a JWT; the scheme in any case",
+    example: "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+};
+const SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
+    name: "X-SourceSystem",
+    lower: "x-sourcesystem",
+    meaning: "code of the calling application",
+    example: "CRM",
+};
+const CLIENT: HeaderSpec = HeaderSpec {
+    name: "X-ClientCode",
+    lower: "x-clientcode",
+    meaning: "client of the tenant",
+    example: "daily",
+};
+const PAPER: HeaderSpec = HeaderSpec {
+    name: "X-PaperCode",
+    lower: "x-papercode",
+    meaning: "newspaper of the tenant",
+    example: "herald",
+};
+const GROUP: HeaderSpec = HeaderSpec {
+    name: "X-ClientGroupCode",
+    lower: "x-clientgroupcode",
+    meaning: "client group of the tenant; `X-MediaGroupCode` is taken as another name of it",
+    example: "north",
+};
+const GROUP_ALIAS: HeaderSpec = HeaderSpec {
+    name: "X-MediaGroupCode",
+    lower: "x-mediagroupcode",
+    meaning: "another name of X-ClientGroupCode",
+    example: "north",
+};
+
+/// The required headers, in the contract's order, which is also the order in which they are checked.
+pub(crate) const REQUIRED: [HeaderSpec; 5] = [AUTHORIZATION, SOURCE_SYSTEM, CLIENT, PAPER, GROUP];
+
+/// The longest code of a calling application, in bytes.
+const MAX_SOURCE_SYSTEM_BYTES: usize = 64;
+
+/// Verifies the caller: presence of each header, then their form, then the token, then what it grants, then whether the
+/// tenant knows the application.
+pub(crate) async fn verified(
+    api: &ApiState,
+    headers: &HeaderMap,
+    scope: Scope,
+    request_id: &RequestId,
+    deadline: Instant,
+) -> Result<Caller, ApiError> {
+    let told = Told::of(headers)?;
+    let grant = api.tokens.verify(told.token()?).await.map_err(ApiError::Token)?;
+    // The same refusal for a tenant that is not granted and for one that does not exist.
+    if !grant.allows(scope, &told.tenant) {
+        return Err(ApiError::NotGranted);
+    }
+    let tenant = match api.tenants.by_id(&told.tenant).await {
+        Ok(Some(tenant)) => tenant,
+        Ok(None) => return Err(ApiError::NotGranted),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the tenant cannot be looked up"
+            );
+            return Err(ApiError::Unavailable);
+        }
+    };
+    if !tenant.settings.knows_source_system(&told.source_system) {
+        return Err(ApiError::SourceSystem);
+    }
+    Ok(Caller {
+        tenant,
+        source_system: told.source_system.into(),
+        request_id: request_id.as_str().into(),
+        deadline,
+    })
+}
+
+/// What the headers say, before anything of it is believed.
+struct Told<'a> {
+    authorization: &'a [u8],
+    source_system: Cow<'a, str>,
+    tenant: TenantId,
+}
+
+impl<'a> Told<'a> {
+    fn of(headers: &'a HeaderMap) -> Result<Self, ApiError> {
+        let authorization = required(headers, AUTHORIZATION)?;
+        let source_system = required(headers, SOURCE_SYSTEM)?;
+        let client = required(headers, CLIENT)?;
+        let paper = required(headers, PAPER)?;
+        let group = match (optional(headers, GROUP)?, optional(headers, GROUP_ALIAS)?) {
+            (Some(group), Some(alias)) if group != alias => return Err(ApiError::Header(HeaderFault::AliasDiffers)),
+            (Some(group), _) | (None, Some(group)) => group,
+            (None, None) => return Err(ApiError::Header(HeaderFault::Missing(GROUP.name))),
+        };
+        let printable = source_system.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        if !printable || source_system.len() > MAX_SOURCE_SYSTEM_BYTES {
+            return Err(ApiError::Header(HeaderFault::NoName(SOURCE_SYSTEM.name)));
+        }
+        // A byte that is not UTF-8 becomes a character that no code may have.
+        let text = String::from_utf8_lossy;
+        let tenant = TenantId::new(&text(group), &text(client), &text(paper)).map_err(|invalid| {
+            ApiError::Header(HeaderFault::NoCode(match invalid {
+                InvalidTenant::BadCode { part: "client" } => CLIENT.name,
+                InvalidTenant::BadCode { part: "paper" } => PAPER.name,
+                InvalidTenant::BadCode { .. } | InvalidTenant::NotThreeParts => GROUP.name,
+            }))
+        })?;
+        Ok(Self {
+            authorization,
+            source_system: text(source_system),
+            tenant,
+        })
+    }
+
+    /// The text after the scheme.
+    fn token(&self) -> Result<&'a str, ApiError> {
+        const SCHEME: &[u8] = b"bearer ";
+        let text = self.authorization;
+        match text.split_at_checked(SCHEME.len()) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => std::str::from_utf8(token)
+                .map(str::trim)
+                .ok()
+                .filter(|token| !token.is_empty())
+                .ok_or(ApiError::NotBearer),
+            _ => Err(ApiError::NotBearer),
+        }
+    }
+}
+
+fn required(headers: &HeaderMap, spec: HeaderSpec) -> Result<&[u8], ApiError> {
+    optional(headers, spec)?.ok_or(ApiError::Header(HeaderFault::Missing(spec.name)))
+}
+
+/// The value without surrounding blanks; `None` when it is not given or blank.
+fn optional(headers: &HeaderMap, spec: HeaderSpec) -> Result<Option<&[u8]>, ApiError> {
+    let mut values = headers.get_all(spec.lower).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(ApiError::Header(HeaderFault::Repeated(spec.name)));
+    }
+    Ok(first
+        .map(|value| value.as_bytes().trim_ascii())
+        .filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,67 @@
+//! The two documents about the API, for machines and for people; neither needs a token, nor any other host.
+
+use std::sync::LazyLock;
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http::{
+    HeaderValue, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+};
+
+use crate::{openapi, page};
+
+/// Where the OpenAPI document is.
+pub(crate) const OPENAPI: &str = "/openapi.json";
+/// Where the readable page is.
+pub(crate) const PAGE: &str = "/docs";
+/// Where its style is.
+pub(crate) const STYLE: &str = "/docs/style.css";
+
+/// No script, no frame, no form, nothing from anywhere but the page's own style.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static OPENAPI_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::document().to_text()));
+static PAGE_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page::html()));
+
+pub(crate) async fn openapi() -> Response {
+    document("application/json", OPENAPI_TEXT.clone())
+}
+
+pub(crate) async fn page() -> Response {
+    document("text/html; charset=utf-8", PAGE_TEXT.clone())
+}
+
+pub(crate) async fn style() -> Response {
+    document(
+        "text/css; charset=utf-8",
+        Bytes::from_static(include_bytes!("page/style.css")),
+    )
+}
+
+/// The page's links are relative, so that it also works behind a prefix; they need the address without the slash.
+pub(crate) async fn page_moved() -> Response {
+    let mut response = document("text/plain; charset=utf-8", Bytes::new());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static("../docs"));
+    response
+}
+
+fn document(content_type: &'static str, text: Bytes) -> Response {
+    let length = text.len();
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,244 @@
+//! The reads as HTTP: request in, use case, answer out.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use masthead_domain::{answer::UserAnswer, flow::Sources, tenant::Scope};
+use masthead_orchestrator::Caller;
+
+use crate::{
+    caller,
+    code::Code,
+    cursor,
+    envelope::{Meta, Shape, refuse, success},
+    error::{ApiError, Call},
+    parameters::{self, Given, InvalidParameter},
+    request::{Deadline, RequestId},
+    state::ApiState,
+    view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
+};
+
+/// What every handler knows before it looks at the caller.
+struct Asked {
+    request_id: RequestId,
+    deadline: Instant,
+}
+
+impl Asked {
+    fn of(api: &ApiState, parts: &Parts) -> Self {
+        Self {
+            request_id: RequestId::of(&parts.extensions, &parts.headers),
+            deadline: Deadline::of(&parts.extensions, &api.limits),
+        }
+    }
+
+    /// Verifies the caller, or makes the refusal.
+    async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, Response> {
+        let verified = caller::verified(api, headers, Scope::UsersRead, &self.request_id, self.deadline);
+        in_time(self.deadline, verified)
+            .await
+            .map_err(|error| refuse(error, Shape::default(), self.request_id.clone(), api.limits.retry_after))
+    }
+}
+
+/// `GET /v4/Users?…`
+pub(crate) async fn list(State(api): State<Arc<ApiState>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let asked = Asked::of(&api, &parts);
+    let caller = match asked.caller(&api, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    let given = parameters::of_query(
+        parts.uri.query().unwrap_or_default(),
+        Call::List,
+        caller.tenant.settings.ignore_unknown_parameters,
+    );
+    answer_list(&api, asked, &caller, given).await
+}
+
+/// `POST /v4/Users/Search`
+pub(crate) async fn search(State(api): State<Arc<ApiState>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::of(&api, &parts);
+    let caller = match asked.caller(&api, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    let shape = Shape::of(&caller.tenant.settings);
+    let body = match read_body(&api, &asked, &parts, body).await {
+        Ok(body) => body,
+        Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
+    };
+    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let given = match parts.uri.query() {
+        // One request has one set of parameters: those of the URL would be the addresses that the body keeps out of it.
+        Some(query) if !query.is_empty() && !ignore_unknown => Err(InvalidParameter::QueryBesideBody),
+        _ => parameters::of_json(&body, ignore_unknown),
+    };
+    answer_list(&api, asked, &caller, given).await
+}
+
+/// `GET /v4/Users/{crid}`
+pub(crate) async fn by_id(State(api): State<Arc<ApiState>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let asked = Asked::of(&api, &parts);
+    let caller = match asked.caller(&api, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    let shape = Shape::of(&caller.tenant.settings);
+    let answered = in_time(asked.deadline, async {
+        let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+        let (request, options) =
+            parameters::of_query(parts.uri.query().unwrap_or_default(), Call::ById, ignore_unknown)
+                .and_then(|given| parameters::lookup(parts.uri.path(), &given))
+                .map_err(|invalid| ApiError::Parameter(Call::ById, invalid))?;
+        let answer = api.users.by_id(&caller, &request).await;
+        Ok((answer.map_err(|error| ApiError::Read(Call::ById, error))?, options))
+    });
+    match answered.await {
+        Ok((answer, options)) => show_one(&api, asked, &caller, &answer, &options),
+        Err(error) => refuse(error, shape, asked.request_id, api.limits.retry_after),
+    }
+}
+
+/// Any other address.
+pub(crate) async fn no_route(State(api): State<Arc<ApiState>>, request: Request) -> Response {
+    refuse_unasked(&api, request, ApiError::NoRoute)
+}
+
+/// Any other method; the route table adds `Allow`.
+pub(crate) async fn other_method(State(api): State<Arc<ApiState>>, request: Request) -> Response {
+    refuse_unasked(&api, request, ApiError::Method)
+}
+
+fn refuse_unasked(api: &ApiState, request: Request, error: ApiError) -> Response {
+    let (parts, _) = request.into_parts();
+    let Asked { request_id, .. } = Asked::of(api, &parts);
+    refuse(error, Shape::default(), request_id, api.limits.retry_after)
+}
+
+async fn answer_list(
+    api: &ApiState,
+    asked: Asked,
+    caller: &Caller,
+    given: Result<Given<'_>, InvalidParameter>,
+) -> Response {
+    let tenant = &*caller.tenant;
+    let shape = Shape::of(&tenant.settings);
+    let answered = in_time(asked.deadline, async {
+        let (request, options) = given
+            .and_then(|given| parameters::search(given, tenant, &*api.sealing))
+            .map_err(|invalid| ApiError::Parameter(Call::List, invalid))?;
+        let answer = api.users.search(caller, &request).await;
+        Ok((
+            answer.map_err(|error| ApiError::Read(Call::List, error))?,
+            request,
+            options,
+        ))
+    });
+    let (answer, request, options) = match answered.await {
+        Ok(answered) => answered,
+        Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
+    };
+    let sources = Sources::of(tenant.settings.user_provider, request.ignore_provider);
+    let list = (&request.query.filter, request.query.order, sources);
+    let next = answer
+        .next
+        .as_ref()
+        .map(|place| cursor::seal(&*api.sealing, tenant, list, place));
+    let users = UsersView {
+        viewer: Viewer {
+            sealing: &*api.sealing,
+            tenant: &tenant.id,
+            options: &options,
+        },
+        users: &answer.users,
+    };
+    success(
+        Code::S200_02,
+        shape,
+        asked.request_id,
+        Some(Meta::of_list(answer.total, answer.completeness.as_ref(), next)),
+        &users,
+        512 + answer.users.len() * USER_BYTES,
+    )
+}
+
+fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, options: &ViewOptions) -> Response {
+    let shape = Shape::of(&caller.tenant.settings);
+    let viewer = Viewer {
+        sealing: &*api.sealing,
+        tenant: &caller.tenant.id,
+        options,
+    };
+    let user = UserView {
+        viewer,
+        user: &answer.user,
+    };
+    let meta = Meta::of_one(answer.completeness.as_ref());
+    let size_hint = 512 + USER_BYTES;
+    if shape.data_as_array {
+        success(Code::S200_01, shape, asked.request_id, meta, &[user], size_hint)
+    } else {
+        success(Code::S200_01, shape, asked.request_id, meta, &user, size_hint)
+    }
+}
+
+/// The whole body, when it is declared as JSON and not too large.
+async fn read_body(api: &ApiState, asked: &Asked, parts: &Parts, body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let declared = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|text| text.split(';').next().unwrap_or_default().trim());
+    if !declared.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        return Err(ApiError::ContentType);
+    }
+    let limit = api.limits.body_bytes;
+    // Who announces too much is told so before sending it.
+    let announced = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > limit) {
+        return Err(ApiError::BodyTooLarge(limit));
+    }
+    let collected = Limited::new(body, limit).collect();
+    match tokio::time::timeout_at(asked.deadline.into(), collected).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge(limit)),
+        Ok(Err(_)) | Err(_) => Err(ApiError::BodyCut),
+    }
+}
+
+/// How long after the deadline a use case is cut. Its sources give up *by* the deadline; whoever keeps to it still has this
+/// long to tell why, and to write the event of the read.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// The answer, or that there was none by the deadline.
+async fn in_time<T>(
+    deadline: Instant,
+    answer: impl Future<Output = Result<T, ApiError>> + Send,
+) -> Result<T, ApiError> {
+    if let Ok(answer) = tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
+        return answer;
+    }
+    tracing::warn!("no answer by the deadline, and nobody gave up");
+    Err(ApiError::Unavailable)
+}

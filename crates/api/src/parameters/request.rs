@@ -1,0 +1,217 @@
+//! From checked parameters to what the use cases are asked.
+
+use masthead_domain::{
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    flow::Sources,
+    order::{Direction, Order, SortColumn},
+    query::{
+        CountMode, DEFAULT_PAGE_SIZE, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery,
+    },
+    tenant::Tenant,
+};
+use masthead_orchestrator::{LookupRequest, SearchRequest};
+use masthead_ports::sealing::{Purpose, Sealing};
+
+use crate::{cursor, fields::Fields, view::ViewOptions};
+
+use super::{
+    given::Given,
+    invalid::InvalidParameter,
+    query::{Plus, decoded},
+    table::{MAX_SEALED_BYTES, Parameter, TABLE},
+};
+
+/// What a list request asks for, and how it is shown.
+pub(crate) fn search(
+    given: Given<'_>,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<(SearchRequest, ViewOptions), InvalidParameter> {
+    let options = view_options(&given)?;
+    let ignore_provider = given.flag(Parameter::IgnoreProvider).unwrap_or(false);
+    let on_provider_failure = on_provider_failure(&given);
+    let order = order(&given);
+    let size = given
+        .number(Parameter::PageSize)
+        .and_then(|size| u16::try_from(size).ok())
+        .unwrap_or(DEFAULT_PAGE_SIZE);
+    let count = match given.choice(Parameter::Count) {
+        Some("estimate") => CountMode::Estimate,
+        Some("none") => CountMode::None,
+        _ => CountMode::Exact,
+    };
+    let page_number = given.number(Parameter::PageNumber);
+    let cursor = given.text(Parameter::Cursor).map(str::to_owned);
+    let filter = filter(given, tenant, sealing)?;
+    let position = match (cursor, page_number) {
+        (Some(_), Some(_)) => return Err(InvalidParameter::CursorAndPageNumber),
+        (Some(cursor), None) => {
+            let sources = Sources::of(tenant.settings.user_provider, ignore_provider);
+            let place = Some(cursor)
+                .filter(|cursor| cursor.len() <= MAX_SEALED_BYTES)
+                .and_then(|cursor| cursor::open(sealing, tenant, (&filter, order, sources), &cursor));
+            Position::After(place.ok_or(InvalidParameter::ForeignCursor)?)
+        }
+        (None, page_number) => {
+            Position::Offset(u64::from(page_number.unwrap_or(1).saturating_sub(1)) * u64::from(size))
+        }
+    };
+    let query = UserQuery {
+        filter,
+        order,
+        position,
+        size,
+        count,
+    };
+    let request = SearchRequest {
+        query,
+        ignore_provider,
+        on_provider_failure,
+    };
+    Ok((request, options))
+}
+
+/// Whom a by-id request asks for: the last segment of the path, decoded once.
+pub(crate) fn lookup(path: &str, given: &Given<'_>) -> Result<(LookupRequest, ViewOptions), InvalidParameter> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segment = path.rsplit('/').next().unwrap_or_default();
+    let crid = decoded(segment, Plus::Kept)
+        .and_then(|text| Crid::parse(&text).ok())
+        .ok_or(InvalidParameter::PathId)?;
+    let request = LookupRequest {
+        crid,
+        ignore_provider: given.flag(Parameter::IgnoreProvider).unwrap_or(false),
+        on_provider_failure: on_provider_failure(given),
+    };
+    Ok((request, view_options(given)?))
+}
+
+fn view_options(given: &Given<'_>) -> Result<ViewOptions, InvalidParameter> {
+    let fields = match given.text(Parameter::Fields) {
+        Some(text) => Fields::parse(text).ok_or(InvalidParameter::NoField)?,
+        None => Fields::default(),
+    };
+    Ok(ViewOptions {
+        fields,
+        explain: given.flag(Parameter::Explain).unwrap_or(false),
+    })
+}
+
+fn on_provider_failure(given: &Given<'_>) -> OnProviderFailure {
+    match given.choice(Parameter::OnProviderFailure) {
+        Some("fail") => OnProviderFailure::Fail,
+        _ => OnProviderFailure::Degrade,
+    }
+}
+
+fn order(given: &Given<'_>) -> Order {
+    let column = given
+        .number(Parameter::OrderBy)
+        .and_then(|number| u8::try_from(number).ok())
+        .and_then(SortColumn::numbered);
+    Order {
+        column: column.unwrap_or(Order::default().column),
+        direction: match given.number(Parameter::OrderByType) {
+            Some(1) => Direction::Descending,
+            _ => Direction::Ascending,
+        },
+    }
+}
+
+fn filter(given: Given<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Result<UserFilter, InvalidParameter> {
+    let mut filter = UserFilter {
+        first_name: name_prefix(&given, Parameter::FirstName)?,
+        last_name: name_prefix(&given, Parameter::LastName)?,
+        ..UserFilter::default()
+    };
+    filter.emails.extend(email(&given, tenant)?);
+    if let Some(address) = opened(&given, Parameter::EncryptedEmail, Purpose::Email, tenant, sealing)? {
+        let key = EmailKey::of(&address);
+        // An empty key would be everybody without an address.
+        if key.as_str().is_empty() || key.as_str().contains('\0') {
+            return Err(cannot_be_opened(Parameter::EncryptedEmail));
+        }
+        filter.emails.push(EmailFilter::Exact(key));
+    }
+    if let Some(id) = given.text(Parameter::CustomerRegistrationId) {
+        filter
+            .crids
+            .push(Crid::parse(id).map_err(|_| InvalidParameter::BadCrid)?);
+    }
+    let (name, purpose) = (
+        Parameter::EncryptedCustomerRegistrationId,
+        Purpose::CustomerRegistrationId,
+    );
+    if let Some(id) = opened(&given, name, purpose, tenant, sealing)? {
+        filter.crids.push(Crid::parse(&id).map_err(|_| cannot_be_opened(name))?);
+    }
+    filter.metadata = given.into_metadata();
+    Ok(filter)
+}
+
+/// The condition on `email`: as `emailMatch` says, else by the tenant's switch, else exact for a complete address.
+fn email(given: &Given<'_>, tenant: &Tenant) -> Result<Option<EmailFilter>, InvalidParameter> {
+    let chosen = given.choice(Parameter::EmailMatch);
+    let Some(text) = given.text(Parameter::Email) else {
+        return match chosen {
+            Some(_) => Err(InvalidParameter::EmailMatchAlone),
+            None => Ok(None),
+        };
+    };
+    let needle = || {
+        let needle = EmailNeedle::of(text);
+        if needle.as_str().is_empty() {
+            Err(InvalidParameter::Empty((&TABLE[Parameter::Email as usize]).into()))
+        } else {
+            Ok(needle)
+        }
+    };
+    let contains = || needle().map(EmailFilter::Contains);
+    let filter = match chosen {
+        Some("exact") => {
+            needle()?;
+            EmailFilter::Exact(EmailKey::of(text))
+        }
+        Some("prefix") => EmailFilter::Prefix(needle()?),
+        Some(_) => contains()?,
+        None if tenant.settings.email_contains => contains()?,
+        None => match EmailKey::parse(text) {
+            Ok(key) => EmailFilter::Exact(key),
+            Err(_) => contains()?,
+        },
+    };
+    Ok(Some(filter))
+}
+
+/// The beginning of a name; one that folds to nothing would match everybody, so it counts as empty.
+fn name_prefix(given: &Given<'_>, name: Parameter) -> Result<Option<NamePrefix>, InvalidParameter> {
+    let prefix = given.text(name).map(NamePrefix::of);
+    match &prefix {
+        Some(prefix) if prefix.as_str().is_empty() => Err(InvalidParameter::Empty((&TABLE[name as usize]).into())),
+        _ => Ok(prefix),
+    }
+}
+
+fn opened(
+    given: &Given<'_>,
+    name: Parameter,
+    purpose: Purpose<'_>,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<Option<String>, InvalidParameter> {
+    let Some(sealed) = given.text(name) else {
+        return Ok(None);
+    };
+    if sealed.len() > MAX_SEALED_BYTES {
+        return Err(cannot_be_opened(name));
+    }
+    let plain = sealing
+        .open(&tenant.id, purpose, sealed)
+        .map_err(|_| cannot_be_opened(name))?;
+    Ok(Some(plain))
+}
+
+const fn cannot_be_opened(name: Parameter) -> InvalidParameter {
+    InvalidParameter::CannotBeOpened(TABLE[name as usize].name)
+}

@@ -1,0 +1,106 @@
+//! What the connection loop knows of a request before its headers are understood: its id and its deadline.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+
+use crate::state::ApiLimits;
+
+/// The header that carries the request's id, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
+
+/// The longest id that is echoed, in bytes; a longer one is replaced.
+pub const MAX_REQUEST_ID_BYTES: usize = 128;
+
+/// Request extension: when the answer is of no more use. The binary sets it when the request's head has arrived; where it
+/// is absent, the time that [`ApiLimits::deadline`] allows starts with the handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline(pub Instant);
+
+/// Request extension: the id under which the request is answered and logged, in visible ASCII.
+///
+/// The binary sets it (the caller's own by [`RequestId::given`], else one it makes up); where it is absent, the API takes
+/// the caller's, else a number that counts up, which is unique in this process alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's own id: the `X-RequestId` header, when it is 1 to [`MAX_REQUEST_ID_BYTES`] visible ASCII characters.
+    #[must_use]
+    pub fn given(headers: &HeaderMap) -> Option<Self> {
+        headers
+            .get(&REQUEST_ID)
+            .filter(|value| is_good(value))
+            .cloned()
+            .map(Self)
+    }
+
+    /// An id that somebody made up; `None` under the same conditions as for [`RequestId::given`].
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        HeaderValue::from_str(text).ok().filter(is_good).map(Self)
+    }
+
+    /// A number as an id, for where nothing better can be made up.
+    #[must_use]
+    pub fn counted(number: u64) -> Self {
+        Self(HeaderValue::from(number))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        extensions
+            .get::<Self>()
+            .cloned()
+            .or_else(|| Self::given(headers))
+            .unwrap_or_else(|| Self(HeaderValue::from(COUNT.fetch_add(1, Ordering::Relaxed))))
+    }
+
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
+    }
+}
+
+impl Deadline {
+    pub(crate) fn of(extensions: &Extensions, limits: &ApiLimits) -> Instant {
+        // tokio's clock is the one that the deadline is held against, also where a test has stopped it.
+        extensions.get::<Self>().map_or_else(
+            || tokio::time::Instant::now().into_std() + limits.deadline,
+            |deadline| deadline.0,
+        )
+    }
+}
+
+fn is_good(value: &HeaderValue) -> bool {
+    (1..=MAX_REQUEST_ID_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_bounded_visible_ascii() {
+        for good in ["7", "b1946ac9-2492", &"x".repeat(128)] {
+            assert_eq!(RequestId::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a\tb", "é", &"x".repeat(129)] {
+            assert_eq!(RequestId::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_made_up_anew_each_time() {
+        let made_up = || RequestId::of(&Extensions::new(), &HeaderMap::new());
+        assert_ne!(made_up(), made_up());
+    }
+}

@@ -1,0 +1,44 @@
+//! The route table: the API at a glance.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+use crate::{documents, handlers, state::ApiState};
+
+/// Where the user family is found; a trailing slash is taken everywhere (contract §1).
+pub(crate) const BASES: [&str; 4] = [
+    "/v4/Users",
+    "/Users",
+    "/UsersOrchestrator/v4/Users",
+    "/UsersOrchestrator/Users",
+];
+
+/// Makes the routes. Whatever is asked, the answer is the contract's envelope; a panic is the server's to catch (see
+/// [`internal_error_response`](crate::internal_error_response)).
+pub fn router(state: ApiState) -> Router {
+    let mut routes = Router::new()
+        .route(documents::OPENAPI, get(documents::openapi))
+        .route(documents::PAGE, get(documents::page))
+        .route(&format!("{}/", documents::PAGE), get(documents::page_moved))
+        .route(documents::STYLE, get(documents::style));
+    for base in BASES {
+        for slash in ["", "/"] {
+            routes = routes
+                .route(&format!("{base}{slash}"), get(handlers::list))
+                // `Search` can also be somebody's id.
+                .route(
+                    &format!("{base}/Search{slash}"),
+                    post(handlers::search).get(handlers::by_id),
+                )
+                .route(&format!("{base}/{{crid}}{slash}"), get(handlers::by_id));
+        }
+    }
+    routes
+        .method_not_allowed_fallback(handlers::other_method)
+        .fallback(handlers::no_route)
+        .with_state(Arc::new(state))
+}

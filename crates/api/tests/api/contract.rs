@@ -1,0 +1,16 @@
+//! Every line of contract §1, §2 and §3.1, from the shared table.
+
+use masthead_testkit::{contract_cases, for_each_contract_line};
+
+use crate::world::World;
+
+macro_rules! as_tests {
+    ($($line:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $line() {
+            World::new().holds(contract_cases::$line()).await;
+        }
+    )*};
+}
+
+for_each_contract_line!(as_tests);

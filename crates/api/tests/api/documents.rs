@@ -1,0 +1,86 @@
+//! The documents about the API are served to anybody, and keep to themselves.
+
+use axum::body::Body;
+use http::Request;
+use masthead_testkit::contract_cases::Answer;
+use serde_json::Value;
+
+use crate::world::{World, header};
+
+async fn get(world: &World, target: &str) -> Answer {
+    world.send(Request::get(target).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_served_without_a_token() {
+    let answer = get(&World::new(), "/openapi.json").await;
+    assert_eq!(
+        (answer.status, header(&answer, "content-type")),
+        (200, Some("application/json"))
+    );
+    let document: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"].as_object().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn the_page_and_its_style_are_served_under_a_strict_policy() {
+    let world = World::new();
+    for (target, content_type) in [
+        ("/docs", "text/html; charset=utf-8"),
+        ("/docs/style.css", "text/css; charset=utf-8"),
+    ] {
+        let answer = get(&world, target).await;
+        assert_eq!(
+            (answer.status, header(&answer, "content-type")),
+            (200, Some(content_type))
+        );
+        let policy = header(&answer, "content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+        assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
+    }
+    let moved = get(&world, "/docs/").await;
+    assert_eq!((moved.status, header(&moved, "location")), (308, Some("../docs")));
+}
+
+#[tokio::test]
+async fn the_examples_of_the_document_are_what_the_router_answers() {
+    let world = World::new();
+    let document: Value = serde_json::from_str(&get(&world, "/openapi.json").await.body).unwrap();
+    let responses = &document["paths"]["/v4/Users"]["get"]["responses"];
+    let example = |status: &str, name: &str| {
+        let examples = &responses[status]["content"]["application/json"]["examples"];
+        examples[name]["value"].to_string()
+    };
+    let refused = world.get("/v4/Users?pageSize=0").await;
+    let value: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!(value.to_string(), example("400", "UsersOrchestrator_E400_02"));
+}
+
+#[tokio::test]
+async fn the_example_requests_of_the_document_are_taken() {
+    let world = World::new();
+    let document: Value = serde_json::from_str(&get(&world, "/openapi.json").await.body).unwrap();
+    let body = &document["paths"]["/v4/Users/Search"]["post"]["requestBody"]["content"]["application/json"];
+    for (name, example) in body["examples"].as_object().unwrap() {
+        let case = masthead_testkit::contract_cases::Case::search(
+            &example["value"].to_string(),
+            masthead_testkit::contract_cases::Expect::Status(200),
+        );
+        let answer = world.ask(&case).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+    }
+    for parameter in document["paths"]["/v4/Users"]["get"]["parameters"].as_array().unwrap() {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        // What was sealed in another house, and what needs a companion, cannot be taken alone.
+        if parameter["in"] != "query"
+            || ["metadata", "cursor", "emailMatch"].contains(&name)
+            || name.starts_with("encrypted")
+        {
+            continue;
+        }
+        let value = parameter["example"].to_string().replace('"', "").replace('@', "%40");
+        let answer = world.get(&format!("/v4/Users?{name}={value}")).await;
+        assert_eq!(answer.status, 200, "{name}={value}: {}", answer.body);
+    }
+}

@@ -1,0 +1,216 @@
+//! Silence, slowness and bugs behind the router.
+
+use std::{
+    future::pending,
+    time::{Duration, Instant},
+};
+
+use axum::body::{Body, Bytes};
+use http::Request;
+use masthead_api::{
+    ApiLimits, Deadline, RequestId, headers_too_large_response, internal_error_response, unavailable_response,
+    uri_too_long_response,
+};
+use masthead_ports::source::SourceErrorKind;
+use masthead_testkit::{
+    contract_cases::{Case, Expect},
+    store::Mood,
+};
+
+use crate::world::{World, header, read};
+
+const READS: [&str; 3] = [
+    "/v4/Users/2937",
+    "/v4/Users?email=ann@example.com",
+    "/v4/Users?email=ann",
+];
+
+fn error(status: u16, code: &'static str, text: &str) -> Expect {
+    Expect::Error(status, code, text.to_owned())
+}
+
+fn unavailable() -> Expect {
+    error(
+        503,
+        "E503",
+        "Service Unavailable - a source that should know did not answer",
+    )
+}
+
+#[tokio::test]
+async fn a_store_that_is_silent_is_503_with_retry_after() {
+    let world = World::new();
+    for (kind, seconds) in [
+        (SourceErrorKind::Unavailable, "1"),
+        (SourceErrorKind::Misconfigured, "1"),
+        (
+            SourceErrorKind::RateLimited {
+                retry_after: Some(Duration::from_millis(6500)),
+            },
+            "7",
+        ),
+    ] {
+        world.store.be(Mood::Failing(kind));
+        for target in READS {
+            let case = Case::get(target, unavailable()).answering("retry-after", seconds);
+            world.holds(vec![case]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_is_too_broad_is_e400_90() {
+    let world = World::new();
+    world.store.be(Mood::Failing(SourceErrorKind::TooBroad));
+    let text = "The search cannot be answered - it takes longer than it may; narrow it";
+    world
+        .holds(vec![Case::get("/v4/Users?email=a", error(400, "E400_90", text))])
+        .await;
+}
+
+#[tokio::test]
+async fn a_store_that_says_what_cannot_be_true_is_500_by_workflow() {
+    let world = World::new();
+    world.store.be(Mood::Failing(SourceErrorKind::Corrupt));
+    let by_id = error(500, "E500_01", "There was a problem during the GetById workflow.");
+    let list = error(500, "E500_02", "There was a problem during the Get workflow.");
+    world
+        .holds(vec![
+            Case::get("/v4/Users/2937", by_id),
+            Case::get("/v4/Users?email=ann@example.com", list.clone()),
+            Case::get("/v4/Users", list),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn silence_about_the_tenant_or_the_keys_is_503() {
+    let world = World::new();
+    let no_keys = Case::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
+    world.holds(vec![no_keys.answering("retry-after", "1")]).await;
+    world.tenants.be_silent(true);
+    let case = Case::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
+    world.holds(vec![case.clone()]).await;
+    world.tenants.be_silent(false);
+    assert!(case.check(&world, &world.get("/v4/Users/2937").await).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_case_that_does_not_answer_by_the_deadline_is_503() {
+    let world = World::with_limits(ApiLimits {
+        deadline: Duration::from_secs(3),
+        retry_after: Duration::from_secs(4),
+        ..ApiLimits::default()
+    });
+    world.store.be(Mood::Stuck);
+    for target in READS {
+        let started = tokio::time::Instant::now();
+        world
+            .holds(vec![Case::get(target, unavailable()).answering("retry-after", "4")])
+            .await;
+        assert!(
+            started.elapsed() >= Duration::from_secs(2),
+            "the clock is paused: {target}"
+        );
+    }
+    world.store.be(Mood::Slow(Duration::from_secs(1)));
+    assert_eq!(world.get("/v4/Users/2937").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_gives_up_by_the_deadline_still_tells_its_event() {
+    let world = World::with_limits(ApiLimits {
+        deadline: Duration::from_secs(3),
+        ..ApiLimits::default()
+    });
+    world.store.be(Mood::Slow(Duration::from_secs(3)));
+    assert_eq!(world.get("/v4/Users/2937").await.status, 200);
+    assert_eq!(world.events.take().len(), 1);
+}
+
+#[tokio::test]
+async fn the_deadline_of_the_connection_loop_is_kept() {
+    let world = World::new();
+    world.store.be(Mood::Stuck);
+    let mut request = Request::builder().uri("/v4/Users/2937");
+    for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
+        request = request.header(name, value);
+    }
+    let mut request = request.body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Deadline(Instant::now()));
+    request.extensions_mut().insert(RequestId::new("loop-7").unwrap());
+    let answer = world.send(request).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(header(&answer, "x-requestid"), Some("loop-7"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_cut() {
+    let world = World::new();
+    let mut request = Request::post("/v4/Users/Search");
+    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+        request = request.header(name, value);
+    }
+    let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
+    let answer = world.send(request.body(Body::from_stream(endless)).unwrap()).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("the body did not arrive whole"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_is_bounded_whatever_its_length_claims() {
+    let world = World::new();
+    let mut request = Request::post("/v4/Users/Search");
+    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+        request = request.header(name, value);
+    }
+    let chunk = Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]));
+    let chunks = futures_util::stream::iter((0..100_000).map(move |_| {
+        chunk
+            .as_ref()
+            .map(Bytes::clone)
+            .map_err(|_| std::io::Error::other("none"))
+    }));
+    let answer = world.send(request.body(Body::from_stream(chunks)).unwrap()).await;
+    assert_eq!(answer.status, 413, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_that_announces_too_much_is_not_waited_for() {
+    let world = World::new();
+    let mut request = Request::post("/v4/Users/Search").header("Content-Length", "65537");
+    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+        request = request.header(name, value);
+    }
+    let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
+    let answer = world.send(request.body(Body::from_stream(endless)).unwrap()).await;
+    assert_eq!(answer.status, 413, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn the_servers_own_refusals_have_the_envelope() {
+    let id = || RequestId::new("r-9").unwrap();
+    let internal = read(internal_error_response(id())).await;
+    assert_eq!(
+        internal.body,
+        r#"{"message":{"code":"UsersOrchestrator_E500","text":"Internal Server Error","type":"Error"},"meta":null,"data":null}"#
+    );
+    assert_eq!((internal.status, header(&internal, "x-requestid")), (500, Some("r-9")));
+    assert_eq!(read(uri_too_long_response(id())).await.status, 414);
+    let large = read(headers_too_large_response(id())).await;
+    assert!(large.status == 431 && large.body.contains("UsersOrchestrator_E431"));
+    let busy = read(unavailable_response(id(), Duration::from_millis(1500))).await;
+    assert_eq!((busy.status, header(&busy, "retry-after")), (503, Some("2")));
+}
+
+#[tokio::test]
+async fn a_request_id_that_cannot_be_echoed_is_replaced() {
+    let world = World::new();
+    for bad in ["a b", &"x".repeat(129)] {
+        let case = Case::get("/v4/Users/2937", Expect::Status(200)).with("X-RequestId", bad);
+        let answer = world.ask(&case).await;
+        let id = header(&answer, "x-requestid").unwrap();
+        assert!(id != bad && !id.is_empty());
+        assert_eq!(&*world.events.take()[0].request_id, id);
+    }
+}

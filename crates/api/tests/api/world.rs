@@ -1,0 +1,167 @@
+//! The contract's world on fakes.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use masthead_api::{ApiLimits, ApiState, router};
+use masthead_domain::tenant::{PoolId, Scope};
+use masthead_orchestrator::Users;
+use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
+use masthead_testkit::{
+    clock::StoppedClock,
+    contract_cases::{self, Answer, Case, Environment, Expect, Token, world as contract_world},
+    events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
+    registrations::RecordingRegistrations,
+    sealing::FakeSealing,
+    store::FakeStore,
+    tenants::{FakeTenants, tenant},
+    tokens::{FakeTokens, grant},
+};
+use tower::ServiceExt;
+
+/// The router and the fakes behind it.
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) tenants: Arc<FakeTenants>,
+    pub(crate) events: Arc<RecordingEvents>,
+    pub(crate) provider: Arc<FakeProvider>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_limits(ApiLimits::default())
+    }
+
+    pub(crate) fn with_limits(limits: ApiLimits) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let mut tenants = Vec::new();
+        for (pool, (id, settings)) in (1..).zip(contract_world::tenants()) {
+            tenants.push(tenant(id, pool, settings));
+            let numbered = (1..).zip(contract_world::accounts(id));
+            store.put(
+                PoolId(pool),
+                numbered.map(|(number, account)| masthead_domain::account::Account {
+                    registration_id: Some(number),
+                    ..account
+                }),
+            );
+        }
+        let tenants = Arc::new(FakeTenants::new(tenants));
+        let events = Arc::new(RecordingEvents::default());
+        let ours = ["north/*/*", "south/*/*"];
+        let tokens = FakeTokens::new()
+            .granting("reader", grant(&[Scope::UsersRead], &ours))
+            .granting("writer", grant(&[Scope::UsersWrite], &ours))
+            .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
+            .refusing("expired", TokenError::Expired)
+            .refusing("no-keys", TokenError::KeysUnavailable);
+        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Silent(SourceErrorKind::Unavailable)));
+        let users = Users::new(
+            masthead_orchestrator::World {
+                store: store.clone(),
+                registrations: Arc::new(RecordingRegistrations::default()),
+                providers: Arc::new(FakeProviders(Some(provider.clone()))),
+                events: events.clone(),
+                clock: Arc::new(StoppedClock::default()),
+            },
+            contract_world::MAX_DEPTH,
+        );
+        let router = router(ApiState {
+            users,
+            tenants: tenants.clone(),
+            tokens: Arc::new(tokens),
+            sealing: Arc::new(FakeSealing),
+            limits,
+        });
+        Self {
+            router,
+            store,
+            tenants,
+            events,
+            provider,
+        }
+    }
+
+    /// Sends a request of the contract's table.
+    pub(crate) async fn ask(&self, case: &Case) -> Answer {
+        let asked = case.request(self);
+        let mut request = Request::builder()
+            .method(asked.method.parse::<Method>().unwrap())
+            .uri(&asked.target);
+        for (name, value) in &asked.headers {
+            request = request.header(*name, value);
+        }
+        self.send(request.body(Body::from(asked.body)).unwrap()).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        read(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Gets this path as a reader of the first tenant.
+    pub(crate) async fn get(&self, target: &str) -> Answer {
+        self.ask(&Case::get(target, Expect::Status(200))).await
+    }
+
+    /// Runs one line of the contract's table.
+    pub(crate) async fn holds(&self, cases: Vec<Case>) {
+        assert!(!cases.is_empty());
+        let mut differences = Vec::new();
+        for case in cases {
+            let answer = self.ask(&case).await;
+            differences.extend(case.check(self, &answer).err());
+        }
+        assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    }
+}
+
+impl Environment for World {
+    fn sealing(&self) -> &dyn Sealing {
+        &FakeSealing
+    }
+
+    fn token(&self, kind: contract_cases::Token) -> String {
+        match kind {
+            Token::Reader => "reader",
+            Token::WriterOnly => "writer",
+            Token::OtherTenant => "other",
+            Token::Expired => "expired",
+            Token::Forged => "forged",
+        }
+        .to_owned()
+    }
+}
+
+/// The whole of a response, with what every answer has checked.
+pub(crate) async fn read(response: Response<Body>) -> Answer {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(header("content-length"), Some(&*body.len().to_string()));
+    if header("content-type") == Some("application/json; charset=utf-8") {
+        assert!(header("x-requestid").is_some_and(|id| !id.is_empty()));
+    }
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
+            .collect(),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+/// A header of an answer.
+pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    answer
+        .headers
+        .iter()
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| &**value)
+}

@@ -1,0 +1,315 @@
+//! Who is on a list.
+
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    query::{EmailFilter, NamePrefix, Total, UserFilter},
+};
+
+use super::{Factory, ids, list, local};
+use crate::accounts::{account, readers, with_metadata};
+
+fn contains(needle: &str) -> UserFilter {
+    UserFilter {
+        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        ..UserFilter::default()
+    }
+}
+
+fn first(prefix: &str) -> UserFilter {
+    UserFilter {
+        first_name: Some(NamePrefix::of(prefix)),
+        ..UserFilter::default()
+    }
+}
+
+fn metadata(pairs: &[(&str, &str)]) -> UserFilter {
+    UserFilter {
+        metadata: pairs.iter().map(|(key, value)| MetadataPair::of(key, value)).collect(),
+        ..UserFilter::default()
+    }
+}
+
+/// Runs each filter and compares ids, in the order of addresses, and the total.
+async fn expect(factory: &dyn Factory, accounts: Vec<Account>, cases: &[(UserFilter, &[&str])]) {
+    let subject = factory.source(vec![local(accounts)]).await;
+    for (n, (filter, wanted)) in cases.iter().enumerate() {
+        let page = subject.source.search(&subject.context(0), &list(filter.clone())).await;
+        let page = page.expect("a page");
+        assert_eq!(ids(&page.accounts), *wanted, "case {n}");
+        assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)), "case {n}");
+    }
+}
+
+/// No filter at all.
+pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn Factory) {
+    let all = ["r-00000", "r-00001", "r-00002"];
+    expect(
+        factory,
+        readers(3),
+        &[
+            (UserFilter::default(), &all),
+            (contains(""), &all),
+            (contains("  "), &all),
+            (first(""), &all),
+        ],
+    )
+    .await;
+}
+
+/// Short and long, at the beginning, in the middle and at the end.
+pub async fn part_of_an_address_matches_by_contains(factory: &dyn Factory) {
+    let people = vec![
+        account("1", "ann@example.com", "", ""),
+        account("2", "joann@example.com", "", ""),
+        account("3", "bob@sub.example.net", "", ""),
+        Account {
+            email: None,
+            ..account("4", "x@y.z", "", "")
+        },
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (contains("ANN"), &["1", "2"]),
+            (contains("n@e"), &["1", "2"]),
+            (contains("j"), &["2"]),
+            (contains("ob"), &["3"]),
+            (contains("bob@sub.example.net"), &["3"]),
+            (contains("example.com"), &["1", "2"]),
+            (contains("exampel"), &[]),
+            // Every gram is somewhere in the address, but not in a row.
+            (contains("annexa"), &[]),
+            (contains("q"), &[]),
+        ],
+    )
+    .await;
+}
+
+/// `%`, `_`, `\` and quotes mean themselves.
+pub async fn wildcards_are_letters_like_any_other(factory: &dyn Factory) {
+    let people = vec![
+        account("1", "a%b@example.com", "", ""),
+        account("2", "a_b@example.com", "", ""),
+        account("3", "axb@example.com", "", ""),
+        account("4", "a'b\\c@example.com", "", ""),
+        account("5", "\"a b\"+c@example.com", "", ""),
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (contains("%"), &["1"]),
+            (contains("_"), &["2"]),
+            (contains("a_b"), &["2"]),
+            (contains("a%b@"), &["1"]),
+            (contains("\\"), &["4"]),
+            (contains("'b\\"), &["4"]),
+            (contains("\""), &["5"]),
+            (contains("+c"), &["5"]),
+            (contains("%%"), &[]),
+            (contains("' OR '1'='1"), &[]),
+        ],
+    )
+    .await;
+}
+
+/// josé@ and jose@ are two people; José and Jose are one name.
+pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn Factory) {
+    let people = vec![
+        account("1", "jose@example.com", "Jos\u{e9}", ""),
+        account("2", "jos\u{e9}@example.com", "JOSE\u{301}", ""),
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (contains("jose\u{301}"), &["2"]),
+            (contains("JOS\u{c9}"), &["2"]),
+            (contains("\u{e9}"), &["2"]),
+            (contains("jose"), &["1"]),
+            (first("jose"), &["1", "2"]),
+            (first("Jos\u{c9}"), &["1", "2"]),
+            (first("jos\u{e9}s"), &[]),
+        ],
+    )
+    .await;
+}
+
+/// From the first letter to the whole name and beyond.
+pub async fn names_match_by_their_beginning(factory: &dyn Factory) {
+    let people = vec![
+        account("1", "a@example.com", "Marianne", "Lee"),
+        account("2", "b@example.com", "Maria", "Leeds"),
+        account("3", "c@example.com", "", "O'Lee"),
+        account("4", "d@example.com", "Al%", "_x"),
+    ];
+    let last = |prefix: &str| UserFilter {
+        last_name: Some(NamePrefix::of(prefix)),
+        ..UserFilter::default()
+    };
+    expect(
+        factory,
+        people,
+        &[
+            (first("m"), &["1", "2"]),
+            (first("MARI"), &["1", "2"]),
+            (first("marian"), &["1"]),
+            (first("mariannes"), &[]),
+            (first("ari"), &[]),
+            (first("al%"), &["4"]),
+            (first("%"), &[]),
+            (last("lee"), &["1", "2"]),
+            (last("o'"), &["3"]),
+            (last("_"), &["4"]),
+        ],
+    )
+    .await;
+}
+
+/// Key and value without case, values whole.
+pub async fn metadata_pairs_are_all_required(factory: &dyn Factory) {
+    let people = vec![
+        with_metadata(
+            account("1", "a@example.com", "", ""),
+            &[("City", "Oslo"), ("promo_flag", "Y")],
+        ),
+        with_metadata(
+            account("2", "b@example.com", "", ""),
+            &[("city", "OSLO"), ("empty", "")],
+        ),
+        with_metadata(
+            account("3", "c@example.com", "", ""),
+            &[("city", "\u{c5}rhus"), ("a=b", "c")],
+        ),
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (metadata(&[("CITY", "oslo")]), &["1", "2"]),
+            (metadata(&[("city", "oslo"), ("Promo_Flag", "y")]), &["1"]),
+            (metadata(&[("city", "osl")]), &[]),
+            (metadata(&[("city", "A\u{30a}RHUS")]), &["3"]),
+            (metadata(&[("city", "arhus")]), &[]),
+            (metadata(&[("a=b", "c")]), &["3"]),
+            (metadata(&[("a", "b=c")]), &[]),
+            (metadata(&[("empty", "")]), &[]),
+            (metadata(&[("nowhere", "oslo")]), &[]),
+        ],
+    )
+    .await;
+}
+
+/// `metadata.firstName` also matches the top-level field.
+pub async fn names_are_found_as_metadata(factory: &dyn Factory) {
+    let people = vec![
+        account("1", "a@example.com", "Ann", "Lee"),
+        with_metadata(account("2", "b@example.com", "Bob", "Lee"), &[("firstName", "Ann")]),
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (metadata(&[("firstName", "ann")]), &["1", "2"]),
+            (metadata(&[("FIRSTNAME", "ANN"), ("lastName", "lee")]), &["1", "2"]),
+            (metadata(&[("firstName", "an")]), &[]),
+        ],
+    )
+    .await;
+}
+
+/// All of them together.
+pub async fn every_condition_counts(factory: &dyn Factory) {
+    let person = |id: &str, email: &str, city: &str| with_metadata(account(id, email, "Ann", "Lee"), &[("city", city)]);
+    let people = vec![
+        person("1", "ann@example.com", "Oslo"),
+        person("2", "ann@example.net", "Oslo"),
+        person("3", "ann2@example.com", "Bergen"),
+    ];
+    let all = |needle: &str, name: &str, city: &str| UserFilter {
+        emails: contains(needle).emails,
+        ..UserFilter {
+            metadata: metadata(&[("city", city)]).metadata,
+            ..first(name)
+        }
+    };
+    let twice = UserFilter {
+        emails: vec![
+            EmailFilter::Prefix(EmailNeedle::of("ann")),
+            EmailFilter::Prefix(EmailNeedle::of("ann2")),
+            EmailFilter::Contains(EmailNeedle::of(".com")),
+        ],
+        ..UserFilter::default()
+    };
+    expect(
+        factory,
+        people,
+        &[
+            (all(".com", "a", "oslo"), &["1"]),
+            (all("ann", "ann", "oslo"), &["1", "2"]),
+            (all(".com", "b", "oslo"), &[]),
+            (all(".org", "a", "oslo"), &[]),
+            (twice, &["3"]),
+        ],
+    )
+    .await;
+}
+
+/// Exact conditions beside others, and contradicting ones.
+pub async fn exact_conditions_work_in_lists_too(factory: &dyn Factory) {
+    let exact = |text: &str| EmailFilter::Exact(EmailKey::of(text));
+    let crid = |text: &str| Crid::parse(text).expect("an id");
+    let filter = |emails: Vec<EmailFilter>, crids: &[&str]| UserFilter {
+        emails,
+        crids: crids.iter().map(|id| crid(id)).collect(),
+        ..UserFilter::default()
+    };
+    expect(
+        factory,
+        readers(5),
+        &[
+            (filter(vec![exact("READER3@example.org")], &[]), &["r-00003"]),
+            (filter(vec![exact("reader3@example.org")], &["r-00003"]), &["r-00003"]),
+            (filter(vec![exact("reader3@example.org")], &["r-00002"]), &[]),
+            (filter(vec![], &["r-00002"]), &["r-00002"]),
+            (filter(vec![], &["r-00002", "r-00003"]), &[]),
+            (filter(vec![exact("")], &[]), &[]),
+            (
+                UserFilter {
+                    crids: vec![crid("r-00001")],
+                    ..metadata(&[("city", "oslo")])
+                },
+                &[],
+            ),
+        ],
+    )
+    .await;
+}
+
+/// No needle makes an error.
+pub async fn hostile_needles_match_nobody_and_do_no_harm(factory: &dyn Factory) {
+    let long = "a".repeat(65_536);
+    let wide = "\u{1F600}".repeat(20_000);
+    let mut cases: Vec<(UserFilter, &[&str])> = Vec::new();
+    for needle in ["\0", "a\0", "\u{301}", "\u{10ffff}", "\u{d7ff}", &long, &wide] {
+        cases.push((contains(needle), &[]));
+        cases.push((
+            UserFilter {
+                emails: vec![EmailFilter::Prefix(EmailNeedle::of(needle))],
+                ..UserFilter::default()
+            },
+            &[],
+        ));
+        cases.push((metadata(&[("city", needle)]), &[]));
+        cases.push((metadata(&[(needle, "x")]), &[]));
+        if NamePrefix::of(needle).as_str().is_empty() {
+            continue;
+        }
+        cases.push((first(needle), &[]));
+    }
+    expect(factory, readers(3), &cases).await;
+}

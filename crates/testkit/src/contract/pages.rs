@@ -1,0 +1,246 @@
+//! Order, pages, cursors and counts.
+
+use masthead_domain::{
+    account::Account,
+    email::EmailNeedle,
+    order::{Direction, Order, SortColumn, SortKey},
+    query::{CountMode, EmailFilter, Position, Total, UserFilter, UserQuery},
+};
+
+use super::{Factory, Subject, federated, ids, list, local, model};
+use crate::accounts::readers;
+
+/// Thirty readers: each column has values that occur often, and each that may be empty is for some.
+fn crowd() -> Vec<Account> {
+    let mut all = readers(30);
+    for account in all.iter_mut().step_by(6) {
+        account.email = None;
+    }
+    for account in all.iter_mut().step_by(7) {
+        account.registered_at = None;
+    }
+    all
+}
+
+fn orders() -> impl Iterator<Item = Order> {
+    SortColumn::ALL
+        .into_iter()
+        .flat_map(|column| [Direction::Ascending, Direction::Descending].map(|direction| Order { column, direction }))
+}
+
+/// Everybody, and most of them.
+fn filters() -> [UserFilter; 2] {
+    let some = UserFilter {
+        emails: vec![EmailFilter::Contains(EmailNeedle::of("er1"))],
+        ..UserFilter::default()
+    };
+    [UserFilter::default(), some]
+}
+
+async fn page(subject: &Subject, query: &UserQuery) -> masthead_ports::source::Page {
+    subject.source.search(&subject.context(0), query).await.expect("a page")
+}
+
+/// Sixteen orders.
+pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for filter in filters() {
+        for order in orders() {
+            let wanted = model::list(&crowd(), &filter, order, false);
+            let found = page(
+                &subject,
+                &UserQuery {
+                    order,
+                    ..list(filter.clone())
+                },
+            )
+            .await;
+            assert_eq!(ids(&found.accounts), ids(&wanted), "{order:?}");
+        }
+    }
+}
+
+/// Page numbers.
+pub async fn pages_put_together_are_the_list(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for (filter, order) in filters()
+        .into_iter()
+        .flat_map(|filter| orders().map(move |order| (filter.clone(), order)))
+    {
+        let wanted = model::list(&crowd(), &filter, order, false);
+        let mut found = Vec::new();
+        for offset in (0..wanted.len() as u64).step_by(4) {
+            let query = UserQuery {
+                order,
+                size: 4,
+                position: Position::Offset(offset),
+                ..list(filter.clone())
+            };
+            found.extend(page(&subject, &query).await.accounts);
+        }
+        assert_eq!(ids(&found), ids(&wanted), "{order:?}");
+    }
+}
+
+/// Cursors, in both directions, over the border between filled and empty values.
+pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for (filter, order) in filters()
+        .into_iter()
+        .flat_map(|filter| orders().map(move |order| (filter.clone(), order)))
+    {
+        let wanted = model::list(&crowd(), &filter, order, false);
+        let mut query = UserQuery {
+            order,
+            size: 4,
+            ..list(filter.clone())
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = page(&subject, &query).await;
+            assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)));
+            let last = page.accounts.last().map(|last| SortKey::of(last, order.column, false));
+            found.extend(page.accounts);
+            match last {
+                Some(last) if page.more => query.position = Position::After(last),
+                _ => break,
+            }
+        }
+        assert_eq!(ids(&found), ids(&wanted), "{order:?}");
+    }
+}
+
+/// The place is enough; its user need not be there.
+pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn Factory) {
+    let gone = crowd().remove(11);
+    let left: Vec<Account> = crowd()
+        .into_iter()
+        .filter(|account| account.crid != gone.crid)
+        .collect();
+    let subject = factory.source(vec![local(left.clone())]).await;
+    for order in orders() {
+        let before = model::list(&crowd(), &UserFilter::default(), order, false);
+        let at = before
+            .iter()
+            .position(|account| account.crid == gone.crid)
+            .expect("among them");
+        let place = Position::After(SortKey::of(&gone, order.column, false));
+        let found = page(
+            &subject,
+            &UserQuery {
+                order,
+                position: place,
+                ..list(UserFilter::default())
+            },
+        )
+        .await;
+        assert_eq!(ids(&found.accounts), ids(&before[at + 1..]), "{order:?}");
+    }
+}
+
+/// Nobody there, and still the truth about how many there are.
+pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for filter in filters() {
+        let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
+        for offset in [total, total + 1, 100_000] {
+            let found = page(
+                &subject,
+                &UserQuery {
+                    position: Position::Offset(offset),
+                    ..list(filter.clone())
+                },
+            )
+            .await;
+            assert!(found.accounts.is_empty() && !found.more);
+            assert_eq!(found.total, Some(Total::Exact(total)));
+        }
+    }
+}
+
+/// Of full pages and others, small and large.
+pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for filter in filters() {
+        let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
+        for (size, offset) in [(1, 0), (1, 3), (7, 7), (1000, 0), (1000, 5)] {
+            let query = UserQuery {
+                size,
+                position: Position::Offset(offset),
+                ..list(filter.clone())
+            };
+            assert_eq!(
+                page(&subject, &query).await.total,
+                Some(Total::Exact(total)),
+                "{size} from {offset}"
+            );
+        }
+    }
+}
+
+/// Exact, roughly, not at all.
+pub async fn a_count_is_given_only_when_asked_for(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(crowd())]).await;
+    for filter in filters() {
+        let ask = |count| UserQuery {
+            size: 2,
+            count,
+            ..list(filter.clone())
+        };
+        assert_eq!(page(&subject, &ask(CountMode::None)).await.total, None);
+        assert!(matches!(
+            page(&subject, &ask(CountMode::Exact)).await.total,
+            Some(Total::Exact(_))
+        ));
+        assert!(page(&subject, &ask(CountMode::Estimate)).await.total.is_some());
+    }
+}
+
+/// Also where a page ends with the list.
+pub async fn more_says_whether_something_follows(factory: &dyn Factory) {
+    let subject = factory.source(vec![local(readers(6))]).await;
+    for (size, offset, more) in [
+        (2, 0, true),
+        (3, 3, false),
+        (5, 0, true),
+        (6, 0, false),
+        (1, 5, false),
+        (1, 6, false),
+    ] {
+        let query = UserQuery {
+            size,
+            position: Position::Offset(offset),
+            ..list(UserFilter::default())
+        };
+        assert_eq!(page(&subject, &query).await.more, more, "{size} from {offset}");
+    }
+}
+
+/// Every user of a federated tenant is `Standard`, so the order by state is the order by id.
+pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn Factory) {
+    let subject = factory.source(vec![federated(crowd())]).await;
+    for direction in [Direction::Ascending, Direction::Descending] {
+        let order = Order {
+            column: SortColumn::State,
+            direction,
+        };
+        let wanted = model::list(&crowd(), &UserFilter::default(), order, true);
+        let query = UserQuery {
+            order,
+            size: 10,
+            ..list(UserFilter::default())
+        };
+        let first = page(&subject, &query).await;
+        let place = Position::After(SortKey::of(&first.accounts[9], SortColumn::State, true));
+        let second = page(
+            &subject,
+            &UserQuery {
+                position: place,
+                ..query
+            },
+        )
+        .await;
+        let found: Vec<Account> = first.accounts.into_iter().chain(second.accounts).collect();
+        assert_eq!(ids(&found), ids(&wanted[..20]));
+    }
+}

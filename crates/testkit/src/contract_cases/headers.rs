@@ -1,0 +1,245 @@
+//! Contract §1: tenancy, headers, tokens, paths.
+
+use super::{
+    case::{Case, Expect, Method, Token},
+    world::{GAZETTE, HERALD, NOWHERE, TIMES},
+};
+
+const REQUIRED: [&str; 5] = [
+    "Authorization",
+    "X-SourceSystem",
+    "X-ClientCode",
+    "X-PaperCode",
+    "X-ClientGroupCode",
+];
+
+fn ann() -> Expect {
+    Expect::Users(vec!["2937"], 1)
+}
+
+fn by_address() -> Case {
+    Case::get("/v4/Users?email=ann@example.com", ann())
+}
+
+fn refused(status: u16, code: &'static str, text: &str) -> Case {
+    Case::get(
+        "/v4/Users?email=ann@example.com",
+        Expect::Error(status, code, text.to_owned()),
+    )
+}
+
+/// "A missing header is 400 E400_00 naming the header", the first in the contract's order.
+pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (at, name) in REQUIRED.into_iter().enumerate() {
+        let missing = || refused(400, "E400_00", &format!("Invalid InputModel - {name} is missing."));
+        cases.push(missing().without(name));
+        cases.push(missing().with(name, ""));
+        cases.push(missing().with(name, "  "));
+        let later = REQUIRED[at..].iter().fold(missing(), |case, later| case.without(later));
+        cases.push(later);
+    }
+    // Presence comes before everything else: a bad token does not hide it.
+    cases.push(
+        refused(400, "E400_00", "Invalid InputModel - X-PaperCode is missing.")
+            .bearing(Token::Forged)
+            .without("X-PaperCode"),
+    );
+    cases
+}
+
+/// A malformed header is named, and its value is not repeated.
+pub fn a_header_that_is_no_code_is_named() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let long = "x".repeat(65);
+    for name in &REQUIRED[2..] {
+        let text = format!("Invalid InputModel - {name} must be 1 to 64 letters, digits, '-', '_' or '.'.");
+        for bad in ["a/b", "a b", "*", "{}", &long] {
+            cases.push(refused(400, "E400_00", &text).with(name, bad));
+        }
+        let text = format!("Invalid InputModel - {name} is given more than once.");
+        cases.push(refused(400, "E400_00", &text).with(name, "one").with(name, "two"));
+    }
+    let text = "Invalid InputModel - X-SourceSystem must be 1 to 64 printable ASCII characters.";
+    cases.push(refused(400, "E400_00", text).with("X-SourceSystem", &long));
+    cases
+}
+
+/// "`bearer <jwt>`, scheme in any case".
+pub fn the_scheme_is_bearer_in_any_case() -> Vec<Case> {
+    let text = "Unauthorized - the Authorization header is not `bearer` and a token";
+    let mut cases: Vec<_> = ["bearer", "Bearer", "BEARER", "bEaReR"]
+        .map(|scheme| by_address().scheme(scheme))
+        .into();
+    cases.push(refused(401, "E401", text).scheme("Basic"));
+    for bad in ["bearer", "token", "bearer\tx", "bearerx y"] {
+        cases.push(refused(401, "E401", text).with("Authorization", bad));
+    }
+    cases
+}
+
+/// "`X-MediaGroupCode` accepted as its alias".
+pub fn x_media_group_code_is_an_alias() -> Vec<Case> {
+    let text = "Invalid InputModel - X-MediaGroupCode differs from X-ClientGroupCode.";
+    vec![
+        by_address()
+            .without("X-ClientGroupCode")
+            .with("X-MediaGroupCode", "north"),
+        by_address().with("X-MediaGroupCode", "north"),
+        refused(400, "E400_00", text).with("X-MediaGroupCode", "south"),
+    ]
+}
+
+/// "A bad token is 401".
+pub fn a_bad_token_is_401() -> Vec<Case> {
+    let challenge = |case: Case| case.answering("www-authenticate", "Bearer error=\"invalid_token\"");
+    vec![
+        challenge(refused(401, "E401", "Unauthorized - the token is expired").bearing(Token::Expired)),
+        challenge(refused(401, "E401", "Unauthorized - the token is not signed by a known key").bearing(Token::Forged)),
+    ]
+}
+
+/// E403: "tenant or scope not granted".
+pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<Case> {
+    let forbidden = || {
+        refused(
+            403,
+            "E403",
+            "Forbidden - the token does not grant this call for this tenant",
+        )
+    };
+    vec![
+        forbidden().bearing(Token::WriterOnly),
+        forbidden().bearing(Token::OtherTenant),
+        forbidden().bearing(Token::OtherTenant).of(TIMES),
+        forbidden().of(NOWHERE),
+        forbidden().of(NOWHERE).bearing(Token::OtherTenant),
+    ]
+}
+
+/// "The source system must be one the tenant knows, when it lists any."
+pub fn a_source_system_that_the_tenant_does_not_know_is_401() -> Vec<Case> {
+    let times = |system| {
+        Case::get("/v4/Users?email=joann", Expect::Status(200))
+            .of(TIMES)
+            .from(system)
+    };
+    vec![
+        times("CRM"),
+        times("APP"),
+        by_address().from("Anything at all"),
+        Case::get("/v4/Users", Expect::Status(401)).of(TIMES).from("app"),
+        Case::get("/v4/Users/2937", Expect::Status(401)).of(TIMES).from("WEB"),
+    ]
+}
+
+/// "`X-RequestId`: optional, echoed; made up when absent".
+pub fn the_request_id_is_echoed_or_made_up() -> Vec<Case> {
+    let echoed = |case: Case| {
+        case.with("X-RequestId", "b1946ac9-7")
+            .answering("x-requestid", "b1946ac9-7")
+    };
+    vec![
+        echoed(by_address()),
+        echoed(Case::get("/v4/Users/nobody", Expect::Status(404))),
+        echoed(Case::get("/elsewhere", Expect::Status(404))),
+        echoed(refused(401, "E401", "Unauthorized - the token is expired").bearing(Token::Expired)),
+    ]
+}
+
+/// "Accept `/v4/Users`, `/Users`, a `/UsersOrchestrator` prefix, and a trailing slash".
+pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for base in [
+        "/v4/Users",
+        "/Users",
+        "/UsersOrchestrator/v4/Users",
+        "/UsersOrchestrator/Users",
+    ] {
+        for slash in ["", "/"] {
+            cases.push(Case::get(&format!("{base}{slash}?email=ann@example.com"), ann()));
+            cases.push(Case::get(
+                &format!("{base}/2937{slash}?fields=customerRegistrationId"),
+                Expect::Data(serde_json::json!({"customerRegistrationId": "2937"})),
+            ));
+            let mut search = Case::search(r#"{"email":"ann@example.com"}"#, ann());
+            search = search.at(&format!("{base}/Search{slash}"));
+            cases.push(search);
+        }
+    }
+    cases
+}
+
+/// E404 and E405 of the code table, for addresses and methods.
+pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<Case> {
+    let no_address = |target| {
+        Case::get(
+            target,
+            Expect::Error(404, "E404", "Not Found - there is no such address".to_owned()),
+        )
+    };
+    let no_method =
+        |target, method| Case::get(target, Expect::Error(405, "E405", "Method Not Allowed".to_owned())).by(method);
+    vec![
+        no_address("/"),
+        no_address("/v4"),
+        no_address("/v4/users"),
+        no_address("/v5/Users"),
+        no_address("/v4/Users/a/b"),
+        no_address("/UsersOrchestrator"),
+        no_address("/elsewhere").without("Authorization"),
+        no_method("/v4/Users", Method::Post).answering("allow", "GET,HEAD"),
+        no_method("/v4/Users/2937", Method::Delete).answering("allow", "GET,HEAD"),
+        no_method("/v4/Users/Search/", Method::Put).answering("allow", "POST,GET,HEAD"),
+    ]
+}
+
+/// "Path segments arrive percent-encoded or raw: decode fully, once."
+pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (segment, id) in [
+        ("2937", "2937"),
+        ("auth0%7C6470a", "auth0|6470a"),
+        ("auth0%7c6470a", "auth0|6470a"),
+        ("auth0|6470a", "auth0|6470a"),
+        ("a%2Fb%20c", "a/b c"),
+        ("100%2525", "100%25"),
+        ("%D0%BA%D0%BB%D1%8E%D1%87", "ключ"),
+        ("Search", "Search"),
+        (
+            "0b6e4c1e-0000-4000-8000-0123456789ab",
+            "0b6e4c1e-0000-4000-8000-0123456789ab",
+        ),
+    ] {
+        cases.push(Case::get(
+            &format!("/v4/Users/{segment}?fields=customerRegistrationId"),
+            Expect::Data(serde_json::json!({"customerRegistrationId": id})),
+        ));
+    }
+    for missing in ["100%25", "a%2Fb+c", "AUTH0%7C6470a", "2937%20", "search"] {
+        cases.push(Case::get(&format!("/v4/Users/{missing}"), Expect::Status(404)));
+    }
+    let bad = "Invalid InputModel - customerRegistrationId in the path must be 1 to 255 percent-encoded bytes of UTF-8 \
+               without control characters";
+    let long = "x".repeat(256);
+    for segment in ["%", "%zz", "%ff", "%00", "a%0Ab", "/", &long] {
+        cases.push(Case::get(
+            &format!("/v4/Users/{segment}"),
+            Expect::Error(400, "E400_00", bad.to_owned()),
+        ));
+    }
+    cases
+}
+
+/// §2.1, first row: no valid provider, so the Subscribe registrations alone, whatever `ignoreProvider` says.
+pub fn a_tenant_without_provider_is_answered_from_its_registrations() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for tenant in [HERALD, GAZETTE] {
+        for ignore in ["", "&ignoreProvider=false", "&ignoreProvider=true"] {
+            let target = format!("/v4/Users?pageSize=1&email=nobody@example.org{ignore}");
+            let expect = Expect::Meta(serde_json::json!({"totalRecords": 0}));
+            cases.push(Case::get(&target, expect).of(tenant));
+        }
+    }
+    cases
+}

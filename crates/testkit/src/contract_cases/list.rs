@@ -1,0 +1,390 @@
+//! Contract §3.1: the filters of Get By Query String.
+
+use serde_json::json;
+
+use super::{
+    case::{Case, Expect},
+    world::BODY_BYTES,
+};
+
+const ANN: &str = "2937";
+const JOANN: &str = "auth0|6470a";
+const BO: &str = "a/b c";
+const CY: &str = "100%25";
+const SEARCH: &str = "Search";
+const ANA: &str = "ключ";
+const NAMELESS: &str = "0b6e4c1e-0000-4000-8000-0123456789ab";
+
+fn users(query: &str, ids: &[&'static str]) -> Case {
+    let total = u64::try_from(ids.len()).expect("a few");
+    Case::get(&format!("/v4/Users?{query}"), Expect::Users(ids.to_vec(), total))
+}
+
+pub(super) fn refused(query: &str, what: &str) -> Case {
+    Case::get(
+        &format!("/v4/Users?{query}"),
+        Expect::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
+    )
+}
+
+/// "bool, default false; unparsable → E400_02".
+pub fn ignore_provider_is_a_bool() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for good in ["true", "false", "True", "FALSE"] {
+        cases.push(users(&format!("email=ann@example.com&ignoreProvider={good}"), &[ANN]));
+    }
+    for bad in ["1", "0", "yes", "tru", "true%20", "null"] {
+        cases.push(refused(
+            &format!("ignoreProvider={bad}"),
+            "ignoreProvider must be true or false",
+        ));
+        cases.push(Case::get(
+            &format!("/v4/Users/2937?ignoreProvider={bad}"),
+            Expect::Error(
+                400,
+                "E400_00",
+                "Invalid InputModel - ignoreProvider must be true or false".to_owned(),
+            ),
+        ));
+    }
+    cases
+}
+
+/// "A complete address matches exactly …; anything else matches by *contains*", ignoring case.
+pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<Case> {
+    vec![
+        users("email=ann@example.com", &[ANN]),
+        users("EMAIL=ANN%40EXAMPLE.COM", &[ANN]),
+        users("email=%20ann@example.com%20", &[ANN]),
+        users("email=ann@example", &[ANN, JOANN]),
+        users("email=ANN", &[ANN, JOANN]),
+        users("email=n@e", &[ANN, JOANN]),
+        users("email=%25", &[NAMELESS]),
+        users("email=_", &[ANA]),
+        users("email=%5C", &[]),
+        users("email='", &[]),
+        users("email=@example.net", &[NAMELESS, ANA, CY, SEARCH]),
+    ]
+}
+
+/// "`exact`, `prefix` or `contains` overrides the rule above".
+pub fn email_match_overrides_the_rule() -> Vec<Case> {
+    vec![
+        users("email=ann@example.com&emailMatch=contains", &[ANN, JOANN]),
+        users("email=an&emailMatch=prefix", &[ANA, ANN]),
+        users("email=an&emailMatch=Exact", &[]),
+        users("emailmatch=EXACT&email=ann@example.com", &[ANN]),
+        refused(
+            "email=an&emailMatch=fuzzy",
+            "emailMatch must be exact, prefix or contains",
+        ),
+        refused("emailMatch=exact", "emailMatch is given without email"),
+    ]
+}
+
+/// "A `+` in `email` that arrives as a blank is taken as `+`."
+pub fn a_plus_in_an_address_survives() -> Vec<Case> {
+    let mut cases: Vec<_> = [
+        "bo+news@example.com",
+        "bo%2Bnews@example.com",
+        "bo%20news@example.com",
+        "bo%2Bnews%40example.com%20",
+    ]
+    .map(|email| users(&format!("email={email}"), &[BO]))
+    .into();
+    cases.push(users("email=o+n", &[BO]));
+    cases.push(Case::search(
+        r#"{"email":"bo+news@example.com"}"#,
+        Expect::Users(vec![BO], 1),
+    ));
+    cases
+}
+
+/// "customerRegistrationId: exact".
+pub fn customer_registration_id_matches_exactly() -> Vec<Case> {
+    vec![
+        users("customerRegistrationId=2937", &[ANN]),
+        users("customerregistrationid=auth0%7C6470a", &[JOANN]),
+        users("customerRegistrationId=auth0|6470a", &[JOANN]),
+        users("customerRegistrationId=a/b+c", &[BO]),
+        users("customerRegistrationId=100%2525", &[CY]),
+        users("customerRegistrationId=293", &[]),
+        users("customerRegistrationId=2937&lastName=Other", &[]),
+        users("customerRegistrationId=2937&email=joann@example.com", &[]),
+        refused(
+            "customerRegistrationId=a%0Ab",
+            "customerRegistrationId must be 1 to 255 bytes without control characters",
+        ),
+        refused(
+            &format!("customerRegistrationId={}", "x".repeat(256)),
+            "customerRegistrationId must be 1 to 255 bytes",
+        ),
+    ]
+}
+
+/// "case- and accent-insensitive *starts with*".
+pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<Case> {
+    vec![
+        users("firstName=an", &[ANA, ANN]),
+        users("firstName=%C3%A1n", &[ANA, ANN]),
+        users("firstName=BO", &[BO]),
+        users("firstName=nn", &[]),
+        users("lastName=lee", &[NAMELESS, ANN, JOANN]),
+        users("lastName=d'", &[ANA]),
+        users("firstName=Ann&lastName=Lee", &[ANN]),
+        users("firstName=%25", &[]),
+        users("lastName=_", &[]),
+        refused("firstName=%20", "firstName is given without a value"),
+        refused(
+            &format!("lastName={}", "x".repeat(256)),
+            "lastName must be 1 to 255 bytes",
+        ),
+    ]
+}
+
+/// "one parameter per pair, ANDed; key case-insensitive, value equal ignoring case".
+pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<Case> {
+    vec![
+        users("metadata.city=Oslo", &[JOANN, SEARCH]),
+        users("METADATA.CITY=oSLO", &[JOANN, SEARCH]),
+        users("metadata.city=Oslo&metadata.title=dr", &[SEARCH]),
+        users("metadata.city=%C3%A5RHUS", &[ANN]),
+        users("metadata.city=Arhus", &[]),
+        users("metadata.city=Osl", &[]),
+        users("metadata.favouriteSection=sport+%22late%22", &[ANN]),
+        users("metadata.nothing=1", &[]),
+        refused(
+            "metadata.city=Oslo&metadata.City=Oslo",
+            "metadata.City is given more than once",
+        ),
+        refused("metadata.city=", "metadata.city is given without a value"),
+        refused(
+            "metadata.=x",
+            "metadata. must be followed by a key of 1 to 128 bytes without control characters",
+        ),
+        refused(
+            &format!("metadata.city={}", "x".repeat(4097)),
+            "metadata.city must be 1 to 4096 bytes",
+        ),
+        refused(
+            &(0..33)
+                .map(|n| format!("metadata.k{n}=v"))
+                .collect::<Vec<_>>()
+                .join("&"),
+            "metadata may have 32 keys",
+        ),
+    ]
+}
+
+/// "`metadata.firstName` / `metadata.lastName` also match the top-level fields", the published example among them.
+pub fn metadata_names_also_match_the_top_level_fields() -> Vec<Case> {
+    vec![
+        users("metadata.firstName=Ann&metadata.lastName=Lee", &[ANN]),
+        users("metadata.firstname=ANN", &[ANN]),
+        users("metadata.lastName=Lee", &[NAMELESS, ANN]),
+        users("metadata.firstName=An", &[]),
+        users("metadata.lastName=Lee&metadata.city=Oslo", &[]),
+    ]
+}
+
+/// "No match → 200, `[]`, totalRecords 0."
+pub fn no_match_is_an_empty_list() -> Vec<Case> {
+    let body = r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":0},"data":[]}"#;
+    ["email=nobody@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
+        .map(|query| Case::get(&format!("/v4/Users?{query}"), Expect::Exactly(200, body.to_owned())))
+        .into()
+}
+
+/// "No filter at all lists the tenant's users. Default order: e-mail, then CRID".
+pub fn no_filter_lists_the_tenants_users() -> Vec<Case> {
+    let all = [NAMELESS, ANA, ANN, BO, JOANN, CY, SEARCH];
+    let mut cases = vec![users("", &all), users("&&", &all)];
+    cases.push(Case::get("/v4/Users", Expect::Users(all.to_vec(), 7)));
+    cases.push(Case::search("{}", Expect::Users(all.to_vec(), 7)));
+    cases
+}
+
+/// "A filter that is given but empty is refused."
+pub fn a_filter_that_is_empty_is_refused() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for name in [
+        "email",
+        "encryptedEmail",
+        "customerRegistrationId",
+        "encryptedCustomerRegistrationId",
+        "firstName",
+        "lastName",
+        "cursor",
+        "fields",
+        "pageSize",
+    ] {
+        for query in [format!("{name}="), name.to_owned()] {
+            cases.push(refused(&query, &format!("{name} is given without a value")));
+        }
+        cases.push(Case::search(
+            &format!("{{\"{name}\":\"\"}}"),
+            Expect::Error(
+                400,
+                "E400_02",
+                format!("Invalid InputModel - {name} is given without a value"),
+            ),
+        ));
+    }
+    cases.push(refused("email=%20", "email is given without a value"));
+    cases.push(refused("email=%C2%A0", "email is given without a value"));
+    cases
+}
+
+/// "An unknown parameter is refused (E400_02, naming it)".
+pub fn an_unknown_parameter_is_refused_by_name() -> Vec<Case> {
+    let long = "x".repeat(100);
+    let mut cases: Vec<_> = ["colour", "emails", "metadata", "token", "request.email"]
+        .into_iter()
+        .map(|name| refused(&format!("{name}=x"), &format!("{name} is not a parameter of this call")))
+        .collect();
+    cases.push(refused(
+        &long,
+        &format!("{} is not a parameter of this call", &long[..64]),
+    ));
+    cases.push(refused("%3Cb%3E=1", "<b> is not a parameter of this call"));
+    cases.push(refused("a%0Ab=1", "a\u{fffd}b is not a parameter of this call"));
+    cases.push(Case::get(
+        "/v4/Users/2937?email=ann@example.com",
+        Expect::Error(
+            400,
+            "E400_00",
+            "Invalid InputModel - email is not a parameter of this call".to_owned(),
+        ),
+    ));
+    cases
+}
+
+/// "the deprecated ones … with a text that names their successor".
+pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<Case> {
+    [
+        ("Type", "use ignoreProvider"),
+        ("OnlyActive", "read state and verified in the answer"),
+        ("SortBy", "use orderBy"),
+        ("SortOrder", "use orderByType"),
+        ("UsersPerPage", "use pageSize"),
+        ("LookupInUserProvider", "use ignoreProvider, its inverse"),
+        (
+            "AuthSystemId",
+            "the tenant's headers choose the provider; use ignoreProvider",
+        ),
+    ]
+    .into_iter()
+    .flat_map(|(name, successor)| {
+        let text = format!("{name} is no longer taken: {successor}");
+        [
+            refused(&format!("{name}=1"), &text),
+            refused(&format!("{}=1", name.to_lowercase()), &text),
+        ]
+    })
+    .collect()
+}
+
+/// "A repeated single-valued parameter is refused."
+pub fn a_repeated_parameter_is_refused() -> Vec<Case> {
+    vec![
+        refused("email=a&email=a", "email is given more than once"),
+        refused("email=a&Email=b", "email is given more than once"),
+        refused("pageSize=1&PAGESIZE=1", "pageSize is given more than once"),
+        Case::get(
+            "/v4/Users/2937?explain=true&Explain=true",
+            Expect::Error(
+                400,
+                "E400_00",
+                "Invalid InputModel - explain is given more than once".to_owned(),
+            ),
+        ),
+    ]
+}
+
+/// Bad input: percent-encoding that is none, bytes that are not UTF-8, a NUL.
+pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<Case> {
+    vec![
+        refused("email=%", "email is not percent-encoded UTF-8"),
+        refused("email=a%4", "email is not percent-encoded UTF-8"),
+        refused("email=%ff", "email is not percent-encoded UTF-8"),
+        refused("firstName=%C3", "firstName is not percent-encoded UTF-8"),
+        refused("metadata.city=%zz", "metadata.city is not percent-encoded UTF-8"),
+        refused("%zz=1", "%zz is not percent-encoded UTF-8"),
+        refused("email=a%00b", "email holds a NUL"),
+        refused("metadata.city=%00", "metadata.city holds a NUL"),
+    ]
+}
+
+/// "`POST /v4/Users/Search` takes the same as a JSON body".
+pub fn the_body_of_a_search_takes_the_same() -> Vec<Case> {
+    let search = |body: &str, ids: &[&'static str], total| Case::search(body, Expect::Users(ids.to_vec(), total));
+    vec![
+        search(r#"{"EMAIL":" ann@example.com "}"#, &[ANN], 1),
+        search(r#"{"metadata":{"City":"oslo","title":"DR"}}"#, &[SEARCH], 1),
+        search(r#"{"metadata.city":"Oslo","metadata":{"title":"Dr"}}"#, &[SEARCH], 1),
+        search(r#"{"pageSize":2,"pageNumber":"2"}"#, &[ANN, BO], 7),
+        search(r#"{"pageSize":"1","orderBy":1,"orderByType":1}"#, &[ANA], 7),
+        search(r#"{"ignoreProvider":true,"email":"ann@example.com"}"#, &[ANN], 1),
+        search(r#"{"ignoreProvider":"False","firstName":"an"}"#, &[ANA, ANN], 2),
+        Case::search(
+            r#"{"email":"ann@example.com","fields":"lastName","count":"none","explain":false}"#,
+            Expect::Data(json!([{"lastName": "Lee"}])),
+        ),
+        search(r#"{"email":"ann@example.com"}"#, &[ANN], 1).with("Content-Type", "Application/JSON; charset=UTF-8"),
+    ]
+}
+
+/// Bad input: bodies.
+pub fn a_body_that_is_no_search_is_refused() -> Vec<Case> {
+    let refused = |body: &str, what: &str| {
+        Case::search(
+            body,
+            Expect::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
+        )
+    };
+    let not_json = |text: &str| {
+        Case::get(
+            "/v4/Users/Search",
+            Expect::Error(
+                415,
+                "E415",
+                "Unsupported Media Type - the Content-Type must be application/json".to_owned(),
+            ),
+        )
+        .by(super::case::Method::Post)
+        .with("Content-Type", text)
+    };
+    vec![
+        refused("", "the body is not a JSON object (line 1, column 0)"),
+        refused("[]", "the body is not a JSON object (line 1, column 0)"),
+        refused("{\"email\":\n}", "the body is not a JSON object (line 2, column 1)"),
+        refused(r#"{"colour":"red"}"#, "colour is not a parameter of this call"),
+        refused(r#"{"UsersPerPage":5}"#, "UsersPerPage is no longer taken: use pageSize"),
+        refused(r#"{"email":"a","Email":"b"}"#, "email is given more than once"),
+        refused(r#"{"email":null}"#, "email must be a text"),
+        refused(r#"{"email":"a\u0000b"}"#, "email holds a NUL"),
+        refused(r#"{"pageSize":0}"#, "pageSize must be a whole number from 1 to 1000"),
+        refused(r#"{"pageSize":1e2}"#, "pageSize must be a whole number from 1 to 1000"),
+        not_json("text/plain"),
+        not_json("application/x-www-form-urlencoded"),
+        not_json("application/jsonp"),
+        Case::search("{}", Expect::Status(415)).without("Content-Type"),
+        Case::search(
+            "{}",
+            Expect::Error(
+                400,
+                "E400_02",
+                "Invalid InputModel - the parameters belong in the body, not in the URL".to_owned(),
+            ),
+        )
+        .at("/v4/Users/Search?email=ann@example.com"),
+        Case::search(
+            &format!("{{\"email\":\"{}\"}}", "x".repeat(BODY_BYTES)),
+            Expect::Error(
+                413,
+                "E413",
+                format!("Content Too Large - the body may have {BODY_BYTES} bytes"),
+            ),
+        ),
+    ]
+}

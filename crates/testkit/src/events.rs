@@ -1,0 +1,23 @@
+//! An audit log that remembers what it was told.
+
+use std::sync::{Mutex, PoisonError};
+
+use masthead_domain::event::Event;
+use masthead_ports::events::ReadEvents;
+
+/// Keeps every event, in order.
+#[derive(Debug, Default)]
+pub struct RecordingEvents(Mutex<Vec<Event>>);
+
+impl RecordingEvents {
+    /// The events since the last call.
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ReadEvents for RecordingEvents {
+    fn record(&self, event: Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}

@@ -1,0 +1,18 @@
+//! Hand-written fakes of the ports, invented accounts, and contract suites; a dev-dependency only.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "only tests use this crate, and a test's own mistake may panic"
+)]
+
+pub mod accounts;
+pub mod clock;
+pub mod contract;
+pub mod contract_cases;
+pub mod events;
+pub mod providers;
+pub mod registrations;
+pub mod sealing;
+pub mod store;
+pub mod tenants;
+pub mod tokens;

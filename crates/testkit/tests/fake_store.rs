@@ -1,0 +1,48 @@
+//! The fake store keeps the promises of a source of registrations.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    settings::TenantSettings,
+    tenant::{PoolId, Tenant, TenantId},
+};
+use masthead_testkit::{
+    contract::{self, Factory, Loaded, Subject},
+    for_each_source_case,
+    store::FakeStore,
+};
+
+struct Fakes;
+
+#[async_trait]
+impl Factory for Fakes {
+    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+        let store = FakeStore::default();
+        let mut tenants = Vec::new();
+        for (pool, loaded) in (1..).zip(loaded) {
+            let provider = loaded.federated.then_some(("Flow.UserProvider", "Auth0"));
+            store.put(PoolId(pool), loaded.accounts);
+            tenants.push(Arc::new(Tenant {
+                id: TenantId::new("north", "daily", &format!("paper{pool}")).unwrap(),
+                pool: PoolId(pool),
+                settings: TenantSettings::parse(provider).0,
+            }));
+        }
+        Subject {
+            source: Arc::new(store),
+            tenants,
+            keep: Box::new(()),
+        }
+    }
+}
+
+macro_rules! on_the_fake {
+    ($($case:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $case() {
+            contract::$case(&Fakes).await;
+        }
+    )*};
+}
+for_each_source_case!(on_the_fake);
