@@ -22,10 +22,6 @@ impl Caller {
     /// What a call to a source carries for this caller.
     #[must_use]
     pub fn context(&self, priority: Priority) -> CallContext {
-        CallContext {
-            tenant: Arc::clone(&self.tenant),
-            deadline: self.deadline,
-            priority,
-        }
+        CallContext::new(Arc::clone(&self.tenant), self.deadline, priority)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A port promises behaviour in the words of its caller; silence is an error, never absence.
 
+pub mod accounts;
 pub mod clock;
 pub mod events;
 pub mod provider;

@@ -1,6 +1,13 @@
 //! A source of accounts: our own store and every outside provider answer through this port.
 
-use std::{fmt, sync::Arc, time::Duration, time::Instant};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use masthead_domain::{
@@ -21,6 +28,38 @@ pub struct CallContext {
     pub deadline: Instant,
     /// Who waits.
     pub priority: Priority,
+    /// Counts the calls that leave us on behalf of this request; clones count together.
+    pub calls: CallCount,
+}
+
+impl CallContext {
+    /// A context on whose behalf nothing has left us yet.
+    #[must_use]
+    pub fn new(tenant: Arc<Tenant>, deadline: Instant, priority: Priority) -> Self {
+        Self {
+            tenant,
+            deadline,
+            priority,
+            calls: CallCount::default(),
+        }
+    }
+}
+
+/// How many calls have left us, for the events that tell of them (contract `answers.md`, event 4601).
+#[derive(Debug, Clone, Default)]
+pub struct CallCount(Arc<AtomicU32>);
+
+impl CallCount {
+    /// One more call leaves us.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many have left so far.
+    #[must_use]
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Who waits for a call, the most urgent first.

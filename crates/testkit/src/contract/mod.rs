@@ -54,11 +54,8 @@ impl Subject {
     /// A call on behalf of the tenant of this number, with all the time in the world.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
-        CallContext {
-            tenant: Arc::clone(&self.tenants[tenant]),
-            deadline: Instant::now() + Duration::from_mins(1),
-            priority: Priority::Interactive,
-        }
+        let deadline = Instant::now() + Duration::from_mins(1);
+        CallContext::new(Arc::clone(&self.tenants[tenant]), deadline, Priority::Interactive)
     }
 }
 

@@ -1,0 +1,217 @@
+//! A bounded memory of what a source said: for a short time in its place, longer for when it cannot be asked.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::Tenant};
+use moka::future::Cache;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use crate::per_tenant::PerTenant;
+
+/// For how long a question that was forgotten stays marked, so that an answer on its way is not remembered.
+const FORGOTTEN_FOR: Duration = Duration::from_mins(2);
+
+/// How many questions can be marked so.
+const MOST_FORGOTTEN: u64 = 100_000;
+
+/// What was asked, of which tenant with which provider settings.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    /// A number that no other tenant has, and this one only as long as its provider settings stay.
+    scope: u64,
+    about: About,
+}
+
+/// Whom it is about.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum About {
+    Id(Crid),
+    Email(EmailKey),
+}
+
+/// What was said, and when. An empty list is the source's own word that there is nobody.
+#[derive(Clone)]
+pub(crate) struct Said {
+    pub(crate) accounts: Arc<[Account]>,
+    pub(crate) as_of: OffsetDateTime,
+    pub(crate) at: Instant,
+}
+
+/// How long and how much is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardOptions {
+    /// For how long an answer stands in for the source. Zero: never.
+    pub fresh: Duration,
+    /// For how long a positive answer may stand in for a source that cannot be asked. Zero: never.
+    pub stale: Duration,
+    /// The most answers that are kept.
+    pub max_answers: u32,
+    /// About the most memory that they take.
+    pub max_bytes: u32,
+}
+
+impl Default for GuardOptions {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(5),
+            stale: Duration::from_hours(1),
+            max_answers: 50_000,
+            max_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// The memory.
+pub(crate) struct Answers {
+    options: GuardOptions,
+    scopes: PerTenant<u64>,
+    next_scope: AtomicU64,
+    said: Cache<Question, Said>,
+    forgotten: Cache<Question, Instant>,
+}
+
+impl Answers {
+    pub(crate) fn new(options: GuardOptions) -> Self {
+        // One weight bounds both: each answer weighs at least its share of the memory.
+        let share = (options.max_bytes / options.max_answers.max(1)).max(1);
+        let said = Cache::builder()
+            .max_capacity(options.max_bytes.into())
+            .weigher(move |_, said: &Said| weight(said).max(share))
+            .time_to_live(options.stale.max(options.fresh))
+            .build();
+        let forgotten = Cache::builder()
+            .max_capacity(MOST_FORGOTTEN)
+            .time_to_live(FORGOTTEN_FOR)
+            .build();
+        Self {
+            options,
+            scopes: PerTenant::new(),
+            next_scope: AtomicU64::new(0),
+            said,
+            forgotten,
+        }
+    }
+
+    /// The question, as this tenant asks it now: other settings may mean another provider, so they make it another.
+    pub(crate) fn question(&self, tenant: &Tenant, about: About) -> Question {
+        let number = |_: &Tenant| Ok::<_, Infallible>(self.next_scope.fetch_add(1, Ordering::Relaxed));
+        let Ok(scope) = self.scopes.of(tenant, number);
+        Question { scope: *scope, about }
+    }
+
+    /// What was said a moment ago.
+    pub(crate) async fn fresh(&self, question: &Question) -> Option<Said> {
+        self.younger_than(self.options.fresh, question).await
+    }
+
+    /// Who was there when the source was last asked; absence is no answer for later.
+    pub(crate) async fn stale(&self, question: &Question) -> Option<Said> {
+        self.younger_than(self.options.stale, question)
+            .await
+            .filter(|said| !said.accounts.is_empty())
+    }
+
+    /// Remembers what was said to a question that was put at `asked`, unless it was forgotten since.
+    pub(crate) async fn remember(&self, question: Question, said: Said, asked: Instant) {
+        let forgotten = self.forgotten.get(&question).await;
+        if forgotten.is_none_or(|at| at < asked) {
+            self.said.insert(question, said).await;
+        }
+    }
+
+    /// Forgets the question, also what is on its way: the account was changed.
+    pub(crate) async fn forget(&self, question: Question) {
+        self.said.invalidate(&question).await;
+        self.forgotten.insert(question, Instant::now()).await;
+    }
+
+    async fn younger_than(&self, age: Duration, question: &Question) -> Option<Said> {
+        self.said.get(question).await.filter(|said| said.at.elapsed() < age)
+    }
+}
+
+/// About how many bytes an answer takes.
+fn weight(said: &Said) -> u32 {
+    const OF_AN_ANSWER: usize = 512;
+    const OF_AN_ACCOUNT: usize = size_of::<Account>() + 128;
+    const OF_A_PAIR: usize = 64;
+    let bytes = said.accounts.iter().fold(OF_AN_ANSWER, |sum, account| {
+        let email = account.email.as_ref().map_or(0, |email| email.as_str().len() * 2);
+        let names = account.first_name.len() + account.last_name.len() + account.crid.as_str().len();
+        let metadata: usize = account
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.len() + OF_A_PAIR)
+            .sum();
+        sum + OF_AN_ACCOUNT + email + names + metadata
+    });
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(answers: &Answers, id: &str) -> Question {
+        let tenant = Tenant {
+            id: masthead_domain::tenant::TenantId::parse("a/b/c").unwrap(),
+            pool: masthead_domain::tenant::PoolId(1),
+            settings: masthead_domain::settings::TenantSettings::default(),
+        };
+        answers.question(&tenant, About::Id(Crid::parse(id).unwrap()))
+    }
+
+    fn said(accounts: usize) -> Said {
+        Said {
+            accounts: (0..accounts)
+                .map(|n| Account::new(Crid::parse(&n.to_string()).unwrap()))
+                .collect(),
+            as_of: OffsetDateTime::UNIX_EPOCH,
+            at: Instant::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_memory_is_bounded_by_count_and_by_bytes() {
+        let options = |max_answers, max_bytes| GuardOptions {
+            max_answers,
+            max_bytes,
+            ..GuardOptions::default()
+        };
+        for (options, accounts, most) in [
+            (options(100, 100_000_000), 1, 100),
+            (options(1_000_000, 100_000), 10, 40),
+        ] {
+            let answers = Answers::new(options);
+            for n in 0..1_000 {
+                answers
+                    .remember(question(&answers, &n.to_string()), said(accounts), Instant::now())
+                    .await;
+            }
+            answers.said.run_pending_tasks().await;
+            let kept = answers.said.entry_count();
+            assert!((1..=most).contains(&kept), "{kept} were kept");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_forgotten_while_its_answer_was_on_the_way_is_not_remembered() {
+        let answers = Answers::new(GuardOptions::default());
+        let asked = Instant::now();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        answers.forget(question(&answers, "x")).await;
+        answers.remember(question(&answers, "x"), said(1), asked).await;
+        assert!(answers.fresh(&question(&answers, "x")).await.is_none());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        answers.remember(question(&answers, "x"), said(1), Instant::now()).await;
+        assert!(answers.fresh(&question(&answers, "x")).await.is_some());
+    }
+}

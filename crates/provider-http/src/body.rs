@@ -1,0 +1,136 @@
+//! Reading an answer's body within its bounds, also after inflation.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flate2::write::GzDecoder;
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+use crate::failure::FailureClass;
+
+/// How much of a body is taken, and how slowly it may come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The most bytes, both on the wire and inflated.
+    pub(crate) bytes: usize,
+    /// The longest pause between two pieces.
+    pub(crate) idle: Duration,
+    /// When all of it must be here.
+    pub(crate) until: Instant,
+}
+
+/// Reads the body to its end, inflating it when it is gzip.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limits: Limits) -> Result<Bytes, FailureClass> {
+    let mut sink = Sink::of(headers, limits.bytes)?;
+    // A body that announces its size is refused before a byte of it is read.
+    if body.size_hint().lower() > limits.bytes as u64 {
+        return Err(FailureClass::TooLarge);
+    }
+    let mut on_the_wire = 0_usize;
+    loop {
+        let stalls_at = Instant::now() + limits.idle;
+        let frame = match timeout_at(stalls_at.min(limits.until), body.frame()).await {
+            Ok(frame) => frame,
+            Err(_) if limits.until <= stalls_at => return Err(FailureClass::Timeout),
+            Err(_) => return Err(FailureClass::Stalled),
+        };
+        let Some(frame) = frame else { return sink.finish() };
+        let frame = frame.map_err(|_| FailureClass::Broken)?;
+        if let Some(data) = frame.data_ref() {
+            on_the_wire = on_the_wire.saturating_add(data.len());
+            if on_the_wire > limits.bytes {
+                return Err(FailureClass::TooLarge);
+            }
+            sink.take(data)?;
+        }
+    }
+}
+
+/// Where the pieces go.
+enum Sink {
+    Plain(Bounded),
+    Gzip(Box<GzDecoder<Bounded>>),
+}
+
+impl Sink {
+    fn of(headers: &HeaderMap, bound: usize) -> Result<Self, FailureClass> {
+        let bounded = Bounded {
+            bytes: Vec::new(),
+            bound,
+            full: false,
+        };
+        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+        let encoding = encodings.next().map(|value| value.to_str().unwrap_or("?").trim());
+        if encodings.next().is_some() {
+            return Err(FailureClass::Encoding);
+        }
+        match encoding {
+            None => Ok(Self::Plain(bounded)),
+            Some(name) if name.is_empty() || name.eq_ignore_ascii_case("identity") => Ok(Self::Plain(bounded)),
+            Some(name) if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
+                Ok(Self::Gzip(Box::new(GzDecoder::new(bounded))))
+            }
+            Some(_) => Err(FailureClass::Encoding),
+        }
+    }
+
+    fn take(&mut self, data: &[u8]) -> Result<(), FailureClass> {
+        let written = match self {
+            Self::Plain(bounded) => bounded.write_all(data),
+            Self::Gzip(decoder) => decoder.write_all(data),
+        };
+        written.map_err(|_| self.refusal())
+    }
+
+    fn finish(self) -> Result<Bytes, FailureClass> {
+        match self {
+            Self::Plain(bounded) => Ok(bounded.bytes.into()),
+            Self::Gzip(mut decoder) => match decoder.try_finish() {
+                Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).into()),
+                Err(_) if decoder.get_ref().full => Err(FailureClass::TooLarge),
+                Err(_) => Err(FailureClass::Encoding),
+            },
+        }
+    }
+
+    /// Why a piece was not taken.
+    fn refusal(&self) -> FailureClass {
+        let full = match self {
+            Self::Plain(bounded) => bounded.full,
+            Self::Gzip(decoder) => decoder.get_ref().full,
+        };
+        if full {
+            FailureClass::TooLarge
+        } else {
+            FailureClass::Encoding
+        }
+    }
+}
+
+/// A buffer that refuses to grow past its bound.
+struct Bounded {
+    bytes: Vec<u8>,
+    bound: usize,
+    full: bool,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + data.len() > self.bound {
+            self.full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

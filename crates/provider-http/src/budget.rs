@@ -1,0 +1,265 @@
+//! How often one tenant may call one provider: a token bucket with a queue for each priority.
+//!
+//! governor and its kin can neither be corrected by what the provider says of its own bucket, nor keep a reserve for the
+//! more urgent, nor tell a caller at once that its turn comes too late (ADR 0022).
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use masthead_ports::source::Priority;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// The shortest sleep of a waiting caller, so that rounding never spins.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// The longest pause that a provider may impose.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// The size of a budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BudgetOptions {
+    /// How many calls may be made at once after a quiet time; at least one.
+    pub burst: u32,
+    /// How many calls a second may be made for ever; more than zero.
+    pub per_second: f64,
+}
+
+/// What a provider says of its own bucket in the headers of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RateHint {
+    /// How many calls the bucket holds when it is full.
+    pub limit: Option<u32>,
+    /// How many calls it would take now.
+    pub remaining: Option<u32>,
+    /// How long until it is full again.
+    pub reset: Option<Duration>,
+}
+
+/// The caller's turn would come after its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverBudget {
+    /// When its turn would come, from now.
+    pub retry_after: Duration,
+}
+
+/// One tenant's budget at one provider.
+///
+/// Urgent callers go before less urgent ones, callers of one priority in the order in which they came. Bulk calls leave a
+/// quarter of the bucket to people, synchronisation a half; of a bucket of one, nothing can be left.
+pub struct Budget {
+    options: BudgetOptions,
+    state: Mutex<State>,
+    /// Rung when a caller leaves the queue, so that those behind it look again.
+    moved: Notify,
+}
+
+struct State {
+    tokens: f64,
+    capacity: f64,
+    refilled: Instant,
+    blocked_until: Instant,
+    in_flight: u32,
+    next_ticket: u64,
+    queues: [VecDeque<u64>; 3],
+}
+
+const fn class(priority: Priority) -> usize {
+    match priority {
+        Priority::Interactive => 0,
+        Priority::Bulk => 1,
+        Priority::Sync => 2,
+    }
+}
+
+/// The part of the bucket that is left to the more urgent.
+const RESERVED: [f64; 3] = [0.0, 0.25, 0.5];
+
+impl Budget {
+    /// A full bucket. Sizes below one call, or a rate that is no positive number, are taken as the least that works: one
+    /// call, one a minute.
+    #[must_use]
+    pub fn new(options: BudgetOptions) -> Self {
+        let now = Instant::now();
+        let per_second = if options.per_second > 0.0 && options.per_second.is_finite() {
+            options.per_second.max(1.0 / 60.0)
+        } else {
+            1.0 / 60.0
+        };
+        let capacity = f64::from(options.burst.max(1));
+        Self {
+            options: BudgetOptions { per_second, ..options },
+            state: Mutex::new(State {
+                tokens: capacity,
+                capacity,
+                refilled: now,
+                blocked_until: now,
+                in_flight: 0,
+                next_ticket: 0,
+                queues: Default::default(),
+            }),
+            moved: Notify::new(),
+        }
+    }
+
+    /// Waits for the caller's turn. The permit is held while the call is under way.
+    ///
+    /// # Errors
+    /// At once, or as soon as it shows, when the turn would come after `deadline`.
+    pub async fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Permit<'_>, OverBudget> {
+        let class = class(priority);
+        let mut place = None;
+        loop {
+            let moved = self.moved.notified();
+            let wake = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                let wait = state.wait(
+                    class,
+                    place.as_ref().map(|place: &Place<'_>| place.ticket),
+                    self.options.per_second,
+                    now,
+                );
+                if wait.is_zero() {
+                    state.tokens -= 1.0;
+                    state.in_flight += 1;
+                    drop(state);
+                    return Ok(Permit { budget: self });
+                }
+                if now + wait > deadline {
+                    return Err(OverBudget { retry_after: wait });
+                }
+                if place.is_none() {
+                    let ticket = state.next_ticket;
+                    state.next_ticket += 1;
+                    state.queues[class].push_back(ticket);
+                    place = Some(Place {
+                        budget: self,
+                        class,
+                        ticket,
+                    });
+                }
+                now + wait.max(SHORTEST_WAIT)
+            };
+            tokio::select! {
+                () = sleep_until(wake) => {}
+                () = moved => {}
+            }
+        }
+    }
+
+    /// Believes the provider where it says that less is left than we thought. It never raises what the settings allow.
+    pub fn correct(&self, hint: RateHint) {
+        let mut state = self.lock();
+        state.refill(self.options.per_second, Instant::now());
+        if let Some(limit) = hint.limit {
+            state.capacity = f64::from(limit.min(self.options.burst).max(1));
+        }
+        if let Some(remaining) = hint.remaining {
+            // Calls that are under way beside this one may not have reached the provider when it counted.
+            let others = state.in_flight.saturating_sub(1);
+            state.tokens = state.tokens.min(f64::from(remaining.saturating_sub(others)));
+        }
+        state.tokens = state.tokens.min(state.capacity);
+    }
+
+    /// Makes nobody call for this long, as a 429 asks; then the bucket fills from one call up.
+    pub fn pause(&self, pause: Duration) {
+        let mut state = self.lock();
+        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        if until > state.blocked_until {
+            state.blocked_until = until;
+            state.refilled = until;
+            state.tokens = 1.0;
+        }
+    }
+
+    /// How many calls could be made now, for metrics.
+    #[must_use]
+    pub fn remaining(&self) -> f64 {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.refill(self.options.per_second, now);
+        if now < state.blocked_until { 0.0 } else { state.tokens }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn refill(&mut self, per_second: f64, now: Instant) {
+        // `refilled` may lie ahead, at the end of a pause.
+        let passed = now.saturating_duration_since(self.refilled);
+        if !passed.is_zero() {
+            self.tokens = passed.as_secs_f64().mul_add(per_second, self.tokens).min(self.capacity);
+            self.refilled = now;
+        }
+    }
+
+    /// How long until it is this caller's turn; zero when it is now.
+    fn wait(&mut self, class: usize, ticket: Option<u64>, per_second: f64, now: Instant) -> Duration {
+        self.refill(per_second, now);
+        let before: usize = self.queues[..class].iter().map(VecDeque::len).sum();
+        let own = &self.queues[class];
+        let position = ticket
+            .and_then(|ticket| own.iter().position(|other| *other == ticket))
+            .unwrap_or(own.len());
+        let ahead = u32::try_from(before + position).unwrap_or(u32::MAX);
+        // The reserve always leaves room for one call in a full bucket.
+        let reserve = (self.capacity * RESERVED[class]).min(self.capacity - 1.0);
+        let missing = f64::from(ahead) + 1.0 + reserve - self.tokens;
+        let blocked = self.blocked_until.saturating_duration_since(now);
+        // Sums of fractions: a millionth of a call is not waited for.
+        if missing <= 1e-6 {
+            return blocked;
+        }
+        let filling = Duration::try_from_secs_f64(missing / per_second).unwrap_or(LONGEST_PAUSE);
+        blocked + filling.max(SHORTEST_WAIT)
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that was paid for. Dropping it says that the call is over.
+#[derive(Debug)]
+pub struct Permit<'a> {
+    budget: &'a Budget,
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut state = self.budget.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+    }
+}
+
+/// A place in a queue, given up when the caller goes away or gets its turn.
+struct Place<'a> {
+    budget: &'a Budget,
+    class: usize,
+    ticket: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.budget.lock().queues[self.class].retain(|ticket| *ticket != self.ticket);
+        self.budget.moved.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Turns, priorities, corrections and pauses, in tokio's paused time.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::mpsc,
+    time::{advance, timeout},
+};
+
+use super::*;
+use Priority::{Bulk, Interactive, Sync};
+
+fn budget(burst: u32, per_second: f64) -> Arc<Budget> {
+    Arc::new(Budget::new(BudgetOptions { burst, per_second }))
+}
+
+fn within(seconds: f64) -> Instant {
+    Instant::now() + Duration::from_secs_f64(seconds)
+}
+
+/// Whether a call of this priority may be made now.
+async fn now(budget: &Budget, priority: Priority) -> bool {
+    budget.acquire(priority, Instant::now()).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_spent_at_once_and_comes_back_at_the_sustained_rate() {
+    let budget = budget(3, 2.0);
+    for _ in 0..3 {
+        assert!(now(&budget, Interactive).await);
+    }
+    assert!(!now(&budget, Interactive).await);
+    advance(Duration::from_millis(499)).await;
+    assert!(!now(&budget, Interactive).await);
+    advance(Duration::from_millis(1)).await;
+    assert!(now(&budget, Interactive).await);
+    advance(Duration::from_mins(1)).await;
+    assert!((budget.remaining() - 3.0).abs() < 1e-9, "it overflowed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_turn_comes_too_late_is_told_at_once_how_late() {
+    let budget = budget(1, 2.0);
+    assert!(now(&budget, Interactive).await);
+    let started = Instant::now();
+    let told = budget.acquire(Interactive, within(0.4)).await.unwrap_err();
+    assert_eq!(told.retry_after, Duration::from_millis(500));
+    assert_eq!(Instant::now(), started, "it was made to wait");
+    assert!(budget.acquire(Interactive, within(0.6)).await.is_ok());
+    assert_eq!(started.elapsed(), Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_callers_a_second_get_two_calls_a_second_and_the_others_an_answer() {
+    let budget = budget(2, 2.0);
+    let started = Instant::now();
+    let callers: Vec<_> = (0..200)
+        .map(|_| {
+            let budget = Arc::clone(&budget);
+            tokio::spawn(async move { budget.acquire(Interactive, within(1.0)).await.is_ok() })
+        })
+        .collect();
+    let mut served = 0;
+    for caller in callers {
+        served += usize::from(caller.await.unwrap());
+    }
+    assert_eq!(served, 4, "two of the burst and two that came in within the second");
+    assert!(started.elapsed() <= Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_less_urgent_leave_a_reserve() {
+    let budget = budget(8, 1.0);
+    let mut taken = 0;
+    while now(&budget, Sync).await {
+        taken += 1;
+    }
+    assert_eq!(taken, 4);
+    while now(&budget, Bulk).await {
+        taken += 1;
+    }
+    assert_eq!(taken, 6);
+    while now(&budget, Interactive).await {
+        taken += 1;
+    }
+    assert_eq!(taken, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_smallest_buckets_serve_every_priority() {
+    for (burst, per_second) in [(1, 1.0), (2, 2.0), (0, 0.5)] {
+        for priority in [Interactive, Bulk, Sync] {
+            assert!(now(&budget(burst, per_second), priority).await, "{burst} {priority:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_overtake_the_bulk_that_came_first() {
+    let budget = budget(1, 1.0);
+    assert!(now(&budget, Interactive).await);
+    let (order, mut served) = mpsc::unbounded_channel();
+    let mut tasks = Vec::new();
+    for (name, priority) in [
+        ("sync", Sync),
+        ("bulk 1", Bulk),
+        ("bulk 2", Bulk),
+        ("person 1", Interactive),
+        ("person 2", Interactive),
+    ] {
+        let (budget, order) = (Arc::clone(&budget), order.clone());
+        tasks.push(tokio::spawn(async move {
+            let _permit = budget.acquire(priority, within(60.0)).await.unwrap();
+            order.send(name).unwrap();
+        }));
+        tokio::task::yield_now().await;
+    }
+    let mut got = Vec::new();
+    for _ in 0..5 {
+        got.push(served.recv().await.unwrap());
+    }
+    assert_eq!(got, ["person 1", "person 2", "bulk 1", "bulk 2", "sync"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_leaves_the_queue() {
+    let budget = budget(1, 1.0);
+    assert!(now(&budget, Interactive).await);
+    let mut impatient: Vec<_> = (0..10)
+        .map(|_| {
+            let budget = Arc::clone(&budget);
+            tokio::spawn(async move { budget.acquire(Interactive, within(60.0)).await.is_ok() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let patient = {
+        let budget = Arc::clone(&budget);
+        tokio::spawn(async move {
+            budget.acquire(Interactive, within(60.0)).await.unwrap();
+            Instant::now()
+        })
+    };
+    tokio::task::yield_now().await;
+    let left = Instant::now();
+    for task in impatient.drain(..) {
+        task.abort();
+    }
+    let served = patient.await.unwrap();
+    assert!(
+        served - left <= Duration::from_millis(1010),
+        "it waited for those who left"
+    );
+    assert!(budget.lock().queues.iter().all(VecDeque::is_empty));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_provider_is_believed_when_less_is_left_and_not_when_more_is() {
+    let budget = budget(10, 1.0);
+    let permit = budget.acquire(Interactive, Instant::now()).await.unwrap();
+    budget.correct(RateHint {
+        remaining: Some(2),
+        ..RateHint::default()
+    });
+    drop(permit);
+    assert!(now(&budget, Interactive).await);
+    assert!(now(&budget, Interactive).await);
+    assert!(!now(&budget, Interactive).await);
+    budget.correct(RateHint {
+        remaining: Some(500),
+        limit: Some(500),
+        reset: None,
+    });
+    assert!(!now(&budget, Interactive).await);
+
+    // A smaller bucket than the settings say.
+    budget.correct(RateHint {
+        limit: Some(3),
+        ..RateHint::default()
+    });
+    advance(Duration::from_mins(1)).await;
+    assert!((budget.remaining() - 3.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_count_as_not_yet_seen_by_the_provider() {
+    let budget = budget(10, 1.0);
+    let first = budget.acquire(Interactive, Instant::now()).await.unwrap();
+    let _second = budget.acquire(Interactive, Instant::now()).await.unwrap();
+    let _third = budget.acquire(Interactive, Instant::now()).await.unwrap();
+    budget.correct(RateHint {
+        remaining: Some(5),
+        ..RateHint::default()
+    });
+    drop(first);
+    assert!((budget.remaining() - 3.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_calls_during_a_pause_and_not_all_at_once_after_it() {
+    let budget = budget(5, 1.0);
+    budget.pause(Duration::from_secs(10));
+    assert!(budget.remaining() < 1e-9);
+    let told = budget.acquire(Interactive, within(5.0)).await.unwrap_err();
+    assert_eq!(told.retry_after, Duration::from_secs(10));
+    let started = Instant::now();
+    assert!(budget.acquire(Interactive, within(11.0)).await.is_ok());
+    assert_eq!(started.elapsed(), Duration::from_secs(10));
+    assert!(!now(&budget, Interactive).await);
+    // A shorter pause does not cut a longer one.
+    budget.pause(Duration::from_secs(10));
+    budget.pause(Duration::from_secs(1));
+    advance(Duration::from_secs(5)).await;
+    assert!(!now(&budget, Interactive).await);
+    assert!(
+        timeout(Duration::from_secs(6), budget.acquire(Interactive, within(60.0)))
+            .await
+            .is_ok()
+    );
+}

@@ -1,0 +1,172 @@
+//! How an adapter is put together, as a test: wire types, mapping and addresses are all that it writes itself.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Request;
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::{
+    BreakerOptions, BudgetOptions, Call, GuardOptions, GuardedSource, HttpClient, PerTenant, Refusal, Reply, Upstream,
+    UpstreamOptions,
+    testing::{Server, StoppedClock, client, cx, json},
+};
+
+struct Provider {
+    base: String,
+    client: HttpClient,
+    upstreams: PerTenant<Upstream>,
+}
+
+#[derive(Deserialize)]
+struct WireUser {
+    user_id: String,
+}
+
+impl WireUser {
+    fn into_account(self) -> Result<Account, Refusal> {
+        let crid = Crid::parse(&self.user_id).map_err(|_| Refusal::For(SourceErrorKind::Corrupt))?;
+        Ok(Account::new(crid))
+    }
+}
+
+impl Provider {
+    fn upstream(&self, tenant: &Tenant) -> Result<Arc<Upstream>, SourceError> {
+        let options = UpstreamOptions {
+            provider: self.name(),
+            budget: BudgetOptions {
+                burst: 2,
+                per_second: 2.0,
+            },
+            breaker: BreakerOptions::default(),
+            attempts: 3,
+            backoff: Duration::from_millis(50),
+        };
+        self.upstreams.of(tenant, |tenant| {
+            Ok(Upstream::new(
+                options,
+                &tenant.id,
+                self.client.clone(),
+                Arc::new(StoppedClock),
+                None,
+            ))
+        })
+    }
+
+    async fn get<T>(
+        &self,
+        call: Call,
+        cx: &CallContext,
+        path: &str,
+        read: impl Fn(&Reply) -> Result<T, Refusal> + Send + Sync,
+    ) -> Result<T, SourceError> {
+        let request = Request::get(format!("{}{path}", self.base))
+            .body(Bytes::new())
+            .map_err(|error| SourceError::because(call.operation, SourceErrorKind::Misconfigured, error))?;
+        self.upstream(&cx.tenant)?.call(call, &request, read).await
+    }
+}
+
+#[async_trait]
+impl UserSource for Provider {
+    fn name(&self) -> SourceName {
+        "Example"
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let path = format!("/users/{}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC));
+        self.get(Call::read("by_id", cx), cx, &path, |reply| {
+            match reply.status.as_u16() {
+                200 => reply.json::<WireUser>()?.into_account().map(Some),
+                404 => Ok(None),
+                _ => Err(Refusal::ByStatus),
+            }
+        })
+        .await
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        let path = format!(
+            "/users-by-email?email={}",
+            utf8_percent_encode(email.as_str(), NON_ALPHANUMERIC)
+        );
+        self.get(Call::read("by_email", cx), cx, &path, |reply| {
+            match reply.status.as_u16() {
+                200 => reply
+                    .json::<Vec<WireUser>>()?
+                    .into_iter()
+                    .map(WireUser::into_account)
+                    .collect(),
+                _ => Err(Refusal::ByStatus),
+            }
+        })
+        .await
+    }
+
+    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+        Err(SourceError::new("search", SourceErrorKind::Refused))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_identical_look_ups_leave_as_one_request_and_two_hundred_different_ones_all_hear_in_time() {
+    let server = Server::start(|_, seen| match seen.head.split(' ').nth(1) {
+        Some("/users/auth0%7c1") => json(200, "", r#"{"user_id":"auth0|1"}"#),
+        Some("/users/absent") => json(404, "", "{}"),
+        Some(path) if path.starts_with("/users-by-email?") => json(200, "", "[]"),
+        _ => json(200, "", r#"{"user_id":"another"}"#),
+    })
+    .await;
+    let provider = Provider {
+        base: server.uri(""),
+        client: client(),
+        upstreams: PerTenant::new(),
+    };
+    let source: Arc<dyn UserSource> = Arc::new(GuardedSource::new(
+        provider,
+        GuardOptions::default(),
+        Arc::new(StoppedClock),
+    ));
+    let look_up = |id: String| {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move {
+            source
+                .by_id(&cx(Duration::from_secs(1)), &Crid::parse(&id).unwrap())
+                .await
+        })
+    };
+
+    let same: Vec<_> = (0..500).map(|_| look_up("auth0|1".to_owned())).collect();
+    for caller in same {
+        assert!(caller.await.unwrap().unwrap().is_some());
+    }
+    assert_eq!(server.seen().len(), 1);
+    assert_eq!(look_up("absent".to_owned()).await.unwrap().unwrap(), None);
+
+    // The budget of two is spent: the others learn when to come back, and what is remembered still answers.
+    let different: Vec<_> = (0..200).map(|n| look_up(format!("user {n}"))).collect();
+    assert!(look_up("auth0|1".to_owned()).await.unwrap().unwrap().is_some());
+    assert_eq!(look_up("absent".to_owned()).await.unwrap().unwrap(), None);
+    let mut told = 0;
+    for caller in different {
+        match caller.await.unwrap() {
+            Ok(_) => {}
+            Err(error) => {
+                assert!(error.kind.is_transient(), "{error:?}");
+                told += usize::from(matches!(
+                    error.kind,
+                    SourceErrorKind::RateLimited { retry_after: Some(_) }
+                ));
+            }
+        }
+    }
+    assert!(told >= 150, "only {told} were told when to come back");
+    let nobody = source
+        .by_email(&cx(Duration::from_secs(5)), &EmailKey::of("a+b@c.example"))
+        .await;
+    assert_eq!(nobody.unwrap(), []);
+}

@@ -1,0 +1,156 @@
+//! Dialling: a name is resolved once, every address is checked, and the checked address is the one that is dialled.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::connect::{HttpConnector, dns::Name},
+    rt::TokioIo,
+};
+use rustls::ClientConfig;
+use tokio::{net::TcpStream, time::timeout};
+use tower_service::Service;
+
+use crate::{address::is_public, failure::FailureClass};
+
+type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// Looks a name up; the system's resolver, but for tests.
+pub(crate) type Lookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
+
+/// The system's resolver.
+pub(crate) fn system_lookup() -> Lookup {
+    Arc::new(|name| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    })
+}
+
+/// Resolves through a [`Lookup`] and lets only allowed addresses through.
+#[derive(Clone)]
+pub(crate) struct GuardedResolver {
+    lookup: Lookup,
+    allow_private: bool,
+}
+
+impl Service<Name> for GuardedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = FailureClass;
+    type Future = Boxed<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let allow_private = self.allow_private;
+        let found = (self.lookup)(name.as_str().to_owned());
+        Box::pin(async move {
+            let found = found.await.map_err(|_| FailureClass::Resolve)?;
+            if found.is_empty() {
+                return Err(FailureClass::Resolve);
+            }
+            // One private address among public ones is the mark of a rebinding name: none of them is dialled.
+            if !allow_private && !found.iter().all(|address| is_public(*address)) {
+                return Err(FailureClass::PrivateAddress);
+            }
+            let addresses: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
+            Ok(addresses.into_iter())
+        })
+    }
+}
+
+/// Makes connections for the client: resolve, check, dial and shake hands, all within the connect time-out.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    https: HttpsConnector<HttpConnector<GuardedResolver>>,
+    allow_private: bool,
+    connect_timeout: Duration,
+}
+
+impl Dialer {
+    pub(crate) fn new(tls: ClientConfig, lookup: Lookup, allow_private: bool, connect_timeout: Duration) -> Self {
+        let mut http = HttpConnector::new_with_resolver(GuardedResolver { lookup, allow_private });
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(Duration::from_mins(1)));
+        // It splits this time among the addresses, so that a dead one leaves time for the next.
+        http.set_connect_timeout(Some(connect_timeout));
+        Self {
+            https: HttpsConnector::from((http, tls)),
+            allow_private,
+            connect_timeout,
+        }
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = FailureClass;
+    type Future = Boxed<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        // An address in place of a name never reaches the resolver, so it is checked here.
+        let literal = uri.host().and_then(literal_address);
+        if !self.allow_private && literal.is_some_and(|address| !is_public(address)) {
+            return Box::pin(std::future::ready(Err(FailureClass::PrivateAddress)));
+        }
+        let connecting = self.https.call(uri);
+        let patience = self.connect_timeout;
+        Box::pin(async move {
+            match timeout(patience, connecting).await {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(classify(&*error)),
+                Err(_) => Err(FailureClass::ConnectTimeout),
+            }
+        })
+    }
+}
+
+/// The address that a host part spells out.
+pub(crate) fn literal_address(host: &str) -> Option<IpAddr> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.parse().ok()
+}
+
+/// Finds our own reason, or the kind of the system's, among the causes.
+fn classify(error: &(dyn std::error::Error + 'static)) -> FailureClass {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(class) = cause.downcast_ref::<FailureClass>() {
+            return *class;
+        }
+        if cause.is::<rustls::Error>() {
+            return FailureClass::Tls;
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            if io.kind() == io::ErrorKind::TimedOut {
+                return FailureClass::ConnectTimeout;
+            }
+            // An io::Error shows what it wraps only through `get_ref`, not through `source`.
+            if let Some(inner) = io.get_ref() {
+                next = Some(inner);
+                continue;
+            }
+        }
+        next = cause.source();
+    }
+    FailureClass::Connect
+}

@@ -1,0 +1,234 @@
+//! A source whose answers are shared by those who ask at once, and remembered for a short time.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_ports::{
+    clock::Clock,
+    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, SourceName, UserSource},
+};
+use time::OffsetDateTime;
+use tokio::time::{Duration, Instant, timeout_at};
+
+pub use crate::answers::GuardOptions;
+use crate::{
+    answers::{About, Answers, Question, Said},
+    failure::{Failure, FailureClass},
+    single_flight::SingleFlight,
+};
+
+/// How much more time than the one who started a shared call somebody must have, to ask once more when it failed.
+const WORTH_ASKING_AGAIN: Duration = Duration::from_millis(50);
+
+/// A [`UserSource`] around another.
+///
+/// Look-ups by id and by full e-mail that are the same, of one tenant and priority, and come at the same time make one
+/// call, on a task of its own: a caller that hangs up takes nobody with it. Found and confirmed-absent answers stand in
+/// for the source for [`GuardOptions::fresh`]; nothing else is ever remembered. Searches pass through.
+pub struct GuardedSource<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    source: S,
+    clock: Arc<dyn Clock>,
+    answers: Answers,
+    flights: SingleFlight<(Question, Priority), Landed>,
+}
+
+/// Accounts that a source had when it could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The accounts, at least one.
+    pub accounts: Arc<[Account]>,
+    /// When the source said so.
+    pub as_of: OffsetDateTime,
+}
+
+/// How a shared call ended.
+#[derive(Clone)]
+struct Landed {
+    said: Result<Said, Arc<SourceError>>,
+    /// The deadline that it was held to.
+    deadline: Instant,
+}
+
+impl<S: UserSource + 'static> GuardedSource<S> {
+    /// Wraps a source.
+    #[must_use]
+    pub fn new(source: S, options: GuardOptions, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            clock,
+            answers: Answers::new(options),
+            flights: SingleFlight::new(),
+        }))
+    }
+
+    /// The source inside.
+    #[must_use]
+    pub fn inner(&self) -> &S {
+        &self.0.source
+    }
+
+    /// The time of day, as answers are dated by it.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    /// What the source says of this id, or said a moment ago.
+    pub(crate) async fn said_by_id(&self, cx: &CallContext, id: &Crid) -> Result<Said, SourceError> {
+        self.ask(cx, About::Id(id.clone())).await
+    }
+
+    /// What the source says of this address, or said a moment ago.
+    pub(crate) async fn said_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Said, SourceError> {
+        self.ask(cx, About::Email(email.clone())).await
+    }
+
+    /// The user with this id as last seen within [`GuardOptions::stale`], for when the source cannot be asked.
+    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<Remembered> {
+        self.remembered(self.0.answers.question(tenant, About::Id(id.clone())))
+            .await
+    }
+
+    /// The users with exactly this address as last seen, likewise.
+    pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<Remembered> {
+        self.remembered(self.0.answers.question(tenant, About::Email(email.clone())))
+            .await
+    }
+
+    /// Forgets what is known of an id and of addresses, and does not remember answers that are on their way: for after a
+    /// write, with the old address and the new one.
+    pub async fn forget(&self, tenant: &Tenant, id: Option<&Crid>, emails: &[&EmailKey]) {
+        let ids = id.into_iter().map(|id| About::Id(id.clone()));
+        let emails = emails.iter().map(|email| About::Email((*email).clone()));
+        for about in ids.chain(emails) {
+            self.0.answers.forget(self.0.answers.question(tenant, about)).await;
+        }
+    }
+
+    async fn remembered(&self, question: Question) -> Option<Remembered> {
+        let Said { accounts, as_of, .. } = self.0.answers.stale(&question).await?;
+        Some(Remembered { accounts, as_of })
+    }
+
+    async fn ask(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+        let operation = about.operation();
+        let question = self.0.answers.question(&cx.tenant, about.clone());
+        if let Some(said) = self.0.answers.fresh(&question).await {
+            return Ok(said);
+        }
+        let deadline = Instant::from_std(cx.deadline);
+        if deadline <= Instant::now() {
+            return Err(silence(operation, FailureClass::Timeout));
+        }
+        let mut asked_again = false;
+        loop {
+            let inner = Arc::clone(&self.0);
+            let make = {
+                let (question, about, cx) = (question.clone(), about.clone(), cx.clone());
+                move || async move { inner.fetch(question, about, cx).await }
+            };
+            let flight = self.0.flights.run((question.clone(), cx.priority), make);
+            let landed = match timeout_at(deadline, flight).await {
+                Ok(Ok(landed)) => landed,
+                Ok(Err(_)) => return Err(silence(operation, FailureClass::Abandoned)),
+                Err(_) => return Err(silence(operation, FailureClass::Timeout)),
+            };
+            let error = match landed.said {
+                Ok(said) => return Ok(said),
+                Err(error) => error,
+            };
+            // The one who started the call may have had less time than this one: then its failure is not the last word.
+            let more_time = deadline > landed.deadline + WORTH_ASKING_AGAIN;
+            if more_time && error.kind.is_transient() && !asked_again {
+                asked_again = true;
+                continue;
+            }
+            return Err(SourceError::because(error.operation, error.kind, Shared(error)));
+        }
+    }
+}
+
+impl<S: UserSource> Inner<S> {
+    async fn fetch(&self, question: Question, about: About, cx: CallContext) -> Landed {
+        let (asked, as_of) = (Instant::now(), self.clock.now());
+        let said = match &about {
+            About::Id(id) => self
+                .source
+                .by_id(&cx, id)
+                .await
+                .map(|found| found.into_iter().collect()),
+            About::Email(email) => self.source.by_email(&cx, email).await.map(Arc::<[Account]>::from),
+        };
+        let said = said.map(|accounts| Said {
+            accounts,
+            as_of,
+            at: asked,
+        });
+        if let Ok(said) = &said {
+            self.answers.remember(question, said.clone(), asked).await;
+        }
+        Landed {
+            said: said.map_err(Arc::new),
+            deadline: Instant::from_std(cx.deadline),
+        }
+    }
+}
+
+impl About {
+    const fn operation(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "by_id",
+            Self::Email(_) => "by_email",
+        }
+    }
+}
+
+/// A cause that several callers were told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Shared(Arc<SourceError>);
+
+fn silence(operation: &'static str, class: FailureClass) -> SourceError {
+    let failure = Failure::unsent(class);
+    SourceError::because(operation, SourceErrorKind::Unavailable, failure)
+}
+
+#[async_trait]
+impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
+    fn name(&self) -> SourceName {
+        self.0.source.name()
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let said = self.said_by_id(cx, id).await?;
+        Ok(said.accounts.first().cloned())
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        let said = self.said_by_email(cx, email).await?;
+        Ok(said.accounts.to_vec())
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        self.0.source.search(cx, query).await
+    }
+}
+
+impl<S> Clone for GuardedSource<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: UserSource> fmt::Debug for GuardedSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedSource")
+            .field("source", &self.0.source.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! What the other side answered, whole and within bounds.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use masthead_ports::source::SourceErrorKind;
+use serde::de::DeserializeOwned;
+use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
+
+use crate::failure::{Effect, Failure, FailureClass};
+
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+/// An answer. `Debug` shows its status and size, never its content.
+#[derive(Clone)]
+pub struct Reply {
+    /// The status, also a redirect's: none is followed.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, inflated.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// Reads the body as JSON: labelled `application/json` or `…+json`, no byte order mark, nested at most 128 deep.
+    ///
+    /// # Errors
+    /// [`FailureClass::NotJson`] when it is labelled otherwise, [`FailureClass::BadJson`] when it does not parse.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if !self.is_json() {
+            return Err(Failure::sent(FailureClass::NotJson));
+        }
+        // serde_json's own recursion limit stays on: 10,000 nested arrays are an error, not a stack overflow.
+        serde_json::from_slice(&self.body).map_err(|_| Failure::sent(FailureClass::BadJson))
+    }
+
+    fn is_json(&self) -> bool {
+        self.headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+                media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
+            })
+    }
+
+    /// What a status that the adapter has no own meaning for says; `None` for 2xx.
+    ///
+    /// A redirect is nothing that we follow, and a 401 or 403 is about *our* credentials: never about the user.
+    #[must_use]
+    pub fn refusal(&self, effect: Effect, now: OffsetDateTime) -> Option<SourceErrorKind> {
+        match self.status.as_u16() {
+            200..=299 => None,
+            401 | 403 | 407 => Some(SourceErrorKind::Misconfigured),
+            429 => Some(SourceErrorKind::RateLimited {
+                retry_after: self.retry_after(now),
+            }),
+            // A gateway's failure says nothing of what became of the request behind it.
+            500 | 502 | 504 if effect == Effect::Write => Some(SourceErrorKind::OutcomeUnknown),
+            300..=399 | 408 | 425 | 500..=599 => Some(SourceErrorKind::Unavailable),
+            _ => Some(SourceErrorKind::Refused),
+        }
+    }
+
+    /// How long `Retry-After` asks to wait, as seconds or as a date (RFC 9110 §10.2.3); at most an hour is believed.
+    #[must_use]
+    pub fn retry_after(&self, now: OffsetDateTime) -> Option<Duration> {
+        let text = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        let wait = if let Ok(seconds) = text.parse::<u64>() {
+            Duration::from_secs(seconds)
+        } else {
+            let format = format_description!(
+                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+            );
+            let until = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
+            Duration::try_from(until - now).unwrap_or_default()
+        };
+        Some(wait.min(LONGEST_RETRY_AFTER))
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status.as_u16())
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, headers: &[(&'static str, &str)], body: &str) -> Reply {
+        Reply {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+                .collect(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
+    fn class(reply: &Reply) -> FailureClass {
+        reply.json::<serde_json::Value>().unwrap_err().class
+    }
+
+    #[test]
+    fn only_json_that_says_so_is_read() {
+        let json = "application/json";
+        for good in [json, "Application/JSON; charset=utf-8", "application/problem+json"] {
+            assert!(
+                reply(200, &[("content-type", good)], "[1]").json::<Vec<u8>>().is_ok(),
+                "{good}"
+            );
+        }
+        for bad in ["text/html", "text/json", "application/jsonp", ""] {
+            assert_eq!(
+                class(&reply(200, &[("content-type", bad)], "[1]")),
+                FailureClass::NotJson,
+                "{bad}"
+            );
+        }
+        assert_eq!(class(&reply(200, &[], "[1]")), FailureClass::NotJson);
+        for bad in ["", "[1", "<html></html>", "\u{feff}[1]", "[1] x", &"[".repeat(10_000)] {
+            assert_eq!(
+                class(&reply(200, &[("content-type", json)], bad)),
+                FailureClass::BadJson
+            );
+        }
+    }
+
+    #[test]
+    fn a_status_says_what_can_be_done() {
+        use SourceErrorKind::{Misconfigured, OutcomeUnknown, RateLimited, Refused, Unavailable};
+        let now = OffsetDateTime::UNIX_EPOCH;
+        for (status, read, write) in [
+            (200, None, None),
+            (204, None, None),
+            (302, Some(Unavailable), Some(Unavailable)),
+            (400, Some(Refused), Some(Refused)),
+            (401, Some(Misconfigured), Some(Misconfigured)),
+            (403, Some(Misconfigured), Some(Misconfigured)),
+            (404, Some(Refused), Some(Refused)),
+            (500, Some(Unavailable), Some(OutcomeUnknown)),
+            (502, Some(Unavailable), Some(OutcomeUnknown)),
+            (503, Some(Unavailable), Some(Unavailable)),
+        ] {
+            let reply = reply(status, &[], "");
+            assert_eq!(reply.refusal(Effect::Read, now), read, "{status}");
+            assert_eq!(reply.refusal(Effect::Write, now), write, "{status}");
+        }
+        let limited = reply(429, &[("retry-after", "7")], "");
+        let retry_after = Some(Duration::from_secs(7));
+        assert_eq!(limited.refusal(Effect::Write, now), Some(RateLimited { retry_after }));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_bounded() {
+        let now = time::macros::datetime!(2026-11-06 08:49:30 UTC);
+        let wait = |text: &str| reply(503, &[("retry-after", text)], "").retry_after(now);
+        assert_eq!(wait("3"), Some(Duration::from_secs(3)));
+        assert_eq!(wait("Fri, 06 Nov 2026 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Fri, 06 Nov 2020 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("99999999"), Some(LONGEST_RETRY_AFTER));
+        for nonsense in ["soon", "-1", "1.5", ""] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Many who want the same thing at the same time share one call, on a task of its own.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{FutureExt, future::Shared};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+type Flight<V> = Shared<oneshot::Receiver<V>>;
+
+/// Shares calls by key. A caller that hangs up takes nobody with it: the call runs on, for the others and its result.
+///
+/// A call must end by itself; nothing here stops it.
+pub struct SingleFlight<K, V> {
+    flights: Arc<Mutex<HashMap<K, Flight<V>>>>,
+}
+
+/// The shared call ended without a result: its task panicked, or the process is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the shared call was abandoned")]
+pub struct Abandoned;
+
+impl<K, V> SingleFlight<K, V>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Nothing under way.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            flights: Arc::default(),
+        }
+    }
+
+    /// Joins the call of this key, or starts it.
+    ///
+    /// # Errors
+    /// The call was abandoned.
+    pub async fn run<F>(&self, key: K, make: impl FnOnce() -> F) -> Result<V, Abandoned>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        self.run_if(key, || Some(make())).await.unwrap_or(Err(Abandoned))
+    }
+
+    /// Joins the call of this key, or starts it when `make` makes one; `None` when it does not.
+    ///
+    /// `make` is asked under the lock, so that of many callers at once only one is.
+    pub async fn run_if<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<Result<V, Abandoned>>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let flight = self.join_or_start(key, make)?;
+        Some(flight.await.map_err(|_| Abandoned))
+    }
+
+    /// Starts the call of this key when none is under way and `make` makes one, and does not wait for it.
+    pub fn start_if<F>(&self, key: K, make: impl FnOnce() -> Option<F>)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        drop(self.join_or_start(key, make));
+    }
+
+    fn join_or_start<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<Flight<V>>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&key) {
+            return Some(flight.clone());
+        }
+        let call = make()?;
+        let (land, landed) = oneshot::channel();
+        let flight = landed.shared();
+        flights.insert(key.clone(), flight.clone());
+        let leaving = Leaving {
+            flights: Arc::clone(&self.flights),
+            key,
+        };
+        // The task is tracked by its entry, which goes with it however it ends.
+        tokio::spawn(async move {
+            let value = call.await;
+            drop(leaving);
+            // Nobody may be left to hear it.
+            let _ = land.send(value);
+        });
+        Some(flight)
+    }
+}
+
+impl<K, V> Clone for SingleFlight<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            flights: Arc::clone(&self.flights),
+        }
+    }
+}
+
+impl<K, V> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        Self {
+            flights: Arc::default(),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for SingleFlight<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys may be e-mail addresses.
+        f.debug_struct("SingleFlight").finish_non_exhaustive()
+    }
+}
+
+/// Takes the entry out when the task ends, also by a panic.
+struct Leaving<K: Hash + Eq, V> {
+    flights: Arc<Mutex<HashMap<K, Flight<V>>>>,
+    key: K,
+}
+
+impl<K: Hash + Eq, V> Drop for Leaving<K, V> {
+    fn drop(&mut self) {
+        self.flights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn five_hundred_who_ask_at_once_make_one_call_also_when_the_first_hangs_up() {
+        let flights = SingleFlight::<u8, usize>::new();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let ask = |flights: SingleFlight<u8, usize>| {
+            let calls = Arc::clone(&calls);
+            async move {
+                flights
+                    .run(7, || async move {
+                        let n = calls.fetch_add(1, Ordering::SeqCst);
+                        sleep(Duration::from_secs(1)).await;
+                        n
+                    })
+                    .await
+            }
+        };
+        let first = tokio::spawn(ask(flights.clone()));
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (0..499).map(|_| tokio::spawn(ask(flights.clone()))).collect();
+        tokio::task::yield_now().await;
+        first.abort();
+        for other in others {
+            assert_eq!(other.await.unwrap(), Ok(0));
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+        // What has landed is not remembered.
+        assert_eq!(ask(flights).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_do_not_wait_for_each_other() {
+        let flights = SingleFlight::<u8, u8>::new();
+        let slow = flights.run(1, || async {
+            sleep(Duration::from_mins(1)).await;
+            1
+        });
+        let quick = flights.run(2, || async { 2 });
+        tokio::select! {
+            biased;
+            _ = slow => panic!("the slow one was waited for"),
+            got = quick => assert_eq!(got, Ok(2)),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_frees_its_key() {
+        let flights = SingleFlight::<u8, u8>::new();
+        assert_eq!(flights.run(1, || async { panic!("on purpose") }).await, Err(Abandoned));
+        assert_eq!(flights.run(1, || async { 5 }).await, Ok(5));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_not_made_is_none() {
+        let flights = SingleFlight::<u8, u8>::new();
+        assert_eq!(flights.run_if(1, || None::<std::future::Ready<u8>>).await, None);
+    }
+}

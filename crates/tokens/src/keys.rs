@@ -1,0 +1,169 @@
+//! The current key set: fetched when it is needed, at most once per cool-down, and kept while its address is down.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use masthead_ports::tokens::TokenError;
+use masthead_provider_http::single_flight::SingleFlight;
+use tokio::time::Instant;
+
+use crate::{
+    fetch::FetchKeys,
+    key::{Algorithm, Key},
+    key_set::{Found, KeySet},
+};
+
+/// While there is no key set at all, every request waits for one: it is tried again this soon, if not sooner.
+const RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(3);
+
+/// When key sets are fetched, and how long they are believed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freshness {
+    /// At most one fetch starts in this time, whatever tokens come.
+    pub(crate) cooldown: Duration,
+    /// An older set is fetched anew, beside the requests.
+    pub(crate) max_age: Duration,
+    /// A set that could not be fetched anew for so long is believed no more.
+    pub(crate) max_stale: Duration,
+}
+
+/// The key set of one issuer.
+pub(crate) struct Keys {
+    source: Arc<dyn FetchKeys>,
+    freshness: Freshness,
+    set: RwLock<Option<Arc<KeySet>>>,
+    /// Milliseconds from `epoch` to the fetch of `set`; [`NEVER`] before the first.
+    fetched: AtomicU64,
+    epoch: Instant,
+    last_start: Mutex<Option<Instant>>,
+    flights: SingleFlight<(), ()>,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Keys {
+    pub(crate) fn new(source: Arc<dyn FetchKeys>, freshness: Freshness) -> Self {
+        Self {
+            source,
+            freshness,
+            set: RwLock::new(None),
+            fetched: AtomicU64::new(NEVER),
+            epoch: Instant::now(),
+            last_start: Mutex::new(None),
+            flights: SingleFlight::new(),
+        }
+    }
+
+    /// Whether the set that we have may still be used; when it is past its age, a fetch is started beside the caller.
+    pub(crate) fn are_usable(self: &Arc<Self>) -> bool {
+        match self.age() {
+            Some(age) if age <= self.freshness.max_age => true,
+            Some(age) if age <= self.freshness.max_stale => {
+                // Outside a runtime nothing can be started; the next caller inside one will.
+                if tokio::runtime::Handle::try_current().is_ok() {
+                    self.flights
+                        .start_if((), || self.fetch_unless_within(self.freshness.cooldown));
+                }
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Sees to it that there is a set that may be used.
+    pub(crate) async fn obtain(self: &Arc<Self>) -> Result<(), TokenError> {
+        if self.are_usable() {
+            return Ok(());
+        }
+        self.fetch_once(self.freshness.cooldown.min(RETRY_WITHOUT_KEYS)).await;
+        self.current().map(|_| ())
+    }
+
+    /// The key that must have signed a token with this header, fetching the set when it may hold it.
+    pub(crate) async fn find(
+        self: &Arc<Self>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Key>, TokenError> {
+        // A shared secret beside a key set is the classic confusion: not even worth a fetch.
+        if algorithm == Algorithm::Hs256 {
+            return Err(TokenError::BadSignature);
+        }
+        self.obtain().await?;
+        match self.current()?.find(kid, algorithm) {
+            Found::Key(key) => return Ok(key),
+            Found::Unfit => return Err(TokenError::BadSignature),
+            Found::Unknown => self.fetch_once(self.freshness.cooldown).await,
+        }
+        match self.current()?.find(kid, algorithm) {
+            Found::Key(key) => Ok(key),
+            Found::Unfit | Found::Unknown => Err(TokenError::BadSignature),
+        }
+    }
+
+    /// Takes a set, as a fetch does; says whether it is one.
+    pub(crate) fn accept(&self, json: &[u8]) -> bool {
+        let Some(new) = KeySet::parse(json) else { return false };
+        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let new = match set.as_deref() {
+            Some(old) => new.replacing(old),
+            None => new,
+        };
+        *set = Some(Arc::new(new));
+        let at = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER - 1);
+        self.fetched.store(at, Ordering::Release);
+        true
+    }
+
+    fn current(&self) -> Result<Arc<KeySet>, TokenError> {
+        let fresh_enough = self.age().is_some_and(|age| age <= self.freshness.max_stale);
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        set.clone().filter(|_| fresh_enough).ok_or(TokenError::KeysUnavailable)
+    }
+
+    fn age(&self) -> Option<Duration> {
+        match self.fetched.load(Ordering::Acquire) {
+            NEVER => None,
+            at => Some(self.epoch.elapsed().saturating_sub(Duration::from_millis(at))),
+        }
+    }
+
+    /// Joins the fetch under way or, unless the last one started within `pause`, starts one; waits for its end.
+    async fn fetch_once(self: &Arc<Self>, pause: Duration) {
+        // Whether it was made, not made or abandoned, what counts is the set that is there afterwards.
+        let _ = self.flights.run_if((), || self.fetch_unless_within(pause)).await;
+    }
+
+    fn fetch_unless_within(self: &Arc<Self>, pause: Duration) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let now = Instant::now();
+        let mut last_start = self.last_start.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_start.is_some_and(|last| now.duration_since(last) < pause) {
+            return None;
+        }
+        *last_start = Some(now);
+        let this = Arc::clone(self);
+        Some(async move { this.fetch().await })
+    }
+
+    async fn fetch(&self) {
+        let failure = match self.source.fetch().await {
+            Ok(json) if self.accept(&json) => return,
+            Ok(_) => "no usable key",
+            Err(failure) => failure,
+        };
+        let kept = self.current().is_ok();
+        tracing::warn!(
+            reason = failure,
+            last_good_kept = kept,
+            "the signing keys could not be fetched"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! JWT verification, key sets fetched and rotated, and the sealing codec.
+
+mod claims;
+mod fetch;
+mod jwt;
+mod key;
+mod key_set;
+mod keys;
+pub mod mint;
+pub mod seal;
+#[cfg(test)]
+mod testing;
+mod verified;
+pub mod verifier;
+
+pub use masthead_provider_http::Secret;
+pub use mint::{MintError, Minting, mint};
+pub use seal::{InvalidSealingKeys, Sealer};
+pub use verifier::{InvalidVerifier, KeySource, Verifier, VerifierOptions};

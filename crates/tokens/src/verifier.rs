@@ -1,0 +1,299 @@
+//! The verifier of the callers' tokens.
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use http::Uri;
+use masthead_domain::tenant::Grant;
+use masthead_ports::{
+    clock::Clock,
+    readiness::Readiness,
+    tokens::{TokenError, TokenVerifier},
+};
+use masthead_provider_http::{HttpClient, Secret};
+use thiserror::Error;
+
+use crate::{
+    claims::{Claims, Expected},
+    fetch::{FromAddress, FromFile},
+    jwt::{Jwt, MAX_TOKEN_BYTES},
+    key::{Algorithm, Key},
+    keys::{Freshness, Keys},
+    mint::MIN_SHARED_SECRET_BYTES,
+    verified::{Remembered, VerifiedTokens},
+};
+
+/// How many verified tokens are remembered, at about 300 bytes each.
+const REMEMBERED_TOKENS: usize = 16_384;
+
+/// The most that clocks may be said to differ.
+const MAX_LEEWAY: Duration = Duration::from_mins(5);
+
+/// The shortest time between two readings of a key file.
+const FILE_COOLDOWN: Duration = Duration::from_secs(5);
+
+/// How long a key file is believed before it is read again.
+const FILE_MAX_AGE: Duration = Duration::from_mins(1);
+
+/// How callers' tokens are verified.
+#[derive(Debug, Clone)]
+pub struct VerifierOptions {
+    /// The one `iss` that is taken.
+    pub issuer: Box<str>,
+    /// The audience that a token must name.
+    pub audience: Box<str>,
+    /// How far clocks may differ, at most five minutes.
+    pub leeway: Duration,
+    /// Who signs.
+    pub keys: KeySource,
+}
+
+/// Where the keys come from: a shared secret or a key set, never both.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// HS256 under a shared secret of at least 32 bytes, for local use.
+    Hs256(Secret),
+    /// A key set in a file. It is read at the start, again when it is a minute old, and, at most every five seconds, when
+    /// a token names an unknown key.
+    JwksFile(PathBuf),
+    /// A key set at an address.
+    JwksUrl {
+        /// The address; https, unless the client may speak plain http.
+        url: Box<str>,
+        /// The shortest time between two fetches; thirty seconds is usual.
+        cooldown: Duration,
+        /// An older set is fetched anew, beside the requests; five to ten minutes is usual.
+        max_age: Duration,
+        /// While the address is down the last set is kept for so long, then nothing is verified any more.
+        max_stale: Duration,
+    },
+}
+
+/// Options of which no verifier can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidVerifier {
+    /// The issuer is empty.
+    #[error("the issuer must not be empty")]
+    NoIssuer,
+    /// The audience is empty.
+    #[error("the audience must not be empty")]
+    NoAudience,
+    /// The leeway is too long.
+    #[error("the leeway must be at most five minutes")]
+    LongLeeway,
+    /// The shared secret is too short.
+    #[error("the shared secret must be at least {MIN_SHARED_SECRET_BYTES} bytes long")]
+    ShortSecret,
+    /// The key file cannot be read, or holds no usable key.
+    #[error("the key file cannot be read, or holds no RS256, ES256 or EdDSA key")]
+    KeyFile,
+    /// The key set's address is none.
+    #[error("the key set's address must be an http or https address")]
+    KeyAddress,
+    /// The times contradict each other.
+    #[error("of the key set's times, the cool-down must be the shortest and the stale time the longest")]
+    Times,
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+}
+
+/// Verifies tokens, and remembers those that it has verified.
+pub struct Verifier {
+    expected: Expected,
+    signers: Signers,
+    verified: VerifiedTokens,
+    clock: Arc<dyn Clock>,
+}
+
+enum Signers {
+    Shared(Arc<Key>),
+    Set(Arc<Keys>),
+}
+
+impl Verifier {
+    /// Makes a verifier. A key file is read now; a key set's address is first asked by [`Self::warm_up`] or a token.
+    ///
+    /// # Errors
+    /// The first option that cannot be.
+    pub fn new(options: VerifierOptions, clock: Arc<dyn Clock>, client: &HttpClient) -> Result<Self, InvalidVerifier> {
+        let signers = match &options.keys {
+            KeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
+                return Err(InvalidVerifier::ShortSecret);
+            }
+            KeySource::Hs256(secret) => Signers::Shared(Arc::new(Key::shared(secret.expose()))),
+            KeySource::JwksFile(path) => {
+                let file = FromFile(path.clone());
+                let text = file.read().map_err(|_| InvalidVerifier::KeyFile)?;
+                let freshness = Freshness {
+                    cooldown: FILE_COOLDOWN,
+                    max_age: FILE_MAX_AGE,
+                    // A file that is gone for a moment, or for good, changes nothing: the operator put it there.
+                    max_stale: Duration::MAX,
+                };
+                let keys = Keys::new(Arc::new(file), freshness);
+                if !keys.accept(&text) {
+                    return Err(InvalidVerifier::KeyFile);
+                }
+                Signers::Set(Arc::new(keys))
+            }
+            KeySource::JwksUrl {
+                url,
+                cooldown,
+                max_age,
+                max_stale,
+            } => {
+                let uri: Uri = url.parse().map_err(|_| InvalidVerifier::KeyAddress)?;
+                if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+                    return Err(InvalidVerifier::KeyAddress);
+                }
+                if cooldown > max_age || max_age > max_stale {
+                    return Err(InvalidVerifier::Times);
+                }
+                let freshness = Freshness {
+                    cooldown: *cooldown,
+                    max_age: *max_age,
+                    max_stale: *max_stale,
+                };
+                let source = FromAddress {
+                    client: client.clone(),
+                    uri,
+                };
+                Signers::Set(Arc::new(Keys::new(Arc::new(source), freshness)))
+            }
+        };
+        Self::with_signers(options, signers, clock)
+    }
+
+    fn with_signers(
+        options: VerifierOptions,
+        signers: Signers,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidVerifier> {
+        if options.issuer.is_empty() {
+            return Err(InvalidVerifier::NoIssuer);
+        }
+        if options.audience.is_empty() {
+            return Err(InvalidVerifier::NoAudience);
+        }
+        if options.leeway > MAX_LEEWAY {
+            return Err(InvalidVerifier::LongLeeway);
+        }
+        Ok(Self {
+            expected: Expected {
+                issuer: options.issuer,
+                audience: options.audience,
+                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| InvalidVerifier::LongLeeway)?,
+            },
+            signers,
+            verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| InvalidVerifier::NoRandomness)?,
+            clock,
+        })
+    }
+
+    /// Fetches the key set, if there is one to fetch, so that the first caller need not wait for it.
+    ///
+    /// # Errors
+    /// [`TokenError::KeysUnavailable`] when it did not come; the first tokens will try again.
+    pub async fn warm_up(&self) -> Result<(), TokenError> {
+        match &self.signers {
+            Signers::Shared(_) => Ok(()),
+            Signers::Set(keys) => keys.obtain().await,
+        }
+    }
+
+    /// What is known of a token without waiting: `None` when it has to be verified.
+    ///
+    /// Its time is checked each time, and so is that its key was not removed since.
+    #[must_use]
+    pub fn remembered(&self, token: &str) -> Option<Result<Arc<Grant>, TokenError>> {
+        let usable = match &self.signers {
+            Signers::Shared(_) => true,
+            Signers::Set(keys) => keys.are_usable(),
+        };
+        if !usable || token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        match self.verified.look_up(token, self.now()) {
+            Remembered::Good(grant) => Some(Ok(grant)),
+            Remembered::Expired => Some(Err(TokenError::Expired)),
+            Remembered::Nothing => None,
+        }
+    }
+
+    async fn verify_anew(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
+        let jwt = Jwt::parse(token)?;
+        let key = match &self.signers {
+            Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 => Arc::clone(key),
+            Signers::Shared(_) => return Err(TokenError::BadSignature),
+            Signers::Set(keys) => keys.find(jwt.kid.as_deref(), jwt.algorithm).await?,
+        };
+        if !key.made(&jwt.signature, jwt.signed) {
+            return Err(TokenError::BadSignature);
+        }
+        let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
+        let now = self.now();
+        let held = claims.judge(&self.expected, now)?;
+        Ok(self.verified.remember(token, key, held, now))
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().unix_timestamp()
+    }
+}
+
+#[async_trait]
+impl TokenVerifier for Verifier {
+    async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
+        match self.remembered(token) {
+            Some(known) => known,
+            None => self.verify_anew(token).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Readiness for Verifier {
+    fn name(&self) -> &'static str {
+        "tokens"
+    }
+
+    /// Whether tokens can be verified; asks for the key set when there is none, as a caller's token would.
+    async fn check(&self) -> Result<(), &'static str> {
+        match &self.signers {
+            Signers::Shared(_) => Ok(()),
+            Signers::Set(keys) => keys.obtain().await.map_err(|_| "no signing keys"),
+        }
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("expected", &self.expected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A way in for the tests of other modules.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Clock, Keys, Signers, Verifier, VerifierOptions};
+    use crate::testing::{AUDIENCE, ISSUER};
+    use masthead_provider_http::Secret;
+    use std::{sync::Arc, time::Duration};
+
+    /// A verifier over these keys.
+    pub(crate) fn over(keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Verifier {
+        let options = VerifierOptions {
+            issuer: ISSUER.into(),
+            audience: AUDIENCE.into(),
+            leeway: Duration::from_secs(30),
+            keys: super::KeySource::Hs256(Secret::new([0; 32])),
+        };
+        Verifier::with_signers(options, Signers::Set(keys), clock).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests;

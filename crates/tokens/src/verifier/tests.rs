@@ -1,0 +1,387 @@
+//! Good tokens of every kind, and the table of forged ones.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use masthead_domain::tenant::{Scope, TenantGrant, TenantId};
+use ring::signature::KeyPair;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::{
+    mint::{Minting, mint},
+    testing::{AUDIENCE, CountedSource, HandClock, ISSUER, NOW, Signer, claims, key_set},
+};
+
+fn options() -> VerifierOptions {
+    VerifierOptions {
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+        leeway: Duration::from_secs(30),
+        keys: KeySource::Hs256(Secret::new([b's'; 32])),
+    }
+}
+
+fn client() -> HttpClient {
+    HttpClient::new(masthead_provider_http::HttpOptions::default()).unwrap()
+}
+
+/// A verifier over a key set that never changes.
+fn over(keys: &[Value], clock: &Arc<HandClock>) -> Verifier {
+    let freshness = Freshness {
+        cooldown: Duration::from_secs(30),
+        max_age: Duration::from_mins(5),
+        max_stale: Duration::from_hours(24),
+    };
+    let keys = Keys::new(CountedSource::new(Ok(key_set(keys))), freshness);
+    testing::over(Arc::new(keys), Arc::clone(clock) as _)
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().remove(name);
+    claims
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_token_of_each_kind_grants_what_it_says() {
+    let clock = HandClock::at(NOW);
+    let signers = [Signer::rsa(0), Signer::p256(), Signer::ed25519()];
+    let keys: Vec<_> = signers.iter().map(|signer| signer.jwk(signer.algorithm())).collect();
+    let verifier = over(&keys, &clock);
+    for signer in &signers {
+        let grant = verifier.verify(&signer.token(signer.algorithm())).await.unwrap();
+        assert_eq!(
+            grant.scopes,
+            [Scope::UsersRead, Scope::UsersWrite],
+            "{}",
+            signer.algorithm()
+        );
+        assert!(grant.allows(Scope::UsersRead, &TenantId::parse("north/daily/times").unwrap()));
+        assert!(!grant.allows(Scope::UsersRead, &TenantId::parse("south/weekly/times").unwrap()));
+    }
+    let many = Signer::rsa(0).token_with("RS256", &with("aud", json!(["other", AUDIENCE])));
+    assert!(verifier.verify(&many).await.is_ok());
+    let fractions = Signer::rsa(0).token_with("RS256", &with("exp", json!(1_800_000_000.5)));
+    assert!(verifier.verify(&fractions).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_forged_token_is_refused_with_its_reason() {
+    use TokenError::{BadClaims, BadSignature, Expired, Malformed, NotYetValid, WrongAudience, WrongIssuer};
+    let clock = HandClock::at(NOW);
+    let (rsa, other, ec) = (Signer::rsa(0), Signer::rsa(1), Signer::p256());
+    let verifier = over(&[rsa.jwk("r"), ec.jwk("e")], &clock);
+    let good = rsa.token("r");
+    assert!(verifier.verify(&good).await.is_ok());
+
+    let claims_text = claims().to_string();
+    let header = |header: Value| rsa.sign(&header.to_string(), &claims_text);
+    let saying = |claims: Value| rsa.token_with("r", &claims);
+    let [head, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else {
+        panic!()
+    };
+    let none = |alg: &str, signature: &str| {
+        let head = URL_SAFE_NO_PAD.encode(json!({"alg": alg, "kid": "r"}).to_string());
+        format!("{head}.{payload}.{signature}")
+    };
+    let richer = URL_SAFE_NO_PAD.encode(with("tenants", json!(["*/*/*"])).to_string());
+    let doubled = |more: &str| rsa.sign(r#"{"alg":"RS256","kid":"r"}"#, &claims_text.replacen('{', more, 1));
+
+    let Signer::Rsa(pair) = &rsa else { panic!() };
+    let pkcs1 = pair.public_key().as_ref().to_vec();
+    let mut spki =
+        b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00".to_vec();
+    spki.extend_from_slice(&pkcs1);
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        STANDARD.encode(&spki)
+    );
+    let modulus = rsa.jwk("r")["n"].as_str().unwrap().as_bytes().to_vec();
+    let confused = |secret: Vec<u8>| Signer::Shared(secret).token("r");
+
+    let table = [
+        ("an empty text", String::new(), Malformed),
+        ("no token", "nonsense".to_owned(), Malformed),
+        ("only dots", "..".to_owned(), Malformed),
+        ("no signature part", format!("{head}.{payload}"), Malformed),
+        ("an empty signature", format!("{head}.{payload}."), BadSignature),
+        ("a fourth part", format!("{good}.x"), Malformed),
+        ("alg none", none("none", ""), Malformed),
+        ("alg None", none("None", ""), Malformed),
+        ("alg none with the old signature", none("none", signature), Malformed),
+        ("another RSA scheme", none("PS256", signature), Malformed),
+        ("no alg", header(json!({"kid": "r"})), Malformed),
+        (
+            "a header that is an array",
+            rsa.sign(r#"["RS256","r",1]"#, &claims_text),
+            Malformed,
+        ),
+        (
+            "a doubled alg",
+            rsa.sign(r#"{"alg":"RS256","alg":"RS256","kid":"r"}"#, &claims_text),
+            Malformed,
+        ),
+        (
+            "a critical header",
+            header(json!({"alg": "RS256", "kid": "r", "crit": ["exp"]})),
+            Malformed,
+        ),
+        (
+            "a critical header of null",
+            header(json!({"alg": "RS256", "kid": "r", "crit": null})),
+            Malformed,
+        ),
+        (
+            "HS256 with the public key as PEM",
+            confused(pem.into_bytes()),
+            BadSignature,
+        ),
+        ("HS256 with the public key as DER", confused(spki), BadSignature),
+        ("HS256 with the public key as PKCS#1", confused(pkcs1), BadSignature),
+        ("HS256 with the public modulus", confused(modulus), BadSignature),
+        ("HS256 with an empty secret", confused(Vec::new()), BadSignature),
+        ("signed with another key", other.token("r"), BadSignature),
+        ("the other algorithm's key named", rsa.token("e"), BadSignature),
+        ("an unknown kid", rsa.token("unknown"), BadSignature),
+        ("a kid of another issuer's", other.token("s"), BadSignature),
+        (
+            "a key brought along",
+            header(json!({"alg": "RS256", "kid": "x", "jwk": other.jwk("x")})),
+            BadSignature,
+        ),
+        (
+            "a swapped payload",
+            format!("{head}.{richer}.{signature}"),
+            BadSignature,
+        ),
+        ("a cut signature", good[..good.len() - 4].to_owned(), BadSignature),
+        (
+            "a cut payload",
+            format!("{head}.{}.{signature}", &payload[..payload.len() - 4]),
+            BadSignature,
+        ),
+        ("a padded part", format!("{head}=.{payload}.{signature}"), Malformed),
+        ("too long", format!("{good}{}", "A".repeat(MAX_TOKEN_BYTES)), Malformed),
+        (
+            "another issuer",
+            saying(with("iss", json!("https://issuer.example"))),
+            WrongIssuer,
+        ),
+        ("no issuer", saying(without("iss")), WrongIssuer),
+        ("issuers", saying(with("iss", json!([ISSUER]))), WrongIssuer),
+        (
+            "another audience",
+            saying(with("aud", json!("masthead2"))),
+            WrongAudience,
+        ),
+        ("other audiences", saying(with("aud", json!(["a", "b"]))), WrongAudience),
+        ("no audience", saying(without("aud")), WrongAudience),
+        ("expired", saying(with("exp", json!(NOW - 31))), Expired),
+        (
+            "expired at the leeway's end",
+            saying(with("exp", json!(NOW - 30))),
+            Expired,
+        ),
+        ("expired long ago", saying(with("exp", json!(-1.0e300))), Expired),
+        ("no expiry", saying(without("exp")), BadClaims),
+        (
+            "an expiry in words",
+            saying(with("exp", json!("2099-01-01"))),
+            BadClaims,
+        ),
+        ("not yet valid", saying(with("nbf", json!(NOW + 31))), NotYetValid),
+        ("a start in words", saying(with("nbf", json!("now"))), BadClaims),
+        ("no scope", saying(without("scope")), BadClaims),
+        (
+            "scopes as an array",
+            saying(with("scope", json!(["users:read"]))),
+            BadClaims,
+        ),
+        ("no tenants", saying(without("tenants")), BadClaims),
+        ("tenants as a text", saying(with("tenants", json!("*/*/*"))), BadClaims),
+        (
+            "a tenant that is none",
+            saying(with("tenants", json!(["north/daily/*", "*"]))),
+            BadClaims,
+        ),
+        (
+            "a tenant that is no text",
+            saying(with("tenants", json!([1]))),
+            BadClaims,
+        ),
+        ("doubled tenants", doubled(r#"{"tenants":["*/*/*"],"#), BadClaims),
+        ("a doubled expiry", doubled(r#"{"exp":99999999999,"#), BadClaims),
+        (
+            "claims that are an array",
+            rsa.sign(r#"{"alg":"RS256","kid":"r"}"#, "[1]"),
+            BadClaims,
+        ),
+        (
+            "claims that are no JSON",
+            rsa.sign(r#"{"alg":"RS256","kid":"r"}"#, "\u{feff}{}"),
+            BadClaims,
+        ),
+        (
+            "deeply nested claims",
+            doubled(&format!(r#"{{"x":{}"#, "[".repeat(2000))),
+            BadClaims,
+        ),
+    ];
+    for (what, token, reason) in table {
+        // Twice: a refusal must not become a success by being remembered.
+        for _ in 0..2 {
+            assert_eq!(verifier.verify(&token).await, Err(reason), "{what}");
+        }
+    }
+    assert!(verifier.verify(&good).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_shared_secret_takes_hs256_alone() {
+    let clock = HandClock::at(NOW);
+    let verifier = Verifier::new(options(), clock, &client()).unwrap();
+    let shared = Signer::Shared(vec![b's'; 32]);
+    assert!(verifier.verify(&shared.token("any")).await.is_ok());
+    for (what, token, reason) in [
+        (
+            "another secret",
+            Signer::Shared(vec![b't'; 32]).token("any"),
+            TokenError::BadSignature,
+        ),
+        (
+            "another algorithm",
+            Signer::rsa(0).token("any"),
+            TokenError::BadSignature,
+        ),
+        (
+            "none",
+            shared.sign(r#"{"alg":"none"}"#, &claims().to_string()),
+            TokenError::Malformed,
+        ),
+    ] {
+        assert_eq!(verifier.verify(&token).await, Err(reason), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_minted_token_is_taken_until_its_lifetime_ends() {
+    let clock = HandClock::at(NOW);
+    let secret = Secret::new([b's'; 32]);
+    let minting = Minting {
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        scopes: &[Scope::UsersRead, Scope::Admin],
+        tenants: &[TenantGrant::parse("north/*/*").unwrap()],
+        lifetime: Duration::from_mins(1),
+    };
+    let token = mint(&secret, &minting, &*clock).unwrap();
+    let verifier = Verifier::new(options(), Arc::clone(&clock) as _, &client()).unwrap();
+    let grant = verifier.verify(&token).await.unwrap();
+    assert_eq!(grant.scopes, minting.scopes);
+    assert_eq!(grant.tenants, minting.tenants);
+
+    // Sixty seconds of life and thirty of leeway.
+    clock.0.store(NOW + 89, Ordering::SeqCst);
+    assert!(verifier.verify(&token).await.is_ok());
+    clock.0.store(NOW + 90, Ordering::SeqCst);
+    assert_eq!(verifier.verify(&token).await, Err(TokenError::Expired));
+    assert_eq!(
+        verifier.verify(&token).await,
+        Err(TokenError::Expired),
+        "it is not remembered as good"
+    );
+
+    let short = Secret::new([b's'; 31]);
+    assert_eq!(mint(&short, &minting, &*clock), Err(crate::MintError::ShortSecret));
+    let endless = Minting {
+        lifetime: Duration::MAX,
+        ..minting
+    };
+    assert_eq!(mint(&secret, &endless, &*clock), Err(crate::MintError::LongLifetime));
+}
+
+#[tokio::test]
+async fn a_verified_token_is_known_without_waiting() {
+    let clock = HandClock::at(NOW);
+    let verifier = Verifier::new(options(), clock, &client()).unwrap();
+    let token = Signer::Shared(vec![b's'; 32]).token("any");
+    assert_eq!(verifier.remembered(&token), None);
+    let grant = verifier.verify(&token).await.unwrap();
+    let Some(Ok(known)) = verifier.remembered(&token) else {
+        panic!("it is not remembered")
+    };
+    assert!(Arc::ptr_eq(&grant, &known));
+    assert!(!format!("{verifier:?}").contains("ssss"));
+}
+
+#[test]
+fn options_of_which_no_verifier_can_be_made_are_refused() {
+    let url = |url: &str, times: [u64; 3]| {
+        let [cooldown, max_age, max_stale] = times.map(Duration::from_secs);
+        KeySource::JwksUrl {
+            url: url.into(),
+            cooldown,
+            max_age,
+            max_stale,
+        }
+    };
+    let file = |path: &str| KeySource::JwksFile(path.into());
+    let keys = |keys| VerifierOptions { keys, ..options() };
+    for (options, reason) in [
+        (
+            VerifierOptions {
+                issuer: "".into(),
+                ..options()
+            },
+            InvalidVerifier::NoIssuer,
+        ),
+        (
+            VerifierOptions {
+                audience: "".into(),
+                ..options()
+            },
+            InvalidVerifier::NoAudience,
+        ),
+        (
+            VerifierOptions {
+                leeway: Duration::from_secs(301),
+                ..options()
+            },
+            InvalidVerifier::LongLeeway,
+        ),
+        (
+            keys(KeySource::Hs256(Secret::new([1; 31]))),
+            InvalidVerifier::ShortSecret,
+        ),
+        (keys(file("/nowhere/keys.json")), InvalidVerifier::KeyFile),
+        (
+            keys(file(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))),
+            InvalidVerifier::KeyFile,
+        ),
+        (keys(url("keys.json", [30, 300, 3600])), InvalidVerifier::KeyAddress),
+        (
+            keys(url("ftp://keys.example/", [30, 300, 3600])),
+            InvalidVerifier::KeyAddress,
+        ),
+        (
+            keys(url("https://keys.example/", [301, 300, 3600])),
+            InvalidVerifier::Times,
+        ),
+        (
+            keys(url("https://keys.example/", [30, 3601, 3600])),
+            InvalidVerifier::Times,
+        ),
+    ] {
+        let made = Verifier::new(options, HandClock::at(NOW), &client());
+        assert_eq!(made.err(), Some(reason));
+    }
+}
