@@ -1,0 +1,234 @@
+//! The command line, as `--help` explains it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use masthead_domain::tenant::{Scope, TenantGrant, TenantId};
+
+use crate::settings::parse_duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  masthead check-config                        tell every mistake in the settings; start nothing
+  masthead migrate                             bring the database to this program's schema
+  masthead tenant add north/daily/herald       make a tenant with a pool of its own
+  masthead import --tenant north/daily/herald users.ndjson
+  masthead token --tenant 'north/*/*'          print a token for local use
+  masthead serve                               answer requests until SIGTERM
+
+Settings come from the built-in reference, then a file (--config or MASTHEAD_CONFIG), then the environment:
+  MASTHEAD__DATABASE__URL, MASTHEAD__HTTP__LISTEN, … (MASTHEAD__SECTION__KEY).
+
+Exit codes: 0 done · 1 failed, the reason is on standard error · 2 the command line is not understood";
+
+/// A self-hosted Users Orchestrator for newspapers: one request, one merged, truthful answer.
+#[derive(Debug, Parser)]
+#[command(name = "masthead", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// A TOML file with settings; see the reference, default.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answers requests until SIGTERM or SIGINT, then ends what is open and exits; a second signal ends at once.
+    Serve,
+    /// Brings the database to this program's schema. May run beside a serving older version.
+    Migrate,
+    /// Makes, lists, changes and removes tenants.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Prints a token signed with tokens.hs256_secret, for local use.
+    Token(Token),
+    /// Tells every mistake in the settings; starts and binds nothing.
+    CheckConfig,
+    /// Imports registrations from lines of JSON.
+    Import(Import),
+}
+
+const SETTINGS_HELP: &str = "\
+Settings: Flow.UserProvider, Api.SourceSystems, Api.MessageTypeAsNumber, Api.DataAsArray, Api.MissAs400,
+Api.IgnoreUnknownParameters, Api.EmailContains, and the providers' own (Auth0.Domain, …).";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// Makes a tenant.
+    #[command(after_help = SETTINGS_HELP)]
+    Add {
+        /// The tenant: client group, client and paper.
+        #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+        tenant: TenantId,
+        /// The pool of registrations that it draws on, made when there is none of this name; its own without this.
+        #[arg(long, value_name = "NAME")]
+        pool: Option<String>,
+        /// A setting; may be given several times.
+        #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+        settings: Vec<(String, String)>,
+    },
+    /// Lists every tenant with its pool and settings.
+    List {
+        /// As one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Changes settings; an empty value takes one away. Running servers follow within seconds.
+    #[command(after_help = SETTINGS_HELP)]
+    Set {
+        /// The tenant: client group, client and paper.
+        #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+        tenant: TenantId,
+        /// The settings.
+        #[arg(value_name = "KEY=VALUE", value_parser = pair, required = true)]
+        settings: Vec<(String, String)>,
+    },
+    /// Removes a tenant. Its registrations stay in their pool.
+    Remove {
+        /// The tenant: client group, client and paper.
+        #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+        tenant: TenantId,
+        /// Also when it is the last of its pool and nobody would see the pool's registrations any more.
+        #[arg(long)]
+        orphan: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  curl -H \"Authorization: bearer $(masthead token --tenant north/daily/herald)\" …")]
+pub(crate) struct Token {
+    /// The tenants it is good for; `*` stands for any group, client or paper.
+    #[arg(long = "tenant", value_name = "GROUP/CLIENT/PAPER", value_parser = TenantGrant::parse, required = true, num_args = 1..)]
+    pub(crate) tenants: Vec<TenantGrant>,
+    /// What it allows, blanks between: users:read users:write users:export admin.
+    #[arg(long, default_value = "users:read", value_parser = scopes)]
+    pub(crate) scope: Scopes,
+    /// How long it is good for.
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = lifetime)]
+    pub(crate) expires_in: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Scopes(pub(crate) Vec<Scope>);
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+One line is one registration; what is not given is left unset, and ids that are there already are skipped:
+  {\"tenant\":\"north/daily/herald\",\"customerRegistrationId\":\"2937\",\"email\":\"ann@example.com\",
+   \"firstName\":\"Ann\",\"lastName\":\"Lee\",\"verified\":true,\"passwordHash\":\"…\",
+   \"dateRegistered\":\"2020-01-02T03:04:05Z\",\"changeDate\":\"2021-02-03T04:05:06Z\",\"metadata\":{\"city\":\"Oslo\"}}
+(without the line breaks). A line that cannot be taken stops the import and is named by number and field; what came
+before it stays (a batch of up to 2,000 lines is stored whole or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
+pub(crate) struct Import {
+    /// The tenant of every line that names none.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: Option<TenantId>,
+    /// The file; `-` is standard input.
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be written KEY=VALUE"),
+    }
+}
+
+fn scopes(text: &str) -> Result<Scopes, String> {
+    let scopes: Result<Vec<_>, _> = text
+        .split_whitespace()
+        .map(|name| Scope::named(name).ok_or_else(|| format!("{name} is no scope")))
+        .collect();
+    match scopes? {
+        scopes if scopes.is_empty() => Err("at least one scope must be named".to_owned()),
+        scopes => Ok(Scopes(scopes)),
+    }
+}
+
+fn lifetime(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text)
+        .filter(|lifetime| !lifetime.is_zero())
+        .ok_or("must be a number and a unit, such as 30m, 12h or 7d")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_explains_itself() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        let help = command.render_long_help().to_string();
+        for word in [
+            "serve",
+            "migrate",
+            "tenant",
+            "token",
+            "check-config",
+            "import",
+            "Examples:",
+            "Exit codes:",
+        ] {
+            assert!(help.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_agreed_forms_parse() {
+        for line in [
+            "masthead tenant add a/b/c --pool shared --set Flow.UserProvider=Auth0 --set Api.MissAs400=true",
+            "masthead tenant list --json",
+            "masthead tenant set a/b/c Api.MissAs400=true Api.SourceSystems=",
+            "masthead tenant remove a/b/c",
+            "masthead token --tenant a/b/c d/*/* --expires-in 12h",
+            "masthead import --tenant a/b/c -",
+            "masthead import users.ndjson",
+            "masthead check-config --config x.toml",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        let parsed = Cli::try_parse_from([
+            "masthead",
+            "token",
+            "--tenant",
+            "a/b/c",
+            "--scope",
+            "users:read users:write",
+        ]);
+        let Ok(Cli {
+            command: Command::Token(token),
+            ..
+        }) = parsed
+        else {
+            panic!("not a token")
+        };
+        assert_eq!(token.scope.0, [Scope::UsersRead, Scope::UsersWrite]);
+        assert_eq!(token.expires_in, Duration::from_hours(12));
+    }
+
+    #[test]
+    fn what_is_malformed_is_a_usage_error() {
+        for line in [
+            "masthead",
+            "masthead tenant add a/b",
+            "masthead tenant set a/b/c",
+            "masthead tenant set a/b/c Novalue",
+            "masthead token --tenant a/b/c --scope root",
+            "masthead token --tenant a/b/c --expires-in 12",
+            "masthead token",
+        ] {
+            assert_eq!(
+                Cli::try_parse_from(line.split(' ')).unwrap_err().exit_code(),
+                2,
+                "{line}"
+            );
+        }
+    }
+}

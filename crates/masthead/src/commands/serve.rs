@@ -1,0 +1,217 @@
+//! `masthead serve`: from settings to a running server, and in order back to nothing.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use masthead_api::{ApiLimits, ApiState};
+use masthead_orchestrator::{Users, World};
+use masthead_ports::clock::Clock;
+use masthead_subscribe_store::{SchemaError, Store};
+use masthead_tokens::Verifier;
+use tokio::{
+    net::TcpListener,
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::NO_LOG;
+use crate::{
+    clock::SystemClock,
+    edge::{Edge, Parts},
+    failure::Failure,
+    identifiers::TimedIds,
+    logs::{self, LogWriter, access::AccessLog},
+    ops::{self, Health, Ops},
+    server::{self, Lifecycle},
+    settings::Settings,
+    unserved::NoAdapters,
+    wiring,
+};
+
+/// What `Retry-After` says where nobody knows better.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How often the recorder's buffers are drained.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (writer, access, log) =
+        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(Failure::when(NO_LOG))?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::when("the runtime cannot be started"))?;
+    let ended = runtime.block_on(serve(settings, writer, access, clock));
+    // Whatever hangs now has had its time.
+    runtime.shutdown_background();
+    drop(log);
+    ended
+}
+
+async fn serve(
+    settings: &Settings,
+    writer: LogWriter,
+    access: AccessLog,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let sealer = wiring::sealer(&settings.sealing)?;
+    let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    let metrics = ops::install().map_err(Failure::when("the metrics cannot be recorded"))?;
+    let listener = bind(settings.http.listen).await?;
+    let ops_listener = match settings.metrics.listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let store = wiring::store(&settings.database)?;
+    refuse_wrong_schema(&store).await?;
+
+    let lifecycle = Lifecycle::new();
+    let health = Health::new(vec![store.readiness()], lifecycle.clone());
+    let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
+    let http = Arc::new(settings.http.clone());
+    let world = World {
+        store: store.registrations(),
+        registrations: Arc::new(NoAdapters),
+        providers: Arc::new(NoAdapters),
+        events: store.read_events(),
+        clock: Arc::clone(&clock),
+    };
+    let users = Users::new(world, settings.search.max_depth);
+    let api = ApiState {
+        users: users.clone(),
+        tenants: store.tenants(),
+        tokens: Arc::clone(&verifier) as _,
+        sealing: Arc::new(sealer),
+        limits: ApiLimits {
+            body_bytes: http.max_body_bytes,
+            deadline: http.request_deadline,
+            retry_after: RETRY_AFTER,
+        },
+    };
+    let edge = Edge::new(Parts {
+        router: masthead_api::router(api),
+        http: Arc::clone(&http),
+        lifecycle: lifecycle.clone(),
+        ids: Arc::new(TimedIds::new(clock)),
+        access,
+        ops: Arc::clone(&ops),
+        hides_metrics: ops_listener.is_some(),
+    });
+
+    // Tasks that nobody waits for; they end with the set.
+    let mut chores = JoinSet::new();
+    chores.spawn(upkeep(Arc::clone(&ops)));
+    chores.spawn(warm_up(verifier));
+    if let Some(listener) = ops_listener {
+        let (http, ops) = (Arc::clone(&http), Arc::clone(&ops));
+        // Its own lifecycle never ends: readiness is answered through the whole drain.
+        chores.spawn(async move {
+            server::serve(listener, http, ops, &Lifecycle::new()).await;
+        });
+    }
+
+    let address = listener
+        .local_addr()
+        .map_err(Failure::when("the listening socket has no address"))?;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    let serving = server::serve(listener, http, Arc::new(edge), &lifecycle);
+    let ended = until_the_end(serving, &mut signals, &lifecycle, &users, &store).await;
+    chores.shutdown().await;
+    ended
+}
+
+/// Serves until a signal, then drains and lets what is written after answers be written; a second signal ends all that at once.
+async fn until_the_end(
+    serving: impl Future<Output = server::Drained>,
+    signals: &mut Signals,
+    lifecycle: &Lifecycle,
+    users: &Users,
+    store: &Store,
+) -> Result<(), Failure> {
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        // It only ends when it is told to.
+        _ = serving.as_mut() => return Ok(()),
+        name = signals.next() => tracing::info!(signal = name, "draining"),
+    }
+    lifecycle.drain();
+    let draining = async {
+        let drained = serving.await;
+        if drained.cut > 0 {
+            tracing::warn!(cut = drained.cut, "connections were cut: http.drain_timeout is over");
+        }
+        users.close().await;
+        store.close().await;
+    };
+    tokio::select! {
+        () = draining => {
+            tracing::info!("drained");
+            Ok(())
+        }
+        name = signals.next() => Err(Failure::new(format!("a second {name} ended it before all requests had ended"))),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {address}: {}", error.kind())))
+}
+
+/// A database that is down is waited for, and readiness tells of it; one at another version would be harmed or lie.
+async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
+    match store.check_schema().await {
+        Ok(()) => Ok(()),
+        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database cannot be reached yet: serving 503 until it can"
+            );
+            Ok(())
+        }
+        Err(error @ (SchemaError::Open(_) | SchemaError::Behind { .. } | SchemaError::Foreign { .. })) => {
+            Err(Failure::when("the database cannot be used")(error))
+        }
+    }
+}
+
+async fn upkeep(ops: Arc<Ops>) {
+    let mut ticks = interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        ops.upkeep();
+    }
+}
+
+async fn warm_up(verifier: Arc<Verifier>) {
+    if verifier.warm_up().await.is_err() {
+        tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::when("signals cannot be listened for"));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The end of every request, told once: access line and metrics, when its answer is gone or its client is.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+
+use super::Edge;
+use crate::logs::access;
+
+/// What is known of a request; tells it when dropped, whatever ends it.
+pub(super) struct Told {
+    pub(super) edge: Arc<Edge>,
+    pub(super) request: access::Request,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let took = self.request.began.elapsed();
+        let request = &self.request;
+        self.edge
+            .times
+            .record(&request.method, request.route(), request.status, took);
+        self.edge.access.write(request, took);
+    }
+}
+
+/// An answer's body that counts its bytes.
+pub struct Counted {
+    body: Body,
+    told: Box<Told>,
+}
+
+impl Counted {
+    pub(super) fn new(body: Body, told: Box<Told>) -> Self {
+        Self { body, told }
+    }
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.told.request.bytes += data.len() as u64;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

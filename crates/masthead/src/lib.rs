@@ -1,0 +1,41 @@
+//! The Masthead server: settings, wiring, the connection loop and the commands.
+
+mod cli;
+pub mod clock;
+mod commands;
+pub mod edge;
+mod failure;
+pub mod identifiers;
+pub mod logs;
+pub mod ops;
+pub mod server;
+pub mod settings;
+mod unserved;
+mod wiring;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+/// Runs the program with this command line, the program's name first. Exit codes: 0 done, 1 failed, 2 not understood.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match cli::Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version come this way too, and go to standard output.
+            let _ = told.print();
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        }
+    };
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "masthead: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Logs: to standard output, through a buffer that never blocks.
+
+pub mod access;
+mod writer;
+
+use std::{io, panic, sync::Arc};
+
+use masthead_ports::clock::Clock;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use access::AccessLog;
+pub use writer::{LogGuard, LogWriter};
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Starts logging for the whole process. The guard writes the last lines when dropped.
+///
+/// # Errors
+/// The writing thread cannot be started.
+pub fn start(
+    settings: &LogSettings,
+    output: impl io::Write + Send + 'static,
+    clock: Arc<dyn Clock>,
+) -> io::Result<(LogWriter, AccessLog, LogGuard)> {
+    let (writer, guard) = LogWriter::start(output)?;
+    // Known to parse; if it somehow does not, everything of note is told.
+    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = fmt::layer().with_writer(writer.clone()).with_ansi(false);
+    let registry = tracing_subscriber::registry().with(filter);
+    // Fails where a subscriber is set already, as in tests: then that one is as good.
+    let _ = match settings.format {
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_current_span(false))
+            .try_init(),
+        LogFormat::Pretty => registry.with(lines).try_init(),
+    };
+    tell_of_panics();
+    let wanted = tracing::enabled!(target: access::TARGET, tracing::Level::INFO);
+    let access = AccessLog::new(wanted.then(|| writer.clone()), settings.format, clock);
+    Ok((writer, access, guard))
+}
+
+/// Panics are logged by place alone: their text may hold what a request held.
+fn tell_of_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        tracing::error!(place = place.as_deref().unwrap_or("unknown"), "panic");
+        metrics::counter!("masthead_panics_total").increment(1);
+    }));
+}

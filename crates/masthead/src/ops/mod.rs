@@ -1,0 +1,147 @@
+//! What operators ask: `/health/live`, `/health/ready`, `/metrics`.
+
+mod health;
+mod process;
+mod recorder;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::body::Body;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
+use hyper::body::Incoming;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+pub use health::{Health, Part, Report};
+pub use recorder::{RequestTimes, install};
+
+use crate::{edge::overloaded, logs::LogWriter, server::Respond};
+
+/// Answers the operators' addresses.
+pub struct Ops {
+    health: Health,
+    metrics: PrometheusHandle,
+    log: Option<LogWriter>,
+    log_lines_dropped: AtomicU64,
+}
+
+/// One of the operators' addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    Live,
+    Ready,
+    Metrics,
+}
+
+impl Page {
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        match path {
+            "/health/live" => Some(Self::Live),
+            "/health/ready" => Some(Self::Ready),
+            "/metrics" => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Live => "/health/live",
+            Self::Ready => "/health/ready",
+            Self::Metrics => "/metrics",
+        }
+    }
+}
+
+impl Ops {
+    /// `log` is asked how many lines it dropped.
+    #[must_use]
+    pub fn new(health: Health, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
+        Self {
+            health,
+            metrics,
+            log,
+            log_lines_dropped: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) async fn answer(&self, page: Page, method: &Method) -> Response<Body> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        match page {
+            Page::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
+            Page::Ready => {
+                let report = self.health.report().await;
+                let status = if report.ready {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                };
+                text(
+                    status,
+                    "application/json",
+                    serde_json::to_string(&report).unwrap_or_default(),
+                )
+            }
+            Page::Metrics => {
+                self.measure();
+                text(
+                    StatusCode::OK,
+                    "text/plain; version=0.0.4; charset=utf-8",
+                    self.metrics.render(),
+                )
+            }
+        }
+    }
+
+    /// Drains the recorder's buffers; must be called every few seconds, or they grow.
+    pub fn upkeep(&self) {
+        self.metrics.run_upkeep();
+    }
+
+    fn measure(&self) {
+        process::measure();
+        if let Some(log) = &self.log {
+            let now = log.dropped();
+            let before = self.log_lines_dropped.swap(now, Ordering::Relaxed);
+            metrics::counter!("masthead_log_lines_dropped_total").increment(now.saturating_sub(before));
+        }
+    }
+}
+
+fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Body> {
+    let mut answer = Response::new(Body::from(body));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// On an address of its own (`metrics.listen`), nothing but these pages is answered.
+impl Respond for Ops {
+    type Body = Body;
+
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        match Page::at(request.uri().path()) {
+            Some(page) => self.answer(page, request.method()).await,
+            None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),
+        }
+    }
+
+    fn overloaded(&self) -> Vec<u8> {
+        overloaded()
+    }
+}

@@ -1,0 +1,112 @@
+//! The Prometheus recorder: which metrics there are, and the histogram of requests.
+
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use http::Method;
+use metrics::{Histogram, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "masthead_http_request_duration_seconds";
+
+/// From what a look-up takes to what a client gives up at.
+const BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Installs the recorder for the whole process; a second one in the same process (tests) records nothing.
+///
+/// # Errors
+/// The buckets are refused.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &BUCKETS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        describe();
+    }
+    Ok(handle)
+}
+
+fn describe() {
+    describe_histogram!(
+        REQUESTS,
+        "how long requests took, by method, route and status (0: the client left)"
+    );
+    describe_gauge!("masthead_connections", "open connections");
+    describe_counter!(
+        "masthead_connections_refused_total",
+        "connections that were one too many"
+    );
+    describe_counter!("masthead_connections_cut_total", "connections cut, by why");
+    describe_counter!(
+        "masthead_connections_ended_early_total",
+        "connections that clients broke off"
+    );
+    describe_counter!("masthead_accept_errors_total", "failures to accept connections");
+    describe_counter!("masthead_panics_total", "panics");
+    describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");
+    describe_gauge!("process_cpu_seconds_total", "processor time used, user and system");
+    describe_gauge!("process_resident_memory_bytes", "memory in use");
+}
+
+/// The histogram's series, kept at hand: finding one by its labels for each request would cost several allocations.
+#[derive(Default)]
+pub struct RequestTimes {
+    series: RwLock<Vec<Series>>,
+}
+
+struct Series {
+    status: u16,
+    method: &'static str,
+    route: Box<str>,
+    times: Histogram,
+}
+
+impl RequestTimes {
+    /// Records one request. `route` must come from a route table, not from a client.
+    pub(crate) fn record(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let method = known(method);
+        let is_it = |s: &&Series| s.status == status && s.method == method && *s.route == *route;
+        {
+            let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = series.iter().find(is_it) {
+                found.times.record(took);
+                return;
+            }
+        }
+        let labels = [
+            ("method", method.to_owned()),
+            ("route", route.to_owned()),
+            ("status", status.to_string()),
+        ];
+        let times = histogram!(REQUESTS, &labels);
+        times.record(took);
+        let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        if !series.iter().any(|s| is_it(&s)) {
+            series.push(Series {
+                status,
+                method,
+                route: route.into(),
+                times,
+            });
+        }
+    }
+}
+
+/// Clients may make up methods; series may not follow.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,248 @@
+//! Raw settings become checked ones, section by section.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    DatabaseSettings, HttpSettings, KeySource, LogFormat, LogSettings, MetricsSettings, SealingSettings,
+    SearchSettings, TokenSettings,
+    checker::Checker,
+    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawSealing, RawSearch, RawTokens},
+    secret::Secret,
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_hours(1);
+/// The most that clocks may be said to differ (`masthead_tokens` takes no more).
+const MAX_LEEWAY: Duration = Duration::from_mins(5);
+const GIGABYTE: u64 = 1024 * 1024 * 1024;
+
+/// The shortest HS256 secret, in bytes (RFC 7518 §3.2: a key of the hash's size or larger).
+const MIN_HS256_BYTES: usize = 32;
+
+/// The length of a sealing key: AES-256-SIV takes two AES keys (RFC 5297 §2.2).
+const SEALING_KEY_BYTES: usize = 64;
+
+// Every value is checked before the first `?`, so that all mistakes are told.
+
+pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
+    let listen = c.address("http.listen", &raw.listen);
+    let mut duration = |key: &str, text: &str, least| c.duration(&format!("http.{key}"), text, least..=HOUR);
+    let header_timeout = duration("header_timeout", &raw.header_timeout, MILLISECOND);
+    let request_deadline = duration("request_deadline", &raw.request_deadline, MILLISECOND);
+    let body_timeout = duration("body_timeout", &raw.body_timeout, MILLISECOND);
+    let write_timeout = duration("write_timeout", &raw.write_timeout, MILLISECOND);
+    let keep_alive = duration("keep_alive", &raw.keep_alive, MILLISECOND);
+    let drain_timeout = duration("drain_timeout", &raw.drain_timeout, Duration::ZERO);
+    let drain_idle = duration("drain_idle", &raw.drain_idle, Duration::ZERO);
+    let max_connections = c.size("http.max_connections", &raw.max_connections, 1..=1_000_000);
+    let max_concurrent_streams = c.small("http.max_concurrent_streams", &raw.max_concurrent_streams, 1..=10_000);
+    let max_body_bytes = c.size("http.max_body_bytes", &raw.max_body_bytes, 1..=GIGABYTE);
+    let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
+    let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
+    Some(HttpSettings {
+        listen: listen?,
+        header_timeout: header_timeout?,
+        request_deadline: request_deadline?,
+        body_timeout: body_timeout?,
+        write_timeout: write_timeout?,
+        keep_alive: keep_alive?,
+        max_connections: max_connections?,
+        max_concurrent_streams: max_concurrent_streams?,
+        max_body_bytes: max_body_bytes?,
+        max_uri_bytes: max_uri_bytes?,
+        max_header_bytes: max_header_bytes?,
+        drain_timeout: drain_timeout?,
+        drain_idle: drain_idle?,
+    })
+}
+
+pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<DatabaseSettings> {
+    let url = c.secret("database.url", &raw.url, &raw.url_file).and_then(|url| {
+        if url.is_none() {
+            c.mistakes.add("database.url", "must be given (or database.url_file)");
+        }
+        postgres_url("database.url", url?, c)
+    });
+    let direct_url = match c.secret("database.direct_url", &raw.direct_url, &raw.direct_url_file) {
+        Some(Some(direct)) => postgres_url("database.direct_url", direct, c),
+        Some(None) => url.clone(),
+        None => None,
+    };
+    let lookup_connections = c.small("database.lookup_connections", &raw.lookup_connections, 1..=64);
+    let lookup_batch = c.size("database.lookup_batch", &raw.lookup_batch, 1..=1_000);
+    let search_connections = c.small("database.search_connections", &raw.search_connections, 1..=256);
+    let named_prepared_statements = c.switch("database.named_prepared_statements", &raw.named_prepared_statements);
+    let statement_timeout = c.duration("database.statement_timeout", &raw.statement_timeout, MILLISECOND..=HOUR);
+    let acquire_timeout = c.duration("database.acquire_timeout", &raw.acquire_timeout, MILLISECOND..=HOUR);
+    let event_queue = c.size("database.event_queue", &raw.event_queue, 1..=10_000_000);
+    Some(DatabaseSettings {
+        url: url?,
+        direct_url: direct_url?,
+        lookup_connections: lookup_connections?,
+        lookup_batch: lookup_batch?,
+        search_connections: search_connections?,
+        named_prepared_statements: named_prepared_statements?,
+        statement_timeout: statement_timeout?,
+        acquire_timeout: acquire_timeout?,
+        event_queue: event_queue?,
+    })
+}
+
+fn postgres_url(key: &str, url: Secret, c: &mut Checker<'_>) -> Option<Secret> {
+    let good = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.reveal().starts_with(scheme));
+    if !good {
+        c.mistakes.add(key, "must begin with postgres://");
+    }
+    good.then_some(url)
+}
+
+pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettings> {
+    let issuer = c.required("tokens.issuer", &raw.issuer);
+    let audience = c.required("tokens.audience", &raw.audience);
+    let secret = c.secret("tokens.hs256_secret", &raw.hs256_secret, &raw.hs256_secret_file);
+    let keys = secret.and_then(|secret| key_source(raw, secret, c));
+    let jwks_cooldown = c.duration(
+        "tokens.jwks_cooldown",
+        &raw.jwks_cooldown,
+        Duration::from_secs(1)..=24 * HOUR,
+    );
+    let leeway = c.duration("tokens.leeway", &raw.leeway, Duration::ZERO..=MAX_LEEWAY);
+    Some(TokenSettings {
+        issuer: issuer?,
+        audience: audience?,
+        keys: keys?,
+        jwks_cooldown: jwks_cooldown?,
+        leeway: leeway?,
+    })
+}
+
+fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> Option<KeySource> {
+    match (raw.jwks_url.as_str(), raw.jwks_file.as_str(), secret) {
+        ("", "", None) => {
+            c.mistakes.add(
+                "tokens.jwks_url",
+                "one of jwks_url, jwks_file and hs256_secret must be given",
+            );
+            None
+        }
+        (url, "", None) => {
+            let good = url.starts_with("https://") || url.starts_with("http://");
+            if !good {
+                c.mistakes.add("tokens.jwks_url", "must begin with https://");
+            }
+            good.then(|| KeySource::JwksUrl(url.to_owned()))
+        }
+        ("", file, None) => Some(KeySource::JwksFile(PathBuf::from(file))),
+        ("", "", Some(secret)) => {
+            let good = secret.reveal().len() >= MIN_HS256_BYTES;
+            if !good {
+                c.mistakes.add(
+                    "tokens.hs256_secret",
+                    format!("must be at least {MIN_HS256_BYTES} bytes long"),
+                );
+            }
+            good.then_some(KeySource::Hs256(secret))
+        }
+        _ => {
+            // A shared secret beside a key set would let whoever knows a public key sign with it.
+            c.mistakes.add(
+                "tokens.jwks_url",
+                "only one of jwks_url, jwks_file and hs256_secret may be given",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn sealing(raw: &RawSealing, c: &mut Checker<'_>) -> Option<SealingSettings> {
+    let mut keys = BTreeMap::new();
+    let mut all_good = true;
+    for (name, text) in raw.keys.iter().filter(|(_, text)| !text.is_empty()) {
+        match sealing_key(name, text, c) {
+            Some((id, _)) if keys.contains_key(&id) => {
+                c.mistakes.add(&format!("sealing.keys.{name}"), "is given twice");
+                all_good = false;
+            }
+            Some((id, key)) => {
+                keys.insert(id, key);
+            }
+            None => all_good = false,
+        }
+    }
+    // The environment has no lower case of its own.
+    let current = raw.current.to_ascii_lowercase();
+    if current.is_empty() {
+        c.mistakes.add("sealing.current", "must be given");
+        all_good = false;
+    } else if all_good && !keys.contains_key(&current) {
+        c.mistakes
+            .add("sealing.current", "must be the id of one of sealing.keys");
+        all_good = false;
+    }
+    all_good.then_some(SealingSettings { current, keys })
+}
+
+fn sealing_key(name: &str, text: &str, c: &mut Checker<'_>) -> Option<(String, Secret)> {
+    let key = format!("sealing.keys.{name}");
+    let (id, secret) = match name.strip_suffix("_file") {
+        Some(id) => (id, c.secret(&format!("sealing.keys.{id}"), "", text)),
+        None => (name, c.secret(&key, text, "")),
+    };
+    let id = id.to_ascii_lowercase();
+    let good_id = (1..=16).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !good_id {
+        c.mistakes.add(&key, "the id of a key must be 1 to 16 of a-z and 0-9");
+    }
+    // `openssl rand -base64 64` breaks its line.
+    let text: String = secret??.reveal().split_whitespace().collect();
+    let good = BASE64_STANDARD
+        .decode(&text)
+        .is_ok_and(|bytes| bytes.len() == SEALING_KEY_BYTES);
+    if !good {
+        c.mistakes.add(
+            &key,
+            "must be the base64 of 64 bytes (make one with: openssl rand -base64 64)",
+        );
+    }
+    (good && good_id).then(|| (id, Secret::new(&text)))
+}
+
+pub(super) fn search(raw: &RawSearch, c: &mut Checker<'_>) -> Option<SearchSettings> {
+    let max_depth = c.number("search.max_depth", &raw.max_depth, 1_000..=100_000_000);
+    Some(SearchSettings { max_depth: max_depth? })
+}
+
+pub(super) fn log(raw: &RawLog, c: &mut Checker<'_>) -> Option<LogSettings> {
+    let format = match raw.format.as_str() {
+        "json" => Some(LogFormat::Json),
+        "pretty" => Some(LogFormat::Pretty),
+        _ => {
+            c.mistakes.add("log.format", "must be json or pretty");
+            None
+        }
+    };
+    let good = !raw.level.trim().is_empty() && EnvFilter::try_new(&raw.level).is_ok();
+    if !good {
+        c.mistakes.add(
+            "log.level",
+            "must be error, warn, info, debug or trace, or directives such as info,masthead=debug",
+        );
+    }
+    Some(LogSettings {
+        format: format?,
+        level: good.then(|| raw.level.clone())?,
+    })
+}
+
+pub(super) fn metrics(raw: &RawMetrics, c: &mut Checker<'_>) -> Option<MetricsSettings> {
+    if raw.listen.is_empty() {
+        return Some(MetricsSettings { listen: None });
+    }
+    let listen = c.address("metrics.listen", &raw.listen);
+    Some(MetricsSettings { listen: Some(listen?) })
+}

@@ -1,0 +1,224 @@
+//! The settings: gathered from the reference, a file and the environment, then checked as a whole before anything starts.
+
+mod check;
+mod checker;
+mod load;
+mod mistakes;
+mod raw;
+mod secret;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use checker::Checker;
+pub use load::{REFERENCE, Variables};
+pub use mistakes::{Mistakes, environment_name};
+use raw::Raw;
+pub use secret::Secret;
+
+pub(crate) use checker::parse_duration;
+
+/// All settings of a server, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[http]`
+    pub http: HttpSettings,
+    /// `[database]`
+    pub database: DatabaseSettings,
+    /// `[tokens]`
+    pub tokens: TokenSettings,
+    /// `[sealing]`
+    pub sealing: SealingSettings,
+    /// `[search]`
+    pub search: SearchSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[metrics]`
+    pub metrics: MetricsSettings,
+}
+
+/// `[http]`: the meaning and bounds of each are in the reference.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+    pub header_timeout: Duration,
+    pub request_deadline: Duration,
+    pub body_timeout: Duration,
+    pub write_timeout: Duration,
+    pub keep_alive: Duration,
+    pub max_connections: usize,
+    pub max_concurrent_streams: u32,
+    pub max_body_bytes: usize,
+    pub max_uri_bytes: usize,
+    pub max_header_bytes: usize,
+    pub drain_timeout: Duration,
+    pub drain_idle: Duration,
+}
+
+/// `[database]`; `direct_url` is `url` where it was not given.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct DatabaseSettings {
+    pub url: Secret,
+    pub direct_url: Secret,
+    pub lookup_connections: u32,
+    pub lookup_batch: usize,
+    pub search_connections: u32,
+    pub named_prepared_statements: bool,
+    pub statement_timeout: Duration,
+    pub acquire_timeout: Duration,
+    pub event_queue: usize,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct TokenSettings {
+    pub issuer: String,
+    pub audience: String,
+    pub keys: KeySource,
+    pub jwks_cooldown: Duration,
+    pub leeway: Duration,
+}
+
+/// Where the keys that verify tokens come from: always exactly one place.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A key set that is fetched.
+    JwksUrl(String),
+    /// A key set in a file.
+    JwksFile(PathBuf),
+    /// A shared secret, for local use; at least 32 bytes.
+    Hs256(Secret),
+}
+
+/// `[sealing]`: `current` is a key of `keys`; each is the base64 of 64 bytes.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct SealingSettings {
+    pub current: String,
+    pub keys: BTreeMap<String, Secret>,
+}
+
+/// `[search]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct SearchSettings {
+    pub max_depth: u64,
+}
+
+/// `[log]`; `level` is known to parse as filter directives.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct MetricsSettings {
+    /// Where /metrics and /health are answered as well.
+    pub listen: Option<SocketAddr>,
+}
+
+/// The gathered settings, still unchecked: a command takes from them what it needs.
+pub struct Gathered {
+    raw: Option<Raw>,
+    mistakes: Mistakes,
+}
+
+impl Gathered {
+    /// Gathers the three layers. What is wrong is told when a part is asked for.
+    #[must_use]
+    pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
+        let mut mistakes = Mistakes::default();
+        let raw = load::load(file, variables, &mut mistakes);
+        Self { raw, mistakes }
+    }
+
+    /// As [`Gathered::from_layers`], with the process's own environment. `file` wins over `MASTHEAD_CONFIG`.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the room of the environment")]
+    pub fn from_process(file: Option<&Path>) -> Self {
+        // Not `vars()`, which panics on text that is not Unicode.
+        let variables: Variables = std::env::vars_os().collect();
+        let named = std::env::var_os("MASTHEAD_CONFIG").filter(|path| !path.is_empty());
+        Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
+    }
+
+    /// Everything a server needs.
+    ///
+    /// # Errors
+    /// Every mistake of every section.
+    pub fn settings(&self) -> Result<Settings, Mistakes> {
+        self.part(|raw, c| {
+            let http = check::http(&raw.http, c);
+            let database = check::database(&raw.database, c);
+            let tokens = check::tokens(&raw.tokens, c);
+            let sealing = check::sealing(&raw.sealing, c);
+            let search = check::search(&raw.search, c);
+            let log = check::log(&raw.log, c);
+            let metrics = check::metrics(&raw.metrics, c);
+            Some(Settings {
+                http: http?,
+                database: database?,
+                tokens: tokens?,
+                sealing: sealing?,
+                search: search?,
+                log: log?,
+                metrics: metrics?,
+            })
+        })
+    }
+
+    /// What the commands that only touch the database need.
+    ///
+    /// # Errors
+    /// Every mistake of `[database]` and `[log]`, and every unknown setting.
+    pub fn database(&self) -> Result<(DatabaseSettings, LogSettings), Mistakes> {
+        self.part(|raw, c| {
+            let database = check::database(&raw.database, c);
+            let log = check::log(&raw.log, c);
+            Some((database?, log?))
+        })
+    }
+
+    /// What minting a token needs.
+    ///
+    /// # Errors
+    /// Every mistake of `[tokens]`, and every unknown setting.
+    pub fn tokens(&self) -> Result<TokenSettings, Mistakes> {
+        self.part(|raw, c| check::tokens(&raw.tokens, c))
+    }
+
+    fn part<T>(&self, check: impl FnOnce(&Raw, &mut Checker<'_>) -> Option<T>) -> Result<T, Mistakes> {
+        let mut mistakes = self.mistakes.clone();
+        let value = self.raw.as_ref().and_then(|raw| {
+            check(
+                raw,
+                &mut Checker {
+                    mistakes: &mut mistakes,
+                },
+            )
+        });
+        mistakes.or(value)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The settings as they are written: every value still text.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) http: RawHttp,
+    pub(super) database: RawDatabase,
+    pub(super) tokens: RawTokens,
+    pub(super) sealing: RawSealing,
+    pub(super) search: RawSearch,
+    pub(super) log: RawLog,
+    pub(super) metrics: RawMetrics,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttp {
+    pub(super) listen: String,
+    pub(super) header_timeout: String,
+    pub(super) request_deadline: String,
+    pub(super) body_timeout: String,
+    pub(super) write_timeout: String,
+    pub(super) keep_alive: String,
+    pub(super) max_connections: String,
+    pub(super) max_concurrent_streams: String,
+    pub(super) max_body_bytes: String,
+    pub(super) max_uri_bytes: String,
+    pub(super) max_header_bytes: String,
+    pub(super) drain_timeout: String,
+    pub(super) drain_idle: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDatabase {
+    pub(super) url: String,
+    pub(super) url_file: String,
+    pub(super) direct_url: String,
+    pub(super) direct_url_file: String,
+    pub(super) lookup_connections: String,
+    pub(super) lookup_batch: String,
+    pub(super) search_connections: String,
+    pub(super) named_prepared_statements: String,
+    pub(super) statement_timeout: String,
+    pub(super) acquire_timeout: String,
+    pub(super) event_queue: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTokens {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) jwks_url: String,
+    pub(super) jwks_file: String,
+    pub(super) hs256_secret: String,
+    pub(super) hs256_secret_file: String,
+    pub(super) jwks_cooldown: String,
+    pub(super) leeway: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSealing {
+    pub(super) current: String,
+    pub(super) keys: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSearch {
+    pub(super) max_depth: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) format: String,
+    pub(super) level: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMetrics {
+    pub(super) listen: String,
+}

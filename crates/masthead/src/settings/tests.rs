@@ -1,0 +1,214 @@
+//! Layers, mistakes and secrets of the settings.
+
+use std::{fs, path::PathBuf};
+
+use super::*;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+const SHARED: &str = "an-invented-secret-of-more-than-32-bytes";
+
+fn whole() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("MASTHEAD__DATABASE__URL", "postgres://u:hidden-word@127.0.0.1/d"),
+        ("MASTHEAD__TOKENS__ISSUER", "https://issuer.example"),
+        ("MASTHEAD__TOKENS__AUDIENCE", "masthead"),
+        ("MASTHEAD__TOKENS__HS256_SECRET", SHARED),
+        ("MASTHEAD__SEALING__CURRENT", "K1"),
+        ("MASTHEAD__SEALING__KEYS__K1", KEY),
+    ]
+}
+
+fn gathered(file: Option<&Path>, pairs: &[(&str, &str)]) -> Gathered {
+    let variables = pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
+    Gathered::from_layers(file, &variables)
+}
+
+/// A file of this test's own, removed with the value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("masthead-settings-{}-{name}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn the_reference_holds_every_setting_and_its_defaults_pass() {
+    let settings = gathered(None, &whole()).settings().unwrap();
+    assert_eq!(settings.http.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(settings.http.max_body_bytes, 131_072);
+    assert_eq!(settings.http.drain_timeout, Duration::from_secs(30));
+    assert_eq!(settings.database.search_connections, 8);
+    assert_eq!(settings.database.direct_url, settings.database.url);
+    assert_eq!(settings.sealing.current, "k1");
+    assert_eq!(settings.metrics.listen, None);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_reference() {
+    let file = Scratch::new(
+        "layers",
+        "[http]\nmax_connections = 7\nmax_uri_bytes = 70\n[log]\nlevel = \"warn\"\n",
+    );
+    let mut pairs = whole();
+    pairs.push(("MASTHEAD__HTTP__MAX_CONNECTIONS", "9"));
+    pairs.push(("MASTHEAD__LOG__LEVEL", ""));
+    let settings = gathered(Some(&file.0), &pairs).settings().unwrap();
+    assert_eq!(settings.http.max_connections, 9);
+    assert_eq!(settings.http.max_uri_bytes, 70);
+    assert_eq!(settings.http.max_header_bytes, 16_384);
+    assert_eq!(settings.log.level, "warn", "an empty variable counts as not set");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_by_key_and_none_repeats_a_value() {
+    let file = Scratch::new(
+        "mistakes",
+        "[http]\nlisten = \"seagull\"\ncolour = \"seagull\"\n[seagulls]\nn = 1\n",
+    );
+    let mistakes = gathered(
+        Some(&file.0),
+        &[
+            ("MASTHEAD__HTTP__HEADER_TIMEOUT", "seagull"),
+            ("MASTHEAD__DATABASE__URL", "mysql://seagull"),
+            ("MASTHEAD__DATABASE__NAMED_PREPARED_STATEMENTS", "seagull"),
+            ("MASTHEAD__DATABASE__TYPO", "seagull"),
+            ("MASTHEAD__TOKENS__HS256_SECRET", "seagull"),
+            ("MASTHEAD__SEALING__CURRENT", "k9"),
+            ("MASTHEAD__SEALING__KEYS__K1", "seagull"),
+            ("MASTHEAD__SEARCH", "seagull"),
+            ("MASTHEAD__LOG__FORMAT__X", "seagull"),
+            ("MASTHEAD__LOG__LEVEL", "seagull=="),
+            ("MASTHEAD__METRICS__LISTEN", "seagull"),
+        ],
+    )
+    .settings()
+    .unwrap_err();
+    let text = mistakes.to_string();
+    for key in [
+        "http.listen (MASTHEAD__HTTP__LISTEN)",
+        "http.colour",
+        "seagulls ",
+        "http.header_timeout (MASTHEAD__HTTP__HEADER_TIMEOUT)",
+        "database.url",
+        "database.named_prepared_statements",
+        "database.typo",
+        "tokens.issuer",
+        "tokens.audience",
+        "tokens.hs256_secret",
+        "sealing.keys.k1 (MASTHEAD__SEALING__KEYS__K1)",
+        "search ",
+        "log.format",
+        "log.level",
+        "metrics.listen",
+    ] {
+        assert!(text.contains(key), "{key} is not told in:\n{text}");
+    }
+    assert_eq!(
+        text.matches("seagull").count(),
+        1,
+        "only as the name of the unknown section:\n{text}"
+    );
+    assert!(!format!("{mistakes:?}").contains("mysql"));
+}
+
+#[test]
+fn a_broken_file_is_told_by_line_without_its_text() {
+    let file = Scratch::new("broken", "[database]\nurl = \"postgres://u:hidden-word@h/d\n");
+    let text = gathered(Some(&file.0), &whole()).settings().unwrap_err().to_string();
+    assert!(text.contains("line 2"), "{text}");
+    assert!(!text.contains("hidden-word"), "{text}");
+    let text = gathered(Some(Path::new("/nowhere/at/all.toml")), &[])
+        .settings()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("/nowhere/at/all.toml: cannot be read") && text.contains("database.url"),
+        "{text}"
+    );
+}
+
+#[test]
+fn secrets_are_in_no_debug_text() {
+    let settings = gathered(None, &whole()).settings().unwrap();
+    let text = format!("{settings:?} {settings:#?}");
+    for secret in ["hidden-word", SHARED, KEY] {
+        assert!(!text.contains(secret));
+    }
+    assert_eq!(settings.database.url.reveal(), "postgres://u:hidden-word@127.0.0.1/d");
+}
+
+#[test]
+fn a_secret_may_come_from_a_file_but_not_twice() {
+    let file = Scratch::new("secret", &format!("{SHARED}\n"));
+    let path = file.0.to_str().unwrap().to_owned();
+    let mut pairs = whole();
+    pairs.retain(|(key, _)| *key != "MASTHEAD__TOKENS__HS256_SECRET");
+    pairs.push(("MASTHEAD__TOKENS__HS256_SECRET_FILE", &path));
+    let tokens = gathered(None, &pairs).tokens().unwrap();
+    assert!(matches!(tokens.keys, KeySource::Hs256(secret) if secret.reveal() == SHARED));
+
+    pairs.push(("MASTHEAD__TOKENS__HS256_SECRET", SHARED));
+    let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+    assert!(text.contains("given twice"), "{text}");
+
+    pairs.pop();
+    pairs.push(("MASTHEAD__DATABASE__DIRECT_URL_FILE", "/nowhere/at/all"));
+    let text = gathered(None, &pairs).settings().unwrap_err().to_string();
+    assert!(
+        text.contains("database.direct_url_file") && !text.contains("/nowhere"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_shared_secret_is_never_taken_beside_a_key_set() {
+    let mut pairs = whole();
+    pairs.push(("MASTHEAD__TOKENS__JWKS_URL", "https://keys.example/jwks.json"));
+    let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+    assert!(text.contains("only one of"), "{text}");
+}
+
+#[test]
+fn a_command_is_held_up_only_by_the_sections_that_it_uses() {
+    let gathered = gathered(None, &whole()[..1]);
+    assert!(gathered.database().is_ok());
+    assert!(gathered.tokens().is_err());
+}
+
+#[test]
+fn durations_are_a_number_and_a_unit() {
+    for (text, milliseconds) in [
+        ("250ms", 250),
+        ("5s", 5_000),
+        ("2 m", 120_000),
+        ("12h", 43_200_000),
+        ("1d", 86_400_000),
+    ] {
+        assert_eq!(
+            parse_duration(text),
+            Some(Duration::from_millis(milliseconds)),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "5",
+        "s",
+        "-5s",
+        "1.5s",
+        "5 years",
+        "99999999999999999999s",
+        "18446744073709551615d",
+    ] {
+        assert_eq!(parse_duration(text), None, "{text}");
+    }
+}

@@ -1,0 +1,494 @@
+//! The connection loop over real sockets, with a tiny route table behind it.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::support::wire::{FOREVER, Wire};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Path,
+    routing::{get, post},
+};
+use http::StatusCode;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use masthead::{
+    clock::SystemClock,
+    edge::{Edge, Parts},
+    identifiers::TimedIds,
+    logs::{LogGuard, LogWriter, access::AccessLog},
+    ops::{Health, Ops},
+    server::{self, Drained, Lifecycle},
+    settings::{Gathered, HttpSettings, LogFormat},
+};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep, timeout},
+};
+
+/// A server on a port of its own, in this process.
+struct TestServer {
+    address: SocketAddr,
+    lifecycle: Lifecycle,
+    served: JoinHandle<Drained>,
+    log: Arc<Mutex<Vec<u8>>>,
+    log_guard: LogGuard,
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn routes() -> Router {
+    Router::new()
+        .route("/hello", get(async || "hello"))
+        .route(
+            "/wait/{ms}",
+            get(async |Path(ms): Path<u64>| {
+                sleep(Duration::from_millis(ms)).await;
+                "waited"
+            }),
+        )
+        .route("/big", get(async || vec![b'x'; 32 * 1024 * 1024]))
+        .route("/panic", get(panicking))
+        // Bytes fails to be extracted, with 400, when the body breaks off.
+        .route("/echo", post(async |body: Bytes| (StatusCode::OK, body)))
+}
+
+async fn panicking() -> String {
+    let nobody: Result<u8, _> = "ann@example.com".parse();
+    nobody.expect("ann@example.com is a number").to_string()
+}
+
+fn http() -> HttpSettings {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+    let variables = [
+        ("MASTHEAD__DATABASE__URL", "postgres://nowhere/at_all"),
+        ("MASTHEAD__TOKENS__ISSUER", "i"),
+        ("MASTHEAD__TOKENS__AUDIENCE", "a"),
+        (
+            "MASTHEAD__TOKENS__HS256_SECRET",
+            "an-invented-secret-of-more-than-32-bytes",
+        ),
+        ("MASTHEAD__SEALING__CURRENT", "k1"),
+        ("MASTHEAD__SEALING__KEYS__K1", KEY),
+    ];
+    let variables = variables.iter().map(|(k, v)| (k.into(), v.into())).collect();
+    Gathered::from_layers(None, &variables).settings().unwrap().http
+}
+
+impl TestServer {
+    async fn start(http: HttpSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let lifecycle = Lifecycle::new();
+        let kept = Kept::default();
+        let (writer, log_guard) = LogWriter::start(kept.clone()).unwrap();
+        let clock = Arc::new(SystemClock);
+        let metrics = masthead::ops::install().unwrap();
+        let ops = Ops::new(
+            Health::new(Vec::new(), lifecycle.clone()),
+            metrics,
+            Some(writer.clone()),
+        );
+        let http = Arc::new(http);
+        let edge = Edge::new(Parts {
+            router: routes(),
+            http: Arc::clone(&http),
+            lifecycle: lifecycle.clone(),
+            ids: Arc::new(TimedIds::new(clock.clone())),
+            access: AccessLog::new(Some(writer), LogFormat::Json, clock),
+            ops: Arc::new(ops),
+            hides_metrics: false,
+        });
+        let ends = lifecycle.clone();
+        let served = tokio::spawn(async move { server::serve(listener, http, Arc::new(edge), &ends).await });
+        Self {
+            address,
+            lifecycle,
+            served,
+            log: kept.0,
+            log_guard,
+        }
+    }
+
+    async fn connect(&self) -> Wire {
+        Wire::connect(self.address).await.unwrap()
+    }
+
+    /// Drains, and hands back the log.
+    async fn end(self) -> (Drained, String) {
+        self.lifecycle.drain();
+        let drained = timeout(FOREVER, self.served).await.expect("the server ends").unwrap();
+        drop(self.log_guard);
+        let log = String::from_utf8(self.log.lock().unwrap().clone()).unwrap();
+        (drained, log)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
+    let server = TestServer::start(HttpSettings {
+        header_timeout: Duration::from_millis(400),
+        ..http()
+    })
+    .await;
+    let mut slow = JoinSet::new();
+    for n in 0..20 {
+        let mut wire = server.connect().await;
+        slow.spawn(async move {
+            // One begins with a request that is answered, one says nothing, one begins as HTTP/2 does, others trickle.
+            if n == 0 {
+                assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
+            }
+            let text = match n {
+                1 => "",
+                2 => "PRI * HTTP/2.0\r\n",
+                _ => "GET /hello HTTP/1.1\r\nhost: test\r\nx-slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            };
+            for byte in text.chars() {
+                if wire.send(&byte.to_string()).await.is_err() {
+                    return;
+                }
+                sleep(Duration::from_millis(25)).await;
+            }
+            wire.until_closed().await;
+        });
+    }
+    let mut good = server.connect().await;
+    let mut answered = 0;
+    let mut all_cut = false;
+    while !all_cut {
+        assert_eq!(good.get("/hello", &[]).await.unwrap().status, 200);
+        answered += 1;
+        while let Some(one) = slow.try_join_next() {
+            one.unwrap();
+        }
+        all_cut = slow.is_empty();
+        // Within the header time-out, so that the good one never looks idle.
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(answered > 1);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_between_requests_outlives_the_header_time_out_until_keep_alive_ends_it() {
+    let server = TestServer::start(HttpSettings {
+        header_timeout: Duration::from_millis(300),
+        keep_alive: Duration::from_secs(3),
+        ..http()
+    })
+    .await;
+    let mut wire = server.connect().await;
+    assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
+    sleep(Duration::from_millis(900)).await;
+    assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
+    assert!(wire.until_closed().await.is_empty());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_cut() {
+    let server = TestServer::start(HttpSettings {
+        body_timeout: Duration::from_millis(300),
+        ..http()
+    })
+    .await;
+    let mut wire = server.connect().await;
+    wire.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 100000\r\n\r\n")
+        .await
+        .unwrap();
+    let began = Instant::now();
+    let trickle = async {
+        while wire.send("x").await.is_ok() && began.elapsed() < FOREVER {
+            sleep(Duration::from_millis(50)).await;
+        }
+        String::from_utf8(wire.until_closed().await).unwrap()
+    };
+    let said = trickle.await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 400"), "{said}");
+    assert!(began.elapsed() < FOREVER, "the body was never cut");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut_and_makes_room() {
+    let server = TestServer::start(HttpSettings {
+        write_timeout: Duration::from_millis(300),
+        max_connections: 1,
+        ..http()
+    })
+    .await;
+    let mut deaf = server.connect().await;
+    deaf.send("GET /big HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    assert_eq!(until_room(&server).await, 200);
+    let heard = deaf.until_closed().await;
+    assert!(heard.len() < 32 * 1024 * 1024);
+    server.end().await;
+}
+
+/// Asks on new connections until one is let in.
+async fn until_room(server: &TestServer) -> u16 {
+    let began = Instant::now();
+    loop {
+        let mut wire = server.connect().await;
+        match wire.get("/hello", &[]).await {
+            Ok(answer) if answer.status == 503 => assert!(began.elapsed() < FOREVER, "no room was made"),
+            answer => return answer.unwrap().status,
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_told_so_at_once_and_there_is_room_again_later() {
+    let server = TestServer::start(HttpSettings {
+        max_connections: 2,
+        ..http()
+    })
+    .await;
+    let mut first = server.connect().await;
+    let mut second = server.connect().await;
+    assert_eq!(first.get("/hello", &[]).await.unwrap().status, 200);
+    assert_eq!(second.get("/hello", &[]).await.unwrap().status, 200);
+    let refused = server.connect().await.answer().await.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E503");
+    assert!(refused.closes());
+    assert_eq!(first.get("/hello", &[]).await.unwrap().status, 200);
+    drop(second);
+    assert_eq!(until_room(&server).await, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn long_addresses_and_headers_are_refused_in_the_envelope() {
+    let server = TestServer::start(http()).await;
+    let mut wire = server.connect().await;
+    let long = format!("/hello?email={}", "a".repeat(16_384));
+    let refused = wire.get(&long, &[("x-requestid", "7")]).await.unwrap();
+    assert_eq!((refused.status, refused.header("x-requestid")), (414, Some("7")));
+    assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E414");
+    let long = "a".repeat(17_000);
+    let refused = wire.get("/hello", &[("x-long", &long)]).await.unwrap();
+    assert_eq!(refused.status, 431);
+    assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E431");
+    // Far too long for us to read at all.
+    let refused = wire.get(&format!("/{}", "a".repeat(200_000)), &[]).await.unwrap();
+    assert!([414, 431].contains(&refused.status), "{refused:?}");
+    assert_eq!(server.connect().await.get("/hello", &[]).await.unwrap().status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_in_the_envelope_and_the_connection_lives_on() {
+    let server = TestServer::start(http()).await;
+    let mut wire = server.connect().await;
+    let failed = wire.get("/panic", &[("X-RequestId", "abc-1")]).await.unwrap();
+    assert_eq!(failed.status, 500);
+    assert_eq!(failed.json()["message"]["code"], "UsersOrchestrator_E500");
+    assert_eq!(failed.header("x-requestid"), Some("abc-1"));
+    assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
+    let (_, log) = server.end().await;
+    assert!(log.contains(r#""route":"/panic","status":500"#), "{log}");
+    assert!(!log.contains("ann@example.com"));
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_asked() {
+    let server = TestServer::start(http()).await;
+    let mut wire = server.connect().await;
+    let headers = [
+        ("X-ClientGroupCode", "north"),
+        ("X-ClientCode", "daily"),
+        ("X-PaperCode", "herald"),
+        ("X-SourceSystem", "CRM"),
+    ];
+    let made_up = wire.get("/hello?email=ann@example.com", &headers).await.unwrap();
+    assert_eq!(made_up.header("x-requestid").unwrap().len(), 36);
+    let echoed = wire
+        .get("/nowhere/ann@example.com", &[("x-requestid", "r-2")])
+        .await
+        .unwrap();
+    assert_eq!((echoed.status, echoed.header("x-requestid")), (404, Some("r-2")));
+    let live = wire.get("/health/live", &[]).await.unwrap();
+    assert_eq!(live.status, 200);
+    assert_ne!(live.header("x-requestid"), made_up.header("x-requestid"));
+    let metrics = wire.get("/metrics", &[]).await.unwrap();
+    assert_eq!(metrics.status, 200);
+    let (_, log) = server.end().await;
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["route"].as_str().unwrap(), line["status"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [("/hello", 200), ("none", 404), ("/health/live", 200), ("/metrics", 200)]
+    );
+    assert_eq!(lines[0]["tenant"], "north/daily/herald");
+    assert_eq!(lines[0]["source_system"], "CRM");
+    assert_eq!(lines[0]["bytes"], 5);
+    assert!(!log.contains("ann") && !log.contains("email"), "{log}");
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_served_and_drained() {
+    let server = TestServer::start(http()).await;
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = |path: &str| {
+        http::Request::get(format!("http://test{path}"))
+            .body(Empty::<Bytes>::new())
+            .unwrap()
+    };
+    let answer = client.send_request(request("/hello")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers().contains_key("x-requestid"));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hello");
+    let long = format!("/hello?{}", "a".repeat(17_000));
+    assert_eq!(client.send_request(request(&long)).await.unwrap().status(), 414);
+    // One is on its way when the end begins: it is answered, and the connection then closed in order.
+    let waiting = client.send_request(request("/wait/500"));
+    let drained = async {
+        sleep(Duration::from_millis(100)).await;
+        server.end().await.0
+    };
+    let (waited, drained) = tokio::join!(waiting, drained);
+    assert_eq!(
+        waited.unwrap().into_body().collect().await.unwrap().to_bytes(),
+        "waited"
+    );
+    assert_eq!(drained, Drained { cut: 0 });
+    timeout(FOREVER, connection).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
+    let server = TestServer::start(HttpSettings {
+        request_deadline: Duration::from_millis(100),
+        body_timeout: Duration::from_millis(100),
+        write_timeout: Duration::from_millis(300),
+        header_timeout: Duration::from_millis(300),
+        keep_alive: Duration::from_millis(300),
+        max_connections: 1,
+        ..http()
+    })
+    .await;
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("http://test/big")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    // The head comes; the body is more than the window, and is left alone.
+    let untaken = client.send_request(request).await.unwrap();
+    assert_eq!(until_room(&server).await, 200);
+    drop(untaken);
+    let _ = timeout(FOREVER, connection).await.expect("the connection has ended");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_under_load_loses_no_accepted_request() {
+    let server = TestServer::start(HttpSettings {
+        drain_idle: Duration::from_secs(2),
+        ..http()
+    })
+    .await;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut clients = JoinSet::new();
+    for n in 0..16 {
+        let address = server.address;
+        let answered = Arc::clone(&answered);
+        clients.spawn(async move {
+            // Half keep their connections, half make a new one for each request.
+            let keeps = n % 2 == 0;
+            while let Ok(mut wire) = Wire::connect(address).await {
+                for request in 0.. {
+                    let answer = match wire.get("/wait/5", &[]).await {
+                        Ok(answer) => answer,
+                        // In the listening queue, unseen by us, when the listener went.
+                        Err(error) if request == 0 && error.kind() == io::ErrorKind::ConnectionReset => break,
+                        Err(error) => panic!("request {request} of a connection was lost: {error}"),
+                    };
+                    assert_eq!(answer.status, 200);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if answer.closes() || !keeps {
+                        break;
+                    }
+                }
+            }
+        });
+    }
+    while answered.load(Ordering::Relaxed) < 500 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let before = answered.load(Ordering::Relaxed);
+    let (drained, log) = server.end().await;
+    assert_eq!(drained, Drained { cut: 0 });
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+    let answered = answered.load(Ordering::Relaxed);
+    assert!(answered > before);
+    assert_eq!(log.lines().count(), answered, "one access line a request");
+}
+
+#[tokio::test]
+async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never_ends() {
+    let server = TestServer::start(HttpSettings {
+        drain_idle: Duration::from_secs(1),
+        drain_timeout: Duration::from_secs(3),
+        ..http()
+    })
+    .await;
+    let mut probe = server.connect().await;
+    assert_eq!(probe.get("/health/ready", &[]).await.unwrap().status, 200);
+    let mut endless = server.connect().await;
+    endless
+        .send("GET /wait/3600000 HTTP/1.1\r\nhost: test\r\n\r\n")
+        .await
+        .unwrap();
+    let mut slow = server.connect().await;
+    slow.send("GET /wait/1500 HTTP/1.1\r\nhost: test\r\n\r\n")
+        .await
+        .unwrap();
+    // Both are being answered once a later one has been.
+    assert_eq!(server.connect().await.get("/wait/50", &[]).await.unwrap().status, 200);
+    server.lifecycle.drain();
+    let not_ready = probe.get("/health/ready", &[]).await.unwrap();
+    assert_eq!(not_ready.status, 503);
+    assert_eq!(not_ready.json()["parts"][0]["why"], "draining");
+    assert!(not_ready.closes());
+    let answer = slow.answer().await.unwrap();
+    assert_eq!((answer.status, answer.closes()), (200, true));
+    let (drained, _) = server.end().await;
+    assert_eq!(drained, Drained { cut: 1 });
+    assert!(endless.until_closed().await.is_empty());
+}

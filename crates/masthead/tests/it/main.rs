@@ -1,0 +1,6 @@
+//! The server over real sockets: its connection loop, and whole journeys of the program on a real Postgres.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod connections;
+mod journeys;
+mod support;

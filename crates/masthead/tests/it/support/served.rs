@@ -1,0 +1,170 @@
+//! The program itself, as a child process.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::SocketAddr,
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::wire::FOREVER;
+
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const AUDIENCE: &str = "masthead";
+pub(crate) const SECRET: &str = "an-invented-secret-of-more-than-32-bytes";
+pub(crate) const SEALING_KEY: &str =
+    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+
+/// The settings that every test starts from.
+pub(crate) fn settings(database: &str) -> Vec<(String, String)> {
+    [
+        ("DATABASE__URL", database),
+        ("HTTP__LISTEN", "127.0.0.1:0"),
+        ("TOKENS__ISSUER", ISSUER),
+        ("TOKENS__AUDIENCE", AUDIENCE),
+        ("TOKENS__HS256_SECRET", SECRET),
+        ("SEALING__CURRENT", "K1"),
+        ("SEALING__KEYS__K1", SEALING_KEY),
+    ]
+    .map(|(key, value)| (format!("MASTHEAD__{key}"), value.to_owned()))
+    .to_vec()
+}
+
+fn program(settings: &[(String, String)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_masthead"));
+    // Nothing of the machine's own settings may reach it.
+    command.env_clear().envs(settings.iter().cloned()).args(arguments);
+    command
+}
+
+/// Runs a command to its end, with this text as its input.
+pub(crate) fn run(settings: &[(String, String)], arguments: &[&str], input: &str) -> Output {
+    let mut child = program(settings, arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// As [`run`], for a command that must succeed; its output.
+pub(crate) fn done(settings: &[(String, String)], arguments: &[&str], input: &str) -> String {
+    let output = run(settings, arguments, input);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A server that runs; killed when dropped.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Served {
+    /// Starts it and waits until it serves.
+    pub(crate) fn start(settings: &[(String, String)]) -> Self {
+        Self::spawn(program(settings, &["serve"]))
+    }
+
+    /// As [`Served::start`], with only so many file descriptors.
+    pub(crate) fn start_with_descriptors(settings: &[(String, String)], descriptors: u32) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().envs(settings.iter().cloned()).args([
+            "-c",
+            &format!("ulimit -n {descriptors}; exec \"$0\" serve"),
+            env!("CARGO_BIN_EXE_masthead"),
+        ]);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (tell, address) = mpsc::channel();
+        let stdout = child.stdout.take().unwrap();
+        let kept = Arc::clone(&log);
+        let lines = thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.contains(r#""message":"serving""#) {
+                    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+                    tell.send(line["address"].as_str().unwrap().parse().unwrap()).unwrap();
+                }
+                let mut kept = kept.lock().unwrap();
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        let kept = Arc::clone(&log);
+        let said = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            kept.lock().unwrap().push_str(&text);
+        });
+        let address = address.recv_timeout(FOREVER);
+        let address = address.unwrap_or_else(|_| panic!("it does not serve: {}", log.lock().unwrap()));
+        Self {
+            child,
+            address,
+            log,
+            readers: vec![lines, said],
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// What it said so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for its end; its exit code and everything it said.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let began = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(began.elapsed() < FOREVER, "it does not end"),
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        (status.code(), self.log.lock().unwrap().clone())
+    }
+
+    /// Ends it in order, which must succeed; everything it said.
+    pub(crate) fn end(self) -> String {
+        self.signal("TERM");
+        let (code, log) = self.ended();
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,122 @@
+//! A client that speaks HTTP/1.1 word by word, so that a test decides what goes over the wire and when.
+
+use std::{collections::HashMap, io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// Far longer than anything takes, also on a loaded machine: what is still out then is a failure.
+pub(crate) const FOREVER: Duration = Duration::from_mins(1);
+
+/// One connection.
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    read: Vec<u8>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn closes(&self) -> bool {
+        self.header("connection") == Some("close")
+    }
+}
+
+impl Wire {
+    pub(crate) async fn connect(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            read: Vec::new(),
+        })
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) -> io::Result<()> {
+        self.stream.write_all(text.as_bytes()).await
+    }
+
+    /// Sends a GET and reads the answer; an end before its first byte is `UnexpectedEof`.
+    pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
+        let mut text = format!("GET {path} HTTP/1.1\r\nhost: test\r\n");
+        for (name, value) in headers {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        self.send(&(text + "\r\n")).await?;
+        self.answer().await
+    }
+
+    /// Reads one whole answer with a `content-length`.
+    pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
+        timeout(FOREVER, self.read_answer())
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn read_answer(&mut self) -> io::Result<Answer> {
+        let head_end = loop {
+            if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at;
+            }
+            self.more().await?;
+        };
+        let head = String::from_utf8(self.read[..head_end].to_vec()).expect("the head is text");
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|word| word.parse().ok());
+        let headers: HashMap<String, String> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length: usize = headers
+            .get("content-length")
+            .map_or(0, |text| text.parse().expect("a length"));
+        let end = head_end + 4 + length;
+        while self.read.len() < end {
+            self.more().await?;
+        }
+        let body = self.read[head_end + 4..end].to_vec();
+        self.read.drain(..end);
+        Ok(Answer {
+            status: status.expect("a status"),
+            headers,
+            body,
+        })
+    }
+
+    async fn more(&mut self) -> io::Result<()> {
+        let bytes = self.stream.read_buf(&mut self.read).await?;
+        if bytes == 0 {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until the server has closed the connection, in order or not, and tells what it said before.
+    pub(crate) async fn until_closed(&mut self) -> Vec<u8> {
+        timeout(FOREVER, async { while self.more().await.is_ok() {} })
+            .await
+            .expect("the server closes the connection");
+        std::mem::take(&mut self.read)
+    }
+}
