@@ -1,9 +1,10 @@
-//! The sandbox's clock: it can be pushed forward or frozen, so that no test has to wait for a token to expire.
+//! The sandbox's clock: it can be pushed or frozen, so that no test has to wait for a token to expire.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use time::macros::format_description;
+use time::{Duration as Span, OffsetDateTime};
 
 /// The time by which tokens expire, quotas refill and the search index catches up.
 #[derive(Debug, Default)]
@@ -13,13 +14,13 @@ pub struct Clock {
 
 #[derive(Debug, Clone, Copy)]
 enum Reading {
-    Ahead(Duration),
+    Ahead(Span),
     Frozen(OffsetDateTime),
 }
 
 impl Default for Reading {
     fn default() -> Self {
-        Self::Ahead(Duration::ZERO)
+        Self::Ahead(Span::ZERO)
     }
 }
 
@@ -27,17 +28,26 @@ impl Clock {
     /// The current time, as the stand-ins see it.
     pub fn now(&self) -> OffsetDateTime {
         match *self.reading() {
-            Reading::Ahead(by) => wall() + by,
+            Reading::Ahead(by) => wall().saturating_add(by),
             Reading::Frozen(at) => at,
         }
     }
 
     /// Pushes the clock forward, whether it runs or is frozen.
     pub fn advance(&self, by: Duration) {
+        self.push(Span::try_from(by).unwrap_or(Span::MAX));
+    }
+
+    /// Pushes the clock back, so that the callers' clocks are ahead of the provider's.
+    pub fn set_back(&self, by: Duration) {
+        self.push(-Span::try_from(by).unwrap_or(Span::MAX));
+    }
+
+    fn push(&self, by: Span) {
         let mut reading = self.reading();
         *reading = match *reading {
-            Reading::Ahead(already) => Reading::Ahead(already + by),
-            Reading::Frozen(at) => Reading::Frozen(at + by),
+            Reading::Ahead(already) => Reading::Ahead(already.saturating_add(by)),
+            Reading::Frozen(at) => Reading::Frozen(at.saturating_add(by)),
         };
     }
 
@@ -60,6 +70,12 @@ impl Clock {
     fn reading(&self) -> MutexGuard<'_, Reading> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A moment as Auth0 and Gigya write it: to the millisecond, in UTC.
+pub(crate) fn timestamp(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    at.format(&format).unwrap_or_default()
 }
 
 #[expect(
@@ -89,6 +105,8 @@ mod tests {
         let clock = Clock::default();
         clock.advance(Duration::from_hours(1));
         assert!(clock.now() - wall() > time::Duration::minutes(59));
+        clock.set_back(Duration::from_hours(2));
+        assert!(clock.now() - wall() < -time::Duration::minutes(59));
         clock.reset();
         assert!(clock.now() - wall() < time::Duration::minutes(1));
     }

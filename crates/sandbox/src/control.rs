@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::auth0::{Auth0Settings, sample_users};
 use crate::fault::play::{self, After};
 use crate::fault::{FaultId, FaultRule};
 use crate::sandbox::Inner;
@@ -47,18 +46,11 @@ struct Off {
     how: Outage,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Rotation {
-    #[serde(default)]
-    revoke_previous: bool,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ClockChange {
     #[serde(default)]
-    advance_ms: u64,
+    advance_ms: i64,
     freeze: Option<bool>,
 }
 
@@ -94,15 +86,15 @@ impl Control {
             }
             ("POST", "/on") => inner.turn(None).await.map_err(|error| failed(&error))?,
             ("POST", "/reset") => inner.reset().await.map_err(|error| failed(&error))?,
-            ("GET", "/users") => return Ok(Reply::json(200, &Value::Array(inner.auth0.users()))),
+            ("GET", "/users") => return Ok(Reply::json(200, &Value::Array(inner.provider.stand_in.users()))),
             ("POST", "/users") => {
                 let taken = match body::<Seed>(request)? {
-                    Seed::Users(users) => inner.auth0.seed(users),
-                    Seed::Sample { sample } => inner.auth0.seed(sample_users(sample)),
+                    Seed::Users(users) => inner.provider.stand_in.seed(users),
+                    Seed::Sample { sample } => inner.provider.stand_in.seed_samples(sample),
                 };
                 return Ok(Reply::json(200, &json!({"taken": taken})));
             }
-            ("DELETE", "/users") => inner.auth0.clear_users(),
+            ("DELETE", "/users") => inner.provider.stand_in.clear_users(),
             ("GET", "/requests") => {
                 let secrets = request
                     .parameters()
@@ -111,21 +103,8 @@ impl Control {
                 return Ok(Reply::json(200, &json!(inner.provider.log().list(secrets))));
             }
             ("DELETE", "/requests") => inner.provider.log().clear(),
-            ("GET", "/settings") => return Ok(Reply::json(200, &json!(inner.auth0.settings()))),
+            ("GET", "/settings") => return Ok(Reply::json(200, &inner.provider.stand_in.settings())),
             ("PATCH", "/settings") => self.change_settings(&body(request)?)?,
-            ("POST", "/keys/rotate") => {
-                let rotation: Rotation = if request.body.is_empty() {
-                    Rotation::default()
-                } else {
-                    body(request)?
-                };
-                inner.auth0.rotate_keys(rotation.revoke_previous);
-            }
-            ("POST", "/tokens") => {
-                let token = inner.auth0.mint(&body::<Value>(request)?);
-                let token = token.ok_or_else(|| refusal(400, "claims are an object"))?;
-                return Ok(Reply::json(200, &json!({"token": token})));
-            }
             ("POST", "/clock") => self.change_clock(&body(request)?),
             ("GET", "/faults") => return Ok(Reply::json(200, &json!(inner.provider.faults().list()))),
             ("POST", "/faults") => {
@@ -133,32 +112,32 @@ impl Control {
                 return Ok(Reply::json(200, &json!({"id": id})));
             }
             ("DELETE", "/faults") => inner.provider.faults().clear(),
-            ("DELETE", path) => {
-                let id = path
-                    .strip_prefix("/faults/")
-                    .and_then(|id| id.parse().ok())
-                    .map(FaultId);
+            ("DELETE", path) if path.starts_with("/faults/") => {
+                let id = path["/faults/".len()..].parse().ok().map(FaultId);
                 if !id.is_some_and(|id| inner.provider.faults().remove(id)) {
                     return Err(refusal(404, "no such fault"));
                 }
             }
-            _ => return Err(refusal(404, "no such call; GET / lists them")),
+            _ => match inner.provider.stand_in.command(request) {
+                Some(Ok(Value::Null)) => {}
+                Some(Ok(told)) => return Ok(Reply::json(200, &told)),
+                Some(Err(why)) => return Err(refusal(400, &why)),
+                None => return Err(refusal(404, "no such call; GET / lists them")),
+            },
         }
         Ok(Reply::json(200, &self.state().await))
     }
 
     /// Members that are not named keep their value.
     fn change_settings(&self, change: &Value) -> std::result::Result<(), Reply> {
-        let mut all = json!(self.0.auth0.settings());
+        let mut all = self.0.provider.stand_in.settings();
         let members = change
             .as_object()
             .ok_or_else(|| refusal(400, "settings are an object"))?;
         for (name, value) in members {
             all[name.as_str()] = value.clone();
         }
-        let settings: Auth0Settings = serde_json::from_value(all).map_err(|error| refusal(400, &error.to_string()))?;
-        self.0.auth0.change_settings(|current| *current = settings);
-        Ok(())
+        self.0.provider.stand_in.set_up(all).map_err(|why| refusal(400, &why))
     }
 
     fn change_clock(&self, change: &ClockChange) {
@@ -168,7 +147,12 @@ impl Control {
             Some(false) => clock.reset(),
             None => {}
         }
-        clock.advance(Duration::from_millis(change.advance_ms));
+        let by = Duration::from_millis(change.advance_ms.unsigned_abs());
+        if change.advance_ms < 0 {
+            clock.set_back(by);
+        } else {
+            clock.advance(by);
+        }
     }
 
     async fn state(&self) -> Value {
@@ -179,11 +163,15 @@ impl Control {
             let log = inner.provider.log();
             (log.count(), log.most_at_once())
         };
-        json!({
-            "provider": "auth0", "url": inner.url, "audience": inner.auth0.audience(), "outage": outage,
-            "users": inner.auth0.user_count(), "keys": inner.auth0.key_ids(), "settings": inner.auth0.settings(),
-            "faults": faults, "calls": calls, "mostAtOnce": most_at_once,
-        })
+        let stand_in = &inner.provider.stand_in;
+        let mut state = json!({
+            "provider": stand_in.name(), "url": inner.url, "outage": outage, "users": stand_in.user_count(),
+            "settings": stand_in.settings(), "faults": faults, "calls": calls, "mostAtOnce": most_at_once,
+        });
+        if let (Some(all), Value::Object(own)) = (state.as_object_mut(), stand_in.state()) {
+            all.extend(own);
+        }
+        state
     }
 }
 

@@ -15,19 +15,47 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What is given to [`Sandbox::start`] says which provider it is: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
+//! [`GigyaConfig`], or a [`DirectoryConfig`] (SSOR, Firefly, or a contract of the test's own).
+//!
+//! ```
+//! # async fn example() -> std::io::Result<()> {
+//! use masthead_sandbox::{DirectoryConfig, Fault, GigyaConfig, Sandbox, sample_accounts};
+//!
+//! let gigya = Sandbox::start(GigyaConfig::default()).await?;
+//! gigya.gigya().seed(sample_accounts(100));
+//! gigya.inject(Fault::ErrorCode { code: 403_048 });
+//! let firefly = Sandbox::start(DirectoryConfig::firefly()).await?;
+//! assert_eq!(firefly.directory().user_count(), 0);
+//! # Ok(())
+//! # }
+//! ```
 
 mod auth0;
 mod clock;
 mod control;
+mod directory;
 mod fault;
+mod gigya;
+mod people;
+mod person;
 mod provider;
+mod quota;
 mod record;
 mod sandbox;
 mod server;
+mod spoil;
 
-pub use auth0::{Auth0, Auth0Config, Auth0Settings, Client, Quota, sample_user, sample_users};
+pub use auth0::{Auth0, Auth0Config, Auth0Settings, Client, sample_user, sample_users};
 pub use clock::Clock;
+pub use directory::{
+    Comparison, Directory, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging,
+    SESSION_GRADE, Shape, sample_directory_user, sample_directory_users,
+};
 pub use fault::{ActiveFault, Fault, FaultId, FaultRule};
+pub use gigya::{Application, Gigya, GigyaConfig, GigyaSettings, sample_account, sample_accounts};
+pub use quota::Quota;
 pub use record::Recorded;
-pub use sandbox::{Sandbox, SandboxConfig};
+pub use sandbox::{Kind, Sandbox, SandboxConfig};
 pub use server::Outage;

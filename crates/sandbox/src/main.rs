@@ -4,15 +4,21 @@ use std::io::{Error, Result, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
-use masthead_sandbox::{Client, Sandbox, SandboxConfig, sample_users};
+use clap::{Parser, ValueEnum};
+use masthead_sandbox::{
+    Application, Auth0Config, Client, DirectoryAuth, DirectoryConfig, GigyaConfig, Sandbox, SandboxConfig,
+    sample_accounts, sample_directory_users, sample_users,
+};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A stand-in Auth0, with a control address beside it.
+/// A stand-in identity provider, with a control address beside it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    /// Which provider to stand in for.
+    #[arg(long, value_enum, default_value_t = Provider::Auth0)]
+    provider: Provider,
     /// Where the stand-in listens; loopback only.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -22,15 +28,23 @@ struct Arguments {
     /// How many invented users to begin with.
     #[arg(long, default_value_t = 0)]
     users: usize,
-    /// A JSON array of further users, in the shape Auth0 shows them.
+    /// A JSON array of further users, in the shape the provider shows them.
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// The id of the application that may ask for tokens.
-    #[arg(long, default_value = "sandbox-client")]
-    client_id: String,
-    /// A file with that application's secret, without which it is `sandbox-client-secret`.
+    /// Who may call: Auth0's client id (`sandbox-client` when not given) or Gigya's user key (`sandbox-user-key`).
+    #[arg(long)]
+    client_id: Option<String>,
+    /// A file with the caller's secret, token or password, without which it is the library's default.
     #[arg(long)]
     client_secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Provider {
+    Auth0,
+    Gigya,
+    Ssor,
+    Firefly,
 }
 
 #[tokio::main]
@@ -48,34 +62,89 @@ async fn main() -> Result<()> {
 }
 
 fn config(arguments: &Arguments) -> Result<SandboxConfig> {
-    let mut config = SandboxConfig {
-        listen: arguments.listen,
-        control: arguments.control,
-        ..SandboxConfig::default()
-    };
-    config.auth0.users = sample_users(arguments.users).collect();
+    let mut seeds: Vec<Value> = Vec::new();
     if let Some(path) = &arguments.seed {
-        let seeds: Vec<Value> = serde_json::from_slice(&std::fs::read(path)?).map_err(Error::other)?;
-        config.auth0.users.extend(seeds);
+        seeds = serde_json::from_slice(&std::fs::read(path)?).map_err(Error::other)?;
     }
-    let mut client = Client {
-        client_id: arguments.client_id.clone(),
-        ..Client::default()
+    let secret = match &arguments.client_secret_file {
+        Some(path) => Some(std::fs::read_to_string(path)?.trim_end().to_owned()),
+        None => None,
     };
-    if let Some(path) = &arguments.client_secret_file {
-        std::fs::read_to_string(path)?
-            .trim_end()
-            .clone_into(&mut client.client_secret);
-    }
-    config.auth0.clients = vec![client];
+    let mut config = match arguments.provider {
+        Provider::Auth0 => auth0(arguments, seeds, secret).into(),
+        Provider::Gigya => gigya(arguments, seeds, secret).into(),
+        Provider::Ssor => directory(DirectoryConfig::ssor(), arguments, seeds, secret).into(),
+        Provider::Firefly => directory(DirectoryConfig::firefly(), arguments, seeds, secret).into(),
+    };
+    let SandboxConfig { listen, control, .. } = &mut config;
+    (*listen, *control) = (arguments.listen, arguments.control);
     Ok(config)
 }
 
+fn auth0(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> Auth0Config {
+    let mut client = Client::default();
+    client.client_id = arguments.client_id.clone().unwrap_or(client.client_id);
+    client.client_secret = secret.unwrap_or(client.client_secret);
+    Auth0Config {
+        users: sample_users(arguments.users).chain(seeds).collect(),
+        clients: vec![client],
+        ..Auth0Config::default()
+    }
+}
+
+fn gigya(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> GigyaConfig {
+    let mut application = Application::default();
+    application.user_key = arguments.client_id.clone().unwrap_or(application.user_key);
+    application.secret = secret.unwrap_or(application.secret);
+    GigyaConfig {
+        accounts: sample_accounts(arguments.users).chain(seeds).collect(),
+        applications: vec![application],
+        ..GigyaConfig::default()
+    }
+}
+
+fn directory(
+    preset: DirectoryConfig,
+    arguments: &Arguments,
+    seeds: Vec<Value>,
+    secret: Option<String>,
+) -> DirectoryConfig {
+    let mut config = preset;
+    if let Some(secret) = secret {
+        match &mut config.settings.auth {
+            DirectoryAuth::Bearer { token } => *token = secret,
+            DirectoryAuth::Header { value, .. } | DirectoryAuth::Field { value, .. } => *value = secret,
+            DirectoryAuth::ClientCredentials { client_secret, .. } => *client_secret = secret,
+            DirectoryAuth::Basic { password, .. } => *password = secret,
+            DirectoryAuth::None => {}
+        }
+    }
+    config.users = sample_directory_users(config.settings.shape, arguments.users)
+        .chain(seeds)
+        .collect();
+    config
+}
+
 fn announce(sandbox: &Sandbox, arguments: &Arguments) -> Result<()> {
-    let line = json!({
-        "url": sandbox.url(), "control": sandbox.control_url(), "audience": sandbox.auth0().audience(),
-        "clientId": arguments.client_id, "users": sandbox.auth0().user_count(), "pid": std::process::id(),
+    let mut line = json!({
+        "url": sandbox.url(), "control": sandbox.control_url(), "pid": std::process::id(),
     });
+    match arguments.provider {
+        Provider::Auth0 => {
+            line["audience"] = sandbox.auth0().audience().into();
+            line["clientId"] = sandbox.auth0().clients()[0].client_id.as_str().into();
+            line["users"] = sandbox.auth0().user_count().into();
+        }
+        Provider::Gigya => {
+            line["apiKey"] = sandbox.gigya().settings().api_key.into();
+            line["userKey"] = sandbox.gigya().applications()[0].user_key.as_str().into();
+            line["users"] = sandbox.gigya().account_count().into();
+        }
+        Provider::Ssor | Provider::Firefly => {
+            line["required"] = json!(sandbox.directory().settings().required);
+            line["users"] = sandbox.directory().user_count().into();
+        }
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

@@ -5,6 +5,7 @@ use std::io::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -21,8 +22,14 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// What a provider's stand-in knows; everything else is shared among them.
 pub(crate) trait StandIn: Debug + Send + Sync {
+    /// A call has come, and may wait before it is answered.
+    fn enter(&self, _request: &Request) {}
+
     /// The right answer.
     fn answer(&self, request: &Request) -> Reply;
+
+    /// The call is over, answered or not.
+    fn leave(&self, _request: &Request) {}
 
     /// The answer as the provider's edge sends it to this caller.
     fn packed(&self, reply: Reply, request: &Request) -> Reply;
@@ -37,17 +44,47 @@ pub(crate) trait StandIn: Debug + Send + Sync {
     fn reset(&self);
 }
 
+/// What the control address reads and changes of a stand-in, whichever provider it stands in for.
+pub(crate) trait Steered: StandIn {
+    /// The provider's name, as `--provider` takes it.
+    fn name(&self) -> &'static str;
+
+    /// What `GET /state` tells of this provider alone: an object.
+    fn state(&self) -> Value;
+
+    /// Every user as the record is this moment.
+    fn users(&self) -> Vec<Value>;
+
+    fn user_count(&self) -> usize;
+
+    /// Adds or replaces users; returns how many were taken.
+    fn seed(&self, users: Vec<Value>) -> usize;
+
+    /// Adds the first so many invented users.
+    fn seed_samples(&self, count: usize) -> usize;
+
+    fn clear_users(&self);
+
+    fn settings(&self) -> Value;
+
+    /// Sets the provider up anew; says why not when these are no settings.
+    fn set_up(&self, settings: Value) -> std::result::Result<(), String>;
+
+    /// Carries out a call that only this provider has; `None` when it has no such call.
+    fn command(&self, request: &Request) -> Option<std::result::Result<Value, String>>;
+}
+
 /// A stand-in with its faults and its log.
 #[derive(Debug)]
 pub(crate) struct Provider {
     pub(crate) clock: Arc<Clock>,
-    stand_in: Arc<dyn StandIn>,
+    pub(crate) stand_in: Arc<dyn Steered>,
     faults: Mutex<FaultBook>,
     log: Mutex<Log>,
 }
 
 impl Provider {
-    pub(crate) fn new(stand_in: Arc<dyn StandIn>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(stand_in: Arc<dyn Steered>, clock: Arc<Clock>) -> Self {
         Self {
             clock,
             stand_in,
@@ -74,7 +111,8 @@ impl Provider {
 
     async fn converse(&self, stream: &mut TcpStream, request: &Request) -> Result<After> {
         let number = self.log().note(request);
-        let _under_way = UnderWay(self);
+        self.stand_in.enter(request);
+        let _under_way = UnderWay(self, request);
         let fate = self.faults().draw(request);
         if fate.latency_ms > 0 {
             sleep(Duration::from_millis(fate.latency_ms)).await;
@@ -99,10 +137,11 @@ impl Provider {
 }
 
 /// Counts a call as under way until it is over, also when its connection is cut.
-struct UnderWay<'a>(&'a Provider);
+struct UnderWay<'a>(&'a Provider, &'a Request);
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
+        self.0.stand_in.leave(self.1);
         self.0.log().over();
     }
 }

@@ -11,12 +11,16 @@ use crate::server::request::{Request, form};
 const KEPT: usize = 20_000;
 
 /// Names whose values are shown only on demand.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 9] = [
     "client_secret",
     "client_assertion",
     "password",
+    "newPassword",
     "access_token",
     "refresh_token",
+    "secret",
+    "regToken",
+    "loginToken",
 ];
 
 const HIDDEN: &str = "<hidden>";
@@ -55,8 +59,11 @@ impl Recorded {
             if name == "authorization" {
                 let scheme = value.split(' ').next().unwrap_or_default().to_owned();
                 *value = format!("{scheme} {HIDDEN}");
+            } else if name.contains("secret") || name.contains("token") || name.contains("api-key") {
+                HIDDEN.clone_into(value);
             }
         }
+        self.query = hidden_form(&self.query);
         self.body = hidden_body(&self.body);
         self
     }
@@ -69,10 +76,14 @@ fn hidden_body(body: &str) -> String {
         }
         return body.to_owned();
     }
-    if !form(body).iter().any(|(name, _)| SECRET.contains(&name.as_str())) {
-        return body.to_owned();
+    hidden_form(body)
+}
+
+fn hidden_form(text: &str) -> String {
+    if !form(text).iter().any(|(name, _)| SECRET.contains(&name.as_str())) {
+        return text.to_owned();
     }
-    let pairs = body.split('&').map(|pair| match pair.split_once('=') {
+    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _)) if SECRET.contains(&name) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
     });
@@ -190,6 +201,8 @@ mod tests {
         let entry = recorded("Bearer aaa.bbb.ccc", "client_id=me&client_secret=s3");
         assert_eq!(entry.header("authorization"), Some("Bearer <hidden>"));
         assert_eq!(entry.body, "client_id=me&client_secret=<hidden>");
+        let entry = recorded("", "apiKey=3_x&secret=c2VjcmV0&newPassword=p&UID=1");
+        assert_eq!(entry.body, "apiKey=3_x&secret=<hidden>&newPassword=<hidden>&UID=1");
         let entry = recorded("", r#"{"email":"a@example.com","x":[{"password":"p"}]}"#);
         assert!(
             !entry.body.contains(r#""p""#) && entry.body.contains("a@example.com"),

@@ -7,11 +7,25 @@ use std::sync::Arc;
 use crate::auth0::{Auth0, Auth0Config};
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::directory::{Directory, DirectoryConfig};
 use crate::fault::{ActiveFault, FaultId, FaultRule};
-use crate::provider::Provider;
+use crate::gigya::{Gigya, GigyaConfig};
+use crate::provider::{Provider, Steered};
 use crate::record::Recorded;
 use crate::server::Outage;
 use crate::server::gate::{Gate, Lever, Site};
+
+/// Which provider a sandbox stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Auth0.
+    #[default]
+    Auth0,
+    /// Gigya, which is SAP Customer Data Cloud.
+    Gigya,
+    /// A directory of Masthead's own contract: SSOR, Firefly, or one that the test describes.
+    Directory,
+}
 
 /// Where a sandbox listens and what it holds. Ports are free ones unless given.
 #[derive(Debug, Clone)]
@@ -20,8 +34,43 @@ pub struct SandboxConfig {
     pub listen: SocketAddr,
     /// The control address; loopback only.
     pub control: SocketAddr,
+    /// Which of the stand-ins is served; the others are there and never called.
+    pub kind: Kind,
     /// The stand-in Auth0.
     pub auth0: Auth0Config,
+    /// The stand-in Gigya.
+    pub gigya: GigyaConfig,
+    /// The stand-in directory.
+    pub directory: DirectoryConfig,
+}
+
+impl From<Auth0Config> for SandboxConfig {
+    fn from(auth0: Auth0Config) -> Self {
+        Self {
+            auth0,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<GigyaConfig> for SandboxConfig {
+    fn from(gigya: GigyaConfig) -> Self {
+        Self {
+            kind: Kind::Gigya,
+            gigya,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<DirectoryConfig> for SandboxConfig {
+    fn from(directory: DirectoryConfig) -> Self {
+        Self {
+            kind: Kind::Directory,
+            directory,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for SandboxConfig {
@@ -30,7 +79,10 @@ impl Default for SandboxConfig {
         Self {
             listen: free,
             control: free,
+            kind: Kind::default(),
             auth0: Auth0Config::default(),
+            gigya: GigyaConfig::default(),
+            directory: DirectoryConfig::default(),
         }
     }
 }
@@ -47,7 +99,9 @@ pub struct Sandbox {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) url: String,
-    pub(crate) auth0: Arc<Auth0>,
+    auth0: Arc<Auth0>,
+    gigya: Arc<Gigya>,
+    directory: Arc<Directory>,
     pub(crate) provider: Arc<Provider>,
     lever: Lever,
     outage: tokio::sync::Mutex<Option<Outage>>,
@@ -83,17 +137,27 @@ impl Sandbox {
         clippy::unused_async,
         reason = "a promise to be called on a runtime, which the listening tasks need"
     )]
-    pub async fn start(config: SandboxConfig) -> Result<Self> {
+    pub async fn start(config: impl Into<SandboxConfig>) -> Result<Self> {
+        let config = config.into();
         let (site, control) = (Site::take(config.listen)?, Site::take(config.control)?);
         let (url, control_url) = (site.url(), control.url());
         let clock = Arc::new(Clock::default());
         let auth0 = Arc::new(Auth0::new(config.auth0, url.clone(), Arc::clone(&clock))?);
-        let provider = Arc::new(Provider::new(Arc::<Auth0>::clone(&auth0), clock));
+        let gigya = Arc::new(Gigya::new(config.gigya, Arc::clone(&clock)));
+        let directory = Arc::new(Directory::new(config.directory, Arc::clone(&clock)));
+        let served: Arc<dyn Steered> = match config.kind {
+            Kind::Auth0 => Arc::<Auth0>::clone(&auth0),
+            Kind::Gigya => Arc::<Gigya>::clone(&gigya),
+            Kind::Directory => Arc::<Directory>::clone(&directory),
+        };
+        let provider = Arc::new(Provider::new(served, clock));
         let gate = site.open(Arc::clone(&provider));
         let outage = tokio::sync::Mutex::default();
         let inner = Arc::new(Inner {
             url,
             auth0,
+            gigya,
+            directory,
             provider,
             lever: gate.lever(),
             outage,
@@ -122,6 +186,18 @@ impl Sandbox {
     #[must_use]
     pub fn auth0(&self) -> &Auth0 {
         &self.inner.auth0
+    }
+
+    /// The stand-in Gigya: its accounts, settings and applications.
+    #[must_use]
+    pub fn gigya(&self) -> &Gigya {
+        &self.inner.gigya
+    }
+
+    /// The stand-in directory: its users and settings.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.inner.directory
     }
 
     /// The clock that tokens, quotas and the search index go by.

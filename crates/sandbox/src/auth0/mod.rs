@@ -1,16 +1,15 @@
 //! A stand-in Auth0: the token endpoint, the key set, and the users of the Management API v2.
 
-mod directory;
 mod errors;
 mod keys;
 mod list;
 mod params;
 mod payload;
 mod query;
-mod quota;
 mod sample;
 mod settings;
 mod single;
+mod stand_in;
 mod tamper;
 mod tenant;
 mod token;
@@ -20,15 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::macros::format_description;
 
-pub use quota::Quota;
 pub use sample::{sample_user, sample_users};
 pub use settings::{Auth0Settings, Client};
 
-use crate::clock::Clock;
-use crate::fault::Fault;
-use crate::provider::StandIn;
+use crate::clock::{Clock, timestamp};
 use crate::server::reply::Reply;
 use crate::server::request::{Request, segment};
 use tenant::Tenant;
@@ -215,81 +210,4 @@ impl Auth0 {
     fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl StandIn for Auth0 {
-    fn reset(&self) {
-        if let Ok(fresh) = Tenant::new(&self.initial, self.clock.now()) {
-            *self.tenant() = fresh;
-        }
-    }
-
-    fn answer(&self, request: &Request) -> Reply {
-        let mut tenant = self.tenant();
-        let now = self.clock.now();
-        let path = request.path();
-        if request.target.len() > LONGEST_TARGET {
-            Reply::html(414, "414 Request-URI Too Large")
-        } else if request.too_large {
-            errors::api(
-                413,
-                "Payload content length greater than maximum allowed: 1048576",
-                None,
-            )
-        } else if let Some(rest) = path.strip_prefix("/api/v2/") {
-            self.management(&mut tenant, request, rest, now)
-        } else {
-            match (request.method.as_str(), path) {
-                ("POST", "/oauth/token") => self.token(&mut tenant, request, now),
-                ("GET", "/.well-known/jwks.json") => Reply::json(200, &tenant.keys.jwks()),
-                ("GET", "/.well-known/openid-configuration") => Reply::json(200, &token::discovery(&self.issuer)),
-                _ => errors::not_found(),
-            }
-        }
-    }
-
-    fn packed(&self, reply: Reply, request: &Request) -> Reply {
-        let packs = self.tenant().settings.compress;
-        if packs {
-            reply.compressed(request.header("accept-encoding"))
-        } else {
-            reply
-        }
-    }
-
-    fn instead(&self, fault: &Fault, request: &Request) -> Option<Reply> {
-        let Fault::Status {
-            status,
-            retry_after,
-            reset_in,
-            body,
-        } = fault
-        else {
-            return None;
-        };
-        let mut reply = errors::injected(*status, request.path() == "/oauth/token");
-        if let Some(body) = body {
-            reply.body = body.clone().into_bytes();
-        }
-        if let Some(seconds) = retry_after {
-            reply = reply.with("retry-after", seconds);
-        }
-        if let Some(seconds) = reset_in {
-            let reset = self.clock.now().unix_timestamp().saturating_add_unsigned(*seconds);
-            let limit = self.tenant().settings.quota.burst;
-            reply = reply.with("x-ratelimit-limit", limit).with("x-ratelimit-remaining", 0);
-            reply = reply.with("x-ratelimit-reset", reset);
-        }
-        Some(reply)
-    }
-
-    fn tampered(&self, fault: &Fault, reply: Reply) -> Reply {
-        tamper::tampered(&self.tenant(), fault, reply)
-    }
-}
-
-/// A moment as Auth0 writes it.
-fn timestamp(at: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    at.format(&format).unwrap_or_default()
 }

@@ -5,34 +5,8 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use super::timestamp;
+use crate::person::Person;
 
-const GIVEN: [&str; 24] = [
-    "Maria", "José", "Anna", "Liam", "Zoë", "Noah", "Chloë", "Oskar", "Ines", "Yusuf", "Freya", "Mateo", "Siân",
-    "Ravi", "Elif", "Tomás", "Greta", "Kwame", "Aoife", "Björn", "Lucía", "Pavel", "Noor", "D'Arcy",
-];
-const FAMILY: [&str; 20] = [
-    "Garcia",
-    "O'Neil",
-    "Müller",
-    "Van der Berg",
-    "Smith",
-    "Núñez",
-    "Kowalski",
-    "Jones",
-    "Okafor",
-    "Lindqvist",
-    "Silva",
-    "Dupont",
-    "Haddad",
-    "Novák",
-    "Brown-Hill",
-    "Rossi",
-    "Tanaka",
-    "McKay",
-    "Åkesson",
-    "Ferrari",
-];
-const DOMAINS: [&str; 4] = ["example.com", "example.org", "example.net", "news.example"];
 const START: OffsetDateTime = datetime!(2019-03-01 08:00:00 UTC);
 
 /// The first `count` invented users; a larger count only adds to a smaller one.
@@ -49,11 +23,13 @@ pub fn sample_users(count: usize) -> impl Iterator<Item = Value> {
 pub fn sample_user(number: usize) -> Value {
     let twin = number % 25 == 24;
     let person = if twin { number - 1 } else { number };
-    let draw = scramble(person);
-    let given = GIVEN[pick(draw, GIVEN.len())];
-    let family = FAMILY[pick(draw >> 16, FAMILY.len())];
-    let domain = DOMAINS[pick(draw >> 32, DOMAINS.len())];
-    let local = format!("{}.{}{person}", plain(given), plain(family));
+    let Person {
+        draw,
+        given,
+        family,
+        domain,
+        local,
+    } = Person::invented(person);
     let social = twin || number % 10 == 9;
     let email = if social && !twin {
         format!("{local}@{domain}")
@@ -106,33 +82,6 @@ pub fn sample_user(number: usize) -> Value {
         user["blocked"] = true.into();
     }
     user
-}
-
-/// A fixed scrambling of the number (splitmix64), so that neighbours do not look alike.
-fn scramble(number: usize) -> u64 {
-    let mut z = (number as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-fn pick(draw: u64, of: usize) -> usize {
-    usize::try_from(draw & 0xFFFF).unwrap_or(0) % of
-}
-
-/// A name as it stands in an address: its letters, without marks.
-fn plain(name: &str) -> String {
-    let bare = name.chars().map(|char| match char {
-        'á' | 'â' => 'a',
-        'é' | 'ë' => 'e',
-        'í' => 'i',
-        'ö' => 'o',
-        'ú' | 'ü' => 'u',
-        'ñ' => 'n',
-        'Å' => 'A',
-        other => other,
-    });
-    bare.filter(char::is_ascii_alphabetic).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::quota::Quota;
+use crate::quota::Quota;
 
 /// A machine-to-machine application of the tenant.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

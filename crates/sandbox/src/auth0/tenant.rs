@@ -4,16 +4,16 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::Auth0Config;
-use super::directory::Directory;
 use super::keys::KeyRing;
-use super::quota::Bucket;
 use super::settings::{Auth0Settings, Client};
+use crate::people::People;
+use crate::quota::Bucket;
 
 #[derive(Debug)]
 pub(super) struct Tenant {
     pub(super) settings: Auth0Settings,
     pub(super) clients: Vec<Client>,
-    pub(super) users: Directory,
+    pub(super) users: People,
     pub(super) keys: KeyRing,
     pub(super) calls: Bucket,
     pub(super) tokens: Bucket,
@@ -25,7 +25,7 @@ impl Tenant {
         let mut tenant = Self {
             settings: config.settings.clone(),
             clients: config.clients.clone(),
-            users: Directory::default(),
+            users: People::known_by(addresses),
             keys: KeyRing::new()?,
             calls: Bucket::full(config.settings.quota, now),
             tokens: Bucket::full(config.settings.token_quota, now),
@@ -48,7 +48,7 @@ impl Tenant {
     }
 
     pub(super) fn clear_users(&mut self) {
-        self.users = Directory::default();
+        self.users.clear();
     }
 
     pub(super) fn set_up(&mut self, settings: Auth0Settings, now: OffsetDateTime) {
@@ -72,4 +72,8 @@ impl Tenant {
         self.made += 1;
         format!("5a4db0c5{:016x}", self.made)
     }
+}
+
+fn addresses(user: &Value) -> Vec<String> {
+    user["email"].as_str().map(str::to_owned).into_iter().collect()
 }

@@ -10,7 +10,7 @@ use crate::server::request::Request;
 /// One way in which a call goes wrong. In JSON the kind is in `fault`, e.g. `{"fault":"status","status":503}`.
 ///
 /// A fault that spoils the answer lets the call take effect first (a write is done, its answer is lost); one that
-/// replaces the answer (`Status`, `Html`, `Silence` and the floods) does not.
+/// replaces the answer (`Status`, `ErrorCode`, `Html`, `Silence` and the floods) does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "fault",
@@ -39,6 +39,12 @@ pub enum Fault {
         /// A body of the caller's choice instead of the usual one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
+    },
+    /// The provider's own error, in the provider's own envelope: Gigya's `errorCode` or a directory's failure inside a
+    /// 200. Auth0 has no such thing, and answers with this number as its status.
+    ErrorCode {
+        /// The provider's number for what went wrong.
+        code: u64,
     },
     /// The connection is reset before the first byte of the answer.
     ResetBeforeHeaders,
@@ -103,6 +109,7 @@ impl Fault {
         match self {
             Self::Silence
             | Self::Status { .. }
+            | Self::ErrorCode { .. }
             | Self::Html
             | Self::Nested { .. }
             | Self::Huge { .. }

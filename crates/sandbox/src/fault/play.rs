@@ -63,6 +63,7 @@ pub(crate) async fn fault(stream: &mut TcpStream, fault: &Fault, reply: Reply, n
         }
         Fault::Latency { .. }
         | Fault::Status { .. }
+        | Fault::ErrorCode { .. }
         | Fault::OtherUser
         | Fault::Shuffled
         | Fault::Missing

@@ -1,12 +1,18 @@
-//! The sandbox from the outside: its endpoints, its faults, its control address, and what Auth0's own library made of it.
+//! The sandbox from the outside: its endpoints, its faults, its control address, and what the providers' own libraries made of it.
 
 #[cfg(test)]
 mod auth0;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod gigya;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod support;

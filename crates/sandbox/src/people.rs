@@ -16,59 +16,79 @@ struct Pending {
     user: Option<Arc<Value>>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Directory {
+/// The addresses by which a record is known, to the letter.
+pub(crate) type Addresses = fn(&Value) -> Vec<String>;
+
+#[derive(Debug)]
+pub(crate) struct People {
+    addresses: Addresses,
     live: Users,
     by_email: HashMap<String, BTreeSet<String>>,
     indexed: Users,
     pending: Vec<Pending>,
 }
 
-impl Directory {
-    pub(super) fn len(&self) -> usize {
+impl People {
+    /// Nobody yet.
+    pub(crate) fn known_by(addresses: Addresses) -> Self {
+        Self {
+            addresses,
+            live: Users::new(),
+            by_email: HashMap::new(),
+            indexed: Users::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Removes everybody, from the search index as well.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::known_by(self.addresses);
+    }
+
+    pub(crate) fn len(&self) -> usize {
         self.live.len()
     }
 
     /// The record as it is this moment.
-    pub(super) fn get(&self, id: &str) -> Option<&Arc<Value>> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Arc<Value>> {
         self.live.get(id)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Value>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Value>> {
         self.live.values()
     }
 
     /// Every record with this e-mail, to the letter, as it is this moment.
-    pub(super) fn by_email(&self, email: &str) -> Vec<&Arc<Value>> {
+    pub(crate) fn by_email(&self, email: &str) -> Vec<&Arc<Value>> {
         let ids = self.by_email.get(email).into_iter().flatten();
         ids.filter_map(|id| self.live.get(id)).collect()
     }
 
     /// Somebody else than this user.
-    pub(super) fn other_than(&self, id: &str) -> Option<&Arc<Value>> {
+    pub(crate) fn other_than(&self, id: &str) -> Option<&Arc<Value>> {
         let after = self.live.range(id.to_owned()..).find(|(other, _)| *other != id);
         let found = after.or_else(|| self.live.iter().find(|(other, _)| *other != id));
         found.map(|(_, user)| user)
     }
 
     /// Writes a record (or removes it); search sees it when it is due.
-    pub(super) fn put(&mut self, id: &str, user: Option<Value>, now: OffsetDateTime, lag_ms: u64) {
+    pub(crate) fn put(&mut self, id: &str, user: Option<Value>, now: OffsetDateTime, lag_ms: u64) {
         let user = user.map(Arc::new);
         let before = match &user {
             Some(user) => self.live.insert(id.to_owned(), Arc::clone(user)),
             None => self.live.remove(id),
         };
-        if let Some(email) = before.as_ref().and_then(|user| user["email"].as_str()) {
+        for email in before.iter().flat_map(|user| (self.addresses)(user)) {
             let emptied = self
                 .by_email
-                .get_mut(email)
+                .get_mut(&email)
                 .is_some_and(|ids| ids.remove(id) && ids.is_empty());
             if emptied {
-                self.by_email.remove(email);
+                self.by_email.remove(&email);
             }
         }
-        if let Some(email) = user.as_ref().and_then(|user| user["email"].as_str()) {
-            self.by_email.entry(email.to_owned()).or_default().insert(id.to_owned());
+        for email in user.iter().flat_map(|user| (self.addresses)(user)) {
+            self.by_email.entry(email).or_default().insert(id.to_owned());
         }
         let lag = Duration::milliseconds(i64::try_from(lag_ms).unwrap_or(i64::MAX));
         let change = Pending {
@@ -86,7 +106,7 @@ impl Directory {
     }
 
     /// The records that search sees now, by id.
-    pub(super) fn searchable(&mut self, now: OffsetDateTime) -> &Users {
+    pub(crate) fn searchable(&mut self, now: OffsetDateTime) -> &Users {
         let (due, later): (Vec<_>, Vec<_>) = self.pending.drain(..).partition(|change| change.due <= now);
         self.pending = later;
         for change in due {
@@ -112,9 +132,13 @@ mod tests {
 
     const START: OffsetDateTime = datetime!(2026-01-01 00:00:00 UTC);
 
+    fn known() -> People {
+        People::known_by(|user| user["email"].as_str().map(str::to_owned).into_iter().collect())
+    }
+
     #[test]
     fn search_follows_the_records_after_the_lag() {
-        let mut users = Directory::default();
+        let mut users = known();
         users.put("a|1", Some(json!({"email": "a@example.com"})), START, 1_000);
         assert!(users.get("a|1").is_some() && users.by_email("a@example.com").len() == 1);
         assert!(users.searchable(START + Duration::milliseconds(999)).is_empty());
@@ -127,7 +151,7 @@ mod tests {
 
     #[test]
     fn several_users_share_an_address_and_a_changed_one_leaves_it() {
-        let mut users = Directory::default();
+        let mut users = known();
         users.put("a|1", Some(json!({"email": "a@example.com"})), START, 0);
         users.put("b|1", Some(json!({"email": "a@example.com"})), START, 0);
         assert_eq!(users.by_email("a@example.com").len(), 2);
@@ -138,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_change_without_lag_is_seen_before_older_ones_that_still_wait() {
-        let mut users = Directory::default();
+        let mut users = known();
         users.put("a|1", Some(json!({"name": "old"})), START, 5_000);
         users.put("b|1", Some(json!({})), START, 5_000);
         users.put("a|1", Some(json!({"name": "new"})), START, 0);

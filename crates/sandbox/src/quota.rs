@@ -44,17 +44,17 @@ impl Quota {
 
 /// The bucket's state after a call, as the `x-ratelimit-*` headers tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) allowed: bool,
-    pub(super) limit: u64,
-    pub(super) remaining: u64,
+pub(crate) struct Standing {
+    pub(crate) allowed: bool,
+    pub(crate) limit: u64,
+    pub(crate) remaining: u64,
     /// UNIX seconds, rounded up: from then on there is room for a call more than now.
-    pub(super) reset: i64,
+    pub(crate) reset: i64,
 }
 
 /// A quota being used; levels are kept in thousandths of a call, so that a millisecond is never lost.
 #[derive(Debug, Clone)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     quota: Quota,
     level: u64,
     at: OffsetDateTime,
@@ -63,7 +63,7 @@ pub(super) struct Bucket {
 const CALL: u64 = 1_000;
 
 impl Bucket {
-    pub(super) fn full(quota: Quota, now: OffsetDateTime) -> Self {
+    pub(crate) fn full(quota: Quota, now: OffsetDateTime) -> Self {
         Self {
             quota,
             level: quota.burst * CALL,
@@ -72,7 +72,7 @@ impl Bucket {
     }
 
     /// Takes one call out, if there is one.
-    pub(super) fn take(&mut self, now: OffsetDateTime) -> Standing {
+    pub(crate) fn take(&mut self, now: OffsetDateTime) -> Standing {
         let passed = u64::try_from((now - self.at).whole_milliseconds()).unwrap_or(0);
         if passed > 0 {
             let capacity = self.quota.burst * CALL;

@@ -1,0 +1,114 @@
+//! Lists: which users match, and which of them are on the page.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::settings::{Comparison, DirectorySettings, Filter, Paging};
+use super::shape::{Failure, put, values};
+
+/// A list as the contract shapes it.
+pub(super) fn list<'a>(
+    settings: &DirectorySettings,
+    users: impl Iterator<Item = &'a Arc<Value>>,
+    parameters: &[(String, String)],
+) -> Result<Value, Failure> {
+    let mut wanted: Vec<(&Filter, &str)> = Vec::new();
+    let paging = names(&settings.paging);
+    for (index, (name, value)) in parameters.iter().enumerate() {
+        if parameters[..index].iter().any(|(before, _)| before == name) {
+            return Err(Failure::new(400, format!("{name} is given twice")));
+        }
+        match settings.filters.get(name) {
+            Some(filter) => wanted.push((filter, value)),
+            None if paging.contains(&name.as_str()) || settings.ignored.contains(name) => {}
+            None => return Err(Failure::new(400, format!("{name} is no parameter of this list"))),
+        }
+    }
+    let found: Vec<&Arc<Value>> = users
+        .filter(|user| wanted.iter().all(|(filter, value)| passes(filter, value, user)))
+        .collect();
+    let (skip, take) = page(settings, parameters)?;
+    let rows: Vec<Value> = found
+        .iter()
+        .skip(skip)
+        .take(take)
+        .map(|user| (***user).clone())
+        .collect();
+    let mut body = Value::Object(Map::new());
+    if let Some(pointer) = &settings.total_pointer {
+        put(&mut body, pointer, found.len().into());
+    }
+    if let Paging::Cursor { next, .. } = &settings.paging
+        && skip.saturating_add(take) < found.len()
+    {
+        put(&mut body, next, format!("sandbox-{:x}", skip + take).into());
+    }
+    put(&mut body, &settings.list_pointer, Value::Array(rows));
+    Ok(body)
+}
+
+fn names(paging: &Paging) -> Vec<&str> {
+    match paging {
+        Paging::Page { number, size, .. } => vec![number, size],
+        Paging::Offset { offset, limit } => vec![offset, limit],
+        Paging::Cursor { cursor, limit, .. } => vec![cursor, limit],
+        Paging::None => Vec::new(),
+    }
+}
+
+/// How many users to skip, and how many to show.
+fn page(settings: &DirectorySettings, parameters: &[(String, String)]) -> Result<(usize, usize), Failure> {
+    let text = |name: &str| {
+        parameters
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let number = |name: &str| {
+        let parse = |text: &str| {
+            text.parse::<u64>()
+                .map_err(|_| Failure::new(400, format!("{name} is a number")))
+        };
+        text(name).map(parse).transpose()
+    };
+    let size = |name: &str| match number(name)? {
+        Some(0) => Err(Failure::new(400, format!("{name} is 1 or more"))),
+        asked => Ok(asked.unwrap_or(settings.longest_page).min(settings.longest_page)),
+    };
+    let (skip, take) = match &settings.paging {
+        Paging::None => (0, u64::MAX),
+        Paging::Offset { offset, limit } => (number(offset)?.unwrap_or(0), size(limit)?),
+        Paging::Page {
+            number: page,
+            size: per_page,
+            first,
+        } => {
+            let take = size(per_page)?;
+            let page = number(page)?.unwrap_or(*first);
+            let before = page.checked_sub(*first);
+            let before = before.ok_or_else(|| Failure::new(400, format!("pages begin with {first}")))?;
+            (before.saturating_mul(take), take)
+        }
+        Paging::Cursor { cursor, limit, .. } => {
+            let at = |text: &str| {
+                let at = text
+                    .strip_prefix("sandbox-")
+                    .and_then(|at| u64::from_str_radix(at, 16).ok());
+                at.ok_or_else(|| Failure::new(400, "no such cursor"))
+            };
+            (text(cursor).map(at).transpose()?.unwrap_or(0), size(limit)?)
+        }
+    };
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Ok((whole(skip), whole(take)))
+}
+
+fn passes(filter: &Filter, wanted: &str, user: &Value) -> bool {
+    let there = filter.fields.iter().flat_map(|field| values(user, field));
+    there.filter_map(Value::as_str).any(|value| match filter.how {
+        Comparison::Exact => value == wanted,
+        Comparison::IgnoringCase => value.to_lowercase() == wanted.to_lowercase(),
+        Comparison::Prefix => value.to_lowercase().starts_with(&wanted.to_lowercase()),
+    })
+}

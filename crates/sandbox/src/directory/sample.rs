@@ -1,0 +1,95 @@
+//! Invented users of SSOR and Firefly, the same ones every time, in the shapes of Masthead's contract for them.
+
+use serde_json::{Value, json};
+
+use super::settings::Shape;
+use crate::person::Person;
+
+/// Stands in every value that opens a session (`masterId`, `PUID`, `atyponId`, `sessionKey`, `loginToken`), so that a
+/// test can prove that none was returned, stored or logged.
+pub const SESSION_GRADE: &str = "session-grade";
+
+/// The first `count` invented users of this shape; a larger count only adds to a smaller one.
+///
+/// Every tenth keeps the capitals of the address; every twenty-fifth has the address of the user before; every twelfth
+/// of SSOR has it only as a linked identifier; every twentieth lacks names.
+pub fn sample_directory_users(shape: Shape, count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(move |number| sample_directory_user(shape, number))
+}
+
+/// One invented user, the same for the same number and shape.
+#[must_use]
+pub fn sample_directory_user(shape: Shape, number: usize) -> Value {
+    let index = if number % 25 == 24 { number - 1 } else { number };
+    let person = Person::invented(index);
+    let email = if number % 10 == 9 {
+        person.email()
+    } else {
+        person.email().to_lowercase()
+    };
+    let phone = format!("+1202555{:04}", index % 10_000);
+    let mut user = match shape {
+        Shape::Ssor => json!({
+            "consumerId": format!("{}", 70_000_000 + number),
+            "masterId": format!("{SESSION_GRADE}-master-{number:x}"), "PUID": format!("{SESSION_GRADE}-puid-{number:x}"),
+            "userName": person.local.to_lowercase(), "displayName": format!("{} {}", person.given, person.family),
+            "firstName": person.given, "lastName": person.family, "email": email,
+            "linkedIdentifiers": [{"provider": "facebook", "emailAddress": email}],
+            "zipCode": format!("{:05}", number % 100_000), "gender": (["M", "F", "U"][number % 3]),
+            "birthDate": format!("{:02}/{:02}", number % 12 + 1, number % 28 + 1), "birthYear": 1950 + person.draw % 55,
+            "tos": true,
+        }),
+        Shape::Firefly => json!({
+            "userGUID": format!("{:08x}-5a4d-4b0c-8000-{number:012x}", person.draw & 0xFFFF_FFFF),
+            "atyponId": format!("{SESSION_GRADE}-atypon-{number:x}"), "sessionKey": format!("{SESSION_GRADE}-key-{number:x}"),
+            "email": email, "emailVerified": number % 7 != 3,
+            "firstName": person.given, "lastName": person.family, "displayName": format!("{} {}", person.given, person.family),
+            "phone": phone, "entitlements": {"digital": number.is_multiple_of(3), "ad_free": false, "print_replica": false},
+            "userLicenseType": if number.is_multiple_of(3) { "subscriber" } else { "registered" },
+            "zuoraAccountNumbers": [format!("A{number:08}")], "attributes": {"timeZone": "America/New_York"},
+        }),
+    };
+    if let Some(members) = user.as_object_mut() {
+        if shape == Shape::Ssor && number % 12 == 11 {
+            members.remove("email");
+        }
+        if number % 20 == 13 {
+            for name in ["firstName", "lastName", "displayName"] {
+                members.remove(name);
+            }
+        }
+    }
+    user
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn users_are_the_same_every_time_with_ids_of_their_own_and_session_grade_ids_beside() {
+        for (shape, id, secrets) in [
+            (Shape::Ssor, "consumerId", ["masterId", "PUID"]),
+            (Shape::Firefly, "userGUID", ["atyponId", "sessionKey"]),
+        ] {
+            let users: Vec<Value> = sample_directory_users(shape, 500).collect();
+            assert_eq!(users[123], sample_directory_user(shape, 123));
+            let ids: BTreeSet<&str> = users.iter().filter_map(|user| user[id].as_str()).collect();
+            assert_eq!(ids.len(), 500);
+            assert_eq!(
+                users[24]["email"],
+                users[23].get("email").cloned().unwrap_or(users[24]["email"].clone())
+            );
+            assert!(users.iter().any(|user| user.get("firstName").is_none()));
+            for user in &users {
+                assert!(
+                    secrets
+                        .iter()
+                        .all(|name| user[*name].as_str().unwrap().starts_with(SESSION_GRADE))
+                );
+            }
+        }
+    }
+}
