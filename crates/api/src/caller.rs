@@ -3,12 +3,13 @@
 use std::{borrow::Cow, time::Instant};
 
 use http::HeaderMap;
-use masthead_domain::tenant::{InvalidTenant, Scope, TenantId};
+use masthead_domain::tenant::{Grant, InvalidTenant, Scope, TenantId};
 use masthead_orchestrator::Caller;
+use masthead_ports::source::SourceError;
 
 use crate::{
     error::{ApiError, HeaderFault},
-    request::RequestId,
+    request::{RequestId, kept},
     state::ApiState,
 };
 
@@ -31,7 +32,7 @@ const AUTHORIZATION: HeaderSpec = HeaderSpec {
     meaning: "`bearer` and a JWT; the scheme in any case",
     example: "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
 };
-const SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
+pub(crate) const SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
     name: "X-SourceSystem",
     lower: "x-sourcesystem",
     meaning: "code of the calling application",
@@ -68,59 +69,95 @@ pub(crate) const REQUIRED: [HeaderSpec; 5] = [AUTHORIZATION, SOURCE_SYSTEM, CLIE
 /// The longest code of a calling application, in bytes.
 const MAX_SOURCE_SYSTEM_BYTES: usize = 64;
 
+/// Whether the caller has to say its client group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupHeader {
+    /// v4: it has to.
+    Required,
+    /// The legacy API, which has no such header: what the token grants decides, where that is one group only.
+    Optional,
+}
+
 /// Verifies the caller: presence of each header, then their form, then the token, then what it grants, then whether the
 /// tenant knows the application.
 pub(crate) async fn verified(
     api: &ApiState,
     headers: &HeaderMap,
+    group: GroupHeader,
     scope: Scope,
     request_id: &RequestId,
     deadline: Instant,
 ) -> Result<Caller, ApiError> {
-    let told = Told::of(headers)?;
+    let told = Told::of(headers, group)?;
     let grant = api.tokens.verify(told.token()?).await.map_err(ApiError::Token)?;
+    let id = if told.has_group {
+        told.tenant
+    } else {
+        only_granted(api, &grant, scope, &told.tenant).await?
+    };
     // The same refusal for a tenant that is not granted and for one that does not exist.
-    if !grant.allows(scope, &told.tenant) {
+    if !grant.allows(scope, &id) {
         return Err(ApiError::NotGranted);
     }
-    let tenant = match api.tenants.by_id(&told.tenant).await {
+    let tenant = match api.tenants.by_id(&id).await {
         Ok(Some(tenant)) => tenant,
         Ok(None) => return Err(ApiError::NotGranted),
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the tenant cannot be looked up"
-            );
-            return Err(ApiError::Unavailable);
-        }
+        Err(error) => return Err(not_looked_up(&error)),
     };
     if !tenant.settings.knows_source_system(&told.source_system) {
         return Err(ApiError::SourceSystem);
     }
     Ok(Caller {
         tenant,
-        source_system: told.source_system.into(),
-        request_id: request_id.as_str().into(),
+        // Both go into the audit log.
+        source_system: kept(&told.source_system).into(),
+        request_id: request_id.kept().into(),
         deadline,
     })
+}
+
+/// The one tenant with this client and paper that the token grants; its client group is not looked at.
+async fn only_granted(api: &ApiState, grant: &Grant, scope: Scope, wanted: &TenantId) -> Result<TenantId, ApiError> {
+    let known = api.tenants.of_any_group(wanted.client(), wanted.paper()).await;
+    let known = known.map_err(|error| not_looked_up(&error))?;
+    let mut granted = known.into_iter().filter(|tenant| grant.allows(scope, tenant));
+    match (granted.next(), granted.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(ApiError::Header(HeaderFault::SeveralGroups)),
+        (None, _) => Err(ApiError::NotGranted),
+    }
+}
+
+fn not_looked_up(error: &SourceError) -> ApiError {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "the tenant cannot be looked up"
+    );
+    ApiError::Unavailable
 }
 
 /// What the headers say, before anything of it is believed.
 struct Told<'a> {
     authorization: &'a [u8],
     source_system: Cow<'a, str>,
+    /// With a group that stands in for none where [`Told::has_group`] is false.
     tenant: TenantId,
+    has_group: bool,
 }
 
+/// What stands in for a client group that is not told, so that client and paper are checked all the same.
+const NO_GROUP: &[u8] = b"-";
+
 impl<'a> Told<'a> {
-    fn of(headers: &'a HeaderMap) -> Result<Self, ApiError> {
+    fn of(headers: &'a HeaderMap, rule: GroupHeader) -> Result<Self, ApiError> {
         let authorization = required(headers, AUTHORIZATION)?;
         let source_system = required(headers, SOURCE_SYSTEM)?;
         let client = required(headers, CLIENT)?;
         let paper = required(headers, PAPER)?;
         let group = match (optional(headers, GROUP)?, optional(headers, GROUP_ALIAS)?) {
             (Some(group), Some(alias)) if group != alias => return Err(ApiError::Header(HeaderFault::AliasDiffers)),
-            (Some(group), _) | (None, Some(group)) => group,
+            (Some(group), _) | (None, Some(group)) => Some(group),
+            (None, None) if rule == GroupHeader::Optional => None,
             (None, None) => return Err(ApiError::Header(HeaderFault::Missing(GROUP.name))),
         };
         let printable = source_system.iter().all(|byte| matches!(byte, b' '..=b'~'));
@@ -129,17 +166,19 @@ impl<'a> Told<'a> {
         }
         // A byte that is not UTF-8 becomes a character that no code may have.
         let text = String::from_utf8_lossy;
-        let tenant = TenantId::new(&text(group), &text(client), &text(paper)).map_err(|invalid| {
-            ApiError::Header(HeaderFault::NoCode(match invalid {
-                InvalidTenant::BadCode { part: "client" } => CLIENT.name,
-                InvalidTenant::BadCode { part: "paper" } => PAPER.name,
-                InvalidTenant::BadCode { .. } | InvalidTenant::NotThreeParts => GROUP.name,
-            }))
-        })?;
+        let tenant =
+            TenantId::new(&text(group.unwrap_or(NO_GROUP)), &text(client), &text(paper)).map_err(|invalid| {
+                ApiError::Header(HeaderFault::NoCode(match invalid {
+                    InvalidTenant::BadCode { part: "client" } => CLIENT.name,
+                    InvalidTenant::BadCode { part: "paper" } => PAPER.name,
+                    InvalidTenant::BadCode { .. } | InvalidTenant::NotThreeParts => GROUP.name,
+                }))
+            })?;
         Ok(Self {
             authorization,
             source_system: text(source_system),
             tenant,
+            has_group: group.is_some(),
         })
     }
 

@@ -147,7 +147,7 @@ impl<'a> SourceView<'a> {
 }
 
 /// `yyyy-MM-ddTHH:mm:ss.fffZ`; `None` for a year that has no four digits.
-fn published_time(at: OffsetDateTime) -> Option<String> {
+pub(crate) fn published_time(at: OffsetDateTime) -> Option<String> {
     const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     at.checked_to_offset(UtcOffset::UTC)?.format(FORM).ok()
@@ -266,17 +266,17 @@ pub fn headers_too_large_response(request_id: RequestId) -> Response {
 }
 
 /// Rounded up, and at least one: zero would mean at once.
-fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn written(value: &impl Serialize, size_hint: usize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn written(value: &impl Serialize, size_hint: usize) -> serde_json::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(size_hint);
     serde_json::to_writer(&mut body, value)?;
     Ok(body)
 }
 
-fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> Response {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> Response {
     let length = body.len();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

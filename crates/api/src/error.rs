@@ -30,7 +30,13 @@ pub(crate) enum HeaderFault {
     NoName(&'static str),
     /// Two spellings of one header that differ.
     AliasDiffers,
+    /// The legacy API does without the client group only where there is one to choose from.
+    SeveralGroups,
 }
+
+/// What a caller without client group is told where it takes one.
+pub(crate) const SEVERAL_GROUPS: &str =
+    "X-ClientGroupCode is missing: the token grants several tenants with this X-ClientCode and X-PaperCode.";
 
 /// Everything that ends a request without its answer.
 #[derive(Debug)]
@@ -141,7 +147,7 @@ impl ApiError {
     }
 
     /// What stands in the text's placeholder; `""` where it has none.
-    fn what(&self) -> Cow<'static, str> {
+    pub(crate) fn what(&self) -> Cow<'static, str> {
         match self {
             Self::Header(fault) => fault.text().into(),
             Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
@@ -169,13 +175,14 @@ impl ApiError {
 }
 
 impl HeaderFault {
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Self::Missing(name) => format!("{name} is missing."),
             Self::Repeated(name) => format!("{name} is given more than once."),
             Self::NoCode(name) => format!("{name} must be 1 to 64 letters, digits, '-', '_' or '.'."),
             Self::NoName(name) => format!("{name} must be 1 to 64 printable ASCII characters."),
             Self::AliasDiffers => "X-MediaGroupCode differs from X-ClientGroupCode.".to_owned(),
+            Self::SeveralGroups => SEVERAL_GROUPS.to_owned(),
         }
     }
 }

@@ -21,11 +21,12 @@ use masthead_domain::{answer::UserAnswer, flow::Sources, tenant::Scope};
 use masthead_orchestrator::Caller;
 
 use crate::{
-    caller,
+    caller::{self, GroupHeader},
     code::Code,
     cursor,
     envelope::{Meta, Shape, refuse, success},
     error::{ApiError, Call},
+    legacy,
     parameters::{self, Given, InvalidParameter},
     request::{Deadline, RequestId},
     state::ApiState,
@@ -33,23 +34,33 @@ use crate::{
 };
 
 /// What every handler knows before it looks at the caller.
-struct Asked {
-    request_id: RequestId,
-    deadline: Instant,
+pub(crate) struct Asked {
+    pub(crate) request_id: RequestId,
+    pub(crate) deadline: Instant,
 }
 
 impl Asked {
-    fn of(api: &ApiState, parts: &Parts) -> Self {
+    pub(crate) fn of(api: &ApiState, parts: &Parts) -> Self {
         Self {
             request_id: RequestId::of(&parts.extensions, &parts.headers),
             deadline: Deadline::of(&parts.extensions, &api.limits),
         }
     }
 
+    /// Verifies a reader, by the headers that its API has.
+    pub(crate) async fn reader(
+        &self,
+        api: &ApiState,
+        headers: &HeaderMap,
+        group: GroupHeader,
+    ) -> Result<Caller, ApiError> {
+        let verified = caller::verified(api, headers, group, Scope::UsersRead, &self.request_id, self.deadline);
+        in_time(self.deadline, verified).await
+    }
+
     /// Verifies the caller, or makes the refusal.
     async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, Response> {
-        let verified = caller::verified(api, headers, Scope::UsersRead, &self.request_id, self.deadline);
-        in_time(self.deadline, verified)
+        self.reader(api, headers, GroupHeader::Required)
             .await
             .map_err(|error| refuse(error, Shape::default(), self.request_id.clone(), api.limits.retry_after))
     }
@@ -130,6 +141,9 @@ pub(crate) async fn other_method(State(api): State<Arc<ApiState>>, request: Requ
 fn refuse_unasked(api: &ApiState, request: Request, error: ApiError) -> Response {
     let (parts, _) = request.into_parts();
     let Asked { request_id, .. } = Asked::of(api, &parts);
+    if legacy::is_address(parts.uri.path()) {
+        return legacy::refuse(&error, &request_id, api.limits.retry_after);
+    }
     refuse(error, Shape::default(), request_id, api.limits.retry_after)
 }
 
@@ -232,7 +246,7 @@ async fn read_body(api: &ApiState, asked: &Asked, parts: &Parts, body: axum::bod
 const GRACE: Duration = Duration::from_millis(50);
 
 /// The answer, or that there was none by the deadline.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     deadline: Instant,
     answer: impl Future<Output = Result<T, ApiError>> + Send,
 ) -> Result<T, ApiError> {

@@ -12,6 +12,7 @@ mod envelope;
 mod error;
 mod fields;
 mod handlers;
+mod legacy;
 mod openapi;
 mod page;
 mod parameters;

@@ -56,6 +56,12 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
+    /// The text as it may be kept, in logs and events: what looks like an address is withheld.
+    #[must_use]
+    pub fn kept(&self) -> &str {
+        kept(self.as_str())
+    }
+
     pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         extensions
@@ -80,6 +86,11 @@ impl Deadline {
     }
 }
 
+/// What may be kept of a text that the caller chose: an address, also a percent-encoded one, is not.
+pub(crate) fn kept(text: &str) -> &str {
+    if text.contains(['@', '%']) { "withheld" } else { text }
+}
+
 fn is_good(value: &HeaderValue) -> bool {
     (1..=MAX_REQUEST_ID_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
 }
@@ -95,6 +106,17 @@ mod tests {
         }
         for bad in ["", "a b", "a\tb", "é", &"x".repeat(129)] {
             assert_eq!(RequestId::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_as_an_id_is_not_kept() {
+        for (id, kept) in [
+            ("b1946ac9-2492", "b1946ac9-2492"),
+            ("ann@example.org", "withheld"),
+            ("ann%40example.org", "withheld"),
+        ] {
+            assert_eq!(RequestId::new(id).unwrap().kept(), kept);
         }
     }
 

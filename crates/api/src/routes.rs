@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{documents, handlers, state::ApiState};
+use crate::{documents, handlers, legacy, state::ApiState};
 
 /// Where the user family is found; a trailing slash is taken everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [
@@ -35,6 +35,11 @@ pub fn router(state: ApiState) -> Router {
                     post(handlers::search).get(handlers::by_id),
                 )
                 .route(&format!("{base}/{{crid}}{slash}"), get(handlers::by_id));
+        }
+    }
+    for address in legacy::ADDRESSES {
+        for slash in ["", "/"] {
+            routes = routes.route(&format!("{address}{slash}"), get(legacy::read));
         }
     }
     routes

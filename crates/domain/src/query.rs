@@ -9,6 +9,7 @@ use crate::{
     metadata::{MetadataPair, searchable_pairs},
     name,
     order::{Order, SortKey},
+    state::UserState,
 };
 
 /// The largest page.
@@ -45,6 +46,9 @@ pub struct UserFilter {
     pub last_name: Option<NamePrefix>,
     /// Each pair is among the user's.
     pub metadata: Vec<MetadataPair>,
+    /// The state is not [`UserState::Unverified`]. It speaks of accounts that our store masters: every user of an outside
+    /// provider is `Standard`, so there nobody sets it.
+    pub only_active: bool,
 }
 
 /// What a filter comes down to: the cheapest way in that answers it.
@@ -177,7 +181,9 @@ impl UserFilter {
                 .as_ref()
                 .is_none_or(|prefix| name::folded(name).starts_with(prefix.as_str()))
         };
-        self.emails.iter().all(|filter| filter.matches(email))
+        let active = || account.state(false) != UserState::Unverified;
+        (!self.only_active || active())
+            && self.emails.iter().all(|filter| filter.matches(email))
             && starts(&self.first_name, &account.first_name)
             && starts(&self.last_name, &account.last_name)
             && self.has_metadata(account)
@@ -226,6 +232,9 @@ impl UserFilter {
             part('k', pair.key());
             part('v', pair.value());
         }
+        if self.only_active {
+            part('a', "");
+        }
         text
     }
 }
@@ -255,6 +264,7 @@ mod tests {
             email: Some(Email::parse("Ann@Example.com").unwrap()),
             first_name: "\u{c1}nn".into(),
             last_name: "Lee".into(),
+            has_password: true,
             metadata: Metadata::new([("City".to_owned(), "Oslo".to_owned())]).unwrap(),
             ..Account::new(Crid::parse("7").unwrap())
         }
@@ -285,6 +295,10 @@ mod tests {
             },
             UserFilter {
                 metadata: vec![MetadataPair::of("city", "osl")],
+                ..yes.clone()
+            },
+            UserFilter {
+                only_active: true,
                 ..yes.clone()
             },
         ] {

@@ -8,6 +8,7 @@ mod failure;
 pub mod identifiers;
 pub mod logs;
 pub mod ops;
+pub mod providers;
 pub mod server;
 pub mod settings;
 mod unserved;

@@ -1,29 +1,20 @@
 //! Providers that this program has no adapter for: never asked, and never taken for absence.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use masthead_domain::{
-    account::Account, crid::Crid, email::EmailKey, flow::UserProvider, query::UserQuery, tenant::Tenant,
-};
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, flow::UserProvider, query::UserQuery};
 use masthead_ports::{
-    provider::{Asked, Heard, Provider, Providers, Searchable},
-    registrations::{Registrations, Synchronised, WrittenFor},
-    source::{CallContext, Page, SourceError, SourceErrorKind, SourceName},
+    provider::{Asked, Heard, Provider, Searchable},
+    source::{CallContext, Page, SourceErrorKind, SourceName},
 };
-
-/// Gives every federated tenant an [`Unserved`] provider, so that its answers say what is missing.
-pub(crate) struct NoAdapters;
-
-impl Providers for NoAdapters {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
-        let provider = tenant.settings.user_provider?;
-        Some(Arc::new(Unserved(provider)))
-    }
-}
 
 /// A provider that cannot be asked: an operator must act.
-struct Unserved(UserProvider);
+pub(crate) struct Unserved(UserProvider);
+
+impl Unserved {
+    pub(crate) const fn new(provider: UserProvider) -> Self {
+        Self(provider)
+    }
+}
 
 const fn nothing<T>() -> Asked<T> {
     Asked {
@@ -54,13 +45,5 @@ impl Provider for Unserved {
 
     async fn search(&self, _: &CallContext, _: &UserQuery) -> Asked<Page> {
         nothing()
-    }
-}
-
-/// Where nothing is ever heard live, nothing is ever synchronised.
-#[async_trait]
-impl Registrations for NoAdapters {
-    async fn synchronise(&self, _: &CallContext, _: &Account, _: &WrittenFor) -> Result<Synchronised, SourceError> {
-        Err(SourceError::new("synchronise", SourceErrorKind::Misconfigured))
     }
 }

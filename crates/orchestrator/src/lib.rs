@@ -5,6 +5,7 @@ mod caller;
 mod error;
 mod lookup;
 mod page;
+mod provider_alone;
 mod search;
 mod settle;
 mod synchronise;

@@ -11,7 +11,7 @@ use masthead_domain::{
 };
 use masthead_ports::{provider::Provider, source::Priority};
 
-use crate::{Caller, ReadError, Users, settle::settle, users::store_alone};
+use crate::{Caller, ReadError, Users, both::Both, settle::settle, users::store_alone};
 
 /// Whom to look up, and how.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Users {
         }
     }
 
-    async fn stored_by_id(&self, caller: &Caller, crid: &Crid) -> Result<UserAnswer, ReadError> {
+    pub(crate) async fn stored_by_id(&self, caller: &Caller, crid: &Crid) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
         let answer = self.store.by_id(&cx, crid).await;
         self.record_read(
@@ -73,20 +73,26 @@ impl Users {
     ) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
         let both = self.both_by_id(&cx, provider, &request.crid).await;
+        self.answer_one(caller, provider, &request.crid, request.on_provider_failure, both)
+    }
+
+    /// The user of this id, of what both sides told.
+    pub(crate) fn answer_one(
+        &self,
+        caller: &Caller,
+        provider: &dyn Provider,
+        crid: &Crid,
+        on_failure: OnProviderFailure,
+        both: Both,
+    ) -> Result<UserAnswer, ReadError> {
         self.record_both(caller, EventKind::SubscribeUserGetById, &both);
         let filter = UserFilter {
-            crids: vec![request.crid.clone()],
+            crids: vec![crid.clone()],
             ..UserFilter::default()
         };
-        let mut settled = settle(
-            both,
-            &filter,
-            &caller.tenant,
-            provider.name(),
-            request.on_provider_failure,
-        )?;
+        let mut settled = settle(both, &filter, &caller.tenant, provider.name(), on_failure)?;
         // The user whose own id is asked for comes before one who is only joined to it.
-        settled.users.sort_by_key(|(account, _)| account.crid != request.crid);
+        settled.users.sort_by_key(|(account, _)| account.crid != *crid);
         match settled.users.into_iter().next() {
             Some((account, provenance)) => {
                 self.synchronise_later(caller, settled.writes);

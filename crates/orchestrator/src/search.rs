@@ -42,12 +42,7 @@ impl Users {
     /// [`ReadError::TooDeep`] and [`ReadError::TooBroad`] tell the client to change the request,
     /// [`ReadError::CannotTell`] to come back.
     pub async fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<ListAnswer, ReadError> {
-        match request.query.position {
-            Position::Offset(offset) if offset > self.max_depth => {
-                return Err(ReadError::TooDeep { limit: self.max_depth });
-            }
-            Position::Offset(_) | Position::After(_) => {}
-        }
+        self.reaches(&request.query)?;
         let query = &*effective(&request.query, caller);
         match self.sources(caller, request.ignore_provider) {
             Some(provider) => {
@@ -58,8 +53,16 @@ impl Users {
         }
     }
 
+    /// Whether page numbers reach the page.
+    pub(crate) fn reaches(&self, query: &UserQuery) -> Result<(), ReadError> {
+        match query.position {
+            Position::Offset(offset) if offset > self.max_depth => Err(ReadError::TooDeep { limit: self.max_depth }),
+            Position::Offset(_) | Position::After(_) => Ok(()),
+        }
+    }
+
     /// The store's own answer, by the cheapest way in: exact keys go through the coalesced look-ups.
-    async fn stored_list(&self, caller: &Caller, query: &UserQuery) -> Result<ListAnswer, ReadError> {
+    pub(crate) async fn stored_list(&self, caller: &Caller, query: &UserQuery) -> Result<ListAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
         let candidates = match query.filter.entry() {
             Entry::Nobody => Ok(Vec::new()),
@@ -175,7 +178,7 @@ fn standard((account, provenance): (Account, Vec<Provenance>)) -> User {
 }
 
 /// The answer to conditions that contradict each other: nobody had to be asked.
-fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
+pub(crate) fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
     let skipped = |name| masthead_domain::answer::SourceReport {
         name,
         status: masthead_domain::answer::SourceStatus::Skipped,
@@ -213,12 +216,16 @@ fn counted(query: &UserQuery, total: Total) -> Option<Total> {
 }
 
 /// The query as a source is asked it: every user of a federated tenant is `Standard`, so there the order by state is the
-/// order by id.
-fn effective<'q>(query: &'q UserQuery, caller: &Caller) -> Cow<'q, UserQuery> {
-    if caller.tenant.settings.is_federated() && query.order.column == SortColumn::State {
-        let mut by_id = query.clone();
-        by_id.order.column = SortColumn::CustomerRegistrationId;
-        return Cow::Owned(by_id);
+/// order by id, and everybody is active.
+pub(crate) fn effective<'q>(query: &'q UserQuery, caller: &Caller) -> Cow<'q, UserQuery> {
+    let by_state = query.order.column == SortColumn::State;
+    if caller.tenant.settings.is_federated() && (by_state || query.filter.only_active) {
+        let mut effective = query.clone();
+        effective.filter.only_active = false;
+        if by_state {
+            effective.order.column = SortColumn::CustomerRegistrationId;
+        }
+        return Cow::Owned(effective);
     }
     Cow::Borrowed(query)
 }

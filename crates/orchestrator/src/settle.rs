@@ -67,8 +67,10 @@ pub(crate) fn settle(
                 continue;
             }
         }
-        // Where an address is shared, which registration is whose is not known well enough to write.
-        if !ambiguous || pair.ours.as_ref().is_some_and(|ours| ours.crid == merged.crid) {
+        // Where an address is shared, which registration is whose is not known well enough to write; where the store was
+        // left out, nothing is known of it.
+        let certain = !ambiguous || pair.ours.as_ref().is_some_and(|ours| ours.crid == merged.crid);
+        if certain && !ours.is_skipped() {
             writes.extend(sync::plan(&pair, &merged, findings, precedence));
         }
         users.push((merged, provenance));

@@ -29,6 +29,8 @@ pub(crate) struct Told {
     pub(crate) called: bool,
     /// It has more than it can show, or what it shows could not all be confirmed.
     pub(crate) partial: Option<&'static str>,
+    /// The request left it out: it has said nothing, and nothing may be concluded of it.
+    skipped: bool,
 }
 
 impl Told {
@@ -41,7 +43,21 @@ impl Told {
             silent: None,
             called: false,
             partial: None,
+            skipped: false,
         }
+    }
+
+    /// A side that the request leaves out.
+    pub(crate) fn skipped(name: SourceName) -> Self {
+        Self {
+            skipped: true,
+            ..Self::nothing_yet(name)
+        }
+    }
+
+    /// Whether the request left it out.
+    pub(crate) const fn is_skipped(&self) -> bool {
+        self.skipped
     }
 
     /// Takes what a provider was heard to say; `accounts` unfolds its answer.
@@ -82,7 +98,8 @@ impl Told {
             .extend(accounts.into_iter().filter(|account| !known.contains(&account.crid)));
     }
 
-    /// The finding about one user, whom it has or has not among its accounts.
+    /// The finding about one user, whom it has or has not among its accounts. One who was left out decides nothing, which
+    /// is the answer table's column of absence.
     pub(crate) const fn finding(&self, has: bool) -> Finding {
         match (has, self.silent.is_some() || self.stale.is_some()) {
             (true, false) => Finding::Found,
@@ -113,6 +130,7 @@ impl Told {
     /// What `meta.sources` says of it; `has` is whether it has any account.
     pub(crate) fn report(&self, has: bool, ambiguous: bool) -> SourceReport {
         let status = match self.finding(has) {
+            _ if self.skipped => SourceStatus::Skipped,
             Finding::Found | Finding::Absent => SourceStatus::Ok,
             Finding::Stale => SourceStatus::Stale,
             Finding::Unknown => SourceStatus::Unavailable,

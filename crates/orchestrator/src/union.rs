@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Why a list is not the whole: a side has more than a live union takes of it.
-const TRUNCATED: &str = "truncated";
+pub(crate) const TRUNCATED: &str = "truncated";
 
 impl Users {
     /// Answers a list from at most [`MAX_PAGE_SIZE`] users of each side.
@@ -113,7 +113,7 @@ impl Users {
 }
 
 /// The first users that meet a filter, as many as a live union takes of a side.
-fn first_of(filter: UserFilter) -> UserQuery {
+pub(crate) fn first_of(filter: UserFilter) -> UserQuery {
     UserQuery {
         filter,
         order: Order::default(),
@@ -124,7 +124,7 @@ fn first_of(filter: UserFilter) -> UserQuery {
 }
 
 /// The conditions that a provider can apply itself; the rest is checked on the merged users.
-fn pushed_down(filter: &UserFilter, able: Searchable) -> UserFilter {
+pub(crate) fn pushed_down(filter: &UserFilter, able: Searchable) -> UserFilter {
     let email = |condition: &&EmailFilter| match condition {
         EmailFilter::Exact(_) => true,
         EmailFilter::Prefix(_) => able.email_prefix,
@@ -143,5 +143,7 @@ fn pushed_down(filter: &UserFilter, able: Searchable) -> UserFilter {
         } else {
             Vec::new()
         },
+        // Of our own states no provider knows.
+        only_active: false,
     }
 }

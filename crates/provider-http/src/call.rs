@@ -58,6 +58,9 @@ pub enum Refusal {
     For(SourceErrorKind),
     /// It is not of the form that the provider documents.
     Unreadable(Failure),
+    /// It was refused unread, for what the adapter has mended in the requests that it writes from now on (a clock, a nonce):
+    /// it is made once more at once, also when it writes, and after that refused for this reason.
+    Mended(SourceErrorKind),
 }
 
 impl From<Failure> for Refusal {

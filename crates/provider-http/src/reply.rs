@@ -30,20 +30,30 @@ impl Reply {
     /// # Errors
     /// [`FailureClass::NotJson`] when it is labelled otherwise, [`FailureClass::BadJson`] when it does not parse.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        if !self.is_json() {
+        self.json_labelled(&[])
+    }
+
+    /// The same for a provider that is known to label its JSON as one of these media types too, each in lower case.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_labelled<T: DeserializeOwned>(&self, also: &[&str]) -> Result<T, Failure> {
+        if !self.is_json(also) {
             return Err(Failure::sent(FailureClass::NotJson));
         }
         // serde_json's own recursion limit stays on: 10,000 nested arrays are an error, not a stack overflow.
         serde_json::from_slice(&self.body).map_err(|_| Failure::sent(FailureClass::BadJson))
     }
 
-    fn is_json(&self) -> bool {
+    fn is_json(&self, also: &[&str]) -> bool {
         self.headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| {
                 let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-                media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
+                media == "application/json"
+                    || (media.starts_with("application/") && media.ends_with("+json"))
+                    || also.contains(&&*media)
             })
     }
 
@@ -132,6 +142,17 @@ mod tests {
                 class(&reply(200, &[("content-type", json)], bad)),
                 FailureClass::BadJson
             );
+        }
+    }
+
+    #[test]
+    fn another_label_is_taken_only_where_it_is_named() {
+        let script = reply(200, &[("content-type", "text/JavaScript; charset=utf-8")], "[1]");
+        assert!(script.json_labelled::<Vec<u8>>(&["text/javascript"]).is_ok());
+        assert_eq!(class(&script), FailureClass::NotJson);
+        for other in ["text/plain", "text/html"] {
+            let reply = reply(200, &[("content-type", other)], "[1]");
+            assert!(reply.json_labelled::<Vec<u8>>(&["text/javascript"]).is_err(), "{other}");
         }
     }
 

@@ -88,6 +88,8 @@ enum Then {
     TryInTurn,
     /// The token was refused, and a new one may be fetched.
     TryWithNewToken,
+    /// The adapter has mended what was wrong with the request.
+    TryMended,
     GiveUp,
 }
 
@@ -128,10 +130,23 @@ impl Upstream {
         request: &Request<Bytes>,
         read: impl Fn(&Reply) -> Result<T, Refusal>,
     ) -> Result<T, SourceError> {
+        self.call_written(call, || Ok(request.clone()), read).await
+    }
+
+    /// The same for a request that is written anew for each try, such as one that is signed with its moment.
+    ///
+    /// # Errors
+    /// As [`Self::call`], and those of `write`.
+    pub async fn call_written<T>(
+        &self,
+        call: Call,
+        write: impl Fn() -> Result<Request<Bytes>, SourceError>,
+        read: impl Fn(&Reply) -> Result<T, Refusal>,
+    ) -> Result<T, SourceError> {
         let mut tried = 0;
-        let mut new_token_tried = false;
+        let (mut new_token_tried, mut mended_tried) = (false, false);
         loop {
-            let failed = match self.attempt(&call, request, &read).await {
+            let failed = match self.attempt(&call, &write, &read).await {
                 Ok(answer) => {
                     self.note_configured();
                     return Ok(answer);
@@ -140,6 +155,7 @@ impl Upstream {
             };
             let again = match failed.then {
                 Then::TryWithNewToken => !std::mem::replace(&mut new_token_tried, true),
+                Then::TryMended => !std::mem::replace(&mut mended_tried, true),
                 Then::TryLater | Then::TryInTurn if call.effect == Effect::Write => false,
                 Then::TryLater | Then::TryInTurn => {
                     tried += 1;
@@ -169,7 +185,7 @@ impl Upstream {
     async fn attempt<T>(
         &self,
         call: &Call,
-        request: &Request<Bytes>,
+        write: &impl Fn() -> Result<Request<Bytes>, SourceError>,
         read: &impl Fn(&Reply) -> Result<T, Refusal>,
     ) -> Result<T, Failed> {
         let Ok(admission) = self.breaker.admit() else {
@@ -198,7 +214,8 @@ impl Upstream {
                 )));
             }
         };
-        let mut request = request.clone();
+        // Last of all: a signature counts from the moment that it is made.
+        let mut request = write().map_err(give_up)?;
         if let Some(token) = &token {
             request
                 .headers_mut()
@@ -265,6 +282,13 @@ impl Upstream {
                 };
             }
             Refusal::For(kind) => kind,
+            Refusal::Mended(kind) => {
+                admission.answered();
+                return Failed {
+                    error: SourceError::new(call.operation, kind),
+                    then: Then::TryMended,
+                };
+            }
             Refusal::ByStatus => reply.refusal(call.effect, now).unwrap_or(SourceErrorKind::Unavailable),
         };
         let provider_failed = matches!(kind, SourceErrorKind::Unavailable | SourceErrorKind::OutcomeUnknown);
@@ -310,7 +334,7 @@ impl Upstream {
 
     fn pause_after(&self, then: &Then, tried: u32) -> Duration {
         match then {
-            Then::TryInTurn | Then::TryWithNewToken | Then::GiveUp => Duration::ZERO,
+            Then::TryInTurn | Then::TryWithNewToken | Then::TryMended | Then::GiveUp => Duration::ZERO,
             Then::TryLater => {
                 let whole = self
                     .options

@@ -51,6 +51,16 @@ impl Tenants for FakeTenants {
         }
         Ok(self.known.get(id).cloned())
     }
+
+    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(SourceError::new("tenants of any group", SourceErrorKind::Unavailable));
+        }
+        let named = |id: &&TenantId| id.client() == client && id.paper() == paper;
+        let mut ids: Vec<_> = self.known.keys().filter(named).cloned().collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
 }
 
 /// A tenant with the switches that these settings name.

@@ -1,4 +1,4 @@
-//! The `masthead` program: built here, and told its settings by its environment.
+//! The programs of development: built here, and the server told its settings by its environment.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,23 +7,50 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::secrets::Secrets;
+use super::tenants::TENANTS;
 use crate::shell::{Outcome, cargo, output, run};
 
-/// The program, and the settings that every command of it gets.
+/// Where they are.
+pub(super) struct Programs {
+    server: PathBuf,
+    pub(super) sandbox: PathBuf,
+}
+
+impl Programs {
+    /// Builds them.
+    pub(super) fn build(optimised: bool) -> Outcome<Self> {
+        let (server, sandbox) = ("masthead", "masthead-sandbox");
+        let mut build = cargo(&["build", "--package", server, "--package", sandbox]);
+        build.args([
+            "--bin",
+            server,
+            "--bin",
+            sandbox,
+            "--message-format=json-render-diagnostics",
+        ]);
+        if optimised {
+            build.arg("--release");
+        }
+        let said = output(&mut build)?;
+        let path_of =
+            |name: &str| executable(&said, name).ok_or_else(|| format!("cargo built no program called `{name}`"));
+        Ok(Self {
+            server: path_of(server)?,
+            sandbox: path_of(sandbox)?,
+        })
+    }
+}
+
+/// The `masthead` program, and the settings that every command of it gets.
 pub(super) struct Masthead {
     program: PathBuf,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Masthead {
-    /// Builds it and gathers its settings. A `MASTHEAD__…` variable that is not among them is inherited.
-    pub(super) fn build(optimised: bool, database: &str, secrets: &Secrets) -> Outcome<Self> {
-        let mut build = cargo(&["build", "--bin", "masthead", "--message-format=json-render-diagnostics"]);
-        if optimised {
-            build.arg("--release");
-        }
-        let program = executable(&output(&mut build)?).ok_or("cargo built no program called `masthead`")?;
-        let settings = vec![
+    /// Gathers its settings. A `MASTHEAD__…` variable that is not among them is inherited.
+    pub(super) fn new(programs: &Programs, database: &str, secrets: &Secrets) -> Self {
+        let mut settings = vec![
             ("MASTHEAD__DATABASE__URL", database.to_owned()),
             ("MASTHEAD__TOKENS__HS256_SECRET", secrets.signing.clone()),
             ("MASTHEAD__TOKENS__ISSUER", "masthead-dev".to_owned()),
@@ -31,8 +58,17 @@ impl Masthead {
             ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),
             ("MASTHEAD__SEALING__KEYS__K1", secrets.sealing.clone()),
             ("MASTHEAD__LOG__FORMAT", "pretty".to_owned()),
+            // The sandbox is on this machine.
+            ("MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
+            // Whoever switches a provider off sees it at the next request, and not after a while.
+            ("MASTHEAD__PROVIDERS__FRESH", "0s".to_owned()),
         ];
-        Ok(Self { program, settings })
+        let providers = TENANTS.iter().filter_map(|tenant| tenant.provider);
+        settings.extend(providers.map(|provider| (provider.secret, secrets.provider.clone())));
+        Self {
+            program: programs.server.clone(),
+            settings,
+        }
     }
 
     /// A command of the program, with its settings.
@@ -74,12 +110,12 @@ impl Masthead {
     }
 }
 
-/// The program's path, from what cargo says of each thing it built.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// A program's path, from what cargo says of each thing it built.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "masthead")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -96,6 +132,10 @@ mod tests {
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/masthead")));
+        assert_eq!(
+            executable(messages, "masthead"),
+            Some(PathBuf::from("/t/debug/masthead"))
+        );
+        assert_eq!(executable(messages, "masthead-sandbox"), None);
     }
 }

@@ -1,9 +1,11 @@
-//! `cargo xtask dev`: a seeded server on a Postgres of its own, until Ctrl-C.
+//! `cargo xtask dev`: a seeded server on a Postgres of its own, with stand-ins for outside providers, until Ctrl-C.
 
 mod binary;
 mod http;
 mod people;
+mod providers;
 mod report;
+mod sandboxes;
 mod secrets;
 mod seed;
 mod serving;
@@ -17,7 +19,7 @@ use clap::Args;
 use masthead_dev_postgres::{Server, workspace};
 
 use crate::shell::Outcome;
-use binary::Masthead;
+use binary::{Masthead, Programs};
 use secrets::Secrets;
 use serving::Serving;
 
@@ -69,21 +71,26 @@ fn serve(options: &Options, server: &Server, folder: &Path, signals: serving::Si
     // A wish that cannot be granted is better told before the build than after it.
     port(options.port)?;
     let secrets = Secrets::kept_in(folder)?;
-    let masthead = Masthead::build(options.release, &server.url(DATABASE)?, &secrets)?;
+    let programs = Programs::build(options.release)?;
+    let masthead = Masthead::new(&programs, &server.url(DATABASE)?, &secrets);
 
     masthead
         .run(&["migrate"])
         .map_err(|error| format!("{error}; if the data are of another branch, begin anew with --fresh"))?;
-    tenants::add_missing(&masthead)?;
+    let known = tenants::known(&masthead)?;
+    let mut sandboxes = sandboxes::start(&programs, folder, &secrets, |tenant, provider| {
+        tenants::setting(&known, tenant, provider.address)
+    })?;
+    tenants::set_up(&masthead, &known, &sandboxes)?;
     seed::fill(server, &masthead)?;
 
     let port = port(options.port)?;
     let mut serving = Serving::start(&masthead, port, signals)?;
     let address = format!("127.0.0.1:{port}");
     if serving.wait_until_ready(&address)? {
-        report::write(folder, &address, &masthead)?;
+        report::write(folder, &address, &masthead, &sandboxes)?;
     }
-    serving.wait()
+    serving.wait(|| sandboxes.iter_mut().try_for_each(sandboxes::Sandbox::still_runs))
 }
 
 /// Two of these would write the same files and seed the same tables.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::binary::Masthead;
 use super::http::{self, encoded};
 use super::people::registration;
+use super::sandboxes::Sandbox;
 use super::secrets::write_private;
 use super::tenants::{DevTenant, TENANTS};
 use crate::shell::Outcome;
@@ -31,7 +32,7 @@ pub(super) fn forget(folder: &Path) -> Outcome {
 }
 
 /// Asks the running server for a user of each tenant, prints what to paste, and writes `dev.json`.
-pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead) -> Outcome {
+pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead, sandboxes: &[Sandbox]) -> Outcome {
     let url = format!("http://{address}");
     let mut tenants = Vec::new();
     // Told in one piece at the end: the server's log lines come in between otherwise.
@@ -48,18 +49,28 @@ pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead) -> Outcom
             .collect();
         write_private(&file, &lines.concat())?;
         told.extend(in_words(tenant, &url, &file, &headers, &sample));
-        tenants.push(json!({
+        let mut entry = json!({
             "name": tenant.name(),
             "userProvider": tenant.user_provider(),
             "headers": headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>(),
             "sample": sample,
-        }));
+        });
+        if let Some(sandbox) = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == tenant.name()) {
+            told.extend(of_provider(&url, &file, &sample, sandbox));
+            entry["sandbox"] = sandbox.for_scripts();
+        }
+        tenants.push(entry);
     }
     let script = folder.join("dev.json");
-    write_private(
-        &script,
-        &serde_json::to_string_pretty(&json!({"url": url, "tenants": tenants}))?,
-    )?;
+    let mut all = json!({"url": url, "tenants": tenants});
+    // Auth0's is the one that scripts know by this name; every tenant's own is in its entry.
+    let auth0 = sandboxes
+        .iter()
+        .find(|sandbox| sandbox.tenant.user_provider() == Some("Auth0"));
+    if let Some(sandbox) = auth0 {
+        all["sandbox"] = sandbox.for_scripts();
+    }
+    write_private(&script, &serde_json::to_string_pretty(&all)?)?;
     println!("{}\n\nfor scripts: {}\n", told.join("\n"), script.display());
     Ok(())
 }
@@ -139,6 +150,31 @@ fn in_words(tenant: &DevTenant, url: &str, file: &Path, headers: &Headers, sampl
             "-H 'Content-Type: application/json' -d '{}' '{url}/v4/Users/Search'",
             json!({"email": of("email")})
         )),
+    ]
+}
+
+/// What a tenant with a provider has to show besides: who said what, one side alone, and the provider off and on.
+fn of_provider(url: &str, file: &Path, sample: &Value, sandbox: &Sandbox) -> Vec<String> {
+    let of = |key: &str| encoded(sample[key].as_str().unwrap_or_default());
+    let (id, email) = (of("customerRegistrationId"), of("email"));
+    let (file, control) = (file.display(), &sandbox.control);
+    let provider = sandbox.tenant.user_provider().unwrap_or_default();
+    let curl = |rest: String| format!("  curl -s -H @'{file}' '{url}/v4/Users{rest}'");
+    let switch = |to: &str| format!("  curl -s -X POST '{control}/{to}'");
+    vec![
+        format!("who of {provider} and the store said what of this reader:"),
+        curl(format!("/{id}?explain=true")),
+        curl(format!("?email={email}&explain=true")),
+        "the store alone:".to_owned(),
+        curl(format!("/{id}?ignoreProvider=true")),
+        curl(format!("?email={email}&ignoreProvider=true")),
+        format!("{provider} off, what is then told of this reader and of one whom nobody knows, and on again:"),
+        switch("off"),
+        curl(format!("/{id}")),
+        curl(format!("/{id}?onProviderFailure=fail")),
+        curl("/auth0%7Cnobody".to_owned()),
+        switch("on"),
+        format!("what else can go wrong with it: curl -s '{control}/'"),
     ]
 }
 

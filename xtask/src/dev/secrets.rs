@@ -11,34 +11,42 @@ use serde_json::{Value, json};
 
 use crate::shell::Outcome;
 
-/// What signs tokens and seals ids on this machine; of no worth anywhere else.
+/// What signs tokens, seals ids and opens the sandbox on this machine; of no worth anywhere else.
 pub(super) struct Secrets {
     /// The shared secret of HS256 tokens.
     pub(super) signing: String,
     /// The sealing key, 64 bytes in base64.
     pub(super) sealing: String,
+    /// What the sandbox knows its caller by, in base64.
+    pub(super) provider: String,
 }
 
 impl Secrets {
-    /// Those of an earlier run, or new ones.
+    /// Those of an earlier run; what is not among them is made anew.
     pub(super) fn kept_in(folder: &Path) -> Outcome<Self> {
         let path = folder.join("secrets.json");
-        if let Ok(text) = fs::read_to_string(&path) {
-            let kept: Value = serde_json::from_str(&text)?;
-            let text = |name: &str| kept[name].as_str().map(str::to_owned);
-            if let (Some(signing), Some(sealing)) = (text("signing"), text("sealing")) {
-                return Ok(Self { signing, sealing });
-            }
-        }
-        let made = Self {
-            signing: STANDARD.encode(random::<48>()?),
-            sealing: STANDARD.encode(random::<64>()?),
+        let kept: Value = match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)?,
+            Err(_) => Value::Null,
         };
-        write_private(
-            &path,
-            &json!({"signing": made.signing, "sealing": made.sealing}).to_string(),
-        )?;
+        let made = Self {
+            signing: kept_or::<48>(&kept["signing"])?,
+            sealing: kept_or::<64>(&kept["sealing"])?,
+            provider: kept_or::<32>(&kept["provider"])?,
+        };
+        let all = json!({"signing": made.signing, "sealing": made.sealing, "provider": made.provider});
+        if all != kept {
+            write_private(&path, &all.to_string())?;
+        }
         Ok(made)
+    }
+}
+
+/// The secret that was kept, or so many bytes drawn by lot.
+fn kept_or<const BYTES: usize>(kept: &Value) -> Outcome<String> {
+    match kept.as_str() {
+        Some(kept) => Ok(kept.to_owned()),
+        None => Ok(STANDARD.encode(random::<BYTES>()?)),
     }
 }
 
@@ -74,10 +82,19 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let first = Secrets::kept_in(&folder).unwrap();
         let again = Secrets::kept_in(&folder).unwrap();
+        // An earlier edition kept two of them.
+        let older = json!({"signing": first.signing, "sealing": first.sealing});
+        fs::write(folder.join("secrets.json"), older.to_string()).unwrap();
+        let renewed = Secrets::kept_in(&folder).unwrap();
         let mode = folder.join("secrets.json").metadata().unwrap().permissions().mode();
         fs::remove_dir_all(&folder).unwrap();
 
-        assert_eq!((&first.signing, &first.sealing), (&again.signing, &again.sealing));
+        assert_eq!(
+            (&first.signing, &first.sealing, &first.provider),
+            (&again.signing, &again.sealing, &again.provider)
+        );
+        assert_eq!((&first.signing, &first.sealing), (&renewed.signing, &renewed.sealing));
+        assert!(renewed.provider.len() >= 32);
         assert!(first.signing.len() >= 32);
         assert_eq!(STANDARD.decode(&first.sealing).unwrap().len(), 64);
         assert_eq!(mode & 0o777, 0o600);

@@ -94,9 +94,11 @@ impl Serving {
         Err(format!("the server was not ready within {} s", PATIENCE.as_secs()).into())
     }
 
-    /// Waits until a signal comes, hands it on, and waits for the drain; an end of its own accord is an error.
-    pub(super) fn wait(mut self) -> Outcome {
+    /// Waits until a signal comes, hands it on, and waits for the drain; an end of its own accord is an error, and so is
+    /// what its companions say meanwhile.
+    pub(super) fn wait(mut self, mut companions: impl FnMut() -> Outcome) -> Outcome {
         while !self.asked {
+            companions()?;
             self.asked = self.signals.came_within(GLANCE);
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("the server ended by itself ({status})").into());

@@ -1,8 +1,10 @@
-//! The tenants of development: three papers of different sizes.
+//! The tenants of development: three papers of different sizes, and one whose readers Auth0 knows too.
 
 use serde_json::Value;
 
 use super::binary::Masthead;
+use super::providers::{AUTH0, DevProvider};
+use super::sandboxes::{Sandbox, port_of};
 use crate::shell::Outcome;
 
 /// One paper.
@@ -14,11 +16,11 @@ pub(super) struct DevTenant {
     pub(super) registrations: usize,
     /// Whether some of its users have no password, or are not verified.
     pub(super) mixed: bool,
-    /// Its settings, as `tenant add --set` takes them.
-    pub(super) settings: &'static [(&'static str, &'static str)],
+    /// The outside provider of its readers, which the sandbox stands in for.
+    pub(super) provider: Option<&'static DevProvider>,
 }
 
-/// All of them ask the store alone.
+/// All but those with a provider ask the store alone.
 pub(super) const TENANTS: &[DevTenant] = &[
     DevTenant {
         group: "northwind",
@@ -26,7 +28,7 @@ pub(super) const TENANTS: &[DevTenant] = &[
         paper: "herald",
         registrations: 50,
         mixed: true,
-        settings: &[],
+        provider: None,
     },
     DevTenant {
         group: "coastal",
@@ -34,7 +36,7 @@ pub(super) const TENANTS: &[DevTenant] = &[
         paper: "times",
         registrations: 2_000,
         mixed: false,
-        settings: &[],
+        provider: None,
     },
     DevTenant {
         group: "metro",
@@ -42,9 +44,20 @@ pub(super) const TENANTS: &[DevTenant] = &[
         paper: "post",
         registrations: 20_000,
         mixed: false,
-        settings: &[],
+        provider: None,
+    },
+    DevTenant {
+        group: "harbor",
+        client: "news",
+        paper: "mirror",
+        registrations: 300,
+        mixed: false,
+        provider: Some(&AUTH0),
     },
 ];
+
+/// How many readers a tenant's provider has, or would have, whom the store lacks.
+const ONLY_AT_PROVIDER: usize = 100;
 
 impl DevTenant {
     /// Its name in commands and tokens.
@@ -54,43 +67,64 @@ impl DevTenant {
 
     /// Its `Flow.UserProvider`, when it has one.
     pub(super) fn user_provider(&self) -> Option<&'static str> {
-        self.settings
-            .iter()
-            .find(|(key, _)| *key == "Flow.UserProvider")
-            .map(|(_, value)| *value)
+        self.provider.map(|provider| provider.name)
+    }
+
+    /// The numbers of the invented people whom its provider knows: three of four whom the store has, so that one is the
+    /// store's alone, and some whom the store has not.
+    pub(super) fn known_to_provider(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.registrations + ONLY_AT_PROVIDER).filter(|number| number % 4 != 3)
+    }
+
+    /// Its settings, as `tenant add --set` takes them, with its provider at this address.
+    fn settings(&self, provider_url: &str) -> Vec<String> {
+        let Some(provider) = self.provider else {
+            return Vec::new();
+        };
+        let own = [("Flow.UserProvider", provider.name), (provider.address, provider_url)];
+        let all = own.iter().chain(provider.settings);
+        all.map(|(key, value)| format!("{key}={value}")).collect()
     }
 }
 
-/// Adds those that are not there yet; the others keep what the developer has set.
-pub(super) fn add_missing(masthead: &Masthead) -> Outcome {
-    let list: Value = serde_json::from_str(&masthead.output(&["tenant", "list", "--json"])?)?;
+/// The tenants that there are, as `tenant list` tells them.
+pub(super) fn known(masthead: &Masthead) -> Outcome<Value> {
+    Ok(serde_json::from_str(&masthead.output(&["tenant", "list", "--json"])?)?)
+}
+
+/// One setting of a tenant that there is.
+pub(super) fn setting(known: &Value, tenant: &DevTenant, key: &str) -> Option<String> {
+    let settings = &entry(known, &tenant.name())?["settings"];
+    settings[key].as_str().map(str::to_owned)
+}
+
+/// Adds those that are not there yet; the others keep what the developer has set, but for the address of a stand-in that
+/// has moved.
+pub(super) fn set_up(masthead: &Masthead, known: &Value, sandboxes: &[Sandbox]) -> Outcome {
     for tenant in TENANTS {
         let name = tenant.name();
-        if says(&list, &name) {
-            continue;
+        let sandbox = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == name);
+        let url = sandbox.map_or("", |sandbox| sandbox.url.as_str());
+        if entry(known, &name).is_none() {
+            let settings = tenant.settings(url);
+            let mut arguments = vec!["tenant", "add", &name];
+            for setting in &settings {
+                arguments.extend(["--set", setting]);
+            }
+            masthead.run(&arguments)?;
+        } else if let Some(provider) = tenant.provider
+            && let Some(before) = setting(known, tenant, provider.address)
+            && port_of(&before).is_some()
+            && before != url
+        {
+            masthead.run(&["tenant", "set", &name, &format!("{}={url}", provider.address)])?;
         }
-        let settings: Vec<String> = tenant
-            .settings
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        let mut arguments = vec!["tenant", "add", &name];
-        for setting in &settings {
-            arguments.extend(["--set", setting]);
-        }
-        masthead.run(&arguments)?;
     }
     Ok(())
 }
 
-/// Whether any text of the list is this one.
-fn says(list: &Value, name: &str) -> bool {
-    match list {
-        Value::String(text) => text == name,
-        Value::Array(items) => items.iter().any(|item| says(item, name)),
-        Value::Object(fields) => fields.values().any(|field| says(field, name)),
-        _ => false,
-    }
+fn entry<'a>(known: &'a Value, name: &str) -> Option<&'a Value> {
+    known.as_array()?.iter().find(|tenant| tenant["tenant"] == name)
 }
 
 #[cfg(test)]
@@ -101,15 +135,39 @@ mod tests {
 
     #[test]
     fn a_tenant_is_found_in_the_list_by_its_whole_name() {
-        let list = json!([{"tenant": "a/b/c", "pool": 1}]);
-        assert!(says(&list, "a/b/c"));
-        assert!(!says(&list, "a/b"));
+        let mirror = &TENANTS[3];
+        let list = json!([
+            {"tenant": "harbor/news/mirror-two", "settings": {}},
+            {"tenant": "harbor/news/mirror", "settings": {"Auth0.BaseUrl": "http://127.0.0.1:1"}},
+        ]);
+        assert_eq!(
+            setting(&list, mirror, "Auth0.BaseUrl").as_deref(),
+            Some("http://127.0.0.1:1")
+        );
+        assert_eq!(setting(&list, mirror, "Auth0.Domain"), None);
+        assert_eq!(setting(&list, &TENANTS[0], "Auth0.BaseUrl"), None);
     }
 
     #[test]
-    fn the_tenants_differ_in_name_and_size() {
-        let sizes: Vec<usize> = TENANTS.iter().map(|tenant| tenant.registrations).collect();
+    fn a_tenant_with_a_provider_is_set_to_ask_it_and_the_others_are_set_to_nothing() {
+        let settings = TENANTS[3].settings("http://127.0.0.1:9");
+        assert!(settings.contains(&"Flow.UserProvider=Auth0".to_owned()));
+        assert!(settings.contains(&"Auth0.BaseUrl=http://127.0.0.1:9".to_owned()));
+        assert!(TENANTS[..3].iter().all(|tenant| tenant.settings("").is_empty()));
+    }
+
+    #[test]
+    fn some_readers_are_on_both_sides_and_some_on_either_alone() {
+        let mirror = &TENANTS[3];
+        let known: Vec<usize> = mirror.known_to_provider().collect();
+        assert!(known.contains(&0), "the first one is the sample");
+        assert!((0..mirror.registrations).any(|number| !known.contains(&number)));
+        assert!(known.iter().any(|number| *number >= mirror.registrations));
+    }
+
+    #[test]
+    fn the_tenants_of_the_store_alone_differ_in_size() {
+        let sizes: Vec<usize> = TENANTS[..3].iter().map(|tenant| tenant.registrations).collect();
         assert!(sizes.is_sorted_by(|one, next| one < next));
-        assert!(TENANTS.iter().all(|tenant| tenant.user_provider().is_none()));
     }
 }

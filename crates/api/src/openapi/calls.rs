@@ -8,6 +8,7 @@ use crate::{
     caller::REQUIRED,
     code::Code,
     error::Call,
+    legacy,
     parameters::table::{METADATA_MEANING, Spec, TABLE},
 };
 
@@ -117,10 +118,11 @@ pub(crate) const CALLS: [CallSpec; 3] = [
 
 /// `paths`.
 pub(super) fn paths() -> Node {
-    Node::object(CALLS.map(|call| {
+    let ours = CALLS.iter().map(|call| {
         let method = call.method.to_ascii_lowercase();
-        (call.path, Node::object([(method, operation(&call))]))
-    }))
+        (call.path, Node::object([(method, operation(call))]))
+    });
+    Node::object(ours.chain(legacy::openapi::paths()))
 }
 
 fn operation(call: &CallSpec) -> Node {

@@ -120,6 +120,11 @@ fn with_user(shown: Shown, show: impl FnOnce(Viewer<'_>, &User) -> String) -> St
     show(viewer, &user)
 }
 
+/// Shows the invented user to another writer, with what seals every text alike; `None` as above.
+pub(crate) fn with_invented<T>(show: impl FnOnce(&dyn Sealing, &TenantId, &User) -> T) -> Option<T> {
+    invented().map(|(tenant, user)| show(&ExampleSealing, &tenant, &user))
+}
+
 fn invented() -> Option<(TenantId, User)> {
     let metadata = [("city", "Oslo"), ("title", "Dr"), ("favouriteSection", "sport")];
     let metadata = Metadata::new(metadata.map(|(key, value)| (key.to_owned(), value.to_owned()))).ok()?;

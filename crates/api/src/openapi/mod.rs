@@ -2,7 +2,7 @@
 
 mod calls;
 pub(crate) mod examples;
-mod node;
+pub(crate) mod node;
 mod schemas;
 
 use node::{Node, list, object};
@@ -24,7 +24,10 @@ pub(crate) fn document() -> Node {
             "license": object! {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": list![object! {"url": "/"}],
-        "tags": list![object! {"name": "Users", "description": "The registrations of one newspaper."}],
+        "tags": list![
+            object! {"name": "Users", "description": "The registrations of one newspaper."},
+            object! {"name": "Legacy", "description": "The same for callers that have not migrated."},
+        ],
         "security": list![object! {"bearer": list![]}],
         "paths": calls::paths(),
         "components": schemas::components(),

@@ -5,6 +5,7 @@ use masthead_domain::{metadata::STANDARD_KEYS, state::UserState};
 use crate::{
     caller::REQUIRED,
     fields::Field,
+    legacy,
     parameters::table::{Kind, MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, METADATA_MEANING, Spec, TABLE},
 };
 
@@ -99,7 +100,7 @@ fn response_headers() -> Node {
 }
 
 fn schemas() -> Node {
-    object! {
+    let ours = object! {
         "UserAnswer": answer(
             "One user; the array only where a tenant's switch asks for it.",
             object! {"oneOf": list![reference("Meta"), object! {"type": "null"}]},
@@ -124,7 +125,10 @@ fn schemas() -> Node {
         "User": user(),
         "Metadata": metadata(),
         "Search": search(),
-    }
+    };
+    legacy::openapi::schemas()
+        .into_iter()
+        .fold(ours, |all, (name, schema)| all.with(name, schema))
 }
 
 fn reference(name: &str) -> Node {

@@ -6,6 +6,7 @@ use crate::{
     caller::REQUIRED,
     code::{Code, Origin},
     error::Call,
+    legacy,
     openapi::{
         CALLS, CallSpec, Input,
         examples::{self, Shown},
@@ -22,6 +23,7 @@ pub(crate) fn html() -> String {
         one_call(&mut page, call);
     }
     envelope(&mut page);
+    legacy_calls(&mut page);
     codes(&mut page);
     page.push_str(FOOT);
     page
@@ -46,6 +48,7 @@ const HEAD: &str = r##"<!doctype html>
 <a href="#getUserById">By id</a>
 <a href="#searchUsers">Search</a>
 <a href="#envelope">Envelope</a>
+<a href="#legacy">Legacy</a>
 <a href="#codes">Codes</a>
 <a class="machine" href="openapi.json">OpenAPI&nbsp;3.1</a>
 </nav>
@@ -182,6 +185,26 @@ fn envelope(page: &mut String) {
          to say. An error has no data:</p>\n<pre><code>{}</code></pre></section>",
         escaped(&error)
     );
+}
+
+fn legacy_calls(page: &mut String) {
+    page.push_str(
+        "<section id=\"legacy\"><h2>Legacy</h2>\n<p>For callers that have not migrated, with the answers that they know; \
+         the OpenAPI document has every parameter and field. <code>X-ClientGroupCode</code> is needed only where the token \
+         grants several tenants with the client and paper.</p>\n<div class=\"wide\"><table><thead><tr><th>call</th>\
+         <th>meaning</th></tr></thead><tbody>\n",
+    );
+    for call in &legacy::calls::CALLS {
+        let _ = writeln!(
+            page,
+            "<tr><th><code>GET {}</code></th><td>{}: {} <code>{}</code></td></tr>",
+            escaped(call.path),
+            call.title,
+            prose(call.meaning),
+            escaped(call.example)
+        );
+    }
+    page.push_str("</tbody></table></div></section>\n");
 }
 
 fn codes(page: &mut String) {

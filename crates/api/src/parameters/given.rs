@@ -118,7 +118,7 @@ impl<'a> Given<'a> {
     }
 }
 
-fn flag(text: &str) -> Option<bool> {
+pub(crate) fn flag(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
     } else if text.eq_ignore_ascii_case("false") {
@@ -129,7 +129,7 @@ fn flag(text: &str) -> Option<bool> {
 }
 
 /// Decimal digits and nothing else; `parse` alone would take a sign.
-fn number(text: &str) -> Option<u32> {
+pub(crate) fn number(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         text.parse().ok()
     } else {

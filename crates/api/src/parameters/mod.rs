@@ -1,10 +1,10 @@
 //! The parameters of the reads: one table, two ways in (a query string, a JSON body), one meaning.
 
-mod given;
-mod invalid;
+pub(crate) mod given;
+pub(crate) mod invalid;
 mod json;
-mod query;
-mod request;
+pub(crate) mod query;
+pub(crate) mod request;
 pub(crate) mod table;
 
 pub(crate) use given::Given;

@@ -48,7 +48,7 @@ fn value<'a>(spec: &'static Spec, raw: &'a str) -> Result<Cow<'a, str>, InvalidP
 }
 
 /// No address holds a blank: one at the ends was typed by mistake, one inside was a `+` that somebody decoded.
-fn plus_for_blank(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn plus_for_blank(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains(' ') {
         Cow::Owned(text.trim_matches(' ').replace(' ', "+"))
     } else {

@@ -75,16 +75,20 @@ pub(crate) fn search(
 /// Whom a by-id request asks for: the last segment of the path, decoded once.
 pub(crate) fn lookup(path: &str, given: &Given<'_>) -> Result<(LookupRequest, ViewOptions), InvalidParameter> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    let crid = decoded(segment, Plus::Kept)
-        .and_then(|text| Crid::parse(&text).ok())
-        .ok_or(InvalidParameter::PathId)?;
+    let crid = path_id(path.rsplit('/').next().unwrap_or_default())?;
     let request = LookupRequest {
         crid,
         ignore_provider: given.flag(Parameter::IgnoreProvider).unwrap_or(false),
         on_provider_failure: on_provider_failure(given),
     };
     Ok((request, view_options(given)?))
+}
+
+/// The id that a segment of a path stands for.
+pub(crate) fn path_id(segment: &str) -> Result<Crid, InvalidParameter> {
+    decoded(segment, Plus::Kept)
+        .and_then(|text| Crid::parse(&text).ok())
+        .ok_or(InvalidParameter::PathId)
 }
 
 fn view_options(given: &Given<'_>) -> Result<ViewOptions, InvalidParameter> {
@@ -126,25 +130,16 @@ fn filter(given: Given<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Us
         ..UserFilter::default()
     };
     filter.emails.extend(email(&given, tenant)?);
-    if let Some(address) = opened(&given, Parameter::EncryptedEmail, Purpose::Email, tenant, sealing)? {
-        let key = EmailKey::of(&address);
-        // An empty key would be everybody without an address.
-        if key.as_str().is_empty() || key.as_str().contains('\0') {
-            return Err(cannot_be_opened(Parameter::EncryptedEmail));
-        }
-        filter.emails.push(EmailFilter::Exact(key));
+    if let Some(sealed) = given.text(Parameter::EncryptedEmail) {
+        filter.emails.push(opened_email(sealed, tenant, sealing)?);
     }
     if let Some(id) = given.text(Parameter::CustomerRegistrationId) {
         filter
             .crids
             .push(Crid::parse(id).map_err(|_| InvalidParameter::BadCrid)?);
     }
-    let (name, purpose) = (
-        Parameter::EncryptedCustomerRegistrationId,
-        Purpose::CustomerRegistrationId,
-    );
-    if let Some(id) = opened(&given, name, purpose, tenant, sealing)? {
-        filter.crids.push(Crid::parse(&id).map_err(|_| cannot_be_opened(name))?);
+    if let Some(sealed) = given.text(Parameter::EncryptedCustomerRegistrationId) {
+        filter.crids.push(opened_crid(sealed, tenant, sealing)?);
     }
     filter.metadata = given.into_metadata();
     Ok(filter)
@@ -159,29 +154,37 @@ fn email(given: &Given<'_>, tenant: &Tenant) -> Result<Option<EmailFilter>, Inva
             None => Ok(None),
         };
     };
-    let needle = || {
-        let needle = EmailNeedle::of(text);
-        if needle.as_str().is_empty() {
-            Err(InvalidParameter::Empty((&TABLE[Parameter::Email as usize]).into()))
-        } else {
-            Ok(needle)
-        }
-    };
-    let contains = || needle().map(EmailFilter::Contains);
     let filter = match chosen {
         Some("exact") => {
-            needle()?;
+            needle(text)?;
             EmailFilter::Exact(EmailKey::of(text))
         }
-        Some("prefix") => EmailFilter::Prefix(needle()?),
-        Some(_) => contains()?,
-        None if tenant.settings.email_contains => contains()?,
-        None => match EmailKey::parse(text) {
-            Ok(key) => EmailFilter::Exact(key),
-            Err(_) => contains()?,
-        },
+        Some("prefix") => EmailFilter::Prefix(needle(text)?),
+        Some(_) => email_contains(text)?,
+        None if tenant.settings.email_contains => email_contains(text)?,
+        None => email_by_form(text)?,
     };
     Ok(Some(filter))
+}
+
+/// The rule of v4: a complete address matches exactly, anything else by *contains*.
+pub(crate) fn email_by_form(text: &str) -> Result<EmailFilter, InvalidParameter> {
+    EmailKey::parse(text).map_or_else(|_| email_contains(text), |key| Ok(EmailFilter::Exact(key)))
+}
+
+/// The rule of the legacy API: any text matches by *contains*.
+pub(crate) fn email_contains(text: &str) -> Result<EmailFilter, InvalidParameter> {
+    needle(text).map(EmailFilter::Contains)
+}
+
+/// The text as it is looked for; one of which nothing is left would match everybody, so it counts as empty.
+fn needle(text: &str) -> Result<EmailNeedle, InvalidParameter> {
+    let needle = EmailNeedle::of(text);
+    if needle.as_str().is_empty() {
+        Err(InvalidParameter::Empty((&TABLE[Parameter::Email as usize]).into()))
+    } else {
+        Ok(needle)
+    }
 }
 
 /// The beginning of a name; one that folds to nothing would match everybody, so it counts as empty.
@@ -193,23 +196,41 @@ fn name_prefix(given: &Given<'_>, name: Parameter) -> Result<Option<NamePrefix>,
     }
 }
 
+/// The address that an encrypted one stands for, which then matches exactly.
+pub(crate) fn opened_email(
+    sealed: &str,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<EmailFilter, InvalidParameter> {
+    let name = Parameter::EncryptedEmail;
+    let key = EmailKey::of(&opened(sealed, name, Purpose::Email, tenant, sealing)?);
+    // An empty key would be everybody without an address.
+    if key.as_str().is_empty() || key.as_str().contains('\0') {
+        return Err(cannot_be_opened(name));
+    }
+    Ok(EmailFilter::Exact(key))
+}
+
+/// The id that an encrypted one stands for.
+pub(crate) fn opened_crid(sealed: &str, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Crid, InvalidParameter> {
+    let name = Parameter::EncryptedCustomerRegistrationId;
+    let id = opened(sealed, name, Purpose::CustomerRegistrationId, tenant, sealing)?;
+    Crid::parse(&id).map_err(|_| cannot_be_opened(name))
+}
+
 fn opened(
-    given: &Given<'_>,
+    sealed: &str,
     name: Parameter,
     purpose: Purpose<'_>,
     tenant: &Tenant,
     sealing: &dyn Sealing,
-) -> Result<Option<String>, InvalidParameter> {
-    let Some(sealed) = given.text(name) else {
-        return Ok(None);
-    };
+) -> Result<String, InvalidParameter> {
     if sealed.len() > MAX_SEALED_BYTES {
         return Err(cannot_be_opened(name));
     }
-    let plain = sealing
+    sealing
         .open(&tenant.id, purpose, sealed)
-        .map_err(|_| cannot_be_opened(name))?;
-    Ok(Some(plain))
+        .map_err(|_| cannot_be_opened(name))
 }
 
 const fn cannot_be_opened(name: Parameter) -> InvalidParameter {

@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve => serve::run(&gathered.settings()?),
         Command::Migrate => migrate::run(&gathered),
-        Command::Tenant(asked) => with_store(&gathered, async |store| tenant::run(store, asked).await),
+        Command::Tenant(asked) => tenant::run(&gathered, asked),
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),

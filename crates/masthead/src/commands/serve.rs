@@ -23,9 +23,9 @@ use crate::{
     identifiers::TimedIds,
     logs::{self, LogWriter, access::AccessLog},
     ops::{self, Health, Ops},
+    providers::Adapters,
     server::{self, Lifecycle},
     settings::Settings,
-    unserved::NoAdapters,
     wiring,
 };
 
@@ -69,13 +69,14 @@ async fn serve(
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
-    let health = Health::new(vec![store.readiness()], lifecycle.clone());
+    let adapters = Adapters::new(&settings.providers, Arc::clone(&clock))?;
+    let health = Health::new(vec![store.readiness()], lifecycle.clone()).with_providers(adapters.clone());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let world = World {
         store: store.registrations(),
-        registrations: Arc::new(NoAdapters),
-        providers: Arc::new(NoAdapters),
+        registrations: store.registrations(),
+        providers: Arc::new(adapters),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     io::{self, Write},
 };
 
@@ -9,14 +10,22 @@ use masthead_domain::settings::SettingMistake;
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
-use super::say;
-use crate::{cli::Tenant, failure::Failure};
+use super::{say, with_store};
+use crate::{cli::Tenant, failure::Failure, providers, settings::Gathered};
 
-pub(super) async fn run(store: &Store, asked: &Tenant) -> Result<(), Failure> {
+pub(super) fn run(gathered: &Gathered, asked: &Tenant) -> Result<(), Failure> {
+    let allow_private_addresses = gathered.providers()?.allow_private_addresses;
+    with_store(gathered, async |store| {
+        change(store, asked, allow_private_addresses).await
+    })
+}
+
+async fn change(store: &Store, asked: &Tenant, allow_private_addresses: bool) -> Result<(), Failure> {
     let admin = store.admin();
     match asked {
         Tenant::Add { tenant, pool, settings } => {
             let settings = unique(settings)?;
+            refuse_mistakes(&settings, allow_private_addresses)?;
             let warnings = admin
                 .add_tenant(tenant, pool.as_deref(), &settings)
                 .await
@@ -32,7 +41,16 @@ pub(super) async fn run(store: &Store, asked: &Tenant) -> Result<(), Failure> {
             tenants.iter().try_for_each(|tenant| say(as_text(tenant)))
         }
         Tenant::Set { tenant, settings } => {
-            let (settings, warnings) = admin.set_tenant(tenant, &unique(settings)?).await.map_err(refused)?;
+            let changes = unique(settings)?;
+            let known = admin.tenants().await.map_err(refused)?;
+            let mut wanted = known
+                .into_iter()
+                .find(|row| row.id == *tenant)
+                .map_or_else(BTreeMap::new, |row| row.settings);
+            wanted.extend(changes.clone());
+            wanted.retain(|_, value| !value.is_empty());
+            refuse_mistakes(&wanted, allow_private_addresses)?;
+            let (settings, warnings) = admin.set_tenant(tenant, &changes).await.map_err(refused)?;
             warn(&warnings);
             say(format_args!("{tenant}{}", pairs(&settings)))
         }
@@ -43,15 +61,27 @@ pub(super) async fn run(store: &Store, asked: &Tenant) -> Result<(), Failure> {
     }
 }
 
+/// A known provider with settings that it cannot be called with is refused before anything is changed.
+fn refuse_mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Result<(), Failure> {
+    let mistakes = providers::mistakes(settings, allow_private_addresses);
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(refused_for(&mistakes))
+    }
+}
+
+fn refused_for<T: Display>(mistakes: &[T]) -> Failure {
+    let mistakes: Vec<_> = mistakes.iter().map(|mistake| format!("  {mistake}")).collect();
+    Failure::new(format!(
+        "nothing was changed; the settings are refused:\n{}",
+        mistakes.join("\n")
+    ))
+}
+
 fn refused(error: AdminError) -> Failure {
     match error {
-        AdminError::BadSettings(mistakes) => {
-            let mistakes: Vec<_> = mistakes.iter().map(|mistake| format!("  {mistake}")).collect();
-            Failure::new(format!(
-                "nothing was changed; the settings are refused:\n{}",
-                mistakes.join("\n")
-            ))
-        }
+        AdminError::BadSettings(mistakes) => refused_for(&mistakes),
         AdminError::WouldOrphan(_) => Failure::new(format!(
             "nothing was changed: {error}; --orphan removes it all the same"
         )),

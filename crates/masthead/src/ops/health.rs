@@ -10,7 +10,10 @@ use masthead_ports::readiness::Readiness;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::timeout};
 
-use crate::server::Lifecycle;
+use crate::{
+    providers::{Adapters, ProviderHealth},
+    server::Lifecycle,
+};
 
 /// How long one part may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -21,18 +24,22 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Tells whether the service can do its work.
 pub struct Health {
     parts: Vec<Arc<dyn Readiness>>,
+    providers: Option<Adapters>,
     lifecycle: Lifecycle,
     // Held while the parts are asked: whoever comes meanwhile waits for the same answer.
     told: Mutex<Option<(Instant, Vec<Part>)>>,
 }
 
 /// What `/health/ready` answers.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, PartialEq)]
 pub struct Report {
     /// Whether every part is.
     pub ready: bool,
     /// Each part.
     pub parts: Vec<Part>,
+    /// Each provider that was asked since the start, for whoever looks into what is incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<ProviderHealth>,
 }
 
 /// One part of it.
@@ -53,8 +60,18 @@ impl Health {
     pub fn new(parts: Vec<Arc<dyn Readiness>>, lifecycle: Lifecycle) -> Self {
         Self {
             parts,
+            providers: None,
             lifecycle,
             told: Mutex::new(None),
+        }
+    }
+
+    /// Tells of these providers too.
+    #[must_use]
+    pub fn with_providers(self, providers: Adapters) -> Self {
+        Self {
+            providers: Some(providers),
+            ..self
         }
     }
 
@@ -66,6 +83,7 @@ impl Health {
         Report {
             ready: parts.iter().all(|part| part.ready),
             parts,
+            providers: self.providers.as_ref().map(Adapters::health).unwrap_or_default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The Prometheus recorder: which metrics there are, and the histogram of requests.
+//! The Prometheus recorder: which metrics there are, and the buckets of their histograms.
 
 use std::{
     sync::{PoisonError, RwLock},
@@ -16,13 +16,17 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// How many look-ups travel together.
+const BATCHES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
 /// Installs the recorder for the whole process; a second one in the same process (tests) records nothing.
 ///
 /// # Errors
 /// The buckets are refused.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("masthead_lookup_batch_size".to_owned()), &BATCHES)?
         .build_recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_ok() {

@@ -6,10 +6,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    DatabaseSettings, HttpSettings, KeySource, LogFormat, LogSettings, MetricsSettings, SealingSettings,
-    SearchSettings, TokenSettings,
+    DatabaseSettings, HttpSettings, KeySource, LogFormat, LogSettings, MetricsSettings, ProviderSettings,
+    SealingSettings, SearchSettings, TokenSettings,
     checker::Checker,
-    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawSealing, RawSearch, RawTokens},
+    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawTokens},
     secret::Secret,
 };
 
@@ -236,6 +236,25 @@ pub(super) fn log(raw: &RawLog, c: &mut Checker<'_>) -> Option<LogSettings> {
     Some(LogSettings {
         format: format?,
         level: good.then(|| raw.level.clone())?,
+    })
+}
+
+pub(super) fn providers(raw: &RawProviders, c: &mut Checker<'_>) -> Option<ProviderSettings> {
+    let allow_private_addresses = c.switch("providers.allow_private_addresses", &raw.allow_private_addresses);
+    let secrets_folder = c.required("providers.secrets_folder", &raw.secrets_folder);
+    let connect_timeout = c.duration("providers.connect_timeout", &raw.connect_timeout, MILLISECOND..=HOUR);
+    let call_timeout = c.duration("providers.call_timeout", &raw.call_timeout, MILLISECOND..=HOUR);
+    let max_answer_bytes = c.size("providers.max_answer_bytes", &raw.max_answer_bytes, 1_024..=GIGABYTE);
+    let fresh = c.duration("providers.fresh", &raw.fresh, Duration::ZERO..=HOUR);
+    let stale = c.duration("providers.stale", &raw.stale, Duration::ZERO..=24 * 30 * HOUR);
+    Some(ProviderSettings {
+        allow_private_addresses: allow_private_addresses?,
+        secrets_folder: secrets_folder?.into(),
+        connect_timeout: connect_timeout?,
+        call_timeout: call_timeout?,
+        max_answer_bytes: max_answer_bytes?,
+        fresh: fresh?,
+        stale: stale?,
     })
 }
 

@@ -100,7 +100,7 @@ impl Checker<'_> {
     }
 }
 
-fn read_secret(path: &str) -> Result<String, String> {
+pub(super) fn read_secret(path: &str) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.kind().to_string())?;
     let bytes = file

@@ -4,6 +4,7 @@ mod check;
 mod checker;
 mod load;
 mod mistakes;
+mod places;
 mod raw;
 mod secret;
 
@@ -17,6 +18,7 @@ use std::{
 use checker::Checker;
 pub use load::{REFERENCE, Variables};
 pub use mistakes::{Mistakes, environment_name};
+pub use places::Places;
 use raw::Raw;
 pub use secret::Secret;
 
@@ -35,6 +37,8 @@ pub struct Settings {
     pub sealing: SealingSettings,
     /// `[search]`
     pub search: SearchSettings,
+    /// `[providers]`
+    pub providers: ProviderSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[metrics]`
@@ -112,6 +116,19 @@ pub struct SearchSettings {
     pub max_depth: u64,
 }
 
+/// `[providers]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct ProviderSettings {
+    pub allow_private_addresses: bool,
+    pub secrets_folder: PathBuf,
+    pub connect_timeout: Duration,
+    pub call_timeout: Duration,
+    pub max_answer_bytes: usize,
+    pub fresh: Duration,
+    pub stale: Duration,
+}
+
 /// `[log]`; `level` is known to parse as filter directives.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
@@ -172,6 +189,7 @@ impl Gathered {
             let tokens = check::tokens(&raw.tokens, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
+            let providers = check::providers(&raw.providers, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
             Some(Settings {
@@ -180,6 +198,7 @@ impl Gathered {
                 tokens: tokens?,
                 sealing: sealing?,
                 search: search?,
+                providers: providers?,
                 log: log?,
                 metrics: metrics?,
             })
@@ -196,6 +215,14 @@ impl Gathered {
             let log = check::log(&raw.log, c);
             Some((database?, log?))
         })
+    }
+
+    /// Whether tenants' providers may have addresses that are not public: what checking their settings needs.
+    ///
+    /// # Errors
+    /// Every mistake of `[providers]`, and every unknown setting.
+    pub fn providers(&self) -> Result<ProviderSettings, Mistakes> {
+        self.part(|raw, c| check::providers(&raw.providers, c))
     }
 
     /// What minting a token needs.

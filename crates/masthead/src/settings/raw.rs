@@ -12,6 +12,7 @@ pub(super) struct Raw {
     pub(super) tokens: RawTokens,
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
+    pub(super) providers: RawProviders,
     pub(super) log: RawLog,
     pub(super) metrics: RawMetrics,
 }
@@ -74,6 +75,18 @@ pub(super) struct RawSealing {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSearch {
     pub(super) max_depth: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProviders {
+    pub(super) allow_private_addresses: String,
+    pub(super) secrets_folder: String,
+    pub(super) connect_timeout: String,
+    pub(super) call_timeout: String,
+    pub(super) max_answer_bytes: String,
+    pub(super) fresh: String,
+    pub(super) stale: String,
 }
 
 #[derive(Deserialize)]

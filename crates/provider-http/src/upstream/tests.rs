@@ -410,3 +410,42 @@ fn calls_budget_breaker_and_alarm_are_measured() {
     }
     assert!(text.contains(r#"outcome="breaker_open"}"#));
 }
+
+#[tokio::test]
+async fn a_mended_request_is_written_anew_and_made_once_more_also_when_it_writes() {
+    for effect in [Effect::Read, Effect::Write] {
+        let server = Server::start(|n, _| json(if n == 0 { 400 } else { 200 }, "", "7")).await;
+        let upstream = upstream_of(options(), None);
+        let written = AtomicU64::new(0);
+        let ask = || async {
+            let call = Call {
+                effect,
+                ..Call::read("x", &cx(Duration::from_secs(5)))
+            };
+            let write = || {
+                let n = written.fetch_add(1, Ordering::Relaxed);
+                Ok(Request::get(server.uri(&format!("/{n}"))).body(Bytes::new()).unwrap())
+            };
+            let read = |reply: &Reply| match reply.status {
+                StatusCode::OK => Ok(reply.json::<u32>()?),
+                _ => Err(Refusal::Mended(SourceErrorKind::Misconfigured)),
+            };
+            upstream.call_written(call, write, read).await
+        };
+        assert_eq!(ask().await.unwrap(), 7);
+        let heads: Vec<String> = server.seen().iter().map(|seen| seen.head.clone()).collect();
+        assert!(heads[0].starts_with("get /0 ") && heads[1].starts_with("get /1 "), "{heads:?}");
+        assert!(!upstream.health().misconfigured);
+    }
+    let server = Server::start(|_, _| json(400, "", "7")).await;
+    let upstream = upstream_of(options(), None);
+    let read = |_: &Reply| Err::<u32, _>(Refusal::Mended(SourceErrorKind::Misconfigured));
+    let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
+    let error = upstream
+        .call(Call::write("x", &cx(Duration::from_secs(5))), &request, read)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Misconfigured);
+    assert_eq!(server.seen().len(), 2);
+    assert!(upstream.health().misconfigured);
+}

@@ -222,6 +222,51 @@ pub async fn names_are_found_as_metadata(factory: &dyn Factory) {
     .await;
 }
 
+/// Alone, beside needles, names and pairs, and where one index entry leads to the match; the totals count as well.
+pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn Factory) {
+    let person = |id: &str, email: &str, has_password: bool, verified: bool| Account {
+        has_password,
+        verified: Some(verified),
+        ..with_metadata(account(id, email, "Ann", "Lee"), &[("city", "Oslo")])
+    };
+    let people = vec![
+        person("1", "a1@example.com", true, true),
+        person("2", "a2@example.com", true, false),
+        person("3", "a3@example.com", false, false),
+        person("4", "a4@example.com", false, true),
+        person("5", "b5@example.com", true, false),
+    ];
+    let active = |filter: UserFilter| UserFilter {
+        only_active: true,
+        ..filter
+    };
+    let starting = |text: &str| UserFilter {
+        emails: vec![EmailFilter::Prefix(EmailNeedle::of(text))],
+        ..UserFilter::default()
+    };
+    let exact = |text: &str| UserFilter {
+        emails: vec![EmailFilter::Exact(EmailKey::of(text))],
+        ..UserFilter::default()
+    };
+    let all = ["1", "3", "4"];
+    expect(
+        factory,
+        people,
+        &[
+            (active(UserFilter::default()), &all),
+            (active(starting("a")), &all),
+            (active(starting("b")), &[]),
+            (active(contains("example")), &all),
+            (active(contains("xa")), &all),
+            (active(first("a")), &all),
+            (active(metadata(&[("city", "oslo")])), &all),
+            (active(exact("a1@example.com")), &["1"]),
+            (active(exact("a2@example.com")), &[]),
+        ],
+    )
+    .await;
+}
+
 /// All of them together.
 pub async fn every_condition_counts(factory: &dyn Factory) {
     let person = |id: &str, email: &str, city: &str| with_metadata(account(id, email, "Ann", "Lee"), &[("city", city)]);

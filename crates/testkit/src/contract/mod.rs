@@ -114,6 +114,7 @@ macro_rules! for_each_source_case {
             names_match_by_their_beginning,
             metadata_pairs_are_all_required,
             names_are_found_as_metadata,
+            only_the_active_are_those_who_are_not_unverified,
             every_condition_counts,
             exact_conditions_work_in_lists_too,
             hostile_needles_match_nobody_and_do_no_harm,

@@ -99,6 +99,9 @@ fn is_match(account: &Account, filter: &UserFilter) -> bool {
             return false;
         }
     }
+    if filter.only_active && state(account, false) == "Unverified" {
+        return false;
+    }
     for wanted in &filter.metadata {
         let mut found = false;
         for (key, value) in account.metadata.iter() {

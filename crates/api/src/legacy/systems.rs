@@ -1,0 +1,64 @@
+//! The numbers by which the legacy API calls identity systems and states.
+
+use masthead_domain::{flow::UserProvider, settings::TenantSettings, state::UserState};
+
+/// Who keeps a user's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AuthSystem {
+    pub(super) id: u32,
+    /// Code and name alike.
+    pub(super) code: &'static str,
+}
+
+/// Every system. The first two numbers were seen in published answers, the others are ours.
+pub(super) const SYSTEMS: [AuthSystem; 5] = [
+    AuthSystem { id: 1, code: "MG2" },
+    AuthSystem { id: 2, code: "Firefly" },
+    AuthSystem { id: 3, code: "Auth0" },
+    AuthSystem { id: 4, code: "Gigya" },
+    AuthSystem { id: 5, code: "SSOR" },
+];
+
+impl AuthSystem {
+    /// Our own: the accounts that our store masters.
+    pub(super) const MASTHEAD: Self = SYSTEMS[0];
+
+    /// The system of a tenant's users: its provider, or our own.
+    pub(super) const fn of(settings: &TenantSettings) -> Self {
+        SYSTEMS[match settings.user_provider {
+            None => return Self::MASTHEAD,
+            Some(UserProvider::Firefly) => 1,
+            Some(UserProvider::Auth0) => 2,
+            Some(UserProvider::Gigya) => 3,
+            Some(UserProvider::Ssor) => 4,
+        }]
+    }
+}
+
+/// The number of a state: 2 and 3 were seen, 1 is inferred.
+pub(super) const fn state_number(state: UserState) -> u8 {
+    match state {
+        UserState::Lite => 1,
+        UserState::Unverified => 2,
+        UserState::Standard => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_has_the_system_of_its_name() {
+        for provider in UserProvider::ALL {
+            let settings = TenantSettings {
+                user_provider: Some(provider),
+                ..TenantSettings::default()
+            };
+            let system = AuthSystem::of(&settings);
+            assert_eq!(system.code, provider.name());
+        }
+        assert_eq!(AuthSystem::of(&TenantSettings::default()), AuthSystem::MASTHEAD);
+        assert!(SYSTEMS.iter().zip(1..).all(|(system, id)| system.id == id));
+    }
+}

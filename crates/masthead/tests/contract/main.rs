@@ -1,0 +1,21 @@
+//! What the public contract promises, held against the program itself: over a real socket, on a real Postgres.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod forged;
+mod isolation;
+mod key_sets;
+mod lines;
+mod privacy;
+mod reads;
+mod rsa;
+mod silence;
+mod wire;
+mod world;
+
+#[path = "../it/support/mod.rs"]
+#[expect(
+    dead_code,
+    clippy::expect_used,
+    reason = "the other tests over real sockets, whose it is, need more of it"
+)]
+mod support;

@@ -1,0 +1,89 @@
+//! The provider's word alone: the store is left out, so nothing is concluded of it and nothing is written to it.
+//!
+//! The answer table's column of an absent store decides: with the store left out, the provider's finding is the answer.
+//! A tenant without a provider masters its accounts itself, so there the store is who is asked (contract §2.1).
+
+use masthead_domain::{
+    answer::{ListAnswer, UserAnswer},
+    crid::Crid,
+    query::{Entry, OnProviderFailure, UserQuery},
+};
+use masthead_ports::{
+    provider::Provider,
+    source::{CallContext, Page, Priority, SUBSCRIBE},
+};
+
+use crate::{
+    Caller, ReadError, Users,
+    both::Both,
+    search::{effective, nobody},
+    told::Told,
+    union::{TRUNCATED, first_of, pushed_down},
+};
+
+impl Users {
+    /// Finds one user by id at the tenant's provider alone.
+    ///
+    /// # Errors
+    /// [`ReadError::NoSuchUser`] only when the provider confirmed it; its silence is [`ReadError::CannotTell`].
+    pub async fn by_id_at_provider(
+        &self,
+        caller: &Caller,
+        crid: &Crid,
+        on_failure: OnProviderFailure,
+    ) -> Result<UserAnswer, ReadError> {
+        let Some(provider) = self.sources(caller, false) else {
+            return self.stored_by_id(caller, crid).await;
+        };
+        let cx = caller.context(Priority::Interactive);
+        let mut theirs = Told::nothing_yet(provider.name());
+        theirs.hear(provider.by_id(&cx, crid).await, Vec::from_iter);
+        self.answer_one(caller, &*provider, crid, on_failure, alone(theirs))
+    }
+
+    /// Answers one page of the users of the tenant's provider that meet the filter.
+    ///
+    /// # Errors
+    /// As [`Users::search`].
+    pub async fn search_at_provider(
+        &self,
+        caller: &Caller,
+        query: &UserQuery,
+        on_failure: OnProviderFailure,
+    ) -> Result<ListAnswer, ReadError> {
+        self.reaches(query)?;
+        let query = &*effective(query, caller);
+        let Some(provider) = self.sources(caller, false) else {
+            return self.stored_list(caller, query).await;
+        };
+        let cx = caller.context(Priority::Interactive);
+        let mut theirs = Told::nothing_yet(provider.name());
+        match query.filter.entry() {
+            Entry::Nobody => return Ok(nobody(caller, query)),
+            Entry::ById(crid) => theirs.hear(provider.by_id(&cx, crid).await, Vec::from_iter),
+            Entry::ByEmail(key) => theirs.hear(provider.by_email(&cx, key).await, |accounts| accounts),
+            Entry::List => list(&cx, &*provider, query, &mut theirs).await,
+        }
+        self.answer_both(caller, &*provider, query, on_failure, alone(theirs))
+    }
+}
+
+/// The first users that the provider shows; what it cannot filter is filtered afterwards.
+async fn list(cx: &CallContext, provider: &dyn Provider, query: &UserQuery, theirs: &mut Told) {
+    let asked = provider
+        .search(cx, &first_of(pushed_down(&query.filter, provider.searchable())))
+        .await;
+    let mut more = false;
+    theirs.hear(asked, |page: Page| {
+        more = page.more || page.truncated;
+        page.accounts
+    });
+    theirs.partial = more.then_some(TRUNCATED);
+}
+
+fn alone(theirs: Told) -> Both {
+    Both {
+        theirs,
+        ours: Told::skipped(SUBSCRIBE),
+    }
+}

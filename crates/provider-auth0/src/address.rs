@@ -1,0 +1,219 @@
+//! An e-mail address as Auth0 may keep it, and the conditions on addresses that it can check without losing anybody.
+
+use masthead_domain::{email::EmailKey, query::EmailFilter};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use crate::lucene::{Clause, Field, Value};
+
+/// The longest part of an address that is searched for; a longer one finds no fewer.
+const LONGEST: usize = 64;
+
+/// How many literal characters a pattern needs that begins with a wildcard (`providers.md` §1.3).
+pub(crate) const FEWEST_LITERALS: usize = 3;
+
+/// The forms in which an address with this key may be kept: its key, its domain in Unicode, either decomposed. Capitals
+/// apart, whose places nobody knows. `None` when the key holds what no query can carry.
+pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Value>> {
+    let mut forms = vec![key.as_str().to_owned()];
+    if let Some((local, domain)) = key.as_str().rsplit_once('@')
+        && domain.split('.').any(|label| label.starts_with("xn--"))
+        && let (unicode, Ok(())) = idna::domain_to_unicode(domain)
+    {
+        forms.push(format!("{local}@{unicode}"));
+    }
+    for at in 0..forms.len() {
+        forms.push(forms[at].nfd().collect());
+    }
+    let mut distinct: Vec<String> = Vec::with_capacity(forms.len());
+    for form in forms {
+        if !distinct.contains(&form) {
+            distinct.push(form);
+        }
+    }
+    distinct.iter().map(|form| Value::new(form)).collect()
+}
+
+/// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is
+/// none but "any".
+///
+/// An address may be kept decomposed, or with its domain in Unicode, where its key has it composed and in ASCII: so only
+/// plain ASCII is asked for, and of the domain only what is the same in both.
+pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Clause> {
+    match filter {
+        EmailFilter::Exact(key) => {
+            let mut forms = forms(key)?;
+            let first = forms.remove(0);
+            if forms.is_empty() {
+                return Some(Clause::Is(Field::Email, first));
+            }
+            let rest = forms.into_iter().map(|form| Clause::Is(Field::Email, form));
+            let first = Clause::Is(Field::Email, first);
+            Some(Clause::Any(std::iter::once(first).chain(rest).collect()))
+        }
+        EmailFilter::Prefix(needle) => {
+            let (head, _) = needle.as_str().split_at(end_of_local_part(needle.as_str()));
+            let safe = runs(head).next().filter(|run| head.starts_with(run))?;
+            Value::new(cut(safe)).map(|value| Clause::StartsWith(Field::Email, value))
+        }
+        EmailFilter::Contains(needle) if leading_wildcards => {
+            let longest = same_in_both(needle.as_str())
+                .flat_map(runs)
+                .max_by_key(|run| run.len())
+                .filter(|run| run.len() >= FEWEST_LITERALS)?;
+            Value::new(cut(longest)).map(|value| Clause::Holds(Field::Email, value))
+        }
+        EmailFilter::Contains(_) => None,
+    }
+}
+
+/// Where the domain begins, if there is one.
+fn end_of_local_part(text: &str) -> usize {
+    text.find('@').map_or(text.len(), |at| at + 1)
+}
+
+/// The parts of a needle that are the same whether the domain is kept in ASCII or in Unicode: all of it, but where it may
+/// stand in a label of the domain that has two forms.
+fn same_in_both(needle: &str) -> impl Iterator<Item = &str> {
+    let two_forms = |label: &str| label.starts_with("xn--") || (!label.is_empty() && "xn--".starts_with(label));
+    let (local, domain) = needle.split_at(end_of_local_part(needle));
+    let has_domain = needle.contains('@');
+    let whole = !has_domain && !needle.contains("xn--");
+    let plain_domain = has_domain && !domain.split('.').any(two_forms);
+    [
+        (whole || plain_domain).then_some(needle),
+        (has_domain && !plain_domain).then_some(local),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The runs of printable ASCII without blanks, each without a letter that a mark follows: that letter may be kept as one
+/// with its mark.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
+    let plain = |char: char| char.is_ascii_graphic();
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let start = rest.find(plain)?;
+        let from = &rest[start..];
+        let end = from.find(|char| !plain(char)).unwrap_or(from.len());
+        let (run, after) = from.split_at(end);
+        rest = after;
+        let marked = after.chars().next().is_some_and(is_combining_mark);
+        Some(if marked { &run[..run.len() - 1] } else { run })
+    })
+}
+
+fn cut(run: &str) -> &str {
+    // Runs are ASCII: every place is a boundary.
+    &run[..run.len().min(LONGEST)]
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::email::{Email, EmailNeedle};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn prefix(text: &str) -> Option<String> {
+        pushed(&EmailFilter::Prefix(EmailNeedle::of(text)), false).map(|clause| clause.to_string())
+    }
+
+    fn contains(text: &str) -> Option<String> {
+        pushed(&EmailFilter::Contains(EmailNeedle::of(text)), true).map(|clause| clause.to_string())
+    }
+
+    #[test]
+    fn an_address_is_looked_for_in_every_form_that_it_may_be_kept_in() {
+        let forms = |text| {
+            forms(&EmailKey::of(text))
+                .unwrap()
+                .iter()
+                .map(|v| v.as_str().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(forms("Ann@Example.com"), ["ann@example.com"]);
+        assert_eq!(
+            forms("ann@m\u{fc}nchen.example"),
+            [
+                "ann@xn--mnchen-3ya.example",
+                "ann@m\u{fc}nchen.example",
+                "ann@mu\u{308}nchen.example"
+            ]
+        );
+        assert_eq!(
+            forms("jos\u{e9}@example.com"),
+            ["jos\u{e9}@example.com", "jose\u{301}@example.com"]
+        );
+        assert!(super::forms(&EmailKey::of("a\0b")).is_none());
+    }
+
+    #[test]
+    fn a_prefix_is_asked_for_up_to_what_may_be_kept_otherwise() {
+        for (text, query) in [
+            ("Ann", Some("email:ann*")),
+            ("ann+n", Some(r"email:ann\+n*")),
+            ("ann@exa", Some("email:ann@*")),
+            ("jos\u{e9}.g", Some("email:jos*")),
+            ("\u{e9}a", None),
+            ("i\u{307}x", None),
+            ("", None),
+        ] {
+            assert_eq!(prefix(text).as_deref(), query, "{text:?}");
+        }
+        assert_eq!(prefix(&"x".repeat(65_536)).unwrap().len(), "email:*".len() + LONGEST);
+    }
+
+    #[test]
+    fn a_part_is_asked_for_where_three_plain_characters_are_left_and_it_is_allowed() {
+        for (text, query) in [
+            ("smith", Some("email:*smith*")),
+            ("@example.com", Some("email:*@example.com*")),
+            ("ab", None),
+            ("a*", None),
+            ("jos\u{e9}garcia", Some("email:*garcia*")),
+            ("n@x", None),
+            ("ann@xn--mnc", Some("email:*ann@*")),
+            ("xn--mnchen", None),
+            ("o'neil", Some("email:*o'neil*")),
+            ("a b cde", Some("email:*cde*")),
+        ] {
+            assert_eq!(contains(text).as_deref(), query, "{text:?}");
+        }
+        assert_eq!(pushed(&EmailFilter::Contains(EmailNeedle::of("smith")), false), None);
+    }
+
+    proptest! {
+        /// Auth0 keeps the address as typed, or with its domain in either form, and compares without regard to case.
+        #[test]
+        fn a_pushed_condition_loses_nobody(
+            local in "[a-zA-Z\u{e9}\u{fc}'+*.]{1,8}",
+            domain in prop::sample::select(vec!["Example.com", "m\u{fc}nchen.example", "xn--mnchen-3ya.example"]),
+            decomposed in any::<bool>(),
+            from in 0_usize..12,
+            length in 1_usize..10,
+        ) {
+            let typed = format!("{local}@{domain}");
+            let kept: String = if decomposed { typed.nfd().collect() } else { typed.clone() };
+            let kept = kept.to_lowercase();
+            let key = Email::from_source(&typed).unwrap().key().as_str().to_owned();
+            let needle: String = key.chars().skip(from).take(length).collect();
+            let inside_of_a_two_form_label = key.contains("xn--") && !typed.contains("xn--") && {
+                let at = key.find("xn--").unwrap();
+                from + length > key[..at].chars().count() && !needle.contains('@')
+            };
+            prop_assume!(!needle.is_empty() && !inside_of_a_two_form_label);
+            match pushed(&EmailFilter::Contains(EmailNeedle::of(&needle)), true) {
+                None => {}
+                Some(Clause::Holds(_, value)) => prop_assert!(kept.contains(value.as_str())),
+                Some(other) => prop_assert!(false, "{:?}", other),
+            }
+            let head: String = key.chars().take(length).collect();
+            match pushed(&EmailFilter::Prefix(EmailNeedle::of(&head)), true) {
+                None => {}
+                Some(Clause::StartsWith(_, value)) => prop_assert!(kept.starts_with(value.as_str())),
+                Some(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The bodies of writes, and what their refusals say.
+
+use masthead_domain::{email::Email, metadata::Metadata};
+use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    metadata_map::{MetadataMap, Place},
+    settings::Auth0Settings,
+    wire::Refused,
+};
+
+/// The body that makes an account. Auth0 sends no mail: Masthead verifies addresses itself.
+pub(crate) fn creation(new: &NewAccount, connection: &str, map: &MetadataMap) -> Value {
+    let mut body = json!({
+        "connection": connection,
+        "email": new.email.as_str(),
+        "email_verified": new.verified,
+        "verify_email": false,
+    });
+    let full_name = [&*new.first_name, &*new.last_name].join(" ");
+    for (field, text) in [
+        ("password", new.password.as_ref().map_or("", PlainPassword::expose)),
+        ("given_name", &*new.first_name),
+        ("family_name", &*new.last_name),
+        // Without it, Auth0 takes the address for the name.
+        ("name", full_name.trim()),
+    ] {
+        if !text.is_empty() {
+            body[field] = text.into();
+        }
+    }
+    for (key, value) in pairs(&new.metadata) {
+        if let Some(place) = map.place(key) {
+            put(&mut body, &place, value.into());
+        }
+    }
+    body
+}
+
+fn pairs(metadata: &Metadata) -> impl Iterator<Item = (&str, &str)> {
+    metadata.iter().filter(|(_, value)| !value.is_empty())
+}
+
+/// The body that changes the account with this id; an empty object changes nothing. `null` removes, and metadata are
+/// joined at their first level, which is as deep as ours go.
+pub(crate) fn update(change: &AccountChange, id: &str, map: &MetadataMap) -> Value {
+    let mut body = Value::Object(Map::new());
+    for (field, name) in [("given_name", &change.first_name), ("family_name", &change.last_name)] {
+        if let Some(name) = name {
+            body[field] = text_or_null(name);
+        }
+    }
+    if let Some(verified) = change.verified {
+        body["email_verified"] = verified.into();
+    }
+    for (key, value) in &change.metadata {
+        let Some(place) = map.place(key) else { continue };
+        let value = value.as_deref().unwrap_or_default();
+        put(&mut body, &place, text_or_null(value));
+        // Where Auth0 is the profile's master, the attribute that would show through is removed as well.
+        if value.is_empty()
+            && is_auth0s_own(id)
+            && let Some(root) = root_attribute(key)
+        {
+            body[root] = Value::Null;
+        }
+    }
+    body
+}
+
+/// The root attribute that stands in for a key of ours.
+fn root_attribute(key: &str) -> Option<&'static str> {
+    match key {
+        "displayName" => Some("nickname"),
+        "photo" => Some("picture"),
+        _ => None,
+    }
+}
+
+/// Social and enterprise profiles are written by their providers at each login; Auth0 refuses to change them.
+fn is_auth0s_own(id: &str) -> bool {
+    ["auth0|", "email|", "sms|"].iter().any(|own| id.starts_with(own))
+}
+
+/// The body that sets a password. It never goes with an address: Auth0 refuses the two together.
+pub(crate) fn password(password: &PlainPassword, settings: &Auth0Settings) -> Value {
+    in_connection(json!({"password": password.expose()}), settings)
+}
+
+/// The body that sets an address.
+pub(crate) fn email(email: &Email, verified: bool, settings: &Auth0Settings) -> Value {
+    in_connection(json!({"email": email.as_str(), "email_verified": verified}), settings)
+}
+
+/// Names the connection where all of the tenant's users are in one; otherwise Auth0 takes that of the first identity.
+fn in_connection(mut body: Value, settings: &Auth0Settings) -> Value {
+    if let ([only], Some(connection)) = (&*settings.connections, &settings.connection)
+        && only == connection
+    {
+        body["connection"] = (&**connection).into();
+    }
+    body
+}
+
+fn put(body: &mut Value, place: &Place, value: Value) {
+    let (tree, key) = match place {
+        Place::User(key) => ("user_metadata", key),
+        Place::App(key) => ("app_metadata", key),
+    };
+    body[tree][&**key] = value;
+}
+
+fn text_or_null(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { text.into() }
+}
+
+/// What a 400 to a write says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Objection {
+    /// Somebody else has the address.
+    Taken,
+    /// The password breaks a rule, which the person must read.
+    Password(Option<ForThePerson>),
+    /// The request is none that Auth0 takes.
+    Other,
+}
+
+/// The names that Auth0's password rules give themselves, before what they say.
+const PASSWORD_RULES: [&str; 4] = [
+    "PasswordStrengthError",
+    "PasswordHistoryError",
+    "PasswordDictionaryError",
+    "PasswordNoUserInfoError",
+];
+
+pub(crate) fn objection(refused: &Refused) -> Objection {
+    let message = refused.message.as_deref().unwrap_or_default();
+    let code = refused.error_code.as_deref().unwrap_or_default();
+    let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
+    if rule.is_some() || code == "invalid_password" {
+        let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
+        return Objection::Password(ForThePerson::new(text));
+    }
+    if code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists") {
+        return Objection::Taken;
+    }
+    Objection::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: Option<&str>, message: &str) -> Refused {
+        serde_json::from_value(
+            json!({"statusCode": 400, "error": "Bad Request", "message": message, "errorCode": code}),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn only_password_rules_are_told_to_the_person() {
+        let weak = objection(&refused(
+            Some("invalid_password"),
+            "PasswordStrengthError: Password is too weak",
+        ));
+        assert_eq!(weak, Objection::Password(ForThePerson::new("Password is too weak")));
+        let used = objection(&refused(
+            None,
+            "PasswordHistoryError: Password has previously been used",
+        ));
+        assert_eq!(
+            used,
+            Objection::Password(ForThePerson::new("Password has previously been used"))
+        );
+        let taken = objection(&refused(
+            Some("auth0_idp_error"),
+            "The specified new email already exists",
+        ));
+        assert_eq!(taken, Objection::Taken);
+        let other = objection(&refused(Some("invalid_body"), "Payload validation error: 'x'"));
+        assert_eq!(other, Objection::Other);
+    }
+
+    #[test]
+    fn a_removal_reaches_what_would_show_through_where_auth0_may_change_it() {
+        let change = AccountChange {
+            first_name: Some("".into()),
+            metadata: vec![
+                ("displayName".into(), None),
+                ("city".into(), Some("Oslo".into())),
+                ("zodiac".into(), None),
+            ],
+            ..AccountChange::default()
+        };
+        let map = MetadataMap::default();
+        assert_eq!(
+            update(&change, "auth0|1", &map),
+            json!({"given_name": null, "nickname": null, "user_metadata": {"displayName": null, "city": "Oslo"}})
+        );
+        assert_eq!(
+            update(&change, "google-oauth2|1", &map),
+            json!({"given_name": null, "user_metadata": {"displayName": null, "city": "Oslo"}})
+        );
+        assert_eq!(update(&AccountChange::default(), "auth0|1", &map), json!({}));
+    }
+
+    #[test]
+    fn an_account_is_made_with_what_there_is_and_no_mail_is_sent() {
+        let new = NewAccount {
+            email: Email::parse("Ann@Example.com").unwrap(),
+            password: None,
+            first_name: "Ann".into(),
+            last_name: "".into(),
+            verified: true,
+            metadata: Metadata::from_valid([
+                ("city".to_owned(), "Oslo".to_owned()),
+                ("title".to_owned(), String::new()),
+            ]),
+        };
+        assert_eq!(
+            creation(&new, "readers", &MetadataMap::default()),
+            json!({
+                "connection": "readers", "email": "Ann@Example.com", "email_verified": true, "verify_email": false,
+                "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},
+            })
+        );
+    }
+}

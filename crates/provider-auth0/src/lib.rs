@@ -1,0 +1,18 @@
+//! Auth0's Management API v2 as a source and a writer of accounts, as it really is (`providers.md` §1 and §4).
+
+mod address;
+mod auth0;
+mod changes;
+mod lucene;
+mod management;
+mod mapping;
+mod metadata_map;
+mod reads;
+mod refusal;
+mod requests;
+mod settings;
+mod wire;
+mod writes;
+
+pub use auth0::{AUTH0, Auth0, Auth0Options, Secrets};
+pub use settings::{Auth0Settings, Mistake, SETTINGS, SecretPlace, SettingSpec};

@@ -1,0 +1,129 @@
+//! Auth0's query language: the one place where a value becomes a part of a query (`providers.md` §1.3).
+//!
+//! Fields and operators come from here alone; a value can neither end its clause nor begin another.
+
+use std::fmt::{self, Display, Write};
+
+/// A field that we search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// The address of the user; compared without regard to case.
+    Email,
+    /// The id of one of the user's identities, without its provider.
+    IdentityId,
+    /// The connection of one of the user's identities.
+    IdentityConnection,
+}
+
+impl Field {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::IdentityId => "identities.user_id",
+            Self::IdentityConnection => "identities.connection",
+        }
+    }
+}
+
+/// A condition on a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Clause {
+    /// The field is this value.
+    Is(Field, Value),
+    /// The field begins with this.
+    StartsWith(Field, Value),
+    /// The field holds this somewhere; Auth0 wants three characters at least.
+    Holds(Field, Value),
+    /// One of the conditions is met.
+    Any(Vec<Self>),
+}
+
+/// A text that can stand in a query: printable, not empty. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Value(Box<str>);
+
+impl Value {
+    /// Takes a text to look for; `None` when it is empty or holds a control character, which no query can carry.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let good = !text.is_empty() && !text.chars().any(char::is_control);
+        good.then(|| Self(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(<redacted>)")
+    }
+}
+
+/// Writes the query that all clauses together are; `None` when there are none.
+pub(crate) fn all_of(clauses: &[Clause]) -> Option<String> {
+    let (first, rest) = clauses.split_first()?;
+    let mut query = first.to_string();
+    for clause in rest {
+        let _ = write!(query, " AND {clause}");
+    }
+    Some(query)
+}
+
+impl Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Is(field, value) => write!(f, "{}:{}", field.name(), Escaped(value, Form::Phrase)),
+            Self::StartsWith(field, value) => write!(f, "{}:{}*", field.name(), Escaped(value, Form::Bare)),
+            Self::Holds(field, value) => write!(f, "{}:*{}*", field.name(), Escaped(value, Form::Bare)),
+            Self::Any(clauses) => {
+                f.write_char('(')?;
+                for (at, clause) in clauses.iter().enumerate() {
+                    if at > 0 {
+                        f.write_str(" OR ")?;
+                    }
+                    write!(f, "{clause}")?;
+                }
+                f.write_char(')')
+            }
+        }
+    }
+}
+
+/// A value as it is written: the one escape function.
+struct Escaped<'a>(&'a Value, Form);
+
+#[derive(Clone, Copy)]
+enum Form {
+    /// In double quotes, where only the quote and the backslash mean something.
+    Phrase,
+    /// As a bare word, where many characters do.
+    Bare,
+}
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value, form) = self;
+        let means_something = |char: char| match form {
+            Form::Phrase => matches!(char, '"' | '\\'),
+            // Every special character of the syntax; `/`, `<`, `>` and `=` are special to later Lucenes only.
+            Form::Bare => char.is_whitespace() || "+-&|!(){}[]^\"~*?:\\/<>=".contains(char),
+        };
+        if matches!(form, Form::Phrase) {
+            f.write_char('"')?;
+        }
+        for char in value.as_str().chars() {
+            if means_something(char) {
+                f.write_char('\\')?;
+            }
+            f.write_char(char)?;
+        }
+        if matches!(form, Form::Phrase) {
+            f.write_char('"')?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

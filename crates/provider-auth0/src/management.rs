@@ -1,0 +1,212 @@
+//! One tenant's Management API: the calls that read, each with its own signals.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use http::Request;
+use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
+use masthead_provider_http::{Call, Refusal, Reply, Upstream};
+
+use crate::{
+    mapping::Untrue,
+    refusal::{envelope, refusal},
+    requests::{ListCall, Requests},
+    settings::Auth0Settings,
+    wire::{List, User},
+};
+
+/// How far any search can be paged.
+pub(crate) const CAP: u64 = 1_000;
+
+/// The order of pages: users who come while we page are after them all.
+const OLDEST_FIRST: &str = "created_at:1";
+
+/// One tenant's Management API.
+#[derive(Debug)]
+pub(crate) struct Management {
+    pub(crate) settings: Auth0Settings,
+    pub(crate) upstream: Upstream,
+}
+
+/// What a search has shown.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Each user once.
+    pub(crate) users: Vec<User>,
+    /// How many Auth0 says there are.
+    pub(crate) total: u64,
+    /// Whether these are all.
+    pub(crate) all: bool,
+}
+
+/// How a search is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) q: Option<&'a str>,
+    /// Pages are only as steady as their order; a search that is one page needs none.
+    pub(crate) ordered: bool,
+}
+
+impl Management {
+    pub(crate) fn requests(&self) -> Requests<'_> {
+        Requests {
+            origin: &self.settings.origin,
+        }
+    }
+
+    /// The user with this id; `None` is Auth0's own word that none has it as the id of the first identity.
+    ///
+    /// It says so by a 404 about the user, and by a 400 for what cannot be an id: every one is `provider|id`.
+    pub(crate) async fn user(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        id: &str,
+    ) -> Result<Option<User>, SourceError> {
+        let request = written(operation, self.requests().user(id))?;
+        let read = |reply: &Reply| match reply.status.as_u16() {
+            200 => {
+                let user: User = reply.json()?;
+                if user.is(id) {
+                    Ok(Some(user))
+                } else {
+                    Err(untrue(operation, Untrue::SomebodyElse))
+                }
+            }
+            404 if is_about_the_user(reply) => Ok(None),
+            400 if !id.contains('|') && is_code(reply, "invalid_uri") => Ok(None),
+            _ => Err(refusal(operation, reply)),
+        };
+        self.upstream.call(Call::read(operation, cx), &request, read).await
+    }
+
+    /// The users whose address is this text, to the letter.
+    pub(crate) async fn users_by_email(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        email: &str,
+    ) -> Result<Vec<User>, SourceError> {
+        let request = written(operation, self.requests().by_email(email))?;
+        let read = |reply: &Reply| match reply.status.as_u16() {
+            200 => Ok(reply.json()?),
+            _ => Err(refusal(operation, reply)),
+        };
+        self.upstream.call(Call::read(operation, cx), &request, read).await
+    }
+
+    /// Searches page by page, one at a time, until `enough` says so of the users of a page, or they are all, or Auth0
+    /// would show no more ([`CAP`]). Each user is shown to `enough` once.
+    pub(crate) async fn search(
+        &self,
+        cx: &CallContext,
+        search: Search<'_>,
+        mut enough: impl FnMut(&[User]) -> Result<bool, Untrue>,
+    ) -> Result<Shown, SourceError> {
+        let Search { operation, q, ordered } = search;
+        let mut shown = Shown {
+            users: Vec::new(),
+            total: 0,
+            all: false,
+        };
+        let mut known = HashSet::new();
+        let mut per_page = u64::from(self.settings.page_size);
+        let mut page = 0;
+        while (page + 1) * per_page <= CAP {
+            let sort = ordered.then_some(OLDEST_FIRST);
+            let request = written(
+                operation,
+                self.requests().list(ListCall {
+                    page,
+                    per_page,
+                    sort,
+                    q,
+                }),
+            )?;
+            let read = |reply: &Reply| match reply.status.as_u16() {
+                200 => {
+                    let list: List = reply.json()?;
+                    checked(list, page, per_page).map_err(|flaw| untrue(operation, flaw))
+                }
+                _ => Err(refusal(operation, reply)),
+            };
+            let list = self.upstream.call(Call::read(operation, cx), &request, read).await?;
+            // Pages may be cut below what was asked; from then on that is what is asked.
+            per_page = list.limit;
+            shown.total = list.total;
+            let new_ones = shown.users.len();
+            shown
+                .users
+                .extend(list.users.into_iter().filter(|user| known.insert(user.user_id.clone())));
+            let enough = enough(&shown.users[new_ones..]).map_err(|flaw| corrupt(operation, flaw))?;
+            shown.all = list.start + list.length >= list.total;
+            // An empty page before the end: the total counts users whom Auth0 does not show.
+            if shown.all || enough || list.length == 0 {
+                return Ok(shown);
+            }
+            page += 1;
+        }
+        Ok(shown)
+    }
+
+    /// Whether the user is one of this tenant's: one of its identities is in a connection that is.
+    pub(crate) fn is_ours(&self, user: &User) -> Result<bool, Untrue> {
+        let connections = &self.settings.connections;
+        if connections.is_empty() {
+            return Ok(true);
+        }
+        if user.identities.is_empty() {
+            return Err(Untrue::NoIdentities);
+        }
+        let ours = |name: &String| connections.iter().any(|connection| **connection == **name);
+        Ok(user
+            .identities
+            .iter()
+            .filter_map(|identity| identity.connection.as_ref())
+            .any(ours))
+    }
+}
+
+/// A page's numbers agree with each other and with what was asked.
+fn checked(list: List, page: u64, per_page: u64) -> Result<List, Untrue> {
+    let distinct: HashSet<&str> = list.users.iter().map(|user| user.user_id.as_str()).collect();
+    let counts = [list.users.len(), distinct.len()];
+    let good = (1..=per_page).contains(&list.limit)
+        && list.start == page * list.limit
+        && list.length <= list.limit
+        && counts.into_iter().any(|count| count as u64 == list.length);
+    if good { Ok(list) } else { Err(Untrue::Contradiction) }
+}
+
+/// A 404 is about the user when it is in the API's envelope and not the answer to an unknown path.
+pub(crate) fn is_about_the_user(reply: &Reply) -> bool {
+    envelope(reply).is_some_and(|refused| match refused.error_code.as_deref() {
+        Some(code) => code == "inexistent_user",
+        None => refused
+            .message
+            .is_some_and(|message| message.to_ascii_lowercase().contains("user")),
+    })
+}
+
+fn is_code(reply: &Reply, code: &str) -> bool {
+    envelope(reply).is_some_and(|refused| refused.error_code.as_deref() == Some(code))
+}
+
+pub(crate) fn written(
+    operation: &'static str,
+    request: Result<Request<Bytes>, http::Error>,
+) -> Result<Request<Bytes>, SourceError> {
+    request.map_err(|error| SourceError::because(operation, SourceErrorKind::Refused, error))
+}
+
+/// An answer that cannot be true is audited here: once, without a word of it.
+pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
+    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
+    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
+}
+
+fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
+    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
+    Refusal::For(SourceErrorKind::Corrupt)
+}

@@ -1,0 +1,253 @@
+//! From a user at Auth0 to an account of ours.
+
+use std::collections::BTreeMap;
+
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::Email,
+    metadata::{MAX_KEY_BYTES, Metadata, lowered},
+};
+use serde_json::{Map, Value};
+use thiserror::Error;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    metadata_map::{MetadataMap, Place},
+    wire::User,
+};
+
+/// The answer is not of what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Untrue {
+    /// It is about somebody else.
+    #[error("the answer is about somebody else")]
+    SomebodyElse,
+    /// The id is none that we could keep.
+    #[error("the answer has a user with an unusable id")]
+    UnusableId,
+    /// The identities are missing, so that nobody can say whose user it is.
+    #[error("the answer has a user without identities")]
+    NoIdentities,
+    /// The page says other numbers than it has.
+    #[error("the page contradicts itself")]
+    Contradiction,
+}
+
+/// Makes an account of a user. Names are only what Auth0 calls first and last name: a full name is never split.
+///
+/// `user_metadata` comes before the root attributes, which Auth0 fills in by itself.
+pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue> {
+    let crid = Crid::parse(&user.user_id).map_err(|_| Untrue::UnusableId)?;
+    Ok(Account {
+        email: user.email.as_deref().and_then(|text| Email::from_source(text).ok()),
+        first_name: clean(user.given_name.as_deref()),
+        last_name: clean(user.family_name.as_deref()),
+        verified: user.email_verified.filter(|_| user.email.is_some()),
+        metadata: metadata(user, map),
+        registered_at: moment(&user.created_at),
+        changed_at: moment(&user.updated_at),
+        ..Account::new(crid)
+    })
+}
+
+/// No store keeps a NUL.
+fn clean(text: Option<&str>) -> Box<str> {
+    let text = text.unwrap_or_default().trim();
+    if text.contains('\0') {
+        text.replace('\0', "").into()
+    } else {
+        text.into()
+    }
+}
+
+fn metadata(user: &User, map: &MetadataMap) -> Metadata {
+    // By lower-cased key: ours are never two that differ only in case. Who comes first stays.
+    let mut pairs: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut put = |key: &str, value: String| {
+        let good = !value.contains('\0') && key.len() <= MAX_KEY_BYTES;
+        if good {
+            pairs.entry(lowered(key)).or_insert_with(|| (key.to_owned(), value));
+        }
+    };
+    let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Place| {
+        for (key, value) in tree {
+            let place = place(key.as_str().into());
+            if let (Some(ours), Some(text)) = (map.ours(&place), scalar(value)) {
+                put(ours, text);
+            }
+        }
+    };
+    take(&user.user_metadata, Place::User);
+    take(&user.app_metadata, Place::App);
+    // Without a display name of their own, Auth0 calls users by their address.
+    let is_address = |name: &&String| {
+        user.email
+            .as_ref()
+            .is_some_and(|email| email.eq_ignore_ascii_case(name))
+    };
+    let display_name = [&user.nickname, &user.name]
+        .into_iter()
+        .flatten()
+        .find(|name| !name.trim().is_empty() && !is_address(name));
+    for (key, value) in [
+        ("photo", user.picture.as_ref()),
+        ("displayName", display_name),
+        ("phoneNumber", user.phone_number.as_ref()),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            put(key, value.clone());
+        }
+    }
+    Metadata::from_valid(pairs.into_values())
+}
+
+/// Values of ours are texts; what is no single value is none of ours.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A moment as a text (RFC 3339), or within an object; `None` for anything else.
+fn moment(value: &Value) -> Option<OffsetDateTime> {
+    match value {
+        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+        Value::Object(members) => match members.get("$date")? {
+            Value::Number(milliseconds) => {
+                let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
+                OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
+            }
+            Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn mapped_by(value: Value, map: &MetadataMap) -> Account {
+        account(&serde_json::from_value(value).unwrap(), map).unwrap()
+    }
+
+    fn mapped(value: Value) -> Account {
+        mapped_by(value, &MetadataMap::default())
+    }
+
+    fn pairs(account: &Account) -> Vec<(&str, &str)> {
+        account.metadata.iter().collect()
+    }
+
+    #[test]
+    fn a_whole_profile_is_read() {
+        let account = mapped(json!({
+            "user_id": "auth0|7", "email": "Ann@Example.com", "email_verified": true, "given_name": " Ann ",
+            "family_name": "Lee", "name": "Ann Lee", "nickname": "annie", "picture": "https://p.example/7.png",
+            "phone_number": "+12025550100", "user_metadata": {"city": "Oslo", "internal": "x", "age": 41},
+            "app_metadata": {"plan": "gold"}, "blocked": true, "logins_count": 3, "last_ip": "192.0.2.1",
+            "created_at": "2024-01-02T03:04:05.678Z", "updated_at": {"$date": "2024-02-03T00:00:00Z"},
+        }));
+        assert_eq!(account.crid.as_str(), "auth0|7");
+        assert_eq!(account.email.as_ref().unwrap().as_str(), "Ann@Example.com");
+        assert_eq!((&*account.first_name, &*account.last_name), ("Ann", "Lee"));
+        assert_eq!(account.verified, Some(true));
+        assert_eq!(account.registered_at, Some(datetime!(2024-01-02 03:04:05.678 UTC)));
+        assert_eq!(account.changed_at, Some(datetime!(2024-02-03 00:00 UTC)));
+        let mut found = pairs(&account);
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                ("age", "41"),
+                ("city", "Oslo"),
+                ("displayName", "annie"),
+                ("phoneNumber", "+12025550100"),
+                ("photo", "https://p.example/7.png"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_stays_missing_and_no_name_is_invented() {
+        let account = mapped(json!({"user_id": "google-oauth2|1", "name": "Ann Maria Lee", "email_verified": false}));
+        assert!(account.email.is_none() && account.verified.is_none() && account.registered_at.is_none());
+        assert_eq!((&*account.first_name, &*account.last_name), ("", ""));
+        assert_eq!(pairs(&account), [("displayName", "Ann Maria Lee")]);
+    }
+
+    #[test]
+    fn the_address_that_auth0_takes_for_a_name_is_none() {
+        let account = mapped(json!({"user_id": "auth0|1", "email": "ann@example.com", "name": "Ann@example.com"}));
+        assert!(account.metadata.is_empty());
+    }
+
+    #[test]
+    fn user_metadata_comes_before_root_attributes() {
+        let account = mapped(json!({
+            "user_id": "auth0|1", "nickname": "a", "picture": "p", "phone_number": "1",
+            "user_metadata": {"displayName": "", "photo": "own", "phoneNumber": "2"},
+        }));
+        assert_eq!(
+            pairs(&account),
+            [("phoneNumber", "2"), ("photo", "own"), ("displayName", "")]
+        );
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_case_and_nuls_upset_nothing() {
+        let map = MetadataMap::parse("*").unwrap();
+        let account = mapped_by(
+            json!({
+                "user_id": "auth0|1", "given_name": "A\u{0}nn",
+                "user_metadata": {"Team": "a", "team": "b", "bad": "x\u{0}", "": "y", "deep": {"x": 1}, "list": [1], "nil": null},
+            }),
+            &map,
+        );
+        assert_eq!(pairs(&account), [("Team", "a")]);
+        assert_eq!(&*account.first_name, "Ann");
+    }
+
+    #[test]
+    fn a_profile_of_ten_kilobytes_is_read() {
+        let map = MetadataMap::parse("*").unwrap();
+        let many: Map<String, Value> = (0..100)
+            .map(|n| (format!("key{n:03}"), "v".repeat(100).into()))
+            .collect();
+        let account = mapped_by(json!({"user_id": "auth0|1", "user_metadata": many}), &map);
+        assert_eq!(account.metadata.len(), 100);
+    }
+
+    #[test]
+    fn an_id_that_we_could_not_keep_is_refused() {
+        for bad in [String::new(), "auth0|\n".to_owned(), "x".repeat(256)] {
+            let user = serde_json::from_value(json!({"user_id": bad})).unwrap();
+            assert_eq!(account(&user, &MetadataMap::default()), Err(Untrue::UnusableId));
+        }
+    }
+
+    #[test]
+    fn a_strange_date_is_no_date() {
+        for strange in [
+            json!("yesterday"),
+            json!(5),
+            json!({}),
+            json!({"$date": []}),
+            json!({"$date": i64::MAX}),
+        ] {
+            assert_eq!(moment(&strange), None, "{strange}");
+        }
+        assert_eq!(
+            moment(&json!({"$date": 1_700_000_000_000_i64})),
+            Some(datetime!(2023-11-14 22:13:20 UTC))
+        );
+    }
+}

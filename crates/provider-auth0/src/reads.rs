@@ -1,0 +1,255 @@
+//! Auth0 as a source of accounts: by id, by address, and lists.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::future::try_join;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::{Email, EmailKey},
+    name::folded,
+    query::{CountMode, Entry, Total, UserFilter, UserQuery},
+};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+
+use crate::{
+    address::{forms, pushed},
+    auth0::{AUTH0, Auth0},
+    lucene::{Clause, Field, Value, all_of},
+    management::{Management, Search, corrupt},
+    mapping::{Untrue, account},
+    wire::User,
+};
+
+const BY_ID: &str = "by_id";
+const BY_EMAIL: &str = "by_email";
+const SEARCH: &str = "search";
+
+/// The longest key that any address has; a longer one is nobody's.
+const LONGEST_KEY: usize = 1_000;
+
+/// The most users that a search may find for one address or one identity.
+const MOST_ALIKE: usize = 20;
+
+#[async_trait]
+impl UserSource for Auth0 {
+    fn name(&self) -> SourceName {
+        AUTH0
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let api = self.api(&cx.tenant, BY_ID)?;
+        let id = id.as_str();
+        let found = match api.user(cx, BY_ID, id).await? {
+            Some(user) => Some(user),
+            None => api.user_with_identity(cx, id).await?,
+        };
+        found.map_or(Ok(None), |user| api.as_ours(&user, BY_ID))
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        if email.as_str().len() > LONGEST_KEY {
+            return Ok(Vec::new());
+        }
+        let api = self.api(&cx.tenant, BY_EMAIL)?;
+        let mut accounts = Vec::new();
+        for user in api.users_with_address(cx, email).await? {
+            accounts.extend(api.as_ours(&user, BY_EMAIL)?);
+        }
+        accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        Ok(accounts)
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let candidates = match query.filter.entry() {
+            Entry::Nobody => Vec::new(),
+            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
+            Entry::ByEmail(email) => self.by_email(cx, email).await?,
+            Entry::List => return self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
+        };
+        let matching = candidates.into_iter().filter(|account| meets(&query.filter, account));
+        let all: Vec<Account> = matching.collect();
+        Ok(page(all, query, None))
+    }
+}
+
+/// Whether an account meets the conditions that a provider is given; an id is met by that of a linked identity too.
+fn meets(filter: &UserFilter, account: &Account) -> bool {
+    filter.matches_apart_from_id(account)
+}
+
+impl Management {
+    /// The user with a linked identity of this id, which is no user's own. Search alone knows it, and it lags: so the user
+    /// whom it shows is asked for once more.
+    async fn user_with_identity(&self, cx: &CallContext, id: &str) -> Result<Option<User>, SourceError> {
+        let own_part = id.split_once('|').and_then(|(_, own)| Value::new(own));
+        let Some(own) = own_part else { return Ok(None) };
+        let clause = Clause::Is(Field::IdentityId, own.clone());
+        let has_part = |user: &User| {
+            let mut ids = user
+                .identities
+                .iter()
+                .filter_map(|identity| identity.user_id.as_deref());
+            ids.any(|id| id == own.as_str())
+        };
+        let mut shown = self.few(cx, BY_ID, &clause, has_part).await?;
+        shown.retain(|user| user.is(id));
+        match <[User; 1]>::try_from(shown) {
+            Ok([user]) => {
+                let live = self.user(cx, BY_ID, &user.user_id).await?;
+                Ok(live.filter(|user| user.is(id)))
+            }
+            Err(none) if none.is_empty() => Ok(None),
+            // One identity cannot be two users'.
+            Err(_) => Err(corrupt(BY_ID, Untrue::Contradiction)),
+        }
+    }
+
+    /// Every user with this address, however it is written. The direct look-up compares to the letter and is never late;
+    /// search knows the other spellings, and those whom only it shows are asked for once more.
+    async fn users_with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<User>, SourceError> {
+        let spellings = forms(email).filter(|forms| self.settings.mixed_case_emails || forms.len() > 1);
+        let direct = self.users_by_email(cx, BY_EMAIL, email.as_str());
+        let searched = async {
+            let Some(spellings) = spellings else {
+                return Ok(Vec::new());
+            };
+            let clauses = spellings.into_iter().map(|form| Clause::Is(Field::Email, form));
+            self.few(cx, BY_EMAIL, &any(clauses), |user| has_address(user, email))
+                .await
+        };
+        let (mut users, searched) = try_join(direct, searched).await?;
+        if !users.iter().all(|user| has_address(user, email)) {
+            return Err(corrupt(BY_EMAIL, Untrue::SomebodyElse));
+        }
+        for user in searched {
+            if users.iter().any(|known| known.user_id == user.user_id) {
+                continue;
+            }
+            let live = self.user(cx, BY_EMAIL, &user.user_id).await?;
+            users.extend(live.filter(|user| has_address(user, email)));
+        }
+        let mut known = HashSet::new();
+        users.retain(|user| known.insert(user.user_id.clone()));
+        Ok(users)
+    }
+
+    /// The few users who meet a clause; each must be one whom it is about.
+    async fn few(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        clause: &Clause,
+        is_about: impl Fn(&User) -> bool + Send + Sync,
+    ) -> Result<Vec<User>, SourceError> {
+        let q = clause.to_string();
+        let search = Search {
+            operation,
+            q: Some(&q),
+            ordered: false,
+        };
+        let shown = self.search(cx, search, |_| Ok(true)).await?;
+        if !shown.users.iter().all(is_about) {
+            return Err(corrupt(operation, Untrue::SomebodyElse));
+        }
+        if !shown.all || shown.users.len() > MOST_ALIKE {
+            return Err(SourceError::new(operation, SourceErrorKind::TooBroad));
+        }
+        Ok(shown.users)
+    }
+
+    /// The first users who meet the conditions that can be asked for.
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let filter = &query.filter;
+        let conditions: Vec<Clause> = filter
+            .emails
+            .iter()
+            .filter_map(|email| pushed(email, self.settings.leading_wildcards))
+            .collect();
+        let mut clauses = conditions.clone();
+        let connections = self.settings.connections.iter().filter_map(|name| Value::new(name));
+        let connections: Vec<Clause> = connections
+            .map(|name| Clause::Is(Field::IdentityConnection, name))
+            .collect();
+        if !connections.is_empty() {
+            clauses.push(any(connections));
+        }
+        let q = all_of(&clauses);
+        let search = Search {
+            operation: SEARCH,
+            q: q.as_deref(),
+            ordered: true,
+        };
+        let mut accounts = Vec::new();
+        let size = usize::from(query.size);
+        let shown = self
+            .search(cx, search, |users| {
+                for user in users {
+                    if !conditions.iter().all(|clause| may_meet(clause, user)) {
+                        return Err(Untrue::SomebodyElse);
+                    }
+                    if self.is_ours(user)? {
+                        let account = account(user, &self.settings.metadata)?;
+                        accounts.extend(Some(account).filter(|account| meets(filter, account)));
+                    }
+                }
+                Ok(accounts.len() > size)
+            })
+            .await?;
+        let unseen = (!shown.all).then_some(shown.total);
+        Ok(page(accounts, query, unseen))
+    }
+
+    /// The account of a user who is one of this tenant's.
+    fn as_ours(&self, user: &User, operation: &'static str) -> Result<Option<Account>, SourceError> {
+        let ours = self
+            .is_ours(user)
+            .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose());
+        ours.map_err(|flaw| corrupt(operation, flaw))
+    }
+}
+
+/// The page of the accounts that were found. `unseen` is how many Auth0 says there are, when it has not shown them all.
+fn page(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Page {
+    let size = usize::from(query.size);
+    let more = accounts.len() > size;
+    let found = accounts.len() as u64;
+    accounts.truncate(size);
+    let total = match (query.count, unseen) {
+        (CountMode::None, _) => None,
+        (CountMode::Exact | CountMode::Estimate, None) => Some(Total::Exact(found)),
+        (CountMode::Exact | CountMode::Estimate, Some(total)) => Some(Total::Estimate(total.max(found))),
+    };
+    Page {
+        accounts,
+        more,
+        total,
+        truncated: unseen.is_some() && !more,
+    }
+}
+
+fn any(clauses: impl IntoIterator<Item = Clause>) -> Clause {
+    let mut clauses: Vec<Clause> = clauses.into_iter().collect();
+    match clauses.len() {
+        1 => clauses.remove(0),
+        _ => Clause::Any(clauses),
+    }
+}
+
+fn has_address(user: &User, wanted: &EmailKey) -> bool {
+    let email = user.email.as_deref().and_then(|text| Email::from_source(text).ok());
+    email.is_some_and(|email| email.key() == wanted)
+}
+
+/// Whether a user may be among the answers to a condition on the address, however Auth0 compares case and accents.
+fn may_meet(clause: &Clause, user: &User) -> bool {
+    let email = folded(user.email.as_deref().unwrap_or_default());
+    match clause {
+        Clause::Is(Field::Email, value) => email == folded(value.as_str()),
+        Clause::StartsWith(Field::Email, value) => email.starts_with(&folded(value.as_str())),
+        Clause::Holds(Field::Email, value) => email.contains(&folded(value.as_str())),
+        Clause::Any(clauses) => clauses.iter().any(|clause| may_meet(clause, user)),
+        Clause::Is(..) | Clause::StartsWith(..) | Clause::Holds(..) => true,
+    }
+}

@@ -1,0 +1,188 @@
+//! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// A user. What is of another type than documented counts as missing; only the id must be there.
+#[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are Auth0's")]
+pub(crate) struct User {
+    pub(crate) user_id: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) email: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) email_verified: Option<bool>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) phone_number: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) given_name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) family_name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) nickname: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) picture: Option<String>,
+    #[serde(default, deserialize_with = "identities")]
+    pub(crate) identities: Vec<Identity>,
+    #[serde(default, deserialize_with = "members")]
+    pub(crate) user_metadata: Map<String, Value>,
+    #[serde(default, deserialize_with = "members")]
+    pub(crate) app_metadata: Map<String, Value>,
+    /// A text, or an object: the API's own document allows both.
+    #[serde(default)]
+    pub(crate) created_at: Value,
+    #[serde(default)]
+    pub(crate) updated_at: Value,
+}
+
+/// One way in which a user signs in; the first is the one that the user's own id is made of.
+#[derive(Deserialize)]
+pub(crate) struct Identity {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) connection: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) provider: Option<String>,
+    /// Without the provider; some providers number their users.
+    #[serde(default, deserialize_with = "text_or_number")]
+    pub(crate) user_id: Option<String>,
+}
+
+/// A page of `GET /users?include_totals=true`.
+#[derive(Deserialize)]
+pub(crate) struct List {
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) length: u64,
+    pub(crate) total: u64,
+    pub(crate) users: Vec<User>,
+}
+
+/// An error of the Management API.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refused {
+    pub(crate) status_code: u16,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) error_code: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) message: Option<String>,
+}
+
+impl User {
+    /// Whether the user's id, or that of a linked identity, is this one.
+    pub(crate) fn is(&self, id: &str) -> bool {
+        self.user_id == id || self.identities.iter().any(|identity| identity.is(id))
+    }
+}
+
+impl Identity {
+    fn is(&self, id: &str) -> bool {
+        match (id.split_once('|'), &self.provider, &self.user_id) {
+            (Some((provider, own)), Some(theirs), Some(id)) => provider == theirs && own == id,
+            _ => false,
+        }
+    }
+}
+
+macro_rules! redacted {
+    ($($type:ident),*) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+redacted!(User, Identity, List, Refused);
+
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// Some enterprise directories send the flag as a word.
+fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Bool(flag) => Some(flag),
+        Value::String(word) => word.parse().ok(),
+        _ => None,
+    })
+}
+
+fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    })
+}
+
+fn identities<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Identity>, D::Error> {
+    let Value::Array(entries) = Value::deserialize(from)? else {
+        return Ok(Vec::new());
+    };
+    let readable = entries
+        .into_iter()
+        .filter_map(|entry| serde_json::from_value(entry).ok());
+    Ok(readable.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(value: Value) -> User {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn only_the_id_must_be_there_and_strange_types_count_as_missing() {
+        let bare = user(json!({"user_id": "auth0|1"}));
+        assert!(bare.email.is_none() && bare.identities.is_empty() && bare.created_at.is_null());
+        let odd = user(json!({
+            "user_id": "auth0|1", "email": 5, "email_verified": "true", "given_name": null, "identities": "none",
+            "user_metadata": [], "app_metadata": null, "picture": {"url": "x"}, "logins_count": "many", "zodiac": ["leo"],
+        }));
+        assert!(odd.email.is_none() && odd.given_name.is_none() && odd.user_metadata.is_empty());
+        assert_eq!(odd.email_verified, Some(true));
+        assert!(serde_json::from_value::<User>(json!({"email": "a@example.com"})).is_err());
+        assert!(serde_json::from_value::<User>(json!({"user_id": 7})).is_err());
+    }
+
+    #[test]
+    fn a_user_answers_to_the_ids_of_the_linked_identities_too() {
+        let linked = user(json!({"user_id": "auth0|1", "identities": [
+            {"provider": "auth0", "user_id": "1", "connection": "readers"},
+            {"provider": "github", "user_id": 77, "connection": "github"},
+            {"provider": "samlp", "user_id": "corp|7", "connection": "corp"},
+            "nonsense",
+        ]}));
+        for yes in ["auth0|1", "github|77", "samlp|corp|7"] {
+            assert!(linked.is(yes), "{yes}");
+        }
+        for no in ["auth0|77", "github|7", "1", "77", "corp|7"] {
+            assert!(!linked.is(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_person_is_shown() {
+        let shown = format!("{:?}", user(json!({"user_id": "auth0|1", "email": "ann@example.com"})));
+        assert_eq!(shown, "User { .. }");
+    }
+}

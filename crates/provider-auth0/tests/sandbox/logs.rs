@@ -1,0 +1,94 @@
+//! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use masthead_domain::{email::Email, metadata::Metadata};
+use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
+use masthead_sandbox::{Fault, FaultRule};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{DATABASE, World, reader};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let body =
+        r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
+    let refused = Fault::Status {
+        status: 400,
+        retry_after: None,
+        reset_in: None,
+        body: Some(body.to_owned()),
+    };
+    for fault in [refused, Fault::OtherUser, Fault::Html, Fault::TruncatedJson] {
+        let users = vec![
+            reader("sentinel-1", "sentinel@example.com"),
+            reader("sentinel-2", "sentinel-2@example.com"),
+        ];
+        let world = World::with(users, &[("Auth0.Connection", DATABASE)]).await;
+        world.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
+        let errors = [
+            format!("{:?}", world.by_id("auth0|sentinel-1").await.unwrap_err()),
+            format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+        ];
+        let new = NewAccount {
+            email: Email::parse("sentinel-3@example.com").unwrap(),
+            password: Some(PlainPassword::new("sentinel-password")),
+            first_name: "Sentinel".into(),
+            last_name: "".into(),
+            verified: false,
+            metadata: Metadata::default(),
+        };
+        let made = world.auth0.create(&world.cx(), &new).await;
+        let shown = format!("{errors:?}{made:?}").to_lowercase();
+        assert!(!shown.contains("sentinel"), "{shown}");
+    }
+    let _ = World::with(vec![], &[("Auth0.PageSize", "sentinel")])
+        .await
+        .by_id("auth0|sentinel")
+        .await;
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for told in [
+        "auth0 will not take our request",
+        "auth0's answer is refused",
+        "Auth0.PageSize",
+    ] {
+        assert!(logged.contains(told), "{told} is not told:\n{logged}");
+    }
+    for private in ["sentinel", "sandbox-client-secret", "Bearer"] {
+        assert!(
+            !logged.to_lowercase().contains(&private.to_lowercase()),
+            "{private} is told:\n{logged}"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! The adapter against the stand-in Auth0, over real sockets.
+
+#[cfg(test)]
+mod composed;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod search;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod writes;

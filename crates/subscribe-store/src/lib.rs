@@ -1,0 +1,34 @@
+//! Registrations, tenants, events and their outbox on Postgres; the only package that names sqlx.
+//!
+//! [`Store::open`] gives the parts; each implements a port of `masthead-ports`. Tables and indexes are in `migrations/`,
+//! their reasons in `docs/adr/0010` and after.
+
+mod admin;
+mod copy;
+mod event_rows;
+mod import;
+mod lookup;
+mod options;
+mod read_events;
+mod readiness;
+mod record;
+mod registrations;
+mod row;
+pub mod schema;
+mod search;
+mod sqlstate;
+mod store;
+mod synchronise;
+mod tenants;
+mod tokens;
+
+pub use admin::{Admin, AdminError, TenantRow};
+pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
+pub use options::{OpenError, StoreOptions};
+pub use read_events::PgReadEvents;
+pub use readiness::PgReadiness;
+pub use record::{InvalidField, MAX_NAME_BYTES, NewRegistration};
+pub use registrations::PgRegistrations;
+pub use schema::SchemaError;
+pub use store::Store;
+pub use tenants::PgTenants;

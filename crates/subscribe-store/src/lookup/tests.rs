@@ -1,0 +1,204 @@
+//! Coalescing without a database: a scripted backend shows what travels together and what becomes of callers.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{account::Account, crid::Crid, tenant::PoolId};
+use masthead_ports::source::{SourceError, SourceErrorKind};
+use tokio::sync::Semaphore;
+
+use super::{
+    Key, Limits, Lookups,
+    worker::{Answer, Backend, BatchError},
+};
+
+/// Answers every id with an account of that id, when it is let.
+#[derive(Clone)]
+struct Scripted {
+    batches: Arc<Mutex<Vec<Vec<String>>>>,
+    /// One permit lets one batch through.
+    gate: Arc<Semaphore>,
+    poison: Arc<BTreeSet<&'static str>>,
+    dead: bool,
+}
+
+impl Scripted {
+    fn new(permits: usize) -> Self {
+        Self {
+            batches: Arc::default(),
+            gate: Arc::new(Semaphore::new(permits)),
+            poison: Arc::default(),
+            dead: false,
+        }
+    }
+
+    fn batches(&self) -> Vec<Vec<String>> {
+        self.batches.lock().unwrap().clone()
+    }
+
+    /// Waits until so many batches have been asked for.
+    async fn asked(&self, batches: usize) {
+        while self.batches().len() < batches {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Backend for Scripted {
+    async fn ask(&mut self, keys: &[(PoolId, &Key)], _deadline: Instant) -> Result<Vec<Answer>, BatchError> {
+        let names: Vec<String> = keys
+            .iter()
+            .map(|(pool, key)| match key {
+                Key::Id(id) => format!("{}/{}", pool.0, id.as_str()),
+                Key::Email(email) => format!("{}/{}", pool.0, email.as_str()),
+            })
+            .collect();
+        self.batches.lock().unwrap().push(names.clone());
+        self.gate.acquire().await.unwrap().forget();
+        if self.dead {
+            return Err(BatchError::All(SourceErrorKind::Unavailable, Arc::new(std::fmt::Error)));
+        }
+        if names
+            .iter()
+            .any(|name| self.poison.iter().any(|poison| name.ends_with(poison)))
+        {
+            return Err(BatchError::Keys(Arc::new(std::fmt::Error)));
+        }
+        let account = |name: &String| Account::new(Crid::parse(name).unwrap());
+        Ok(names.iter().map(|name| Ok(vec![account(name)])).collect())
+    }
+
+    async fn close(self) {}
+}
+
+fn lookups(backend: &Scripted, waiting: usize) -> Arc<Lookups> {
+    Arc::new(Lookups::start([backend.clone()], Limits { waiting, batch: 64 }))
+}
+
+async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, SourceError> {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    lookups
+        .find("test", PoolId(pool), Key::Id(Crid::parse(id).unwrap()), deadline)
+        .await
+}
+
+fn spawn(lookups: &Arc<Lookups>, pool: i64, id: &str) -> tokio::task::JoinHandle<Result<Vec<Account>, SourceError>> {
+    let (lookups, id) = (Arc::clone(lookups), id.to_owned());
+    tokio::spawn(async move { find(&lookups, pool, &id).await })
+}
+
+#[tokio::test]
+async fn a_lone_look_up_goes_at_once_and_the_next_batch_is_what_gathered_meanwhile() {
+    let backend = Scripted::new(0);
+    let lookups = lookups(&backend, 100);
+    let first = spawn(&lookups, 1, "a");
+    backend.asked(1).await;
+    let rest: Vec<_> = [(1, "b"), (2, "b"), (1, "c")]
+        .map(|(pool, id)| spawn(&lookups, pool, id))
+        .into();
+    while lookups.queue.waiting() < 3 {
+        tokio::task::yield_now().await;
+    }
+    backend.gate.add_permits(9);
+    for (task, name) in [first].into_iter().chain(rest).zip(["1/a", "1/b", "2/b", "1/c"]) {
+        assert_eq!(task.await.unwrap().unwrap()[0].crid.as_str(), name);
+    }
+    assert_eq!(backend.batches(), [vec!["1/a"], vec!["1/b", "2/b", "1/c"]]);
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_takes_nobody_with_it() {
+    let backend = Scripted::new(0);
+    let lookups = lookups(&backend, 100);
+    let leaves_early = spawn(&lookups, 1, "a");
+    backend.asked(1).await;
+    leaves_early.abort();
+    let stays = spawn(&lookups, 1, "b");
+    let leaves_late = spawn(&lookups, 1, "c");
+    while lookups.queue.waiting() < 2 {
+        tokio::task::yield_now().await;
+    }
+    leaves_late.abort();
+    assert!(leaves_late.await.unwrap_err().is_cancelled());
+    backend.gate.add_permits(9);
+    assert_eq!(stays.await.unwrap().unwrap()[0].crid.as_str(), "1/b");
+    assert_eq!(
+        backend.batches(),
+        [vec!["1/a"], vec!["1/b"]],
+        "who has left is not asked for"
+    );
+}
+
+#[tokio::test]
+async fn a_failing_key_does_not_fail_its_neighbours() {
+    let mut backend = Scripted::new(100);
+    backend.poison = Arc::new(BTreeSet::from(["poison"]));
+    let lookups = lookups(&backend, 100);
+    let (a, poison, b) = tokio::join!(
+        find(&lookups, 1, "a"),
+        find(&lookups, 1, "poison"),
+        find(&lookups, 2, "b")
+    );
+    assert!(a.is_ok() && b.is_ok());
+    assert_eq!(poison.unwrap_err().kind, SourceErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn a_dead_database_fails_a_batch_once_and_not_key_by_key() {
+    let mut backend = Scripted::new(100);
+    backend.dead = true;
+    let lookups = lookups(&backend, 100);
+    let (a, b) = tokio::join!(find(&lookups, 1, "a"), find(&lookups, 2, "b"));
+    for answer in [a, b] {
+        assert_eq!(answer.unwrap_err().kind, SourceErrorKind::Unavailable);
+    }
+    assert_eq!(backend.batches().len(), 1);
+}
+
+#[tokio::test]
+async fn an_overflowing_queue_refuses_at_once() {
+    let backend = Scripted::new(0);
+    let lookups = lookups(&backend, 2);
+    let running = spawn(&lookups, 1, "a");
+    backend.asked(1).await;
+    let waiting = [spawn(&lookups, 1, "b"), spawn(&lookups, 2, "c")];
+    while lookups.queue.waiting() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        find(&lookups, 3, "d").await.unwrap_err().kind,
+        SourceErrorKind::Unavailable
+    );
+    backend.gate.add_permits(9);
+    for task in [running].into_iter().chain(waiting) {
+        assert!(task.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_caller_keeps_its_own_deadline() {
+    let backend = Scripted::new(0);
+    let lookups = lookups(&backend, 100);
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
+    let key = Key::Id(Crid::parse("a").unwrap());
+    let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
+    assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
+    assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);
+}
+
+#[tokio::test]
+async fn closing_answers_what_waits_and_refuses_what_comes_later() {
+    let backend = Scripted::new(1);
+    let lookups = lookups(&backend, 100);
+    let waiting = spawn(&lookups, 1, "a");
+    backend.asked(1).await;
+    lookups.close(Duration::from_mins(1)).await;
+    assert!(waiting.await.unwrap().is_ok());
+    assert_eq!(
+        find(&lookups, 1, "b").await.unwrap_err().kind,
+        SourceErrorKind::Unavailable
+    );
+}

@@ -1,0 +1,59 @@
+//! Whether the database answers, and is at our version.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use masthead_ports::readiness::Readiness;
+use sqlx::PgPool;
+
+use crate::schema::{self, SchemaError};
+
+/// How long a check may take.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The database's readiness.
+pub struct PgReadiness {
+    pool: PgPool,
+    /// A version that was right stays right: migrations only go forward and fit the running version.
+    version_seen: AtomicBool,
+}
+
+impl PgReadiness {
+    pub(crate) const fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            version_seen: AtomicBool::new(false),
+        }
+    }
+
+    async fn answers(&self) -> Result<(), &'static str> {
+        if self.version_seen.load(Ordering::Relaxed) {
+            let one = sqlx::query("SELECT 1").persistent(false).execute(&self.pool).await;
+            return one.map(|_| ()).map_err(|_| "unavailable");
+        }
+        match schema::check(&self.pool).await {
+            Ok(()) => {
+                self.version_seen.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(SchemaError::Behind { .. } | SchemaError::Foreign { .. }) => Err("wrong schema version"),
+            Err(SchemaError::Open(_) | SchemaError::Unavailable(_) | SchemaError::Migration(_)) => Err("unavailable"),
+        }
+    }
+}
+
+#[async_trait]
+impl Readiness for PgReadiness {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        tokio::time::timeout(PATIENCE, self.answers())
+            .await
+            .unwrap_or(Err("no answer in time"))
+    }
+}

@@ -1,0 +1,61 @@
+//! Our own registrations as a source of accounts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceName, UserSource};
+
+use sqlx::PgPool;
+
+use crate::{
+    lookup::{Key, Lookups},
+    search::PgSearch,
+};
+
+/// The registrations of a tenant's pool.
+pub struct PgRegistrations {
+    lookups: Arc<Lookups>,
+    search: PgSearch,
+    writer: PgPool,
+}
+
+impl PgRegistrations {
+    pub(crate) const fn new(lookups: Arc<Lookups>, search: PgSearch, writer: PgPool) -> Self {
+        Self {
+            lookups,
+            search,
+            writer,
+        }
+    }
+
+    pub(crate) const fn writer(&self) -> &PgPool {
+        &self.writer
+    }
+}
+
+#[async_trait]
+impl UserSource for PgRegistrations {
+    fn name(&self) -> SourceName {
+        SUBSCRIBE
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let key = Key::Id(id.clone());
+        let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        // Neither can be stored; and '' is what rows without an address have for a key.
+        if email.as_str().is_empty() || email.as_str().contains('\0') {
+            return Ok(Vec::new());
+        }
+        let key = Key::Email(email.clone());
+        self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        self.search.page(cx, query).await
+    }
+}

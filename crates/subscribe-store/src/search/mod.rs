@@ -1,0 +1,221 @@
+//! Lists: a page of the registrations that meet a filter, in order, with their number.
+
+mod condition;
+mod order;
+mod statement;
+
+use std::time::{Duration, Instant};
+
+use masthead_domain::{
+    account::Account,
+    query::{CountMode, EmailFilter, Total, UserFilter, UserQuery},
+    tenant::Tenant,
+};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
+use statement::{Budget, Statement};
+
+use crate::{
+    row::{BadRow, account_of, is_empty},
+    sqlstate::{Failure, redacted, silence},
+};
+
+const OPERATION: &str = "search";
+
+/// The longest text that any stored key can have, in bytes: a longer needle matches nobody.
+const LONGEST_KEY: usize = 1000;
+
+/// Answers lists on connections of its own, so that they never hold up a look-up.
+pub(crate) struct PgSearch {
+    pool: PgPool,
+    statement_timeout: Duration,
+    acquire_timeout: Duration,
+    /// Whether the connections already carry the settings that a search needs.
+    settings_at_start: bool,
+    budget: Budget,
+}
+
+impl PgSearch {
+    pub(crate) fn new(
+        pool: PgPool,
+        statement_timeout: Duration,
+        acquire_timeout: Duration,
+        settings_at_start: bool,
+        walk: Option<u32>,
+    ) -> Self {
+        Self {
+            pool,
+            statement_timeout,
+            acquire_timeout,
+            settings_at_start,
+            budget: walk.map_or(Budget::MEASURED, Budget::of),
+        }
+    }
+
+    /// One page, in as many statements whatever its size.
+    pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        if matches_nobody(&query.filter) {
+            return Ok(Page {
+                accounts: Vec::new(),
+                more: false,
+                total: (query.count != CountMode::None).then_some(Total::Exact(0)),
+                truncated: false,
+            });
+        }
+        let started = Instant::now();
+        let mut connection = self.acquire(cx.deadline).await?;
+        let until = cx
+            .deadline
+            .min(Instant::now() + self.statement_timeout + Duration::from_millis(100));
+        let asked = self.ask(&mut connection, &cx.tenant, query, until);
+        let answer = tokio::time::timeout_at(until.into(), asked).await;
+        metrics::histogram!("masthead_search_seconds").record(started.elapsed());
+        match answer {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(error)) => Err(error),
+            Err(_late) => {
+                // It still runs: the connection is of no use until it ends, and the server ends it by its time-out.
+                drop(connection.detach());
+                Err(SourceError::new(OPERATION, SourceErrorKind::TooBroad))
+            }
+        }
+    }
+
+    async fn acquire(&self, deadline: Instant) -> Result<PoolConnection<Postgres>, SourceError> {
+        let until = deadline.min(Instant::now() + self.acquire_timeout);
+        let connection = tokio::time::timeout_at(until.into(), self.pool.acquire()).await;
+        connection
+            .map_err(|_late| SourceError::because(OPERATION, SourceErrorKind::Unavailable, "no connection in time"))?
+            .map_err(silence(OPERATION))
+    }
+
+    async fn ask(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &Tenant,
+        query: &UserQuery,
+        until: Instant,
+    ) -> Result<Page, SourceError> {
+        if self.settings_at_start {
+            return self.ask_within(connection, tenant, query).await;
+        }
+        let allowed = until.saturating_duration_since(Instant::now()).as_millis().max(1);
+        let settings = format!(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
+             SET LOCAL max_parallel_workers_per_gather = 0"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
+            .execute(&mut *connection)
+            .await
+            .map_err(silence(OPERATION))?;
+        let answer = self.ask_within(connection, tenant, query).await;
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut *connection)
+            .await
+            .map_err(silence(OPERATION))?;
+        answer
+    }
+
+    async fn ask_within(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &Tenant,
+        query: &UserQuery,
+    ) -> Result<Page, SourceError> {
+        let statement = Statement::new(tenant.pool, tenant.settings.is_federated(), query, self.budget);
+        let mut sql = statement.build();
+        // Unnamed, so that the plan is always made for these very values.
+        let rows = sql
+            .build()
+            .persistent(false)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(broad)?;
+        let mut page = page_of(&rows, tenant, query)?;
+        if query.count == CountMode::Estimate && page.total.is_none() {
+            let mut sql = statement.build_estimate();
+            let row = sql
+                .build()
+                .persistent(false)
+                .fetch_one(connection)
+                .await
+                .map_err(broad)?;
+            page.total = Some(Total::Estimate(planned_rows(&row)?));
+        }
+        Ok(page)
+    }
+}
+
+/// Whether a text is looked for that no key can hold.
+fn matches_nobody(filter: &UserFilter) -> bool {
+    let impossible = |text: &str| text.len() > LONGEST_KEY || text.contains('\0');
+    filter.emails.iter().any(|email| match email {
+        EmailFilter::Exact(key) => key.as_str().is_empty() || impossible(key.as_str()),
+        EmailFilter::Prefix(needle) | EmailFilter::Contains(needle) => impossible(needle.as_str()),
+    }) || [&filter.first_name, &filter.last_name]
+        .into_iter()
+        .flatten()
+        .any(|prefix| impossible(prefix.as_str()))
+}
+
+/// A time-out is the search's own doing here; everything else is silence.
+fn broad(error: sqlx::Error) -> SourceError {
+    let kind = match Failure::of(&error) {
+        Failure::Cancelled => SourceErrorKind::TooBroad,
+        failure => failure.kind(),
+    };
+    SourceError::because(OPERATION, kind, redacted(error))
+}
+
+fn corrupt(bad: BadRow) -> SourceError {
+    tracing::error!(reason = %bad, "a row was refused");
+    SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
+}
+
+fn page_of(rows: &[PgRow], tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+    let total: Option<i64> = match rows.first() {
+        Some(row) => row.try_get(0).map_err(silence(OPERATION))?,
+        None => None,
+    };
+    let mut accounts: Vec<Account> = rows
+        .iter()
+        .filter(|row| !is_empty(row, 1))
+        .map(|row| account_of(row, 1, tenant.pool))
+        .collect::<Result<_, _>>()
+        .map_err(corrupt)?;
+    let size = usize::from(query.size);
+    let more = accounts.len() > size;
+    accounts.truncate(size);
+    // Two pairs of metadata may share a token, if somebody took pains to make them.
+    accounts.retain(|account| query.filter.matches(account));
+    let total = total
+        .map(u64::try_from)
+        .transpose()
+        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+    Ok(Page {
+        accounts,
+        more,
+        total: total.map(Total::Exact),
+        truncated: false,
+    })
+}
+
+/// The number of rows that the planner expects: the first `Plan Rows` of its JSON is the whole statement's.
+fn planned_rows(row: &PgRow) -> Result<u64, SourceError> {
+    let unreadable = || SourceError::because(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
+    let text = row.try_get_raw(0).map_err(silence(OPERATION))?;
+    let text = text.as_str().map_err(|_| unreadable())?;
+    let plan: serde_json::Value = serde_json::from_str(text).map_err(|_| unreadable())?;
+    plan.pointer("/0/Plan/Plan Rows")
+        .and_then(serde_json::Value::as_f64)
+        .map(|rows| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a row count, rounded"
+            )]
+            let rows = rows.max(0.0).round() as u64;
+            rows
+        })
+        .ok_or_else(unreadable)
+}

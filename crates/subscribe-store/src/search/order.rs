@@ -1,0 +1,202 @@
+//! The orders of the contract as SQL: a column, its tie-break, and where its empty values are.
+
+use std::fmt;
+
+use masthead_domain::{
+    order::{Direction, Order, SortColumn, SortKey, SortValue},
+    query::Position,
+};
+use sqlx::{Postgres, QueryBuilder};
+use time::OffsetDateTime;
+
+/// An order, and the place in it from which a page goes on.
+pub(super) struct Walk<'a> {
+    pub(super) column: SortColumn,
+    pub(super) direction: Direction,
+    pub(super) offset: i64,
+    after: Option<&'a SortKey>,
+}
+
+/// The rows of an order in two parts, since empty values are last in both directions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Filled = 0,
+    Empty = 1,
+}
+
+/// What emptiness is in a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptiness {
+    Never,
+    Text,
+    Null,
+}
+
+impl<'a> Walk<'a> {
+    /// Where every user has the same state, the order by state is the order by id.
+    pub(super) fn of(order: Order, position: &'a Position, same_state: bool) -> Self {
+        let column = match order.column {
+            SortColumn::State if same_state => SortColumn::CustomerRegistrationId,
+            column => column,
+        };
+        let (offset, after) = match position {
+            Position::Offset(offset) => (i64::try_from(*offset).unwrap_or(i64::MAX), None),
+            Position::After(place) => (0, Some(place)),
+        };
+        Self {
+            column,
+            direction: order.direction,
+            offset,
+            after,
+        }
+    }
+
+    /// The name of the column.
+    pub(super) const fn key(&self) -> &'static str {
+        match self.column {
+            SortColumn::CustomerRegistrationId => "crid",
+            SortColumn::Email => "email_key",
+            SortColumn::FirstName => "first_key",
+            SortColumn::LastName => "last_key",
+            SortColumn::State => "state",
+            SortColumn::Verified => "verified",
+            SortColumn::DateRegistered => "registered_at",
+            SortColumn::ChangeDate => "changed_at",
+        }
+    }
+
+    /// The index that holds this order without the rows, and with the texts that filters look at.
+    pub(super) const fn is_covering(&self) -> bool {
+        matches!(self.column, SortColumn::Email)
+    }
+
+    const fn emptiness(&self) -> Emptiness {
+        match self.column {
+            SortColumn::CustomerRegistrationId | SortColumn::State | SortColumn::Verified => Emptiness::Never,
+            SortColumn::Email | SortColumn::FirstName | SortColumn::LastName => Emptiness::Text,
+            SortColumn::DateRegistered | SortColumn::ChangeDate => Emptiness::Null,
+        }
+    }
+
+    /// Whether the page goes on from a place.
+    pub(super) const fn is_after(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// The parts that can still hold rows of the page.
+    pub(super) fn parts(&self) -> &'static [Part] {
+        match (self.emptiness(), self.after.map(is_empty)) {
+            (Emptiness::Never, _) => &[Part::Filled],
+            (Emptiness::Text | Emptiness::Null, Some(true)) => &[Part::Empty],
+            (Emptiness::Text | Emptiness::Null, _) => &[Part::Filled, Part::Empty],
+        }
+    }
+
+    /// An expression that is the part of a row.
+    pub(super) fn part_of(&self, alias: &str) -> String {
+        let key = self.key();
+        match self.emptiness() {
+            Emptiness::Never => "0".to_owned(),
+            Emptiness::Text => format!("({alias}.{key} = '')::int"),
+            Emptiness::Null => format!("({alias}.{key} IS NULL)::int"),
+        }
+    }
+
+    /// Conditions that hold for exactly the rows of this part that come after the place, each with `AND` before it.
+    pub(super) fn push_range(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, part: Part) {
+        let key = self.key();
+        match (self.emptiness(), part) {
+            (Emptiness::Never, _) => {}
+            (Emptiness::Text, Part::Filled) => {
+                sql.push(format_args!(" AND {alias}.{key} > ''"));
+            }
+            (Emptiness::Text, Part::Empty) => {
+                sql.push(format_args!(" AND {alias}.{key} = ''"));
+            }
+            (Emptiness::Null, Part::Filled) => {
+                sql.push(format_args!(" AND {alias}.{key} IS NOT NULL"));
+            }
+            (Emptiness::Null, Part::Empty) => {
+                sql.push(format_args!(" AND {alias}.{key} IS NULL"));
+            }
+        }
+        let Some(place) = self.after else { return };
+        let later = match self.direction {
+            Direction::Ascending => ">",
+            Direction::Descending => "<",
+        };
+        let by_crid_alone = self.column == SortColumn::CustomerRegistrationId;
+        match (part, is_empty(place) && self.emptiness() != Emptiness::Never) {
+            // The place is among the filled ones: every empty one comes after it.
+            (Part::Empty, false) => {}
+            _ if by_crid_alone || part == Part::Empty => {
+                sql.push(format_args!(" AND {alias}.crid {later} "))
+                    .push_bind(place.crid.as_str().to_owned());
+            }
+            (Part::Filled | Part::Empty, _) => {
+                sql.push(format_args!(" AND ({alias}.{key}, {alias}.crid) {later} ("));
+                self.push_value(sql, &place.value);
+                sql.push(", ").push_bind(place.crid.as_str().to_owned()).push(")");
+            }
+        }
+    }
+
+    fn push_value(&self, sql: &mut QueryBuilder<Postgres>, value: &SortValue) {
+        match (value, self.column) {
+            (SortValue::Text(text), _) => {
+                sql.push_bind(text.to_string());
+            }
+            (SortValue::Number(number), SortColumn::DateRegistered | SortColumn::ChangeDate) => {
+                sql.push_bind(number.and_then(moment));
+            }
+            (SortValue::Number(number), SortColumn::Verified) => {
+                sql.push_bind(number.map(|number| number != 0));
+            }
+            (SortValue::Number(number), _) => {
+                sql.push_bind(number.and_then(|number| i16::try_from(number).ok()));
+            }
+        }
+    }
+
+    /// The sort of rows that have `key`, within one part.
+    pub(super) fn within(&self, key: &str, alias: &str) -> Sort {
+        Sort {
+            by: format!("{alias}.{key}"),
+            crid: (self.column != SortColumn::CustomerRegistrationId).then(|| format!("{alias}.crid")),
+            direction: self.direction,
+        }
+    }
+}
+
+/// A list for `ORDER BY`.
+pub(super) struct Sort {
+    by: String,
+    crid: Option<String>,
+    direction: Direction,
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = match self.direction {
+            Direction::Ascending => "ASC",
+            Direction::Descending => "DESC",
+        };
+        write!(f, "{} {direction}", self.by)?;
+        if let Some(crid) = &self.crid {
+            write!(f, ", {crid} {direction}")?;
+        }
+        Ok(())
+    }
+}
+
+fn is_empty(place: &SortKey) -> bool {
+    match &place.value {
+        SortValue::Text(text) => text.is_empty(),
+        SortValue::Number(number) => number.is_none(),
+    }
+}
+
+/// A time of this many microseconds since 1970.
+fn moment(micros: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
+}

@@ -1,0 +1,411 @@
+//! The one statement of a list: the page and its total, on one snapshot. ADR 0010 says why it has this shape.
+//!
+//! `walked` goes through the index of the order, row by row and no further than a budget, and keeps what meets the
+//! conditions. Only when that has not filled the page, `gathered` takes every match from the index of tokens and sorts.
+
+use masthead_domain::{
+    query::{CountMode, Position, UserQuery},
+    tenant::PoolId,
+};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::{
+    condition::{self, Condition},
+    order::Walk,
+};
+use crate::{row::account_columns, tokens};
+
+/// How far a list goes before it turns to another way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// How many index entries are walked at most, where the index alone decides.
+    walk_index: Entries,
+    /// The same where each entry means reading its row.
+    walk_rows: Entries,
+    /// The same where each row's tokens must be fetched besides.
+    walk_tokens: Entries,
+    /// Up to this many matches are counted by their tokens; more are counted along the covering index.
+    count_by_tokens: i64,
+}
+
+/// A number of index entries: more for larger pages.
+#[derive(Debug, Clone, Copy)]
+struct Entries {
+    base: i64,
+    per_row: i64,
+}
+
+impl Entries {
+    const fn of_page(self, rows: i64) -> i64 {
+        self.base + self.per_row * rows
+    }
+}
+
+impl Budget {
+    /// What ADR 0010 found to keep both ways about equally dear at their worst.
+    pub(super) const MEASURED: Self = Self {
+        walk_index: Entries {
+            base: 20_000,
+            per_row: 40,
+        },
+        walk_rows: Entries {
+            base: 3_000,
+            per_row: 15,
+        },
+        walk_tokens: Entries {
+            base: 2_000,
+            per_row: 4,
+        },
+        count_by_tokens: 20_000,
+    };
+
+    /// The same small budget for all, which shows every way on few rows.
+    pub(super) fn of(entries: u32) -> Self {
+        let base = i64::from(entries);
+        let walk = Entries { base, per_row: 0 };
+        Self {
+            walk_index: walk,
+            walk_rows: walk,
+            walk_tokens: walk,
+            count_by_tokens: base,
+        }
+    }
+}
+
+/// A list request of one pool.
+pub(super) struct Statement<'a> {
+    pool: PoolId,
+    query: &'a UserQuery,
+    walk: Walk<'a>,
+    conditions: Vec<Condition<'a>>,
+    budget: Budget,
+}
+
+/// How a page is come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Along the order: every row in the range is a match.
+    Walk,
+    /// One index entry leads to all matches.
+    Exact,
+    /// Along the order for a while, then by tokens.
+    WalkThenGather,
+}
+
+impl<'a> Statement<'a> {
+    pub(super) fn new(pool: PoolId, same_state: bool, query: &'a UserQuery, budget: Budget) -> Self {
+        Self {
+            pool,
+            query,
+            walk: Walk::of(query.order, &query.position, same_state),
+            conditions: condition::of(&query.filter),
+            budget,
+        }
+    }
+
+    fn way(&self) -> Way {
+        if self.conditions.iter().any(Condition::is_exact) {
+            Way::Exact
+        } else if self.rest().next().is_none() {
+            Way::Walk
+        } else {
+            Way::WalkThenGather
+        }
+    }
+
+    /// The conditions that are checked once the walk has ended.
+    fn rest(&self) -> impl Iterator<Item = &Condition<'a>> {
+        self.conditions
+            .iter()
+            .filter(|condition| !self.is_walked(condition))
+    }
+
+    /// Whether the walk itself keeps to this condition: a range of its index; and the state, of which no token tells,
+    /// where nothing else is left to gather by.
+    fn is_walked(&self, condition: &Condition<'_>) -> bool {
+        let is_range = |condition: &Condition<'_>| condition.is_range_of(self.walk.column);
+        let only_ranges = || {
+            self.conditions
+                .iter()
+                .all(|other| is_range(other) || matches!(other, Condition::Active))
+        };
+        is_range(condition) || (matches!(condition, Condition::Active) && only_ranges())
+    }
+
+    /// One more than the page, to know whether more match.
+    fn rows(&self) -> i64 {
+        i64::from(self.query.size) + 1
+    }
+
+    /// Writes the statement: the total first, then the columns of [`account_columns`].
+    pub(super) fn build(&self) -> QueryBuilder<Postgres> {
+        let mut sql = QueryBuilder::new("WITH ");
+        match self.way() {
+            Way::Walk => {
+                self.push_walked(&mut sql);
+                sql.push(", picked AS (SELECT * FROM walked)");
+            }
+            Way::Exact => {
+                self.push_gathered(&mut sql, Way::Exact);
+                sql.push(", picked AS (SELECT * FROM gathered)");
+            }
+            Way::WalkThenGather => {
+                self.push_walked(&mut sql);
+                sql.push(", ");
+                self.push_gathered(&mut sql, Way::WalkThenGather);
+                sql.push(", picked AS (SELECT * FROM walked WHERE (SELECT count(*) FROM walked) > ")
+                    .push_bind(i64::from(self.query.size))
+                    .push(" UNION ALL SELECT * FROM gathered)");
+            }
+        }
+        if self.counts_by_tokens_first() {
+            sql.push(", few AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM ");
+            self.push_by_tokens(&mut sql);
+            sql.push(" AS g WHERE ");
+            self.push_checked(&mut sql, "g");
+            sql.push(" LIMIT ")
+                .push_bind(self.budget.count_by_tokens + 1)
+                .push(") AS g)");
+        }
+        let order = self.walk.within("k", "r");
+        sql.push(concat!("SELECT t.total, ", account_columns!(), " FROM (SELECT "));
+        self.push_total(&mut sql);
+        sql.push(
+            ") AS t (total) LEFT JOIN LATERAL (SELECT p.part, p.k, r.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p \
+             ORDER BY p.part, ",
+        )
+        .push(self.walk.within("k", "p"))
+        .push(" LIMIT ")
+        .push_bind(self.rows())
+        .push(") AS p CROSS JOIN LATERAL (SELECT * FROM registrations AS r WHERE r.pool = ")
+        .push_bind(self.pool.0)
+        .push(" AND r.crid = p.crid AND r.deleted_at IS NULL OFFSET 0) AS r) AS r ON true ORDER BY r.part, ")
+        .push(order);
+        sql
+    }
+
+    fn push_walked(&self, sql: &mut QueryBuilder<Postgres>) {
+        let rest: Vec<&Condition<'_>> = self.rest().collect();
+        let last = self.walk.offset.saturating_add(self.rows());
+        let entries = if rest.is_empty() { last } else { self.entries(&rest) };
+        sql.push("walked AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (");
+        for (n, part) in self.walk.parts().iter().enumerate() {
+            sql.push(if n == 0 { "(SELECT " } else { " UNION ALL (SELECT " });
+            sql.push(format_args!(
+                "{} AS part, r.{} AS k, r.crid",
+                *part as u8,
+                self.walk.key()
+            ));
+            let mut columns: Vec<&str> = rest.iter().map(|condition| condition.column()).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            for column in columns.iter().filter(|column| **column != "crid") {
+                sql.push(format_args!(", r.{column}"));
+            }
+            sql.push(" FROM registrations AS r WHERE r.pool = ")
+                .push_bind(self.pool.0)
+                .push(" AND r.deleted_at IS NULL");
+            self.walk.push_range(sql, "r", *part);
+            for condition in self.conditions.iter().filter(|c| self.is_walked(c)) {
+                sql.push(" AND ");
+                condition.push(sql, "r", self.pool);
+            }
+            sql.push(" ORDER BY ")
+                .push(self.walk.within(self.walk.key(), "r"))
+                .push(" LIMIT ")
+                .push_bind(entries)
+                .push(")");
+        }
+        sql.push(") AS w WHERE true");
+        for condition in rest {
+            sql.push(" AND ");
+            condition.push(sql, "w", self.pool);
+        }
+        sql.push(" LIMIT ")
+            .push_bind(self.rows())
+            .push(" OFFSET ")
+            .push_bind(self.walk.offset)
+            .push(")");
+    }
+
+    /// How many entries the walk may look at. Where the index alone decides, walking deep is cheaper than sorting all.
+    fn entries(&self, rest: &[&Condition<'_>]) -> i64 {
+        let (walk, deeper) = if rest.iter().any(|condition| matches!(condition, Condition::Metadata(_))) {
+            (self.budget.walk_tokens, 0)
+        } else if self.walk.is_covering() && !rest.iter().any(|condition| matches!(condition, Condition::Active)) {
+            (self.budget.walk_index, 4)
+        } else {
+            (self.budget.walk_rows, 1)
+        };
+        walk.of_page(self.rows())
+            .saturating_add(self.walk.offset.saturating_mul(deeper))
+    }
+
+    fn push_gathered(&self, sql: &mut QueryBuilder<Postgres>, way: Way) {
+        let key = self.walk.key();
+        sql.push("gathered AS MATERIALIZED (SELECT g.part, g.k, g.crid FROM (SELECT ")
+            .push(format_args!(
+                "{} AS part, g.{key} AS k, g.crid FROM ",
+                self.walk.part_of("g")
+            ));
+        if way == Way::Exact {
+            self.push_by_key(sql);
+            sql.push(" AS g WHERE ");
+        } else {
+            self.push_by_tokens(sql);
+            // A condition without columns is tested once, before anything is read.
+            sql.push(" AS g WHERE (SELECT count(*) FROM walked) <= ")
+                .push_bind(i64::from(self.query.size))
+                .push(" AND ");
+        }
+        self.push_checked(sql, "g");
+        if self.walk.is_after() {
+            sql.push(" AND (");
+            for (n, part) in self.walk.parts().iter().enumerate() {
+                sql.push(if n == 0 { "(true" } else { " OR (true" });
+                self.walk.push_range(sql, "g", *part);
+                sql.push(")");
+            }
+            sql.push(")");
+        }
+        sql.push(") AS g ORDER BY g.part, ")
+            .push(self.walk.within("k", "g"))
+            .push(" LIMIT ")
+            .push_bind(self.rows())
+            .push(" OFFSET ")
+            .push_bind(self.walk.offset)
+            .push(")");
+    }
+
+    /// The rows that have every token. The array is an unknown to the planner, whose guess is then always the index: its
+    /// statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other conditions out.
+    fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("(SELECT * FROM registrations AS r WHERE r.tokens @> (SELECT ")
+            .push_bind(tokens::of_filter(self.pool, &self.query.filter))
+            .push("::bigint[]) OFFSET 0)");
+    }
+
+    fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("(SELECT * FROM registrations AS r WHERE r.pool = ")
+            .push_bind(self.pool.0)
+            .push(" AND r.deleted_at IS NULL");
+        for condition in self.conditions.iter().filter(|condition| condition.is_exact()) {
+            sql.push(" AND ");
+            condition.push(sql, "r", self.pool);
+        }
+        sql.push(" OFFSET 0)");
+    }
+
+    /// Every condition, on a candidate: tokens may collide, and grams say nothing of their order.
+    fn push_checked(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
+        sql.push(format_args!("{alias}.pool = "))
+            .push_bind(self.pool.0)
+            .push(format_args!(" AND {alias}.deleted_at IS NULL"));
+        for condition in &self.conditions {
+            // The index has just said so, and a row's tokens are dear to fetch.
+            if matches!(condition, Condition::Metadata(_)) && self.way() != Way::Exact {
+                continue;
+            }
+            sql.push(" AND ");
+            condition.push(sql, alias, self.pool);
+        }
+    }
+
+    fn counts_by_tokens_first(&self) -> bool {
+        self.query.count == CountMode::Exact
+            && self.way() == Way::WalkThenGather
+            && !tokens::say_all(&self.query.filter)
+            && self.index_covers_conditions()
+    }
+
+    fn index_covers_conditions(&self) -> bool {
+        !self
+            .conditions
+            .iter()
+            .any(|condition| matches!(condition, Condition::Metadata(_)))
+    }
+
+    /// The total, or NULL. A page that is not full tells it by itself.
+    fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
+        if self.query.count != CountMode::Exact {
+            if self.query.count == CountMode::Estimate && matches!(self.query.position, Position::Offset(_)) {
+                sql.push("CASE WHEN ");
+                self.push_page_tells(sql);
+                sql.push(" END");
+            } else {
+                sql.push("NULL::bigint");
+            }
+            return;
+        }
+        if matches!(self.query.position, Position::Offset(_)) {
+            sql.push("CASE WHEN ");
+            self.push_page_tells(sql);
+            sql.push(" ELSE ");
+            self.push_count(sql);
+            sql.push(" END");
+        } else {
+            self.push_count(sql);
+        }
+    }
+
+    fn push_page_tells(&self, sql: &mut QueryBuilder<Postgres>) {
+        let least = i64::from(self.walk.offset > 0);
+        sql.push("(SELECT count(*) FROM picked) BETWEEN ")
+            .push_bind(least)
+            .push(" AND ")
+            .push_bind(i64::from(self.query.size))
+            .push(" THEN ")
+            .push_bind(self.walk.offset)
+            .push(" + (SELECT count(*) FROM picked)");
+    }
+
+    fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
+        match self.way() {
+            Way::Exact => {
+                sql.push("(SELECT count(*) FROM ");
+                self.push_by_key(sql);
+                sql.push(" AS g WHERE ");
+                self.push_checked(sql, "g");
+                sql.push(")");
+            }
+            Way::WalkThenGather if tokens::say_all(&self.query.filter) => {
+                // Without a look at the rows, Postgres counts in the index what is visible to all.
+                sql.push("(SELECT count(*) FROM registrations AS r WHERE r.tokens @> (SELECT ")
+                    .push_bind(tokens::of_filter(self.pool, &self.query.filter))
+                    .push("::bigint[]))");
+            }
+            Way::WalkThenGather if !self.index_covers_conditions() => {
+                sql.push("(SELECT count(*) FROM ");
+                self.push_by_tokens(sql);
+                sql.push(" AS g WHERE ");
+                self.push_checked(sql, "g");
+                sql.push(")");
+            }
+            Way::WalkThenGather => {
+                sql.push("CASE WHEN (SELECT n FROM few) <= ")
+                    .push_bind(self.budget.count_by_tokens)
+                    .push(" THEN (SELECT n FROM few) ELSE ");
+                self.push_count_along(sql);
+                sql.push(" END");
+            }
+            Way::Walk => self.push_count_along(sql),
+        }
+    }
+
+    fn push_count_along(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("(SELECT count(*) FROM registrations AS r WHERE ");
+        self.push_checked(sql, "r");
+        sql.push(")");
+    }
+
+    /// What the planner is asked for an estimate of the total.
+    pub(super) fn build_estimate(&self) -> QueryBuilder<Postgres> {
+        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT 1 FROM registrations AS r WHERE ");
+        self.push_checked(&mut sql, "r");
+        if self.way() == Way::WalkThenGather {
+            sql.push(" AND r.tokens @> ")
+                .push_bind(tokens::of_filter(self.pool, &self.query.filter));
+        }
+        sql
+    }
+}

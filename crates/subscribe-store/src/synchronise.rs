@@ -1,0 +1,308 @@
+//! Bringing one registration in line with what its provider said live: one transaction, with its event.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    event::{Event, EventKind, EventOutcome},
+    metadata::{Metadata, lowered},
+};
+use masthead_ports::{
+    registrations::{Registrations, Synchronised, WrittenFor},
+    source::{CallContext, SourceError, SourceErrorKind},
+};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{
+    event_rows::insert_with_outbox,
+    record::{NewRegistration, Record},
+    registrations::PgRegistrations,
+    row::metadata_of,
+    sqlstate::{Failure, silence},
+};
+
+const SYNCHRONISE: &str = "synchronise";
+
+/// What a registration holds now, of all that a synchronisation may change.
+struct Stored {
+    id: i64,
+    account: NewRegistration,
+    masters_accounts: bool,
+}
+
+#[async_trait]
+impl Registrations for PgRegistrations {
+    async fn synchronise(
+        &self,
+        cx: &CallContext,
+        account: &Account,
+        written_for: &WrittenFor,
+    ) -> Result<Synchronised, SourceError> {
+        let done = one_transaction(self.writer(), cx, account, written_for);
+        tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), done)
+            .await
+            .unwrap_or_else(|late| Err(SourceError::because(SYNCHRONISE, SourceErrorKind::OutcomeUnknown, late)))
+    }
+}
+
+async fn one_transaction(
+    pool: &PgPool,
+    cx: &CallContext,
+    account: &Account,
+    written_for: &WrittenFor,
+) -> Result<Synchronised, SourceError> {
+    let mut transaction = pool.begin().await.map_err(silence(SYNCHRONISE))?;
+    let stored = match account.registration_id {
+        Some(id) => match by_number(&mut transaction, cx, id).await? {
+            Some(stored) => Some(stored),
+            // It was deleted while the provider was asked: that is no reason to make it again.
+            None => return Ok(Synchronised::Unchanged),
+        },
+        None => by_crid(&mut transaction, cx, account).await?,
+    };
+    let written = match stored {
+        None => insert(&mut transaction, cx, account, written_for).await,
+        Some(stored) => update(&mut transaction, cx, &stored, account, written_for).await,
+    };
+    let (id, synchronised) = match written {
+        Ok(written) => written,
+        // Another synchronisation of the same user was faster, or the id is another registration's: either way this one
+        // has nothing to say. The transaction is rolled back.
+        Err(Unwritten::Taken) => return Ok(Synchronised::Unchanged),
+        Err(Unwritten::Silent(error)) => return Err(error),
+    };
+    if synchronised == Synchronised::Unchanged {
+        return Ok(synchronised);
+    }
+    let event = Event {
+        kind: EventKind::SubscribeUserUpdate,
+        tenant: cx.tenant.id.clone(),
+        pool: cx.tenant.pool,
+        at: written_for.at,
+        request_id: written_for.request_id.clone(),
+        source_system: written_for.source_system.clone(),
+        outcome: EventOutcome::Found,
+        registration_id: Some(id),
+        users: 1,
+    };
+    insert_with_outbox(&mut transaction, &event)
+        .await
+        .map_err(silence(SYNCHRONISE))?;
+    transaction.commit().await.map_err(silence(SYNCHRONISE))?;
+    Ok(synchronised)
+}
+
+/// Why nothing was written.
+enum Unwritten {
+    Taken,
+    Silent(SourceError),
+}
+
+impl From<sqlx::Error> for Unwritten {
+    fn from(error: sqlx::Error) -> Self {
+        match Failure::of(&error) {
+            Failure::CridTaken | Failure::EmailTaken => Self::Taken,
+            _ => Self::Silent(silence(SYNCHRONISE)(error)),
+        }
+    }
+}
+
+fn refused(invalid: crate::record::InvalidField) -> Unwritten {
+    Unwritten::Silent(SourceError::because(SYNCHRONISE, SourceErrorKind::Refused, invalid))
+}
+
+async fn insert(
+    transaction: &mut PgConnection,
+    cx: &CallContext,
+    account: &Account,
+    written_for: &WrittenFor,
+) -> Result<(i64, Synchronised), Unwritten> {
+    let new = NewRegistration {
+        crid: account.crid.clone(),
+        email: account.email.clone(),
+        first_name: account.first_name.clone(),
+        last_name: account.last_name.clone(),
+        verified: account.verified == Some(true),
+        password_hash: None,
+        metadata: account.metadata.clone(),
+        registered_at: account.registered_at.or(Some(written_for.at)),
+        changed_at: account.changed_at.or(Some(written_for.at)),
+        last_logout_at: None,
+    };
+    let record = Record::of(cx.tenant.pool, &new).map_err(refused)?;
+    let id = sqlx::query_scalar!(
+        "INSERT INTO registrations (pool, registered_at, changed_at, state, verified, masters_accounts, crid, email_key,
+                                    first_key, last_key, email_typed, first_name, last_name, metadata, tokens)
+         SELECT p.id, $2, $3, $4, $5, p.masters_accounts, $6, $7, $8, $9, $10, $11, $12, $13::text::json, $14
+           FROM pools AS p WHERE p.id = $1
+         RETURNING id",
+        cx.tenant.pool.0,
+        new.registered_at,
+        new.changed_at,
+        record.state,
+        new.verified,
+        new.crid.as_str(),
+        &*record.keys.email,
+        &*record.keys.first,
+        &*record.keys.last,
+        record.email_typed(),
+        &*new.first_name,
+        &*new.last_name,
+        record.metadata,
+        &record.tokens,
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok((id, Synchronised::Created))
+}
+
+async fn update(
+    transaction: &mut PgConnection,
+    cx: &CallContext,
+    stored: &Stored,
+    account: &Account,
+    written_for: &WrittenFor,
+) -> Result<(i64, Synchronised), Unwritten> {
+    let was = &stored.account;
+    let new = NewRegistration {
+        crid: account.crid.clone(),
+        email: account.email.clone().or_else(|| was.email.clone()),
+        first_name: account.first_name.clone(),
+        last_name: account.last_name.clone(),
+        verified: account.verified == Some(true),
+        metadata: overlaid(&was.metadata, &account.metadata),
+        changed_at: Some(written_for.at),
+        ..was.clone()
+    };
+    let same = new.crid == was.crid
+        && new.email == was.email
+        && new.first_name == was.first_name
+        && new.last_name == was.last_name
+        && new.verified == was.verified
+        && new.metadata == was.metadata;
+    if same {
+        return Ok((stored.id, Synchronised::Unchanged));
+    }
+    if stored.masters_accounts {
+        // What Masthead masters, no provider overwrites: the tenant's flow was changed while the provider was asked.
+        return Ok((stored.id, Synchronised::Unchanged));
+    }
+    let record = Record::of(cx.tenant.pool, &new).map_err(refused)?;
+    sqlx::query!(
+        "UPDATE registrations
+            SET crid = $3, email_key = $4, email_typed = $5, first_name = $6, first_key = $7, last_name = $8,
+                last_key = $9, verified = $10, state = $11, metadata = $12::text::json, tokens = $13, changed_at = $14
+          WHERE pool = $1 AND id = $2",
+        cx.tenant.pool.0,
+        stored.id,
+        new.crid.as_str(),
+        &*record.keys.email,
+        record.email_typed(),
+        &*new.first_name,
+        &*record.keys.first,
+        &*new.last_name,
+        &*record.keys.last,
+        new.verified,
+        record.state,
+        record.metadata,
+        &record.tokens,
+        new.changed_at,
+    )
+    .execute(transaction)
+    .await?;
+    Ok((stored.id, Synchronised::Updated))
+}
+
+/// The stored metadata with what the account carries over it; a key keeps the spelling that is stored.
+fn overlaid(stored: &Metadata, carried: &Metadata) -> Metadata {
+    let same = |key: &str, other: &str| lowered(key) == lowered(other);
+    let kept = stored.iter().map(|(key, value)| {
+        let over = carried
+            .iter()
+            .find(|(other, _)| same(key, other))
+            .map(|(_, value)| value);
+        (key, over.unwrap_or(value))
+    });
+    let added = carried
+        .iter()
+        .filter(|(key, _)| !stored.iter().any(|(known, _)| same(known, key)));
+    Metadata::from_valid(kept.chain(added).map(|(key, value)| (key.to_owned(), value.to_owned())))
+}
+
+async fn by_number(transaction: &mut PgConnection, cx: &CallContext, id: i64) -> Result<Option<Stored>, SourceError> {
+    let row = sqlx::query_as!(
+        StoredRow,
+        r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
+                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
+             FROM registrations WHERE pool = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE"#,
+        cx.tenant.pool.0,
+        id,
+    )
+    .fetch_optional(transaction)
+    .await
+    .map_err(silence(SYNCHRONISE))?;
+    row.map(StoredRow::into_stored).transpose()
+}
+
+async fn by_crid(
+    transaction: &mut PgConnection,
+    cx: &CallContext,
+    account: &Account,
+) -> Result<Option<Stored>, SourceError> {
+    let row = sqlx::query_as!(
+        StoredRow,
+        r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
+                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
+             FROM registrations WHERE pool = $1 AND crid = $2 AND deleted_at IS NULL FOR UPDATE"#,
+        cx.tenant.pool.0,
+        account.crid.as_str(),
+    )
+    .fetch_optional(transaction)
+    .await
+    .map_err(silence(SYNCHRONISE))?;
+    row.map(StoredRow::into_stored).transpose()
+}
+
+struct StoredRow {
+    id: i64,
+    masters_accounts: bool,
+    crid: String,
+    email_key: String,
+    email_typed: Option<String>,
+    first_name: String,
+    last_name: String,
+    verified: bool,
+    password_hash: Option<String>,
+    metadata: String,
+    registered_at: Option<time::OffsetDateTime>,
+    changed_at: Option<time::OffsetDateTime>,
+    last_logout_at: Option<time::OffsetDateTime>,
+}
+
+impl StoredRow {
+    fn into_stored(self) -> Result<Stored, SourceError> {
+        let corrupt = |error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
+        let email = (!self.email_key.is_empty()).then(|| {
+            let typed = self.email_typed.unwrap_or_else(|| self.email_key.clone());
+            masthead_domain::email::Email::from_stored(typed.into(), self.email_key.into())
+        });
+        Ok(Stored {
+            id: self.id,
+            masters_accounts: self.masters_accounts,
+            account: NewRegistration {
+                crid: masthead_domain::crid::Crid::parse(&self.crid)
+                    .map_err(|error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error))?,
+                email,
+                first_name: self.first_name.into(),
+                last_name: self.last_name.into(),
+                verified: self.verified,
+                password_hash: self.password_hash.map(Into::into),
+                metadata: metadata_of(&self.metadata).map_err(corrupt)?,
+                registered_at: self.registered_at,
+                changed_at: self.changed_at,
+                last_logout_at: self.last_logout_at,
+            },
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Who a tenant is, remembered for a few seconds.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use masthead_domain::{
+    settings::{SettingMistake, TenantSettings},
+    tenant::{PoolId, Tenant, TenantId},
+};
+use masthead_ports::{
+    source::{SourceError, SourceErrorKind},
+    tenants::Tenants,
+};
+use moka::future::Cache;
+use sqlx::PgPool;
+
+use crate::sqlstate::silence;
+
+const OPERATION: &str = "tenant";
+const GROUPS: &str = "tenants of any group";
+
+/// How old an answer may be while the database answers.
+const FRESH: Duration = Duration::from_secs(5);
+/// How old an answer may be while it does not: its registrations are silent then too, so this only keeps the error true.
+const STALE: Duration = Duration::from_mins(10);
+/// How many answers are remembered, those about tenants that do not exist among them.
+const REMEMBERED: u64 = 10_000;
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Known = Option<Arc<Tenant>>;
+type ClientAndPaper = (Box<str>, Box<str>);
+
+/// The tenants of the database.
+pub struct PgTenants {
+    pool: PgPool,
+    fresh: Cache<TenantId, Known>,
+    last_known: Cache<TenantId, Known>,
+    /// The tenants of a client and a paper.
+    groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
+}
+
+impl PgTenants {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        let cache = |age| Cache::builder().max_capacity(REMEMBERED).time_to_live(age).build();
+        Self {
+            pool,
+            fresh: cache(FRESH),
+            last_known: cache(STALE),
+            groups: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+        }
+    }
+
+    async fn ask(&self, id: &TenantId) -> Result<Known, SourceError> {
+        match tokio::time::timeout(PATIENCE, read(&self.pool, id)).await {
+            Ok(answered) => answered,
+            Err(_late) => Err(SourceError::because(
+                OPERATION,
+                SourceErrorKind::Unavailable,
+                "no answer in time",
+            )),
+        }
+    }
+
+    async fn ask_groups(&self, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
+        match tokio::time::timeout(PATIENCE, read_groups(&self.pool, client, paper)).await {
+            Ok(answered) => answered,
+            Err(_late) => Err(SourceError::because(
+                GROUPS,
+                SourceErrorKind::Unavailable,
+                "no answer in time",
+            )),
+        }
+    }
+
+    async fn ask_or_remember(&self, id: &TenantId) -> Result<Known, SourceError> {
+        match self.ask(id).await {
+            Ok(known) => {
+                self.last_known.insert(id.clone(), known.clone()).await;
+                Ok(known)
+            }
+            Err(error) if error.kind.is_transient() => self.last_known.get(id).await.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Tenants for PgTenants {
+    async fn by_id(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, SourceError> {
+        if let Some(known) = self.fresh.get(id).await {
+            return Ok(known);
+        }
+        // All who ask for one tenant at the same time wait for one answer.
+        let answered = self.fresh.try_get_with_by_ref(id, self.ask_or_remember(id)).await;
+        answered.map_err(|error: Arc<SourceError>| SourceError {
+            operation: OPERATION,
+            kind: error.kind,
+            source: Some(Box::new(error)),
+        })
+    }
+
+    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
+        let key = (Box::from(client), Box::from(paper));
+        let answered = self.groups.try_get_with(key, self.ask_groups(client, paper)).await;
+        answered
+            .map(|ids| ids.to_vec())
+            .map_err(|error: Arc<SourceError>| SourceError {
+                operation: GROUPS,
+                kind: error.kind,
+                source: Some(Box::new(error)),
+            })
+    }
+}
+
+async fn read(pool: &PgPool, id: &TenantId) -> Result<Known, SourceError> {
+    let row = sqlx::query!(
+        r#"SELECT pool, settings::text AS "settings!" FROM tenants
+            WHERE client_group = $1 AND client = $2 AND paper = $3"#,
+        id.group(),
+        id.client(),
+        id.paper(),
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(silence(OPERATION))?;
+    row.map(|row| tenant_of(id.clone(), PoolId(row.pool), &row.settings))
+        .transpose()
+}
+
+async fn read_groups(pool: &PgPool, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
+    let groups = sqlx::query_scalar!(
+        "SELECT client_group FROM tenants WHERE client = $1 AND paper = $2 ORDER BY client_group",
+        client,
+        paper,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(silence(GROUPS))?;
+    let id = |group: String| {
+        TenantId::new(&group, client, paper).map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
+    };
+    groups.into_iter().map(id).collect()
+}
+
+/// Makes a tenant of its row. Settings that cannot be read are left at their defaults and logged: `tenant set` refuses
+/// them, so they are those of another version.
+fn tenant_of(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
+    let pairs: std::collections::BTreeMap<String, String> = serde_json::from_str(settings)
+        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+    let (settings, mistakes) = TenantSettings::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    for mistake in mistakes.iter().filter(|mistake| !SettingMistake::is_warning(mistake)) {
+        tracing::warn!(tenant = %id, %mistake, "a setting is ignored");
+    }
+    Ok(Arc::new(Tenant { id, pool, settings }))
+}

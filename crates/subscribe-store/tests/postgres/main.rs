@@ -1,0 +1,20 @@
+//! The store on a real Postgres, which `masthead-dev-postgres` finds or starts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test's helpers may panic as tests do, and a measurement prints"
+)]
+
+mod contract;
+mod events;
+mod import;
+mod isolation;
+mod measure;
+mod plans;
+mod properties;
+mod readers;
+mod restart;
+mod support;
+mod synchronise;
+mod tenants;

@@ -1,0 +1,321 @@
+//! What Postgres does for each public query shape, as it did it: the buffers that a page touches, and the statements.
+//!
+//! `auto_explain` tells it of the very statements that the store sent, on 200,000 rows and with the planner's settings as
+//! they come.
+
+use std::{
+    io::{Read as _, Seek as _, SeekFrom},
+    sync::Arc,
+    time::Duration,
+};
+
+use masthead_dev_postgres::PrivateServer;
+use masthead_domain::{
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    order::{Direction, Order, SortColumn, SortKey},
+    query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
+    tenant::Tenant,
+};
+use masthead_ports::source::UserSource as _;
+use masthead_subscribe_store::{Store, StoreOptions};
+
+use crate::{
+    readers::reader,
+    support::{context, first_page, origin, tenant},
+};
+
+const ROWS: u64 = 200_000;
+/// Three quarters of the rows are one tenant's: the worst case of the planner's statistics.
+const BIG: u64 = 150_000;
+/// The most 8 KB buffers that a page of ten may touch: what a walk to the end of its budget touches (each entry a row, and
+/// its bit in the visibility map), and a gathering of what such a walk can have missed. The table has tens of thousands.
+const MOST_BUFFERS: u64 = 60_000;
+
+struct Loaded {
+    server: PrivateServer,
+    store: Store,
+    big: Arc<Tenant>,
+    small: Arc<Tenant>,
+}
+
+const DATABASE: &str = "masthead_test_plans";
+
+/// A server of this test's own, since its log is read.
+async fn loaded() -> Loaded {
+    let server = tokio::task::spawn_blocking(|| {
+        let server = PrivateServer::start_new().unwrap();
+        server.server().create_database(DATABASE).unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    let mut options = StoreOptions::new(server.server().url(DATABASE).unwrap());
+    options.statement_timeout = Duration::from_mins(2);
+    options.acquire_timeout = Duration::from_mins(1);
+    let loading = Store::open(&options).unwrap();
+    loading.migrate().await.unwrap();
+    let big = filled(&loading, "a/b/big", 0..BIG).await;
+    let small = filled(&loading, "a/b/small", BIG..BIG + 500).await;
+    let share = (ROWS - BIG - 500) / 10;
+    for n in 0..10 {
+        let from = BIG + 500 + n * share;
+        filled(&loading, &format!("a/b/{n}"), from..from + share).await;
+    }
+    loading.close().await;
+    // Only now: the checks of foreign keys would fill the log while rows are loaded.
+    server
+        .server()
+        .run(
+            DATABASE,
+            "VACUUM ANALYZE registrations;\n\
+             ALTER DATABASE masthead_test_plans SET session_preload_libraries = 'auto_explain';\n\
+             ALTER DATABASE masthead_test_plans SET auto_explain.log_min_duration = 0;\n\
+             ALTER DATABASE masthead_test_plans SET auto_explain.log_analyze = on;\n\
+             ALTER DATABASE masthead_test_plans SET auto_explain.log_buffers = on;\n\
+             ALTER DATABASE masthead_test_plans SET auto_explain.log_timing = off;\n\
+             ALTER DATABASE masthead_test_plans SET auto_explain.log_format = json;\n",
+        )
+        .unwrap();
+    let store = Store::open(&options).unwrap();
+    Loaded {
+        server,
+        store,
+        big,
+        small,
+    }
+}
+
+async fn filled(store: &Store, name: &str, readers: std::ops::Range<u64>) -> Arc<Tenant> {
+    let tenant = tenant(store, name, &[]).await;
+    store
+        .importer()
+        .registrations(&tenant, &origin(), readers.map(reader))
+        .await
+        .unwrap();
+    tenant
+}
+
+impl Loaded {
+    fn log(&self) -> std::fs::File {
+        std::fs::File::open(self.server.server().log_file().unwrap()).unwrap()
+    }
+
+    fn log_end(&self) -> u64 {
+        self.log().metadata().unwrap().len()
+    }
+
+    /// The buffers touched by each statement on registrations, since the log was this long.
+    async fn statements_since(&self, start: u64) -> Vec<u64> {
+        // The log is written by another process, a moment after the answer.
+        for _ in 0..500 {
+            let (mut log, mut bytes) = (self.log(), Vec::new());
+            log.seek(SeekFrom::Start(start)).unwrap();
+            log.read_to_end(&mut bytes).unwrap();
+            let found = buffers_of(&String::from_utf8_lossy(&bytes));
+            if !found.is_empty() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("the server logged no plan");
+    }
+
+    /// What one search touched.
+    async fn search(&self, tenant: &Arc<Tenant>, query: &UserQuery) -> Vec<u64> {
+        let start = self.log_end();
+        self.store
+            .registrations()
+            .search(&context(tenant), query)
+            .await
+            .unwrap();
+        self.statements_since(start).await
+    }
+}
+
+/// The top node's buffers of each logged plan whose statement reads registrations.
+fn buffers_of(log: &str) -> Vec<u64> {
+    log.split("duration: ")
+        .skip(1)
+        .filter(|entry| entry.contains("registrations") && entry.contains("\"Query Text\""))
+        .filter_map(|entry| {
+            let number = |name: &str| -> Option<u64> {
+                let rest = entry.split(&format!("\"{name}\": ")).nth(1)?;
+                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            };
+            Some(number("Shared Hit Blocks")? + number("Shared Read Blocks")?)
+        })
+        .collect()
+}
+
+fn contains(needle: &str) -> UserFilter {
+    UserFilter {
+        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        ..UserFilter::default()
+    }
+}
+
+fn shapes() -> Vec<(String, UserFilter)> {
+    let mut shapes = vec![("everybody".to_owned(), UserFilter::default())];
+    for needle in [
+        "a",
+        "q",
+        "%",
+        "_",
+        "\\",
+        "qj",
+        "%%",
+        "gma",
+        "gmail",
+        "@",
+        "maria",
+        "absentneedle",
+        "nobody@nowhere.example",
+        "zarzar",
+    ] {
+        shapes.push((format!("contains {needle}"), contains(needle)));
+    }
+    for prefix in ["m", "maria", "q", "zzz"] {
+        let first = Some(NamePrefix::of(prefix));
+        shapes.push((
+            format!("first {prefix}"),
+            UserFilter {
+                first_name: first.clone(),
+                ..UserFilter::default()
+            },
+        ));
+        shapes.push((
+            format!("gmail, first {prefix}"),
+            UserFilter {
+                first_name: first,
+                ..contains("gmail")
+            },
+        ));
+        let starts = vec![EmailFilter::Prefix(EmailNeedle::of(prefix))];
+        shapes.push((
+            format!("starts {prefix}"),
+            UserFilter {
+                emails: starts,
+                ..UserFilter::default()
+            },
+        ));
+    }
+    shapes.push((
+        "contradiction".to_owned(),
+        UserFilter {
+            first_name: Some(NamePrefix::of("walt")),
+            ..contains("maria")
+        },
+    ));
+    for (key, value) in [("country", "no"), ("city", "nowhere"), ("phonenumber", "+47 10000042")] {
+        let pair = vec![MetadataPair::of(key, value)];
+        shapes.push((
+            format!("{key}={value}"),
+            UserFilter {
+                metadata: pair.clone(),
+                ..UserFilter::default()
+            },
+        ));
+        shapes.push((
+            format!("gmail, {key}={value}"),
+            UserFilter {
+                metadata: pair,
+                ..contains("gmail")
+            },
+        ));
+    }
+    shapes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_whatever_the_page() {
+    let loaded = loaded().await;
+    let mut worst = (0, String::new());
+    for (name, filter) in shapes() {
+        for column in SortColumn::ALL {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let order = Order { column, direction };
+                let query = UserQuery {
+                    order,
+                    ..first_page(filter.clone())
+                };
+                let touched = loaded.search(&loaded.big, &query).await;
+                assert_eq!(touched.len(), 1, "{name}: one statement");
+                worst = worst.max((touched[0], format!("{name} by {order:?}")));
+            }
+        }
+        // A small pool is none the worse for a big one beside it.
+        let touched = loaded.search(&loaded.small, &first_page(filter.clone())).await;
+        assert!(touched[0] < 8_000, "{name} of a small pool touched {}", touched[0]);
+        for count in [CountMode::None, CountMode::Exact] {
+            let mut statements = Vec::new();
+            for size in [1, 100] {
+                let query = UserQuery {
+                    size,
+                    count,
+                    ..first_page(filter.clone())
+                };
+                statements.push(loaded.search(&loaded.big, &query).await.len());
+            }
+            assert_eq!(statements, [1, 1], "{name}: a page of 1 and a page of 100");
+        }
+    }
+    println!("the worst page touched {} buffers: {}", worst.0, worst.1);
+    assert!(worst.0 < MOST_BUFFERS, "{} touched {} buffers", worst.1, worst.0);
+
+    // A cursor far into the list costs what the first page costs.
+    let deep = first_page(UserFilter::default());
+    let start = loaded.search(&loaded.big, &deep).await[0];
+    let far = UserQuery {
+        position: Position::Offset(100_000),
+        size: 1,
+        ..deep.clone()
+    };
+    let place = loaded
+        .store
+        .registrations()
+        .search(&context(&loaded.big), &far)
+        .await
+        .unwrap();
+    let place = SortKey::of(&place.accounts[0], SortColumn::Email, false);
+    let by_cursor = loaded
+        .search(
+            &loaded.big,
+            &UserQuery {
+                position: Position::After(place),
+                ..deep
+            },
+        )
+        .await[0];
+    assert!(
+        by_cursor <= start + 20,
+        "{by_cursor} buffers at a cursor, {start} at the start"
+    );
+
+    // Exact look-ups of a batch: a few buffers for each key.
+    let known = reader(7);
+    let at = loaded.log_end();
+    loaded
+        .store
+        .registrations()
+        .by_id(&context(&loaded.big), &known.crid)
+        .await
+        .unwrap();
+    let by_id = loaded.statements_since(at).await;
+    let at = loaded.log_end();
+    let key = known
+        .email
+        .map_or_else(|| EmailKey::of("nobody@nowhere.example"), |email| email.key().clone());
+    loaded
+        .store
+        .registrations()
+        .by_email(&context(&loaded.big), &key)
+        .await
+        .unwrap();
+    let by_email = loaded.statements_since(at).await;
+    for touched in [by_id, by_email] {
+        assert_eq!(touched.len(), 1);
+        assert!(touched[0] < 30, "a look-up touched {}", touched[0]);
+    }
+    loaded.store.close().await;
+}

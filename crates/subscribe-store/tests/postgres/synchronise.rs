@@ -1,0 +1,152 @@
+//! Synchronising from a provider: made once, changed where it differs, never out of a foreign pool.
+
+use std::sync::Arc;
+
+use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata, tenant::Tenant};
+use masthead_ports::{
+    registrations::{Registrations as _, Synchronised, WrittenFor},
+    source::UserSource as _,
+};
+use time::macros::datetime;
+
+use crate::support::{World, context, tenant, world};
+
+async fn federated(world: &World) -> Arc<Tenant> {
+    tenant(&world.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await
+}
+
+fn theirs(email: &str, first_name: &str) -> Account {
+    Account {
+        email: Email::parse(email).ok(),
+        first_name: first_name.into(),
+        last_name: "Lee".into(),
+        verified: Some(true),
+        ..Account::new(Crid::parse("auth0|7").unwrap())
+    }
+}
+
+fn written_for() -> WrittenFor {
+    WrittenFor {
+        request_id: "r-1".into(),
+        source_system: "CRM".into(),
+        at: datetime!(2026-05-06 07:08:09 UTC),
+    }
+}
+
+async fn synchronise(world: &World, tenant: &Arc<Tenant>, account: &Account) -> Synchronised {
+    world
+        .store
+        .registrations()
+        .synchronise(&context(tenant), account, &written_for())
+        .await
+        .unwrap()
+}
+
+async fn stored(world: &World, tenant: &Arc<Tenant>, id: &str) -> Option<Account> {
+    world
+        .store
+        .registrations()
+        .by_id(&context(tenant), &Crid::parse(id).unwrap())
+        .await
+        .unwrap()
+}
+
+fn count(world: &World, what: &str) -> String {
+    world.database.run(what).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_made_once_changed_where_it_differs_and_each_change_has_its_event() {
+    let world = world().await;
+    let tenant = federated(&world).await;
+    let ann = theirs("ann@example.com", "Ann");
+    assert_eq!(synchronise(&world, &tenant, &ann).await, Synchronised::Created);
+    assert_eq!(synchronise(&world, &tenant, &ann).await, Synchronised::Unchanged);
+    let made = stored(&world, &tenant, "auth0|7").await.unwrap();
+    assert_eq!(
+        (&made.email, &*made.first_name, made.verified),
+        (&ann.email, "Ann", Some(true))
+    );
+
+    let photo = |value: &str| Metadata::new([("photo".to_owned(), value.to_owned())]).unwrap();
+    let renamed = Account {
+        registration_id: made.registration_id,
+        metadata: photo("a.png"),
+        ..theirs("Anna@Example.com", "Änna")
+    };
+    assert_eq!(synchronise(&world, &tenant, &renamed).await, Synchronised::Updated);
+    let changed = stored(&world, &tenant, "auth0|7").await.unwrap();
+    assert_eq!(changed.registration_id, made.registration_id);
+    assert_eq!(changed.email.as_ref().unwrap().as_str(), "Anna@Example.com");
+    assert_eq!(changed.metadata, photo("a.png"));
+    // What is found by is changed with it.
+    let key = Email::parse("anna@example.com").unwrap();
+    let found = world
+        .store
+        .registrations()
+        .by_email(&context(&tenant), key.key())
+        .await
+        .unwrap();
+    assert_eq!(found, [changed]);
+    assert_eq!(count(&world, "SELECT count(*) FROM events WHERE kind = 4004"), "2");
+    assert_eq!(count(&world, "SELECT count(*) FROM outbox"), "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_id_moves_the_registration_and_metadata_that_is_not_carried_stays() {
+    let world = world().await;
+    let tenant = federated(&world).await;
+    let with_club = Account {
+        metadata: Metadata::new([("club".to_owned(), "gold".to_owned())]).unwrap(),
+        ..theirs("ann@example.com", "Ann")
+    };
+    synchronise(&world, &tenant, &with_club).await;
+    let made = stored(&world, &tenant, "auth0|7").await.unwrap();
+    let moved = Account {
+        crid: Crid::parse("auth0|8").unwrap(),
+        registration_id: made.registration_id,
+        ..theirs("ann@example.com", "Ann")
+    };
+    assert_eq!(synchronise(&world, &tenant, &moved).await, Synchronised::Updated);
+    assert_eq!(stored(&world, &tenant, "auth0|7").await, None);
+    let now = stored(&world, &tenant, "auth0|8").await.unwrap();
+    assert_eq!(
+        (now.registration_id, now.metadata.get("club")),
+        (made.registration_id, Some("gold"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_make_one_registration() {
+    let world = Arc::new(world().await);
+    let tenant = federated(&world).await;
+    let writers: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, tenant) = (Arc::clone(&world), Arc::clone(&tenant));
+            tokio::spawn(async move { synchronise(&world, &tenant, &theirs("ann@example.com", "Ann")).await })
+        })
+        .collect();
+    let mut created = 0;
+    for writer in writers {
+        created += usize::from(writer.await.unwrap() == Synchronised::Created);
+    }
+    assert_eq!(created, 1);
+    assert_eq!(count(&world, "SELECT count(*) FROM registrations"), "1");
+    assert_eq!(count(&world, "SELECT count(*) FROM events WHERE kind = 4004"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_pools_registration_is_never_changed() {
+    let world = world().await;
+    let tenant_of_ann = federated(&world).await;
+    synchronise(&world, &tenant_of_ann, &theirs("ann@example.com", "Ann")).await;
+    let made = stored(&world, &tenant_of_ann, "auth0|7").await.unwrap();
+    let attacker = tenant(&world.store, "south/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
+    let forged = Account {
+        registration_id: made.registration_id,
+        ..theirs("evil@example.com", "Eve")
+    };
+    assert_eq!(synchronise(&world, &attacker, &forged).await, Synchronised::Unchanged);
+    assert_eq!(stored(&world, &tenant_of_ann, "auth0|7").await, Some(made));
+    assert_eq!(stored(&world, &attacker, "auth0|7").await, None);
+}

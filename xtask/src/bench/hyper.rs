@@ -1,0 +1,88 @@
+//! The measure of what HTTP itself costs: a bare hyper that answers every request with the same bytes.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, body::Incoming, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::shell::Outcome;
+
+/// Answers until the standard input ends; tells its address first.
+pub(super) fn serve(body: &Path) -> Outcome {
+    let body = Bytes::from(fs::read(body)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        println!("{}", listener.local_addr()?);
+        tokio::spawn(accept(listener, body));
+        // Whoever started this is gone when the input ends.
+        tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
+        Ok(())
+    })
+}
+
+async fn accept(listener: TcpListener, body: Bytes) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let body = body.clone();
+        let service = service_fn(move |_: Request<Incoming>| {
+            let mut response = Response::new(Full::new(body.clone()));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            async { Ok::<_, Infallible>(response) }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+/// Such a server in a process of its own; it ends with this value.
+pub(super) struct BareHyper {
+    child: Child,
+    _input: Option<ChildStdin>,
+    pub(super) address: String,
+}
+
+impl BareHyper {
+    /// Starts one that answers with these bytes, kept in `file`.
+    pub(super) fn start(file: &Path, body: &[u8]) -> Outcome<Self> {
+        fs::write(file, body)?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["bench", "hyper"])
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or("a child without output")?;
+        let mut address = String::new();
+        BufReader::new(output).read_line(&mut address)?;
+        Ok(Self {
+            child,
+            _input: input,
+            address: address.trim().to_owned(),
+        })
+    }
+
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for BareHyper {
+    fn drop(&mut self) {
+        // Nothing is left to tell when it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

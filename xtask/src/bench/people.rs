@@ -1,0 +1,266 @@
+//! Invented readers and papers: the same ones for the same numbers, skewed as real ones are.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+/// Changes when the invented people change: data of another edition are made anew.
+pub(super) const EDITION: u32 = 1;
+
+/// How many papers there are.
+pub(super) const TENANTS: u32 = 1_000;
+
+/// The paper that holds half of all registrations.
+pub(super) const LARGEST: u32 = 0;
+
+/// How many client groups the papers belong to; a caller's token is good for one group.
+pub(super) const GROUPS: u32 = 100;
+
+/// One name in nine: what a common prefix costs shows on it.
+pub(super) const COMMON_FIRST: &str = "Maria";
+
+/// The domain of 35 of 100 addresses.
+pub(super) const COMMON_DOMAIN: &str = "bigmail.example";
+
+const FIRST_HEADS: &[&str] = &[
+    "An", "Bel", "Car", "Dar", "El", "Fen", "Gar", "Hel", "Is", "Jor", "Kal", "Lin", "Mar", "Nor", "Ol", "Per", "Quen",
+    "Ros", "Sel", "Tam", "Ul", "Vic", "Wil", "Xan", "Yor", "Zel",
+];
+const FIRST_TAILS: &[&str] = &[
+    "a", "ia", "en", "ius", "ette", "ina", "or", "is", "o", "elle", "wyn", "ard", "ita", "us", "ika", "ane",
+];
+const LAST_HEADS: &[&str] = &[
+    "Ab", "Berg", "Cast", "Dal", "Erik", "Font", "Gran", "Hart", "Ib", "Jan", "Kel", "Lov", "Mor", "Nak", "Ok", "Pet",
+    "Quist", "Ram", "Schrei", "Thorn", "Ur", "Vir", "Wint", "Yil", "Zim",
+];
+const LAST_TAILS: &[&str] = &[
+    "ara", "strom", "illo", "berg", "sen", "aine", "dal", "mann", "ley", "ova", "sky", "ton", "er", "quist", "ani",
+    "beck", "field", "ner", "os", "wood", "ski", "hagen", "ford", "low",
+];
+const CITIES: &[&str] = &[
+    "Ashford",
+    "Brinmoor",
+    "Caldera Bay",
+    "Dunmere",
+    "Eastholm",
+    "Fenwick",
+    "Gullhaven",
+];
+
+/// A hash in the form in which passwords are kept; no password is known for it.
+const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bWFzdGhlYWQtYmVuY2gtc2FsdA$4Zb0Wn6m2y0uY7jJ3m0pB0o8p7d3fZ1qk2vQx5s9TtA";
+
+/// Everybody there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct People {
+    /// How many.
+    pub(super) rows: u32,
+}
+
+/// One reader, by number.
+pub(super) struct Person {
+    number: u32,
+    pub(super) first: String,
+    pub(super) last: String,
+    domain: Domain,
+}
+
+enum Domain {
+    Named(&'static str),
+    Firm(u64),
+}
+
+impl People {
+    /// The reader of this number.
+    pub(super) fn person(number: u32) -> Person {
+        let first = if lot(number, 0) % 100 < 11 {
+            COMMON_FIRST.to_owned()
+        } else {
+            format!("{}{}", pick(number, 1, FIRST_HEADS), pick(number, 2, FIRST_TAILS))
+        };
+        let domain = match lot(number, 5) % 100 {
+            0..35 => Domain::Named(COMMON_DOMAIN),
+            35..50 => Domain::Named("post.example"),
+            50..60 => Domain::Named("inbox.example"),
+            _ => Domain::Firm(lot(number, 6) % 400),
+        };
+        Person {
+            number,
+            first,
+            last: format!("{}{}", pick(number, 3, LAST_HEADS), pick(number, 4, LAST_TAILS)),
+            domain,
+        }
+    }
+
+    /// The numbers of a paper's readers.
+    pub(super) fn of_tenant(self, tenant: u32) -> impl Iterator<Item = u32> {
+        (0..self.rows).filter(move |number| tenant_of(*number) == tenant)
+    }
+}
+
+/// The paper of a reader. Neighbours in number, and so in the order of import, belong to different papers.
+pub(super) fn tenant_of(number: u32) -> u32 {
+    match number % 20 {
+        0..10 => LARGEST,
+        10 => 1,
+        // What is left goes round all other papers.
+        rest => 2 + (number / 20 * 9 + rest - 11) % (TENANTS - 2),
+    }
+}
+
+/// The three codes of a paper: group, client, paper.
+pub(super) fn codes(tenant: u32) -> [String; 3] {
+    [
+        format!("group-{:02}", tenant % GROUPS),
+        format!("client-{}", tenant / GROUPS % 3),
+        format!("paper-{}", tenant / GROUPS),
+    ]
+}
+
+/// The key of a reader's account: a decimal or a GUID, as both are seen in the field.
+pub(super) fn write_crid(number: u32, to: &mut Vec<u8>) {
+    let (one, other) = (lot(number, 20), lot(number, 21));
+    // Writing to memory does not fail.
+    let _ = if number.is_multiple_of(3) {
+        write!(to, "{}", 100_000 + number)
+    } else {
+        write!(
+            to,
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            one >> 32,
+            one >> 16 & 0xffff,
+            one & 0xfff,
+            other >> 52,
+            other & 0xffff_ffff_ffff
+        )
+    };
+}
+
+impl Person {
+    /// The address; it differs from every other one and is its own normal form.
+    pub(super) fn write_email(&self, to: &mut Vec<u8>) {
+        let begun = to.len();
+        // Writing to memory does not fail.
+        let _ = write!(to, "{}.{}{}@", self.first, self.last, self.number);
+        let _ = match self.domain {
+            Domain::Named(name) => to.write_all(name.as_bytes()),
+            Domain::Firm(firm) => write!(to, "firm{firm}.example"),
+        };
+        to[begun..].make_ascii_lowercase();
+    }
+
+    pub(super) fn email(&self) -> String {
+        let mut bytes = Vec::new();
+        self.write_email(&mut bytes);
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// What search by metadata may ask for. `even` and `odd` say the opposite of each other: both are true for half of
+    /// all readers, never for the same one.
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+        let lot = |slot, below| lot(self.number, slot) % below;
+        let even = lot(15, 2) == 0;
+        vec![
+            ("city", pick(self.number, 8, CITIES).to_owned()),
+            ("phoneNumber", format!("555-01{:02}", lot(9, 100))),
+            (
+                "acceptsEmailOffers",
+                if lot(10, 2) == 0 { "78" } else { "89" }.to_owned(),
+            ),
+            ("eedition_flag", if lot(11, 3) == 0 { "Y" } else { "N" }.to_owned()),
+            (
+                "loyaltyTier",
+                ["bronze", "silver", "gold"][index(lot(12, 3))].to_owned(),
+            ),
+            ("postalCode", format!("{:05}", lot(13, 100_000))),
+            ("even", if even { "yes" } else { "no" }.to_owned()),
+            ("odd", if even { "no" } else { "yes" }.to_owned()),
+        ]
+    }
+
+    /// As a line of `masthead import`.
+    pub(super) fn line(&self) -> Value {
+        let lot = |slot, below| lot(self.number, slot) % below;
+        let mut crid = Vec::new();
+        write_crid(self.number, &mut crid);
+        let mut line = json!({
+            "tenant": codes(tenant_of(self.number)).join("/"),
+            "customerRegistrationId": String::from_utf8_lossy(&crid),
+            "email": self.email(),
+            "firstName": self.first,
+            "lastName": self.last,
+            "verified": lot(16, 10) != 0,
+            "dateRegistered": format!(
+                "20{:02}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                15 + lot(30, 10), 1 + lot(31, 12), 1 + lot(32, 28), lot(33, 24), lot(34, 60), lot(35, 60),
+            ),
+            "metadata": self.metadata().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        });
+        if lot(17, 20) != 0 {
+            line["passwordHash"] = json!(PASSWORD_HASH);
+        }
+        line
+    }
+}
+
+/// Some are far more frequent than others.
+fn pick(number: u32, slot: u64, from: &[&'static str]) -> &'static str {
+    let lot = lot(number, slot) % 1_000_000;
+    from[index(lot * lot * from.len() as u64 / 1_000_000_000_000)]
+}
+
+fn index(small: u64) -> usize {
+    usize::try_from(small).unwrap_or_default()
+}
+
+/// A number that looks drawn by lot, the same in every run (splitmix64).
+pub(super) fn lot(number: u32, slot: u64) -> u64 {
+    let mut z = (u64::from(number) << 8 | slot)
+        .wrapping_add(1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const SOME: People = People { rows: 40_000 };
+
+    fn share(of: impl Fn(u32) -> bool) -> f64 {
+        let hits = u32::try_from((0..SOME.rows).filter(|number| of(*number)).count()).unwrap();
+        f64::from(hits) / f64::from(SOME.rows)
+    }
+
+    #[test]
+    fn one_paper_holds_half_and_one_a_twentieth_and_all_have_some() {
+        assert!((share(|number| tenant_of(number) == LARGEST) - 0.5).abs() < 0.001);
+        assert!((share(|number| tenant_of(number) == 1) - 0.05).abs() < 0.001);
+        let all: HashSet<u32> = (0..SOME.rows).map(tenant_of).collect();
+        assert_eq!(all.len(), TENANTS as usize);
+        let names: HashSet<[String; 3]> = (0..TENANTS).map(codes).collect();
+        assert_eq!(names.len(), TENANTS as usize);
+    }
+
+    #[test]
+    fn names_and_domains_are_skewed() {
+        assert!((share(|number| People::person(number).first == COMMON_FIRST) - 0.11).abs() < 0.01);
+        assert!((share(|number| People::person(number).email().ends_with(COMMON_DOMAIN)) - 0.35).abs() < 0.01);
+    }
+
+    #[test]
+    fn keys_are_unique_and_stay_the_same() {
+        let mut seen = HashSet::new();
+        for number in 0..SOME.rows {
+            let mut crid = Vec::new();
+            write_crid(number, &mut crid);
+            assert!(seen.insert(crid) && seen.insert(People::person(number).email().into_bytes()));
+        }
+        assert_eq!(lot(7, 3), lot(7, 3));
+    }
+}

@@ -1,0 +1,178 @@
+//! The measure of what the database itself can do: `pgbench -M prepared` on the look-up that the server makes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::database::{Database, KEYS_A_ROW};
+use super::people::People;
+use crate::shell::{Outcome, output};
+
+/// The columns that the store reads of a registration (`account_columns!` of masthead-subscribe-store).
+const COLUMNS: &str = "r.pool, r.id, r.crid, r.email_key, r.email_typed, r.first_name, r.last_name, r.verified, \
+     r.password_hash IS NOT NULL AS has_password, r.metadata, r.registered_at, r.changed_at, r.last_logout_at";
+
+/// How many clients are tried.
+const CLIENTS: &[u32] = &[2, 4, 8, 16, 32, 64];
+
+/// A pgbench that is ready to run.
+pub(super) struct PgBench {
+    program: PathBuf,
+    script: PathBuf,
+    /// A URL without its password.
+    url: String,
+    password: Option<String>,
+    /// The best of [`CLIENTS`].
+    pub(super) clients: u32,
+}
+
+/// What one run gave.
+pub(super) struct Run {
+    /// Statements, not transactions of the script.
+    pub(super) per_second: f64,
+    /// Of a statement, in milliseconds.
+    pub(super) latency: f64,
+}
+
+impl PgBench {
+    /// Writes the script into `folder` and finds the best number of clients, each tried for `seconds`.
+    pub(super) fn ready(database: &Database<'_>, folder: &Path, people: People, seconds: u32) -> Outcome<Self> {
+        let program = database
+            .server
+            .program("pgbench")
+            .ok_or("the program `pgbench` is missing: install postgresql-contrib")?;
+        let script = folder.join("lookup.pgbench");
+        fs::write(&script, script_text(people))?;
+        let (url, password) = apart(&database.server.url(&database.name)?);
+        let mut bench = Self {
+            program,
+            script,
+            url,
+            password,
+            clients: 1,
+        };
+        let mut best = 0.0;
+        for clients in CLIENTS {
+            let tried = bench.run_with(*clients, seconds)?.per_second;
+            if tried > best {
+                (best, bench.clients) = (tried, *clients);
+            }
+        }
+        Ok(bench)
+    }
+
+    /// Runs it with the best number of clients.
+    pub(super) fn run(&self, seconds: u32) -> Outcome<Run> {
+        self.run_with(self.clients, seconds)
+    }
+
+    fn run_with(&self, clients: u32, seconds: u32) -> Outcome<Run> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+            .arg(format!("--client={clients}"))
+            .arg(format!("--time={seconds}"))
+            .arg(format!("--file={}", self.script.display()))
+            .arg(&self.url)
+            .env("LC_ALL", "C");
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password);
+        }
+        let said = output(&mut command)?;
+        parse(&said).ok_or_else(|| format!("pgbench said something else than expected:\n{said}").into())
+    }
+
+    /// The command as one would type it.
+    pub(super) fn words(&self) -> String {
+        format!(
+            "pgbench --no-vacuum --protocol=prepared --jobs=2 --client={} --file={}",
+            self.clients,
+            self.script.display()
+        )
+    }
+}
+
+/// The look-up, for one key.
+pub(super) fn statement() -> String {
+    format!("SELECT {COLUMNS} FROM registrations AS r WHERE r.pool = :p AND r.email_key = :e AND r.deleted_at IS NULL")
+}
+
+/// One statement draws some keys, and one for each of them looks it up. All are counted: drawing keys reads a row by its
+/// primary key and costs what a look-up costs.
+fn script_text(people: People) -> String {
+    let last = people.rows / KEYS_A_ROW - 1;
+    let names: Vec<String> = (0..KEYS_A_ROW).map(|at| format!("p{at}, e{at}")).collect();
+    let mut text = format!(
+        "\\set n random(0, {last})\nSELECT {} FROM bench.keys WHERE n = :n \\gset\n",
+        names.join(", ")
+    );
+    for at in 0..KEYS_A_ROW {
+        let one = statement()
+            .replace(":p", &format!(":p{at}"))
+            .replace(":e", &format!(":e{at}"));
+        text.push_str(&one);
+        text.push_str(";\n");
+    }
+    text
+}
+
+fn parse(said: &str) -> Option<Run> {
+    let after = |label: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(label))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    let statements = f64::from(KEYS_A_ROW + 1);
+    let failed = after("number of failed transactions:").unwrap_or(0.0);
+    (failed == 0.0).then_some(Run {
+        per_second: after("tps = ")? * statements,
+        latency: after("latency average = ")? / statements,
+    })
+}
+
+/// A URL without its password, and the password: an argument can be seen by every user of the machine.
+fn apart(url: &str) -> (String, Option<String>) {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| {
+        let (user, host) = rest.split_once('@')?;
+        let (user, password) = user.split_once(':')?;
+        Some((format!("{scheme}://{user}@{host}"), password.to_owned()))
+    });
+    match parts {
+        Some((url, password)) => (url, Some(password)),
+        None => (url.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_reads_the_columns_that_the_store_reads() {
+        let store = masthead_dev_postgres::workspace().join("crates/subscribe-store/src/row.rs");
+        let text = fs::read_to_string(store).unwrap();
+        let plain = |text: &str| text.replace('\\', "").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(plain(&text).contains(&plain(COLUMNS)));
+    }
+
+    #[test]
+    fn each_statement_of_the_script_counts() {
+        let said = "number of failed transactions: 0 (0.000%)\nlatency average = 0.900 ms\n\
+                    tps = 1000.5 (without initial connection time)\n";
+        let run = parse(said).unwrap();
+        assert!((run.per_second - 9_004.5).abs() < 0.001 && (run.latency - 0.1).abs() < 0.001);
+        assert!(parse(&said.replace("transactions: 0", "transactions: 3")).is_none());
+        let text = script_text(People { rows: 800 });
+        assert_eq!(text.lines().count(), 10);
+        assert!(text.contains("random(0, 99)") && text.contains("r.pool = :p7 AND r.email_key = :e7"));
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_the_url() {
+        let (url, password) = apart("postgres://u:secret@h:5/d");
+        assert_eq!(
+            (url.as_str(), password.as_deref()),
+            ("postgres://u@h:5/d", Some("secret"))
+        );
+        assert_eq!(apart("postgres://u@h/d"), ("postgres://u@h/d".to_owned(), None));
+    }
+}

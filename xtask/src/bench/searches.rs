@@ -1,0 +1,188 @@
+//! Every needle is timed on the largest paper; the slowest are timed again and told.
+
+use serde_json::{Map, Value, json};
+
+use super::buffers;
+use super::client::Client;
+use super::figures::{median, rounded};
+use super::model;
+use super::needles::{self, Needle};
+use super::people::LARGEST;
+use super::requests::headers;
+use super::whole::Bench;
+use crate::shell::Outcome;
+
+/// How deep page numbers reach (the server's default for `search.max_depth`).
+const MAX_DEPTH: u32 = 100_000;
+
+/// How many of the slowest are timed again, so that noise does not choose.
+const SHORT_LIST: usize = 30;
+
+/// How many are told.
+const TOLD: usize = 10;
+
+/// A needle and what came of it.
+pub(super) struct Timed {
+    needle: Needle,
+    /// Of the page alone, in milliseconds.
+    page: f64,
+    /// With the exact count, in milliseconds.
+    counted: f64,
+    total: Option<u64>,
+    expected: u64,
+    buffers: Option<u64>,
+}
+
+/// Times all needles and adds the slowest to the report, and to `failures` what was answered wrongly.
+pub(super) fn measure(
+    bench: &Bench<'_>,
+    report: &mut Map<String, Value>,
+    failures: &mut Vec<String>,
+) -> Outcome<Vec<(String, f64)>> {
+    let serving = bench.program.serve(&bench.folder.join("searches.log"), &[])?;
+    let headers = headers(LARGEST, bench.tokens);
+    let mut client = Client::connect(&serving.address)?;
+    let all = needles::all(MAX_DEPTH.min(bench.plan.rows / 2));
+    println!(
+        "searches: {} needles on a paper of {} readers",
+        all.len(),
+        bench.plan.rows / 2
+    );
+    let mut refused = Vec::new();
+    let mut survey = Vec::new();
+    for needle in &all {
+        match timed(&mut client, &headers, needle, "none", 3)? {
+            Ok((took, _)) => survey.push((took, needle)),
+            Err((400, said)) if said.contains("E400_90") => refused.push(needle.in_words()),
+            Err((status, said)) => failures.push(format!("{}: answered {status} {said}", needle.in_words())),
+        }
+    }
+    survey.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let spread = [50, 90, 99].map(|percent| {
+        survey
+            .get(survey.len() * (100 - percent) / 100)
+            .map_or(0.0, |(took, _)| *took)
+    });
+
+    let mut slowest = Vec::new();
+    for (_, needle) in survey.into_iter().take(SHORT_LIST) {
+        match again(bench, &mut client, &headers, needle)? {
+            Ok(timed) => slowest.push(timed),
+            Err((status, said)) => failures.push(format!("{}: answered {status} {said}", needle.in_words())),
+        }
+    }
+    serving.stop()?;
+    slowest.sort_by(|one, other| other.page.total_cmp(&one.page));
+    for timed in &slowest {
+        if timed.total.is_some_and(|total| total != timed.expected) {
+            let (found, expected) = (timed.total.unwrap_or_default(), timed.expected);
+            failures.push(format!(
+                "{}: counted {found}, should be {expected}",
+                timed.needle.in_words()
+            ));
+        }
+    }
+    slowest.truncate(TOLD);
+    let targets: Vec<String> = slowest.iter().map(|timed| timed.needle.target("none")).collect();
+    for (timed, buffers) in slowest.iter_mut().zip(buffers::touched(bench, &headers, &targets)?) {
+        timed.buffers = buffers;
+    }
+    tell(&slowest, all.len(), spread, &refused);
+    report.insert(
+        "searches".to_owned(),
+        json!({
+            "needles": all.len(),
+            "pageMsP50P90P99": spread.map(|ms| rounded(ms, 2)),
+            "slowestPageMs": slowest.first().map(|timed| rounded(timed.page, 2)),
+            "slowest": slowest.iter().map(Timed::json).collect::<Vec<_>>(),
+            "refusedAsTooBroad": refused,
+        }),
+    );
+    Ok(slowest
+        .iter()
+        .map(|timed| (timed.needle.in_words(), timed.page))
+        .collect())
+}
+
+/// An answer that was no 200: its status and the beginning of its body.
+type Refusal = (u16, String);
+
+/// The median time in milliseconds of some runs after one to warm up, and the total that was told.
+fn timed(
+    client: &mut Client,
+    headers: &str,
+    needle: &Needle,
+    count: &str,
+    runs: u32,
+) -> Outcome<Result<(f64, Option<u64>), Refusal>> {
+    let target = needle.target(count);
+    let (mut times, mut total) = (Vec::new(), None);
+    for run in 0..=runs {
+        let reply = client.get(&target, headers)?;
+        if reply.status != 200 {
+            let said = String::from_utf8_lossy(&reply.body).chars().take(200).collect();
+            return Ok(Err((reply.status, said)));
+        }
+        if run > 0 {
+            times.push(reply.milliseconds());
+        } else {
+            total = serde_json::from_slice::<Value>(&reply.body)?["meta"]["totalRecords"].as_u64();
+        }
+    }
+    Ok(Ok((median(times), total)))
+}
+
+fn again(bench: &Bench<'_>, client: &mut Client, headers: &str, needle: &Needle) -> Outcome<Result<Timed, Refusal>> {
+    let page = match timed(client, headers, needle, "none", 9)? {
+        Ok((page, _)) => page,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(
+        timed(client, headers, needle, "exact", 3)?.map(|(counted, total)| Timed {
+            needle: needle.clone(),
+            page,
+            counted,
+            total,
+            expected: model::total(bench.people, LARGEST, needle),
+            buffers: None,
+        }),
+    )
+}
+
+fn tell(slowest: &[Timed], all: usize, [p50, p90, p99]: [f64; 3], refused: &[String]) {
+    println!(
+        "\nThe slowest of {all} searches (page alone; half of all within {p50:.1} ms, 90 % {p90:.1}, 99 % {p99:.1})"
+    );
+    println!(
+        "{:>9} {:>12} {:>9} {:>9}  needle",
+        "page ms", "+ count ms", "matches", "buffers"
+    );
+    for timed in slowest {
+        println!(
+            "{:>9.1} {:>12.1} {:>9} {:>9}  {}",
+            timed.page,
+            timed.counted,
+            timed.expected,
+            timed
+                .buffers
+                .map_or_else(|| "–".to_owned(), |buffers| buffers.to_string()),
+            timed.needle.in_words()
+        );
+    }
+    if !refused.is_empty() {
+        println!("refused as too broad: {}", refused.join(" · "));
+    }
+    println!();
+}
+
+impl Timed {
+    fn json(&self) -> Value {
+        json!({
+            "needle": self.needle.in_words(),
+            "pageMs": rounded(self.page, 2),
+            "withExactCountMs": rounded(self.counted, 2),
+            "matches": self.expected,
+            "buffers": self.buffers,
+        })
+    }
+}

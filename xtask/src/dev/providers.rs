@@ -1,0 +1,95 @@
+//! The outside providers of development: each is one entry here, and the sandbox stands in for it.
+
+use serde_json::{Value, json};
+
+/// A provider, and how a tenant is set up to ask its stand-in.
+pub(super) struct DevProvider {
+    /// Its name in `Flow.UserProvider`.
+    pub(super) name: &'static str,
+    /// Its name in `masthead-sandbox --provider`.
+    pub(super) stand_in: &'static str,
+    /// Where the stand-in listens unless told otherwise; its control address takes the next port.
+    pub(super) port: u16,
+    /// The setting of a tenant that holds the stand-in's address.
+    pub(super) address: &'static str,
+    /// The variable of the server's environment that holds the secret; the tenant's settings name it.
+    pub(super) secret: &'static str,
+    /// The other settings of a tenant.
+    pub(super) settings: &'static [(&'static str, &'static str)],
+    /// The id that it gives to the user of this number, drawn by lot.
+    pub(super) id: fn(u64) -> String,
+    /// A registration as the provider shows the same person.
+    pub(super) user: fn(&Value) -> Value,
+}
+
+/// Auth0, with the budget of an enterprise plan in production.
+pub(super) const AUTH0: DevProvider = DevProvider {
+    name: "Auth0",
+    stand_in: "auth0",
+    port: 8180,
+    address: "Auth0.BaseUrl",
+    secret: "MASTHEAD_SECRET_AUTH0",
+    settings: &[
+        ("Auth0.ClientId", "sandbox-client"),
+        ("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_AUTH0"),
+        ("Auth0.Connection", "Username-Password-Authentication"),
+        ("Auth0.PageSize", "100"),
+        ("Auth0.LeadingWildcards", "true"),
+        ("Auth0.BudgetBurst", "50"),
+        ("Auth0.BudgetPerSecond", "16"),
+    ],
+    id: |drawn| format!("auth0|{drawn:024x}"),
+    user: auth0_user,
+};
+
+/// The person's names and address, what only Auth0 keeps, and nothing of what only a newspaper keeps.
+fn auth0_user(registration: &Value) -> Value {
+    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    let id = of("customerRegistrationId");
+    let own = id.split_once('|').map_or(id, |(_, own)| own);
+    let (first, last) = (of("firstName"), of("lastName"));
+    json!({
+        "user_id": id,
+        "email": of("email"),
+        "email_verified": registration["verified"],
+        "given_name": first,
+        "family_name": last,
+        "name": format!("{first} {last}"),
+        "nickname": first,
+        "picture": format!("https://pictures.example.com/{own}.png"),
+        "identities": [{
+            "connection": "Username-Password-Authentication", "provider": "auth0", "user_id": own, "isSocial": false,
+        }],
+        "user_metadata": {"timeZone": "Europe/Oslo", "title": "Dr"},
+        "app_metadata": {"plan": "digital"},
+        "created_at": of("dateRegistered"),
+        "updated_at": of("dateRegistered"),
+        "logins_count": 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_person_of_a_registration_is_the_same_one_at_auth0() {
+        let registration = json!({
+            "customerRegistrationId": "auth0|0a", "email": "zoe@example.com", "firstName": "Zoë", "lastName": "Hale",
+            "verified": true, "dateRegistered": "2019-03-01T08:00:00Z", "metadata": {"city": "Ashford"},
+        });
+        let user = (AUTH0.user)(&registration);
+        assert_eq!(user["user_id"], "auth0|0a");
+        assert_eq!(user["identities"][0]["user_id"], "0a");
+        assert_eq!(
+            (&user["email"], &user["name"]),
+            (&json!("zoe@example.com"), &json!("Zoë Hale"))
+        );
+        assert!(!user.to_string().contains("Ashford"), "a newspaper's own field");
+    }
+
+    #[test]
+    fn the_secret_is_where_the_settings_say_and_not_in_them() {
+        assert!(AUTH0.settings.contains(&("Auth0.ClientSecretEnv", AUTH0.secret)));
+    }
+}
