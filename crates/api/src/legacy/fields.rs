@@ -104,11 +104,15 @@ pub(super) static FIELDS: [Field; 50] = [
 ];
 
 impl Holds {
-    /// Where v4 has the value.
+    /// Where v4 has the value; `""` where it has none.
     pub(super) fn in_v4(self) -> Cow<'static, str> {
         match self {
-            Self::Nothing | Self::AuthSystem => "".into(),
-            Self::RegistrationId | Self::DateRegistered | Self::ChangeDate | Self::LastLogoutDate => "".into(),
+            Self::Nothing
+            | Self::AuthSystem
+            | Self::RegistrationId
+            | Self::DateRegistered
+            | Self::ChangeDate
+            | Self::LastLogoutDate => "".into(),
             Self::CustomerRegistrationId => "customerRegistrationId".into(),
             Self::EncryptedCustomerRegistrationId => "encryptedCustomerRegistrationId".into(),
             Self::Email => "email".into(),
@@ -131,8 +135,7 @@ impl Holds {
             }
             Self::CustomerRegistrationId | Self::EncryptedCustomerRegistrationId => "a text",
             Self::Email => "a text, null where no source has one",
-            Self::FirstName | Self::LastName => "a text, null when unset; in v4 empty when unset",
-            Self::Text(_) => "a text, null when unset; in v4 empty when unset",
+            Self::FirstName | Self::LastName | Self::Text(_) => "a text, null when unset; in v4 empty when unset",
             Self::Flag(_) => "true where the text in v4 is `Y`, `y`, `true` or `1`, else false",
             Self::Consent(_) => {
                 "a number from 0 to 255, a letter by its ASCII code (78 `N`, 89 `Y`), null when unset or neither; in v4 the text as it is kept"

@@ -4,7 +4,7 @@ use masthead_domain::{email::MAX_EMAIL_BYTES, query::MAX_PAGE_SIZE};
 
 use crate::parameters::table::{DEPRECATED, MAX_PAGE_NUMBER, MAX_SEALED_BYTES};
 
-use super::systems::SYSTEMS;
+use super::systems::LAST_SYSTEM;
 
 /// The calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(super) static TABLE: [Spec; 11] = [
         meaning: "which page, from 1; past the end the page is empty", successor: Some("`pageNumber`, or `cursor` to go deep") },
     Spec { id: Parameter::LookupInUserProvider, name: "LookupInUserProvider", kind: Kind::Flag, default: Some("true"), calls: &UNTYPED, required: None, example: "false",
         meaning: "`false` asks the store only; beside `Type` it must not contradict it", successor: None },
-    Spec { id: Parameter::AuthSystemId, name: "AuthSystemId", kind: Kind::Number { min: 1, max: SYSTEMS.len() as u32 }, default: None, calls: &LISTS, required: None, example: "1",
+    Spec { id: Parameter::AuthSystemId, name: "AuthSystemId", kind: Kind::Number { min: 1, max: LAST_SYSTEM }, default: None, calls: &LISTS, required: None, example: "1",
         meaning: "only users of this system: 1 MG2, 2 Firefly, 3 Auth0, 4 Gigya, 5 SSOR; a tenant's users are all of one system", successor: None },
 ];
 

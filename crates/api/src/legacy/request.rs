@@ -59,8 +59,9 @@ impl Side {
         let by_type = given.choice(Parameter::Type).and_then(Self::of);
         let look_up = given.flag(Parameter::LookupInUserProvider);
         match (by_type, look_up) {
-            (Some(Self::StoreOnly), Some(true)) => Err(Invalid::Contradiction),
-            (Some(Self::ProviderAndStore | Self::ProviderOnly), Some(false)) => Err(Invalid::Contradiction),
+            (Some(Self::StoreOnly), Some(true)) | (Some(Self::ProviderAndStore | Self::ProviderOnly), Some(false)) => {
+                Err(Invalid::Contradiction)
+            }
             (Some(side), _) => Ok(side),
             (None, Some(false)) => Ok(Self::StoreOnly),
             (None, Some(true) | None) => Ok(Self::ProviderAndStore),
@@ -82,16 +83,16 @@ pub(super) fn list(
     if given.number(Parameter::AuthSystemId).is_some_and(|id| id != own.id) {
         return Ok((side, Wanted::Nobody));
     }
-    let size = given
+    let per_page = given
         .number(Parameter::UsersPerPage)
-        .and_then(|size| u16::try_from(size).ok())
+        .and_then(|number| u16::try_from(number).ok())
         .unwrap_or(DEFAULT_PAGE_SIZE);
     let page = given.number(Parameter::PageNumber).unwrap_or(1);
     let query = UserQuery {
         filter,
         order: order(given),
-        position: Position::Offset(u64::from(page.saturating_sub(1)) * u64::from(size)),
-        size,
+        position: Position::Offset(u64::from(page.saturating_sub(1)) * u64::from(per_page)),
+        size: per_page,
         count: CountMode::Exact,
     };
     Ok((side, Wanted::List(query)))

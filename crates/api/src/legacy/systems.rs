@@ -19,6 +19,9 @@ pub(super) const SYSTEMS: [AuthSystem; 5] = [
     AuthSystem { id: 5, code: "SSOR" },
 ];
 
+/// The largest number of a system.
+pub(super) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
+
 impl AuthSystem {
     /// Our own: the accounts that our store masters.
     pub(super) const MASTHEAD: Self = SYSTEMS[0];

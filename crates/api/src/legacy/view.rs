@@ -89,14 +89,14 @@ impl Serialize for Value<'_> {
             Holds::Photos => Vec::from_iter(metadata("photo").map(Photo::of)).serialize(serializer),
             Holds::Verified => account.verified.serialize(serializer),
             Holds::AuthSystem => SystemView {
-                auth_system_id: viewer.system.id,
-                auth_system_code: viewer.system.code,
-                auth_system_name: viewer.system.code,
+                id: viewer.system.id,
+                code: viewer.system.code,
+                name: viewer.system.code,
             }
             .serialize(serializer),
             Holds::UserState => StateView {
-                user_state_id: state_number(user.state),
-                user_state_code: user.state.name(),
+                id: state_number(user.state),
+                code: user.state.name(),
             }
             .serialize(serializer),
             Holds::Metadata => MetadataView(account).serialize(serializer),
@@ -138,18 +138,21 @@ impl<'a> Photo<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct SystemView {
-    auth_system_id: u32,
-    auth_system_code: &'static str,
-    auth_system_name: &'static str,
+    #[serde(rename = "AuthSystemId")]
+    id: u32,
+    #[serde(rename = "AuthSystemCode")]
+    code: &'static str,
+    #[serde(rename = "AuthSystemName")]
+    name: &'static str,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct StateView {
-    user_state_id: u8,
-    user_state_code: &'static str,
+    #[serde(rename = "UserStateId")]
+    id: u8,
+    #[serde(rename = "UserStateCode")]
+    code: &'static str,
 }
 
 struct MetadataView<'a>(&'a Account);

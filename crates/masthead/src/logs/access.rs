@@ -13,7 +13,7 @@ use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
 
 use super::writer::LogWriter;
-use crate::{edge::RouteSlot, settings::LogFormat};
+use crate::{edge::RouteSlot, ops::known_method, settings::LogFormat};
 
 /// The target by which `log.level` can turn access lines off: `info,masthead::access=off`.
 pub const TARGET: &str = "masthead::access";
@@ -112,7 +112,7 @@ fn json(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Durati
     line.extend_from_slice(
         b"\",\"level\":\"INFO\",\"target\":\"masthead::access\",\"message\":\"request\",\"method\":\"",
     );
-    safe(line, method(request).as_bytes());
+    safe(line, known_method(&request.method).as_bytes());
     line.extend_from_slice(b"\",\"route\":\"");
     safe(line, request.route().as_bytes());
     line.extend_from_slice(b"\",\"status\":");
@@ -143,7 +143,7 @@ fn json(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Durati
 fn pretty(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Duration) {
     moment(line, now);
     line.extend_from_slice(b"  INFO ");
-    safe(line, method(request).as_bytes());
+    safe(line, known_method(&request.method).as_bytes());
     line.push(b' ');
     safe(line, request.route().as_bytes());
     line.push(b' ');
@@ -152,26 +152,6 @@ fn pretty(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Dura
     milliseconds(line, took);
     // A buffer takes every write.
     let _ = writeln!(line, " ms, {} bytes, {}", request.bytes, request.id.kept());
-}
-
-/// A method that nobody has defined is the caller's own word, and may be anything.
-fn method(request: &Request) -> &str {
-    const KNOWN: [Method; 9] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::CONNECT,
-    ];
-    if KNOWN.contains(&request.method) {
-        request.method.as_str()
-    } else {
-        "other"
-    }
 }
 
 /// RFC 3339 in UTC with microseconds, as `tracing` writes it.

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{Health, Part, Report};
+pub(crate) use recorder::known as known_method;
 pub use recorder::{RequestTimes, install};
 
 use crate::{edge::overloaded, logs::LogWriter, server::Respond};

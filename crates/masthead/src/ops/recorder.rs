@@ -101,8 +101,8 @@ impl RequestTimes {
     }
 }
 
-/// Clients may make up methods; series may not follow.
-fn known(method: &Method) -> &'static str {
+/// The method, or `other`: clients may make up methods, of which neither series nor log lines may tell.
+pub(crate) fn known(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "POST" => "POST",

@@ -224,6 +224,13 @@ fn shapes() -> Vec<(String, UserFilter)> {
             },
         ));
     }
+    for name in ["everybody", "contains a", "contains gmail", "first m", "starts maria", "country=no"] {
+        let active = shapes.iter().find(|(known, _)| known == name).map(|(_, filter)| UserFilter {
+            only_active: true,
+            ..filter.clone()
+        });
+        shapes.push((format!("{name}, active"), active.unwrap()));
+    }
     shapes
 }
 

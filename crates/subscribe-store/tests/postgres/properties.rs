@@ -124,14 +124,15 @@ fn filter() -> impl Strategy<Value = UserFilter> {
         name(),
         name(),
         prop_oneof![3 => vec(pair(), 0), 1 => vec(pair(), 1..3)],
+        proptest::bool::weighted(0.2),
     )
-        .prop_map(|(emails, first_name, last_name, metadata)| UserFilter {
+        .prop_map(|(emails, first_name, last_name, metadata, only_active)| UserFilter {
             emails,
             crids: Vec::new(),
             first_name,
             last_name,
             metadata,
-            ..UserFilter::default()
+            only_active,
         })
 }
 

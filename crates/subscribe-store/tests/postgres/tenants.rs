@@ -30,6 +30,25 @@ async fn a_tenant_has_a_pool_of_its_own_unless_it_shares_one() {
 }
 
 #[tokio::test]
+async fn the_tenants_of_a_client_and_paper_are_told_whatever_their_group() {
+    let world = world().await;
+    let admin = world.store.admin();
+    for tenant in ["b/x/1", "a/x/1", "a/x/2", "a/y/1"] {
+        admin.add_tenant(&id(tenant), None, &map(&[])).await.unwrap();
+    }
+    let tenants = world.store.tenants();
+    for (client, paper, told) in [
+        ("x", "1", vec!["a/x/1", "b/x/1"]),
+        ("y", "1", vec!["a/y/1"]),
+        ("y", "2", vec![]),
+        ("X", "1", vec![]),
+    ] {
+        let known = tenants.of_any_group(client, paper).await.unwrap();
+        assert_eq!(known, told.into_iter().map(id).collect::<Vec<_>>(), "{client}/{paper}");
+    }
+}
+
+#[tokio::test]
 async fn settings_are_merged_an_empty_value_removes_and_mistakes_change_nothing() {
     let world = world().await;
     let admin = world.store.admin();

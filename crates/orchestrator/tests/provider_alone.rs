@@ -1,0 +1,264 @@
+//! The provider's word alone: the answer table with the store left out, by id, full e-mail and list × degrade and fail.
+#![expect(clippy::unwrap_used, reason = "a test may stop where its stage is wrong")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, SourceStatus, User},
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    event::EventKind,
+    order::{Order, SortColumn},
+    query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+};
+use masthead_orchestrator::{Caller, ReadError, Users, World};
+use masthead_ports::source::SourceErrorKind;
+use masthead_testkit::{
+    accounts::account,
+    clock::StoppedClock,
+    events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
+    registrations::RecordingRegistrations,
+    store::{FakeStore, Mood},
+    tenants::tenant,
+};
+use time::{OffsetDateTime, macros::datetime};
+
+const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
+const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
+const ID: &str = "auth0|7";
+const ADDRESS: &str = "ann@example.com";
+
+struct Stage {
+    users: Users,
+    store: Arc<FakeStore>,
+    provider: Arc<FakeProvider>,
+    events: Arc<RecordingEvents>,
+    registrations: Arc<RecordingRegistrations>,
+    caller: Caller,
+}
+
+/// Our store has Ann under another name, and Bob, of whom the provider does not know.
+fn stage(settings: &[(&str, &str)]) -> Stage {
+    let tenant = Arc::new(tenant("north/daily/herald", 1, settings));
+    let store = Arc::new(FakeStore::with(
+        tenant.pool,
+        [
+            account(ID, ADDRESS, "Anna", "Lee"),
+            Account {
+                verified: Some(false),
+                ..account("8", "bob@example.com", "Bob", "")
+            },
+        ],
+    ));
+    let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW)));
+    let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrations>)>::default();
+    let world = World {
+        store: store.clone(),
+        registrations: registrations.clone(),
+        providers: Arc::new(FakeProviders(Some(provider.clone()))),
+        events: events.clone(),
+        clock: Arc::new(StoppedClock::at(NOW)),
+    };
+    Stage {
+        users: Users::new(world, 100),
+        store,
+        provider,
+        events,
+        registrations,
+        caller: Caller {
+            tenant,
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline: Instant::now() + Duration::from_secs(5),
+        },
+    }
+}
+
+fn federated() -> Stage {
+    stage(&[("Flow.UserProvider", "Auth0")])
+}
+
+fn query(filter: UserFilter) -> UserQuery {
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position: Position::Offset(0),
+        size: 10,
+        count: CountMode::Exact,
+    }
+}
+
+/// The three ways to ask for Ann.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    ById,
+    ByEmail,
+    List,
+}
+
+async fn ask(stage: &Stage, way: Way, mode: OnProviderFailure) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
+    let filter = match way {
+        Way::ById => {
+            let id = Crid::parse(ID).unwrap();
+            return match stage.users.by_id_at_provider(&stage.caller, &id, mode).await {
+                Ok(answer) => Ok((vec![answer.user], answer.completeness)),
+                Err(ReadError::NoSuchUser { completeness }) => Ok((Vec::new(), completeness)),
+                Err(error) => Err(error),
+            };
+        }
+        Way::ByEmail => EmailFilter::Exact(EmailKey::of(ADDRESS)),
+        Way::List => EmailFilter::Contains(EmailNeedle::of("nn@exa")),
+    };
+    let query = query(UserFilter {
+        emails: vec![filter],
+        ..UserFilter::default()
+    });
+    let answer = stage.users.search_at_provider(&stage.caller, &query, mode).await?;
+    Ok((answer.users, answer.completeness))
+}
+
+#[tokio::test]
+async fn the_answer_table_holds_with_the_store_left_out() {
+    use OnProviderFailure::{Degrade, Fail};
+    for way in [Way::ById, Way::ByEmail, Way::List] {
+        for mode in [Degrade, Fail] {
+            for (has_ann, voice, users, status) in [
+                (true, Voice::Live(NOW), Some(1), SourceStatus::Ok),
+                (false, Voice::Live(NOW), Some(0), SourceStatus::Ok),
+                (true, Voice::Remembered(THEN, DOWN), Some(1), SourceStatus::Stale),
+                (false, Voice::Remembered(THEN, DOWN), None, SourceStatus::Unavailable),
+                (true, Voice::Silent(DOWN), None, SourceStatus::Unavailable),
+            ] {
+                let what = format!("{way:?}, {mode:?}, {voice:?}, {has_ann}");
+                let stage = federated();
+                if has_ann {
+                    stage
+                        .provider
+                        .put(stage.caller.tenant.pool, [account(ID, ADDRESS, "Ann", "")]);
+                }
+                stage.provider.speak(voice);
+                let users = users.filter(|_| mode == Degrade || status == SourceStatus::Ok);
+                let (found, completeness) = match ask(&stage, way, mode).await {
+                    Ok((found, completeness)) => (Some(found), completeness),
+                    Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+                    Err(error) => unreachable!("{what}: {error}"),
+                };
+                assert_eq!(found.as_ref().map(Vec::len), users, "{what}");
+                for user in found.iter().flatten() {
+                    assert_eq!(
+                        (&*user.account.first_name, &*user.account.last_name),
+                        ("Ann", ""),
+                        "{what}"
+                    );
+                }
+                let told: Vec<_> = completeness
+                    .unwrap()
+                    .sources
+                    .iter()
+                    .map(|source| source.status)
+                    .collect();
+                assert_eq!(told, [status, SourceStatus::Skipped], "{what}");
+
+                assert_eq!(stage.store.calls(), 0, "{what}: the store is left out");
+                let kinds: Vec<_> = stage.events.take().iter().map(|event| event.kind).collect();
+                assert_eq!(kinds, [EventKind::AuthSystemUserGet], "{what}");
+                stage.users.close().await;
+                assert_eq!(
+                    stage.registrations.take(),
+                    [],
+                    "{what}: nothing is known of the store, so nothing is written"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_store_does_no_harm() {
+    let stage = federated();
+    stage
+        .provider
+        .put(stage.caller.tenant.pool, [account(ID, ADDRESS, "Ann", "")]);
+    stage.store.be(Mood::Failing(DOWN));
+    let (users, completeness) = ask(&stage, Way::ById, OnProviderFailure::Fail).await.unwrap();
+    assert_eq!(users.len(), 1);
+    assert!(completeness.unwrap().complete);
+}
+
+#[tokio::test]
+async fn a_tenant_without_a_provider_is_asked_for_what_it_masters_itself() {
+    let stage = stage(&[]);
+    for way in [Way::ById, Way::ByEmail, Way::List] {
+        let (users, completeness) = ask(&stage, way, OnProviderFailure::Degrade).await.unwrap();
+        assert_eq!((&*users[0].account.first_name, completeness), ("Anna", None), "{way:?}");
+    }
+    assert_eq!(stage.provider.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_list_that_the_provider_cannot_show_whole_says_so_and_has_only_those_who_match() {
+    let stage = federated();
+    let many = (0..1200).map(|n| account(&format!("u{n:04}"), &format!("u{n:04}@example.com"), "Ann", "Lee"));
+    stage.provider.put(stage.caller.tenant.pool, many);
+    let everybody = UserQuery {
+        order: Order {
+            column: SortColumn::State,
+            ..Order::default()
+        },
+        ..query(UserFilter::default())
+    };
+    let answer = stage
+        .users
+        .search_at_provider(&stage.caller, &everybody, OnProviderFailure::Degrade)
+        .await
+        .unwrap();
+    assert_eq!((answer.users.len(), answer.total), (10, Some(Total::Estimate(1000))));
+    assert!(!answer.completeness.unwrap().complete);
+    let too_deep = UserQuery {
+        position: Position::Offset(101),
+        ..query(UserFilter::default())
+    };
+    let refused = stage
+        .users
+        .search_at_provider(&stage.caller, &too_deep, OnProviderFailure::Degrade)
+        .await;
+    assert!(matches!(refused, Err(ReadError::TooDeep { limit: 100 })));
+}
+
+#[tokio::test]
+async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_everybody_elsewhere() {
+    let active = query(UserFilter {
+        only_active: true,
+        ..UserFilter::default()
+    });
+    let ids = |users: Vec<User>| users.into_iter().map(|user| user.account.crid).collect::<Vec<_>>();
+    let alone = stage(&[]);
+    let answer = alone
+        .users
+        .search_at_provider(&alone.caller, &active, OnProviderFailure::Degrade)
+        .await
+        .unwrap();
+    assert_eq!(ids(answer.users), [Crid::parse(ID).unwrap()], "Bob is unverified");
+    let federated = federated();
+    let bob = Account {
+        verified: Some(false),
+        ..account("8", "bob@example.com", "Bob", "")
+    };
+    federated.provider.put(federated.caller.tenant.pool, [bob]);
+    let answer = federated
+        .users
+        .search_at_provider(&federated.caller, &active, OnProviderFailure::Degrade)
+        .await
+        .unwrap();
+    assert_eq!(
+        ids(answer.users),
+        [Crid::parse("8").unwrap()],
+        "at a provider all are Standard"
+    );
+}
