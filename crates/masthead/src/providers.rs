@@ -2,13 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use masthead_domain::{flow::UserProvider, settings::TenantSettings, tenant::Tenant};
+use masthead_domain::{
+    flow::UserProvider,
+    settings::TenantSettings,
+    tenant::{Tenant, TenantId},
+};
 use masthead_ports::{
     clock::Clock,
     provider::{Provider, Providers},
 };
-use masthead_provider_auth0::{AUTH0, Auth0, Auth0Options, Auth0Settings};
-use masthead_provider_http::{BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions};
+use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
+use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
+use masthead_provider_firefly::FIREFLY;
+use masthead_provider_http::{
+    BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, Secrets,
+};
+use masthead_provider_ssor::SSOR;
 use serde::Serialize;
 
 use crate::{
@@ -21,6 +30,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Adapters {
     auth0: GuardedSource<Auth0>,
+    ssor: GuardedSource<Directory>,
+    firefly: GuardedSource<Directory>,
 }
 
 /// How one tenant's provider is, for `/health/ready`; it never makes the service unready, since the store still answers.
@@ -44,7 +55,7 @@ impl Adapters {
     ///
     /// # Errors
     /// The client cannot be made.
-    pub(crate) fn new(settings: &ProviderSettings, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub(crate) fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
         let client = HttpClient::new(HttpOptions {
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.call_timeout,
@@ -59,45 +70,62 @@ impl Adapters {
             stale: settings.stale,
             ..GuardOptions::default()
         };
-        let options = Auth0Options {
-            allow_private: settings.allow_private_addresses,
-            ..Auth0Options::default()
-        };
+        let allow_private = settings.allow_private_addresses;
+        let secrets: Arc<dyn Secrets> = Arc::new(Places::new(&settings.secrets_folder));
         let auth0 = Auth0::new(
-            options,
-            client,
-            Arc::clone(&clock),
-            Arc::new(Places::new(&settings.secrets_folder)),
+            Auth0Options {
+                allow_private,
+                ..Auth0Options::default()
+            },
+            client.clone(),
+            Arc::clone(clock),
+            Arc::clone(&secrets),
         );
+        let directory = |preset| {
+            let options = DirectoryOptions {
+                allow_private,
+                ..DirectoryOptions::default()
+            };
+            let directory = Directory::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
+            GuardedSource::new(directory, guard, Arc::clone(clock))
+        };
         Ok(Self {
-            auth0: GuardedSource::new(auth0, guard, clock),
+            ssor: directory(SSOR),
+            firefly: directory(FIREFLY),
+            auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
         })
     }
 
     /// How each provider is that was asked since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
-        let auth0 = self.auth0.inner().health().into_iter();
-        auth0
-            .map(|(tenant, health)| {
-                let Health {
-                    breaker,
-                    budget_remaining,
-                    misconfigured,
-                } = health;
-                ProviderHealth {
-                    provider: AUTH0,
-                    tenant: tenant.to_string(),
-                    breaker: match breaker {
-                        BreakerState::Closed => "closed",
-                        BreakerState::HalfOpen => "half_open",
-                        BreakerState::Open => "open",
-                    },
-                    budget_remaining: budget_remaining.floor(),
-                    misconfigured,
-                }
-            })
-            .collect()
+        let all = [
+            (UserProvider::Auth0, self.auth0.inner().health()),
+            (UserProvider::Ssor, self.ssor.inner().health()),
+            (UserProvider::Firefly, self.firefly.inner().health()),
+        ];
+        let told = all.into_iter().flat_map(|(provider, tenants)| {
+            tenants
+                .into_iter()
+                .map(move |(tenant, health)| ProviderHealth::of(provider, &tenant, health))
+        });
+        told.collect()
+    }
+}
+
+impl ProviderHealth {
+    fn of(provider: UserProvider, tenant: &TenantId, health: Health) -> Self {
+        Self {
+            provider: provider.name(),
+            tenant: tenant.to_string(),
+            breaker: match health.breaker {
+                BreakerState::Closed => "closed",
+                BreakerState::HalfOpen => "half_open",
+                BreakerState::Open => "open",
+            },
+            budget_remaining: health.budget_remaining.floor(),
+            misconfigured: health.misconfigured,
+        }
     }
 }
 
@@ -108,11 +136,16 @@ impl Providers for Adapters {
                 let searchable = self.auth0.inner().searchable(tenant);
                 Arc::new(HeardSource::new(self.auth0.clone(), searchable))
             }
-            provider @ (UserProvider::Gigya | UserProvider::Ssor | UserProvider::Firefly) => {
-                Arc::new(Unserved::new(provider))
-            }
+            UserProvider::Ssor => described(&self.ssor, tenant),
+            UserProvider::Firefly => described(&self.firefly, tenant),
+            provider @ UserProvider::Gigya => Arc::new(Unserved::new(provider)),
         })
     }
+}
+
+fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn Provider> {
+    let searchable = directory.inner().searchable(tenant);
+    Arc::new(HeardSource::new(directory.clone(), searchable))
 }
 
 /// What is wrong with the provider's own settings of a tenant, every mistake at once; nothing where its flow names no
@@ -120,11 +153,16 @@ impl Providers for Adapters {
 #[must_use]
 pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
+    let own = &settings.provider;
     match settings.user_provider {
-        Some(UserProvider::Auth0) => match Auth0Settings::parse(&settings.provider, allow_private_addresses) {
-            Ok(_) => Vec::new(),
-            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
-        },
-        Some(UserProvider::Gigya | UserProvider::Ssor | UserProvider::Firefly) | None => Vec::new(),
+        Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
+        Some(UserProvider::Ssor) => told(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
+        Some(UserProvider::Firefly) => told(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
+        Some(UserProvider::Gigya) | None => Vec::new(),
     }
+}
+
+fn told<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
+    let mistakes = parsed.err().unwrap_or_default();
+    mistakes.iter().map(ToString::to_string).collect()
 }

@@ -9,19 +9,13 @@ use masthead_ports::{
     source::{SourceError, SourceErrorKind, SourceName},
 };
 use masthead_provider_http::{
-    BreakerOptions, ClientCredentials, Health, HttpClient, PerTenant, Secret, Upstream, UpstreamOptions,
+    BreakerOptions, ClientCredentials, Health, HttpClient, PerTenant, Secret, Secrets, Upstream, UpstreamOptions,
 };
 
-use crate::{Auth0Settings, SecretPlace, address::FEWEST_LITERALS, management::Management};
+use crate::{Auth0Settings, address::FEWEST_LITERALS, management::Management};
 
 /// The name by which answers and metrics call Auth0.
 pub const AUTH0: SourceName = "Auth0";
-
-/// Finds secrets at their places; only `masthead::settings` reads files and the environment.
-pub trait Secrets: Send + Sync {
-    /// The secret at this place; `None` when there is none, or it cannot be read.
-    fn secret(&self, place: &SecretPlace) -> Option<Secret>;
-}
 
 /// How every tenant's Auth0 is called.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,5 +14,5 @@ mod settings;
 mod wire;
 mod writes;
 
-pub use auth0::{AUTH0, Auth0, Auth0Options, Secrets};
-pub use settings::{Auth0Settings, Mistake, SETTINGS, SecretPlace, SettingSpec};
+pub use auth0::{AUTH0, Auth0, Auth0Options};
+pub use settings::{Auth0Settings, Mistake, SETTINGS, SettingSpec};

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use http::Uri;
-use masthead_provider_http::{Secret, budget::BudgetOptions, client_credentials::ClientCredentialsOptions};
+use masthead_provider_http::{
+    Secret, SecretPlace, budget::BudgetOptions, client_credentials::ClientCredentialsOptions,
+};
 use thiserror::Error;
 
 use crate::metadata_map::MetadataMap;
@@ -44,15 +46,6 @@ pub enum Mistake {
     /// Accounts would be made where they are not looked for.
     #[error("Auth0.Connection: must be one of Auth0.Connections")]
     ConnectionNotAllowed,
-}
-
-/// Where the client's secret is kept. Who has the environment and the files resolves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In this file; a line break at its end is no part of the secret.
-    File(Box<str>),
-    /// In this variable of the environment.
-    Environment(Box<str>),
 }
 
 /// A tenant's settings for Auth0, checked.

@@ -38,5 +38,5 @@ pub use guarded::{GuardOptions, GuardedSource, Remembered};
 pub use heard::HeardSource;
 pub use per_tenant::PerTenant;
 pub use reply::Reply;
-pub use secret::Secret;
+pub use secret::{Secret, SecretPlace, Secrets};
 pub use upstream::{Health, Upstream, UpstreamOptions};

@@ -1,4 +1,4 @@
-//! Bytes that are never shown and are wiped when they are dropped.
+//! Bytes that are never shown and are wiped when they are dropped, and the places where they are kept.
 
 use std::fmt;
 
@@ -7,6 +7,22 @@ use zeroize::Zeroizing;
 /// A key, a password or a client's secret. `Debug` prints nothing of it, and its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Box<[u8]>>);
+
+/// Where a tenant's secret is kept: a setting names the place, never the secret. Who has the environment and the files
+/// resolves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In this file; a line break at its end is no part of the secret.
+    File(Box<str>),
+    /// In this variable of the environment.
+    Environment(Box<str>),
+}
+
+/// Finds secrets at their places; only `masthead::settings` reads files and the environment.
+pub trait Secrets: Send + Sync {
+    /// The secret at this place; `None` when there is none, or it cannot be read.
+    fn secret(&self, place: &SecretPlace) -> Option<Secret>;
+}
 
 impl Secret {
     /// Takes the bytes.

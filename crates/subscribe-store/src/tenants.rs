@@ -138,7 +138,8 @@ async fn read_groups(pool: &PgPool, client: &str, paper: &str) -> Result<Arc<[Te
     .await
     .map_err(silence(GROUPS))?;
     let id = |group: String| {
-        TenantId::new(&group, client, paper).map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
+        TenantId::new(&group, client, paper)
+            .map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
     };
     groups.into_iter().map(id).collect()
 }

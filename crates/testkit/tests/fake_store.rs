@@ -1,4 +1,5 @@
 //! The fake store keeps the promises of a source of registrations.
+#![expect(clippy::unwrap_used, reason = "a test's factory may panic as tests do")]
 
 use std::sync::Arc;
 

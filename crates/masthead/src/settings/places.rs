@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use masthead_provider_auth0::{SecretPlace, Secrets};
-use masthead_provider_http::Secret;
+use masthead_provider_http::{Secret, SecretPlace, Secrets};
 
 use super::checker::read_secret;
 

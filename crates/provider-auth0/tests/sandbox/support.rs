@@ -16,8 +16,8 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority, SourceError, SourceErrorKind, UserSource},
 };
-use masthead_provider_auth0::{Auth0, Auth0Options, SecretPlace, Secrets};
-use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret};
+use masthead_provider_auth0::{Auth0, Auth0Options};
+use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_sandbox::{Auth0Config, Quota, Sandbox};
 use masthead_testkit::clock::StoppedClock;
 use serde_json::{Value, json};

@@ -434,7 +434,10 @@ async fn a_mended_request_is_written_anew_and_made_once_more_also_when_it_writes
         };
         assert_eq!(ask().await.unwrap(), 7);
         let heads: Vec<String> = server.seen().iter().map(|seen| seen.head.clone()).collect();
-        assert!(heads[0].starts_with("get /0 ") && heads[1].starts_with("get /1 "), "{heads:?}");
+        assert!(
+            heads[0].starts_with("get /0 ") && heads[1].starts_with("get /1 "),
+            "{heads:?}"
+        );
         assert!(!upstream.health().misconfigured);
     }
     let server = Server::start(|_, _| json(400, "", "7")).await;

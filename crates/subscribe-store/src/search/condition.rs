@@ -93,6 +93,21 @@ impl Condition<'_> {
         )
     }
 
+    /// Whether a walk of this column keeps to it by itself: a range of its index; and the state, of which no token tells,
+    /// where nothing else is left to gather by.
+    pub(super) fn is_walked(&self, column: SortColumn, all: &[Self]) -> bool {
+        let nothing_to_gather_by = || {
+            all.iter()
+                .all(|other| other.is_range_of(column) || matches!(other, Self::Active))
+        };
+        self.is_range_of(column) || (matches!(self, Self::Active) && nothing_to_gather_by())
+    }
+
+    /// Whether the covering index has its column.
+    pub(super) const fn is_covered(&self) -> bool {
+        !matches!(self, Self::Metadata(_) | Self::Active)
+    }
+
     /// Writes it as an expression over the columns of `alias`.
     pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
         let column = self.column();

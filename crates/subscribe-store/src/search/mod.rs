@@ -1,11 +1,13 @@
 //! Lists: a page of the registrations that meet a filter, in order, with their number.
 
+mod budget;
 mod condition;
 mod order;
 mod statement;
 
 use std::time::{Duration, Instant};
 
+use budget::Budget;
 use masthead_domain::{
     account::Account,
     query::{CountMode, EmailFilter, Total, UserFilter, UserQuery},
@@ -13,7 +15,7 @@ use masthead_domain::{
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
-use statement::{Budget, Statement};
+use statement::Statement;
 
 use crate::{
     row::{BadRow, account_of, is_empty},
@@ -21,6 +23,9 @@ use crate::{
 };
 
 const OPERATION: &str = "search";
+
+/// How much sooner than we the server gives a statement up.
+const SERVER_FIRST: Duration = Duration::from_millis(100);
 
 /// The longest text that any stored key can have, in bytes: a longer needle matches nobody.
 const LONGEST_KEY: usize = 1000;
@@ -66,7 +71,7 @@ impl PgSearch {
         let mut connection = self.acquire(cx.deadline).await?;
         let until = cx
             .deadline
-            .min(Instant::now() + self.statement_timeout + Duration::from_millis(100));
+            .min(Instant::now() + self.statement_timeout + 2 * SERVER_FIRST);
         let asked = self.ask(&mut connection, &cx.tenant, query, until);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
@@ -74,9 +79,14 @@ impl PgSearch {
             Ok(Ok(page)) => Ok(page),
             Ok(Err(error)) => Err(error),
             Err(_late) => {
-                // It still runs: the connection is of no use until it ends, and the server ends it by its time-out.
+                // The server ends a statement before that, so this is its silence, not the search's breadth; and half a
+                // conversation is of no use to anybody.
                 drop(connection.detach());
-                Err(SourceError::new(OPERATION, SourceErrorKind::TooBroad))
+                Err(SourceError::because(
+                    OPERATION,
+                    SourceErrorKind::Unavailable,
+                    "no answer in time",
+                ))
             }
         }
     }
@@ -96,10 +106,14 @@ impl PgSearch {
         query: &UserQuery,
         until: Instant,
     ) -> Result<Page, SourceError> {
-        if self.settings_at_start {
+        // The server must give up first, so that a search that is too broad is told from a server that is silent.
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(SERVER_FIRST);
+        if self.settings_at_start && left >= self.statement_timeout {
             return self.ask_within(connection, tenant, query).await;
         }
-        let allowed = until.saturating_duration_since(Instant::now()).as_millis().max(1);
+        let allowed = left.min(self.statement_timeout).as_millis().max(1);
         let settings = format!(
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0"
@@ -108,12 +122,11 @@ impl PgSearch {
             .execute(&mut *connection)
             .await
             .map_err(silence(OPERATION))?;
-        let answer = self.ask_within(connection, tenant, query).await;
-        sqlx::raw_sql("ROLLBACK")
-            .execute(&mut *connection)
-            .await
-            .map_err(silence(OPERATION))?;
-        answer
+        let page = self.ask_within(connection, tenant, query).await;
+        let ended = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+        let page = page?;
+        ended.map_err(silence(OPERATION))?;
+        Ok(page)
     }
 
     async fn ask_within(

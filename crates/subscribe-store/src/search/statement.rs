@@ -10,67 +10,11 @@ use masthead_domain::{
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
+    budget::Budget,
     condition::{self, Condition},
     order::Walk,
 };
 use crate::{row::account_columns, tokens};
-
-/// How far a list goes before it turns to another way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
-    /// How many index entries are walked at most, where the index alone decides.
-    walk_index: Entries,
-    /// The same where each entry means reading its row.
-    walk_rows: Entries,
-    /// The same where each row's tokens must be fetched besides.
-    walk_tokens: Entries,
-    /// Up to this many matches are counted by their tokens; more are counted along the covering index.
-    count_by_tokens: i64,
-}
-
-/// A number of index entries: more for larger pages.
-#[derive(Debug, Clone, Copy)]
-struct Entries {
-    base: i64,
-    per_row: i64,
-}
-
-impl Entries {
-    const fn of_page(self, rows: i64) -> i64 {
-        self.base + self.per_row * rows
-    }
-}
-
-impl Budget {
-    /// What ADR 0010 found to keep both ways about equally dear at their worst.
-    pub(super) const MEASURED: Self = Self {
-        walk_index: Entries {
-            base: 20_000,
-            per_row: 40,
-        },
-        walk_rows: Entries {
-            base: 3_000,
-            per_row: 15,
-        },
-        walk_tokens: Entries {
-            base: 2_000,
-            per_row: 4,
-        },
-        count_by_tokens: 20_000,
-    };
-
-    /// The same small budget for all, which shows every way on few rows.
-    pub(super) fn of(entries: u32) -> Self {
-        let base = i64::from(entries);
-        let walk = Entries { base, per_row: 0 };
-        Self {
-            walk_index: walk,
-            walk_rows: walk,
-            walk_tokens: walk,
-            count_by_tokens: base,
-        }
-    }
-}
 
 /// A list request of one pool.
 pub(super) struct Statement<'a> {
@@ -113,23 +57,10 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// The conditions that are checked once the walk has ended.
+    /// The conditions that the walk does not keep to by itself.
     fn rest(&self) -> impl Iterator<Item = &Condition<'a>> {
-        self.conditions
-            .iter()
-            .filter(|condition| !self.is_walked(condition))
-    }
-
-    /// Whether the walk itself keeps to this condition: a range of its index; and the state, of which no token tells,
-    /// where nothing else is left to gather by.
-    fn is_walked(&self, condition: &Condition<'_>) -> bool {
-        let is_range = |condition: &Condition<'_>| condition.is_range_of(self.walk.column);
-        let only_ranges = || {
-            self.conditions
-                .iter()
-                .all(|other| is_range(other) || matches!(other, Condition::Active))
-        };
-        is_range(condition) || (matches!(condition, Condition::Active) && only_ranges())
+        let is_walked = |condition: &&Condition<'_>| condition.is_walked(self.walk.column, &self.conditions);
+        self.conditions.iter().filter(move |condition| !is_walked(condition))
     }
 
     /// One more than the page, to know whether more match.
@@ -185,7 +116,8 @@ impl<'a> Statement<'a> {
     }
 
     fn push_walked(&self, sql: &mut QueryBuilder<Postgres>) {
-        let rest: Vec<&Condition<'_>> = self.rest().collect();
+        let is_walked = |condition: &&Condition<'_>| condition.is_walked(self.walk.column, &self.conditions);
+        let (walked, rest): (Vec<_>, Vec<_>) = self.conditions.iter().partition(is_walked);
         let last = self.walk.offset.saturating_add(self.rows());
         let entries = if rest.is_empty() { last } else { self.entries(&rest) };
         sql.push("walked AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (");
@@ -206,7 +138,7 @@ impl<'a> Statement<'a> {
                 .push_bind(self.pool.0)
                 .push(" AND r.deleted_at IS NULL");
             self.walk.push_range(sql, "r", *part);
-            for condition in self.conditions.iter().filter(|c| self.is_walked(c)) {
+            for condition in &walked {
                 sql.push(" AND ");
                 condition.push(sql, "r", self.pool);
             }
@@ -232,7 +164,7 @@ impl<'a> Statement<'a> {
     fn entries(&self, rest: &[&Condition<'_>]) -> i64 {
         let (walk, deeper) = if rest.iter().any(|condition| matches!(condition, Condition::Metadata(_))) {
             (self.budget.walk_tokens, 0)
-        } else if self.walk.is_covering() && !rest.iter().any(|condition| matches!(condition, Condition::Active)) {
+        } else if self.walk.is_covering() && rest.iter().all(|condition| condition.is_covered()) {
             (self.budget.walk_index, 4)
         } else {
             (self.budget.walk_rows, 1)

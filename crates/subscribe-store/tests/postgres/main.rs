@@ -18,3 +18,4 @@ mod restart;
 mod support;
 mod synchronise;
 mod tenants;
+mod time_limits;

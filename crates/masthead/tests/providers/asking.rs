@@ -1,0 +1,156 @@
+//! One request to the program, and what its answer says of the sources.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::{
+    people::{crid, email},
+    support::wire::{FOREVER, Wire},
+};
+
+/// Asks for one tenant of the group `north` and the client `daily`.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    pub(crate) paper: &'static str,
+}
+
+/// What came back.
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) took: Duration,
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.users().into_iter().map(|user| &user["customerRegistrationId"]);
+        let (ids, meta, message) = (
+            ids.collect::<Vec<_>>(),
+            &self.body["meta"],
+            &self.body["message"]["code"],
+        );
+        write!(f, "{} {message} {ids:?} {meta} in {:?}", self.status, self.took)
+    }
+}
+
+/// The path of a look-up by id.
+pub(crate) fn by_id(name: &str) -> String {
+    format!("/v4/Users/{}", crid(name).replace('|', "%7C"))
+}
+
+/// The path of a look-up by full address.
+pub(crate) fn by_email(name: &str) -> String {
+    format!("/v4/Users?email={}", email(name))
+}
+
+impl Client {
+    /// Gets this path, under this request id.
+    pub(crate) async fn ask(&self, path: &str, request_id: &str) -> Told {
+        let began = Instant::now();
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("X-SourceSystem", "CRM"),
+            ("X-ClientGroupCode", "north"),
+            ("X-ClientCode", "daily"),
+            ("X-PaperCode", self.paper),
+            ("X-RequestId", request_id),
+        ];
+        let mut wire = Wire::connect(self.address).await.unwrap();
+        let answer = wire.get(path, &headers).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.paper));
+        Told {
+            status: answer.status,
+            body: answer.json(),
+            took: began.elapsed(),
+            retry_after: answer.header("retry-after").and_then(|text| text.parse().ok()),
+        }
+    }
+
+    /// Asks until every source answers; how long that took is told with the answer.
+    pub(crate) async fn ask_until_complete(&self, path: &str, request_id: &str) -> Told {
+        let began = Instant::now();
+        loop {
+            let told = self.ask(path, request_id).await;
+            if told.complete() == Some(true) {
+                return Told {
+                    took: began.elapsed(),
+                    ..told
+                };
+            }
+            assert!(began.elapsed() < FOREVER, "{}: {path}: still {told:?}", self.paper);
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+impl Told {
+    pub(crate) fn complete(&self) -> Option<bool> {
+        self.body["meta"]["complete"].as_bool()
+    }
+
+    /// What `meta` says of a source: its status, and its reason or "".
+    pub(crate) fn source(&self, name: &str) -> (&str, &str) {
+        let sources = self.body["meta"]["sources"].as_array();
+        let source = sources.and_then(|sources| sources.iter().find(|source| source["name"] == name));
+        let source = source.unwrap_or_else(|| panic!("{name} is not named: {self:?}"));
+        (
+            source["status"].as_str().unwrap(),
+            source["reason"].as_str().unwrap_or_default(),
+        )
+    }
+
+    /// The users, however many.
+    pub(crate) fn users(&self) -> Vec<&Value> {
+        match &self.body["data"] {
+            Value::Array(users) => users.iter().collect(),
+            Value::Null => Vec::new(),
+            user => vec![user],
+        }
+    }
+
+    /// The only user.
+    pub(crate) fn user(&self) -> &Value {
+        match self.users()[..] {
+            [user] => user,
+            _ => panic!("not one user: {self:?}"),
+        }
+    }
+
+    /// Both sides answered, and the user is what both make.
+    pub(crate) fn is_merged(&self, name: &str) {
+        assert_eq!((self.status, self.complete()), (200, Some(true)), "{self:?}");
+        assert_eq!((self.source("Auth0").0, self.source("Subscribe").0), ("ok", "ok"));
+        let user = self.user();
+        assert_eq!(user["customerRegistrationId"], crid(name));
+        assert_eq!(user["firstName"], "Liveside", "the provider's");
+        assert_eq!(user["metadata"]["city"], "Nowhereville", "the store's");
+        assert_eq!(user["metadata"]["timeZone"], "Europe/Oslo", "only the provider's");
+    }
+
+    /// The user is what the store alone has.
+    pub(crate) fn is_the_stores(&self, name: &str) {
+        let user = self.user();
+        assert_eq!(user["customerRegistrationId"], crid(name));
+        assert_eq!(user["firstName"], "Storeside");
+        assert_eq!(user["metadata"]["city"], "Nowhereville");
+        assert_eq!(user["metadata"]["timeZone"], "");
+    }
+
+    /// Nobody can tell: 503, with a time to come back, and no user.
+    pub(crate) fn cannot_tell(&self) {
+        assert_eq!(self.status, 503, "{self:?}");
+        assert_eq!(self.body["message"]["code"], "UsersOrchestrator_E503");
+        assert!(self.body["data"].is_null() && self.retry_after >= Some(1), "{self:?}");
+        assert_eq!(self.complete(), Some(false));
+    }
+}

@@ -1,0 +1,231 @@
+//! The fault matrix (`quality.md`): every cell against one oracle, each with a tenant, readers and a sandbox of its own.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use masthead_sandbox::Sandbox;
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    asking::{Client, Told, by_email, by_id},
+    cells::{Answers, Befalls, Cell, cells},
+    people::crid,
+    world::{Paper, World},
+};
+
+/// The deadline of a request; one call may take a fraction of it, so that a cell takes no longer.
+const DEADLINE: &str = "5s";
+
+/// Far more than the deadline, and than what a loaded machine adds; far less than the longest fault.
+const IN_TIME: Duration = Duration::from_secs(15);
+
+/// The breaker's half-open interval, the longest time for which a refusal is believed, and what a loaded machine adds.
+const RECOVERED: Duration = Duration::from_secs(45);
+
+/// How many cells are under way at once.
+const AT_ONCE: usize = 8;
+
+/// About what a body of the longest fault would add, were one kept; several are under way at once.
+const MOST_MEMORY: f64 = 600_000_000.0;
+
+/// What one request is about, and so what its answer may be.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    /// A reader of this name, whom both sides have.
+    Both(&'static str),
+    /// The same, where a silent source is a failure.
+    BothOrFail(&'static str),
+    /// A reader whom the store alone has.
+    Ours,
+    /// A reader whom the provider alone has.
+    Theirs,
+    /// Nobody.
+    Nobody,
+    /// Nobody, where nobody is a 404.
+    NobodyById,
+    /// Every reader.
+    Everybody,
+    /// The store alone.
+    StoreAlone,
+}
+
+impl About {
+    /// The requests of a cell.
+    fn all(paper: &'static str) -> Vec<(String, Self)> {
+        let [both, ours, theirs] = ["both", "ours", "theirs"].map(|side| format!("{side}-{paper}"));
+        vec![
+            (by_id(&both), Self::Both(paper)),
+            (by_email(&both), Self::Both(paper)),
+            (by_id(&both) + "?onProviderFailure=fail", Self::BothOrFail(paper)),
+            (by_id(&both) + "?ignoreProvider=true", Self::StoreAlone),
+            (by_id(&ours), Self::Ours),
+            (by_id(&theirs), Self::Theirs),
+            (by_email(&theirs), Self::Theirs),
+            (by_id("nobody"), Self::NobodyById),
+            (by_email("nobody"), Self::Nobody),
+            ("/v4/Users?lastName=quizz".to_owned(), Self::Everybody),
+            ("/v4/Users?lastName=nosuchname".to_owned(), Self::Nobody),
+        ]
+    }
+
+    /// The answer when both sides have answered.
+    fn whole(self, told: &Told) {
+        assert_eq!(told.complete(), Some(true));
+        match self {
+            Self::Both(paper) | Self::BothOrFail(paper) => told.is_merged(&format!("both-{paper}")),
+            Self::Ours | Self::Theirs => assert_eq!((told.status, told.users().len()), (200, 1)),
+            Self::StoreAlone => assert_eq!((told.status, told.source("Auth0").0), (200, "skipped")),
+            Self::NobodyById => assert_eq!((told.status, told.users().len()), (404, 0)),
+            Self::Nobody => assert_eq!((told.status, told.users().len()), (200, 0)),
+            Self::Everybody => {
+                assert_eq!((told.status, told.users().len()), (200, 3));
+                assert_eq!(told.body["meta"]["totalRecords"], 3);
+            }
+        }
+        if !matches!(self, Self::StoreAlone) {
+            assert_eq!((told.source("Auth0").0, told.source("Subscribe").0), ("ok", "ok"));
+        }
+    }
+
+    /// The answer when the provider's word, or a part of it, is missing.
+    fn incomplete(self, told: &Told) {
+        match self {
+            // Nobody was asked but the store.
+            Self::StoreAlone => return self.whole(told),
+            Self::BothOrFail(_) | Self::Nobody | Self::NobodyById => told.cannot_tell(),
+            Self::Theirs if told.status == 503 => told.cannot_tell(),
+            Self::Both(_) | Self::Ours | Self::Theirs | Self::Everybody => assert_eq!(told.status, 200),
+        }
+        assert_eq!(told.complete(), Some(false));
+        assert!(["stale", "unavailable"].contains(&told.source("Auth0").0));
+        assert_eq!(told.source("Subscribe").0, "ok", "local data is still served");
+        if let Self::Both(paper) = self {
+            assert_eq!(told.user()["customerRegistrationId"], crid(&format!("both-{paper}")));
+        }
+    }
+
+    /// The answer when the provider has said nothing at all.
+    fn silent(self, told: &Told, reasons: &[&str]) {
+        self.incomplete(told);
+        match self {
+            Self::StoreAlone => return,
+            Self::Both(paper) => told.is_the_stores(&format!("both-{paper}")),
+            Self::Everybody => assert_eq!(told.users().len(), 2, "what the store has"),
+            Self::Theirs => told.cannot_tell(),
+            Self::Ours | Self::BothOrFail(_) | Self::Nobody | Self::NobodyById => {}
+        }
+        let (status, reason) = told.source("Auth0");
+        assert_eq!(status, "unavailable");
+        assert!(reasons.contains(&reason), "{reason:?} is none of {reasons:?}");
+    }
+
+    fn holds(self, answers: Answers, told: &Told) {
+        assert!([200, 404, 503].contains(&told.status));
+        assert!(told.took < IN_TIME, "the deadline is kept");
+        match answers {
+            Answers::Whole => self.whole(told),
+            Answers::Silent(reasons) => self.silent(told, reasons),
+            Answers::EitherWay if told.complete() == Some(true) => self.whole(told),
+            Answers::EitherWay => self.incomplete(told),
+        }
+    }
+}
+
+/// Asks every request of a cell at once, and holds each answer against what it may be; what is wrong with each.
+async fn ask_all(client: &Client, answers: Answers, when: &'static str) -> Vec<String> {
+    let mut asked = JoinSet::new();
+    for (number, (path, about)) in About::all(client.paper).into_iter().enumerate() {
+        let (client, request_id) = (client.clone(), format!("{when}-{}-{number}", client.paper));
+        asked.spawn(async move {
+            let told = client.ask(&path, &request_id).await;
+            let held = catch_unwind(AssertUnwindSafe(|| about.holds(answers, &told)));
+            held.err().map(|_| format!("{when} {}: {path}: {told:?}", client.paper))
+        });
+    }
+    asked.join_all().await.into_iter().flatten().collect()
+}
+
+async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
+    match befalls {
+        Befalls::Calls(rule) => {
+            sandbox.inject(rule.clone());
+        }
+        Befalls::All(outage) => sandbox.outage(*outage).await.unwrap(),
+    }
+}
+
+async fn ends(sandbox: &Sandbox) {
+    sandbox.clear_faults();
+    sandbox.on().await.unwrap();
+}
+
+/// Holds one cell: while the fault lasts, and after it; what is wrong.
+async fn holds(world: &World, cell: &Cell) -> Vec<String> {
+    let (client, sandbox) = (world.client(cell.name), world.sandbox(cell.name));
+    begins(&cell.befalls, sandbox).await;
+    let before = world.registrations(cell.name);
+    let mut wrong = ask_all(&client, cell.answers, "fault").await;
+    if matches!(cell.answers, Answers::Silent(_)) && world.registrations(cell.name) != before {
+        wrong.push(format!("{}: something is written", cell.name));
+    }
+    // One that comes only so often is gone from the book by now.
+    if !sandbox.faults().iter().all(|fault| fault.befallen > 0) {
+        wrong.push(format!("{}: the fault never came", cell.name));
+    }
+    ends(sandbox).await;
+    // A search, since nobody remembers one.
+    let told = client.ask_until_complete("/v4/Users?lastName=quizz", "after").await;
+    if told.took > RECOVERED {
+        wrong.push(format!("{}: recovered after {:?}", cell.name, told.took));
+    }
+    // Nothing that was said meanwhile is remembered.
+    wrong.extend(ask_all(&client, Answers::Whole, "after").await);
+    wrong
+}
+
+#[test]
+fn whatever_a_provider_sends_the_answer_is_true_and_in_time_and_it_recovers() {
+    let cells = cells();
+    let papers: Vec<_> = cells.iter().map(|cell| Paper::of(cell.name)).collect();
+    let world = World::start(
+        &papers,
+        &[
+            ("HTTP__REQUEST_DEADLINE", DEADLINE),
+            ("PROVIDERS__CONNECT_TIMEOUT", "300ms"),
+            ("PROVIDERS__CALL_TIMEOUT", "700ms"),
+            ("PROVIDERS__MAX_ANSWER_BYTES", "1048576"),
+            // Whatever were remembered would be remembered for the whole test.
+            ("PROVIDERS__FRESH", "1h"),
+        ],
+    );
+    let places = Semaphore::new(AT_ONCE);
+    let wrong = world.runtime.block_on(async {
+        let held = cells.iter().map(|cell| async {
+            let _place = places.acquire().await.unwrap();
+            holds(&world, cell).await
+        });
+        futures_util::future::join_all(held).await.concat()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (_, metrics) = world.page("/metrics");
+    let memory = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    let memory: f64 = memory.unwrap().parse().unwrap();
+    assert!(memory < MOST_MEMORY, "{memory} bytes");
+
+    let ended = world.end();
+    let silent = cells.iter().filter(|cell| matches!(cell.answers, Answers::Silent(_)));
+    for cell in silent {
+        let written = ended.rows(&format!(
+            "SELECT request_id FROM events WHERE kind = 4004 AND request_id LIKE 'fault-{}-%'",
+            cell.name
+        ));
+        assert_eq!(written, Vec::<String>::new(), "{}: a silent provider wrote", cell.name);
+    }
+    let in_line =
+        ended.rows("SELECT crid FROM registrations WHERE first_name = 'Liveside' AND crid LIKE 'auth0|both-%'");
+    assert_eq!(in_line.len(), cells.len(), "what is live is written: {in_line:?}");
+}

@@ -1,0 +1,220 @@
+//! The program with tenants that have a provider, each with a sandbox of its own.
+
+use std::{convert::Infallible, fs};
+
+use masthead_dev_postgres::TestDatabase;
+use masthead_sandbox::{Auth0Config, Auth0Settings, Quota, Sandbox};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::{
+    asking::Client,
+    people::{PERSONAL, shown, stored},
+    support::{
+        jwt::{self, Signer},
+        served::{self, SECRET, Served},
+        wire::Wire,
+    },
+};
+
+/// The secret that every sandbox knows its caller by.
+pub(crate) const CLIENT_SECRET: &str = "sandbox-client-secret";
+
+/// What a tenant of Auth0 is set to; the address is another one for each sandbox.
+const SETTINGS: [(&str, &str); 5] = [
+    ("Flow.UserProvider", "Auth0"),
+    ("Auth0.BaseUrl", "http://127.0.0.1:1"),
+    ("Auth0.ClientId", "sandbox-client"),
+    ("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_AUTH0"),
+    ("Auth0.BudgetBurst", "1000"),
+];
+
+/// A tenant, and its readers by name.
+pub(crate) struct Paper {
+    pub(crate) code: &'static str,
+    /// Settings besides the usual ones, which they override.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    pub(crate) stored: Vec<String>,
+    pub(crate) shown: Vec<String>,
+}
+
+impl Paper {
+    /// A tenant with a reader on both sides and one on either side alone: `both-CODE`, `theirs-CODE`, `ours-CODE`.
+    pub(crate) fn of(code: &'static str) -> Self {
+        let named = |names: [&str; 2]| names.map(|name| format!("{name}-{code}")).to_vec();
+        Self {
+            code,
+            settings: &[("Auth0.BudgetPerSecond", "1000")],
+            stored: named(["both", "ours"]),
+            shown: named(["both", "theirs"]),
+        }
+    }
+
+    fn tenant(&self) -> String {
+        format!("north/daily/{}", self.code)
+    }
+
+    fn lines(&self) -> String {
+        let lines = self.stored.iter().map(|name| stored(&self.tenant(), name));
+        lines.map(|line| line.to_string() + "\n").collect()
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let usual = SETTINGS
+            .iter()
+            .filter(|(key, _)| !self.settings.iter().any(|(own, _)| own == key));
+        let all = usual.chain(self.settings);
+        let pairs = all.flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]);
+        pairs.collect()
+    }
+}
+
+/// The program, running.
+pub(crate) struct World {
+    // Before the database: it must be gone when that is dropped.
+    server: Served,
+    pub(crate) database: TestDatabase,
+    sandboxes: Vec<(&'static str, Sandbox)>,
+    token: String,
+    pub(crate) runtime: Runtime,
+}
+
+/// What is left of a program that ended in order.
+pub(crate) struct Ended {
+    pub(crate) log: String,
+    pub(crate) database: TestDatabase,
+}
+
+impl World {
+    /// Starts the program for these tenants, with these settings of the server.
+    pub(crate) fn start(papers: &[Paper], settings: &[(&str, &str)]) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let database = copy_of(papers);
+        let sandboxes = papers.iter().map(|paper| {
+            let config = Auth0Config {
+                settings: Auth0Settings {
+                    quota: Quota::unlimited(),
+                    token_quota: Quota::unlimited(),
+                    ..Auth0Settings::default()
+                },
+                users: paper.shown.iter().map(|name| shown(name)).collect(),
+                ..Auth0Config::default()
+            };
+            let sandbox = runtime.block_on(Sandbox::start(config)).unwrap();
+            // The tenant was set up before this sandbox had an address.
+            database
+                .run(&format!(
+                    "UPDATE tenants SET settings = jsonb_set(settings::jsonb, '{{Auth0.BaseUrl}}', '\"{}\"')::json
+                      WHERE paper = '{}'",
+                    sandbox.url().trim_end_matches('/'),
+                    paper.code,
+                ))
+                .unwrap();
+            (paper.code, sandbox)
+        });
+        let sandboxes = sandboxes.collect();
+        let mut all = served::settings(&database.url().unwrap());
+        all.push(("MASTHEAD_SECRET_AUTH0".to_owned(), CLIENT_SECRET.to_owned()));
+        all.push(("MASTHEAD_SECRET_WRONG".to_owned(), "a-wrong-secret".to_owned()));
+        all.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
+        all.extend(settings.iter().map(|(key, value)| setting(key, value)));
+        let header = json!({"alg": "HS256", "typ": "JWT"});
+        Self {
+            server: Served::start(&all),
+            database,
+            sandboxes,
+            token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),
+            runtime,
+        }
+    }
+
+    pub(crate) fn client(&self, paper: &'static str) -> Client {
+        Client {
+            address: self.server.address,
+            token: self.token.clone(),
+            paper,
+        }
+    }
+
+    pub(crate) fn sandbox(&self, paper: &str) -> &Sandbox {
+        let mut named = self.sandboxes.iter().filter(|(code, _)| *code == paper);
+        &named.next().unwrap().1
+    }
+
+    /// The body of a page that needs no token, and its status.
+    pub(crate) fn page(&self, path: &str) -> (u16, String) {
+        self.runtime.block_on(async {
+            let mut wire = Wire::connect(self.server.address).await.unwrap();
+            let answer = wire.get(path, &[]).await.unwrap();
+            (answer.status, String::from_utf8(answer.body).unwrap())
+        })
+    }
+
+    /// Every column of every registration of this tenant's pool, as one word.
+    pub(crate) fn registrations(&self, paper: &str) -> String {
+        let text = format!(
+            "SELECT md5(string_agg(r::text, '|' ORDER BY r.id)) FROM registrations r
+               JOIN tenants t ON t.pool = r.pool WHERE t.paper = '{paper}'"
+        );
+        self.database.run(&text).unwrap()
+    }
+
+    /// Ends it in order, so that everything it had to write is written. It must not have panicked, and neither its log
+    /// nor its metrics may name a reader or tell a secret.
+    pub(crate) fn end(self) -> Ended {
+        let (status, metrics) = self.page("/metrics");
+        assert_eq!(status, 200);
+        assert!(metrics.contains("masthead_provider_calls_total{"), "{metrics}");
+        let log = self.server.end();
+        assert!(!log.contains("panicked"), "{log}");
+        let secrets = [CLIENT_SECRET, "a-wrong-secret", SECRET, &self.token, "bearer "];
+        for said in [&log, &metrics] {
+            let said = said.to_lowercase();
+            for word in PERSONAL.into_iter().chain(secrets) {
+                let at = said.find(&word.to_lowercase());
+                let around = at.map(|at| &said[at.saturating_sub(200)..(at + 100).min(said.len())]);
+                assert_eq!(around, None, "{word:?} is told");
+            }
+        }
+        Ended {
+            log,
+            database: self.database,
+        }
+    }
+}
+
+impl Ended {
+    /// The first column of each row.
+    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
+        let said = self.database.run(query).unwrap();
+        said.lines().map(str::to_owned).collect()
+    }
+}
+
+fn setting(key: &str, value: &str) -> (String, String) {
+    (format!("MASTHEAD__{key}"), value.to_owned())
+}
+
+/// A database with these tenants and what the store has of their readers.
+fn copy_of(papers: &[Paper]) -> TestDatabase {
+    let lines: String = papers.iter().map(Paper::lines).collect();
+    let tenants: Vec<_> = papers.iter().map(|paper| (paper.tenant(), paper.arguments())).collect();
+    // Whatever changes in the program may change how it loads.
+    let built = fs::metadata(env!("CARGO_BIN_EXE_masthead"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let prepared = TestDatabase::from_template(&format!("{built:?} {tenants:?} {lines}"), |url| {
+        let mut settings = served::settings(url);
+        settings.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
+        served::done(&settings, &["migrate"], "");
+        for (tenant, own) in &tenants {
+            let arguments = ["tenant", "add", tenant].into_iter();
+            let arguments: Vec<_> = arguments.chain(own.iter().map(String::as_str)).collect();
+            served::done(&settings, &arguments, "");
+        }
+        served::done(&settings, &["import"], &lines);
+        Ok::<_, Infallible>(())
+    });
+    prepared.unwrap()
+}

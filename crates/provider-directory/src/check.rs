@@ -1,0 +1,333 @@
+//! Tries a described directory against its address, and tells in words where the two do not agree.
+
+use std::error::Error as _;
+
+use masthead_domain::{crid::Crid, email::EmailKey};
+use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
+use serde_json::Value;
+
+use crate::{
+    Mistake,
+    described::{Described, Listing},
+    directory::{Directory, Unusable},
+    mapping::Places,
+    paging::{Place, Style},
+    template::Given,
+};
+
+const NAME: &str = "check";
+
+/// An id and an address that nobody has (RFC 2606: no domain is under `invalid`).
+const NOBODYS_ID: &str = "00000000-masthead-check-nobody";
+const NOBODYS_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
+
+/// What was tried, and how it went. Nothing of an answer is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What was tried.
+    pub subject: &'static str,
+    /// How it went.
+    pub verdict: Verdict,
+    /// Why, and which settings to look at.
+    pub words: String,
+}
+
+/// How a try went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The directory does as its settings say.
+    Agrees,
+    /// It does not.
+    Differs,
+    /// There was nothing to try it with.
+    Untried,
+}
+
+impl Directory {
+    /// Tries the tenant's directory: somebody unknown, somebody from its list (or `known`), and its pages. Ten calls at
+    /// most, with a budget of their own, and nothing is changed or kept.
+    ///
+    /// # Errors
+    /// The settings have mistakes: all of them.
+    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+        let described = match self.describe(&cx.tenant) {
+            Ok(described) => described,
+            Err(Unusable::Mistakes(mistakes)) => return Err(mistakes),
+            Err(Unusable::NoSecret) => {
+                let words = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
+                return Ok(vec![differs("the secret", words)]);
+            }
+        };
+        let mut report = Report(Vec::new());
+        described.check_unknown(cx, &mut report).await;
+        let listed = described.check_list(cx, &mut report).await;
+        match known.cloned().or(listed) {
+            Some(id) => described.check_known(cx, &id, &mut report).await,
+            None => report.add(
+                "a known user",
+                Verdict::Untried,
+                "the list showed nobody, and no id was given",
+            ),
+        }
+        Ok(report.0)
+    }
+}
+
+struct Report(Vec<Checked>);
+
+impl Report {
+    fn add(&mut self, subject: &'static str, verdict: Verdict, words: impl Into<String>) {
+        self.0.push(Checked {
+            subject,
+            verdict,
+            words: words.into(),
+        });
+    }
+
+    fn agrees(&mut self, subject: &'static str, words: impl Into<String>) {
+        self.add(subject, Verdict::Agrees, words);
+    }
+
+    fn differs(&mut self, subject: &'static str, words: impl Into<String>) {
+        self.add(subject, Verdict::Differs, words);
+    }
+
+    fn failed(&mut self, subject: &'static str, error: &SourceError) {
+        self.differs(subject, words_of(error));
+    }
+}
+
+fn differs(subject: &'static str, words: &str) -> Checked {
+    Checked {
+        subject,
+        verdict: Verdict::Differs,
+        words: words.to_owned(),
+    }
+}
+
+/// An error in words, with the settings that are about it.
+fn words_of(error: &SourceError) -> String {
+    let look = match error.kind {
+        SourceErrorKind::RateLimited { .. } => "too many calls: see BudgetPerSecond, or try again later",
+        SourceErrorKind::Unavailable => {
+            "no usable answer: see BaseUrl, the path of this call, and the Envelope settings"
+        }
+        SourceErrorKind::Misconfigured => {
+            "our proof or our address is refused: see Auth, SecretFile, BaseUrl and the path"
+        }
+        SourceErrorKind::Refused => "the call is refused: see its path, query and body, and Param.*",
+        SourceErrorKind::Corrupt => "the answer cannot be true: see Field.Id, Field.Email, Total and ByEmail.Loose",
+        SourceErrorKind::TooBroad => "the answer does not end: see how the call takes its condition, and Page.*",
+        SourceErrorKind::OutcomeUnknown => "the outcome is unknown",
+    };
+    match error.source() {
+        Some(cause) => format!("{look} ({cause})"),
+        None => look.to_owned(),
+    }
+}
+
+impl Described {
+    async fn check_unknown(&self, cx: &CallContext, report: &mut Report) {
+        let subject = "an unknown id";
+        if let Ok(id) = Crid::parse(NOBODYS_ID) {
+            match self.user(cx, NAME, &id).await {
+                Ok(None) => report.agrees(subject, "the answer says that there is nobody, as NotFound describes"),
+                Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
+                Err(error) => report.differs(
+                    subject,
+                    format!(
+                        "the answer is not what NotFound describes, so that no user would ever be absent; {}",
+                        words_of(&error)
+                    ),
+                ),
+            }
+        }
+        let subject = "an unknown address";
+        match self.accounts_with(cx, &EmailKey::of(NOBODYS_ADDRESS)).await {
+            Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
+            Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
+            Err(error) if error.kind == SourceErrorKind::Corrupt => report.differs(
+                subject,
+                "the answer has users with other addresses: the directory does not know the condition (see ByEmail.Query), or it answers loosely (see ByEmail.Loose)",
+            ),
+            Err(error) => report.failed(subject, &error),
+        }
+    }
+
+    /// Tries the list and its pages; gives somebody from it.
+    async fn check_list(&self, cx: &CallContext, report: &mut Report) -> Option<Crid> {
+        let subject = "the list";
+        let Some(operation) = &self.settings.search else {
+            report.add(subject, Verdict::Untried, "no list is described (Search.Path)");
+            return None;
+        };
+        let listing = Listing {
+            name: NAME,
+            operation,
+            given: Given::default(),
+            may_say_nobody: false,
+        };
+        let mut place = Place::default();
+        let rows = match self.page(cx, listing, &place).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                report.failed(subject, &error);
+                return None;
+            }
+        };
+        let paging = &self.settings.paging;
+        let count = rows.users.len() as u64;
+        let paged = paging.style != Style::None;
+        if rows.total.is_some_and(|total| total < count) {
+            report.differs(subject, "the total is less than the users on the first page: see Total");
+        } else if paged && count > paging.size {
+            report.differs(subject, "the page is longer than was asked for: see Page.SizeName");
+        } else if paged && count < paging.size && rows.total.is_some_and(|total| total > count) {
+            report.differs(
+                subject,
+                "the page is cut shorter than was asked for: lower Page.Size to what the directory gives",
+            );
+        } else {
+            report.agrees(subject, format!("the first page has {count} users"));
+        }
+        self.check_fields(&rows.users, report);
+        let first = rows.users.first().and_then(|user| self.settings.map.id(user).ok());
+        let total = rows.total;
+        match paging.turn(&mut place, count, total, rows.next) {
+            Ok(true) => {
+                self.check_second_page(cx, listing, &place, (&rows.users, total), report)
+                    .await;
+            }
+            Ok(false) => report.add("the second page", Verdict::Untried, "the first page is the last"),
+            Err(unfit) => report.differs("the second page", unfit.to_string()),
+        }
+        first
+    }
+
+    async fn check_second_page(
+        &self,
+        cx: &CallContext,
+        listing: Listing<'_>,
+        place: &Place,
+        (before, total): (&[Value], Option<u64>),
+        report: &mut Report,
+    ) {
+        let subject = "the second page";
+        let ids = |users: &[Value]| -> Vec<Option<Crid>> {
+            users.iter().map(|user| self.settings.map.id(user).ok()).collect()
+        };
+        match self.page(cx, listing, place).await {
+            Err(error) => report.failed(subject, &error),
+            Ok(rows) if rows.users.is_empty() && total.is_some() => {
+                report.differs(subject, "it is empty, and the total says that there are more: see Page.At and Total");
+            }
+            Ok(rows) if ids(&rows.users).iter().any(|id| ids(before).contains(id)) => report.differs(
+                subject,
+                "it has users of the first page: the directory does not know the parameter (see Page.At, Page.Style and Page.First)",
+            ),
+            Ok(_) => report.agrees(subject, "it has other users than the first"),
+        }
+    }
+
+    /// Whether anything is where the settings say that fields are.
+    fn check_fields(&self, users: &[Value], report: &mut Report) {
+        let subject = "the fields";
+        let map = &self.settings.map;
+        if users.is_empty() {
+            report.add(subject, Verdict::Untried, "the list showed nobody");
+            return;
+        }
+        let mut good = true;
+        if users.iter().any(|user| map.id(user).is_err()) {
+            report.differs(subject, "a user has no usable id where Field.Id says");
+            good = false;
+        }
+        let there = |places: &Places| {
+            users
+                .iter()
+                .any(|user| places.iter().any(|place| place.find(user).is_some()))
+        };
+        let named = [
+            ("Field.Email", &map.email),
+            ("Field.FirstName", &map.first_name),
+            ("Field.LastName", &map.last_name),
+            ("Field.Verified", &map.verified),
+            ("Field.RegisteredAt", &map.registered_at),
+            ("Field.ChangedAt", &map.changed_at),
+        ];
+        let named = named.into_iter().map(|(name, places)| (name.to_owned(), places));
+        let metadata = map
+            .metadata
+            .iter()
+            .map(|(key, places)| (format!("Metadata.{key}"), places));
+        for (name, places) in named.chain(metadata).filter(|(_, places)| !places.is_empty()) {
+            if !there(places) {
+                report.differs(
+                    subject,
+                    format!("no user of the first page has anything where {name} says"),
+                );
+                good = false;
+            }
+        }
+        if good {
+            report.agrees(
+                subject,
+                "each is where the settings say, with some user of the first page",
+            );
+        }
+    }
+
+    async fn check_known(&self, cx: &CallContext, id: &Crid, report: &mut Report) {
+        let subject = "a known id";
+        let account = match self.account(cx, id).await {
+            Ok(Some(account)) => account,
+            Ok(None) => {
+                report.differs(
+                    subject,
+                    "the answer says that there is nobody: see ById.Path, and whether Field.Id is the id that it takes",
+                );
+                return;
+            }
+            Err(error) => {
+                report.failed(subject, &error);
+                return;
+            }
+        };
+        report.agrees(subject, "the answer is about this user");
+        let Some(email) = &account.email else {
+            report.add("a known address", Verdict::Untried, "the user has none");
+            return;
+        };
+        let among = |found: &[masthead_domain::account::Account]| found.iter().any(|found| found.crid == *id);
+        let subject = "a known address";
+        match self.accounts_with(cx, email.key()).await {
+            Ok(found) if among(&found) => report.agrees(subject, "the user is among the answers"),
+            Ok(_) => report.differs(
+                subject,
+                "the user is not among the answers: see ByEmail, and whether the directory compares addresses without case",
+            ),
+            Err(error) => report.failed(subject, &error),
+        }
+        let subject = "a known address in capitals";
+        let given = email.as_str().to_uppercase();
+        let listing = Listing {
+            name: NAME,
+            operation: &self.settings.by_email,
+            given: Given {
+                email: Some(&given),
+                ..Given::default()
+            },
+            may_say_nobody: self.settings.email_not_found,
+        };
+        match self.page(cx, listing, &Place::default()).await {
+            Ok(rows) if rows.users.iter().any(|user| self.settings.map.id(user).is_ok_and(|found| found == *id)) => {
+                report.agrees(subject, "the user is among the answers");
+            }
+            Ok(_) => report.differs(
+                subject,
+                "the user is not among the answers: the directory compares addresses with case, and users who wrote theirs in capitals would be taken for absent",
+            ),
+            Err(error) => report.failed(subject, &error),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How lists are cut into pages, and when there are no more.
+
+use serde_json::Value;
+
+use crate::{operation::Param, pointer::Pointer, unfit::Unfit};
+
+/// How the pages of a list are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Paging {
+    pub(crate) style: Style,
+    /// How many users a page has at most, as far as the directory goes along.
+    pub(crate) size: u64,
+    /// The parameter that tells the size.
+    pub(crate) size_name: Option<Box<str>>,
+}
+
+/// What tells one page from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// All users are on one.
+    None,
+    /// Its number, from `first` on.
+    Page { name: Box<str>, first: u64 },
+    /// How many users are before it.
+    Offset { name: Box<str> },
+    /// What the page before it says.
+    Cursor { name: Box<str>, next: Pointer },
+}
+
+/// Which page is next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub(crate) pages: u64,
+    /// Users on the pages before, doubles counted.
+    pub(crate) rows: u64,
+    cursor: Option<String>,
+}
+
+impl Paging {
+    /// What is asked for the page.
+    pub(crate) fn params(&self, place: &Place) -> Vec<(String, Param)> {
+        let at = match &self.style {
+            Style::None => return Vec::new(),
+            Style::Page { name, first } => Some((name.to_string(), Param::Number(first + place.pages))),
+            Style::Offset { name } => Some((name.to_string(), Param::Number(place.rows))),
+            Style::Cursor { name, .. } => place
+                .cursor
+                .clone()
+                .map(|cursor| (name.to_string(), Param::Text(cursor))),
+        };
+        let size = self
+            .size_name
+            .as_ref()
+            .map(|name| (name.to_string(), Param::Number(self.size)));
+        at.into_iter().chain(size).collect()
+    }
+
+    /// Moves on from a page with so many users; says whether there is another.
+    ///
+    /// Where neither a total nor a cursor tells, a page that is not full is the last.
+    pub(crate) fn turn(
+        &self,
+        place: &mut Place,
+        rows: u64,
+        total: Option<u64>,
+        next: Option<String>,
+    ) -> Result<bool, Unfit> {
+        place.pages += 1;
+        place.rows += rows;
+        match &self.style {
+            Style::None => Ok(false),
+            Style::Page { .. } | Style::Offset { .. } => {
+                Ok(rows > 0 && total.map_or(rows >= self.size, |total| place.rows < total))
+            }
+            Style::Cursor { .. } => {
+                if next.is_some() && next == place.cursor {
+                    return Err(Unfit::Contradiction);
+                }
+                place.cursor = next;
+                Ok(place.cursor.is_some())
+            }
+        }
+    }
+
+    /// The cursor of the next page, where an answer tells one.
+    pub(crate) fn next(&self, body: &Value) -> Option<String> {
+        let Style::Cursor { next, .. } = &self.style else {
+            return None;
+        };
+        match next.find(body)? {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paging(style: Style) -> Paging {
+        Paging {
+            style,
+            size: 50,
+            size_name: Some("limit".into()),
+        }
+    }
+
+    #[test]
+    fn offsets_go_by_the_users_that_came_and_pages_by_their_number() {
+        let offset = paging(Style::Offset { name: "offset".into() });
+        let mut place = Place::default();
+        // The directory cuts pages to 20.
+        assert_eq!(offset.turn(&mut place, 20, Some(45), None), Ok(true));
+        let limit = ("limit".to_owned(), Param::Number(50));
+        assert_eq!(
+            offset.params(&place),
+            [("offset".to_owned(), Param::Number(20)), limit.clone()]
+        );
+        let page = paging(Style::Page {
+            name: "page".into(),
+            first: 1,
+        });
+        assert_eq!(page.params(&place), [("page".to_owned(), Param::Number(2)), limit]);
+        assert_eq!(offset.turn(&mut place, 25, Some(45), None), Ok(false));
+    }
+
+    #[test]
+    fn without_a_total_a_page_that_is_not_full_is_the_last() {
+        let offset = paging(Style::Offset { name: "offset".into() });
+        assert_eq!(offset.turn(&mut Place::default(), 50, None, None), Ok(true));
+        assert_eq!(offset.turn(&mut Place::default(), 49, None, None), Ok(false));
+        assert_eq!(offset.turn(&mut Place::default(), 0, Some(9), None), Ok(false));
+    }
+
+    #[test]
+    fn a_cursor_that_stands_still_is_no_cursor() {
+        let next = Pointer::parse("/next").unwrap();
+        let cursor = paging(Style::Cursor {
+            name: "after".into(),
+            next,
+        });
+        let mut place = Place::default();
+        assert_eq!(cursor.params(&place).len(), 1);
+        assert_eq!(cursor.turn(&mut place, 0, None, Some("a".into())), Ok(true));
+        assert_eq!(
+            cursor.turn(&mut place, 9, None, Some("a".into())),
+            Err(Unfit::Contradiction)
+        );
+        assert_eq!(cursor.turn(&mut place, 9, None, None), Ok(false));
+        assert_eq!(cursor.next(&serde_json::json!({"next": ""})), None);
+        assert_eq!(cursor.next(&serde_json::json!({"next": 7})).as_deref(), Some("7"));
+    }
+}

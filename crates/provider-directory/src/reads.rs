@@ -1,0 +1,283 @@
+//! A directory as a source of accounts: by id, by address, and lists.
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    name::folded,
+    query::{CountMode, EmailFilter, Entry, NamePrefix, Total, UserFilter, UserQuery},
+};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+
+use crate::{
+    described::{Described, Listing, Shown},
+    directory::Directory,
+    template::{Given, Slot},
+    unfit::Unfit,
+};
+
+const BY_ID: &str = "by_id";
+const BY_EMAIL: &str = "by_email";
+const SEARCH: &str = "search";
+
+/// The longest key that is asked for.
+const LONGEST_KEY: usize = 1_000;
+
+/// The most accounts that may share an address.
+const MOST_ALIKE: usize = 20;
+
+#[async_trait]
+impl UserSource for Directory {
+    fn name(&self) -> SourceName {
+        self.preset.name
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        self.of(&cx.tenant, BY_ID)?.account(cx, id).await
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        self.of(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let candidates = match query.filter.entry() {
+            Entry::Nobody => Vec::new(),
+            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
+            Entry::ByEmail(email) => self.by_email(cx, email).await?,
+            Entry::List => return self.of(&cx.tenant, SEARCH)?.list(cx, query).await,
+        };
+        let mut found = candidates;
+        found.retain(|account| query.filter.matches(account));
+        let shown = Shown {
+            users: found.len() as u64,
+            total: None,
+            to_the_end: true,
+        };
+        Ok(page(found, query, shown, false))
+    }
+}
+
+impl Described {
+    /// The account with this id.
+    pub(crate) async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let user = self.user(cx, BY_ID, id).await?;
+        user.map(|user| self.settings.map.account(&user))
+            .transpose()
+            .map_err(|unfit| self.unfit(BY_ID, unfit))
+    }
+
+    /// Every account whose address this is, in the order of their ids. A user who has it only among the linked ones is not
+    /// among them; one who has it nowhere makes the answer untrue, where the directory is not said to answer loosely.
+    pub(crate) async fn accounts_with(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        if email.as_str().len() > LONGEST_KEY {
+            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
+        }
+        let settings = &self.settings;
+        let mut found: Vec<Account> = Vec::new();
+        for form in forms(email) {
+            let given = Given {
+                email: Some(&form),
+                ..Given::default()
+            };
+            let listing = Listing {
+                name: BY_EMAIL,
+                operation: &settings.by_email,
+                given,
+                may_say_nobody: settings.email_not_found,
+            };
+            let shown = self
+                .walk(cx, listing, |user| {
+                    if !settings.map.has_address(user, email) {
+                        return if settings.loose {
+                            Ok(false)
+                        } else {
+                            Err(Unfit::SomebodyElse)
+                        };
+                    }
+                    let account = settings.map.account(user)?;
+                    let is_its = account.email.as_ref().is_some_and(|own| own.key() == email);
+                    if is_its && !found.iter().any(|known| known.crid == account.crid) {
+                        found.push(account);
+                    }
+                    Ok(found.len() > MOST_ALIKE)
+                })
+                .await?;
+            if !shown.to_the_end || found.len() > MOST_ALIKE {
+                return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+            }
+            if !shown.all() {
+                return Err(self.unfit(BY_EMAIL, Unfit::Contradiction));
+            }
+        }
+        found.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        Ok(found)
+    }
+
+    /// The first users who meet the conditions.
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let settings = &self.settings;
+        let Some(search) = &settings.search else {
+            return Err(SourceError::new(SEARCH, SourceErrorKind::Refused));
+        };
+        let filter = &query.filter;
+        let pushed = Pushed::of(filter, |slot| search.holds(slot), settings.contains_from);
+        let listing = Listing {
+            name: SEARCH,
+            operation: search,
+            given: pushed.given(),
+            may_say_nobody: false,
+        };
+        let size = usize::from(query.size);
+        let mut found = Vec::new();
+        let mut strays = false;
+        let shown = self
+            .walk(cx, listing, |user| {
+                let account = settings.map.account(user)?;
+                if filter.matches_apart_from_id(&account) {
+                    found.push(account);
+                } else {
+                    strays |= !pushed.is_met_by(&account);
+                }
+                Ok(found.len() > size)
+            })
+            .await?;
+        Ok(page(found, query, shown, strays))
+    }
+}
+
+/// The conditions that go to the directory, in the form in which they go.
+struct Pushed {
+    email_prefix: Option<String>,
+    email_contains: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+impl Pushed {
+    /// What can be asked for without losing a user who meets the filter. Of addresses only what no spelling changes: a
+    /// directory may keep accents decomposed and domains in Unicode.
+    fn of(filter: &UserFilter, takes: impl Fn(Slot) -> bool, contains_from: usize) -> Self {
+        let name = |slot, prefix: &Option<NamePrefix>| {
+            let text = prefix.as_ref().map_or("", NamePrefix::as_str);
+            (takes(slot) && !text.is_empty()).then(|| text.to_owned())
+        };
+        let plain = |char: char| char.is_ascii() && char != '@';
+        let mut prefixes = filter.emails.iter().filter_map(|email| match email {
+            EmailFilter::Prefix(needle) => needle.as_str().split(|char| !plain(char)).next(),
+            EmailFilter::Exact(_) | EmailFilter::Contains(_) => None,
+        });
+        let parts = filter.emails.iter().flat_map(|email| match email {
+            EmailFilter::Contains(needle) => needle.as_str().split(|char| !plain(char)).collect(),
+            EmailFilter::Exact(_) | EmailFilter::Prefix(_) => Vec::new(),
+        });
+        let prefix = prefixes.find(|prefix| !prefix.is_empty());
+        let part = parts
+            .filter(|part| part.len() >= contains_from && !part.contains("xn--"))
+            .max_by_key(|part| part.len());
+        Self {
+            email_prefix: prefix.filter(|_| takes(Slot::EmailPrefix)).map(str::to_owned),
+            email_contains: part.filter(|_| takes(Slot::EmailContains)).map(str::to_owned),
+            first_name: name(Slot::FirstName, &filter.first_name),
+            last_name: name(Slot::LastName, &filter.last_name),
+        }
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given {
+            email_prefix: self.email_prefix.as_deref(),
+            email_contains: self.email_contains.as_deref(),
+            first_name: self.first_name.as_deref(),
+            last_name: self.last_name.as_deref(),
+            ..Given::default()
+        }
+    }
+
+    /// Whether an account could be an answer to these conditions; one that could not says that the directory compares in
+    /// another way than its settings say, so that nobody knows whom it left out.
+    fn is_met_by(&self, account: &Account) -> bool {
+        let email = account.email.as_ref().map_or("", |email| email.key().as_str());
+        let starts = |wanted: &Option<String>, text: &str| {
+            wanted.as_ref().is_none_or(|wanted| text.starts_with(wanted.as_str()))
+        };
+        starts(&self.email_prefix, email)
+            && self
+                .email_contains
+                .as_ref()
+                .is_none_or(|part| email.contains(part.as_str()))
+            && starts(&self.first_name, &folded(&account.first_name))
+            && starts(&self.last_name, &folded(&account.last_name))
+    }
+}
+
+/// The page of the accounts that were found.
+fn page(mut accounts: Vec<Account>, query: &UserQuery, shown: Shown, strays: bool) -> Page {
+    let size = usize::from(query.size);
+    let more = accounts.len() > size;
+    let found = accounts.len() as u64;
+    let all = shown.all() && !strays;
+    accounts.truncate(size);
+    let total = match (query.count, all) {
+        (CountMode::None, _) => None,
+        (CountMode::Exact | CountMode::Estimate, true) => Some(Total::Exact(found)),
+        (CountMode::Exact | CountMode::Estimate, false) => Some(Total::Estimate(shown.total.unwrap_or(0).max(found))),
+    };
+    Page {
+        accounts,
+        more,
+        total,
+        truncated: !all && !more,
+    }
+}
+
+/// The forms in which an address may be kept: its domain in ASCII, and in Unicode where that is another text.
+fn forms(email: &EmailKey) -> Vec<String> {
+    let mut forms = vec![email.as_str().to_owned()];
+    if let Some((local, domain)) = email.as_str().rsplit_once('@')
+        && domain.contains("xn--")
+    {
+        let (domain, outcome) = idna::domain_to_unicode(domain);
+        let form = format!("{local}@{domain}");
+        if outcome.is_ok() && form != forms[0] {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::email::EmailNeedle;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_asked_for_in_both_forms_of_its_domain() {
+        assert_eq!(forms(&EmailKey::of("ann@example.com")), ["ann@example.com"]);
+        assert_eq!(
+            forms(&EmailKey::of("ann@m\u{fc}nchen.example")),
+            ["ann@xn--mnchen-3ya.example", "ann@m\u{fc}nchen.example"]
+        );
+    }
+
+    #[test]
+    fn only_what_the_call_has_a_place_for_and_no_spelling_changes_is_sent() {
+        let filter = UserFilter {
+            emails: vec![
+                EmailFilter::Prefix(EmailNeedle::of("jos\u{e9}@x")),
+                EmailFilter::Contains(EmailNeedle::of("bcd\u{e9}ef")),
+            ],
+            first_name: Some(NamePrefix::of("\u{c1}nn")),
+            last_name: Some(NamePrefix::of("")),
+            ..UserFilter::default()
+        };
+        let all = Pushed::of(&filter, |_| true, 3);
+        let given = all.given();
+        assert_eq!((given.email_prefix, given.email_contains), (Some("jos"), Some("bcd")));
+        assert_eq!((given.first_name, given.last_name), (Some("ann"), None));
+        let none = Pushed::of(&filter, |_| false, 3);
+        assert!(none.given().email_prefix.is_none() && none.given().first_name.is_none());
+        assert_eq!(Pushed::of(&filter, |_| true, 4).given().email_contains, None);
+    }
+}

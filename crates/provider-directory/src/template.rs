@@ -1,0 +1,339 @@
+//! Templates of requests: values go in as data, and nothing in them changes a request's structure.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+/// What stands for itself in a path, a query and a form: the unreserved characters of RFC 3986 §2.3.
+const DATA: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A value that a template has a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Id,
+    Email,
+    EmailPrefix,
+    EmailContains,
+    FirstName,
+    LastName,
+}
+
+impl Slot {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Id, "id"),
+        (Self::Email, "email"),
+        (Self::EmailPrefix, "emailPrefix"),
+        (Self::EmailContains, "emailContains"),
+        (Self::FirstName, "firstName"),
+        (Self::LastName, "lastName"),
+    ];
+}
+
+/// The values of one call; what is not given is left out of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Given<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) email_prefix: Option<&'a str>,
+    pub(crate) email_contains: Option<&'a str>,
+    pub(crate) first_name: Option<&'a str>,
+    pub(crate) last_name: Option<&'a str>,
+}
+
+impl<'a> Given<'a> {
+    const fn get(&self, slot: Slot) -> Option<&'a str> {
+        match slot {
+            Slot::Id => self.id,
+            Slot::Email => self.email,
+            Slot::EmailPrefix => self.email_prefix,
+            Slot::EmailContains => self.email_contains,
+            Slot::FirstName => self.first_name,
+            Slot::LastName => self.last_name,
+        }
+    }
+}
+
+/// The text as it goes into a path, a query or a form.
+pub(crate) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, DATA).to_string()
+}
+
+/// A text with places for values: `{id}`, `{email}`, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Plain(Box<str>),
+    Slot(Slot),
+}
+
+impl Text {
+    /// Parses a text; `None` when a brace in it belongs to no place that we know.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((plain, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}')?;
+            let (slot, _) = Slot::ALL.into_iter().find(|(_, known)| *known == name)?;
+            pieces.extend(plain_piece(plain)?);
+            pieces.push(Piece::Slot(slot));
+            rest = after;
+        }
+        pieces.extend(plain_piece(rest)?);
+        Some(Self(pieces))
+    }
+
+    pub(crate) fn holds(&self, slot: Slot) -> bool {
+        self.0.contains(&Piece::Slot(slot))
+    }
+
+    /// Only this one value, and nothing that is left out.
+    pub(crate) fn holds_only(&self, slot: Slot) -> bool {
+        let foreign = |piece: &Piece| matches!(piece, Piece::Slot(other) if *other != slot);
+        !self.0.iter().any(foreign)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Slot(slot) => Some(*slot),
+            Piece::Plain(_) => None,
+        })
+    }
+
+    /// The text with the values in their places; `None` when one is not given.
+    fn fill(&self, given: &Given<'_>, form: impl Fn(&str) -> String) -> Option<String> {
+        let mut filled = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(plain) => filled.push_str(plain),
+                Piece::Slot(slot) => filled.push_str(&form(given.get(*slot)?)),
+            }
+        }
+        Some(filled)
+    }
+
+    fn decoded(self) -> Option<Self> {
+        let pieces = self.0.into_iter().map(|piece| match piece {
+            Piece::Plain(plain) => Some(Piece::Plain(decoded(&plain)?.into())),
+            Piece::Slot(slot) => Some(Piece::Slot(slot)),
+        });
+        pieces.collect::<Option<_>>().map(Self)
+    }
+}
+
+#[expect(clippy::option_option, reason = "no plain piece is not a bad one")]
+fn plain_piece(plain: &str) -> Option<Option<Piece>> {
+    let good = !plain.contains('}');
+    good.then(|| (!plain.is_empty()).then(|| Piece::Plain(plain.into())))
+}
+
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(Into::into)
+}
+
+/// A path with places for values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path(Text);
+
+impl Path {
+    /// Parses a path that begins with a slash; its fixed parts stand as they are sent.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let sound = |piece: &Piece| match piece {
+            Piece::Plain(plain) => plain
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>')),
+            Piece::Slot(_) => true,
+        };
+        let dots = |segment: &str| matches!(segment, "." | "..");
+        let path = Text::parse(text)?;
+        let good = text.starts_with('/') && !text.split('/').any(dots) && path.0.iter().all(sound);
+        good.then_some(Self(path))
+    }
+
+    pub(crate) const fn text(&self) -> &Text {
+        &self.0
+    }
+
+    /// The path; `None` when a value is not given, or would be taken for steps of the path by who decodes too early.
+    pub(crate) fn fill(&self, given: &Given<'_>) -> Option<String> {
+        let steps = |value: &str| value.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
+        if self.0.slots().any(|slot| given.get(slot).is_none_or(steps)) {
+            return None;
+        }
+        self.0.fill(given, encoded)
+    }
+}
+
+/// Pairs of a query or a form, with places for values; a pair whose value is not given is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pairs(Vec<(Box<str>, Text)>);
+
+impl Pairs {
+    /// Parses `name={email}&other=fixed`, where fixed parts are percent-encoded as needed.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let pair = |text: &str| {
+            let (name, value) = text.split_once('=')?;
+            let name = decoded(name).filter(|name| !name.is_empty() && !name.contains(['{', '}']))?;
+            Some((name.into(), Text::parse(value)?.decoded()?))
+        };
+        text.split('&').map(pair).collect::<Option<_>>().map(Self)
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.0.iter().map(|(_, text)| text)
+    }
+
+    /// Names and values, not yet encoded.
+    pub(crate) fn fill(&self, given: &Given<'_>) -> Vec<(String, String)> {
+        let filled = |(name, text): &(Box<str>, Text)| Some((name.to_string(), text.fill(given, str::to_owned)?));
+        self.0.iter().filter_map(filled).collect()
+    }
+}
+
+/// A JSON object with places for values within its texts; a member whose value is not given is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Json(Vec<(Box<str>, Node)>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Node {
+    Fixed(Value),
+    Text(Text),
+    List(Vec<Self>),
+    Object(Vec<(Box<str>, Self)>),
+}
+
+impl Json {
+    /// Parses an object.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match serde_json::from_str(text).ok()? {
+            Value::Object(members) => Some(Self(nodes(members)?)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn texts(&self) -> Vec<&Text> {
+        fn gather<'a>(node: &'a Node, into: &mut Vec<&'a Text>) {
+            match node {
+                Node::Fixed(_) => {}
+                Node::Text(text) => into.push(text),
+                Node::List(entries) => entries.iter().for_each(|entry| gather(entry, into)),
+                Node::Object(members) => members.iter().for_each(|(_, member)| gather(member, into)),
+            }
+        }
+        let mut texts = Vec::new();
+        self.0.iter().for_each(|(_, member)| gather(member, &mut texts));
+        texts
+    }
+
+    pub(crate) fn fill(&self, given: &Given<'_>) -> Map<String, Value> {
+        fill_members(&self.0, given)
+    }
+}
+
+fn nodes(members: Map<String, Value>) -> Option<Vec<(Box<str>, Node)>> {
+    let member = |(name, value): (String, Value)| Some((name.into(), Node::of(value)?));
+    members.into_iter().map(member).collect()
+}
+
+fn fill_members(members: &[(Box<str>, Node)], given: &Given<'_>) -> Map<String, Value> {
+    let filled = |(name, node): &(Box<str>, Node)| Some((name.to_string(), node.fill(given)?));
+    members.iter().filter_map(filled).collect()
+}
+
+impl Node {
+    fn of(value: Value) -> Option<Self> {
+        Some(match value {
+            Value::String(text) => Self::Text(Text::parse(&text)?),
+            Value::Array(entries) => Self::List(entries.into_iter().map(Self::of).collect::<Option<_>>()?),
+            Value::Object(members) => Self::Object(nodes(members)?),
+            fixed => Self::Fixed(fixed),
+        })
+    }
+
+    fn fill(&self, given: &Given<'_>) -> Option<Value> {
+        Some(match self {
+            Self::Fixed(value) => value.clone(),
+            Self::Text(text) => Value::String(text.fill(given, str::to_owned)?),
+            Self::List(entries) => entries.iter().filter_map(|entry| entry.fill(given)).collect(),
+            Self::Object(members) => Value::Object(fill_members(members, given)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn about(id: &str) -> Given<'_> {
+        Given {
+            id: Some(id),
+            email: Some(id),
+            ..Given::default()
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_given_takes_its_place_with_it() {
+        let pairs = Pairs::parse("email={email}&firstName={firstName}&site=a%26b").unwrap();
+        let filled = pairs.fill(&about("x"));
+        assert_eq!(
+            filled,
+            [("email".into(), "x".into()), ("site".into(), "a&b".to_owned())]
+        );
+        let body = Json::parse(r#"{"where": [{"email": "{email}"}, {"last": "{lastName}"}], "n": 1}"#).unwrap();
+        assert_eq!(
+            Value::Object(body.fill(&about("x"))),
+            json!({"where": [{"email": "x"}, {}], "n": 1})
+        );
+        let path = Path::parse("/users/{id}/profile").unwrap();
+        assert_eq!(path.fill(&about("a b")).as_deref(), Some("/users/a%20b/profile"));
+        assert_eq!(path.fill(&Given::default()), None);
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused() {
+        for bad in ["{", "}", "{}", "{ID}", "{id", "id}", "{{id}}", "{password}"] {
+            assert_eq!(Text::parse(bad), None, "{bad}");
+        }
+        for bad in ["users", "/a b", "/a?b", "/a#b", "/../b", "/a/./b", "/a\\b", "/ä"] {
+            assert_eq!(Path::parse(bad), None, "{bad}");
+        }
+        for bad in ["", "a", "=b", "a=b&", "{id}=b", "a=%ff"] {
+            assert_eq!(Pairs::parse(bad), None, "{bad}");
+        }
+        for bad in ["", "[]", "1", "{", r#"{"a": "{"}"#] {
+            assert_eq!(Json::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_would_walk_the_path_is_not_sent() {
+        let path = Path::parse("/users/{id}").unwrap();
+        for bad in [".", "..", "../admin", "a/../b", "a\\..\\b", "a/."] {
+            assert_eq!(path.fill(&about(bad)), None, "{bad}");
+        }
+        assert_eq!(path.fill(&about("a/b.c")).as_deref(), Some("/users/a%2Fb.c"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_changes_the_structure_of_a_request(value in "\\PC{1,40}|[\\x00-\\x7f]{1,40}|[\"\\\\{}&=#?/%+;.]{1,20}") {
+            let given = about(&value);
+            if let Some(path) = Path::parse("/a/{id}/b").unwrap().fill(&given) {
+                let steps: Vec<&str> = path.split('/').collect();
+                prop_assert_eq!((steps.len(), steps[1], steps[3]), (4, "a", "b"));
+                prop_assert!(path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#&=\"\\".contains(&byte)));
+                prop_assert_eq!(percent_decode_str(steps[2]).decode_utf8().unwrap(), value.as_str());
+            }
+            let pairs = Pairs::parse("x={email}&fixed=1").unwrap().fill(&given);
+            prop_assert_eq!(pairs, [("x".to_owned(), value.clone()), ("fixed".to_owned(), "1".to_owned())]);
+            let body = Json::parse(r#"{"q": {"is": "{email}"}, "fixed": true}"#).unwrap().fill(&given);
+            let written = Value::Object(body).to_string();
+            let read: Value = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(read, json!({"q": {"is": value}, "fixed": true}));
+        }
+    }
+}

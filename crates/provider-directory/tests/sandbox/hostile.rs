@@ -1,0 +1,103 @@
+//! Whatever a caller types reaches the directory as data: nothing else about the request changes.
+
+use masthead_domain::{
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    query::{EmailFilter, NamePrefix, UserFilter},
+};
+use masthead_ports::source::{SourceErrorKind, UserSource};
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
+use serde_json::json;
+
+use crate::{
+    third,
+    world::{World, ids, kind},
+};
+
+const ODD: [&str; 12] = [
+    "'<>()*!~+&=%",
+    "a&email=b",
+    "\"}, {\"x\": \"",
+    "{id}{email}",
+    "%00%26%3d",
+    "a\\b\"c",
+    "../../admin",
+    "..",
+    "a?b#c",
+    "a;b,c|d",
+    "\u{e9}\u{202e}\u{1f600}",
+    "a b+c",
+];
+
+/// The odd texts, and as many invented by chance, the same ones every time.
+fn texts() -> Vec<String> {
+    let mut runner = TestRunner::deterministic();
+    let strategy = proptest::string::string_regex("\\PC{1,40}|[ -~]{1,40}").unwrap();
+    let invented = (0..150).map(|_| strategy.new_tree(&mut runner).unwrap().current());
+    ODD.into_iter().map(str::to_owned).chain(invented).collect()
+}
+
+#[tokio::test]
+async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
+    let world = third::world(5).await;
+    for (number, text) in texts().into_iter().enumerate() {
+        let Ok(id) = Crid::parse(&format!("{number}-{text}")) else {
+            continue;
+        };
+        let email = format!(
+            "{}@example.com",
+            EmailKey::of(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
+        );
+        let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
+        world.sandbox.directory().seed([known]);
+        let steps = text.split(['/', '\\']).skip(1).any(|part| part == "." || part == "..");
+        let found = world.directory.by_id(&world.cx(), &id).await;
+        if steps {
+            assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
+        } else {
+            assert_eq!(found.unwrap().unwrap().crid, id, "{text:?}");
+        }
+        let key = EmailKey::of(&email);
+        if key.as_str() == email {
+            let found = world.directory.by_email(&world.cx(), &key).await.unwrap();
+            assert_eq!(ids(&found), [id.as_str()], "{text:?}");
+        }
+        let filter = UserFilter {
+            last_name: Some(NamePrefix::of(&text)),
+            emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
+            ..UserFilter::default()
+        };
+        // The name is compared with accents there: what matters is that it came as one value and was understood.
+        assert!(world.list(filter).await.is_ok(), "{text:?}");
+    }
+    for call in world.sandbox.log_with_secrets() {
+        let names: Vec<&str> = call
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split('=').next())
+            .collect();
+        assert!(
+            call.path == "/people/find" || (call.path.starts_with("/people/one/") && call.path.ends_with("/profile"))
+        );
+        assert_eq!(
+            call.path.matches('/').count(),
+            if call.path == "/people/find" { 2 } else { 4 }
+        );
+        assert!(
+            names.iter().all(|name| name.is_empty() || *name == "edition"),
+            "{names:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_would_walk_the_path_leaves_nobody() {
+    let world: World = third::world(1).await;
+    for id in ["..", ".", "../find", "a/../../find", "a\\.."] {
+        assert_eq!(kind(world.by_id(id).await), Some(SourceErrorKind::Refused), "{id}");
+    }
+    assert_eq!(world.sandbox.calls(), 0);
+}

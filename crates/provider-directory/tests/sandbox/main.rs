@@ -1,0 +1,16 @@
+//! The adapter against stand-in directories, over real sockets: every way of proof, of paging, of failing.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod kinds;
+#[cfg(test)]
+#[path = "../support/suite.rs"]
+mod suite;
+#[cfg(test)]
+mod third;
+#[cfg(test)]
+#[path = "../support/world.rs"]
+mod world;

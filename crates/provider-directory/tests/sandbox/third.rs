@@ -1,0 +1,155 @@
+//! A directory that is neither SSOR nor Firefly, described in settings alone: a form by POST, cursors, codes in texts.
+
+use std::collections::BTreeMap;
+
+use masthead_ports::source::SourceErrorKind;
+use masthead_provider_directory::Preset;
+use masthead_sandbox::{
+    Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
+    sample_directory_users,
+};
+
+use crate::{
+    suite::{self, Known},
+    world::World,
+};
+
+/// A slot with a preset of somebody else's, of which nothing may be left.
+pub(crate) const SLOT: Preset = Preset {
+    name: "SSOR",
+    settings: &[
+        ("Auth", "bearer"),
+        ("Envelope.Errors", "/err"),
+        ("NotFound.Statuses", "404"),
+        ("Page.Style", "offset"),
+        ("Metadata.left", "/over"),
+    ],
+    must: &["Param.product_code"],
+};
+
+pub(crate) const SECRET: &str = "third-directory-secret";
+
+const KNOWN: Known = Known {
+    id: "/userGUID",
+    status_404: None,
+    code_500: SourceErrorKind::Unavailable,
+};
+
+/// What the directory does.
+pub(crate) fn third(count: usize) -> DirectoryConfig {
+    let compared = |field: &str| Filter {
+        fields: vec![field.to_owned()],
+        how: Comparison::IgnoringCase,
+    };
+    let settings = DirectorySettings {
+        auth: DirectoryAuth::Basic {
+            user: "masthead".into(),
+            password: SECRET.into(),
+        },
+        required: BTreeMap::from([("edition".into(), "north & south".into())]),
+        user_path: "/people/one/{id}/profile".into(),
+        list_path: "/people/find".into(),
+        list_method: "POST".into(),
+        filters: BTreeMap::from([
+            ("mail".into(), compared("/email")),
+            (
+                "given".into(),
+                Filter {
+                    how: Comparison::Prefix,
+                    ..compared("/firstName")
+                },
+            ),
+            (
+                "family".into(),
+                Filter {
+                    how: Comparison::Prefix,
+                    ..compared("/lastName")
+                },
+            ),
+        ]),
+        paging: Paging::Cursor {
+            cursor: "after".into(),
+            limit: "take".into(),
+            next: "/page/next".into(),
+        },
+        longest_page: 20,
+        envelope: DirectoryEnvelope::Status {
+            pointer: "/outcome/code".into(),
+            ok: 1,
+        },
+        statuses: vec![401, 429],
+        user_pointer: "/person".into(),
+        list_pointer: "/page/people".into(),
+        total_pointer: None,
+        ..DirectorySettings::firefly()
+    };
+    let users = sample_directory_users(Shape::Firefly, count).collect();
+    DirectoryConfig { settings, users }
+}
+
+/// How a tenant tells so.
+pub(crate) const DESCRIPTION: [(&str, &str); 26] = [
+    ("Preset", "none"),
+    ("Auth", "basic"),
+    ("AuthUser", "masthead"),
+    ("Param.edition", "north & south"),
+    ("ById.Path", "/people/one/{id}/profile"),
+    ("ByEmail.Method", "POST"),
+    ("ByEmail.Path", "/people/find"),
+    ("ByEmail.Body", "mail={email}"),
+    ("Search.Method", "POST"),
+    ("Search.Path", "/people/find"),
+    (
+        "Search.Body",
+        "{\"given\": \"{firstName}\", \"family\": \"{lastName}\"}",
+    ),
+    ("Page.Style", "cursor"),
+    ("Page.At", "after"),
+    ("Page.SizeName", "take"),
+    ("Page.Size", "20"),
+    ("Page.Next", "/page/next"),
+    ("Envelope.Status", "/outcome/code"),
+    ("Envelope.Ok", "1"),
+    ("NotFound.Codes", "404"),
+    ("User", "/person"),
+    ("List", "/page/people"),
+    ("Field.Id", "/userGUID"),
+    ("Field.Email", "/email"),
+    ("Field.FirstName", "/firstName"),
+    ("Field.LastName", "/lastName"),
+    ("Metadata.displayName", "/displayName"),
+];
+
+pub(crate) async fn world(count: usize) -> World {
+    World::with(SLOT, third(count), SECRET, &DESCRIPTION).await
+}
+
+#[tokio::test]
+async fn it_works_end_to_end_without_code() {
+    let world = world(90).await;
+    suite::reads_agree_with_the_directory(&world, Known { ..KNOWN }).await;
+    let account = world
+        .by_id(world.sandbox.directory().users()[0]["userGUID"].as_str().unwrap())
+        .await;
+    assert!(account.unwrap().unwrap().metadata.get("left").is_none());
+}
+
+#[tokio::test]
+async fn each_fault_has_its_kind() {
+    suite::each_fault_has_its_kind(world(3).await, KNOWN).await;
+}
+
+#[tokio::test]
+async fn who_is_told_to_wait_waits() {
+    suite::who_is_told_to_wait_waits(world(3).await, KNOWN).await;
+}
+
+#[tokio::test]
+async fn an_outage_is_silence() {
+    suite::an_outage_is_silence(world(1).await, KNOWN).await;
+}
+
+#[tokio::test]
+async fn nothing_that_opens_a_session_is_read() {
+    suite::nothing_that_opens_a_session_is_read(world(60).await, KNOWN, SECRET).await;
+}

@@ -1,0 +1,295 @@
+//! What every described directory keeps: reads agree with the directory, faults have their kind, and nothing that opens a
+//! session is read. The presets' tests run it too.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use masthead_domain::query::{Total, UserFilter};
+use masthead_ports::source::SourceErrorKind;
+use masthead_sandbox::{Fault, FaultRule, Outage, SESSION_GRADE};
+use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::{World, ids, kind, texts};
+use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Unavailable};
+
+/// What the suite knows of the directory beside its settings.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    /// Where a user's id is.
+    pub(crate) id: &'static str,
+    /// What a bare status of 404, with the directory's failure as its body, means.
+    pub(crate) status_404: Option<SourceErrorKind>,
+    /// What a failure that is no HTTP status means, by its code.
+    pub(crate) code_500: SourceErrorKind,
+}
+
+fn text<'a>(user: &'a Value, pointer: &str) -> &'a str {
+    user.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The address that the mapping gives a user.
+fn address(user: &Value) -> &str {
+    match text(user, "/email") {
+        "" => text(user, "/linkedIdentifiers/0/emailAddress"),
+        email => email,
+    }
+}
+
+/// Every user is found by id, by address, and in the list; nobody else is.
+pub(crate) async fn reads_agree_with_the_directory(world: &World, known: Known) {
+    let users = world.sandbox.directory().users();
+    assert!(users.len() > 50, "more than one page");
+    for user in users.iter().take(60) {
+        let id = text(user, known.id);
+        let account = world.by_id(id).await.unwrap().expect("is found by id");
+        assert_eq!(account.crid.as_str(), id);
+        assert_eq!(&*account.first_name, text(user, "/firstName"));
+        assert_eq!(&*account.last_name, text(user, "/lastName"));
+        assert_eq!(
+            account.metadata.get("displayName").unwrap_or_default().is_empty(),
+            text(user, "/displayName").is_empty() && text(user, "/userName").is_empty()
+        );
+        let email = address(user);
+        let shown = account.email.as_ref().map_or("", |email| email.as_str());
+        assert!(shown == email || (text(user, "/email").is_empty() && shown == email.to_lowercase()));
+        let mut wanted: Vec<&str> = users
+            .iter()
+            .filter(|other| address(other).eq_ignore_ascii_case(email))
+            .map(|other| text(other, known.id))
+            .collect();
+        wanted.sort_unstable();
+        assert_eq!(world.ids_by_email(&email.to_uppercase()).await, wanted);
+    }
+    assert_eq!(world.by_id("nobody").await.unwrap(), None);
+    assert_eq!(world.by_email("nobody@example.com").await.unwrap(), []);
+    let page = world.list(UserFilter::default()).await.unwrap();
+    let mut listed = ids(&page.accounts);
+    listed.sort_unstable();
+    let mut all: Vec<&str> = users.iter().map(|user| text(user, known.id)).collect();
+    all.sort_unstable();
+    assert_eq!(listed, all);
+    assert!(!page.truncated && !page.more);
+    assert_eq!(page.total, Some(Total::Exact(all.len() as u64)));
+}
+
+fn status(status: u16, retry_after: Option<u64>) -> Fault {
+    Fault::Status {
+        status,
+        retry_after,
+        reset_in: None,
+        body: None,
+    }
+}
+
+fn with_body(status: u16, body: &str) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: Some(body.to_owned()),
+    }
+}
+
+/// Each fault of the matrix has its kind in every read, and none is absence.
+pub(crate) async fn each_fault_has_its_kind(mut world: World, known: Known) {
+    let user = &world.sandbox.directory().users()[0];
+    let (id, email) = (text(user, known.id).to_owned(), address(user).to_owned());
+    assert!(world.by_id(&id).await.unwrap().is_some());
+    world.patience = Duration::from_millis(700);
+    let mut faults: Vec<(Fault, SourceErrorKind)> = [
+        Fault::Silence,
+        status(500, None),
+        status(502, None),
+        status(504, None),
+        Fault::ResetBeforeHeaders,
+        Fault::ResetInHeaders,
+        Fault::ResetMidBody,
+        Fault::TruncatedJson,
+        Fault::WrongContentType,
+        Fault::Bom,
+        Fault::Html,
+        Fault::Nested { depth: 10_000 },
+        Fault::Huge { bytes: 20_000_000 },
+        Fault::GzipBomb { bytes: 20_000_000 },
+        Fault::EndlessChunks { interval_ms: 0 },
+        Fault::Drip {
+            interval_ms: 400,
+            headers: false,
+        },
+        with_body(200, "null"),
+        with_body(200, "{}"),
+        with_body(200, "[[]]"),
+        with_body(404, "<html>not found</html>"),
+        with_body(302, ""),
+    ]
+    .into_iter()
+    .map(|fault| (fault, Unavailable))
+    .collect();
+    faults.extend([
+        (status(401, None), Misconfigured),
+        (status(403, None), Misconfigured),
+        (Fault::ErrorCode { code: 500 }, known.code_500),
+    ]);
+    for (fault, wanted) in faults {
+        let rule = world.sandbox.inject(FaultRule::from(fault.clone()));
+        for read in 0..5 {
+            let began = Instant::now();
+            let got = match read {
+                0 => kind(world.by_id(&id).await),
+                1 => kind(world.by_id("nobody").await),
+                2 => kind(world.by_email(&email).await),
+                3 => kind(world.by_email("nobody@example.com").await),
+                _ => kind(world.list(UserFilter::default()).await),
+            };
+            // A spoilt refusal of an unknown id is still one of its status.
+            let spoils = !matches!(fault, Fault::Status { .. } | Fault::ErrorCode { .. });
+            if read == 1 && spoils && got.is_some() {
+                assert_ne!(got, Some(Corrupt), "{fault:?}");
+            } else {
+                assert_eq!(got, Some(wanted), "{fault:?}, read {read}");
+            }
+            assert!(got.is_some(), "{fault:?} is absence to read {read}");
+            assert!(
+                began.elapsed() < Duration::from_secs(5),
+                "{fault:?}: the deadline is kept"
+            );
+        }
+        world.sandbox.withdraw(rule);
+    }
+    let rule = world.sandbox.inject(status(404, None));
+    assert_eq!(kind(world.by_id(&id).await), known.status_404);
+    assert!(kind(world.by_email(&email).await).is_some() && kind(world.list(UserFilter::default()).await).is_some());
+    world.sandbox.withdraw(rule);
+    assert!(world.by_id(&id).await.unwrap().is_some());
+}
+
+/// 429 and 503 say when to come back, and nobody of the tenant asks before.
+pub(crate) async fn who_is_told_to_wait_waits(mut world: World, known: Known) {
+    let id = text(&world.sandbox.directory().users()[0], known.id).to_owned();
+    world.patience = Duration::from_millis(700);
+    world.sandbox.inject(status(429, Some(7)));
+    let told = kind(world.by_id(&id).await);
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!(told, Some(RateLimited { retry_after }));
+    let calls = world.sandbox.calls();
+    assert!(matches!(
+        kind(world.by_email("a@example.com").await),
+        Some(RateLimited { .. })
+    ));
+    assert_eq!(world.sandbox.calls(), calls);
+}
+
+/// An answer about somebody else is refused, and one that contradicts itself is no absence.
+pub(crate) async fn what_cannot_be_true_is_refused(world: World, known: Known) {
+    let users = world.sandbox.directory().users();
+    let (id, email) = (text(&users[0], known.id), address(&users[0]));
+    let rule = world.sandbox.inject(Fault::OtherUser);
+    assert_eq!(kind(world.by_id(id).await), Some(Corrupt));
+    assert_eq!(kind(world.by_email(email).await), Some(Corrupt));
+    world.sandbox.withdraw(rule);
+    let rule = world.sandbox.inject(Fault::Missing);
+    assert_eq!(
+        kind(world.by_email(email).await),
+        Some(Corrupt),
+        "the total says one, the list nobody"
+    );
+    let page = world.list(UserFilter::default()).await.unwrap();
+    assert!(page.truncated, "a list with a user missing is not the whole");
+    world.sandbox.withdraw(rule);
+    for fault in [Fault::Duplicated, Fault::Shuffled] {
+        let rule = world.sandbox.inject(fault);
+        assert_eq!(world.ids_by_email(email).await, [id]);
+        let page = world.list(UserFilter::default()).await.unwrap();
+        let mut listed = ids(&page.accounts);
+        let before = listed.len();
+        listed.sort_unstable();
+        listed.dedup();
+        assert_eq!(listed.len(), before, "each once");
+        assert!(listed.len() == users.len() || page.truncated);
+        world.sandbox.withdraw(rule);
+    }
+}
+
+/// Nobody there is silence.
+pub(crate) async fn an_outage_is_silence(world: World, known: Known) {
+    let id = text(&world.sandbox.directory().users()[0], known.id).to_owned();
+    for outage in [Outage::Refused, Outage::Unreachable] {
+        world.sandbox.outage(outage).await.unwrap();
+        let began = Instant::now();
+        assert_eq!(kind(world.by_id(&id).await), Some(Unavailable), "{outage:?}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        world.sandbox.on().await.unwrap();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
+pub(crate) async fn nothing_that_opens_a_session_is_read(world: World, known: Known, secret: &str) {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let users = world.sandbox.directory().users();
+    assert!(
+        users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
+        "the directory does send them"
+    );
+    let mut returned = Vec::new();
+    for user in users.iter().take(20) {
+        returned.extend(world.by_id(text(user, known.id)).await.unwrap());
+        returned.extend(world.by_email(address(user)).await.unwrap());
+    }
+    returned.extend(world.list(UserFilter::default()).await.unwrap().accounts);
+    let mut shown: Vec<String> = returned.iter().flat_map(texts).collect();
+    let (id, email) = (text(&users[0], known.id), address(&users[0]));
+    for fault in [
+        Fault::OtherUser,
+        Fault::TruncatedJson,
+        Fault::ErrorCode { code: 400 },
+        status(500, None),
+        Fault::Missing,
+    ] {
+        let rule = world.sandbox.inject(fault);
+        shown.push(format!("{:?}{:?}", world.by_id(id).await, world.by_email(email).await));
+        world.sandbox.withdraw(rule);
+    }
+    let checked = world.directory.check(&world.cx(), None).await.unwrap();
+    shown.push(format!("{checked:?}"));
+    shown.extend(world.sandbox.log_with_secrets().iter().map(|call| format!("{call:?}")));
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("the directory's answer is refused"), "{logged}");
+    assert!(!shown.iter().any(|text| text.contains(SESSION_GRADE)));
+    for private in [SESSION_GRADE, id, email, secret] {
+        assert!(
+            !logged.contains(private) && !format!("{checked:?}").contains(private),
+            "{private} is told"
+        );
+    }
+}
