@@ -11,7 +11,6 @@ pub mod ops;
 pub mod providers;
 pub mod server;
 pub mod settings;
-mod unserved;
 mod wiring;
 
 use std::{

@@ -14,6 +14,7 @@ use masthead_ports::{
 use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
 use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
 use masthead_provider_firefly::FIREFLY;
+use masthead_provider_gigya::{Gigya, GigyaOptions, GigyaSettings};
 use masthead_provider_http::{
     BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, Secrets,
 };
@@ -23,13 +24,13 @@ use serde::Serialize;
 use crate::{
     failure::Failure,
     settings::{Places, ProviderSettings},
-    unserved::Unserved,
 };
 
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
 pub struct Adapters {
     auth0: GuardedSource<Auth0>,
+    gigya: GuardedSource<Gigya>,
     ssor: GuardedSource<Directory>,
     firefly: GuardedSource<Directory>,
 }
@@ -81,6 +82,15 @@ impl Adapters {
             Arc::clone(clock),
             Arc::clone(&secrets),
         );
+        let gigya = Gigya::new(
+            GigyaOptions {
+                allow_private,
+                ..GigyaOptions::default()
+            },
+            client.clone(),
+            Arc::clone(clock),
+            Arc::clone(&secrets),
+        );
         let directory = |preset| {
             let options = DirectoryOptions {
                 allow_private,
@@ -93,6 +103,7 @@ impl Adapters {
             ssor: directory(SSOR),
             firefly: directory(FIREFLY),
             auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
+            gigya: GuardedSource::new(gigya, guard, Arc::clone(clock)),
         })
     }
 
@@ -101,6 +112,7 @@ impl Adapters {
     pub fn health(&self) -> Vec<ProviderHealth> {
         let all = [
             (UserProvider::Auth0, self.auth0.inner().health()),
+            (UserProvider::Gigya, self.gigya.inner().health()),
             (UserProvider::Ssor, self.ssor.inner().health()),
             (UserProvider::Firefly, self.firefly.inner().health()),
         ];
@@ -136,9 +148,12 @@ impl Providers for Adapters {
                 let searchable = self.auth0.inner().searchable(tenant);
                 Arc::new(HeardSource::new(self.auth0.clone(), searchable))
             }
+            UserProvider::Gigya => {
+                let searchable = self.gigya.inner().searchable(tenant);
+                Arc::new(HeardSource::new(self.gigya.clone(), searchable))
+            }
             UserProvider::Ssor => described(&self.ssor, tenant),
             UserProvider::Firefly => described(&self.firefly, tenant),
-            provider @ UserProvider::Gigya => Arc::new(Unserved::new(provider)),
         })
     }
 }
@@ -158,7 +173,8 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
         Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
         Some(UserProvider::Ssor) => told(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
         Some(UserProvider::Firefly) => told(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
-        Some(UserProvider::Gigya) | None => Vec::new(),
+        Some(UserProvider::Gigya) => told(GigyaSettings::parse(own, allow_private_addresses)),
+        None => Vec::new(),
     }
 }
 

@@ -42,6 +42,69 @@ pub(super) const AUTH0: DevProvider = DevProvider {
     user: auth0_user,
 };
 
+/// SSOR, by Masthead's own contract for it.
+pub(super) const SSOR: DevProvider = DevProvider {
+    name: "SSOR",
+    stand_in: "ssor",
+    port: 8190,
+    address: "SSOR.BaseUrl",
+    secret: "MASTHEAD_SECRET_SSOR",
+    settings: &[
+        ("SSOR.SecretEnv", "MASTHEAD_SECRET_SSOR"),
+        ("SSOR.Param.product_code", "sandbox"),
+        ("SSOR.BudgetBurst", "50"),
+        ("SSOR.BudgetPerSecond", "16"),
+    ],
+    id: |drawn| (70_000_000 + drawn % 1_000_000_000_000).to_string(),
+    user: ssor_user,
+};
+
+/// Firefly, by Masthead's own contract for it.
+pub(super) const FIREFLY: DevProvider = DevProvider {
+    name: "Firefly",
+    stand_in: "firefly",
+    port: 8200,
+    address: "Firefly.BaseUrl",
+    secret: "MASTHEAD_SECRET_FIREFLY",
+    settings: &[
+        ("Firefly.SecretEnv", "MASTHEAD_SECRET_FIREFLY"),
+        ("Firefly.Param.siteCode", "SAND"),
+        ("Firefly.BudgetBurst", "50"),
+        ("Firefly.BudgetPerSecond", "16"),
+    ],
+    id: |drawn| format!("{:08x}-5a4d-4b0c-8000-{:012x}", drawn >> 32, drawn & 0xffff_ffff_ffff),
+    user: firefly_user,
+};
+
+fn ssor_user(registration: &Value) -> Value {
+    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    json!({
+        "consumerId": of("customerRegistrationId"),
+        "userName": of("email"),
+        "displayName": of("firstName"),
+        "firstName": of("firstName"),
+        "lastName": of("lastName"),
+        "email": of("email"),
+        "linkedIdentifiers": [{"provider": "facebook", "emailAddress": of("email")}],
+        "zipCode": "60611",
+        "tos": true,
+    })
+}
+
+fn firefly_user(registration: &Value) -> Value {
+    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    json!({
+        "userGUID": of("customerRegistrationId"),
+        "email": of("email"),
+        "emailVerified": registration["verified"],
+        "firstName": of("firstName"),
+        "lastName": of("lastName"),
+        "displayName": of("firstName"),
+        "entitlements": {"digital": true},
+        "attributes": {"timeZone": "America/New_York"},
+    })
+}
+
 /// The person's names and address, what only Auth0 keeps, and nothing of what only a newspaper keeps.
 fn auth0_user(registration: &Value) -> Value {
     let of = |key: &str| registration[key].as_str().unwrap_or_default();
@@ -90,6 +153,9 @@ mod tests {
 
     #[test]
     fn the_secret_is_where_the_settings_say_and_not_in_them() {
-        assert!(AUTH0.settings.contains(&("Auth0.ClientSecretEnv", AUTH0.secret)));
+        for provider in [AUTH0, SSOR, FIREFLY] {
+            let named = provider.settings.iter().any(|(_, value)| *value == provider.secret);
+            assert!(named, "{}", provider.name);
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The tenants of development: three papers of different sizes, and one whose readers Auth0 knows too.
+//! The tenants of development: three papers of different sizes, and one for each outside provider.
 
 use serde_json::Value;
 
 use super::binary::Masthead;
-use super::providers::{AUTH0, DevProvider};
+use super::providers::{AUTH0, DevProvider, FIREFLY, SSOR};
 use super::sandboxes::{Sandbox, port_of};
 use crate::shell::Outcome;
 
@@ -53,6 +53,22 @@ pub(super) const TENANTS: &[DevTenant] = &[
         registrations: 300,
         mixed: false,
         provider: Some(&AUTH0),
+    },
+    DevTenant {
+        group: "harbor",
+        client: "news",
+        paper: "courier",
+        registrations: 100,
+        mixed: false,
+        provider: Some(&SSOR),
+    },
+    DevTenant {
+        group: "harbor",
+        client: "news",
+        paper: "gazette",
+        registrations: 100,
+        mixed: false,
+        provider: Some(&FIREFLY),
     },
 ];
 

@@ -1,0 +1,111 @@
+//! The forms in which an address may be kept, and whether an account has it.
+
+use masthead_domain::email::{Email, EmailKey};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{query::Quotable, wire::Account};
+
+/// The forms in which an address with this key may be kept: its key, its domain in Unicode, either decomposed; the case
+/// apart, which the search does not mind. `None` when one of them cannot stand in a query: then nobody can say that these
+/// are all.
+pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Quotable>> {
+    let mut forms = vec![key.as_str().to_owned()];
+    if let Some((local, domain)) = key.as_str().rsplit_once('@')
+        && domain.split('.').any(|label| label.starts_with("xn--"))
+        && let (unicode, Ok(())) = idna::domain_to_unicode(domain)
+    {
+        forms.push(format!("{local}@{unicode}"));
+    }
+    for at in 0..forms.len() {
+        forms.push(forms[at].nfd().collect());
+    }
+    let mut distinct: Vec<String> = Vec::with_capacity(forms.len());
+    for form in forms {
+        if !distinct.contains(&form) {
+            distinct.push(form);
+        }
+    }
+    distinct.iter().map(|form| Quotable::new(form)).collect()
+}
+
+/// The address that an account is known by: the profile's, or else the first that it signs in with, or that it has at all.
+pub(crate) fn address(account: &Account) -> Option<Email> {
+    let own = account.profile.get("email").and_then(serde_json::Value::as_str);
+    let mut all = own.into_iter().chain(account.other_addresses());
+    all.find_map(|text| Email::from_source(text).ok())
+}
+
+/// Whether the account is known by this address.
+pub(crate) fn is_known_by(account: &Account, key: &EmailKey) -> bool {
+    address(account).is_some_and(|email| email.key() == key)
+}
+
+/// Whether the address is among all that the account has; one that signs in with it may be known by another.
+pub(crate) fn has(account: &Account, key: &EmailKey) -> bool {
+    let others = account.other_addresses();
+    is_known_by(account, key)
+        || others
+            .filter_map(|text| Email::from_source(text).ok())
+            .any(|email| email.key() == key)
+}
+
+/// Whether a search for this address may show the account: where a site does not encrypt addresses, a search finds its
+/// words in longer ones too.
+pub(crate) fn may_be_shown_for(account: &Account, key: &EmailKey) -> bool {
+    let Some(email) = address(account) else { return false };
+    let (there, wanted) = (words(email.key()), words(key));
+    !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn words(key: &EmailKey) -> Vec<&str> {
+    let words = key.as_str().split(|char: char| !char.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(value: serde_json::Value) -> Account {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_looked_for_in_every_form_that_it_may_be_kept_in() {
+        let count = |text| forms(&EmailKey::of(text)).map(|forms| forms.len());
+        assert_eq!(count("Ann@Example.com"), Some(1));
+        assert_eq!(count("ann@m\u{fc}nchen.example"), Some(3));
+        assert_eq!(count("jos\u{e9}@example.com"), Some(2));
+        assert_eq!(count("o'neil+x&y=1%@example.com"), Some(1));
+        assert_eq!(count("\"a b\"@example.com"), None);
+        assert_eq!(count("a\\b@example.com"), None);
+    }
+
+    #[test]
+    fn the_profiles_address_comes_first_and_the_others_stand_in_for_it() {
+        let whole = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
+            "loginIDs": {"emails": ["b@x.example"]}, "emails": {"verified": ["c@x.example"]}}));
+        let (a, b, c) = ("a@x.example", "b@x.example", "c@x.example");
+        assert!(is_known_by(&whole, &EmailKey::of(a)));
+        assert!(!is_known_by(&whole, &EmailKey::of(b)));
+        for one in [a, b, c] {
+            assert!(has(&whole, &EmailKey::of(one)));
+        }
+        assert!(!has(&whole, &EmailKey::of("d@x.example")));
+        let login = account(json!({"UID": "u", "loginIDs": {"unverifiedEmails": ["b@x.example"]}}));
+        assert!(is_known_by(&login, &EmailKey::of(b)));
+        assert!(address(&account(json!({"UID": "u", "profile": {"email": ""}}))).is_none());
+    }
+
+    #[test]
+    fn longer_addresses_may_be_shown_and_others_may_not() {
+        let shown = |email: &str| {
+            let account = account(json!({"UID": "u", "profile": {"email": email}}));
+            may_be_shown_for(&account, &EmailKey::of("ann@x.example"))
+        };
+        assert!(shown("ANN@x.example") && shown("jo-ann@x.example"));
+        assert!(!shown("joann@x.example") && !shown("bob@x.example") && !shown(""));
+    }
+}

@@ -1,0 +1,285 @@
+//! How the application proves itself, request by request (`providers.md` §2.2).
+
+use std::{
+    fmt::{self, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, header};
+use masthead_ports::clock::Clock;
+use masthead_provider_http::{Reply, Secret};
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    rsa::KeyPair,
+    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+};
+use serde_json::json;
+use thiserror::Error;
+use time::{PrimitiveDateTime, macros::format_description};
+
+use crate::{
+    calls::Params,
+    nonces::{NoChance, Nonces},
+    settings::{Auth, GigyaSettings},
+    signature::{form, signature},
+};
+
+/// What an application has to show.
+pub(crate) enum Credentials {
+    /// Its secret, sent as it is.
+    Secret(Secret),
+    /// Its secret, which stays here.
+    Signed(hmac::Key),
+    /// Its private key.
+    Bearer(Box<KeyPair>),
+}
+
+/// What was found at the secret's place is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Unusable {
+    /// A signature's key is what the secret decodes to.
+    #[error("the secret is not base64, as the console shows it")]
+    NoSecret,
+    /// The key cannot be read.
+    #[error("the private key is no RSA key in PEM, of 2048 bits at least")]
+    NoKey,
+}
+
+/// A request that cannot be written.
+#[derive(Debug, Error)]
+pub(crate) enum Unwritten {
+    #[error(transparent)]
+    NoChance(#[from] NoChance),
+    #[error("the token cannot be signed")]
+    NoToken,
+    #[error(transparent)]
+    Http(#[from] http::Error),
+}
+
+impl Credentials {
+    /// Reads what was found at the secret's place.
+    pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, Unusable> {
+        match auth {
+            Auth::Secret => {
+                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
+                Ok(Self::Secret(Secret::new(text.as_bytes())))
+            }
+            Auth::Signed => {
+                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
+                let bytes = STANDARD.decode(text).map(Secret::new).map_err(|_| Unusable::NoSecret)?;
+                if bytes.expose().is_empty() {
+                    return Err(Unusable::NoSecret);
+                }
+                Ok(Self::Signed(hmac::Key::new(
+                    hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                    bytes.expose(),
+                )))
+            }
+            Auth::Bearer => {
+                let (kind, der) = found.expose_text().and_then(der).ok_or(Unusable::NoKey)?;
+                let pair = match kind {
+                    Pem::Pkcs8 => KeyPair::from_pkcs8(der.expose()),
+                    Pem::Pkcs1 => KeyPair::from_der(der.expose()),
+                };
+                pair.map(|pair| Self::Bearer(Box::new(pair)))
+                    .map_err(|_| Unusable::NoKey)
+            }
+        }
+    }
+}
+
+enum Pem {
+    Pkcs8,
+    Pkcs1,
+}
+
+fn der(text: &str) -> Option<(Pem, Secret)> {
+    let inside = |name: &str| {
+        let (_, rest) = text.split_once(&format!("-----BEGIN {name}-----"))?;
+        let (body, _) = rest.split_once(&format!("-----END {name}-----"))?;
+        let packed: String = body.chars().filter(|char| !char.is_whitespace()).collect();
+        STANDARD.decode(packed).ok().map(Secret::new)
+    };
+    inside("PRIVATE KEY")
+        .map(|der| (Pem::Pkcs8, der))
+        .or_else(|| inside("RSA PRIVATE KEY").map(|der| (Pem::Pkcs1, der)))
+}
+
+/// One tenant's application as it calls: its keys, and how far Gigya's clock is ahead of ours.
+pub(crate) struct Caller {
+    origin: Box<str>,
+    api_key: Box<str>,
+    user_key: Box<str>,
+    credentials: Credentials,
+    nonces: Arc<dyn Nonces>,
+    clock: Arc<dyn Clock>,
+    ahead: AtomicI64,
+}
+
+impl Caller {
+    pub(crate) fn new(
+        settings: &GigyaSettings,
+        credentials: Credentials,
+        nonces: Arc<dyn Nonces>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            origin: settings.origin.clone(),
+            api_key: settings.api_key.clone(),
+            user_key: settings.user_key.clone(),
+            credentials,
+            nonces,
+            clock,
+            ahead: AtomicI64::new(0),
+        }
+    }
+
+    /// The request as it goes on the wire now: with its own nonce and moment.
+    pub(crate) fn request(&self, method: &str, params: &Params) -> Result<Request<Bytes>, Unwritten> {
+        let address = format!("{}/{method}", self.origin);
+        let mut all: Vec<(&str, &str)> = params.iter().collect();
+        all.extend([("apiKey", &*self.api_key), ("format", "json")]);
+        let mut token = None;
+        // Declared here, since the parameters only borrow.
+        let (secret, timestamp, nonce, sig);
+        match &self.credentials {
+            Credentials::Secret(plain) => {
+                secret = plain.expose_text().unwrap_or_default();
+                all.extend([("userKey", &*self.user_key), ("secret", secret)]);
+            }
+            Credentials::Signed(key) => {
+                timestamp = self.moment().to_string();
+                nonce = self.nonce()?;
+                all.extend([
+                    ("userKey", &*self.user_key),
+                    ("timestamp", &*timestamp),
+                    ("nonce", &*nonce),
+                ]);
+                sig = signature(key, &signed_address(&address), &all);
+                all.push(("sig", &*sig));
+            }
+            Credentials::Bearer(key) => token = Some(self.token(key)?),
+        }
+        let mut request = Request::post(address)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(form(all)))?;
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&token).map_err(http::Error::from)?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    /// Takes Gigya's clock for ours, as the reply's `date` tells it.
+    pub(crate) fn mend_clock(&self, reply: &Reply) -> bool {
+        let Some(theirs) = date(reply) else { return false };
+        let ahead = theirs - self.clock.now().unix_timestamp();
+        self.ahead.store(ahead, Ordering::Relaxed);
+        true
+    }
+
+    /// A password that nobody is to know, of every kind of character.
+    pub(crate) fn unknown_password(&self) -> Result<String, NoChance> {
+        Ok(format!("Aa1-{}", URL_SAFE_NO_PAD.encode(self.nonces.next()?)))
+    }
+
+    /// UNIX seconds, as Gigya's clock has them.
+    fn moment(&self) -> i64 {
+        let now = self.clock.now().unix_timestamp();
+        now.saturating_add(self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn nonce(&self) -> Result<String, NoChance> {
+        let mut text = String::with_capacity(32);
+        for byte in self.nonces.next()? {
+            // Writing into a text never fails.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Ok(text)
+    }
+
+    fn token(&self, key: &KeyPair) -> Result<String, Unwritten> {
+        let head = json!({"alg": "RS256", "typ": "JWT", "kid": &*self.user_key});
+        let claims = json!({"iat": self.moment(), "jti": self.nonce()?});
+        let part = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let message = format!("{}.{}", part(&head), part(&claims));
+        let mut signed = vec![0; key.public_key().modulus_len()];
+        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signed)
+            .map_err(|_| Unwritten::NoToken)?;
+        Ok(format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signed)))
+    }
+}
+
+/// Scheme and host in lower case, without the scheme's own port.
+fn signed_address(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address.to_owned();
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let own_port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(own_port).unwrap_or(&host);
+    format!("{scheme}://{host}/{path}")
+}
+
+/// The `date` of a reply (RFC 9110 §5.6.7, the form that every server sends).
+fn date(reply: &Reply) -> Option<i64> {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let text = reply.headers.get(header::DATE)?.to_str().ok()?;
+    let moment = PrimitiveDateTime::parse(text, format).ok()?;
+    Some(moment.assume_utc().unix_timestamp())
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schemes_own_port_is_not_signed() {
+        for (address, signed) in [
+            (
+                "https://Accounts.EU1.gigya.com:443/a.b",
+                "https://accounts.eu1.gigya.com/a.b",
+            ),
+            ("http://127.0.0.1:80/a.b", "http://127.0.0.1/a.b"),
+            ("http://127.0.0.1:443/A.b", "http://127.0.0.1:443/A.b"),
+        ] {
+            assert_eq!(signed_address(address), signed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_told_before_anything_is_sent() {
+        let read = |auth, text: &str| Credentials::read(auth, &Secret::new(text.as_bytes())).err();
+        assert_eq!(read(Auth::Signed, "c2VjcmV0\n"), None);
+        assert_eq!(read(Auth::Secret, "c2VjcmV0"), None);
+        for bad in ["", "not base64!", "=="] {
+            assert_eq!(read(Auth::Signed, bad), Some(Unusable::NoSecret), "{bad:?}");
+        }
+        for bad in [
+            "",
+            "c2VjcmV0",
+            "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\n!\n-----END RSA PRIVATE KEY-----",
+        ] {
+            assert_eq!(read(Auth::Bearer, bad), Some(Unusable::NoKey), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Gigya (SAP Customer Data Cloud) as a source and a writer of accounts, as it really is (`providers.md` §2 and §4).
+
+mod address;
+mod calls;
+mod changes;
+mod credentials;
+mod envelope;
+mod gigya;
+mod login;
+mod mapping;
+mod metadata_map;
+mod nonces;
+mod query;
+mod reads;
+mod settings;
+mod signature;
+mod site;
+mod wire;
+mod writes;
+
+pub use gigya::{GIGYA, Gigya, GigyaOptions};
+pub use login::Login;
+pub use nonces::{NoChance, Nonces, SystemNonces};
+pub use settings::{GigyaSettings, Mistake, SETTINGS, SettingSpec};

@@ -1,0 +1,84 @@
+//! Signing in with a password: whose account it is, and nothing else. The session that Gigya makes is never read.
+
+use masthead_domain::account::Account;
+use masthead_ports::{
+    accounts::PlainPassword,
+    source::{CallContext, SourceError, SourceErrorKind},
+};
+use masthead_provider_http::Call;
+
+use crate::{
+    calls::{self, Params},
+    envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
+    gigya::Gigya,
+    mapping::account,
+    site::corrupt,
+    wire::{Made, Refused},
+};
+
+const LOGIN: &str = "login";
+
+/// How a sign-in ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// The password is the account's.
+    Accepted(Box<Account>),
+    /// Nobody signs in so: an unknown identifier and a wrong password are told apart by nobody.
+    WrongCredentials,
+    /// The password may be right, and the account cannot be used yet: its registration is not finished, or its address is
+    /// not verified.
+    Pending,
+    /// The account is disabled, or locked for a while.
+    Locked,
+    /// Gigya asks for more than a password, such as a captcha or a second factor.
+    MoreAsked,
+}
+
+/// What a refusal says of the person who signs in; `None` when it is about us.
+fn verdict(refused: &Refused) -> Option<Login> {
+    match refused.error_code {
+        403_042 | 403_047 => Some(Login::WrongCredentials),
+        403_041 | 403_120 => Some(Login::Locked),
+        401_020 | 403_100..=403_102 => Some(Login::MoreAsked),
+        _ => None,
+    }
+}
+
+impl Gigya {
+    /// Signs in with a user name or an address, and its password. It is tried once: wrong passwords are counted.
+    ///
+    /// # Errors
+    /// No usable answer; nothing is known of the password then.
+    pub async fn login(
+        &self,
+        cx: &CallContext,
+        login_id: &str,
+        password: &PlainPassword,
+    ) -> Result<Login, SourceError> {
+        let site = self.site(&cx.tenant, LOGIN)?;
+        let params = Params::new()
+            .with("loginID", login_id)
+            .with("password", password.expose());
+        let done = |entered: Made| Ok(Ok(entered));
+        let refused = |refused: &Refused| verdict(refused).map(Err);
+        let said = site
+            .ask(Call::write(LOGIN, cx), calls::LOGIN, &params, done, refused)
+            .await
+            .map_err(|error| match error.kind {
+                // Nothing was to be changed: it is silence like any other.
+                SourceErrorKind::OutcomeUnknown => SourceError::because(LOGIN, SourceErrorKind::Unavailable, error),
+                _ => error,
+            })?;
+        match said {
+            Err(verdict) => Ok(verdict),
+            Ok(entered) if matches!(entered.error_code, PENDING_REGISTRATION | PENDING_VERIFICATION) => {
+                Ok(Login::Pending)
+            }
+            Ok(entered) => {
+                let ours = account(&entered.account, &site.settings.metadata);
+                ours.map(|account| Login::Accepted(Box::new(account)))
+                    .map_err(|flaw| corrupt(LOGIN, flaw))
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! From an account at Gigya to an account of ours.
+
+use std::collections::BTreeMap;
+
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    metadata::{MAX_KEY_BYTES, Metadata, lowered},
+};
+use serde_json::Value;
+use thiserror::Error;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    address::address,
+    metadata_map::{MetadataMap, PHOTO, PhoneKind, Place, THUMBNAIL},
+    wire,
+};
+
+/// The answer is not of what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Untrue {
+    /// It is about somebody else.
+    #[error("the answer is about somebody else")]
+    SomebodyElse,
+    /// The id is none that we could keep.
+    #[error("the answer has an account with an unusable id")]
+    UnusableId,
+    /// The page says other numbers than it has.
+    #[error("the page contradicts itself")]
+    Contradiction,
+}
+
+/// Makes an account of ours.
+pub(crate) fn account(theirs: &wire::Account, map: &MetadataMap) -> Result<Account, Untrue> {
+    let crid = Crid::parse(&theirs.uid).map_err(|_| Untrue::UnusableId)?;
+    let email = address(theirs);
+    let name = |field: &str| clean(theirs.profile.get(field).and_then(Value::as_str));
+    Ok(Account {
+        verified: theirs.is_verified.filter(|_| email.is_some()),
+        email,
+        first_name: name("firstName"),
+        last_name: name("lastName"),
+        metadata: metadata(theirs, map),
+        registered_at: moment(&theirs.registered).or_else(|| moment(&theirs.created)),
+        changed_at: moment(&theirs.last_updated),
+        ..Account::new(crid)
+    })
+}
+
+/// No store keeps a NUL.
+fn clean(text: Option<&str>) -> Box<str> {
+    let text = text.unwrap_or_default().trim();
+    if text.contains('\0') {
+        text.replace('\0', "").into()
+    } else {
+        text.into()
+    }
+}
+
+fn metadata(theirs: &wire::Account, map: &MetadataMap) -> Metadata {
+    // By lower-cased key: ours are never two that differ only in case. Who comes first stays.
+    let mut pairs: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut put = |key: &str, value: String| {
+        let good = !value.contains('\0') && key.len() <= MAX_KEY_BYTES;
+        if good {
+            pairs.entry(lowered(key)).or_insert_with(|| (key.to_owned(), value));
+        }
+    };
+    for (place, ours) in map.places() {
+        if let Some(text) = kept_at(theirs, place) {
+            put(ours, text);
+        }
+    }
+    for (name, value) in theirs.data.iter().filter(|(name, _)| map.takes(name)) {
+        if let Some(text) = scalar(value) {
+            put(name, text);
+        }
+    }
+    Metadata::from_valid(pairs.into_values())
+}
+
+/// The text at this place. What is empty in a profile counts as missing, as Gigya leaves it out itself.
+fn kept_at(theirs: &wire::Account, place: &Place) -> Option<String> {
+    let field = |name: &str| {
+        let text = theirs.profile.get(name).and_then(scalar);
+        text.filter(|text| !text.is_empty())
+    };
+    match place {
+        Place::Data(path) => {
+            let mut members = &theirs.data;
+            let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
+            for name in parents.split('.').filter(|name| !name.is_empty()) {
+                members = members.get(name)?.as_object()?;
+            }
+            members.get(last).and_then(scalar)
+        }
+        Place::Profile(PHOTO) => field(PHOTO).or_else(|| field(THUMBNAIL)),
+        Place::Profile(name) => field(name),
+        Place::Phone(kind) => {
+            let phones = theirs.profile.get("phones").map(phones).unwrap_or_default();
+            let mut numbers = phones
+                .into_iter()
+                .filter(|phone| kind_of(phone) == *kind)
+                .filter_map(|phone| phone.get("number").and_then(scalar));
+            numbers.find(|number| !number.is_empty())
+        }
+    }
+}
+
+/// The phones of a profile: a list, or one by itself.
+pub(crate) fn phones(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(list) => list.iter().filter(|phone| phone.is_object()).collect(),
+        Value::Object(_) => vec![value],
+        _ => Vec::new(),
+    }
+}
+
+/// Which phone it is; the schema leaves the words to the site.
+pub(crate) fn kind_of(phone: &Value) -> PhoneKind {
+    let kind = phone["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+    match &*kind {
+        "mobile" | "cell" | "cellphone" => PhoneKind::Mobile,
+        "work" | "business" | "office" => PhoneKind::Work,
+        _ => PhoneKind::Home,
+    }
+}
+
+/// Values of ours are texts; what is no single value is none of ours.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A moment as a text (RFC 3339); the first year of our era means never.
+fn moment(value: &Value) -> Option<OffsetDateTime> {
+    let moment = OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()?;
+    (moment.year() > 1).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn mapped_by(value: Value, map: &MetadataMap) -> Account {
+        account(&serde_json::from_value(value).unwrap(), map).unwrap()
+    }
+
+    fn mapped(value: Value) -> Account {
+        mapped_by(value, &MetadataMap::default())
+    }
+
+    fn pairs(account: &Account) -> Vec<(&str, &str)> {
+        account.metadata.iter().collect()
+    }
+
+    #[test]
+    fn a_whole_account_is_read() {
+        let account = mapped(json!({
+            "UID": "7f", "isVerified": true, "isRegistered": true, "created": "2024-01-01T00:00:00Z",
+            "registered": "2024-01-02T03:04:05.678Z", "lastUpdated": "2024-02-03T00:00:00Z",
+            "profile": {"email": "Ann@Example.com", "firstName": " Ann ", "lastName": "Lee", "nickname": "annie",
+                "gender": "f", "birthYear": 1985, "age": "41", "city": "Oslo", "zip": "0150", "thumbnailURL": "https://p.example/7.png",
+                "phones": [{"type": "mobile", "number": "+12025550100"}, {"number": "+12025550101"}], "locale": "nb"},
+            "data": {"timeZone": "Europe/Oslo", "internal": "x", "city": "nowhere", "promo_flag": true},
+            "loginIDs": {"emails": ["ann@example.com"]}, "lastLogin": "0001-01-01T00:00:00Z",
+        }));
+        assert_eq!(account.crid.as_str(), "7f");
+        assert_eq!(account.email.as_ref().unwrap().as_str(), "Ann@Example.com");
+        assert_eq!((&*account.first_name, &*account.last_name), ("Ann", "Lee"));
+        assert_eq!(account.verified, Some(true));
+        assert_eq!(account.registered_at, Some(datetime!(2024-01-02 03:04:05.678 UTC)));
+        assert_eq!(account.changed_at, Some(datetime!(2024-02-03 00:00 UTC)));
+        let mut found = pairs(&account);
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                ("age", "41"),
+                ("cellPhone", "+12025550100"),
+                ("city", "Oslo"),
+                ("displayName", "annie"),
+                ("dobYYYY", "1985"),
+                ("gender", "f"),
+                ("phoneNumber", "+12025550101"),
+                ("photo", "https://p.example/7.png"),
+                ("postalCode", "0150"),
+                ("promo_flag", "true"),
+                ("timeZone", "Europe/Oslo"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_stays_missing_and_never_is_no_date() {
+        let account = mapped(
+            json!({"UID": "u", "isVerified": true, "profile": {"nickname": "", "firstName": 5},
+            "registered": "0001-01-01T00:00:00Z", "created": "2024-01-01T00:00:00Z", "lastUpdated": 5}),
+        );
+        assert!(account.email.is_none() && account.verified.is_none() && account.metadata.is_empty());
+        assert_eq!((&*account.first_name, &*account.last_name), ("", ""));
+        assert_eq!(account.registered_at, Some(datetime!(2024-01-01 00:00 UTC)));
+        assert_eq!(account.changed_at, None);
+    }
+
+    #[test]
+    fn paths_lead_into_data_and_keys_that_differ_only_in_case_upset_nothing() {
+        let map = MetadataMap::parse("*, news.daily=promo_flag").unwrap();
+        let account = mapped_by(
+            json!({"UID": "u", "profile": {"firstName": "A\u{0}nn"}, "data": {
+                "news": {"daily": "Y"}, "Team": "a", "team": "b", "bad": "x\u{0}", "": "y", "deep": {"x": 1}, "list": [1], "nil": null}}),
+            &map,
+        );
+        assert_eq!(pairs(&account), [("promo_flag", "Y"), ("Team", "a")]);
+        assert_eq!(&*account.first_name, "Ann");
+    }
+
+    #[test]
+    fn an_id_that_we_could_not_keep_is_refused() {
+        for bad in [String::new(), "u\n".to_owned(), "x".repeat(256)] {
+            let theirs = serde_json::from_value(json!({"UID": bad})).unwrap();
+            assert_eq!(account(&theirs, &MetadataMap::default()), Err(Untrue::UnusableId));
+        }
+    }
+}

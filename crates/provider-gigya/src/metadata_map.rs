@@ -1,0 +1,239 @@
+//! Where a key of ours is kept in an account at Gigya: in the site's `data`, or in the profile.
+
+use std::collections::BTreeMap;
+
+use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS};
+
+/// Where a key of ours is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// In `data`, at this path: dots lead into objects.
+    Data(Box<str>),
+    /// In the profile, under this field.
+    Profile(&'static str),
+    /// The number of this kind among the profile's phones.
+    Phone(PhoneKind),
+}
+
+/// Which of an account's phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PhoneKind {
+    /// The first that is neither of the others.
+    Home,
+    /// The mobile one.
+    Mobile,
+    /// The one at work.
+    Work,
+}
+
+/// The fields of the profile that hold a text or a number, as the schema names them. The address and the names are not
+/// metadata.
+const PROFILE: [&str; 24] = [
+    "address",
+    "age",
+    "bio",
+    "birthDay",
+    "birthMonth",
+    "birthYear",
+    "city",
+    "country",
+    "gender",
+    "hometown",
+    "honors",
+    "industry",
+    "languages",
+    "locale",
+    "nickname",
+    "photoURL",
+    "politicalView",
+    "professionalHeadline",
+    "profileURL",
+    "relationshipStatus",
+    "religion",
+    "state",
+    "thumbnailURL",
+    "timezone",
+];
+const ZIP: &str = "zip";
+
+/// The standard keys that the profile has a field of its own for.
+const OWN_FIELDS: [(&str, Place); 11] = [
+    ("phoneNumber", Place::Phone(PhoneKind::Home)),
+    ("cellPhone", Place::Phone(PhoneKind::Mobile)),
+    ("workPhone", Place::Phone(PhoneKind::Work)),
+    ("gender", Place::Profile("gender")),
+    ("age", Place::Profile("age")),
+    ("dobYYYY", Place::Profile("birthYear")),
+    ("address", Place::Profile("address")),
+    ("city", Place::Profile("city")),
+    ("country", Place::Profile("country")),
+    ("postalCode", Place::Profile(ZIP)),
+    ("displayName", Place::Profile("nickname")),
+];
+
+/// Shown as our `photo`; where it is missing, the smaller one stands in.
+pub(crate) const PHOTO: &str = "photoURL";
+pub(crate) const THUMBNAIL: &str = "thumbnailURL";
+
+/// The map of keys. The standard keys (contract §2.4) are kept where the profile has a field for them, and in `data` under
+/// their own names otherwise, unless an entry says otherwise; nothing else of `data` is ours unless an entry names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MetadataMap {
+    ours: BTreeMap<Place, Box<str>>,
+    left_out: Vec<Place>,
+    all_others: bool,
+}
+
+impl Default for MetadataMap {
+    fn default() -> Self {
+        let place = |key: &str| {
+            if key == "photo" {
+                return Place::Profile(PHOTO);
+            }
+            let own = OWN_FIELDS.iter().find(|(name, _)| *name == key);
+            own.map_or_else(|| Place::Data(key.into()), |(_, place)| place.clone())
+        };
+        Self {
+            ours: STANDARD_KEYS.iter().map(|key| (place(key), (*key).into())).collect(),
+            left_out: Vec::new(),
+            all_others: false,
+        }
+    }
+}
+
+impl MetadataMap {
+    /// Reads `theirs=ours, theirs, theirs=, profile.theirs=ours, profile.theirs=, *`; `None` when an entry is none of
+    /// these, or two entries claim the same key.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut map = Self::default();
+        let mut claimed: Vec<String> = Vec::new();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            if entry == "*" {
+                map.all_others = true;
+                continue;
+            }
+            let (theirs, ours) = match entry.split_once('=') {
+                Some((theirs, ours)) => (theirs.trim(), ours.trim()),
+                None => (entry, entry.strip_prefix("profile.").unwrap_or(entry)),
+            };
+            let place = match theirs.strip_prefix("profile.") {
+                Some(ZIP) => Place::Profile(ZIP),
+                Some(field) => Place::Profile(PROFILE.iter().find(|known| **known == field)?),
+                None => Place::Data(path(theirs)?),
+            };
+            if !ours.is_empty() && !is_key(ours) {
+                return None;
+            }
+            map.ours.remove(&place);
+            if ours.is_empty() {
+                map.left_out.push(place);
+                continue;
+            }
+            let lowered = ours.to_lowercase();
+            if claimed.contains(&lowered) {
+                return None;
+            }
+            claimed.push(lowered);
+            // A key that is claimed is kept at one place only.
+            map.ours.retain(|_, kept| !kept.eq_ignore_ascii_case(ours));
+            map.ours.insert(place, ours.into());
+        }
+        Some(map)
+    }
+
+    /// Every place that is looked at, with the key that it is ours under.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, &str)> {
+        self.ours.iter().map(|(place, key)| (place, &**key))
+    }
+
+    /// Whether a member of `data` that no entry names is ours, under its own name.
+    pub(crate) fn takes(&self, member: &str) -> bool {
+        self.all_others
+            && is_key(member)
+            && !member.contains('.')
+            && !self.left_out.contains(&Place::Data(member.into()))
+            && !self.ours.contains_key(&Place::Data(member.into()))
+            && !self.ours.values().any(|ours| ours.eq_ignore_ascii_case(member))
+    }
+
+    /// Where a key of ours is written; `None` when Gigya does not keep it.
+    pub(crate) fn place(&self, ours: &str) -> Option<Place> {
+        let named = self.ours.iter().find(|(_, key)| &***key == ours);
+        if let Some((place, _)) = named {
+            return Some(place.clone());
+        }
+        self.takes(ours).then(|| Place::Data(ours.into()))
+    }
+}
+
+/// A path into `data`; members have no dots and no blanks in their names.
+fn path(text: &str) -> Option<Box<str>> {
+    let good = |part: &str| !part.is_empty() && !part.chars().any(char::is_whitespace);
+    (is_key(text) && text.split('.').count() <= 8 && text.split('.').all(good)).then(|| text.into())
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(|char| char.is_control() || char == '=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(key: &str) -> Place {
+        Place::Data(key.into())
+    }
+
+    #[test]
+    fn the_standard_keys_are_kept_where_the_profile_has_a_field_and_nothing_else_is_ours() {
+        let map = MetadataMap::default();
+        assert_eq!(map.place("displayName"), Some(Place::Profile("nickname")));
+        assert_eq!(map.place("cellPhone"), Some(Place::Phone(PhoneKind::Mobile)));
+        assert_eq!(map.place("photo"), Some(Place::Profile("photoURL")));
+        assert_eq!(map.place("timeZone"), Some(data("timeZone")));
+        assert_eq!((map.place("team"), map.takes("team")), (None, false));
+        assert_eq!(map.places().count(), STANDARD_KEYS.len());
+    }
+
+    #[test]
+    fn entries_rename_add_leave_out_and_open_the_profile() {
+        let map =
+            MetadataMap::parse("phone=phoneNumber, team, news.daily=promo_flag, profile.gender=, profile.bio=about")
+                .unwrap();
+        assert_eq!(map.place("phoneNumber"), Some(data("phone")));
+        assert_eq!(map.place("team"), Some(data("team")));
+        assert_eq!(map.place("promo_flag"), Some(data("news.daily")));
+        assert_eq!(map.place("gender"), None);
+        assert_eq!(map.place("about"), Some(Place::Profile("bio")));
+        assert_eq!(
+            MetadataMap::parse("profile.zip").unwrap().place("zip"),
+            Some(Place::Profile("zip"))
+        );
+    }
+
+    #[test]
+    fn a_star_takes_all_but_what_is_claimed_or_left_out() {
+        let map = MetadataMap::parse("*, phone=phoneNumber, internal=").unwrap();
+        assert!(map.takes("team") && map.place("team") == Some(data("team")));
+        for no in ["internal", "PhoneNumber", "phone", "displayName", "a.b", ""] {
+            assert!(!map.takes(no), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        for bad in [
+            "=x",
+            "a=b=c",
+            "a=x,b=X",
+            "profile.=x",
+            "profile.email=x",
+            "profile.phones=x",
+            "a..b",
+            "a\u{7f}=b",
+            "a b=c",
+        ] {
+            assert_eq!(MetadataMap::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Gigya as a source of accounts: by id, by address, and lists.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::future::try_join;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    query::{CountMode, Entry, Total, UserQuery},
+};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+
+use crate::{
+    address::{forms, is_known_by, may_be_shown_for},
+    gigya::{GIGYA, Gigya},
+    mapping::{Untrue, account},
+    query::Query,
+    site::{Site, corrupt},
+    wire,
+};
+
+const BY_ID: &str = "by_id";
+const BY_EMAIL: &str = "by_email";
+const SEARCH: &str = "search";
+
+/// The longest key that any address has; a longer one is nobody's.
+const LONGEST_KEY: usize = 1_000;
+
+/// The most accounts that may have one address.
+const MOST_ALIKE: u64 = 20;
+
+#[async_trait]
+impl UserSource for Gigya {
+    fn name(&self) -> SourceName {
+        GIGYA
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let site = self.site(&cx.tenant, BY_ID)?;
+        let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
+        found.map_or(Ok(None), |theirs| site.as_ours(&theirs, BY_ID))
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        if email.as_str().len() > LONGEST_KEY {
+            return Ok(Vec::new());
+        }
+        let site = self.site(&cx.tenant, BY_EMAIL)?;
+        let mut accounts = Vec::new();
+        for theirs in site.with_address(cx, email).await? {
+            accounts.extend(site.as_ours(&theirs, BY_EMAIL)?);
+        }
+        accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        Ok(accounts)
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let candidates = match query.filter.entry() {
+            Entry::Nobody => Vec::new(),
+            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
+            Entry::ByEmail(email) => self.by_email(cx, email).await?,
+            Entry::List => return self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
+        };
+        let matching = candidates.into_iter().filter(|account| query.filter.matches(account));
+        Ok(page(matching.collect(), query, None))
+    }
+}
+
+impl Site {
+    /// Every account that is known by this address. The direct look-up knows only who signs in with it, and is never late;
+    /// search knows all, and lags: those whom only it shows are asked for once more.
+    async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::Account>, SourceError> {
+        // Without the search nobody can say that one account is the only one, or that there is none.
+        let Some(emails) = forms(email) else {
+            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
+        };
+        let query = Query {
+            emails,
+            limit: MOST_ALIKE + 1,
+        };
+        let direct = self.by_login(cx, BY_EMAIL, email);
+        let searched = async {
+            let strange = |account: &wire::Account| !may_be_shown_for(account, email);
+            let shown = self
+                .search(cx, BY_EMAIL, &query, false, |page| {
+                    if page.iter().any(strange) {
+                        return Err(Untrue::SomebodyElse);
+                    }
+                    Ok(true)
+                })
+                .await?;
+            if shown.all {
+                Ok(shown.accounts)
+            } else {
+                Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad))
+            }
+        };
+        let (direct, searched) = try_join(direct, searched).await?;
+        let mut known: HashSet<String> = direct.iter().map(|account| account.uid.clone()).collect();
+        let mut found: Vec<wire::Account> = direct.into_iter().filter(|one| is_known_by(one, email)).collect();
+        for account in searched.into_iter().filter(|one| is_known_by(one, email)) {
+            if known.insert(account.uid.clone()) {
+                let live = self.by_uid(cx, BY_EMAIL, &account.uid).await?;
+                found.extend(live.filter(|live| is_known_by(live, email)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first accounts, and of them those who meet the conditions. Nothing is asked for but "all": Gigya cannot search
+    /// for parts of addresses, and compares names with case and accents, where ours are compared without.
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let (filter, size) = (&query.filter, usize::from(query.size));
+        let page_size = u64::from(self.settings.page_size);
+        let wanted = u64::from(query.size) + 1;
+        let one_page = filter.is_empty() && wanted <= page_size;
+        let asked = Query {
+            emails: Vec::new(),
+            limit: if one_page { wanted } else { page_size },
+        };
+        let mut accounts = Vec::new();
+        let shown = self
+            .search(cx, SEARCH, &asked, !one_page, |page| {
+                for theirs in page.iter().filter(|theirs| self.counts(theirs)) {
+                    let account = account(theirs, &self.settings.metadata)?;
+                    accounts.extend(Some(account).filter(|account| filter.matches(account)));
+                }
+                Ok(accounts.len() > size)
+            })
+            .await?;
+        let unseen = (!shown.all).then_some(shown.total);
+        Ok(page(accounts, query, unseen))
+    }
+
+    /// The account of ours, where it counts as a user.
+    fn as_ours(&self, theirs: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
+        let ours = self
+            .counts(theirs)
+            .then(|| account(theirs, &self.settings.metadata))
+            .transpose();
+        ours.map_err(|flaw| corrupt(operation, flaw))
+    }
+}
+
+/// The page of the accounts that were found. `unseen` is how many Gigya says there are, when it has not shown them all.
+fn page(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Page {
+    let size = usize::from(query.size);
+    let more = accounts.len() > size;
+    let found = accounts.len() as u64;
+    accounts.truncate(size);
+    let total = match (query.count, unseen) {
+        (CountMode::None, _) => None,
+        (CountMode::Exact | CountMode::Estimate, None) => Some(Total::Exact(found)),
+        (CountMode::Exact | CountMode::Estimate, Some(total)) => Some(Total::Estimate(total.max(found))),
+    };
+    Page {
+        accounts,
+        more,
+        total,
+        truncated: unseen.is_some() && !more,
+    }
+}

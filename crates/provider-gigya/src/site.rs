@@ -1,0 +1,187 @@
+//! One tenant's site: the calls that read, each with its own signals.
+
+use std::{collections::HashSet, sync::Arc};
+
+use masthead_domain::email::EmailKey;
+use masthead_ports::{
+    clock::Clock,
+    source::{CallContext, SourceError, SourceErrorKind},
+};
+use masthead_provider_http::{Call, Refusal, Reply, Upstream};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    address::has,
+    calls::{self, Params},
+    credentials::{Caller, Unwritten},
+    envelope::{self, Said},
+    gigya::GIGYA,
+    mapping::Untrue,
+    query::Query,
+    settings::GigyaSettings,
+    wire::{Account, Found, Refused},
+};
+
+/// How many pages one search may take; it says so when there is more.
+pub(crate) const MOST_PAGES: u32 = 50;
+
+/// One tenant's site.
+pub(crate) struct Site {
+    pub(crate) settings: GigyaSettings,
+    pub(crate) caller: Caller,
+    pub(crate) upstream: Upstream,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What a search has shown.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Each account once.
+    pub(crate) accounts: Vec<Account>,
+    /// How many Gigya says there are.
+    pub(crate) total: u64,
+    /// Whether these are all.
+    pub(crate) all: bool,
+}
+
+impl Site {
+    /// Makes a call. `done` reads what is answered when it is done; `refused` takes a refusal for an answer, where it is one.
+    pub(crate) async fn ask<T, R: DeserializeOwned>(
+        &self,
+        call: Call,
+        method: &'static str,
+        params: &Params,
+        done: impl Fn(R) -> Result<T, Refusal> + Send + Sync,
+        refused: impl Fn(&Refused) -> Option<T> + Send + Sync,
+    ) -> Result<T, SourceError> {
+        let (operation, effect) = (call.operation, call.effect);
+        let write = || {
+            self.caller
+                .request(method, params)
+                .map_err(|cause| unwritten(operation, cause))
+        };
+        let read = |reply: &Reply| match envelope::read::<R>(reply)? {
+            Said::Done(said) => done(said),
+            Said::Refused(why) => refused(&why).ok_or_else(|| {
+                let now = self.clock.now();
+                envelope::refusal(operation, effect, &why, reply, now, |reply| {
+                    self.caller.mend_clock(reply)
+                })
+            }),
+        };
+        self.upstream.call_written(call, write, read).await
+    }
+
+    /// The account with this UID; `None` is Gigya's own word that there is none.
+    pub(crate) async fn by_uid(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        uid: &str,
+    ) -> Result<Option<Account>, SourceError> {
+        let is_it = |account: &Account| account.uid == uid;
+        self.one(cx, operation, &calls::by_uid(uid), is_it).await
+    }
+
+    /// The account that signs in with this address, of which there is one at most; it may be known by another.
+    pub(crate) async fn by_login(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        email: &EmailKey,
+    ) -> Result<Option<Account>, SourceError> {
+        let is_it = |account: &Account| has(account, email);
+        self.one(cx, operation, &calls::by_login_email(email), is_it).await
+    }
+
+    async fn one(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        params: &Params,
+        is_it: impl Fn(&Account) -> bool + Send + Sync,
+    ) -> Result<Option<Account>, SourceError> {
+        let done = |account: Account| {
+            if is_it(&account) {
+                Ok(Some(account))
+            } else {
+                Err(untrue(operation, Untrue::SomebodyElse))
+            }
+        };
+        let nobody = |refused: &Refused| refused.is_nobody().then_some(None);
+        let call = Call::read(operation, cx);
+        self.ask(call, calls::GET_ACCOUNT_INFO, params, done, nobody).await
+    }
+
+    /// Searches until `enough` says so of the accounts of a page, or they are all, or [`MOST_PAGES`] were asked for. Each
+    /// account is shown to `enough` once; pages may have some twice.
+    ///
+    /// Without `cursor` it is one page; with it there is no end at 5,000.
+    pub(crate) async fn search(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        query: &Query,
+        cursor: bool,
+        mut enough: impl FnMut(&[Account]) -> Result<bool, Untrue>,
+    ) -> Result<Shown, SourceError> {
+        let mut shown = Shown {
+            accounts: Vec::new(),
+            total: 0,
+            all: false,
+        };
+        let mut known = HashSet::new();
+        let mut params = calls::search(&query.to_string(), cursor, self.settings.lite_accounts);
+        for _ in 0..MOST_PAGES {
+            let done = |found: Found| checked(found).map_err(|flaw| untrue(operation, flaw));
+            let call = Call::read(operation, cx);
+            let found = self.ask(call, calls::SEARCH, &params, done, |_| None).await?;
+            shown.total = found.total_count;
+            let before = shown.accounts.len();
+            let fresh = found.results.into_iter().filter(|row| known.insert(row.uid.clone()));
+            shown.accounts.extend(fresh);
+            let enough = enough(&shown.accounts[before..]).map_err(|flaw| corrupt(operation, flaw))?;
+            let next = found.next_cursor_id.filter(|_| cursor);
+            // Rows that came twice leave others unseen.
+            shown.all = next.is_none() && shown.accounts.len() as u64 >= found.total_count;
+            match next {
+                Some(next) if !enough => params = calls::next_page(&next),
+                _ => break,
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Whether the account counts as a user.
+    pub(crate) fn counts(&self, account: &Account) -> bool {
+        self.settings.lite_accounts || !account.is_lite()
+    }
+}
+
+/// A page's numbers agree with each other.
+fn checked(found: Found) -> Result<Found, Untrue> {
+    let distinct: HashSet<&str> = found.results.iter().map(|account| account.uid.as_str()).collect();
+    let counts = [found.results.len(), distinct.len()];
+    let good =
+        found.objects_count <= found.total_count && counts.into_iter().any(|count| count as u64 == found.objects_count);
+    if good { Ok(found) } else { Err(Untrue::Contradiction) }
+}
+
+fn unwritten(operation: &'static str, cause: Unwritten) -> SourceError {
+    let kind = match cause {
+        Unwritten::NoChance(_) | Unwritten::NoToken => SourceErrorKind::Unavailable,
+        Unwritten::Http(_) => SourceErrorKind::Misconfigured,
+    };
+    SourceError::because(operation, kind, cause)
+}
+
+/// An answer that cannot be true is audited here: once, without a word of it.
+pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
+    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
+    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
+}
+
+fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
+    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
+    Refusal::For(SourceErrorKind::Corrupt)
+}

@@ -1,0 +1,202 @@
+//! Gigya as a writer of accounts.
+
+use async_trait::async_trait;
+use masthead_domain::{account::Account, crid::Crid, email::Email};
+use masthead_ports::{
+    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    source::{CallContext, SourceError, SourceErrorKind, SourceName},
+};
+use masthead_provider_http::{Call, Refusal};
+
+use crate::{
+    address::{address, has},
+    calls::{self, Params},
+    changes::{self, Objection, objection},
+    envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
+    gigya::{GIGYA, Gigya},
+    mapping::{Untrue, account},
+    site::Site,
+    wire::{Begun, Done, Made, Refused},
+};
+
+const CREATE: &str = "create";
+const UPDATE: &str = "update";
+const SET_PASSWORD: &str = "set_password";
+const SET_EMAIL: &str = "set_email";
+const DELETE: &str = "delete";
+
+#[async_trait]
+impl AccountWriter for Gigya {
+    fn name(&self) -> SourceName {
+        GIGYA
+    }
+
+    /// An account without a password gets one that nobody knows: Gigya makes none without.
+    async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
+        let site = self.site(&cx.tenant, CREATE)?;
+        let unknown = site
+            .caller
+            .unknown_password()
+            .map_err(|cause| SourceError::because(CREATE, SourceErrorKind::Unavailable, cause))?;
+        let password = new.password.as_ref().map_or(&*unknown, PlainPassword::expose);
+        let token = site.begin(cx).await?;
+        let made = site.register(cx, new, token, password).await?;
+        if made.error_code == PENDING_REGISTRATION {
+            tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya made an account that lacks what the site asks for");
+        }
+        if new.verified {
+            site.verify(cx, &made).await.map_err(|error| half_done(CREATE, error))?;
+            return site.read_back(cx, CREATE, &made.account.uid).await;
+        }
+        account(&made.account, &site.settings.metadata).map_err(|flaw| unread(CREATE, flaw))
+    }
+
+    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
+        let site = self.site(&cx.tenant, UPDATE)?;
+        let map = &site.settings.metadata;
+        let now = if changes::reaches_phones(change, map) {
+            let found = site.by_uid(cx, UPDATE, id.as_str()).await?;
+            Some(found.ok_or(WriteError::NoSuchUser)?)
+        } else {
+            None
+        };
+        let params = changes::update(change, id.as_str(), map, now.as_ref());
+        if params.changes_nothing() {
+            // Nothing that Gigya keeps changes.
+            let found = site.by_uid(cx, UPDATE, id.as_str()).await?;
+            let found = found.ok_or(WriteError::NoSuchUser)?;
+            return account(&found, map).map_err(|flaw| unread(UPDATE, flaw));
+        }
+        site.set(cx, UPDATE, &params).await?;
+        site.read_back(cx, UPDATE, id.as_str()).await
+    }
+
+    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError> {
+        let site = self.site(&cx.tenant, SET_PASSWORD)?;
+        site.set(cx, SET_PASSWORD, &changes::password(id.as_str(), password))
+            .await
+    }
+
+    async fn set_email(
+        &self,
+        cx: &CallContext,
+        id: &Crid,
+        email: &Email,
+        verified: bool,
+    ) -> Result<Account, WriteError> {
+        let site = self.site(&cx.tenant, SET_EMAIL)?;
+        let found = site.by_uid(cx, SET_EMAIL, id.as_str()).await?;
+        let found = found.ok_or(WriteError::NoSuchUser)?;
+        let old = address(&found);
+        let params = changes::email(&found, old.as_ref().map(Email::key), email, verified);
+        site.set(cx, SET_EMAIL, &params).await?;
+        site.read_back(cx, SET_EMAIL, id.as_str()).await
+    }
+
+    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
+        let site = self.site(&cx.tenant, DELETE)?;
+        let params = Params::new().with("UID", id.as_str());
+        let none = |refused: &Refused| refused.is_nobody().then_some(());
+        let done = |_: Done| Ok(());
+        let call = Call::write(DELETE, cx);
+        site.ask(call, calls::DELETE_ACCOUNT, &params, done, none)
+            .await
+            .map_err(undone)
+    }
+}
+
+impl Site {
+    /// A token to register with. Nothing is made yet: it is asked for as often as a read.
+    async fn begin(&self, cx: &CallContext) -> Result<String, WriteError> {
+        let call = Call::read(CREATE, cx);
+        let token = |begun: Begun| Ok(begun.reg_token);
+        let begun = self
+            .ask(call, calls::INIT_REGISTRATION, &Params::new(), token, |_| None)
+            .await;
+        begun.map_err(undone)
+    }
+
+    async fn register(
+        &self,
+        cx: &CallContext,
+        new: &NewAccount,
+        token: String,
+        password: &str,
+    ) -> Result<Made, WriteError> {
+        let params = changes::registration(new, token, password, &self.settings.metadata);
+        let done = |made: Made| {
+            if has(&made.account, new.email.key()) {
+                Ok(Ok(made))
+            } else {
+                Err(Refusal::For(SourceErrorKind::OutcomeUnknown))
+            }
+        };
+        self.write(cx, CREATE, calls::REGISTER, &params, done).await
+    }
+
+    /// Counts the address of a new account as verified, and finishes the registration where it waits for that.
+    async fn verify(&self, cx: &CallContext, made: &Made) -> Result<(), WriteError> {
+        let params = Params::new()
+            .with("UID", made.account.uid.as_str())
+            .with("isVerified", "true");
+        self.set(cx, CREATE, &params).await?;
+        if made.error_code != PENDING_VERIFICATION {
+            return Ok(());
+        }
+        let Some(token) = &made.reg_token else { return Ok(()) };
+        let params = Params::new().with("regToken", token.as_str());
+        self.write(cx, CREATE, calls::FINALIZE_REGISTRATION, &params, |_: Done| Ok(Ok(())))
+            .await
+    }
+
+    async fn set(&self, cx: &CallContext, operation: &'static str, params: &Params) -> Result<(), WriteError> {
+        self.write(cx, operation, calls::SET_ACCOUNT_INFO, params, |_: Done| Ok(Ok(())))
+            .await
+    }
+
+    /// Makes a write. What Gigya objects to for the person's sake is no silence.
+    async fn write<T: Send, R: serde::de::DeserializeOwned>(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        method: &'static str,
+        params: &Params,
+        done: impl Fn(R) -> Result<Result<T, Objection>, Refusal> + Send + Sync,
+    ) -> Result<T, WriteError> {
+        let refused = |refused: &Refused| objection(refused).map(Err);
+        let call = Call::write(operation, cx);
+        match self.ask(call, method, params, done, refused).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Objection::Nobody)) => Err(WriteError::NoSuchUser),
+            Ok(Err(Objection::Taken)) => Err(WriteError::AlreadyExists),
+            Ok(Err(Objection::Password(told))) => Err(WriteError::Refused { told }),
+            Err(error) => Err(undone(error)),
+        }
+    }
+
+    /// The account after a write that was done; without a usable answer nobody knows how it is now.
+    async fn read_back(&self, cx: &CallContext, operation: &'static str, uid: &str) -> Result<Account, WriteError> {
+        let found = self.by_uid(cx, operation, uid).await;
+        let found = found.map_err(|error| half_done(operation, error))?;
+        let found = found.ok_or(WriteError::NoSuchUser)?;
+        account(&found, &self.settings.metadata).map_err(|flaw| unread(operation, flaw))
+    }
+}
+
+/// It understood, and will not: that is no silence.
+fn undone(error: SourceError) -> WriteError {
+    match error.kind {
+        SourceErrorKind::Refused => WriteError::Refused { told: None },
+        _ => WriteError::Silent(error),
+    }
+}
+
+/// A first step was done, and what follows was not.
+fn half_done(operation: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WriteError {
+    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, error).into()
+}
+
+/// It is done, and the answer is of no use.
+fn unread(operation: &'static str, flaw: Untrue) -> WriteError {
+    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
+}

@@ -1,0 +1,271 @@
+//! The fault matrix (`quality.md`): each fault has its kind, and none is absence.
+
+use std::time::{Duration, Instant};
+
+use masthead_domain::query::UserFilter;
+use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_sandbox::{Fault, FaultRule, Outage};
+
+use crate::support::{World, ids, kind, listing, reader};
+use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
+
+fn status(status: u16) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: None,
+    }
+}
+
+fn with_body(status: u16, body: &str) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: Some(body.to_owned()),
+    }
+}
+
+/// What every read says of a fault, while the caller waits no longer than told.
+async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
+    let mut world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+    world.patience = Duration::from_millis(700);
+    let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
+    for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
+        world.sandbox.inject(fault.clone());
+        // What is told to wait waits for itself only.
+        let (_, fresh) = world.take_gigya();
+        world = fresh;
+        let began = Instant::now();
+        let got = match read {
+            "by id" => kind(world.by_id("1").await),
+            "by id of nobody" => kind(world.by_id("nobody").await),
+            "by address" => kind(world.by_email("ann@example.com").await),
+            "by address of nobody" => kind(world.by_email("nobody@example.com").await),
+            _ => kind(
+                world
+                    .gigya
+                    .search(&world.cx(), &listing(UserFilter::default(), 10))
+                    .await,
+            ),
+        };
+        assert!(same(got), "{fault:?}, {read}: {got:?}");
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{fault:?}, {read}: the deadline is kept"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_usable_answer_is_silence() {
+    for fault in [
+        Fault::Silence,
+        status(500),
+        status(502),
+        status(503),
+        status(504),
+        Fault::ResetBeforeHeaders,
+        Fault::ResetInHeaders,
+        Fault::Html,
+        Fault::Nested { depth: 10_000 },
+        Fault::Huge { bytes: 50_000_000 },
+        Fault::GzipBomb { bytes: 50_000_000 },
+        Fault::EndlessChunks { interval_ms: 0 },
+        with_body(404, "<html>not found</html>"),
+        with_body(404, r#"{"errorCode":0,"UID":"1"}"#),
+        with_body(500, r#"{"errorCode":403005,"errorDetails":"Unknown user"}"#),
+        with_body(502, r#"{"errorCode":404003}"#),
+        with_body(302, ""),
+    ] {
+        every_read_says(fault, Unavailable).await;
+    }
+    for code in [500_001, 500_002, 500_028, 504_001, 504_002, 403_004] {
+        every_read_says(Fault::ErrorCode { code }, Unavailable).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_spoilt_on_its_way_is_silence() {
+    for fault in [
+        Fault::ResetMidBody,
+        Fault::TruncatedJson,
+        Fault::WrongContentType,
+        Fault::Bom,
+        Fault::Drip {
+            interval_ms: 400,
+            headers: false,
+        },
+        Fault::Drip {
+            interval_ms: 400,
+            headers: true,
+        },
+    ] {
+        every_read_says(fault, Unavailable).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_our_credentials_is_an_alarm_and_never_absence() {
+    for code in [
+        301_001, 400_008, 400_093, 403_002, 403_003, 403_005, 403_006, 403_007, 403_010, 403_023, 403_036,
+    ] {
+        every_read_says(Fault::ErrorCode { code }, Misconfigured).await;
+    }
+    for fault in [status(401), status(403)] {
+        every_read_says(fault, Misconfigured).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_gigya_will_not_take_is_refused() {
+    for code in [400_001, 400_002, 400_006, 400_009, 400_096, 405_001] {
+        every_read_says(Fault::ErrorCode { code }, Refused).await;
+    }
+    every_read_says(with_body(418, "<html></html>"), Refused).await;
+}
+
+#[tokio::test]
+async fn too_many_calls_are_told_inside_a_200_and_held_off() {
+    for code in [403_048, 409_030] {
+        every_read_says(Fault::ErrorCode { code }, RateLimited { retry_after: None }).await;
+    }
+    let mut world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+    world.patience = Duration::from_secs(1);
+    let busy = Fault::Status {
+        status: 429,
+        retry_after: Some(7),
+        reset_in: None,
+        body: None,
+    };
+    world.sandbox.inject(busy);
+    let told = kind(world.by_id("1").await);
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!(told, RateLimited { retry_after });
+    // Nobody of this tenant asks before.
+    let calls = world.sandbox.calls();
+    assert!(matches!(
+        kind(world.by_email("ann@example.com").await),
+        RateLimited { .. }
+    ));
+    assert_eq!(world.sandbox.calls(), calls);
+}
+
+#[tokio::test]
+async fn only_the_documented_codes_are_absence_and_only_for_one_account() {
+    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+    for code in [403_047, 404_000, 404_003] {
+        let fault = world.sandbox.inject(Fault::ErrorCode { code });
+        assert!(world.by_id("1").await.unwrap().is_none(), "{code}");
+        // A search that is "not found" found nothing that could be told.
+        let filter = UserFilter::default();
+        let answer = world.gigya.search(&world.cx(), &listing(filter, 10)).await;
+        assert!(matches!(kind(answer), Refused | Misconfigured), "{code}");
+        assert!(world.by_email("nobody@example.com").await.is_err(), "{code}");
+        assert!(world.sandbox.withdraw(fault));
+    }
+    let details = |text: &str| {
+        with_body(
+            200,
+            &format!(r#"{{"errorCode":403005,"errorMessage":"Unauthorized user","errorDetails":"{text}"}}"#),
+        )
+    };
+    for text in [
+        "The supplied userkey was not found",
+        "Session not found",
+        "Unauthorized user",
+        "",
+    ] {
+        let fault = world.sandbox.inject(labelled(details(text)));
+        assert!(world.by_id("1").await.is_err(), "{text:?}");
+        assert!(world.sandbox.withdraw(fault));
+    }
+    assert!(world.by_id("nobody").await.unwrap().is_none());
+}
+
+/// The stand-in labels a body of our own as the status before it: a 403 as JSON.
+fn labelled(fault: Fault) -> Fault {
+    match fault {
+        Fault::Status { body, .. } => Fault::Status {
+            status: 403,
+            retry_after: None,
+            reset_in: None,
+            body,
+        },
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_somebody_else_is_refused() {
+    let accounts = vec![reader("1", "ann@example.com"), reader("2", "bob@example.com")];
+    let world = World::with(accounts, &[]).await;
+    world.sandbox.inject(Fault::OtherUser);
+    assert_eq!(kind(world.by_id("1").await), Corrupt);
+    assert_eq!(kind(world.by_email("ann@example.com").await), Corrupt);
+    let world = World::with(
+        vec![
+            crate::support::social("1", "ann@example.com"),
+            reader("2", "bob@example.com"),
+        ],
+        &[],
+    )
+    .await;
+    // Found by the search alone.
+    world
+        .sandbox
+        .inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
+    assert_eq!(kind(world.by_email("ann@example.com").await), Corrupt);
+}
+
+#[tokio::test]
+async fn a_list_that_lost_somebody_is_refused_and_one_in_disorder_is_put_right() {
+    let accounts: Vec<_> = (0..5)
+        .map(|n| reader(&n.to_string(), &format!("{n}@example.com")))
+        .collect();
+    let world = World::with(accounts, &[]).await;
+    let list = async || {
+        let query = listing(UserFilter::default(), 10);
+        world
+            .gigya
+            .search(&world.cx(), &query)
+            .await
+            .map(|page| ids(&page.accounts))
+    };
+    for fault in [Fault::Shuffled, Fault::Duplicated] {
+        let id = world.sandbox.inject(fault.clone());
+        let mut found = list().await.unwrap();
+        found.sort();
+        assert_eq!(found, ["0", "1", "2", "3", "4"], "{fault:?}");
+        assert!(world.sandbox.withdraw(id));
+    }
+    world.sandbox.inject(Fault::Missing);
+    assert_eq!(kind(list().await), Corrupt);
+}
+
+#[tokio::test]
+async fn the_connect_time_out_decides_when_nobody_is_there() {
+    for outage in [Outage::Refused, Outage::Unreachable] {
+        let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+        world.sandbox.outage(outage).await.unwrap();
+        let began = Instant::now();
+        assert_eq!(kind(world.by_id("1").await), Unavailable);
+        assert!(began.elapsed() < Duration::from_secs(5), "{outage:?}");
+        world.sandbox.on().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_failed_once_is_signed_anew_and_tried_again() {
+    let world = World::patient(vec![reader("1", "ann@example.com")], &[], 2).await;
+    for fault in [
+        status(503),
+        Fault::ResetMidBody,
+        Fault::Html,
+        Fault::ErrorCode { code: 500_001 },
+    ] {
+        world.sandbox.inject(FaultRule::from(fault.clone()).times(1));
+        assert!(world.by_id("1").await.unwrap().is_some(), "{fault:?}");
+    }
+}

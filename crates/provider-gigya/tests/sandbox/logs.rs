@@ -1,0 +1,120 @@
+//! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use masthead_domain::{email::Email, metadata::Metadata};
+use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
+use masthead_sandbox::{Application, Fault, FaultRule};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{WAYS, World, reader};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let details = |code: u64| {
+        let body = format!(
+            r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#
+        );
+        Fault::Status {
+            status: u16::try_from(code / 1_000).unwrap(),
+            retry_after: None,
+            reset_in: None,
+            body: Some(body),
+        }
+    };
+    for way in WAYS {
+        for fault in [
+            details(400_006),
+            details(403_005),
+            Fault::OtherUser,
+            Fault::Html,
+            Fault::TruncatedJson,
+        ] {
+            let accounts = vec![
+                reader("sentinel-1", "sentinel@example.com"),
+                reader("sentinel-2", "sentinel-2@example.org"),
+            ];
+            let world = World::with(accounts, &[("Gigya.Auth", way)]).await;
+            world.sandbox.inject(FaultRule::from(fault.clone()));
+            let errors = [
+                format!("{:?}", world.by_id("sentinel-1").await.unwrap_err()),
+                format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+            ];
+            let new = NewAccount {
+                email: Email::parse("sentinel-3@example.com").unwrap(),
+                password: Some(PlainPassword::new("sentinel-password")),
+                first_name: "Sentinel".into(),
+                last_name: "".into(),
+                verified: false,
+                metadata: Metadata::default(),
+            };
+            let made = world.gigya.create(&world.cx(), &new).await;
+            let login = world
+                .gigya
+                .login(
+                    &world.cx(),
+                    "sentinel@example.com",
+                    &PlainPassword::new("sentinel-password"),
+                )
+                .await;
+            let shown = format!("{errors:?}{made:?}{login:?}{:?}", world.gigya).to_lowercase();
+            assert!(!shown.contains("sentinel"), "{shown}");
+        }
+    }
+    let _ = World::with(vec![], &[("Gigya.PageSize", "sentinel")])
+        .await
+        .by_id("sentinel")
+        .await;
+    let _ = World::told(vec![], &[], 1, Some("sentinel!".into()))
+        .await
+        .by_id("sentinel")
+        .await;
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for told in [
+        "gigya will not take our request",
+        "gigya rejects our credentials or settings",
+        "gigya's answer is refused",
+        "Gigya.PageSize",
+        "the secret is not base64",
+    ] {
+        assert!(logged.contains(told), "{told} is not told:\n{logged}");
+    }
+    let secret = Application::default().secret;
+    for private in ["sentinel", &*secret, "Bearer", "sig="] {
+        assert!(
+            !logged.to_lowercase().contains(&private.to_lowercase()),
+            "{private} is told:\n{logged}"
+        );
+    }
+}

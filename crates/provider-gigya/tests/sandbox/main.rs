@@ -1,0 +1,20 @@
+//! The adapter against the stand-in Gigya, over real sockets.
+
+#[cfg(test)]
+mod composed;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod search;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod writes;

@@ -1,0 +1,236 @@
+//! Lists: all users first, then those who meet the conditions; nothing of a filter ever reaches a query but addresses.
+
+use std::collections::BTreeSet;
+
+use masthead_domain::{
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    query::{EmailFilter, NamePrefix, Total, UserFilter},
+};
+use masthead_ports::source::UserSource;
+use masthead_sandbox::sample_accounts;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+use crate::support::{World, ids, listing, reader};
+
+/// What was asked, decoded.
+fn queries(world: &World) -> Vec<String> {
+    let log = world.sandbox.log_with_secrets().into_iter();
+    let query = |body: String| {
+        let pair = body
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("query=").map(str::to_owned));
+        pair.map(|text| unescaped(&text))
+    };
+    log.filter_map(|entry| query(entry.body)).collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
+            bytes.push(u8::try_from(digit() * 16 + digit()).unwrap());
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_short_list_is_one_call_and_knows_that_there_is_more() {
+    let world = World::with(sample_accounts(40).collect(), &[]).await;
+    let page = world
+        .gigya
+        .search(&world.cx(), &listing(UserFilter::default(), 10))
+        .await
+        .unwrap();
+    assert_eq!((page.accounts.len(), page.more, page.truncated), (10, true, false));
+    assert_eq!(page.total, Some(Total::Estimate(40)));
+    let whole = world
+        .gigya
+        .search(&world.cx(), &listing(UserFilter::default(), 100))
+        .await
+        .unwrap();
+    assert_eq!((whole.accounts.len(), whole.more), (40, false));
+    assert_eq!(whole.total, Some(Total::Exact(40)));
+    assert_eq!(world.called(), ["search", "search"]);
+    assert!(queries(&world)[0].ends_with(" FROM accounts LIMIT 11"));
+}
+
+#[tokio::test]
+async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_short() {
+    for (count, page_size, short) in [(5_200, 1_000, false), (60, 20, true)] {
+        let mut accounts: Vec<_> = sample_accounts(count).collect();
+        accounts.retain(|one| one["isLite"] != true);
+        let mut last = reader("zzz", "last@example.com");
+        last["profile"]["firstName"] = "Zebedee".into();
+        accounts.push(last);
+        let whole = accounts.len();
+        assert!(short || whole > 5_000);
+        let setting = page_size.to_string();
+        let world = World::with(accounts, &[("Gigya.PageSize", &setting)]).await;
+        world
+            .sandbox
+            .gigya()
+            .change_settings(|settings| settings.short_batches = short);
+        let filter = UserFilter {
+            first_name: Some(NamePrefix::of("zebed")),
+            ..UserFilter::default()
+        };
+        let page = world.gigya.search(&world.cx(), &listing(filter, 10)).await.unwrap();
+        assert_eq!(ids(&page.accounts), ["zzz"]);
+        assert!(!page.truncated && page.total == Some(Total::Exact(1)));
+        let batch = if short { page_size / 2 } else { page_size };
+        assert_eq!(world.called().len(), whole.div_ceil(batch));
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_is_never_at_its_end_says_so() {
+    let world = World::with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
+    let nobody = UserFilter {
+        first_name: Some(NamePrefix::of("nobody is called so")),
+        ..UserFilter::default()
+    };
+    let page = world.gigya.search(&world.cx(), &listing(nobody, 10)).await.unwrap();
+    assert!(page.truncated && page.accounts.is_empty());
+    assert_eq!(world.sandbox.calls(), 50);
+}
+
+#[tokio::test]
+async fn the_same_user_is_the_same_by_id_by_address_and_in_a_list() {
+    let world = World::with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
+    let page = world
+        .gigya
+        .search(&world.cx(), &listing(UserFilter::default(), 100))
+        .await
+        .unwrap();
+    assert!(page.accounts.len() >= 58);
+    for listed in &page.accounts {
+        let by_id = world.by_id(listed.crid.as_str()).await.unwrap().unwrap();
+        assert_eq!(by_id, *listed);
+        let by_email = world
+            .by_email(listed.email.as_ref().unwrap().key().as_str())
+            .await
+            .unwrap();
+        assert!(by_email.contains(listed));
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
+    let mut accented = reader("2", "jose@example.com");
+    accented["profile"]["firstName"] = "Jos\u{e9}".into();
+    accented["data"]["timeZone"] = "Europe/Madrid".into();
+    let world = World::with(vec![reader("1", "ann@example.com"), accented], &[]).await;
+    let found = async |filter: UserFilter| {
+        let page = world.gigya.search(&world.cx(), &listing(filter, 10)).await.unwrap();
+        ids(&page.accounts)
+    };
+    let base = UserFilter::default;
+    let email = |filter| UserFilter {
+        emails: vec![filter],
+        ..base()
+    };
+    assert_eq!(
+        found(email(EmailFilter::Contains(EmailNeedle::of("OSE@")))).await,
+        ["2"]
+    );
+    assert_eq!(found(email(EmailFilter::Prefix(EmailNeedle::of("an")))).await, ["1"]);
+    assert_eq!(
+        found(UserFilter {
+            first_name: Some(NamePrefix::of("jose")),
+            ..base()
+        })
+        .await,
+        ["2"]
+    );
+    assert_eq!(
+        found(UserFilter {
+            metadata: vec![MetadataPair::of("TIMEZONE", "europe/madrid")],
+            ..base()
+        })
+        .await,
+        ["2"]
+    );
+    assert!(queries(&world).iter().all(|query| !query.contains("WHERE")));
+    assert_eq!(
+        found(email(EmailFilter::Exact(EmailKey::of("Ann@example.com")))).await,
+        ["1"]
+    );
+    let searchable = world.gigya.searchable(&world.tenant);
+    assert!(searchable.list && !searchable.email_prefix && searchable.email_contains.is_none());
+    assert!(!searchable.name_prefix && !searchable.metadata);
+}
+
+/// Every value of every field, hostile or plain: the queries that reach Gigya are of two shapes, and it understands each.
+#[tokio::test]
+async fn no_value_of_any_field_changes_the_structure_of_a_query() {
+    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let text = prop_oneof![
+        any::<String>(),
+        Just("\" OR UID != \"".to_owned()),
+        Just("' OR '1'='1".to_owned()),
+        Just("x\" LIMIT 10000 --".to_owned()),
+        Just("a@b.example\") OR (\"\"=\"".to_owned()),
+        "[a-z\"'\\\\ =()*;,%_@.-]{1,20}",
+        "[a-z.+'%&*!#$/=?^`{|}~-]{1,12}@[a-z]{1,8}\\.example",
+    ];
+    let mut shapes = BTreeSet::new();
+    for _ in 0..150 {
+        let text = text.new_tree(&mut runner).unwrap().current();
+        let filters = [
+            UserFilter {
+                emails: vec![EmailFilter::Exact(EmailKey::of(&text))],
+                ..UserFilter::default()
+            },
+            UserFilter {
+                emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
+                first_name: Some(NamePrefix::of(&text)),
+                last_name: Some(NamePrefix::of(&text)),
+                metadata: vec![MetadataPair::of(&text, &text)],
+                ..UserFilter::default()
+            },
+        ];
+        for filter in filters {
+            let exact = matches!(filter.emails[0], EmailFilter::Exact(_));
+            world.sandbox.clear_log();
+            let answer = world.gigya.search(&world.cx(), &listing(filter, 10)).await;
+            if let Err(error) = &answer {
+                // What cannot be asked for is not asked for; nothing else goes wrong.
+                assert!(exact && world.sandbox.calls() == 0, "{text:?}: {error:?}");
+            }
+            for query in queries(&world) {
+                let parts: Vec<&str> = query.split('"').collect();
+                let shape: Vec<&str> = parts.iter().step_by(2).copied().collect();
+                let inside: Vec<&str> = parts.iter().skip(1).step_by(2).copied().collect();
+                assert_eq!(parts.len(), inside.len() * 2 + 1);
+                shapes.insert(shape.join("?").replace(" OR profile.email CONTAINS ?", ""));
+            }
+        }
+    }
+    let shapes: Vec<String> = shapes.into_iter().collect();
+    assert_eq!(shapes.len(), 2, "{shapes:?}");
+    assert!(
+        shapes.iter().any(|shape| shape.ends_with(" FROM accounts LIMIT 300")),
+        "{shapes:?}"
+    );
+    assert!(
+        shapes
+            .iter()
+            .any(|shape| shape.ends_with(" FROM accounts WHERE profile.email CONTAINS ? LIMIT 21")),
+        "{shapes:?}"
+    );
+}
