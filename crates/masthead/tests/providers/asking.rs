@@ -76,6 +76,19 @@ impl Client {
         }
     }
 
+    /// Asks for the store alone until it answers.
+    pub(crate) async fn ask_until_known(&self) {
+        let began = Instant::now();
+        while self
+            .ask("/v4/Users?pageSize=1&ignoreProvider=true", "warm")
+            .await
+            .status
+            != 200
+        {
+            assert!(began.elapsed() < FOREVER, "{}: the store never answered", self.paper);
+        }
+    }
+
     /// Asks until every source answers; how long that took is told with the answer.
     pub(crate) async fn ask_until_complete(&self, path: &str, request_id: &str) -> Told {
         let began = Instant::now();

@@ -72,14 +72,14 @@ fn five_hundred_who_ask_for_the_same_reader_make_one_call_also_when_the_first_ha
 #[test]
 fn two_hundred_different_look_ups_with_a_budget_of_two_a_second_each_say_in_time_what_they_are() {
     let name = |number: usize| format!("reader-{number}");
-    let deadline = Duration::from_secs(3);
+    let deadline = Duration::from_secs(6);
     let mut scarce = Paper::of("scarce");
     scarce.settings = &[("Auth0.BudgetBurst", "2"), ("Auth0.BudgetPerSecond", "2")];
     scarce.stored = (0..200).filter(|number| number % 2 == 0).map(name).collect();
     scarce.shown = (0..200).map(name).collect();
     let world = World::start(
         &[scarce, Paper::of("slow")],
-        &[("HTTP__REQUEST_DEADLINE", "3s"), ("PROVIDERS__CALL_TIMEOUT", "60s")],
+        &[("HTTP__REQUEST_DEADLINE", "6s"), ("PROVIDERS__CALL_TIMEOUT", "60s")],
     );
     world.runtime.block_on(async {
         let (client, sandbox) = (world.client("scarce"), world.sandbox("scarce"));

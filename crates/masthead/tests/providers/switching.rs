@@ -7,7 +7,7 @@ use crate::{
     world::{Paper, World},
 };
 
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Far more than a loaded machine adds.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -15,7 +15,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 #[test]
 fn a_provider_that_is_switched_off_is_named_and_nobody_is_denied_until_it_is_on_again() {
     let paper = "switched";
-    let world = World::start(&[Paper::of(paper)], &[("PROVIDERS__FRESH", "0s")]);
+    let settings = [("PROVIDERS__FRESH", "0s"), ("HTTP__REQUEST_DEADLINE", "10s")];
+    let world = World::start(&[Paper::of(paper)], &settings);
     let (client, sandbox) = (world.client(paper), world.sandbox(paper));
     world.runtime.block_on(async {
         let both = "both-switched";

@@ -1,6 +1,6 @@
 //! The program with tenants that have a provider, each with a sandbox of its own.
 
-use std::{convert::Infallible, fs};
+use std::{collections::BTreeMap, convert::Infallible, fs};
 
 use masthead_dev_postgres::TestDatabase;
 use masthead_sandbox::{Auth0Config, Auth0Settings, Quota, Sandbox};
@@ -86,7 +86,7 @@ pub(crate) struct Ended {
 }
 
 impl World {
-    /// Starts the program for these tenants, with these settings of the server.
+    /// Starts the program for these tenants, with these settings of the server, which override the patient ones.
     pub(crate) fn start(papers: &[Paper], settings: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let database = copy_of(papers);
@@ -117,15 +117,26 @@ impl World {
         all.push(("MASTHEAD_SECRET_AUTH0".to_owned(), CLIENT_SECRET.to_owned()));
         all.push(("MASTHEAD_SECRET_WRONG".to_owned(), "a-wrong-secret".to_owned()));
         all.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
+        // A busy machine makes the store late, and these tests are not about that.
+        all.push(setting("HTTP__REQUEST_DEADLINE", "40s"));
+        all.push(setting("PROVIDERS__CALL_TIMEOUT", "20s"));
+        all.push(setting("DATABASE__ACQUIRE_TIMEOUT", "60s"));
+        all.push(setting("DATABASE__STATEMENT_TIMEOUT", "60s"));
         all.extend(settings.iter().map(|(key, value)| setting(key, value)));
         let header = json!({"alg": "HS256", "typ": "JWT"});
-        Self {
+        let world = Self {
             server: Served::start(&all),
             database,
             sandboxes,
             token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),
             runtime,
-        }
+        };
+        // What is slow once, such as the store's connections, is done before anything counts.
+        let warm = papers
+            .iter()
+            .map(|paper| async { world.client(paper.code).ask_until_known().await });
+        world.runtime.block_on(futures_util::future::join_all(warm));
+        world
     }
 
     pub(crate) fn client(&self, paper: &'static str) -> Client {
@@ -152,11 +163,16 @@ impl World {
 
     /// Every column of every registration of this tenant's pool, as one word.
     pub(crate) fn registrations(&self, paper: &str) -> String {
-        let text = format!(
-            "SELECT md5(string_agg(r::text, '|' ORDER BY r.id)) FROM registrations r
-               JOIN tenants t ON t.pool = r.pool WHERE t.paper = '{paper}'"
-        );
-        self.database.run(&text).unwrap()
+        self.all_registrations().remove(paper).unwrap()
+    }
+
+    /// The same of every tenant.
+    pub(crate) fn all_registrations(&self) -> BTreeMap<String, String> {
+        let query = "SELECT t.paper || ' ' || md5(string_agg(r::text, '|' ORDER BY r.id)) FROM registrations r
+                       JOIN tenants t ON t.pool = r.pool GROUP BY t.paper";
+        let said = self.database.run(query).unwrap();
+        let rows = said.lines().filter_map(|line| line.split_once(' '));
+        rows.map(|(paper, word)| (paper.to_owned(), word.to_owned())).collect()
     }
 
     /// Ends it in order, so that everything it had to write is written. It must not have panicked, and neither its log
