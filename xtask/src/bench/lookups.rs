@@ -66,7 +66,8 @@ pub(super) fn measure(
     serving.stop()?;
 
     println!(
-        "\nExact look-ups, one in a million, {} bytes of JSON, medians of {} rounds",
+        "\nExact look-ups among {} registrations, {} bytes of JSON, medians of {} rounds",
+        bench.plan.rows,
         answer.len(),
         bench.plan.rounds
     );
