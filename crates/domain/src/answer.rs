@@ -83,6 +83,20 @@ pub enum SourceStatus {
     Skipped,
 }
 
+impl SourceReport {
+    /// The report of a source that was not asked.
+    #[must_use]
+    pub const fn skipped(name: &'static str) -> Self {
+        Self {
+            name,
+            status: SourceStatus::Skipped,
+            as_of: None,
+            reason: None,
+            ambiguous: false,
+        }
+    }
+}
+
 impl SourceStatus {
     /// The published word.
     #[must_use]

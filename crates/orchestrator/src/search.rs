@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use masthead_domain::{
     account::Account,
-    answer::{Completeness, ListAnswer, Provenance, User},
+    answer::{Completeness, ListAnswer, Provenance, SourceReport, User},
     event::EventKind,
     order::{SortColumn, SortKey},
     query::{CountMode, Entry, OnProviderFailure, Position, Total, UserQuery},
@@ -179,13 +179,6 @@ fn standard((account, provenance): (Account, Vec<Provenance>)) -> User {
 
 /// The answer to conditions that contradict each other: nobody had to be asked.
 pub(crate) fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
-    let skipped = |name| masthead_domain::answer::SourceReport {
-        name,
-        status: masthead_domain::answer::SourceStatus::Skipped,
-        as_of: None,
-        reason: None,
-        ambiguous: false,
-    };
     let provider = caller
         .tenant
         .settings
@@ -194,7 +187,7 @@ pub(crate) fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
     let sources = provider
         .into_iter()
         .chain([masthead_ports::source::SUBSCRIBE])
-        .map(skipped)
+        .map(SourceReport::skipped)
         .collect();
     ListAnswer {
         users: Vec::new(),

@@ -122,18 +122,11 @@ fn outcome(told: &Told) -> EventOutcome {
 /// the published shape.
 pub(crate) fn store_alone(caller: &Caller, now: OffsetDateTime) -> Option<Completeness> {
     let provider = caller.tenant.settings.user_provider?;
-    let skipped = SourceReport {
-        name: provider.name(),
-        status: SourceStatus::Skipped,
-        as_of: None,
-        reason: None,
-        ambiguous: false,
-    };
+    let skipped = SourceReport::skipped(provider.name());
     let store = SourceReport {
-        name: SUBSCRIBE,
         status: SourceStatus::Ok,
         as_of: Some(now),
-        ..skipped.clone()
+        ..SourceReport::skipped(SUBSCRIBE)
     };
     Some(Completeness {
         complete: true,
