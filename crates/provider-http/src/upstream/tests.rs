@@ -207,7 +207,7 @@ async fn a_busy_provider_is_left_alone_for_as_long_as_it_asks() {
         let server = Server::start(move |_, _| json(429, &headers, "{}")).await;
         let upstream = upstream_of(options(), None);
         for _ in 0..2 {
-            let error = ask_within(&upstream, &server, Effect::Read, Duration::from_millis(500))
+            let error = ask_within(&upstream, &server, Effect::Read, Duration::from_millis(900))
                 .await
                 .unwrap_err();
             let SourceErrorKind::RateLimited {
@@ -217,7 +217,7 @@ async fn a_busy_provider_is_left_alone_for_as_long_as_it_asks() {
                 panic!("{error:?}")
             };
             assert!(
-                after <= Duration::from_secs(pause) && after > Duration::from_secs(pause) / 2,
+                after <= Duration::from_secs(pause) && after + Duration::from_secs(20) > Duration::from_secs(pause),
                 "{after:?}"
             );
         }
@@ -306,7 +306,7 @@ async fn what_the_provider_says_is_left_is_believed() {
         ..options()
     };
     let upstream = upstream_of(options, None);
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(5);
     for good in [true, true, false] {
         // After the first answer one call is left of the fifty that the settings allow at once.
         assert_eq!(ask_within(&upstream, &server, Effect::Read, short).await.is_ok(), good);

@@ -17,8 +17,8 @@ use crate::{
 
 fn client() -> HttpClient {
     HttpClient::new(HttpOptions {
-        idle_timeout: Duration::from_millis(100),
-        total_timeout: Duration::from_millis(500),
+        idle_timeout: Duration::from_secs(1),
+        total_timeout: Duration::from_secs(4),
         max_body_bytes: 100_000,
         allow_private: true,
         ..HttpOptions::default()
