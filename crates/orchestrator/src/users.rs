@@ -58,6 +58,12 @@ impl Users {
         }
     }
 
+    /// The same reads over another handle of the same store, such as one whose look-ups run where the caller does.
+    #[must_use]
+    pub fn reading(&self, store: Arc<dyn UserSource>) -> Self {
+        Self { store, ..self.clone() }
+    }
+
     /// Waits until what is being written after answers is written; nothing new is taken on afterwards.
     pub async fn close(&self) {
         self.synchroniser.close().await;

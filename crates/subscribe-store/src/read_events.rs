@@ -25,7 +25,9 @@ use crate::{
 };
 
 /// How many events are written in one statement at most.
-const BATCH: usize = 512;
+const BATCH: usize = 1024;
+/// How long events are gathered before they are written: each statement costs as much as dozens of rows.
+const GATHER: Duration = Duration::from_millis(20);
 /// The pause after a batch could not be written; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A database that is back must be noticed soon, or the queue overflows for nothing.
@@ -118,8 +120,20 @@ async fn write_all(pool: PgPool, mut waiting: mpsc::Receiver<Message>, mut close
         if received == 0 {
             return;
         }
+        let awaited = messages.iter().any(|message| matches!(message, Message::Flush(_)));
+        if received < BATCH && !awaited {
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = closing(&mut closed) => {}
+            }
+            while messages.len() < BATCH
+                && let Ok(message) = waiting.try_recv()
+            {
+                messages.push(message);
+            }
+        }
         let mut flushed = Vec::new();
-        let mut events = Vec::with_capacity(received);
+        let mut events = Vec::with_capacity(messages.len());
         for message in messages.drain(..) {
             match message {
                 Message::Event(event) => events.push(*event),

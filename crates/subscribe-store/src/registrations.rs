@@ -16,17 +16,22 @@ use crate::{
 /// The registrations of a tenant's pool.
 pub struct PgRegistrations {
     lookups: Arc<Lookups>,
-    search: PgSearch,
+    search: Arc<PgSearch>,
     writer: PgPool,
 }
 
 impl PgRegistrations {
-    pub(crate) const fn new(lookups: Arc<Lookups>, search: PgSearch, writer: PgPool) -> Self {
+    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: PgPool) -> Self {
         Self {
             lookups,
             search,
             writer,
         }
+    }
+
+    /// The same registrations, looked up elsewhere.
+    pub(crate) fn with_lookups(&self, lookups: Arc<Lookups>) -> Self {
+        Self::new(lookups, Arc::clone(&self.search), self.writer.clone())
     }
 
     pub(crate) const fn writer(&self) -> &PgPool {

@@ -1,6 +1,12 @@
 //! The store as a whole: its connections, its parts, and its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
@@ -23,7 +29,8 @@ pub struct Store {
     service: sqlx::PgPool,
     search: sqlx::PgPool,
     migrations_url: String,
-    lookups: Arc<Lookups>,
+    lookups: LookupsStarter,
+    started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
     tenants: Arc<PgTenants>,
     read_events: Arc<PgReadEvents>,
@@ -46,33 +53,26 @@ impl Store {
         let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
         // One plan for good: the shape of a look-up does not depend on its keys.
         let look_up = options.with_settings(plain, &[("plan_cache_mode", "force_generic_plan")]);
-        let backends = (0..options.lookup_connections).map(|_| {
-            PgLookups::new(
-                look_up.clone(),
-                options.named_statements,
-                options.acquire_timeout,
-                options.statement_timeout,
-            )
-        });
-        let limits = Limits {
-            waiting: options.lookup_queue,
-            batch: options.lookup_batch,
+        let starter = LookupsStarter {
+            connect: look_up,
+            options: options.clone(),
         };
-        let lookups = Arc::new(Lookups::start(backends, limits));
-        let searches = PgSearch::new(
+        let lookups = starter.start(&Handle::current(), options.lookup_connections);
+        let searches = Arc::new(PgSearch::new(
             search.clone(),
             options.statement_timeout,
             options.acquire_timeout,
             options.named_statements,
             options.search_walk,
-        );
+        ));
         Ok(Self {
             registrations: Arc::new(PgRegistrations::new(Arc::clone(&lookups), searches, service.clone())),
+            started: Mutex::new(vec![lookups]),
+            lookups: starter,
             tenants: Arc::new(PgTenants::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(service.clone(), options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             migrations_url: direct.to_owned(),
-            lookups,
             service,
             search,
         })
@@ -82,6 +82,23 @@ impl Store {
     #[must_use]
     pub fn registrations(&self) -> Arc<PgRegistrations> {
         Arc::clone(&self.registrations)
+    }
+
+    /// The registrations once for each of these runtimes: look-ups asked there travel there, on connections of their own.
+    /// All else is shared. The connections for look-ups are dealt out among them, at least one to each.
+    #[must_use]
+    pub fn registrations_on(&self, runtimes: &[&Handle]) -> Vec<Arc<PgRegistrations>> {
+        let all = self.lookups.options.lookup_connections;
+        let each = all.div_ceil(u32::try_from(runtimes.len().max(1)).unwrap_or(all)).max(1);
+        let own = |runtime: &&Handle| {
+            let lookups = self.lookups.start(runtime, each);
+            self.started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Arc::clone(&lookups));
+            Arc::new(self.registrations.with_lookups(lookups))
+        };
+        runtimes.iter().map(own).collect()
     }
 
     /// The tenants.
@@ -136,7 +153,40 @@ impl Store {
 
     /// Answers what waits, writes what is queued, and hangs up.
     pub async fn close(&self) {
-        tokio::join!(self.lookups.close(LAST_WORK), self.read_events.close(LAST_WORK));
+        let started = std::mem::take(&mut *self.started.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut lookups: JoinSet<()> = started
+            .into_iter()
+            .map(|lookups| async move { lookups.close(LAST_WORK).await })
+            .collect();
+        tokio::join!(
+            async { while lookups.join_next().await.is_some() {} },
+            self.read_events.close(LAST_WORK)
+        );
         tokio::join!(self.service.close(), self.search.close());
+    }
+}
+
+/// What starting look-ups takes.
+struct LookupsStarter {
+    connect: PgConnectOptions,
+    options: StoreOptions,
+}
+
+impl LookupsStarter {
+    fn start(&self, runtime: &Handle, connections: u32) -> Arc<Lookups> {
+        let options = &self.options;
+        let backends = (0..connections).map(|_| {
+            PgLookups::new(
+                self.connect.clone(),
+                options.named_statements,
+                options.acquire_timeout,
+                options.statement_timeout,
+            )
+        });
+        let limits = Limits {
+            waiting: options.lookup_queue,
+            batch: options.lookup_batch,
+        };
+        Arc::new(Lookups::start(runtime, backends, limits))
     }
 }

@@ -4,12 +4,12 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState};
 use masthead_orchestrator::{Users, World};
-use masthead_ports::clock::Clock;
-use masthead_subscribe_store::{SchemaError, Store};
+use masthead_ports::{clock::Clock, sealing::Sealing};
+use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
-    runtime,
+    runtime::{self, Handle},
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
     time::{MissedTickBehavior, interval},
@@ -20,11 +20,11 @@ use crate::{
     clock::SystemClock,
     edge::{Edge, Parts},
     failure::Failure,
-    identifiers::TimedIds,
+    identifiers::{RequestIds, TimedIds},
     logs::{self, LogWriter, access::AccessLog},
     ops::{self, Health, Ops},
     providers::Adapters,
-    server::{self, Lifecycle},
+    server::{self, Lifecycle, Seat, Threads},
     settings::Settings,
     wiring,
 };
@@ -43,7 +43,10 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::when("the runtime cannot be started"))?;
-    let ended = runtime.block_on(serve(settings, writer, access, clock));
+    let threads =
+        Threads::start(serving_threads(settings.http.threads)).map_err(Failure::when("no thread can be started"))?;
+    let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
+    drop(threads);
     // Whatever hangs now has had its time.
     runtime.shutdown_background();
     drop(log);
@@ -55,6 +58,7 @@ async fn serve(
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
+    threads: &Threads,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
@@ -81,26 +85,34 @@ async fn serve(
         clock: Arc::clone(&clock),
     };
     let users = Users::new(world, settings.search.max_depth);
-    let api = ApiState {
-        users: users.clone(),
-        tenants: store.tenants(),
-        tokens: Arc::clone(&verifier) as _,
-        sealing: Arc::new(sealer),
-        limits: ApiLimits {
-            body_bytes: http.max_body_bytes,
-            deadline: http.request_deadline,
-            retry_after: RETRY_AFTER,
-        },
+    let sealing: Arc<dyn Sealing> = Arc::new(sealer);
+    let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
+    let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
+        let api = ApiState {
+            users: users.reading(registrations),
+            tenants: store.tenants(),
+            tokens: Arc::clone(&verifier) as _,
+            sealing: Arc::clone(&sealing),
+            limits: ApiLimits {
+                body_bytes: http.max_body_bytes,
+                deadline: http.request_deadline,
+                retry_after: RETRY_AFTER,
+            },
+        };
+        let edge = Edge::new(Parts {
+            router: masthead_api::router(api),
+            http: Arc::clone(&http),
+            lifecycle: lifecycle.clone(),
+            ids: Arc::clone(&ids),
+            access: access.clone(),
+            ops: Arc::clone(&ops),
+            hides_metrics: ops_listener.is_some(),
+        });
+        Seat::new(runtime.clone(), Arc::new(edge))
     };
-    let edge = Edge::new(Parts {
-        router: masthead_api::router(api),
-        http: Arc::clone(&http),
-        lifecycle: lifecycle.clone(),
-        ids: Arc::new(TimedIds::new(clock)),
-        access,
-        ops: Arc::clone(&ops),
-        hides_metrics: ops_listener.is_some(),
-    });
+    let runtimes: Vec<&Handle> = threads.runtimes().collect();
+    let registrations = store.registrations_on(&runtimes);
+    let seats = runtimes.into_iter().zip(registrations).map(seat).collect();
 
     // Tasks that nobody waits for; they end with the set.
     let mut chores = JoinSet::new();
@@ -110,7 +122,8 @@ async fn serve(
         let (http, ops) = (Arc::clone(&http), Arc::clone(&ops));
         // Its own lifecycle never ends: readiness is answered through the whole drain.
         chores.spawn(async move {
-            server::serve(listener, http, ops, &Lifecycle::new()).await;
+            let seats = vec![Seat::new(Handle::current(), ops)];
+            server::serve(listener, http, seats, &Lifecycle::new()).await;
         });
     }
 
@@ -118,7 +131,7 @@ async fn serve(
         .local_addr()
         .map_err(Failure::when("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = server::serve(listener, http, Arc::new(edge), &lifecycle);
+    let serving = server::serve(listener, http, seats, &lifecycle);
     let ended = until_the_end(serving, &mut signals, &lifecycle, &users, &store).await;
     chores.shutdown().await;
     ended
@@ -153,6 +166,14 @@ async fn until_the_end(
             Ok(())
         }
         name = signals.next() => Err(Failure::new(format!("a second {name} ended it before all requests had ended"))),
+    }
+}
+
+/// How many threads serve connections: one for each processor where the setting leaves it open.
+fn serving_threads(setting: usize) -> usize {
+    match setting {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        some => some,
     }
 }
 

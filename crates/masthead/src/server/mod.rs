@@ -5,6 +5,7 @@ mod connection;
 mod executor;
 mod lifecycle;
 mod overload;
+mod seats;
 mod socket;
 mod watch;
 
@@ -14,6 +15,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 pub use lifecycle::{Lifecycle, Phase};
+pub use seats::{Seat, Threads};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -45,20 +47,22 @@ pub struct Drained {
 }
 
 /// Serves `listener` until the lifecycle says to drain, then drains: ends when every connection has.
+///
+/// A connection stays on the seat that it was given, the one with the fewest. There must be a seat.
 pub async fn serve<R: Respond>(
     listener: TcpListener,
     http: Arc<HttpSettings>,
-    respond: Arc<R>,
+    seats: Vec<Seat<R>>,
     lifecycle: &Lifecycle,
 ) -> Drained {
     let tasks = TaskTracker::new();
     let accepting = Accepting {
         builder: Arc::new(builder(&http, &tasks)),
         room: Arc::new(Semaphore::new(http.max_connections)),
-        overload: Overload::new(&respond.overloaded()),
+        overload: Overload::new(&seats.first().map(|seat| seat.respond.overloaded()).unwrap_or_default()),
         tasks: tasks.clone(),
         http: Arc::clone(&http),
-        respond,
+        seats,
         lifecycle: lifecycle.clone(),
     };
     accepting.accept_until_drain(&listener).await;
@@ -120,7 +124,7 @@ struct Accepting<R> {
     overload: Overload,
     tasks: TaskTracker,
     http: Arc<HttpSettings>,
-    respond: Arc<R>,
+    seats: Vec<Seat<R>>,
     lifecycle: Lifecycle,
 }
 
@@ -161,19 +165,23 @@ impl<R: Respond> Accepting<R> {
             self.overload.turn_away(stream, &self.tasks);
             return;
         };
-        let connection = connection::serve(
-            stream,
-            Arc::clone(&self.builder),
-            Arc::clone(&self.respond),
-            Arc::clone(&self.http),
-            self.lifecycle.subscribe(),
-        );
-        self.tasks.spawn(async move {
+        let Some(seat) = self.seats.iter().min_by_key(|seat| seat.open()) else {
+            return;
+        };
+        let taken = seat.take();
+        let (builder, respond) = (Arc::clone(&self.builder), Arc::clone(&seat.respond));
+        let (http, phase) = (Arc::clone(&self.http), self.lifecycle.subscribe());
+        // A socket is woken by the runtime that it is registered with: it changes from the accepting one to its seat's.
+        let Ok(stream) = stream.into_std() else { return };
+        let served = async move {
             metrics::gauge!("masthead_connections").increment(1);
-            connection.await;
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                connection::serve(stream, builder, respond, http, phase).await;
+            }
             metrics::gauge!("masthead_connections").decrement(1);
-            drop(room);
-        });
+            drop((room, taken));
+        };
+        self.tasks.spawn_on(served, seat.runtime());
     }
 }
 

@@ -29,6 +29,7 @@ const SEALING_KEY_BYTES: usize = 64;
 
 pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let listen = c.address("http.listen", &raw.listen);
+    let threads = c.size("http.threads", &raw.threads, 0..=1_024);
     let mut duration = |key: &str, text: &str, least| c.duration(&format!("http.{key}"), text, least..=HOUR);
     let header_timeout = duration("header_timeout", &raw.header_timeout, MILLISECOND);
     let request_deadline = duration("request_deadline", &raw.request_deadline, MILLISECOND);
@@ -44,6 +45,7 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     Some(HttpSettings {
         listen: listen?,
+        threads: threads?,
         header_timeout: header_timeout?,
         request_deadline: request_deadline?,
         body_timeout: body_timeout?,

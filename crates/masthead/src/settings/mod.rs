@@ -50,6 +50,7 @@ pub struct Settings {
 #[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
 pub struct HttpSettings {
     pub listen: SocketAddr,
+    pub threads: usize,
     pub header_timeout: Duration,
     pub request_deadline: Duration,
     pub body_timeout: Duration,

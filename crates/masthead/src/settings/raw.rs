@@ -21,6 +21,7 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHttp {
     pub(super) listen: String,
+    pub(super) threads: String,
     pub(super) header_timeout: String,
     pub(super) request_deadline: String,
     pub(super) body_timeout: String,

@@ -1,6 +1,7 @@
 //! The connection loop over real sockets, with a tiny route table behind it.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     net::SocketAddr,
     sync::{
@@ -26,11 +27,12 @@ use masthead::{
     identifiers::TimedIds,
     logs::{LogGuard, LogWriter, access::AccessLog},
     ops::{Health, Ops},
-    server::{self, Drained, Lifecycle},
+    server::{self, Drained, Lifecycle, Seat, Threads},
     settings::{Gathered, HttpSettings, LogFormat},
 };
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep, timeout},
 };
@@ -70,6 +72,10 @@ fn routes() -> Router {
         )
         .route("/big", get(async || vec![b'x'; 32 * 1024 * 1024]))
         .route("/panic", get(panicking))
+        .route(
+            "/thread",
+            get(async || std::thread::current().name().unwrap_or_default().to_owned()),
+        )
         // Bytes fails to be extracted, with 400, when the body breaks off.
         .route("/echo", post(async |body: Bytes| (StatusCode::OK, body)))
 }
@@ -98,6 +104,10 @@ fn http() -> HttpSettings {
 
 impl TestServer {
     async fn start(http: HttpSettings) -> Self {
+        Self::start_on(http, &[&Handle::current()]).await
+    }
+
+    async fn start_on(http: HttpSettings, runtimes: &[&Handle]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lifecycle = Lifecycle::new();
@@ -111,7 +121,7 @@ impl TestServer {
             Some(writer.clone()),
         );
         let http = Arc::new(http);
-        let edge = Edge::new(Parts {
+        let edge = Arc::new(Edge::new(Parts {
             router: routes(),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
@@ -119,9 +129,11 @@ impl TestServer {
             access: AccessLog::new(Some(writer), LogFormat::Json, clock),
             ops: Arc::new(ops),
             hides_metrics: false,
-        });
+        }));
         let ends = lifecycle.clone();
-        let served = tokio::spawn(async move { server::serve(listener, http, Arc::new(edge), &ends).await });
+        let seat = |runtime: &&Handle| Seat::new((*runtime).clone(), Arc::clone(&edge));
+        let seats = runtimes.iter().map(seat).collect();
+        let served = tokio::spawn(async move { server::serve(listener, http, seats, &ends).await });
         Self {
             address,
             lifecycle,
@@ -143,6 +155,40 @@ impl TestServer {
         let log = String::from_utf8(self.log.lock().unwrap().clone()).unwrap();
         (drained, log)
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
+    let threads = Threads::start(2).unwrap();
+    let runtimes: Vec<&Handle> = threads.runtimes().collect();
+    let server = TestServer::start_on(http(), &runtimes).await;
+    let mut wires = Vec::new();
+    let mut served: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for _ in 0..6 {
+        let mut wire = server.connect().await;
+        let first = wire.get("/thread", &[]).await.unwrap().body;
+        for _ in 0..5 {
+            assert_eq!(wire.get("/thread", &[]).await.unwrap().body, first);
+        }
+        *served.entry(first).or_default() += 1;
+        wires.push(wire);
+    }
+    assert_eq!(
+        served,
+        BTreeMap::from([(b"serve-0".to_vec(), 3), (b"serve-1".to_vec(), 3)])
+    );
+    drop(wires);
+    let (drained, _) = server.end().await;
+    assert_eq!(drained.cut, 0);
+
+    // What still runs on a thread ends with it.
+    let (held, gone) = tokio::sync::oneshot::channel::<()>();
+    runtimes[0].spawn(async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    });
+    drop(threads);
+    assert!(timeout(FOREVER, gone).await.expect("it ends").is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use std::{
 
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 pub(crate) use postgres::PgLookups;
 use queue::{Queue, Request};
@@ -53,12 +53,17 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    /// Starts a worker on each connection.
-    pub(crate) fn start<B: worker::Backend>(backends: impl IntoIterator<Item = B>, limits: Limits) -> Self {
+    /// Starts a worker on each connection, on this runtime: callers of the same one are answered without waking another
+    /// thread.
+    pub(crate) fn start<B: worker::Backend>(
+        runtime: &Handle,
+        backends: impl IntoIterator<Item = B>,
+        limits: Limits,
+    ) -> Self {
         let queue = Arc::new(Queue::new(limits.waiting));
         let workers = backends
             .into_iter()
-            .map(|backend| tokio::spawn(worker::run(Arc::clone(&queue), backend, limits.batch)))
+            .map(|backend| runtime.spawn(worker::run(Arc::clone(&queue), backend, limits.batch)))
             .collect();
         Self {
             queue,

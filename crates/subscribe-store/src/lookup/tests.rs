@@ -75,7 +75,11 @@ impl Backend for Scripted {
 }
 
 fn lookups(backend: &Scripted, waiting: usize) -> Arc<Lookups> {
-    Arc::new(Lookups::start([backend.clone()], Limits { waiting, batch: 64 }))
+    Arc::new(Lookups::start(
+        &tokio::runtime::Handle::current(),
+        [backend.clone()],
+        Limits { waiting, batch: 64 },
+    ))
 }
 
 async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, SourceError> {
