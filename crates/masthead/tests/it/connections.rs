@@ -163,18 +163,18 @@ async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
     let server = TestServer::start_on(http(), &runtimes).await;
     let mut wires = Vec::new();
-    let mut served: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let mut by_thread: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for _ in 0..6 {
         let mut wire = server.connect().await;
         let first = wire.get("/thread", &[]).await.unwrap().body;
         for _ in 0..5 {
             assert_eq!(wire.get("/thread", &[]).await.unwrap().body, first);
         }
-        *served.entry(first).or_default() += 1;
+        *by_thread.entry(first).or_default() += 1;
         wires.push(wire);
     }
     assert_eq!(
-        served,
+        by_thread,
         BTreeMap::from([(b"serve-0".to_vec(), 3), (b"serve-1".to_vec(), 3)])
     );
     drop(wires);
