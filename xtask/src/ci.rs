@@ -43,6 +43,8 @@ impl Step {
                 "clippy",
                 "--workspace",
                 "--all-targets",
+                "--features",
+                "xtask/bench",
                 "--",
                 "-D",
                 "warnings",

@@ -48,7 +48,8 @@ fn scope(rest: &[&str]) -> &'static [&'static str] {
     if rest.iter().take_while(|argument| **argument != "--").any(chooses) {
         &[]
     } else {
-        &["--workspace"]
+        // What only measuring needs is tested too.
+        &["--workspace", "--features", "xtask/bench"]
     }
 }
 

@@ -42,6 +42,20 @@ impl Client {
     /// Sends a GET; `headers` are whole lines.
     pub(super) fn get(&mut self, target: &str, headers: &str) -> Outcome<Reply> {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address);
+        self.exchange(&request)
+    }
+
+    /// Sends a request with a body; `headers` are whole lines.
+    pub(super) fn send(&mut self, method: &str, target: &str, headers: &str, body: &str) -> Outcome<Reply> {
+        let length = body.len();
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n{headers}\r\n{body}",
+            self.address
+        );
+        self.exchange(&request)
+    }
+
+    fn exchange(&mut self, request: &str) -> Outcome<Reply> {
         self.buffer.clear();
         let begun = Instant::now();
         self.stream.write_all(request.as_bytes())?;

@@ -34,6 +34,8 @@ mod model;
 #[cfg(feature = "bench")]
 mod needles;
 #[cfg(feature = "bench")]
+mod orchestration;
+#[cfg(feature = "bench")]
 mod people;
 #[cfg(feature = "bench")]
 mod pgbench;
@@ -96,6 +98,8 @@ pub(crate) enum Part {
     Coalescing,
     /// Pages by cursor, and the slowest needles.
     Searches,
+    /// What asking both sides adds to the slower one.
+    Orchestration,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

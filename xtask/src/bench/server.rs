@@ -42,11 +42,20 @@ impl Program {
         Self { path, settings }
     }
 
-    /// Builds it and gives its path.
-    pub(super) fn built(profile: &str) -> Outcome<PathBuf> {
-        let mut build = cargo(&["build", "--package", "masthead", "--bin", "masthead"]);
+    /// Builds the program of this name and gives its path.
+    pub(super) fn built(name: &str, profile: &str) -> Outcome<PathBuf> {
+        let mut build = cargo(&["build", "--package", name, "--bin", name]);
         build.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
-        Ok(executable(&output(&mut build)?).ok_or("cargo built no program called `masthead`")?)
+        let program = executable(&output(&mut build)?, name);
+        Ok(program.ok_or_else(|| format!("cargo built no program called `{name}`"))?)
+    }
+
+    /// The same program on another database, with these settings besides.
+    pub(super) fn with(&self, database: &str, settings: &[(&'static str, &str)]) -> Self {
+        let mut program = Self::new(self.path.clone(), database);
+        let owned = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        program.settings.extend(owned);
+        program
     }
 
     /// A command of the program, with its settings.
@@ -107,11 +116,11 @@ impl Program {
 }
 
 /// The program's path, from what cargo says of each thing it built.
-fn executable(messages: &str) -> Option<PathBuf> {
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "masthead")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 

@@ -13,7 +13,7 @@ use super::generator::Load;
 use super::people::{GROUPS, People};
 use super::requests::{By, Requests};
 use super::server::Program;
-use super::{Options, Part, chart, coalescing, cursors, lookups, machine, report, searches};
+use super::{Options, Part, chart, coalescing, cursors, lookups, machine, orchestration, report, searches};
 use crate::shell::Outcome;
 
 /// How much is measured.
@@ -36,6 +36,8 @@ pub(super) struct Bench<'a> {
     pub(super) tokens: &'a [String],
     pub(super) accounts: Accounts,
     pub(super) postmaster: Option<u32>,
+    /// How programs are built.
+    pub(super) profile: &'a str,
     /// `target/bench`.
     pub(super) folder: &'a Path,
 }
@@ -93,7 +95,7 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
     let database = Database::of(server, people);
     let path = match &options.program {
         Some(path) => path.canonicalize()?,
-        None => Program::built(profile)?,
+        None => Program::built("masthead", profile)?,
     };
     // Its settings name the database, which is made with its own commands.
     let program = Program::new(path, &server.url(&database.name)?);
@@ -110,6 +112,7 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
         tokens: &tokens,
         accounts: Accounts::open()?,
         postmaster: machine::postmaster(&database),
+        profile,
         folder,
     };
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);
@@ -133,6 +136,9 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
     if wanted(Part::Searches) {
         cursors::measure(&bench, &mut report, &mut ratios)?;
         of_searches = searches::measure(&bench, &mut report, &mut failures)?;
+    }
+    if wanted(Part::Orchestration) {
+        orchestration::measure(&bench, &mut report, &mut ratios)?;
     }
     database.tidy()?;
     println!("{}", report::ratios_in_words(&ratios));

@@ -3,7 +3,7 @@
 mod binary;
 mod http;
 mod people;
-mod providers;
+pub(crate) mod providers;
 mod report;
 mod sandboxes;
 mod secrets;

@@ -3,27 +3,27 @@
 use serde_json::{Value, json};
 
 /// A provider, and how a tenant is set up to ask its stand-in.
-pub(super) struct DevProvider {
+pub(crate) struct DevProvider {
     /// Its name in `Flow.UserProvider`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its name in `masthead-sandbox --provider`.
-    pub(super) stand_in: &'static str,
+    pub(crate) stand_in: &'static str,
     /// Where the stand-in listens unless told otherwise; its control address takes the next port.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// The setting of a tenant that holds the stand-in's address.
-    pub(super) address: &'static str,
+    pub(crate) address: &'static str,
     /// The variable of the server's environment that holds the secret; the tenant's settings name it.
-    pub(super) secret: &'static str,
+    pub(crate) secret: &'static str,
     /// The other settings of a tenant.
-    pub(super) settings: &'static [(&'static str, &'static str)],
+    pub(crate) settings: &'static [(&'static str, &'static str)],
     /// The id that it gives to the user of this number, drawn by lot.
-    pub(super) id: fn(u64) -> String,
+    pub(crate) id: fn(u64) -> String,
     /// A registration as the provider shows the same person.
-    pub(super) user: fn(&Value) -> Value,
+    pub(crate) user: fn(&Value) -> Value,
 }
 
 /// Auth0, with the budget of an enterprise plan in production.
-pub(super) const AUTH0: DevProvider = DevProvider {
+pub(crate) const AUTH0: DevProvider = DevProvider {
     name: "Auth0",
     stand_in: "auth0",
     port: 8180,
@@ -43,7 +43,7 @@ pub(super) const AUTH0: DevProvider = DevProvider {
 };
 
 /// SSOR, by Masthead's own contract for it.
-pub(super) const SSOR: DevProvider = DevProvider {
+pub(crate) const SSOR: DevProvider = DevProvider {
     name: "SSOR",
     stand_in: "ssor",
     port: 8190,
@@ -60,7 +60,7 @@ pub(super) const SSOR: DevProvider = DevProvider {
 };
 
 /// Firefly, by Masthead's own contract for it.
-pub(super) const FIREFLY: DevProvider = DevProvider {
+pub(crate) const FIREFLY: DevProvider = DevProvider {
     name: "Firefly",
     stand_in: "firefly",
     port: 8200,
