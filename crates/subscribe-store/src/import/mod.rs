@@ -249,9 +249,11 @@ async fn store(
         .iter()
         .map(|(_, record)| record.new.crid.as_str().to_owned())
         .collect();
+    // OFFSET 0: an index scan a key. As a join, the planner reads the pool whole as soon as it believes it small.
     let known: HashSet<String> = sqlx::query_scalar!(
-        "SELECT r.crid FROM unnest($2::text[]) AS k (crid)
-           JOIN registrations AS r ON r.pool = $1 AND r.crid = k.crid AND r.deleted_at IS NULL",
+        r#"SELECT r.crid AS "crid!" FROM unnest($2::text[]) AS k (crid)
+           CROSS JOIN LATERAL (SELECT r.crid FROM registrations AS r
+              WHERE r.pool = $1 AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r"#,
         pool,
         &ids,
     )
@@ -302,8 +304,9 @@ async fn refuse_taken_addresses(
     }
     let keys: Vec<String> = lines.keys().cloned().collect();
     let used = sqlx::query_scalar!(
-        "SELECT r.email_key FROM unnest($2::text[]) AS k (email_key)
-           JOIN registrations AS r ON r.pool = $1 AND r.email_key = k.email_key AND r.deleted_at IS NULL",
+        r#"SELECT r.email_key AS "email_key!" FROM unnest($2::text[]) AS k (email_key)
+           CROSS JOIN LATERAL (SELECT r.email_key FROM registrations AS r
+              WHERE r.pool = $1 AND r.email_key = k.email_key AND r.deleted_at IS NULL OFFSET 0) AS r"#,
         pool,
         &keys,
     )
