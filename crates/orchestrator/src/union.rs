@@ -36,18 +36,20 @@ impl Users {
             ..first_of(query.filter.clone())
         };
         let (asked, answered) = tokio::join!(provider.search(cx, &of_provider), self.store.search(cx, &of_store));
-        if let Heard::Nothing { reason } = asked.heard {
+        if let Err(error) = &answered
+            && matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt)
+        {
+            return Err(self.silence(error));
+        }
+        if let Heard::Nothing { reason } = asked.heard
+            && answered.is_ok()
+        {
             if asked.called {
                 self.record(caller, EventKind::AuthSystemUserGet, EventOutcome::Unknown, &[]);
             }
             return self
                 .store_page_only(caller, cx, (provider.name(), reason), query, on_failure)
                 .await;
-        }
-        if let Err(error) = &answered
-            && matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt)
-        {
-            return Err(self.silence(error));
         }
 
         let mut both = Both {
