@@ -16,15 +16,12 @@ use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings
 use masthead_provider_firefly::FIREFLY;
 use masthead_provider_gigya::{Gigya, GigyaOptions, GigyaSettings};
 use masthead_provider_http::{
-    BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, Secrets,
+    BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, InvalidOptions, Secrets,
 };
 use masthead_provider_ssor::SSOR;
 use serde::Serialize;
 
-use crate::{
-    failure::Failure,
-    settings::{Places, ProviderSettings},
-};
+use crate::settings::{Places, ProviderSettings};
 
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
@@ -56,7 +53,7 @@ impl Adapters {
     ///
     /// # Errors
     /// The client cannot be made.
-    pub(crate) fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, InvalidOptions> {
         let client = HttpClient::new(HttpOptions {
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.call_timeout,
@@ -64,8 +61,7 @@ impl Adapters {
             max_body_bytes: settings.max_answer_bytes,
             allow_private: settings.allow_private_addresses,
             ..HttpOptions::default()
-        })
-        .map_err(Failure::when("the client for the providers cannot be made"))?;
+        })?;
         let guard = GuardOptions {
             fresh: settings.fresh,
             stale: settings.stale,

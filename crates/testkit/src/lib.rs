@@ -6,6 +6,7 @@
 )]
 
 pub mod accounts;
+pub mod answer_table;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;

@@ -73,7 +73,8 @@ async fn serve(
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
-    let adapters = Adapters::new(&settings.providers, &clock)?;
+    let adapters = Adapters::new(&settings.providers, &clock)
+        .map_err(Failure::when("the client for the providers cannot be made"))?;
     let health = Health::new(vec![store.readiness()], lifecycle.clone()).with_providers(adapters.clone());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());

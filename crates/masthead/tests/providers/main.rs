@@ -4,14 +4,20 @@
 
 mod alarms;
 mod asking;
-mod cells;
+mod each;
 mod matrix;
-mod people;
 mod setting_up;
 mod sharing;
 mod switching;
 mod world;
 mod writing;
+
+#[path = "../sources/cells.rs"]
+mod cells;
+#[path = "../sources/people.rs"]
+mod people;
+#[path = "../sources/under_test.rs"]
+mod under_test;
 
 #[path = "../it/support/mod.rs"]
 #[expect(

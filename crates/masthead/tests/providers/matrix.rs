@@ -12,6 +12,7 @@ use crate::{
     asking::{Client, Told, by_email, by_id},
     cells::{Answers, Befalls, Cell, cells},
     people::crid,
+    under_test::AUTH0,
     world::{Paper, World},
 };
 
@@ -200,7 +201,7 @@ async fn for_each<'a, F: Future<Output = Vec<String>>>(cells: &'a [Cell], hold: 
 
 #[test]
 fn whatever_a_provider_sends_the_answer_is_true_and_in_time_and_it_recovers() {
-    let cells = cells();
+    let cells = cells(&AUTH0);
     let papers: Vec<_> = cells.iter().map(|cell| Paper::of(cell.name)).collect();
     let world = World::start(
         &papers,

@@ -3,35 +3,25 @@
 use std::{collections::BTreeMap, convert::Infallible, fs};
 
 use masthead_dev_postgres::TestDatabase;
-use masthead_sandbox::{Auth0Config, Auth0Settings, Quota, Sandbox};
+use masthead_sandbox::Sandbox;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::{
     asking::Client,
-    people::{PERSONAL, shown, stored},
+    people::{PERSONAL, stored},
     support::{
         jwt::{self, Signer},
         served::{self, SECRET, Served},
         wire::Wire,
     },
+    under_test::{AUTH0, Source},
 };
-
-/// The secret that every sandbox knows its caller by.
-pub(crate) const CLIENT_SECRET: &str = "sandbox-client-secret";
-
-/// What a tenant of Auth0 is set to; the address is another one for each sandbox.
-const SETTINGS: [(&str, &str); 5] = [
-    ("Flow.UserProvider", "Auth0"),
-    ("Auth0.BaseUrl", "http://127.0.0.1:1"),
-    ("Auth0.ClientId", "sandbox-client"),
-    ("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_AUTH0"),
-    ("Auth0.BudgetBurst", "1000"),
-];
 
 /// A tenant, and its readers by name.
 pub(crate) struct Paper {
     pub(crate) code: &'static str,
+    pub(crate) source: &'static Source,
     /// Settings besides the usual ones, which they override.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     pub(crate) stored: Vec<String>,
@@ -39,12 +29,14 @@ pub(crate) struct Paper {
 }
 
 impl Paper {
-    /// A tenant with a reader on both sides and one on either side alone: `both-CODE`, `theirs-CODE`, `ours-CODE`.
+    /// A tenant of Auth0 with a reader on both sides and one on either side alone: `both-CODE`, `theirs-CODE`,
+    /// `ours-CODE`.
     pub(crate) fn of(code: &'static str) -> Self {
         let named = |names: [&str; 2]| names.map(|name| format!("{name}-{code}")).to_vec();
         Self {
             code,
-            settings: &[("Auth0.BudgetPerSecond", "1000")],
+            source: &AUTH0,
+            settings: &[],
             stored: named(["both", "ours"]),
             shown: named(["both", "theirs"]),
         }
@@ -60,9 +52,16 @@ impl Paper {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let usual = SETTINGS
-            .iter()
-            .filter(|(key, _)| !self.settings.iter().any(|(own, _)| own == key));
+        let secret = format!("{}Env", self.source.secret_place);
+        let variable = secret_variable(self.source);
+        // The address is set when there is one.
+        let known = [
+            ("Flow.UserProvider", self.source.name),
+            (self.source.address, "http://127.0.0.1:1"),
+            (&*secret, &*variable),
+        ];
+        let usual = known.iter().chain(self.source.settings);
+        let usual = usual.filter(|(key, _)| !self.settings.iter().any(|(own, _)| own == key));
         let all = usual.chain(self.settings);
         let pairs = all.flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]);
         pairs.collect()
@@ -76,6 +75,8 @@ pub(crate) struct World {
     pub(crate) database: TestDatabase,
     sandboxes: Vec<(&'static str, Sandbox)>,
     token: String,
+    /// Of the sources.
+    secrets: Vec<&'static str>,
     pub(crate) runtime: Runtime,
 }
 
@@ -91,21 +92,16 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let database = copy_of(papers);
         let sandboxes = papers.iter().map(|paper| {
-            let config = Auth0Config {
-                settings: Auth0Settings {
-                    quota: Quota::unlimited(),
-                    token_quota: Quota::unlimited(),
-                    ..Auth0Settings::default()
-                },
-                users: paper.shown.iter().map(|name| shown(name)).collect(),
-                ..Auth0Config::default()
-            };
-            let sandbox = runtime.block_on(Sandbox::start(config)).unwrap();
+            let users = paper.shown.iter().map(|name| (paper.source.user)(name)).collect();
+            let sandbox = runtime
+                .block_on(Sandbox::start((paper.source.stand_in)(users)))
+                .unwrap();
             // The tenant was set up before this sandbox had an address.
             database
                 .run(&format!(
-                    "UPDATE tenants SET settings = jsonb_set(settings::jsonb, '{{Auth0.BaseUrl}}', '\"{}\"')::json
+                    "UPDATE tenants SET settings = jsonb_set(settings::jsonb, '{{{}}}', '\"{}\"')::json
                       WHERE paper = '{}'",
+                    paper.source.address,
                     sandbox.url().trim_end_matches('/'),
                     paper.code,
                 ))
@@ -114,7 +110,9 @@ impl World {
         });
         let sandboxes = sandboxes.collect();
         let mut all = served::settings(&database.url().unwrap());
-        all.push(("MASTHEAD_SECRET_AUTH0".to_owned(), CLIENT_SECRET.to_owned()));
+        for Paper { source, .. } in papers {
+            all.push((secret_variable(source), source.secret.to_owned()));
+        }
         all.push(("MASTHEAD_SECRET_WRONG".to_owned(), "a-wrong-secret".to_owned()));
         all.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
         // A busy machine makes the store late, and these tests are not about that.
@@ -129,6 +127,7 @@ impl World {
             database,
             sandboxes,
             token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),
+            secrets: papers.iter().map(|paper| paper.source.secret).collect(),
             runtime,
         };
         // What is slow once, such as the store's connections, is done before anything counts.
@@ -183,10 +182,11 @@ impl World {
         assert!(metrics.contains("masthead_provider_calls_total{"), "{metrics}");
         let log = self.server.end();
         assert!(!log.contains("panicked"), "{log}");
-        let secrets = [CLIENT_SECRET, "a-wrong-secret", SECRET, &self.token, "bearer "];
+        let secrets = ["a-wrong-secret", SECRET, &self.token, "bearer "];
+        let secrets = secrets.into_iter().chain(self.secrets);
         for said in [&log, &metrics] {
             let said = said.to_lowercase();
-            for word in PERSONAL.into_iter().chain(secrets) {
+            for word in PERSONAL.into_iter().chain(secrets.clone()) {
                 let at = said.find(&word.to_lowercase());
                 let around = at.map(|at| &said[at.saturating_sub(200)..(at + 100).min(said.len())]);
                 assert_eq!(around, None, "{word:?} is told");
@@ -205,6 +205,11 @@ impl Ended {
         let said = self.database.run(query).unwrap();
         said.lines().map(str::to_owned).collect()
     }
+}
+
+/// The variable of the program that holds the secret of this source.
+fn secret_variable(source: &Source) -> String {
+    format!("MASTHEAD_SECRET_{}", source.name.to_uppercase())
 }
 
 fn setting(key: &str, value: &str) -> (String, String) {

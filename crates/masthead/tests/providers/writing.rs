@@ -56,7 +56,7 @@ fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
             .await;
 
         // The provider knows better now, and only a memory of what it knew can be shown.
-        let mut newer = crate::people::shown("both-written");
+        let mut newer = (crate::under_test::AUTH0.user)("both-written");
         newer["given_name"] = "Newer Liveside".into();
         sandbox.auth0().seed([newer]);
         sandbox.off().await.unwrap();

@@ -2,6 +2,8 @@
 
 use masthead_sandbox::{Fault, FaultRule, Outage};
 
+use crate::under_test::Source;
+
 /// What befalls a provider.
 #[derive(Clone)]
 pub(crate) enum Befalls {
@@ -53,17 +55,11 @@ fn said(status: u16, body: &str) -> Fault {
     }
 }
 
-/// The calls of the Management API; the token is had before.
-fn api(fault: Fault) -> Befalls {
-    Befalls::Calls(FaultRule::from(fault).on("/api/"))
-}
-
-fn token(fault: Fault) -> Befalls {
-    Befalls::Calls(FaultRule::from(fault).on("/oauth/token"))
-}
-
-/// Every cell in which the provider's word is lost, or is not.
-pub(crate) fn cells() -> Vec<Cell> {
+/// Every cell of this source in which its word is lost, or is not.
+pub(crate) fn cells(source: &Source) -> Vec<Cell> {
+    // The token, where there is one, is had before.
+    let rule = |fault: Fault| FaultRule::from(fault).on(source.calls);
+    let api = |fault| Befalls::Calls(rule(fault));
     let later = |status, retry_after, reset_in| {
         api(Fault::Status {
             status,
@@ -78,7 +74,7 @@ pub(crate) fn cells() -> Vec<Cell> {
             headers,
         })
     };
-    let cells = [
+    let mut cells = vec![
         ("refused", Befalls::All(Outage::Refused), SILENT),
         ("blackhole", Befalls::All(Outage::Unreachable), SILENT),
         ("silent", Befalls::All(Outage::Silent), SILENT),
@@ -97,20 +93,11 @@ pub(crate) fn cells() -> Vec<Cell> {
         ("s403", api(status(403)), ALARM),
         ("s302", api(said(302, "")), SILENT),
         ("s404-proxy", api(said(404, "<html>not found</html>")), SILENT),
-        (
-            "s404-path",
-            api(said(
-                404,
-                r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#,
-            )),
-            ALARM,
-        ),
         ("s400", api(status(400)), Answers::Silent(&["refused"])),
-        ("token-500", token(status(500)), SILENT),
-        ("token-401", token(status(401)), ALARM),
-        ("token-html", token(Fault::Html), SILENT),
-        ("token-cut", token(Fault::ResetMidBody), SILENT),
-        ("token-silent", token(Fault::Silence), SILENT),
+        ("s504", api(status(504)), SILENT),
+        ("null", api(said(200, "null")), SILENT),
+        ("object", api(said(200, "{}")), SILENT),
+        ("lists", api(said(200, "[[]]")), SILENT),
         ("cut-before", api(Fault::ResetBeforeHeaders), SILENT),
         ("cut-headers", api(Fault::ResetInHeaders), SILENT),
         ("cut-body", api(Fault::ResetMidBody), SILENT),
@@ -127,17 +114,23 @@ pub(crate) fn cells() -> Vec<Cell> {
         ("endless-slow", api(Fault::EndlessChunks { interval_ms: 100 }), SILENT),
         ("shuffled", api(Fault::Shuffled), Answers::Whole),
         ("duplicated", api(Fault::Duplicated), Answers::Whole),
-        (
-            "once",
-            Befalls::Calls(FaultRule::from(status(503)).on("/api/").times(1)),
-            Answers::Whole,
-        ),
+        ("once", Befalls::Calls(rule(status(503)).times(1)), Answers::Whole),
         (
             "flapping",
-            Befalls::Calls(FaultRule::from(status(500)).on("/api/").percent(50)),
+            Befalls::Calls(rule(status(500)).percent(50)),
             Answers::EitherWay,
         ),
     ];
+    if let Some(path) = source.token {
+        let token = |fault: Fault| Befalls::Calls(FaultRule::from(fault).on(path));
+        cells.extend([
+            ("token-500", token(status(500)), SILENT),
+            ("token-401", token(status(401)), ALARM),
+            ("token-html", token(Fault::Html), SILENT),
+            ("token-cut", token(Fault::ResetMidBody), SILENT),
+            ("token-silent", token(Fault::Silence), SILENT),
+        ]);
+    }
     let cells = cells
         .into_iter()
         .map(|(name, befalls, answers)| Cell { name, befalls, answers });

@@ -1,0 +1,55 @@
+//! One suite that every source keeps: the answer table and the fault matrix, through the real adapter, against the sandbox
+//! over loopback, with the store in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod cells;
+mod matrix;
+mod others;
+#[expect(dead_code, reason = "the journeys through the program need more of it")]
+mod people;
+mod sharing;
+mod stage;
+mod table;
+mod under_test;
+
+/// The suite for each of these sources.
+macro_rules! held_against {
+    ($($module:ident: $source:ident,)*) => {
+        $(mod $module {
+            use crate::under_test::$source;
+
+            #[tokio::test]
+            async fn the_answer_table_holds() {
+                crate::table::holds(&$source).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn whatever_it_sends_the_answer_is_true_and_in_time_and_it_recovers() {
+                crate::matrix::holds(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn an_answer_about_somebody_else_is_refused() {
+                crate::others::somebody_else_is_refused(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn a_list_that_lost_somebody_is_never_called_whole() {
+                crate::others::a_loss_is_noticed(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn five_hundred_who_ask_for_the_same_user_make_one_call() {
+                crate::sharing::makes_one_call(&$source).await;
+            }
+        })*
+    };
+}
+
+// One line for each source.
+held_against! {
+    auth0: AUTH0,
+    gigya: GIGYA,
+    ssor: SSOR,
+    firefly: FIREFLY,
+}

@@ -1,0 +1,227 @@
+//! The fault matrix (`quality.md`): every cell against one oracle, each with a tenant, readers and a stand-in of its own.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use masthead_domain::query::OnProviderFailure;
+use masthead_sandbox::{Fault, Outage, Sandbox};
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    cells::{Answers, Befalls, Cell, cells},
+    people::{OUR_NAME, THEIR_NAME, crid},
+    stage::{Ask, NOBODY, PATIENT, Stage, Told, Way},
+    under_test::Source,
+};
+
+/// The deadline where an answer would never come, or comes too late.
+const SHORT: Duration = Duration::from_secs(3);
+
+/// Far more than any deadline that is short, and less than the longest: what takes more did not keep it.
+const IN_TIME: Duration = Duration::from_mins(2);
+
+/// What one request is about, and so what its answer may be.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    /// A reader whom both sides have.
+    Both,
+    /// The same, where a silent source is a failure.
+    BothOrFail,
+    /// A reader whom the store alone has.
+    Ours,
+    /// A reader whom the provider alone has.
+    Theirs,
+    /// Nobody.
+    Nobody,
+    /// Every reader.
+    Everybody,
+    /// The store alone.
+    StoreAlone,
+}
+
+/// The requests of a cell.
+fn all() -> [(Ask, About); 11] {
+    let both = Ask::new(Way::ById, "both");
+    let fail = Ask {
+        on_failure: OnProviderFailure::Fail,
+        ..both.clone()
+    };
+    let store_alone = Ask {
+        ignore_provider: true,
+        ..both.clone()
+    };
+    [
+        (both, About::Both),
+        (Ask::new(Way::ByEmail, "both"), About::Both),
+        (fail, About::BothOrFail),
+        (store_alone, About::StoreAlone),
+        (Ask::new(Way::ById, "ours"), About::Ours),
+        (Ask::new(Way::ById, "theirs"), About::Theirs),
+        (Ask::new(Way::ByEmail, "theirs"), About::Theirs),
+        (Ask::new(Way::ById, NOBODY), About::Nobody),
+        (Ask::new(Way::ByEmail, NOBODY), About::Nobody),
+        (Ask::new(Way::List, "everybody"), About::Everybody),
+        (Ask::new(Way::List, NOBODY), About::Nobody),
+    ]
+}
+
+impl About {
+    /// The answer when both sides have answered.
+    fn whole(self, source: &Source, told: &Told) {
+        assert!(told.completeness.complete);
+        let ids = match self {
+            Self::Both | Self::BothOrFail | Self::StoreAlone => vec!["both"],
+            Self::Ours => vec!["ours"],
+            Self::Theirs => vec!["theirs"],
+            Self::Nobody => vec![],
+            Self::Everybody => vec!["both", "ours", "theirs"],
+        };
+        let ids: Vec<_> = ids.into_iter().map(crid).collect();
+        assert!(told.users.is_some());
+        assert_eq!(told.ids(), ids);
+        if matches!(self, Self::Both | Self::BothOrFail) {
+            shows(told, THEIR_NAME, true, true);
+        }
+        let asked = if matches!(self, Self::StoreAlone) {
+            "skipped"
+        } else {
+            "ok"
+        };
+        assert_eq!((told.source(source.name).0, told.source("Subscribe").0), (asked, "ok"));
+    }
+
+    /// The answer when the provider's word, or a part of it, is missing.
+    fn incomplete(self, source: &Source, told: &Told) {
+        match self {
+            // Nobody was asked but the store.
+            Self::StoreAlone => return self.whole(source, told),
+            Self::BothOrFail | Self::Nobody => assert!(told.users.is_none()),
+            Self::Theirs => {}
+            Self::Both => assert_eq!(told.ids(), [crid("both")]),
+            Self::Ours => assert_eq!(told.ids(), [crid("ours")]),
+            Self::Everybody => assert!(told.ids().len() >= 2),
+        }
+        assert!(!told.completeness.complete);
+        assert!(["stale", "unavailable"].contains(&told.source(source.name).0));
+        assert_eq!(told.source("Subscribe").0, "ok", "local data is still served");
+    }
+
+    /// The answer when the provider has said nothing at all.
+    fn silent(self, source: &Source, told: &Told, reasons: &[&str]) {
+        self.incomplete(source, told);
+        match self {
+            Self::StoreAlone => return,
+            Self::Both => shows(told, OUR_NAME, false, true),
+            Self::Everybody => assert_eq!(told.ids().len(), 2, "what the store has"),
+            Self::Theirs => assert!(told.users.is_none()),
+            Self::Ours | Self::BothOrFail | Self::Nobody => {}
+        }
+        let (status, reason) = told.source(source.name);
+        assert_eq!(status, "unavailable");
+        assert!(reasons.contains(&reason), "{reason:?} is none of {reasons:?}");
+    }
+
+    fn holds(self, source: &Source, answers: Answers, told: &Told) {
+        assert!(told.took < IN_TIME, "the deadline is kept");
+        match answers {
+            Answers::Whole => self.whole(source, told),
+            Answers::Silent(reasons) => self.silent(source, told, reasons),
+            Answers::EitherWay if told.completeness.complete => self.whole(source, told),
+            Answers::EitherWay => self.incomplete(source, told),
+        }
+    }
+}
+
+/// The first user has this first name, and what the provider alone and the store alone know of them, or not.
+fn shows(told: &Told, first_name: &str, theirs: bool, ours: bool) {
+    let account = &told.users.as_ref().unwrap()[0].account;
+    let known = |key| account.metadata.get(key).is_some();
+    assert_eq!(
+        (&*account.first_name, known("displayName"), known("city")),
+        (first_name, theirs, ours)
+    );
+}
+
+/// The deadline of the requests while this lasts.
+fn patience(befalls: &Befalls) -> Duration {
+    let Befalls::Calls(rule) = befalls else {
+        return if matches!(befalls, Befalls::All(Outage::Silent)) {
+            SHORT
+        } else {
+            PATIENT
+        };
+    };
+    match rule.fault {
+        Fault::Silence
+        | Fault::Latency { ms: 10_000.. }
+        | Fault::Drip { .. }
+        | Fault::EndlessChunks { interval_ms: 1.. } => SHORT,
+        _ => PATIENT,
+    }
+}
+
+/// Asks every request of a cell at once, and holds each answer against what it may be; what is wrong.
+async fn ask_all(stage: &Stage, cell: &Cell, answers: Answers, patience: Duration) -> Vec<String> {
+    let asked = all().into_iter().map(async |(ask, about)| {
+        let told = stage
+            .ask(Ask {
+                patience,
+                ..ask.clone()
+            })
+            .await;
+        let held = catch_unwind(AssertUnwindSafe(|| about.holds(stage.source, answers, &told)));
+        held.err().map(|_| format!("{}: {ask:?}: {told:?}", cell.name))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
+    match befalls {
+        Befalls::Calls(rule) => {
+            sandbox.inject(rule.clone());
+        }
+        Befalls::All(outage) => sandbox.outage(*outage).await.unwrap(),
+    }
+}
+
+/// Holds one cell while its fault lasts, and after it; what is wrong.
+async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
+    // Whatever were remembered would be remembered for the whole test.
+    let fresh = Duration::from_hours(1);
+    let mut stage = Stage::start(source, fresh, &["both", "theirs"], &["both", "ours"]).await;
+    begins(&cell.befalls, &stage.sandbox).await;
+    let patience = patience(&cell.befalls);
+    let mut wrong = ask_all(&stage, &cell, cell.answers, patience).await;
+    // A busy machine may let a short deadline pass before the first call. One that comes only so often is gone by now.
+    while !stage.sandbox.faults().iter().all(|fault| fault.befallen > 0) {
+        wrong.extend(ask_all(&stage, &cell, cell.answers, patience).await);
+    }
+    let written = stage.written().await;
+    if matches!(cell.answers, Answers::Silent(_)) && !written.is_empty() {
+        wrong.push(format!("{}: a silent provider wrote", cell.name));
+    }
+
+    stage.sandbox.clear_faults();
+    stage.sandbox.on().await.unwrap();
+    // A search, since nobody remembers one. However long it takes: the run is ended when it never recovers.
+    while !stage.ask(Ask::new(Way::List, NOBODY)).await.completeness.complete {
+        sleep(Duration::from_millis(100)).await;
+    }
+    wrong.extend(ask_all(&stage, &cell, Answers::Whole, PATIENT).await);
+    let written = stage.written().await;
+    for name in ["both", "theirs"] {
+        if !written.iter().any(|account| account.crid.as_str() == crid(name)) {
+            wrong.push(format!("{}: what is live of {name} is not written", cell.name));
+        }
+    }
+    wrong
+}
+
+pub(crate) async fn holds(source: &'static Source) {
+    let held: JoinSet<_> = cells(source).into_iter().map(|cell| cell_holds(source, cell)).collect();
+    let wrong = held.join_all().await.concat();
+    assert!(wrong.is_empty(), "{}: {}", source.name, wrong.join("\n"));
+}

@@ -1,0 +1,42 @@
+//! Answers that are well-formed and not true: about somebody else, or with somebody missing.
+
+use std::time::Duration;
+
+use masthead_sandbox::{Fault, FaultRule};
+
+use crate::{
+    people::crid,
+    stage::{Ask, Stage, Way},
+    under_test::Source,
+};
+
+/// Nothing of it is shown, written or remembered, and it is no absence.
+pub(crate) async fn somebody_else_is_refused(source: &'static Source) {
+    let theirs = ["both", "theirs", "stranger"];
+    let mut stage = Stage::start(source, Duration::from_hours(1), &theirs, &["both"]).await;
+    stage.sandbox.inject(FaultRule::from(Fault::OtherUser).on(source.calls));
+    for way in [Way::ById, Way::ByEmail] {
+        let told = stage.ask(Ask::new(way, "both")).await;
+        assert_eq!(told.ids(), [crid("both")], "{told:?}");
+        assert_eq!(told.source(source.name), ("unavailable", "corrupt"), "{told:?}");
+        let told = stage.ask(Ask::new(way, "theirs")).await;
+        assert!(told.users.is_none(), "{told:?}");
+    }
+    assert_eq!(stage.written().await, []);
+    stage.sandbox.clear_faults();
+    for (way, name) in [(Way::ById, "both"), (Way::ByEmail, "both"), (Way::ById, "theirs")] {
+        let told = stage.ask(Ask::new(way, name)).await;
+        assert_eq!((told.ids(), told.completeness.complete), (vec![&*crid(name)], true));
+    }
+}
+
+/// A list is whole, or says that it is not.
+pub(crate) async fn a_loss_is_noticed(source: &'static Source) {
+    let stage = Stage::start(source, Duration::ZERO, &["one", "two", "three"], &[]).await;
+    stage.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
+    let told = stage.ask(Ask::new(Way::List, "one")).await;
+    assert!(!told.completeness.complete, "{told:?}");
+    stage.sandbox.clear_faults();
+    let told = stage.ask(Ask::new(Way::List, "one")).await;
+    assert_eq!((told.ids().len(), told.completeness.complete), (3, true), "{told:?}");
+}

@@ -1,0 +1,247 @@
+//! A tenant of one source: the program's own adapters against a stand-in, and a store in memory.
+
+use std::{
+    fmt, fs,
+    path::PathBuf,
+    process,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettings};
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, User},
+    crid::Crid,
+    email::EmailKey,
+    event::Event,
+    order::Order,
+    query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
+    tenant::Tenant,
+};
+use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_ports::clock::Clock;
+use masthead_sandbox::Sandbox;
+use masthead_testkit::{
+    accounts::{account, with_metadata},
+    events::RecordingEvents,
+    registrations::RecordingRegistrations,
+    store::FakeStore,
+    tenants::tenant,
+};
+
+use crate::{
+    people::{LAST_NAME, OUR_NAME, crid, email},
+    under_test::Source,
+};
+
+/// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
+pub(crate) const PATIENT: Duration = Duration::from_mins(4);
+
+/// The folder of the secrets: the tenants' settings name files in it.
+static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sources-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+});
+
+/// The three ways to ask for one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    ById,
+    ByEmail,
+    List,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) way: Way,
+    /// Whom by; lists are of all who have [`LAST_NAME`], or nobody's.
+    pub(crate) name: &'static str,
+    pub(crate) on_failure: OnProviderFailure,
+    pub(crate) ignore_provider: bool,
+    pub(crate) patience: Duration,
+}
+
+impl Ask {
+    pub(crate) const fn new(way: Way, name: &'static str) -> Self {
+        Self {
+            way,
+            name,
+            on_failure: OnProviderFailure::Degrade,
+            ignore_provider: false,
+            patience: PATIENT,
+        }
+    }
+}
+
+/// What came back: `None` in the place of users where nobody can tell.
+pub(crate) struct Told {
+    pub(crate) users: Option<Vec<User>>,
+    pub(crate) completeness: Completeness,
+    pub(crate) took: Duration,
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = if self.users.is_some() { "found" } else { "cannot tell" };
+        write!(f, "{found} {:?} {:?} in {:?}", self.ids(), self.completeness, self.took)
+    }
+}
+
+impl Told {
+    /// What is said of a source: its status, and its reason or "".
+    pub(crate) fn source(&self, name: &str) -> (&'static str, &'static str) {
+        let mut named = self.completeness.sources.iter().filter(|source| source.name == name);
+        let source = named.next().unwrap_or_else(|| panic!("{name} is not named: {self:?}"));
+        (source.status.name(), source.reason.unwrap_or_default())
+    }
+
+    /// The ids of the users; none where nobody can tell.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let users = self.users.iter().flatten();
+        users.map(|user| user.account.crid.as_str()).collect()
+    }
+}
+
+/// A tenant whose source has its own stand-in.
+pub(crate) struct Stage {
+    pub(crate) source: &'static Source,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) store: Arc<FakeStore>,
+    events: Arc<RecordingEvents>,
+    registrations: Arc<RecordingRegistrations>,
+    tenant: Arc<Tenant>,
+    world: World,
+    users: Users,
+}
+
+impl Stage {
+    /// A tenant with these readers at the source and in the store. Live answers stand in for the source for `fresh`, and
+    /// for an hour where it says nothing.
+    pub(crate) async fn start(source: &'static Source, fresh: Duration, theirs: &[&str], ours: &[&str]) -> Self {
+        let shown = theirs.iter().map(|name| (source.user)(name)).collect();
+        let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
+        let secret = SECRETS.join(source.name);
+        if !secret.exists() {
+            let written = SECRETS.join(format!("{}.new", source.name));
+            fs::write(&written, source.secret).unwrap();
+            fs::rename(written, &secret).unwrap();
+        }
+        let place = format!("{}File", source.secret_place);
+        let mut settings = vec![
+            ("Flow.UserProvider", source.name),
+            (source.address, sandbox.url().trim_end_matches('/')),
+            (&place, secret.to_str().unwrap()),
+        ];
+        settings.extend(source.settings);
+        let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
+        let store = Arc::new(FakeStore::with(tenant.pool, ours.iter().map(|name| stored(name))));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = ProviderSettings {
+            allow_private_addresses: true,
+            secrets_folder: SECRETS.clone(),
+            connect_timeout: Duration::from_secs(2),
+            call_timeout: PATIENT,
+            max_answer_bytes: 1024 * 1024,
+            fresh,
+            stale: Duration::from_hours(1),
+        };
+        let events = Arc::new(RecordingEvents::default());
+        let registrations = Arc::new(RecordingRegistrations::default());
+        let world = World {
+            store: Arc::clone(&store) as _,
+            registrations: Arc::clone(&registrations) as _,
+            providers: Arc::new(Adapters::new(&options, &clock).unwrap()),
+            events: Arc::clone(&events) as _,
+            clock,
+        };
+        Self {
+            source,
+            sandbox,
+            store,
+            events,
+            registrations,
+            tenant,
+            users: Users::new(world.clone(), 100_000),
+            world,
+        }
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask) -> Told {
+        let began = Instant::now();
+        let (users, completeness) = match self.answer(&ask, began + ask.patience).await {
+            Ok((users, completeness)) => (Some(users), completeness),
+            Err(ReadError::NoSuchUser { completeness }) => (Some(Vec::new()), completeness),
+            Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+            Err(error) => panic!("{}: {ask:?}: {error}", self.source.name),
+        };
+        Told {
+            users,
+            completeness: completeness.unwrap(),
+            took: began.elapsed(),
+        }
+    }
+
+    async fn answer(&self, ask: &Ask, deadline: Instant) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
+        let caller = Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline,
+        };
+        let filter = match ask.way {
+            Way::ById => {
+                let request = LookupRequest {
+                    crid: Crid::parse(&crid(ask.name)).unwrap(),
+                    ignore_provider: ask.ignore_provider,
+                    on_provider_failure: ask.on_failure,
+                };
+                let answer = self.users.by_id(&caller, &request).await?;
+                return Ok((vec![answer.user], answer.completeness));
+            }
+            Way::ByEmail => UserFilter {
+                emails: vec![EmailFilter::Exact(EmailKey::of(&email(ask.name)))],
+                ..UserFilter::default()
+            },
+            Way::List => UserFilter {
+                last_name: Some(NamePrefix::of(if ask.name == NOBODY { NOBODY } else { LAST_NAME })),
+                ..UserFilter::default()
+            },
+        };
+        let request = SearchRequest {
+            query: UserQuery {
+                filter,
+                order: Order::default(),
+                position: Position::Offset(0),
+                size: 10,
+                count: CountMode::Exact,
+            },
+            ignore_provider: ask.ignore_provider,
+            on_provider_failure: ask.on_failure,
+        };
+        let answer = self.users.search(&caller, &request).await?;
+        Ok((answer.users, answer.completeness))
+    }
+
+    /// The events since the last time.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+
+    /// What was written since the last time, once all of it is.
+    pub(crate) async fn written(&mut self) -> Vec<Account> {
+        let next = Users::new(self.world.clone(), 100_000);
+        std::mem::replace(&mut self.users, next).close().await;
+        self.registrations.take()
+    }
+}
+
+/// A name that nobody has, on either side.
+pub(crate) const NOBODY: &str = "nobody";
+
+fn stored(name: &str) -> Account {
+    let account = account(&crid(name), &email(name), OUR_NAME, LAST_NAME);
+    with_metadata(account, &[("city", "Nowhereville")])
+}

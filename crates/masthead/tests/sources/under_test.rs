@@ -1,0 +1,143 @@
+//! The sources that the suite is held against: each is one entry here and one line in `main.rs`.
+
+use masthead_sandbox::{Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig};
+use serde_json::{Value, json};
+
+use crate::people::{LAST_NAME, THEIR_NAME, crid, email};
+
+/// A source: its stand-in, and how a tenant is set up to ask that.
+pub(crate) struct Source {
+    /// Its name in `Flow.UserProvider` and in `meta.sources`.
+    pub(crate) name: &'static str,
+    /// The setting that holds the stand-in's address.
+    pub(crate) address: &'static str,
+    /// How the setting begins that says where the secret is: `File` or `Env` follows.
+    pub(crate) secret_place: &'static str,
+    /// The secret by which the stand-in knows its caller.
+    pub(crate) secret: &'static str,
+    /// What else a tenant must set.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// A stand-in with these users and no quota.
+    pub(crate) stand_in: fn(Vec<Value>) -> SandboxConfig,
+    /// The reader of this name as the source shows them.
+    pub(crate) user: fn(&str) -> Value,
+    /// How the paths begin of the calls that ask for users.
+    pub(crate) calls: &'static str,
+    /// The path of the calls for a token, where it needs one.
+    pub(crate) token: Option<&'static str>,
+}
+
+pub(crate) const AUTH0: Source = Source {
+    name: "Auth0",
+    address: "Auth0.BaseUrl",
+    secret_place: "Auth0.ClientSecret",
+    secret: "sandbox-client-secret",
+    settings: &[
+        ("Auth0.ClientId", "sandbox-client"),
+        ("Auth0.BudgetPerSecond", "1000"),
+        ("Auth0.BudgetBurst", "1000"),
+    ],
+    stand_in: |users| {
+        let settings = Auth0Settings {
+            quota: Quota::unlimited(),
+            token_quota: Quota::unlimited(),
+            ..Auth0Settings::default()
+        };
+        let config = Auth0Config {
+            settings,
+            users,
+            ..Auth0Config::default()
+        };
+        config.into()
+    },
+    user: |name| {
+        json!({
+            "user_id": crid(name), "email": email(name), "email_verified": true, "given_name": THEIR_NAME,
+            "family_name": LAST_NAME, "name": THEIR_NAME, "nickname": THEIR_NAME,
+            "identities": [{"connection": "readers", "provider": "auth0", "user_id": name, "isSocial": false}],
+            "user_metadata": {"timeZone": "Europe/Oslo"}, "created_at": "2020-01-01T00:00:00.000Z",
+            "updated_at": "2020-01-01T00:00:00.000Z",
+        })
+    },
+    calls: "/api/",
+    token: Some("/oauth/token"),
+};
+
+pub(crate) const GIGYA: Source = Source {
+    name: "Gigya",
+    address: "Gigya.BaseUrl",
+    secret_place: "Gigya.Secret",
+    // What the console shows: base64.
+    secret: "c2FuZGJveC1naWd5YS1zZWNyZXQ=",
+    settings: &[
+        ("Gigya.ApiKey", "3_sandbox-api-key"),
+        ("Gigya.UserKey", "sandbox-user-key"),
+        ("Gigya.BudgetPerSecond", "1000"),
+        ("Gigya.BudgetBurst", "1000"),
+    ],
+    stand_in: |accounts| {
+        let config = GigyaConfig {
+            accounts,
+            ..GigyaConfig::default()
+        };
+        config.into()
+    },
+    user: |name| {
+        json!({
+            "UID": crid(name), "isRegistered": true, "isActive": true, "isVerified": true, "loginProvider": "site",
+            "created": "2020-01-01T00:00:00.000Z", "registered": "2020-01-01T00:00:00.000Z",
+            "lastUpdated": "2020-01-01T00:00:00.000Z",
+            "profile": {"firstName": THEIR_NAME, "lastName": LAST_NAME, "nickname": THEIR_NAME, "email": email(name)},
+            "data": {"timeZone": "Europe/Oslo"}, "loginIDs": {"emails": [email(name)], "unverifiedEmails": []},
+            "emails": {"verified": [email(name)], "unverified": []},
+        })
+    },
+    calls: "/accounts.",
+    token: None,
+};
+
+pub(crate) const SSOR: Source = Source {
+    name: "SSOR",
+    address: "SSOR.BaseUrl",
+    secret_place: "SSOR.Secret",
+    secret: "sandbox-ssor-token",
+    settings: &[
+        ("SSOR.Param.product_code", "sandbox"),
+        ("SSOR.BudgetPerSecond", "1000"),
+        ("SSOR.BudgetBurst", "1000"),
+    ],
+    stand_in: |users| directory(DirectoryConfig::ssor(), users),
+    user: |name| {
+        json!({
+            "consumerId": crid(name), "email": email(name), "firstName": THEIR_NAME, "lastName": LAST_NAME,
+            "displayName": THEIR_NAME,
+        })
+    },
+    calls: "/registration/",
+    token: None,
+};
+
+pub(crate) const FIREFLY: Source = Source {
+    name: "Firefly",
+    address: "Firefly.BaseUrl",
+    secret_place: "Firefly.Secret",
+    secret: "sandbox-firefly-secret",
+    settings: &[
+        ("Firefly.Param.siteCode", "SAND"),
+        ("Firefly.BudgetPerSecond", "1000"),
+        ("Firefly.BudgetBurst", "1000"),
+    ],
+    stand_in: |users| directory(DirectoryConfig::firefly(), users),
+    user: |name| {
+        json!({
+            "userGUID": crid(name), "email": email(name), "emailVerified": true, "firstName": THEIR_NAME,
+            "lastName": LAST_NAME, "displayName": THEIR_NAME, "attributes": {"timeZone": "Europe/Oslo"},
+        })
+    },
+    calls: "/v4/",
+    token: None,
+};
+
+fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
+    DirectoryConfig { users, ..empty }.into()
+}
