@@ -42,23 +42,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_fault_has_its_kind() {
-        suite::each_fault_has_its_kind(world(3).await, KNOWN).await;
-    }
-
-    #[tokio::test]
-    async fn who_is_told_to_wait_waits() {
-        suite::who_is_told_to_wait_waits(world(3).await, KNOWN).await;
+    async fn what_only_a_description_can_tell_has_its_kind() {
+        suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
     }
 
     #[tokio::test]
     async fn what_cannot_be_true_is_refused() {
         suite::what_cannot_be_true_is_refused(world(120).await, KNOWN).await;
-    }
-
-    #[tokio::test]
-    async fn an_outage_is_silence() {
-        suite::an_outage_is_silence(world(1).await, KNOWN).await;
     }
 
     #[tokio::test]

@@ -31,8 +31,6 @@ pub(crate) struct World {
     pub(crate) auth0: Auth0,
     remake: Box<dyn Fn() -> Auth0 + Send + Sync>,
     pub(crate) tenant: Arc<Tenant>,
-    /// How long a caller waits.
-    pub(crate) patience: Duration,
 }
 
 struct Told(Option<&'static [u8]>);
@@ -111,7 +109,6 @@ impl World {
             auth0: remake(),
             remake,
             tenant: Arc::new(tenant),
-            patience: Duration::from_secs(20),
         }
     }
 
@@ -122,7 +119,7 @@ impl World {
     }
 
     pub(crate) fn cx(&self) -> CallContext {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + Duration::from_mins(1);
         CallContext::new(Arc::clone(&self.tenant), deadline, Priority::Interactive)
     }
 

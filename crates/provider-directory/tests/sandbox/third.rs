@@ -135,18 +135,8 @@ async fn it_works_end_to_end_without_code() {
 }
 
 #[tokio::test]
-async fn each_fault_has_its_kind() {
-    suite::each_fault_has_its_kind(world(3).await, KNOWN).await;
-}
-
-#[tokio::test]
-async fn who_is_told_to_wait_waits() {
-    suite::who_is_told_to_wait_waits(world(3).await, KNOWN).await;
-}
-
-#[tokio::test]
-async fn an_outage_is_silence() {
-    suite::an_outage_is_silence(world(1).await, KNOWN).await;
+async fn what_only_a_description_can_tell_has_its_kind() {
+    suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
 }
 
 #[tokio::test]

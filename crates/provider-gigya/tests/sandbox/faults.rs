@@ -1,10 +1,9 @@
-//! The fault matrix (`quality.md`): each fault has its kind, and none is absence.
-
-use std::time::{Duration, Instant};
+//! What only Gigya's own envelope can say: each code has its kind, and only the documented ones are absence. The faults that
+//! every source meets are in the suite of sources (`masthead`'s tests).
 
 use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource};
-use masthead_sandbox::{Fault, FaultRule, Outage};
+use masthead_sandbox::{Fault, FaultRule};
 
 use crate::support::{World, ids, kind, listing, reader};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
@@ -27,17 +26,15 @@ fn with_body(status: u16, body: &str) -> Fault {
     }
 }
 
-/// What every read says of a fault, while the caller waits no longer than told.
+/// What every read says of an answer.
 async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
     let mut world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
-    world.patience = Duration::from_millis(700);
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
     for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
         world.sandbox.inject(fault.clone());
         // What is told to wait waits for itself only.
         let (_, fresh) = world.take_gigya();
         world = fresh;
-        let began = Instant::now();
         let got = match read {
             "by id" => kind(world.by_id("1").await),
             "by id of nobody" => kind(world.by_id("nobody").await),
@@ -51,58 +48,24 @@ async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
             ),
         };
         assert!(same(got), "{fault:?}, {read}: {got:?}");
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{fault:?}, {read}: the deadline is kept"
-        );
     }
 }
 
 #[tokio::test]
-async fn no_usable_answer_is_silence() {
+async fn an_envelope_that_contradicts_its_status_is_silence() {
     for fault in [
-        Fault::Silence,
-        status(500),
-        status(502),
-        status(503),
-        status(504),
-        Fault::ResetBeforeHeaders,
-        Fault::ResetInHeaders,
-        Fault::Html,
-        Fault::Nested { depth: 10_000 },
-        Fault::Huge { bytes: 50_000_000 },
-        Fault::GzipBomb { bytes: 50_000_000 },
-        Fault::EndlessChunks { interval_ms: 0 },
-        with_body(404, "<html>not found</html>"),
         with_body(404, r#"{"errorCode":0,"UID":"1"}"#),
         with_body(500, r#"{"errorCode":403005,"errorDetails":"Unknown user"}"#),
         with_body(502, r#"{"errorCode":404003}"#),
-        with_body(302, ""),
     ] {
         every_read_says(fault, Unavailable).await;
-    }
-    for code in [500_001, 500_002, 500_028, 504_001, 504_002, 403_004] {
-        every_read_says(Fault::ErrorCode { code }, Unavailable).await;
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_spoilt_on_its_way_is_silence() {
-    for fault in [
-        Fault::ResetMidBody,
-        Fault::TruncatedJson,
-        Fault::WrongContentType,
-        Fault::Bom,
-        Fault::Drip {
-            interval_ms: 400,
-            headers: false,
-        },
-        Fault::Drip {
-            interval_ms: 400,
-            headers: true,
-        },
-    ] {
-        every_read_says(fault, Unavailable).await;
+async fn a_failure_of_theirs_inside_a_200_is_silence() {
+    for code in [500_001, 500_002, 500_028, 504_001, 504_002, 403_004] {
+        every_read_says(Fault::ErrorCode { code }, Unavailable).await;
     }
 }
 
@@ -112,9 +75,6 @@ async fn a_refusal_of_our_credentials_is_an_alarm_and_never_absence() {
         301_001, 400_008, 400_093, 403_002, 403_003, 403_005, 403_006, 403_007, 403_010, 403_023, 403_036,
     ] {
         every_read_says(Fault::ErrorCode { code }, Misconfigured).await;
-    }
-    for fault in [status(401), status(403)] {
-        every_read_says(fault, Misconfigured).await;
     }
 }
 
@@ -131,25 +91,6 @@ async fn too_many_calls_are_told_inside_a_200_and_held_off() {
     for code in [403_048, 409_030] {
         every_read_says(Fault::ErrorCode { code }, RateLimited { retry_after: None }).await;
     }
-    let mut world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
-    world.patience = Duration::from_secs(1);
-    let busy = Fault::Status {
-        status: 429,
-        retry_after: Some(7),
-        reset_in: None,
-        body: None,
-    };
-    world.sandbox.inject(busy);
-    let told = kind(world.by_id("1").await);
-    let retry_after = Some(Duration::from_secs(7));
-    assert_eq!(told, RateLimited { retry_after });
-    // Nobody of this tenant asks before.
-    let calls = world.sandbox.calls();
-    assert!(matches!(
-        kind(world.by_email("ann@example.com").await),
-        RateLimited { .. }
-    ));
-    assert_eq!(world.sandbox.calls(), calls);
 }
 
 #[tokio::test]
@@ -198,12 +139,7 @@ fn labelled(fault: Fault) -> Fault {
 }
 
 #[tokio::test]
-async fn an_answer_about_somebody_else_is_refused() {
-    let accounts = vec![reader("1", "ann@example.com"), reader("2", "bob@example.com")];
-    let world = World::with(accounts, &[]).await;
-    world.sandbox.inject(Fault::OtherUser);
-    assert_eq!(kind(world.by_id("1").await), Corrupt);
-    assert_eq!(kind(world.by_email("ann@example.com").await), Corrupt);
+async fn somebody_else_whom_the_search_alone_found_is_refused() {
     let world = World::with(
         vec![
             crate::support::social("1", "ann@example.com"),
@@ -212,7 +148,6 @@ async fn an_answer_about_somebody_else_is_refused() {
         &[],
     )
     .await;
-    // Found by the search alone.
     world
         .sandbox
         .inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
@@ -242,18 +177,6 @@ async fn a_list_that_lost_somebody_is_refused_and_one_in_disorder_is_put_right()
     }
     world.sandbox.inject(Fault::Missing);
     assert_eq!(kind(list().await), Corrupt);
-}
-
-#[tokio::test]
-async fn the_connect_time_out_decides_when_nobody_is_there() {
-    for outage in [Outage::Refused, Outage::Unreachable] {
-        let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
-        world.sandbox.outage(outage).await.unwrap();
-        let began = Instant::now();
-        assert_eq!(kind(world.by_id("1").await), Unavailable);
-        assert!(began.elapsed() < Duration::from_secs(5), "{outage:?}");
-        world.sandbox.on().await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -33,8 +33,6 @@ pub(crate) struct World {
     pub(crate) gigya: Gigya,
     remake: Box<dyn Fn() -> Gigya + Send + Sync>,
     pub(crate) tenant: Arc<Tenant>,
-    /// How long a caller waits.
-    pub(crate) patience: Duration,
 }
 
 struct Told(Option<String>);
@@ -129,7 +127,6 @@ impl World {
             gigya: remake(),
             remake,
             tenant: Arc::new(tenant),
-            patience: Duration::from_secs(20),
         }
     }
 
@@ -140,7 +137,7 @@ impl World {
     }
 
     pub(crate) fn cx(&self) -> CallContext {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + Duration::from_mins(1);
         CallContext::new(Arc::clone(&self.tenant), deadline, Priority::Interactive)
     }
 
