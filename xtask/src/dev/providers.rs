@@ -76,6 +76,24 @@ pub(crate) const FIREFLY: DevProvider = DevProvider {
     user: firefly_user,
 };
 
+/// Gigya, with the budget that its adapter has unless told otherwise, since SAP publishes no quota.
+pub(super) const GIGYA: DevProvider = DevProvider {
+    name: "Gigya",
+    stand_in: "gigya",
+    port: 8210,
+    address: "Gigya.BaseUrl",
+    secret: "MASTHEAD_SECRET_GIGYA",
+    settings: &[
+        ("Gigya.ApiKey", "3_sandbox-api-key"),
+        ("Gigya.UserKey", "sandbox-user-key"),
+        ("Gigya.SecretEnv", "MASTHEAD_SECRET_GIGYA"),
+        ("Gigya.BudgetBurst", "50"),
+        ("Gigya.BudgetPerSecond", "16"),
+    ],
+    id: |drawn| format!("{drawn:032x}"),
+    user: gigya_user,
+};
+
 fn ssor_user(registration: &Value) -> Value {
     let of = |key: &str| registration[key].as_str().unwrap_or_default();
     json!({
@@ -102,6 +120,31 @@ fn firefly_user(registration: &Value) -> Value {
         "displayName": of("firstName"),
         "entitlements": {"digital": true},
         "attributes": {"timeZone": "America/New_York"},
+    })
+}
+
+fn gigya_user(registration: &Value) -> Value {
+    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    let (id, email, since) = (of("customerRegistrationId"), of("email"), of("dateRegistered"));
+    json!({
+        "UID": id,
+        "isRegistered": true,
+        "isActive": true,
+        "isVerified": registration["verified"],
+        "loginProvider": "site",
+        "loginIDs": {"emails": [email], "unverifiedEmails": []},
+        "emails": {"verified": [email], "unverified": []},
+        "profile": {
+            "email": email,
+            "firstName": of("firstName"),
+            "lastName": of("lastName"),
+            "nickname": of("firstName"),
+            "photoURL": format!("https://pictures.example.com/{id}.png"),
+        },
+        "data": {"timeZone": "Europe/Madrid"},
+        "created": since,
+        "registered": since,
+        "lastUpdated": since,
     })
 }
 
@@ -153,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_secret_is_where_the_settings_say_and_not_in_them() {
-        for provider in [AUTH0, SSOR, FIREFLY] {
+        for provider in [AUTH0, SSOR, FIREFLY, GIGYA] {
             let named = provider.settings.iter().any(|(_, value)| *value == provider.secret);
             assert!(named, "{}", provider.name);
         }

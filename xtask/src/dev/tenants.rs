@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::binary::Masthead;
-use super::providers::{AUTH0, DevProvider, FIREFLY, SSOR};
+use super::providers::{AUTH0, DevProvider, FIREFLY, GIGYA, SSOR};
 use super::sandboxes::{Sandbox, port_of};
 use crate::shell::Outcome;
 
@@ -69,6 +69,14 @@ pub(super) const TENANTS: &[DevTenant] = &[
         registrations: 100,
         mixed: false,
         provider: Some(&FIREFLY),
+    },
+    DevTenant {
+        group: "harbor",
+        client: "news",
+        paper: "tribune",
+        registrations: 100,
+        mixed: false,
+        provider: Some(&GIGYA),
     },
 ];
 
