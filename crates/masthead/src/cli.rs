@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use masthead_domain::tenant::{Scope, TenantGrant, TenantId};
+use masthead_domain::{
+    crid::Crid,
+    tenant::{Scope, TenantGrant, TenantId},
+};
 
 use crate::settings::parse_duration;
 
@@ -12,6 +15,7 @@ Examples:
   masthead check-config                        tell every mistake in the settings; start nothing
   masthead migrate                             bring the database to this program's schema
   masthead tenant add north/daily/herald       make a tenant with a pool of its own
+  masthead provider check --tenant north/daily/herald
   masthead import --tenant north/daily/herald users.ndjson
   masthead token --tenant 'north/*/*'          print a token for local use
   masthead serve                               answer requests until SIGTERM
@@ -41,6 +45,9 @@ pub(crate) enum Command {
     /// Makes, lists, changes and removes tenants.
     #[command(subcommand)]
     Tenant(Tenant),
+    /// Tries outside providers.
+    #[command(subcommand)]
+    Provider(Provider),
     /// Prints a token signed with tokens.hs256_secret, for local use.
     Token(Token),
     /// Tells every mistake in the settings; starts and binds nothing.
@@ -95,6 +102,35 @@ pub(crate) enum Tenant {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Provider {
+    /// Tries a tenant's provider against its address and explains each mismatch with the settings.
+    Check(ProviderCheck),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Asks for somebody unknown by id and by e-mail, for the beginning of the list, and for somebody from it; nothing is changed.
+Prints one line a try: agrees, differs or untried, what was tried, and why. Names no person and no secret.
+Exit code 1 when anything differs.")]
+pub(crate) struct ProviderCheck {
+    /// The tenant whose settings are tried.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: Option<TenantId>,
+    /// A file of settings, a line each (KEY=VALUE; # begins a remark), tried in place of a tenant's; `-` is standard
+    /// input. Needs no database.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "tenant",
+        required_unless_present = "tenant"
+    )]
+    pub(crate) settings: Option<PathBuf>,
+    /// The id of a user whom the provider has, tried in place of one from its list.
+    #[arg(long, value_name = "ID", value_parser = Crid::parse)]
+    pub(crate) id: Option<Crid>,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -131,7 +167,7 @@ pub(crate) struct Import {
     pub(crate) file: PathBuf,
 }
 
-fn pair(text: &str) -> Result<(String, String), &'static str> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("must be written KEY=VALUE"),
@@ -191,6 +227,8 @@ mod tests {
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
             "masthead check-config --config x.toml",
+            "masthead provider check --tenant a/b/c --id 7",
+            "masthead provider check --settings people.settings",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use masthead_domain::{
+    crid::Crid,
     flow::UserProvider,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
@@ -10,13 +11,15 @@ use masthead_domain::{
 use masthead_ports::{
     clock::Clock,
     provider::{Provider, Providers},
+    source::CallContext,
 };
 use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
 use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
 use masthead_provider_firefly::FIREFLY;
 use masthead_provider_gigya::{Gigya, GigyaOptions, GigyaSettings};
 use masthead_provider_http::{
-    BreakerState, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, InvalidOptions, Secrets,
+    BreakerState, Checked, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, InvalidOptions,
+    Secrets,
 };
 use masthead_provider_ssor::SSOR;
 use serde::Serialize;
@@ -103,6 +106,25 @@ impl Adapters {
         })
     }
 
+    /// Tries this tenant's provider against its address; nothing where its flow names no provider.
+    ///
+    /// # Errors
+    /// The provider's settings have mistakes: all of them.
+    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<String>> {
+        match cx.tenant.settings.user_provider {
+            Some(UserProvider::Auth0) => self.auth0.inner().check(cx, known).await.map_err(|all| in_words(&all)),
+            Some(UserProvider::Gigya) => self.gigya.inner().check(cx, known).await.map_err(|all| in_words(&all)),
+            Some(UserProvider::Ssor) => self.ssor.inner().check(cx, known).await.map_err(|all| in_words(&all)),
+            Some(UserProvider::Firefly) => self
+                .firefly
+                .inner()
+                .check(cx, known)
+                .await
+                .map_err(|all| in_words(&all)),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// How each provider is that was asked since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
@@ -175,6 +197,9 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
 }
 
 fn told<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
-    let mistakes = parsed.err().unwrap_or_default();
+    in_words(&parsed.err().unwrap_or_default())
+}
+
+fn in_words<M: ToString>(mistakes: &[M]) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
 }

@@ -43,10 +43,10 @@ impl Default for Auth0Options {
 
 /// The Auth0 of every tenant that has one; each has its own settings, token, budget and breaker.
 pub struct Auth0 {
-    options: Auth0Options,
+    pub(crate) options: Auth0Options,
     client: HttpClient,
     clock: Arc<dyn Clock>,
-    secrets: Arc<dyn Secrets>,
+    pub(crate) secrets: Arc<dyn Secrets>,
     tenants: PerTenant<Option<Arc<Management>>>,
 }
 

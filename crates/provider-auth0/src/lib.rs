@@ -3,6 +3,7 @@
 mod address;
 mod auth0;
 mod changes;
+mod check;
 mod lucene;
 mod management;
 mod mapping;

@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use masthead_domain::{crid::Crid, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
+use masthead_provider_http::{Checked, Report, Verdict, check::NOBODYS_ADDRESS};
 use serde_json::Value;
 
 use crate::{
@@ -17,31 +18,8 @@ use crate::{
 
 const NAME: &str = "check";
 
-/// An id and an address that nobody has (RFC 2606: no domain is under `invalid`).
+/// An id that nobody has.
 const NOBODYS_ID: &str = "00000000-masthead-check-nobody";
-const NOBODYS_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
-
-/// What was tried, and how it went. Nothing of an answer is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// What was tried.
-    pub subject: &'static str,
-    /// How it went.
-    pub verdict: Verdict,
-    /// Why, and which settings to look at.
-    pub words: String,
-}
-
-/// How a try went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The directory does as its settings say.
-    Agrees,
-    /// It does not.
-    Differs,
-    /// There was nothing to try it with.
-    Untried,
-}
 
 impl Directory {
     /// Tries the tenant's directory: somebody unknown, somebody from its list (or `known`), and its pages. Ten calls at
@@ -55,10 +33,12 @@ impl Directory {
             Err(Unusable::Mistakes(mistakes)) => return Err(mistakes),
             Err(Unusable::NoSecret) => {
                 let words = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
-                return Ok(vec![differs("the secret", words)]);
+                let mut report = Report::default();
+                report.differs("the secret", words);
+                return Ok(report.done());
             }
         };
-        let mut report = Report(Vec::new());
+        let mut report = Report::default();
         described.check_unknown(cx, &mut report).await;
         let listed = described.check_list(cx, &mut report).await;
         match known.cloned().or(listed) {
@@ -69,39 +49,7 @@ impl Directory {
                 "the list showed nobody, and no id was given",
             ),
         }
-        Ok(report.0)
-    }
-}
-
-struct Report(Vec<Checked>);
-
-impl Report {
-    fn add(&mut self, subject: &'static str, verdict: Verdict, words: impl Into<String>) {
-        self.0.push(Checked {
-            subject,
-            verdict,
-            words: words.into(),
-        });
-    }
-
-    fn agrees(&mut self, subject: &'static str, words: impl Into<String>) {
-        self.add(subject, Verdict::Agrees, words);
-    }
-
-    fn differs(&mut self, subject: &'static str, words: impl Into<String>) {
-        self.add(subject, Verdict::Differs, words);
-    }
-
-    fn failed(&mut self, subject: &'static str, error: &SourceError) {
-        self.differs(subject, words_of(error));
-    }
-}
-
-fn differs(subject: &'static str, words: &str) -> Checked {
-    Checked {
-        subject,
-        verdict: Verdict::Differs,
-        words: words.to_owned(),
+        Ok(report.done())
     }
 }
 
@@ -150,7 +98,7 @@ impl Described {
                 subject,
                 "the answer has users with other addresses: the directory does not know the condition (see ByEmail.Query), or it answers loosely (see ByEmail.Loose)",
             ),
-            Err(error) => report.failed(subject, &error),
+            Err(error) => report.differs(subject, words_of(&error)),
         }
     }
 
@@ -171,7 +119,7 @@ impl Described {
         let rows = match self.page(cx, listing, &place).await {
             Ok(rows) => rows,
             Err(error) => {
-                report.failed(subject, &error);
+                report.differs(subject, words_of(&error));
                 return None;
             }
         };
@@ -217,7 +165,7 @@ impl Described {
             users.iter().map(|user| self.settings.map.id(user).ok()).collect()
         };
         match self.page(cx, listing, place).await {
-            Err(error) => report.failed(subject, &error),
+            Err(error) => report.differs(subject, words_of(&error)),
             Ok(rows) if rows.users.is_empty() && total.is_some() => {
                 report.differs(subject, "it is empty, and the total says that there are more: see Page.At and Total");
             }
@@ -289,7 +237,7 @@ impl Described {
                 return;
             }
             Err(error) => {
-                report.failed(subject, &error);
+                report.differs(subject, words_of(&error));
                 return;
             }
         };
@@ -306,7 +254,7 @@ impl Described {
                 subject,
                 "the user is not among the answers: see ByEmail, and whether the directory compares addresses without case",
             ),
-            Err(error) => report.failed(subject, &error),
+            Err(error) => report.differs(subject, words_of(&error)),
         }
         let subject = "a known address in capitals";
         let given = email.as_str().to_uppercase();
@@ -327,7 +275,7 @@ impl Described {
                 subject,
                 "the user is not among the answers: the directory compares addresses with case, and users who wrote theirs in capitals would be taken for absent",
             ),
-            Err(error) => report.failed(subject, &error),
+            Err(error) => report.differs(subject, words_of(&error)),
         }
     }
 }

@@ -18,7 +18,6 @@ mod settings;
 mod template;
 mod unfit;
 
-pub use check::{Checked, Verdict};
 pub use directory::{Directory, DirectoryOptions};
 pub use preset::Preset;
 pub use settings::{DirectorySettings, Mistake, SETTINGS, SettingSpec};

@@ -12,8 +12,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use masthead_ports::source::SourceErrorKind;
-    use masthead_provider_directory::{DirectorySettings, Mistake, Verdict};
+    use masthead_provider_directory::{DirectorySettings, Mistake};
     use masthead_provider_firefly::FIREFLY;
+    use masthead_provider_http::Verdict;
     use masthead_sandbox::{DirectoryConfig, Shape, sample_directory_user, sample_directory_users};
 
     use crate::{

@@ -46,10 +46,10 @@ impl Default for GigyaOptions {
 
 /// The Gigya of every tenant that has one; each has its own settings, keys, clock, budget and breaker.
 pub struct Gigya {
-    options: GigyaOptions,
+    pub(crate) options: GigyaOptions,
     client: HttpClient,
     clock: Arc<dyn Clock>,
-    secrets: Arc<dyn Secrets>,
+    pub(crate) secrets: Arc<dyn Secrets>,
     nonces: Arc<dyn Nonces>,
     tenants: PerTenant<Option<Arc<Site>>>,
 }

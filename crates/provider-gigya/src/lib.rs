@@ -3,6 +3,7 @@
 mod address;
 mod calls;
 mod changes;
+mod check;
 mod credentials;
 mod envelope;
 mod gigya;

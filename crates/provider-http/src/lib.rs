@@ -10,6 +10,7 @@ mod body;
 pub mod breaker;
 pub mod budget;
 pub mod call;
+pub mod check;
 pub mod client;
 pub mod client_credentials;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub mod upstream;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
 pub use call::{Call, Refusal};
+pub use check::{Checked, Hints, Report, Verdict, check_source};
 pub use client::{HttpClient, HttpOptions, InvalidOptions};
 pub use client_credentials::{ClientCredentials, ClientCredentialsOptions};
 pub use failure::{Effect, Failure, FailureClass};

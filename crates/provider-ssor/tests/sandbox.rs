@@ -12,7 +12,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use masthead_ports::source::SourceErrorKind;
-    use masthead_provider_directory::{DirectorySettings, Mistake, Verdict};
+    use masthead_provider_directory::{DirectorySettings, Mistake};
+    use masthead_provider_http::Verdict;
     use masthead_provider_ssor::SSOR;
     use masthead_sandbox::{DirectoryConfig, Shape, sample_directory_user, sample_directory_users};
 

@@ -3,6 +3,7 @@
 mod check_config;
 mod import;
 mod migrate;
+mod provider;
 mod serve;
 mod tenant;
 mod token;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Serve => serve::run(&gathered.settings()?),
         Command::Migrate => migrate::run(&gathered),
         Command::Tenant(asked) => tenant::run(&gathered, asked),
+        Command::Provider(asked) => provider::run(&gathered, asked),
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),

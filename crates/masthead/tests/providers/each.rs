@@ -2,7 +2,8 @@
 
 use crate::{
     asking::{by_email, by_id},
-    people::{OUR_NAME, THEIR_NAME, crid},
+    people::{OUR_NAME, PERSONAL, THEIR_NAME, crid},
+    support::served,
     under_test::{AUTH0, FIREFLY, GIGYA, SSOR, Source},
     world::{Paper, World},
 };
@@ -23,6 +24,14 @@ fn readers_of_each_source_come_back_merged_and_are_not_denied_while_it_is_off() 
     let world = World::start(&papers, &[]);
     for (code, source) in EACH {
         let (client, sandbox) = (world.client(code), world.sandbox(code));
+        let check = ["provider", "check", "--tenant", &format!("north/daily/{code}")];
+        let told = served::done(&world.settings, &check, "");
+        assert!(told.lines().count() >= 5 && !told.contains("differs"), "{told}");
+        let personal = PERSONAL.into_iter().chain([source.secret]);
+        assert!(
+            personal.into_iter().all(|word| !told.to_lowercase().contains(word)),
+            "{told}"
+        );
         let [both, ours, theirs] = ["both", "ours", "theirs"].map(|side| format!("{side}-{code}"));
         world.runtime.block_on(async {
             for path in [by_id(&both), by_email(&both)] {

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod asking;
+mod described;
 mod each;
 mod matrix;
 mod setting_up;

@@ -75,6 +75,8 @@ pub(crate) struct World {
     pub(crate) database: TestDatabase,
     sandboxes: Vec<(&'static str, Sandbox)>,
     token: String,
+    /// What it was started with.
+    pub(crate) settings: Vec<(String, String)>,
     /// Of the sources.
     secrets: Vec<&'static str>,
     pub(crate) runtime: Runtime,
@@ -124,6 +126,7 @@ impl World {
         let header = json!({"alg": "HS256", "typ": "JWT"});
         let world = Self {
             server: Served::start(&all),
+            settings: all,
             database,
             sandboxes,
             token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),

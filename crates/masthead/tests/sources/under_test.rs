@@ -110,7 +110,7 @@ pub(crate) const SSOR: Source = Source {
     user: |name| {
         json!({
             "consumerId": crid(name), "email": email(name), "firstName": THEIR_NAME, "lastName": LAST_NAME,
-            "displayName": THEIR_NAME,
+            "displayName": THEIR_NAME, "gender": "U", "zipCode": "00000", "birthDate": "01/01", "birthYear": 1970, "tos": true,
         })
     },
     calls: "/registration/",
@@ -131,7 +131,7 @@ pub(crate) const FIREFLY: Source = Source {
     user: |name| {
         json!({
             "userGUID": crid(name), "email": email(name), "emailVerified": true, "firstName": THEIR_NAME,
-            "lastName": LAST_NAME, "displayName": THEIR_NAME, "attributes": {"timeZone": "Europe/Oslo"},
+            "lastName": LAST_NAME, "displayName": THEIR_NAME, "phone": "+12025550100", "attributes": {"timeZone": "Europe/Oslo"},
         })
     },
     calls: "/v4/",

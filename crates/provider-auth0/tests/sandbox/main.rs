@@ -1,6 +1,8 @@
 //! The adapter against the stand-in Auth0, over real sockets.
 
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod composed;
 #[cfg(test)]
 mod faults;

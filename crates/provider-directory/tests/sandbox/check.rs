@@ -1,7 +1,7 @@
 //! The check explains each mismatch between a description and the directory in words.
 
 use masthead_domain::crid::Crid;
-use masthead_provider_directory::{Checked, Verdict};
+use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::DirectoryConfig;
 
 use crate::{

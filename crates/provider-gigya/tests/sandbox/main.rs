@@ -1,6 +1,8 @@
 //! The adapter against the stand-in Gigya, over real sockets.
 
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod composed;
 #[cfg(test)]
 mod credentials;
