@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod reads;

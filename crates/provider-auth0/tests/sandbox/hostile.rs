@@ -1,0 +1,145 @@
+//! Every value of every field, hostile or plain: the queries that reach Auth0 are of a few shapes, and it understands each.
+
+use std::collections::BTreeSet;
+
+use masthead_domain::{
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    order::Order,
+    query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
+};
+use masthead_ports::source::{SourceErrorKind, UserSource};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+use crate::support::{DATABASE, World, reader};
+
+/// A query with every value as a question mark, as Lucene reads it: a phrase ends at the next quote, a backslash takes the
+/// meaning from what follows. What means something and is not escaped stays, and makes a shape of its own.
+fn shape(query: &str) -> String {
+    let mut shape = String::new();
+    let mut chars = query.chars().peekable();
+    let mut is_value = false;
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                loop {
+                    match chars.next().unwrap() {
+                        '\\' => drop(chars.next().unwrap()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+                shape.push_str("\"?\"");
+                is_value = false;
+            }
+            ':' | '*' | '(' | ')' | ' ' => {
+                shape.push(char);
+                is_value = char == ':' || (char == '*' && is_value);
+            }
+            special if "+-&|!{}[]^~?/<>=".contains(special) => shape.push(special),
+            first => {
+                let mut run = String::from(first);
+                let mut escaped = first == '\\';
+                while let Some(next) = chars.next_if(|next| escaped || !"\":*() +-&|!{}[]^~?/<>=".contains(*next)) {
+                    escaped = !escaped && next == '\\';
+                    run.push(next);
+                }
+                assert!(!escaped, "nothing follows the backslash: {query}");
+                shape.push_str(if is_value { "?" } else { &run });
+                is_value = false;
+            }
+        }
+    }
+    shape
+}
+
+/// The queries that were sent since the last time.
+fn queries(world: &World) -> Vec<String> {
+    let asked = world.asked().into_iter();
+    let of_list = asked.filter(|(_, path, _)| path == "/api/v2/users");
+    let pairs = of_list.flat_map(|(_, _, query)| query.split('&').map(str::to_owned).collect::<Vec<_>>());
+    let values = pairs.filter_map(|pair| pair.strip_prefix("q=").map(str::to_owned));
+    let decoded = values.map(|value| {
+        let bytes = percent_encoding::percent_decode_str(&value);
+        bytes.decode_utf8().unwrap().into_owned()
+    });
+    let decoded = decoded.collect();
+    world.sandbox.clear_log();
+    decoded
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        Just("\" OR email:*".to_owned()),
+        Just("a* OR identities.provider:b".to_owned()),
+        Just("x\\".to_owned()),
+        Just("x\\\" AND NOT (email:\"y".to_owned()),
+        Just("[a TO z]~2^9 && || !".to_owned()),
+        Just("a&q=email:b#c?d=%22%5C".to_owned()),
+        "[a-z\"'\\\\ =()*:?~^|&!<>/\\[\\]{}%_@.+-]{1,20}",
+        "[a-zA-Z.+'%&*!#$/=?^`{|}~-]{1,12}@[a-z]{1,8}\\.example",
+    ]
+}
+
+#[tokio::test]
+async fn no_value_of_any_field_changes_the_structure_of_a_query() {
+    let settings = [("Auth0.LeadingWildcards", "true"), ("Auth0.Connections", DATABASE)];
+    let world = World::with(vec![reader("1", "ann@example.com")], &settings).await;
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut shapes = BTreeSet::new();
+    for _ in 0..150 {
+        let text = hostile().new_tree(&mut runner).unwrap().current();
+        let mut failed = Vec::new();
+        if let Ok(id) = Crid::parse(&text) {
+            failed.extend(world.auth0.by_id(&world.cx(), &id).await.err());
+        }
+        failed.extend(world.auth0.by_email(&world.cx(), &EmailKey::of(&text)).await.err());
+        for email in [
+            EmailFilter::Prefix(EmailNeedle::of(&text)),
+            EmailFilter::Contains(EmailNeedle::of(&text)),
+        ] {
+            let filter = UserFilter {
+                emails: vec![email],
+                first_name: Some(NamePrefix::of(&text)),
+                last_name: Some(NamePrefix::of(&text)),
+                metadata: vec![MetadataPair::of(&text, &text)],
+                ..UserFilter::default()
+            };
+            let listing = UserQuery {
+                filter,
+                order: Order::default(),
+                position: Position::Offset(0),
+                size: 10,
+                count: CountMode::Exact,
+            };
+            failed.extend(world.auth0.search(&world.cx(), &listing).await.err());
+        }
+        // What cannot be asked for is not asked for; nothing else goes wrong.
+        for error in failed {
+            assert_eq!(error.kind, SourceErrorKind::Refused, "{text:?}: {error:?}");
+        }
+        // An address is asked for in each of its forms.
+        let one_form = |query: &String| shape(query).replace(r#" OR email:"?""#, "");
+        shapes.extend(queries(&world).iter().map(one_form));
+    }
+    let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
+    let wanted = [
+        r#"(email:"?")"#,
+        r#"email:"?""#,
+        r#"email:*?* AND identities.connection:"?""#,
+        r#"email:?* AND identities.connection:"?""#,
+        r#"identities.connection:"?""#,
+        r#"identities.user_id:"?""#,
+    ];
+    assert_eq!(shapes, wanted);
+}
