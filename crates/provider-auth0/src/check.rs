@@ -2,9 +2,9 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{Checked, Hints, Report, check_source};
+use masthead_provider_http::{Checked, Hints, Mistake, Report, check_source};
 
-use crate::{Auth0, Auth0Settings, Mistake};
+use crate::{Auth0, Auth0Settings};
 
 const HINTS: Hints = Hints {
     nobodys_id: "auth0|masthead-check-nobody",

@@ -16,4 +16,4 @@ mod wire;
 mod writes;
 
 pub use auth0::{AUTH0, Auth0, Auth0Options};
-pub use settings::{Auth0Settings, Mistake, SETTINGS, SettingSpec};
+pub use settings::{Auth0Settings, SETTINGS};

@@ -2,9 +2,9 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{Checked, Hints, Report, check_source};
+use masthead_provider_http::{Checked, Hints, Mistake, Report, check_source};
 
-use crate::{Gigya, GigyaSettings, Mistake, credentials::Credentials};
+use crate::{Gigya, GigyaSettings, credentials::Credentials};
 
 const HINTS: Hints = Hints {
     nobodys_id: "masthead-check-nobody",

@@ -22,4 +22,4 @@ mod writes;
 pub use gigya::{GIGYA, Gigya, GigyaOptions};
 pub use login::Login;
 pub use nonces::{NoChance, Nonces, SystemNonces};
-pub use settings::{GigyaSettings, Mistake, SETTINGS, SettingSpec};
+pub use settings::{GigyaSettings, SETTINGS};

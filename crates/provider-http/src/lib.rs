@@ -23,6 +23,7 @@ mod instruments;
 pub mod per_tenant;
 pub mod reply;
 pub mod secret;
+pub mod settings;
 pub mod single_flight;
 #[cfg(test)]
 mod testing;
@@ -41,4 +42,5 @@ pub use heard::HeardSource;
 pub use per_tenant::PerTenant;
 pub use reply::Reply;
 pub use secret::{Secret, SecretPlace, Secrets};
+pub use settings::{Mistake, Reading, SettingSpec};
 pub use upstream::{Health, Upstream, UpstreamOptions};

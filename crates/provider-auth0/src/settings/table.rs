@@ -1,15 +1,6 @@
 //! Every setting for Auth0, with what it takes and does.
 
-/// One setting, for help texts and docs.
-#[derive(Debug, Clone, Copy)]
-pub struct SettingSpec {
-    /// The name under which it is set.
-    pub name: &'static str,
-    /// What values it takes.
-    pub values: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
+use masthead_provider_http::SettingSpec;
 
 /// Every setting.
 pub const SETTINGS: [SettingSpec; 14] = [
@@ -84,16 +75,3 @@ pub const SETTINGS: [SettingSpec; 14] = [
         meaning: "look-ups by address also search for one kept with capitals, at one call more; true when not set",
     },
 ];
-
-/// The setting of this name.
-pub(super) fn spec(name: &str) -> Option<&'static SettingSpec> {
-    SETTINGS.iter().find(|spec| spec.name == name)
-}
-
-/// Its place in the table; unknown names come last.
-pub(super) fn position(name: &str) -> usize {
-    SETTINGS
-        .iter()
-        .position(|spec| spec.name == name)
-        .unwrap_or(SETTINGS.len())
-}

@@ -76,7 +76,9 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
     {
         assert!(told.contains(&name.to_string()), "{name} is not told: {told:?}");
     }
-    assert!(mistakes.contains(&Mistake::TwoSecrets) && mistakes.contains(&Mistake::SecretInSettings));
+    let of_secrets =
+        |mistake: &&Mistake| matches!(mistake, Mistake::TwoSecrets { .. } | Mistake::SecretInSettings { .. });
+    assert_eq!(mistakes.iter().filter(of_secrets).count(), 2, "{told:?}");
     let displayed: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     let text = format!("{displayed:?}{mistakes:?}");
     assert!(!text.contains("SENTINEL"), "{text}");
@@ -133,8 +135,8 @@ fn accounts_are_made_only_where_they_are_looked_for() {
     assert_eq!(settings.connections.len(), 2);
     let bad = with(&[("Auth0.Connections", "readers"), ("Auth0.Connection", "staff")]);
     assert_eq!(
-        Auth0Settings::parse(&bad, false),
-        Err(vec![Mistake::ConnectionNotAllowed])
+        names_of(&Auth0Settings::parse(&bad, false).unwrap_err()),
+        ["Auth0.Connection"]
     );
 }
 

@@ -1,6 +1,7 @@
 //! What single settings take.
 
 use http::{HeaderName, HeaderValue, Method, Uri, header};
+pub(super) use masthead_provider_http::settings::value::{flag, path, variable_name, visible};
 
 /// Headers that are none of a setting's business.
 const OURS: [HeaderName; 12] = [
@@ -43,23 +44,8 @@ pub(super) fn token_url(text: &str, base_url: Option<&str>, allow_plain_http: bo
     base(&whole, allow_plain_http)?.parse().ok()
 }
 
-pub(super) fn visible(text: &str) -> Option<Box<str>> {
-    let good = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    good.then(|| text.into())
-}
-
 pub(super) fn user(text: &str) -> Option<Box<str>> {
     visible(text).filter(|user| !user.contains(':'))
-}
-
-pub(super) fn path(text: &str) -> Option<Box<str>> {
-    (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.into())
-}
-
-pub(super) fn variable_name(text: &str) -> Option<Box<str>> {
-    let good = !text.starts_with(|first: char| first.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    good.then(|| text.into())
 }
 
 pub(super) fn parameter(text: &str) -> Option<Box<str>> {
@@ -86,14 +72,6 @@ pub(super) fn method(text: &str) -> Option<Method> {
 
 pub(super) fn number(text: &str, least: u32, most: u32) -> Option<u32> {
     text.parse().ok().filter(|number| (least..=most).contains(number))
-}
-
-pub(super) fn flag(text: &str) -> Option<bool> {
-    match text {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
 }
 
 pub(super) fn codes(text: &str) -> Option<Vec<Box<str>>> {

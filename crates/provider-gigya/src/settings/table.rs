@@ -1,15 +1,6 @@
 //! Every setting for Gigya, with what it takes and does.
 
-/// One setting, for help texts and docs.
-#[derive(Debug, Clone, Copy)]
-pub struct SettingSpec {
-    /// The name under which it is set.
-    pub name: &'static str,
-    /// What values it takes.
-    pub values: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
+use masthead_provider_http::SettingSpec;
 
 /// Every setting.
 pub const SETTINGS: [SettingSpec; 14] = [
@@ -86,16 +77,3 @@ pub const SETTINGS: [SettingSpec; 14] = [
                   `theirs=` leaves one out, * takes all of data",
     },
 ];
-
-/// The setting of this name.
-pub(super) fn spec(name: &str) -> Option<&'static SettingSpec> {
-    SETTINGS.iter().find(|spec| spec.name == name)
-}
-
-/// Its place in the table; unknown names come last.
-pub(super) fn position(name: &str) -> usize {
-    SETTINGS
-        .iter()
-        .position(|spec| spec.name == name)
-        .unwrap_or(SETTINGS.len())
-}

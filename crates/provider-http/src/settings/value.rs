@@ -1,0 +1,60 @@
+//! The forms that values of settings have, whatever the provider; `None` for what is of another form.
+
+use http::Uri;
+
+/// An address without path, question or user name; plain http only where it is allowed.
+#[must_use]
+pub fn origin(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
+    let uri: Uri = text.parse().ok()?;
+    let scheme = uri.scheme_str()?;
+    let authority = uri.authority()?;
+    let good = (scheme == "https" || (scheme == "http" && allow_plain_http))
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none()
+        && !text.contains(['#', '@'])
+        && !authority.host().is_empty();
+    good.then(|| format!("{scheme}://{authority}").into())
+}
+
+/// One to 63 letters, digits and hyphens of ASCII, no hyphen at either end: a part of a host's name.
+#[must_use]
+pub fn is_host_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// One to 255 visible characters of ASCII.
+#[must_use]
+pub fn visible(text: &str) -> Option<Box<str>> {
+    let good = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    good.then(|| text.into())
+}
+
+/// The path of a file.
+#[must_use]
+pub fn path(text: &str) -> Option<Box<str>> {
+    (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.into())
+}
+
+/// The name of an environment variable.
+#[must_use]
+pub fn variable_name(text: &str) -> Option<Box<str>> {
+    let good = !text.is_empty()
+        && !text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    good.then(|| text.into())
+}
+
+/// A number from 1 to `most`.
+#[must_use]
+pub fn number(text: &str, most: u32) -> Option<u32> {
+    text.parse().ok().filter(|number| (1..=most).contains(number))
+}
+
+/// `true` or `false`.
+#[must_use]
+pub fn flag(text: &str) -> Option<bool> {
+    text.parse().ok()
+}
