@@ -107,7 +107,7 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         ("bom", api(Fault::Bom), SILENT),
         ("nested", api(Fault::Nested { depth: 10_000 }), SILENT),
         ("huge", api(Fault::Huge { bytes: 200_000_000 }), SILENT),
-        ("bomb", api(Fault::GzipBomb { bytes: 200_000_000 }), SILENT),
+        ("bomb", api(Fault::GzipBomb { bytes: 20_000_000 }), SILENT),
         ("drip", drip(false), SILENT),
         ("drip-all", drip(true), SILENT),
         ("endless", api(Fault::EndlessChunks { interval_ms: 0 }), SILENT),
