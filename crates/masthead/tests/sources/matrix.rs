@@ -219,14 +219,6 @@ async fn ask_all(stage: &Stage, cell: &Cell, answers: Answers, patience: Duratio
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// Asks until every source answers, however long it takes: the runner ends a run in which that never comes.
-async fn ask_until_complete(stage: &Stage) {
-    // A search, since nobody remembers one.
-    while !stage.ask(Ask::new(Way::List, NOBODY)).await.completeness.complete {
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
 async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
     match befalls {
         Befalls::Calls(rule) => {
@@ -242,7 +234,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
     let fresh = Duration::from_hours(1);
     let mut stage = Stage::start(source, fresh, &["both", "theirs"], &["both", "ours"]).await;
     if !befalls_token(source, &cell.befalls) {
-        ask_until_complete(&stage).await;
+        stage.ask_until_complete().await;
     }
     begins(&cell.befalls, &stage.sandbox).await;
     let (patience, steady) = (patience(&cell.befalls), is_steady(&cell.befalls));
@@ -258,7 +250,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
 
     stage.sandbox.clear_faults();
     stage.sandbox.on().await.unwrap();
-    ask_until_complete(&stage).await;
+    stage.ask_until_complete().await;
     wrong.extend(ask_all(&stage, &cell, Answers::Whole, PATIENT, true).await);
     let written = stage.written().await;
     for name in ["both", "theirs"] {

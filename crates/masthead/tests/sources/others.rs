@@ -14,6 +14,7 @@ use crate::{
 pub(crate) async fn somebody_else_is_refused(source: &'static Source) {
     let theirs = ["both", "theirs", "stranger"];
     let mut stage = Stage::start(source, Duration::from_hours(1), &theirs, &["both"]).await;
+    stage.ask_until_complete().await;
     stage.sandbox.inject(FaultRule::from(Fault::OtherUser).on(source.calls));
     for way in [Way::ById, Way::ByEmail] {
         let told = stage.ask(Ask::new(way, "both")).await;
@@ -33,6 +34,7 @@ pub(crate) async fn somebody_else_is_refused(source: &'static Source) {
 /// A list is whole, or says that it is not.
 pub(crate) async fn a_loss_is_noticed(source: &'static Source) {
     let stage = Stage::start(source, Duration::ZERO, &["one", "two", "three"], &[]).await;
+    stage.ask_until_complete().await;
     stage.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
     let told = stage.ask(Ask::new(Way::List, "one")).await;
     assert!(!told.completeness.complete, "{told:?}");

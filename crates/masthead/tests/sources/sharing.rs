@@ -7,14 +7,14 @@ use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
     people::crid,
-    stage::{Ask, NOBODY, Stage, Way},
+    stage::{Ask, Stage, Way},
     under_test::Source,
 };
 
 pub(crate) async fn makes_one_call(source: &'static Source) {
     // Whoever comes when the answer is there already is given it.
     let stage = Stage::start(source, Duration::from_hours(1), &["both"], &["both"]).await;
-    stage.ask(Ask::new(Way::ById, NOBODY)).await;
+    stage.ask_until_complete().await;
     stage.sandbox.clear_log();
     let late = FaultRule::from(Fault::Latency { ms: 500 }).on(source.calls);
     stage.sandbox.inject(late);

@@ -29,6 +29,7 @@ use masthead_testkit::{
     store::FakeStore,
     tenants::tenant,
 };
+use tokio::time::sleep;
 
 use crate::{
     people::{LAST_NAME, OUR_NAME, crid, email},
@@ -142,7 +143,7 @@ impl Stage {
         let options = ProviderSettings {
             allow_private_addresses: true,
             secrets_folder: SECRETS.clone(),
-            connect_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(5),
             call_timeout: PATIENT,
             max_answer_bytes: 1024 * 1024,
             fresh,
@@ -181,6 +182,16 @@ impl Stage {
             users,
             completeness: completeness.unwrap(),
             took: began.elapsed(),
+        }
+    }
+
+    /// Asks until every source answers.
+    pub(crate) async fn ask_until_complete(&self) {
+        let began = Instant::now();
+        // A search, since nobody remembers one.
+        while !self.ask(Ask::new(Way::List, NOBODY)).await.completeness.complete {
+            assert!(began.elapsed() < PATIENT, "{}: it never answers", self.source.name);
+            sleep(Duration::from_millis(100)).await;
         }
     }
 

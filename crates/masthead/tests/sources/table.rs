@@ -11,7 +11,7 @@ use masthead_testkit::{
 
 use crate::{
     people::{OUR_NAME, THEIR_NAME},
-    stage::{Ask, NOBODY, Stage, Way},
+    stage::{Ask, Stage, Way},
     under_test::Source,
 };
 
@@ -41,7 +41,7 @@ async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
     let theirs = ann(matches!(cell.theirs, Side::Found | Side::Stale));
     let mut stage = Stage::start(source, Duration::ZERO, theirs, ann(cell.ours == Side::Found)).await;
     // Where there is a token, it is had before: what is told of here is the answer.
-    stage.ask(Ask::new(Way::ById, NOBODY)).await;
+    stage.ask_until_complete().await;
     if cell.theirs == Side::Stale {
         stage.ask(Ask::new(way, ANN)).await;
     }
