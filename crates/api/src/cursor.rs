@@ -3,14 +3,14 @@
 use masthead_domain::{
     crid::Crid,
     flow::Sources,
-    order::{Direction, Order, SortKey, SortValue},
+    order::{Direction, Order, Place, SortKey, SortValue},
     query::UserFilter,
     tenant::Tenant,
 };
 use masthead_ports::sealing::{Purpose, Sealing};
 
 /// What a cursor is bound to; two lists that share it are the same list.
-fn binding(filter: &UserFilter, order: Order, sources: Sources) -> String {
+fn binding(tenant: &Tenant, filter: &UserFilter, order: Order, sources: Sources) -> String {
     let direction = match order.direction {
         Direction::Ascending => "asc",
         Direction::Descending => "desc",
@@ -19,7 +19,17 @@ fn binding(filter: &UserFilter, order: Order, sources: Sources) -> String {
         Sources::Store => "store",
         Sources::ProviderAndStore(provider) => provider.name(),
     };
-    format!("{} {direction} {sources} {}", order.column.name(), filter.canonical())
+    // A remote one has marks of its own, which ours would not understand.
+    let remote = if tenant.settings.subscribe_is_remote() {
+        " remote"
+    } else {
+        ""
+    };
+    format!(
+        "{} {direction} {sources}{remote} {}",
+        order.column.name(),
+        filter.canonical()
+    )
 }
 
 /// The cursor that goes on after this place.
@@ -27,9 +37,9 @@ pub(crate) fn seal(
     sealing: &dyn Sealing,
     tenant: &Tenant,
     (filter, order, sources): (&UserFilter, Order, Sources),
-    place: &SortKey,
+    place: &Place,
 ) -> String {
-    let binding = binding(filter, order, sources);
+    let binding = binding(tenant, filter, order, sources);
     sealing.seal(&tenant.id, Purpose::Cursor { binding: &binding }, &written(place))
 }
 
@@ -39,16 +49,20 @@ pub(crate) fn open(
     tenant: &Tenant,
     (filter, order, sources): (&UserFilter, Order, Sources),
     cursor: &str,
-) -> Option<SortKey> {
-    let binding = binding(filter, order, sources);
+) -> Option<Place> {
+    let binding = binding(tenant, filter, order, sources);
     let plain = sealing
         .open(&tenant.id, Purpose::Cursor { binding: &binding }, cursor)
         .ok()?;
     read(&plain)
 }
 
-/// `t`, the length of the text, `:`, the text; or `n`, the number, `:`; or `e:` for an empty number; then the id.
-fn written(place: &SortKey) -> String {
+/// `t`, the length of the text, `:`, the text; or `n`, the number, `:`; or `e:` for an empty number; then the id. `m:` and a source's own mark.
+fn written(place: &Place) -> String {
+    let place = match place {
+        Place::Key(key) => key,
+        Place::Mark(mark) => return format!("m:{mark}"),
+    };
     let crid = place.crid.as_str();
     match &place.value {
         SortValue::Text(text) => format!("t{}:{text}{crid}", text.len()),
@@ -57,7 +71,7 @@ fn written(place: &SortKey) -> String {
     }
 }
 
-fn read(plain: &str) -> Option<SortKey> {
+fn read(plain: &str) -> Option<Place> {
     let (head, rest) = plain.split_once(':')?;
     let (value, crid) = match head.split_at_checked(1)? {
         ("t", length) => {
@@ -66,12 +80,11 @@ fn read(plain: &str) -> Option<SortKey> {
         }
         ("n", number) => (SortValue::Number(Some(number.parse().ok()?)), rest),
         ("e", "") => (SortValue::Number(None), rest),
+        ("m", "") => return Some(Place::Mark(rest.into())),
         _ => return None,
     };
-    Some(SortKey {
-        value,
-        crid: Crid::parse(crid).ok()?,
-    })
+    let crid = Crid::parse(crid).ok()?;
+    Some(SortKey { value, crid }.into())
 }
 
 #[cfg(test)]
@@ -86,12 +99,12 @@ mod tests {
             SortValue::Number(Some(-5)),
             SortValue::Number(None),
         ] {
-            let place = SortKey {
-                value,
-                crid: Crid::parse("auth0|7:é").unwrap(),
-            };
+            let crid = Crid::parse("auth0|7:é").unwrap();
+            let place = Place::Key(SortKey { value, crid });
             assert!(read(&written(&place)) == Some(place));
         }
+        let mark = Place::Mark("c:é|".into());
+        assert!(read(&written(&mark)) == Some(mark));
     }
 
     #[test]

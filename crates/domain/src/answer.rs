@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::{account::Account, order::SortKey, query::Total, state::UserState};
+use crate::{account::Account, order::Place, query::Total, state::UserState};
 
 /// A user as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct ListAnswer {
     pub users: Vec<User>,
     /// How many match before paging; `None` when it was not asked.
     pub total: Option<Total>,
-    /// The place of the last user when more match after it.
-    pub next: Option<SortKey>,
+    /// Where the list goes on, when more match after the last user.
+    pub next: Option<Place>,
     /// What the sources said; `None` for a tenant without a provider, whose answers keep the published shape.
     pub completeness: Option<Completeness>,
 }

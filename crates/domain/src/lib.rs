@@ -10,6 +10,7 @@ pub mod event;
 pub mod finding;
 pub mod flow;
 pub mod join;
+pub mod legacy;
 pub mod merge;
 pub mod metadata;
 pub mod name;

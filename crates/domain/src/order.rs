@@ -107,6 +107,22 @@ pub struct SortKey {
     pub crid: Crid,
 }
 
+/// Where a list goes on.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    /// After the user with this key.
+    Key(SortKey),
+    /// Where a source said, in a word of its own that only it understands: one whose order cannot be told from its
+    /// accounts alone.
+    Mark(Box<str>),
+}
+
+impl From<SortKey> for Place {
+    fn from(key: SortKey) -> Self {
+        Self::Key(key)
+    }
+}
+
 impl SortKey {
     /// The place of this account, in the form that the store keeps: e-mails by their key, names folded, states by the
     /// rank of their name, times in whole microseconds.
@@ -169,6 +185,15 @@ const fn directed(ordering: Ordering, direction: Direction) -> Ordering {
 impl fmt::Debug for SortValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SortValue(<redacted>)")
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key(<redacted>)",
+            Self::Mark(_) => "Mark(<redacted>)",
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     email::{EmailKey, EmailNeedle},
     metadata::{MetadataPair, searchable_pairs},
     name,
-    order::{Order, SortKey},
+    order::{Order, Place},
     state::UserState,
 };
 
@@ -70,7 +70,7 @@ pub enum Position {
     /// The matches after the first so many.
     Offset(u64),
     /// The matches after this place in the order.
-    After(SortKey),
+    After(Place),
 }
 
 /// How the matches are counted.

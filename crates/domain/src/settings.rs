@@ -32,7 +32,8 @@ pub struct TenantSettings {
     pub email_contains: bool,
     /// Who wins which field of a merge.
     pub precedence: Precedence,
-    /// The settings of the providers, by their full names (`Auth0.Domain`), for the adapters to parse.
+    /// The settings of the providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`), for
+    /// the adapters to parse.
     pub provider: BTreeMap<Box<str>, Box<str>>,
 }
 
@@ -185,6 +186,13 @@ impl TenantSettings {
         self.user_provider.is_some()
     }
 
+    /// Whether a remote Users API answers in place of our registrations: any of its settings is enough, so that one that is
+    /// forgotten is told and never means our own registrations.
+    #[must_use]
+    pub fn subscribe_is_remote(&self) -> bool {
+        self.provider.keys().any(|name| name.starts_with(SUBSCRIBE_PREFIX))
+    }
+
     /// Whether this calling application may ask.
     #[must_use]
     pub fn knows_source_system(&self, code: &str) -> bool {
@@ -202,9 +210,13 @@ fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, tex
     refused.then(|| SettingMistake::BadPrecedence(name.into()))
 }
 
+/// How the settings of a remote Users API begin.
+const SUBSCRIBE_PREFIX: &str = "Subscribe.";
+
 fn is_providers_own(name: &str) -> bool {
-    name.split_once('.')
-        .is_some_and(|(section, rest)| !rest.is_empty() && UserProvider::named(section).is_some())
+    name.split_once('.').is_some_and(|(section, rest)| {
+        !rest.is_empty() && (UserProvider::named(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
+    })
 }
 
 #[cfg(test)]

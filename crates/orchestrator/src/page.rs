@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use masthead_domain::{
     account::Account,
-    order::SortKey,
+    order::{Place, SortKey},
     query::{Position, UserQuery},
 };
 
@@ -33,7 +33,9 @@ pub(crate) fn slice<T>(
     let total = keyed.len();
     let skipped = match &query.position {
         Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-        Position::After(place) => keyed
+        // What a source has marked is a place in its own list, and this is not its list: nobody comes after.
+        Position::After(Place::Mark(_)) => usize::MAX,
+        Position::After(Place::Key(place)) => keyed
             .iter()
             .take_while(|(key, _)| key.compare(place, direction) != Ordering::Greater)
             .count(),

@@ -6,7 +6,7 @@ use masthead_domain::{
     account::Account,
     answer::{Completeness, ListAnswer, Provenance, SourceReport, User},
     event::EventKind,
-    order::{SortColumn, SortKey},
+    order::{Place, SortColumn, SortKey},
     query::{CountMode, Entry, OnProviderFailure, Position, Total, UserQuery},
     state::UserState,
 };
@@ -82,7 +82,7 @@ impl Users {
         Ok(ListAnswer {
             users: items.into_iter().map(|account| stored(account, caller)).collect(),
             total: counted(query, Total::Exact(total)),
-            next,
+            next: next.map(Place::Key),
             completeness: store_alone(caller, self.clock.now()),
         })
     }
@@ -102,9 +102,10 @@ impl Users {
         );
         let page = page.map_err(|error: SourceError| self.silence(&error))?;
         let outside_provider = caller.tenant.settings.is_federated();
-        let next = match page.accounts.last() {
-            Some(last) if page.more => Some(SortKey::of(last, query.order.column, outside_provider)),
-            Some(_) | None => None,
+        let next = match (page.mark, page.accounts.last()) {
+            (Some(mark), _) => Some(Place::Mark(mark)),
+            (None, Some(last)) if page.more => Some(SortKey::of(last, query.order.column, outside_provider).into()),
+            (None, _) => None,
         };
         Ok(ListAnswer {
             users: page
@@ -163,7 +164,7 @@ impl Users {
         Ok(ListAnswer {
             users: items.into_iter().map(standard).collect(),
             total: counted(query, total),
-            next,
+            next: next.map(Place::Key),
             completeness: Some(completeness),
         })
     }

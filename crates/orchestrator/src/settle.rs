@@ -70,7 +70,8 @@ pub(crate) fn settle(
         // Where an address is shared, which registration is whose is not known well enough to write; where the store was
         // left out, nothing is known of it.
         let certain = !ambiguous || pair.ours.as_ref().is_some_and(|ours| ours.crid == merged.crid);
-        if certain && !ours.is_skipped() {
+        // A remote store is read-only here.
+        if certain && !ours.is_skipped() && !tenant.settings.subscribe_is_remote() {
             writes.extend(sync::plan(&pair, &merged, findings, precedence));
         }
         users.push((merged, provenance));

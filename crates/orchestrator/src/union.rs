@@ -1,9 +1,11 @@
 //! Lists over both sides while there is no directory: a live union, capped, that says what it is (contract `answers.md`).
 
+use std::time::Duration;
+
 use masthead_domain::{
     answer::{ListAnswer, SourceReport, SourceStatus},
     event::{EventKind, EventOutcome},
-    order::Order,
+    order::{Order, Place},
     query::{CountMode, EmailFilter, MAX_PAGE_SIZE, OnProviderFailure, Position, UserFilter, UserQuery},
 };
 use masthead_ports::{
@@ -30,6 +32,13 @@ impl Users {
         query: &UserQuery,
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
+        if let Position::After(Place::Mark(_)) = query.position {
+            // The list began as the store's alone, and only the store knows how it goes on.
+            let provider = SourceReport::skipped(provider.name());
+            return self
+                .store_page_only(caller, cx, (provider, None), query, on_failure)
+                .await;
+        }
         let of_provider = first_of(pushed_down(&query.filter, provider.searchable()));
         let of_store = UserQuery {
             order: query.order,
@@ -47,8 +56,17 @@ impl Users {
             if asked.called {
                 self.record(caller, EventKind::AuthSystemUserGet, EventOutcome::Unknown, &[]);
             }
+            let provider = SourceReport {
+                status: SourceStatus::Unavailable,
+                reason: Some(reason.name()),
+                ..SourceReport::skipped(provider.name())
+            };
+            let retry_after = match reason {
+                SourceErrorKind::RateLimited { retry_after } => retry_after,
+                _ => None,
+            };
             return self
-                .store_page_only(caller, cx, (provider.name(), reason), query, on_failure)
+                .store_page_only(caller, cx, (provider, retry_after), query, on_failure)
                 .await;
         }
 
@@ -78,33 +96,26 @@ impl Users {
     }
 
     /// The store's own page, where the provider does not answer: it need not be capped, and never hides that it is one
-    /// side's alone.
+    /// side's alone. `provider` is what is told of the other, and when coming back makes sense.
     async fn store_page_only(
         &self,
         caller: &Caller,
         cx: &CallContext,
-        (provider, reason): (&'static str, SourceErrorKind),
+        (provider, retry_after): (SourceReport, Option<Duration>),
         query: &UserQuery,
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
         let mut answer = self.stored_page(caller, cx, query).await?;
         if let Some(completeness) = &mut answer.completeness {
             completeness.complete = false;
-            for report in completeness.sources.iter_mut().filter(|report| report.name == provider) {
-                *report = SourceReport {
-                    status: SourceStatus::Unavailable,
-                    reason: Some(reason.name()),
-                    ..report.clone()
-                };
+            let own = |report: &&mut SourceReport| report.name == provider.name;
+            if let Some(report) = completeness.sources.iter_mut().find(own) {
+                *report = provider;
             }
         }
         let past_the_end = answer.total.is_some_and(|total| !total.is_zero());
         let nobody = answer.users.is_empty() && !past_the_end;
         if nobody || matches!(on_failure, OnProviderFailure::Fail) {
-            let retry_after = match reason {
-                SourceErrorKind::RateLimited { retry_after } => retry_after,
-                _ => None,
-            };
             return Err(ReadError::CannotTell {
                 retry_after,
                 completeness: answer.completeness,

@@ -86,6 +86,9 @@ pub struct Page {
     pub accounts: Vec<Account>,
     /// Whether more match after the last of them.
     pub more: bool,
+    /// The source's own word for where the next page begins, given only where [`Self::more`] holds and the place of the
+    /// last account does not say it; it comes back as [`Place::Mark`](masthead_domain::order::Place).
+    pub mark: Option<Box<str>>,
     /// How many match before paging; `None` when it was not asked.
     pub total: Option<Total>,
     /// The source has more matches than it can show (Auth0 stops at 1,000).

@@ -227,6 +227,7 @@ fn page(mut accounts: Vec<Account>, query: &UserQuery, shown: Shown, strays: boo
         accounts,
         more,
         total,
+        mark: None,
         truncated: !all && !more,
     }
 }

@@ -159,6 +159,7 @@ fn page(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> P
         accounts,
         more,
         total,
+        mark: None,
         truncated: unseen.is_some() && !more,
     }
 }

@@ -11,7 +11,7 @@ use masthead_domain::{
     account::Account,
     crid::Crid,
     email::EmailKey,
-    order::SortKey,
+    order::{Place, SortKey},
     query::{CountMode, Position, Total, UserQuery},
     tenant::PoolId,
 };
@@ -147,7 +147,9 @@ impl UserSource for FakeStore {
         let total = matches.len();
         let skipped = match &query.position {
             Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            Position::After(last) => matches
+            // This store makes no marks.
+            Position::After(Place::Mark(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
+            Position::After(Place::Key(last)) => matches
                 .iter()
                 .filter(|account| place(account).compare(last, query.order.direction) != Ordering::Greater)
                 .count(),
@@ -165,6 +167,7 @@ impl UserSource for FakeStore {
                 CountMode::Estimate => Some(Total::Estimate(total as u64)),
                 CountMode::None => None,
             },
+            mark: None,
             truncated: false,
         })
     }

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use masthead_domain::legacy::{LEGACY_FIELDS, LegacyField, LegacyForm};
+
 /// Where the value of a field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
@@ -44,7 +46,32 @@ const fn field(name: &'static str, holds: Holds) -> Field {
     Field { name, holds }
 }
 
-use Holds::{Consent, Flag, Text};
+/// The field that shows a metadata key; its rule is the domain's, since what reads this API needs it too.
+const fn kept(name: &'static str) -> Field {
+    let mut at = 0;
+    while at < LEGACY_FIELDS.len() {
+        let LegacyField { name: known, form, key } = LEGACY_FIELDS[at];
+        if is_same(name, known) {
+            return match form {
+                LegacyForm::Text => field(name, Holds::Text(key)),
+                LegacyForm::Flag => field(name, Holds::Flag(key)),
+                LegacyForm::Consent => field(name, Holds::Consent(key)),
+            };
+        }
+        at += 1;
+    }
+    field(name, Holds::Nothing)
+}
+
+/// Equality of texts, while the program is compiled.
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// Every key of a user, in published order.
 pub(super) static FIELDS: [Field; 50] = [
@@ -59,45 +86,45 @@ pub(super) static FIELDS: [Field; 50] = [
     field("FirstName", Holds::FirstName),
     field("LastName", Holds::LastName),
     field("Email", Holds::Email),
-    field("Gender", Text("gender")),
-    field("Phone", Text("phoneNumber")),
-    field("MobilePhone", Text("cellPhone")),
-    field("OptInEVantageSubscriberRewards", Flag("eadvan_flag")),
-    field("OptInSpecialOffers", Flag("feat_flag")),
-    field("OptInContestAndPromotions", Flag("promo_flag")),
-    field("OptInPaperlessBilling", Flag("ebill_flag")),
-    field("OptInEEdition", Flag("eedition_flag")),
-    field("OptInEEditionEmailNotification", Flag("ee_email_flag")),
-    field("OptInSubscriberDiscounts", Flag("dealdigger_flag")),
-    field("OptInAdvertiserEmails", Flag("ads_flag")),
-    field("MemberEvent", Flag("member_event_flag")),
-    field("ContentEngagement", Flag("contentEngagement_flag")),
-    field("SUBCOM", Flag("subcom_flag")),
-    field("Survey", Flag("survey_flag")),
-    field("AccountUpdates", Flag("accountUpdates_flag")),
-    field("DateOfBirth", Text("dob")),
-    field("BirthYear", Text("dobYYYY")),
-    field("AcceptsEmailOffers", Consent("acceptsEmailOffers")),
-    field("AcceptsEmailAds", Consent("acceptsEmailAds")),
-    field("AcceptsEmailPromotions", Consent("acceptsEmailPromotions")),
-    field("IsOkToEmail", Consent("isOkToEmail")),
-    field("IsOkToPhone", Consent("isOkToPhone")),
-    field("IsOkToMail", Consent("isOkToMail")),
-    field("AcceptsEENotification", Consent("acceptsEENotification")),
+    kept("Gender"),
+    kept("Phone"),
+    kept("MobilePhone"),
+    kept("OptInEVantageSubscriberRewards"),
+    kept("OptInSpecialOffers"),
+    kept("OptInContestAndPromotions"),
+    kept("OptInPaperlessBilling"),
+    kept("OptInEEdition"),
+    kept("OptInEEditionEmailNotification"),
+    kept("OptInSubscriberDiscounts"),
+    kept("OptInAdvertiserEmails"),
+    kept("MemberEvent"),
+    kept("ContentEngagement"),
+    kept("SUBCOM"),
+    kept("Survey"),
+    kept("AccountUpdates"),
+    kept("DateOfBirth"),
+    kept("BirthYear"),
+    kept("AcceptsEmailOffers"),
+    kept("AcceptsEmailAds"),
+    kept("AcceptsEmailPromotions"),
+    kept("IsOkToEmail"),
+    kept("IsOkToPhone"),
+    kept("IsOkToMail"),
+    kept("AcceptsEENotification"),
     field("ChangeDate", Holds::ChangeDate),
     field("DateRegistered", Holds::DateRegistered),
     field("AddDate", Holds::DateRegistered),
     field("Photos", Holds::Photos),
-    field("IsSocial", Flag("isSocial")),
-    field("DisplayName", Text("displayName")),
-    field("AgreeToTerms", Flag("agreeToTerms")),
-    field("OptOutMarketing", Flag("optOutMarketing")),
-    field("Photo", Text("photo")),
+    kept("IsSocial"),
+    kept("DisplayName"),
+    kept("AgreeToTerms"),
+    kept("OptOutMarketing"),
+    kept("Photo"),
     field("VerificationCode", Holds::Nothing),
     field("Verified", Holds::Verified),
     field("AuthSystem", Holds::AuthSystem),
     field("UserState", Holds::UserState),
-    field("BounceType", Text("bounceType")),
+    kept("BounceType"),
     field("LastLogoutDate", Holds::LastLogoutDate),
     field("UrlPasswordChangeTicket", Holds::Nothing),
     field("Metadata", Holds::Metadata),
@@ -160,9 +187,23 @@ mod tests {
     use masthead_domain::metadata::STANDARD_KEYS;
 
     #[test]
+    fn every_field_of_the_domains_table_is_shown_as_it_says() {
+        for known in &LEGACY_FIELDS {
+            let own = FIELDS.iter().find(|field| field.name == known.name).unwrap();
+            let shows = match own.holds {
+                Holds::Text(key) => (LegacyForm::Text, key),
+                Holds::Flag(key) => (LegacyForm::Flag, key),
+                Holds::Consent(key) => (LegacyForm::Consent, key),
+                other => panic!("{}: {other:?}", known.name),
+            };
+            assert_eq!(shows, (known.form, known.key), "{}", known.name);
+        }
+    }
+
+    #[test]
     fn every_key_of_the_metadata_that_is_mapped_is_a_standard_one() {
         for row in &FIELDS {
-            if let Text(key) | Flag(key) | Consent(key) = row.holds {
+            if let Holds::Text(key) | Holds::Flag(key) | Holds::Consent(key) = row.holds {
                 assert!(STANDARD_KEYS.contains(&key) || key == "isSocial", "{}", row.name);
             }
         }

@@ -62,6 +62,7 @@ impl UserSource for Fake {
             accounts,
             more: false,
             total: None,
+            mark: None,
             truncated: false,
         })
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use budget::Budget;
 use masthead_domain::{
     account::Account,
-    query::{CountMode, EmailFilter, Total, UserFilter, UserQuery},
+    order::Place,
+    query::{CountMode, EmailFilter, Position, Total, UserFilter, UserQuery},
     tenant::Tenant,
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
@@ -59,11 +60,15 @@ impl PgSearch {
 
     /// One page, in as many statements whatever its size.
     pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        if let Position::After(Place::Mark(_)) = query.position {
+            return Err(SourceError::new(OPERATION, SourceErrorKind::Refused));
+        }
         if matches_nobody(&query.filter) {
             return Ok(Page {
                 accounts: Vec::new(),
                 more: false,
                 total: (query.count != CountMode::None).then_some(Total::Exact(0)),
+                mark: None,
                 truncated: false,
             });
         }
@@ -209,6 +214,7 @@ fn page_of(rows: &[PgRow], tenant: &Tenant, query: &UserQuery) -> Result<Page, S
         accounts,
         more,
         total: total.map(Total::Exact),
+        mark: None,
         truncated: false,
     })
 }

@@ -71,7 +71,7 @@ async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
             .unwrap();
         let place = SortKey::of(&place.accounts[0], SortColumn::Email, false);
         let query = UserQuery {
-            position: Position::After(place),
+            position: Position::After(place.into()),
             ..first_page(UserFilter::default())
         };
         let page = source.search(&cx, &query).await.unwrap();

@@ -305,7 +305,7 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
         .search(
             &loaded.big,
             &UserQuery {
-                position: Position::After(place),
+                position: Position::After(place.into()),
                 ..deep
             },
         )

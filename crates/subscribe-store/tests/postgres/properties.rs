@@ -182,7 +182,7 @@ async fn check(
         let page = source.search(&context(tenant), &query(after.clone())).await.unwrap();
         prop_assert_eq!(page.total, total, "at a cursor of {:?}", order);
         if let Some(last) = page.accounts.last() {
-            after = Position::After(SortKey::of(last, order.column, federated));
+            after = Position::After(SortKey::of(last, order.column, federated).into());
         }
         by_cursor.extend(page.accounts);
         if !page.more {

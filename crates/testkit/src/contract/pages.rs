@@ -102,7 +102,7 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
             let last = page.accounts.last().map(|last| SortKey::of(last, order.column, false));
             found.extend(page.accounts);
             match last {
-                Some(last) if page.more => query.position = Position::After(last),
+                Some(last) if page.more => query.position = Position::After(last.into()),
                 _ => break,
             }
         }
@@ -124,7 +124,7 @@ pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn Factory) {
             .iter()
             .position(|account| account.crid == gone.crid)
             .expect("among them");
-        let place = Position::After(SortKey::of(&gone, order.column, false));
+        let place = Position::After(SortKey::of(&gone, order.column, false).into());
         let found = page(
             &subject,
             &UserQuery {
@@ -231,7 +231,7 @@ pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn Factory) {
             ..list(UserFilter::default())
         };
         let first = page(&subject, &query).await;
-        let place = Position::After(SortKey::of(&first.accounts[9], SortColumn::State, true));
+        let place = Position::After(SortKey::of(&first.accounts[9], SortColumn::State, true).into());
         let second = page(
             &subject,
             &UserQuery {

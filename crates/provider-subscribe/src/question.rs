@@ -1,0 +1,126 @@
+//! From what is looked for to a request of the far side's API.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use masthead_domain::{
+    order::Place,
+    query::{Position, UserQuery},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use crate::{legacy, settings::Api, v4};
+
+/// All but RFC 3986's unreserved characters.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Where a page begins, in the far side's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goes<'a> {
+    /// After so many users.
+    From(u64),
+    /// Where this cursor of its own says.
+    On(&'a str),
+}
+
+/// How a mark begins that holds a cursor, and one that holds a number of users.
+const CURSOR: &str = "c:";
+const OFFSET: &str = "o:";
+
+impl<'a> Goes<'a> {
+    /// The place of this position; `None` where the far side has no word for it.
+    pub(crate) fn of(position: &'a Position) -> Option<Self> {
+        match position {
+            Position::Offset(offset) => Some(Self::From(*offset)),
+            Position::After(Place::Key(_)) => None,
+            Position::After(Place::Mark(mark)) => match mark.strip_prefix(CURSOR) {
+                Some(cursor) => Some(Self::On(cursor)),
+                None => mark.strip_prefix(OFFSET)?.parse().ok().map(Self::From),
+            },
+        }
+    }
+
+    /// The mark that leads back to it.
+    pub(crate) fn mark(self) -> Box<str> {
+        match self {
+            Self::From(offset) => format!("{OFFSET}{offset}").into(),
+            Self::On(cursor) => format!("{CURSOR}{cursor}").into(),
+        }
+    }
+}
+
+/// The number, from 1, of the page of this size that begins after so many users; `None` where none begins there.
+pub(crate) fn page_number(offset: u64, size: u16) -> Option<u64> {
+    let size = u64::from(size.max(1));
+    offset.is_multiple_of(size).then(|| offset / size + 1)
+}
+
+/// A question in the far side's terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    path: String,
+    parameters: Vec<(String, String)>,
+    in_body: bool,
+}
+
+impl Question {
+    /// The question that this API answers exactly; `None` where it has no word for a condition, the order or the place.
+    pub(crate) fn exact(api: Api, query: &UserQuery, goes: &Goes<'_>) -> Option<Self> {
+        match api {
+            Api::V4Body => Some(Self {
+                path: "/v4/Users/Search".to_owned(),
+                parameters: v4::parameters(query, goes, false)?,
+                in_body: true,
+            }),
+            Api::V4Query => Some(Self {
+                path: "/v4/Users".to_owned(),
+                parameters: v4::parameters(query, goes, true)?,
+                in_body: false,
+            }),
+            Api::Legacy => {
+                let (path, parameters) = legacy::call(query, goes)?;
+                Some(Self {
+                    path,
+                    parameters,
+                    in_body: false,
+                })
+            }
+        }
+    }
+
+    /// The request under this address, with these headers; `None` where they do not make one.
+    pub(crate) fn request(&self, url: &str, headers: &HeaderMap) -> Option<Request<Bytes>> {
+        let (method, address, body) = if self.in_body {
+            let all = self.parameters.iter();
+            let object: Map<String, Value> = all.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+            let body = Bytes::from(Value::Object(object).to_string());
+            (Method::POST, format!("{url}{}", self.path), body)
+        } else {
+            (Method::GET, self.address(url), Bytes::new())
+        };
+        let mut request = Request::builder().method(method).uri(address).body(body).ok()?;
+        request.headers_mut().clone_from(headers);
+        if self.in_body {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        Some(request)
+    }
+
+    fn address(&self, url: &str) -> String {
+        let mut address = format!("{url}{}", self.path);
+        for (at, (name, value)) in self.parameters.iter().enumerate() {
+            let before = if at == 0 { "?" } else { "&" };
+            address.extend([before, &escaped(name), "=", &escaped(value)]);
+        }
+        address
+    }
+}
+
+/// A text as a part of a path or a query.
+pub(crate) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+#[cfg(test)]
+mod tests;

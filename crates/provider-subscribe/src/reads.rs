@@ -1,0 +1,258 @@
+//! The far side as the Subscribe source: by id, by address, and lists.
+
+use std::cmp::Ordering;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    order::{Order, Place, SortColumn, SortKey},
+    query::{CountMode, EmailFilter, Entry, MAX_PAGE_SIZE, Position, Total, UserFilter, UserQuery},
+};
+use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource};
+
+use crate::{
+    far::Far,
+    flaw::Flaw,
+    question::{Goes, Question},
+    remote::RemoteSubscribe,
+    rows::Rows,
+    settings::Api,
+};
+
+const BY_ID: &str = "by_id";
+const BY_EMAIL: &str = "by_email";
+const SEARCH: &str = "search";
+
+#[async_trait]
+impl UserSource for RemoteSubscribe {
+    fn name(&self) -> SourceName {
+        SUBSCRIBE
+    }
+
+    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        self.far(&cx.tenant, BY_ID)?.account(cx, id).await
+    }
+
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        self.far(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        if query.filter.entry() == Entry::Nobody {
+            return Ok(Page {
+                accounts: Vec::new(),
+                more: false,
+                mark: None,
+                total: counted(query, Total::Exact(0)),
+                truncated: false,
+            });
+        }
+        let far = self.far(&cx.tenant, SEARCH)?;
+        let exact =
+            Goes::of(&query.position).and_then(|goes| Some((Question::exact(far.settings.api, query, &goes)?, goes)));
+        match exact {
+            Some((question, goes)) => far.page(cx, query, &question, goes).await,
+            None => far.sifted(cx, query).await,
+        }
+    }
+}
+
+impl Far {
+    /// The account with this id. It is looked for in the list: an empty one says that there is nobody, which a 404 of a wrong
+    /// address never does.
+    async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        let filter = UserFilter {
+            crids: vec![id.clone()],
+            ..UserFilter::default()
+        };
+        let question = self.question(BY_ID, &first(filter, 2))?;
+        self.ask(cx, BY_ID, &question, |rows| {
+            let accounts = rows.accounts(|account| account.crid == *id)?;
+            Ok(accounts.into_iter().next())
+        })
+        .await
+    }
+
+    /// Every account with exactly this address, in the order of their ids.
+    async fn accounts_with(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        let filter = UserFilter {
+            emails: vec![EmailFilter::Exact(email.clone())],
+            ..UserFilter::default()
+        };
+        let query = first(filter, MAX_PAGE_SIZE);
+        let Some(question) = Question::exact(self.settings.api, &query, &Goes::From(0)) else {
+            // The legacy API takes what is no complete address for a part of one.
+            return self.sifted(cx, &query).await.map(|page| page.accounts);
+        };
+        let key = |account: &Account| account.email.as_ref().map(|email| email.key().clone());
+        let (mut accounts, all) = self
+            .ask(cx, BY_EMAIL, &question, |rows| {
+                let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
+                // A deployment may match by *contains* also where the address is complete.
+                let near =
+                    rows.accounts(|account| key(account).is_some_and(|known| known.as_str().contains(email.as_str())))?;
+                Ok((near, all))
+            })
+            .await?;
+        if !all {
+            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+        }
+        accounts.retain(|account| key(account).as_ref() == Some(email));
+        accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        Ok(accounts)
+    }
+
+    /// A page that the far side answers as it is asked for.
+    async fn page(
+        &self,
+        cx: &CallContext,
+        query: &UserQuery,
+        question: &Question,
+        goes: Goes<'_>,
+    ) -> Result<Page, SourceError> {
+        self.ask(cx, SEARCH, question, |rows| {
+            let mark = follow_on(&rows, query, goes)?;
+            let total = match query.count {
+                CountMode::None => None,
+                CountMode::Exact | CountMode::Estimate => Some(rows.total.ok_or(Flaw::Shape)?),
+            };
+            Ok(Page {
+                accounts: rows.accounts(|account| query.filter.matches(account))?,
+                more: mark.is_some(),
+                mark,
+                total,
+                truncated: false,
+            })
+        })
+        .await
+    }
+
+    /// A page of what this API has no word for, sifted here from the first users who meet what it has words for: only where
+    /// these are all.
+    async fn sifted(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let refused = || SourceError::new(SEARCH, SourceErrorKind::Refused);
+        let by_date = matches!(query.order.column, SortColumn::DateRegistered | SortColumn::ChangeDate);
+        // Dates are not among the fields of v4; and a mark is nothing that could be sifted.
+        if (by_date && self.settings.api != Api::Legacy) || matches!(query.position, Position::After(Place::Mark(_))) {
+            return Err(refused());
+        }
+        let asked = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
+        let question = self.question(SEARCH, &asked)?;
+        let (accounts, all) = self
+            .ask(cx, SEARCH, &question, |rows| {
+                let all = follow_on(&rows, &asked, Goes::From(0))?.is_none();
+                Ok((rows.accounts(|account| asked.filter.matches(account))?, all))
+            })
+            .await?;
+        if !all {
+            return Err(SourceError::new(SEARCH, SourceErrorKind::TooBroad));
+        }
+        Ok(cut(accounts, query, cx.tenant.settings.is_federated()))
+    }
+
+    /// The part of a filter that this API has words for.
+    fn expressible(&self, filter: &UserFilter) -> UserFilter {
+        let all = filter.clone();
+        match self.settings.api {
+            Api::V4Body | Api::V4Query => UserFilter {
+                only_active: false,
+                emails: all.emails.into_iter().take(1).collect(),
+                ..all
+            },
+            // An id stands alone there; of addresses, a part.
+            Api::Legacy if !all.crids.is_empty() => UserFilter {
+                crids: all.crids,
+                ..UserFilter::default()
+            },
+            Api::Legacy => UserFilter {
+                emails: all
+                    .emails
+                    .into_iter()
+                    .filter(|email| matches!(email, EmailFilter::Contains(_)))
+                    .take(1)
+                    .collect(),
+                only_active: all.only_active,
+                ..UserFilter::default()
+            },
+        }
+    }
+
+    fn question(&self, operation: &'static str, query: &UserQuery) -> Result<Question, SourceError> {
+        Question::exact(self.settings.api, query, &Goes::From(0))
+            .ok_or_else(|| SourceError::new(operation, SourceErrorKind::Refused))
+    }
+}
+
+/// The first users that meet a filter, with their number.
+fn first(filter: UserFilter, size: u16) -> UserQuery {
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position: Position::Offset(0),
+        size,
+        count: CountMode::Exact,
+    }
+}
+
+/// The mark of the page after these rows, when there is one: the far side's own cursor, or else how many users are before
+/// it, where its total says that there are more.
+pub(crate) fn follow_on(rows: &Rows, query: &UserQuery, goes: Goes<'_>) -> Result<Option<Box<str>>, Flaw> {
+    let size = usize::from(query.size);
+    if rows.users.len() > size {
+        return Err(Flaw::Contradiction);
+    }
+    if let Some(cursor) = &rows.cursor {
+        return Ok(Some(Goes::On(cursor).mark()));
+    }
+    let (Goes::From(offset), Some(Total::Exact(total) | Total::Estimate(total))) = (goes, rows.total) else {
+        return Ok(None);
+    };
+    let shown = offset.saturating_add(rows.users.len() as u64);
+    if total <= shown {
+        Ok(None)
+    } else if rows.users.len() == size {
+        Ok(Some(Goes::From(shown).mark()))
+    } else {
+        Err(Flaw::Contradiction)
+    }
+}
+
+/// Sorts and cuts what is all.
+fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) -> Page {
+    accounts.retain(|account| query.filter.matches(account));
+    let direction = query.order.direction;
+    let place = |account: &Account| SortKey::of(account, query.order.column, outside_provider);
+    accounts.sort_by(|a, b| place(a).compare(&place(b), direction));
+    let total = accounts.len();
+    let skipped = match &query.position {
+        Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+        Position::After(Place::Key(last)) => accounts
+            .iter()
+            .take_while(|account| place(account).compare(last, direction) != Ordering::Greater)
+            .count(),
+        // Refused before it comes here.
+        Position::After(Place::Mark(_)) => total,
+    };
+    let accounts: Vec<Account> = accounts
+        .into_iter()
+        .skip(skipped)
+        .take(usize::from(query.size))
+        .collect();
+    Page {
+        more: skipped.saturating_add(accounts.len()) < total,
+        accounts,
+        mark: None,
+        total: counted(query, Total::Exact(total as u64)),
+        truncated: false,
+    }
+}
+
+/// The total that was asked for.
+fn counted(query: &UserQuery, total: Total) -> Option<Total> {
+    match query.count {
+        CountMode::Exact | CountMode::Estimate => Some(total),
+        CountMode::None => None,
+    }
+}
