@@ -71,6 +71,12 @@ pub enum SettingMistake {
         "Flow.UserProvider: not one of Auth0, Gigya, SSOR, Firefly; the Subscribe registrations alone will be asked"
     )]
     UnknownProvider,
+    /// The Subscribe source is a remote Users API, which is only read (ADR 0062). A warning, not an error.
+    #[error(
+        "Subscribe.Url: a remote Users API answers in place of this tenant's own registrations; it is only read, and what a \
+         provider says is not synchronised"
+    )]
+    ReadOnlySubscribe,
 }
 
 impl SettingMistake {
@@ -78,7 +84,7 @@ impl SettingMistake {
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::UnknownProvider => true,
+            Self::UnknownProvider | Self::ReadOnlySubscribe => true,
             Self::UnknownName(_) | Self::BadPrecedence(_) | Self::BadValue { .. } => false,
         }
     }
@@ -176,6 +182,9 @@ impl TenantSettings {
             if name == "Flow.UserProvider" && !text.is_empty() && settings.user_provider.is_none() {
                 mistakes.push(SettingMistake::UnknownProvider);
             }
+        }
+        if settings.subscribe_is_remote() {
+            mistakes.push(SettingMistake::ReadOnlySubscribe);
         }
         (settings, mistakes)
     }

@@ -58,7 +58,8 @@ pub(crate) enum Command {
 
 const SETTINGS_HELP: &str = "\
 Settings: Flow.UserProvider, Api.SourceSystems, Api.MessageTypeAsNumber, Api.DataAsArray, Api.MissAs400,
-Api.IgnoreUnknownParameters, Api.EmailContains, and the providers' own (Auth0.Domain, …).";
+Api.IgnoreUnknownParameters, Api.EmailContains, the providers' own (Auth0.Domain, …), and those of a remote Users API
+in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md).";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenant {

@@ -1,6 +1,6 @@
 //! The outside providers: which adapter answers for a tenant, and how each is.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
     crid::Crid,
@@ -11,7 +11,7 @@ use masthead_domain::{
 use masthead_ports::{
     clock::Clock,
     provider::{Provider, Providers},
-    source::CallContext,
+    source::{CallContext, SUBSCRIBE, UserSource},
 };
 use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
 use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
@@ -22,9 +22,22 @@ use masthead_provider_http::{
     Secrets,
 };
 use masthead_provider_ssor::SSOR;
+use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions, SubscribeSettings};
 use serde::Serialize;
 
-use crate::settings::{Places, ProviderSettings};
+use crate::{
+    failure::Failure,
+    settings::{Places, ProviderSettings},
+    subscribe::Subscribe,
+};
+
+/// Our own registrations are not remembered either: what is written there is read at once.
+const NOTHING_REMEMBERED: GuardOptions = GuardOptions {
+    fresh: Duration::ZERO,
+    stale: Duration::ZERO,
+    max_answers: 0,
+    max_bytes: 0,
+};
 
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
@@ -33,13 +46,14 @@ pub struct Adapters {
     gigya: GuardedSource<Gigya>,
     ssor: GuardedSource<Directory>,
     firefly: GuardedSource<Directory>,
+    remote: GuardedSource<RemoteSubscribe>,
 }
 
 /// How one tenant's provider is, for `/health/ready`; it never makes the service unready, since the store still answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderHealth {
-    /// The provider.
+    /// The provider, or `Subscribe` for a remote Users API.
     pub provider: &'static str,
     /// The tenant.
     pub tenant: String,
@@ -99,6 +113,11 @@ impl Adapters {
             GuardedSource::new(directory, guard, Arc::clone(clock))
         };
         Ok(Self {
+            remote: GuardedSource::new(
+                remote(settings, client.clone(), clock),
+                NOTHING_REMEMBERED,
+                Arc::clone(clock),
+            ),
             ssor: directory(SSOR),
             firefly: directory(FIREFLY),
             auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
@@ -125,14 +144,21 @@ impl Adapters {
         }
     }
 
+    /// The Subscribe source: this store, or for a tenant whose settings name one, a remote Users API.
+    pub(crate) fn subscribe(&self, store: Arc<dyn UserSource>) -> Arc<dyn UserSource> {
+        let remote = self.remote.clone();
+        Arc::new(Subscribe { store, remote })
+    }
+
     /// How each provider is that was asked since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
         let all = [
-            (UserProvider::Auth0, self.auth0.inner().health()),
-            (UserProvider::Gigya, self.gigya.inner().health()),
-            (UserProvider::Ssor, self.ssor.inner().health()),
-            (UserProvider::Firefly, self.firefly.inner().health()),
+            (UserProvider::Auth0.name(), self.auth0.inner().health()),
+            (UserProvider::Gigya.name(), self.gigya.inner().health()),
+            (UserProvider::Ssor.name(), self.ssor.inner().health()),
+            (UserProvider::Firefly.name(), self.firefly.inner().health()),
+            (SUBSCRIBE, self.remote.inner().health()),
         ];
         let told = all.into_iter().flat_map(|(provider, tenants)| {
             tenants
@@ -144,9 +170,9 @@ impl Adapters {
 }
 
 impl ProviderHealth {
-    fn of(provider: UserProvider, tenant: &TenantId, health: Health) -> Self {
+    fn of(provider: &'static str, tenant: &TenantId, health: Health) -> Self {
         Self {
-            provider: provider.name(),
+            provider,
             tenant: tenant.to_string(),
             breaker: match health.breaker {
                 BreakerState::Closed => "closed",
@@ -181,19 +207,32 @@ fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn P
     Arc::new(HeardSource::new(directory.clone(), searchable))
 }
 
-/// What is wrong with the provider's own settings of a tenant, every mistake at once; nothing where its flow names no
-/// provider.
+fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {
+    let options = RemoteSubscribeOptions {
+        allow_private: settings.allow_private_addresses,
+        ..RemoteSubscribeOptions::default()
+    };
+    let secrets = Arc::new(Places::new(&settings.secrets_folder));
+    RemoteSubscribe::new(options, client, Arc::clone(clock), secrets)
+}
+
+/// What is wrong with a tenant's settings of its provider and of its remote Users API, every mistake at once; nothing where
+/// it has neither.
 #[must_use]
 pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
-    match settings.user_provider {
+    let mut mistakes = match settings.user_provider {
         Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
         Some(UserProvider::Ssor) => told(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
         Some(UserProvider::Firefly) => told(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
         Some(UserProvider::Gigya) => told(GigyaSettings::parse(own, allow_private_addresses)),
         None => Vec::new(),
+    };
+    if settings.subscribe_is_remote() {
+        mistakes.extend(told(SubscribeSettings::parse(own, allow_private_addresses)));
     }
+    mistakes
 }
 
 fn told<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {

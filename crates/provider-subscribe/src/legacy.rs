@@ -17,6 +17,7 @@ use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Is
 
 use crate::{
     flaw::Flaw,
+    limits,
     question::{Goes, escaped, page_number},
     rows::Rows,
     v4,
@@ -42,9 +43,11 @@ pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(S
     }
     let (path, email) = match &filter.emails[..] {
         [] => ("/User", None),
-        [EmailFilter::Contains(needle)] => ("/User", Some(needle.as_str())),
+        [email @ EmailFilter::Contains(needle)] if limits::takes_email(email) => ("/User", Some(needle.as_str())),
         // What is a complete address matches exactly there.
-        [EmailFilter::Exact(key)] if EmailKey::parse(key.as_str()).is_ok() => ("/User/2", Some(key.as_str())),
+        [email @ EmailFilter::Exact(key)] if limits::takes_email(email) && EmailKey::parse(key.as_str()).is_ok() => {
+            ("/User/2", Some(key.as_str()))
+        }
         _ => return None,
     };
     // The published spelling of the list's parameters.

@@ -7,6 +7,7 @@
 mod far;
 mod flaw;
 mod legacy;
+mod limits;
 mod question;
 mod reads;
 mod remote;

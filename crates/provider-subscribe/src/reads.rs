@@ -15,6 +15,7 @@ use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceEr
 use crate::{
     far::Far,
     flaw::Flaw,
+    limits,
     question::{Goes, Question},
     remote::RemoteSubscribe,
     rows::Rows,
@@ -40,7 +41,7 @@ impl UserSource for RemoteSubscribe {
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        if query.filter.entry() == Entry::Nobody {
+        if query.filter.entry() == Entry::Nobody || limits::matches_nobody(&query.filter) {
             return Ok(Page {
                 accounts: Vec::new(),
                 more: false,
@@ -81,6 +82,9 @@ impl Far {
             emails: vec![EmailFilter::Exact(email.clone())],
             ..UserFilter::default()
         };
+        if limits::matches_nobody(&filter) {
+            return Ok(Vec::new());
+        }
         let query = first(filter, MAX_PAGE_SIZE);
         let Some(question) = Question::exact(self.settings.api, &query, &Goes::From(0)) else {
             // The legacy API takes what is no complete address for a part of one.
@@ -154,7 +158,11 @@ impl Far {
 
     /// The part of a filter that this API has words for.
     fn expressible(&self, filter: &UserFilter) -> UserFilter {
-        let all = filter.clone();
+        let mut all = filter.clone();
+        all.emails.retain(limits::takes_email);
+        all.first_name = all.first_name.filter(limits::takes_name);
+        all.last_name = all.last_name.filter(limits::takes_name);
+        all.metadata.retain(limits::takes_pair);
         match self.settings.api {
             Api::V4Body | Api::V4Query => UserFilter {
                 only_active: false,

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     flaw::Flaw,
+    limits,
     question::{Goes, page_number},
     rows::Rows,
 };
@@ -26,16 +27,24 @@ use crate::{
 /// `published` leaves out what only Masthead takes, wherever the published rule says the same.
 pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) -> Option<Vec<(String, String)>> {
     let filter = &query.filter;
-    if filter.only_active || filter.emails.len() > 1 || filter.crids.iter().any(|id| *id != filter.crids[0]) {
+    let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();
+    let all_taken = !filter.only_active
+        && filter.emails.len() <= 1
+        && filter.emails.iter().all(limits::takes_email)
+        && names.all(limits::takes_name)
+        && limits::takes_pairs(&filter.metadata)
+        && filter.crids.iter().all(|id| *id == filter.crids[0]);
+    if !all_taken {
         return None;
     }
     let mut all = vec![("ignoreProvider".to_owned(), "true".to_owned())];
     let mut put = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
     if let Some(email) = filter.emails.first() {
-        let (text, word) = match email {
-            EmailFilter::Exact(key) => (key.as_str(), "exact"),
-            EmailFilter::Prefix(needle) => (needle.as_str(), "prefix"),
-            EmailFilter::Contains(needle) => (needle.as_str(), "contains"),
+        let text = limits::text_of(email);
+        let word = match email {
+            EmailFilter::Exact(_) => "exact",
+            EmailFilter::Prefix(_) => "prefix",
+            EmailFilter::Contains(_) => "contains",
         };
         put("email", text);
         // The published rule: a complete address matches exactly, anything else by *contains*.

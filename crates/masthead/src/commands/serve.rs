@@ -79,7 +79,7 @@ async fn serve(
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let world = World {
-        store: store.registrations(),
+        store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters),
         events: store.read_events(),

@@ -3,7 +3,7 @@
 use masthead_domain::{
     account::Account,
     email::EmailNeedle,
-    order::{Direction, Order, SortColumn, SortKey},
+    order::{Direction, Order, Place, SortColumn, SortKey},
     query::{CountMode, EmailFilter, Position, Total, UserFilter, UserQuery},
 };
 
@@ -99,11 +99,15 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
         loop {
             let page = page(&subject, &query).await;
             assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)));
-            let last = page.accounts.last().map(|last| SortKey::of(last, order.column, false));
+            let place = match (page.mark, page.accounts.last()) {
+                (Some(mark), _) => Some(Place::Mark(mark)),
+                (None, Some(last)) if page.more => Some(SortKey::of(last, order.column, false).into()),
+                (None, _) => None,
+            };
             found.extend(page.accounts);
-            match last {
-                Some(last) if page.more => query.position = Position::After(last.into()),
-                _ => break,
+            match place {
+                Some(place) => query.position = Position::After(place),
+                None => break,
             }
         }
         assert_eq!(ids(&found), ids(&wanted), "{order:?}");

@@ -1,0 +1,109 @@
+//! A far side without a process of its own: the API over a fake store, on a real socket.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use masthead_api::{ApiLimits, ApiState, router};
+use masthead_domain::tenant::{PoolId, Scope, Tenant};
+use masthead_orchestrator::{Users, World};
+use masthead_provider_http::{HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions};
+use masthead_testkit::{
+    clock::StoppedClock,
+    contract::Loaded,
+    events::RecordingEvents,
+    providers::FakeProviders,
+    registrations::RecordingRegistrations,
+    sealing::FakeSealing,
+    store::FakeStore,
+    tenants::{FakeTenants, tenant},
+    tokens::{FakeTokens, grant},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The API, served until it is dropped.
+pub(crate) struct Far {
+    pub(crate) address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Far {
+    /// Serves these tenants, `north/daily/0` and on.
+    pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
+        let store = FakeStore::default();
+        let mut tenants = Vec::new();
+        for (number, loaded) in (0..).zip(loaded) {
+            let settings: &[_] = if loaded.federated {
+                &[("Flow.UserProvider", "Auth0")]
+            } else {
+                &[]
+            };
+            store.put(PoolId(number), loaded.accounts);
+            tenants.push(tenant(&name(number), number, settings));
+        }
+        let users = Users::new(
+            World {
+                store: Arc::new(store),
+                registrations: Arc::new(RecordingRegistrations::default()),
+                providers: Arc::new(FakeProviders(None)),
+                events: Arc::new(RecordingEvents::default()),
+                clock: Arc::new(StoppedClock::default()),
+            },
+            1_000_000,
+        );
+        let api = router(ApiState {
+            users,
+            tenants: Arc::new(FakeTenants::new(tenants)),
+            tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
+            sealing: Arc::new(FakeSealing),
+            limits: ApiLimits::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, api).await.unwrap();
+        });
+        Self { address, serving }
+    }
+
+    /// The tenant of this number as it is set up before the far side, with these settings more.
+    pub(crate) fn near(&self, number: i64, federated: bool, more: &[(&str, &str)]) -> Tenant {
+        let url = format!("http://{}", self.address);
+        let mut settings = vec![("Subscribe.Url", &*url), ("Subscribe.TokenEnv", "FAR")];
+        settings.extend(federated.then_some(("Flow.UserProvider", "Auth0")));
+        settings.extend(more);
+        tenant(&name(number), number, &settings)
+    }
+}
+
+fn name(number: i64) -> String {
+    format!("north/daily/{number}")
+}
+
+struct Reader;
+
+impl Secrets for Reader {
+    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+        assert_eq!(*place, SecretPlace::Environment("FAR".into()));
+        Some(Secret::new(*b"reader"))
+    }
+}
+
+/// The adapter.
+pub(crate) fn remote() -> RemoteSubscribe {
+    let client = HttpClient::new(HttpOptions {
+        allow_private: true,
+        ..HttpOptions::default()
+    })
+    .unwrap();
+    let options = RemoteSubscribeOptions {
+        allow_private: true,
+        ..RemoteSubscribeOptions::default()
+    };
+    RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(Reader))
+}
