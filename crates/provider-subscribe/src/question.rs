@@ -123,4 +123,33 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use masthead_domain::order::SortKey;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_leads_back_to_where_it_was_made() {
+        for goes in [Goes::From(0), Goes::From(2_000), Goes::On(""), Goes::On("o:7:é=")] {
+            let position = Position::After(Place::Mark(goes.mark()));
+            assert_eq!(Goes::of(&position), Some(goes));
+        }
+    }
+
+    #[test]
+    fn what_is_no_mark_of_ours_leads_nowhere() {
+        for text in ["", "o:", "o:-1", "o:x", "p:1", "c", "7"] {
+            assert_eq!(Goes::of(&Position::After(Place::Mark(text.into()))), None, "{text:?}");
+        }
+        let account = masthead_testkit::accounts::account("1", "a@example.org", "", "");
+        let key = SortKey::of(&account, masthead_domain::order::SortColumn::Email, false);
+        assert_eq!(Goes::of(&Position::After(key.into())), None);
+    }
+
+    #[test]
+    fn a_page_has_a_number_only_where_one_begins() {
+        assert_eq!(page_number(0, 10), Some(1));
+        assert_eq!(page_number(20, 10), Some(3));
+        assert_eq!(page_number(15, 10), None);
+    }
+}

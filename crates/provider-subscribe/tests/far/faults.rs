@@ -1,0 +1,271 @@
+//! The fault matrix (`quality.md`): each fault has its kind, none is absence, and nothing is half taken.
+
+use masthead_domain::query::UserFilter;
+use masthead_ports::source::SourceErrorKind;
+use serde_json::{Value, json};
+
+use crate::support::{World, json_answer, labelled, legacy_user, legacy_users, list, user, users};
+use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, TooBroad, Unavailable};
+
+const JSON: &str = "application/json";
+const LEGACY: &[(&str, &str)] = &[("Subscribe.Api", "legacy")];
+
+/// What each of the reads says of this answer.
+async fn kinds(settings: &[(&str, &str)], answer: Vec<u8>) -> [Option<SourceErrorKind>; 3] {
+    // Each has a far side of its own: one that failed is left alone, and one that is busy is waited for.
+    let world = || {
+        World::of(settings, {
+            let answer = answer.clone();
+            move |_| answer.clone()
+        })
+    };
+    let (one, two, three) = (world().await, world().await, world().await);
+    [
+        one.by_id("1").await.err().map(|error| error.kind),
+        two.by_email("ann@example.com").await.err().map(|error| error.kind),
+        three
+            .search(&list(UserFilter::default()))
+            .await
+            .err()
+            .map(|error| error.kind),
+    ]
+}
+
+async fn every_read_says(settings: &[(&str, &str)], answer: Vec<u8>, wanted: SourceErrorKind) {
+    let shown = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
+    for kind in kinds(settings, answer).await {
+        let same = kind.is_some_and(|kind| std::mem::discriminant(&kind) == std::mem::discriminant(&wanted));
+        assert!(same, "{kind:?} in place of {wanted:?}: {settings:?} {shown}");
+    }
+}
+
+/// The good answer of each API, with somebody whom each read finds.
+fn good(settings: &[(&str, &str)]) -> Value {
+    if settings == LEGACY {
+        legacy_users(&[legacy_user("1", "ann@example.com")])
+    } else {
+        users(&[user("1", "ann@example.com")])
+    }
+}
+
+#[tokio::test]
+async fn a_good_answer_is_one() {
+    for settings in [&[][..], LEGACY] {
+        let answer = json_answer(200, &good(settings));
+        assert_eq!(kinds(settings, answer).await, [None; 3], "{settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_silence_and_never_absence() {
+    for settings in [&[][..], LEGACY] {
+        let text = good(settings).to_string();
+        let nested = "[".repeat(10_000);
+        for (status, media, body) in [
+            (200, "text/html", "<html>maintenance</html>"),
+            (200, JSON, "<html>maintenance</html>"),
+            (200, "text/plain", &*text),
+            (200, JSON, ""),
+            (200, JSON, "null"),
+            (200, JSON, "[]"),
+            (200, JSON, "{}"),
+            (200, JSON, "\u{feff}{}"),
+            (200, JSON, &*nested),
+            (204, JSON, ""),
+            (302, JSON, &*text),
+            (500, JSON, &*text),
+            (502, "text/html", "<html/>"),
+            (503, JSON, &*text),
+            (504, JSON, ""),
+        ] {
+            every_read_says(settings, labelled(status, media, body), Unavailable).await;
+        }
+        every_read_says(settings, Vec::new(), Unavailable).await;
+        every_read_says(settings, b"HTTP/1.1 200 OK\r\ncontent-le".to_vec(), Unavailable).await;
+        let cut = labelled(200, JSON, &format!("{text} "));
+        every_read_says(settings, cut[..cut.len() / 2].to_vec(), Unavailable).await;
+        every_read_says(settings, labelled(200, JSON, &" ".repeat(2 * 1024 * 1024)), Unavailable).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_who_we_are_or_where_we_ask_is_an_alarm() {
+    for settings in [&[][..], LEGACY] {
+        for status in [401, 403, 404, 405] {
+            every_read_says(settings, labelled(status, JSON, "{}"), Misconfigured).await;
+            every_read_says(settings, labelled(status, "text/html", "<html/>"), Misconfigured).await;
+        }
+        every_read_says(settings, labelled(429, JSON, "{}"), RateLimited { retry_after: None }).await;
+    }
+}
+
+/// Masthead's own word for nobody by id, where it would be the word for a wrong address too.
+#[tokio::test]
+async fn a_404_is_about_the_address_and_not_about_the_user() {
+    let body = json!({
+        "message": {"code": "UsersOrchestrator_E404", "text": "Not Found - there is no such address", "type": "Error"},
+        "meta": null, "data": null,
+    });
+    every_read_says(&[], json_answer(404, &body), Misconfigured).await;
+}
+
+#[tokio::test]
+async fn what_v4_refuses_is_told_as_it_is() {
+    let refusal =
+        |code: &str| json!({"message": {"code": code, "text": "", "type": "Error"}, "meta": null, "data": null});
+    every_read_says(&[], json_answer(400, &refusal("UsersOrchestrator_E400_90")), TooBroad).await;
+    every_read_says(&[], json_answer(400, &refusal("UsersOrchestrator_E400_02")), Refused).await;
+    // An error that comes with 200.
+    every_read_says(&[], json_answer(200, &refusal("UsersOrchestrator_E500")), Unavailable).await;
+    let mut numbered = users(&[user("1", "ann@example.com")]);
+    numbered["message"]["type"] = json!(1);
+    every_read_says(&[], json_answer(200, &numbered), Unavailable).await;
+    numbered["message"]["type"] = json!(0);
+    assert_eq!(kinds(&[], json_answer(200, &numbered)).await, [None; 3]);
+}
+
+#[tokio::test]
+async fn business_errors_of_the_legacy_api_are_refusals_and_not_absence() {
+    let mut answer = legacy_users(&[]);
+    answer["Errors"] =
+        json!([{"Message": "x", "Code": "1", "Type": {"Id": 0, "Code": "Validation"}, "ErrorSource": null}]);
+    answer["Result"] = Value::Null;
+    every_read_says(LEGACY, json_answer(200, &answer), Refused).await;
+    answer["Errors"] = json!([]);
+    every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+}
+
+/// The far side's own sources are not all heard.
+#[tokio::test]
+async fn an_answer_that_says_it_is_incomplete_is_none() {
+    let mut answer = good(&[]);
+    answer["meta"]["complete"] = json!(false);
+    every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+    let body = good(LEGACY).to_string();
+    let head = format!(
+        "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-type: {JSON}\r\nx-incomplete: Auth0\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    every_read_says(LEGACY, [head, body].concat().into_bytes(), Unavailable).await;
+}
+
+#[tokio::test]
+async fn wrong_types_are_silence() {
+    let wrong = [
+        ("customerRegistrationId", json!(1)),
+        ("customerRegistrationId", json!("")),
+        ("customerRegistrationId", Value::Null),
+        ("email", json!(7)),
+        ("email", json!({})),
+        ("firstName", json!([])),
+        ("state", json!("Asleep")),
+        ("state", Value::Null),
+        ("verified", json!("true")),
+        ("metadata", json!([])),
+        ("metadata", Value::Null),
+        ("metadata", json!({"city": 1})),
+        ("metadata", json!({"a": "1", "A": "2"})),
+        ("metadata", json!({"a": "\0"})),
+    ];
+    for (field, value) in wrong {
+        let mut answer = good(&[]);
+        answer["data"][0][field] = value;
+        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+    }
+    for field in [
+        "customerRegistrationId",
+        "email",
+        "firstName",
+        "lastName",
+        "state",
+        "metadata",
+        "verified",
+    ] {
+        let mut answer = good(&[]);
+        answer["data"][0].as_object_mut().unwrap().remove(field);
+        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+    }
+    for (field, value) in [
+        ("CustomerRegistrationId", json!(1)),
+        ("Email", json!(7)),
+        ("Verified", json!("Y")),
+        ("UserState", json!({"UserStateCode": "Asleep"})),
+        ("UserState", Value::Null),
+        ("DateRegistered", json!("yesterday")),
+        ("Phone", json!(5)),
+        ("IsOkToMail", json!(300)),
+        ("Survey", json!("Y")),
+        ("Metadata", json!([])),
+    ] {
+        let mut answer = good(LEGACY);
+        answer["Result"]["Users"][0][field] = value;
+        every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+    }
+}
+
+/// Valid JSON about another user, or that cannot be true: refused and audited.
+#[tokio::test]
+async fn an_answer_about_somebody_else_is_refused() {
+    for settings in [&[][..], LEGACY] {
+        let is_legacy = settings == LEGACY;
+        let other = if is_legacy {
+            legacy_users(&[legacy_user("2", "bob@example.com")])
+        } else {
+            users(&[user("2", "bob@example.com")])
+        };
+        let [by_id, by_email, list] = kinds(settings, json_answer(200, &other)).await;
+        // A list of everybody has everybody.
+        assert_eq!(
+            (by_id, by_email, list),
+            (Some(Corrupt), Some(Corrupt), None),
+            "{settings:?}"
+        );
+        let twice = if is_legacy {
+            legacy_users(&[legacy_user("1", "ann@example.com"), legacy_user("1", "ann@example.com")])
+        } else {
+            users(&[user("1", "ann@example.com"), user("1", "ann@example.com")])
+        };
+        every_read_says(settings, json_answer(200, &twice), Corrupt).await;
+    }
+    let mut counted = users(&[user("1", "ann@example.com")]);
+    counted["meta"]["totalRecords"] = json!(5);
+    assert_eq!(
+        kinds(&[], json_answer(200, &counted)).await[1..],
+        [Some(Corrupt), Some(Corrupt)]
+    );
+    let many: Vec<Value> = (0..11)
+        .map(|n| user(&n.to_string(), &format!("{n}@example.org")))
+        .collect();
+    assert_eq!(kinds(&[], json_answer(200, &users(&many))).await[2], Some(Corrupt));
+}
+
+/// A deployment that matches complete addresses by *contains* shows others beside: they are not taken.
+#[tokio::test]
+async fn a_looser_match_is_sifted_and_what_was_not_asked_for_at_all_is_refused() {
+    let answer = users(&[user("1", "joann@example.com"), user("2", "Ann@Example.com")]);
+    let world = World::of(&[("Subscribe.Method", "GET")], move |_| json_answer(200, &answer)).await;
+    let found = world.by_email("ann@example.com").await.unwrap();
+    let ids: Vec<_> = found.iter().map(|account| account.crid.as_str()).collect();
+    assert_eq!(ids, ["2"]);
+}
+
+/// Cut anywhere, an answer is none.
+#[tokio::test]
+async fn a_truncated_answer_is_never_half_an_answer() {
+    for settings in [&[][..], LEGACY] {
+        let text = good(settings).to_string();
+        for end in 0..text.len() {
+            let answer = labelled(200, JSON, &text[..end]);
+            let world = World::of(settings, move |_| answer.clone()).await;
+            let kind = world.by_id("1").await.err().map(|error| error.kind);
+            assert_eq!(kind, Some(Unavailable), "{settings:?}: {}", &text[..end]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_used_are_silence_too() {
+    let world = World::of(&[("Subscribe.Api", "v5")], |_| Vec::new()).await;
+    assert_eq!(world.by_id("1").await.unwrap_err().kind, Misconfigured);
+    assert_eq!(world.seen(), []);
+}

@@ -1,0 +1,226 @@
+//! What is asked, to the letter.
+
+use masthead_domain::{
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    order::{Direction, Order, Place, SortColumn},
+    query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Seen, World, json_answer, legacy_user, legacy_users, list, user, users};
+
+/// A far side where nobody is.
+async fn asked(settings: &[(&str, &str)]) -> World {
+    World::of(settings, |seen| {
+        let is_legacy = seen.line.contains("/User/") || seen.line.contains("/User?");
+        json_answer(200, &if is_legacy { legacy_users(&[]) } else { users(&[]) })
+    })
+    .await
+}
+
+fn odd() -> UserQuery {
+    UserQuery {
+        filter: UserFilter {
+            emails: vec![EmailFilter::Prefix(EmailNeedle::of("a+b&c=d%"))],
+            first_name: Some(NamePrefix::of("José ")),
+            metadata: vec![MetadataPair::of("City #", "Å/?"), MetadataPair::of("b", "\"\\")],
+            ..UserFilter::default()
+        },
+        order: Order {
+            column: SortColumn::LastName,
+            direction: Direction::Descending,
+        },
+        position: Position::Offset(20),
+        size: 10,
+        count: CountMode::None,
+    }
+}
+
+fn last(world: &World) -> Seen {
+    world.seen().pop().unwrap()
+}
+
+#[tokio::test]
+async fn v4_is_asked_in_a_body_so_that_no_address_is_in_a_url() {
+    let world = asked(&[
+        ("Subscribe.Tenant", "far/away/post"),
+        ("Subscribe.SourceSystem", "NEAR"),
+    ])
+    .await;
+    assert!(world.by_email("Ann@Example.com").await.unwrap().is_empty());
+    let seen = last(&world);
+    assert_eq!(seen.line, "POST /base/v4/Users/Search HTTP/1.1");
+    for header in [
+        "authorization: Bearer first",
+        "content-type: application/json",
+        "x-clientcode: away",
+        "x-clientgroupcode: far",
+        "x-papercode: post",
+        "x-sourcesystem: NEAR",
+    ] {
+        assert!(seen.headers.contains(&header.to_owned()), "{header}: {seen:?}");
+    }
+    let body = |seen: &Seen| serde_json::from_str::<Value>(&seen.body).unwrap();
+    assert_eq!(
+        body(&seen),
+        json!({
+            "ignoreProvider": "true", "email": "ann@example.com", "emailMatch": "exact", "pageSize": "1000",
+            "pageNumber": "1", "orderBy": "2", "orderByType": "0",
+        })
+    );
+    assert!(world.by_id("auth0|1").await.unwrap().is_none());
+    assert_eq!(
+        body(&last(&world)),
+        json!({
+            "ignoreProvider": "true", "customerRegistrationId": "auth0|1", "pageSize": "2", "pageNumber": "1",
+            "orderBy": "2", "orderByType": "0",
+        })
+    );
+    world.search(&odd()).await.unwrap();
+    assert_eq!(
+        body(&last(&world)),
+        json!({
+            "ignoreProvider": "true", "email": "a+b&c=d%", "emailMatch": "prefix", "firstName": "jose",
+            "metadata.city #": "å/?", "metadata.b": "\"\\", "pageSize": "10", "pageNumber": "3", "orderBy": "4",
+            "orderByType": "1", "count": "none",
+        })
+    );
+}
+
+#[tokio::test]
+async fn the_published_query_string_says_nothing_that_only_masthead_knows_where_it_need_not() {
+    let world = asked(&[("Subscribe.Method", "GET")]).await;
+    world.by_email("a+b@Example.com").await.unwrap();
+    assert_eq!(
+        last(&world).line,
+        "GET /base/v4/Users?ignoreProvider=true&email=a%2Bb%40example.com&pageSize=1000&pageNumber=1&orderBy=2&orderByType=0 \
+         HTTP/1.1"
+    );
+    let part = |email| {
+        list(UserFilter {
+            emails: vec![email],
+            ..UserFilter::default()
+        })
+    };
+    world
+        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann"))))
+        .await
+        .unwrap();
+    assert!(last(&world).line.contains("&email=ann&pageSize=10&"));
+    // Here the published rule would say otherwise.
+    world
+        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann@example.com"))))
+        .await
+        .unwrap();
+    assert!(
+        last(&world)
+            .line
+            .contains("&email=ann%40example.com&emailMatch=contains&")
+    );
+    world
+        .search(&part(EmailFilter::Exact(EmailKey::of("ann"))))
+        .await
+        .unwrap();
+    assert!(last(&world).line.contains("&email=ann&emailMatch=exact&"));
+    world.search(&odd()).await.unwrap();
+    assert_eq!(
+        last(&world).line,
+        "GET /base/v4/Users?ignoreProvider=true&email=a%2Bb%26c%3Dd%25&emailMatch=prefix&firstName=jose&\
+         metadata.city%20%23=%C3%A5%2F%3F&metadata.b=%22%5C&pageSize=10&pageNumber=3&orderBy=4&orderByType=1 HTTP/1.1"
+    );
+}
+
+#[tokio::test]
+async fn the_legacy_api_is_asked_for_the_store_alone() {
+    let world = asked(&[("Subscribe.Api", "legacy")]).await;
+    assert!(world.by_id("auth0|1/2").await.unwrap().is_none());
+    assert_eq!(last(&world).line, "GET /base/User/auth0%7C1%2F2/2 HTTP/1.1");
+    assert!(world.by_email("Ann@Example.com").await.unwrap().is_empty());
+    assert_eq!(
+        last(&world).line,
+        "GET /base/User/2?email=ann%40example.com&sortBy=Email&sortOrder=asc&usersPerPage=1000&pageNumber=1 HTTP/1.1"
+    );
+    let query = UserQuery {
+        position: Position::Offset(10),
+        ..list(UserFilter {
+            emails: vec![EmailFilter::Contains(EmailNeedle::of("ann"))],
+            only_active: true,
+            ..UserFilter::default()
+        })
+    };
+    world.search(&query).await.unwrap();
+    assert_eq!(
+        last(&world).line,
+        "GET /base/User?request.lookupInUserProvider=false&request.email=ann&request.onlyActive=true&request.sortBy=Email&\
+         request.sortOrder=asc&request.usersPerPage=10&request.pageNumber=2 HTTP/1.1"
+    );
+}
+
+/// A far side that has no cursors is walked by page numbers; one that has is walked by them.
+#[tokio::test]
+async fn a_list_goes_on_as_the_far_side_knows_how() {
+    let people: Vec<Value> = (0..10)
+        .map(|n| user(&n.to_string(), &format!("{n}@example.org")))
+        .collect();
+    let numbered = World::of(&[("Subscribe.Method", "GET")], move |seen| {
+        let mut answer = users(if seen.line.contains("pageNumber=3") {
+            &people[..5]
+        } else {
+            &people
+        });
+        answer["meta"]["totalRecords"] = json!(25);
+        json_answer(200, &answer)
+    })
+    .await;
+    let mut query = list(UserFilter::default());
+    for number in 1..=3 {
+        let page = numbered.search(&query).await.unwrap();
+        assert!(last(&numbered).line.contains(&format!("pageNumber={number}&")));
+        assert_eq!((page.more, page.mark.is_some()), (number < 3, number < 3));
+        if let Some(mark) = page.mark {
+            query.position = Position::After(Place::Mark(mark));
+        }
+    }
+
+    let with_cursor = World::of(&[], |_| {
+        let mut answer = users(&[user("1", "a@example.org")]);
+        answer["meta"] = json!({"totalRecords": 25, "nextCursor": "on=/+"});
+        json_answer(200, &answer)
+    })
+    .await;
+    let page = with_cursor.search(&list(UserFilter::default())).await.unwrap();
+    let query = UserQuery {
+        position: Position::After(Place::Mark(page.mark.unwrap())),
+        ..list(UserFilter::default())
+    };
+    with_cursor.search(&query).await.unwrap();
+    let body: Value = serde_json::from_str(&last(&with_cursor).body).unwrap();
+    assert_eq!((&body["cursor"], &body["pageNumber"]), (&json!("on=/+"), &Value::Null));
+}
+
+/// A deployment without `Metadata` shows the keys in fields of their own.
+#[tokio::test]
+async fn legacy_fields_become_metadata() {
+    let world = World::of(&[("Subscribe.Api", "legacy")], |_| {
+        json_answer(200, &legacy_users(&[legacy_user("1", "ann@example.com")]))
+    })
+    .await;
+    let found = world.by_id("1").await.unwrap().unwrap();
+    let pairs: Vec<_> = found.metadata.iter().collect();
+    assert_eq!(
+        pairs,
+        [
+            ("phoneNumber", "555"),
+            ("isOkToEmail", "1"),
+            ("isOkToMail", "N"),
+            ("feat_flag", "Y")
+        ]
+    );
+    assert_eq!(
+        (found.registration_id, found.verified, found.has_password),
+        (Some(7), Some(true), true)
+    );
+    assert_eq!(found.registered_at.unwrap().millisecond(), 6);
+    assert_eq!(found.changed_at.unwrap().unix_timestamp(), 1_609_556_645);
+}
