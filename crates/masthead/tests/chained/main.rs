@@ -3,7 +3,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod far;
+mod processes;
 mod promises;
+
+#[path = "../providers/people.rs"]
+#[expect(dead_code, reason = "the tests of providers, whose it is, need more of it")]
+mod people;
+#[path = "../contract/wire.rs"]
+#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
+mod wire;
+#[path = "../contract/world.rs"]
+#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
+mod world;
 
 #[path = "../it/support/mod.rs"]
 #[expect(
