@@ -71,6 +71,12 @@ impl Masthead {
         }
     }
 
+    /// The same with one secret more, for a tenant's settings to name.
+    pub(super) fn with_secret(mut self, name: &'static str, secret: String) -> Self {
+        self.settings.push((name, secret));
+        self
+    }
+
     /// A command of the program, with its settings.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -1,6 +1,7 @@
 //! `cargo xtask dev`: a seeded server on a Postgres of its own, with stand-ins for outside providers, until Ctrl-C.
 
 mod binary;
+mod chain;
 mod http;
 mod people;
 pub(crate) mod providers;
@@ -85,6 +86,9 @@ fn serve(options: &Options, server: &Server, folder: &Path, signals: serving::Si
     seed::fill(server, &masthead)?;
 
     let port = port(options.port)?;
+    let token = chain::token(&masthead)?;
+    let masthead = masthead.with_secret(chain::SECRET, token);
+    chain::set_up(&masthead, &known, port)?;
     let mut serving = Serving::start(&masthead, port, signals)?;
     let address = format!("127.0.0.1:{port}");
     if serving.wait_until_ready(&address)? {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::binary::Masthead;
+use super::chain;
 use super::http::{self, encoded};
 use super::people::registration;
 use super::sandboxes::Sandbox;
@@ -55,6 +56,13 @@ pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead, sandboxes
             "headers": headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>(),
             "sample": sample,
         });
+        if tenant.name() == chain::NEAR.name() {
+            told.push(format!(
+                "its registrations are those of {}, asked through the API of this same server (docs/chaining.md)",
+                chain::FAR
+            ));
+            entry["chainedTo"] = json!(chain::FAR);
+        }
         if let Some(sandbox) = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == tenant.name()) {
             told.extend(of_provider(&url, &file, &sample, sandbox));
             entry["sandbox"] = sandbox.for_scripts();

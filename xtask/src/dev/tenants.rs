@@ -1,8 +1,9 @@
-//! The tenants of development: three papers of different sizes, and one for each outside provider.
+//! The tenants of development: three papers of different sizes, one for each outside provider, and one chained to another.
 
 use serde_json::Value;
 
 use super::binary::Masthead;
+use super::chain;
 use super::providers::{AUTH0, DevProvider, FIREFLY, GIGYA, SSOR};
 use super::sandboxes::{Sandbox, port_of};
 use crate::shell::Outcome;
@@ -78,6 +79,7 @@ pub(super) const TENANTS: &[DevTenant] = &[
         mixed: false,
         provider: Some(&GIGYA),
     },
+    chain::NEAR,
 ];
 
 /// How many readers a tenant's provider has, or would have, whom the store lacks.
