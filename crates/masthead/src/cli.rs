@@ -17,6 +17,7 @@ Examples:
   masthead tenant add north/daily/herald       make a tenant with a pool of its own
   masthead provider check --tenant north/daily/herald
   masthead import --tenant north/daily/herald users.ndjson
+  masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead token --tenant 'north/*/*'          print a token for local use
   masthead serve                               answer requests until SIGTERM
 
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     CheckConfig,
     /// Imports registrations from lines of JSON.
     Import(Import),
+    /// Fills a tenant's registrations from a remote Users API; killed, it goes on where it was.
+    MigrateFrom(MigrateFrom),
 }
 
 const SETTINGS_HELP: &str = "\
@@ -168,6 +171,33 @@ pub(crate) struct Import {
     pub(crate) file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Walks everybody in the order of ids, a page at a time, and stores whom the pool has not yet: ids that are there already are
+skipped, so that it can be run again at any time. A user who cannot be taken is named by number and reason on standard error,
+and left out. Passwords are not in any answer of a Users API: who had one there has none here until they set it. v4 shows no
+dates either; the legacy API does. Prints {\"imported\":n,\"skipped\":n,\"rejected\":n,\"withoutPassword\":n,\"reasons\":{…}}.
+Example, for a tenant that is not set up with a remote Users API:
+  masthead migrate-from --tenant north/daily/herald --state herald.json --set Subscribe.Url=https://users.example \\
+    --set Subscribe.Api=legacy --set Subscribe.TokenFile=old-token")]
+pub(crate) struct MigrateFrom {
+    /// The tenant whose registrations are filled.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: TenantId,
+    /// A setting of the remote Users API (Subscribe.…), in place of the tenant's own or beside them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where the place is kept after each page; a later run with the same file goes on there. Removed at the end.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(crate) state: Option<PathBuf>,
+    /// How many users are asked for at a time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) page_size: u16,
+    /// Stores nothing, and tells what would be stored and what not.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -227,6 +257,8 @@ mod tests {
             "masthead token --tenant a/b/c d/*/* --expires-in 12h",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
+            "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
+            "masthead migrate-from --tenant a/b/c --dry-run",
             "masthead check-config --config x.toml",
             "masthead provider check --tenant a/b/c --id 7",
             "masthead provider check --settings people.settings",
@@ -262,6 +294,9 @@ mod tests {
             "masthead token --tenant a/b/c --scope root",
             "masthead token --tenant a/b/c --expires-in 12",
             "masthead token",
+            "masthead migrate-from --state x.json",
+            "masthead migrate-from --tenant a/b/c --page-size 1001",
+            "masthead migrate-from --tenant a/b/c --state x.json --dry-run",
         ] {
             assert_eq!(
                 Cli::try_parse_from(line.split(' ')).unwrap_err().exit_code(),

@@ -26,7 +26,6 @@ use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions, Subsc
 use serde::Serialize;
 
 use crate::{
-    failure::Failure,
     settings::{Places, ProviderSettings},
     subscribe::Subscribe,
 };
@@ -71,14 +70,7 @@ impl Adapters {
     /// # Errors
     /// The client cannot be made.
     pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, InvalidOptions> {
-        let client = HttpClient::new(HttpOptions {
-            connect_timeout: settings.connect_timeout,
-            idle_timeout: settings.call_timeout,
-            total_timeout: settings.call_timeout,
-            max_body_bytes: settings.max_answer_bytes,
-            allow_private: settings.allow_private_addresses,
-            ..HttpOptions::default()
-        })?;
+        let client = client(settings)?;
         let guard = GuardOptions {
             fresh: settings.fresh,
             stale: settings.stale,
@@ -205,6 +197,28 @@ impl Providers for Adapters {
 fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn Provider> {
     let searchable = directory.inner().searchable(tenant);
     Arc::new(HeardSource::new(directory.clone(), searchable))
+}
+
+fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
+    HttpClient::new(HttpOptions {
+        connect_timeout: settings.connect_timeout,
+        idle_timeout: settings.call_timeout,
+        total_timeout: settings.call_timeout,
+        max_body_bytes: settings.max_answer_bytes,
+        allow_private: settings.allow_private_addresses,
+        ..HttpOptions::default()
+    })
+}
+
+/// Remote Users APIs, with a client of their own.
+///
+/// # Errors
+/// The client cannot be made.
+pub(crate) fn remote_alone(
+    settings: &ProviderSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<RemoteSubscribe, InvalidOptions> {
+    Ok(remote(settings, client(settings)?, clock))
 }
 
 fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {

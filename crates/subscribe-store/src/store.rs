@@ -130,9 +130,7 @@ impl Store {
     /// Bulk import.
     #[must_use]
     pub fn importer(&self) -> Importer {
-        Importer {
-            pool: self.service.clone(),
-        }
+        Importer::new(self.service.clone())
     }
 
     /// Applies the migrations that are missing, over the direct URL.

@@ -3,6 +3,7 @@
 mod check_config;
 mod import;
 mod migrate;
+mod migrate_from;
 mod provider;
 mod serve;
 mod tenant;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Provider(asked) => provider::run(&gathered, asked),
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
+        Command::MigrateFrom(asked) => migrate_from::run(&gathered, asked),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
     }
 }

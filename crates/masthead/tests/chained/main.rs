@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod far;
+mod migrating;
 mod processes;
 mod promises;
 

@@ -32,7 +32,9 @@ const MANY: u64 = 5000;
 /// Imports registrations.
 #[derive(Clone)]
 pub struct Importer {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
+    /// Whether what is stored stays.
+    keeps: bool,
 }
 
 /// Who imports, for the events.
@@ -115,6 +117,16 @@ impl From<sqlx::Error> for ImportStop {
 }
 
 impl Importer {
+    pub(crate) const fn new(pool: PgPool) -> Self {
+        Self { pool, keeps: true }
+    }
+
+    /// The same, taking every batch back when all of it is checked: nothing stays, not even an event.
+    #[must_use]
+    pub fn rehearsing(self) -> Self {
+        Self { keeps: false, ..self }
+    }
+
     /// Imports lines of JSON, one registration each: `customerRegistrationId`, and any of `email`, `firstName`,
     /// `lastName`, `verified`, `passwordHash`, `metadata` (an object of texts), `dateRegistered`, `changeDate`,
     /// `lastLogoutDate` (RFC 3339). Blank lines are passed over.
@@ -174,10 +186,9 @@ impl Importer {
             }
         }
         if done.inserted >= MANY {
-            self.tidy().await.map_err(|error| ImportError {
-                before: done,
-                reason: error.into(),
-            })?;
+            self.tidy()
+                .await
+                .map_err(|reason| ImportError { before: done, reason })?;
         }
         Ok(done)
     }
@@ -203,7 +214,11 @@ impl Importer {
             let mut connection = self.pool.acquire().await?;
             let mut transaction = connection.begin().await?;
             let stored = store(&mut transaction, tenant, origin, records).await?;
-            transaction.commit().await?;
+            if self.keeps {
+                transaction.commit().await?;
+            } else {
+                transaction.rollback().await?;
+            }
             Ok(stored)
         };
         tokio::time::timeout(PATIENCE, stored)
@@ -212,8 +227,14 @@ impl Importer {
     }
 
     /// Marks the new rows as visible to all, takes statistics, and merges what waits in the index of tokens, which
-    /// autovacuum would do a minute later.
-    async fn tidy(&self) -> Result<(), sqlx::Error> {
+    /// autovacuum would do a minute later: for the end of an import that came in many parts. A long one does so itself.
+    ///
+    /// # Errors
+    /// The database gives no answer.
+    pub async fn tidy(&self) -> Result<(), ImportStop> {
+        if !self.keeps {
+            return Ok(());
+        }
         let mut connection = self.pool.acquire().await?.detach();
         // As long as it takes: a large table is read once.
         sqlx::raw_sql("SET statement_timeout = 0")
@@ -222,7 +243,7 @@ impl Importer {
         sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations")
             .execute(&mut connection)
             .await?;
-        connection.close().await
+        Ok(connection.close().await?)
     }
 }
 

@@ -1,0 +1,108 @@
+//! One page of users on its way into the store: those who cannot be taken are put aside, with the reason.
+
+use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_provider_subscribe::Flaw;
+use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
+
+use crate::failure::Failure;
+
+/// A page before it is stored.
+pub(super) struct Page {
+    users: Vec<Numbered>,
+    rejected: Vec<(u64, String)>,
+}
+
+/// A user, by the number in the walk.
+struct Numbered {
+    number: u64,
+    registration: NewRegistration,
+    had_password: bool,
+}
+
+/// A page after it was stored.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) imported: u64,
+    pub(super) skipped: u64,
+    /// Of the users of the page who could be taken, how many had a password there.
+    pub(super) without_password: u64,
+    /// Number and reason, in order.
+    pub(super) rejected: Vec<(u64, String)>,
+}
+
+impl Page {
+    /// The users after so many others.
+    pub(super) fn of(users: Vec<Result<Account, Flaw>>, before: u64) -> Self {
+        let mut page = Self {
+            users: Vec::with_capacity(users.len()),
+            rejected: Vec::new(),
+        };
+        for (number, user) in (before + 1..).zip(users) {
+            match user {
+                Ok(account) => page.users.push(Numbered {
+                    number,
+                    had_password: account.has_password,
+                    registration: registration(account),
+                }),
+                Err(flaw) => page.rejected.push((number, flaw.to_string())),
+            }
+        }
+        page
+    }
+
+    /// Stores all who can be: an import takes a batch whole or not at all, so it is tried again without each whom it names.
+    pub(super) async fn store(
+        mut self,
+        importer: &Importer,
+        tenant: &Tenant,
+        origin: &ImportOrigin,
+    ) -> Result<Stored, Failure> {
+        let Imported { inserted, skipped } = loop {
+            let registrations = self.users.iter().map(|user| user.registration.clone());
+            match importer.registrations(tenant, origin, registrations).await {
+                Ok(imported) => break imported,
+                Err(ImportError {
+                    reason: ImportStop::Line { line, problem },
+                    ..
+                }) => self.put_aside(line, &problem.to_string())?,
+                Err(error) => return Err(Failure::when("the migration stopped")(error)),
+            }
+        };
+        self.rejected.sort_unstable();
+        Ok(Stored {
+            imported: inserted,
+            skipped,
+            without_password: self.users.iter().filter(|user| user.had_password).count() as u64,
+            rejected: self.rejected,
+        })
+    }
+
+    /// The user of this line of the import, from 1.
+    fn put_aside(&mut self, line: u64, reason: &str) -> Result<(), Failure> {
+        let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        match at.filter(|at| *at < self.users.len()) {
+            Some(at) => {
+                let user = self.users.remove(at);
+                self.rejected.push((user.number, reason.to_owned()));
+                Ok(())
+            }
+            None => Err(Failure::new("the import named a line that it was not given")),
+        }
+    }
+}
+
+/// The registration to make of an account: all but the password, which no answer has.
+fn registration(account: Account) -> NewRegistration {
+    NewRegistration {
+        crid: account.crid,
+        email: account.email,
+        first_name: account.first_name,
+        last_name: account.last_name,
+        verified: account.verified == Some(true),
+        password_hash: None,
+        metadata: account.metadata,
+        registered_at: account.registered_at,
+        changed_at: account.changed_at,
+        last_logout_at: account.last_logout_at,
+    }
+}
