@@ -8,8 +8,8 @@ use masthead_ports::{
 
 use crate::{Users, told::Told};
 
-/// How many accounts of the store are looked up by id at the provider for one request: its calls are scarce.
-const MAX_PROVIDER_HOPS: usize = 10;
+/// How many ids that one side revealed are looked up at the other for one request, where that is a call over the network.
+const MAX_HOPS: usize = 10;
 
 /// What a part of a side's answer lacks that no budget was left to confirm.
 pub(crate) const UNCONFIRMED: &str = "unconfirmed";
@@ -76,15 +76,23 @@ impl Users {
         both
     }
 
-    /// Looks ids up in the store, unless it is already silent.
+    /// Looks ids up in the store, unless it is already silent; the first few of many, where it is a remote one.
     pub(crate) async fn ask_store_by_ids(&self, cx: &CallContext, ours: &mut Told, ids: &[Crid]) {
         if ours.silence().is_some() {
             return;
         }
-        // Look-ups that wait at the same time travel in one statement.
-        let lookups = ids.iter().map(|id| self.store.by_id(cx, id));
+        // Look-ups that wait at the same time travel in one statement; to a remote store each is a call.
+        let most = if cx.tenant.settings.subscribe_is_remote() {
+            MAX_HOPS
+        } else {
+            usize::MAX
+        };
+        let lookups = ids.iter().take(most).map(|id| self.store.by_id(cx, id));
         for answer in futures_util::future::join_all(lookups).await {
             ours.read(answer.map(Vec::from_iter), self.clock.now());
+        }
+        if ids.len() > most {
+            ours.partial.get_or_insert(UNCONFIRMED);
         }
     }
 
@@ -96,13 +104,13 @@ impl Users {
         theirs: &mut Told,
         ids: &[Crid],
     ) {
-        for id in ids.iter().take(MAX_PROVIDER_HOPS) {
+        for id in ids.iter().take(MAX_HOPS) {
             if theirs.silence().is_some() {
                 return;
             }
             theirs.hear(provider.by_id(cx, id).await, Vec::from_iter);
         }
-        if ids.len() > MAX_PROVIDER_HOPS {
+        if ids.len() > MAX_HOPS {
             theirs.partial.get_or_insert(UNCONFIRMED);
         }
     }

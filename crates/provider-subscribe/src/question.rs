@@ -55,8 +55,7 @@ pub(crate) fn page_number(offset: u64, size: u16) -> Option<u64> {
     offset.is_multiple_of(size).then(|| offset / size + 1)
 }
 
-/// A question in the far side's terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A question in the far side's terms. It has addresses in it, so there is no `Debug`.
 pub(crate) struct Question {
     path: String,
     parameters: Vec<(String, String)>,

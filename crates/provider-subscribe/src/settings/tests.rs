@@ -92,6 +92,18 @@ fn nothing_at_all_names_what_must_be_set() {
 }
 
 #[test]
+fn every_setting_is_in_the_docs() {
+    let docs = include_str!("../../../../docs/chaining.md");
+    for spec in &SETTINGS {
+        assert!(
+            docs.contains(&format!("{} ", spec.name)) || docs.contains(&format!("{},", spec.name)),
+            "{}",
+            spec.name
+        );
+    }
+}
+
+#[test]
 fn plain_http_is_for_private_addresses_and_no_address_hides_a_user_or_a_question() {
     let with = |url, allow_private| parse(&[("Subscribe.Url", url), LEAST[1]], allow_private);
     assert!(with("http://127.0.0.1:8080", true).is_ok());

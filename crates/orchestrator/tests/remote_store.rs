@@ -1,0 +1,182 @@
+//! A tenant whose registrations are a remote Users API: it is only read, sparingly, and its lists go on where it says.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where its stage is wrong")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    answer::{ListAnswer, SourceStatus},
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    order::{Order, Place},
+    query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    tenant::{PoolId, Tenant},
+};
+use masthead_orchestrator::{Caller, SearchRequest, Users, World};
+use masthead_ports::{
+    clock::Clock,
+    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+};
+use masthead_testkit::{
+    accounts::account,
+    clock::StoppedClock,
+    events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
+    registrations::RecordingRegistrations,
+    store::FakeStore,
+    tenants::tenant,
+};
+
+const POOL: PoolId = PoolId(1);
+
+struct Stage {
+    users: Users,
+    provider: Arc<FakeProvider>,
+    registrations: Arc<RecordingRegistrations>,
+    tenant: Arc<Tenant>,
+}
+
+impl Stage {
+    fn over(store: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
+        let clock = Arc::new(StoppedClock::default());
+        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(clock.now())));
+        let registrations = Arc::new(RecordingRegistrations::default());
+        let world = World {
+            store,
+            registrations: Arc::clone(&registrations) as _,
+            providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            events: Arc::new(RecordingEvents::default()),
+            clock,
+        };
+        let settings = [&[("Flow.UserProvider", "Auth0")], settings].concat();
+        Self {
+            users: Users::new(world, 100_000),
+            provider,
+            registrations,
+            tenant: Arc::new(tenant("north/daily/herald", POOL.0, &settings)),
+        }
+    }
+
+    async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
+        let caller = Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline: Instant::now() + Duration::from_secs(60),
+        };
+        let request = SearchRequest {
+            query: UserQuery {
+                filter,
+                order: Order::default(),
+                position,
+                size: 100,
+                count: CountMode::Exact,
+            },
+            ignore_provider: false,
+            on_provider_failure: OnProviderFailure::Degrade,
+        };
+        self.users.search(&caller, &request).await.unwrap()
+    }
+}
+
+const REMOTE: &[(&str, &str)] = &[("Subscribe.Url", "https://far.example")];
+
+fn user(n: u32) -> Account {
+    account(&format!("u{n}"), &format!("u{n}@example.com"), "Ann", "Lee")
+}
+
+fn some() -> UserFilter {
+    UserFilter {
+        emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
+        ..UserFilter::default()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_synchronised_into_a_remote_store() {
+    for (settings, written) in [(&[][..], 3), (REMOTE, 0)] {
+        let stage = Stage::over(Arc::new(FakeStore::default()), settings);
+        stage.provider.put(POOL, (0..3).map(user));
+        assert_eq!(stage.list(some(), Position::Offset(0)).await.users.len(), 3);
+        stage.users.close().await;
+        assert_eq!(stage.registrations.take().len(), written, "{settings:?}");
+    }
+}
+
+/// Each look-up is a call over the network there: what no call was left for is said.
+#[tokio::test]
+async fn a_remote_store_is_asked_for_a_few_of_many_whom_only_the_provider_lists() {
+    for (count, settings, complete) in [(30, &[][..], true), (10, REMOTE, true), (11, REMOTE, false)] {
+        let stage = Stage::over(Arc::new(FakeStore::default()), settings);
+        stage.provider.put(POOL, (0..count).map(user));
+        let told = stage.list(some(), Position::Offset(0)).await.completeness.unwrap();
+        assert_eq!(told.complete, complete, "{count} {settings:?}");
+        let reason = told
+            .sources
+            .iter()
+            .find(|source| source.name == SUBSCRIBE)
+            .unwrap()
+            .reason;
+        assert_eq!(reason, (!complete).then_some("unconfirmed"));
+    }
+}
+
+/// Two pages, of which the second is known by a mark alone.
+struct Marking;
+
+#[async_trait]
+impl UserSource for Marking {
+    fn name(&self) -> SourceName {
+        SUBSCRIBE
+    }
+
+    async fn by_id(&self, _: &CallContext, _: &Crid) -> Result<Option<Account>, SourceError> {
+        Ok(None)
+    }
+
+    async fn by_email(&self, _: &CallContext, _: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    async fn search(&self, _: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+        let (account, mark) = match &query.position {
+            Position::Offset(0) => (user(1), Some("on".into())),
+            Position::After(Place::Mark(mark)) if **mark == *"on" => (user(2), None),
+            _ => return Err(SourceError::new("search", SourceErrorKind::Refused)),
+        };
+        Ok(Page {
+            accounts: vec![account],
+            more: mark.is_some(),
+            mark,
+            total: Some(Total::Exact(2)),
+            truncated: false,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_began_without_the_provider_goes_on_where_the_store_said() {
+    let stage = Stage::over(Arc::new(Marking), REMOTE);
+    stage.provider.put(POOL, [user(7)]);
+    stage.provider.speak(Voice::Silent(SourceErrorKind::Unavailable));
+    let first = stage.list(some(), Position::Offset(0)).await;
+    let next = first.next.unwrap();
+    assert_eq!(next, Place::Mark("on".into()));
+    // Also when the provider answers again: no union of both knows the mark.
+    stage.provider.speak(Voice::Live(StoppedClock::default().now()));
+    let second = stage.list(some(), Position::After(next)).await;
+    let ids: Vec<_> = second.users.iter().map(|user| user.account.crid.as_str()).collect();
+    assert_eq!((ids, second.next), (vec!["u2"], None));
+    let told = second.completeness.unwrap();
+    assert!(!told.complete);
+    let statuses: Vec<_> = told.sources.iter().map(|source| (source.name, source.status)).collect();
+    assert_eq!(
+        statuses,
+        [("Auth0", SourceStatus::Skipped), (SUBSCRIBE, SourceStatus::Ok)]
+    );
+}
