@@ -67,7 +67,7 @@ impl Stage {
             tenant: Arc::clone(&self.tenant),
             source_system: "CRM".into(),
             request_id: "r-1".into(),
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline: Instant::now() + Duration::from_mins(1),
         };
         let request = SearchRequest {
             query: UserQuery {

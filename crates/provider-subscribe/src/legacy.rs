@@ -154,7 +154,8 @@ struct User {
     date_registered: Option<String>,
     change_date: Option<String>,
     last_logout_date: Option<String>,
-    user_state: State,
+    #[serde(rename = "UserState")]
+    state: State,
     #[serde(default)]
     metadata: Option<Pairs>,
     #[serde(flatten)]
@@ -189,7 +190,7 @@ fn account(user: &str) -> Result<Account, Flaw> {
         first_name: user.first_name.unwrap_or_default().into(),
         last_name: user.last_name.unwrap_or_default().into(),
         verified: user.verified,
-        has_password: v4::has_password(&user.user_state.code)?,
+        has_password: v4::has_password(&user.state.code)?,
         metadata: Metadata::new(pairs).map_err(|_| Flaw::Field("Metadata"))?,
         registered_at: moment("DateRegistered", user.date_registered.as_deref())?,
         changed_at: moment("ChangeDate", user.change_date.as_deref())?,

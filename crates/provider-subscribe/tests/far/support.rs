@@ -95,7 +95,7 @@ impl World {
     }
 
     pub(crate) fn cx(&self) -> CallContext {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         CallContext::new(Arc::clone(&self.tenant), deadline, Priority::Interactive)
     }
 

@@ -60,7 +60,7 @@ impl Page {
         let Imported { inserted, skipped } = loop {
             let registrations = self.users.iter().map(|user| user.registration.clone());
             match importer.registrations(tenant, origin, registrations).await {
-                Ok(imported) => break imported,
+                Ok(done) => break done,
                 Err(ImportError {
                     reason: ImportStop::Line { line, problem },
                     ..
