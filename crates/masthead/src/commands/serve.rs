@@ -81,7 +81,7 @@ async fn serve(
     let world = World {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
-        providers: Arc::new(adapters),
+        providers: Arc::new(adapters.clone()),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };
@@ -90,7 +90,7 @@ async fn serve(
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
     let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let api = ApiState {
-            users: users.reading(registrations),
+            users: users.reading(adapters.subscribe(registrations)),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
             sealing: Arc::clone(&sealing),
