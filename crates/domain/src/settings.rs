@@ -90,6 +90,9 @@ impl SettingMistake {
     }
 }
 
+/// How the names of a remote Users API's settings begin.
+pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
+
 const BOOLEAN: &str = "true or false";
 
 fn boolean(text: &str) -> Result<bool, &'static str> {
@@ -219,9 +222,6 @@ fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, tex
     refused.then(|| SettingMistake::BadPrecedence(name.into()))
 }
 
-/// How the settings of a remote Users API begin.
-const SUBSCRIBE_PREFIX: &str = "Subscribe.";
-
 fn is_providers_own(name: &str) -> bool {
     name.split_once('.').is_some_and(|(section, rest)| {
         !rest.is_empty() && (UserProvider::named(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
@@ -231,6 +231,19 @@ fn is_providers_own(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_setting_of_a_remote_api_makes_the_registrations_remote_and_that_is_warned_of() {
+        let (settings, mistakes) =
+            TenantSettings::parse([("Subscribe.Url", "https://far.example"), ("Auth0.Domain", "x")]);
+        assert!(settings.subscribe_is_remote());
+        assert_eq!(mistakes, [SettingMistake::ReadOnlySubscribe]);
+        assert!(mistakes[0].is_warning());
+        let (forgotten, _) = TenantSettings::parse([("Subscribe.TokenEnv", "FAR")]);
+        assert!(forgotten.subscribe_is_remote());
+        let (none, mistakes) = TenantSettings::parse([("Subscribe.", "x"), ("Subscribe", "x")]);
+        assert!(!none.subscribe_is_remote() && mistakes.len() == 2);
+    }
 
     #[test]
     fn all_mistakes_are_told_at_once_and_a_strange_provider_is_a_warning() {

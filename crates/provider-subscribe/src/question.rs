@@ -123,7 +123,11 @@ pub(crate) fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use masthead_domain::order::SortKey;
+    use percent_encoding::percent_decode_str;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
@@ -143,6 +147,25 @@ mod tests {
         let account = masthead_testkit::accounts::account("1", "a@example.org", "", "");
         let key = SortKey::of(&account, masthead_domain::order::SortColumn::Email, false);
         assert_eq!(Goes::of(&Position::After(key.into())), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_changes_the_structure_of_a_question(pairs in vec((".*", ".*"), 0..6), path in "/[A-Za-z]{1,9}") {
+            let pairs: BTreeMap<String, String> = pairs.into_iter().collect();
+            let parameters: Vec<(String, String)> = pairs.clone().into_iter().collect();
+            let question = |in_body| Question { path: path.clone(), parameters: parameters.clone(), in_body };
+            let asked = question(false).request("http://far.example", &HeaderMap::new()).unwrap();
+            prop_assert_eq!(asked.uri().path(), &*path);
+            let query = asked.uri().query().unwrap_or_default();
+            let text = |part: &str| percent_decode_str(part).decode_utf8().unwrap().into_owned();
+            let read = query.split('&').filter_map(|pair| pair.split_once('='));
+            let read: Vec<_> = read.map(|(name, value)| (text(name), text(value))).collect();
+            prop_assert_eq!(&read, &parameters);
+            let asked = question(true).request("http://far.example", &HeaderMap::new()).unwrap();
+            let body: BTreeMap<String, String> = serde_json::from_slice(asked.body()).unwrap();
+            prop_assert_eq!(body, pairs);
+        }
     }
 
     #[test]

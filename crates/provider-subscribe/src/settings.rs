@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderValue, Method};
-use masthead_domain::tenant::TenantId;
+use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
 use masthead_provider_http::{SecretPlace, budget::BudgetOptions};
 use thiserror::Error;
-
-/// How the settings of this adapter begin.
-const PREFIX: &str = "Subscribe.";
 
 /// One setting, for help texts and docs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,7 +257,7 @@ impl Reading<'_> {
     }
 
     fn unknown_names(&mut self) {
-        let own = self.settings.keys().filter(|name| name.starts_with(PREFIX));
+        let own = self.settings.keys().filter(|name| name.starts_with(SUBSCRIBE_PREFIX));
         let unknown =
             own.filter(|name| ***name != *"Subscribe.Token" && !SETTINGS.iter().any(|known| known.name == &***name));
         self.mistakes.extend(unknown.cloned().map(Mistake::UnknownName));

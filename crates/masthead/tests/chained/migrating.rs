@@ -310,7 +310,7 @@ fn what_cannot_be_asked_is_told_before_anything_is_done() {
     for part in [
         "Subscribe.Url: must be",
         "Subscribe.TokenFile: must be set",
-        "Colour: no such setting",
+        "Colour: not a setting",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

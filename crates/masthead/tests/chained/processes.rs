@@ -30,6 +30,8 @@ struct Chain {
     far: World,
     sandbox: Sandbox,
     runtime: Runtime,
+    /// By which the near one is known to the far one.
+    token: String,
 }
 
 fn mirror() -> Loaded {
@@ -77,9 +79,10 @@ impl Chain {
                 ..loaded
             })
             .collect();
+        let token = far.token(Token::Reader);
         let near = World::with(&nobody, |settings| {
             provider(settings);
-            settings.push(("MASTHEAD_SECRET_FAR".to_owned(), far.token(Token::Reader)));
+            settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
             let mut remote = vec![
                 format!("Subscribe.Url=http://{}", far.address),
                 "Subscribe.TokenEnv=MASTHEAD_SECRET_FAR".to_owned(),
@@ -96,6 +99,7 @@ impl Chain {
             far,
             sandbox,
             runtime,
+            token,
         }
     }
 
@@ -267,15 +271,10 @@ fn two_processes_say_what_one_says() {
         assert_eq!(users, ids, "{target}: {answer}");
         assert_eq!(answer["meta"]["complete"], true, "{target}: {answer}");
     }
-    let Chain { near, far, .. } = chain;
+    let Chain { near, token, .. } = chain;
     let (log, database) = near.end();
     assert!(!log.contains("panicked"), "{log}");
-    for word in [
-        "ann@example.com",
-        "quizzeltop",
-        &email("both"),
-        &far.token(Token::Reader),
-    ] {
+    for word in ["ann@example.com", "quizzeltop", &email("both"), &token] {
         assert!(!log.to_lowercase().contains(&word.to_lowercase()), "{word} is told");
     }
     let count = |query: &str| database.run(query).unwrap().trim().to_owned();
@@ -307,6 +306,7 @@ fn with_the_far_one_stopped_the_answer_table_holds() {
         far,
         sandbox,
         runtime,
+        ..
     } = chain;
     far.end();
 

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{settings::TenantSettings, tenant::Tenant};
+use masthead_domain::{
+    settings::{SUBSCRIBE_PREFIX, TenantSettings},
+    tenant::Tenant,
+};
 use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority, SourceErrorKind},
@@ -164,16 +167,16 @@ fn far_tenant(tenant: &Tenant, asked: &MigrateFrom, allow_private_addresses: boo
         .settings
         .provider
         .iter()
-        .filter(|(name, _)| name.starts_with("Subscribe."))
+        .filter(|(name, _)| name.starts_with(SUBSCRIBE_PREFIX))
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
     settings.extend(asked.settings.iter().cloned());
     settings.retain(|_, value| !value.is_empty());
-    let (parsed, unknown) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
-    let mut mistakes: Vec<String> = unknown
-        .iter()
-        .filter(|mistake| !mistake.is_warning())
-        .map(ToString::to_string)
+    let (parsed, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
+    let mut mistakes: Vec<String> = settings
+        .keys()
+        .filter(|name| !name.starts_with(SUBSCRIBE_PREFIX))
+        .map(|name| format!("{name}: not a setting of a remote Users API"))
         .collect();
     if parsed.subscribe_is_remote() {
         mistakes.extend(providers::mistakes(&settings, allow_private_addresses));

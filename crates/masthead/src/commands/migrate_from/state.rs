@@ -58,7 +58,8 @@ impl State {
 
     /// Writes it beside and then in place of what was there: a state that is cut short would be believed.
     pub(super) fn write(&self, file: &Path) -> Result<(), Failure> {
-        let unfinished = file.with_extension("new");
+        let mut unfinished = file.as_os_str().to_owned();
+        unfinished.push(".new");
         let written = serde_json::to_vec(self).map_err(io::Error::from).and_then(|text| {
             let mut new = File::create(&unfinished)?;
             new.write_all(&text)?;
