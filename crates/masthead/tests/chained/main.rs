@@ -7,9 +7,12 @@ mod migrating;
 mod processes;
 mod promises;
 
-#[path = "../providers/people.rs"]
-#[expect(dead_code, reason = "the tests of providers, whose it is, need more of it")]
+#[path = "../sources/people.rs"]
+#[expect(dead_code, reason = "the tests of sources, whose it is, need more of it")]
 mod people;
+#[path = "../sources/under_test.rs"]
+#[expect(dead_code, reason = "the tests of sources, whose it is, need more of it")]
+mod under_test;
 #[path = "../contract/wire.rs"]
 #[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
 mod wire;

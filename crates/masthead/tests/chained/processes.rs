@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
-    people::{crid, email, shown},
+    people::{crid, email},
     support::served,
+    under_test::AUTH0,
     world::{Loaded, World, of_the_contract, setting},
 };
 
@@ -52,7 +53,7 @@ impl Chain {
     fn start(how: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let config = Auth0Config {
-            users: vec![shown("both"), shown("theirs")],
+            users: ["both", "theirs"].map(AUTH0.user).into(),
             ..Auth0Config::default()
         };
         let sandbox = runtime.block_on(Sandbox::start(config)).unwrap();

@@ -63,7 +63,8 @@ async fn migrate(store: &Store, settings: &ProviderSettings, asked: &MigrateFrom
         .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
     let far = far_tenant(&tenant, asked, settings.allow_private_addresses)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let remote = providers::remote_alone(settings, &clock)?;
+    let remote = providers::remote_alone(settings, &clock)
+        .map_err(Failure::when("the client for the providers cannot be made"))?;
     let origin = ImportOrigin {
         request_id: TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
         source_system: SOURCE_SYSTEM.into(),
