@@ -68,10 +68,10 @@ mod tests {
 
     #[test]
     fn a_chosen_package_takes_the_place_of_the_workspace() {
-        assert_eq!(scope(&[]), ["--workspace"]);
-        assert_eq!(scope(&["some_name"]), ["--workspace"]);
+        assert_eq!(scope(&[]), ["--workspace", "--features", "xtask/bench"]);
+        assert_eq!(scope(&["some_name"]), scope(&[]));
         assert!(scope(&["-p", "masthead-domain"]).is_empty());
         assert!(scope(&["--package=masthead-domain"]).is_empty());
-        assert_eq!(scope(&["--", "-p"]), ["--workspace"]);
+        assert_eq!(scope(&["--", "-p"]), scope(&[]));
     }
 }

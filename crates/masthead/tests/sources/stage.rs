@@ -4,7 +4,10 @@ use std::{
     fmt, fs,
     path::PathBuf,
     process,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +41,9 @@ use crate::{
 
 /// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
 pub(crate) const PATIENT: Duration = Duration::from_mins(4);
+
+/// How many files with secrets were written.
+static SECRETS_WRITTEN: AtomicU32 = AtomicU32::new(0);
 
 /// The folder of the secrets: the tenants' settings name files in it.
 static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -126,7 +132,9 @@ impl Stage {
         let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
         let secret = SECRETS.join(source.name);
         if !secret.exists() {
-            let written = SECRETS.join(format!("{}.new", source.name));
+            // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
+            let number = SECRETS_WRITTEN.fetch_add(1, Ordering::Relaxed);
+            let written = SECRETS.join(format!("{}.{}-{number}", source.name, process::id()));
             fs::write(&written, source.secret).unwrap();
             fs::rename(written, &secret).unwrap();
         }
