@@ -106,15 +106,8 @@ impl Export {
                     cx: &cx,
                     provider: &*provider,
                 };
-                let asking = &asking;
-                stream::iter(&request.keys)
-                    .map(async |key| match key {
-                        Some(key) => asking.one(key).await,
-                        None => Told::by_store(Exported::Absent),
-                    })
-                    .buffered(AT_A_TIME)
-                    .collect()
-                    .await
+                let each: Vec<_> = request.keys.iter().map(|key| asking.one(key.as_ref())).collect();
+                stream::iter(each).buffered(AT_A_TIME).collect().await
             }
         };
         self.record(caller, request, &told);
@@ -127,7 +120,10 @@ impl Export {
     /// One event for the call, and one for the provider where it was called.
     fn record(&self, caller: &Caller, request: &ExportRequest, told: &[Told]) {
         let network = request.network.as_deref();
-        let users = told.iter().filter(|told| matches!(told.exported, Exported::User(_))).count();
+        let users = told
+            .iter()
+            .filter(|told| matches!(told.exported, Exported::User(_)))
+            .count();
         let unresolved = told.iter().any(|told| told.exported == Exported::Unresolved);
         let export = EventKind::SubscribeUserExport;
         self.users
@@ -176,12 +172,13 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn one(&self, key: &LookupKey) -> Told {
+    async fn one(&self, key: Option<&LookupKey>) -> Told {
         match key {
-            LookupKey::Id(id) => self.by_id(id).await,
-            LookupKey::Email(email) => self.by_email(email).await,
+            None => Told::by_store(Exported::Absent),
+            Some(LookupKey::Id(id)) => self.by_id(id).await,
+            Some(LookupKey::Email(email)) => self.by_email(email).await,
             // Numbers of registrations are the store's own: nobody else can be asked by them.
-            LookupKey::Registration(_) => match self.store.known(key) {
+            Some(number @ LookupKey::Registration(_)) => match self.store.known(number) {
                 Some(Ok([account])) => self.by_id(&account.crid).await,
                 Some(Ok(_)) => Told::by_store(Exported::Absent),
                 Some(Err(_)) | None => Told::by_store(Exported::Unresolved),
@@ -195,7 +192,10 @@ impl Asking<'_> {
         let settled = self
             .users
             .settle_one(self.caller, self.provider, id, OnProviderFailure::Degrade, both);
-        told(provider, settled.map(|answer| Exported::User(Box::new(answer.user.account))))
+        told(
+            provider,
+            settled.map(|answer| Exported::User(Box::new(answer.user.account))),
+        )
     }
 
     async fn by_email(&self, email: &EmailKey) -> Told {

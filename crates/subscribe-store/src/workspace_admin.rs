@@ -40,7 +40,10 @@ pub struct KeyRow {
 
 /// What changes in a workspace; what is `None` stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the field of the same name in `WorkspaceRow` and `ExportLimits`")]
+#[expect(
+    missing_docs,
+    reason = "each is the field of the same name in `WorkspaceRow` and `ExportLimits`"
+)]
 pub struct WorkspaceChange {
     pub suspended: Option<bool>,
     pub strict: Option<bool>,

@@ -16,3 +16,4 @@ pub mod sealing;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
+pub mod workspaces;

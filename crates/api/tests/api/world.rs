@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{Router, body::Body};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
-use masthead_api::{ApiLimits, ApiState, router};
+use masthead_api::{ApiLimits, ApiState, ExportState, router};
 use masthead_domain::tenant::{PoolId, Scope};
-use masthead_orchestrator::Users;
+use masthead_orchestrator::{Export, Users};
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
 use masthead_testkit::{
     clock::StoppedClock,
@@ -19,6 +19,7 @@ use masthead_testkit::{
     store::FakeStore,
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
+    workspaces::{FakeWorkspaces, workspace},
 };
 use tower::ServiceExt;
 
@@ -71,6 +72,14 @@ impl World {
             contract_world::MAX_DEPTH,
         );
         let router = router(ApiState {
+            exports: Arc::new(ExportState::new(
+                Export::new(users.clone(), store.clone()),
+                Arc::new(FakeWorkspaces::new([workspace(
+                    "herald",
+                    contract_world::HERALD,
+                    "key",
+                )])),
+            )),
             users,
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),

@@ -6,6 +6,7 @@ mod migrate;
 mod serve;
 mod tenant;
 mod token;
+mod workspace;
 
 use std::{
     fmt::Display,
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Serve => serve::run(&gathered.settings()?),
         Command::Migrate => migrate::run(&gathered),
         Command::Tenant(asked) => tenant::run(&gathered, asked),
+        Command::Workspace(asked) => with_store(&gathered, async |store| workspace::run(store, asked).await),
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
