@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use masthead_api::{ApiLimits, ApiState, ExportState, router};
@@ -74,11 +75,10 @@ impl World {
         let router = router(ApiState {
             exports: Arc::new(ExportState::new(
                 Export::new(users.clone(), store.clone()),
-                Arc::new(FakeWorkspaces::new([workspace(
-                    "herald",
-                    contract_world::HERALD,
-                    "key",
-                )])),
+                Arc::new(FakeWorkspaces::new([
+                    workspace("herald", contract_world::HERALD, "key"),
+                    workspace("courier", contract_world::COURIER, "key"),
+                ])),
             )),
             users,
             tenants: tenants.clone(),
@@ -115,6 +115,16 @@ impl World {
     /// Gets this path as a reader of the first tenant.
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask(&Case::get(target, Expect::Status(200))).await
+    }
+
+    /// Exports by a body, as the workspace of this name.
+    pub(crate) async fn export(&self, workspace: &str, body: &serde_json::Value) -> Answer {
+        let credentials = BASE64_STANDARD.encode(format!("{workspace}:key"));
+        let request = Request::post(format!("/v1/customers/export?app_id={workspace}"))
+            .header("authorization", format!("Basic {credentials}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()));
+        self.send(request.unwrap()).await
     }
 
     /// Runs one line of the contract's table.

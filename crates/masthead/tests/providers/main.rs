@@ -5,6 +5,7 @@
 mod alarms;
 mod asking;
 mod cells;
+mod exporting;
 mod matrix;
 mod people;
 mod setting_up;
