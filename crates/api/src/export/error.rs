@@ -86,14 +86,14 @@ pub(crate) enum ExportError {
 
 /// An error as it is answered, its keys in the published order.
 #[derive(Serialize)]
-pub(crate) struct Told {
+struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attribute: Option<Cow<'static, str>>,
-    pub(super) message: Cow<'static, str>,
+    attribute: Option<Cow<'static, str>>,
+    message: Cow<'static, str>,
     /// None is published for a workspace that differs.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<&'static str>,
-    pub(super) request_id: String,
+    kind: Option<&'static str>,
+    request_id: String,
 }
 
 #[derive(Serialize)]
@@ -102,29 +102,8 @@ pub(super) struct Failure {
     error: Told,
 }
 
-/// Every kind of error, for the documents and the tests of them.
-pub(crate) const ERRORS: [ExportError; 17] = [
-    ExportError::Missing("identifiers"),
-    ExportError::Missing("data"),
-    ExportError::Malformed,
-    ExportError::TooMany(20),
-    ExportError::NoAppId,
-    ExportError::Parameter("strict"),
-    ExportError::NoCredentials,
-    ExportError::WrongKey,
-    ExportError::Suspended,
-    ExportError::NoRoute,
-    ExportError::Method,
-    ExportError::AppIdDiffers,
-    ExportError::TooLarge(128),
-    ExportError::MediaType,
-    ExportError::TooOften(Duration::from_secs(30)),
-    ExportError::Internal,
-    ExportError::Unresolved(None),
-];
-
 impl ExportError {
-    pub(super) const fn status(&self) -> StatusCode {
+    pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongKey => StatusCode::UNAUTHORIZED,
             Self::Suspended => StatusCode::FORBIDDEN,
@@ -148,7 +127,7 @@ impl ExportError {
     }
 
     /// The published type, or ours where nothing is published; `None` where the published error has none.
-    pub(super) const fn kind(&self) -> Option<&'static str> {
+    pub(crate) const fn kind(&self) -> Option<&'static str> {
         Some(match self {
             Self::AppIdDiffers => return None,
             Self::Missing(_) => "MissingAttributeError",
@@ -172,7 +151,7 @@ impl ExportError {
         })
     }
 
-    pub(super) fn message(&self) -> Cow<'static, str> {
+    pub(crate) fn message(&self) -> Cow<'static, str> {
         match self {
             Self::NoCredentials => "Authentication Header Required".into(),
             Self::WrongKey => "App Secret key mismatch. Please login to the dashboard to verify key".into(),
@@ -199,7 +178,7 @@ impl ExportError {
         }
     }
 
-    fn attribute(&self) -> Option<Cow<'static, str>> {
+    pub(crate) fn attribute(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Missing(attribute) => Some(Cow::Borrowed(attribute)),
             Self::Invalid(place, _) => Some(Cow::Owned(place.to_string())),

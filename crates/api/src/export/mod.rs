@@ -8,6 +8,7 @@ mod body;
 mod credentials;
 mod error;
 mod handlers;
+pub(crate) mod openapi;
 mod rate;
 mod view;
 
@@ -16,6 +17,9 @@ use std::sync::Arc;
 use masthead_orchestrator::Export;
 use masthead_ports::workspaces::Workspaces;
 
+pub(crate) use attributes::TABLE as ATTRIBUTES;
+#[cfg(test)]
+pub(crate) use body::TYPES;
 pub(crate) use error::refuse;
 pub(crate) use handlers::export;
 
