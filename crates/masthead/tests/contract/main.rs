@@ -5,6 +5,7 @@ mod export;
 mod forged;
 mod isolation;
 mod key_sets;
+mod legacy;
 mod lines;
 mod privacy;
 mod reads;
