@@ -73,6 +73,8 @@ fn crid(person: u32) -> String {
 /// Look-ups a second, and how many times as many users exports of each size give.
 fn rounds(bench: &Bench<'_>, serving: &Serving, mut export: Export, ids: &[String]) -> Outcome<(f64, [f64; 2])> {
     let token = headers(LARGEST, bench.tokens);
+    // At once: a connection that says nothing for seconds is closed.
+    export.ask(&ids[..SIZES[0]])?;
     let mut client = Client::connect(&serving.address)?;
     let mut single = Vec::new();
     let mut ratios = [Vec::new(), Vec::new()];
@@ -201,7 +203,7 @@ fn mann_whitney(one: &[f64], other: &[f64]) -> f64 {
     while at < all.len() {
         let tied = all[at..].iter().take_while(|(value, _)| *value <= all[at].0).count();
         // Those that are equal share the mean of their ranks, which count from one.
-        let rank = count(at) + (count(tied) + 1.0) / 2.0;
+        let rank = count(at) + f64::midpoint(count(tied), 1.0);
         ranks_of_one += rank * count(all[at..at + tied].iter().filter(|(_, is_one)| *is_one).count());
         at += tied;
     }

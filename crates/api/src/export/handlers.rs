@@ -89,6 +89,9 @@ async fn told(
     })
 }
 
+/// What a stranger's key is compared with where there is no such workspace: a key that nobody has.
+const NOBODYS_KEYS: [KeyHash; 1] = [KeyHash::from_bytes([0; 32])];
+
 /// The workspace that the credentials open. Whether there is no such workspace or no such key takes the same steps, and is
 /// refused in the same words.
 async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
@@ -99,7 +102,7 @@ async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportE
         Err(_) => Ok(None),
     };
     let known = known.map_err(|error| silent(&error))?;
-    let is_open = hash.is_among(known.as_ref().map_or(&[], |workspace| &workspace.keys));
+    let is_open = hash.is_among(known.as_ref().map_or(&NOBODYS_KEYS, |workspace| &workspace.keys));
     match known {
         Some(workspace) if is_open && workspace.suspended => Err(ExportError::Suspended),
         Some(workspace) if is_open => Ok(workspace),

@@ -79,7 +79,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(take(40), Ok(()));
         assert_eq!(take(1), Err(Duration::from_secs(40)));
-        assert_eq!(take(61), Err(Duration::from_secs(60)));
+        assert_eq!(take(61), Err(MINUTE));
         tokio::time::advance(Duration::from_secs(40)).await;
         assert_eq!(take(61), Err(Duration::from_secs(20)));
         assert_eq!(take(60), Ok(()));

@@ -54,7 +54,7 @@ fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
         format!(r#"{{"data":{{}},"data":{{"identifiers":{one}}}}}"#),
         format!(r#"{{"identifiers":{one},"data":{{"identifiers":{one}}}}}"#),
         format!(r#"{{"user_fields_to_export":[],"identifiers":{one},"user_fields_to_export":[]}}"#),
-        format!(r#"[null,{one},null]"#),
+        format!("[null,{one},null]"),
         deep.clone(),
         format!(r#"{{"identifiers":{deep}"#),
         format!(r#"{{"a":{deep}"#),
