@@ -5,6 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use crate::{
     caller::REQUIRED,
     code::{Code, Origin},
+    export,
     openapi::CALLS,
     page::curl,
     parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
@@ -87,6 +88,38 @@ fn calls() -> String {
     text
 }
 
+fn export_identifiers() -> String {
+    let mut table = "| identifier_type | is |\n|---|---|\n".to_owned();
+    for (name, meaning) in export::TYPES {
+        let _ = writeln!(table, "| `{name}` | {meaning} |");
+    }
+    table
+}
+
+fn export_attributes() -> String {
+    let mut table = "| attribute | short | holds |\n|---|---|---|\n".to_owned();
+    for spec in &export::ATTRIBUTES {
+        let short = spec.short.map_or_else(String::new, |short| format!("`{short}`"));
+        let _ = writeln!(table, "| `{}` | {short} | {} |", spec.name, spec.meaning);
+    }
+    table
+}
+
+fn export_errors() -> String {
+    let mut table = "| HTTP | type | message | attribute | when |\n|---|---|---|---|---|\n".to_owned();
+    for (error, when) in export::openapi::errors() {
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} | {} | {when} |",
+            error.status().as_u16(),
+            error.kind().unwrap_or("–"),
+            error.message(),
+            error.attribute().unwrap_or_default(),
+        );
+    }
+    table
+}
+
 /// The document with its generated parts brought up to date.
 fn brought_up_to_date(document: &str) -> String {
     let parts = [
@@ -94,6 +127,9 @@ fn brought_up_to_date(document: &str) -> String {
         ("calls", calls()),
         ("parameters", parameters()),
         ("codes", codes()),
+        ("export identifiers", export_identifiers()),
+        ("export attributes", export_attributes()),
+        ("export errors", export_errors()),
     ];
     let mut document = document.to_owned();
     for (name, text) in parts {

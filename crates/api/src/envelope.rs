@@ -241,30 +241,6 @@ pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry
     response
 }
 
-/// The answer where a handler ended in a panic: 500 E500, and nothing of the cause.
-#[must_use]
-pub fn internal_error_response(request_id: RequestId) -> Response {
-    refuse(ApiError::Internal, Shape::default(), request_id, Duration::ZERO)
-}
-
-/// The answer where the process cannot take the request now: 503 E503, with this `Retry-After`.
-#[must_use]
-pub fn unavailable_response(request_id: RequestId, retry_after: Duration) -> Response {
-    refuse(ApiError::Unavailable, Shape::default(), request_id, retry_after)
-}
-
-/// The answer to a request whose path and query are longer than the server takes: 414 E414.
-#[must_use]
-pub fn uri_too_long_response(request_id: RequestId) -> Response {
-    refuse(ApiError::UriTooLong, Shape::default(), request_id, Duration::ZERO)
-}
-
-/// The answer to a request whose headers are larger than the server takes: 431 E431.
-#[must_use]
-pub fn headers_too_large_response(request_id: RequestId) -> Response {
-    refuse(ApiError::HeadersTooLarge, Shape::default(), request_id, Duration::ZERO)
-}
-
 /// Rounded up, and at least one: zero would mean at once.
 pub(crate) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)

@@ -24,9 +24,9 @@ use crate::{
     caller::{self, GroupHeader},
     code::Code,
     cursor,
+    dialect::refuse_at,
     envelope::{Meta, Shape, refuse, success},
     error::{ApiError, Call},
-    legacy,
     parameters::{self, Given, InvalidParameter},
     request::{Deadline, RequestId},
     state::ApiState,
@@ -91,7 +91,7 @@ pub(crate) async fn search(State(api): State<Arc<ApiState>>, request: Request) -
         Err(refusal) => return refusal,
     };
     let shape = Shape::of(&caller.tenant.settings);
-    let body = match read_body(&api, &asked, &parts, body).await {
+    let body = match read_body(api.limits.body_bytes, asked.deadline, &parts, body).await {
         Ok(body) => body,
         Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
     };
@@ -141,10 +141,7 @@ pub(crate) async fn other_method(State(api): State<Arc<ApiState>>, request: Requ
 fn refuse_unasked(api: &ApiState, request: Request, error: ApiError) -> Response {
     let (parts, _) = request.into_parts();
     let Asked { request_id, .. } = Asked::of(api, &parts);
-    if legacy::is_address(parts.uri.path()) {
-        return legacy::refuse(&error, &request_id, api.limits.retry_after);
-    }
-    refuse(error, Shape::default(), request_id, api.limits.retry_after)
+    refuse_at(parts.uri.path(), error, request_id, api.limits.retry_after)
 }
 
 async fn answer_list(
@@ -214,8 +211,13 @@ fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, 
     }
 }
 
-/// The whole body, when it is declared as JSON and not too large.
-async fn read_body(api: &ApiState, asked: &Asked, parts: &Parts, body: axum::body::Body) -> Result<Bytes, ApiError> {
+/// The whole body, when it is declared as JSON, has at most `limit` bytes, and arrives by the deadline.
+pub(crate) async fn read_body(
+    limit: usize,
+    deadline: Instant,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<Bytes, ApiError> {
     let declared = parts
         .headers
         .get(CONTENT_TYPE)
@@ -224,7 +226,6 @@ async fn read_body(api: &ApiState, asked: &Asked, parts: &Parts, body: axum::bod
     if !declared.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
         return Err(ApiError::ContentType);
     }
-    let limit = api.limits.body_bytes;
     // Who announces too much is told so before sending it.
     let announced = parts
         .headers
@@ -234,7 +235,7 @@ async fn read_body(api: &ApiState, asked: &Asked, parts: &Parts, body: axum::bod
         return Err(ApiError::BodyTooLarge(limit));
     }
     let collected = Limited::new(body, limit).collect();
-    match tokio::time::timeout_at(asked.deadline.into(), collected).await {
+    match tokio::time::timeout_at(deadline.into(), collected).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge(limit)),
         Ok(Err(_)) | Err(_) => Err(ApiError::BodyCut),

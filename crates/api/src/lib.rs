@@ -1,4 +1,4 @@
-//! The HTTP face of the v4 user family: routes, headers, parameters, views, envelopes and OpenAPI.
+//! The HTTP face of the user family, v4, legacy and export: routes, headers, parameters, views, envelopes and OpenAPI.
 //!
 //! [`router`] is the whole of it; the connection loop, its limits and its logs are the binary's.
 
@@ -7,9 +7,11 @@ mod api_md;
 mod caller;
 mod code;
 mod cursor;
+mod dialect;
 mod documents;
 mod envelope;
 mod error;
+mod export;
 mod fields;
 mod handlers;
 mod legacy;
@@ -22,7 +24,8 @@ mod state;
 mod view;
 
 pub use code::{Code, Entry, Origin, PLACEHOLDER};
-pub use envelope::{headers_too_large_response, internal_error_response, unavailable_response, uri_too_long_response};
-pub use request::{Deadline, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
+pub use dialect::{ServerRefusal, refusal_at, wants_caller_network};
+pub use export::ExportState;
+pub use request::{CallerNetwork, Deadline, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
 pub use routes::router;
 pub use state::{ApiLimits, ApiState};

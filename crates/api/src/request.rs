@@ -1,6 +1,8 @@
 //! What the connection loop knows of a request before its headers are understood: its id and its deadline.
 
 use std::{
+    fmt,
+    net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
@@ -19,6 +21,28 @@ pub const MAX_REQUEST_ID_BYTES: usize = 128;
 /// is absent, the time that [`ApiLimits::deadline`] allows starts with the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
+
+/// Request extension: the network from which a request comes, in place of the address, which would name a person. The
+/// binary sets it where [`wants_caller_network`](crate::wants_caller_network) says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerNetwork(IpAddr);
+
+impl CallerNetwork {
+    /// The network of an address: its first 24 bits, or 48 of IPv6.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(std::net::Ipv4Addr::from_bits(address.to_bits() & !0xff)),
+            IpAddr::V6(address) => IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+        })
+    }
+}
+
+impl fmt::Display for CallerNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, if self.0.is_ipv4() { 24 } else { 48 })
+    }
+}
 
 /// Request extension: the id under which the request is answered and logged, in visible ASCII.
 ///
@@ -54,6 +78,13 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
+    }
+
+    /// Its last eight characters, zeros before where it has fewer: the form of the customers export.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let text = self.as_str();
+        format!("{:0>8}", &text[text.len().saturating_sub(8)..])
     }
 
     /// The text as it may be kept, in logs and events: what looks like an address is withheld.
@@ -117,6 +148,28 @@ mod tests {
             ("ann%40example.org", "withheld"),
         ] {
             assert_eq!(RequestId::new(id).unwrap().kept(), kept);
+        }
+    }
+
+    #[test]
+    fn a_short_id_has_eight_characters() {
+        for (id, short) in [
+            ("b1946ac9-2492", "ac9-2492"),
+            ("7", "00000007"),
+            ("12345678", "12345678"),
+        ] {
+            assert_eq!(RequestId::new(id).unwrap().short(), short);
+        }
+    }
+
+    #[test]
+    fn a_network_is_not_an_address() {
+        for (address, network) in [
+            ("203.0.113.195", "203.0.113.0/24"),
+            ("::ffff:203.0.113.195", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(CallerNetwork::of(address.parse().unwrap()).to_string(), network);
         }
     }
 

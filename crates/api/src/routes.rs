@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{documents, handlers, legacy, state::ApiState};
+use crate::{documents, export, handlers, legacy, state::ApiState};
 
 /// Where the user family is found; a trailing slash is taken everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [
@@ -17,8 +17,8 @@ pub(crate) const BASES: [&str; 4] = [
     "/UsersOrchestrator/Users",
 ];
 
-/// Makes the routes. Whatever is asked, the answer is the contract's envelope; a panic is the server's to catch (see
-/// [`internal_error_response`](crate::internal_error_response)).
+/// Makes the routes. Whatever is asked, the answer has the shape of the API that the address belongs to; a panic is the server's to catch (see
+/// [`refusal_at`](crate::refusal_at)).
 pub fn router(state: ApiState) -> Router {
     let mut routes = Router::new()
         .route(documents::OPENAPI, get(documents::openapi))
@@ -40,6 +40,11 @@ pub fn router(state: ApiState) -> Router {
     for address in legacy::ADDRESSES {
         for slash in ["", "/"] {
             routes = routes.route(&format!("{address}{slash}"), get(legacy::read));
+        }
+    }
+    for address in export::ADDRESSES {
+        for slash in ["", "/"] {
+            routes = routes.route(&format!("{address}{slash}"), post(export::export));
         }
     }
     routes

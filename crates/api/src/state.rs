@@ -5,10 +5,14 @@ use std::{sync::Arc, time::Duration};
 use masthead_orchestrator::Users;
 use masthead_ports::{sealing::Sealing, tenants::Tenants, tokens::TokenVerifier};
 
+use crate::export::ExportState;
+
 /// The use cases and ports behind the routes.
 pub struct ApiState {
     /// The reads.
     pub users: Users,
+    /// The customers export.
+    pub exports: Arc<ExportState>,
     /// Who the tenants are.
     pub tenants: Arc<dyn Tenants>,
     /// What a token grants.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::Request;
-use masthead_api::{ApiLimits, ApiState, router};
+use masthead_api::{ApiLimits, ApiState, ExportState, router};
 use masthead_domain::{
     account::Account,
     event::EventKind,
     tenant::{PoolId, Scope},
 };
-use masthead_orchestrator::Users;
+use masthead_orchestrator::{Export, Users};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -27,6 +27,7 @@ use masthead_testkit::{
     store::{FakeStore, Mood},
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
+    workspaces::FakeWorkspaces,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -780,8 +781,13 @@ async fn without_a_client_group_the_tenant_is_the_only_one_that_the_token_grants
         tenant("north/daily/herald", 1, &[]),
         tenant("south/daily/herald", 2, &[]),
     ];
+    let users = Users::new(world, 1000);
     let router = router(ApiState {
-        users: Users::new(world, 1000),
+        exports: Arc::new(ExportState::new(
+            Export::new(users.clone(), Arc::new(FakeStore::default())),
+            Arc::new(FakeWorkspaces::default()),
+        )),
+        users,
         tenants: Arc::new(FakeTenants::new(tenants)),
         tokens: Arc::new(tokens),
         sealing: Arc::new(FakeSealing),

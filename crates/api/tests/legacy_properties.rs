@@ -1,4 +1,4 @@
-//! The legacy API and v4 are two views of one record, and no input makes an error that is not documented.
+//! The legacy API, the export and v4 are views of one record, and no input makes an error that is not documented.
 #![expect(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 use axum::body::Body;
@@ -158,8 +158,47 @@ fn mapping_holds(legacy: &Value) {
     }
 }
 
+fn one(kind: &str, identifier: &str) -> Value {
+    serde_json::json!({"identifier_type": kind, "identifier": identifier})
+}
+
+/// What a record of v4 says, as the export would say it.
+fn as_exported(v4: &Value) -> Value {
+    let text = |key: &str| v4[key].as_str().unwrap_or_default();
+    let name = format!("{} {}", text("firstName"), text("lastName"));
+    let mut exported = serde_json::Map::new();
+    let own = v4["metadata"].as_object().unwrap().iter();
+    exported.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    for (key, value) in [
+        ("customer_id", text("customerRegistrationId")),
+        ("name", name.trim()),
+        ("first_name", text("firstName")),
+        ("last_name", text("lastName")),
+        ("email", text("email")),
+        ("mobile", v4["metadata"]["cellPhone"].as_str().unwrap()),
+        ("gender", v4["metadata"]["gender"].as_str().unwrap()),
+        ("birthday", v4["metadata"]["dob"].as_str().unwrap()),
+    ] {
+        exported.insert(key.to_owned(), value.into());
+    }
+    exported.retain(|_, value| value != "");
+    serde_json::json!({"user_attributes": exported})
+}
+
+/// The users without what v4 has no field for.
+fn without_store(users: &Value) -> Value {
+    let mut users = users.clone();
+    for user in users.as_array_mut().unwrap() {
+        let attributes = user["user_attributes"].as_object_mut().unwrap();
+        for key in ["id", "first_seen", "last_seen"] {
+            attributes.remove(key);
+        }
+    }
+    users
+}
+
 #[test]
-fn the_same_reader_by_v4_and_legacy_is_one_canonical_record() {
+fn the_same_reader_by_v4_legacy_search_and_export_is_one_canonical_record() {
     let runtime = runtime();
     let sides = (vec(reader(), 0..4), vec(reader(), 0..4), any::<bool>());
     proptest!(ProptestConfig::with_cases(96), |((ours, theirs, federated) in sides)| {
@@ -180,6 +219,11 @@ fn the_same_reader_by_v4_and_legacy_is_one_canonical_record() {
             let case = Case::get(target, Expect::Status(200)).of(tenant);
             runtime.block_on(world.ask(&case))
         };
+        let export = |identifier: Value| {
+            let body = serde_json::json!({"identifiers": [identifier]});
+            let workspace = if federated { "courier" } else { "herald" };
+            parsed(&runtime.block_on(world.export(workspace, &body)))["data"].clone()
+        };
         for id in ["a", "b", "c"] {
             for ignored in [false, true] {
                 let new = ask(&format!("/v4/Users/{id}?ignoreProvider={ignored}"));
@@ -192,11 +236,30 @@ fn the_same_reader_by_v4_and_legacy_is_one_canonical_record() {
                     prop_assert_eq!(as_v4(&old["Result"]["Users"][0]), new["data"].clone());
                 }
             }
+            let by_id = ask(&format!("/v4/Users/{id}"));
+            let searched = parsed(&ask(&format!("/v4/Users?customerRegistrationId={id}")));
+            let exported = export(one("customer_id", id));
+            if by_id.status == 404 {
+                prop_assert_eq!(&searched["data"], &serde_json::json!([]));
+                prop_assert_eq!(exported, serde_json::json!({"users_not_found": [one("customer_id", id)], "users": []}));
+            } else {
+                let by_id = parsed(&by_id);
+                prop_assert_eq!(without_store(&exported["users"]), serde_json::json!([as_exported(&by_id["data"])]));
+                prop_assert!(searched["data"].as_array().unwrap().contains(&by_id["data"]));
+            }
             let new = parsed(&ask(&format!("/v4/Users?email={id}@example.com&orderBy=1")));
             let old = parsed(&ask(&format!("/User/0?email={id}@example.com&SortBy=CustomerRegistrationId")));
             prop_assert_eq!(&old["Result"]["TotalUsersFound"], &new["meta"]["totalRecords"]);
             let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(as_v4).collect();
             prop_assert_eq!(Value::from(users), new["data"].clone());
+            let identifier = one("email", &format!("{id}@example.com"));
+            let exported = export(identifier.clone());
+            match &new["data"].as_array().unwrap()[..] {
+                [] => prop_assert_eq!(&exported["users_not_found"], &serde_json::json!([identifier])),
+                [only] => prop_assert_eq!(without_store(&exported["users"]), serde_json::json!([as_exported(only)])),
+                // Several share the address: never the first of many.
+                _ => prop_assert_eq!(&exported["users_unresolved"], &serde_json::json!([identifier])),
+            }
         }
         let new = parsed(&ask("/v4/Users?email=example&emailMatch=contains&orderBy=4&orderByType=1"));
         let old = parsed(&ask("/User?request.email=example&SortBy=LastName&SortOrder=desc"));

@@ -22,6 +22,8 @@ pub enum EventKind {
     AuthSystemUserGet = 4601,
     /// Registrations were imported in bulk (ours).
     SubscribeUserImport = 4901,
+    /// A workspace exported users (ours).
+    SubscribeUserExport = 4902,
 }
 
 impl EventKind {
@@ -42,6 +44,7 @@ impl EventKind {
             Self::SubscribeUserUpdate => "SUBSCRIBE_USER_UPDATE",
             Self::AuthSystemUserGet => "AUTHSYSTEM_USER_GET",
             Self::SubscribeUserImport => "SUBSCRIBE_USER_IMPORT",
+            Self::SubscribeUserExport => "SUBSCRIBE_USER_EXPORT",
         }
     }
 }
@@ -90,4 +93,6 @@ pub struct Event {
     pub registration_id: Option<i64>,
     /// How many users the call answered with.
     pub users: u32,
+    /// The network from which it was asked, where that is kept: `203.0.113.0/24`, never a single address.
+    pub network: Option<Box<str>>,
 }

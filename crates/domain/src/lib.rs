@@ -20,3 +20,4 @@ pub mod settings;
 pub mod state;
 pub mod sync;
 pub mod tenant;
+pub mod workspace;

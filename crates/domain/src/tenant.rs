@@ -76,15 +76,19 @@ impl TenantId {
 }
 
 fn code(part: &'static str, text: &str) -> Result<Box<str>, InvalidTenant> {
-    let good = (1..=MAX_CODE_BYTES).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    if good {
+    if is_code(text) {
         Ok(text.into())
     } else {
         Err(InvalidTenant::BadCode { part })
     }
+}
+
+/// Whether a text can be a code: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
+pub(crate) fn is_code(text: &str) -> bool {
+    (1..=MAX_CODE_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 impl fmt::Display for TenantId {

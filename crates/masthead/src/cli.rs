@@ -1,5 +1,7 @@
 //! The command line, as `--help` explains it.
 
+mod workspace;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,8 @@ use masthead_domain::{
     crid::Crid,
     tenant::{Scope, TenantGrant, TenantId},
 };
+
+pub(crate) use workspace::{Workspace, WorkspaceSettings};
 
 use crate::settings::parse_duration;
 
@@ -16,6 +20,8 @@ Examples:
   masthead migrate                             bring the database to this program's schema
   masthead tenant add north/daily/herald       make a tenant with a pool of its own
   masthead provider check --tenant north/daily/herald
+  masthead workspace add herald --tenant north/daily/herald
+                                               let marketing jobs export its users; print their key
   masthead import --tenant north/daily/herald users.ndjson
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead token --tenant 'north/*/*'          print a token for local use
@@ -49,6 +55,9 @@ pub(crate) enum Command {
     /// Tries outside providers.
     #[command(subcommand)]
     Provider(Provider),
+    /// Makes, lists, changes and removes the workspaces of the customers export, and their keys.
+    #[command(subcommand)]
+    Workspace(Workspace),
     /// Prints a token signed with tokens.hs256_secret, for local use.
     Token(Token),
     /// Tells every mistake in the settings; starts and binds nothing.
@@ -238,6 +247,7 @@ mod tests {
             "migrate",
             "tenant",
             "token",
+            "workspace",
             "check-config",
             "import",
             "Examples:",
@@ -254,6 +264,14 @@ mod tests {
             "masthead tenant list --json",
             "masthead tenant set a/b/c Api.MissAs400=true Api.SourceSystems=",
             "masthead tenant remove a/b/c",
+            "masthead workspace add herald --tenant a/b/c --identifiers-per-payload 1000 --strict",
+            "masthead workspace list --json",
+            "masthead workspace set herald --strict false --users-per-minute 5000 --body-kilobytes 256",
+            "masthead workspace key herald",
+            "masthead workspace key herald --remove 2",
+            "masthead workspace suspend herald",
+            "masthead workspace resume herald",
+            "masthead workspace remove herald",
             "masthead token --tenant a/b/c d/*/* --expires-in 12h",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
@@ -291,6 +309,8 @@ mod tests {
             "masthead tenant add a/b",
             "masthead tenant set a/b/c",
             "masthead tenant set a/b/c Novalue",
+            "masthead workspace add a/b --tenant a/b/c",
+            "masthead workspace add herald",
             "masthead token --tenant a/b/c --scope root",
             "masthead token --tenant a/b/c --expires-in 12",
             "masthead token",

@@ -9,6 +9,7 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
+    bulk::BulkLookups,
     clock::Clock,
     provider::{Provider, Providers},
     source::{CallContext, SUBSCRIBE, UserSource},
@@ -27,7 +28,7 @@ use serde::Serialize;
 
 use crate::{
     settings::{Places, ProviderSettings},
-    subscribe::Subscribe,
+    subscribe::{Subscribe, SubscribeBulk},
 };
 
 /// Our own registrations are not remembered either: what is written there is read at once.
@@ -140,6 +141,12 @@ impl Adapters {
     pub(crate) fn subscribe(&self, store: Arc<dyn UserSource>) -> Arc<dyn UserSource> {
         let remote = self.remote.clone();
         Arc::new(Subscribe { store, remote })
+    }
+
+    /// The same for many users at once.
+    pub(crate) fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
+        let remote = self.remote.clone();
+        Arc::new(SubscribeBulk { store, remote })
     }
 
     /// How each provider is that was asked since the start.

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
-use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceName, UserSource};
+use masthead_ports::{
+    bulk::{BulkLookups, KeyAnswer, LookupKey},
+    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+};
 use masthead_provider_http::GuardedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
 
@@ -15,6 +19,17 @@ pub(crate) struct Subscribe {
     /// Shares calls that are the same; remembers nothing, as our own registrations do not.
     pub(crate) remote: GuardedSource<RemoteSubscribe>,
 }
+
+/// The same for many users at once: a remote Users API has no such call and is asked one by one.
+pub(crate) struct SubscribeBulk {
+    /// Our own registrations.
+    pub(crate) store: Arc<dyn BulkLookups>,
+    /// As of [`Subscribe`].
+    pub(crate) remote: GuardedSource<RemoteSubscribe>,
+}
+
+/// How many users of one question are asked of a remote Users API at a time.
+const AT_A_TIME: usize = 8;
 
 impl Subscribe {
     fn of(&self, tenant: &Tenant) -> &dyn UserSource {
@@ -42,5 +57,31 @@ impl UserSource for Subscribe {
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         self.of(&cx.tenant).search(cx, query).await
+    }
+}
+
+#[async_trait]
+impl BulkLookups for SubscribeBulk {
+    async fn by_keys(&self, cx: &CallContext, keys: &[LookupKey]) -> Result<Vec<KeyAnswer>, SourceError> {
+        if !cx.tenant.settings.subscribe_is_remote() {
+            return self.store.by_keys(cx, keys).await;
+        }
+        let mut answers = Vec::with_capacity(keys.len());
+        for some in keys.chunks(AT_A_TIME) {
+            answers.extend(join_all(some.iter().map(|key| self.asked(cx, key))).await);
+        }
+        Ok(answers)
+    }
+}
+
+impl SubscribeBulk {
+    async fn asked(&self, cx: &CallContext, key: &LookupKey) -> KeyAnswer {
+        let answer = match key {
+            LookupKey::Id(id) => self.remote.by_id(cx, id).await.map(Vec::from_iter),
+            LookupKey::Email(email) => self.remote.by_email(cx, email).await,
+            // The far side's own numbers, by which it cannot be asked: nobody has said that there is none.
+            LookupKey::Registration(_) => return Err(SourceErrorKind::Refused),
+        };
+        answer.map_err(|error| error.kind)
     }
 }

@@ -3,8 +3,10 @@
 mod both;
 mod caller;
 mod error;
+mod export;
 mod lookup;
 mod page;
+mod prefetched;
 mod provider_alone;
 mod search;
 mod settle;
@@ -15,6 +17,7 @@ mod users;
 
 pub use caller::Caller;
 pub use error::ReadError;
+pub use export::{Export, ExportAnswer, ExportRequest, Exported};
 pub use lookup::LookupRequest;
 pub use search::SearchRequest;
 pub use users::{Users, World};

@@ -86,6 +86,18 @@ impl Users {
         both: Both,
     ) -> Result<UserAnswer, ReadError> {
         self.record_both(caller, EventKind::SubscribeUserGetById, &both);
+        self.settle_one(caller, provider, crid, on_failure, both)
+    }
+
+    /// As [`Users::answer_one`], where the events are somebody else's to write.
+    pub(crate) fn settle_one(
+        &self,
+        caller: &Caller,
+        provider: &dyn Provider,
+        crid: &Crid,
+        on_failure: OnProviderFailure,
+        both: Both,
+    ) -> Result<UserAnswer, ReadError> {
         let filter = UserFilter {
             crids: vec![crid.clone()],
             ..UserFilter::default()

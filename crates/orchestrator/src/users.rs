@@ -89,7 +89,33 @@ impl Users {
     }
 
     pub(crate) fn record(&self, caller: &Caller, kind: EventKind, outcome: EventOutcome, accounts: &[Account]) {
+        let registration_id = match accounts {
+            [one] => one.registration_id,
+            _ => None,
+        };
         self.events.record(Event {
+            registration_id,
+            ..self.event(caller, kind, outcome, accounts.len())
+        });
+    }
+
+    /// Writes the event of a call that is about many users, asked from this network.
+    pub(crate) fn record_many(
+        &self,
+        caller: &Caller,
+        kind: EventKind,
+        outcome: EventOutcome,
+        users: usize,
+        network: Option<&str>,
+    ) {
+        self.events.record(Event {
+            network: network.map(Box::from),
+            ..self.event(caller, kind, outcome, users)
+        });
+    }
+
+    fn event(&self, caller: &Caller, kind: EventKind, outcome: EventOutcome, users: usize) -> Event {
+        Event {
             kind,
             tenant: caller.tenant.id.clone(),
             pool: caller.tenant.pool,
@@ -97,12 +123,10 @@ impl Users {
             request_id: caller.request_id.clone(),
             source_system: caller.source_system.clone(),
             outcome,
-            registration_id: match accounts {
-                [one] => one.registration_id,
-                _ => None,
-            },
-            users: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
-        });
+            registration_id: None,
+            users: u32::try_from(users).unwrap_or(u32::MAX),
+            network: None,
+        }
     }
 
     /// What the silence of the store means where it alone was asked; the place where it is logged.
@@ -116,7 +140,7 @@ impl Users {
     }
 }
 
-fn outcome(told: &Told) -> EventOutcome {
+pub(crate) fn outcome(told: &Told) -> EventOutcome {
     match (told.accounts.is_empty(), told.silence()) {
         (false, _) => EventOutcome::Found,
         (true, None) => EventOutcome::Absent,

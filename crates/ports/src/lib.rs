@@ -3,6 +3,7 @@
 //! A port promises behaviour in the words of its caller; silence is an error, never absence.
 
 pub mod accounts;
+pub mod bulk;
 pub mod clock;
 pub mod events;
 pub mod provider;
@@ -12,3 +13,4 @@ pub mod sealing;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod workspaces;

@@ -8,6 +8,7 @@ use std::{
 use masthead_domain::{
     settings::{SettingMistake, TenantSettings},
     tenant::{PoolId, TenantId},
+    workspace::{InvalidLimits, MAX_KEYS},
 };
 use sqlx::{PgConnection, PgPool};
 use thiserror::Error;
@@ -60,6 +61,21 @@ pub enum AdminError {
     /// Masthead is to master the accounts of a pool in which addresses occur more than once.
     #[error("the pool holds several registrations of one address, which only an outside provider may have")]
     AmbiguousAddresses,
+    /// There is a workspace of this name.
+    #[error("the workspace exists already")]
+    WorkspaceExists,
+    /// There is no workspace of this name.
+    #[error("there is no such workspace")]
+    NoSuchWorkspace,
+    /// The workspace has no key of this number.
+    #[error("the workspace has no key of this number")]
+    NoSuchKey,
+    /// The workspace has as many keys as it may have.
+    #[error("the workspace has {MAX_KEYS} keys already; remove one first")]
+    TooManyKeys,
+    /// Limits that no workspace can have.
+    #[error(transparent)]
+    BadLimits(#[from] InvalidLimits),
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -74,6 +90,8 @@ impl From<sqlx::Error> for AdminError {
         match Failure::of(&error) {
             Failure::TenantTaken => Self::TenantExists,
             Failure::EmailTaken => Self::AmbiguousAddresses,
+            Failure::WorkspaceTaken => Self::WorkspaceExists,
+            Failure::TenantMissing => Self::NoSuchTenant,
             _ => Self::Database(redacted(error)),
         }
     }
@@ -244,7 +262,7 @@ impl Admin {
         .await
     }
 
-    async fn in_time<T>(&self, chore: impl Future<Output = Result<T, AdminError>>) -> Result<T, AdminError> {
+    pub(crate) async fn in_time<T>(&self, chore: impl Future<Output = Result<T, AdminError>>) -> Result<T, AdminError> {
         tokio::time::timeout(PATIENCE, chore)
             .await
             .unwrap_or_else(|late| Err(AdminError::Database(Box::new(late))))

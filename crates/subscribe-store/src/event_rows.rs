@@ -5,12 +5,12 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::copy::{CopyRows, TooLong};
 
-const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users) \
-                    FROM STDIN (FORMAT binary)";
+const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, \
+                    network) FROM STDIN (FORMAT binary)";
 
 /// Writes events whose loss in a crash of the server is bearable: the commit does not wait for the disk.
 pub(crate) async fn copy_lazily(connection: &mut PgConnection, events: &[Event]) -> Result<(), sqlx::Error> {
-    let mut rows = CopyRows::new(9);
+    let mut rows = CopyRows::new(10);
     for event in events {
         push(&mut rows, event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     }
@@ -38,6 +38,7 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
         None => rows.null(),
     }
     rows.int8(i64::from(event.users));
+    rows.optional_text(event.network.as_deref())?;
     Ok(())
 }
 
@@ -45,8 +46,8 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
 pub(crate) async fn insert_with_outbox(transaction: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "WITH written AS (
-             INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, network)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              RETURNING pool, id)
          INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written",
         event.pool.0,
@@ -58,6 +59,7 @@ pub(crate) async fn insert_with_outbox(transaction: &mut PgConnection, event: &E
         event.outcome.name(),
         event.registration_id,
         i64::from(event.users),
+        event.network.as_deref(),
     )
     .execute(transaction)
     .await

@@ -4,6 +4,7 @@
 //! their reasons in `docs/adr/0010` and after.
 
 mod admin;
+mod bulk;
 mod copy;
 mod event_rows;
 mod import;
@@ -21,8 +22,11 @@ mod store;
 mod synchronise;
 mod tenants;
 mod tokens;
+mod workspace_admin;
+mod workspaces;
 
 pub use admin::{Admin, AdminError, TenantRow};
+pub use bulk::PgBulkLookups;
 pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
 pub use options::{OpenError, StoreOptions};
 pub use read_events::PgReadEvents;
@@ -32,3 +36,5 @@ pub use registrations::PgRegistrations;
 pub use schema::SchemaError;
 pub use store::Store;
 pub use tenants::PgTenants;
+pub use workspace_admin::{KeyRow, WorkspaceChange, WorkspaceRow};
+pub use workspaces::PgWorkspaces;

@@ -11,6 +11,11 @@ const TENANT_KEY: &str = "tenants_pkey";
 /// The unique names of pools (migration 0001).
 const POOL_NAME_KEY: &str = "pools_name_key";
 
+/// The primary key of workspaces (migration 0004).
+const WORKSPACE_KEY: &str = "workspaces_pkey";
+/// The tenant of a workspace (migration 0004).
+const WORKSPACE_TENANT: &str = "workspaces_tenant_fkey";
+
 /// What went wrong, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -28,6 +33,10 @@ pub(crate) enum Failure {
     TenantTaken,
     /// A pool of this name exists.
     PoolTaken,
+    /// A workspace of this name exists.
+    WorkspaceTaken,
+    /// There is no such tenant to belong to.
+    TenantMissing,
     /// Two transactions stood in each other's way; the same again may do.
     Contention,
     /// The server takes reads only, or no more work, for the moment.
@@ -67,8 +76,10 @@ impl Failure {
                 Some(EMAIL_KEY) => Self::EmailTaken,
                 Some(TENANT_KEY) => Self::TenantTaken,
                 Some(POOL_NAME_KEY) => Self::PoolTaken,
+                Some(WORKSPACE_KEY) => Self::WorkspaceTaken,
                 _ => Self::Data,
             },
+            "23503" if constraint == Some(WORKSPACE_TENANT) => Self::TenantMissing,
             "40001" | "40P01" | "55P03" => Self::Contention,
             // Read-only transaction (a standby, or a switch-over); too many connections; out of memory or disk.
             "25006" | "53000" | "53100" | "53200" | "53300" | "53400" => Self::Busy,
@@ -91,9 +102,14 @@ impl Failure {
         match self {
             Self::Connection | Self::Contention | Self::Busy | Self::Cancelled => SourceErrorKind::Unavailable,
             Self::Misconfigured => SourceErrorKind::Misconfigured,
-            Self::Data | Self::CridTaken | Self::EmailTaken | Self::TenantTaken | Self::PoolTaken | Self::Corrupt => {
-                SourceErrorKind::Corrupt
-            }
+            Self::Data
+            | Self::CridTaken
+            | Self::EmailTaken
+            | Self::TenantTaken
+            | Self::PoolTaken
+            | Self::WorkspaceTaken
+            | Self::TenantMissing
+            | Self::Corrupt => SourceErrorKind::Corrupt,
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
+    bulk::PgBulkLookups,
     import::Importer,
     lookup::{Limits, Lookups, PgLookups},
     options::{OpenError, StoreOptions, connect_options},
@@ -19,6 +20,7 @@ use crate::{
     schema::{self, SchemaError},
     search::PgSearch,
     tenants::PgTenants,
+    workspaces::PgWorkspaces,
 };
 
 /// How long waiting look-ups and events have at the end.
@@ -32,7 +34,9 @@ pub struct Store {
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
+    bulk: Arc<PgBulkLookups>,
     tenants: Arc<PgTenants>,
+    workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
     readiness: Arc<PgReadiness>,
 }
@@ -69,7 +73,13 @@ impl Store {
             registrations: Arc::new(PgRegistrations::new(Arc::clone(&lookups), searches, service.clone())),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
+            bulk: Arc::new(PgBulkLookups::new(
+                search.clone(),
+                options.statement_timeout,
+                options.named_statements,
+            )),
             tenants: Arc::new(PgTenants::new(service.clone())),
+            workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(service.clone(), options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             migrations_url: direct.to_owned(),
@@ -99,6 +109,18 @@ impl Store {
             Arc::new(self.registrations.with_lookups(lookups))
         };
         runtimes.iter().map(own).collect()
+    }
+
+    /// The registrations, many at once.
+    #[must_use]
+    pub fn bulk_lookups(&self) -> Arc<PgBulkLookups> {
+        Arc::clone(&self.bulk)
+    }
+
+    /// The workspaces.
+    #[must_use]
+    pub fn workspaces(&self) -> Arc<PgWorkspaces> {
+        Arc::clone(&self.workspaces)
     }
 
     /// The tenants.

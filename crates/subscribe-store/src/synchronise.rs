@@ -85,6 +85,7 @@ async fn one_transaction(
         outcome: EventOutcome::Found,
         registration_id: Some(id),
         users: 1,
+        network: None,
     };
     insert_with_outbox(&mut transaction, &event)
         .await

@@ -17,3 +17,4 @@ pub mod sealing;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
+pub mod workspaces;

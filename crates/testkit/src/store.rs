@@ -15,7 +15,10 @@ use masthead_domain::{
     query::{CountMode, Position, Total, UserQuery},
     tenant::PoolId,
 };
-use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_ports::{
+    bulk::{BulkLookups, KeyAnswer, LookupKey},
+    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+};
 
 /// How a fake source behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,5 +173,23 @@ impl UserSource for FakeStore {
             mark: None,
             truncated: false,
         })
+    }
+}
+
+#[async_trait]
+impl BulkLookups for FakeStore {
+    async fn by_keys(&self, cx: &CallContext, keys: &[LookupKey]) -> Result<Vec<KeyAnswer>, SourceError> {
+        let all = self.ask(cx, "by keys").await?;
+        let is_named = |account: &Account, key: &LookupKey| match key {
+            LookupKey::Id(id) => account.crid == *id,
+            LookupKey::Email(email) => account.email.as_ref().is_some_and(|known| known.key() == email),
+            LookupKey::Registration(number) => account.registration_id == Some(*number),
+        };
+        let accounts_of = |key| {
+            let mut accounts: Vec<_> = all.iter().filter(|account| is_named(account, key)).cloned().collect();
+            accounts.sort_by(|a, b| a.crid.cmp(&b.crid));
+            Ok(accounts)
+        };
+        Ok(keys.iter().map(accounts_of).collect())
     }
 }

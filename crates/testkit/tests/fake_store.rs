@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
+    account::Account,
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
 };
@@ -23,15 +24,22 @@ impl Factory for Fakes {
         let mut tenants = Vec::new();
         for (pool, loaded) in (1..).zip(loaded) {
             let provider = loaded.federated.then_some(("Flow.UserProvider", "Auth0"));
-            store.put(PoolId(pool), loaded.accounts);
+            // Numbers are the store's to give.
+            let numbered = (1..).zip(loaded.accounts).map(|(number, account)| Account {
+                registration_id: Some(pool * 1_000 + number),
+                ..account
+            });
+            store.put(PoolId(pool), numbered);
             tenants.push(Arc::new(Tenant {
                 id: TenantId::new("north", "daily", &format!("paper{pool}")).unwrap(),
                 pool: PoolId(pool),
                 settings: TenantSettings::parse(provider).0,
             }));
         }
+        let store = Arc::new(store);
         Subject {
-            source: Arc::new(store),
+            source: Arc::clone(&store) as _,
+            bulk: store,
             tenants,
             keep: Box::new(()),
         }

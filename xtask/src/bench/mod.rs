@@ -20,6 +20,8 @@ mod cursors;
 #[cfg(feature = "bench")]
 mod database;
 #[cfg(feature = "bench")]
+mod export;
+#[cfg(feature = "bench")]
 mod figures;
 #[cfg(feature = "bench")]
 mod generator;
@@ -100,6 +102,8 @@ pub(crate) enum Part {
     Searches,
     /// What asking both sides adds to the slower one.
     Orchestration,
+    /// Exports beside single look-ups, and the time of refusals.
+    Export,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

@@ -11,6 +11,7 @@ mod secrets;
 mod seed;
 mod serving;
 mod tenants;
+mod workspaces;
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -83,6 +84,7 @@ fn serve(options: &Options, server: &Server, folder: &Path, signals: serving::Si
         tenants::setting(&known, tenant, provider.address)
     })?;
     tenants::set_up(&masthead, &known, &sandboxes)?;
+    let workspaces = workspaces::set_up(&masthead)?;
     seed::fill(server, &masthead)?;
 
     let port = port(options.port)?;
@@ -92,7 +94,7 @@ fn serve(options: &Options, server: &Server, folder: &Path, signals: serving::Si
     let mut serving = Serving::start(&masthead, port, signals)?;
     let address = format!("127.0.0.1:{port}");
     if serving.wait_until_ready(&address)? {
-        report::write(folder, &address, &masthead, &sandboxes)?;
+        report::write(folder, &address, &masthead, &sandboxes, &workspaces)?;
     }
     serving.wait(|| sandboxes.iter_mut().try_for_each(sandboxes::Sandbox::still_runs))
 }

@@ -13,6 +13,7 @@ use super::people::registration;
 use super::sandboxes::Sandbox;
 use super::secrets::write_private;
 use super::tenants::{DevTenant, TENANTS};
+use super::workspaces::Workspace;
 use crate::shell::Outcome;
 
 /// How long the printed tokens hold.
@@ -33,9 +34,16 @@ pub(super) fn forget(folder: &Path) -> Outcome {
 }
 
 /// Asks the running server for a user of each tenant, prints what to paste, and writes `dev.json`.
-pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead, sandboxes: &[Sandbox]) -> Outcome {
+pub(super) fn write(
+    folder: &Path,
+    address: &str,
+    masthead: &Masthead,
+    sandboxes: &[Sandbox],
+    workspaces: &[Workspace],
+) -> Outcome {
     let url = format!("http://{address}");
     let mut tenants = Vec::new();
+    let mut exports = Vec::new();
     // Told in one piece at the end: the server's log lines come in between otherwise.
     let mut told = vec![format!(
         "\nMasthead answers at {url}   (read {url}/docs; metrics at {url}/metrics; stop with Ctrl-C)"
@@ -67,10 +75,17 @@ pub(super) fn write(folder: &Path, address: &str, masthead: &Masthead, sandboxes
             told.extend(of_provider(&url, &file, &sample, sandbox));
             entry["sandbox"] = sandbox.for_scripts();
         }
+        if let Some(workspace) = workspaces
+            .iter()
+            .find(|workspace| workspace.tenant.name() == tenant.name())
+        {
+            told.extend(workspace.in_words(&url, &sample));
+            exports.push(workspace.for_scripts(&sample));
+        }
         tenants.push(entry);
     }
     let script = folder.join("dev.json");
-    let mut all = json!({"url": url, "tenants": tenants});
+    let mut all = json!({"url": url, "tenants": tenants, "workspaces": exports});
     // Auth0's is the one that scripts know by this name; every tenant's own is in its entry.
     let auth0 = sandboxes
         .iter()

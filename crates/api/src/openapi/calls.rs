@@ -8,7 +8,7 @@ use crate::{
     caller::REQUIRED,
     code::Code,
     error::Call,
-    legacy,
+    export, legacy,
     parameters::table::{METADATA_MEANING, Spec, TABLE},
 };
 
@@ -122,7 +122,7 @@ pub(super) fn paths() -> Node {
         let method = call.method.to_ascii_lowercase();
         (call.path, Node::object([(method, operation(call))]))
     });
-    Node::object(ours.chain(legacy::openapi::paths()))
+    Node::object(ours.chain(legacy::openapi::paths()).chain(export::openapi::paths()))
 }
 
 fn operation(call: &CallSpec) -> Node {

@@ -27,6 +27,7 @@ pub(crate) fn document() -> Node {
         "tags": list![
             object! {"name": "Users", "description": "The registrations of one newspaper."},
             object! {"name": "Legacy", "description": "The same for callers that have not migrated."},
+            object! {"name": "Export", "description": "Many users at once, for marketing jobs."},
         ],
         "security": list![object! {"bearer": list![]}],
         "paths": calls::paths(),

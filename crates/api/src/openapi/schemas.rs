@@ -4,6 +4,7 @@ use masthead_domain::{metadata::STANDARD_KEYS, state::UserState};
 
 use crate::{
     caller::REQUIRED,
+    export,
     fields::Field,
     legacy,
     parameters::table::{Kind, MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, METADATA_MEANING, Spec, TABLE},
@@ -54,6 +55,7 @@ pub(super) fn components() -> Node {
                 "bearerFormat": "JWT",
                 "description": "scope `users:read`; claim `tenants` with `group/client/paper`, `*` allowed for a part",
             },
+            "workspaceKey": export::openapi::security_scheme(),
         },
         "parameters": header_parameters(),
         "headers": response_headers(),
@@ -128,6 +130,7 @@ fn schemas() -> Node {
     };
     legacy::openapi::schemas()
         .into_iter()
+        .chain(export::openapi::schemas())
         .fold(ours, |all, (name, schema)| all.with(name, schema))
 }
 

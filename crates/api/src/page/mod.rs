@@ -6,7 +6,7 @@ use crate::{
     caller::REQUIRED,
     code::{Code, Origin},
     error::Call,
-    legacy,
+    export, legacy,
     openapi::{
         CALLS, CallSpec, Input,
         examples::{self, Shown},
@@ -24,6 +24,7 @@ pub(crate) fn html() -> String {
     }
     envelope(&mut page);
     legacy_calls(&mut page);
+    export_call(&mut page);
     codes(&mut page);
     page.push_str(FOOT);
     page
@@ -49,6 +50,7 @@ const HEAD: &str = r##"<!doctype html>
 <a href="#searchUsers">Search</a>
 <a href="#envelope">Envelope</a>
 <a href="#legacy">Legacy</a>
+<a href="#export">Export</a>
 <a href="#codes">Codes</a>
 <a class="machine" href="openapi.json">OpenAPI&nbsp;3.1</a>
 </nav>
@@ -202,6 +204,29 @@ fn legacy_calls(page: &mut String) {
             call.title,
             prose(call.meaning),
             escaped(call.example)
+        );
+    }
+    page.push_str("</tbody></table></div></section>\n");
+}
+
+fn export_call(page: &mut String) {
+    let error = export::openapi::errors().into_iter().next();
+    let error = error.map_or_else(String::new, |(error, _)| export::openapi::error_text(&error));
+    let _ = writeln!(
+        page,
+        "<section id=\"export\"><h2>Export</h2>\n<p><code>POST /v1/customers/export?app_id=</code> answers many users by \
+         their identifiers, for marketing jobs, with credentials and error bodies of its own: the workspace and one of its \
+         keys by HTTP Basic. The OpenAPI document has the request and every error.</p>\n<pre><code>{}</code></pre>\n\
+         <div class=\"wide\"><table><thead><tr><th>attribute</th><th>short</th><th>meaning</th></tr></thead><tbody>",
+        escaped(&error)
+    );
+    for spec in &export::ATTRIBUTES {
+        let _ = writeln!(
+            page,
+            "<tr><th><code>{}</code></th><td><code>{}</code></td><td>{}</td></tr>",
+            spec.name,
+            spec.short.unwrap_or_default(),
+            prose(spec.meaning)
         );
     }
     page.push_str("</tbody></table></div></section>\n");

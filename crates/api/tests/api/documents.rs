@@ -20,7 +20,11 @@ async fn the_openapi_document_is_served_without_a_token() {
     );
     let document: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(document["paths"].as_object().unwrap().len(), 3 + 5, "v4 and legacy");
+    assert_eq!(
+        document["paths"].as_object().unwrap().len(),
+        3 + 5 + 2,
+        "v4, legacy, export"
+    );
 }
 
 #[tokio::test]
@@ -82,5 +86,76 @@ async fn the_example_requests_of_the_document_are_taken() {
         let value = parameter["example"].to_string().replace('"', "").replace('@', "%40");
         let answer = world.get(&format!("/v4/Users?{name}={value}")).await;
         assert_eq!(answer.status, 200, "{name}={value}: {}", answer.body);
+    }
+}
+
+/// The id of the request that the examples carry.
+const EXAMPLE_ID: &str = "b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55";
+
+#[tokio::test]
+async fn the_example_requests_of_the_export_are_taken() {
+    let world = World::new();
+    let document: Value = serde_json::from_str(&get(&world, "/openapi.json").await.body).unwrap();
+    for path in ["/v1/customers/export", "/v1/users/export/{workspace}"] {
+        let operation = &document["paths"][path]["post"];
+        let examples = operation["requestBody"]["content"]["application/json"]["examples"].clone();
+        for (name, example) in examples.as_object().unwrap() {
+            let answer = world.export("herald", &example["value"]).await;
+            assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+            let whole: Value = serde_json::from_str(&answer.body).unwrap();
+            let told = &operation["responses"]["200"]["content"]["application/json"]["examples"]["named"]["value"];
+            let keys = |answer: &Value| {
+                let attributes = answer["data"]["users"][0]["user_attributes"].as_object().unwrap();
+                attributes.keys().cloned().collect::<Vec<_>>()
+            };
+            assert_eq!(keys(&whole), keys(told), "{name}");
+            assert_eq!(
+                whole["data"]["users_not_found"], told["data"]["users_not_found"],
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_error_examples_of_the_export_are_what_the_router_answers() {
+    let world = World::new();
+    let document: Value = serde_json::from_str(&get(&world, "/openapi.json").await.body).unwrap();
+    let responses = &document["paths"]["/v1/customers/export"]["post"]["responses"];
+    let key = Some("Basic aGVyYWxkOmtleQ==");
+    let id = r#"{"identifier_type":"id","identifier":"7"}"#;
+    let good = format!("{{\"identifiers\":[{id}]}}");
+    let empty = format!(r#"{{"identifiers":[{id},{id},{{"identifier_type":"id","identifier":""}}]}}"#);
+    let many = format!("{{\"identifiers\":[{}]}}", [id; 21].join(","));
+    let large = " ".repeat(128 * 1_024 + 1);
+    let (here, json) = ("/v1/customers/export?app_id=herald", "application/json");
+    let strict = "/v1/customers/export?app_id=herald&strict=x";
+    for (status, credentials, target, kind, body) in [
+        ("400", key, here, json, r#"{"identifiers":[]}"#),
+        ("400", key, here, json, "{}"),
+        ("400", key, here, json, "{"),
+        ("400", key, here, json, &*empty),
+        ("400", key, here, json, &*many),
+        ("400", key, "/v1/customers/export", json, &*good),
+        ("400", key, strict, json, &*good),
+        ("401", None, here, json, &*good),
+        ("401", Some("Basic aGVyYWxkOndyb25n"), here, json, &*good),
+        ("404", key, "/v1/customers/export/a/b", json, &*good),
+        ("409", key, "/v1/customers/export?app_id=courier", json, &*good),
+        ("413", key, here, json, &*large),
+        ("415", key, here, "text/plain", &*good),
+    ] {
+        let mut request = Request::post(target)
+            .header("content-type", kind)
+            .header("x-requestid", EXAMPLE_ID);
+        if let Some(credentials) = credentials {
+            request = request.header("authorization", credentials);
+        }
+        let answer = world.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+        assert_eq!(answer.status.to_string(), status, "{target} {}", answer.body);
+        let examples = responses[status]["content"]["application/json"]["examples"].as_object();
+        let told: Value = serde_json::from_str(&answer.body).unwrap();
+        let mut examples = examples.unwrap().values().map(|example| &example["value"]);
+        assert!(examples.any(|example| *example == told), "{target}: {told}");
     }
 }

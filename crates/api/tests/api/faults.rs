@@ -7,10 +7,7 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use http::Request;
-use masthead_api::{
-    ApiLimits, Deadline, RequestId, headers_too_large_response, internal_error_response, unavailable_response,
-    uri_too_long_response,
-};
+use masthead_api::{ApiLimits, Deadline, RequestId, ServerRefusal, refusal_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{Case, Expect},
@@ -188,19 +185,55 @@ async fn a_body_that_announces_too_much_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn the_servers_own_refusals_have_the_envelope() {
-    let id = || RequestId::new("r-9").unwrap();
-    let internal = read(internal_error_response(id())).await;
+async fn the_servers_own_refusals_have_the_shape_of_the_address() {
+    let at = async |path, refusal| {
+        let id = RequestId::new("r-9-12345").unwrap();
+        read(refusal_at(path, refusal, id, Duration::from_millis(1500))).await
+    };
+    let internal = at("/v4/Users/7", ServerRefusal::Internal).await;
     assert_eq!(
         internal.body,
         r#"{"message":{"code":"UsersOrchestrator_E500","text":"Internal Server Error","type":"Error"},"meta":null,"data":null}"#
     );
-    assert_eq!((internal.status, header(&internal, "x-requestid")), (500, Some("r-9")));
-    assert_eq!(read(uri_too_long_response(id())).await.status, 414);
-    let large = read(headers_too_large_response(id())).await;
+    assert_eq!(
+        (internal.status, header(&internal, "x-requestid")),
+        (500, Some("r-9-12345"))
+    );
+    assert_eq!(at("/", ServerRefusal::UriTooLong).await.status, 414);
+    let large = at("/v4/Users", ServerRefusal::HeadersTooLarge).await;
     assert!(large.status == 431 && large.body.contains("UsersOrchestrator_E431"));
-    let busy = read(unavailable_response(id(), Duration::from_millis(1500))).await;
+    let busy = at("/v4/Users", ServerRefusal::Unavailable).await;
     assert_eq!((busy.status, header(&busy, "retry-after")), (503, Some("2")));
+
+    for path in ["/User", "/User/", "/User/2937/0", "/User/a/b/c"] {
+        let internal = at(path, ServerRefusal::Internal).await;
+        assert_eq!(
+            (internal.status, &*internal.body),
+            (500, r#"{"error":"Something went wrong. Please try again later."}"#)
+        );
+        let large = at(path, ServerRefusal::HeadersTooLarge).await;
+        assert_eq!(
+            (large.status, &*large.body),
+            (431, r#"{"error":"Request Header Fields Too Large"}"#)
+        );
+    }
+    for path in [
+        "/v1/customers/export",
+        "/v1/users/export/herald",
+        "/v1/customers/export/x/y",
+    ] {
+        let internal = at(path, ServerRefusal::Internal).await;
+        let body = r#"{"status":"fail","error":{"message":"Internal Server Error","type":"ServerError","request_id":"-9-12345"}}"#;
+        assert_eq!((internal.status, &*internal.body), (500, body));
+        let long = at(path, ServerRefusal::UriTooLong).await;
+        let body =
+            r#"{"status":"fail","error":{"message":"URI Too Long","type":"UriTooLong","request_id":"-9-12345"}}"#;
+        assert_eq!((long.status, &*long.body), (414, body));
+        let busy = at(path, ServerRefusal::Unavailable).await;
+        assert_eq!((busy.status, header(&busy, "retry-after")), (503, Some("2")));
+    }
+    let other = at("/v1/customers/exports", ServerRefusal::Internal).await;
+    assert!(other.body.contains("UsersOrchestrator_E500"));
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
-use masthead_api::{ApiLimits, ApiState, router};
+use masthead_api::{ApiLimits, ApiState, ExportState, router};
 use masthead_domain::tenant::{PoolId, Scope};
-use masthead_orchestrator::Users;
+use masthead_orchestrator::{Export, Users};
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
 use masthead_testkit::{
     clock::StoppedClock,
@@ -19,6 +20,7 @@ use masthead_testkit::{
     store::FakeStore,
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
+    workspaces::{FakeWorkspaces, workspace},
 };
 use tower::ServiceExt;
 
@@ -71,6 +73,13 @@ impl World {
             contract_world::MAX_DEPTH,
         );
         let router = router(ApiState {
+            exports: Arc::new(ExportState::new(
+                Export::new(users.clone(), store.clone()),
+                Arc::new(FakeWorkspaces::new([
+                    workspace("herald", contract_world::HERALD, "key"),
+                    workspace("courier", contract_world::COURIER, "key"),
+                ])),
+            )),
             users,
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),
@@ -106,6 +115,16 @@ impl World {
     /// Gets this path as a reader of the first tenant.
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask(&Case::get(target, Expect::Status(200))).await
+    }
+
+    /// Exports by a body, as the workspace of this name.
+    pub(crate) async fn export(&self, workspace: &str, body: &serde_json::Value) -> Answer {
+        let credentials = BASE64_STANDARD.encode(format!("{workspace}:key"));
+        let request = Request::post(format!("/v1/customers/export?app_id={workspace}"))
+            .header("authorization", format!("Basic {credentials}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()));
+        self.send(request.unwrap()).await
     }
 
     /// Runs one line of the contract's table.

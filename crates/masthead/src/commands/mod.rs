@@ -8,6 +8,7 @@ mod provider;
 mod serve;
 mod tenant;
 mod token;
+mod workspace;
 
 use std::{
     fmt::Display,
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Migrate => migrate::run(&gathered),
         Command::Tenant(asked) => tenant::run(&gathered, asked),
         Command::Provider(asked) => provider::run(&gathered, asked),
+        Command::Workspace(asked) => with_store(&gathered, async |store| workspace::run(store, asked).await),
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
         Command::MigrateFrom(asked) => migrate_from::run(&gathered, asked),

@@ -2,8 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use masthead_api::{ApiLimits, ApiState};
-use masthead_orchestrator::{Users, World};
+use masthead_api::{ApiLimits, ApiState, ExportState};
+use masthead_orchestrator::{Export, Users, World};
 use masthead_ports::{clock::Clock, sealing::Sealing};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
@@ -18,7 +18,7 @@ use tokio::{
 use super::NO_LOG;
 use crate::{
     clock::SystemClock,
-    edge::{Edge, Parts},
+    edge::{Edge, Parts, RETRY_AFTER},
     failure::Failure,
     identifiers::{RequestIds, TimedIds},
     logs::{self, LogWriter, access::AccessLog},
@@ -28,9 +28,6 @@ use crate::{
     settings::Settings,
     wiring,
 };
-
-/// What `Retry-After` says where nobody knows better.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How often the recorder's buffers are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -88,9 +85,13 @@ async fn serve(
     let users = Users::new(world, settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
+    let exports = Export::new(users.clone(), adapters.subscribe_bulk(store.bulk_lookups()));
+    // One for all threads: what a workspace has asked for is counted once.
+    let exports = Arc::new(ExportState::new(exports, store.workspaces()));
     let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let api = ApiState {
             users: users.reading(adapters.subscribe(registrations)),
+            exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
             sealing: Arc::clone(&sealing),

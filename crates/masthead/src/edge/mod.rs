@@ -1,21 +1,27 @@
 //! The edge of the house: what happens to every request before the API sees it, and to every answer after.
 
 mod arriving;
+mod proxies;
 mod refusal;
 mod route;
 mod told;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, body::Body};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::body::{Body as _, Incoming};
-use masthead_api::{Deadline, REQUEST_ID, RequestId, internal_error_response};
+use masthead_api::{CallerNetwork, Deadline, REQUEST_ID, RequestId, ServerRefusal, refusal_at, wants_caller_network};
 use tower::Service;
 
 use arriving::Arriving;
-use refusal::Refusal;
+pub use proxies::TrustedProxies;
 pub(crate) use refusal::overloaded;
 use route::NoteRoute;
 pub(crate) use route::RouteSlot;
@@ -29,6 +35,9 @@ use crate::{
     server::{Lifecycle, Respond},
     settings::HttpSettings,
 };
+
+/// What `Retry-After` says where nobody knows better.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Request id, limits, deadline, panics, access line and metrics around the route table, and the operators' pages.
 pub struct Edge {
@@ -78,17 +87,22 @@ impl Edge {
         }
     }
 
-    fn refusal(&self, request: &Request<Incoming>) -> Option<Refusal> {
+    fn refusal(&self, request: &Request<Incoming>) -> Option<ServerRefusal> {
         let uri = request.uri();
         let uri_bytes = uri.path_and_query().map_or(0, |text| text.as_str().len());
         if uri_bytes > self.http.max_uri_bytes {
-            return Some(Refusal::UriTooLong);
+            return Some(ServerRefusal::UriTooLong);
         }
-        (header_bytes(request.headers()) > self.http.max_header_bytes).then_some(Refusal::HeadersTooLarge)
+        (header_bytes(request.headers()) > self.http.max_header_bytes).then_some(ServerRefusal::HeadersTooLarge)
     }
 
-    async fn routed(&self, request: Request<Incoming>, told: &access::Request) -> Response<Body> {
+    async fn routed(&self, request: Request<Incoming>, peer: IpAddr, told: &access::Request) -> Response<Body> {
         let limit = self.http.body_timeout;
+        let path = request.uri().path();
+        let network = wants_caller_network(path)
+            .then(|| CallerNetwork::of(self.http.trusted_proxies.caller(peer, request.headers())));
+        // Kept for a panic alone, whose refusal has the shape of its address.
+        let uri = request.uri().clone();
         let mut request = request.map(|body| {
             if body.is_end_stream() {
                 Body::empty()
@@ -100,6 +114,9 @@ impl Edge {
         extensions.insert(Deadline(told.began + self.http.request_deadline));
         extensions.insert(told.id.clone());
         extensions.insert(told.route.clone());
+        if let Some(network) = network {
+            extensions.insert(network);
+        }
         // The router is shared and answers every request afresh: a panic leaves nothing half-done in it.
         let mut router = self.router.clone();
         match AssertUnwindSafe(async move { router.call(request).await })
@@ -109,7 +126,7 @@ impl Edge {
             Ok(Ok(answer)) => answer,
             Ok(Err(never)) => match never {},
             // The panic hook has told the log where it was.
-            Err(_) => internal_error_response(told.id.clone()),
+            Err(_) => refusal_at(uri.path(), ServerRefusal::Internal, told.id.clone(), RETRY_AFTER),
         }
     }
 }
@@ -117,7 +134,7 @@ impl Edge {
 impl Respond for Edge {
     type Body = Counted;
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Counted> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Counted> {
         let began = Instant::now();
         let id = RequestId::given(request.headers()).unwrap_or_else(|| self.ids.next());
         let mut told = Box::new(Told {
@@ -136,12 +153,12 @@ impl Respond for Edge {
         let version = request.version();
         let page = Page::at(request.uri().path()).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
         let mut answer = if let Some(refusal) = self.refusal(&request) {
-            refusal.response()
+            refusal_at(request.uri().path(), refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             told.request.fixed_route = page.path();
             self.ops.answer(page, request.method()).await
         } else {
-            self.routed(request, &told.request).await
+            self.routed(request, peer, &told.request).await
         };
         told.request.status = answer.status().as_u16();
         let headers = answer.headers_mut();

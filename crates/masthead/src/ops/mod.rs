@@ -4,9 +4,12 @@ mod health;
 mod process;
 mod recorder;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::body::Body;
@@ -135,7 +138,7 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Body> 
 impl Respond for Ops {
     type Body = Body;
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>, _peer: IpAddr) -> Response<Body> {
         match Page::at(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
             None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),

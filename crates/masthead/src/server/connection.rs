@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its last.
 
-use std::{pin::pin, sync::Arc};
+use std::{net::IpAddr, pin::pin, sync::Arc};
 
 use http::{Request, Response, Version};
 use hyper::{body::Incoming, service::service_fn};
@@ -20,6 +20,7 @@ use crate::settings::HttpSettings;
 /// Serves the requests of one connection until either side ends it.
 pub(super) async fn serve<R: Respond>(
     stream: TcpStream,
+    peer: IpAddr,
     builder: Arc<Builder<Tracked>>,
     respond: Arc<R>,
     http: Arc<HttpSettings>,
@@ -31,7 +32,7 @@ pub(super) async fn serve<R: Respond>(
     let service = service_fn(move |request: Request<Incoming>| {
         // Counted before the answer is begun, and until its body is gone, however either ends.
         let open = OpenRequest::begin(&requests, request.version() == Version::HTTP_2);
-        let answer = Arc::clone(&respond).respond(request);
+        let answer = Arc::clone(&respond).respond(request, peer);
         async move {
             let answer: Response<R::Body> = answer.await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Open::new(body, open)))

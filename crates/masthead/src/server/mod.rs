@@ -9,7 +9,7 @@ mod seats;
 mod socket;
 mod watch;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -32,8 +32,12 @@ pub trait Respond: Send + Sync + 'static {
     /// The body of an answer.
     type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
 
-    /// Answers one request, always.
-    fn respond(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+    /// Answers one request that this peer sent, always.
+    fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The whole HTTP/1.1 answer, head and body, to a connection that is one too many.
     fn overloaded(&self) -> Vec<u8>;
@@ -67,8 +71,8 @@ pub async fn serve<R: Respond>(
     };
     accepting.accept_until_drain(&listener).await;
     // What the kernel has accepted for us is accepted: closing the listener would reset it.
-    while let Some(Ok((stream, _))) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        accepting.take(stream);
+    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+        accepting.take(stream, peer.ip());
     }
     drop(listener);
     drop(accepting);
@@ -139,9 +143,9 @@ impl<R: Respond> Accepting<R> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     pause = SHORTEST_PAUSE;
-                    self.take(stream);
+                    self.take(stream, peer.ip());
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -158,7 +162,7 @@ impl<R: Respond> Accepting<R> {
         }
     }
 
-    fn take(&self, stream: TcpStream) {
+    fn take(&self, stream: TcpStream, peer: IpAddr) {
         // Small answers must not wait for the client's acknowledgements.
         let _ = stream.set_nodelay(true);
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
@@ -176,7 +180,7 @@ impl<R: Respond> Accepting<R> {
         let served = async move {
             metrics::gauge!("masthead_connections").increment(1);
             if let Ok(stream) = TcpStream::from_std(stream) {
-                connection::serve(stream, builder, respond, http, phase).await;
+                connection::serve(stream, peer, builder, respond, http, phase).await;
             }
             metrics::gauge!("masthead_connections").decrement(1);
             drop((room, taken));

@@ -12,6 +12,7 @@ use super::{
     raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawTokens},
     secret::Secret,
 };
+use crate::edge::TrustedProxies;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -43,6 +44,7 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let max_body_bytes = c.size("http.max_body_bytes", &raw.max_body_bytes, 1..=GIGABYTE);
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
+    let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
     Some(HttpSettings {
         listen: listen?,
         threads: threads?,
@@ -58,6 +60,7 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
         max_header_bytes: max_header_bytes?,
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
+        trusted_proxies: TrustedProxies::new(trusted_proxies?),
     })
 }
 

@@ -1,6 +1,14 @@
 //! Turns texts into checked values and gathers what is wrong on the way.
 
-use std::{fs::File, io::Read, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    fs::File,
+    io::Read,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 use super::{mistakes::Mistakes, secret::Secret};
 
@@ -63,6 +71,21 @@ impl Checker<'_> {
             );
         }
         good
+    }
+
+    /// Networks with commas between them; none where nothing is given.
+    pub(super) fn networks(&mut self, key: &str, text: &str) -> Option<Vec<IpNet>> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let networks: Option<Vec<_>> = parts
+            .map(|part| part.parse().ok().or_else(|| part.parse().ok().map(IpAddr::into)))
+            .collect();
+        if networks.is_none() {
+            self.mistakes.add(
+                key,
+                "must be addresses or networks with commas between, such as 10.0.0.0/8, 192.0.2.7, 2001:db8::/32",
+            );
+        }
+        networks
     }
 
     pub(super) fn required(&mut self, key: &str, text: &str) -> Option<String> {

@@ -24,6 +24,8 @@ pub use secret::Secret;
 
 pub(crate) use checker::parse_duration;
 
+use crate::edge::TrustedProxies;
+
 /// All settings of a server, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -63,6 +65,7 @@ pub struct HttpSettings {
     pub max_header_bytes: usize,
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// `[database]`; `direct_url` is `url` where it was not given.

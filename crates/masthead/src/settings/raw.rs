@@ -34,6 +34,7 @@ pub(super) struct RawHttp {
     pub(super) max_header_bytes: String,
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
+    pub(super) trusted_proxies: String,
 }
 
 #[derive(Deserialize)]

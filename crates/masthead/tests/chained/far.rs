@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use masthead_api::{ApiLimits, ApiState, router};
+use masthead_api::{ApiLimits, ApiState, ExportState, router};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
-use masthead_orchestrator::{Users, World};
+use masthead_orchestrator::{Export, Users, World};
 use masthead_provider_http::{HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions};
 use masthead_testkit::{
@@ -17,6 +17,7 @@ use masthead_testkit::{
     store::FakeStore,
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
+    workspaces::FakeWorkspaces,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -35,7 +36,7 @@ impl Drop for Far {
 impl Far {
     /// Serves these tenants, `north/daily/0` and on.
     pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
-        let store = FakeStore::default();
+        let store = Arc::new(FakeStore::default());
         let mut tenants = Vec::new();
         for (number, loaded) in (0..).zip(loaded) {
             let settings: &[_] = if loaded.federated {
@@ -48,7 +49,7 @@ impl Far {
         }
         let users = Users::new(
             World {
-                store: Arc::new(store),
+                store: store.clone(),
                 registrations: Arc::new(RecordingRegistrations::default()),
                 providers: Arc::new(FakeProviders(None)),
                 events: Arc::new(RecordingEvents::default()),
@@ -56,7 +57,9 @@ impl Far {
             },
             1_000_000,
         );
+        let exports = Export::new(users.clone(), store);
         let api = router(ApiState {
+            exports: Arc::new(ExportState::new(exports, Arc::new(FakeWorkspaces::default()))),
             users,
             tenants: Arc::new(FakeTenants::new(tenants)),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),

@@ -12,6 +12,7 @@ use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract::{self, Factory, Loaded, Subject, list, local},
+    store::FakeStore,
 };
 use time::macros::datetime;
 
@@ -31,6 +32,8 @@ impl Factory for Through {
         Subject {
             tenants: tenants.collect(),
             source: Arc::new(remote()),
+            // A Users API answers one question at a time: no promise about many is held here.
+            bulk: Arc::new(FakeStore::default()),
             keep: Box::new(far),
         }
     }

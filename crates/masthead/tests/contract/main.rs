@@ -1,9 +1,11 @@
 //! What the public contract promises, held against the program itself: over a real socket, on a real Postgres.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod export;
 mod forged;
 mod isolation;
 mod key_sets;
+mod legacy;
 mod lines;
 mod privacy;
 mod reads;

@@ -14,6 +14,7 @@ use masthead_testkit::{
 use serde_json::json;
 
 use crate::{
+    export::basic,
     support::{
         served::{self, SEALING_KEY, SECRET},
         wire::FOREVER,
@@ -175,6 +176,66 @@ fn requests(world: &World) -> Vec<Case> {
     cases
 }
 
+/// The same in the legacy API.
+fn legacy_requests() -> Vec<Case> {
+    let any = |target: &str| Case::get(target, Expect::Status(0));
+    let mut cases = Vec::new();
+    for target in [
+        "/User?request.email=quillan.brackwater@zanzibar.example",
+        "/User/0?email=quillan",
+        "/User/crid-xylophone-77/0",
+        "/User/quillan@zanzibar.example/brackwater",
+        "/User/Encrypted?encryptedEmail={{sealed-email:quillan.brackwater@zanzibar.example}}",
+        "/User/Encrypted/2?encryptedCustomerRegistrationId={{sealed-id:crid-xylophone-77}}",
+        "/User?quillan=brackwater",
+        "/User?SortBy=quillan&email=brackwater",
+    ] {
+        cases.push(any(target));
+        cases.push(any(target).without("X-ClientGroupCode"));
+        cases.push(any(target).of(COURIER));
+    }
+    cases
+}
+
+/// Exports that name people, in every place where one can name them; with a key that opens, and with some that do not.
+fn exports(key: &str) -> Vec<Case> {
+    let identifier = |kind: &str, text: &str| json!({"identifier_type": kind, "identifier": text});
+    let all = json!([
+        identifier("customer_id", CRID),
+        identifier("email", EMAIL),
+        identifier("id", "quillan")
+    ]);
+    let mut cases = Vec::new();
+    for body in [
+        json!({"identifiers": all}).to_string(),
+        json!({"data": {"identifiers": all, "user_fields_to_export": ["quillan", "address", "mobile"]}}).to_string(),
+        json!({"identifiers": [identifier("quillan", "brackwater")]}).to_string(),
+        json!({"identifiers": [{"quillan": EMAIL}]}).to_string(),
+        json!({"quillan": "brackwater"}).to_string(),
+        format!("{{\"identifiers\":[{{\"identifier\":\"{EMAIL}\""),
+        "quillan".repeat(30_000),
+    ] {
+        for authorization in [
+            basic("herald", key),
+            basic("herald", "quillan-brackwater"),
+            basic("quillan", key),
+            EMAIL.to_owned(),
+        ] {
+            for target in [
+                "/v1/customers/export?app_id=herald",
+                "/v1/customers/export?app_id=quillan&brackwater=zanzibar",
+                "/v1/users/export/herald?app_id=herald&strict=true",
+                "/v1/users/export/quillan.brackwater@zanzibar.example",
+            ] {
+                let case = Case::search(&body, Expect::Status(0)).at(target);
+                let case = case.with("X-Forwarded-For", "quillan, 203.0.113.77");
+                cases.push(case.with("Authorization", &authorization));
+            }
+        }
+    }
+    cases
+}
+
 /// What is no request, or not a whole one.
 fn broken(address: SocketAddr) {
     for text in [
@@ -223,14 +284,17 @@ fn events(database: &TestDatabase) -> String {
 fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
     // Everything that this program and the libraries in it would ever tell.
     let world = World::with(&loaded(), |settings| settings.push(setting("LOG__LEVEL", "trace")));
+    let settings = served::settings(&world.database.url().unwrap());
+    let key = served::done(&settings, &["workspace", "add", "herald", "--tenant", HERALD], "");
+    let all = || [requests(&world), legacy_requests(), exports(&key)].concat();
     let run = |seen: &mut Vec<u16>| {
-        let statuses = requests(&world).into_iter().map(|case| ask(&world, &case));
+        let statuses = all().into_iter().map(|case| ask(&world, &case));
         seen.extend(statuses);
     };
     let mut seen = Vec::new();
     run(&mut seen);
     broken(world.address);
-    let by_http2 = requests(&world).into_iter().map(|case| case.request(&world));
+    let by_http2 = all().into_iter().map(|case| case.request(&world));
     // A longer target is more than the headers of a stream may hold, and ends it without an answer.
     let by_http2: Vec<_> = by_http2.filter(|request| request.target.len() < 8_000).collect();
     seen.extend(wire::send_by_http2(world.address, &by_http2));
@@ -249,7 +313,7 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
         .database
         .run("ALTER TABLE brackwater RENAME TO registrations")
         .unwrap();
-    for status in [200, 400, 401, 403, 404, 413, 414, 415, 500, 503] {
+    for status in [200, 400, 401, 403, 404, 409, 413, 414, 415, 500, 503] {
         assert!(seen.contains(&status), "no {status} among {seen:?}");
     }
 
@@ -266,7 +330,13 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
         Token::Forged,
     ];
     // The part of a token that is a secret is its signature; that of another second is another one.
-    let tokens = kinds.map(|kind| token(kind).rsplit('.').next().unwrap().to_owned());
+    let mut tokens = kinds
+        .map(|kind| token(kind).rsplit('.').next().unwrap().to_owned())
+        .to_vec();
+    let credentials = basic("herald", &key);
+    tokens.extend([key.clone(), credentials.trim_start_matches("Basic ").to_owned()]);
+    // An address names a household.
+    tokens.push("203.0.113.77".to_owned());
     let (log, database) = world.end();
     assert!(
         log.contains(r#""level":"TRACE""#) && log.lines().count() > seen.len(),

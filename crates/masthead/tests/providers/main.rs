@@ -6,6 +6,7 @@ mod alarms;
 mod asking;
 mod described;
 mod each;
+mod exporting;
 mod matrix;
 mod setting_up;
 mod sharing;

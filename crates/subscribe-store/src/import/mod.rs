@@ -300,6 +300,7 @@ async fn store(
         outcome: EventOutcome::Found,
         registration_id: None,
         users: u32::try_from(inserted).unwrap_or(u32::MAX),
+        network: None,
     };
     insert_with_outbox(transaction, &event).await?;
     Ok(Imported {

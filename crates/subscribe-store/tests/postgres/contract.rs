@@ -50,6 +50,7 @@ impl Factory for OnPostgres {
         }
         Subject {
             source: store.registrations(),
+            bulk: store.bulk_lookups(),
             tenants,
             keep: Box::new((Arc::new(store), database)),
         }

@@ -20,6 +20,7 @@ fn event(pool: PoolId, request_id: &str) -> Event {
         outcome: EventOutcome::Found,
         registration_id: Some(7),
         users: 1,
+        network: None,
     }
 }
 

@@ -19,3 +19,4 @@ mod support;
 mod synchronise;
 mod tenants;
 mod time_limits;
+mod workspaces;

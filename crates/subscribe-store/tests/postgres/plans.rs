@@ -17,7 +17,10 @@ use masthead_domain::{
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::UserSource as _;
+use masthead_ports::{
+    bulk::{BulkLookups as _, LookupKey},
+    source::UserSource as _,
+};
 use masthead_subscribe_store::{Store, StoreOptions};
 
 use crate::{
@@ -250,6 +253,16 @@ fn shapes() -> Vec<(String, UserFilter)> {
     shapes
 }
 
+/// A key of this reader, each of another kind than the last.
+fn key_of(number: u64, n: u64) -> LookupKey {
+    let reader = reader(number);
+    match (n % 3, &reader.email) {
+        (0, Some(email)) => LookupKey::Email(email.key().clone()),
+        (1, _) => LookupKey::Registration(i64::try_from(number).unwrap() + 2),
+        _ => LookupKey::Id(reader.crid),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_whatever_the_page() {
     let loaded = loaded().await;
@@ -339,6 +352,22 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
     for touched in [by_id, by_email] {
         assert_eq!(touched.len(), 1);
         assert!(touched[0] < 30, "a look-up touched {}", touched[0]);
+    }
+
+    // An export: one statement however many are asked for, and a few buffers for each.
+    for count in [20, 1_000] {
+        let keys: Vec<LookupKey> = (0..count).map(|n| key_of(n * 149 % BIG, n)).collect();
+        let at = loaded.log_end();
+        let answers = loaded
+            .store
+            .bulk_lookups()
+            .by_keys(&context(&loaded.big), &keys)
+            .await
+            .unwrap();
+        assert!(answers.iter().flatten().flatten().count() > keys.len() / 2);
+        let touched = loaded.statements_since(at).await;
+        assert_eq!(touched.len(), 1, "{count}");
+        assert!(touched[0] < count * 30, "an export of {count} touched {}", touched[0]);
     }
     loaded.store.close().await;
 }

@@ -2,6 +2,7 @@
 //!
 //! A [`Factory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
+mod bulk;
 mod lists;
 mod look_ups;
 pub mod model;
@@ -19,8 +20,12 @@ use masthead_domain::{
     query::{CountMode, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::{CallContext, Priority, UserSource};
+use masthead_ports::{
+    bulk::BulkLookups,
+    source::{CallContext, Priority, UserSource},
+};
 
+pub use bulk::*;
 pub use lists::*;
 pub use look_ups::*;
 pub use pages::*;
@@ -44,6 +49,8 @@ pub struct Loaded {
 pub struct Subject {
     /// The source.
     pub source: Arc<dyn UserSource>,
+    /// The same, asked for many users at once.
+    pub bulk: Arc<dyn BulkLookups>,
     /// The tenants.
     pub tenants: Vec<Arc<Tenant>>,
     /// What must live as long as the source does.
@@ -107,6 +114,10 @@ macro_rules! for_each_source_case {
             ids_are_compared_byte_for_byte,
             keeps_tenants_apart,
             strange_keys_match_nobody,
+            many_keys_are_each_answered_as_if_alone,
+            every_account_of_a_key_is_answered_wherever_it_stands,
+            keeps_tenants_apart_in_bulk,
+            strange_keys_match_nobody_in_bulk,
             an_empty_filter_lists_the_tenants_users,
             part_of_an_address_matches_by_contains,
             wildcards_are_letters_like_any_other,

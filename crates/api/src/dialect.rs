@@ -1,0 +1,55 @@
+//! Which API's shape a refusal has: the address decides, also of what no handler ever sees.
+
+use std::time::Duration;
+
+use axum::response::Response;
+
+use crate::{
+    envelope::{self, Shape},
+    error::ApiError,
+    export, legacy,
+    request::RequestId,
+};
+
+/// A refusal of the server's own, before or beside the route table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerRefusal {
+    /// Path and query are longer than the server takes: 414.
+    UriTooLong,
+    /// The headers are larger than the server takes: 431.
+    HeadersTooLarge,
+    /// A handler ended in a panic: 500, and nothing of the cause.
+    Internal,
+    /// The process cannot take the request now: 503 (500 in the legacy API, which has no other), with `Retry-After`.
+    Unavailable,
+}
+
+/// The answer to a request for this path, in the shape of the API that the path belongs to; `retry_after` is what the
+/// answer says where it says when to come back.
+#[must_use]
+pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Response {
+    let error = match refusal {
+        ServerRefusal::UriTooLong => ApiError::UriTooLong,
+        ServerRefusal::HeadersTooLarge => ApiError::HeadersTooLarge,
+        ServerRefusal::Internal => ApiError::Internal,
+        ServerRefusal::Unavailable => ApiError::Unavailable,
+    };
+    refuse_at(path, error, request_id, retry_after)
+}
+
+/// The same for any error of the parts that all APIs share.
+pub(crate) fn refuse_at(path: &str, error: ApiError, request_id: RequestId, retry_after: Duration) -> Response {
+    if export::is_address(path) {
+        export::refuse(error, &request_id, retry_after)
+    } else if legacy::is_address(path) {
+        legacy::refuse(&error, &request_id, retry_after)
+    } else {
+        envelope::refuse(error, Shape::default(), request_id, retry_after)
+    }
+}
+
+/// Whether what is asked at this path is told with the network that it was asked from ([`CallerNetwork`](crate::CallerNetwork)).
+#[must_use]
+pub fn wants_caller_network(path: &str) -> bool {
+    export::is_address(path)
+}

@@ -1,0 +1,215 @@
+//! Workspaces of the customers export: whose users they export, within which limits, and which keys open them.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+use thiserror::Error;
+
+use crate::tenant::{MAX_CODE_BYTES, TenantId, is_code};
+
+/// How many keys a workspace may have at a time: one in use, one that takes over, and room for a slow change.
+pub const MAX_KEYS: usize = 8;
+
+/// The most identifiers that any workspace may be allowed in one payload.
+pub const MAX_IDENTIFIERS_PER_PAYLOAD: u32 = 1_000;
+
+/// The name of a workspace, which callers send as `app_id` and as user name: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits,
+/// `-`, `_` or `.`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkspaceId(Box<str>);
+
+/// Text that cannot name a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a workspace must be 1 to {MAX_CODE_BYTES} letters, digits, '-', '_' or '.'")]
+pub struct InvalidWorkspaceId;
+
+impl WorkspaceId {
+    /// Takes a name, compared byte for byte.
+    ///
+    /// # Errors
+    /// The text is empty, too long, or holds another character.
+    pub fn parse(text: &str) -> Result<Self, InvalidWorkspaceId> {
+        if is_code(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidWorkspaceId)
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkspaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is kept of an API key: its SHA-256. A key is 256 random bits, so that its hash needs neither salt nor slowness
+/// (ADR 0067). Compared in constant time; `Debug` shows nothing of it.
+#[derive(Clone, Copy)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// The hash of a key as it was given.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// A hash that a store kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, to be kept.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether it is one of these, of which the first [`MAX_KEYS`] count. Takes the same time for every list, also for the
+    /// empty one of a workspace that there is not.
+    #[must_use]
+    pub fn is_among(&self, keys: &[Self]) -> bool {
+        let mut found = Choice::from(0);
+        for n in 0..MAX_KEYS {
+            let (key, counts) = keys.get(n).map_or((self, 0), |key| (key, 1));
+            found |= self.0.ct_eq(&key.0) & Choice::from(counts);
+        }
+        found.into()
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(<redacted>)")
+    }
+}
+
+/// How much a workspace may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportLimits {
+    /// Identifiers in one payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
+    pub identifiers_per_payload: u32,
+    /// Users in any minute; at least as many as one payload may name.
+    pub users_per_minute: u32,
+    /// The largest body, in units of 1,024 bytes.
+    pub body_kilobytes: u32,
+}
+
+impl Default for ExportLimits {
+    /// As published: 20 identifiers, 1,000 users a minute, 128 KB.
+    fn default() -> Self {
+        Self {
+            identifiers_per_payload: 20,
+            users_per_minute: 1_000,
+            body_kilobytes: 128,
+        }
+    }
+}
+
+/// Limits that contradict each other or themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidLimits {
+    /// Identifiers in one payload.
+    #[error("identifiers per payload must be 1 to {MAX_IDENTIFIERS_PER_PAYLOAD}")]
+    Identifiers,
+    /// Users in a minute.
+    #[error("users per minute must be at least the identifiers per payload, and at most 10000000")]
+    Users,
+    /// The body.
+    #[error("the body may have 1 to 16384 kilobytes")]
+    Body,
+}
+
+impl ExportLimits {
+    /// Checks them.
+    ///
+    /// # Errors
+    /// The first that cannot be.
+    pub fn check(self) -> Result<Self, InvalidLimits> {
+        if !(1..=MAX_IDENTIFIERS_PER_PAYLOAD).contains(&self.identifiers_per_payload) {
+            return Err(InvalidLimits::Identifiers);
+        }
+        if !(self.identifiers_per_payload..=10_000_000).contains(&self.users_per_minute) {
+            return Err(InvalidLimits::Users);
+        }
+        if !(1..=16_384).contains(&self.body_kilobytes) {
+            return Err(InvalidLimits::Body);
+        }
+        Ok(self)
+    }
+}
+
+/// A workspace as the service knows it.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Its name.
+    pub id: WorkspaceId,
+    /// The tenant whose users it exports.
+    pub tenant: TenantId,
+    /// Whether it is refused for the time being.
+    pub suspended: bool,
+    /// Whether an answer that cannot tell of everybody is refused as a whole.
+    pub strict: bool,
+    /// How much it may ask for.
+    pub limits: ExportLimits,
+    /// The keys that open it.
+    pub keys: Vec<KeyHash>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_code() {
+        for good in ["w", "VJ0GSMESHMQA3L7WV1EEK3UR", "daily.herald-1_b"] {
+            assert_eq!(WorkspaceId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a:b", "a/b", "é", &"x".repeat(65)] {
+            assert_eq!(WorkspaceId::parse(bad), Err(InvalidWorkspaceId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_opens_where_its_hash_is_kept_and_nowhere_else() {
+        let keys: Vec<_> = ["one", "two", "three"].map(KeyHash::of).into();
+        for good in ["one", "two", "three"] {
+            assert!(KeyHash::of(good).is_among(&keys), "{good}");
+        }
+        for bad in ["", "ONE", "four", "one "] {
+            assert!(!KeyHash::of(bad).is_among(&keys), "{bad}");
+        }
+        assert!(!KeyHash::of("one").is_among(&[]), "a workspace that there is not");
+        let ninth: Vec<_> = (0..9).map(|n| KeyHash::of(&n.to_string())).collect();
+        assert!(!KeyHash::of("8").is_among(&ninth));
+        assert_eq!(format!("{:?}", KeyHash::of("one")), "KeyHash(<redacted>)");
+    }
+
+    #[test]
+    fn limits_are_bounded_and_fit_together() {
+        let limits = ExportLimits::default();
+        assert_eq!(limits.check(), Ok(limits));
+        let with = |identifiers_per_payload, users_per_minute, body_kilobytes| {
+            ExportLimits {
+                identifiers_per_payload,
+                users_per_minute,
+                body_kilobytes,
+            }
+            .check()
+        };
+        assert!(with(1_000, 1_000, 1).is_ok());
+        assert_eq!(with(0, 1_000, 128), Err(InvalidLimits::Identifiers));
+        assert_eq!(with(1_001, 2_000, 128), Err(InvalidLimits::Identifiers));
+        assert_eq!(with(20, 19, 128), Err(InvalidLimits::Users));
+        assert_eq!(with(20, 20, 0), Err(InvalidLimits::Body));
+    }
+}

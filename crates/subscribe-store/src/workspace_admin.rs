@@ -1,0 +1,259 @@
+//! An operator's chores on workspaces and their keys.
+
+use masthead_domain::{
+    tenant::TenantId,
+    workspace::{ExportLimits, KeyHash, MAX_KEYS, WorkspaceId},
+};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    admin::{Admin, AdminError},
+    workspaces::limits_of,
+};
+
+/// A workspace as the operator sees it.
+#[derive(Debug, Clone)]
+pub struct WorkspaceRow {
+    /// Its name.
+    pub id: WorkspaceId,
+    /// The tenant whose users it exports.
+    pub tenant: TenantId,
+    /// Whether it is refused for the time being.
+    pub suspended: bool,
+    /// Whether an answer that cannot tell of everybody is refused as a whole.
+    pub strict: bool,
+    /// How much it may ask for.
+    pub limits: ExportLimits,
+    /// Its keys, which themselves nobody can show any more.
+    pub keys: Vec<KeyRow>,
+}
+
+/// A key as the operator sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its number within the workspace.
+    pub number: i32,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+}
+
+/// What changes in a workspace; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each is the field of the same name in `WorkspaceRow` and `ExportLimits`"
+)]
+pub struct WorkspaceChange {
+    pub suspended: Option<bool>,
+    pub strict: Option<bool>,
+    pub identifiers_per_payload: Option<u32>,
+    pub users_per_minute: Option<u32>,
+    pub body_kilobytes: Option<u32>,
+}
+
+impl WorkspaceChange {
+    fn of_limits(self, now: ExportLimits) -> ExportLimits {
+        ExportLimits {
+            identifiers_per_payload: self.identifiers_per_payload.unwrap_or(now.identifiers_per_payload),
+            users_per_minute: self.users_per_minute.unwrap_or(now.users_per_minute),
+            body_kilobytes: self.body_kilobytes.unwrap_or(now.body_kilobytes),
+        }
+    }
+}
+
+impl Admin {
+    /// Adds a workspace of this tenant, without a key, with the published limits but for what `set` changes.
+    ///
+    /// # Errors
+    /// The workspace exists, the tenant does not, or the limits cannot be.
+    pub async fn add_workspace(
+        &self,
+        id: &WorkspaceId,
+        tenant: &TenantId,
+        set: WorkspaceChange,
+    ) -> Result<(), AdminError> {
+        let [identifiers, users, kilobytes] = columns(set.of_limits(ExportLimits::default()).check()?)?;
+        self.in_time(async {
+            sqlx::query!(
+                "INSERT INTO workspaces (id, client_group, client, paper, suspended, strict, identifiers_per_payload,
+                                         users_per_minute, body_kilobytes)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                id.as_str(),
+                tenant.group(),
+                tenant.client(),
+                tenant.paper(),
+                set.suspended.unwrap_or(false),
+                set.strict.unwrap_or(false),
+                identifiers,
+                users,
+                kilobytes,
+            )
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every workspace, by its name.
+    ///
+    /// # Errors
+    /// The database gives no answer.
+    pub async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, AdminError> {
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let rows = sqlx::query!(
+                "SELECT id, client_group, client, paper, suspended, strict, identifiers_per_payload, users_per_minute,
+                        body_kilobytes
+                   FROM workspaces ORDER BY id"
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            let mut workspaces = Vec::with_capacity(rows.len());
+            for row in rows {
+                workspaces.push(WorkspaceRow {
+                    tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(unreadable)?,
+                    suspended: row.suspended,
+                    strict: row.strict,
+                    limits: limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)
+                        .map_err(unreadable)?,
+                    keys: keys_of(&mut transaction, &row.id).await?,
+                    id: WorkspaceId::parse(&row.id).map_err(unreadable)?,
+                });
+            }
+            Ok(workspaces)
+        })
+        .await
+    }
+
+    /// Changes a workspace.
+    ///
+    /// # Errors
+    /// There is no such workspace, or the limits cannot be.
+    pub async fn set_workspace(&self, id: &WorkspaceId, change: WorkspaceChange) -> Result<(), AdminError> {
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let row = sqlx::query!(
+                "SELECT suspended, strict, identifiers_per_payload, users_per_minute, body_kilobytes
+                   FROM workspaces WHERE id = $1 FOR UPDATE",
+                id.as_str(),
+            )
+            .fetch_optional(&mut *transaction)
+            .await?
+            .ok_or(AdminError::NoSuchWorkspace)?;
+            let now = limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes);
+            let [identifiers, users, kilobytes] = columns(change.of_limits(now.map_err(unreadable)?).check()?)?;
+            sqlx::query!(
+                "UPDATE workspaces SET suspended = $2, strict = $3, identifiers_per_payload = $4, users_per_minute = $5,
+                                       body_kilobytes = $6
+                  WHERE id = $1",
+                id.as_str(),
+                change.suspended.unwrap_or(row.suspended),
+                change.strict.unwrap_or(row.strict),
+                identifiers,
+                users,
+                kilobytes,
+            )
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a workspace with its keys.
+    ///
+    /// # Errors
+    /// There is no such workspace.
+    pub async fn remove_workspace(&self, id: &WorkspaceId) -> Result<(), AdminError> {
+        self.in_time(async {
+            let removed = sqlx::query!("DELETE FROM workspaces WHERE id = $1", id.as_str())
+                .execute(&self.pool)
+                .await?;
+            if removed.rows_affected() == 0 {
+                return Err(AdminError::NoSuchWorkspace);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps the hash of one more key and answers its number.
+    ///
+    /// # Errors
+    /// There is no such workspace, or it has [`MAX_KEYS`] already.
+    pub async fn add_workspace_key(&self, id: &WorkspaceId, hash: &KeyHash) -> Result<i32, AdminError> {
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            // Whoever adds a key holds the workspace's row, so that two never take one number.
+            sqlx::query!("SELECT id FROM workspaces WHERE id = $1 FOR UPDATE", id.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?
+                .ok_or(AdminError::NoSuchWorkspace)?;
+            let keys = keys_of(&mut transaction, id.as_str()).await?;
+            if keys.len() >= MAX_KEYS {
+                return Err(AdminError::TooManyKeys);
+            }
+            let number = keys.last().map_or(1, |last| last.number + 1);
+            sqlx::query!(
+                "INSERT INTO workspace_keys (workspace, number, hash) VALUES ($1, $2, $3)",
+                id.as_str(),
+                number,
+                hash.as_bytes().as_slice(),
+            )
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(number)
+        })
+        .await
+    }
+
+    /// Takes a key back.
+    ///
+    /// # Errors
+    /// There is no such workspace, or it has no such key.
+    pub async fn remove_workspace_key(&self, id: &WorkspaceId, number: i32) -> Result<(), AdminError> {
+        self.in_time(async {
+            let removed = sqlx::query!(
+                "DELETE FROM workspace_keys WHERE workspace = $1 AND number = $2",
+                id.as_str(),
+                number,
+            )
+            .execute(&self.pool)
+            .await?;
+            if removed.rows_affected() > 0 {
+                return Ok(());
+            }
+            let known = sqlx::query!("SELECT id FROM workspaces WHERE id = $1", id.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+            Err(known.map_or(AdminError::NoSuchWorkspace, |_| AdminError::NoSuchKey))
+        })
+        .await
+    }
+}
+
+async fn keys_of(connection: &mut PgConnection, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
+    let keys = sqlx::query_as!(
+        KeyRow,
+        "SELECT number, created_at FROM workspace_keys WHERE workspace = $1 ORDER BY number",
+        workspace,
+    );
+    Ok(keys.fetch_all(connection).await?)
+}
+
+fn columns(limits: ExportLimits) -> Result<[i32; 3], AdminError> {
+    let column = |number: u32| i32::try_from(number).map_err(unreadable);
+    Ok([
+        column(limits.identifiers_per_payload)?,
+        column(limits.users_per_minute)?,
+        column(limits.body_kilobytes)?,
+    ])
+}
+
+fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {
+    AdminError::Database(cause.into())
+}
