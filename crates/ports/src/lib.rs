@@ -12,3 +12,4 @@ pub mod sealing;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod walk;
