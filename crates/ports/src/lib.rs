@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod clock;
+pub mod directory;
 pub mod events;
 pub mod provider;
 pub mod readiness;
