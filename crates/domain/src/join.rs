@@ -3,7 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::{account::Account, email::EmailKey};
+use crate::{
+    account::Account,
+    answer::Provenance,
+    email::EmailKey,
+    merge::{Precedence, SideNames, merge, sole_provenance},
+};
 
 /// What the two sides know of one user; at least one of them knows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +17,20 @@ pub struct Pair {
     pub theirs: Option<Account>,
     /// Our registration.
     pub ours: Option<Account>,
+}
+
+impl Pair {
+    /// The one user that the two sides come to, and where each filled field came from; `None` of nothing. Answers and the
+    /// directory are both made by this.
+    #[must_use]
+    pub fn merged(&self, precedence: &Precedence, names: SideNames) -> Option<(Account, Vec<Provenance>)> {
+        match (&self.theirs, &self.ours) {
+            (Some(theirs), Some(ours)) => Some(merge(theirs, ours, precedence, names)),
+            (Some(theirs), None) => Some((theirs.clone(), sole_provenance(theirs, names.provider))),
+            (None, Some(ours)) => Some((ours.clone(), sole_provenance(ours, names.store))),
+            (None, None) => None,
+        }
+    }
 }
 
 /// The users that two sides' accounts come to.

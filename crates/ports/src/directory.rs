@@ -87,6 +87,8 @@ pub struct Run {
     pub started: OffsetDateTime,
     /// Where to go on; `None` at the beginning.
     pub place: Option<Place>,
+    /// Every step is taken; only [`Directory::finish`] is left.
+    pub walked: bool,
     /// Whether it was begun before, and not brought to its end.
     pub resumed: bool,
 }
