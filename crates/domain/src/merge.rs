@@ -72,6 +72,23 @@ impl Precedence {
         texts.join("\n")
     }
 
+    /// Reads what [`Precedence::canonical`] wrote.
+    ///
+    /// # Errors
+    /// A line names no such field, or no side.
+    pub fn from_canonical(text: &str) -> Result<Self, InvalidField> {
+        let mut precedence = Self::default();
+        for line in text.lines() {
+            let (field, side) = match line.rsplit_once('=') {
+                Some((field, "provider")) => (field, Side::Provider),
+                Some((field, "store")) => (field, Side::Store),
+                _ => return Err(InvalidField),
+            };
+            precedence.set(field, side)?;
+        }
+        Ok(precedence)
+    }
+
     /// Who wins for this field.
     #[must_use]
     pub fn winner(&self, field: &str) -> Side {
@@ -382,6 +399,8 @@ mod tests {
         spelt_out.set("email", Side::Store).unwrap();
         spelt_out.set("metadata.city", Side::Provider).unwrap();
         assert_eq!(spelt_out.canonical(), "email=store\nmetadata.city=provider");
+        assert_eq!(Precedence::from_canonical(&spelt_out.canonical()), Ok(spelt_out));
+        assert_eq!(Precedence::from_canonical("email=nobody"), Err(InvalidField));
     }
 
     fn any_account() -> impl Strategy<Value = Account> {

@@ -5,6 +5,7 @@
 
 mod admin;
 mod copy;
+mod directory;
 mod event_rows;
 mod import;
 mod lookup;
@@ -23,6 +24,7 @@ mod tenants;
 mod tokens;
 
 pub use admin::{Admin, AdminError, TenantRow};
+pub use directory::PgDirectory;
 pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
 pub use options::{OpenError, StoreOptions};
 pub use read_events::PgReadEvents;

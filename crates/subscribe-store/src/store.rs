@@ -10,6 +10,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
+    directory::PgDirectory,
     import::Importer,
     lookup::{Limits, Lookups, PgLookups},
     options::{OpenError, StoreOptions, connect_options},
@@ -32,6 +33,7 @@ pub struct Store {
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
+    directory: Arc<PgDirectory>,
     tenants: Arc<PgTenants>,
     read_events: Arc<PgReadEvents>,
     readiness: Arc<PgReadiness>,
@@ -66,7 +68,12 @@ impl Store {
             options.search_walk,
         ));
         Ok(Self {
-            registrations: Arc::new(PgRegistrations::new(Arc::clone(&lookups), searches, service.clone())),
+            registrations: Arc::new(PgRegistrations::new(
+                Arc::clone(&lookups),
+                Arc::clone(&searches),
+                service.clone(),
+            )),
+            directory: Arc::new(PgDirectory::new(service.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             tenants: Arc::new(PgTenants::new(service.clone())),
@@ -99,6 +106,12 @@ impl Store {
             Arc::new(self.registrations.with_lookups(lookups))
         };
         runtimes.iter().map(own).collect()
+    }
+
+    /// The directories of federated pools.
+    #[must_use]
+    pub fn directory(&self) -> Arc<PgDirectory> {
+        Arc::clone(&self.directory)
     }
 
     /// The tenants.

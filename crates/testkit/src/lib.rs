@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;
+pub mod directory;
 pub mod events;
 pub mod providers;
 pub mod registrations;

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 
 use crate::{
     copy::CopyRows,
+    directory::{Changes, Trouble, follow},
     event_rows::insert_with_outbox,
     record::{InvalidField, NewRegistration, Record},
     sqlstate::{Failure, redacted},
@@ -106,6 +107,15 @@ pub enum ImportStop {
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Trouble> for ImportStop {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Database(error) => error.into(),
+            other => Self::Database(Box::new(other)),
+        }
+    }
 }
 
 impl From<sqlx::Error> for ImportStop {
@@ -219,7 +229,7 @@ impl Importer {
         sqlx::raw_sql("SET statement_timeout = 0")
             .execute(&mut connection)
             .await?;
-        sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations")
+        sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations, directory_entries")
             .execute(&mut connection)
             .await?;
         connection.close().await
@@ -267,6 +277,13 @@ async fn store(
     }
     if !records.is_empty() {
         copy(transaction, pool, masters_accounts, &records).await?;
+        if !masters_accounts {
+            let mut changes = Changes::default();
+            for (_, record) in &records {
+                changes.new_registration(&record.new.crid, record.new.email.as_ref());
+            }
+            follow(transaction, tenant.pool, changes).await?;
+        }
     }
     let inserted = records.len();
     let event = Event {
