@@ -204,7 +204,8 @@ async fn enter(pool: &PgPool, tenant: &Tenant, run: &Run, at: OffsetDateTime) ->
     settle(&mut transaction, tenant.pool, &state.merged_by()?, changes).await?;
     let entered_to = rows.last().map(|row| row.id);
     sqlx::query!(
-        "UPDATE directories SET entered_to = $2, lease_until = $3 WHERE pool = $1",
+        "UPDATE directories SET entered_to = $2, lease_until = CASE WHEN $2::bigint IS NULL THEN lease_until ELSE $3 END
+          WHERE pool = $1",
         tenant.pool.0,
         entered_to,
         at + run.lease,

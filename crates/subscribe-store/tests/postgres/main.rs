@@ -7,6 +7,7 @@
 )]
 
 mod contract;
+mod directory;
 mod events;
 mod import;
 mod isolation;
