@@ -2,7 +2,9 @@
 
 mod both;
 mod caller;
+mod directory;
 mod error;
+mod heed;
 mod lookup;
 mod page;
 mod provider_alone;

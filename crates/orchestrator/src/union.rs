@@ -36,6 +36,7 @@ impl Users {
             ..first_of(query.filter.clone())
         };
         let (asked, answered) = tokio::join!(provider.search(cx, &of_provider), self.store.search(cx, &of_store));
+        self.keep_page(cx, &asked);
         if let Heard::Nothing { reason } = asked.heard {
             if asked.called {
                 self.record(caller, EventKind::AuthSystemUserGet, EventOutcome::Unknown, &[]);

@@ -160,7 +160,6 @@ impl Pool {
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
-        let ours = self.registrations.accounts(cx).await?;
         let (as_of, profiles) = {
             let pools = self.lock();
             let served = pools
@@ -171,6 +170,7 @@ impl Directory for FakeDirectory {
                 None => return Ok(None),
             }
         };
+        let ours = self.registrations.accounts(cx).await?;
         let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
         let names = SideNames {
             provider: "provider",

@@ -20,6 +20,8 @@ mod cursors;
 #[cfg(feature = "bench")]
 mod database;
 #[cfg(feature = "bench")]
+mod directory;
+#[cfg(feature = "bench")]
 mod figures;
 #[cfg(feature = "bench")]
 mod generator;
@@ -100,6 +102,8 @@ pub(crate) enum Part {
     Searches,
     /// What asking both sides adds to the slower one.
     Orchestration,
+    /// Lists and writes of a pool with a directory, beside those without.
+    Directory,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

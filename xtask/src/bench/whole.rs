@@ -13,7 +13,7 @@ use super::generator::Load;
 use super::people::{GROUPS, People};
 use super::requests::{By, Requests};
 use super::server::Program;
-use super::{Options, Part, chart, coalescing, cursors, lookups, machine, orchestration, report, searches};
+use super::{Options, Part, chart, coalescing, cursors, directory, lookups, machine, orchestration, report, searches};
 use crate::shell::Outcome;
 
 /// How much is measured.
@@ -139,6 +139,9 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
     }
     if wanted(Part::Orchestration) {
         orchestration::measure(&bench, &mut report, &mut ratios)?;
+    }
+    if wanted(Part::Directory) {
+        directory::measure(&bench, &mut report, &mut ratios)?;
     }
     database.tidy()?;
     println!("{}", report::ratios_in_words(&ratios));

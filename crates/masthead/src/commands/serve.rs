@@ -81,6 +81,7 @@ async fn serve(
         store: store.registrations(),
         registrations: store.registrations(),
         providers: Arc::new(adapters),
+        directory: store.directory(),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };

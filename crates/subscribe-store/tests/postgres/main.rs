@@ -8,6 +8,7 @@
 
 mod contract;
 mod directory;
+mod directory_joins;
 mod events;
 mod import;
 mod isolation;
