@@ -51,10 +51,15 @@ impl Store {
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         connect_options(direct)?;
 
-        let service = options.pool(options.with_settings(plain.clone(), &[]), options.service_connections);
+        // One plan for good: the shape of these statements does not depend on their values; and of the values of a new pool
+        // the statistics know nothing, so that a plan made for them may read all of it for each key.
+        let generic = [("plan_cache_mode", "force_generic_plan")];
+        let service = options.pool(
+            options.with_settings(plain.clone(), &generic),
+            options.service_connections,
+        );
         let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
-        // One plan for good: the shape of a look-up does not depend on its keys.
-        let look_up = options.with_settings(plain, &[("plan_cache_mode", "force_generic_plan")]);
+        let look_up = options.with_settings(plain, &generic);
         let starter = LookupsStarter {
             connect: look_up,
             options: options.clone(),

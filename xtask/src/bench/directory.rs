@@ -27,7 +27,16 @@ const PAPER: &str = "directory";
 const WRITES: &str = "bench-writes";
 
 /// The provider that these papers name; nobody ever asks it.
-const FEDERATED: &str = "Flow.UserProvider=Auth0";
+const FEDERATED: [&str; 8] = [
+    "--set",
+    "Flow.UserProvider=Auth0",
+    "--set",
+    "Auth0.Domain=bench.eu.auth0.com",
+    "--set",
+    "Auth0.ClientId=bench",
+    "--set",
+    "Auth0.ClientSecretEnv=MASTHEAD_BENCH_AUTH0_SECRET",
+];
 
 /// Every reader of a paper as its provider would tell of them: what a finished synchronisation leaves behind.
 const FILL: &str = "\
@@ -58,9 +67,7 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
     // A paper of its own on the largest one's pool: to make that one federated would write each of its rows anew.
     let own = format!("{group}/{client}/{PAPER}");
     let pool = format!("{group}/{client}/{paper}");
-    bench
-        .program
-        .output(&["tenant", "add", &own, "--pool", &pool, "--set", FEDERATED])?;
+    add_tenant(bench, &[&own, "--pool", &pool], &FEDERATED)?;
     let begun = Instant::now();
     bench.database.run(&with_tenant(FILL, &own))?;
     bench.database.run("VACUUM (ANALYZE) directory_entries")?;
@@ -121,12 +128,9 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
 fn writes(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
     let (mut alone, mut followed) = (Vec::new(), Vec::new());
     for round in 0..=bench.plan.rounds {
-        for (kind, setting, seconds) in [
-            ("alone", "Flow.UserProvider=", &mut alone),
-            ("followed", FEDERATED, &mut followed),
-        ] {
+        for (kind, settings, seconds) in [("alone", &[][..], &mut alone), ("followed", &FEDERATED, &mut followed)] {
             let paper = format!("{WRITES}/{kind}/{round}");
-            bench.program.output(&["tenant", "add", &paper, "--set", setting])?;
+            add_tenant(bench, &[&paper], settings)?;
             if kind == "followed" {
                 let made = FILL.split(';').next().unwrap_or_default();
                 bench.database.run(&with_tenant(made, &paper))?;
@@ -170,6 +174,11 @@ fn imported(bench: &Bench<'_>, paper: &str, round: u32) -> Outcome<f64> {
         Ok(input.flush()?)
     })?;
     Ok(begun.elapsed().as_secs_f64())
+}
+
+fn add_tenant(bench: &Bench<'_>, tenant: &[&str], settings: &[&str]) -> Outcome {
+    bench.program.output(&[&["tenant", "add"], tenant, settings].concat())?;
+    Ok(())
 }
 
 /// Takes away whatever this part leaves behind.

@@ -46,9 +46,10 @@ impl PgDirectory {
     }
 }
 
-/// A run's transaction may take longer than a request's statement.
-async fn patient(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("SET LOCAL statement_timeout = '60s'")
+/// A transaction of many rows may take longer than a request's statement; and its plans must not be made for the values of
+/// a pool that is not in the statistics yet, where the connections do not carry the setting themselves.
+pub(crate) async fn patient(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
         .execute(transaction)
         .await
         .map(|_| ())

@@ -101,7 +101,8 @@ pub(super) async fn settle(
         .map(|account| account.crid.as_str().to_owned())
         .filter(|crid| !changes.crids.contains(crid))
         .collect();
-    entries.add(entries_near(transaction, pool, &emails, &single, &crids, &others).await?);
+    let told: Vec<String> = changes.profiles.keys().cloned().collect();
+    entries.add(entries_near(transaction, pool, &emails, &single, &told, &others).await?);
 
     let unread = entries.registrations_beside(&ours);
     if !unread.is_empty() {

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use crate::{
     copy::CopyRows,
-    directory::{Changes, Trouble, follow},
+    directory::{Changes, Trouble, follow, patient},
     event_rows::insert_with_outbox,
     record::{InvalidField, NewRegistration, Record},
     sqlstate::{Failure, redacted},
@@ -242,10 +242,7 @@ async fn store(
     origin: &ImportOrigin,
     mut records: Vec<(u64, Record<'_>)>,
 ) -> Result<Imported, ImportStop> {
-    // A batch may take longer than a request's statement.
-    sqlx::raw_sql("SET LOCAL statement_timeout = '60s'")
-        .execute(&mut *transaction)
-        .await?;
+    patient(transaction).await?;
     let pool = tenant.pool.0;
     // Holding the pool's row keeps its master from changing, and two imports into one pool from racing.
     let masters_accounts = sqlx::query_scalar!(
