@@ -42,6 +42,8 @@ CREATE TABLE directory_entries (
     verified        boolean NOT NULL,
     -- Registration and profile are joined by their address, and have different ids.
     by_email        boolean NOT NULL,
+    -- The tokens are those of the registration of the same id, and are kept there alone: their index is what a write costs.
+    shares_tokens   boolean NOT NULL,
     -- The profile's where there is one.
     crid            text COLLATE "C" NOT NULL,
     email_key       text COLLATE "C" NOT NULL,
@@ -53,6 +55,7 @@ CREATE TABLE directory_entries (
     tokens          bigint[] NOT NULL,
     CONSTRAINT directory_entries_pkey PRIMARY KEY (pool, crid),
     CONSTRAINT directory_entries_somebody_check CHECK (registration_id IS NOT NULL OR profile IS NOT NULL),
+    CONSTRAINT directory_entries_tokens_check CHECK (NOT shares_tokens OR tokens = '{}'),
     CONSTRAINT directory_entries_as_of_check CHECK ((profile IS NULL) = (profile_as_of IS NULL))
 )
 -- Room for a new date beside the old row: a walk that finds everything as it was touches no index.

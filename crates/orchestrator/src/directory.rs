@@ -8,7 +8,7 @@ use masthead_domain::{
     join::{Pair, share_an_address},
     merge::SideNames,
     order::SortKey,
-    query::{OnProviderFailure, Position, UserQuery},
+    query::{OnProviderFailure, Position, Total, UserQuery},
     state::UserState,
 };
 use masthead_ports::{
@@ -51,10 +51,8 @@ impl Users {
             .collect();
         self.record_read(caller, EventKind::SubscribeUserGet, Ok(&registrations));
         let completeness = told(&page, provider, caller, self.clock.now());
-        let nobody = page.entries.is_empty()
-            && page
-                .total
-                .map_or(query.position == Position::Offset(0), |total| total.is_zero());
+        let nobody =
+            page.entries.is_empty() && page.total.map_or(query.position == Position::Offset(0), Total::is_zero);
         if !completeness.complete && (nobody || on_failure == OnProviderFailure::Fail) {
             return Err(ReadError::CannotTell {
                 retry_after: None,

@@ -43,11 +43,11 @@ const FILL: &str = "\
     INSERT INTO directories (pool, provider, precedence, as_of, full_as_of)
     SELECT t.pool, 'Auth0', '', now(), now() FROM tenants AS t WHERE (t.client_group, t.client, t.paper) = (:tenant);
     INSERT INTO directory_entries
-           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, crid, email_key, first_key,
-            last_key, profile, tokens)
-    SELECT r.pool, r.id, r.registered_at, r.changed_at, now(), r.verified, false, r.crid, r.email_key, r.first_key,
-           r.last_key, json_build_object('email', coalesce(r.email_typed, r.email_key), 'firstName', r.first_name,
-                                         'lastName', r.last_name, 'verified', r.verified, 'metadata', r.metadata), r.tokens
+           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, shares_tokens, crid,
+            email_key, first_key, last_key, profile, tokens)
+    SELECT r.pool, r.id, r.registered_at, r.changed_at, now(), r.verified, false, true, r.crid, r.email_key,
+           r.first_key, r.last_key, json_build_object('email', coalesce(r.email_typed, r.email_key), 'firstName', r.first_name,
+                                         'lastName', r.last_name, 'verified', r.verified, 'metadata', r.metadata), '{}'
       FROM registrations AS r JOIN tenants AS t ON t.pool = r.pool
      WHERE (t.client_group, t.client, t.paper) = (:tenant) AND r.deleted_at IS NULL";
 

@@ -1,6 +1,7 @@
 //! Entries as rows: made by the domain's merge, written many at once.
 
 use masthead_domain::{
+    account::Account,
     join::Pair,
     merge::{Precedence, SideNames},
     tenant::PoolId,
@@ -28,6 +29,7 @@ pub(super) struct Rows {
     missing: Vec<i16>,
     verified: Vec<bool>,
     by_email: Vec<bool>,
+    shares_tokens: Vec<bool>,
     crids: Vec<String>,
     email_keys: Vec<String>,
     first_keys: Vec<String>,
@@ -56,7 +58,7 @@ impl Rows {
             let email = theirs.email.as_ref();
             email.map_or("", |email| email.key().as_str())
         });
-        let ids_differ = |ours: &masthead_domain::account::Account| ours.crid != merged.crid;
+        let ids_differ = |ours: &Account| ours.crid != merged.crid;
         self.registration_ids
             .push(pair.ours.as_ref().and_then(|ours| ours.registration_id));
         self.registered_at.push(merged.registered_at);
@@ -70,8 +72,9 @@ impl Rows {
         self.profile_emails
             .push(profile_email.filter(|email| **email != *keys.email).map(str::to_owned));
         self.profiles.push(profile.map(|profile| profile.text.clone()));
-        self.tokens
-            .extend(tokens::padded(tokens::of_row(pool, &keys, &merged.metadata)));
+        let own = own_tokens(pool, pair, &keys, &merged)?;
+        self.shares_tokens.push(own.is_none());
+        self.tokens.extend(own.map(tokens::padded).unwrap_or_default());
         self.token_ends
             .push(i32::try_from(self.tokens.len()).unwrap_or(i32::MAX));
         self.email_keys.push(keys.email.into());
@@ -92,20 +95,20 @@ impl Rows {
         sqlx::query!(
             "INSERT INTO directory_entries AS d
                     (pool, registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                     crid, email_key, first_key, last_key, profile_email, profile, tokens)
+                     shares_tokens, crid, email_key, first_key, last_key, profile_email, profile, tokens)
              SELECT $1, u.registration_id, u.registered_at, u.changed_at, u.profile_as_of, u.missing_at, u.missing, u.verified,
-                    u.by_email, u.crid, u.email_key, u.first_key, u.last_key, u.profile_email, u.profile::json,
+                    u.by_email, u.shares_tokens, u.crid, u.email_key, u.first_key, u.last_key, u.profile_email, u.profile::json,
                     ($16::bigint[])[u.token_start:u.token_end]
                FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
                            $7::smallint[], $8::boolean[], $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[],
-                           $14::text[], $15::text[], $17::integer[], $18::integer[])
+                           $14::text[], $15::text[], $17::integer[], $18::integer[], $19::boolean[])
                     AS u (registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                          crid, email_key, first_key, last_key, profile_email, profile, token_start, token_end)
+                          crid, email_key, first_key, last_key, profile_email, profile, token_start, token_end, shares_tokens)
                  ON CONFLICT (pool, crid) DO UPDATE
                 SET registration_id = EXCLUDED.registration_id, registered_at = EXCLUDED.registered_at,
                     changed_at = EXCLUDED.changed_at, profile_as_of = EXCLUDED.profile_as_of,
                     missing_at = EXCLUDED.missing_at, missing = EXCLUDED.missing, verified = EXCLUDED.verified,
-                    by_email = EXCLUDED.by_email, email_key = EXCLUDED.email_key, first_key = EXCLUDED.first_key,
+                    by_email = EXCLUDED.by_email, shares_tokens = EXCLUDED.shares_tokens, email_key = EXCLUDED.email_key, first_key = EXCLUDED.first_key,
                     last_key = EXCLUDED.last_key, profile_email = EXCLUDED.profile_email, profile = EXCLUDED.profile,
                     tokens = EXCLUDED.tokens",
             pool.0,
@@ -126,10 +129,26 @@ impl Rows {
             &self.tokens,
             &token_starts,
             &self.token_ends,
+            &self.shares_tokens,
         )
         .execute(transaction)
         .await
         .map(|_| ())
+    }
+}
+
+/// The tokens of an entry, unless its registration has the same ones already and is found by the same id.
+fn own_tokens(pool: PoolId, pair: &Pair, keys: &Keys, merged: &Account) -> Result<Option<Vec<i64>>, Trouble> {
+    let beside = pair.ours.as_ref().filter(|ours| ours.crid == merged.crid);
+    match (beside, &pair.theirs) {
+        (Some(_), None) => Ok(None),
+        (Some(ours), Some(_)) => {
+            let ours_keys = Keys::of(ours.email.as_ref(), &ours.first_name, &ours.last_name)?;
+            let tokens = tokens::of_row(pool, keys, &merged.metadata);
+            let same = tokens::of_row(pool, &ours_keys, &ours.metadata) == tokens;
+            Ok((!same).then_some(tokens))
+        }
+        (None, _) => Ok(Some(tokens::of_row(pool, keys, &merged.metadata))),
     }
 }
 

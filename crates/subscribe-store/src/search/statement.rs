@@ -149,6 +149,9 @@ impl<'a> Statement<'a> {
             let mut columns: Vec<&str> = rest.iter().map(|condition| condition.column()).collect();
             columns.sort_unstable();
             columns.dedup();
+            if self.table.shares_tokens() && columns.contains(&"tokens") {
+                columns.push("shares_tokens");
+            }
             for column in columns.iter().filter(|column| **column != "crid") {
                 sql.push(format_args!(", r.{column}"));
             }
@@ -158,7 +161,7 @@ impl<'a> Statement<'a> {
             self.walk.push_range(sql, "r", *part);
             for condition in &walked {
                 sql.push(" AND ");
-                condition.push(sql, "r", self.pool);
+                condition.push(sql, self.table, "r", self.pool);
             }
             sql.push(" ORDER BY ")
                 .push(self.walk.within(self.walk.key(), "r"))
@@ -169,7 +172,7 @@ impl<'a> Statement<'a> {
         sql.push(") AS w WHERE true");
         for condition in rest {
             sql.push(" AND ");
-            condition.push(sql, "w", self.pool);
+            condition.push(sql, self.table, "w", self.pool);
         }
         sql.push(" LIMIT ")
             .push_bind(self.rows())
@@ -227,15 +230,9 @@ impl<'a> Statement<'a> {
             .push(")");
     }
 
-    /// The rows that have every token. The array is an unknown to the planner, whose guess is then always the index: its
-    /// statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other conditions out.
     fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!(
-            "(SELECT * FROM {} AS r WHERE r.tokens @> (SELECT ",
-            self.table.name()
-        ))
-        .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-        .push("::bigint[]) OFFSET 0)");
+        let wanted = tokens::of_filter(self.pool, &self.query.filter);
+        self.table.push_with_tokens(sql, self.pool, &wanted);
     }
 
     fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -247,7 +244,7 @@ impl<'a> Statement<'a> {
         .push(self.table.and_live("r"));
         for condition in self.conditions.iter().filter(|condition| condition.is_exact()) {
             sql.push(" AND ");
-            condition.push(sql, "r", self.pool);
+            condition.push(sql, self.table, "r", self.pool);
         }
         sql.push(" OFFSET 0)");
     }
@@ -263,15 +260,20 @@ impl<'a> Statement<'a> {
                 continue;
             }
             sql.push(" AND ");
-            condition.push(sql, alias, self.pool);
+            condition.push(sql, self.table, alias, self.pool);
         }
     }
 
     fn counts_by_tokens_first(&self) -> bool {
         self.query.count == CountMode::Exact
             && self.way() == Way::WalkThenGather
-            && !tokens::say_all(&self.query.filter)
+            && !self.tokens_say_all()
             && self.index_covers_conditions()
+    }
+
+    /// Whether the matches can be counted in the index of tokens alone; not where another table's tokens count as well.
+    fn tokens_say_all(&self) -> bool {
+        tokens::say_all(&self.query.filter) && !self.table.shares_tokens()
     }
 
     fn index_covers_conditions(&self) -> bool {
@@ -324,7 +326,7 @@ impl<'a> Statement<'a> {
                 self.push_checked(sql, "g");
                 sql.push(")");
             }
-            Way::WalkThenGather if tokens::say_all(&self.query.filter) => {
+            Way::WalkThenGather if self.tokens_say_all() => {
                 // Without a look at the rows, Postgres counts in the index what is visible to all.
                 sql.push(format_args!(
                     "(SELECT count(*) FROM {} AS r WHERE r.tokens @> (SELECT ",
@@ -359,13 +361,22 @@ impl<'a> Statement<'a> {
 
     /// What the planner is asked for an estimate of the total.
     pub(super) fn build_estimate(&self) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT 1 FROM ");
-        sql.push(format_args!("{} AS r WHERE ", self.table.name()));
-        self.push_checked(&mut sql, "r");
-        if self.way() == Way::WalkThenGather {
+        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) ");
+        let by_tokens = self.way() == Way::WalkThenGather;
+        self.push_estimated(&mut sql, self.table.name(), by_tokens);
+        if by_tokens && self.table.shares_tokens() {
+            sql.push(" UNION ALL ");
+            self.push_estimated(&mut sql, Table::Registrations.name(), by_tokens);
+        }
+        sql
+    }
+
+    fn push_estimated(&self, sql: &mut QueryBuilder<Postgres>, table: &str, by_tokens: bool) {
+        sql.push(format_args!("SELECT 1 FROM {table} AS r WHERE "));
+        self.push_checked(sql, "r");
+        if by_tokens {
             sql.push(" AND r.tokens @> ")
                 .push_bind(tokens::of_filter(self.pool, &self.query.filter));
         }
-        sql
     }
 }

@@ -27,6 +27,50 @@ impl Table<'_> {
         }
     }
 
+    /// Whether some rows leave their tokens to the registration of the same id.
+    pub(super) const fn shares_tokens(&self) -> bool {
+        match self {
+            Self::Registrations => false,
+            Self::Directory { .. } => true,
+        }
+    }
+
+    /// The tokens of a row, wherever they are.
+    pub(super) fn push_tokens(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
+        if !self.shares_tokens() {
+            sql.push(format_args!("{alias}.tokens"));
+            return;
+        }
+        sql.push(format_args!(
+            "CASE WHEN {alias}.shares_tokens THEN (SELECT s.tokens FROM registrations AS s WHERE s.pool = "
+        ))
+        .push_bind(pool.0)
+        .push(format_args!(
+            " AND s.crid = {alias}.crid AND s.deleted_at IS NULL) ELSE {alias}.tokens END"
+        ));
+    }
+
+    /// The rows that have every one of these tokens, as a table. The array is an unknown to the planner, whose guess is then
+    /// always the index: its statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other
+    /// conditions out.
+    pub(super) fn push_with_tokens(&self, sql: &mut QueryBuilder<Postgres>, pool: PoolId, tokens: &[i64]) {
+        let having = |sql: &mut QueryBuilder<Postgres>, table: &str| {
+            sql.push(format_args!("SELECT * FROM {table} AS r WHERE r.tokens @> (SELECT "))
+                .push_bind(tokens.to_vec())
+                .push("::bigint[])");
+        };
+        sql.push("(");
+        having(sql, self.name());
+        if self.shares_tokens() {
+            sql.push(" UNION ALL SELECT d.* FROM (");
+            having(sql, Self::Registrations.name());
+            sql.push(" OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d WHERE d.pool = ")
+                .push_bind(pool.0)
+                .push(" AND d.crid = r.crid AND d.shares_tokens AND r.pool = d.pool OFFSET 0) AS d");
+        }
+        sql.push(" OFFSET 0)");
+    }
+
     /// A condition for the rows that count, with `AND` before it.
     pub(super) fn and_live(&self, alias: &str) -> String {
         match self {

@@ -74,10 +74,10 @@ async fn loaded() -> Loaded {
                SELECT DISTINCT pool, 'Auth0', '', now() FROM registrations;\n\
              DROP INDEX directory_entries_tokens_idx;\n\
              INSERT INTO directory_entries (pool, registration_id, registered_at, changed_at, profile_as_of, verified, \
-                    by_email, crid, email_key, first_key, last_key, profile, tokens) \
-               SELECT pool, id, registered_at, changed_at, now(), verified, false, crid, email_key, first_key, last_key, \
+                    by_email, shares_tokens, crid, email_key, first_key, last_key, profile, tokens) \
+               SELECT pool, id, registered_at, changed_at, now(), verified, false, id % 3 > 0, crid, email_key, first_key, last_key, \
                       json_build_object('email', nullif(email_key, ''), 'firstName', first_name, 'lastName', last_name, \
-                                        'metadata', metadata), tokens FROM registrations;\n\
+                                        'metadata', metadata), CASE WHEN id % 3 = 0 THEN tokens ELSE '{}' END FROM registrations;\n\
              CREATE INDEX directory_entries_tokens_idx ON directory_entries USING gin (tokens);\n\
              VACUUM ANALYZE registrations, directory_entries;\n\
              ALTER DATABASE masthead_test_plans SET session_preload_libraries = 'auto_explain';\n\
