@@ -55,7 +55,14 @@ pub(crate) async fn patient(transaction: &mut PgConnection) -> Result<(), sqlx::
         .map(|_| ())
 }
 
-/// Gives up at the call's deadline.
+/// Gives up reading at the call's deadline.
+async fn read<T>(cx: &CallContext, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    tokio::time::timeout_at(cx.deadline.into(), work)
+        .await
+        .unwrap_or(Err(Trouble::LateToRead))
+}
+
+/// Gives up writing at the call's deadline.
 async fn in_time<T>(cx: &CallContext, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     tokio::time::timeout_at(cx.deadline.into(), work)
         .await
@@ -66,8 +73,8 @@ async fn in_time<T>(cx: &CallContext, work: impl Future<Output = Result<T, Troub
 impl Directory for PgDirectory {
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
         if matches_nobody(&query.filter) {
-            let read = in_time(cx, list::as_of(&self.pool, &cx.tenant)).await;
-            let as_of = read.map_err(Trouble::of("directory search"))?;
+            let as_of = read(cx, list::as_of(&self.pool, &cx.tenant)).await;
+            let as_of = as_of.map_err(Trouble::of("directory search"))?;
             return Ok(as_of.map(|as_of| list::nobody(query, as_of)));
         }
         let precedence = cx.tenant.settings.precedence.canonical();
@@ -80,20 +87,20 @@ impl Directory for PgDirectory {
     }
 
     async fn profile(&self, cx: &CallContext, id: &Crid) -> Result<Option<Profile>, SourceError> {
-        let read = list::profile(&self.pool, &cx.tenant, id);
-        in_time(cx, read).await.map_err(Trouble::of("directory profile"))
+        let profile = list::profile(&self.pool, &cx.tenant, id);
+        read(cx, profile).await.map_err(Trouble::of("directory profile"))
     }
 
     async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError> {
-        let read = list::profiles_by_email(&self.pool, &cx.tenant, email);
-        in_time(cx, read)
+        let profiles = list::profiles_by_email(&self.pool, &cx.tenant, email);
+        read(cx, profiles)
             .await
             .map_err(Trouble::of("directory profiles by email"))
     }
 
     async fn standing(&self, cx: &CallContext) -> Result<Option<Standing>, SourceError> {
-        let read = list::standing(&self.pool, &cx.tenant);
-        in_time(cx, read).await.map_err(Trouble::of("directory standing"))
+        let standing = list::standing(&self.pool, &cx.tenant);
+        read(cx, standing).await.map_err(Trouble::of("directory standing"))
     }
 
     async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError> {
@@ -134,6 +141,6 @@ impl Directory for PgDirectory {
 
     async fn preview(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError> {
         let previewed = feed::preview(&self.pool, &cx.tenant, accounts);
-        in_time(cx, previewed).await.map_err(Trouble::of("directory preview"))
+        read(cx, previewed).await.map_err(Trouble::of("directory preview"))
     }
 }

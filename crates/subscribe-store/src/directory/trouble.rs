@@ -22,9 +22,12 @@ pub(crate) enum Trouble {
     /// The run is another's.
     #[error("the run is another's")]
     Lost,
-    /// It took longer than it may.
+    /// A write took longer than it may.
     #[error("no answer in time")]
     Late,
+    /// So did what only reads.
+    #[error("no answer in time")]
+    LateToRead,
 }
 
 impl Trouble {
@@ -33,6 +36,7 @@ impl Trouble {
         move |trouble| match trouble {
             Self::Database(error) => silence(operation)(error),
             Self::Late => SourceError::because(operation, SourceErrorKind::OutcomeUnknown, trouble),
+            Self::LateToRead => SourceError::because(operation, SourceErrorKind::Unavailable, trouble),
             Self::Row(_) | Self::Field(_) | Self::Lost => {
                 SourceError::because(operation, SourceErrorKind::Corrupt, trouble)
             }
