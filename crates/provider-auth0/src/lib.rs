@@ -11,6 +11,8 @@ mod reads;
 mod refusal;
 mod requests;
 mod settings;
+mod walk;
+mod windows;
 mod wire;
 mod writes;
 
