@@ -15,6 +15,7 @@ mod reads;
 mod settings;
 mod signature;
 mod site;
+mod walk;
 mod wire;
 mod writes;
 

@@ -17,4 +17,6 @@ mod search;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod walk;
+#[cfg(test)]
 mod writes;
