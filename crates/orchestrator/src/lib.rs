@@ -3,6 +3,7 @@
 mod both;
 mod caller;
 mod directory;
+mod directory_sync;
 mod error;
 mod heed;
 mod lookup;
@@ -16,6 +17,7 @@ mod union;
 mod users;
 
 pub use caller::Caller;
+pub use directory_sync::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
 pub use error::ReadError;
 pub use lookup::LookupRequest;
 pub use search::SearchRequest;

@@ -89,12 +89,11 @@ impl Walk for Gigya {
             Some(cursor) => site.next_batch(cx, cursor).await?,
             None => None,
         };
-        let found = match found {
-            Some(found) => found,
-            None => {
-                at.before = at.shown;
-                site.first_batch(cx, by, at.from).await?
-            }
+        let found = if let Some(found) = found {
+            found
+        } else {
+            at.before = at.shown;
+            site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);
         let accounts = site.ours(cx, &found.results);

@@ -38,14 +38,12 @@ fn walk(users: &[i64], per_page: u64, mut at: At) -> (Vec<usize>, usize, bool) {
         );
         seen.extend(&page);
         truncated |= way.truncated;
-        match way.next {
-            Some(next) => at = At::read(&next.kept().unwrap()).unwrap(),
-            None => {
-                seen.sort_unstable();
-                seen.dedup();
-                return (seen, pages, truncated);
-            }
-        }
+        let Some(next) = way.next else {
+            seen.sort_unstable();
+            seen.dedup();
+            return (seen, pages, truncated);
+        };
+        at = At::read(&next.kept().unwrap()).unwrap();
     }
     panic!("the walk has no end")
 }
