@@ -13,6 +13,7 @@ Examples:
   masthead migrate                             bring the database to this program's schema
   masthead tenant add north/daily/herald       make a tenant with a pool of its own
   masthead import --tenant north/daily/herald users.ndjson
+  masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
   masthead serve                               answer requests until SIGTERM
 
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     CheckConfig,
     /// Imports registrations from lines of JSON.
     Import(Import),
+    /// Brings a tenant's directory of its provider's users up to date; the server does so by itself (sync.every).
+    Sync(Sync),
 }
 
 const SETTINGS_HELP: &str = "\
@@ -131,6 +134,23 @@ pub(crate) struct Import {
     pub(crate) file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Goes through all users of the tenant's provider, or those who changed since the last time, within the provider's budget
+and behind whoever else calls it. It may be ended at any time: the next one goes on where it was, here or in a server.
+Prints what was changed as one JSON object; on a terminal, how far it is. Its budget is its own, beside a server's.")]
+pub(crate) struct Sync {
+    /// The tenant: client group, client and paper.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: TenantId,
+    /// Goes through all users and prints what would change; writes nothing.
+    #[arg(long, conflicts_with = "release_brake")]
+    pub(crate) dry_run: bool,
+    /// Takes users for gone also when more than 1 % are at once. Look at --dry-run first.
+    #[arg(long)]
+    pub(crate) release_brake: bool,
+}
+
 fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -173,6 +193,7 @@ mod tests {
             "token",
             "check-config",
             "import",
+            "sync",
             "Examples:",
             "Exit codes:",
         ] {
@@ -190,6 +211,8 @@ mod tests {
             "masthead token --tenant a/b/c d/*/* --expires-in 12h",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
+            "masthead sync --tenant a/b/c --dry-run",
+            "masthead sync --tenant a/b/c --release-brake",
             "masthead check-config --config x.toml",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));

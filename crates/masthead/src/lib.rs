@@ -11,6 +11,7 @@ pub mod ops;
 pub mod providers;
 pub mod server;
 pub mod settings;
+pub mod sync;
 mod wiring;
 
 use std::{

@@ -130,7 +130,8 @@ impl DirectorySync {
         }
         let mut place = run.place.clone();
         loop {
-            let as_of = self.clock.now();
+            // Not before the run's beginning, also where another machine's clock is ahead: who is seen is not missing.
+            let as_of = self.clock.now().max(run.started);
             let step = self.stepped(tenant, walk, run.scope, place.as_ref(), end).await?;
             let mut patience = Patience::new(self.options.patience);
             let taken = loop {

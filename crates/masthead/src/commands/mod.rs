@@ -4,6 +4,8 @@ mod check_config;
 mod import;
 mod migrate;
 mod serve;
+mod signals;
+mod sync;
 mod tenant;
 mod token;
 
@@ -34,6 +36,12 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Token(asked) => token::run(&gathered, asked),
         Command::CheckConfig => check_config::run(&gathered),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
+        Command::Sync(asked) => {
+            let (providers, sync) = gathered.sync()?;
+            with_store(&gathered, async |store| {
+                sync::run(store, &providers, &sync, asked).await
+            })
+        }
     }
 }
 
