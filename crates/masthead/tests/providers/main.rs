@@ -10,6 +10,7 @@ mod people;
 mod setting_up;
 mod sharing;
 mod switching;
+mod syncing;
 mod world;
 mod writing;
 

@@ -1,6 +1,6 @@
 //! The program with tenants that have a provider, each with a sandbox of its own.
 
-use std::{collections::BTreeMap, convert::Infallible, fs};
+use std::{collections::BTreeMap, convert::Infallible, fs, process::Output};
 
 use masthead_dev_postgres::TestDatabase;
 use masthead_sandbox::{Auth0Config, Auth0Settings, Quota, Sandbox};
@@ -71,6 +71,7 @@ impl Paper {
 
 /// The program, running.
 pub(crate) struct World {
+    settings: Vec<(String, String)>,
     // Before the database: it must be gone when that is dropped.
     server: Served,
     pub(crate) database: TestDatabase,
@@ -126,6 +127,7 @@ impl World {
         let header = json!({"alg": "HS256", "typ": "JWT"});
         let world = Self {
             server: Served::start(&all),
+            settings: all,
             database,
             sandboxes,
             token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),
@@ -145,6 +147,13 @@ impl World {
             token: self.token.clone(),
             paper,
         }
+    }
+
+    /// Runs a command of the program beside the server, with its settings and these.
+    pub(crate) fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+        let mut all = self.settings.clone();
+        all.extend(settings.iter().map(|(key, value)| setting(key, value)));
+        served::run(&all, arguments, "")
     }
 
     pub(crate) fn sandbox(&self, paper: &str) -> &Sandbox {
