@@ -50,6 +50,8 @@ mod searches;
 #[cfg(feature = "bench")]
 mod server;
 #[cfg(feature = "bench")]
+mod sync;
+#[cfg(feature = "bench")]
 mod table;
 #[cfg(feature = "bench")]
 mod whole;
@@ -104,6 +106,8 @@ pub(crate) enum Part {
     Orchestration,
     /// Lists and writes of a pool with a directory, beside those without.
     Directory,
+    /// The first sync of a provider with 50,000 users, beside people's look-ups.
+    Sync,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

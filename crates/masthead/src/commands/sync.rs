@@ -110,7 +110,9 @@ fn told(outcome: Outcome) -> Failure {
         Outcome::Failed(error) => Failure::when("the sync is not finished; run it again to go on where it was")(error),
         Outcome::Stopped => Failure::new("stopped; run it again to go on where it was"),
         Outcome::Lost => Failure::new("another process has taken the run up, and goes on with it"),
-        Outcome::Busy { .. } => Failure::new("another process is at it"),
+        Outcome::Busy { until } => Failure::new(format!(
+            "another process is at it; should it be gone, its run is free at {until}"
+        )),
         Outcome::Elsewhere => Failure::new(
             "the directory of the tenant's pool serves a tenant with another provider or other Merge settings",
         ),

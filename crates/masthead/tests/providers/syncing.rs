@@ -84,10 +84,10 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
         world.command(&arguments, &[])
     };
 
-    let (would, content) = said(&sync(&["--dry-run"]));
+    let (preview, content) = said(&sync(&["--dry-run"]));
     assert!(content);
     assert_eq!(
-        (&would["added"], &would["profiles"], &would["dryRun"]),
+        (&preview["added"], &preview["profiles"], &preview["dryRun"]),
         (&json!(42), &json!(0), &json!(true))
     );
     let (did, content) = said(&sync(&[]));
@@ -102,8 +102,8 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
     sandbox
         .auth0()
         .seed((0..30).map(|number| shown(&format!("more{number}-hand"))));
-    let (would, _) = said(&sync(&["--dry-run"]));
-    assert_eq!((&would["missing"], &would["unchanged"]), (&json!(12), &json!(30)));
+    let (preview, _) = said(&sync(&["--dry-run"]));
+    assert_eq!((&preview["missing"], &preview["unchanged"]), (&json!(12), &json!(30)));
     let braked = sync(&[]);
     let (did, content) = said(&braked);
     assert!(!content);
