@@ -20,6 +20,7 @@ use masthead_testkit::{
         Answer, Case, Expect, Token,
         world::{COURIER, GAZETTE, HERALD, TIMES},
     },
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -774,6 +775,7 @@ async fn without_a_client_group_the_tenant_is_the_only_one_that_the_token_grants
         store: store.clone(),
         registrations: Arc::new(RecordingRegistrations::default()),
         providers: Arc::new(FakeProviders(None)),
+        directory: Arc::new(FakeDirectory::over(store.clone())),
         events: Arc::new(RecordingEvents::default()),
         clock: Arc::new(StoppedClock::default()),
     };

@@ -1,9 +1,14 @@
 //! Joining two sides' accounts to users: on the id; failing that, on an address that exactly one account of each side
 //! has (contract §2.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::{account::Account, email::EmailKey};
+use crate::{
+    account::Account,
+    answer::Provenance,
+    email::EmailKey,
+    merge::{Precedence, SideNames, merge, sole_provenance},
+};
 
 /// What the two sides know of one user; at least one of them knows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +17,20 @@ pub struct Pair {
     pub theirs: Option<Account>,
     /// Our registration.
     pub ours: Option<Account>,
+}
+
+impl Pair {
+    /// The one user that the two sides come to, and where each filled field came from; `None` of nothing. Answers and the
+    /// directory are both made by this.
+    #[must_use]
+    pub fn merged(&self, precedence: &Precedence, names: SideNames) -> Option<(Account, Vec<Provenance>)> {
+        match (&self.theirs, &self.ours) {
+            (Some(theirs), Some(ours)) => Some(merge(theirs, ours, precedence, names)),
+            (Some(theirs), None) => Some((theirs.clone(), sole_provenance(theirs, names.provider))),
+            (None, Some(ours)) => Some((ours.clone(), sole_provenance(ours, names.store))),
+            (None, None) => None,
+        }
+    }
 }
 
 /// The users that two sides' accounts come to.
@@ -84,6 +103,15 @@ pub fn join(theirs: Vec<Account>, ours: Vec<Account>) -> Joined {
     joined
 }
 
+/// Whether several of these accounts, all of one side, share an address.
+#[must_use]
+pub fn share_an_address<'a>(accounts: impl Iterator<Item = &'a Account>) -> bool {
+    let mut seen = HashSet::new();
+    accounts
+        .filter_map(|account| account.email.as_ref())
+        .any(|email| !seen.insert(email.key()))
+}
+
 fn addresses(accounts: &[Account]) -> HashMap<EmailKey, usize> {
     let mut counts = HashMap::new();
     for email in accounts.iter().filter_map(|account| account.email.as_ref()) {
@@ -141,6 +169,9 @@ mod tests {
         let joined = join(theirs, vec![account("1", "ann@example.com")]);
         assert_eq!(ids(&joined), ["- 1", "a|1 -", "g|2 -"]);
         assert!(joined.provider_ambiguous && !joined.store_ambiguous);
+        let of = |side: fn(&Pair) -> Option<&Account>| joined.pairs.iter().filter_map(side);
+        assert!(share_an_address(of(|pair| pair.theirs.as_ref())));
+        assert!(!share_an_address(of(|pair| pair.ours.as_ref())));
     }
 
     #[test]

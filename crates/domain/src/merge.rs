@@ -54,6 +54,41 @@ impl Precedence {
         Ok(())
     }
 
+    /// A text that two precedences share only when they decide alike; what a merge that is kept is known by.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let word = |side| match side {
+            Side::Provider => "provider",
+            Side::Store => "store",
+        };
+        let overrides = self.overrides.iter().filter(|(field, side)| {
+            !PRECEDENCE
+                .iter()
+                .any(|(known, default)| **known == ***field && default == *side)
+        });
+        let texts: Vec<_> = overrides
+            .map(|(field, side)| format!("{field}={}", word(*side)))
+            .collect();
+        texts.join("\n")
+    }
+
+    /// Reads what [`Precedence::canonical`] wrote.
+    ///
+    /// # Errors
+    /// A line names no such field, or no side.
+    pub fn from_canonical(text: &str) -> Result<Self, InvalidField> {
+        let mut precedence = Self::default();
+        for line in text.lines() {
+            let (field, side) = match line.rsplit_once('=') {
+                Some((field, "provider")) => (field, Side::Provider),
+                Some((field, "store")) => (field, Side::Store),
+                _ => return Err(InvalidField),
+            };
+            precedence.set(field, side)?;
+        }
+        Ok(precedence)
+    }
+
     /// Who wins for this field.
     #[must_use]
     pub fn winner(&self, field: &str) -> Side {
@@ -354,6 +389,18 @@ mod tests {
         assert_eq!(&*merged.first_name, "Anna");
         assert_eq!(merged.metadata.get("city"), Some("Bergen"));
         assert_eq!(merged.metadata.get("country"), Some("SE"));
+    }
+
+    #[test]
+    fn precedences_that_decide_alike_have_one_text() {
+        let mut spelt_out = Precedence::default();
+        spelt_out.set("email", Side::Provider).unwrap();
+        assert_eq!(spelt_out.canonical(), Precedence::default().canonical());
+        spelt_out.set("email", Side::Store).unwrap();
+        spelt_out.set("metadata.city", Side::Provider).unwrap();
+        assert_eq!(spelt_out.canonical(), "email=store\nmetadata.city=provider");
+        assert_eq!(Precedence::from_canonical(&spelt_out.canonical()), Ok(spelt_out));
+        assert_eq!(Precedence::from_canonical("email=nobody"), Err(InvalidField));
     }
 
     fn any_account() -> impl Strategy<Value = Account> {

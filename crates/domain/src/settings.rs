@@ -1,6 +1,6 @@
 //! A tenant's switches: their names, their meaning, and how mistakes in them are told.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
@@ -32,9 +32,32 @@ pub struct TenantSettings {
     pub email_contains: bool,
     /// Who wins which field of a merge.
     pub precedence: Precedence,
+    /// How our own knowledge of the provider's users is used and kept.
+    pub directory: DirectorySettings,
     /// The settings of the providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`), for
     /// the adapters to parse.
     pub provider: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// How a tenant's directory is used and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectorySettings {
+    /// How old the directory may be for a list answered from it to count as the provider's word of now.
+    pub max_age: Duration,
+    /// How many confirmed absences remove a profile, at least 1.
+    pub removal_confirmations: u16,
+    /// How far apart two of them must lie to count as two.
+    pub removal_apart: Duration,
+}
+
+impl Default for DirectorySettings {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_hours(1),
+            removal_confirmations: 3,
+            removal_apart: Duration::from_hours(24),
+        }
+    }
 }
 
 /// One switch, for help texts and docs.
@@ -93,6 +116,14 @@ impl SettingMistake {
 /// How the names of a remote Users API's settings begin.
 pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
 
+const MINUTES: &str = "a number of minutes from 1 to 525600";
+const CONFIRMATIONS: &str = "a number from 1 to 100";
+const HOURS: &str = "a number of hours from 0 to 8760";
+
+fn number(text: &str, least: u64, most: u64) -> Option<u64> {
+    text.parse().ok().filter(|number| (least..=most).contains(number))
+}
+
 const BOOLEAN: &str = "true or false";
 
 fn boolean(text: &str) -> Result<bool, &'static str> {
@@ -104,7 +135,7 @@ fn boolean(text: &str) -> Result<bool, &'static str> {
 }
 
 /// Every switch of a tenant, except the providers' own.
-pub const SETTINGS: [SettingSpec; 7] = [
+pub const SETTINGS: [SettingSpec; 10] = [
     SettingSpec {
         name: "Flow.UserProvider",
         values: "Auth0, Gigya, SSOR or Firefly; anything else means the Subscribe registrations alone",
@@ -157,6 +188,35 @@ pub const SETTINGS: [SettingSpec; 7] = [
         values: BOOLEAN,
         meaning: "email matches by contains also when it is a complete address, as the legacy API does",
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
+    },
+    SettingSpec {
+        name: "Directory.MaxAgeMinutes",
+        values: MINUTES,
+        meaning: "how old the directory may be for lists answered from it to count as current (60)",
+        set: |settings, text| {
+            let minutes = number(text, 1, 525_600).ok_or(MINUTES)?;
+            settings.directory.max_age = Duration::from_mins(minutes);
+            Ok(())
+        },
+    },
+    SettingSpec {
+        name: "Directory.RemovalConfirmations",
+        values: CONFIRMATIONS,
+        meaning: "how many times the provider must have confirmed that a user is gone before the directory forgets them (3)",
+        set: |settings, text| {
+            let times = number(text, 1, 100).ok_or(CONFIRMATIONS)?;
+            settings.directory.removal_confirmations = u16::try_from(times).map_err(|_| CONFIRMATIONS)?;
+            Ok(())
+        },
+    },
+    SettingSpec {
+        name: "Directory.RemovalApartHours",
+        values: HOURS,
+        meaning: "how far apart two of these confirmations must lie to count as two (24)",
+        set: |settings, text| {
+            settings.directory.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
+            Ok(())
+        },
     },
 ];
 
@@ -281,6 +341,19 @@ mod tests {
         assert_eq!(settings.precedence.winner("firstName"), Side::Store);
         assert_eq!(settings.precedence.winner("email"), Side::Provider);
         assert_eq!(mistakes.len(), 2);
+    }
+
+    #[test]
+    fn the_directory_is_kept_as_the_tenant_says() {
+        let (settings, mistakes) = TenantSettings::parse([
+            ("Directory.MaxAgeMinutes", "5"),
+            ("Directory.RemovalConfirmations", "0"),
+            ("Directory.RemovalApartHours", "0"),
+        ]);
+        assert_eq!(settings.directory.max_age, Duration::from_mins(5));
+        assert_eq!(settings.directory.removal_confirmations, 3);
+        assert_eq!(settings.directory.removal_apart, Duration::ZERO);
+        assert_eq!(mistakes.len(), 1);
     }
 
     #[test]

@@ -24,6 +24,7 @@ Examples:
                                                let marketing jobs export its users; print their key
   masthead import --tenant north/daily/herald users.ndjson
   masthead migrate-from --tenant north/daily/herald --state herald.json
+  masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
   masthead serve                               answer requests until SIGTERM
 
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Fills a tenant's registrations from a remote Users API; killed, it goes on where it was.
     MigrateFrom(MigrateFrom),
+    /// Brings a tenant's directory of its provider's users up to date; the server does so by itself (sync.every).
+    Sync(Sync),
 }
 
 const SETTINGS_HELP: &str = "\
@@ -207,6 +210,23 @@ pub(crate) struct MigrateFrom {
     pub(crate) dry_run: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Goes through all users of the tenant's provider, or those who changed since the last time, within the provider's budget
+and behind whoever else calls it. It may be ended at any time: the next one goes on where it was, here or in a server.
+Prints what was changed as one JSON object; on a terminal, how far it is. Its budget is its own, beside a server's.")]
+pub(crate) struct Sync {
+    /// The tenant: client group, client and paper.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: TenantId,
+    /// Goes through all users and prints what would change; writes nothing.
+    #[arg(long, conflicts_with = "release_brake")]
+    pub(crate) dry_run: bool,
+    /// Takes users for gone also when more than 1 % are at once. Look at --dry-run first.
+    #[arg(long)]
+    pub(crate) release_brake: bool,
+}
+
 pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -250,6 +270,7 @@ mod tests {
             "workspace",
             "check-config",
             "import",
+            "sync",
             "Examples:",
             "Exit codes:",
         ] {
@@ -277,6 +298,8 @@ mod tests {
             "masthead import users.ndjson",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
             "masthead migrate-from --tenant a/b/c --dry-run",
+            "masthead sync --tenant a/b/c --dry-run",
+            "masthead sync --tenant a/b/c --release-brake",
             "masthead check-config --config x.toml",
             "masthead provider check --tenant a/b/c --id 7",
             "masthead provider check --settings people.settings",

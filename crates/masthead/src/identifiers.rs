@@ -40,6 +40,13 @@ impl TimedIds {
     }
 }
 
+/// A name that no other process has, for what is held in the database in its name.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the room of random ids")]
+pub(crate) fn holder() -> Box<str> {
+    Uuid::now_v7().to_string().into()
+}
+
 impl RequestIds for TimedIds {
     fn next(&self) -> RequestId {
         let milliseconds = self.clock.now().unix_timestamp_nanos() / 1_000_000;

@@ -12,6 +12,7 @@ pub mod providers;
 pub mod server;
 pub mod settings;
 mod subscribe;
+pub mod sync;
 mod wiring;
 
 use std::{

@@ -13,6 +13,7 @@ use masthead_ports::{
     clock::Clock,
     provider::{Provider, Providers},
     source::{CallContext, SUBSCRIBE, UserSource},
+    walk::{Walk, Walks},
 };
 use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
 use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
@@ -199,6 +200,22 @@ impl Providers for Adapters {
             UserProvider::Firefly => described(&self.firefly, tenant),
         })
     }
+}
+
+impl Walks for Adapters {
+    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+        Some(match tenant.settings.user_provider? {
+            UserProvider::Auth0 => Arc::new(self.auth0.clone()),
+            UserProvider::Gigya => Arc::new(self.gigya.clone()),
+            UserProvider::Ssor => walk(&self.ssor, tenant)?,
+            UserProvider::Firefly => walk(&self.firefly, tenant)?,
+        })
+    }
+}
+
+fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
+    let walked = directory.inner().can_be_walked(tenant);
+    walked.then(|| Arc::new(directory.clone()) as _)
 }
 
 fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn Provider> {

@@ -28,7 +28,7 @@ impl Users {
             theirs: Told::nothing_yet(provider.name()),
             ours: Told::nothing_yet(SUBSCRIBE),
         };
-        let (asked, answered) = tokio::join!(provider.by_id(cx, id), self.store.by_id(cx, id));
+        let (asked, answered) = tokio::join!(self.ask_by_id(cx, provider, id), self.store.by_id(cx, id));
         both.theirs.hear(asked, Vec::from_iter);
         both.ours.read(answered.map(Vec::from_iter), self.clock.now());
 
@@ -41,13 +41,15 @@ impl Users {
                 if let Some(key) = address(&both.theirs) {
                     both.ours.read(self.store.by_email(cx, &key).await, self.clock.now());
                     if !both.ours.accounts.is_empty() {
-                        both.theirs.hear(provider.by_email(cx, &key).await, |accounts| accounts);
+                        both.theirs
+                            .hear(self.ask_by_email(cx, provider, &key).await, |accounts| accounts);
                     }
                 }
             }
             (Finding::Absent, Finding::Found | Finding::Stale) => {
                 if let Some(key) = address(&both.ours) {
-                    both.theirs.hear(provider.by_email(cx, &key).await, |accounts| accounts);
+                    both.theirs
+                        .hear(self.ask_by_email(cx, provider, &key).await, |accounts| accounts);
                     if !both.theirs.accounts.is_empty() {
                         both.ours.read(self.store.by_email(cx, &key).await, self.clock.now());
                     }
@@ -64,7 +66,7 @@ impl Users {
             theirs: Told::nothing_yet(provider.name()),
             ours: Told::nothing_yet(SUBSCRIBE),
         };
-        let (asked, answered) = tokio::join!(provider.by_email(cx, key), self.store.by_email(cx, key));
+        let (asked, answered) = tokio::join!(self.ask_by_email(cx, provider, key), self.store.by_email(cx, key));
         both.theirs.hear(asked, |accounts| accounts);
         both.ours.read(answered, self.clock.now());
 
@@ -108,7 +110,7 @@ impl Users {
             if theirs.silence().is_some() {
                 return;
             }
-            theirs.hear(provider.by_id(cx, id).await, Vec::from_iter);
+            theirs.hear(self.ask_by_id(cx, provider, id).await, Vec::from_iter);
         }
         if ids.len() > MAX_HOPS {
             theirs.partial.get_or_insert(UNCONFIRMED);

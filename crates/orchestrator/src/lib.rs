@@ -2,8 +2,11 @@
 
 mod both;
 mod caller;
+mod directory;
+mod directory_sync;
 mod error;
 mod export;
+mod heed;
 mod lookup;
 mod page;
 mod prefetched;
@@ -16,6 +19,7 @@ mod union;
 mod users;
 
 pub use caller::Caller;
+pub use directory_sync::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
 pub use error::ReadError;
 pub use export::{Export, ExportAnswer, ExportRequest, Exported};
 pub use lookup::LookupRequest;

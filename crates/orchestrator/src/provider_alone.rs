@@ -37,7 +37,7 @@ impl Users {
         };
         let cx = caller.context(Priority::Interactive);
         let mut theirs = Told::nothing_yet(provider.name());
-        theirs.hear(provider.by_id(&cx, crid).await, Vec::from_iter);
+        theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, Vec::from_iter);
         self.answer_one(caller, &*provider, crid, on_failure, alone(theirs))
     }
 
@@ -60,8 +60,8 @@ impl Users {
         let mut theirs = Told::nothing_yet(provider.name());
         match query.filter.entry() {
             Entry::Nobody => return Ok(nobody(caller, query)),
-            Entry::ById(crid) => theirs.hear(provider.by_id(&cx, crid).await, Vec::from_iter),
-            Entry::ByEmail(key) => theirs.hear(provider.by_email(&cx, key).await, |accounts| accounts),
+            Entry::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, Vec::from_iter),
+            Entry::ByEmail(key) => theirs.hear(self.ask_by_email(&cx, &*provider, key).await, |accounts| accounts),
             Entry::List => list(&cx, &*provider, query, &mut theirs).await,
         }
         self.answer_both(caller, &*provider, query, on_failure, alone(theirs))

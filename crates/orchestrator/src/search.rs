@@ -119,7 +119,8 @@ impl Users {
         })
     }
 
-    /// Both sides' answer: exact keys are looked up live; anything else is a union.
+    /// Both sides' answer: exact keys are looked up live; anything else is answered from the directory, or is a live union
+    /// while there is none.
     async fn merged_list(
         &self,
         caller: &Caller,
@@ -132,7 +133,13 @@ impl Users {
             Entry::Nobody => return Ok(nobody(caller, query)),
             Entry::ById(crid) => self.both_by_id(&cx, provider, crid).await,
             Entry::ByEmail(key) => self.both_by_email(&cx, provider, key).await,
-            Entry::List => return self.union(caller, &cx, provider, query, on_failure).await,
+            Entry::List => {
+                let name = provider.name();
+                return match self.directory_list(caller, &cx, name, query, on_failure).await? {
+                    Some(answer) => Ok(answer),
+                    None => self.union(caller, &cx, provider, query, on_failure).await,
+                };
+            }
         };
         self.answer_both(caller, provider, query, on_failure, both)
     }

@@ -6,7 +6,7 @@ use masthead_domain::{
     crid::Crid,
     finding::{Verdict, verdict},
     join::{Pair, join},
-    merge::{SideNames, merge, sole_provenance},
+    merge::SideNames,
     query::{OnProviderFailure, UserFilter},
     sync,
     tenant::Tenant,
@@ -52,7 +52,7 @@ pub(crate) fn settle(
     let mut complete = theirs.is_live() && ours.is_live() && theirs.partial.is_none() && ours.partial.is_none();
     let mut cannot_tell = false;
     for pair in joined.pairs {
-        let Some((merged, provenance)) = merged(&pair, precedence, names) else {
+        let Some((merged, provenance)) = pair.merged(precedence, names) else {
             continue;
         };
         if !meets(filter, &merged, &pair) {
@@ -104,19 +104,6 @@ fn sides(pairs: &[Pair]) -> (bool, bool) {
         pairs.iter().any(|pair| pair.theirs.is_some()),
         pairs.iter().any(|pair| pair.ours.is_some()),
     )
-}
-
-fn merged(
-    pair: &Pair,
-    precedence: &masthead_domain::merge::Precedence,
-    names: SideNames,
-) -> Option<(Account, Vec<Provenance>)> {
-    match (&pair.theirs, &pair.ours) {
-        (Some(theirs), Some(ours)) => Some(merge(theirs, ours, precedence, names)),
-        (Some(theirs), None) => Some((theirs.clone(), sole_provenance(theirs, names.provider))),
-        (None, Some(ours)) => Some((ours.clone(), sole_provenance(ours, names.store))),
-        (None, None) => None,
-    }
 }
 
 /// Whether a merged user meets the filter; an id is met by the id that either side has for the user.

@@ -45,6 +45,7 @@ impl Users {
             ..first_of(query.filter.clone())
         };
         let (asked, answered) = tokio::join!(provider.search(cx, &of_provider), self.store.search(cx, &of_store));
+        self.keep_page(cx, &asked);
         if let Err(error) = &answered
             && matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt)
         {

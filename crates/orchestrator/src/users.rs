@@ -9,6 +9,7 @@ use masthead_domain::{
 };
 use masthead_ports::{
     clock::Clock,
+    directory::Directory,
     events::ReadEvents,
     provider::Providers,
     registrations::Registrations,
@@ -16,7 +17,7 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
-use crate::{Caller, ReadError, both::Both, synchronise::Synchroniser, told::Told};
+use crate::{Caller, ReadError, both::Both, heed::Keeper, synchronise::Synchroniser, told::Told};
 
 /// What the reads need of the world.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct World {
     pub registrations: Arc<dyn Registrations>,
     /// The outside providers.
     pub providers: Arc<dyn Providers>,
+    /// What the providers are known to have.
+    pub directory: Arc<dyn Directory>,
     /// The audit log.
     pub events: Arc<dyn ReadEvents>,
     /// The time of day.
@@ -38,6 +41,8 @@ pub struct World {
 pub struct Users {
     pub(crate) store: Arc<dyn UserSource>,
     pub(crate) providers: Arc<dyn Providers>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) keeper: Keeper,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_depth: u64,
     pub(crate) synchroniser: Synchroniser,
@@ -51,6 +56,8 @@ impl Users {
         Self {
             store: world.store,
             providers: world.providers,
+            keeper: Keeper::new(Arc::clone(&world.directory)),
+            directory: world.directory,
             clock: Arc::clone(&world.clock),
             max_depth,
             synchroniser: Synchroniser::new(world.registrations, world.clock),
@@ -66,7 +73,7 @@ impl Users {
 
     /// Waits until what is being written after answers is written; nothing new is taken on afterwards.
     pub async fn close(&self) {
-        self.synchroniser.close().await;
+        tokio::join!(self.synchroniser.close(), self.keeper.close());
     }
 
     /// Writes the event of one read of the store alone.

@@ -27,6 +27,7 @@ use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table::{Came, Cell, Marks, Side},
     clock::StoppedClock,
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -72,6 +73,7 @@ impl Stage {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };

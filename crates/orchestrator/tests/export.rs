@@ -15,6 +15,7 @@ use masthead_ports::{bulk::LookupKey, clock::Clock, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, readers},
     clock::StoppedClock,
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -47,6 +48,7 @@ impl Stage {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };

@@ -20,6 +20,7 @@ use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -62,6 +63,7 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
         store: store.clone(),
         registrations: registrations.clone(),
         providers: Arc::new(FakeProviders(Some(provider.clone()))),
+        directory: Arc::new(FakeDirectory::over(store.clone())),
         events: events.clone(),
         clock: Arc::new(StoppedClock::at(NOW)),
     };

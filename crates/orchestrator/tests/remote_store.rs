@@ -25,6 +25,7 @@ use masthead_ports::{
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -50,6 +51,7 @@ impl Stage {
             store,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            directory: Arc::new(FakeDirectory::over(Arc::default())),
             events: Arc::new(RecordingEvents::default()),
             clock,
         };

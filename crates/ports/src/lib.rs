@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod bulk;
 pub mod clock;
+pub mod directory;
 pub mod events;
 pub mod provider;
 pub mod readiness;
@@ -13,4 +14,5 @@ pub mod sealing;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod walk;
 pub mod workspaces;

@@ -11,6 +11,7 @@ use masthead_ports::{
 use masthead_provider_http::{
     BreakerOptions, ClientCredentials, Health, HttpClient, PerTenant, Secret, Secrets, Upstream, UpstreamOptions,
 };
+use time::OffsetDateTime;
 
 use crate::{Auth0Settings, address::FEWEST_LITERALS, management::Management};
 
@@ -86,6 +87,11 @@ impl Auth0 {
         let all = self.tenants.all().into_iter();
         all.filter_map(|(tenant, api)| Some((tenant, api.as_ref().as_ref()?.upstream.health())))
             .collect()
+    }
+
+    /// The moment.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
     }
 
     /// The tenant's API. Mistakes in its settings are told once, and are not looked at again until they change; a secret

@@ -12,6 +12,8 @@ mod reads;
 mod refusal;
 mod requests;
 mod settings;
+mod walk;
+mod windows;
 mod wire;
 mod writes;
 

@@ -4,6 +4,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
+
 /// A field that we search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
@@ -13,7 +15,15 @@ pub(crate) enum Field {
     IdentityId,
     /// The connection of one of the user's identities.
     IdentityConnection,
+    /// When the user was made.
+    CreatedAt,
+    /// When the user was changed last, or made.
+    UpdatedAt,
 }
+
+/// A moment as Auth0 writes it: to the millisecond, in UTC.
+const MOMENT: &[FormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 impl Field {
     const fn name(self) -> &'static str {
@@ -21,6 +31,8 @@ impl Field {
             Self::Email => "email",
             Self::IdentityId => "identities.user_id",
             Self::IdentityConnection => "identities.connection",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
         }
     }
 }
@@ -34,6 +46,8 @@ pub(crate) enum Clause {
     StartsWith(Field, Value),
     /// The field holds this somewhere; Auth0 wants three characters at least.
     Holds(Field, Value),
+    /// The field is a moment not before the first (its milliseconds begun) and before the second; `None` sets no bound.
+    Within(Field, Option<OffsetDateTime>, Option<OffsetDateTime>),
     /// One of the conditions is met.
     Any(Vec<Self>),
 }
@@ -76,6 +90,9 @@ impl Display for Clause {
             Self::Is(field, value) => write!(f, "{}:{}", field.name(), Escaped(value, Form::Phrase)),
             Self::StartsWith(field, value) => write!(f, "{}:{}*", field.name(), Escaped(value, Form::Bare)),
             Self::Holds(field, value) => write!(f, "{}:*{}*", field.name(), Escaped(value, Form::Bare)),
+            Self::Within(field, from, before) => {
+                write!(f, "{}:[{} TO {}}}", field.name(), Moment(from), Moment(before))
+            }
             Self::Any(clauses) => {
                 f.write_char('(')?;
                 for (at, clause) in clauses.iter().enumerate() {
@@ -86,6 +103,24 @@ impl Display for Clause {
                 }
                 f.write_char(')')
             }
+        }
+    }
+}
+
+/// A bound as it is written; `*` for none.
+struct Moment<'a>(&'a Option<OffsetDateTime>);
+
+impl Display for Moment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // Years beyond 9999 cannot be written, nor can they be anybody's.
+            Some(moment) => f.write_str(
+                &moment
+                    .to_offset(time::UtcOffset::UTC)
+                    .format(MOMENT)
+                    .map_err(|_| fmt::Error)?,
+            ),
+            None => f.write_char('*'),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const CAP: u64 = 1_000;
 
 /// The order of pages: users who come while we page are after them all.
-const OLDEST_FIRST: &str = "created_at:1";
+pub(crate) const OLDEST_FIRST: &str = "created_at:1";
 
 /// One tenant's Management API.
 #[derive(Debug)]
@@ -115,23 +115,13 @@ impl Management {
         let mut page = 0;
         while (page + 1) * per_page <= CAP {
             let sort = ordered.then_some(OLDEST_FIRST);
-            let request = written(
-                operation,
-                self.requests().list(ListCall {
-                    page,
-                    per_page,
-                    sort,
-                    q,
-                }),
-            )?;
-            let read = |reply: &Reply| match reply.status.as_u16() {
-                200 => {
-                    let list: List = reply.json()?;
-                    checked(list, page, per_page).map_err(|flaw| untrue(operation, flaw))
-                }
-                _ => Err(refusal(operation, reply)),
+            let call = ListCall {
+                page,
+                per_page,
+                sort,
+                q,
             };
-            let list = self.upstream.call(Call::read(operation, cx), &request, read).await?;
+            let list = self.page(cx, operation, call).await?;
             // Pages may be cut below what was asked; from then on that is what is asked.
             per_page = list.limit;
             shown.total = list.total;
@@ -148,6 +138,21 @@ impl Management {
             page += 1;
         }
         Ok(shown)
+    }
+
+    /// One page of users, whose numbers agree with each other and with what was asked.
+    pub(crate) async fn page(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        call: ListCall<'_>,
+    ) -> Result<List, SourceError> {
+        let request = written(operation, self.requests().list(call))?;
+        let read = |reply: &Reply| match reply.status.as_u16() {
+            200 => checked(reply.json()?, call.page, call.per_page).map_err(|flaw| untrue(operation, flaw)),
+            _ => Err(refusal(operation, reply)),
+        };
+        self.upstream.call(Call::read(operation, cx), &request, read).await
     }
 
     /// Whether the user is one of this tenant's: one of its identities is in a connection that is.

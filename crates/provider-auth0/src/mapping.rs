@@ -113,7 +113,7 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// A moment as a text (RFC 3339), or within an object; `None` for anything else.
-fn moment(value: &Value) -> Option<OffsetDateTime> {
+pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
     match value {
         Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
         Value::Object(members) => match members.get("$date")? {

@@ -168,13 +168,7 @@ impl Management {
             .filter_map(|email| pushed(email, self.settings.leading_wildcards))
             .collect();
         let mut clauses = conditions.clone();
-        let connections = self.settings.connections.iter().filter_map(|name| Value::new(name));
-        let connections: Vec<Clause> = connections
-            .map(|name| Clause::Is(Field::IdentityConnection, name))
-            .collect();
-        if !connections.is_empty() {
-            clauses.push(any(connections));
-        }
+        clauses.extend(self.in_our_connections());
         let q = all_of(&clauses);
         let search = Search {
             operation: SEARCH,
@@ -199,6 +193,15 @@ impl Management {
             .await?;
         let unseen = (!shown.all).then_some(shown.total);
         Ok(page(accounts, query, unseen))
+    }
+
+    /// The condition that a user is in one of the connections that are this tenant's; `None` where all are.
+    pub(crate) fn in_our_connections(&self) -> Option<Clause> {
+        let connections = self.settings.connections.iter().filter_map(|name| Value::new(name));
+        let connections: Vec<Clause> = connections
+            .map(|name| Clause::Is(Field::IdentityConnection, name))
+            .collect();
+        (!connections.is_empty()).then(|| any(connections))
     }
 
     /// The account of a user who is one of this tenant's.
@@ -251,6 +254,6 @@ fn may_meet(clause: &Clause, user: &User) -> bool {
         Clause::StartsWith(Field::Email, value) => email.starts_with(&folded(value.as_str())),
         Clause::Holds(Field::Email, value) => email.contains(&folded(value.as_str())),
         Clause::Any(clauses) => clauses.iter().any(|clause| may_meet(clause, user)),
-        Clause::Is(..) | Clause::StartsWith(..) | Clause::Holds(..) => true,
+        Clause::Is(..) | Clause::StartsWith(..) | Clause::Holds(..) | Clause::Within(..) => true,
     }
 }

@@ -141,7 +141,7 @@ impl Described {
         self.check_fields(&rows.users, report);
         let first = rows.users.first().and_then(|user| self.settings.map.id(user).ok());
         let total = rows.total;
-        match paging.turn(&mut place, count, total, rows.next) {
+        match paging.turn(&mut place, count, 0, total, rows.next) {
             Ok(true) => {
                 self.check_second_page(cx, listing, &place, (&rows.users, total), report)
                     .await;

@@ -134,12 +134,13 @@ impl Described {
                     is_enough |= enough(user).map_err(|unfit| self.unfit(listing.name, unfit))?;
                 }
             }
+            let doubles = self.doubles(&rows.users);
             let before = shown.users;
             shown.users = known.len() as u64;
             let more = self
                 .settings
                 .paging
-                .turn(&mut place, rows.users.len() as u64, rows.total, rows.next)
+                .turn(&mut place, rows.users.len() as u64, doubles, rows.total, rows.next)
                 .map_err(|unfit| self.unfit(listing.name, unfit))?;
             if !more {
                 shown.to_the_end = true;
@@ -150,6 +151,13 @@ impl Described {
                 return Ok(shown);
             }
         }
+    }
+
+    /// How many users of a page are there for another time.
+    pub(crate) fn doubles(&self, users: &[Value]) -> u64 {
+        let mut known = HashSet::new();
+        let ids = users.iter().filter_map(|user| self.settings.map.id(user).ok());
+        ids.filter(|id| !known.insert(id.clone())).count() as u64
     }
 
     /// An answer that cannot be taken, audited once, without a word of it.

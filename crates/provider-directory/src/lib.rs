@@ -17,6 +17,7 @@ mod reads;
 mod settings;
 mod template;
 mod unfit;
+mod walk;
 
 pub use directory::{Directory, DirectoryOptions};
 pub use preset::Preset;

@@ -1,5 +1,6 @@
 //! How lists are cut into pages, and when there are no more.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{operation::Param, pointer::Pointer, unfit::Unfit};
@@ -28,12 +29,20 @@ pub(crate) enum Style {
 }
 
 /// Which page is next.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Place {
     pub(crate) pages: u64,
-    /// Users on the pages before, doubles counted.
+    /// Users on the pages before, each once a page: a page that has one twice is no reason to leap over another.
     pub(crate) rows: u64,
     cursor: Option<String>,
+}
+
+impl Place {
+    /// Whether the page is asked for by what the page before said.
+    pub(crate) const fn has_cursor(&self) -> bool {
+        self.cursor.is_some()
+    }
 }
 
 impl Paging {
@@ -55,18 +64,19 @@ impl Paging {
         at.into_iter().chain(size).collect()
     }
 
-    /// Moves on from a page with so many users; says whether there is another.
+    /// Moves on from a page with so many users, some of them doubles of others on it; says whether there is another.
     ///
     /// Where neither a total nor a cursor tells, a page that is not full is the last.
     pub(crate) fn turn(
         &self,
         place: &mut Place,
         rows: u64,
+        doubles: u64,
         total: Option<u64>,
         next: Option<String>,
     ) -> Result<bool, Unfit> {
         place.pages += 1;
-        place.rows += rows;
+        place.rows += rows - doubles.min(rows);
         match &self.style {
             Style::None => Ok(false),
             Style::Page { .. } | Style::Offset { .. } => {
@@ -112,7 +122,7 @@ mod tests {
         let offset = paging(Style::Offset { name: "offset".into() });
         let mut place = Place::default();
         // The directory cuts pages to 20.
-        assert_eq!(offset.turn(&mut place, 20, Some(45), None), Ok(true));
+        assert_eq!(offset.turn(&mut place, 20, 0, Some(45), None), Ok(true));
         let limit = ("limit".to_owned(), Param::Number(50));
         assert_eq!(
             offset.params(&place),
@@ -123,15 +133,16 @@ mod tests {
             first: 1,
         });
         assert_eq!(page.params(&place), [("page".to_owned(), Param::Number(2)), limit]);
-        assert_eq!(offset.turn(&mut place, 25, Some(45), None), Ok(false));
+        assert_eq!(offset.turn(&mut place, 21, 1, Some(45), None), Ok(true));
+        assert_eq!(offset.turn(&mut place, 5, 0, Some(45), None), Ok(false));
     }
 
     #[test]
     fn without_a_total_a_page_that_is_not_full_is_the_last() {
         let offset = paging(Style::Offset { name: "offset".into() });
-        assert_eq!(offset.turn(&mut Place::default(), 50, None, None), Ok(true));
-        assert_eq!(offset.turn(&mut Place::default(), 49, None, None), Ok(false));
-        assert_eq!(offset.turn(&mut Place::default(), 0, Some(9), None), Ok(false));
+        assert_eq!(offset.turn(&mut Place::default(), 50, 0, None, None), Ok(true));
+        assert_eq!(offset.turn(&mut Place::default(), 49, 0, None, None), Ok(false));
+        assert_eq!(offset.turn(&mut Place::default(), 0, 0, Some(9), None), Ok(false));
     }
 
     #[test]
@@ -143,12 +154,12 @@ mod tests {
         });
         let mut place = Place::default();
         assert_eq!(cursor.params(&place).len(), 1);
-        assert_eq!(cursor.turn(&mut place, 0, None, Some("a".into())), Ok(true));
+        assert_eq!(cursor.turn(&mut place, 0, 0, None, Some("a".into())), Ok(true));
         assert_eq!(
-            cursor.turn(&mut place, 9, None, Some("a".into())),
+            cursor.turn(&mut place, 9, 0, None, Some("a".into())),
             Err(Unfit::Contradiction)
         );
-        assert_eq!(cursor.turn(&mut place, 9, None, None), Ok(false));
+        assert_eq!(cursor.turn(&mut place, 9, 0, None, None), Ok(false));
         assert_eq!(cursor.next(&serde_json::json!({"next": ""})), None);
         assert_eq!(cursor.next(&serde_json::json!({"next": 7})).as_deref(), Some("7"));
     }

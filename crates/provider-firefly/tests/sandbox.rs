@@ -43,6 +43,11 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_walk_shows_everybody() {
+        suite::a_walk_shows_everybody(&world(1_020).await, KNOWN, 50).await;
+    }
+
+    #[tokio::test]
     async fn what_only_a_description_can_tell_has_its_kind() {
         suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
     }

@@ -79,6 +79,11 @@ impl Refused {
         }
     }
 
+    /// Whether it is about the value of a parameter: of a call that has no other, it says that a cursor is none any more.
+    pub(crate) const fn is_bad_value(&self) -> bool {
+        matches!(self.error_code, 400_006 | 400_009)
+    }
+
     fn says(&self, details: &str) -> bool {
         let text = self.error_details.as_deref().unwrap_or_default();
         text.trim().eq_ignore_ascii_case(details)

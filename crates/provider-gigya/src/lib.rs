@@ -16,6 +16,7 @@ mod reads;
 mod settings;
 mod signature;
 mod site;
+mod walk;
 mod wire;
 mod writes;
 

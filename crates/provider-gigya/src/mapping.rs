@@ -138,7 +138,7 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// A moment as a text (RFC 3339); the first year of our era means never.
-fn moment(value: &Value) -> Option<OffsetDateTime> {
+pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
     let moment = OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()?;
     (moment.year() > 1).then_some(moment)
 }

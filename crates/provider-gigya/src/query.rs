@@ -52,6 +52,39 @@ impl fmt::Display for Query {
     }
 }
 
+/// A moment of an account that a search can go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Of its making.
+    Created,
+    /// Of its last change.
+    LastUpdated,
+}
+
+/// A search for all accounts from a moment on, in the order of their moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WalkQuery {
+    pub(crate) by: Moment,
+    /// In UNIX milliseconds; `None` means every account, also one without the moment.
+    pub(crate) from: Option<i64>,
+    /// How many at a time.
+    pub(crate) limit: u64,
+}
+
+impl fmt::Display for WalkQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = match self.by {
+            Moment::Created => "createdTimestamp",
+            Moment::LastUpdated => "lastUpdatedTimestamp",
+        };
+        write!(f, "SELECT {SELECTED} FROM accounts")?;
+        if let Some(from) = self.from {
+            write!(f, " WHERE {field} >= {from}")?;
+        }
+        write!(f, " ORDER BY {field} LIMIT {}", self.limit)
+    }
+}
+
 impl fmt::Debug for Quotable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Quotable(<redacted>)")

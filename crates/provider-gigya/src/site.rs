@@ -159,7 +159,7 @@ impl Site {
 }
 
 /// A page's numbers agree with each other.
-fn checked(found: Found) -> Result<Found, Untrue> {
+pub(crate) fn checked(found: Found) -> Result<Found, Untrue> {
     let distinct: HashSet<&str> = found.results.iter().map(|account| account.uid.as_str()).collect();
     let counts = [found.results.len(), distinct.len()];
     let good =
@@ -181,7 +181,7 @@ pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
     SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
 }
 
-fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
+pub(crate) fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
     tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
     Refusal::For(SourceErrorKind::Corrupt)
 }

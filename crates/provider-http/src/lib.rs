@@ -29,6 +29,7 @@ pub mod single_flight;
 mod testing;
 mod tls;
 pub mod upstream;
+mod walked;
 
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};

@@ -24,17 +24,17 @@ const AT_A_TIME: usize = 2;
 /// key among those that were asked for.
 const BY_KEYS: &str = concat!(
     "SELECT k.n, ",
-    account_columns!(),
+    account_columns!("r"),
     " FROM unnest($2::bigint[], $3::text[]) AS k (n, crid) \
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = $1 AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r \
      UNION ALL SELECT k.n, ",
-    account_columns!(),
+    account_columns!("r"),
     " FROM unnest($4::bigint[], $5::text[]) AS k (n, email_key) \
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = $1 AND r.email_key = k.email_key AND r.deleted_at IS NULL OFFSET 0) AS r \
      UNION ALL SELECT k.n, ",
-    account_columns!(),
+    account_columns!("r"),
     " FROM unnest($6::bigint[], $7::bigint[]) AS k (n, id) \
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = $1 AND r.id = k.id AND r.deleted_at IS NULL OFFSET 0) AS r"

@@ -6,6 +6,7 @@
 mod admin;
 mod bulk;
 mod copy;
+mod directory;
 mod event_rows;
 mod import;
 mod lookup;
@@ -27,6 +28,7 @@ mod workspaces;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
+pub use directory::PgDirectory;
 pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
 pub use options::{OpenError, StoreOptions};
 pub use read_events::PgReadEvents;

@@ -69,6 +69,52 @@ pub(crate) struct Keys {
     pub(crate) last_name: Box<str>,
 }
 
+impl Keys {
+    /// The keys of these values, where all of them can be kept.
+    pub(crate) fn of(email: Option<&Email>, first_name: &str, last_name: &str) -> Result<Self, InvalidField> {
+        let invalid = |field, problem| InvalidField { field, problem };
+        for (field, name) in [("firstName", first_name), ("lastName", last_name)] {
+            if name.len() > MAX_NAME_BYTES {
+                return Err(invalid(field, "longer than 255 bytes"));
+            }
+            if name.contains('\0') {
+                return Err(invalid(field, "holds a NUL"));
+            }
+        }
+        let keys = Self {
+            email: email.map_or("", |email| email.key().as_str()).into(),
+            first: name::folded(first_name).into(),
+            last: name::folded(last_name).into(),
+            first_name: first_name.into(),
+            last_name: last_name.into(),
+        };
+        for (field, key, most) in [
+            ("email", &keys.email, MAX_EMAIL_KEY_BYTES),
+            ("firstName", &keys.first, MAX_FOLDED_BYTES),
+            ("lastName", &keys.last, MAX_FOLDED_BYTES),
+        ] {
+            if key.len() > most {
+                return Err(invalid(field, "too long in its normalised form"));
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Metadata as they are stored.
+pub(crate) fn metadata_json(metadata: &Metadata) -> Result<String, InvalidField> {
+    let invalid = |problem| InvalidField {
+        field: "metadata",
+        problem,
+    };
+    let pairs: BTreeMap<&str, &str> = metadata.iter().collect();
+    let json = serde_json::to_string(&pairs).map_err(|_| invalid("cannot be written as JSON"))?;
+    if json.len() > MAX_METADATA_BYTES {
+        return Err(invalid("longer than 64 KB"));
+    }
+    Ok(json)
+}
+
 /// A row, ready to be written.
 pub(crate) struct Record<'a> {
     pub(crate) new: &'a NewRegistration,
@@ -82,38 +128,11 @@ impl<'a> Record<'a> {
     /// Computes what is stored beside the values.
     pub(crate) fn of(pool: PoolId, new: &'a NewRegistration) -> Result<Self, InvalidField> {
         let invalid = |field, problem| InvalidField { field, problem };
-        for (field, name) in [("firstName", &new.first_name), ("lastName", &new.last_name)] {
-            if name.len() > MAX_NAME_BYTES {
-                return Err(invalid(field, "longer than 255 bytes"));
-            }
-            if name.contains('\0') {
-                return Err(invalid(field, "holds a NUL"));
-            }
-        }
-        let keys = Keys {
-            email: new.email.as_ref().map_or("", |email| email.key().as_str()).into(),
-            first: name::folded(&new.first_name).into(),
-            last: name::folded(&new.last_name).into(),
-            first_name: new.first_name.clone(),
-            last_name: new.last_name.clone(),
-        };
-        for (field, key, most) in [
-            ("email", &keys.email, MAX_EMAIL_KEY_BYTES),
-            ("firstName", &keys.first, MAX_FOLDED_BYTES),
-            ("lastName", &keys.last, MAX_FOLDED_BYTES),
-        ] {
-            if key.len() > most {
-                return Err(invalid(field, "too long in its normalised form"));
-            }
-        }
+        let keys = Keys::of(new.email.as_ref(), &new.first_name, &new.last_name)?;
         if new.password_hash.as_ref().is_some_and(|hash| hash.contains('\0')) {
             return Err(invalid("passwordHash", "holds a NUL"));
         }
-        let pairs: BTreeMap<&str, &str> = new.metadata.iter().collect();
-        let metadata = serde_json::to_string(&pairs).map_err(|_| invalid("metadata", "cannot be written as JSON"))?;
-        if metadata.len() > MAX_METADATA_BYTES {
-            return Err(invalid("metadata", "longer than 64 KB"));
-        }
+        let metadata = metadata_json(&new.metadata)?;
         Ok(Self {
             state: UserState::of(false, new.password_hash.is_some(), new.verified).rank(),
             tokens: tokens::padded(tokens::of_row(pool, &keys, &new.metadata)),

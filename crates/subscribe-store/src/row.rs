@@ -8,13 +8,39 @@ use sqlx::{Row as _, ValueRef as _, postgres::PgRow};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-/// The columns of an account, in the order in which [`account_of`] reads them; `r` is the row.
+/// The columns of an account, in the order in which [`account_of`] reads them; `$row` is the row.
 ///
 /// A macro, since every statement around it is a literal.
 macro_rules! account_columns {
-    () => {
-        "r.pool, r.id, r.crid, r.email_key, r.email_typed, r.first_name, r.last_name, r.verified, \
-         r.password_hash IS NOT NULL AS has_password, r.metadata, r.registered_at, r.changed_at, r.last_logout_at"
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".pool, ",
+            $row,
+            ".id, ",
+            $row,
+            ".crid, ",
+            $row,
+            ".email_key, ",
+            $row,
+            ".email_typed, ",
+            $row,
+            ".first_name, ",
+            $row,
+            ".last_name, ",
+            $row,
+            ".verified, ",
+            $row,
+            ".password_hash IS NOT NULL AS has_password, ",
+            $row,
+            ".metadata, ",
+            $row,
+            ".registered_at, ",
+            $row,
+            ".changed_at, ",
+            $row,
+            ".last_logout_at"
+        )
     };
 }
 pub(crate) use account_columns;
@@ -25,6 +51,9 @@ pub(crate) enum BadRow {
     /// The row is another pool's.
     #[error("a row of another pool was read")]
     WrongPool,
+    /// A profile of the directory cannot be read.
+    #[error("directory_entries.profile does not hold what it must")]
+    Profile,
     /// A column does not hold what it must.
     #[error("registrations.{column} does not hold what it must")]
     Column {
@@ -63,7 +92,7 @@ pub(crate) fn is_empty(row: &PgRow, first: usize) -> bool {
     row.try_get_raw(first).is_ok_and(|value| value.is_null())
 }
 
-fn number(row: &PgRow, at: usize, column: &'static str) -> Result<i64, BadRow> {
+pub(crate) fn number(row: &PgRow, at: usize, column: &'static str) -> Result<i64, BadRow> {
     row.try_get_unchecked(at).map_err(|_| BadRow::Column { column })
 }
 
@@ -71,16 +100,16 @@ fn truth(row: &PgRow, at: usize, column: &'static str) -> Result<bool, BadRow> {
     row.try_get_unchecked(at).map_err(|_| BadRow::Column { column })
 }
 
-fn moment(row: &PgRow, at: usize, column: &'static str) -> Result<Option<OffsetDateTime>, BadRow> {
+pub(crate) fn moment(row: &PgRow, at: usize, column: &'static str) -> Result<Option<OffsetDateTime>, BadRow> {
     row.try_get_unchecked(at).map_err(|_| BadRow::Column { column })
 }
 
-fn text<'r>(row: &'r PgRow, at: usize, column: &'static str) -> Result<&'r str, BadRow> {
+pub(crate) fn text<'r>(row: &'r PgRow, at: usize, column: &'static str) -> Result<&'r str, BadRow> {
     optional_text(row, at, column)?.ok_or(BadRow::Column { column })
 }
 
 /// Text and json are both their text on the wire.
-fn optional_text<'r>(row: &'r PgRow, at: usize, column: &'static str) -> Result<Option<&'r str>, BadRow> {
+pub(crate) fn optional_text<'r>(row: &'r PgRow, at: usize, column: &'static str) -> Result<Option<&'r str>, BadRow> {
     let value = row.try_get_raw(at).map_err(|_| BadRow::Column { column })?;
     if value.is_null() {
         return Ok(None);

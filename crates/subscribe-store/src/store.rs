@@ -11,6 +11,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 use crate::{
     admin::Admin,
     bulk::PgBulkLookups,
+    directory::PgDirectory,
     import::Importer,
     lookup::{Limits, Lookups, PgLookups},
     options::{OpenError, StoreOptions, connect_options},
@@ -35,6 +36,7 @@ pub struct Store {
     started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
     bulk: Arc<PgBulkLookups>,
+    directory: Arc<PgDirectory>,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
@@ -53,10 +55,15 @@ impl Store {
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         connect_options(direct)?;
 
-        let service = options.pool(options.with_settings(plain.clone(), &[]), options.service_connections);
+        // One plan for good: the shape of these statements does not depend on their values; and of the values of a new pool
+        // the statistics know nothing, so that a plan made for them may read all of it for each key.
+        let generic = [("plan_cache_mode", "force_generic_plan")];
+        let service = options.pool(
+            options.with_settings(plain.clone(), &generic),
+            options.service_connections,
+        );
         let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
-        // One plan for good: the shape of a look-up does not depend on its keys.
-        let look_up = options.with_settings(plain, &[("plan_cache_mode", "force_generic_plan")]);
+        let look_up = options.with_settings(plain, &generic);
         let starter = LookupsStarter {
             connect: look_up,
             options: options.clone(),
@@ -70,7 +77,12 @@ impl Store {
             options.search_walk,
         ));
         Ok(Self {
-            registrations: Arc::new(PgRegistrations::new(Arc::clone(&lookups), searches, service.clone())),
+            registrations: Arc::new(PgRegistrations::new(
+                Arc::clone(&lookups),
+                Arc::clone(&searches),
+                service.clone(),
+            )),
+            directory: Arc::new(PgDirectory::new(service.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             bulk: Arc::new(PgBulkLookups::new(
@@ -121,6 +133,12 @@ impl Store {
     #[must_use]
     pub fn workspaces(&self) -> Arc<PgWorkspaces> {
         Arc::clone(&self.workspaces)
+    }
+
+    /// The directories of federated pools.
+    #[must_use]
+    pub fn directory(&self) -> Arc<PgDirectory> {
+        Arc::clone(&self.directory)
     }
 
     /// The tenants.

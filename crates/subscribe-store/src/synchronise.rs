@@ -15,6 +15,7 @@ use masthead_ports::{
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
+    directory::{Changes, Trouble, follow},
     event_rows::insert_with_outbox,
     record::{NewRegistration, Record},
     registrations::PgRegistrations,
@@ -61,9 +62,14 @@ async fn one_transaction(
         },
         None => by_crid(&mut transaction, cx, account).await?,
     };
+    let mut changes = Changes::default();
+    changes.new_registration(&account.crid, account.email.as_ref());
     let written = match stored {
         None => insert(&mut transaction, cx, account, written_for).await,
-        Some(stored) => update(&mut transaction, cx, &stored, account, written_for).await,
+        Some(stored) => {
+            changes.registration(stored.id, &stored.account.crid, stored.account.email.as_ref());
+            update(&mut transaction, cx, &stored, account, written_for).await
+        }
     };
     let (id, synchronised) = match written {
         Ok(written) => written,
@@ -75,6 +81,9 @@ async fn one_transaction(
     if synchronised == Synchronised::Unchanged {
         return Ok(synchronised);
     }
+    follow(&mut transaction, cx.tenant.pool, changes)
+        .await
+        .map_err(Trouble::of(SYNCHRONISE))?;
     let event = Event {
         kind: EventKind::SubscribeUserUpdate,
         tenant: cx.tenant.id.clone(),

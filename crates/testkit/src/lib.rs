@@ -10,6 +10,7 @@ pub mod answer_table;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;
+pub mod directory;
 pub mod events;
 pub mod providers;
 pub mod registrations;

@@ -103,6 +103,14 @@ impl FakeStore {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Every account of the tenant's pool; a call like any other.
+    ///
+    /// # Errors
+    /// As the mood has it.
+    pub async fn accounts(&self, cx: &CallContext) -> Result<Vec<Account>, SourceError> {
+        self.ask(cx, "accounts").await
+    }
+
     /// Counts the call, suffers the mood, and gives the pool's accounts.
     async fn ask(&self, cx: &CallContext, operation: &'static str) -> Result<Vec<Account>, SourceError> {
         let mood = {

@@ -20,6 +20,8 @@ mod cursors;
 #[cfg(feature = "bench")]
 mod database;
 #[cfg(feature = "bench")]
+mod directory;
+#[cfg(feature = "bench")]
 mod export;
 #[cfg(feature = "bench")]
 mod figures;
@@ -49,6 +51,8 @@ mod requests;
 mod searches;
 #[cfg(feature = "bench")]
 mod server;
+#[cfg(feature = "bench")]
+mod sync;
 #[cfg(feature = "bench")]
 mod table;
 #[cfg(feature = "bench")]
@@ -104,6 +108,10 @@ pub(crate) enum Part {
     Orchestration,
     /// Exports beside single look-ups, and the time of refusals.
     Export,
+    /// Lists and writes of a pool with a directory, beside those without.
+    Directory,
+    /// The first sync of a provider with 50,000 users, beside people's look-ups.
+    Sync,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

@@ -38,6 +38,8 @@ impl Program {
             ("MASTHEAD__TOKENS__AUDIENCE", "masthead-bench".to_owned()),
             ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),
             ("MASTHEAD__SEALING__KEYS__K1", format!("{}==", "A".repeat(86))),
+            // What is measured is what is asked for.
+            ("MASTHEAD__SYNC__EVERY", "0s".to_owned()),
         ];
         Self { path, settings }
     }

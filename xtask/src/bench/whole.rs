@@ -13,7 +13,10 @@ use super::generator::Load;
 use super::people::{GROUPS, People};
 use super::requests::{By, Requests};
 use super::server::Program;
-use super::{Options, Part, chart, coalescing, cursors, export, lookups, machine, orchestration, report, searches};
+use super::{
+    Options, Part, chart, coalescing, cursors, directory, export, lookups, machine, orchestration, report, searches,
+    sync,
+};
 use crate::shell::Outcome;
 
 /// How much is measured.
@@ -142,6 +145,12 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
     }
     if wanted(Part::Export) {
         export::measure(&bench, &mut report, &mut ratios)?;
+    }
+    if wanted(Part::Directory) {
+        directory::measure(&bench, &mut report, &mut ratios)?;
+    }
+    if wanted(Part::Sync) {
+        sync::measure(&bench, &mut report)?;
     }
     database.tidy()?;
     println!("{}", report::ratios_in_words(&ratios));

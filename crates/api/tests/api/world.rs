@@ -13,6 +13,7 @@ use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenErr
 use masthead_testkit::{
     clock::StoppedClock,
     contract_cases::{self, Answer, Case, Environment, Expect, Token, world as contract_world},
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
@@ -67,6 +68,7 @@ impl World {
                 store: store.clone(),
                 registrations: Arc::new(RecordingRegistrations::default()),
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
+                directory: Arc::new(FakeDirectory::over(store.clone())),
                 events: events.clone(),
                 clock: Arc::new(StoppedClock::default()),
             },

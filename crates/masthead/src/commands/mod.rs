@@ -6,6 +6,8 @@ mod migrate;
 mod migrate_from;
 mod provider;
 mod serve;
+mod signals;
+mod sync;
 mod tenant;
 mod token;
 mod workspace;
@@ -40,6 +42,12 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::CheckConfig => check_config::run(&gathered),
         Command::MigrateFrom(asked) => migrate_from::run(&gathered, asked),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
+        Command::Sync(asked) => {
+            let (providers, sync) = gathered.sync()?;
+            with_store(&gathered, async |store| {
+                sync::run(store, &providers, &sync, asked).await
+            })
+        }
     }
 }
 

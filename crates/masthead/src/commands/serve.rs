@@ -10,22 +10,23 @@ use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
-    signal::unix::{Signal, SignalKind, signal},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
+use tokio_util::sync::CancellationToken;
 
-use super::NO_LOG;
+use super::{NO_LOG, signals::Signals};
 use crate::{
     clock::SystemClock,
     edge::{Edge, Parts, RETRY_AFTER},
     failure::Failure,
-    identifiers::{RequestIds, TimedIds},
+    identifiers::{RequestIds, TimedIds, holder},
     logs::{self, LogWriter, access::AccessLog},
     ops::{self, Health, Ops},
     providers::Adapters,
     server::{self, Lifecycle, Seat, Threads},
     settings::Settings,
+    sync::{Schedule, Syncs},
     wiring,
 };
 
@@ -72,18 +73,35 @@ async fn serve(
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock)
         .map_err(Failure::when("the client for the providers cannot be made"))?;
-    let health = Health::new(vec![store.readiness()], lifecycle.clone()).with_providers(adapters.clone());
+    let syncs = Syncs::new(
+        store.directory(),
+        Arc::new(adapters.clone()),
+        Arc::clone(&clock),
+        holder(),
+        settings.sync.full_every,
+    );
+    let health = Health::new(vec![store.readiness()], lifecycle.clone())
+        .with_providers(adapters.clone())
+        .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let world = World {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
+        directory: store.directory(),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };
     let users = Users::new(world, settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
+    let schedule = Schedule {
+        syncs,
+        admin: store.admin(),
+        tenants: store.tenants(),
+        clock: Arc::clone(&clock),
+        settings: settings.sync.clone(),
+    };
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
     let exports = Export::new(users.clone(), adapters.subscribe_bulk(store.bulk_lookups()));
     // One for all threads: what a workspace has asked for is counted once.
@@ -134,9 +152,24 @@ async fn serve(
         .map_err(Failure::when("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     let serving = server::serve(listener, http, seats, &lifecycle);
-    let ended = until_the_end(serving, &mut signals, &lifecycle, &users, &store).await;
+    let end_syncs = CancellationToken::new();
+    let background = Background {
+        users: &users,
+        syncs: tokio::spawn(schedule.keep(end_syncs.clone())),
+        end_syncs,
+        store: &store,
+    };
+    let ended = until_the_end(serving, &mut signals, &lifecycle, background).await;
     chores.shutdown().await;
     ended
+}
+
+/// What goes on beside the answers, and is brought to its end after them.
+struct Background<'a> {
+    users: &'a Users,
+    syncs: JoinHandle<()>,
+    end_syncs: CancellationToken,
+    store: &'a Store,
 }
 
 /// Serves until a signal, then drains and lets what is written after answers be written; a second signal ends all that at once.
@@ -144,8 +177,7 @@ async fn until_the_end(
     serving: impl Future<Output = server::Drained>,
     signals: &mut Signals,
     lifecycle: &Lifecycle,
-    users: &Users,
-    store: &Store,
+    background: Background<'_>,
 ) -> Result<(), Failure> {
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
@@ -154,13 +186,20 @@ async fn until_the_end(
         name = signals.next() => tracing::info!(signal = name, "draining"),
     }
     lifecycle.drain();
+    background.end_syncs.cancel();
     let draining = async {
         let drained = serving.await;
         if drained.cut > 0 {
             tracing::warn!(cut = drained.cut, "connections were cut: http.drain_timeout is over");
         }
-        users.close().await;
-        store.close().await;
+        background.users.close().await;
+        if let Err(error) = background.syncs.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the schedule of syncs broke off"
+            );
+        }
+        background.store.close().await;
     };
     tokio::select! {
         () = draining => {
@@ -214,28 +253,5 @@ async fn upkeep(ops: Arc<Ops>) {
 async fn warm_up(verifier: Arc<Verifier>) {
     if verifier.warm_up().await.is_err() {
         tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(Failure::when("signals cannot be listened for"));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }

@@ -13,6 +13,7 @@ use tokio::{sync::Mutex, time::timeout};
 use crate::{
     providers::{Adapters, ProviderHealth},
     server::Lifecycle,
+    sync::{SyncHealth, SyncStates},
 };
 
 /// How long one part may take to say that it is ready.
@@ -25,6 +26,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Health {
     parts: Vec<Arc<dyn Readiness>>,
     providers: Option<Adapters>,
+    syncs: SyncStates,
     lifecycle: Lifecycle,
     // Held while the parts are asked: whoever comes meanwhile waits for the same answer.
     told: Mutex<Option<(Instant, Vec<Part>)>>,
@@ -40,6 +42,9 @@ pub struct Report {
     /// Each provider that was asked since the start, for whoever looks into what is incomplete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<ProviderHealth>,
+    /// Each directory of a provider's users that was looked at since the start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub syncs: Vec<SyncHealth>,
 }
 
 /// One part of it.
@@ -61,6 +66,7 @@ impl Health {
         Self {
             parts,
             providers: None,
+            syncs: SyncStates::default(),
             lifecycle,
             told: Mutex::new(None),
         }
@@ -75,6 +81,12 @@ impl Health {
         }
     }
 
+    /// Tells of these directories too.
+    #[must_use]
+    pub fn with_syncs(self, syncs: SyncStates) -> Self {
+        Self { syncs, ..self }
+    }
+
     /// Asks every part at once, at most once a second, each for at most 1.5 seconds; draining is told at once.
     pub async fn report(&self) -> Report {
         let draining = self.lifecycle.is_draining();
@@ -84,6 +96,7 @@ impl Health {
             ready: parts.iter().all(|part| part.ready),
             parts,
             providers: self.providers.as_ref().map(Adapters::health).unwrap_or_default(),
+            syncs: self.syncs.all(),
         }
     }
 

@@ -7,9 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     DatabaseSettings, HttpSettings, KeySource, LogFormat, LogSettings, MetricsSettings, ProviderSettings,
-    SealingSettings, SearchSettings, TokenSettings,
+    SealingSettings, SearchSettings, SyncSettings, TokenSettings,
     checker::Checker,
-    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawTokens},
+    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
     secret::Secret,
 };
 use crate::edge::TrustedProxies;
@@ -260,6 +260,17 @@ pub(super) fn providers(raw: &RawProviders, c: &mut Checker<'_>) -> Option<Provi
         max_answer_bytes: max_answer_bytes?,
         fresh: fresh?,
         stale: stale?,
+    })
+}
+
+pub(super) fn sync(raw: &RawSync, c: &mut Checker<'_>) -> Option<SyncSettings> {
+    let every = c.duration("sync.every", &raw.every, Duration::ZERO..=24 * 30 * HOUR);
+    let full_every = c.duration("sync.full_every", &raw.full_every, Duration::ZERO..=24 * 365 * HOUR);
+    let at_once = c.size("sync.at_once", &raw.at_once, 1..=64);
+    Some(SyncSettings {
+        every: every?,
+        full_every: full_every?,
+        at_once: at_once?,
     })
 }
 

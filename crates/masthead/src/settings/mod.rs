@@ -41,6 +41,8 @@ pub struct Settings {
     pub search: SearchSettings,
     /// `[providers]`
     pub providers: ProviderSettings,
+    /// `[sync]`
+    pub sync: SyncSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[metrics]`
@@ -133,6 +135,15 @@ pub struct ProviderSettings {
     pub stale: Duration,
 }
 
+/// `[sync]`; `every` is zero where nothing is scheduled.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+pub struct SyncSettings {
+    pub every: Duration,
+    pub full_every: Duration,
+    pub at_once: usize,
+}
+
 /// `[log]`; `level` is known to parse as filter directives.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
@@ -194,6 +205,7 @@ impl Gathered {
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
             let providers = check::providers(&raw.providers, c);
+            let sync = check::sync(&raw.sync, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
             Some(Settings {
@@ -203,6 +215,7 @@ impl Gathered {
                 sealing: sealing?,
                 search: search?,
                 providers: providers?,
+                sync: sync?,
                 log: log?,
                 metrics: metrics?,
             })
@@ -218,6 +231,18 @@ impl Gathered {
             let database = check::database(&raw.database, c);
             let log = check::log(&raw.log, c);
             Some((database?, log?))
+        })
+    }
+
+    /// What `masthead sync` needs beside the database.
+    ///
+    /// # Errors
+    /// Every mistake of `[providers]` and `[sync]`, and every unknown setting.
+    pub fn sync(&self) -> Result<(ProviderSettings, SyncSettings), Mistakes> {
+        self.part(|raw, c| {
+            let providers = check::providers(&raw.providers, c);
+            let sync = check::sync(&raw.sync, c);
+            Some((providers?, sync?))
         })
     }
 

@@ -13,6 +13,7 @@ pub(super) struct Raw {
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
     pub(super) providers: RawProviders,
+    pub(super) sync: RawSync,
     pub(super) log: RawLog,
     pub(super) metrics: RawMetrics,
 }
@@ -89,6 +90,14 @@ pub(super) struct RawProviders {
     pub(super) max_answer_bytes: String,
     pub(super) fresh: String,
     pub(super) stale: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSync {
+    pub(super) every: String,
+    pub(super) full_every: String,
+    pub(super) at_once: String,
 }
 
 #[derive(Deserialize)]

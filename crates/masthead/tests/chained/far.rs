@@ -10,6 +10,7 @@ use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions};
 use masthead_testkit::{
     clock::StoppedClock,
     contract::Loaded,
+    directory::FakeDirectory,
     events::RecordingEvents,
     providers::FakeProviders,
     registrations::RecordingRegistrations,
@@ -52,6 +53,7 @@ impl Far {
                 store: store.clone(),
                 registrations: Arc::new(RecordingRegistrations::default()),
                 providers: Arc::new(FakeProviders(None)),
+                directory: Arc::new(FakeDirectory::over(store.clone())),
                 events: Arc::new(RecordingEvents::default()),
                 clock: Arc::new(StoppedClock::default()),
             },

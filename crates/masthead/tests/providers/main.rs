@@ -11,6 +11,7 @@ mod matrix;
 mod setting_up;
 mod sharing;
 mod switching;
+mod syncing;
 mod world;
 mod writing;
 

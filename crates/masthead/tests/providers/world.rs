@@ -1,6 +1,6 @@
 //! The program with tenants that have a provider, each with a sandbox of its own.
 
-use std::{collections::BTreeMap, convert::Infallible, fs};
+use std::{collections::BTreeMap, convert::Infallible, fs, process::Output};
 
 use masthead_dev_postgres::TestDatabase;
 use masthead_sandbox::Sandbox;
@@ -147,6 +147,13 @@ impl World {
             token: self.token.clone(),
             paper,
         }
+    }
+
+    /// Runs a command of the program beside the server, with its settings and these.
+    pub(crate) fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+        let mut all = self.settings.clone();
+        all.extend(settings.iter().map(|(key, value)| setting(key, value)));
+        served::run(&all, arguments, "")
     }
 
     pub(crate) fn sandbox(&self, paper: &str) -> &Sandbox {

@@ -27,6 +27,7 @@ use masthead_ports::clock::Clock;
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
+    directory::FakeDirectory,
     events::RecordingEvents,
     registrations::RecordingRegistrations,
     store::FakeStore,
@@ -163,6 +164,7 @@ impl Stage {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(Adapters::new(&options, &clock).unwrap()),
+            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A plain description of the sandbox's SSOR; what a test says comes before it.
-const PLAIN: Preset = Preset {
+pub(crate) const PLAIN: Preset = Preset {
     name: "SSOR",
     settings: &[
         ("Auth", "bearer"),
@@ -47,9 +47,9 @@ const PLAIN: Preset = Preset {
 /// Settings of a tenant, without the slot's name before them.
 type Settings = &'static [(&'static str, &'static str)];
 
-const TOKEN: &str = "sandbox-ssor-token";
+pub(crate) const TOKEN: &str = "sandbox-ssor-token";
 
-fn config(count: usize) -> DirectoryConfig {
+pub(crate) fn config(count: usize) -> DirectoryConfig {
     let mut config = DirectoryConfig::ssor();
     config.users = sample_directory_users(Shape::Ssor, count).collect();
     config

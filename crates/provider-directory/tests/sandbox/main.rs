@@ -12,5 +12,7 @@ mod suite;
 #[cfg(test)]
 mod third;
 #[cfg(test)]
+mod walk;
+#[cfg(test)]
 #[path = "../support/world.rs"]
 mod world;

@@ -135,6 +135,11 @@ async fn it_works_end_to_end_without_code() {
 }
 
 #[tokio::test]
+async fn a_walk_shows_everybody() {
+    suite::a_walk_shows_everybody(&world(1_010).await, KNOWN, 20).await;
+}
+
+#[tokio::test]
 async fn what_only_a_description_can_tell_has_its_kind() {
     suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
 }

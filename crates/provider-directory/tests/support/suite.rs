@@ -8,7 +8,10 @@ use std::{
 };
 
 use masthead_domain::query::{Total, UserFilter};
-use masthead_ports::source::SourceErrorKind;
+use masthead_ports::{
+    source::SourceErrorKind,
+    walk::{Place, Scope, Walk},
+};
 use masthead_sandbox::{Fault, SESSION_GRADE};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
@@ -201,4 +204,33 @@ pub(crate) async fn nothing_that_opens_a_session_is_read(world: World, known: Kn
             "{private} is told"
         );
     }
+}
+
+/// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
+pub(crate) async fn a_walk_shows_everybody(world: &World, known: Known, page: usize) {
+    let users = world.sandbox.directory().users();
+    assert!(users.len() > 1_000, "more than a list shows");
+    let mut wanted: Vec<&str> = users.iter().map(|user| text(user, known.id)).collect();
+    let before = world.sandbox.calls();
+    let (mut shown, mut steps, mut place): (_, _, Option<Place>) = (Vec::new(), 0, None);
+    loop {
+        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
+        let step = world
+            .directory
+            .step(&world.cx(), Scope::Everything, kept.as_ref())
+            .await
+            .unwrap();
+        assert!(step.expected.is_none_or(|expected| expected == wanted.len() as u64) && !step.truncated);
+        shown.extend(ids(&step.accounts));
+        steps += 1;
+        place = step.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    shown.sort();
+    wanted.sort_unstable();
+    assert_eq!(shown, wanted);
+    assert_eq!(steps, wanted.len().div_ceil(page));
+    assert_eq!(world.sandbox.calls() - before, steps as u64);
 }

@@ -19,4 +19,6 @@ mod search;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod walk;
+#[cfg(test)]
 mod writes;

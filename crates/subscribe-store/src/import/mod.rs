@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 
 use crate::{
     copy::CopyRows,
+    directory::{Changes, Trouble, follow, patient},
     event_rows::insert_with_outbox,
     record::{InvalidField, NewRegistration, Record},
     sqlstate::{Failure, redacted},
@@ -108,6 +109,15 @@ pub enum ImportStop {
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Trouble> for ImportStop {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Database(error) => error.into(),
+            other => Self::Database(Box::new(other)),
+        }
+    }
 }
 
 impl From<sqlx::Error> for ImportStop {
@@ -240,7 +250,7 @@ impl Importer {
         sqlx::raw_sql("SET statement_timeout = 0")
             .execute(&mut connection)
             .await?;
-        sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations")
+        sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations, directory_entries")
             .execute(&mut connection)
             .await?;
         Ok(connection.close().await?)
@@ -253,10 +263,7 @@ async fn store(
     origin: &ImportOrigin,
     mut records: Vec<(u64, Record<'_>)>,
 ) -> Result<Imported, ImportStop> {
-    // A batch may take longer than a request's statement.
-    sqlx::raw_sql("SET LOCAL statement_timeout = '60s'")
-        .execute(&mut *transaction)
-        .await?;
+    patient(transaction).await?;
     let pool = tenant.pool.0;
     // Holding the pool's row keeps its master from changing, and two imports into one pool from racing.
     let masters_accounts = sqlx::query_scalar!(
@@ -288,6 +295,13 @@ async fn store(
     }
     if !records.is_empty() {
         copy(transaction, pool, masters_accounts, &records).await?;
+        if !masters_accounts {
+            let mut changes = Changes::default();
+            for (_, record) in &records {
+                changes.new_registration(&record.new.crid, record.new.email.as_ref());
+            }
+            follow(transaction, tenant.pool, changes).await?;
+        }
     }
     let inserted = records.len();
     let event = Event {

@@ -25,12 +25,12 @@ use crate::{
 /// numbered after the ids.
 const LOOKUP: &str = concat!(
     "SELECT k.n, ",
-    account_columns!(),
+    account_columns!("r"),
     " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS k (pool, crid, n) \
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = k.pool AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r \
      UNION ALL SELECT -k.n, ",
-    account_columns!(),
+    account_columns!("r"),
     " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS k (pool, email_key, n) \
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = k.pool AND r.email_key = k.email_key AND r.deleted_at IS NULL OFFSET 0) AS r"

@@ -9,6 +9,7 @@ use masthead_domain::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
+use super::table::Table;
 use crate::tokens;
 
 /// One condition that a row must meet.
@@ -109,7 +110,7 @@ impl Condition<'_> {
     }
 
     /// Writes it as an expression over the columns of `alias`.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
+    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pool: PoolId) {
         let column = self.column();
         match self {
             Self::EmailIs(text) | Self::CridIs(text) => {
@@ -129,8 +130,8 @@ impl Condition<'_> {
                 }
             }
             Self::Metadata(pairs) => {
-                sql.push(format_args!("{alias}.{column} @> "))
-                    .push_bind(tokens::of_pairs(pool, pairs));
+                table.push_tokens(sql, alias, pool);
+                sql.push(" @> ").push_bind(tokens::of_pairs(pool, pairs));
             }
             // Of all ranks the unverified one is the last, so this is a range of the index by state.
             Self::Active => {

@@ -4,6 +4,7 @@ mod budget;
 mod condition;
 mod order;
 mod statement;
+mod table;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use masthead_domain::{
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
 use statement::Statement;
+pub(crate) use table::Table;
 
 use crate::{
     row::{BadRow, account_of, is_empty},
@@ -58,7 +60,7 @@ impl PgSearch {
         }
     }
 
-    /// One page, in as many statements whatever its size.
+    /// One page of the registrations, in as many statements whatever its size.
     pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         if let Position::After(Place::Mark(_)) = query.position {
             return Err(SourceError::new(OPERATION, SourceErrorKind::Refused));
@@ -72,16 +74,27 @@ impl PgSearch {
                 truncated: false,
             });
         }
+        let found = self.found(cx, query, &Table::Registrations).await?;
+        page_of(&found, &cx.tenant, query)
+    }
+
+    /// The rows of one page of a table, and one more where more match; the columns are [`Table::push_columns`]'s.
+    pub(crate) async fn found(
+        &self,
+        cx: &CallContext,
+        query: &UserQuery,
+        table: &Table<'_>,
+    ) -> Result<Found, SourceError> {
         let started = Instant::now();
         let mut connection = self.acquire(cx.deadline).await?;
         let until = cx
             .deadline
             .min(Instant::now() + self.statement_timeout + 2 * SERVER_FIRST);
-        let asked = self.ask(&mut connection, &cx.tenant, query, until);
+        let asked = self.ask(&mut connection, &cx.tenant, query, table, until);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
         match answer {
-            Ok(Ok(page)) => Ok(page),
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => Err(error),
             Err(_late) => {
                 // The server ends a statement before that, so this is its silence, not the search's breadth; and half a
@@ -109,14 +122,15 @@ impl PgSearch {
         connection: &mut PgConnection,
         tenant: &Tenant,
         query: &UserQuery,
+        table: &Table<'_>,
         until: Instant,
-    ) -> Result<Page, SourceError> {
+    ) -> Result<Found, SourceError> {
         // The server must give up first, so that a search that is too broad is told from a server that is silent.
         let left = until
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
         if self.settings_at_start && left >= self.statement_timeout {
-            return self.ask_within(connection, tenant, query).await;
+            return self.ask_within(connection, tenant, query, table).await;
         }
         let allowed = left.min(self.statement_timeout).as_millis().max(1);
         let settings = format!(
@@ -127,11 +141,11 @@ impl PgSearch {
             .execute(&mut *connection)
             .await
             .map_err(silence(OPERATION))?;
-        let page = self.ask_within(connection, tenant, query).await;
+        let found = self.ask_within(connection, tenant, query, table).await;
         let ended = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
-        let page = page?;
+        let found = found?;
         ended.map_err(silence(OPERATION))?;
-        Ok(page)
+        Ok(found)
     }
 
     async fn ask_within(
@@ -139,8 +153,9 @@ impl PgSearch {
         connection: &mut PgConnection,
         tenant: &Tenant,
         query: &UserQuery,
-    ) -> Result<Page, SourceError> {
-        let statement = Statement::new(tenant.pool, tenant.settings.is_federated(), query, self.budget);
+        table: &Table<'_>,
+    ) -> Result<Found, SourceError> {
+        let statement = Statement::new(table, tenant.pool, tenant.settings.is_federated(), query, self.budget);
         let mut sql = statement.build();
         // Unnamed, so that the plan is always made for these very values.
         let rows = sql
@@ -149,8 +164,8 @@ impl PgSearch {
             .fetch_all(&mut *connection)
             .await
             .map_err(broad)?;
-        let mut page = page_of(&rows, tenant, query)?;
-        if query.count == CountMode::Estimate && page.total.is_none() {
+        let mut total = total_of(&rows)?;
+        if query.count == CountMode::Estimate && total.is_none() {
             let mut sql = statement.build_estimate();
             let row = sql
                 .build()
@@ -158,14 +173,21 @@ impl PgSearch {
                 .fetch_one(connection)
                 .await
                 .map_err(broad)?;
-            page.total = Some(Total::Estimate(planned_rows(&row)?));
+            total = Some(Total::Estimate(planned_rows(&row)?));
         }
-        Ok(page)
+        Ok(Found { rows, total })
     }
 }
 
+/// What a list's statement found: at least one row, whose first column is the total; it is empty but for that where nobody
+/// is on the page.
+pub(crate) struct Found {
+    pub(crate) rows: Vec<PgRow>,
+    pub(crate) total: Option<Total>,
+}
+
 /// Whether a text is looked for that no key can hold.
-fn matches_nobody(filter: &UserFilter) -> bool {
+pub(crate) fn matches_nobody(filter: &UserFilter) -> bool {
     let impossible = |text: &str| text.len() > LONGEST_KEY || text.contains('\0');
     filter.emails.iter().any(|email| match email {
         EmailFilter::Exact(key) => key.as_str().is_empty() || impossible(key.as_str()),
@@ -185,17 +207,26 @@ fn broad(error: sqlx::Error) -> SourceError {
     SourceError::because(OPERATION, kind, redacted(error))
 }
 
-fn corrupt(bad: BadRow) -> SourceError {
+pub(crate) fn corrupt(bad: BadRow) -> SourceError {
     tracing::error!(reason = %bad, "a row was refused");
     SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
 }
 
-fn page_of(rows: &[PgRow], tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
     let total: Option<i64> = match rows.first() {
         Some(row) => row.try_get(0).map_err(silence(OPERATION))?,
         None => None,
     };
-    let mut accounts: Vec<Account> = rows
+    let total = total
+        .map(u64::try_from)
+        .transpose()
+        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+    Ok(total.map(Total::Exact))
+}
+
+fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+    let mut accounts: Vec<Account> = found
+        .rows
         .iter()
         .filter(|row| !is_empty(row, 1))
         .map(|row| account_of(row, 1, tenant.pool))
@@ -206,14 +237,10 @@ fn page_of(rows: &[PgRow], tenant: &Tenant, query: &UserQuery) -> Result<Page, S
     accounts.truncate(size);
     // Two pairs of metadata may share a token, if somebody took pains to make them.
     accounts.retain(|account| query.filter.matches(account));
-    let total = total
-        .map(u64::try_from)
-        .transpose()
-        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
     Ok(Page {
         accounts,
         more,
-        total: total.map(Total::Exact),
+        total: found.total,
         mark: None,
         truncated: false,
     })

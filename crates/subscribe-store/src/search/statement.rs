@@ -13,11 +13,13 @@ use super::{
     budget::Budget,
     condition::{self, Condition},
     order::Walk,
+    table::Table,
 };
-use crate::{row::account_columns, tokens};
+use crate::tokens;
 
 /// A list request of one pool.
 pub(super) struct Statement<'a> {
+    table: &'a Table<'a>,
     pool: PoolId,
     query: &'a UserQuery,
     walk: Walk<'a>,
@@ -37,8 +39,15 @@ enum Way {
 }
 
 impl<'a> Statement<'a> {
-    pub(super) fn new(pool: PoolId, same_state: bool, query: &'a UserQuery, budget: Budget) -> Self {
+    pub(super) fn new(
+        table: &'a Table<'a>,
+        pool: PoolId,
+        same_state: bool,
+        query: &'a UserQuery,
+        budget: Budget,
+    ) -> Self {
         Self {
+            table,
             pool,
             query,
             walk: Walk::of(query.order, &query.position, same_state),
@@ -68,7 +77,7 @@ impl<'a> Statement<'a> {
         i64::from(self.query.size) + 1
     }
 
-    /// Writes the statement: the total first, then the columns of [`account_columns`].
+    /// Writes the statement: the total first, then the columns of the table.
     pub(super) fn build(&self) -> QueryBuilder<Postgres> {
         let mut sql = QueryBuilder::new("WITH ");
         match self.way() {
@@ -98,20 +107,29 @@ impl<'a> Statement<'a> {
                 .push_bind(self.budget.count_by_tokens + 1)
                 .push(") AS g)");
         }
-        let order = self.walk.within("k", "r");
-        sql.push(concat!("SELECT t.total, ", account_columns!(), " FROM (SELECT "));
+        sql.push("SELECT t.total");
+        self.table.push_columns(&mut sql, self.pool);
+        sql.push(" FROM (SELECT ");
         self.push_total(&mut sql);
         sql.push(
-            ") AS t (total) LEFT JOIN LATERAL (SELECT p.part, p.k, r.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p \
+            ") AS t (total) LEFT JOIN LATERAL (SELECT p.part, p.k, m.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p \
              ORDER BY p.part, ",
         )
         .push(self.walk.within("k", "p"))
         .push(" LIMIT ")
         .push_bind(self.rows())
-        .push(") AS p CROSS JOIN LATERAL (SELECT * FROM registrations AS r WHERE r.pool = ")
+        .push(format_args!(
+            ") AS p CROSS JOIN LATERAL (SELECT * FROM {} AS m WHERE m.pool = ",
+            self.table.name()
+        ))
         .push_bind(self.pool.0)
-        .push(" AND r.crid = p.crid AND r.deleted_at IS NULL OFFSET 0) AS r) AS r ON true ORDER BY r.part, ")
-        .push(order);
+        .push(format_args!(
+            " AND m.crid = p.crid{} OFFSET 0) AS m) AS m ON true",
+            self.table.and_live("m")
+        ))
+        .push(self.table.joins())
+        .push(" ORDER BY m.part, ")
+        .push(self.walk.within("k", "m"));
         sql
     }
 
@@ -131,16 +149,19 @@ impl<'a> Statement<'a> {
             let mut columns: Vec<&str> = rest.iter().map(|condition| condition.column()).collect();
             columns.sort_unstable();
             columns.dedup();
+            if self.table.shares_tokens() && columns.contains(&"tokens") {
+                columns.push("shares_tokens");
+            }
             for column in columns.iter().filter(|column| **column != "crid") {
                 sql.push(format_args!(", r.{column}"));
             }
-            sql.push(" FROM registrations AS r WHERE r.pool = ")
+            sql.push(format_args!(" FROM {} AS r WHERE r.pool = ", self.table.name()))
                 .push_bind(self.pool.0)
-                .push(" AND r.deleted_at IS NULL");
+                .push(self.table.and_live("r"));
             self.walk.push_range(sql, "r", *part);
             for condition in &walked {
                 sql.push(" AND ");
-                condition.push(sql, "r", self.pool);
+                condition.push(sql, self.table, "r", self.pool);
             }
             sql.push(" ORDER BY ")
                 .push(self.walk.within(self.walk.key(), "r"))
@@ -151,7 +172,7 @@ impl<'a> Statement<'a> {
         sql.push(") AS w WHERE true");
         for condition in rest {
             sql.push(" AND ");
-            condition.push(sql, "w", self.pool);
+            condition.push(sql, self.table, "w", self.pool);
         }
         sql.push(" LIMIT ")
             .push_bind(self.rows())
@@ -209,21 +230,21 @@ impl<'a> Statement<'a> {
             .push(")");
     }
 
-    /// The rows that have every token. The array is an unknown to the planner, whose guess is then always the index: its
-    /// statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other conditions out.
     fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push("(SELECT * FROM registrations AS r WHERE r.tokens @> (SELECT ")
-            .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-            .push("::bigint[]) OFFSET 0)");
+        let wanted = tokens::of_filter(self.pool, &self.query.filter);
+        self.table.push_with_tokens(sql, self.pool, &wanted);
     }
 
     fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push("(SELECT * FROM registrations AS r WHERE r.pool = ")
-            .push_bind(self.pool.0)
-            .push(" AND r.deleted_at IS NULL");
+        sql.push(format_args!(
+            "(SELECT * FROM {} AS r WHERE r.pool = ",
+            self.table.name()
+        ))
+        .push_bind(self.pool.0)
+        .push(self.table.and_live("r"));
         for condition in self.conditions.iter().filter(|condition| condition.is_exact()) {
             sql.push(" AND ");
-            condition.push(sql, "r", self.pool);
+            condition.push(sql, self.table, "r", self.pool);
         }
         sql.push(" OFFSET 0)");
     }
@@ -232,22 +253,27 @@ impl<'a> Statement<'a> {
     fn push_checked(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
         sql.push(format_args!("{alias}.pool = "))
             .push_bind(self.pool.0)
-            .push(format_args!(" AND {alias}.deleted_at IS NULL"));
+            .push(self.table.and_live(alias));
         for condition in &self.conditions {
             // The index has just said so, and a row's tokens are dear to fetch.
             if matches!(condition, Condition::Metadata(_)) && self.way() != Way::Exact {
                 continue;
             }
             sql.push(" AND ");
-            condition.push(sql, alias, self.pool);
+            condition.push(sql, self.table, alias, self.pool);
         }
     }
 
     fn counts_by_tokens_first(&self) -> bool {
         self.query.count == CountMode::Exact
             && self.way() == Way::WalkThenGather
-            && !tokens::say_all(&self.query.filter)
+            && !self.tokens_say_all()
             && self.index_covers_conditions()
+    }
+
+    /// Whether the matches can be counted in the index of tokens alone; not where another table's tokens count as well.
+    fn tokens_say_all(&self) -> bool {
+        tokens::say_all(&self.query.filter) && !self.table.shares_tokens()
     }
 
     fn index_covers_conditions(&self) -> bool {
@@ -300,11 +326,14 @@ impl<'a> Statement<'a> {
                 self.push_checked(sql, "g");
                 sql.push(")");
             }
-            Way::WalkThenGather if tokens::say_all(&self.query.filter) => {
+            Way::WalkThenGather if self.tokens_say_all() => {
                 // Without a look at the rows, Postgres counts in the index what is visible to all.
-                sql.push("(SELECT count(*) FROM registrations AS r WHERE r.tokens @> (SELECT ")
-                    .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-                    .push("::bigint[]))");
+                sql.push(format_args!(
+                    "(SELECT count(*) FROM {} AS r WHERE r.tokens @> (SELECT ",
+                    self.table.name()
+                ))
+                .push_bind(tokens::of_filter(self.pool, &self.query.filter))
+                .push("::bigint[]))");
             }
             Way::WalkThenGather if !self.index_covers_conditions() => {
                 sql.push("(SELECT count(*) FROM ");
@@ -325,19 +354,29 @@ impl<'a> Statement<'a> {
     }
 
     fn push_count_along(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push("(SELECT count(*) FROM registrations AS r WHERE ");
+        sql.push(format_args!("(SELECT count(*) FROM {} AS r WHERE ", self.table.name()));
         self.push_checked(sql, "r");
         sql.push(")");
     }
 
     /// What the planner is asked for an estimate of the total.
     pub(super) fn build_estimate(&self) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT 1 FROM registrations AS r WHERE ");
-        self.push_checked(&mut sql, "r");
-        if self.way() == Way::WalkThenGather {
+        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) ");
+        let by_tokens = self.way() == Way::WalkThenGather;
+        self.push_estimated(&mut sql, self.table.name(), by_tokens);
+        if by_tokens && self.table.shares_tokens() {
+            sql.push(" UNION ALL ");
+            self.push_estimated(&mut sql, Table::Registrations.name(), by_tokens);
+        }
+        sql
+    }
+
+    fn push_estimated(&self, sql: &mut QueryBuilder<Postgres>, table: &str, by_tokens: bool) {
+        sql.push(format_args!("SELECT 1 FROM {table} AS r WHERE "));
+        self.push_checked(sql, "r");
+        if by_tokens {
             sql.push(" AND r.tokens @> ")
                 .push_bind(tokens::of_filter(self.pool, &self.query.filter));
         }
-        sql
     }
 }

@@ -7,6 +7,8 @@
 )]
 
 mod contract;
+mod directory;
+mod directory_joins;
 mod events;
 mod import;
 mod isolation;

@@ -3,6 +3,7 @@
 //! A [`Factory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
 mod bulk;
+pub mod directory;
 mod lists;
 mod look_ups;
 pub mod model;

@@ -1,0 +1,213 @@
+//! Keeping the directories up to date: each run with its metrics, its log lines and its alarm.
+
+use std::{sync::Arc, time::Duration};
+
+use masthead_domain::tenant::{Tenant, TenantId};
+use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
+use masthead_ports::{
+    clock::Clock,
+    directory::{Brake, Directory, Standing, Taken},
+    source::{CallContext, Priority, SourceError},
+    walk::Walks,
+};
+use metrics::{counter, gauge};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+mod schedule;
+mod state;
+
+pub(crate) use schedule::Schedule;
+pub use state::{SyncHealth, SyncStates};
+
+/// How long a run stays this process's without a step: longer than the longest pause and a step together.
+const LEASE: Duration = Duration::from_mins(5);
+
+/// How long a step may wait for its turn and its answer.
+const STEP_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long a step under way may still take once the process is to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Failures in a row are waited out for about two minutes; then the run is left to the next time.
+const PATIENCE: PatienceOptions = PatienceOptions {
+    tries: 8,
+    first_pause: Duration::from_secs(1),
+    longest_pause: Duration::from_mins(1),
+};
+
+/// How long the store may take to say how a directory stands.
+const TO_STAND: Duration = Duration::from_secs(30);
+
+/// Makes runs and tells of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Syncs {
+    sync: DirectorySync,
+    directory: Arc<dyn Directory>,
+    states: SyncStates,
+}
+
+impl Syncs {
+    /// Over these; `holder` is a name that no other process has.
+    pub(crate) fn new(
+        directory: Arc<dyn Directory>,
+        walks: Arc<dyn Walks>,
+        clock: Arc<dyn Clock>,
+        holder: Box<str>,
+        full_every: Duration,
+    ) -> Self {
+        let options = SyncOptions {
+            holder,
+            lease: LEASE,
+            full_every,
+            step_deadline: STEP_DEADLINE,
+            grace: GRACE,
+            patience: PATIENCE,
+        };
+        Self {
+            sync: DirectorySync::new(Arc::clone(&directory), walks, clock, options),
+            directory,
+            states: SyncStates::default(),
+        }
+    }
+
+    /// What is known of each tenant's directory, for readiness.
+    pub(crate) fn states(&self) -> SyncStates {
+        self.states.clone()
+    }
+
+    /// How the tenant's directory stands; told to readiness and metrics too.
+    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<Standing>, SourceError> {
+        let deadline = (Instant::now() + TO_STAND).into_std();
+        let cx = CallContext::new(Arc::clone(tenant), deadline, Priority::Sync);
+        let standing = self.directory.standing(&cx).await?;
+        if let Some(standing) = &standing {
+            self.states.stands(&tenant.id, standing);
+            let tenant = tenant.id.to_string();
+            if let Some(as_of) = standing.as_of {
+                // Whole seconds since 1970 are exact in a float for a hundred million years.
+                #[expect(clippy::cast_precision_loss, reason = "as said above")]
+                gauge!("masthead_sync_last_success_timestamp_seconds", "tenant" => tenant.clone())
+                    .set(as_of.unix_timestamp() as f64);
+            }
+            gauge!("masthead_sync_braked", "tenant" => tenant).set(f64::from(u8::from(standing.braked_at.is_some())));
+        }
+        Ok(standing)
+    }
+
+    /// Makes a run, or goes on with one; `told` hears of each step beside the metrics.
+    pub(crate) async fn run(
+        &self,
+        tenant: &Arc<Tenant>,
+        brake: Brake,
+        end: &CancellationToken,
+        told: &mut (dyn FnMut(&Progress) + Send),
+    ) -> (Progress, Outcome) {
+        let begun = Instant::now();
+        let running = Running::of(&self.states, &tenant.id);
+        let mut last = Progress::default();
+        let mut tell = |progress: &Progress| {
+            count(&tenant.id, &last.taken, &progress.taken);
+            last = *progress;
+            told(progress);
+        };
+        let outcome = self.sync.run(tenant, brake, end, &mut tell).await;
+        drop(running);
+        log(&tenant.id, &last, &outcome, begun.elapsed());
+        counter!("masthead_sync_runs_total", "tenant" => tenant.id.to_string(), "outcome" => outcome.name())
+            .increment(1);
+        self.states.ended(&tenant.id, outcome.name());
+        if let Err(error) = self.standing(tenant).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the directory does not say how it stands");
+        }
+        (last, outcome)
+    }
+
+    /// What a run about everything would change.
+    pub(crate) async fn preview(
+        &self,
+        tenant: &Arc<Tenant>,
+        end: &CancellationToken,
+        told: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<Preview, Outcome> {
+        self.sync.preview(tenant, end, told).await
+    }
+}
+
+/// A run under way, as metrics and readiness show it until it is dropped.
+struct Running<'a> {
+    states: &'a SyncStates,
+    tenant: &'a TenantId,
+}
+
+impl<'a> Running<'a> {
+    fn of(states: &'a SyncStates, tenant: &'a TenantId) -> Self {
+        let running = Self { states, tenant };
+        running.show(true);
+        running
+    }
+
+    fn show(&self, running: bool) {
+        self.states.runs(self.tenant, running);
+        gauge!("masthead_sync_running", "tenant" => self.tenant.to_string()).set(f64::from(u8::from(running)));
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.show(false);
+    }
+}
+
+fn count(tenant: &TenantId, before: &Taken, now: &Taken) {
+    let tenant = tenant.to_string();
+    counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(1);
+    for (change, count) in [
+        ("added", now.added - before.added),
+        ("changed", now.changed - before.changed),
+        ("unchanged", now.unchanged - before.unchanged),
+        ("refused", now.refused - before.refused),
+    ] {
+        counter!("masthead_sync_users_total", "tenant" => tenant.clone(), "change" => change).increment(count);
+    }
+}
+
+fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration) {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let Progress { steps, seen, taken, .. } = progress;
+    match outcome {
+        Outcome::Finished(finished) if finished.braked => tracing::error!(
+            tenant = %tenant,
+            profiles = finished.profiles,
+            missing = finished.missing,
+            "more than 1 % of the provider's users are gone at once: nothing is removed until an operator says so"
+        ),
+        Outcome::Finished(finished) => tracing::info!(
+            tenant = %tenant,
+            steps,
+            seen,
+            added = taken.added,
+            changed = taken.changed,
+            refused = taken.refused,
+            missing = finished.missing,
+            removed = finished.removed,
+            duration_ms = took_ms,
+            "the directory is up to date"
+        ),
+        Outcome::Failed(error) => tracing::warn!(
+            error = error as &dyn std::error::Error,
+            tenant = %tenant,
+            steps,
+            seen,
+            duration_ms = took_ms,
+            "the sync is left for later"
+        ),
+        Outcome::Elsewhere => tracing::debug!(
+            tenant = %tenant,
+            "the pool's directory serves another provider or field precedence"
+        ),
+        Outcome::Stopped | Outcome::Lost | Outcome::Busy { .. } | Outcome::NoWalk => {
+            tracing::debug!(tenant = %tenant, outcome = outcome.name(), steps, seen, "the sync is over");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The server keeps its directories up to date by itself, and `masthead sync` does when it is told to.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    asking::by_id,
+    people::crid,
+    support::wire::FOREVER,
+    under_test::AUTH0,
+    world::{Paper, World},
+};
+
+/// What `/health/ready` says of the tenant's directory, once it is so.
+fn directory_once(world: &World, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    let tenant = format!("north/daily/{paper}");
+    loop {
+        let (_, body) = world.page("/health/ready");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let all = body["syncs"].as_array().cloned().unwrap_or_default();
+        if let Some(found) = all.into_iter().find(|one| one["tenant"] == *tenant && is_so(one)) {
+            return found;
+        }
+        assert!(began.elapsed() < FOREVER, "{body}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() {
+    let world = World::start(&[Paper::of("kept")], &[("SYNC__EVERY", "1s")]);
+    let directory = directory_once(&world, "kept", |one| one["asOf"].is_string() && one["running"] == false);
+    assert_eq!(
+        (&directory["profiles"], &directory["braked"]),
+        (&json!(2), &json!(false))
+    );
+    let (_, metrics) = world.page("/metrics");
+    for wanted in [
+        "masthead_sync_last_success_timestamp_seconds{",
+        r#"masthead_sync_running{tenant="north/daily/kept"}"#,
+        r#"masthead_sync_users_total{tenant="north/daily/kept",change="added"} 2"#,
+        r#"outcome="finished"}"#,
+    ] {
+        assert!(metrics.contains(wanted), "{wanted}: {metrics}");
+    }
+    world.runtime.block_on(async {
+        world.sandbox("kept").off().await.unwrap();
+        let told = world
+            .client("kept")
+            .ask("/v4/Users?pageSize=10&lastName=quizzel", "list")
+            .await;
+        assert_eq!((told.status, told.source("Auth0").0), (200, "ok"), "{told:?}");
+        let ids: Vec<&Value> = told
+            .users()
+            .iter()
+            .map(|user| &user["customerRegistrationId"])
+            .collect();
+        assert_eq!(ids, [&crid("both-kept"), &crid("ours-kept"), &crid("theirs-kept")]);
+        assert_eq!(told.body["meta"]["totalRecords"], 3);
+    });
+    let ended = world.end();
+    assert!(ended.log.contains("the directory is up to date"), "{}", ended.log);
+}
+
+/// What a command said, and whether it was content.
+fn said(output: &std::process::Output) -> (Value, bool) {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let said = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
+    (said, output.status.success())
+}
+
+#[test]
+fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are_gone() {
+    let mut paper = Paper::of("hand");
+    paper.shown.extend((0..40).map(|number| format!("more{number}-hand")));
+    let world = World::start(&[paper], &[("SYNC__FULL_EVERY", "0s")]);
+    let tenant = ["--tenant", "north/daily/hand"];
+    let sync = |more: &[&str]| {
+        let arguments: Vec<&str> = ["sync"].into_iter().chain(tenant).chain(more.iter().copied()).collect();
+        world.command(&arguments, &[])
+    };
+
+    let (preview, content) = said(&sync(&["--dry-run"]));
+    assert!(content);
+    assert_eq!(
+        (&preview["added"], &preview["profiles"], &preview["dryRun"]),
+        (&json!(42), &json!(0), &json!(true))
+    );
+    let (did, content) = said(&sync(&[]));
+    assert!(content, "{did}");
+    assert_eq!(
+        (&did["added"], &did["seen"], &did["missing"]),
+        (&json!(42), &json!(42), &json!(0))
+    );
+
+    let sandbox = world.sandbox("hand");
+    sandbox.auth0().clear_users();
+    sandbox
+        .auth0()
+        .seed((0..30).map(|number| (AUTH0.user)(&format!("more{number}-hand"))));
+    let (preview, _) = said(&sync(&["--dry-run"]));
+    assert_eq!((&preview["missing"], &preview["unchanged"]), (&json!(12), &json!(30)));
+    let braked = sync(&[]);
+    let (did, content) = said(&braked);
+    assert!(!content);
+    assert_eq!(
+        (&did["missing"], &did["removed"], &did["braked"]),
+        (&json!(12), &json!(0), &json!(true))
+    );
+    let why = String::from_utf8(braked.stderr).unwrap();
+    assert!(why.contains("--release-brake") && why.contains("gone at once"), "{why}");
+    let (did, content) = said(&sync(&["--release-brake"]));
+    assert_eq!(
+        (content, &did["missing"], &did["braked"]),
+        (true, &json!(12), &json!(false))
+    );
+
+    let nobody = world.command(&["sync", "--tenant", "north/daily/nobody"], &[]);
+    assert!(!nobody.status.success() && nobody.stdout.is_empty());
+    let told = world
+        .runtime
+        .block_on(async { world.client("hand").ask(&by_id("more1-hand"), "live").await });
+    assert_eq!((told.status, told.source("Auth0").0), (200, "ok"), "{told:?}");
+    let ended = world.end();
+    let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
+    assert_eq!(kept, ["42"], "nobody is removed before it is confirmed often enough");
+}
+
+#[test]
+fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
+    let mut paper = Paper::of("alarm");
+    paper.shown.extend((0..40).map(|number| format!("more{number}-alarm")));
+    let world = World::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
+    directory_once(&world, "alarm", |one| one["asOf"].is_string());
+    let sandbox = world.sandbox("alarm");
+    sandbox.auth0().clear_users();
+    sandbox.auth0().seed([(AUTH0.user)("both-alarm")]);
+    let directory = directory_once(&world, "alarm", |one| one["braked"] == true && one["running"] == false);
+    assert_eq!(
+        (&directory["profiles"], &directory["lastOutcome"]),
+        (&json!(42), &json!("braked"))
+    );
+    let (status, metrics) = world.page("/metrics");
+    assert_eq!(status, 200);
+    assert!(
+        metrics.contains(r#"masthead_sync_braked{tenant="north/daily/alarm"} 1"#),
+        "{metrics}"
+    );
+    let ended = world.end();
+    assert!(
+        ended.log.contains("nothing is removed until an operator says so"),
+        "{}",
+        ended.log
+    );
+}

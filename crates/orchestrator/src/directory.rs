@@ -1,0 +1,129 @@
+//! Lists over both sides from the directory: exact pages and totals without a call to the provider, and the truth about
+//! how old its side is (contract `answers.md`).
+
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, ListAnswer, SourceReport, SourceStatus, User},
+    event::EventKind,
+    join::{Pair, share_an_address},
+    merge::SideNames,
+    order::SortKey,
+    query::{OnProviderFailure, Position, Total, UserQuery},
+    state::UserState,
+};
+use masthead_ports::{
+    directory::{DirectoryEntry, DirectoryPage},
+    source::{CallContext, SUBSCRIBE, SourceErrorKind, SourceName},
+};
+use time::OffsetDateTime;
+
+use crate::{Caller, ReadError, Users};
+
+/// Why the provider's side counts as stale: no synchronisation has come to its end for longer than the tenant allows.
+const OVERDUE: &str = "sync_overdue";
+
+impl Users {
+    /// Answers a list from the directory; `None` where it cannot be answered from there, and both sides are to be asked.
+    pub(crate) async fn directory_list(
+        &self,
+        caller: &Caller,
+        cx: &CallContext,
+        provider: SourceName,
+        query: &UserQuery,
+        on_failure: OnProviderFailure,
+    ) -> Result<Option<ListAnswer>, ReadError> {
+        // A directory joins the provider's users with our own registrations; a remote Users API's are not among them.
+        if caller.tenant.settings.subscribe_is_remote() {
+            return Ok(None);
+        }
+        let page = match self.directory.search(cx, query).await {
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(None),
+            Err(error) if matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt) => {
+                return Err(self.silence(&error));
+            }
+            Err(error) => {
+                // The provider may still be heard; the union says what it is.
+                tracing::warn!(error = &error as &dyn std::error::Error, "no answer of the directory");
+                return Ok(None);
+            }
+        };
+        let registrations: Vec<Account> = page
+            .entries
+            .iter()
+            .filter_map(|entry| entry.registration.clone())
+            .collect();
+        self.record_read(caller, EventKind::SubscribeUserGet, Ok(&registrations));
+        let completeness = told(&page, provider, caller, self.clock.now());
+        let nobody =
+            page.entries.is_empty() && page.total.map_or(query.position == Position::Offset(0), Total::is_zero);
+        if !completeness.complete && (nobody || on_failure == OnProviderFailure::Fail) {
+            return Err(ReadError::CannotTell {
+                retry_after: None,
+                completeness: Some(completeness),
+            });
+        }
+        let names = SideNames {
+            provider,
+            store: SUBSCRIBE,
+        };
+        let users: Vec<User> = page
+            .entries
+            .into_iter()
+            .filter_map(|entry| user(entry, caller, names))
+            .collect();
+        let next = match users.last() {
+            Some(last) if page.more => Some(SortKey::of(&last.account, query.order.column, true).into()),
+            Some(_) | None => None,
+        };
+        Ok(Some(ListAnswer {
+            users,
+            total: page.total,
+            next,
+            completeness: Some(completeness),
+        }))
+    }
+}
+
+fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> Option<User> {
+    let pair = Pair {
+        theirs: entry.profile.map(|profile| profile.account),
+        ours: entry.registration,
+    };
+    let (account, provenance) = pair.merged(&caller.tenant.settings.precedence, names)?;
+    Some(User {
+        account,
+        state: UserState::Standard,
+        provenance,
+    })
+}
+
+/// What the sources said: the provider as long ago as the last synchronisation began, the store now. An address that is
+/// shared is told where the page shows it.
+fn told(page: &DirectoryPage, provider: SourceName, caller: &Caller, now: OffsetDateTime) -> Completeness {
+    let is_current = now - page.as_of < caller.tenant.settings.directory.max_age;
+    let profiles = page.entries.iter().filter_map(|entry| entry.profile.as_ref());
+    let registrations = page.entries.iter().filter_map(|entry| entry.registration.as_ref());
+    let provider = SourceReport {
+        name: provider,
+        status: if is_current {
+            SourceStatus::Ok
+        } else {
+            SourceStatus::Stale
+        },
+        as_of: Some(page.as_of),
+        reason: (!is_current).then_some(OVERDUE),
+        ambiguous: share_an_address(profiles.map(|profile| &profile.account)),
+    };
+    let store = SourceReport {
+        name: SUBSCRIBE,
+        status: SourceStatus::Ok,
+        as_of: Some(now),
+        reason: None,
+        ambiguous: share_an_address(registrations),
+    };
+    Completeness {
+        complete: is_current,
+        sources: vec![provider, store],
+    }
+}

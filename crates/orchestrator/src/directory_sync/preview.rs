@@ -1,0 +1,83 @@
+//! What a run would change, without changing it.
+
+use std::{collections::HashSet, sync::Arc};
+
+use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_ports::{
+    directory::Change,
+    walk::{Scope, Walk},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{DirectorySync, Halt, Outcome, Preview, Progress, TO_KEEP, context, patience::Patience};
+
+impl DirectorySync {
+    /// Goes through all of the provider's users and tells what a run about everything would change. Nothing is written, no
+    /// run is begun; the calls are made all the same. It remembers the ids of all users until it ends.
+    ///
+    /// # Errors
+    /// The outcome that stands in the way of a preview: as [`Self::run`] has them.
+    pub async fn preview(
+        &self,
+        tenant: &Arc<Tenant>,
+        end: &CancellationToken,
+        told: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<Preview, Outcome> {
+        let Some(walk) = self.walks.of(tenant) else {
+            return Err(Outcome::NoWalk);
+        };
+        Ok(self.previewed(tenant, &*walk, end, told).await?)
+    }
+
+    async fn previewed(
+        &self,
+        tenant: &Arc<Tenant>,
+        walk: &dyn Walk,
+        end: &CancellationToken,
+        told: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<Preview, Halt> {
+        let (mut progress, mut preview) = (Progress::default(), Preview::default());
+        let (mut known, mut place) = (HashSet::<Crid>::new(), None);
+        loop {
+            let mut step = self
+                .stepped(tenant, walk, Scope::Everything, place.as_ref(), end)
+                .await?;
+            progress.shown(&step);
+            step.accounts.retain(|account| known.insert(account.crid.clone()));
+            for change in self.changes(tenant, &step.accounts, end).await? {
+                preview.seen += 1;
+                *match change {
+                    Change::Added => &mut preview.would.added,
+                    Change::Changed => &mut preview.would.changed,
+                    Change::Unchanged => &mut preview.would.unchanged,
+                    Change::Refused => &mut preview.would.refused,
+                } += 1;
+            }
+            told(&progress);
+            place = step.next;
+            if place.is_none() {
+                break;
+            }
+        }
+        let standing = self.directory.standing(&context(tenant, TO_KEEP)).await;
+        preview.profiles = standing.map_err(Halt::Failed)?.map_or(0, |standing| standing.profiles);
+        let shown = preview.would.changed + preview.would.unchanged;
+        preview.missing = (!progress.truncated).then(|| preview.profiles.saturating_sub(shown));
+        Ok(preview)
+    }
+
+    async fn changes(
+        &self,
+        tenant: &Arc<Tenant>,
+        accounts: &[Account],
+        end: &CancellationToken,
+    ) -> Result<Vec<Change>, Halt> {
+        let mut patience = Patience::new(self.options.patience);
+        loop {
+            match self.directory.preview(&context(tenant, TO_KEEP), accounts).await {
+                Ok(changes) => return Ok(changes),
+                Err(error) => patience.after(error, end).await?,
+            }
+        }
+    }
+}

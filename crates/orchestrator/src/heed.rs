@@ -1,0 +1,167 @@
+//! Asking a provider, with the directory beside it: what it says is kept there, and what it had said stands in for it when
+//! it cannot be asked.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
+use masthead_ports::{
+    directory::{Directory, Profile},
+    provider::{Asked, Heard, Provider},
+    source::{CallContext, Page, Priority, SourceError},
+};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::Users;
+
+/// How many answers may wait to be kept; beyond it the next live answer or the next synchronisation tells it again.
+const MAX_WAITING: usize = 1024;
+
+/// How long keeping one may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Keeps live answers in the directory, one after the other, on tracked tasks.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    directory: Arc<dyn Directory>,
+    tasks: TaskTracker,
+    waiting: Arc<Semaphore>,
+    keeping: Arc<Semaphore>,
+}
+
+impl Keeper {
+    pub(crate) fn new(directory: Arc<dyn Directory>) -> Self {
+        Self {
+            directory,
+            tasks: TaskTracker::new(),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            keeping: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Keeps the accounts that a provider has just shown.
+    fn keep(&self, cx: &CallContext, accounts: Vec<Account>, as_of: OffsetDateTime) {
+        if accounts.is_empty() {
+            return;
+        }
+        self.spawn(cx, async move |directory, cx| {
+            directory.feed(&cx, &accounts, as_of).await.map(|_| ())
+        });
+    }
+
+    /// Keeps that a provider has just confirmed that there is no account of this id.
+    fn miss(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) {
+        let id = id.clone();
+        self.spawn(cx, async move |directory, cx| directory.absent(&cx, &id, as_of).await);
+    }
+
+    fn spawn<F>(&self, cx: &CallContext, write: impl FnOnce(Arc<dyn Directory>, CallContext) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), SourceError>> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            return;
+        };
+        if self.tasks.is_closed() {
+            return;
+        }
+        let keeper = self.clone();
+        let tenant = Arc::clone(&cx.tenant);
+        self.tasks.spawn(async move {
+            let _place = place;
+            let Ok(_permit) = keeper.keeping.acquire().await else {
+                return;
+            };
+            let cx = CallContext::new(tenant, Instant::now() + DEADLINE, Priority::Sync);
+            let tenant = Arc::clone(&cx.tenant);
+            if let Err(error) = write(Arc::clone(&keeper.directory), cx).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "not kept in the directory");
+            }
+        });
+    }
+}
+
+impl Users {
+    /// What the provider says of this id now, or had said when it last could.
+    pub(crate) async fn ask_by_id(
+        &self,
+        cx: &CallContext,
+        provider: &dyn Provider,
+        id: &Crid,
+    ) -> Asked<Option<Account>> {
+        let asked = provider.by_id(cx, id).await;
+        match &asked.heard {
+            Heard::Live { value, as_of } if asked.called => match value {
+                Some(account) => self.keeper.keep(cx, vec![account.clone()], *as_of),
+                None => self.keeper.miss(cx, id, *as_of),
+            },
+            Heard::Live { .. } | Heard::Remembered { .. } => {}
+            Heard::Nothing { reason } => {
+                let known = self.directory.profile(cx, id).await;
+                if let Some(Profile { account, as_of }) = read(known) {
+                    return Asked {
+                        heard: Heard::Remembered {
+                            value: Some(account),
+                            as_of,
+                            reason: *reason,
+                        },
+                        ..asked
+                    };
+                }
+            }
+        }
+        asked
+    }
+
+    /// What the provider says of this address now, or had said when it last could.
+    pub(crate) async fn ask_by_email(
+        &self,
+        cx: &CallContext,
+        provider: &dyn Provider,
+        email: &EmailKey,
+    ) -> Asked<Vec<Account>> {
+        let asked = provider.by_email(cx, email).await;
+        match &asked.heard {
+            Heard::Live { value, as_of } if asked.called => self.keeper.keep(cx, value.clone(), *as_of),
+            Heard::Live { .. } | Heard::Remembered { .. } => {}
+            Heard::Nothing { reason } => {
+                let known = read(self.directory.profiles_by_email(cx, email).await);
+                if let Some(as_of) = known.iter().map(|profile| profile.as_of).min() {
+                    return Asked {
+                        heard: Heard::Remembered {
+                            value: known.into_iter().map(|profile| profile.account).collect(),
+                            as_of,
+                            reason: *reason,
+                        },
+                        ..asked
+                    };
+                }
+            }
+        }
+        asked
+    }
+
+    /// Keeps what a provider's own search has shown.
+    pub(crate) fn keep_page(&self, cx: &CallContext, asked: &Asked<Page>) {
+        if let (true, Heard::Live { value, as_of }) = (asked.called, &asked.heard) {
+            self.keeper.keep(cx, value.accounts.clone(), *as_of);
+        }
+    }
+}
+
+/// What the directory remembers; its own silence is told in the log, and the provider's stays what it is.
+fn read<T: Default>(known: Result<T, SourceError>) -> T {
+    known.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "no answer of the directory");
+        T::default()
+    })
+}

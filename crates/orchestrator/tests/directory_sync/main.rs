@@ -1,0 +1,6 @@
+//! Runs over a provider and a directory in memory: patience, resumption, two at once, and what is told.
+
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod world;

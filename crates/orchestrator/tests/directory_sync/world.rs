@@ -1,0 +1,304 @@
+//! A provider of numbered users that can be scripted to fail, and a directory that keeps the port's promises in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    query::UserQuery,
+    settings::TenantSettings,
+    tenant::{PoolId, Tenant, TenantId},
+};
+use masthead_orchestrator::{DirectorySync, PatienceOptions, SyncOptions};
+use masthead_ports::{
+    clock::Clock,
+    directory::{
+        Beginning, Begun, Brake, Change, Directory, DirectoryPage, Finished, Profile, Run, RunError, Standing, Taken,
+    },
+    source::{CallContext, Priority, SourceError, SourceErrorKind, SourceName},
+    walk::{Place, Scope, Step, Walk, Walks},
+};
+use masthead_testkit::clock::StoppedClock;
+use time::OffsetDateTime;
+
+/// A provider of so many users, shown in pages.
+pub(crate) struct Numbers {
+    pub(crate) users: Mutex<Vec<u32>>,
+    pub(crate) per_page: usize,
+    pub(crate) tells_changes: bool,
+    pub(crate) truncated: Mutex<bool>,
+    /// What the next calls are answered with in the place of a page.
+    pub(crate) failures: Mutex<VecDeque<SourceErrorKind>>,
+    /// The pages that were asked for, in their order.
+    pub(crate) asked: Mutex<Vec<usize>>,
+    /// How long a call takes.
+    pub(crate) takes: Mutex<Duration>,
+}
+
+pub(crate) fn account(number: u32) -> Account {
+    Account::new(Crid::parse(&format!("n|{number:05}")).unwrap())
+}
+
+#[async_trait]
+impl Walk for Numbers {
+    fn name(&self) -> SourceName {
+        "Numbers"
+    }
+
+    fn tells_changes(&self) -> bool {
+        self.tells_changes
+    }
+
+    async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        assert_eq!(cx.priority, Priority::Sync);
+        let page: usize = from.map_or(0, |place| place.as_str().parse().unwrap());
+        self.asked.lock().unwrap().push(page);
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
+        if let Some(kind) = self.failures.lock().unwrap().pop_front() {
+            return Err(SourceError::new("walk", kind));
+        }
+        let users = self.users.lock().unwrap();
+        let shown = users.iter().skip(page * self.per_page).take(self.per_page);
+        Ok(Step {
+            accounts: shown.map(|number| account(*number)).collect(),
+            next: ((page + 1) * self.per_page < users.len()).then(|| Place::parse(&(page + 1).to_string()).unwrap()),
+            expected: Some(users.len() as u64),
+            truncated: *self.truncated.lock().unwrap(),
+        })
+    }
+}
+
+/// What the directory in memory holds.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) profiles: BTreeMap<Crid, (Account, OffsetDateTime)>,
+    pub(crate) run: Option<(Run, Box<str>, OffsetDateTime)>,
+    pub(crate) runs: i64,
+    pub(crate) seen: BTreeSet<Crid>,
+    pub(crate) finished: u32,
+    pub(crate) paused: u32,
+    /// How often the store says nothing before it answers again.
+    pub(crate) silent: u32,
+    pub(crate) full_every: Option<Duration>,
+}
+
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<Held>);
+
+impl Memory {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap()
+    }
+
+    fn of(&self, run: &Run) -> Result<MutexGuard<'_, Held>, RunError> {
+        let mut held = self.held();
+        if held.silent > 0 {
+            held.silent -= 1;
+            return Err(SourceError::new("take", SourceErrorKind::Unavailable).into());
+        }
+        match &held.run {
+            Some((current, _, _)) if current.number == run.number => Ok(held),
+            _ => Err(RunError::Lost),
+        }
+    }
+}
+
+#[async_trait]
+impl Directory for Memory {
+    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+        Ok(None)
+    }
+
+    async fn profile(&self, _: &CallContext, _: &Crid) -> Result<Option<Profile>, SourceError> {
+        Ok(None)
+    }
+
+    async fn profiles_by_email(&self, _: &CallContext, _: &EmailKey) -> Result<Vec<Profile>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    async fn standing(&self, _: &CallContext) -> Result<Option<Standing>, SourceError> {
+        Ok(Some(Standing {
+            as_of: None,
+            profiles: self.held().profiles.len() as u64,
+            braked_at: None,
+        }))
+    }
+
+    async fn feed(&self, _: &CallContext, _: &[Account], _: OffsetDateTime) -> Result<Taken, SourceError> {
+        Ok(Taken::default())
+    }
+
+    async fn absent(&self, _: &CallContext, _: &Crid, _: OffsetDateTime) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn begin(&self, _: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError> {
+        let mut held = self.held();
+        held.full_every = Some(beginning.full_every);
+        held.runs += 1;
+        let left = held.run.take();
+        if let Some((run, holder, until)) = &left
+            && &**holder != beginning.holder
+            && *until > beginning.at
+        {
+            let until = *until;
+            held.run = Some((run.clone(), holder.clone(), until));
+            return Ok(Begun::Busy { until });
+        }
+        let run = Run {
+            number: held.runs,
+            lease: beginning.lease,
+            scope: Scope::Everything,
+            started: beginning.at,
+            resumed: left.is_some(),
+            walked: left.as_ref().is_some_and(|(run, _, _)| run.walked),
+            place: left.and_then(|(run, _, _)| run.place),
+        };
+        if !run.resumed {
+            held.seen.clear();
+        }
+        held.run = Some((run.clone(), beginning.holder.into(), beginning.at + beginning.lease));
+        Ok(Begun::Run(run))
+    }
+
+    async fn take(&self, _: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError> {
+        let mut held = self.of(run)?;
+        let mut taken = Taken::default();
+        for account in &step.accounts {
+            held.seen.insert(account.crid.clone());
+            match held.profiles.insert(account.crid.clone(), (account.clone(), as_of)) {
+                None => taken.added += 1,
+                Some((before, _)) if before != *account => taken.changed += 1,
+                Some(_) => taken.unchanged += 1,
+            }
+        }
+        let (current, _, until) = held.run.as_mut().unwrap();
+        current.place.clone_from(&step.next);
+        current.walked = step.next.is_none();
+        *until = as_of + run.lease;
+        Ok(taken)
+    }
+
+    async fn pause(&self, _: &CallContext, run: &Run) -> Result<(), RunError> {
+        let mut held = self.of(run)?;
+        held.paused += 1;
+        held.run.as_mut().unwrap().2 = OffsetDateTime::UNIX_EPOCH;
+        Ok(())
+    }
+
+    async fn finish(&self, _: &CallContext, run: &Run, _: OffsetDateTime, brake: Brake) -> Result<Finished, RunError> {
+        let mut held = self.of(run)?;
+        held.run = None;
+        held.finished += 1;
+        let profiles = held.profiles.len() as u64;
+        let missing = profiles - held.seen.len() as u64;
+        Ok(Finished {
+            profiles,
+            missing,
+            removed: 0,
+            braked: brake == Brake::On && missing > 1 && missing * 100 > profiles,
+        })
+    }
+
+    async fn preview(&self, _: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError> {
+        let held = self.held();
+        let change = |account: &Account| match held.profiles.get(&account.crid) {
+            None => Change::Added,
+            Some((known, _)) if known != account => Change::Changed,
+            Some(_) => Change::Unchanged,
+        };
+        Ok(accounts.iter().map(change).collect())
+    }
+}
+
+struct Only(Option<Arc<Numbers>>);
+
+impl Walks for Only {
+    fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+        self.0.clone().map(|walk| walk as _)
+    }
+}
+
+/// A provider, a directory, and the time between them.
+pub(crate) struct World {
+    pub(crate) provider: Arc<Numbers>,
+    pub(crate) directory: Arc<Memory>,
+    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) tenant: Arc<Tenant>,
+}
+
+impl World {
+    /// A provider of so many users, five on a page.
+    pub(crate) fn of(users: u32) -> Self {
+        Self::with(users, true)
+    }
+
+    pub(crate) fn with(users: u32, tells_changes: bool) -> Self {
+        Self {
+            provider: Arc::new(Numbers {
+                users: Mutex::new((0..users).collect()),
+                per_page: 5,
+                tells_changes,
+                truncated: Mutex::default(),
+                failures: Mutex::default(),
+                asked: Mutex::default(),
+                takes: Mutex::new(Duration::from_millis(10)),
+            }),
+            directory: Arc::default(),
+            clock: Arc::default(),
+            tenant: Arc::new(Tenant {
+                id: TenantId::parse("north/daily/herald").unwrap(),
+                pool: PoolId(1),
+                settings: TenantSettings::default(),
+            }),
+        }
+    }
+
+    /// What one process makes runs with.
+    pub(crate) fn process(&self, holder: &str) -> DirectorySync {
+        self.process_with(holder, Some(Arc::clone(&self.provider)))
+    }
+
+    pub(crate) fn process_with(&self, holder: &str, provider: Option<Arc<Numbers>>) -> DirectorySync {
+        let options = SyncOptions {
+            holder: holder.into(),
+            lease: Duration::from_mins(5),
+            full_every: Duration::from_hours(24),
+            step_deadline: Duration::from_mins(1),
+            grace: Duration::from_secs(5),
+            patience: PatienceOptions {
+                tries: 4,
+                first_pause: Duration::from_secs(1),
+                longest_pause: Duration::from_secs(30),
+            },
+        };
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        DirectorySync::new(
+            Arc::clone(&self.directory) as _,
+            Arc::new(Only(provider)),
+            clock,
+            options,
+        )
+    }
+
+    pub(crate) fn asked(&self) -> Vec<usize> {
+        self.provider.asked.lock().unwrap().clone()
+    }
+
+    /// How many users the directory has.
+    pub(crate) fn kept(&self) -> usize {
+        self.directory.held().profiles.len()
+    }
+
+    pub(crate) fn fail(&self, kinds: impl IntoIterator<Item = SourceErrorKind>) {
+        self.provider.failures.lock().unwrap().extend(kinds);
+    }
+}

@@ -1,0 +1,218 @@
+//! The directory: our own, dated knowledge of a provider's users, joined with our registrations; lists are answered from
+//! it, and a synchronisation keeps it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    query::{Total, UserQuery},
+};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::{
+    source::{CallContext, SourceError},
+    walk::{Place, Scope, Step},
+};
+
+/// The last account that a provider is known to have had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The account, as the provider told it.
+    pub account: Account,
+    /// When that was true.
+    pub as_of: OffsetDateTime,
+}
+
+/// One user: a registration, a profile, or both joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// Our registration.
+    pub registration: Option<Account>,
+    /// The provider's account.
+    pub profile: Option<Profile>,
+}
+
+/// One page of the users of both sides, each once, in the order that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryPage {
+    /// The users of the page.
+    pub entries: Vec<DirectoryEntry>,
+    /// Whether more match after the last of them.
+    pub more: bool,
+    /// How many match before paging; `None` when it was not asked.
+    pub total: Option<Total>,
+    /// When the provider's side was last true as a whole: [`Standing::as_of`].
+    pub as_of: OffsetDateTime,
+}
+
+/// What is known of the provider's side as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// When the last run that came to its end began: whatever the provider had then is in the directory. `None` before the
+    /// first one has, and while the directory is made over for other settings: then no list is answered from it.
+    pub as_of: Option<OffsetDateTime>,
+    /// How many profiles there are.
+    pub profiles: u64,
+    /// When the brake last stopped a removal that nobody has released since.
+    pub braked_at: Option<OffsetDateTime>,
+}
+
+/// Who begins a run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning<'a> {
+    /// The process that will make the run. The same one may take up its own run at once; another waits for the lease's end.
+    pub holder: &'a str,
+    /// The moment.
+    pub at: OffsetDateTime,
+    /// How long the run is this holder's without a further step.
+    pub lease: Duration,
+    /// How long after a run about everything the runs are about changes alone; zero makes each run about everything.
+    pub full_every: Duration,
+}
+
+/// A run through the provider's users, held by one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its number: a run that is taken up by another process has another one, so that the former does no more harm.
+    pub number: i64,
+    /// How long it stays its holder's without a further step.
+    pub lease: Duration,
+    /// Which users it is about.
+    pub scope: Scope,
+    /// When it began, the first time.
+    pub started: OffsetDateTime,
+    /// Where to go on; `None` at the beginning.
+    pub place: Option<Place>,
+    /// Every step is taken; only [`Directory::finish`] is left.
+    pub walked: bool,
+    /// Whether it was begun before, and not brought to its end.
+    pub resumed: bool,
+}
+
+/// What became of the wish to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The run is the caller's.
+    Run(Run),
+    /// Another process is at it, and has it until then without a further step.
+    Busy {
+        /// The end of its lease.
+        until: OffsetDateTime,
+    },
+    /// The pool's directory serves another tenant, whose provider or field precedence differs from this tenant's. Lists of
+    /// this tenant are not answered from it.
+    Elsewhere,
+}
+
+/// What a step has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Profiles that are new.
+    pub added: u64,
+    /// Profiles that are different now.
+    pub changed: u64,
+    /// Profiles of which only the date is new, or not even that.
+    pub unchanged: u64,
+    /// Accounts that cannot be kept: a text is too long, or holds a NUL.
+    pub refused: u64,
+}
+
+/// What an account would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The profile would be new.
+    Added,
+    /// The profile would be different.
+    Changed,
+    /// Only the date would be new.
+    Unchanged,
+    /// The account cannot be kept.
+    Refused,
+}
+
+/// Whether many missing profiles at once stop a run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brake {
+    /// When more than one profile, and more than 1 % of all, were not seen.
+    On,
+    /// Never: an operator has looked, and says that they are gone.
+    Released,
+}
+
+/// What came of a run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How many profiles there were before anything was removed.
+    pub profiles: u64,
+    /// How many the run should have seen and has not; 0 when it was about changes, or a step was truncated.
+    pub missing: u64,
+    /// How many of them were removed, being missing often and long enough.
+    pub removed: u64,
+    /// The brake stopped it: nothing is marked or removed, the directory stays as old as it was, and the next run is about
+    /// everything. An alarm is due.
+    pub braked: bool,
+}
+
+/// Why a run does not go on.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Another process has taken the run up, or it has ended: nothing was written.
+    #[error("the run is another's")]
+    Lost,
+    /// The store gives no answer. Nothing was written, unless the kind says that nobody knows.
+    #[error(transparent)]
+    Silent(#[from] SourceError),
+}
+
+/// The directory of a tenant's pool. Each method that writes is one transaction or, where it says so, several that leave
+/// the directory true between them.
+///
+/// Profiles and registrations are joined as [`masthead_domain::join::join`] joins all of them, whatever the order in which
+/// they came: the directory changes in the transaction of the registration or the profile that it is made of.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// One page of the users that meet every condition of the query, in its order, or `None` while no list of this tenant
+    /// may be answered from the directory ([`Standing::as_of`], [`Begun::Elsewhere`]).
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError>;
+
+    /// The last known account of the provider with this id. `None` says nothing about the provider.
+    async fn profile(&self, cx: &CallContext, id: &Crid) -> Result<Option<Profile>, SourceError>;
+
+    /// The last known accounts of the provider with exactly this address, in the order of their ids. Their absence says
+    /// nothing about the provider.
+    async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError>;
+
+    /// How the directory stands; `None` where there is none for this tenant.
+    async fn standing(&self, cx: &CallContext) -> Result<Option<Standing>, SourceError>;
+
+    /// Keeps what the provider has just said of these accounts. What is known of a later moment stays. Nothing happens where
+    /// no run has ever begun.
+    async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError>;
+
+    /// Marks the profile of this id as missing, as the provider itself has confirmed; removes it once the tenant's settings
+    /// have it missing often and long enough. A later word of the provider takes the marks back.
+    async fn absent(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) -> Result<(), SourceError>;
+
+    /// Begins a run, or takes up the one that did not come to its end. The first run of a pool enters its registrations
+    /// before anything else, in several transactions.
+    async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError>;
+
+    /// Keeps the accounts of a step, the place after it, and the lease, which now ends [`Run::lease`] after `as_of`: the
+    /// moment before the step was made. The run's end is [`Directory::finish`], whatever the step's `next` says.
+    async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError>;
+
+    /// Gives a run up for others to take up at once where it is.
+    async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError>;
+
+    /// Ends a run whose last step is taken. After a run about everything each profile that was not seen is marked as
+    /// missing, as [`Directory::absent`] does, unless the brake stops it; in several transactions.
+    async fn finish(&self, cx: &CallContext, run: &Run, at: OffsetDateTime, brake: Brake)
+    -> Result<Finished, RunError>;
+
+    /// What each of these accounts would change, in their order. Nothing is written.
+    async fn preview(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError>;
+}

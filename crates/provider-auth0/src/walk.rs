@@ -1,0 +1,166 @@
+//! Auth0 as a provider that can be gone through: by the moments of users' making, or of their last change.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use masthead_domain::account::Account;
+use masthead_ports::{
+    source::{CallContext, SourceError, SourceErrorKind, SourceName},
+    walk::{Place, Scope, Step, Walk},
+};
+use time::Duration;
+
+use crate::{
+    auth0::{AUTH0, Auth0},
+    lucene::{Clause, Field, all_of},
+    management::{Management, OLDEST_FIRST, corrupt},
+    mapping::{Untrue, account, moment},
+    requests::ListCall,
+    windows::{At, Shown, milliseconds},
+    wire::User,
+};
+
+const WALK: &str = "walk";
+
+/// How far a walk over changes looks back behind its moment. Search lags behind the users by a second on average; no
+/// greatest lag is documented, and asking for a few users twice is cheap.
+const LAG: Duration = Duration::minutes(5);
+
+/// The order of pages by the moment of the last change: who changes while we page comes once more, at the end.
+const LONGEST_UNCHANGED_FIRST: &str = "updated_at:1";
+
+/// What a walk goes by.
+#[derive(Debug, Clone, Copy)]
+struct By {
+    field: Field,
+    sort: &'static str,
+}
+
+impl By {
+    const fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::Everything => Self {
+                field: Field::CreatedAt,
+                sort: OLDEST_FIRST,
+            },
+            Scope::ChangedSince(_) => Self {
+                field: Field::UpdatedAt,
+                sort: LONGEST_UNCHANGED_FIRST,
+            },
+        }
+    }
+
+    /// The user's moment, in UNIX milliseconds.
+    fn moment(self, user: &User) -> Option<i64> {
+        let value = match self.field {
+            Field::UpdatedAt => &user.updated_at,
+            _ => &user.created_at,
+        };
+        moment(value).map(milliseconds)
+    }
+}
+
+#[async_trait]
+impl Walk for Auth0 {
+    fn name(&self) -> SourceName {
+        AUTH0
+    }
+
+    fn tells_changes(&self) -> bool {
+        true
+    }
+
+    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        let api = self.api(&cx.tenant, WALK)?;
+        let at = from.and_then(At::read).unwrap_or_else(|| {
+            At::from(match scope {
+                Scope::Everything => None,
+                Scope::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
+            })
+        });
+        let now = self.now();
+        let stepped = api.walked(cx, By::of(scope), &at).await;
+        let (accounts, shown) = match stepped {
+            Ok(stepped) => stepped,
+            // The search took longer than Auth0 lets it: a narrower one is quicker.
+            Err(error) if error.kind == SourceErrorKind::TooBroad => {
+                let Some(narrowed) = at.narrowed(now) else {
+                    return Err(error);
+                };
+                return Ok(Step {
+                    accounts: Vec::new(),
+                    next: narrowed.kept(),
+                    expected: None,
+                    truncated: false,
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let way = at.followed(&shown, now);
+        if way.truncated {
+            tracing::warn!(
+                source.name = AUTH0,
+                tenant = %cx.tenant.id,
+                "more users were made or changed in one millisecond than auth0 shows: some are left out of the walk"
+            );
+        }
+        Ok(Step {
+            accounts,
+            next: way.next.and_then(|next| next.kept()),
+            expected: way.expected,
+            truncated: way.truncated,
+        })
+    }
+}
+
+impl Management {
+    /// The tenant's accounts on a page, and the page.
+    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Vec<Account>, Shown), SourceError> {
+        let (from, before) = at.window();
+        let window = (from.is_some() || before.is_some()).then_some(Clause::Within(by.field, from, before));
+        let q = all_of(&window.into_iter().chain(self.in_our_connections()).collect::<Vec<_>>());
+        let call = ListCall {
+            page: at.page,
+            per_page: at.per_page.unwrap_or_else(|| self.settings.page_size.into()),
+            sort: Some(by.sort),
+            q: q.as_deref(),
+        };
+        let list = self.page(cx, WALK, call).await?;
+        // Of another time than was asked for: nobody knows what this page is.
+        let too_early = |user: &User| {
+            from.zip(by.moment(user))
+                .is_some_and(|(from, at)| at < milliseconds(from))
+        };
+        if list.users.iter().any(too_early) {
+            return Err(corrupt(WALK, Untrue::SomebodyElse));
+        }
+        let shown = Shown {
+            moments: list.users.iter().filter_map(|user| by.moment(user)).collect(),
+            limit: list.limit,
+            length: list.length,
+            total: list.total,
+        };
+        Ok((self.ours(cx, &list.users), shown))
+    }
+
+    /// The accounts of those who are the tenant's, each once. One user who cannot be kept must not keep all others away.
+    fn ours(&self, cx: &CallContext, users: &[User]) -> Vec<Account> {
+        let mut known = HashSet::new();
+        let mut accounts = Vec::new();
+        for user in users.iter().filter(|user| known.insert(user.user_id.as_str())) {
+            match self
+                .is_ours(user)
+                .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose())
+            {
+                Ok(account) => accounts.extend(account),
+                Err(flaw) => tracing::warn!(
+                    source.name = AUTH0,
+                    tenant = %cx.tenant.id,
+                    flaw = %flaw,
+                    "a user is left out of the walk"
+                ),
+            }
+        }
+        accounts
+    }
+}

@@ -1,0 +1,162 @@
+//! How all users are gone through, though no search shows more than its first thousand (`providers.md` §1.3).
+//!
+//! A walk asks for the oldest users from a moment on, and next from the last moment that it was shown. So it never pages
+//! deep, users who come or change while it goes are behind it or before it but never skipped, and it can be taken up
+//! again at any time. Only users of one and the same millisecond need a second page.
+
+use masthead_ports::walk::Place;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::management::CAP;
+
+/// Where the first window begins when it has to be narrow: nobody is older than Auth0 (2013).
+const OLDEST: i64 = 1_356_998_400_000;
+
+/// The narrowest window, in milliseconds; a search that is too slow even for that is for an operator to look at.
+const NARROWEST: i64 = 1_000;
+
+/// A page within a window of users, in the order of their moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct At {
+    /// Where the window begins, in UNIX milliseconds; `None` has no beginning.
+    from: Option<i64>,
+    /// How many milliseconds the window has; `None` has no end.
+    span: Option<i64>,
+    /// The page, from 0 on.
+    pub(crate) page: u64,
+    /// How many users a page has; `None` asks as the settings say.
+    pub(crate) per_page: Option<u64>,
+    /// How many users came before the window.
+    before: u64,
+}
+
+/// A page as far as the way on depends on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// The users' moments, in UNIX milliseconds, in any order; users without one are left out.
+    pub(crate) moments: Vec<i64>,
+    /// How many users a page has at most.
+    pub(crate) limit: u64,
+    /// How many users it has.
+    pub(crate) length: u64,
+    /// How many users the window has.
+    pub(crate) total: u64,
+}
+
+/// The way on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The next page; `None` after the last.
+    pub(crate) next: Option<At>,
+    /// How many users there are from the first window to the end, where the window has no end.
+    pub(crate) expected: Option<u64>,
+    /// As many users share one moment as any search shows, or more.
+    pub(crate) truncated: bool,
+}
+
+impl At {
+    /// The first page of the users from a moment on; of all, without one.
+    pub(crate) fn from(moment: Option<OffsetDateTime>) -> Self {
+        Self {
+            from: moment.map(milliseconds),
+            ..Self::default()
+        }
+    }
+
+    /// Reads a place; `None` when it is none of ours.
+    pub(crate) fn read(place: &Place) -> Option<Self> {
+        serde_json::from_str(place.as_str()).ok()
+    }
+
+    /// The place to keep.
+    pub(crate) fn kept(&self) -> Option<Place> {
+        Place::parse(&serde_json::to_string(self).ok()?)
+    }
+
+    /// The window: not before the first moment, before the second.
+    pub(crate) fn window(&self) -> (Option<OffsetDateTime>, Option<OffsetDateTime>) {
+        (self.from.and_then(moment), self.end().and_then(moment))
+    }
+
+    fn end(&self) -> Option<i64> {
+        Some(self.from?.saturating_add(self.span?))
+    }
+
+    /// Half of this window, for a search that took too long; `None` when it is as narrow as can be.
+    pub(crate) fn narrowed(&self, now: OffsetDateTime) -> Option<Self> {
+        let from = self.from.unwrap_or(OLDEST);
+        let span = self.span.unwrap_or_else(|| milliseconds(now).saturating_sub(from)) / 2;
+        (span >= NARROWEST).then_some(Self {
+            from: Some(from),
+            span: Some(span),
+            page: 0,
+            ..*self
+        })
+    }
+
+    /// The way on from this page.
+    pub(crate) fn followed(&self, shown: &Shown, now: OffsetDateTime) -> Way {
+        let before_page = self.page * shown.limit;
+        let expected = self.span.is_none().then_some(self.before + shown.total);
+        let way = |next| Way {
+            next,
+            expected,
+            truncated: false,
+        };
+        // An empty page before the end: the total counts users whom Auth0 does not show.
+        if before_page + shown.length >= shown.total || shown.length == 0 {
+            return way(self.next_window(before_page + shown.length, now));
+        }
+        let newest = shown.moments.iter().copied().max();
+        if let Some(newest) = newest.filter(|newest| self.from.is_none_or(|from| *newest > from)) {
+            let older = shown.moments.iter().filter(|moment| **moment < newest).count() as u64;
+            return way(Some(self.moved_to(newest, self.end(), before_page + older)));
+        }
+        if (self.page + 2) * shown.limit <= CAP {
+            return way(Some(Self {
+                page: self.page + 1,
+                per_page: Some(shown.limit),
+                ..*self
+            }));
+        }
+        // A thousand users of one millisecond, or without a moment, and nobody can say whether that is all: on behind them.
+        let behind = self.from.map(|from| from.saturating_add(1));
+        Way {
+            truncated: true,
+            ..way(behind.map(|from| self.moved_to(from, self.end(), before_page + shown.length)))
+        }
+    }
+
+    /// The window behind this one, twice as wide; `None` when this one reached the present.
+    fn next_window(&self, users: u64, now: OffsetDateTime) -> Option<Self> {
+        let end = self.end().filter(|end| *end <= milliseconds(now))?;
+        let span = self.span?.saturating_mul(2);
+        Some(self.moved_to(end, Some(end.saturating_add(span)), users))
+    }
+
+    fn moved_to(&self, from: i64, end: Option<i64>, users: u64) -> Self {
+        Self {
+            from: Some(from),
+            span: end.map(|end| end.saturating_sub(from).max(1)),
+            page: 0,
+            per_page: None,
+            before: self.before + users,
+        }
+    }
+}
+
+/// The milliseconds of a moment, begun.
+pub(crate) fn milliseconds(moment: OffsetDateTime) -> i64 {
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+fn moment(milliseconds: i64) -> Option<OffsetDateTime> {
+    let moment = OffsetDateTime::UNIX_EPOCH.checked_add(Duration::milliseconds(milliseconds))?;
+    // What a query can write.
+    (0..=9999).contains(&moment.year()).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! Going through all users: past the cap, over restarts, while users come, change and go.
+
+use std::collections::BTreeSet;
+
+use masthead_domain::account::Account;
+use masthead_ports::{
+    source::{SourceError, SourceErrorKind},
+    walk::{Place, Scope, Step, Walk},
+};
+use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime, macros::datetime};
+
+use crate::support::{DATABASE, World, ids, kind, reader, user};
+
+impl World {
+    async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        self.auth0.step(&self.cx(), scope, from).await
+    }
+
+    /// Goes all the way, letting `between` happen between steps.
+    async fn walk(&self, scope: Scope, mut between: impl FnMut(usize, &Step)) -> Walked {
+        let mut walked = Walked::default();
+        let mut place = None;
+        loop {
+            let step = self.step(scope, place.as_ref()).await.unwrap();
+            walked.steps += 1;
+            between(walked.steps, &step);
+            walked.truncated |= step.truncated;
+            walked.accounts.extend(step.accounts);
+            place = step.next;
+            if place.is_none() {
+                return walked;
+            }
+        }
+    }
+}
+
+/// What a whole walk has shown.
+#[derive(Default)]
+struct Walked {
+    accounts: Vec<Account>,
+    steps: usize,
+    truncated: bool,
+}
+
+impl Walked {
+    fn ids(&self) -> BTreeSet<String> {
+        ids(&self.accounts).into_iter().collect()
+    }
+}
+
+fn id(user: &Value) -> String {
+    user["user_id"].as_str().unwrap().to_owned()
+}
+
+fn created(own_id: &str, at: &str) -> Value {
+    let mut user = reader(own_id, &format!("u{own_id}@example.com"));
+    user["created_at"] = at.into();
+    user["updated_at"] = at.into();
+    user
+}
+
+const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+#[tokio::test]
+async fn every_user_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
+    let world = World::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
+    let mut expected = None;
+    let walked = world.walk(Scope::Everything, |_, step| expected = step.expected).await;
+    assert_eq!((walked.ids().len(), walked.truncated), (2_345, false));
+    assert_eq!(expected, Some(2_345));
+    // Each page but the first begins with the last user of the one before.
+    assert_eq!(walked.steps, 2_345_usize.div_ceil(99));
+    assert_eq!(world.asked().len(), walked.steps);
+    let distinct: BTreeSet<_> = world.asked().into_iter().collect();
+    assert_eq!(distinct.len(), walked.steps);
+}
+
+#[tokio::test]
+async fn a_thousand_users_of_one_instant_are_shown_and_more_are_told_of() {
+    let imported = |count: usize| (0..count).map(|n| created(&n.to_string(), "2024-05-01T00:00:00.000Z"));
+    let later = created("later", "2024-05-02T00:00:00.000Z");
+    for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
+        let users = imported(count).chain([later.clone()]).collect();
+        let world = World::with(users, &[("Auth0.PageSize", "100")]).await;
+        let walked = world.walk(Scope::Everything, |_, _| {}).await;
+        assert_eq!((walked.ids().len(), walked.truncated), (shown, truncated), "{count}");
+        assert!(walked.ids().contains("auth0|later"), "the walk goes on behind them");
+        assert!(
+            world.sandbox.log().iter().all(|entry| entry.status == Some(200)),
+            "never past the cap"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_search() {
+    let world = World::with(
+        vec![
+            created("old", "2026-01-01T00:00:00.000Z"),
+            created("lagging", "2026-02-28T23:57:00.000Z"),
+            created("new", "2026-03-01T11:00:00.000Z"),
+        ],
+        &[],
+    )
+    .await;
+    let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
+    let walked = world.walk(since, |_, _| {}).await;
+    assert_eq!(ids(&walked.accounts), ["auth0|lagging", "auth0|new"]);
+    assert!(Walk::tells_changes(&world.auth0));
+}
+
+#[tokio::test]
+async fn nobody_is_skipped_while_users_come_change_and_go() {
+    let users: Vec<Value> = sample_users(1_500).collect();
+    let world = World::with(users.clone(), &[]).await;
+    let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
+    let walked = world
+        .walk(Scope::Everything, |steps, _| {
+            let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
+            let mut all = world.sandbox.auth0().users();
+            if steps == 5 {
+                all.retain(|user| !gone.contains(&id(user)));
+            }
+            for user in all.iter_mut().skip(steps).step_by(100) {
+                user["updated_at"] = now
+                    .format(&time::format_description::well_known::Rfc3339)
+                    .unwrap()
+                    .into();
+            }
+            world.sandbox.auth0().clear_users();
+            world.sandbox.auth0().seed(all);
+            world
+                .sandbox
+                .auth0()
+                .seed([created(&format!("new{steps}"), "2026-03-01T12:00:00.000Z")]);
+        })
+        .await;
+    let seen = walked.ids();
+    for user in &users {
+        assert!(gone.contains(&id(user)) || seen.contains(&id(user)), "{}", id(user));
+    }
+    assert!(seen.contains("auth0|new1"), "who came is there as well");
+
+    // The same over changes, where every change moves a user to the end.
+    let changed = Scope::ChangedSince(NOW);
+    let before = world.walk(changed, |_, _| {}).await.ids();
+    let walked = world
+        .walk(changed, |steps, _| {
+            let now = NOW + Duration::hours(i64::try_from(steps.min(4)).unwrap());
+            let mut some: Vec<Value> = world
+                .sandbox
+                .auth0()
+                .users()
+                .into_iter()
+                .skip(steps)
+                .step_by(60)
+                .collect();
+            for user in &mut some {
+                user["updated_at"] = now
+                    .format(&time::format_description::well_known::Rfc3339)
+                    .unwrap()
+                    .into();
+            }
+            if steps < 4 {
+                world.sandbox.auth0().seed(some);
+            }
+        })
+        .await;
+    assert!(before.is_subset(&walked.ids()));
+}
+
+#[tokio::test]
+async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
+    let world = World::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
+    let whole = world.walk(Scope::Everything, |_, _| {}).await;
+    let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
+    loop {
+        // Another process each time: all that it knows is the text that was kept.
+        let (auth0, rest) = world.take_auth0();
+        drop(auth0);
+        world = rest;
+        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
+        let step = world.step(Scope::Everything, kept.as_ref()).await.unwrap();
+        shown.extend(step.accounts);
+        place = step.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(shown, whole.accounts);
+    let foreign = Place::parse("sandbox_1_2c").unwrap();
+    let step = world.step(Scope::Everything, Some(&foreign)).await.unwrap();
+    assert_eq!(
+        step.accounts,
+        whole.accounts[..50],
+        "a place of another provider is the beginning"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_short_shuffled_or_doubled_loses_nobody() {
+    for fault in [None, Some(Fault::Shuffled), Some(Fault::Duplicated)] {
+        let world = World::with(sample_users(405).collect(), &[("Auth0.PageSize", "100")]).await;
+        world
+            .sandbox
+            .auth0()
+            .change_settings(|settings| settings.longest_page = 50);
+        if let Some(fault) = fault.clone() {
+            world.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
+        }
+        let walked = world.walk(Scope::Everything, |_, _| {}).await;
+        assert_eq!(walked.ids().len(), 405, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_lacks_users_is_no_answer() {
+    let world = World::with(sample_users(300).collect(), &[]).await;
+    world
+        .sandbox
+        .inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
+    assert_eq!(
+        kind(world.step(Scope::Everything, None).await),
+        SourceErrorKind::Corrupt
+    );
+}
+
+#[tokio::test]
+async fn a_search_that_is_too_slow_for_auth0_is_made_narrower() {
+    let world = World::with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
+    let body = json!({"statusCode": 503, "error": "Service Unavailable",
+        "message": "The query exceeded the timeout. Please try refining your search criteria."});
+    let slow = Fault::Status {
+        status: 503,
+        retry_after: None,
+        reset_in: None,
+        body: Some(body.to_string()),
+    };
+    world.sandbox.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
+    let walked = world.walk(Scope::Everything, |_, _| {}).await;
+    assert_eq!((walked.ids().len(), walked.truncated), (700, false));
+    assert!(
+        world.asked()[3]
+            .2
+            .contains("created_at%3A%5B2013-01-01T00%3A00%3A00.000Z%20TO%2020")
+    );
+}
+
+#[tokio::test]
+async fn only_the_tenants_users_are_shown_and_one_that_cannot_be_kept_stops_nobody() {
+    let unusable = json!({"user_id": "x".repeat(300), "created_at": "2024-01-02T03:04:05.678Z",
+        "identities": [{"provider": "auth0", "connection": DATABASE, "user_id": "x"}]});
+    let users = vec![
+        reader("1", "ann@example.com"),
+        user("auth0", "staff", "2", "bob@example.com"),
+        unusable,
+    ];
+    let world = World::with(users, &[("Auth0.Connections", DATABASE)]).await;
+    let walked = world.walk(Scope::Everything, |_, _| {}).await;
+    assert_eq!(ids(&walked.accounts), ["auth0|1"]);
+    assert!(sample_user(0)["created_at"].is_string());
+}

@@ -1,0 +1,152 @@
+//! A directory as a provider that can be gone through: by its own pages, from the first to the last.
+//!
+//! A directory has no order that its settings could name, so users who go while the walk is under way may push others over
+//! the edge of a page; nor can it be asked who was changed.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use async_trait::async_trait;
+use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_ports::{
+    source::{CallContext, SourceError, SourceErrorKind, SourceName},
+    walk::{Place as Kept, Scope, Step, Walk},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    described::{Described, Listing, Rows},
+    directory::Directory,
+    paging::Place,
+    template::Given,
+    unfit::Unfit,
+};
+
+const WALK: &str = "walk";
+
+/// How often one walk may begin anew because the directory does not know its own cursor any more.
+const MOST_BEGINNINGS: u32 = 3;
+
+/// Where a walk is. `Debug` is not for it: the cursor is the directory's.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct At {
+    place: Place,
+    /// Whom the page before has shown, as a number by which it is known again.
+    print: Option<u64>,
+    /// How often the walk began anew.
+    beginnings: u32,
+}
+
+impl Directory {
+    /// Whether this tenant's directory can be gone through: its settings have a list.
+    #[must_use]
+    pub fn can_be_walked(&self, tenant: &Tenant) -> bool {
+        self.of(tenant, WALK)
+            .is_ok_and(|described| described.settings.search.is_some())
+    }
+}
+
+#[async_trait]
+impl Walk for Directory {
+    fn name(&self) -> SourceName {
+        self.preset.name
+    }
+
+    fn tells_changes(&self) -> bool {
+        false
+    }
+
+    async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Kept>) -> Result<Step, SourceError> {
+        let described = self.of(&cx.tenant, WALK)?;
+        let mut at = from
+            .and_then(|place| serde_json::from_str::<At>(place.as_str()).ok())
+            .unwrap_or_default();
+        let rows = match described.rows(cx, &at.place).await {
+            // Nothing is asked for but this cursor: it is what the directory will not have.
+            Err(error) if error.kind == SourceErrorKind::Refused && at.place.has_cursor() => {
+                if at.beginnings == MOST_BEGINNINGS {
+                    return Err(error);
+                }
+                at = At {
+                    beginnings: at.beginnings + 1,
+                    ..At::default()
+                };
+                described.rows(cx, &at.place).await?
+            }
+            answer => answer?,
+        };
+        let expected = rows.total;
+        let accounts = described.ours(cx, &rows);
+        let next = described.turned(at, rows)?;
+        Ok(Step {
+            accounts,
+            next,
+            expected,
+            truncated: false,
+        })
+    }
+}
+
+impl Described {
+    async fn rows(&self, cx: &CallContext, place: &Place) -> Result<Rows, SourceError> {
+        let Some(search) = &self.settings.search else {
+            return Err(SourceError::new(WALK, SourceErrorKind::Refused));
+        };
+        let listing = Listing {
+            name: WALK,
+            operation: search,
+            given: Given::default(),
+            may_say_nobody: false,
+        };
+        self.page(cx, listing, place).await
+    }
+
+    /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
+    fn ours(&self, cx: &CallContext, rows: &Rows) -> Vec<Account> {
+        let mut known = HashSet::new();
+        let mut accounts = Vec::new();
+        for user in &rows.users {
+            match self.settings.map.account(user) {
+                Ok(account) if known.insert(account.crid.clone()) => accounts.push(account),
+                Ok(_) => {}
+                Err(unfit) => tracing::warn!(
+                    source.name = self.name,
+                    tenant = %cx.tenant.id,
+                    flaw = %unfit,
+                    "a user is left out of the walk"
+                ),
+            }
+        }
+        accounts
+    }
+
+    /// The place behind a page; `None` after the last.
+    fn turned(&self, mut at: At, rows: Rows) -> Result<Option<Kept>, SourceError> {
+        let contradiction = || self.unfit(WALK, Unfit::Contradiction);
+        let mut print = DefaultHasher::new();
+        for user in &rows.users {
+            self.settings.map.id(user).ok().hash(&mut print);
+        }
+        let print = (!rows.users.is_empty()).then(|| print.finish());
+        let doubles = self.doubles(&rows.users);
+        let more = self
+            .settings
+            .paging
+            .turn(&mut at.place, rows.users.len() as u64, doubles, rows.total, rows.next)
+            .map_err(|unfit| self.unfit(WALK, unfit))?;
+        if !more {
+            return Ok(None);
+        }
+        // The very users of the page before: a directory that does not turn its pages would be walked for ever.
+        if print.is_some() && print == at.print {
+            return Err(contradiction());
+        }
+        at.print = print;
+        let text = serde_json::to_string(&at).ok();
+        let kept = text.and_then(|text| Kept::parse(&text));
+        kept.map(Some).ok_or_else(contradiction)
+    }
+}

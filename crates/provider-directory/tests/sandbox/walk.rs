@@ -1,0 +1,95 @@
+//! Going through all users of a directory that misbehaves, and of one that cannot be gone through.
+
+use std::collections::BTreeSet;
+
+use masthead_ports::{
+    source::{SourceError, SourceErrorKind},
+    walk::{Place, Scope, Step, Walk},
+};
+use masthead_provider_directory::Preset;
+use masthead_sandbox::{DirectoryConfig, Fault, Paging};
+
+use crate::{
+    kinds::{PLAIN, TOKEN, config},
+    third,
+    world::{World, ids, kind},
+};
+
+impl World {
+    async fn step(&self, from: Option<&Place>) -> Result<Step, SourceError> {
+        self.directory.step(&self.cx(), Scope::Everything, from).await
+    }
+
+    /// The ids that a whole walk shows, and the number of its steps.
+    async fn walk(&self) -> Result<(BTreeSet<String>, usize), SourceError> {
+        let (mut shown, mut place) = (BTreeSet::new(), None);
+        for steps in 1..1_000 {
+            let step = self.step(place.as_ref()).await?;
+            shown.extend(ids(&step.accounts));
+            place = step.next;
+            if place.is_none() {
+                return Ok((shown, steps));
+            }
+        }
+        panic!("the walk has no end")
+    }
+}
+
+async fn plain(config: DirectoryConfig) -> World {
+    World::with(PLAIN, config, TOKEN, &[]).await
+}
+
+#[tokio::test]
+async fn shuffled_and_doubled_pages_lose_nobody() {
+    for fault in [Fault::Shuffled, Fault::Duplicated] {
+        let world = plain(config(180)).await;
+        world.sandbox.inject(fault.clone());
+        let (shown, _) = world.walk().await.unwrap();
+        assert_eq!(shown.len(), 180, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_does_not_turn_its_pages_is_found_out() {
+    let mut config = config(60);
+    config.settings.paging = Paging::None;
+    config.settings.ignored = vec!["offset".into(), "limit".into()];
+    config.settings.total_pointer = None;
+    let never_turns = Preset {
+        settings: &[("Page.Style", "offset"), ("Page.At", "offset"), ("Page.Size", "50")],
+        ..PLAIN
+    };
+    let settings: Vec<(&str, &str)> = PLAIN
+        .settings
+        .iter()
+        .filter(|(name, _)| *name != "Total")
+        .copied()
+        .collect();
+    let world = World::with(never_turns, config, TOKEN, &settings).await;
+    assert_eq!(kind(world.walk().await), Some(SourceErrorKind::Corrupt));
+    assert_eq!(world.sandbox.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_directory_forgot_begins_the_walk_anew_and_not_for_ever() {
+    let world = third::world(90).await;
+    let first = world.step(None).await.unwrap();
+    let forgotten = first.next.unwrap().as_str().replace("sandbox-", "forgotten-");
+    let again = world.step(Place::parse(&forgotten).as_ref()).await.unwrap();
+    assert_eq!(again.accounts, first.accounts);
+    let mut place = again.next.unwrap();
+    for _ in 0..2 {
+        let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+        place = world.step(Some(&forgotten)).await.unwrap().next.unwrap();
+    }
+    let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+    assert_eq!(kind(world.step(Some(&forgotten)).await), Some(SourceErrorKind::Refused));
+}
+
+#[tokio::test]
+async fn without_a_list_there_is_no_walk() {
+    let world = plain(config(3)).await;
+    assert!(world.directory.can_be_walked(&world.tenant) && !world.directory.tells_changes());
+    let world = World::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
+    assert!(!world.directory.can_be_walked(&world.tenant));
+}

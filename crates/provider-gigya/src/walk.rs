@@ -1,0 +1,179 @@
+//! Gigya as a provider that can be gone through: by a cursor over the moments of accounts' making, or of their last change.
+//!
+//! A cursor has no end at 5,000, but Gigya forgets it when nobody asks for five minutes (`providers.md` §2.5). So a place
+//! also knows the last moment that was shown, from which another cursor is opened when its own is gone.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use masthead_domain::account::Account;
+use masthead_ports::{
+    source::{CallContext, SourceError, SourceName},
+    walk::{Place, Scope, Step, Walk},
+};
+use masthead_provider_http::{Call, Refusal};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    calls,
+    gigya::{GIGYA, Gigya},
+    mapping::{Untrue, account, moment},
+    query::{Moment, WalkQuery},
+    site::{Site, checked, corrupt, untrue},
+    wire::{self, Found, Refused},
+};
+
+const WALK: &str = "walk";
+
+/// How far a walk over changes looks back behind its moment: search lags behind the accounts by 30 s at most, as SAP says.
+const LAG: Duration = Duration::minutes(2);
+
+/// Where a walk is. `Debug` is not for it: the cursor is Gigya's.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct At {
+    /// The latest moment that was shown, in UNIX milliseconds: where to begin without a cursor.
+    from: Option<i64>,
+    cursor: Option<String>,
+    /// How many accounts were shown.
+    shown: u64,
+    /// How many of them before the cursor was opened.
+    before: u64,
+}
+
+impl At {
+    fn beginning(scope: Scope) -> Self {
+        let from = match scope {
+            Scope::Everything => None,
+            Scope::ChangedSince(moment) => Some(milliseconds(moment.saturating_sub(LAG))),
+        };
+        Self {
+            from,
+            ..Self::default()
+        }
+    }
+
+    /// The place behind a page.
+    fn followed(&self, by: Moment, found: &Found) -> Self {
+        let moments = found.results.iter().filter_map(|account| of(account, by));
+        Self {
+            from: moments.chain(self.from).max(),
+            cursor: found.next_cursor_id.clone(),
+            shown: self.shown + found.results.len() as u64,
+            before: self.before,
+        }
+    }
+}
+
+#[async_trait]
+impl Walk for Gigya {
+    fn name(&self) -> SourceName {
+        GIGYA
+    }
+
+    fn tells_changes(&self) -> bool {
+        true
+    }
+
+    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        let site = self.site(&cx.tenant, WALK)?;
+        let by = match scope {
+            Scope::Everything => Moment::Created,
+            Scope::ChangedSince(_) => Moment::LastUpdated,
+        };
+        let known = from.and_then(|place| serde_json::from_str(place.as_str()).ok());
+        let mut at = known.unwrap_or_else(|| At::beginning(scope));
+        let found = match &at.cursor {
+            Some(cursor) => site.next_batch(cx, cursor).await?,
+            None => None,
+        };
+        let found = if let Some(found) = found {
+            found
+        } else {
+            at.before = at.shown;
+            site.first_batch(cx, by, at.from).await?
+        };
+        let next = at.followed(by, &found);
+        let accounts = site.ours(cx, &found.results);
+        let next = next.cursor.is_some().then(|| kept(&next)).transpose()?;
+        Ok(Step {
+            accounts,
+            next,
+            expected: Some(at.before + found.total_count),
+            truncated: false,
+        })
+    }
+}
+
+impl Site {
+    /// Opens a cursor over the accounts from this moment on.
+    async fn first_batch(&self, cx: &CallContext, by: Moment, from: Option<i64>) -> Result<Found, SourceError> {
+        let limit = self.settings.page_size.into();
+        let query = WalkQuery { by, from, limit }.to_string();
+        let params = calls::search(&query, true, self.settings.lite_accounts);
+        let call = Call::read(WALK, cx);
+        let found = self.ask(call, calls::SEARCH, &params, readable, |_| None).await?;
+        // Of another time than was asked for: nobody knows what this page is.
+        let too_early = |account: &wire::Account| from.zip(of(account, by)).is_some_and(|(from, at)| at < from);
+        if found.results.iter().any(too_early) {
+            return Err(corrupt(WALK, Untrue::SomebodyElse));
+        }
+        Ok(found)
+    }
+
+    /// The cursor's next batch; `None` when Gigya does not know the cursor any more.
+    async fn next_batch(&self, cx: &CallContext, cursor: &str) -> Result<Option<Found>, SourceError> {
+        let call = Call::read(WALK, cx);
+        let gone = |refused: &Refused| refused.is_bad_value().then_some(None);
+        let read = |found: Found| readable(found).map(Some);
+        self.ask(call, calls::SEARCH, &calls::next_page(cursor), read, gone)
+            .await
+    }
+
+    /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
+    fn ours(&self, cx: &CallContext, page: &[wire::Account]) -> Vec<Account> {
+        let mut known = HashSet::new();
+        let mut accounts = Vec::new();
+        for theirs in page
+            .iter()
+            .filter(|one| self.counts(one) && known.insert(one.uid.as_str()))
+        {
+            match account(theirs, &self.settings.metadata) {
+                Ok(account) => accounts.push(account),
+                Err(flaw) => tracing::warn!(
+                    source.name = GIGYA,
+                    tenant = %cx.tenant.id,
+                    flaw = %flaw,
+                    "an account is left out of the walk"
+                ),
+            }
+        }
+        accounts
+    }
+}
+
+fn readable(found: Found) -> Result<Found, Refusal> {
+    checked(found).map_err(|flaw| untrue(WALK, flaw))
+}
+
+/// The place to keep. A cursor longer than any place may be is nothing to go on with.
+fn kept(at: &At) -> Result<Place, SourceError> {
+    let text = serde_json::to_string(at).ok();
+    text.and_then(|text| Place::parse(&text))
+        .ok_or_else(|| corrupt(WALK, Untrue::Contradiction))
+}
+
+/// The account's moment, in UNIX milliseconds.
+fn of(account: &wire::Account, by: Moment) -> Option<i64> {
+    let value: &Value = match by {
+        Moment::Created => &account.created,
+        Moment::LastUpdated => &account.last_updated,
+    };
+    moment(value).map(milliseconds)
+}
+
+fn milliseconds(moment: OffsetDateTime) -> i64 {
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,24 @@
+//! A guarded source that can be gone through: its walk passes the guard, which has nothing to remember of it.
+
+use async_trait::async_trait;
+use masthead_ports::{
+    source::{CallContext, SourceError, SourceName, UserSource},
+    walk::{Place, Scope, Step, Walk},
+};
+
+use crate::guarded::GuardedSource;
+
+#[async_trait]
+impl<S: UserSource + Walk + 'static> Walk for GuardedSource<S> {
+    fn name(&self) -> SourceName {
+        Walk::name(self.inner())
+    }
+
+    fn tells_changes(&self) -> bool {
+        self.inner().tells_changes()
+    }
+
+    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        self.inner().step(cx, scope, from).await
+    }
+}

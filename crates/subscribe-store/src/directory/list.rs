@@ -1,0 +1,188 @@
+//! Lists over both sides: the rows of a directory's search as entries.
+
+use masthead_domain::{
+    crid::Crid,
+    email::EmailKey,
+    join::Pair,
+    query::{CountMode, Total, UserQuery},
+    tenant::Tenant,
+};
+use masthead_ports::{
+    directory::{DirectoryEntry, DirectoryPage, Profile, Standing},
+    source::SourceError,
+};
+use sqlx::{PgPool, postgres::PgRow};
+use time::OffsetDateTime;
+
+use super::{profile, state::provider_of, trouble::Trouble, write::UNTOLD};
+use crate::{
+    row::{self, BadRow},
+    search::{Found, corrupt},
+};
+
+/// Where the columns of a row begin, after the total: the standing, the entry's own, the registration's.
+const STANDING: usize = 1;
+const ENTRY: usize = 2;
+const REGISTRATION: usize = 6;
+
+/// The page that was found; `None` where no list may be answered from the directory.
+pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+    let standing = found
+        .rows
+        .first()
+        .map(|row| row::moment(row, STANDING, "as_of"))
+        .transpose()
+        .map_err(corrupt)?;
+    let Some(as_of) = standing.flatten() else {
+        return Ok(None);
+    };
+    let mut entries = found
+        .rows
+        .iter()
+        .filter(|row| !row::is_empty(row, ENTRY))
+        .map(|row| entry_of(row, tenant))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(corrupt)?;
+    let size = usize::from(query.size);
+    let more = entries.len() > size;
+    entries.truncate(size);
+    if !query.filter.metadata.is_empty() {
+        // Two pairs of metadata may share a token, if somebody took pains to make them.
+        entries.retain(|entry| meets(entry, tenant, query));
+    }
+    Ok(Some(DirectoryPage {
+        entries,
+        more,
+        total: found.total,
+        as_of,
+    }))
+}
+
+fn meets(entry: &DirectoryEntry, tenant: &Tenant, query: &UserQuery) -> bool {
+    let pair = Pair {
+        theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
+        ours: entry.registration.clone(),
+    };
+    pair.merged(&tenant.settings.precedence, UNTOLD)
+        .is_some_and(|(merged, _)| query.filter.matches(&merged))
+}
+
+fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, BadRow> {
+    if row::number(row, ENTRY, "pool")? != tenant.pool.0 {
+        return Err(BadRow::WrongPool);
+    }
+    let as_of: Option<OffsetDateTime> = row::moment(row, ENTRY + 2, "profile_as_of")?;
+    let profile = match (as_of, row::optional_text(row, ENTRY + 3, "profile")?) {
+        (Some(as_of), Some(text)) => Some(Profile {
+            account: profile::account_of(row::text(row, ENTRY + 1, "crid")?, text)?,
+            as_of,
+        }),
+        _ => None,
+    };
+    let registration = if row::is_empty(row, REGISTRATION) {
+        None
+    } else {
+        Some(row::account_of(row, REGISTRATION, tenant.pool)?)
+    };
+    Ok(DirectoryEntry { registration, profile })
+}
+
+/// The page of conditions that no key can meet.
+pub(super) fn nobody(query: &UserQuery, as_of: OffsetDateTime) -> DirectoryPage {
+    DirectoryPage {
+        entries: Vec::new(),
+        more: false,
+        total: (query.count != CountMode::None).then_some(Total::Exact(0)),
+        as_of,
+    }
+}
+
+/// When the provider's side was last true as a whole; `None` where no list may be answered from the directory.
+pub(super) async fn as_of(pool: &PgPool, tenant: &Tenant) -> Result<Option<OffsetDateTime>, Trouble> {
+    let as_of = sqlx::query_scalar!(
+        "SELECT as_of FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3 AND entered_to IS NULL",
+        tenant.pool.0,
+        provider_of(tenant),
+        tenant.settings.precedence.canonical(),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(as_of.flatten())
+}
+
+/// As [`masthead_ports::directory::Directory::profile`].
+pub(super) async fn profile(pool: &PgPool, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, Trouble> {
+    let row = sqlx::query_as!(
+        ProfileRow,
+        r#"SELECT d.crid, d.profile::text AS "profile!", d.profile_as_of AS "as_of!"
+             FROM directory_entries AS d JOIN directories AS s ON s.pool = d.pool
+            WHERE d.pool = $1 AND d.crid = $2 AND d.profile IS NOT NULL AND s.provider = $3"#,
+        tenant.pool.0,
+        id.as_str(),
+        provider_of(tenant),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(ProfileRow::into_profile).transpose()?)
+}
+
+/// As [`masthead_ports::directory::Directory::profiles_by_email`].
+pub(super) async fn profiles_by_email(
+    pool: &PgPool,
+    tenant: &Tenant,
+    email: &EmailKey,
+) -> Result<Vec<Profile>, Trouble> {
+    let rows = sqlx::query_as!(
+        ProfileRow,
+        r#"SELECT d.crid AS "crid!", d.profile::text AS "profile!", d.profile_as_of AS "as_of!"
+             FROM (SELECT * FROM directory_entries
+                    WHERE pool = $1 AND email_key = $2 AND profile_email IS NULL AND profile IS NOT NULL
+                   UNION ALL
+                   SELECT * FROM directory_entries WHERE pool = $1 AND profile_email = $2 AND profile_email <> '') AS d
+             JOIN directories AS s ON s.pool = d.pool
+            WHERE s.provider = $3 ORDER BY d.crid"#,
+        tenant.pool.0,
+        email.as_str(),
+        provider_of(tenant),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(ProfileRow::into_profile)
+        .collect::<Result<_, _>>()?)
+}
+
+struct ProfileRow {
+    crid: String,
+    profile: String,
+    as_of: OffsetDateTime,
+}
+
+impl ProfileRow {
+    fn into_profile(self) -> Result<Profile, BadRow> {
+        Ok(Profile {
+            account: profile::account_of(&self.crid, &self.profile)?,
+            as_of: self.as_of,
+        })
+    }
+}
+
+/// As [`masthead_ports::directory::Directory::standing`].
+pub(super) async fn standing(pool: &PgPool, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
+    let row = sqlx::query!(
+        r#"SELECT CASE WHEN entered_to IS NULL THEN as_of END AS as_of, braked_at,
+                  (SELECT count(*) FROM directory_entries AS d WHERE d.pool = $1 AND d.profile IS NOT NULL) AS "profiles!"
+             FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3"#,
+        tenant.pool.0,
+        provider_of(tenant),
+        tenant.settings.precedence.canonical(),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|row| Standing {
+        as_of: row.as_of,
+        profiles: row.profiles.unsigned_abs(),
+        braked_at: row.braked_at,
+    }))
+}

@@ -1,0 +1,65 @@
+//! A pool's row of directories: whose profiles it keeps, how far it is, and the run under way.
+
+use masthead_domain::{merge::Precedence, tenant::Tenant};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::trouble::Trouble;
+use crate::row::BadRow;
+
+/// A pool's row of directories. Whoever has it by [`lock`] is the only writer of the pool's entries until the transaction
+/// ends.
+pub(super) struct State {
+    pub(super) provider: String,
+    pub(super) precedence: String,
+    pub(super) entered_to: Option<i64>,
+    pub(super) as_of: Option<OffsetDateTime>,
+    pub(super) full_as_of: Option<OffsetDateTime>,
+    pub(super) run: i64,
+    pub(super) run_started: Option<OffsetDateTime>,
+    pub(super) run_since: Option<OffsetDateTime>,
+    pub(super) run_place: Option<String>,
+    pub(super) run_walked: bool,
+    pub(super) run_truncated: bool,
+    pub(super) lease_holder: Option<String>,
+    pub(super) lease_until: Option<OffsetDateTime>,
+}
+
+/// Takes the row for this transaction; `None` where no run has ever begun. Statements after it see all that those who had
+/// it before have written.
+pub(super) async fn lock(transaction: &mut PgConnection, pool: i64) -> Result<Option<State>, sqlx::Error> {
+    sqlx::query_as!(
+        State,
+        "SELECT provider, precedence, entered_to, as_of, full_as_of, run, run_started, run_since, run_place, run_walked,
+                run_truncated, lease_holder, lease_until
+           FROM directories WHERE pool = $1 FOR NO KEY UPDATE",
+        pool,
+    )
+    .fetch_optional(transaction)
+    .await
+}
+
+impl State {
+    /// The field precedence by which entries are merged.
+    pub(super) fn merged_by(&self) -> Result<Precedence, Trouble> {
+        Precedence::from_canonical(&self.precedence).map_err(|_| BadRow::Column { column: "precedence" }.into())
+    }
+
+    /// Whether the profiles are this tenant's provider's.
+    pub(super) fn is_of(&self, tenant: &Tenant) -> bool {
+        *self.provider == *provider_of(tenant)
+    }
+
+    /// Whether lists of this tenant may be answered from these entries.
+    pub(super) fn serves(&self, tenant: &Tenant) -> bool {
+        self.is_of(tenant) && self.precedence == tenant.settings.precedence.canonical()
+    }
+}
+
+/// The name by which the tenant's provider is known; `""` for none.
+pub(super) fn provider_of(tenant: &Tenant) -> &'static str {
+    tenant
+        .settings
+        .user_provider
+        .map_or("", masthead_domain::flow::UserProvider::name)
+}

@@ -1,0 +1,82 @@
+//! The store keeps the promises of a directory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use masthead_domain::{account::Account, tenant::TenantId};
+use masthead_ports::{
+    registrations::{Registrations as _, WrittenFor},
+    source::{CallContext, UserSource as _},
+};
+use masthead_subscribe_store::PgRegistrations;
+use masthead_testkit::{
+    contract::directory::{self, DirectoryFactory, DirectorySubject, NOON, Registrar},
+    for_each_directory_case,
+};
+
+use crate::support::{World, tenant, world_with};
+
+/// Makes a fresh database for each case.
+pub(crate) struct OnPostgres {
+    /// How far a list walks along its order, when not as far as in production.
+    pub(crate) walk: Option<u32>,
+}
+
+/// Writes registrations by synchronising them, as a live answer does.
+pub(crate) struct Synchronising(pub(crate) Arc<PgRegistrations>);
+
+#[async_trait]
+impl Registrar for Synchronising {
+    async fn register(&self, cx: &CallContext, account: &Account) {
+        let known = self.0.by_id(cx, &account.crid).await.unwrap();
+        let account = Account {
+            registration_id: known.and_then(|known| known.registration_id),
+            ..account.clone()
+        };
+        let written_for = WrittenFor {
+            request_id: "r-1".into(),
+            source_system: "CRM".into(),
+            at: NOON,
+        };
+        self.0.synchronise(cx, &account, &written_for).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl DirectoryFactory for OnPostgres {
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
+        let World { store, database } = world_with(|options| options.search_walk = self.walk).await;
+        let settings: Vec<_> = settings
+            .iter()
+            .copied()
+            .chain([("Flow.UserProvider", "Auth0")])
+            .collect();
+        let mut made = Vec::new();
+        for number in 0..tenants {
+            let id = TenantId::new("north", "daily", &number.to_string()).unwrap();
+            made.push(tenant(&store, &id.to_string(), &settings).await);
+        }
+        DirectorySubject {
+            directory: store.directory(),
+            registrations: store.registrations(),
+            registrar: Arc::new(Synchronising(store.registrations())),
+            tenants: made,
+            keep: Box::new((Arc::new(store), database)),
+        }
+    }
+}
+
+macro_rules! on_postgres {
+    ($($case:ident),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $case() {
+            directory::$case(&OnPostgres { walk: None }).await;
+        })*
+    };
+}
+for_each_directory_case!(on_postgres);
+
+#[tokio::test]
+async fn lists_are_the_models_where_the_walk_is_too_short() {
+    directory::lists_are_the_models_while_both_sides_change(&OnPostgres { walk: Some(2) }).await;
+}

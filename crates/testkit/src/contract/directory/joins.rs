@@ -1,0 +1,261 @@
+//! Who is one user, and what is known of them.
+
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::{EmailKey, EmailNeedle},
+    metadata::MetadataPair,
+    order::{Direction, Order, SortColumn},
+    query::{EmailFilter, NamePrefix, UserFilter},
+};
+use masthead_ports::directory::Brake;
+
+use super::{super::list, DirectoryFactory, DirectorySubject, NOON, beginning, minute, step};
+use crate::accounts::{account, readers, with_metadata};
+
+fn ann(crid: &str) -> Account {
+    account(crid, "ann@example.com", "Ann", "Lee")
+}
+
+/// Neither before the first run begins, nor while it is under way; and nothing is kept where no run has begun.
+pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    let everybody = list(UserFilter::default());
+    let asked = || subject.directory.search(&cx, &everybody);
+    subject.register(&ann("1")).await;
+    subject.feed(&[ann("a|1")], NOON).await;
+    assert_eq!(subject.as_of("a|1").await, None);
+    assert!(asked().await.expect("an answer").is_none());
+    let run = subject.begin(beginning("a", NOON)).await;
+    let taken = subject
+        .directory
+        .take(&cx, &run, &step(&[ann("a|1")], None), NOON)
+        .await;
+    taken.expect("taken");
+    assert!(asked().await.expect("an answer").is_none());
+    let finished = subject.directory.finish(&cx, &run, minute(1), Brake::On).await;
+    finished.expect("finished");
+    let page = asked().await.expect("an answer").expect("a finished run");
+    assert_eq!((page.entries.len(), page.as_of), (1, NOON));
+    let standing = subject.directory.standing(&cx).await.expect("an answer").expect("one");
+    assert_eq!((standing.as_of, standing.profiles), (Some(NOON), 1));
+}
+
+/// By their id, or by an address that each side has once; those who were there before the first run, and those after.
+pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
+    let cy = |crid| account(crid, "cy@example.com", "Cy", "Ash");
+    subject.register(&ann("a|1")).await;
+    subject.register(&bob("2")).await;
+    subject.run(&[ann("a|1"), bob("a|2")], NOON, Brake::On).await;
+    assert_eq!(subject.pairs().await, ["a|1 a|1", "a|2 2"]);
+    subject.register(&cy("3")).await;
+    assert_eq!(subject.pairs().await, ["- 3", "a|1 a|1", "a|2 2"]);
+    subject.feed(&[cy("a|3")], minute(1)).await;
+    assert_eq!(subject.pairs().await, ["a|1 a|1", "a|2 2", "a|3 3"]);
+    // An address that changes at the provider leaves its registration behind.
+    subject
+        .feed(&[account("a|3", "cyd@example.com", "Cy", "Ash")], minute(2))
+        .await;
+    assert_eq!(subject.pairs().await, ["- 3", "a|1 a|1", "a|2 2", "a|3 -"]);
+}
+
+/// On either side, and whoever comes second.
+pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    subject.register(&ann("1")).await;
+    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    assert_eq!(subject.pairs().await, ["a|1 1"]);
+    subject.register(&ann("2")).await;
+    assert_eq!(subject.pairs().await, ["- 1", "- 2", "a|1 -"]);
+    subject.register(&account("2", "other@example.com", "Ann", "Lee")).await;
+    assert_eq!(subject.pairs().await, ["- 2", "a|1 1"]);
+    subject.feed(&[ann("a|2"), ann("a|3")], minute(1)).await;
+    assert_eq!(subject.pairs().await, ["- 1", "- 2", "a|1 -", "a|2 -", "a|3 -"]);
+    let elsewhere = [
+        account("a|2", "x@example.com", "", ""),
+        account("a|1", "y@example.com", "", ""),
+    ];
+    subject.feed(&elsewhere, minute(2)).await;
+    assert_eq!(subject.pairs().await, ["- 2", "a|1 -", "a|2 -", "a|3 1"]);
+}
+
+/// Also when the id comes later, which frees who was joined by the address.
+pub async fn the_id_comes_before_the_address(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    subject.register(&ann("1")).await;
+    let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
+    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    subject.register(&bob("a|1")).await;
+    // Ann's address is the profile's, whom its id has joined to Bob's registration.
+    assert_eq!(subject.pairs().await, ["- 1", "a|1 a|1"]);
+    // A profile with the id of a registration that an address had joined to another profile.
+    subject.register(&account("4", "dee@example.com", "Dee", "")).await;
+    subject
+        .feed(&[account("a|4", "dee@example.com", "Dee", "")], minute(1))
+        .await;
+    assert_eq!(subject.pairs().await, ["- 1", "a|1 a|1", "a|4 4"]);
+    subject
+        .feed(&[account("4", "four@example.com", "Four", "")], minute(2))
+        .await;
+    assert_eq!(subject.pairs().await, ["- 1", "4 4", "a|1 a|1", "a|4 -"]);
+}
+
+/// A page of a slow walk is no news about somebody who was just asked for.
+pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    let renamed = account("a|1", "ann@example.com", "Anna", "Lee");
+    subject.feed(std::slice::from_ref(&renamed), minute(5)).await;
+    subject.feed(&[ann("a|1")], minute(3)).await;
+    let id = Crid::parse("a|1").expect("an id");
+    let kept = subject.directory.profile(&subject.context(0), &id).await;
+    let kept = kept.expect("an answer").expect("a profile");
+    assert_eq!((&*kept.account.first_name, kept.as_of), ("Anna", minute(5)));
+    let absent = subject.directory.absent(&subject.context(0), &id, minute(4)).await;
+    absent.expect("an answer");
+    assert_eq!(subject.as_of("a|1").await, Some(minute(5)));
+}
+
+/// The provider's accounts, and never a registration in their place.
+pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[("Merge.email", "store")]).await;
+    subject
+        .register(&account("a|1", "ours@example.com", "Ann", "Lee"))
+        .await;
+    subject.register(&account("2", "two@example.com", "", "")).await;
+    let theirs = [ann("a|1"), ann("a|2"), account("a|3", "cy@example.com", "", "")];
+    subject.run(&theirs, NOON, Brake::On).await;
+    let by_email = |text: &'static str| {
+        let subject = &subject;
+        async move {
+            let found = subject
+                .directory
+                .profiles_by_email(&subject.context(0), &EmailKey::of(text))
+                .await;
+            let found = found.expect("an answer");
+            let ids: Vec<_> = found
+                .iter()
+                .map(|profile| profile.account.crid.as_str().to_owned())
+                .collect();
+            ids
+        }
+    };
+    assert_eq!(by_email("Ann@example.com").await, ["a|1", "a|2"]);
+    assert_eq!(by_email("cy@example.com").await, ["a|3"]);
+    for nobody in ["ours@example.com", "two@example.com", ""] {
+        assert!(by_email(nobody).await.is_empty(), "{nobody}");
+    }
+    assert_eq!(subject.as_of("a|1").await, Some(NOON));
+    assert_eq!(subject.as_of("2").await, None);
+}
+
+/// The same ids and addresses in two pools.
+pub async fn directories_of_other_pools_are_apart(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(2, &[]).await;
+    let other = subject.context(1);
+    subject.registrar.register(&other, &ann("1")).await;
+    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    assert_eq!(subject.pairs().await, ["a|1 -"]);
+    let asked = subject.directory.search(&other, &list(UserFilter::default())).await;
+    assert!(asked.expect("an answer").is_none());
+    let id = Crid::parse("a|1").expect("an id");
+    let theirs = subject.directory.profile(&other, &id).await;
+    assert_eq!(theirs.expect("an answer"), None);
+    subject
+        .directory
+        .absent(&other, &id, minute(1))
+        .await
+        .expect("an answer");
+    assert_eq!(subject.as_of("a|1").await, Some(NOON));
+}
+
+/// Some of every kind: on both sides by id or by address, on one side alone, with an address shared, without one.
+fn both_sides() -> (Vec<Account>, Vec<Account>) {
+    let metadata = |n: usize| if n.is_multiple_of(2) { "Oslo" } else { "Bergen" };
+    let numbered = readers(40).into_iter().enumerate();
+    let theirs: Vec<Account> = numbered
+        .clone()
+        .filter(|(n, _)| n % 4 != 3)
+        .map(|(n, reader)| {
+            let mut reader = with_metadata(reader, &[("city", "Paris"), ("nick", metadata(n / 2))]);
+            reader.registration_id = None;
+            reader.has_password = false;
+            if n % 4 == 1 {
+                reader.crid = Crid::parse(&format!("a|{n}")).expect("an id");
+            }
+            if n % 10 == 6 {
+                reader.email = None;
+            }
+            reader
+        })
+        .collect();
+    let ours = numbered
+        .filter(|(n, _)| n % 4 != 2)
+        .map(|(n, reader)| {
+            let reader = with_metadata(reader, &[("city", metadata(n)), ("photo", "ours.png")]);
+            match n % 13 {
+                12 => account(reader.crid.as_str(), "shared@example.org", "Sam", "Ash"),
+                _ => reader,
+            }
+        })
+        .collect();
+    (theirs, ours)
+}
+
+fn filters() -> Vec<UserFilter> {
+    let metadata = |key, value| UserFilter {
+        metadata: vec![MetadataPair::of(key, value)],
+        ..UserFilter::default()
+    };
+    vec![
+        UserFilter::default(),
+        UserFilter {
+            emails: vec![EmailFilter::Contains(EmailNeedle::of("er1"))],
+            ..UserFilter::default()
+        },
+        UserFilter {
+            first_name: Some(NamePrefix::of("de")),
+            ..UserFilter::default()
+        },
+        metadata("city", "oslo"),
+        metadata("nick", "Bergen"),
+        metadata("city", "paris"),
+    ]
+}
+
+async fn every_list_is_the_models(subject: &DirectorySubject, theirs: &[Account]) {
+    let merged = subject.merged(theirs).await;
+    for filter in filters() {
+        for column in SortColumn::ALL {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let order = Order { column, direction };
+                subject.answers_like(&merged, &filter, order, 17).await;
+            }
+        }
+    }
+}
+
+/// Every filter, order and page after each of a number of changes to either side.
+pub async fn lists_are_the_models_while_both_sides_change(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[("Merge.lastName", "store")]).await;
+    let (mut theirs, ours) = both_sides();
+    for account in &ours[..15] {
+        subject.register(account).await;
+    }
+    subject.run(&theirs[..20], NOON, Brake::On).await;
+    every_list_is_the_models(&subject, &theirs[..20]).await;
+    for account in &ours[15..] {
+        subject.register(account).await;
+    }
+    subject.feed(&theirs[20..], minute(1)).await;
+    every_list_is_the_models(&subject, &theirs).await;
+    for (n, account) in theirs.iter_mut().enumerate().filter(|(n, _)| n % 3 == 0) {
+        account.first_name = format!("New {n}").into();
+        account.email.clone_from(&ours[n % ours.len()].email);
+    }
+    subject.feed(&theirs, minute(2)).await;
+    every_list_is_the_models(&subject, &theirs).await;
+}

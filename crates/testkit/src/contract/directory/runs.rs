@@ -1,0 +1,240 @@
+//! Runs through a provider's users: who makes them, where they go on, and who is forgotten at their end.
+
+use std::time::Duration;
+
+use masthead_domain::{account::Account, crid::Crid};
+use masthead_ports::{
+    directory::{Beginning, Begun, Brake, Change, Finished, RunError, Taken},
+    walk::{Place, Scope, Step},
+};
+
+use super::{DirectoryFactory, DirectorySubject, NOON, beginning, minute, step};
+use crate::accounts::{account, readers};
+
+/// A day, in minutes.
+const DAY: i64 = 24 * 60;
+
+async fn begun(subject: &DirectorySubject, beginning: Beginning<'_>) -> Begun {
+    let begun = subject.directory.begin(&subject.context(0), beginning).await;
+    begun.expect("an answer")
+}
+
+/// A second process waits for the lease's end, or for the first to let go; the same one need not wait.
+pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    let first = subject.begin(beginning("a", NOON)).await;
+    assert_eq!(
+        (first.scope, first.place.clone(), first.resumed),
+        (Scope::Everything, None, false)
+    );
+    let busy = Begun::Busy { until: minute(5) };
+    assert_eq!(begun(&subject, beginning("b", minute(1))).await, busy);
+    let people = readers(4);
+    let taken = subject
+        .directory
+        .take(&cx, &first, &step(&people[..2], Some("page 2")), minute(2))
+        .await;
+    assert_eq!(taken.expect("taken").added, 2);
+    let busy = Begun::Busy { until: minute(7) };
+    assert_eq!(begun(&subject, beginning("b", minute(6))).await, busy);
+
+    let again = subject.begin(beginning("a", minute(6))).await;
+    assert_eq!(again.place, Place::parse("page 2"));
+    assert!(again.resumed && !again.walked && again.started == NOON);
+    let second = subject.begin(beginning("b", minute(12))).await;
+    assert_eq!((second.place.clone(), second.started), (Place::parse("page 2"), NOON));
+    subject.directory.pause(&cx, &second).await.expect("paused");
+    let third = subject.begin(beginning("c", minute(13))).await;
+    let taken = subject
+        .directory
+        .take(&cx, &third, &step(&people[2..], None), minute(13))
+        .await;
+    taken.expect("taken");
+    // Killed before its end: nothing is walked twice.
+    let last = subject.begin(beginning("d", minute(30))).await;
+    assert!(last.walked && last.resumed);
+    let finished = subject.directory.finish(&cx, &last, minute(31), Brake::On).await;
+    let all_seen = Finished {
+        profiles: 4,
+        missing: 0,
+        removed: 0,
+        braked: false,
+    };
+    assert_eq!(finished.expect("finished"), all_seen);
+    assert_eq!(subject.pairs().await.len(), 4);
+}
+
+/// Neither accounts nor places, whatever it still does.
+pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    let lost = subject.begin(beginning("a", NOON)).await;
+    let run = subject.begin(beginning("b", minute(9))).await;
+    let people = readers(2);
+    let taken = subject
+        .directory
+        .take(&cx, &lost, &step(&people, Some("x")), minute(9))
+        .await;
+    assert!(matches!(taken, Err(RunError::Lost)));
+    let ended = subject.directory.finish(&cx, &lost, minute(9), Brake::On).await;
+    assert!(matches!(ended, Err(RunError::Lost)));
+    let paused = subject.directory.pause(&cx, &lost).await;
+    assert!(matches!(paused, Err(RunError::Lost)));
+    assert_eq!(subject.as_of(people[0].crid.as_str()).await, None);
+    let ended = subject.directory.finish(&cx, &run, minute(9), Brake::On).await;
+    ended.expect("finished");
+    let over = subject.directory.take(&cx, &run, &step(&people, None), minute(9)).await;
+    assert!(matches!(over, Err(RunError::Lost)));
+}
+
+/// From the beginning of the last run on, until one about everything is due.
+pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    subject.run(&readers(3), NOON, Brake::On).await;
+    let run = subject.begin(beginning("a", minute(60))).await;
+    assert_eq!(run.scope, Scope::ChangedSince(NOON));
+    let changed = [account("r-00000", "zoe@example.org", "Zoe", "")];
+    let taken = subject
+        .directory
+        .take(&cx, &run, &step(&changed, None), minute(60))
+        .await;
+    let one_changed = Taken {
+        changed: 1,
+        ..Taken::default()
+    };
+    assert_eq!(taken.expect("taken"), one_changed);
+    // Those who are not among the changed are not missing.
+    let finished = subject.directory.finish(&cx, &run, minute(61), Brake::On).await;
+    assert_eq!(finished.expect("finished").missing, 0);
+    let next = subject.begin(beginning("a", minute(120))).await;
+    assert_eq!(next.scope, Scope::ChangedSince(minute(60)));
+    // A run about changes that was left is not enough where one about everything is due.
+    let due = subject.begin(beginning("a", minute(7 * DAY))).await;
+    assert_eq!((due.scope, due.resumed), (Scope::Everything, false));
+}
+
+/// Three of them, a day apart, are what the settings have by default.
+pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    let people = readers(3);
+    let gone = &people[2];
+    subject.register(gone).await;
+    subject.run(&people, NOON, Brake::On).await;
+    let missing = |finished: Finished| (finished.missing, finished.removed);
+    let left = &people[..2];
+    assert_eq!(missing(subject.run(left, minute(DAY), Brake::On).await), (1, 0));
+    assert_eq!(missing(subject.run(left, minute(DAY + 60), Brake::On).await), (1, 0));
+    assert_eq!(missing(subject.run(left, minute(2 * DAY), Brake::On).await), (1, 0));
+    // A word of the provider takes the marks back.
+    subject.feed(std::slice::from_ref(gone), minute(2 * DAY + 1)).await;
+    for day in 3..5 {
+        assert_eq!(missing(subject.run(left, minute(day * DAY), Brake::On).await), (1, 0));
+    }
+    // What is said of one by its id counts the same.
+    subject
+        .directory
+        .absent(&cx, &gone.crid, minute(4 * DAY + 60))
+        .await
+        .expect("an answer");
+    assert_eq!(subject.as_of("r-00002").await, Some(minute(2 * DAY + 1)));
+    subject
+        .directory
+        .absent(&cx, &gone.crid, minute(5 * DAY))
+        .await
+        .expect("an answer");
+    assert_eq!(subject.as_of("r-00002").await, None);
+    // The registration stays.
+    assert_eq!(subject.pairs().await, ["- r-00002", "r-00000 -", "r-00001 -"]);
+}
+
+/// More than one, and more than one in a hundred.
+pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn DirectoryFactory) {
+    let settings = [
+        ("Directory.RemovalConfirmations", "1"),
+        ("Directory.RemovalApartHours", "0"),
+    ];
+    let subject = factory.directory(1, &settings).await;
+    let cx = subject.context(0);
+    let people = readers(200);
+    subject.run(&people, NOON, Brake::On).await;
+    let braked = subject.run(&people[3..], minute(60), Brake::On).await;
+    assert_eq!(
+        (braked.profiles, braked.missing, braked.removed, braked.braked),
+        (200, 3, 0, true)
+    );
+    let standing = || subject.directory.standing(&cx);
+    let after = standing().await.expect("an answer").expect("one");
+    assert_eq!(
+        (after.profiles, after.as_of, after.braked_at),
+        (200, Some(NOON), Some(minute(60)))
+    );
+    // The next run is about everything, whatever the time.
+    let next = subject.begin(beginning("a", minute(61))).await;
+    assert_eq!(next.scope, Scope::Everything);
+    let within = subject.run(&people[2..], minute(120), Brake::On).await;
+    assert_eq!((within.missing, within.removed, within.braked), (2, 2, false));
+    let released = subject.run(&people[100..], minute(180), Brake::Released).await;
+    assert_eq!((released.missing, released.removed, released.braked), (98, 98, false));
+    let after = standing().await.expect("an answer").expect("one");
+    assert_eq!(
+        (after.profiles, after.as_of, after.braked_at),
+        (100, Some(minute(180)), None)
+    );
+}
+
+/// The provider had users that it did not show.
+pub async fn a_truncated_run_proves_nobody_absent(factory: &dyn DirectoryFactory) {
+    let settings = [
+        ("Directory.RemovalConfirmations", "1"),
+        ("Directory.RemovalApartHours", "0"),
+    ];
+    let subject = factory.directory(1, &settings).await;
+    let cx = subject.context(0);
+    let people = readers(3);
+    subject.run(&people, NOON, Brake::On).await;
+    let all = Beginning {
+        full_every: Duration::ZERO,
+        ..beginning("a", minute(60))
+    };
+    let run = subject.begin(all).await;
+    let cut = Step {
+        truncated: true,
+        ..step(&people[..1], Some("more"))
+    };
+    let taken = subject.directory.take(&cx, &run, &cut, minute(60)).await;
+    taken.expect("taken");
+    let taken = subject
+        .directory
+        .take(&cx, &run, &step(&people[1..2], None), minute(61))
+        .await;
+    taken.expect("taken");
+    let finished = subject.directory.finish(&cx, &run, minute(62), Brake::On).await;
+    assert_eq!(finished.expect("finished").missing, 0);
+    assert_eq!(subject.pairs().await.len(), 3);
+}
+
+/// In the order of the accounts.
+pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let people = readers(2);
+    subject.run(&people, NOON, Brake::On).await;
+    let long = Account {
+        first_name: "x".repeat(300).into(),
+        ..Account::new(Crid::parse("long").expect("an id"))
+    };
+    let shown = [
+        account("new", "new@example.org", "", ""),
+        people[1].clone(),
+        account("r-00000", "zoe@example.org", "Zoe", ""),
+        long,
+    ];
+    let told = subject.directory.preview(&subject.context(0), &shown).await;
+    let wanted = [Change::Added, Change::Unchanged, Change::Changed, Change::Refused];
+    assert_eq!(told.expect("an answer"), wanted);
+    assert_eq!(subject.as_of("new").await, None);
+    assert_eq!(subject.as_of("r-00001").await, Some(NOON));
+    assert_eq!(subject.pairs().await, ["r-00000 -", "r-00001 -"]);
+}

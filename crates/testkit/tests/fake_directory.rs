@@ -1,0 +1,64 @@
+//! The fake directory keeps the promises of a directory.
+#![expect(clippy::unwrap_used, reason = "a test's factory may panic as tests do")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    account::Account,
+    settings::TenantSettings,
+    tenant::{PoolId, Tenant, TenantId},
+};
+use masthead_ports::source::CallContext;
+use masthead_testkit::{
+    contract::directory::{self, DirectoryFactory, DirectorySubject, Registrar},
+    directory::FakeDirectory,
+    for_each_directory_case,
+    store::FakeStore,
+};
+
+struct Fakes;
+
+/// Puts registrations into a fake store.
+struct Putting(Arc<FakeStore>);
+
+#[async_trait]
+impl Registrar for Putting {
+    async fn register(&self, cx: &CallContext, account: &Account) {
+        self.0.put(cx.tenant.pool, [account.clone()]);
+    }
+}
+
+#[async_trait]
+impl DirectoryFactory for Fakes {
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
+        let store = Arc::new(FakeStore::default());
+        let settings = settings.iter().copied().chain([("Flow.UserProvider", "Auth0")]);
+        let (settings, mistakes) = TenantSettings::parse(settings);
+        assert_eq!(mistakes, []);
+        let tenants = (1..=tenants).map(|number| {
+            Arc::new(Tenant {
+                id: TenantId::new("north", "daily", &format!("paper{number}")).unwrap(),
+                pool: PoolId(i64::try_from(number).unwrap()),
+                settings: settings.clone(),
+            })
+        });
+        DirectorySubject {
+            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
+            registrations: Arc::clone(&store) as _,
+            registrar: Arc::new(Putting(store)),
+            tenants: tenants.collect(),
+            keep: Box::new(()),
+        }
+    }
+}
+
+macro_rules! on_the_fake {
+    ($($case:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $case() {
+            directory::$case(&Fakes).await;
+        }
+    )*};
+}
+for_each_directory_case!(on_the_fake);
