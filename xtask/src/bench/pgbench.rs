@@ -150,8 +150,11 @@ mod tests {
     fn the_statement_reads_the_columns_that_the_store_reads() {
         let store = masthead_dev_postgres::workspace().join("crates/subscribe-store/src/row.rs");
         let text = fs::read_to_string(store).unwrap();
+        // The store writes the name of the row, which it leaves open, before each column.
+        let columns = text.split("$row,").skip(1).filter_map(|part| part.split('"').nth(1));
+        let columns: String = columns.map(|column| format!("r{column}")).collect();
         let plain = |text: &str| text.replace('\\', "").split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(plain(&text).contains(&plain(COLUMNS)));
+        assert_eq!(plain(&columns), plain(COLUMNS));
     }
 
     #[test]

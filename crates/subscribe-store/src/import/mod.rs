@@ -1,11 +1,9 @@
 //! Bulk import: batches of registrations, each one transaction with its event.
 
 mod line;
+mod taken;
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use masthead_domain::{
     event::{Event, EventKind, EventOutcome},
@@ -14,6 +12,8 @@ use masthead_domain::{
 use sqlx::{Connection as _, PgConnection, PgPool};
 use thiserror::Error;
 use time::OffsetDateTime;
+
+use taken::refuse_taken_addresses;
 
 use crate::{
     copy::CopyRows,
@@ -321,37 +321,6 @@ async fn store(
         inserted: inserted as u64,
         skipped: (all - inserted) as u64,
     })
-}
-
-async fn refuse_taken_addresses(
-    transaction: &mut PgConnection,
-    pool: i64,
-    records: &[(u64, Record<'_>)],
-) -> Result<(), ImportStop> {
-    let mut lines = HashMap::with_capacity(records.len());
-    let taken = |line| ImportStop::Line {
-        line,
-        problem: Problem::EmailTaken,
-    };
-    for (line, record) in records.iter().filter(|(_, record)| !record.keys.email.is_empty()) {
-        if lines.insert(record.keys.email.to_string(), *line).is_some() {
-            return Err(taken(*line));
-        }
-    }
-    let keys: Vec<String> = lines.keys().cloned().collect();
-    let used = sqlx::query_scalar!(
-        r#"SELECT r.email_key AS "email_key!" FROM unnest($2::text[]) AS k (email_key)
-           CROSS JOIN LATERAL (SELECT r.email_key FROM registrations AS r
-              WHERE r.pool = $1 AND r.email_key = k.email_key AND r.deleted_at IS NULL OFFSET 0) AS r"#,
-        pool,
-        &keys,
-    )
-    .fetch_all(transaction)
-    .await?;
-    match used.iter().filter_map(|key| lines.get(key)).min() {
-        Some(line) => Err(taken(*line)),
-        None => Ok(()),
-    }
 }
 
 const COPY: &str = "COPY registrations (pool, registered_at, changed_at, last_logout_at, state, verified, \

@@ -138,7 +138,9 @@ fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
         );
         assert!(key.len() >= 40, "a key can be guessed");
     }
-    assert_eq!(kept.trim().lines().count(), 3);
+    // Counted apart: a hash may hold a line's end.
+    let count = exports.world.database.run("SELECT count(*) FROM workspace_keys");
+    assert_eq!(count.unwrap().trim(), "3");
 }
 
 #[test]
