@@ -180,6 +180,7 @@ impl Importer {
         mut numbered: impl Iterator<Item = Result<(u64, NewRegistration), ImportStop>>,
     ) -> Result<Imported, ImportError> {
         let mut done = Imported::default();
+        let mut enough_for_statistics = BATCH as u64;
         loop {
             let batch: Result<Vec<_>, _> = numbered.by_ref().take(BATCH).collect();
             let stored = match batch {
@@ -193,6 +194,12 @@ impl Importer {
                     done.skipped += stored.skipped;
                 }
                 Err(reason) => return Err(ImportError { before: done, reason }),
+            }
+            if done.inserted >= enough_for_statistics {
+                enough_for_statistics = done.inserted * 2;
+                self.take_statistics()
+                    .await
+                    .map_err(|reason| ImportError { before: done, reason })?;
             }
         }
         if done.inserted >= MANY {
@@ -234,6 +241,17 @@ impl Importer {
         tokio::time::timeout(PATIENCE, stored)
             .await
             .unwrap_or_else(|late| Err(ImportStop::Database(Box::new(late))))
+    }
+
+    /// A table that fills has no statistics until autovacuum comes by; until then the planner may look known ids up by any
+    /// index of the pool, and read all of it for each.
+    async fn take_statistics(&self) -> Result<(), ImportStop> {
+        if self.keeps {
+            sqlx::raw_sql("ANALYZE (SKIP_LOCKED) registrations, directory_entries")
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Marks the new rows as visible to all, takes statistics, and merges what waits in the index of tokens, which
