@@ -62,6 +62,9 @@ impl Masthead {
             ("MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
             // Whoever switches a provider off sees it at the next request, and not after a while.
             ("MASTHEAD__PROVIDERS__FRESH", "0s".to_owned()),
+            // Nor do lists answer from a directory that knew everybody a minute ago; `masthead sync` makes one when it is
+            // wanted.
+            ("MASTHEAD__SYNC__EVERY", "0s".to_owned()),
         ];
         let providers = TENANTS.iter().filter_map(|tenant| tenant.provider);
         settings.extend(providers.map(|provider| (provider.secret, secrets.provider.clone())));
