@@ -64,6 +64,7 @@ fn with_store(gathered: &Gathered, chore: impl AsyncFnOnce(&Store) -> Result<(),
 }
 
 const NO_LOG: &str = "the log cannot be started";
+const NO_CLIENT: &str = "the client for the providers cannot be made";
 
 fn small_runtime() -> Result<Runtime, Failure> {
     runtime::Builder::new_current_thread()

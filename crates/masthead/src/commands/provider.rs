@@ -20,7 +20,7 @@ use masthead_ports::{
 use masthead_provider_http::{Checked, Verdict};
 use masthead_subscribe_store::Store;
 
-use super::{say, small_runtime, with_store};
+use super::{NO_CLIENT, say, small_runtime, with_store};
 use crate::{
     cli::{Provider, ProviderCheck, pair},
     clock::SystemClock,
@@ -57,8 +57,7 @@ async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) ->
         ));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let adapters =
-        Adapters::new(options, &clock).map_err(Failure::when("the client for the providers cannot be made"))?;
+    let adapters = Adapters::new(options, &clock).map_err(Failure::when(NO_CLIENT))?;
     let cx = CallContext::new(Arc::new(tenant), Instant::now() + PATIENCE, Priority::Interactive);
     let checked = adapters
         .check(&cx, id)

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_LOG, signals::Signals};
+use super::{NO_CLIENT, NO_LOG, signals::Signals};
 use crate::{
     clock::SystemClock,
     edge::{Edge, Parts, RETRY_AFTER},
@@ -71,8 +71,7 @@ async fn serve(
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
-    let adapters = Adapters::new(&settings.providers, &clock)
-        .map_err(Failure::when("the client for the providers cannot be made"))?;
+    let adapters = Adapters::new(&settings.providers, &clock).map_err(Failure::when(NO_CLIENT))?;
     let syncs = Syncs::new(
         store.directory(),
         Arc::new(adapters.clone()),

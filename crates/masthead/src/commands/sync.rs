@@ -10,7 +10,7 @@ use masthead_subscribe_store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{say, signals::Signals};
+use super::{NO_CLIENT, say, signals::Signals};
 use crate::{
     cli::Sync,
     clock::SystemClock,
@@ -35,9 +35,7 @@ pub(super) async fn run(
     let tenant = found
         .map_err(Failure::when("the tenant cannot be looked up"))?
         .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
-    let adapters = Arc::new(
-        Adapters::new(providers, &clock).map_err(Failure::when("the client for the providers cannot be made"))?,
-    );
+    let adapters = Arc::new(Adapters::new(providers, &clock).map_err(Failure::when(NO_CLIENT))?);
     let syncs = Syncs::new(store.directory(), adapters, clock, holder(), settings.full_every);
 
     let end = CancellationToken::new();

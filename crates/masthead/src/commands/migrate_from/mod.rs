@@ -26,7 +26,7 @@ use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
 use self::{page::Page, state::State, told::Progress};
-use super::{say, with_store};
+use super::{NO_CLIENT, say, with_store};
 use crate::{
     cli::MigrateFrom,
     clock::SystemClock,
@@ -63,8 +63,7 @@ async fn migrate(store: &Store, settings: &ProviderSettings, asked: &MigrateFrom
         .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
     let far = far_tenant(&tenant, asked, settings.allow_private_addresses)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let remote = providers::remote_alone(settings, &clock)
-        .map_err(Failure::when("the client for the providers cannot be made"))?;
+    let remote = providers::remote_alone(settings, &clock).map_err(Failure::when(NO_CLIENT))?;
     let origin = ImportOrigin {
         request_id: TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
         source_system: SOURCE_SYSTEM.into(),
