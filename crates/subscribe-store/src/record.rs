@@ -70,6 +70,11 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// What is compared: address, first and last name.
+    pub(crate) fn compared(&self) -> [&str; 3] {
+        [&self.email, &self.first, &self.last]
+    }
+
     /// The keys of these values, where all of them can be kept.
     pub(crate) fn of(email: Option<&Email>, first_name: &str, last_name: &str) -> Result<Self, InvalidField> {
         let invalid = |field, problem| InvalidField { field, problem };

@@ -1,7 +1,8 @@
 //! The directory beside the registrations that it is made of: the same lists from both, and what it adds to a write.
 
 use std::io::{BufWriter, Write};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,9 @@ const STRIDE: usize = 12;
 
 /// How many registrations a write's round brings in: two transactions of an import, and fewer than make it tidy up.
 const WRITTEN: u32 = 4_000;
+
+/// How often it is vacuumed at most, until what was filled is marked as visible.
+const SETTLING: u32 = 30;
 
 /// The paper that shares the largest one's pool, and the client group of the papers that are written to.
 const PAPER: &str = "directory";
@@ -70,7 +74,7 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
     add_tenant(bench, &[&own, "--pool", &pool], &FEDERATED)?;
     let begun = Instant::now();
     bench.database.run(&with_tenant(FILL, &own))?;
-    bench.database.run("VACUUM (ANALYZE) directory_entries")?;
+    settle(bench)?;
     println!(
         "directory: a paper of {} readers filled in {:.0} s",
         bench.plan.rows / 2,
@@ -122,6 +126,22 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
         "largestRatio": rounded(worst, 2),
         "largestRatioNeedle": needle.in_words(),
     }))
+}
+
+/// Vacuums until every page is marked as visible to all, as autovacuum does in time: while another session holds an older
+/// snapshot, a vacuum marks none, and walks of the index would look at the rows as well.
+fn settle(bench: &Bench<'_>) -> Outcome {
+    const UNMARKED: &str = "SELECT sum(relpages - relallvisible) FROM pg_class
+         WHERE oid IN ('registrations'::regclass, 'directory_entries'::regclass)";
+    for _ in 0..SETTLING {
+        bench.database.run("VACUUM (ANALYZE) directory_entries")?;
+        bench.database.run("VACUUM registrations")?;
+        if bench.database.run(UNMARKED)? == "0" {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+    Err("the tables are not all visible after many vacuums: does another session hold a transaction open?".into())
 }
 
 /// Imports the same people into papers of their own: of Masthead's accounts, and of a provider's with a directory.

@@ -137,7 +137,8 @@ impl Rows {
     }
 }
 
-/// The tokens of an entry, unless its registration has the same ones already and is found by the same id.
+/// The tokens of an entry, unless its registration has the same ones and the same keys already, and is found by the same id:
+/// searches then look at the registration's alone.
 fn own_tokens(pool: PoolId, pair: &Pair, keys: &Keys, merged: &Account) -> Result<Option<Vec<i64>>, Trouble> {
     let beside = pair.ours.as_ref().filter(|ours| ours.crid == merged.crid);
     match (beside, &pair.theirs) {
@@ -145,7 +146,8 @@ fn own_tokens(pool: PoolId, pair: &Pair, keys: &Keys, merged: &Account) -> Resul
         (Some(ours), Some(_)) => {
             let ours_keys = Keys::of(ours.email.as_ref(), &ours.first_name, &ours.last_name)?;
             let tokens = tokens::of_row(pool, keys, &merged.metadata);
-            let same = tokens::of_row(pool, &ours_keys, &ours.metadata) == tokens;
+            let same =
+                ours_keys.compared() == keys.compared() && tokens::of_row(pool, &ours_keys, &ours.metadata) == tokens;
             Ok((!same).then_some(tokens))
         }
         (None, _) => Ok(Some(tokens::of_row(pool, keys, &merged.metadata))),

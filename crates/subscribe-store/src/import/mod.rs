@@ -1,6 +1,7 @@
 //! Bulk import: batches of registrations, each one transaction with its event.
 
 mod line;
+mod statistics;
 mod taken;
 
 use std::{collections::HashSet, time::Duration};
@@ -197,7 +198,7 @@ impl Importer {
             }
             if done.inserted >= enough_for_statistics {
                 enough_for_statistics = done.inserted * 2;
-                self.take_statistics()
+                self.take_statistics(done.inserted)
                     .await
                     .map_err(|reason| ImportError { before: done, reason })?;
             }
@@ -241,37 +242,6 @@ impl Importer {
         tokio::time::timeout(PATIENCE, stored)
             .await
             .unwrap_or_else(|late| Err(ImportStop::Database(Box::new(late))))
-    }
-
-    /// A table that fills has no statistics until autovacuum comes by; until then the planner may look known ids up by any
-    /// index of the pool, and read all of it for each.
-    async fn take_statistics(&self) -> Result<(), ImportStop> {
-        if self.keeps {
-            sqlx::raw_sql("ANALYZE (SKIP_LOCKED) registrations, directory_entries")
-                .execute(&self.pool)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Marks the new rows as visible to all, takes statistics, and merges what waits in the index of tokens, which
-    /// autovacuum would do a minute later: for the end of an import that came in many parts. A long one does so itself.
-    ///
-    /// # Errors
-    /// The database gives no answer.
-    pub async fn tidy(&self) -> Result<(), ImportStop> {
-        if !self.keeps {
-            return Ok(());
-        }
-        let mut connection = self.pool.acquire().await?.detach();
-        // As long as it takes: a large table is read once.
-        sqlx::raw_sql("SET statement_timeout = 0")
-            .execute(&mut connection)
-            .await?;
-        sqlx::raw_sql("VACUUM (ANALYZE, SKIP_LOCKED) registrations, directory_entries")
-            .execute(&mut connection)
-            .await?;
-        Ok(connection.close().await?)
     }
 }
 

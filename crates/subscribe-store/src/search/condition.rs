@@ -104,6 +104,11 @@ impl Condition<'_> {
         self.is_range_of(column) || (matches!(self, Self::Active) && nothing_to_gather_by())
     }
 
+    /// Whether it is about the keys that rows are searched by, which an entry has from its registration with the tokens.
+    pub(super) const fn is_of_keys(&self) -> bool {
+        !matches!(self, Self::CridIs(_) | Self::Metadata(_) | Self::Active)
+    }
+
     /// Whether the covering index has its column.
     pub(super) const fn is_covered(&self) -> bool {
         !matches!(self, Self::Metadata(_) | Self::Active)

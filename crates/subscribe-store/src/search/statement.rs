@@ -232,7 +232,9 @@ impl<'a> Statement<'a> {
 
     fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
         let wanted = tokens::of_filter(self.pool, &self.query.filter);
-        self.table.push_with_tokens(sql, self.pool, &wanted);
+        self.table.push_with_tokens(sql, self.pool, &wanted, |sql, alias| {
+            self.push_conditions(sql, alias, Condition::is_of_keys);
+        });
     }
 
     fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -254,11 +256,14 @@ impl<'a> Statement<'a> {
         sql.push(format_args!("{alias}.pool = "))
             .push_bind(self.pool.0)
             .push(self.table.and_live(alias));
-        for condition in &self.conditions {
-            // The index has just said so, and a row's tokens are dear to fetch.
-            if matches!(condition, Condition::Metadata(_)) && self.way() != Way::Exact {
-                continue;
-            }
+        // What metadata says the index has just said, and a row's tokens are dear to fetch.
+        self.push_conditions(sql, alias, |condition| {
+            self.way() == Way::Exact || !matches!(condition, Condition::Metadata(_))
+        });
+    }
+
+    fn push_conditions(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, which: impl Fn(&Condition<'a>) -> bool) {
+        for condition in self.conditions.iter().filter(|condition| which(condition)) {
             sql.push(" AND ");
             condition.push(sql, self.table, alias, self.pool);
         }

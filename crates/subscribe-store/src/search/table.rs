@@ -52,8 +52,15 @@ impl Table<'_> {
 
     /// The rows that have every one of these tokens, as a table. The array is an unknown to the planner, whose guess is then
     /// always the index: its statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other
-    /// conditions out.
-    pub(super) fn push_with_tokens(&self, sql: &mut QueryBuilder<Postgres>, pool: PoolId, tokens: &[i64]) {
+    /// conditions out. Where tokens are another row's, `check` writes conditions on that row's keys, which are the same: a
+    /// candidate that only its grams have brought costs no second row then.
+    pub(super) fn push_with_tokens(
+        &self,
+        sql: &mut QueryBuilder<Postgres>,
+        pool: PoolId,
+        tokens: &[i64],
+        check: impl FnOnce(&mut QueryBuilder<Postgres>, &str),
+    ) {
         let having = |sql: &mut QueryBuilder<Postgres>, table: &str| {
             sql.push(format_args!("SELECT * FROM {table} AS r WHERE r.tokens @> (SELECT "))
                 .push_bind(tokens.to_vec())
@@ -66,7 +73,10 @@ impl Table<'_> {
             having(sql, Self::Registrations.name());
             sql.push(" OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d WHERE d.pool = ")
                 .push_bind(pool.0)
-                .push(" AND d.crid = r.crid AND d.shares_tokens AND r.pool = d.pool OFFSET 0) AS d");
+                .push(" AND d.crid = r.crid AND d.shares_tokens OFFSET 0) AS d WHERE r.pool = ")
+                .push_bind(pool.0)
+                .push(Self::Registrations.and_live("r"));
+            check(sql, "r");
         }
         sql.push(" OFFSET 0)");
     }
