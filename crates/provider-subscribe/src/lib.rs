@@ -18,5 +18,5 @@ mod walk;
 
 pub use flaw::Flaw;
 pub use remote::{RemoteSubscribe, RemoteSubscribeOptions};
-pub use settings::{Mistake, SETTINGS, SettingSpec, SubscribeSettings};
+pub use settings::{SETTINGS, SubscribeSettings};
 pub use walk::Stretch;

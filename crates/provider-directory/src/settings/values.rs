@@ -1,6 +1,7 @@
 //! What single settings take.
 
 use http::{HeaderName, HeaderValue, Method, Uri, header};
+use masthead_provider_http::settings::value::address;
 pub(super) use masthead_provider_http::settings::value::{flag, path, variable_name, visible};
 
 /// Headers that are none of a setting's business.
@@ -19,19 +20,9 @@ const OURS: [HeaderName; 12] = [
     header::EXPECT,
 ];
 
-/// An address without question and user name, and without a slash at its end.
+/// An address in which no place is left to fill.
 pub(super) fn base(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
-    let uri: Uri = text.parse().ok()?;
-    let scheme = uri.scheme_str()?;
-    let authority = uri.authority()?;
-    let dots = |segment: &str| matches!(segment, "." | "..");
-    let good = (scheme == "https" || (scheme == "http" && allow_plain_http))
-        && uri.query().is_none()
-        && !text.contains(['#', '@', '{', '}', '\\'])
-        && !uri.path().split('/').any(dots)
-        && !authority.host().is_empty();
-    let path = uri.path().trim_end_matches('/');
-    good.then(|| format!("{scheme}://{authority}{path}").into())
+    address(text, allow_plain_http).filter(|_| !text.contains(['{', '}']))
 }
 
 /// An address, or a path at the same host.

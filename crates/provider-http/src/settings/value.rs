@@ -2,18 +2,28 @@
 
 use http::Uri;
 
-/// An address without path, question or user name; plain http only where it is allowed.
+/// An address, with a path or without one, without question and user name; plain http only where it is allowed. Slashes at
+/// its end are left away.
 #[must_use]
-pub fn origin(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
+pub fn address(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
     let uri: Uri = text.parse().ok()?;
     let scheme = uri.scheme_str()?;
     let authority = uri.authority()?;
     let good = (scheme == "https" || (scheme == "http" && allow_plain_http))
-        && matches!(uri.path(), "" | "/")
         && uri.query().is_none()
-        && !text.contains(['#', '@'])
+        && !text.contains(['#', '@', '\\'])
+        && !uri.path().split('/').any(|segment| matches!(segment, "." | ".."))
         && !authority.host().is_empty();
-    good.then(|| format!("{scheme}://{authority}").into())
+    let path = uri.path().trim_end_matches('/');
+    good.then(|| format!("{scheme}://{authority}{path}").into())
+}
+
+/// The same without any path.
+#[must_use]
+pub fn origin(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
+    let (_, after_scheme) = text.split_once("://")?;
+    let without_path = after_scheme.strip_suffix('/').unwrap_or(after_scheme);
+    address(text, allow_plain_http).filter(|_| !without_path.contains('/'))
 }
 
 /// One to 63 letters, digits and hyphens of ASCII, no hyphen at either end: a part of a host's name.
