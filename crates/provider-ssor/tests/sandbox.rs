@@ -9,71 +9,41 @@ mod world;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use masthead_ports::source::SourceErrorKind;
-    use masthead_provider_directory::{DirectorySettings, Mistake};
-    use masthead_provider_http::Verdict;
     use masthead_provider_ssor::SSOR;
-    use masthead_sandbox::{DirectoryConfig, Shape, sample_directory_user, sample_directory_users};
+    use masthead_sandbox::{Shape, sample_directory_user};
 
     use crate::{
-        suite::{self, Known},
-        world::{World, texts},
+        suite::{self, Subject, keeps},
+        world::{stand_in, texts},
     };
 
-    const SECRET: &str = "sandbox-ssor-token";
-
-    const KNOWN: Known = Known {
+    const SSOR_STAND_IN: Subject = Subject {
+        preset: SSOR,
+        stand_in: |count| stand_in(Shape::Ssor, count),
+        secret: "sandbox-ssor-token",
+        settings: &[("Param.product_code", "sandbox")],
         id: "/consumerId",
         // The preset's own signal.
         status_404: None,
         // A member that only failures have tells no code.
         code_500: SourceErrorKind::Refused,
+        page: 50,
     };
 
-    async fn world(count: usize) -> World {
-        let mut config = DirectoryConfig::ssor();
-        config.users = sample_directory_users(Shape::Ssor, count).collect();
-        World::with(SSOR, config, SECRET, &[("Param.product_code", "sandbox")]).await
-    }
-
-    #[tokio::test]
-    async fn reads_agree_with_the_directory() {
-        suite::reads_agree_with_the_directory(&world(120).await, KNOWN).await;
-    }
-
-    #[tokio::test]
-    async fn a_walk_shows_everybody() {
-        suite::a_walk_shows_everybody(&world(1_020).await, KNOWN, 50).await;
-    }
-
-    #[tokio::test]
-    async fn what_only_a_description_can_tell_has_its_kind() {
-        suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_true_is_refused() {
-        suite::what_cannot_be_true_is_refused(world(120).await, KNOWN).await;
-    }
-
-    #[tokio::test]
-    async fn nothing_that_opens_a_session_is_read() {
-        suite::nothing_that_opens_a_session_is_read(world(60).await, KNOWN, SECRET).await;
-    }
-
-    #[tokio::test]
-    async fn the_check_finds_the_stand_in_as_it_is_described() {
-        let checked = world(60).await;
-        let checked = checked.directory.check(&checked.cx(), None).await.unwrap();
-        assert!(checked.len() >= 7, "{checked:?}");
-        assert!(checked.iter().all(|one| one.verdict == Verdict::Agrees), "{checked:?}");
-    }
+    keeps!(
+        SSOR_STAND_IN: reads_agree_with_the_directory,
+        a_walk_shows_everybody,
+        what_only_a_description_can_tell_has_its_kind,
+        what_cannot_be_true_is_refused,
+        nothing_that_opens_a_session_is_read,
+        the_check_finds_the_stand_in_as_it_is_described,
+        nothing_that_a_tenant_must_say_is_left_to_guess,
+    );
 
     #[tokio::test]
     async fn the_whole_profile_is_read() {
-        let account = world(12).await.by_id("70000005").await.unwrap().unwrap();
+        let account = SSOR_STAND_IN.world(12).await.by_id("70000005").await.unwrap().unwrap();
         let user = sample_directory_user(Shape::Ssor, 5);
         let text = |name: &str| user[name].as_str().unwrap();
         assert_eq!(account.metadata.get("postalCode"), Some(text("zipCode")));
@@ -87,9 +57,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_directory_takes_the_slot_in_settings_alone() {
-        let mut config = DirectoryConfig::firefly();
-        config.users = sample_directory_users(Shape::Firefly, 70).collect();
-        let described = [
+        const DESCRIBED: &[(&str, &str)] = &[
             ("Preset", "none"),
             ("Auth", "header"),
             ("AuthHeader", "X-Firefly-Secret"),
@@ -113,19 +81,13 @@ mod tests {
             ("Field.LastName", "/lastName"),
             ("Metadata.displayName", "/displayName"),
         ];
-        let world = World::with(SSOR, config, "sandbox-firefly-secret", &described).await;
-        let known = Known {
+        let other = Subject {
+            stand_in: |count| stand_in(Shape::Firefly, count),
+            secret: "sandbox-firefly-secret",
+            settings: DESCRIBED,
             id: "/userGUID",
-            ..KNOWN
+            ..SSOR_STAND_IN
         };
-        suite::reads_agree_with_the_directory(&world, known).await;
-    }
-
-    #[test]
-    fn a_tenant_must_say_three_things() {
-        let settings: BTreeMap<Box<str>, Box<str>> = BTreeMap::new();
-        let mistakes = DirectorySettings::parse(&SSOR, &settings, false).unwrap_err();
-        let names: Vec<&str> = mistakes.iter().map(Mistake::name).collect();
-        assert_eq!(names, ["SSOR.BaseUrl", "SSOR.SecretFile", "SSOR.Param.product_code"]);
+        suite::reads_agree_with_the_directory(other).await;
     }
 }

@@ -5,7 +5,13 @@ mod check;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
-mod kinds;
+mod lists;
+#[cfg(test)]
+mod look_ups;
+#[cfg(test)]
+mod plain;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 #[path = "../support/suite.rs"]
 mod suite;

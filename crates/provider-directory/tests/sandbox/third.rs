@@ -6,12 +6,11 @@ use masthead_ports::source::SourceErrorKind;
 use masthead_provider_directory::Preset;
 use masthead_sandbox::{
     Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
-    sample_directory_users,
 };
 
 use crate::{
-    suite::{self, Known},
-    world::World,
+    suite::{Subject, keeps},
+    world::{World, stand_in},
 };
 
 /// A slot with a preset of somebody else's, of which nothing may be left.
@@ -29,10 +28,15 @@ pub(crate) const SLOT: Preset = Preset {
 
 pub(crate) const SECRET: &str = "third-directory-secret";
 
-const KNOWN: Known = Known {
+const THIRD: Subject = Subject {
+    preset: SLOT,
+    stand_in: third,
+    secret: SECRET,
+    settings: &DESCRIPTION,
     id: "/userGUID",
     status_404: None,
     code_500: SourceErrorKind::Unavailable,
+    page: 20,
 };
 
 /// What the directory does.
@@ -83,8 +87,10 @@ pub(crate) fn third(count: usize) -> DirectoryConfig {
         total_pointer: None,
         ..DirectorySettings::firefly()
     };
-    let users = sample_directory_users(Shape::Firefly, count).collect();
-    DirectoryConfig { settings, users }
+    DirectoryConfig {
+        settings,
+        ..stand_in(Shape::Firefly, count)
+    }
 }
 
 /// How a tenant tells so.
@@ -121,30 +127,20 @@ pub(crate) const DESCRIPTION: [(&str, &str); 26] = [
 ];
 
 pub(crate) async fn world(count: usize) -> World {
-    World::with(SLOT, third(count), SECRET, &DESCRIPTION).await
+    THIRD.world(count).await
 }
 
-#[tokio::test]
-async fn it_works_end_to_end_without_code() {
-    let world = world(90).await;
-    suite::reads_agree_with_the_directory(&world, Known { ..KNOWN }).await;
-    let account = world
-        .by_id(world.sandbox.directory().users()[0]["userGUID"].as_str().unwrap())
-        .await;
-    assert!(account.unwrap().unwrap().metadata.get("left").is_none());
-}
+keeps!(
+    THIRD: reads_agree_with_the_directory,
+    a_walk_shows_everybody,
+    what_only_a_description_can_tell_has_its_kind,
+    nothing_that_opens_a_session_is_read,
+);
 
 #[tokio::test]
-async fn a_walk_shows_everybody() {
-    suite::a_walk_shows_everybody(&world(1_010).await, KNOWN, 20).await;
-}
-
-#[tokio::test]
-async fn what_only_a_description_can_tell_has_its_kind() {
-    suite::what_only_a_description_can_tell_has_its_kind(world(3).await, KNOWN).await;
-}
-
-#[tokio::test]
-async fn nothing_that_opens_a_session_is_read() {
-    suite::nothing_that_opens_a_session_is_read(world(60).await, KNOWN, SECRET).await;
+async fn nothing_of_the_preset_is_left() {
+    let world = world(1).await;
+    let id = world.sandbox.directory().users()[0]["userGUID"].clone();
+    let account = world.by_id(id.as_str().unwrap()).await.unwrap().unwrap();
+    assert_eq!(account.metadata.get("left"), None);
 }

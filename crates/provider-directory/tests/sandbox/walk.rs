@@ -10,7 +10,7 @@ use masthead_provider_directory::Preset;
 use masthead_sandbox::{DirectoryConfig, Fault, Paging};
 
 use crate::{
-    kinds::{PLAIN, TOKEN, config},
+    plain::{PLAIN, TOKEN, config},
     third,
     world::{World, ids, kind},
 };

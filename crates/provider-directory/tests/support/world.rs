@@ -20,7 +20,7 @@ use masthead_ports::{
 };
 use masthead_provider_directory::{Directory, DirectoryOptions, Preset};
 use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
-use masthead_sandbox::{DirectoryConfig, Sandbox};
+use masthead_sandbox::{DirectoryConfig, Sandbox, Shape, sample_directory_users};
 use masthead_testkit::clock::StoppedClock;
 
 /// The adapter, its tenant, and the directory that it calls.
@@ -123,6 +123,18 @@ impl World {
             count: CountMode::Exact,
         };
         self.directory.search(&self.cx(), &query).await
+    }
+}
+
+/// A directory of this shape as it comes, with this many users.
+pub(crate) fn stand_in(shape: Shape, count: usize) -> DirectoryConfig {
+    let config = match shape {
+        Shape::Ssor => DirectoryConfig::ssor(),
+        Shape::Firefly => DirectoryConfig::firefly(),
+    };
+    DirectoryConfig {
+        users: sample_directory_users(shape, count).collect(),
+        ..config
     }
 }
 

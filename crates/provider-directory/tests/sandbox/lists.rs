@@ -1,0 +1,176 @@
+//! Every way to cut a list shows each reader once, and conditions go only where there is a place for them.
+
+use masthead_domain::{
+    email::EmailNeedle,
+    query::{EmailFilter, NamePrefix, Total, UserFilter},
+};
+use masthead_ports::{
+    provider::Searchable,
+    source::{SourceErrorKind, UserSource},
+};
+use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
+
+use crate::{
+    plain::{PLAIN, Settings, TOKEN, config},
+    world::{World, ids, kind},
+};
+
+#[tokio::test]
+async fn every_way_of_paging_shows_each_reader_once() {
+    let page = |first| Paging::Page {
+        number: "p".into(),
+        size: "n".into(),
+        first,
+    };
+    let cursor = Paging::Cursor {
+        cursor: "after".into(),
+        limit: "n".into(),
+        next: "/next".into(),
+    };
+    let ways: [(Paging, Settings); 5] = [
+        (
+            page(0),
+            &[("Page.Style", "page"), ("Page.At", "p"), ("Page.SizeName", "n")],
+        ),
+        (
+            page(1),
+            &[
+                ("Page.Style", "page"),
+                ("Page.At", "p"),
+                ("Page.SizeName", "n"),
+                ("Page.First", "1"),
+            ],
+        ),
+        (
+            Paging::Offset {
+                offset: "o".into(),
+                limit: "n".into(),
+            },
+            &[("Page.At", "o"), ("Page.SizeName", "n")],
+        ),
+        (
+            cursor,
+            &[
+                ("Page.Style", "cursor"),
+                ("Page.At", "after"),
+                ("Page.SizeName", "n"),
+                ("Page.Next", "/next"),
+            ],
+        ),
+        (Paging::None, &[("Page.Style", "none")]),
+    ];
+    for (paging, settings) in ways {
+        // The directory tells a total or not, and cuts pages to what was asked or shorter.
+        for (total, longest) in [(true, 50), (true, 30), (false, 50)] {
+            let mut config = config(120);
+            config.settings.paging = paging.clone();
+            config.settings.longest_page = longest;
+            let mut settings = settings.to_vec();
+            if !total {
+                config.settings.total_pointer = None;
+                settings.push(("Total", ""));
+            }
+            let world = World::with(PLAIN, config, TOKEN, &settings).await;
+            let page = world.list(UserFilter::default()).await.unwrap();
+            assert_eq!(page.accounts.len(), 120, "{settings:?} {longest}");
+            assert!(!page.truncated && !page.more && page.total == Some(Total::Exact(120)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_ignores_the_page_is_not_taken_for_whole() {
+    let world = World::with(PLAIN, config(60), TOKEN, &[]).await;
+    world.sandbox.directory().change_settings(|settings| {
+        settings.ignored = vec!["skip".into()];
+    });
+    let settings = [("Page.At", "skip")];
+    let other = World::with(
+        PLAIN,
+        DirectoryConfig {
+            settings: world.sandbox.directory().settings(),
+            ..config(60)
+        },
+        TOKEN,
+        &settings,
+    )
+    .await;
+    let page = other.list(UserFilter::default()).await.unwrap();
+    assert_eq!((page.accounts.len(), page.truncated), (50, true));
+    assert!(other.sandbox.calls() <= 3);
+}
+
+#[tokio::test]
+async fn a_directory_without_a_list_says_so() {
+    let world = World::with(PLAIN, config(1), TOKEN, &[("Search.Path", "")]).await;
+    assert_eq!(world.directory.searchable(&world.tenant), Searchable::default());
+    assert_eq!(
+        kind(world.list(UserFilter::default()).await),
+        Some(SourceErrorKind::Refused)
+    );
+    assert_eq!(world.directory.name(), "SSOR");
+}
+
+#[tokio::test]
+async fn conditions_go_only_where_settings_have_a_place_for_them() {
+    let filter = || UserFilter {
+        first_name: Some(NamePrefix::of("A")),
+        emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
+        ..UserFilter::default()
+    };
+    let world = World::with(PLAIN, config(120), TOKEN, &[]).await;
+    let able = world.directory.searchable(&world.tenant);
+    assert_eq!(
+        able,
+        Searchable {
+            list: true,
+            ..Searchable::default()
+        }
+    );
+    let without = world.list(filter()).await.unwrap();
+    assert!(!without.accounts.is_empty() && !without.truncated);
+    assert!(world.sandbox.log().iter().all(|call| !call.query.contains("Name")));
+    let query = [("Search.Query", "firstName={firstName}&lastName={lastName}")];
+    let world = World::with(PLAIN, config(120), TOKEN, &query).await;
+    assert!(world.directory.searchable(&world.tenant).name_prefix);
+    let pushed = world.list(filter()).await.unwrap();
+    assert_eq!(ids(&pushed.accounts), ids(&without.accounts));
+    assert!(!pushed.truncated);
+    let log = world.sandbox.log();
+    assert!(
+        log.iter()
+            .all(|call| call.query.contains("firstName=a&") && !call.query.contains("lastName")),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_directory_that_compares_otherwise_is_not_taken_for_whole() {
+    // The condition goes under a name that the directory ignores.
+    let mut ignoring = config(30);
+    ignoring.settings.ignored = vec!["q".into(), "r".into()];
+    let settings = [
+        ("Search.Query", "q={firstName}&r={lastName}"),
+        ("ByEmail.Query", "q={email}"),
+    ];
+    let world = World::with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
+    let filter = UserFilter {
+        last_name: Some(NamePrefix::of("nobody at all")),
+        ..UserFilter::default()
+    };
+    let page = world.list(filter).await.unwrap();
+    assert!(page.accounts.is_empty() && page.truncated);
+    assert_eq!(
+        kind(world.by_email("nobody@example.com").await),
+        Some(SourceErrorKind::Corrupt)
+    );
+    // Where the operator says that it answers loosely, the right ones are picked out of the answer.
+    let loose = [settings[0], settings[1], ("ByEmail.Loose", "true")];
+    let world = World::with(PLAIN, ignoring, TOKEN, &loose).await;
+    assert_eq!(world.by_email("nobody@example.com").await.unwrap(), []);
+    let email = sample_directory_user(Shape::Ssor, 2)["email"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(world.ids_by_email(&email).await, ["70000002"]);
+}
