@@ -120,6 +120,30 @@ impl EmailKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address with its domain in Unicode, as a source may keep it; `None` where that is the key itself.
+    #[must_use]
+    pub fn in_unicode(&self) -> Option<String> {
+        let (local, domain) = self.0.rsplit_once('@')?;
+        let has_ascii_form = domain.split('.').any(|label| label.starts_with("xn--"));
+        let (unicode, outcome) = has_ascii_form.then(|| idna::domain_to_unicode(domain))?;
+        (outcome.is_ok() && unicode != domain).then(|| format!("{local}@{unicode}"))
+    }
+
+    /// The forms in which a source may keep an address with this key: the key, its domain in Unicode, either decomposed;
+    /// each once, the key first. Capitals apart, whose places nobody knows.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<String> {
+        let mut spellings = vec![self.0.to_string()];
+        spellings.extend(self.in_unicode());
+        for at in 0..spellings.len() {
+            let decomposed: String = spellings[at].nfd().collect();
+            if !spellings.contains(&decomposed) {
+                spellings.push(decomposed);
+            }
+        }
+        spellings
+    }
 }
 
 impl EmailNeedle {
@@ -216,5 +240,25 @@ mod tests {
             let once = EmailNeedle::of(&text);
             proptest::prop_assert_eq!(&EmailNeedle::of(once.as_str()), &once);
         });
+    }
+
+    #[test]
+    fn a_source_may_keep_an_address_in_unicode_and_decomposed() {
+        let spellings = |text| EmailKey::of(text).spellings();
+        assert_eq!(spellings("Ann@Example.com"), ["ann@example.com"]);
+        assert_eq!(
+            spellings("ann@m\u{fc}nchen.example"),
+            [
+                "ann@xn--mnchen-3ya.example",
+                "ann@m\u{fc}nchen.example",
+                "ann@mu\u{308}nchen.example"
+            ]
+        );
+        assert_eq!(
+            spellings("jos\u{e9}@example.com"),
+            ["jos\u{e9}@example.com", "jose\u{301}@example.com"]
+        );
+        assert_eq!(EmailKey::of("ann@xn--.example").in_unicode(), None);
+        assert_eq!(EmailKey::of("ann").in_unicode(), None);
     }
 }

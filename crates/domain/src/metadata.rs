@@ -1,6 +1,10 @@
 //! What a newspaper keeps about a reader beside the name: standard keys in published order, then custom ones.
 
-use std::{collections::HashMap, fmt, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::LazyLock,
+};
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
@@ -133,6 +137,18 @@ impl Metadata {
         let mut pairs: Vec<Pair> = pairs.into_iter().map(Pair::new).collect();
         pairs.sort_unstable();
         Self { pairs }
+    }
+
+    /// Takes what a source has: of keys that differ only in case the first stays; what cannot be kept is left out.
+    #[must_use]
+    pub fn from_source(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for (key, value) in pairs {
+            if key.len() <= MAX_KEY_BYTES && !value.contains('\0') {
+                taken.entry(lowered(&key)).or_insert((key, value));
+            }
+        }
+        Self::from_valid(taken.into_values())
     }
 
     /// The value of this key, spelt as it is stored.
@@ -285,5 +301,19 @@ mod tests {
             pairs,
             [MetadataPair::of("city", "OSLO"), MetadataPair::of("firstName", "ann")]
         );
+    }
+
+    #[test]
+    fn of_what_a_source_has_the_first_of_each_key_stays_and_what_cannot_be_kept_goes() {
+        let pairs = [
+            ("Team", "a"),
+            ("team", "b"),
+            ("bad", "x\0"),
+            ("city", "Oslo"),
+            (&"k".repeat(129), "v"),
+        ];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let metadata = Metadata::from_source(pairs);
+        assert_eq!(metadata.iter().collect::<Vec<_>>(), [("city", "Oslo"), ("Team", "a")]);
     }
 }

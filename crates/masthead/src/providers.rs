@@ -15,16 +15,16 @@ use masthead_ports::{
     source::{CallContext, SUBSCRIBE, UserSource},
     walk::{Walk, Walks},
 };
-use masthead_provider_auth0::{Auth0, Auth0Options, Auth0Settings};
-use masthead_provider_directory::{Directory, DirectoryOptions, DirectorySettings};
+use masthead_provider_auth0::{Auth0, Auth0Settings};
+use masthead_provider_directory::{Directory, DirectorySettings};
 use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::{Gigya, GigyaOptions, GigyaSettings};
+use masthead_provider_gigya::{Gigya, GigyaSettings};
 use masthead_provider_http::{
-    BreakerState, Checked, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions, InvalidOptions,
-    Secrets,
+    AdapterOptions, BreakerState, Checked, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions,
+    InvalidOptions, Secrets,
 };
 use masthead_provider_ssor::SSOR;
-use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions, SubscribeSettings};
+use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use serde::Serialize;
 
 use crate::{
@@ -78,31 +78,11 @@ impl Adapters {
             stale: settings.stale,
             ..GuardOptions::default()
         };
-        let allow_private = settings.allow_private_addresses;
+        let options = options(settings);
         let secrets: Arc<dyn Secrets> = Arc::new(Places::new(&settings.secrets_folder));
-        let auth0 = Auth0::new(
-            Auth0Options {
-                allow_private,
-                ..Auth0Options::default()
-            },
-            client.clone(),
-            Arc::clone(clock),
-            Arc::clone(&secrets),
-        );
-        let gigya = Gigya::new(
-            GigyaOptions {
-                allow_private,
-                ..GigyaOptions::default()
-            },
-            client.clone(),
-            Arc::clone(clock),
-            Arc::clone(&secrets),
-        );
+        let auth0 = Auth0::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
+        let gigya = Gigya::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
         let directory = |preset| {
-            let options = DirectoryOptions {
-                allow_private,
-                ..DirectoryOptions::default()
-            };
             let directory = Directory::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
             GuardedSource::new(directory, guard, Arc::clone(clock))
         };
@@ -223,6 +203,13 @@ fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn P
     Arc::new(HeardSource::new(directory.clone(), searchable))
 }
 
+fn options(settings: &ProviderSettings) -> AdapterOptions {
+    AdapterOptions {
+        allow_private: settings.allow_private_addresses,
+        ..AdapterOptions::default()
+    }
+}
+
 fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
     HttpClient::new(HttpOptions {
         connect_timeout: settings.connect_timeout,
@@ -246,12 +233,8 @@ pub(crate) fn remote_alone(
 }
 
 fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {
-    let options = RemoteSubscribeOptions {
-        allow_private: settings.allow_private_addresses,
-        ..RemoteSubscribeOptions::default()
-    };
     let secrets = Arc::new(Places::new(&settings.secrets_folder));
-    RemoteSubscribe::new(options, client, Arc::clone(clock), secrets)
+    RemoteSubscribe::new(options(settings), client, Arc::clone(clock), secrets)
 }
 
 /// What is wrong with a tenant's settings of its provider and of its remote Users API, every mistake at once; nothing where

@@ -14,7 +14,7 @@ use masthead_domain::{
     account::Account,
     crid::Crid,
     email::EmailKey,
-    query::{Total, UserQuery},
+    query::{CountMode, Entry, Total, UserQuery},
     tenant::Tenant,
 };
 use thiserror::Error;
@@ -95,6 +95,30 @@ pub struct Page {
     pub truncated: bool,
 }
 
+impl Page {
+    /// The first page of the accounts that a source has found, which no order of its own goes on. `unseen` is how many it
+    /// says there are, when it has not shown them all.
+    #[must_use]
+    pub fn of_found(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Self {
+        let size = usize::from(query.size);
+        let more = accounts.len() > size;
+        let found = accounts.len() as u64;
+        accounts.truncate(size);
+        let total = match (query.count, unseen) {
+            (CountMode::None, _) => None,
+            (CountMode::Exact | CountMode::Estimate, None) => Some(Total::Exact(found)),
+            (CountMode::Exact | CountMode::Estimate, Some(total)) => Some(Total::Estimate(total.max(found))),
+        };
+        Self {
+            accounts,
+            more,
+            total,
+            mark: None,
+            truncated: unseen.is_some() && !more,
+        }
+    }
+}
+
 /// Answers who a user is, from one place.
 #[async_trait]
 pub trait UserSource: Send + Sync {
@@ -111,6 +135,27 @@ pub trait UserSource: Send + Sync {
     ///
     /// The size is what the query says, or less at the end.
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError>;
+}
+
+/// Answers a query that names its users, by id or by address, with what `source` finds of them and `meets` lets through;
+/// `None` for one that asks for a list.
+///
+/// # Errors
+/// Those of the source.
+pub async fn search_named(
+    source: &impl UserSource,
+    cx: &CallContext,
+    query: &UserQuery,
+    meets: impl Fn(&Account) -> bool + Send,
+) -> Result<Option<Page>, SourceError> {
+    let mut found = match query.filter.entry() {
+        Entry::Nobody => Vec::new(),
+        Entry::ById(id) => Vec::from_iter(source.by_id(cx, id).await?),
+        Entry::ByEmail(email) => source.by_email(cx, email).await?,
+        Entry::List => return Ok(None),
+    };
+    found.retain(meets);
+    Ok(Some(Page::of_found(found, query, None)))
 }
 
 /// A source gave no usable answer. The cause rides in `source`, never in the text.

@@ -1,7 +1,7 @@
 //! An e-mail address as Auth0 may keep it, and the conditions on addresses that it can check without losing anybody.
 
 use masthead_domain::{email::EmailKey, query::EmailFilter};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_normalization::char::is_combining_mark;
 
 use crate::lucene::{Clause, Field, Value};
 
@@ -11,26 +11,9 @@ const LONGEST: usize = 64;
 /// How many literal characters a pattern needs that begins with a wildcard (`providers.md` §1.3).
 pub(crate) const FEWEST_LITERALS: usize = 3;
 
-/// The forms in which an address with this key may be kept: its key, its domain in Unicode, either decomposed. Capitals
-/// apart, whose places nobody knows. `None` when the key holds what no query can carry.
+/// The forms in which an address with this key may be kept. `None` when the key holds what no query can carry.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Value>> {
-    let mut forms = vec![key.as_str().to_owned()];
-    if let Some((local, domain)) = key.as_str().rsplit_once('@')
-        && domain.split('.').any(|label| label.starts_with("xn--"))
-        && let (unicode, Ok(())) = idna::domain_to_unicode(domain)
-    {
-        forms.push(format!("{local}@{unicode}"));
-    }
-    for at in 0..forms.len() {
-        forms.push(forms[at].nfd().collect());
-    }
-    let mut distinct: Vec<String> = Vec::with_capacity(forms.len());
-    for form in forms {
-        if !distinct.contains(&form) {
-            distinct.push(form);
-        }
-    }
-    distinct.iter().map(|form| Value::new(form)).collect()
+    key.spellings().iter().map(|form| Value::new(form)).collect()
 }
 
 /// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is
@@ -112,6 +95,7 @@ fn cut(run: &str) -> &str {
 mod tests {
     use masthead_domain::email::{Email, EmailNeedle};
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization;
 
     use super::*;
 

@@ -1,16 +1,14 @@
 //! Every tenant's Auth0: set up when it is first asked about.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::{
     clock::Clock,
     provider::Searchable,
-    source::{SourceError, SourceErrorKind, SourceName},
+    source::{SourceError, SourceName},
 };
-use masthead_provider_http::{
-    BreakerOptions, ClientCredentials, Health, HttpClient, PerTenant, Secret, Secrets, Upstream, UpstreamOptions,
-};
+use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Mistake, Secrets, Unusable};
 use time::OffsetDateTime;
 
 use crate::{Auth0Settings, address::FEWEST_LITERALS, management::Management};
@@ -18,49 +16,18 @@ use crate::{Auth0Settings, address::FEWEST_LITERALS, management::Management};
 /// The name by which answers and metrics call Auth0.
 pub const AUTH0: SourceName = "Auth0";
 
-/// How every tenant's Auth0 is called.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Auth0Options {
-    /// Addresses that are not public may be called, in plain http too; as the client's own option.
-    pub allow_private: bool,
-    /// When a tenant's Auth0 is left alone.
-    pub breaker: BreakerOptions,
-    /// How often one call that only reads is tried in all.
-    pub attempts: u32,
-    /// The pause before the second try.
-    pub backoff: Duration,
-}
-
-impl Default for Auth0Options {
-    fn default() -> Self {
-        Self {
-            allow_private: false,
-            breaker: BreakerOptions::default(),
-            attempts: 2,
-            backoff: Duration::from_millis(100),
-        }
-    }
-}
-
-/// The Auth0 of every tenant that has one; each has its own settings, token, budget and breaker.
+/// The Auth0 of every tenant that has one.
+#[derive(Debug)]
 pub struct Auth0 {
-    pub(crate) options: Auth0Options,
-    client: HttpClient,
-    clock: Arc<dyn Clock>,
-    pub(crate) secrets: Arc<dyn Secrets>,
-    tenants: PerTenant<Option<Arc<Management>>>,
+    pub(crate) adapter: Adapter<Management>,
 }
 
 impl Auth0 {
-    /// No tenant yet: each is set up when it is first asked about, and again when its settings change.
+    /// No tenant yet.
     #[must_use]
-    pub fn new(options: Auth0Options, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
+    pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
         Self {
-            options,
-            client,
-            clock,
-            secrets,
-            tenants: PerTenant::new(),
+            adapter: Adapter::new(AUTH0, options, client, clock, secrets),
         }
     }
 
@@ -84,65 +51,22 @@ impl Auth0 {
     /// How each tenant's Auth0 is, for readiness.
     #[must_use]
     pub fn health(&self) -> Vec<(TenantId, Health)> {
-        let all = self.tenants.all().into_iter();
-        all.filter_map(|(tenant, api)| Some((tenant, api.as_ref().as_ref()?.upstream.health())))
-            .collect()
+        self.adapter.health()
     }
 
     /// The moment.
     pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+        self.adapter.clock().now()
     }
 
-    /// The tenant's API. Mistakes in its settings are told once, and are not looked at again until they change; a secret
-    /// that is not at its place is looked for again at the next call.
+    /// The tenant's API.
     pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Management>, SourceError> {
-        let misconfigured = || SourceError::new(operation, SourceErrorKind::Misconfigured);
-        let api = self.tenants.of(tenant, |tenant| {
-            let settings = match Auth0Settings::parse(&tenant.settings.provider, self.options.allow_private) {
-                Ok(settings) => settings,
-                Err(mistakes) => {
-                    for mistake in mistakes {
-                        tracing::error!(source.name = AUTH0, tenant = %tenant.id, %mistake, "auth0 cannot be called");
-                    }
-                    return Ok(None);
-                }
-            };
-            let Some(secret) = self.secrets.secret(settings.secret_place()) else {
-                tracing::error!(source.name = AUTH0, tenant = %tenant.id, "the client's secret is not at its place");
-                return Err(misconfigured());
-            };
-            let upstream = self.upstream(tenant, &settings, secret).ok_or_else(misconfigured)?;
-            Ok(Some(Arc::new(Management { settings, upstream })))
-        })?;
-        Option::clone(&api).ok_or_else(misconfigured)
-    }
-
-    fn upstream(&self, tenant: &Tenant, settings: &Auth0Settings, secret: Secret) -> Option<Upstream> {
-        let credentials = settings.credentials(secret).ok()?;
-        let credentials = ClientCredentials::new(credentials, self.client.clone(), Arc::clone(&self.clock));
-        let options = UpstreamOptions {
-            provider: AUTH0,
-            budget: settings.budget(),
-            breaker: self.options.breaker,
-            attempts: self.options.attempts,
-            backoff: self.options.backoff,
-        };
-        let clock = Arc::clone(&self.clock);
-        Some(Upstream::new(
-            options,
-            &tenant.id,
-            self.client.clone(),
-            clock,
-            Some(credentials),
-        ))
-    }
-}
-
-impl fmt::Debug for Auth0 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth0")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        self.adapter.of(tenant, operation, |tenant| {
+            let settings = Auth0Settings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
+            let secret = self.adapter.secret(settings.secret_place()).map_err(Unusable::secret)?;
+            let credentials = settings.credentials(secret).map_err(Unusable::secret)?;
+            let upstream = self.adapter.upstream(&tenant.id, settings.budget(), Some(credentials));
+            Ok::<_, Unusable<Mistake>>(Management { settings, upstream })
+        })
     }
 }

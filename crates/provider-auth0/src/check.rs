@@ -19,8 +19,8 @@ impl Auth0 {
     /// # Errors
     /// The settings have mistakes: all of them.
     pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
-        let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.options.allow_private)?;
-        if self.secrets.secret(settings.secret_place()).is_none() {
+        let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.adapter.allows_private())?;
+        if self.adapter.secret(settings.secret_place()).is_err() {
             let mut report = Report::default();
             let words = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
             report.differs("the secret", words);

@@ -28,6 +28,12 @@ pub(crate) struct Management {
     pub(crate) upstream: Upstream,
 }
 
+impl AsRef<Upstream> for Management {
+    fn as_ref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
 /// What a search has shown.
 #[derive(Debug)]
 pub(crate) struct Shown {

@@ -1,13 +1,7 @@
 //! From a user at Auth0 to an account of ours.
 
-use std::collections::BTreeMap;
-
-use masthead_domain::{
-    account::Account,
-    crid::Crid,
-    email::Email,
-    metadata::{MAX_KEY_BYTES, Metadata, lowered},
-};
+use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
+use masthead_provider_http::wire::{name, scalar};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -41,8 +35,8 @@ pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue>
     let crid = Crid::parse(&user.user_id).map_err(|_| Untrue::UnusableId)?;
     Ok(Account {
         email: user.email.as_deref().and_then(|text| Email::from_source(text).ok()),
-        first_name: clean(user.given_name.as_deref()),
-        last_name: clean(user.family_name.as_deref()),
+        first_name: name(user.given_name.as_deref()),
+        last_name: name(user.family_name.as_deref()),
         verified: user.email_verified.filter(|_| user.email.is_some()),
         metadata: metadata(user, map),
         registered_at: moment(&user.created_at),
@@ -51,25 +45,9 @@ pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue>
     })
 }
 
-/// No store keeps a NUL.
-fn clean(text: Option<&str>) -> Box<str> {
-    let text = text.unwrap_or_default().trim();
-    if text.contains('\0') {
-        text.replace('\0', "").into()
-    } else {
-        text.into()
-    }
-}
-
 fn metadata(user: &User, map: &MetadataMap) -> Metadata {
-    // By lower-cased key: ours are never two that differ only in case. Who comes first stays.
-    let mut pairs: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut put = |key: &str, value: String| {
-        let good = !value.contains('\0') && key.len() <= MAX_KEY_BYTES;
-        if good {
-            pairs.entry(lowered(key)).or_insert_with(|| (key.to_owned(), value));
-        }
-    };
+    let mut pairs = Vec::new();
+    let mut put = |key: &str, value: String| pairs.push((key.to_owned(), value));
     let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Place| {
         for (key, value) in tree {
             let place = place(key.as_str().into());
@@ -99,17 +77,7 @@ fn metadata(user: &User, map: &MetadataMap) -> Metadata {
             put(key, value.clone());
         }
     }
-    Metadata::from_valid(pairs.into_values())
-}
-
-/// Values of ours are texts; what is no single value is none of ours.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+    Metadata::from_source(pairs)
 }
 
 /// A moment as a text (RFC 3339), or within an object; `None` for anything else.

@@ -1,8 +1,6 @@
 //! Which of a user's metadata at Auth0 are ours, and under which key.
 
-use std::collections::BTreeMap;
-
-use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS};
+use masthead_provider_http::settings::keys::{KeyMap, is_key};
 
 /// Where a key of ours is kept at Auth0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,23 +11,17 @@ pub(crate) enum Place {
     App(Box<str>),
 }
 
-/// The map of keys. The standard keys (contract §2.4) are kept in `user_metadata` under their own names unless an entry
-/// says otherwise; nothing of `app_metadata` is ours unless an entry names it.
+/// What stands in an entry before a key of `app_metadata`.
+const APP: &str = "app_metadata.";
+
+/// The map of keys. The standard ones are kept in `user_metadata` under their own names; nothing of `app_metadata` is ours
+/// unless an entry names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MetadataMap {
-    ours: BTreeMap<Place, Box<str>>,
-    left_out: Vec<Place>,
-    all_others: bool,
-}
+pub(crate) struct MetadataMap(KeyMap<Place>);
 
 impl Default for MetadataMap {
     fn default() -> Self {
-        let own_name = |key: &&str| (Place::User((*key).into()), (*key).into());
-        Self {
-            ours: STANDARD_KEYS.iter().map(own_name).collect(),
-            left_out: Vec::new(),
-            all_others: false,
-        }
+        Self(KeyMap::standard(|key| Place::User(key.into())))
     }
 }
 
@@ -37,73 +29,26 @@ impl MetadataMap {
     /// Reads `theirs=ours, theirs, theirs=, app_metadata.theirs=ours, *`; `None` when an entry is none of these, or two
     /// entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut map = Self::default();
-        let mut claimed: Vec<String> = Vec::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            if entry == "*" {
-                map.all_others = true;
-                continue;
-            }
-            let (theirs, ours) = match entry.split_once('=') {
-                Some((theirs, ours)) => (theirs.trim(), ours.trim()),
-                None => (entry, entry.strip_prefix("app_metadata.").unwrap_or(entry)),
-            };
-            let place = match theirs.strip_prefix("app_metadata.") {
-                Some(key) => Place::App(key.into()),
-                None => Place::User(theirs.into()),
-            };
-            let (Place::User(key) | Place::App(key)) = &place;
-            if !is_key(key) || (!ours.is_empty() && !is_key(ours)) {
-                return None;
-            }
-            map.ours.remove(&place);
-            if ours.is_empty() {
-                map.left_out.push(place);
-                continue;
-            }
-            let lowered = ours.to_lowercase();
-            if claimed.contains(&lowered) {
-                return None;
-            }
-            claimed.push(lowered);
-            // A key that is claimed is kept at one place only.
-            map.ours.retain(|_, kept| !kept.eq_ignore_ascii_case(ours));
-            map.ours.insert(place, ours.into());
-        }
-        Some(map)
+        let place = |theirs: &str| match theirs.strip_prefix(APP) {
+            Some(key) => is_key(key).then(|| Place::App(key.into())),
+            None => is_key(theirs).then(|| Place::User(theirs.into())),
+        };
+        Self::default().0.with(text, APP, place).map(Self)
     }
 
     /// The key under which a key at Auth0 is ours; `None` when it is not.
     pub(crate) fn ours<'a>(&'a self, place: &'a Place) -> Option<&'a str> {
-        if let Some(ours) = self.ours.get(place) {
-            return Some(ours);
-        }
-        match place {
-            Place::User(key)
-                if self.all_others
-                    && is_key(key)
-                    && !self.left_out.contains(place)
-                    && !self.ours.values().any(|ours| ours.eq_ignore_ascii_case(key)) =>
-            {
-                Some(key)
-            }
-            _ => None,
-        }
+        self.0.key(place).or_else(|| match place {
+            Place::User(key) => self.0.takes(place, key).then_some(&**key),
+            Place::App(_) => None,
+        })
     }
 
     /// Where a key of ours is written; `None` when Auth0 does not keep it.
     pub(crate) fn place(&self, ours: &str) -> Option<Place> {
-        let named = self.ours.iter().find(|(_, key)| &***key == ours);
-        if let Some((place, _)) = named {
-            return Some(place.clone());
-        }
-        let place = Place::User(ours.into());
-        (self.ours(&place) == Some(ours)).then_some(place)
+        let other = || Some(Place::User(ours.into())).filter(|place| self.0.takes(place, ours));
+        self.0.place(ours).cloned().or_else(other)
     }
-}
-
-fn is_key(text: &str) -> bool {
-    (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(|char| char.is_control() || char == '=')
 }
 
 #[cfg(test)]

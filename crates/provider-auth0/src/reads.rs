@@ -9,9 +9,9 @@ use masthead_domain::{
     crid::Crid,
     email::{Email, EmailKey},
     name::folded,
-    query::{CountMode, Entry, Total, UserFilter, UserQuery},
+    query::{UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
 
 use crate::{
     address::{forms, pushed},
@@ -62,15 +62,10 @@ impl UserSource for Auth0 {
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        let candidates = match query.filter.entry() {
-            Entry::Nobody => Vec::new(),
-            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
-            Entry::ByEmail(email) => self.by_email(cx, email).await?,
-            Entry::List => return self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
-        };
-        let matching = candidates.into_iter().filter(|account| meets(&query.filter, account));
-        let all: Vec<Account> = matching.collect();
-        Ok(page(all, query, None))
+        match search_named(self, cx, query, |account| meets(&query.filter, account)).await? {
+            Some(page) => Ok(page),
+            None => self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
+        }
     }
 }
 
@@ -192,7 +187,7 @@ impl Management {
             })
             .await?;
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(page(accounts, query, unseen))
+        Ok(Page::of_found(accounts, query, unseen))
     }
 
     /// The condition that a user is in one of the connections that are this tenant's; `None` where all are.
@@ -210,26 +205,6 @@ impl Management {
             .is_ours(user)
             .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose());
         ours.map_err(|flaw| corrupt(operation, flaw))
-    }
-}
-
-/// The page of the accounts that were found. `unseen` is how many Auth0 says there are, when it has not shown them all.
-fn page(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Page {
-    let size = usize::from(query.size);
-    let more = accounts.len() > size;
-    let found = accounts.len() as u64;
-    accounts.truncate(size);
-    let total = match (query.count, unseen) {
-        (CountMode::None, _) => None,
-        (CountMode::Exact | CountMode::Estimate, None) => Some(Total::Exact(found)),
-        (CountMode::Exact | CountMode::Estimate, Some(total)) => Some(Total::Estimate(total.max(found))),
-    };
-    Page {
-        accounts,
-        more,
-        total,
-        mark: None,
-        truncated: unseen.is_some() && !more,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
 
-use std::fmt;
-
+use masthead_provider_http::{
+    redacted,
+    wire::{flag, members, scalar, text},
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -88,46 +90,11 @@ impl Identity {
     }
 }
 
-macro_rules! redacted {
-    ($($type:ident),*) => {$(
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($type)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
 redacted!(User, Identity, List, Refused);
 
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    })
-}
-
 fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
-}
-
-/// Some enterprise directories send the flag as a word.
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Bool(flag) => Some(flag),
-        Value::String(word) => word.parse().ok(),
-        _ => None,
-    })
-}
-
-fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    })
+    let value = Value::deserialize(from)?;
+    Ok(scalar(&value).filter(|_| !value.is_boolean()))
 }
 
 fn identities<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Identity>, D::Error> {

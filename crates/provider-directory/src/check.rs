@@ -4,13 +4,13 @@ use std::error::Error as _;
 
 use masthead_domain::{crid::Crid, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_http::{Checked, Report, Verdict, check::NOBODYS_ADDRESS};
+use masthead_provider_http::{Checked, Report, Unusable, Verdict, check::NOBODYS_ADDRESS};
 use serde_json::Value;
 
 use crate::{
     Mistake,
     described::{Described, Listing},
-    directory::{Directory, Unusable},
+    directory::Directory,
     mapping::Places,
     paging::{Place, Style},
     template::Given,
@@ -31,7 +31,7 @@ impl Directory {
         let described = match self.describe(&cx.tenant) {
             Ok(described) => described,
             Err(Unusable::Mistakes(mistakes)) => return Err(mistakes),
-            Err(Unusable::NoSecret) => {
+            Err(Unusable::Secret(_)) => {
                 let words = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
                 let mut report = Report::default();
                 report.differs("the secret", words);

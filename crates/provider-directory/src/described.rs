@@ -39,6 +39,12 @@ pub(crate) struct Described {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+impl AsRef<Upstream> for Described {
+    fn as_ref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
 /// What a list has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown {

@@ -1,79 +1,37 @@
 //! Every tenant's directory: set up when it is first asked about.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_ports::{
-    clock::Clock,
-    provider::Searchable,
-    source::{SourceError, SourceErrorKind},
-};
-use masthead_provider_http::{
-    BreakerOptions, ClientCredentials, Health, HttpClient, PerTenant, Secrets, Upstream, UpstreamOptions,
-};
+use masthead_ports::{clock::Clock, provider::Searchable, source::SourceError};
+use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Secrets, Unusable};
+use thiserror::Error;
 
 use crate::{DirectorySettings, Mistake, Preset, admission::Proof, described::Described, template::Slot};
 
-/// How every tenant's directory is called.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DirectoryOptions {
-    /// Addresses that are not public may be called, in plain http too; as the client's own option.
-    pub allow_private: bool,
-    /// When a tenant's directory is left alone.
-    pub breaker: BreakerOptions,
-    /// How often one call that only reads is tried in all.
-    pub attempts: u32,
-    /// The pause before the second try.
-    pub backoff: Duration,
-}
-
-impl Default for DirectoryOptions {
-    fn default() -> Self {
-        Self {
-            allow_private: false,
-            breaker: BreakerOptions::default(),
-            attempts: 2,
-            backoff: Duration::from_millis(100),
-        }
-    }
-}
-
-/// The directory of every tenant that has one of this preset; each has its own settings, token, budget and breaker.
+/// The directory of every tenant that has one of this preset.
 ///
 /// It is named after its preset, also where a tenant's settings describe quite another directory in its place.
+#[derive(Debug)]
 pub struct Directory {
     pub(crate) preset: Preset,
-    options: DirectoryOptions,
-    client: HttpClient,
-    clock: Arc<dyn Clock>,
-    secrets: Arc<dyn Secrets>,
-    tenants: PerTenant<Option<Arc<Described>>>,
-}
-
-/// Why a tenant's directory cannot be called.
-pub(crate) enum Unusable {
-    Mistakes(Vec<Mistake>),
-    NoSecret,
+    adapter: Adapter<Described>,
 }
 
 impl Directory {
-    /// No tenant yet: each is set up when it is first asked about, and again when its settings change.
+    /// No tenant yet.
     #[must_use]
     pub fn new(
         preset: Preset,
-        options: DirectoryOptions,
+        options: AdapterOptions,
         client: HttpClient,
         clock: Arc<dyn Clock>,
         secrets: Arc<dyn Secrets>,
     ) -> Self {
         Self {
             preset,
-            options,
-            client,
-            clock,
-            secrets,
-            tenants: PerTenant::new(),
+            adapter: Adapter::new(preset.name, options, client, clock, secrets),
         }
     }
 
@@ -100,77 +58,42 @@ impl Directory {
     /// How each tenant's directory is, for readiness.
     #[must_use]
     pub fn health(&self) -> Vec<(TenantId, Health)> {
-        let all = self.tenants.all().into_iter();
-        all.filter_map(|(tenant, one)| Some((tenant, one.as_ref().as_ref()?.upstream.health())))
-            .collect()
+        self.adapter.health()
     }
 
-    /// The tenant's directory. Mistakes in its settings are told once, and are not looked at again until they change; a
-    /// secret that is not at its place is looked for again at the next call.
+    /// The tenant's directory.
     pub(crate) fn of(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Described>, SourceError> {
-        let misconfigured = || SourceError::new(operation, SourceErrorKind::Misconfigured);
-        let name = self.preset.name;
-        let described = self.tenants.of(tenant, |tenant| match self.describe(tenant) {
-            Ok(described) => Ok(Some(Arc::new(described))),
-            Err(Unusable::Mistakes(mistakes)) => {
-                for mistake in mistakes {
-                    tracing::error!(source.name = name, tenant = %tenant.id, %mistake, "the directory cannot be called");
-                }
-                Ok(None)
-            }
-            Err(Unusable::NoSecret) => {
-                tracing::error!(source.name = name, tenant = %tenant.id, "the directory's secret is not at its place");
-                Err(misconfigured())
-            }
-        })?;
-        Option::clone(&described).ok_or_else(misconfigured)
+        self.adapter.of(tenant, operation, |tenant| self.describe(tenant))
     }
 
     /// The directory as the tenant's settings describe it, with an upstream of its own.
-    pub(crate) fn describe(&self, tenant: &Tenant) -> Result<Described, Unusable> {
-        let settings = DirectorySettings::parse(&self.preset, &tenant.settings.provider, self.options.allow_private)
-            .map_err(Unusable::Mistakes)?;
+    pub(crate) fn describe(&self, tenant: &Tenant) -> Result<Described, Unusable<Mistake>> {
+        let allow_private = self.adapter.allows_private();
+        let settings = DirectorySettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
         let mut proof = Proof::default();
         let mut credentials = None;
         if let Some(place) = settings.secret_place() {
-            let secret = self.secrets.secret(place).ok_or(Unusable::NoSecret)?;
-            proof = settings.admission.proof(&secret).ok_or(Unusable::NoSecret)?;
+            let secret = self.adapter.secret(place).map_err(Unusable::secret)?;
+            proof = settings
+                .admission
+                .proof(&secret)
+                .ok_or_else(|| Unusable::secret(CannotBeSent))?;
             credentials = settings.admission.tokens(secret);
         }
-        let credentials =
-            credentials.map(|options| ClientCredentials::new(options, self.client.clone(), Arc::clone(&self.clock)));
-        let options = UpstreamOptions {
-            provider: self.preset.name,
-            budget: settings.budget(),
-            breaker: self.options.breaker,
-            attempts: self.options.attempts,
-            backoff: self.options.backoff,
-        };
-        let clock = Arc::clone(&self.clock);
         let mut headers: HeaderMap = settings.headers.clone();
         headers.extend(proof.headers.clone());
         Ok(Described {
-            upstream: Upstream::new(
-                options,
-                &tenant.id,
-                self.client.clone(),
-                Arc::clone(&clock),
-                credentials,
-            ),
+            upstream: self.adapter.upstream(&tenant.id, settings.budget(), credentials),
             name: self.preset.name,
             settings,
             proof,
             headers,
-            clock,
+            clock: Arc::clone(self.adapter.clock()),
         })
     }
 }
 
-impl fmt::Debug for Directory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Directory")
-            .field("name", &self.preset.name)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
+/// The secret has bytes that no header or field can carry.
+#[derive(Debug, Error)]
+#[error("the secret cannot be sent")]
+struct CannotBeSent;

@@ -19,6 +19,6 @@ mod template;
 mod unfit;
 mod walk;
 
-pub use directory::{Directory, DirectoryOptions};
+pub use directory::Directory;
 pub use preset::Preset;
 pub use settings::{DirectorySettings, Mistake, SETTINGS, SettingSpec};

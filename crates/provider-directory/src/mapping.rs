@@ -6,6 +6,7 @@ use masthead_domain::{
     email::{Email, EmailKey},
     metadata::Metadata,
 };
+use masthead_provider_http::wire::scalar;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -68,7 +69,7 @@ impl UserMap {
     fn email(&self, user: &Value) -> Option<Email> {
         let mut places = self.email.iter().enumerate();
         places.find_map(|(place, pointer)| {
-            let text = scalar(pointer.find(user)?)?;
+            let text = without_nul(pointer.find(user)?)?;
             let text = if place == 0 { text } else { text.to_lowercase() };
             Email::from_source(&text).ok()
         })
@@ -84,18 +85,13 @@ impl UserMap {
 }
 
 fn first(places: &Places, user: &Value) -> Option<String> {
-    let mut found = places.iter().filter_map(|pointer| scalar(pointer.find(user)?));
+    let mut found = places.iter().filter_map(|pointer| without_nul(pointer.find(user)?));
     found.find(|text| !text.is_empty())
 }
 
-/// Values of ours are texts without a NUL; what is no single value is none of ours.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.replace('\0', "")),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+/// No store keeps a NUL.
+fn without_nul(value: &Value) -> Option<String> {
+    scalar(value).map(|text| text.replace('\0', ""))
 }
 
 fn flag(text: &str) -> Option<bool> {

@@ -6,12 +6,12 @@ use masthead_domain::{
     crid::Crid,
     email::EmailKey,
     name::folded,
-    query::{CountMode, EmailFilter, Entry, NamePrefix, Total, UserFilter, UserQuery},
+    query::{EmailFilter, NamePrefix, UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
 
 use crate::{
-    described::{Described, Listing, Shown},
+    described::{Described, Listing},
     directory::Directory,
     template::{Given, Slot},
     unfit::Unfit,
@@ -42,20 +42,10 @@ impl UserSource for Directory {
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        let candidates = match query.filter.entry() {
-            Entry::Nobody => Vec::new(),
-            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
-            Entry::ByEmail(email) => self.by_email(cx, email).await?,
-            Entry::List => return self.of(&cx.tenant, SEARCH)?.list(cx, query).await,
-        };
-        let mut found = candidates;
-        found.retain(|account| query.filter.matches(account));
-        let shown = Shown {
-            users: found.len() as u64,
-            total: None,
-            to_the_end: true,
-        };
-        Ok(page(found, query, shown, false))
+        match search_named(self, cx, query, |account| query.filter.matches(account)).await? {
+            Some(page) => Ok(page),
+            None => self.of(&cx.tenant, SEARCH)?.list(cx, query).await,
+        }
     }
 }
 
@@ -76,7 +66,10 @@ impl Described {
         }
         let settings = &self.settings;
         let mut found: Vec<Account> = Vec::new();
-        for form in forms(email) {
+        for form in [Some(email.as_str().to_owned()), email.in_unicode()]
+            .into_iter()
+            .flatten()
+        {
             let given = Given {
                 email: Some(&form),
                 ..Given::default()
@@ -143,7 +136,8 @@ impl Described {
                 Ok(found.len() > size)
             })
             .await?;
-        Ok(page(found, query, shown, strays))
+        let unseen = (!shown.all() || strays).then(|| shown.total.unwrap_or_default());
+        Ok(Page::of_found(found, query, unseen))
     }
 }
 
@@ -211,56 +205,11 @@ impl Pushed {
     }
 }
 
-/// The page of the accounts that were found.
-fn page(mut accounts: Vec<Account>, query: &UserQuery, shown: Shown, strays: bool) -> Page {
-    let size = usize::from(query.size);
-    let more = accounts.len() > size;
-    let found = accounts.len() as u64;
-    let all = shown.all() && !strays;
-    accounts.truncate(size);
-    let total = match (query.count, all) {
-        (CountMode::None, _) => None,
-        (CountMode::Exact | CountMode::Estimate, true) => Some(Total::Exact(found)),
-        (CountMode::Exact | CountMode::Estimate, false) => Some(Total::Estimate(shown.total.unwrap_or(0).max(found))),
-    };
-    Page {
-        accounts,
-        more,
-        total,
-        mark: None,
-        truncated: !all && !more,
-    }
-}
-
-/// The forms in which an address may be kept: its domain in ASCII, and in Unicode where that is another text.
-fn forms(email: &EmailKey) -> Vec<String> {
-    let mut forms = vec![email.as_str().to_owned()];
-    if let Some((local, domain)) = email.as_str().rsplit_once('@')
-        && domain.contains("xn--")
-    {
-        let (domain, outcome) = idna::domain_to_unicode(domain);
-        let form = format!("{local}@{domain}");
-        if outcome.is_ok() && form != forms[0] {
-            forms.push(form);
-        }
-    }
-    forms
-}
-
 #[cfg(test)]
 mod tests {
     use masthead_domain::email::EmailNeedle;
 
     use super::*;
-
-    #[test]
-    fn an_address_is_asked_for_in_both_forms_of_its_domain() {
-        assert_eq!(forms(&EmailKey::of("ann@example.com")), ["ann@example.com"]);
-        assert_eq!(
-            forms(&EmailKey::of("ann@m\u{fc}nchen.example")),
-            ["ann@xn--mnchen-3ya.example", "ann@m\u{fc}nchen.example"]
-        );
-    }
 
     #[test]
     fn only_what_the_call_has_a_place_for_and_no_spelling_changes_is_sent() {

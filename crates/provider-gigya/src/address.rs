@@ -1,31 +1,13 @@
 //! The forms in which an address may be kept, and whether an account has it.
 
 use masthead_domain::email::{Email, EmailKey};
-use unicode_normalization::UnicodeNormalization;
 
 use crate::{query::Quotable, wire::Account};
 
-/// The forms in which an address with this key may be kept: its key, its domain in Unicode, either decomposed; the case
-/// apart, which the search does not mind. `None` when one of them cannot stand in a query: then nobody can say that these
-/// are all.
+/// The forms in which an address with this key may be kept, the case apart, which the search does not mind. `None` when one of
+/// them cannot stand in a query: then nobody can say that these are all.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Quotable>> {
-    let mut forms = vec![key.as_str().to_owned()];
-    if let Some((local, domain)) = key.as_str().rsplit_once('@')
-        && domain.split('.').any(|label| label.starts_with("xn--"))
-        && let (unicode, Ok(())) = idna::domain_to_unicode(domain)
-    {
-        forms.push(format!("{local}@{unicode}"));
-    }
-    for at in 0..forms.len() {
-        forms.push(forms[at].nfd().collect());
-    }
-    let mut distinct: Vec<String> = Vec::with_capacity(forms.len());
-    for form in forms {
-        if !distinct.contains(&form) {
-            distinct.push(form);
-        }
-    }
-    distinct.iter().map(|form| Quotable::new(form)).collect()
+    key.spellings().iter().map(|form| Quotable::new(form)).collect()
 }
 
 /// The address that an account is known by: the profile's, or else the first that it signs in with, or that it has at all.

@@ -2,7 +2,7 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{Checked, Hints, Mistake, Report, check_source};
+use masthead_provider_http::{Checked, Hints, Mistake, NoSecret, Report, check_source};
 
 use crate::{Gigya, GigyaSettings, credentials::Credentials};
 
@@ -19,17 +19,19 @@ impl Gigya {
     /// # Errors
     /// The settings have mistakes: all of them.
     pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
-        let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.options.allow_private)?;
+        let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.adapter.allows_private())?;
         let read = self
-            .secrets
+            .adapter
             .secret(settings.secret_place())
             .map(|secret| Credentials::read(settings.auth, &secret));
         let words = match read {
-            Some(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),
-            Some(Err(flaw)) => flaw.to_string(),
-            None => "it is not at its place: see Gigya.SecretFile and Gigya.SecretEnv, or Gigya.PrivateKeyFile and \
-                     Gigya.PrivateKeyEnv"
-                .to_owned(),
+            Ok(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),
+            Ok(Err(flaw)) => flaw.to_string(),
+            Err(NoSecret) => {
+                "it is not at its place: see Gigya.SecretFile and Gigya.SecretEnv, or Gigya.PrivateKeyFile \
+                              and Gigya.PrivateKeyEnv"
+                    .to_owned()
+            }
         };
         let mut report = Report::default();
         report.differs("the secret", words);

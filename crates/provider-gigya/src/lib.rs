@@ -20,7 +20,7 @@ mod walk;
 mod wire;
 mod writes;
 
-pub use gigya::{GIGYA, Gigya, GigyaOptions};
+pub use gigya::{GIGYA, Gigya};
 pub use login::Login;
 pub use nonces::{NoChance, Nonces, SystemNonces};
 pub use settings::{GigyaSettings, SETTINGS};

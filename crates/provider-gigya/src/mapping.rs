@@ -1,12 +1,7 @@
 //! From an account at Gigya to an account of ours.
 
-use std::collections::BTreeMap;
-
-use masthead_domain::{
-    account::Account,
-    crid::Crid,
-    metadata::{MAX_KEY_BYTES, Metadata, lowered},
-};
+use masthead_domain::{account::Account, crid::Crid, metadata::Metadata};
+use masthead_provider_http::wire::{self as sent, scalar};
 use serde_json::Value;
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -35,7 +30,7 @@ pub(crate) enum Untrue {
 pub(crate) fn account(theirs: &wire::Account, map: &MetadataMap) -> Result<Account, Untrue> {
     let crid = Crid::parse(&theirs.uid).map_err(|_| Untrue::UnusableId)?;
     let email = address(theirs);
-    let name = |field: &str| clean(theirs.profile.get(field).and_then(Value::as_str));
+    let name = |field: &str| sent::name(theirs.profile.get(field).and_then(Value::as_str));
     Ok(Account {
         verified: theirs.is_verified.filter(|_| email.is_some()),
         email,
@@ -48,36 +43,13 @@ pub(crate) fn account(theirs: &wire::Account, map: &MetadataMap) -> Result<Accou
     })
 }
 
-/// No store keeps a NUL.
-fn clean(text: Option<&str>) -> Box<str> {
-    let text = text.unwrap_or_default().trim();
-    if text.contains('\0') {
-        text.replace('\0', "").into()
-    } else {
-        text.into()
-    }
-}
-
 fn metadata(theirs: &wire::Account, map: &MetadataMap) -> Metadata {
-    // By lower-cased key: ours are never two that differ only in case. Who comes first stays.
-    let mut pairs: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut put = |key: &str, value: String| {
-        let good = !value.contains('\0') && key.len() <= MAX_KEY_BYTES;
-        if good {
-            pairs.entry(lowered(key)).or_insert_with(|| (key.to_owned(), value));
-        }
-    };
-    for (place, ours) in map.places() {
-        if let Some(text) = kept_at(theirs, place) {
-            put(ours, text);
-        }
-    }
-    for (name, value) in theirs.data.iter().filter(|(name, _)| map.takes(name)) {
-        if let Some(text) = scalar(value) {
-            put(name, text);
-        }
-    }
-    Metadata::from_valid(pairs.into_values())
+    let named = map
+        .places()
+        .filter_map(|(place, ours)| Some((ours.to_owned(), kept_at(theirs, place)?)));
+    let others = theirs.data.iter().filter(|(name, _)| map.takes(name));
+    let others = others.filter_map(|(name, value)| Some((name.clone(), scalar(value)?)));
+    Metadata::from_source(named.chain(others))
 }
 
 /// The text at this place. What is empty in a profile counts as missing, as Gigya leaves it out itself.
@@ -124,16 +96,6 @@ pub(crate) fn kind_of(phone: &Value) -> PhoneKind {
         "mobile" | "cell" | "cellphone" => PhoneKind::Mobile,
         "work" | "business" | "office" => PhoneKind::Work,
         _ => PhoneKind::Home,
-    }
-}
-
-/// Values of ours are texts; what is no single value is none of ours.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -1,8 +1,6 @@
 //! Where a key of ours is kept in an account at Gigya: in the site's `data`, or in the profile.
 
-use std::collections::BTreeMap;
-
-use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS};
+use masthead_provider_http::settings::keys::{KeyMap, is_key};
 
 /// Where a key of ours is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,29 +73,23 @@ const OWN_FIELDS: [(&str, Place); 11] = [
 pub(crate) const PHOTO: &str = "photoURL";
 pub(crate) const THUMBNAIL: &str = "thumbnailURL";
 
-/// The map of keys. The standard keys (contract §2.4) are kept where the profile has a field for them, and in `data` under
-/// their own names otherwise, unless an entry says otherwise; nothing else of `data` is ours unless an entry names it.
+/// What stands in an entry before a field of the profile.
+const IN_PROFILE: &str = "profile.";
+
+/// The map of keys. The standard ones are kept where the profile has a field for them, and in `data` under their own names
+/// otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MetadataMap {
-    ours: BTreeMap<Place, Box<str>>,
-    left_out: Vec<Place>,
-    all_others: bool,
-}
+pub(crate) struct MetadataMap(KeyMap<Place>);
 
 impl Default for MetadataMap {
     fn default() -> Self {
-        let place = |key: &str| {
+        Self(KeyMap::standard(|key| {
             if key == "photo" {
                 return Place::Profile(PHOTO);
             }
             let own = OWN_FIELDS.iter().find(|(name, _)| *name == key);
             own.map_or_else(|| Place::Data(key.into()), |(_, place)| place.clone())
-        };
-        Self {
-            ours: STANDARD_KEYS.iter().map(|key| (place(key), (*key).into())).collect(),
-            left_out: Vec::new(),
-            all_others: false,
-        }
+        }))
     }
 }
 
@@ -105,64 +97,31 @@ impl MetadataMap {
     /// Reads `theirs=ours, theirs, theirs=, profile.theirs=ours, profile.theirs=, *`; `None` when an entry is none of
     /// these, or two entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut map = Self::default();
-        let mut claimed: Vec<String> = Vec::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            if entry == "*" {
-                map.all_others = true;
-                continue;
-            }
-            let (theirs, ours) = match entry.split_once('=') {
-                Some((theirs, ours)) => (theirs.trim(), ours.trim()),
-                None => (entry, entry.strip_prefix("profile.").unwrap_or(entry)),
-            };
-            let place = match theirs.strip_prefix("profile.") {
-                Some(ZIP) => Place::Profile(ZIP),
-                Some(field) => Place::Profile(PROFILE.iter().find(|known| **known == field)?),
-                None => Place::Data(path(theirs)?),
-            };
-            if !ours.is_empty() && !is_key(ours) {
-                return None;
-            }
-            map.ours.remove(&place);
-            if ours.is_empty() {
-                map.left_out.push(place);
-                continue;
-            }
-            let lowered = ours.to_lowercase();
-            if claimed.contains(&lowered) {
-                return None;
-            }
-            claimed.push(lowered);
-            // A key that is claimed is kept at one place only.
-            map.ours.retain(|_, kept| !kept.eq_ignore_ascii_case(ours));
-            map.ours.insert(place, ours.into());
-        }
-        Some(map)
+        let place = |theirs: &str| match theirs.strip_prefix(IN_PROFILE) {
+            Some(ZIP) => Some(Place::Profile(ZIP)),
+            Some(field) => PROFILE
+                .iter()
+                .find(|known| **known == field)
+                .map(|known| Place::Profile(known)),
+            None => path(theirs).map(Place::Data),
+        };
+        Self::default().0.with(text, IN_PROFILE, place).map(Self)
     }
 
     /// Every place that is looked at, with the key that it is ours under.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, &str)> {
-        self.ours.iter().map(|(place, key)| (place, &**key))
+        self.0.places()
     }
 
     /// Whether a member of `data` that no entry names is ours, under its own name.
     pub(crate) fn takes(&self, member: &str) -> bool {
-        self.all_others
-            && is_key(member)
-            && !member.contains('.')
-            && !self.left_out.contains(&Place::Data(member.into()))
-            && !self.ours.contains_key(&Place::Data(member.into()))
-            && !self.ours.values().any(|ours| ours.eq_ignore_ascii_case(member))
+        !member.contains('.') && self.0.takes(&Place::Data(member.into()), member)
     }
 
     /// Where a key of ours is written; `None` when Gigya does not keep it.
     pub(crate) fn place(&self, ours: &str) -> Option<Place> {
-        let named = self.ours.iter().find(|(_, key)| &***key == ours);
-        if let Some((place, _)) = named {
-            return Some(place.clone());
-        }
-        self.takes(ours).then(|| Place::Data(ours.into()))
+        let other = || self.takes(ours).then(|| Place::Data(ours.into()));
+        self.0.place(ours).cloned().or_else(other)
     }
 }
 
@@ -172,12 +131,10 @@ fn path(text: &str) -> Option<Box<str>> {
     (is_key(text) && text.split('.').count() <= 8 && text.split('.').all(good)).then(|| text.into())
 }
 
-fn is_key(text: &str) -> bool {
-    (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(|char| char.is_control() || char == '=')
-}
-
 #[cfg(test)]
 mod tests {
+    use masthead_domain::metadata::STANDARD_KEYS;
+
     use super::*;
 
     fn data(key: &str) -> Place {

@@ -4,13 +4,8 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
-use masthead_domain::{
-    account::Account,
-    crid::Crid,
-    email::EmailKey,
-    query::{CountMode, Entry, Total, UserQuery},
-};
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
 
 use crate::{
     address::{forms, is_known_by, may_be_shown_for},
@@ -57,14 +52,10 @@ impl UserSource for Gigya {
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        let candidates = match query.filter.entry() {
-            Entry::Nobody => Vec::new(),
-            Entry::ById(id) => Vec::from_iter(self.by_id(cx, id).await?),
-            Entry::ByEmail(email) => self.by_email(cx, email).await?,
-            Entry::List => return self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
-        };
-        let matching = candidates.into_iter().filter(|account| query.filter.matches(account));
-        Ok(page(matching.collect(), query, None))
+        match search_named(self, cx, query, |account| query.filter.matches(account)).await? {
+            Some(page) => Ok(page),
+            None => self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
+        }
     }
 }
 
@@ -131,7 +122,7 @@ impl Site {
             })
             .await?;
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(page(accounts, query, unseen))
+        Ok(Page::of_found(accounts, query, unseen))
     }
 
     /// The account of ours, where it counts as a user.
@@ -141,25 +132,5 @@ impl Site {
             .then(|| account(theirs, &self.settings.metadata))
             .transpose();
         ours.map_err(|flaw| corrupt(operation, flaw))
-    }
-}
-
-/// The page of the accounts that were found. `unseen` is how many Gigya says there are, when it has not shown them all.
-fn page(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Page {
-    let size = usize::from(query.size);
-    let more = accounts.len() > size;
-    let found = accounts.len() as u64;
-    accounts.truncate(size);
-    let total = match (query.count, unseen) {
-        (CountMode::None, _) => None,
-        (CountMode::Exact | CountMode::Estimate, None) => Some(Total::Exact(found)),
-        (CountMode::Exact | CountMode::Estimate, Some(total)) => Some(Total::Estimate(total.max(found))),
-    };
-    Page {
-        accounts,
-        more,
-        total,
-        mark: None,
-        truncated: unseen.is_some() && !more,
     }
 }

@@ -33,6 +33,12 @@ pub(crate) struct Site {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+impl AsRef<Upstream> for Site {
+    fn as_ref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
 /// What a search has shown.
 #[derive(Debug)]
 pub(crate) struct Shown {

@@ -1,8 +1,10 @@
 //! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer};
+use masthead_provider_http::{
+    redacted,
+    wire::{flag, members, text},
+};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// An account. What is of another type than documented counts as missing; only the UID must be there.
@@ -122,39 +124,7 @@ impl Refused {
     }
 }
 
-macro_rules! redacted {
-    ($($type:ident),*) => {$(
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($type)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
 redacted!(Account, Found, Begun, Made, Refused, Flaw);
-
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    })
-}
-
-/// Flags come as words here and there, as numbers do.
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Bool(flag) => Some(flag),
-        Value::String(word) => word.parse().ok(),
-        _ => None,
-    })
-}
-
-fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::{
-    BreakerOptions, BudgetOptions, Call, GuardOptions, GuardedSource, HttpClient, PerTenant, Refusal, Reply, Upstream,
+    BreakerOptions, BudgetOptions, Call, GuardOptions, GuardedSource, HttpClient, Refusal, Reply, Upstream,
     UpstreamOptions,
+    per_tenant::PerTenant,
     testing::{Server, StoppedClock, client, cx, json},
 };
 

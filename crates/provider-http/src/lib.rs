@@ -1,9 +1,10 @@
 //! One outbound client for every provider: TLS, deadlines, bounded bodies, failure classes and the address guard; and what
 //! every provider needs around it: tokens, budgets, a breaker, retries, shared calls and a short memory.
 //!
-//! An adapter makes one [`Upstream`] for each tenant ([`PerTenant`] keeps them), calls it with requests, and reads replies.
+//! An adapter makes one [`Upstream`] for each tenant ([`Adapter`] keeps them), calls it with requests, and reads replies.
 //! Around its `UserSource` the binary puts a [`GuardedSource`], which shares and remembers answers.
 
+pub mod adapter;
 pub mod address;
 mod answers;
 mod body;
@@ -20,7 +21,7 @@ pub mod failure;
 pub mod guarded;
 pub mod heard;
 mod instruments;
-pub mod per_tenant;
+mod per_tenant;
 pub mod reply;
 pub mod secret;
 pub mod settings;
@@ -30,7 +31,9 @@ mod testing;
 mod tls;
 pub mod upstream;
 mod walked;
+pub mod wire;
 
+pub use adapter::{Adapter, AdapterOptions, NoSecret, Unusable};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
 pub use call::{Call, Refusal};
@@ -40,7 +43,6 @@ pub use client_credentials::{ClientCredentials, ClientCredentialsOptions};
 pub use failure::{Effect, Failure, FailureClass};
 pub use guarded::{GuardOptions, GuardedSource, Remembered};
 pub use heard::HeardSource;
-pub use per_tenant::PerTenant;
 pub use reply::Reply;
 pub use secret::{Secret, SecretPlace, Secrets};
 pub use settings::{Mistake, Reading, SettingSpec};

@@ -2,14 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
 
 /// One `T` for each tenant that was asked for: there are as many as tenants.
-pub struct PerTenant<T> {
+pub(crate) struct PerTenant<T> {
     kept: RwLock<HashMap<TenantId, Kept<T>>>,
 }
 
@@ -20,8 +19,7 @@ struct Kept<T> {
 
 impl<T> PerTenant<T> {
     /// Nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             kept: RwLock::default(),
         }
@@ -32,7 +30,7 @@ impl<T> PerTenant<T> {
     ///
     /// # Errors
     /// Those of `make`; nothing is kept then.
-    pub fn of<E>(&self, tenant: &Tenant, make: impl FnOnce(&Tenant) -> Result<T, E>) -> Result<Arc<T>, E> {
+    pub(crate) fn of<E>(&self, tenant: &Tenant, make: impl FnOnce(&Tenant) -> Result<T, E>) -> Result<Arc<T>, E> {
         let settings = &tenant.settings.provider;
         let fits = |kept: &&Kept<T>| kept.settings == *settings;
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
@@ -58,24 +56,11 @@ impl<T> PerTenant<T> {
     }
 
     /// Every tenant's `T`, for readiness.
-    #[must_use]
-    pub fn all(&self) -> Vec<(TenantId, Arc<T>)> {
+    pub(crate) fn all(&self) -> Vec<(TenantId, Arc<T>)> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
             .map(|(id, kept)| (id.clone(), Arc::clone(&kept.value)))
             .collect()
-    }
-}
-
-impl<T> Default for PerTenant<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> fmt::Debug for PerTenant<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PerTenant").finish_non_exhaustive()
     }
 }
 

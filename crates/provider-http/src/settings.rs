@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::SecretPlace;
 
+pub mod keys;
 pub mod value;
 
 /// One setting, for help texts and docs.

@@ -28,6 +28,12 @@ pub(crate) struct Far {
     bearer: RwLock<HeaderValue>,
 }
 
+impl AsRef<Upstream> for Far {
+    fn as_ref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
 impl Far {
     /// `None` when there is no token at its place, or none that a header can hold.
     pub(crate) fn new(

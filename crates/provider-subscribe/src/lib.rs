@@ -17,6 +17,6 @@ mod v4;
 mod walk;
 
 pub use flaw::Flaw;
-pub use remote::{RemoteSubscribe, RemoteSubscribeOptions};
+pub use remote::RemoteSubscribe;
 pub use settings::{SETTINGS, SubscribeSettings};
 pub use walk::Stretch;

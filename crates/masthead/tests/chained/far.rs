@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 use masthead_api::{ApiLimits, ApiState, ExportState, router};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
 use masthead_orchestrator::{Export, Users, World};
-use masthead_provider_http::{HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
-use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions};
+use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
     clock::StoppedClock,
     contract::Loaded,
@@ -106,9 +106,9 @@ pub(crate) fn remote() -> RemoteSubscribe {
         ..HttpOptions::default()
     })
     .unwrap();
-    let options = RemoteSubscribeOptions {
+    let options = AdapterOptions {
         allow_private: true,
-        ..RemoteSubscribeOptions::default()
+        ..AdapterOptions::default()
     };
     RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(Reader))
 }

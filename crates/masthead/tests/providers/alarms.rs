@@ -87,7 +87,7 @@ fn refused_credentials_are_an_alarm_and_never_not_found() {
         assert_eq!(of_tenant.count(), 1, "told once: {alarms:?}");
     }
     assert!(log.contains("accepts our credentials again"));
-    assert!(log.contains("the client's secret is not at its place"));
+    assert!(log.contains("the secret is not at its place"));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_ports::{clock::Clock, walk::Walk};
-use masthead_provider_auth0::{Auth0, Auth0Options};
-use masthead_provider_directory::{Directory, DirectoryOptions, Preset};
+use masthead_provider_auth0::Auth0;
+use masthead_provider_directory::{Directory, Preset};
 use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::{Gigya, GigyaOptions};
-use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_gigya::Gigya;
+use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_ssor::SSOR;
 use masthead_sandbox::{
     Application, Auth0Config, DirectoryConfig, GigyaConfig, Quota, Sandbox, SandboxConfig, Shape, sample_account,
@@ -191,10 +191,10 @@ impl Kind {
             ..BreakerOptions::default()
         };
         let described = |preset: Preset, secret: &str| -> Arc<dyn Walk> {
-            let options = DirectoryOptions {
+            let options = AdapterOptions {
                 allow_private: true,
                 breaker,
-                ..DirectoryOptions::default()
+                ..AdapterOptions::default()
             };
             let secrets = Arc::new(Told(secret.to_owned()));
             Arc::new(Directory::new(
@@ -207,19 +207,19 @@ impl Kind {
         };
         match self {
             Self::Auth0 => {
-                let options = Auth0Options {
+                let options = AdapterOptions {
                     allow_private: true,
                     breaker,
-                    ..Auth0Options::default()
+                    ..AdapterOptions::default()
                 };
                 let secrets = Arc::new(Told("sandbox-client-secret".to_owned()));
                 Arc::new(Auth0::new(options, client, clock, secrets))
             }
             Self::Gigya => {
-                let options = GigyaOptions {
+                let options = AdapterOptions {
                     allow_private: true,
                     breaker,
-                    ..GigyaOptions::default()
+                    ..AdapterOptions::default()
                 };
                 let secrets = Arc::new(Told(Application::default().secret));
                 Arc::new(Gigya::new(options, client, clock, secrets))

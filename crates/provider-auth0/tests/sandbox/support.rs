@@ -16,8 +16,8 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority, SourceError, SourceErrorKind, UserSource},
 };
-use masthead_provider_auth0::{Auth0, Auth0Options};
-use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_auth0::Auth0;
+use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_sandbox::{Auth0Config, Quota, Sandbox};
 use masthead_testkit::clock::StoppedClock;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ impl World {
             ..HttpOptions::default()
         })
         .unwrap();
-        let options = Auth0Options {
+        let options = AdapterOptions {
             allow_private: true,
             breaker: BreakerOptions {
                 min_calls: 1_000,

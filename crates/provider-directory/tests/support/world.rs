@@ -18,8 +18,8 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Page, Priority, SourceError, SourceErrorKind, UserSource},
 };
-use masthead_provider_directory::{Directory, DirectoryOptions, Preset};
-use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_directory::{Directory, Preset};
+use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_sandbox::{DirectoryConfig, Sandbox, Shape, sample_directory_users};
 use masthead_testkit::clock::StoppedClock;
 
@@ -79,7 +79,7 @@ impl World {
             ..HttpOptions::default()
         })
         .unwrap();
-        let options = DirectoryOptions {
+        let options = AdapterOptions {
             allow_private: true,
             breaker: BreakerOptions {
                 min_calls: 1_000,

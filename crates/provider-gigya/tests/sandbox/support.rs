@@ -18,8 +18,8 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority, SourceError, SourceErrorKind, UserSource},
 };
-use masthead_provider_gigya::{Gigya, GigyaOptions};
-use masthead_provider_http::{BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_gigya::Gigya;
+use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_sandbox::{Application, GigyaConfig, Sandbox};
 use masthead_testkit::clock::StoppedClock;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ impl World {
             ..HttpOptions::default()
         })
         .unwrap();
-        let options = GigyaOptions {
+        let options = AdapterOptions {
             allow_private: true,
             breaker: BreakerOptions {
                 min_calls: 1_000,

@@ -15,8 +15,8 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::source::{CallContext, Page, Priority, SourceError, UserSource};
-use masthead_provider_http::{HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
-use masthead_provider_subscribe::{RemoteSubscribe, RemoteSubscribeOptions};
+use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 use tokio::{
@@ -67,10 +67,10 @@ impl World {
                 tokio::spawn(answer(socket, Arc::clone(&script), Arc::clone(&kept)));
             }
         });
-        let options = RemoteSubscribeOptions {
+        let options = AdapterOptions {
             allow_private: true,
             attempts: 1,
-            ..RemoteSubscribeOptions::default()
+            ..AdapterOptions::default()
         };
         let token = Arc::new(Mutex::new(Some("first")));
         let url = format!("http://{address}/base");

@@ -1,0 +1,67 @@
+//! Reading what a provider sends: what is of another type than documented counts as missing, and nothing is shown.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// A text.
+///
+/// # Errors
+/// No JSON.
+pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// A flag; some directories send it as a word.
+///
+/// # Errors
+/// No JSON.
+pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Bool(flag) => Some(flag),
+        Value::String(word) => word.parse().ok(),
+        _ => None,
+    })
+}
+
+/// The members of an object.
+///
+/// # Errors
+/// No JSON.
+pub fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    })
+}
+
+/// A single value as a text, as metadata are kept; what is no single value is none of ours.
+#[must_use]
+pub fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A name without blanks around it, and without a NUL, which no store keeps; empty where there is none.
+#[must_use]
+pub fn name(text: Option<&str>) -> Box<str> {
+    text.unwrap_or_default().trim().replace('\0', "").into()
+}
+
+/// A `Debug` that shows nothing of what a provider sent.
+#[macro_export]
+macro_rules! redacted {
+    ($($type:ident),*) => {$(
+        impl ::std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
