@@ -1,6 +1,9 @@
 //! The preset against the stand-in SSOR, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
+#[path = "../../provider-http/tests/support/calling.rs"]
+mod calling;
+#[cfg(test)]
 #[path = "../../provider-directory/tests/support/suite.rs"]
 mod suite;
 #[cfg(test)]
@@ -12,6 +15,7 @@ mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
     use masthead_sandbox::{Shape, sample_directory_user};
+    use masthead_testkit::asking::Asking;
 
     use crate::{
         suite::{self, Subject, keeps},

@@ -7,11 +7,13 @@
 
 pub mod accounts;
 pub mod answer_table;
+pub mod asking;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;
 pub mod directory;
 pub mod events;
+pub mod logs;
 pub mod providers;
 pub mod registrations;
 pub mod sealing;

@@ -3,7 +3,7 @@
 use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{World, reader};
+use crate::support::{Asking, World, reader};
 
 async fn told_of(world: &World) -> Vec<Checked> {
     let told = world.auth0.check(&world.cx(), None).await.unwrap();
@@ -41,7 +41,7 @@ async fn auth0_as_it_is_described_agrees_in_all() {
 
 #[tokio::test]
 async fn each_mismatch_is_told_with_the_settings_that_are_about_it() {
-    let world = World::patient(users(), &[], 1, Some(b"a-wrong-secret")).await;
+    let world = World::patient(users(), &[], 1, Some("a-wrong-secret")).await;
     differs(&told_of(&world).await, "an unknown id", "Auth0.ClientId");
 
     let world = World::patient(users(), &[], 1, None).await;

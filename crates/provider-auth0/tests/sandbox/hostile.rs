@@ -16,7 +16,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{DATABASE, World, reader};
+use crate::support::{Asking, DATABASE, World, reader};
 
 /// A query with every value as a question mark, as Lucene reads it: a phrase ends at the next quote, a backslash takes the
 /// meaning from what follows. What means something and is not escaped stays, and makes a shape of its own.

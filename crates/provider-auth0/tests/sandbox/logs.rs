@@ -1,47 +1,15 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Fault, FaultRule};
-use tracing_subscriber::fmt::MakeWriter;
+use masthead_testkit::logs::Logged;
 
-use crate::support::{DATABASE, World, reader};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::{Asking, DATABASE, World, reader};
 
 #[tokio::test]
 async fn whatever_fails_the_log_names_no_person_and_no_secret() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(lines.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logged = Logged::down_to(tracing::Level::DEBUG);
     let body =
         r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
     let refused = Fault::Status {
@@ -77,7 +45,7 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
         .await
         .by_id("auth0|sentinel")
         .await;
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = logged.text();
     for told in [
         "auth0 will not take our request",
         "auth0's answer is refused",

@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::Fault;
 use serde_json::json;
 
-use crate::support::{DATABASE, World, crid, ids, kind, reader, user};
+use crate::support::{Asking, DATABASE, World, crid, ids, kind, reader, user};
 
 #[tokio::test]
 async fn a_user_is_found_by_any_id_however_odd() {
@@ -222,11 +222,11 @@ async fn a_token_that_is_revoked_is_renewed_once() {
 
 #[tokio::test]
 async fn wrong_credentials_settings_and_secrets_are_a_misconfiguration_and_nobody_is_absent() {
-    let right = Some(&b"sandbox-client-secret"[..]);
+    let right = Some("sandbox-client-secret");
     for (setting, secret) in [
         (("Auth0.ClientId", "somebody"), right),
         (("Auth0.PageSize", "0"), right),
-        (("Auth0.PageSize", "50"), Some(&b"wrong"[..])),
+        (("Auth0.PageSize", "50"), Some("wrong")),
         (("Auth0.PageSize", "50"), None),
     ] {
         let world = World::patient(vec![], &[setting], 1, secret).await;

@@ -8,7 +8,7 @@ use masthead_domain::{
 use masthead_ports::source::{Page, SourceError, SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, sample_users};
 
-use crate::support::{DATABASE, World, ids, kind, reader, user};
+use crate::support::{Asking, DATABASE, World, ids, kind, reader, user};
 
 fn query(filter: UserFilter, size: u16) -> UserQuery {
     UserQuery {
@@ -219,7 +219,7 @@ async fn a_search_that_takes_too_long_is_too_broad_and_is_not_tried_again() {
         vec![reader("1", "ann@example.com")],
         &[("Auth0.LeadingWildcards", "true")],
         3,
-        Some(b"sandbox-client-secret"),
+        Some("sandbox-client-secret"),
     )
     .await;
     world

@@ -11,7 +11,7 @@ use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::support::{DATABASE, World, ids, kind, reader, user};
+use crate::support::{Asking, DATABASE, World, ids, kind, reader, user};
 
 impl World {
     async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {

@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{DATABASE, World, crid, reader, user};
+use crate::support::{Asking, DATABASE, World, crid, reader, user};
 
 fn nova() -> NewAccount {
     NewAccount {
@@ -195,7 +195,7 @@ async fn a_write_whose_answer_did_not_come_is_of_unknown_outcome_and_is_made_onc
             vec![reader("1", "ann@example.com")],
             &[("Auth0.Connection", DATABASE)],
             3,
-            Some(b"sandbox-client-secret"),
+            Some("sandbox-client-secret"),
         )
         .await;
         world

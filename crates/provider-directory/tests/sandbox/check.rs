@@ -3,6 +3,7 @@
 use masthead_domain::crid::Crid;
 use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::DirectoryConfig;
+use masthead_testkit::asking::Asking;
 
 use crate::{
     third::{DESCRIPTION, SECRET, SLOT, third},

@@ -6,6 +6,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_testkit::asking::{Asking, ids};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     third,
-    world::{World, ids, kind},
+    world::{World, kind},
 };
 
 const ODD: [&str; 12] = [

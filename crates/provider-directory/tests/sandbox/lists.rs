@@ -9,10 +9,11 @@ use masthead_ports::{
     source::{SourceErrorKind, UserSource},
 };
 use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
+use masthead_testkit::asking::{Asking, ids};
 
 use crate::{
     plain::{PLAIN, Settings, TOKEN, config},
-    world::{World, ids, kind},
+    world::{World, kind},
 };
 
 #[tokio::test]

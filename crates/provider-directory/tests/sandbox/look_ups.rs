@@ -2,11 +2,12 @@
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_sandbox::{DirectoryEnvelope, Fault, FaultRule};
+use masthead_testkit::asking::{Asking, ids};
 use serde_json::json;
 
 use crate::{
     plain::{PLAIN, TOKEN, config},
-    world::{World, ids, kind},
+    world::{World, kind},
 };
 
 #[tokio::test]
@@ -94,13 +95,13 @@ async fn an_empty_list_or_a_bare_status_says_nobody_only_where_it_is_said_to() {
 async fn statuses_that_ask_to_come_back_later_are_settings() {
     let later = |status| Fault::Status {
         status,
-        retry_after: Some(7),
+        // Longer than anybody waits.
+        retry_after: Some(300),
         reset_in: None,
         body: None,
     };
     for (status, settings) in [(503, &[][..]), (420, &[("Retry.Statuses", "420, 503")][..])] {
-        let mut world = World::with(PLAIN, config(1), TOKEN, settings).await;
-        world.patience = std::time::Duration::from_millis(700);
+        let world = World::with(PLAIN, config(1), TOKEN, settings).await;
         world.sandbox.inject(later(status));
         assert_eq!(kind(world.by_id("70000000").await), Some(SourceErrorKind::Unavailable));
         let calls = world.sandbox.calls();

@@ -1,6 +1,9 @@
 //! The adapter against stand-in directories, over real sockets: every way of proof, of paging, of failing.
 
 #[cfg(test)]
+#[path = "../../../provider-http/tests/support/calling.rs"]
+mod calling;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod hostile;

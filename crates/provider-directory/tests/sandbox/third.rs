@@ -7,6 +7,7 @@ use masthead_provider_directory::Preset;
 use masthead_sandbox::{
     Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
 };
+use masthead_testkit::asking::Asking;
 
 use crate::{
     suite::{Subject, keeps},

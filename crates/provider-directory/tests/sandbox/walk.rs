@@ -8,11 +8,12 @@ use masthead_ports::{
 };
 use masthead_provider_directory::Preset;
 use masthead_sandbox::{DirectoryConfig, Fault, Paging};
+use masthead_testkit::asking::{Asking, ids};
 
 use crate::{
     plain::{PLAIN, TOKEN, config},
     third,
-    world::{World, ids, kind},
+    world::{World, kind},
 };
 
 impl World {

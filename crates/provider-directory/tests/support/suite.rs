@@ -2,11 +2,7 @@
 //! opens a session is read. The presets' tests run it too; the faults that every source meets are in the suite of sources
 //! (`masthead`'s tests).
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
 use masthead_ports::{
@@ -16,10 +12,13 @@ use masthead_ports::{
 use masthead_provider_directory::{DirectorySettings, Mistake, Preset};
 use masthead_provider_http::Verdict;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
+use masthead_testkit::{
+    asking::{Asking, ids},
+    logs::Logged,
+};
 use serde_json::Value;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::world::{World, ids, kind, texts};
+use crate::world::{World, kind, texts};
 use SourceErrorKind::Corrupt;
 
 /// A directory on which the suite is run, and what the suite knows of it beside its settings.
@@ -175,37 +174,10 @@ pub(crate) async fn what_cannot_be_true_is_refused(subject: Subject) {
     }
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 /// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
 pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
     let world = subject.world(60).await;
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(lines.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logged = Logged::down_to(tracing::Level::TRACE);
     let users = world.sandbox.directory().users();
     assert!(
         users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
@@ -233,7 +205,7 @@ pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
     let checked = world.directory.check(&world.cx(), None).await.unwrap();
     shown.push(format!("{checked:?}"));
     shown.extend(world.sandbox.log_with_secrets().iter().map(|call| format!("{call:?}")));
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = logged.text();
     assert!(logged.contains("the directory's answer is refused"), "{logged}");
     assert!(!shown.iter().any(|text| text.contains(SESSION_GRADE)));
     for private in [SESSION_GRADE, id, email, subject.secret] {

@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{WAYS, World, crid, kind, reader};
+use crate::support::{Asking, WAYS, World, crid, kind, reader};
 
 #[tokio::test]
 async fn keys_that_gigya_does_not_take_are_an_alarm_for_every_look_up() {

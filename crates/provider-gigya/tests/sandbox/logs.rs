@@ -1,47 +1,15 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Application, Fault, FaultRule};
-use tracing_subscriber::fmt::MakeWriter;
+use masthead_testkit::logs::Logged;
 
-use crate::support::{WAYS, World, reader};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::{Asking, WAYS, World, reader};
 
 #[tokio::test]
 async fn whatever_fails_the_log_names_no_person_and_no_secret() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(lines.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logged = Logged::down_to(tracing::Level::DEBUG);
     let details = |code: u64| {
         let body = format!(
             r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#
@@ -100,7 +68,7 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
         .await
         .by_id("sentinel")
         .await;
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = logged.text();
     for told in [
         "gigya will not take our request",
         "gigya rejects our credentials or settings",

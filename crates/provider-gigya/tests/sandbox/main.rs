@@ -1,6 +1,9 @@
 //! The adapter against the stand-in Gigya, over real sockets.
 
 #[cfg(test)]
+#[path = "../../../provider-http/tests/support/calling.rs"]
+mod calling;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod composed;

@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{World, ids, listing, reader};
+use crate::support::{Asking, World, ids, listing, reader};
 
 /// What was asked, decoded.
 fn queries(world: &World) -> Vec<String> {

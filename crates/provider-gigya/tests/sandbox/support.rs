@@ -1,28 +1,16 @@
 //! A stand-in Gigya and the adapter that calls it for one tenant.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use masthead_domain::{
-    account::Account,
-    crid::Crid,
-    email::EmailKey,
-    order::Order,
-    query::{CountMode, Position, UserFilter, UserQuery},
-    settings::TenantSettings,
-    tenant::{PoolId, Tenant, TenantId},
-};
-use masthead_ports::{
-    clock::Clock,
-    source::{CallContext, Priority, SourceError, SourceErrorKind, UserSource},
-};
+use masthead_domain::tenant::Tenant;
+use masthead_ports::{clock::Clock, source::UserSource};
 use masthead_provider_gigya::Gigya;
-use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_sandbox::{Application, GigyaConfig, Sandbox};
-use masthead_testkit::clock::StoppedClock;
+pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
+use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
+
+use crate::calling::{SECRET_ENV, Told, client, options};
 
 /// The three ways in which an application proves itself.
 pub(crate) const WAYS: [&str; 3] = ["signed", "secret", "bearer"];
@@ -35,12 +23,13 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
 }
 
-struct Told(Option<String>);
+impl Asking for World {
+    fn source(&self) -> &dyn UserSource {
+        &self.gigya
+    }
 
-impl Secrets for Told {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
-        assert_eq!(*place, SecretPlace::Environment("SANDBOX_SECRET".into()));
-        self.0.as_ref().map(|text| Secret::new(text.as_bytes()))
+    fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
     }
 }
 
@@ -85,38 +74,16 @@ impl World {
             ("Gigya.BaseUrl", sandbox.url()),
             ("Gigya.ApiKey", "3_sandbox-api-key"),
             ("Gigya.UserKey", "sandbox-user-key"),
-            (place, "SANDBOX_SECRET"),
+            (place, SECRET_ENV),
             ("Gigya.BudgetPerSecond", "1000"),
             ("Gigya.BudgetBurst", "1000"),
         ];
-        let (parsed, mistakes) = TenantSettings::parse(base.iter().chain(settings).copied());
-        assert_eq!(mistakes, []);
-        let tenant = Tenant {
-            id: TenantId::parse("north/daily/herald").unwrap(),
-            pool: PoolId(1),
-            settings: parsed,
-        };
-        let client = HttpClient::new(HttpOptions {
-            connect_timeout: Duration::from_millis(300),
-            idle_timeout: Duration::from_millis(300),
-            total_timeout: Duration::from_secs(20),
-            max_body_bytes: 4 * 1024 * 1024,
-            allow_private: true,
-            ..HttpOptions::default()
-        })
-        .unwrap();
-        let options = AdapterOptions {
-            allow_private: true,
-            breaker: BreakerOptions {
-                min_calls: 1_000,
-                ..BreakerOptions::default()
-            },
-            attempts,
-            backoff: Duration::from_millis(5),
-        };
+        let settings: Vec<_> = base.iter().chain(settings).copied().collect();
+        let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
+        let client = client();
         let remake = Box::new(move || {
             Gigya::new(
-                options,
+                options(attempts),
                 client.clone(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
                 Arc::new(Told(secret.clone())),
@@ -126,7 +93,7 @@ impl World {
             sandbox,
             gigya: remake(),
             remake,
-            tenant: Arc::new(tenant),
+            tenant,
         }
     }
 
@@ -136,55 +103,11 @@ impl World {
         (std::mem::replace(&mut self.gigya, another), self)
     }
 
-    pub(crate) fn cx(&self) -> CallContext {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        CallContext::new(Arc::clone(&self.tenant), deadline, Priority::Interactive)
-    }
-
-    pub(crate) async fn by_id(&self, id: &str) -> Result<Option<Account>, SourceError> {
-        self.gigya.by_id(&self.cx(), &crid(id)).await
-    }
-
-    pub(crate) async fn by_email(&self, email: &str) -> Result<Vec<Account>, SourceError> {
-        self.gigya.by_email(&self.cx(), &EmailKey::of(email)).await
-    }
-
-    /// The ids of the users with this address.
-    pub(crate) async fn ids_by_email(&self, email: &str) -> Vec<String> {
-        ids(&self.by_email(email).await.unwrap())
-    }
-
     /// The methods that were called.
     pub(crate) fn called(&self) -> Vec<String> {
         let log = self.sandbox.log().into_iter();
         log.map(|entry| entry.path.trim_start_matches("/accounts.").to_owned())
             .collect()
-    }
-}
-
-pub(crate) fn crid(id: &str) -> Crid {
-    Crid::parse(id).unwrap()
-}
-
-pub(crate) fn ids(accounts: &[Account]) -> Vec<String> {
-    accounts
-        .iter()
-        .map(|account| account.crid.as_str().to_owned())
-        .collect()
-}
-
-pub(crate) fn kind<T: std::fmt::Debug>(answer: Result<T, SourceError>) -> SourceErrorKind {
-    answer.unwrap_err().kind
-}
-
-/// A list of the users who meet a filter.
-pub(crate) fn listing(filter: UserFilter, size: u16) -> UserQuery {
-    UserQuery {
-        filter,
-        order: Order::default(),
-        position: Position::Offset(0),
-        size,
-        count: CountMode::Exact,
     }
 }
 

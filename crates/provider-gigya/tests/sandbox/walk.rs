@@ -11,7 +11,7 @@ use masthead_sandbox::{Fault, FaultRule, sample_accounts};
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::support::{World, ids, kind, reader};
+use crate::support::{Asking, World, ids, kind, reader};
 
 /// Longer than a cursor waits.
 const TOO_LONG: Duration = Duration::from_secs(301);

@@ -9,7 +9,7 @@ use masthead_provider_gigya::Login;
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{World, crid, reader, social};
+use crate::support::{Asking, World, crid, reader, social};
 
 pub(crate) fn nova() -> NewAccount {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
