@@ -2,6 +2,7 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "only tests use this crate, and a test's own mistake may panic"
 )]
 
@@ -20,4 +21,5 @@ pub mod sealing;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
+pub mod walking;
 pub mod workspaces;

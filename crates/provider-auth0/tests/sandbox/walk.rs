@@ -8,6 +8,7 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
+use masthead_testkit::walking::{self, Walked};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -19,34 +20,8 @@ impl World {
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, mut between: impl FnMut(usize, &Step)) -> Walked {
-        let mut walked = Walked::default();
-        let mut place = None;
-        loop {
-            let step = self.step(scope, place.as_ref()).await.unwrap();
-            walked.steps += 1;
-            between(walked.steps, &step);
-            walked.truncated |= step.truncated;
-            walked.accounts.extend(step.accounts);
-            place = step.next;
-            if place.is_none() {
-                return walked;
-            }
-        }
-    }
-}
-
-/// What a whole walk has shown.
-#[derive(Default)]
-struct Walked {
-    accounts: Vec<Account>,
-    steps: usize,
-    truncated: bool,
-}
-
-impl Walked {
-    fn ids(&self) -> BTreeSet<String> {
-        ids(&self.accounts).into_iter().collect()
+    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+        walking::walk(self, &self.auth0, scope, between).await.unwrap()
     }
 }
 
@@ -66,10 +41,9 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn every_user_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
     let world = World::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
-    let mut expected = None;
-    let walked = world.walk(Scope::Everything, |_, step| expected = step.expected).await;
+    let walked = world.walk(Scope::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.truncated), (2_345, false));
-    assert_eq!(expected, Some(2_345));
+    assert_eq!(walked.expected, Some(2_345));
     // Each page but the first begins with the last user of the one before.
     assert_eq!(walked.steps, 2_345_usize.div_ceil(99));
     assert_eq!(world.asked().len(), walked.steps);
@@ -84,7 +58,7 @@ async fn a_thousand_users_of_one_instant_are_shown_and_more_are_told_of() {
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
         let world = World::with(users, &[("Auth0.PageSize", "100")]).await;
-        let walked = world.walk(Scope::Everything, |_, _| {}).await;
+        let walked = world.walk(Scope::Everything, |_| {}).await;
         assert_eq!((walked.ids().len(), walked.truncated), (shown, truncated), "{count}");
         assert!(walked.ids().contains("auth0|later"), "the walk goes on behind them");
         assert!(
@@ -106,7 +80,7 @@ async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_se
     )
     .await;
     let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
-    let walked = world.walk(since, |_, _| {}).await;
+    let walked = world.walk(since, |_| {}).await;
     assert_eq!(ids(&walked.accounts), ["auth0|lagging", "auth0|new"]);
     assert!(Walk::tells_changes(&world.auth0));
 }
@@ -117,7 +91,7 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
     let world = World::with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
     let walked = world
-        .walk(Scope::Everything, |steps, _| {
+        .walk(Scope::Everything, |steps| {
             let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
             let mut all = world.sandbox.auth0().users();
             if steps == 5 {
@@ -145,9 +119,9 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
 
     // The same over changes, where every change moves a user to the end.
     let changed = Scope::ChangedSince(NOW);
-    let before = world.walk(changed, |_, _| {}).await.ids();
+    let before = world.walk(changed, |_| {}).await.ids();
     let walked = world
-        .walk(changed, |steps, _| {
+        .walk(changed, |steps| {
             let now = NOW + Duration::hours(i64::try_from(steps.min(4)).unwrap());
             let mut some: Vec<Value> = world
                 .sandbox
@@ -174,7 +148,7 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
 #[tokio::test]
 async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
     let world = World::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
-    let whole = world.walk(Scope::Everything, |_, _| {}).await;
+    let whole = world.walk(Scope::Everything, |_| {}).await;
     let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
     loop {
         // Another process each time: all that it knows is the text that was kept.
@@ -210,7 +184,7 @@ async fn a_page_that_is_cut_short_shuffled_or_doubled_loses_nobody() {
         if let Some(fault) = fault.clone() {
             world.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
-        let walked = world.walk(Scope::Everything, |_, _| {}).await;
+        let walked = world.walk(Scope::Everything, |_| {}).await;
         assert_eq!(walked.ids().len(), 405, "{fault:?}");
     }
 }
@@ -239,7 +213,7 @@ async fn a_search_that_is_too_slow_for_auth0_is_made_narrower() {
         body: Some(body.to_string()),
     };
     world.sandbox.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
-    let walked = world.walk(Scope::Everything, |_, _| {}).await;
+    let walked = world.walk(Scope::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.truncated), (700, false));
     assert!(
         world.asked()[3]
@@ -258,7 +232,7 @@ async fn only_the_tenants_users_are_shown_and_one_that_cannot_be_kept_stops_nobo
         unusable,
     ];
     let world = World::with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let walked = world.walk(Scope::Everything, |_, _| {}).await;
+    let walked = world.walk(Scope::Everything, |_| {}).await;
     assert_eq!(ids(&walked.accounts), ["auth0|1"]);
     assert!(sample_user(0)["created_at"].is_string());
 }

@@ -1,14 +1,15 @@
 //! Going through all users of a directory that misbehaves, and of one that cannot be gone through.
 
-use std::collections::BTreeSet;
-
 use masthead_ports::{
     source::{SourceError, SourceErrorKind},
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_directory::Preset;
 use masthead_sandbox::{DirectoryConfig, Fault, Paging};
-use masthead_testkit::asking::{Asking, ids};
+use masthead_testkit::{
+    asking::Asking,
+    walking::{self, Walked},
+};
 
 use crate::{
     plain::{PLAIN, TOKEN, config},
@@ -21,18 +22,8 @@ impl World {
         self.directory.step(&self.cx(), Scope::Everything, from).await
     }
 
-    /// The ids that a whole walk shows, and the number of its steps.
-    async fn walk(&self) -> Result<(BTreeSet<String>, usize), SourceError> {
-        let (mut shown, mut place) = (BTreeSet::new(), None);
-        for steps in 1..1_000 {
-            let step = self.step(place.as_ref()).await?;
-            shown.extend(ids(&step.accounts));
-            place = step.next;
-            if place.is_none() {
-                return Ok((shown, steps));
-            }
-        }
-        panic!("the walk has no end")
+    async fn walk(&self) -> Result<Walked, SourceError> {
+        walking::walk(self, &self.directory, Scope::Everything, |_| {}).await
     }
 }
 
@@ -45,8 +36,8 @@ async fn shuffled_and_doubled_pages_lose_nobody() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let world = plain(config(180)).await;
         world.sandbox.inject(fault.clone());
-        let (shown, _) = world.walk().await.unwrap();
-        assert_eq!(shown.len(), 180, "{fault:?}");
+        let walked = world.walk().await.unwrap();
+        assert_eq!(walked.ids().len(), 180, "{fault:?}");
     }
 }
 

@@ -5,16 +5,14 @@
 use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
-use masthead_ports::{
-    source::SourceErrorKind,
-    walk::{Place, Scope, Walk},
-};
+use masthead_ports::{source::SourceErrorKind, walk::Scope};
 use masthead_provider_directory::{DirectorySettings, Mistake, Preset};
 use masthead_provider_http::Verdict;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
     asking::{Asking, ids},
     logs::Logged,
+    walking,
 };
 use serde_json::Value;
 
@@ -223,27 +221,15 @@ pub(crate) async fn a_walk_shows_everybody(subject: Subject) {
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = world.sandbox.calls();
-    let (mut shown, mut steps, mut place): (_, _, Option<Place>) = (Vec::new(), 0, None);
-    loop {
-        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = world
-            .directory
-            .step(&world.cx(), Scope::Everything, kept.as_ref())
-            .await
-            .unwrap();
-        assert!(step.expected.is_none_or(|expected| expected == wanted.len() as u64) && !step.truncated);
-        shown.extend(ids(&step.accounts));
-        steps += 1;
-        place = step.next;
-        if place.is_none() {
-            break;
-        }
-    }
-    shown.sort();
+    let mut walked = walking::walk(&world, &world.directory, Scope::Everything, |_| {})
+        .await
+        .unwrap();
+    walked.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
     wanted.sort_unstable();
-    assert_eq!(shown, wanted);
-    assert_eq!(steps, wanted.len().div_ceil(subject.page));
-    assert_eq!(world.sandbox.calls() - before, steps as u64);
+    assert_eq!(ids(&walked.accounts), wanted);
+    assert!(walked.expected.is_none_or(|expected| expected == wanted.len() as u64) && !walked.truncated);
+    assert_eq!(walked.steps, wanted.len().div_ceil(subject.page));
+    assert_eq!(world.sandbox.calls() - before, walked.steps as u64);
 }
 
 /// The check finds nothing that is otherwise than described.

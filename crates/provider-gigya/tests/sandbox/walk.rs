@@ -8,6 +8,7 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_accounts};
+use masthead_testkit::walking::{self, Walked};
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
 
@@ -22,34 +23,8 @@ impl World {
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, mut between: impl FnMut(usize)) -> Walked {
-        let mut walked = Walked::default();
-        let mut place = None;
-        loop {
-            let step = self.step(scope, place.as_ref()).await.unwrap();
-            walked.steps += 1;
-            between(walked.steps);
-            walked.expected = step.expected;
-            walked.accounts.extend(step.accounts);
-            place = step.next;
-            if place.is_none() {
-                return walked;
-            }
-        }
-    }
-}
-
-/// What a whole walk has shown.
-#[derive(Default)]
-struct Walked {
-    accounts: Vec<Account>,
-    steps: usize,
-    expected: Option<u64>,
-}
-
-impl Walked {
-    fn ids(&self) -> BTreeSet<String> {
-        ids(&self.accounts).into_iter().collect()
+    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+        walking::walk(self, &self.gigya, scope, between).await.unwrap()
     }
 }
 

@@ -1,0 +1,66 @@
+//! Going all the way through a source, as the sync does.
+
+use std::collections::BTreeSet;
+
+use masthead_domain::account::Account;
+use masthead_ports::{
+    source::SourceError,
+    walk::{Place, Scope, Walk},
+};
+
+use crate::asking::{Asking, ids};
+
+/// More steps than any walk of a test has.
+const ENDLESS: usize = 10_000;
+
+/// What a whole walk has shown.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// The accounts, as often as they were shown.
+    pub accounts: Vec<Account>,
+    /// How many steps it took.
+    pub steps: usize,
+    /// Whether any step said that there is more than it can show.
+    pub truncated: bool,
+    /// How many the last step says there are.
+    pub expected: Option<u64>,
+}
+
+impl Walked {
+    /// The ids that were shown.
+    #[must_use]
+    pub fn ids(&self) -> BTreeSet<String> {
+        ids(&self.accounts).into_iter().collect()
+    }
+}
+
+/// Goes all the way for this tenant, letting `between` happen after each step; the place is kept as text, as a sync keeps it.
+///
+/// # Errors
+/// The first of a step.
+///
+/// # Panics
+/// When the walk has no end.
+pub async fn walk(
+    world: &impl Asking,
+    walk: &dyn Walk,
+    scope: Scope,
+    mut between: impl FnMut(usize) + Send,
+) -> Result<Walked, SourceError> {
+    let mut walked = Walked::default();
+    let mut place: Option<Place> = None;
+    while walked.steps < ENDLESS {
+        let kept = place.and_then(|place| Place::parse(place.as_str()));
+        let step = walk.step(&world.cx(), scope, kept.as_ref()).await?;
+        walked.steps += 1;
+        walked.truncated |= step.truncated;
+        walked.expected = step.expected;
+        walked.accounts.extend(step.accounts);
+        between(walked.steps);
+        place = step.next;
+        if place.is_none() {
+            return Ok(walked);
+        }
+    }
+    panic!("the walk has no end")
+}
