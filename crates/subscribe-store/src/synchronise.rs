@@ -47,6 +47,25 @@ impl Registrations for PgRegistrations {
     }
 }
 
+/// What is stored under one key of a registration; the row is held until the transaction ends.
+macro_rules! stored_where {
+    ($key:literal, $transaction:expr, $cx:expr, $value:expr) => {
+        sqlx::query_as!(
+            StoredRow,
+            r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
+                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
+             FROM registrations WHERE pool = $1 AND "# + $key + " = $2 AND deleted_at IS NULL FOR UPDATE",
+            $cx.tenant.pool.0,
+            $value,
+        )
+        .fetch_optional(&mut *$transaction)
+        .await
+        .map_err(silence(SYNCHRONISE))?
+        .map(StoredRow::into_stored)
+        .transpose()?
+    };
+}
+
 async fn one_transaction(
     pool: &PgPool,
     cx: &CallContext,
@@ -55,12 +74,12 @@ async fn one_transaction(
 ) -> Result<Synchronised, SourceError> {
     let mut transaction = pool.begin().await.map_err(silence(SYNCHRONISE))?;
     let stored = match account.registration_id {
-        Some(id) => match by_number(&mut transaction, cx, id).await? {
+        Some(id) => match stored_where!("id", transaction, cx, id) {
             Some(stored) => Some(stored),
             // It was deleted while the provider was asked: that is no reason to make it again.
             None => return Ok(Synchronised::Unchanged),
         },
-        None => by_crid(&mut transaction, cx, account).await?,
+        None => stored_where!("crid", transaction, cx, account.crid.as_str()),
     };
     let mut changes = Changes::default();
     changes.new_registration(&account.crid, account.email.as_ref());
@@ -238,40 +257,6 @@ fn overlaid(stored: &Metadata, carried: &Metadata) -> Metadata {
         .iter()
         .filter(|(key, _)| !stored.iter().any(|(known, _)| same(known, key)));
     Metadata::from_valid(kept.chain(added).map(|(key, value)| (key.to_owned(), value.to_owned())))
-}
-
-async fn by_number(transaction: &mut PgConnection, cx: &CallContext, id: i64) -> Result<Option<Stored>, SourceError> {
-    let row = sqlx::query_as!(
-        StoredRow,
-        r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
-                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
-             FROM registrations WHERE pool = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE"#,
-        cx.tenant.pool.0,
-        id,
-    )
-    .fetch_optional(transaction)
-    .await
-    .map_err(silence(SYNCHRONISE))?;
-    row.map(StoredRow::into_stored).transpose()
-}
-
-async fn by_crid(
-    transaction: &mut PgConnection,
-    cx: &CallContext,
-    account: &Account,
-) -> Result<Option<Stored>, SourceError> {
-    let row = sqlx::query_as!(
-        StoredRow,
-        r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
-                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
-             FROM registrations WHERE pool = $1 AND crid = $2 AND deleted_at IS NULL FOR UPDATE"#,
-        cx.tenant.pool.0,
-        account.crid.as_str(),
-    )
-    .fetch_optional(transaction)
-    .await
-    .map_err(silence(SYNCHRONISE))?;
-    row.map(StoredRow::into_stored).transpose()
 }
 
 struct StoredRow {
