@@ -90,7 +90,7 @@ impl Store {
                 options.statement_timeout,
                 options.named_statements,
             )),
-            tenants: Arc::new(PgTenants::new(service.clone())),
+            tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(service.clone(), options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),

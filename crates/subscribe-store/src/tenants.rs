@@ -25,8 +25,8 @@ const FRESH: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_mins(10);
 /// How many answers are remembered, those about tenants that do not exist among them.
 const REMEMBERED: u64 = 10_000;
-/// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the database may take for a few rows by their key, once there is a connection to it.
+const FEW_ROWS: Duration = Duration::from_secs(1);
 
 type Known = Option<Arc<Tenant>>;
 type ClientAndPaper = (Box<str>, Box<str>);
@@ -38,43 +38,34 @@ pub struct PgTenants {
     last_known: Cache<TenantId, Known>,
     /// The tenants of a client and a paper.
     groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
+    /// How long an answer may take.
+    patience: Duration,
 }
 
 impl PgTenants {
-    pub(crate) fn new(pool: PgPool) -> Self {
+    pub(crate) fn new(pool: PgPool, acquire_timeout: Duration) -> Self {
         let cache = |age| Cache::builder().max_capacity(REMEMBERED).time_to_live(age).build();
         Self {
             pool,
             fresh: cache(FRESH),
             last_known: cache(STALE),
             groups: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+            patience: acquire_timeout + FEW_ROWS,
         }
     }
 
-    async fn ask(&self, id: &TenantId) -> Result<Known, SourceError> {
-        match tokio::time::timeout(PATIENCE, read(&self.pool, id)).await {
-            Ok(answered) => answered,
-            Err(_late) => Err(SourceError::because(
-                OPERATION,
-                SourceErrorKind::Unavailable,
-                "no answer in time",
-            )),
-        }
-    }
-
-    async fn ask_groups(&self, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
-        match tokio::time::timeout(PATIENCE, read_groups(&self.pool, client, paper)).await {
-            Ok(answered) => answered,
-            Err(_late) => Err(SourceError::because(
-                GROUPS,
-                SourceErrorKind::Unavailable,
-                "no answer in time",
-            )),
-        }
+    async fn in_time<T>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        let late = || SourceError::because(operation, SourceErrorKind::Unavailable, "no answer in time");
+        let answered = tokio::time::timeout(self.patience, answer).await;
+        answered.unwrap_or_else(|_| Err(late()))
     }
 
     async fn ask_or_remember(&self, id: &TenantId) -> Result<Known, SourceError> {
-        match self.ask(id).await {
+        match self.in_time(OPERATION, read(&self.pool, id)).await {
             Ok(known) => {
                 self.last_known.insert(id.clone(), known.clone()).await;
                 Ok(known)
@@ -102,7 +93,8 @@ impl Tenants for PgTenants {
 
     async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         let key = (Box::from(client), Box::from(paper));
-        let answered = self.groups.try_get_with(key, self.ask_groups(client, paper)).await;
+        let asked = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
+        let answered = self.groups.try_get_with(key, asked).await;
         answered
             .map(|ids| ids.to_vec())
             .map_err(|error: Arc<SourceError>| SourceError {
