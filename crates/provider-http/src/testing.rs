@@ -25,6 +25,9 @@ use crate::client::{HttpClient, HttpOptions};
 /// 2027-01-15, for ever.
 pub(crate) const NOW: i64 = 1_800_000_000;
 
+/// Longer than a busy machine stalls.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
 pub(crate) struct StoppedClock;
 
 impl Clock for StoppedClock {
@@ -49,9 +52,9 @@ pub(crate) fn cx(patience: Duration) -> CallContext {
 
 pub(crate) fn client() -> HttpClient {
     HttpClient::new(HttpOptions {
-        connect_timeout: Duration::from_secs(2),
-        idle_timeout: Duration::from_secs(2),
-        total_timeout: Duration::from_secs(10),
+        connect_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        total_timeout: PATIENCE,
         allow_private: true,
         ..HttpOptions::default()
     })

@@ -1,0 +1,80 @@
+//! Which time-out decides.
+
+use std::time::Duration;
+
+use tokio::{io::AsyncWriteExt, net::TcpListener, sync::mpsc};
+
+use super::*;
+use crate::testing::later;
+
+/// Longer than the caller waits.
+const FOR_EVER: Duration = Duration::from_hours(1);
+
+/// What a caller who waits for [`PATIENCE`] is told by a server that has its request, writes this, and then `again` and again.
+async fn told_of(first: &'static str, again: &'static str) -> Failure {
+    let (asked, mut is_asked) = mpsc::unbounded_channel();
+    let address = serve(move |mut socket, _| {
+        let asked = asked.clone();
+        async move {
+            let _ = socket.write_all(first.as_bytes()).await;
+            let _ = asked.send(());
+            while socket.write_all(again.as_bytes()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    })
+    .await;
+    let options = HttpOptions {
+        connect_timeout: FOR_EVER,
+        idle_timeout: FOR_EVER,
+        total_timeout: FOR_EVER,
+        ..options()
+    };
+    let client = HttpClient::new(options).unwrap();
+    let uri = format!("http://{address}/");
+    let told = tokio::spawn(async move { client.send(get(&uri), soon()).await });
+    is_asked.recv().await.unwrap();
+    later(PATIENCE).await;
+    told.await.unwrap().unwrap_err()
+}
+
+#[tokio::test]
+async fn a_body_that_stops_is_stalled() {
+    let impatient = HttpOptions {
+        idle_timeout: Duration::from_millis(100),
+        ..options()
+    };
+    let address = serve_bytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n[1").await;
+    let client = HttpClient::new(impatient).unwrap();
+    let stalled = client.send(get(&format!("http://{address}/")), soon()).await;
+    assert_eq!(stalled.unwrap_err(), Failure::sent(FailureClass::Stalled));
+}
+
+#[tokio::test]
+async fn silence_and_a_body_that_drips_end_at_the_callers_deadline() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n";
+    assert_eq!(told_of("", "").await, Failure::sent(FailureClass::Timeout));
+    assert_eq!(told_of(head, " ").await, Failure::sent(FailureClass::Timeout));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_once_the_deadline_has_passed() {
+    let address = serve_bytes("").await;
+    let client = HttpClient::new(options()).unwrap();
+    let passed = client.send(get(&format!("http://{address}/")), Instant::now()).await;
+    assert_eq!(passed.unwrap_err(), Failure::unsent(FailureClass::Timeout));
+}
+
+#[tokio::test]
+async fn the_connect_time_out_decides_when_a_handshake_hangs() {
+    // It takes the connection and never answers the TLS greeting.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let impatient = HttpOptions {
+        connect_timeout: Duration::from_millis(100),
+        ..options()
+    };
+    let client = HttpClient::new(impatient).unwrap();
+    let failure = client.send(get(&format!("https://{address}/")), soon()).await;
+    assert_eq!(failure.unwrap_err(), Failure::unsent(FailureClass::ConnectTimeout));
+}

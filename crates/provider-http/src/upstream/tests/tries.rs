@@ -1,0 +1,100 @@
+//! What is tried again, and what is not.
+
+use super::*;
+
+#[tokio::test]
+async fn an_answer_is_read_and_an_absence_too() {
+    let server = Server::start(|n, _| {
+        if n == 0 {
+            json(200, "", "7")
+        } else {
+            json(404, "", "{}")
+        }
+    })
+    .await;
+    let upstream = upstream_of(options(), None);
+    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn reads_are_tried_again_for_what_may_pass_and_writes_never() {
+    use SourceErrorKind::{OutcomeUnknown, Refused, TooBroad, Unavailable};
+    let html = Some("200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi".to_owned());
+    for (what, bad, read, write) in [
+        ("an error", json(500, "", "{}"), Unavailable, OutcomeUnknown),
+        ("a gateway's error", json(502, "", "{}"), Unavailable, OutcomeUnknown),
+        ("no service", json(503, "", "{}"), Unavailable, Unavailable),
+        ("a closed connection", None, Unavailable, OutcomeUnknown),
+        ("a page", html, Unavailable, OutcomeUnknown),
+        ("half of it", json(200, "", "[1"), Unavailable, OutcomeUnknown),
+        ("a refusal", json(400, "", "{}"), Refused, Refused),
+        ("a documented refusal", json(410, "", "{}"), TooBroad, TooBroad),
+    ] {
+        let again = read == Unavailable;
+        let script = bad.clone();
+        let server = Server::start(move |n, _| if n < 2 { script.clone() } else { json(200, "", "7") }).await;
+        let asked = ask(&upstream_of(options(), None), &server, Effect::Read).await;
+        match asked {
+            Ok(answer) => assert!(again && answer == 7, "{what}"),
+            Err(error) => assert!(!again && error.kind == read, "{what}: {error:?}"),
+        }
+        assert_eq!(server.seen().len(), if again { 3 } else { 1 }, "{what}");
+
+        let server = Server::start(move |_, _| bad.clone()).await;
+        let error = ask(&upstream_of(options(), None), &server, Effect::Write)
+            .await
+            .unwrap_err();
+        assert_eq!((error.kind, server.seen().len()), (write, 1), "{what}");
+        let error = ask(&upstream_of(options(), None), &server, Effect::Read)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind, server.seen().len()),
+            (read, if again { 4 } else { 2 }),
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_mended_request_is_written_anew_and_made_once_more_also_when_it_writes() {
+    for effect in [Effect::Read, Effect::Write] {
+        let server = Server::start(|n, _| json(if n == 0 { 400 } else { 200 }, "", "7")).await;
+        let upstream = upstream_of(options(), None);
+        let written = AtomicU64::new(0);
+        let ask = || async {
+            let call = Call {
+                effect,
+                ..Call::read("x", &cx(PATIENCE))
+            };
+            let write = || {
+                let n = written.fetch_add(1, Ordering::Relaxed);
+                Ok(Request::get(server.uri(&format!("/{n}"))).body(Bytes::new()).unwrap())
+            };
+            let read = |reply: &Reply| match reply.status {
+                StatusCode::OK => Ok(reply.json::<u32>()?),
+                _ => Err(Refusal::Mended(SourceErrorKind::Misconfigured)),
+            };
+            upstream.call_written(call, write, read).await
+        };
+        assert_eq!(ask().await.unwrap(), 7);
+        let heads: Vec<String> = server.seen().iter().map(|seen| seen.head.clone()).collect();
+        assert!(
+            heads[0].starts_with("get /0 ") && heads[1].starts_with("get /1 "),
+            "{heads:?}"
+        );
+        assert!(!upstream.health().misconfigured);
+    }
+    let server = Server::start(|_, _| json(400, "", "7")).await;
+    let upstream = upstream_of(options(), None);
+    let read = |_: &Reply| Err::<u32, _>(Refusal::Mended(SourceErrorKind::Misconfigured));
+    let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
+    let error = upstream
+        .call(Call::write("x", &cx(PATIENCE)), &request, read)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Misconfigured);
+    assert_eq!(server.seen().len(), 2);
+    assert!(upstream.health().misconfigured);
+}
