@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
 mod bench;
+mod child;
 mod ci;
 mod dev;
 mod layers;

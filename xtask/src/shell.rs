@@ -1,7 +1,10 @@
 //! Running other programs, and what a chore may fail with.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::Command;
+
+use serde_json::Value;
 
 /// A chore ends well, or with words for the person who runs it.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -39,6 +42,16 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Err(format!("`{}` failed ({})", in_words(command), said.status).into())
 }
 
+/// A program's path, from what cargo says of each thing it built (`--message-format=json`).
+pub(crate) fn executable(messages: &str, name: &str) -> Outcome<PathBuf> {
+    let path = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    Ok(path.ok_or_else(|| format!("cargo built no program called `{name}`"))?)
+}
+
 /// Program and arguments; not the environment, which may carry secrets.
 fn in_words(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -61,5 +74,21 @@ mod tests {
     #[test]
     fn output_is_what_the_program_printed() {
         assert_eq!(output(Command::new("echo").arg("hello")).unwrap(), "hello\n");
+    }
+
+    #[test]
+    fn the_programs_path_is_found_among_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":"/t/debug/masthead"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(
+            executable(messages, "masthead").unwrap(),
+            PathBuf::from("/t/debug/masthead")
+        );
+        assert!(executable(messages, "masthead-sandbox").is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,6 +15,7 @@ use hyper::{Request, Response, body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::child::Owned;
 use crate::shell::Outcome;
 
 /// Answers until the standard input ends; tells its address first.
@@ -48,7 +49,7 @@ async fn accept(listener: TcpListener, body: Bytes) -> io::Result<()> {
 
 /// Such a server in a process of its own; it ends with this value.
 pub(super) struct BareHyper {
-    child: Child,
+    child: Owned,
     _input: Option<ChildStdin>,
     pub(super) address: String,
 }
@@ -57,12 +58,9 @@ impl BareHyper {
     /// Starts one that answers with these bytes, kept in `file`.
     pub(super) fn start(file: &Path, body: &[u8]) -> Outcome<Self> {
         fs::write(file, body)?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bench", "hyper"])
-            .arg(file)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", "hyper"]).arg(file);
+        let mut child = Owned::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or("a child without output")?;
         let mut address = String::new();
@@ -76,13 +74,5 @@ impl BareHyper {
 
     pub(super) fn process(&self) -> u32 {
         self.child.id()
-    }
-}
-
-impl Drop for BareHyper {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -22,6 +22,8 @@ mod database;
 #[cfg(feature = "bench")]
 mod directory;
 #[cfg(feature = "bench")]
+mod ending;
+#[cfg(feature = "bench")]
 mod export;
 #[cfg(feature = "bench")]
 mod figures;
@@ -125,20 +127,23 @@ enum Inner {
     },
 }
 
-/// Builds this program anew with what measuring needs, and runs the same chore in it.
+/// Builds this program anew with what measuring needs, which takes the place of this process and runs the same chore.
 #[cfg(not(feature = "bench"))]
 pub(crate) fn run(_options: &Options) -> Outcome {
     let mut again = crate::shell::cargo(&["run", "--quiet", "--release", "--package", "xtask"]);
     again
         .args(["--features", "bench", "--"])
         .args(std::env::args_os().skip(1));
-    crate::shell::run(&mut again)
+    Err(std::os::unix::process::CommandExt::exec(&mut again).into())
 }
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(options: &Options) -> Outcome {
     match &options.inner {
         Some(Inner::Hyper { body }) => hyper::serve(body),
-        None => whole::run(options),
+        None => {
+            ending::with_our_children()?;
+            whole::run(options)
+        }
     }
 }

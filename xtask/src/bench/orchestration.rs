@@ -1,8 +1,8 @@
 //! What asking both sides adds to the time of the slower one: look-ups by id of a tenant whose provider takes 50 ms.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::Write;
+use std::process::Command;
 use std::thread;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ use super::figures::{median, rounded};
 use super::people::{People, codes};
 use super::server::Program;
 use super::whole::Bench;
+use crate::child::StandIn;
 use crate::dev::providers::AUTH0;
 use crate::shell::Outcome;
 
@@ -122,7 +123,7 @@ fn make(database: &Database<'_>, program: &Program, provider: &Provider) -> Outc
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     settings.push(format!("Flow.UserProvider={}", AUTH0.name));
-    settings.push(format!("{}={}", AUTH0.address, provider.url));
+    settings.push(format!("{}={}", AUTH0.address, provider.0.url));
     // The budget is not what is measured.
     settings.push("Auth0.BudgetBurst=1000".to_owned());
     settings.push("Auth0.BudgetPerSecond=1000".to_owned());
@@ -199,13 +200,8 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// The stand-in, in a process of its own; ended when dropped.
-struct Provider {
-    child: Child,
-    /// Held open: a program whose output nobody takes may stumble over it.
-    _said: BufReader<ChildStdout>,
-    url: String,
-}
+/// A stand-in Auth0 that takes its time.
+struct Provider(StandIn);
 
 impl Provider {
     fn start(bench: &Bench<'_>) -> Outcome<Self> {
@@ -214,40 +210,30 @@ impl Provider {
         let (seed, secret) = (bench.folder.join("sandbox.json"), bench.folder.join("sandbox-secret"));
         fs::write(&seed, Value::Array(users).to_string())?;
         fs::write(&secret, SECRET)?;
-        let mut child = Command::new(sandbox)
+        let mut command = Command::new(sandbox);
+        command
             .args(["--provider", AUTH0.stand_in, "--client-id", CLIENT, "--seed"])
             .arg(&seed)
             .arg("--client-secret-file")
-            .arg(&secret)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut said = BufReader::new(child.stdout.take().ok_or("a child without output")?);
-        let mut line = String::new();
-        said.read_line(&mut line)?;
-        let told: Value = serde_json::from_str(&line).map_err(|_| "the sandbox did not start")?;
-        let of = |key: &str| told[key].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
-        let provider = Self {
-            child,
-            _said: said,
-            url: of("url"),
-        };
-        let mut control = Client::connect(host(&of("control"))?)?;
+            .arg(&secret);
+        let provider = StandIn::start(&mut command)?;
+        let mut control = Client::connect(host(&provider.control)?)?;
         let quota = json!({"quota": {"burst": 100_000, "perSecond": 100_000}});
         good(&control.send("PATCH", "/settings", "", &quota.to_string())?)?;
         let late = json!({"fault": "latency", "ms": LATENCY, "path": "/api/v2/users"});
         good(&control.send("POST", "/faults", "", &late.to_string())?)?;
-        Ok(provider)
+        Ok(Self(provider))
     }
 
     fn address(&self) -> Outcome<&str> {
-        host(&self.url)
+        host(&self.0.url)
     }
 
     /// An access token, as the server gets one.
     fn token(&self) -> Outcome<String> {
         let asked = json!({
             "grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET,
-            "audience": format!("{}/api/v2/", self.url),
+            "audience": format!("{}/api/v2/", self.0.url),
         });
         let mut client = Client::connect(self.address()?)?;
         let reply = client.send(
@@ -261,14 +247,6 @@ impl Provider {
             .as_str()
             .ok_or("no token in the sandbox's answer")?
             .to_owned())
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

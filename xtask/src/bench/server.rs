@@ -4,14 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::client::Client;
-use crate::shell::{Outcome, cargo, output, run};
+use crate::child::Owned;
+use crate::shell::{Outcome, cargo, executable, output, run};
 
 /// How long it may take until it is ready.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -48,8 +47,7 @@ impl Program {
     pub(super) fn built(name: &str, profile: &str) -> Outcome<PathBuf> {
         let mut build = cargo(&["build", "--package", name, "--bin", name]);
         build.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
-        let program = executable(&output(&mut build)?, name);
-        Ok(program.ok_or_else(|| format!("cargo built no program called `{name}`"))?)
+        executable(&output(&mut build)?, name)
     }
 
     /// The same program on another database, with these settings besides.
@@ -99,14 +97,14 @@ impl Program {
         let address = format!("127.0.0.1:{port}");
         File::create(log)?;
         let to_log = OpenOptions::new().append(true).open(log)?;
-        let child = self
-            .command(&["serve"])
+        let mut command = self.command(&["serve"]);
+        command
             .env("MASTHEAD__HTTP__LISTEN", &address)
             .env("MASTHEAD__LOG__FORMAT", "json")
             .envs(settings.iter().copied())
             .stdout(to_log.try_clone()?)
-            .stderr(to_log)
-            .spawn()?;
+            .stderr(to_log);
+        let child = Owned::start(&mut command)?;
         let mut serving = Serving {
             child,
             address,
@@ -117,18 +115,9 @@ impl Program {
     }
 }
 
-/// The program's path, from what cargo says of each thing it built.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-}
-
 /// A server that runs; ended by force when dropped without [`Serving::stop`].
 pub(super) struct Serving {
-    child: Child,
+    child: Owned,
     pub(super) address: String,
     log: PathBuf,
 }
@@ -176,8 +165,7 @@ impl Serving {
 
     /// Asks it to drain and end, and waits for that.
     pub(super) fn stop(mut self) -> Outcome {
-        let command = format!("kill -TERM {}", self.child.id());
-        run(Command::new("sh").args(["-c", &command]))?;
+        self.child.terminate()?;
         let begun = Instant::now();
         while begun.elapsed() < DRAIN {
             if let Some(status) = self.child.try_wait()? {
@@ -189,13 +177,5 @@ impl Serving {
             thread::sleep(Duration::from_millis(20));
         }
         Err("the server did not drain in time".into())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

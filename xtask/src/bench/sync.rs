@@ -3,8 +3,7 @@
 //! The stand-in answers one call at a time and looks at every user for each page, so that look-ups wait for pages there as
 //! they would not at a provider: what counts is that none is refused or incomplete, and so no ratio is made of the times.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use super::client::{Client, encoded};
 use super::figures::{median, number, rounded};
 use super::server::{Program, Serving};
 use super::whole::Bench;
+use crate::child::StandIn;
 use crate::shell::{Outcome, run};
 
 /// How many users the provider has.
@@ -34,15 +34,6 @@ const PATIENCE: Duration = Duration::from_mins(15);
 
 const GROUP: &str = "bench-sync";
 
-/// A stand-in Auth0 as a process of its own; ended when dropped.
-struct StandIn {
-    child: Child,
-    /// Held open: a program whose output nobody takes may stumble over it.
-    said: BufReader<ChildStdout>,
-    url: String,
-    control: String,
-}
-
 /// Look-ups by id at an even pace.
 #[derive(Default)]
 struct LookUps {
@@ -61,7 +52,7 @@ pub(super) fn measure(bench: &Bench<'_>, report: &mut Map<String, Value>) -> Out
 }
 
 fn measured(bench: &Bench<'_>) -> Outcome<Value> {
-    let stand_in = StandIn::start(bench)?;
+    let stand_in = stand_in(bench)?;
     let tenant = format!("{GROUP}/daily/herald");
     let mut settings = vec![
         "Flow.UserProvider=Auth0".to_owned(),
@@ -90,7 +81,7 @@ fn measured(bench: &Bench<'_>) -> Outcome<Value> {
     serving.stop()?;
     let alone = look_ups.taken();
 
-    let calls_before = stand_in.calls()?;
+    let calls_before = calls_to(&stand_in)?;
     let serving = serve(bench, "15m")?;
     let begun = Instant::now();
     let mut client = Client::connect(&serving.address)?;
@@ -104,7 +95,7 @@ fn measured(bench: &Bench<'_>) -> Outcome<Value> {
     })?;
     let took = begun.elapsed().as_secs_f64();
     let during = look_ups.taken();
-    let calls = stand_in.calls()? - calls_before;
+    let calls = calls_to(&stand_in)? - calls_before;
     serving.stop()?;
 
     let profiles = bench.database.run(&format!(
@@ -188,44 +179,19 @@ impl Taken {
     }
 }
 
-impl StandIn {
-    fn start(bench: &Bench<'_>) -> Outcome<Self> {
-        let program = Program::built("masthead-sandbox", bench.profile)?;
-        let mut child = Command::new(program)
-            .args(["--provider", "auth0", "--users", &USERS.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let said = child.stdout.take().ok_or("a child without output")?;
-        let mut stand_in = Self {
-            child,
-            said: BufReader::new(said),
-            url: String::new(),
-            control: String::new(),
-        };
-        let mut line = String::new();
-        stand_in.said.read_line(&mut line)?;
-        let told: Value = serde_json::from_str(&line).map_err(|_| "the sandbox did not start")?;
-        let address = |key: &str| told[key].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
-        (stand_in.url, stand_in.control) = (address("url"), address("control"));
-        Ok(stand_in)
-    }
-
-    /// How often it was called.
-    fn calls(&self) -> Outcome<u64> {
-        let address = self.control.trim_start_matches("http://");
-        let state = Client::connect(address)?
-            .get("/state", "")?
-            .good("the sandbox's state")?;
-        Ok(state["calls"].as_u64().ok_or("the sandbox does not count")?)
-    }
+/// A stand-in Auth0.
+fn stand_in(bench: &Bench<'_>) -> Outcome<StandIn> {
+    let mut command = Command::new(Program::built("masthead-sandbox", bench.profile)?);
+    StandIn::start(command.args(["--provider", "auth0", "--users", &USERS.to_string()]))
 }
 
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// How often it was called.
+fn calls_to(stand_in: &StandIn) -> Outcome<u64> {
+    let address = stand_in.control.trim_start_matches("http://");
+    let state = Client::connect(address)?
+        .get("/state", "")?
+        .good("the sandbox's state")?;
+    Ok(state["calls"].as_u64().ok_or("the sandbox does not count")?)
 }
 
 /// Takes away whatever this part leaves behind.

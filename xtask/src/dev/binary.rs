@@ -4,11 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
 use super::secrets::Secrets;
 use super::tenants::TENANTS;
-use crate::shell::{Outcome, cargo, output, run};
+use crate::shell::{Outcome, cargo, executable, output, run};
 
 /// Where they are.
 pub(super) struct Programs {
@@ -32,11 +30,9 @@ impl Programs {
             build.arg("--release");
         }
         let said = output(&mut build)?;
-        let path_of =
-            |name: &str| executable(&said, name).ok_or_else(|| format!("cargo built no program called `{name}`"));
         Ok(Self {
-            server: path_of(server)?,
-            sandbox: path_of(sandbox)?,
+            server: executable(&said, server)?,
+            sandbox: executable(&said, sandbox)?,
         })
     }
 }
@@ -116,35 +112,5 @@ impl Masthead {
             return Ok(String::from_utf8(said.stdout)?);
         }
         Err(format!("`masthead {}` failed ({})", arguments.join(" "), said.status).into())
-    }
-}
-
-/// A program's path, from what cargo says of each thing it built.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_programs_path_is_found_among_cargos_messages() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":null}"#,
-            "\nnot json\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"masthead"},"executable":"/t/debug/masthead"}"#,
-            "\n",
-            r#"{"reason":"build-finished","success":true}"#,
-        );
-        assert_eq!(
-            executable(messages, "masthead"),
-            Some(PathBuf::from("/t/debug/masthead"))
-        );
-        assert_eq!(executable(messages, "masthead-sandbox"), None);
     }
 }

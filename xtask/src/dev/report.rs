@@ -180,7 +180,7 @@ fn in_words(tenant: &DevTenant, url: &str, file: &Path, headers: &Headers, sampl
 fn of_provider(url: &str, file: &Path, sample: &Value, sandbox: &Sandbox) -> Vec<String> {
     let of = |key: &str| encoded(sample[key].as_str().unwrap_or_default());
     let (id, email) = (of("customerRegistrationId"), of("email"));
-    let (file, control) = (file.display(), &sandbox.control);
+    let (file, control) = (file.display(), sandbox.control());
     let provider = sandbox.tenant.user_provider().unwrap_or_default();
     let curl = |rest: String| format!("  curl -s -H @'{file}' '{url}/v4/Users{rest}'");
     let switch = |to: &str| format!("  curl -s -X POST '{control}/{to}'");

@@ -1,10 +1,9 @@
 //! The stand-ins for outside providers: child processes that end with the server.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -13,22 +12,17 @@ use super::people::registration;
 use super::providers::DevProvider;
 use super::secrets::{Secrets, write_private};
 use super::tenants::{DevTenant, TENANTS};
+use crate::child::StandIn;
 use crate::shell::Outcome;
 
 /// How many pairs of ports are tried from the usual one on.
 const PORTS_TRIED: u16 = 50;
 
-/// A stand-in that runs; ended when this value is dropped. It keeps nothing, so it needs no time to end.
+/// A stand-in that runs; ended when this value is dropped.
 pub(super) struct Sandbox {
-    child: Child,
-    /// Held open: a program whose output nobody takes may stumble over it.
-    said: BufReader<ChildStdout>,
+    stand_in: StandIn,
     /// The tenant whose provider it is.
     pub(super) tenant: &'static DevTenant,
-    /// The provider's address, without a slash at its end.
-    pub(super) url: String,
-    /// The address that changes how it behaves, likewise.
-    pub(super) control: String,
 }
 
 /// Starts one for each tenant with a provider. `known` is where the tenant's settings have it already: there again, if
@@ -70,28 +64,25 @@ pub(super) fn start(
 impl Sandbox {
     /// In a process group of its own, as the server: Ctrl-C in the terminal reaches us alone.
     fn start(mut command: Command, tenant: &'static DevTenant) -> Outcome<Self> {
-        let mut child = command.process_group(0).stdout(Stdio::piped()).spawn()?;
-        let said = child.stdout.take().ok_or("a child without output")?;
-        let mut sandbox = Self {
-            child,
-            said: BufReader::new(said),
-            tenant,
-            url: String::new(),
-            control: String::new(),
-        };
-        let mut line = String::new();
-        sandbox.said.read_line(&mut line)?;
-        let told: Value =
-            serde_json::from_str(&line).map_err(|_| format!("the sandbox of {} did not start", tenant.name()))?;
-        let address = |key: &str| told[key].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
-        (sandbox.url, sandbox.control) = (address("url"), address("control"));
-        println!("{} stands in for {}'s provider", sandbox.url, tenant.name());
-        Ok(sandbox)
+        let stand_in =
+            StandIn::start(command.process_group(0)).map_err(|error| format!("{}: {error}", tenant.name()))?;
+        println!("{} stands in for {}'s provider", stand_in.url, tenant.name());
+        Ok(Self { stand_in, tenant })
+    }
+
+    /// The provider's address, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        &self.stand_in.url
+    }
+
+    /// The address that changes how it behaves, likewise.
+    pub(super) fn control(&self) -> &str {
+        &self.stand_in.control
     }
 
     /// An end of its own accord is an error: the tenant's answers would tell of an outage that nobody wanted.
     pub(super) fn still_runs(&mut self) -> Outcome {
-        match self.child.try_wait()? {
+        match self.stand_in.process.try_wait()? {
             Some(status) => Err(format!("the sandbox of {} ended by itself ({status})", self.tenant.name()).into()),
             None => Ok(()),
         }
@@ -99,20 +90,12 @@ impl Sandbox {
 
     /// How scripts find it, and switch it off and on.
     pub(super) fn for_scripts(&self) -> Value {
-        let switch = |to: &str| json!({"method": "POST", "url": format!("{}/{to}", self.control)});
+        let switch = |to: &str| json!({"method": "POST", "url": format!("{}/{to}", self.control())});
         json!({
-            "url": self.url,
-            "control": self.control,
+            "url": self.url(),
+            "control": self.control(),
             "faults": {"off": switch("off"), "on": switch("on")},
         })
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -149,11 +132,5 @@ mod tests {
             None,
             "nothing comes after the last port"
         );
-    }
-
-    #[test]
-    fn a_child_that_says_nothing_is_an_error_and_not_a_sandbox() {
-        let said = Sandbox::start(Command::new("true"), &TENANTS[3]).map(|_| ());
-        assert!(said.unwrap_err().to_string().contains("did not start"));
     }
 }

@@ -1,7 +1,7 @@
 //! The server's process: started, watched, and ended in an orderly way.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::binary::Masthead;
 use super::http;
+use crate::child::Owned;
 use crate::shell::Outcome;
 
 /// How long the server may take until it is ready, a slow first connection to Postgres included.
@@ -52,9 +53,9 @@ impl Signals {
     }
 }
 
-/// A server that runs; ended by force when this value is dropped before [`Serving::wait`] is done.
+/// A server that runs; ended by force when dropped before [`Serving::wait`] is done.
 pub(super) struct Serving {
-    child: Child,
+    child: Owned,
     signals: Signals,
     /// The wish to end came before the server was ready.
     asked: bool,
@@ -64,11 +65,11 @@ impl Serving {
     /// Starts it in a process group of its own: Ctrl-C in the terminal reaches us alone, and we hand on one SIGTERM.
     pub(super) fn start(masthead: &Masthead, port: u16, signals: Signals) -> Outcome<Self> {
         println!("starting the server on port {port}");
-        let child = masthead
-            .command(&["serve"])
+        let mut command = masthead.command(&["serve"]);
+        command
             .env("MASTHEAD__HTTP__LISTEN", format!("127.0.0.1:{port}"))
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        let child = Owned::start(&mut command)?;
         Ok(Self {
             child,
             signals,
@@ -105,18 +106,12 @@ impl Serving {
             }
         }
         println!("\nstopping: the server answers what it has accepted");
-        self.terminate()?;
+        self.child.terminate()?;
         match self.gone_within(DRAIN)? {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(format!("the server did not end well ({status})").into()),
             None => Err(format!("the server did not drain within {} s, and was killed", DRAIN.as_secs()).into()),
         }
-    }
-
-    /// std can only kill; the shell's own `kill` needs no further package.
-    fn terminate(&self) -> Outcome {
-        let command = format!("kill -TERM {}", self.child.id());
-        crate::shell::run(Command::new("sh").args(["-c", &command]))
     }
 
     fn gone_within(&mut self, patience: Duration) -> Outcome<Option<ExitStatus>> {
@@ -128,13 +123,5 @@ impl Serving {
             thread::sleep(GLANCE);
         }
         Ok(None)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // Nothing is left to tell when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

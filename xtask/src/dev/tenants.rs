@@ -130,7 +130,7 @@ pub(super) fn set_up(masthead: &Masthead, known: &Value, sandboxes: &[Sandbox]) 
     for tenant in TENANTS {
         let name = tenant.name();
         let sandbox = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == name);
-        let url = sandbox.map_or("", |sandbox| sandbox.url.as_str());
+        let url = sandbox.map_or("", Sandbox::url);
         if entry(known, &name).is_none() {
             let settings = tenant.settings(url);
             let mut arguments = vec!["tenant", "add", &name];
