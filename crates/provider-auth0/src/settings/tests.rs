@@ -1,5 +1,7 @@
 //! Every mistake is told by its setting's name, and no value is repeated.
 
+use masthead_provider_http::SettingSpec;
+
 use super::*;
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
@@ -145,4 +147,13 @@ fn nothing_of_the_secret_or_its_place_is_lost_or_shown() {
     let settings = Auth0Settings::parse(&with(&[]), false).unwrap();
     let credentials = settings.credentials(Secret::new(*b"s3cret")).unwrap();
     assert!(!format!("{credentials:?}").contains("s3cret"));
+}
+
+#[test]
+fn every_setting_is_in_the_docs_as_it_is() {
+    let docs = include_str!("../../../../docs/providers.md");
+    for SettingSpec { name, values, meaning } in SETTINGS {
+        let row = format!("| {name} | {values} | {meaning} |");
+        assert!(docs.contains(&row), "{row}");
+    }
 }

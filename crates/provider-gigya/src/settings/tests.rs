@@ -1,5 +1,7 @@
 //! Every mistake is told by its setting's name, and no value is repeated.
 
+use masthead_provider_http::SettingSpec;
+
 use super::*;
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
@@ -148,5 +150,14 @@ fn plain_http_needs_the_leave_to_call_private_addresses() {
             GigyaSettings::parse(&with(&[("Gigya.BaseUrl", bad)]), true).is_err(),
             "{bad}"
         );
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_docs_as_it_is() {
+    let docs = include_str!("../../../../docs/providers.md");
+    for SettingSpec { name, values, meaning } in SETTINGS {
+        let row = format!("| {name} | {values} | {meaning} |");
+        assert!(docs.contains(&row), "{row}");
     }
 }
