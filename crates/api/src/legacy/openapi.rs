@@ -7,7 +7,9 @@ use crate::{
     openapi::{
         examples::with_invented,
         node::{Node, list, object},
+        schemas::{of_kind, typed},
     },
+    parameters::kind::Kind,
     request::RequestId,
 };
 
@@ -16,7 +18,7 @@ use super::{
     calls::{CALLS, CallSpec, ERRORS},
     fields::{FIELDS, Holds},
     given::Invalid,
-    parameters::{Call, Kind, PREFIX, Spec, TYPES},
+    parameters::{Call, PREFIX, Spec, TYPES},
     systems::{AuthSystem, SYSTEMS, state_number},
     view::{Found, Users, Viewer},
 };
@@ -82,33 +84,13 @@ fn words(words: &[&'static str]) -> Vec<Node> {
 }
 
 fn query_parameter(call: &CallSpec, spec: &'static Spec) -> Node {
-    let schema = match spec.kind {
-        Kind::Flag => object! {"type": "boolean"},
-        Kind::Number { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
-        Kind::EmailText { max_bytes } | Kind::Sealed { max_bytes } => {
-            object! {"type": "string", "minLength": 1_u32, "maxLength": max_bytes}
-        }
-        Kind::Choice(choices) => object! {"type": "string", "enum": words(choices)},
-    };
-    let schema = match spec.default {
-        Some(default) => schema.with("default", typed(spec, default)),
-        None => schema,
-    };
     object! {
         "name": spec.name,
         "in": "query",
         "required": spec.required == Some(call.call),
         "description": format!("{}; also as `{PREFIX}{}`; in v4: {}", spec.meaning, spec.name, spec.successor()),
-        "schema": schema,
-        "example": typed(spec, spec.example),
-    }
-}
-
-fn typed(spec: &Spec, text: &'static str) -> Node {
-    match (spec.kind, text.parse::<u32>()) {
-        (Kind::Flag, _) => Node::from(text == "true"),
-        (Kind::Number { .. }, Ok(number)) => Node::from(number),
-        _ => Node::from(text),
+        "schema": of_kind(spec.kind, spec.default),
+        "example": typed(spec.kind, spec.example),
     }
 }
 

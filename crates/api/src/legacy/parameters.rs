@@ -2,7 +2,10 @@
 
 use masthead_domain::{email::MAX_EMAIL_BYTES, query::MAX_PAGE_SIZE};
 
-use crate::parameters::table::{DEPRECATED, MAX_PAGE_NUMBER, MAX_SEALED_BYTES};
+use crate::parameters::{
+    kind::Kind,
+    table::{DEPRECATED, MAX_PAGE_NUMBER},
+};
 
 use super::systems::LAST_SYSTEM;
 
@@ -35,21 +38,6 @@ pub(super) enum Parameter {
     PageNumber,
     LookupInUserProvider,
     AuthSystemId,
-}
-
-/// What values a parameter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// `true` or `false`, in any case.
-    Flag,
-    /// A whole number between two bounds, in decimal digits.
-    Number { min: u32, max: u32 },
-    /// An address or a part of one, 1 to so many bytes; a blank inside it was a `+`.
-    EmailText { max_bytes: usize },
-    /// A text that we sealed.
-    Sealed { max_bytes: usize },
-    /// One of a few words, in any case.
-    Choice(&'static [&'static str]),
 }
 
 /// One row of the table.
@@ -96,9 +84,9 @@ const UNTYPED: [Call; 2] = [Call::List, Call::EncryptedEmail];
 pub(super) static TABLE: [Spec; 11] = [
     Spec { id: Parameter::Email, name: "email", kind: Kind::EmailText { max_bytes: MAX_EMAIL_BYTES }, default: None, calls: &[Call::List, Call::ByType], required: Some(Call::ByType), example: "ann",
         meaning: "on `/User` any part of the address, ignoring case; on `/User/{type}` a complete address matches exactly, anything else by *contains*", successor: Some("`email`, with `emailMatch=contains` where a complete address is to match longer ones too") },
-    Spec { id: Parameter::EncryptedEmail, name: "encryptedEmail", kind: Kind::Sealed { max_bytes: MAX_SEALED_BYTES }, default: None, calls: &[Call::EncryptedEmail], required: Some(Call::EncryptedEmail), example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
+    Spec { id: Parameter::EncryptedEmail, name: "encryptedEmail", kind: Kind::Sealed, default: None, calls: &[Call::EncryptedEmail], required: Some(Call::EncryptedEmail), example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
         meaning: "an encrypted e-mail address, which then matches exactly", successor: Some("`encryptedEmail`") },
-    Spec { id: Parameter::EncryptedCustomerRegistrationId, name: "encryptedCustomerRegistrationId", kind: Kind::Sealed { max_bytes: MAX_SEALED_BYTES }, default: None, calls: &[Call::EncryptedId], required: Some(Call::EncryptedId), example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
+    Spec { id: Parameter::EncryptedCustomerRegistrationId, name: "encryptedCustomerRegistrationId", kind: Kind::Sealed, default: None, calls: &[Call::EncryptedId], required: Some(Call::EncryptedId), example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
         meaning: "an encrypted id, which then matches exactly", successor: Some("`encryptedCustomerRegistrationId`") },
     Spec { id: Parameter::Type, name: "Type", kind: Kind::Choice(&TYPES), default: Some("0"), calls: &UNTYPED, required: None, example: "2",
         meaning: "who is asked: 0 provider and store, 1 the provider only, 2 the store only; where the tenant has no provider, always the store", successor: None },

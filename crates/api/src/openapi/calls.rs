@@ -171,8 +171,8 @@ fn query_parameter(spec: &'static Spec) -> Node {
         "name": spec.name,
         "in": "query",
         "description": spec.meaning,
-        "schema": schemas::of_parameter(spec),
-        "example": schemas::example_of(spec),
+        "schema": schemas::of_kind(spec.kind, spec.default),
+        "example": schemas::typed(spec.kind, spec.example),
     }
 }
 

@@ -3,7 +3,7 @@
 mod calls;
 pub(crate) mod examples;
 pub(crate) mod node;
-mod schemas;
+pub(crate) mod schemas;
 
 use node::{Node, list, object};
 

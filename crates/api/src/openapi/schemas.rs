@@ -7,14 +7,17 @@ use crate::{
     export,
     fields::Field,
     legacy,
-    parameters::table::{Kind, MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, METADATA_MEANING, Spec, TABLE},
+    parameters::{
+        kind::Kind,
+        table::{MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, METADATA_MEANING, TABLE},
+    },
 };
 
 use super::node::{Node, list, object};
 
 /// The schema of a parameter's value.
-pub(super) fn of_parameter(spec: &Spec) -> Node {
-    let schema = match spec.kind {
+pub(crate) fn of_kind(kind: Kind, default: Option<&'static str>) -> Node {
+    let schema = match kind {
         Kind::Flag => object! {"type": "boolean"},
         Kind::Number { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
         Kind::Text { max_bytes } | Kind::EmailText { max_bytes } => {
@@ -26,19 +29,15 @@ pub(super) fn of_parameter(spec: &Spec) -> Node {
             "enum": words.iter().map(|word| Node::from(*word)).collect::<Vec<_>>(),
         },
     };
-    match spec.default {
-        Some(default) => schema.with("default", typed(spec, default)),
+    match default {
+        Some(default) => schema.with("default", typed(kind, default)),
         None => schema,
     }
 }
 
-/// The example of a parameter, of its type.
-pub(super) fn example_of(spec: &Spec) -> Node {
-    typed(spec, spec.example)
-}
-
-fn typed(spec: &Spec, text: &'static str) -> Node {
-    match (spec.kind, text.parse::<u32>()) {
+/// A value of a parameter, of its type.
+pub(crate) fn typed(kind: Kind, text: &'static str) -> Node {
+    match (kind, text.parse::<u32>()) {
         (Kind::Flag, _) => Node::Flag(text == "true"),
         (Kind::Number { .. }, Ok(number)) => Node::from(number),
         _ => Node::from(text),
@@ -239,9 +238,12 @@ fn metadata() -> Node {
 }
 
 fn search() -> Node {
-    let properties = TABLE
-        .iter()
-        .map(|spec| (spec.name, of_parameter(spec).with("description", spec.meaning)));
+    let properties = TABLE.iter().map(|spec| {
+        (
+            spec.name,
+            of_kind(spec.kind, spec.default).with("description", spec.meaning),
+        )
+    });
     let metadata = object! {
         "type": "object",
         "description": METADATA_MEANING,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use masthead_domain::metadata::MAX_KEY_BYTES;
 
-use super::table::{Kind, MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, Spec};
+use super::table::{MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, Spec};
 
 /// How much of a name of the caller's own making is repeated, in characters.
 const MAX_NAME_SHOWN: usize = 64;
@@ -113,29 +113,6 @@ impl fmt::Display for InvalidParameter {
                 write!(f, "the body is not a JSON object (line {line}, column {column})")
             }
             Self::QueryBesideBody => f.write_str("the parameters belong in the body, not in the URL"),
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("true or false"),
-            Self::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Self::Text { max_bytes } | Self::EmailText { max_bytes } => write!(f, "1 to {max_bytes} bytes"),
-            Self::Sealed => f.write_str("a text that was answered by this service"),
-            Self::Choice(words) => {
-                let last = words.len().saturating_sub(1);
-                for (n, word) in words.iter().enumerate() {
-                    let before = match n {
-                        0 => "",
-                        n if n == last => " or ",
-                        _ => ", ",
-                    };
-                    write!(f, "{before}{word}")?;
-                }
-                Ok(())
-            }
         }
     }
 }

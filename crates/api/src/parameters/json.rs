@@ -13,7 +13,8 @@ use crate::error::Call;
 use super::{
     given::Given,
     invalid::{InvalidParameter, Shown},
-    table::{Found, Kind, Spec, find},
+    kind::Kind,
+    table::{Found, Spec, find},
 };
 
 /// Reads the parameters of a JSON object: names in any case, `metadata` an object of texts or single `metadata.{key}`s,

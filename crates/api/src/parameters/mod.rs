@@ -3,6 +3,7 @@
 pub(crate) mod given;
 pub(crate) mod invalid;
 mod json;
+pub(crate) mod kind;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod table;

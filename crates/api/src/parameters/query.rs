@@ -7,7 +7,7 @@ use crate::error::Call;
 use super::{
     given::Given,
     invalid::{InvalidParameter, Shown},
-    table::{Found, Kind, Spec, find},
+    table::{Found, Spec, find},
 };
 
 /// Reads the parameters of a query string.
@@ -38,13 +38,9 @@ pub(crate) fn of_query(query: &str, call: Call, ignore_unknown: bool) -> Result<
 }
 
 fn value<'a>(spec: &'static Spec, raw: &'a str) -> Result<Cow<'a, str>, InvalidParameter> {
-    let bad = || InvalidParameter::BadEncoding(spec.into());
-    match spec.kind {
-        Kind::EmailText { .. } => decoded(raw, Plus::Kept).map(plus_for_blank).ok_or_else(bad),
-        Kind::Flag | Kind::Number { .. } | Kind::Text { .. } | Kind::Sealed | Kind::Choice(_) => {
-            decoded(raw, Plus::Blank).ok_or_else(bad)
-        }
-    }
+    spec.kind
+        .decoded(raw)
+        .ok_or_else(|| InvalidParameter::BadEncoding(spec.into()))
 }
 
 /// No address holds a blank: one at the ends was typed by mistake, one inside was a `+` that somebody decoded.

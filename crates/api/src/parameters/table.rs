@@ -2,6 +2,7 @@
 
 use masthead_domain::{crid::MAX_CRID_BYTES, email::MAX_EMAIL_BYTES, query::MAX_PAGE_SIZE};
 
+use super::kind::Kind;
 use crate::{code::Origin, error::Call};
 
 /// The parameters that are known by one name; `metadata.{key}` is known by many.
@@ -24,23 +25,6 @@ pub(crate) enum Parameter {
     Fields,
     Explain,
     OnProviderFailure,
-}
-
-/// What values a parameter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `true` or `false`, in any case.
-    Flag,
-    /// A whole number between two bounds, in decimal digits.
-    Number { min: u32, max: u32 },
-    /// 1 to so many bytes of UTF-8.
-    Text { max_bytes: usize },
-    /// An e-mail address or a part of one, 1 to so many bytes; a blank inside it was a `+`.
-    EmailText { max_bytes: usize },
-    /// A text that we sealed.
-    Sealed,
-    /// One of a few words, in any case.
-    Choice(&'static [&'static str]),
 }
 
 /// One row of the table.
