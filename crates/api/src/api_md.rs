@@ -131,6 +131,11 @@ fn brought_up_to_date(document: &str) -> String {
         ("export attributes", export_attributes()),
         ("export errors", export_errors()),
     ];
+    with_parts(document, parts)
+}
+
+/// A document whose generated parts have these texts.
+pub(crate) fn with_parts(document: &str, parts: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut document = document.to_owned();
     for (name, text) in parts {
         let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));

@@ -8,6 +8,7 @@ use super::{
     parameters::{Call, TABLE},
     systems::SYSTEMS,
 };
+use crate::api_md::with_parts;
 
 fn path() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migration.md"))
@@ -91,14 +92,7 @@ fn brought_up_to_date(document: &str) -> String {
         ("systems", systems()),
         ("errors", errors()),
     ];
-    let mut document = document.to_owned();
-    for (name, text) in parts {
-        let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
-        let from = document.find(&begin).expect("the part begins") + begin.len();
-        let to = document.find(&end).expect("the part ends");
-        document.replace_range(from..to, &text);
-    }
-    document
+    with_parts(document, parts)
 }
 
 #[test]
