@@ -128,7 +128,8 @@ fn meta(settings: &UsersApiSettings, asked: &Question, page: &Page<'_>) -> Value
     if asked.count != Count::None {
         meta.insert("totalRecords".into(), page.total.into());
     }
-    if asked.count == Count::Estimate {
+    // A page that is not full tells how many there are.
+    if asked.count == Count::Estimate && page.users.len() == asked.take {
         meta.insert("totalIsEstimate".into(), true.into());
     }
     if let Some(next) = page.next {
