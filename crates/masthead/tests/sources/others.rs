@@ -12,20 +12,20 @@ use crate::{
 
 /// Nothing of it is shown, written or remembered, and it is no absence.
 pub(crate) async fn somebody_else_is_refused(source: &'static Source) {
-    let theirs = ["both", "theirs", "stranger"];
-    let mut stage = Stage::start(source, Duration::from_hours(1), &theirs, &["both"]).await;
+    let there = ["both", "alone", "stranger"];
+    let mut stage = Stage::start(source, Duration::from_hours(1), &there, &["both"]).await;
     stage.ask_until_complete().await;
     stage.sandbox.inject(FaultRule::from(Fault::OtherUser).on(source.calls));
     for way in [Way::ById, Way::ByEmail] {
         let told = stage.ask(Ask::new(way, "both")).await;
         assert_eq!(told.ids(), [crid("both")], "{told:?}");
         assert_eq!(told.source(source.name), ("unavailable", "corrupt"), "{told:?}");
-        let told = stage.ask(Ask::new(way, "theirs")).await;
+        let told = stage.ask(Ask::new(way, "alone")).await;
         assert!(told.users.is_none(), "{told:?}");
     }
     assert_eq!(stage.written().await, []);
     stage.sandbox.clear_faults();
-    for (way, name) in [(Way::ById, "both"), (Way::ByEmail, "both"), (Way::ById, "theirs")] {
+    for (way, name) in [(Way::ById, "both"), (Way::ByEmail, "both"), (Way::ById, "alone")] {
         let told = stage.ask(Ask::new(way, name)).await;
         assert_eq!((told.ids(), told.completeness.complete), (vec![&*crid(name)], true));
     }
