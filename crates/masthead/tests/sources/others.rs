@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use masthead_domain::merge::Side;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
@@ -38,6 +39,14 @@ pub(crate) async fn a_loss_is_noticed(source: &'static Source) {
     stage.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
     let told = stage.ask(Ask::new(Way::List, "one")).await;
     assert!(!told.completeness.complete, "{told:?}");
+    if source.side == Side::Store {
+        // There a look-up is a list as well: one that lost its only user is no absence.
+        for way in [Way::ById, Way::ByEmail] {
+            let told = stage.ask(Ask::new(way, "one")).await;
+            assert!(told.users.is_none(), "{told:?}");
+            assert_eq!(told.source(source.name), ("unavailable", "corrupt"), "{told:?}");
+        }
+    }
     stage.sandbox.clear_faults();
     let told = stage.ask(Ask::new(Way::List, "one")).await;
     assert_eq!((told.ids().len(), told.completeness.complete), (3, true), "{told:?}");
