@@ -119,7 +119,8 @@ impl Adapters {
     }
 
     /// The Subscribe source: this store, or for a tenant whose settings name one, a remote Users API.
-    pub(crate) fn subscribe(&self, store: Arc<dyn UserSource>) -> Arc<dyn UserSource> {
+    #[must_use]
+    pub fn subscribe(&self, store: Arc<dyn UserSource>) -> Arc<dyn UserSource> {
         let remote = self.remote.clone();
         Arc::new(Subscribe { store, remote })
     }

@@ -40,7 +40,7 @@ impl Users {
             Ok(Some(page)) => page,
             Ok(None) => return Ok(None),
             Err(error) if matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt) => {
-                return Err(self.silence(&error));
+                return Err(self.silence(caller, &error));
             }
             Err(error) => {
                 // The provider may still be heard; the union says what it is.

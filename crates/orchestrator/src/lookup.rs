@@ -61,7 +61,7 @@ impl Users {
             Ok(None) => Err(ReadError::NoSuchUser {
                 completeness: store_alone(caller, self.clock.now()),
             }),
-            Err(error) => Err(self.silence(&error)),
+            Err(error) => Err(self.silence(caller, &error)),
         }
     }
 

@@ -71,7 +71,7 @@ impl Users {
             Entry::List => return self.stored_page(caller, &cx, query).await,
         };
         self.record_read(caller, EventKind::SubscribeUserGet, candidates.as_deref());
-        let mut candidates = candidates.map_err(|error| self.silence(&error))?;
+        let mut candidates = candidates.map_err(|error| self.silence(caller, &error))?;
         candidates.retain(|account| query.filter.matches(account));
         let Slice { items, next, total } = slice(
             candidates,
@@ -100,7 +100,7 @@ impl Users {
             EventKind::SubscribeUserGet,
             page.as_ref().map(|page| &*page.accounts),
         );
-        let page = page.map_err(|error: SourceError| self.silence(&error))?;
+        let page = page.map_err(|error: SourceError| self.silence(caller, &error))?;
         let outside_provider = caller.tenant.settings.is_federated();
         let next = match (page.mark, page.accounts.last()) {
             (Some(mark), _) => Some(Place::Mark(mark)),

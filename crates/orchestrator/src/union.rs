@@ -47,9 +47,9 @@ impl Users {
         let (asked, answered) = tokio::join!(provider.search(cx, &of_provider), self.store.search(cx, &of_store));
         self.keep_page(cx, &asked);
         if let Err(error) = &answered
-            && matches!(error.kind, SourceErrorKind::TooBroad | SourceErrorKind::Corrupt)
+            && error.kind == SourceErrorKind::TooBroad
         {
-            return Err(self.silence(error));
+            return Err(self.silence(caller, error));
         }
         if let Heard::Nothing { reason } = asked.heard
             && answered.is_ok()
@@ -106,14 +106,23 @@ impl Users {
         query: &UserQuery,
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
-        let mut answer = self.stored_page(caller, cx, query).await?;
-        if let Some(completeness) = &mut answer.completeness {
+        let mut answer = self.stored_page(caller, cx, query).await;
+        if let Ok(ListAnswer {
+            completeness: Some(completeness),
+            ..
+        })
+        | Err(ReadError::CannotTell {
+            completeness: Some(completeness),
+            ..
+        }) = &mut answer
+        {
             completeness.complete = false;
             let own = |report: &&mut SourceReport| report.name == provider.name;
             if let Some(report) = completeness.sources.iter_mut().find(own) {
                 *report = provider;
             }
         }
+        let answer = answer?;
         let past_the_end = answer.total.is_some_and(|total| !total.is_zero());
         let nobody = answer.users.is_empty() && !past_the_end;
         if nobody || matches!(on_failure, OnProviderFailure::Fail) {

@@ -1,6 +1,6 @@
 //! The reads of the v4 user family: what they ask of the world, and the events that they write.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use masthead_domain::{
     account::Account,
@@ -137,13 +137,32 @@ impl Users {
     }
 
     /// What the silence of the store means where it alone was asked; the place where it is logged.
-    pub(crate) fn silence(&self, error: &SourceError) -> ReadError {
+    pub(crate) fn silence(&self, caller: &Caller, error: &SourceError) -> ReadError {
         tracing::warn!(
             error = error as &dyn std::error::Error,
             source.name = self.store.name(),
             "no answer"
         );
-        ReadError::of_silence(error)
+        let retry_after = match error.kind {
+            SourceErrorKind::TooBroad => return ReadError::TooBroad,
+            // Asking our own registrations again would not mend them; another system may answer truly the next time.
+            SourceErrorKind::Corrupt if !caller.tenant.settings.subscribe_is_remote() => return ReadError::Corrupt,
+            SourceErrorKind::RateLimited { retry_after } => retry_after,
+            SourceErrorKind::Corrupt
+            | SourceErrorKind::Unavailable
+            | SourceErrorKind::OutcomeUnknown
+            | SourceErrorKind::Refused
+            | SourceErrorKind::Misconfigured => None,
+        };
+        let silent = SourceReport {
+            status: SourceStatus::Unavailable,
+            reason: Some(error.kind.name()),
+            ..SourceReport::skipped(SUBSCRIBE)
+        };
+        ReadError::CannotTell {
+            retry_after,
+            completeness: beside_skipped(caller, silent),
+        }
     }
 }
 
@@ -158,34 +177,19 @@ pub(crate) fn outcome(told: &Told) -> EventOutcome {
 /// What a federated tenant is told of a request that left its provider out; `None` for the others, whose answers keep
 /// the published shape.
 pub(crate) fn store_alone(caller: &Caller, now: OffsetDateTime) -> Option<Completeness> {
-    let provider = caller.tenant.settings.user_provider?;
-    let skipped = SourceReport::skipped(provider.name());
     let store = SourceReport {
         status: SourceStatus::Ok,
         as_of: Some(now),
         ..SourceReport::skipped(SUBSCRIBE)
     };
-    Some(Completeness {
-        complete: true,
-        sources: vec![skipped, store],
-    })
+    beside_skipped(caller, store)
 }
 
-impl ReadError {
-    /// What the silence of the only source asked means for the client.
-    fn of_silence(error: &SourceError) -> Self {
-        let cannot_tell = |retry_after: Option<Duration>| Self::CannotTell {
-            retry_after,
-            completeness: None,
-        };
-        match error.kind {
-            SourceErrorKind::RateLimited { retry_after } => cannot_tell(retry_after),
-            SourceErrorKind::Unavailable
-            | SourceErrorKind::OutcomeUnknown
-            | SourceErrorKind::Refused
-            | SourceErrorKind::Misconfigured => cannot_tell(None),
-            SourceErrorKind::TooBroad => Self::TooBroad,
-            SourceErrorKind::Corrupt => Self::Corrupt,
-        }
-    }
+/// This word of the store beside a provider that was not asked; `None` where the tenant has none.
+fn beside_skipped(caller: &Caller, store: SourceReport) -> Option<Completeness> {
+    let provider = caller.tenant.settings.user_provider?;
+    Some(Completeness {
+        complete: store.status == SourceStatus::Ok,
+        sources: vec![SourceReport::skipped(provider.name()), store],
+    })
 }

@@ -194,6 +194,7 @@ async fn holds(cell: Cell, way: Way) {
         answer,
         events,
         written,
+        read_only: false,
     };
     let store_event = if matches!(way, Way::ById) { 4001 } else { 4000 };
     cell.holds(&format!("{way:?}"), MARKS, store_event, &came);

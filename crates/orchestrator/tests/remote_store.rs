@@ -17,7 +17,7 @@ use masthead_domain::{
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
     tenant::{PoolId, Tenant},
 };
-use masthead_orchestrator::{Caller, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
 use masthead_ports::{
     clock::Clock,
     source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
@@ -29,7 +29,7 @@ use masthead_testkit::{
     events::RecordingEvents,
     providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
-    store::FakeStore,
+    store::{FakeStore, Mood},
     tenants::tenant,
 };
 
@@ -64,25 +64,22 @@ impl Stage {
         }
     }
 
-    async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
-        let caller = Caller {
+    fn caller(&self) -> Caller {
+        Caller {
             tenant: Arc::clone(&self.tenant),
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(1),
-        };
+        }
+    }
+
+    async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
         let request = SearchRequest {
-            query: UserQuery {
-                filter,
-                order: Order::default(),
-                position,
-                size: 100,
-                count: CountMode::Exact,
-            },
+            query: page(filter, position),
             ignore_provider: false,
             on_provider_failure: OnProviderFailure::Degrade,
         };
-        self.users.search(&caller, &request).await.unwrap()
+        self.users.search(&self.caller(), &request).await.unwrap()
     }
 }
 
@@ -96,6 +93,16 @@ fn some() -> UserFilter {
     UserFilter {
         emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
         ..UserFilter::default()
+    }
+}
+
+fn page(filter: UserFilter, position: Position) -> UserQuery {
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position,
+        size: 100,
+        count: CountMode::Exact,
     }
 }
 
@@ -181,4 +188,60 @@ async fn a_list_that_began_without_the_provider_goes_on_where_the_store_said() {
         statuses,
         [("Auth0", SourceStatus::Skipped), (SUBSCRIBE, SourceStatus::Ok)]
     );
+}
+
+/// What is corrupt in our own registrations stays so; a remote one is only not heard.
+#[tokio::test]
+async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
+    for (settings, is_remote) in [(&[][..], false), (REMOTE, true)] {
+        let store = Arc::new(FakeStore::default());
+        store.be(Mood::Failing(SourceErrorKind::Corrupt));
+        let stage = Stage::over(store, settings);
+        stage.provider.put(POOL, [user(7)]);
+        let request = LookupRequest {
+            crid: user(7).crid,
+            ignore_provider: true,
+            on_provider_failure: OnProviderFailure::Degrade,
+        };
+        match stage.users.by_id(&stage.caller(), &request).await {
+            Err(ReadError::Corrupt) => assert!(!is_remote),
+            Err(ReadError::CannotTell { completeness, .. }) => {
+                assert!(is_remote);
+                let told = completeness.unwrap();
+                let sources = told.sources.iter();
+                let sources: Vec<_> = sources.map(|source| (source.status, source.reason)).collect();
+                let wanted = [
+                    (SourceStatus::Skipped, None),
+                    (SourceStatus::Unavailable, Some("corrupt")),
+                ];
+                assert_eq!((told.complete, sources), (false, wanted.to_vec()));
+            }
+            other => unreachable!("{other:?}"),
+        }
+        // Beside a provider that is heard, either is.
+        let list = stage.list(some(), Position::Offset(0)).await;
+        let told = list.completeness.unwrap();
+        assert_eq!((list.users.len(), told.complete), (1, false), "{settings:?}");
+        assert_eq!(told.sources[1].reason, Some("corrupt"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_on_without_a_silent_store_says_who_was_not_asked() {
+    let store = Arc::new(FakeStore::default());
+    store.be(Mood::Failing(SourceErrorKind::Unavailable));
+    let stage = Stage::over(store, REMOTE);
+    stage.provider.put(POOL, [user(7)]);
+    let request = SearchRequest {
+        query: page(some(), Position::After(Place::Mark("on".into()))),
+        ignore_provider: false,
+        on_provider_failure: OnProviderFailure::Degrade,
+    };
+    let Err(ReadError::CannotTell { completeness, .. }) = stage.users.search(&stage.caller(), &request).await else {
+        unreachable!("only the store knows the mark");
+    };
+    let told = completeness.unwrap();
+    let sources: Vec<_> = told.sources.iter().map(|source| (source.name, source.status)).collect();
+    let wanted = [("Auth0", SourceStatus::Skipped), (SUBSCRIBE, SourceStatus::Unavailable)];
+    assert_eq!((told.complete, sources), (false, wanted.to_vec()));
 }

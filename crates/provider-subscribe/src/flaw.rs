@@ -40,8 +40,8 @@ pub enum Flaw {
     /// The same user occurs twice.
     #[error("the answer has a user twice")]
     Twice,
-    /// Its total and its users do not agree.
-    #[error("the answer contradicts itself: its total and its users do not agree")]
+    /// It has fewer or more users than its total or its cursor leave room for.
+    #[error("the answer contradicts itself: its users are not as many as it says")]
     Contradiction,
 }
 

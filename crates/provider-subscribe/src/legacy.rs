@@ -18,6 +18,7 @@ use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Is
 use crate::{
     flaw::Flaw,
     limits,
+    object::Object,
     question::{Goes, escaped, page_number},
     rows::Rows,
     v4,
@@ -103,7 +104,7 @@ struct Envelope<'a> {
     #[serde(borrow, default)]
     errors: Vec<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<Found<'a>>,
+    result: Option<Object<Found<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -125,11 +126,11 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         return Err(Flaw::Incomplete);
     }
     let raw: Box<RawValue> = reply.json()?;
-    let envelope: Envelope<'_> = serde_json::from_str(raw.get()).map_err(|_| Flaw::Shape)?;
+    let Object(envelope) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
     if !envelope.errors.is_empty() {
         return Err(Flaw::Refused);
     }
-    let found = envelope.result.ok_or(Flaw::Shape)?;
+    let Object(found) = envelope.result.ok_or(Flaw::Shape)?;
     Ok(Rows {
         users: found.users.into_iter().map(|user| account(user.get())).collect(),
         total: Some(Total::Exact(found.total_users_found)),
@@ -155,7 +156,7 @@ struct User {
     change_date: Option<String>,
     last_logout_date: Option<String>,
     #[serde(rename = "UserState")]
-    state: State,
+    state: Object<State>,
     #[serde(default)]
     metadata: Option<Pairs>,
     #[serde(flatten)]
@@ -173,7 +174,7 @@ struct State {
 struct Pairs(#[serde(deserialize_with = "v4::pairs")] Vec<(String, String)>);
 
 fn account(user: &str) -> Result<Account, Flaw> {
-    let user: User = serde_json::from_str(user).map_err(|_| Flaw::Shape)?;
+    let Object(user) = serde_json::from_str::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
     let crid = Crid::parse(&user.customer_registration_id).map_err(|_| Flaw::Field("CustomerRegistrationId"))?;
     let mut pairs = user.metadata.map_or_else(Vec::new, |Pairs(pairs)| pairs);
     for field in &LEGACY_FIELDS {
@@ -190,7 +191,7 @@ fn account(user: &str) -> Result<Account, Flaw> {
         first_name: user.first_name.unwrap_or_default().into(),
         last_name: user.last_name.unwrap_or_default().into(),
         verified: user.verified,
-        has_password: v4::has_password(&user.state.code)?,
+        has_password: v4::has_password(&user.state.0.code)?,
         metadata: Metadata::new(pairs).map_err(|_| Flaw::Field("Metadata"))?,
         registered_at: moment("DateRegistered", user.date_registered.as_deref())?,
         changed_at: moment("ChangeDate", user.change_date.as_deref())?,

@@ -8,6 +8,7 @@ mod far;
 mod flaw;
 mod legacy;
 mod limits;
+mod object;
 mod question;
 mod reads;
 mod remote;

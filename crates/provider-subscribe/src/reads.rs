@@ -68,8 +68,10 @@ impl Far {
             crids: vec![id.clone()],
             ..UserFilter::default()
         };
-        let question = self.question(BY_ID, &first(filter, 2))?;
+        let query = first(filter, 2);
+        let question = self.question(BY_ID, &query)?;
         self.ask(cx, BY_ID, &question, |rows| {
+            follow_on(&rows, &query, Goes::From(0))?;
             let accounts = rows.accounts(|account| account.crid == *id)?;
             Ok(accounts.into_iter().next())
         })
@@ -205,26 +207,25 @@ fn first(filter: UserFilter, size: u16) -> UserQuery {
 }
 
 /// The mark of the page after these rows, when there is one: the far side's own cursor, or else how many users are before
-/// it, where its total says that there are more.
+/// it, where its total says that there are more. A page that goes on is full: else somebody was lost on the way.
 pub(crate) fn follow_on(rows: &Rows, query: &UserQuery, goes: Goes<'_>) -> Result<Option<Box<str>>, Flaw> {
     let size = usize::from(query.size);
     if rows.users.len() > size {
         return Err(Flaw::Contradiction);
     }
-    if let Some(cursor) = &rows.cursor {
-        return Ok(Some(Goes::On(cursor).mark()));
-    }
-    let (Goes::From(offset), Some(Total::Exact(total) | Total::Estimate(total))) = (goes, rows.total) else {
-        return Ok(None);
+    let next = match (&rows.cursor, goes, rows.total) {
+        (Some(cursor), ..) => Some(Goes::On(cursor).mark()),
+        // An estimate tells nothing of a single user.
+        (None, Goes::From(offset), Some(Total::Exact(total))) => {
+            let shown = offset.saturating_add(rows.users.len() as u64);
+            (total > shown).then(|| Goes::From(shown).mark())
+        }
+        (None, ..) => None,
     };
-    let shown = offset.saturating_add(rows.users.len() as u64);
-    if total <= shown {
-        Ok(None)
-    } else if rows.users.len() == size {
-        Ok(Some(Goes::From(shown).mark()))
-    } else {
-        Err(Flaw::Contradiction)
+    if next.is_some() && rows.users.len() < size {
+        return Err(Flaw::Contradiction);
     }
+    Ok(next)
 }
 
 /// Sorts and cuts what is all.

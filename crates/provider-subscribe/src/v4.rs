@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use crate::{
     flaw::Flaw,
     limits,
+    object::Object,
     question::{Goes, page_number},
     rows::Rows,
 };
@@ -84,19 +85,23 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
             Direction::Descending => "1",
         },
     );
-    match query.count {
-        CountMode::Estimate if !published => put("count", "estimate"),
-        CountMode::None if !published => put("count", "none"),
-        CountMode::Exact | CountMode::Estimate | CountMode::None => {}
+    match (query.count, goes) {
+        (CountMode::Exact, _) => {}
+        _ if published => {}
+        // Along a cursor a total tells nothing of the page.
+        (CountMode::None, Goes::On(_)) => put("count", "none"),
+        // An estimate is exact where the page is not full, and so tells whether somebody was lost on the way.
+        (CountMode::None | CountMode::Estimate, _) => put("count", "estimate"),
     }
     Some(all)
 }
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    message: Message<'a>,
+    #[serde(borrow)]
+    message: Object<Message<'a>>,
     #[serde(default)]
-    meta: Option<Meta>,
+    meta: Option<Object<Meta>>,
     #[serde(borrow, default)]
     data: Option<Vec<&'a RawValue>>,
 }
@@ -162,8 +167,8 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         StatusCode::BAD_REQUEST => {
             // `E400_90` is Masthead's own word; whatever else is refused is a question that should not have been asked.
             let raw: Box<RawValue> = reply.json()?;
-            let told = serde_json::from_str::<Envelope<'_>>(raw.get()).map_err(|_| Flaw::Shape)?;
-            return Err(if told.message.code.ends_with("_E400_90") {
+            let Object(told) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
+            return Err(if told.message.0.code.ends_with("_E400_90") {
                 Flaw::TooBroad
             } else {
                 Flaw::Refused
@@ -172,12 +177,12 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         other => return Err(Flaw::Status(other.as_u16())),
     }
     let raw: Box<RawValue> = reply.json()?;
-    let envelope: Envelope<'_> = serde_json::from_str(raw.get()).map_err(|_| Flaw::Shape)?;
-    let success = match &envelope.message.kind {
+    let Object(envelope) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
+    let success = match &envelope.message.0.kind {
         MessageType::Word(word) => word == "Success",
         MessageType::Number(number) => *number == 0,
     };
-    let meta = envelope.meta.unwrap_or_default();
+    let meta = envelope.meta.map(|Object(meta)| meta).unwrap_or_default();
     if meta.complete == Some(false) {
         return Err(Flaw::Incomplete);
     }
@@ -197,7 +202,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
 
 /// The account of one user. Its sealed id is the far side's own, and ours is made of the plain one.
 fn account(user: &str) -> Result<Account, Flaw> {
-    let user: User = serde_json::from_str(user).map_err(|_| Flaw::Shape)?;
+    let Object(user) = serde_json::from_str::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
     let crid = Crid::parse(&user.customer_registration_id).map_err(|_| Flaw::Field("customerRegistrationId"))?;
     Ok(Account {
         email: address(user.email.as_deref())?,

@@ -1,4 +1,4 @@
-//! Stand-ins for the identity providers that Masthead speaks to, for development and tests.
+//! Stand-ins for the identity providers and the remote Users API that Masthead speaks to, for development and tests.
 //!
 //! A stand-in answers as the provider does, as far as Masthead calls it, and can be made to fail in every way a
 //! provider fails. A test embeds it; `cargo run -p masthead-sandbox` runs it by itself.
@@ -17,7 +17,7 @@
 //! ```
 //!
 //! What is given to [`Sandbox::start`] says which provider it is: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
-//! [`GigyaConfig`], or a [`DirectoryConfig`] (SSOR, Firefly, or a contract of the test's own).
+//! [`GigyaConfig`], a [`DirectoryConfig`] (SSOR, Firefly, or a contract of the test's own), or a [`UsersApiConfig`].
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -46,6 +46,7 @@ mod record;
 mod sandbox;
 mod server;
 mod spoil;
+mod users_api;
 
 pub use auth0::{Auth0, Auth0Config, Auth0Settings, Client, sample_user, sample_users};
 pub use clock::Clock;
@@ -59,3 +60,4 @@ pub use quota::Quota;
 pub use record::Recorded;
 pub use sandbox::{Kind, Sandbox, SandboxConfig};
 pub use server::Outage;
+pub use users_api::{UsersApi, UsersApiConfig, UsersApiSettings, sample_registration, sample_registrations};

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use masthead_sandbox::{
     Application, Auth0Config, Client, DirectoryAuth, DirectoryConfig, GigyaConfig, Sandbox, SandboxConfig,
-    sample_accounts, sample_directory_users, sample_users,
+    UsersApiConfig, sample_accounts, sample_directory_users, sample_registrations, sample_users,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A stand-in identity provider, with a control address beside it.
+/// A stand-in identity provider or remote Users API, with a control address beside it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -45,6 +45,8 @@ enum Provider {
     Gigya,
     Ssor,
     Firefly,
+    /// A remote Users API, v4 and legacy.
+    UsersApi,
 }
 
 #[tokio::main]
@@ -75,6 +77,7 @@ fn config(arguments: &Arguments) -> Result<SandboxConfig> {
         Provider::Gigya => gigya(arguments, seeds, secret).into(),
         Provider::Ssor => directory(DirectoryConfig::ssor(), arguments, seeds, secret).into(),
         Provider::Firefly => directory(DirectoryConfig::firefly(), arguments, seeds, secret).into(),
+        Provider::UsersApi => users_api(arguments, seeds, secret).into(),
     };
     let SandboxConfig { listen, control, .. } = &mut config;
     (*listen, *control) = (arguments.listen, arguments.control);
@@ -125,6 +128,13 @@ fn directory(
     config
 }
 
+fn users_api(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> UsersApiConfig {
+    let mut config = UsersApiConfig::default();
+    config.settings.token = secret.unwrap_or(config.settings.token);
+    config.users = sample_registrations(arguments.users).chain(seeds).collect();
+    config
+}
+
 fn announce(sandbox: &Sandbox, arguments: &Arguments) -> Result<()> {
     let mut line = json!({
         "url": sandbox.url(), "control": sandbox.control_url(), "pid": std::process::id(),
@@ -143,6 +153,10 @@ fn announce(sandbox: &Sandbox, arguments: &Arguments) -> Result<()> {
         Provider::Ssor | Provider::Firefly => {
             line["required"] = json!(sandbox.directory().settings().required);
             line["users"] = sandbox.directory().user_count().into();
+        }
+        Provider::UsersApi => {
+            line["tenant"] = sandbox.users_api().settings().tenant.into();
+            line["users"] = sandbox.users_api().user_count().into();
         }
     }
     let mut out = std::io::stdout().lock();

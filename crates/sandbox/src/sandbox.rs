@@ -14,6 +14,7 @@ use crate::provider::{Provider, Steered};
 use crate::record::Recorded;
 use crate::server::Outage;
 use crate::server::gate::{Gate, Lever, Site};
+use crate::users_api::{UsersApi, UsersApiConfig};
 
 /// Which provider a sandbox stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,8 @@ pub enum Kind {
     Gigya,
     /// A directory of Masthead's own contract: SSOR, Firefly, or one that the test describes.
     Directory,
+    /// A Users API, v4 and legacy: a far deployment that stands in place of a tenant's own registrations.
+    UsersApi,
 }
 
 /// Where a sandbox listens and what it holds. Ports are free ones unless given.
@@ -42,6 +45,8 @@ pub struct SandboxConfig {
     pub gigya: GigyaConfig,
     /// The stand-in directory.
     pub directory: DirectoryConfig,
+    /// The stand-in Users API.
+    pub users_api: UsersApiConfig,
 }
 
 impl From<Auth0Config> for SandboxConfig {
@@ -73,6 +78,16 @@ impl From<DirectoryConfig> for SandboxConfig {
     }
 }
 
+impl From<UsersApiConfig> for SandboxConfig {
+    fn from(users_api: UsersApiConfig) -> Self {
+        Self {
+            kind: Kind::UsersApi,
+            users_api,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for SandboxConfig {
     fn default() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -83,6 +98,7 @@ impl Default for SandboxConfig {
             auth0: Auth0Config::default(),
             gigya: GigyaConfig::default(),
             directory: DirectoryConfig::default(),
+            users_api: UsersApiConfig::default(),
         }
     }
 }
@@ -102,6 +118,7 @@ pub(crate) struct Inner {
     auth0: Arc<Auth0>,
     gigya: Arc<Gigya>,
     directory: Arc<Directory>,
+    users_api: Arc<UsersApi>,
     pub(crate) provider: Arc<Provider>,
     lever: Lever,
     outage: tokio::sync::Mutex<Option<Outage>>,
@@ -145,10 +162,12 @@ impl Sandbox {
         let auth0 = Arc::new(Auth0::new(config.auth0, url.clone(), Arc::clone(&clock))?);
         let gigya = Arc::new(Gigya::new(config.gigya, Arc::clone(&clock)));
         let directory = Arc::new(Directory::new(config.directory, Arc::clone(&clock)));
+        let users_api = Arc::new(UsersApi::new(config.users_api, Arc::clone(&clock)));
         let served: Arc<dyn Steered> = match config.kind {
             Kind::Auth0 => Arc::<Auth0>::clone(&auth0),
             Kind::Gigya => Arc::<Gigya>::clone(&gigya),
             Kind::Directory => Arc::<Directory>::clone(&directory),
+            Kind::UsersApi => Arc::<UsersApi>::clone(&users_api),
         };
         let provider = Arc::new(Provider::new(served, clock));
         let gate = site.open(Arc::clone(&provider));
@@ -158,6 +177,7 @@ impl Sandbox {
             auth0,
             gigya,
             directory,
+            users_api,
             provider,
             lever: gate.lever(),
             outage,
@@ -198,6 +218,12 @@ impl Sandbox {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.inner.directory
+    }
+
+    /// The stand-in Users API: its users and settings.
+    #[must_use]
+    pub fn users_api(&self) -> &UsersApi {
+        &self.inner.users_api
     }
 
     /// The clock that tokens, quotas and the search index go by.

@@ -127,7 +127,7 @@ impl About {
         assert!(told.took < IN_TIME, "the deadline is kept");
         match answers {
             Answers::Whole => self.whole(told),
-            Answers::Silent(reasons) => self.silent(told, reasons),
+            Answers::Silent(reasons) | Answers::Refused(reasons) => self.silent(told, reasons),
             Answers::EitherWay if told.complete() == Some(true) => self.whole(told),
             Answers::EitherWay => self.incomplete(told),
         }

@@ -1,10 +1,11 @@
-//! The cells of the fault matrix (`quality.md`): what goes wrong with a provider, and what may be said of it.
+//! The cells of the fault matrix (`quality.md`): what goes wrong with a source, and what may be said of it.
 
+use masthead_domain::merge::Side;
 use masthead_sandbox::{Fault, FaultRule, Outage};
 
 use crate::under_test::Source;
 
-/// What befalls a provider.
+/// What befalls a source.
 #[derive(Clone)]
 pub(crate) enum Befalls {
     /// These calls.
@@ -16,8 +17,10 @@ pub(crate) enum Befalls {
 /// What the answers are then like.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answers {
-    /// The provider has said nothing, for one of these reasons.
+    /// The source has said nothing, for one of these reasons.
     Silent(&'static [&'static str]),
+    /// What it says of those whom it has is refused, for one of these reasons; of whom it has not, it may be heard.
+    Refused(&'static [&'static str]),
     /// Nothing is lost.
     Whole,
     /// Each is one or the other, and says which.
@@ -36,6 +39,7 @@ const SILENT: Answers = Answers::Silent(&["unavailable"]);
 const BUSY: Answers = Answers::Silent(&["rate_limited"]);
 const BUSY_OR_DOWN: Answers = Answers::Silent(&["rate_limited", "unavailable"]);
 const ALARM: Answers = Answers::Silent(&["misconfigured"]);
+const UNTRUE: Answers = Answers::Refused(&["corrupt"]);
 
 pub(crate) fn status(status: u16) -> Fault {
     Fault::Status {
@@ -74,6 +78,11 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
             headers,
         })
     };
+    let (stray, twice) = match source.side {
+        Side::Provider => (SILENT, Answers::Whole),
+        // A Users API says nobody by an empty list alone, so that a 404 is a wrong address; and nobody is there twice.
+        Side::Store => (ALARM, UNTRUE),
+    };
     let mut cells = vec![
         ("refused", Befalls::All(Outage::Refused), SILENT),
         ("blackhole", Befalls::All(Outage::Unreachable), SILENT),
@@ -92,7 +101,7 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         ("s401", api(status(401)), ALARM),
         ("s403", api(status(403)), ALARM),
         ("s302", api(said(302, "")), SILENT),
-        ("s404-proxy", api(said(404, "<html>not found</html>")), SILENT),
+        ("s404-proxy", api(said(404, "<html>not found</html>")), stray),
         ("s400", api(status(400)), Answers::Silent(&["refused"])),
         ("s504", api(status(504)), SILENT),
         ("null", api(said(200, "null")), SILENT),
@@ -113,7 +122,7 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         ("endless", api(Fault::EndlessChunks { interval_ms: 0 }), SILENT),
         ("endless-slow", api(Fault::EndlessChunks { interval_ms: 100 }), SILENT),
         ("shuffled", api(Fault::Shuffled), Answers::Whole),
-        ("duplicated", api(Fault::Duplicated), Answers::Whole),
+        ("duplicated", api(Fault::Duplicated), twice),
         ("once", Befalls::Calls(rule(status(503)).times(1)), Answers::Whole),
         (
             "flapping",

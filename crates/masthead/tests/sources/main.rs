@@ -1,5 +1,5 @@
-//! One suite that every source keeps: the answer table and the fault matrix, through the real adapter, against the sandbox
-//! over loopback, with the store in memory.
+//! One suite that every source keeps, a provider or a remote Users API in the store's place: the answer table and the fault
+//! matrix, through the real adapter, against the sandbox over loopback, with the other side in memory.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cells;
@@ -21,6 +21,11 @@ macro_rules! held_against {
             #[tokio::test]
             async fn the_answer_table_holds() {
                 crate::table::holds(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn the_store_alone_is_asked_where_the_request_wants_it() {
+                crate::table::store_alone_holds(&$source).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,4 +57,6 @@ held_against! {
     gigya: GIGYA,
     ssor: SSOR,
     firefly: FIREFLY,
+    users: USERS,
+    legacy_users: LEGACY_USERS,
 }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::query::OnProviderFailure;
+use masthead_domain::{merge::Side, query::OnProviderFailure};
+use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{Fault, Outage, Sandbox};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -33,10 +34,10 @@ enum About {
     Both,
     /// The same, where a silent source is a failure.
     BothOrFail,
-    /// A reader whom the store alone has.
-    Ours,
-    /// A reader whom the provider alone has.
-    Theirs,
+    /// A reader whom the other side alone has.
+    Other,
+    /// A reader whom the source alone has.
+    Alone,
     /// Nobody.
     Nobody,
     /// Every reader.
@@ -52,18 +53,14 @@ fn all() -> [(Ask, About); 11] {
         on_failure: OnProviderFailure::Fail,
         ..both.clone()
     };
-    let store_alone = Ask {
-        ignore_provider: true,
-        ..both.clone()
-    };
     [
         (both, About::Both),
         (Ask::new(Way::ByEmail, "both"), About::Both),
         (fail, About::BothOrFail),
-        (store_alone, About::StoreAlone),
-        (Ask::new(Way::ById, "ours"), About::Ours),
-        (Ask::new(Way::ById, "theirs"), About::Theirs),
-        (Ask::new(Way::ByEmail, "theirs"), About::Theirs),
+        (Ask::of_the_store_alone(Way::ById, "both"), About::StoreAlone),
+        (Ask::new(Way::ById, "other"), About::Other),
+        (Ask::new(Way::ById, "alone"), About::Alone),
+        (Ask::new(Way::ByEmail, "alone"), About::Alone),
         (Ask::new(Way::ById, NOBODY), About::Nobody),
         (Ask::new(Way::ByEmail, NOBODY), About::Nobody),
         (Ask::new(Way::List, "everybody"), About::Everybody),
@@ -72,55 +69,67 @@ fn all() -> [(Ask, About); 11] {
 }
 
 impl About {
+    /// Whether the source is not asked at all.
+    fn leaves_out(self, source: &Source) -> bool {
+        matches!((self, source.side), (Self::StoreAlone, Side::Provider))
+    }
+
     /// The answer when both sides have answered.
     fn whole(self, source: &Source, told: &Told) {
         assert!(told.completeness.complete);
         let ids = match self {
             Self::Both | Self::BothOrFail | Self::StoreAlone => vec!["both"],
-            Self::Ours => vec!["ours"],
-            Self::Theirs => vec!["theirs"],
+            Self::Other => vec!["other"],
+            Self::Alone => vec!["alone"],
             Self::Nobody => vec![],
-            Self::Everybody => vec!["both", "ours", "theirs"],
+            Self::Everybody => vec!["alone", "both", "other"],
         };
         let ids: Vec<_> = ids.into_iter().map(crid).collect();
         assert!(told.users.is_some());
         assert_eq!(told.ids(), ids);
-        if matches!(self, Self::Both | Self::BothOrFail) {
-            shows(told, THEIR_NAME, true, true);
+        match self {
+            Self::Both | Self::BothOrFail => shows(told, &[Side::Provider, Side::Store]),
+            Self::StoreAlone => shows(told, &[Side::Store]),
+            Self::Other | Self::Alone | Self::Nobody | Self::Everybody => {}
         }
         let asked = if matches!(self, Self::StoreAlone) {
             "skipped"
         } else {
             "ok"
         };
-        assert_eq!((told.source(source.name).0, told.source("Subscribe").0), (asked, "ok"));
+        let statuses = [source.provider(), SUBSCRIBE].map(|name| told.source(name).0);
+        assert_eq!(statuses, [asked, "ok"]);
     }
 
-    /// The answer when the provider's word, or a part of it, is missing.
+    /// The answer when the source's word, or a part of it, is missing.
     fn incomplete(self, source: &Source, told: &Told) {
         match self {
-            // Nobody was asked but the store.
-            Self::StoreAlone => return self.whole(source, told),
-            Self::BothOrFail | Self::Nobody => assert!(told.users.is_none()),
-            Self::Theirs => {}
+            _ if self.leaves_out(source) => return self.whole(source, told),
+            Self::BothOrFail | Self::StoreAlone | Self::Nobody => assert!(told.users.is_none()),
+            Self::Alone => {}
             Self::Both => assert_eq!(told.ids(), [crid("both")]),
-            Self::Ours => assert_eq!(told.ids(), [crid("ours")]),
+            Self::Other => assert_eq!(told.ids(), [crid("other")]),
             Self::Everybody => assert!(told.ids().len() >= 2),
         }
         assert!(!told.completeness.complete);
         assert!(["stale", "unavailable"].contains(&told.source(source.name).0));
-        assert_eq!(told.source("Subscribe").0, "ok", "local data is still served");
+        let other = if matches!(self, Self::StoreAlone) {
+            "skipped"
+        } else {
+            "ok"
+        };
+        assert_eq!(told.source(source.other()).0, other, "the other side is still heard");
     }
 
-    /// The answer when the provider has said nothing at all.
+    /// The answer when the source has said nothing at all.
     fn silent(self, source: &Source, told: &Told, reasons: &[&str]) {
         self.incomplete(source, told);
         match self {
-            Self::StoreAlone => return,
-            Self::Both => shows(told, OUR_NAME, false, true),
-            Self::Everybody => assert_eq!(told.ids().len(), 2, "what the store has"),
-            Self::Theirs => assert!(told.users.is_none()),
-            Self::Ours | Self::BothOrFail | Self::Nobody => {}
+            _ if self.leaves_out(source) => return,
+            Self::Both => shows(told, &[source.other_side()]),
+            Self::Everybody => assert_eq!(told.ids().len(), 2, "what the other side has"),
+            Self::Alone => assert!(told.users.is_none()),
+            Self::Other | Self::BothOrFail | Self::StoreAlone | Self::Nobody => {}
         }
         let (status, reason) = told.source(source.name);
         assert_eq!(status, "unavailable");
@@ -131,20 +140,24 @@ impl About {
         assert!(told.took < IN_TIME, "the deadline is kept");
         match answers {
             Answers::Whole => self.whole(source, told),
-            Answers::Silent(reasons) => self.silent(source, told, reasons),
             Answers::EitherWay if told.completeness.complete => self.whole(source, told),
+            Answers::Refused(_) if told.completeness.complete && matches!(self, Self::Other | Self::Nobody) => {
+                self.whole(source, told);
+            }
+            Answers::Silent(reasons) | Answers::Refused(reasons) => self.silent(source, told, reasons),
             Answers::EitherWay => self.incomplete(source, told),
         }
     }
 }
 
-/// The first user has this first name, and what the provider alone and the store alone know of them, or not.
-fn shows(told: &Told, first_name: &str, theirs: bool, ours: bool) {
+/// The first user shows what these sides know of them and nothing else; of two, the provider has the name.
+fn shows(told: &Told, sides: &[Side]) {
     let account = &told.users.as_ref().unwrap()[0].account;
     let known = |key| account.metadata.get(key).is_some();
+    let (theirs, ours) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
     assert_eq!(
         (&*account.first_name, known("displayName"), known("city")),
-        (first_name, theirs, ours)
+        (if theirs { THEIR_NAME } else { OUR_NAME }, theirs, ours)
     );
 }
 
@@ -193,7 +206,7 @@ async fn ask_steadily(stage: &Stage, ask: &Ask, answers: Answers) -> Told {
         let told = stage.ask(ask.clone()).await;
         let expected = match answers {
             Answers::Whole => false,
-            Answers::Silent(reasons) => reasons.contains(&"unavailable"),
+            Answers::Silent(reasons) | Answers::Refused(reasons) => reasons.contains(&"unavailable"),
             Answers::EitherWay => true,
         };
         let unavailable = told.source(stage.source.name).1 == "unavailable";
@@ -232,7 +245,7 @@ async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
 async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
     // Whatever were remembered would be remembered for the whole test.
     let fresh = Duration::from_hours(1);
-    let mut stage = Stage::start(source, fresh, &["both", "theirs"], &["both", "ours"]).await;
+    let mut stage = Stage::start(source, fresh, &["both", "alone"], &["both", "other"]).await;
     if !befalls_token(source, &cell.befalls) {
         stage.ask_until_complete().await;
     }
@@ -244,8 +257,9 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
         wrong.extend(ask_all(&stage, &cell, cell.answers, patience, steady).await);
     }
     let written = stage.written().await;
-    if matches!(cell.answers, Answers::Silent(_)) && !written.is_empty() {
-        wrong.push(format!("{}: a silent provider wrote", cell.name));
+    let may_write = source.side == Side::Provider && !matches!(cell.answers, Answers::Silent(_));
+    if !may_write && !written.is_empty() {
+        wrong.push(format!("{}: it was written while a side was silent", cell.name));
     }
 
     stage.sandbox.clear_faults();
@@ -253,9 +267,20 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
     stage.ask_until_complete().await;
     wrong.extend(ask_all(&stage, &cell, Answers::Whole, PATIENT, true).await);
     let written = stage.written().await;
-    for name in ["both", "theirs"] {
-        if !written.iter().any(|account| account.crid.as_str() == crid(name)) {
-            wrong.push(format!("{}: what is live of {name} is not written", cell.name));
+    let written: Vec<_> = written.iter().map(|account| account.crid.as_str()).collect();
+    match source.side {
+        Side::Provider => {
+            for name in ["both", "alone"] {
+                if !written.contains(&&*crid(name)) {
+                    wrong.push(format!("{}: what is live of {name} is not written", cell.name));
+                }
+            }
+        }
+        // It is only read.
+        Side::Store => {
+            if !written.is_empty() || stage.sandbox.calls() != stage.sandbox.calls_to(source.calls) {
+                wrong.push(format!("{}: it was not only read", cell.name));
+            }
         }
     }
     wrong

@@ -11,6 +11,9 @@ pub(crate) const THEIR_NAME: &str = "Liveside";
 /// Their first name in the store.
 pub(crate) const OUR_NAME: &str = "Storeside";
 
+/// Their city, which the store alone knows.
+pub(crate) const CITY: &str = "Nowhereville";
+
 /// Words of every reader, in lower case; none may be found where no reader may be named.
 pub(crate) const PERSONAL: [&str; 6] = [
     "hidden.example",
@@ -35,6 +38,6 @@ pub(crate) fn email(name: &str) -> String {
 pub(crate) fn stored(tenant: &str, name: &str) -> Value {
     json!({
         "tenant": tenant, "customerRegistrationId": crid(name), "email": email(name), "firstName": OUR_NAME,
-        "lastName": LAST_NAME, "verified": true, "metadata": {"city": "Nowhereville"},
+        "lastName": LAST_NAME, "verified": true, "metadata": {"city": CITY},
     })
 }

@@ -1,4 +1,4 @@
-//! A tenant of one source: the program's own adapters against a stand-in, and a store in memory.
+//! A tenant of one source: the program's own adapters against a stand-in, and the other side in memory.
 
 use std::{
     fmt, fs,
@@ -18,25 +18,28 @@ use masthead_domain::{
     crid::Crid,
     email::EmailKey,
     event::Event,
+    merge::Side,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
 use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
-use masthead_ports::clock::Clock;
+use masthead_ports::{clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
+    answer_table,
     directory::FakeDirectory,
     events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
     registrations::RecordingRegistrations,
-    store::FakeStore,
+    store::{FakeStore, Mood},
     tenants::tenant,
 };
 use tokio::time::sleep;
 
 use crate::{
-    people::{LAST_NAME, OUR_NAME, crid, email},
+    people::{CITY, LAST_NAME, OUR_NAME, THEIR_NAME, crid, email},
     under_test::Source,
 };
 
@@ -82,6 +85,14 @@ impl Ask {
             patience: PATIENT,
         }
     }
+
+    /// The same with `ignoreProvider=true`.
+    pub(crate) const fn of_the_store_alone(way: Way, name: &'static str) -> Self {
+        Self {
+            ignore_provider: true,
+            ..Self::new(way, name)
+        }
+    }
 }
 
 /// What came back: `None` in the place of users where nobody can tell.
@@ -113,11 +124,34 @@ impl Told {
     }
 }
 
+/// The side that the source does not stand on.
+pub(crate) enum Other {
+    /// Our own registrations, beside a provider.
+    Store(Arc<FakeStore>),
+    /// A provider, beside what stands in our registrations' place.
+    Provider(Arc<FakeProvider>),
+}
+
+impl Other {
+    /// From now on it says so of those whom it has, or has not.
+    pub(crate) fn says(&self, side: answer_table::Side) {
+        const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
+        match (self, side) {
+            (_, answer_table::Side::Found | answer_table::Side::Absent) => {}
+            (Self::Store(store), _) => store.be(Mood::Failing(DOWN)),
+            (Self::Provider(provider), answer_table::Side::Unknown) => provider.speak(Voice::Silent(DOWN)),
+            (Self::Provider(provider), answer_table::Side::Stale) => {
+                provider.speak(Voice::Remembered(SystemClock.now(), DOWN));
+            }
+        }
+    }
+}
+
 /// A tenant whose source has its own stand-in.
 pub(crate) struct Stage {
     pub(crate) source: &'static Source,
     pub(crate) sandbox: Sandbox,
-    pub(crate) store: Arc<FakeStore>,
+    pub(crate) other: Other,
     events: Arc<RecordingEvents>,
     registrations: Arc<RecordingRegistrations>,
     tenant: Arc<Tenant>,
@@ -126,28 +160,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A tenant with these readers at the source and in the store. Live answers stand in for the source for `fresh`, and
-    /// for an hour where it says nothing.
-    pub(crate) async fn start(source: &'static Source, fresh: Duration, theirs: &[&str], ours: &[&str]) -> Self {
-        let shown = theirs.iter().map(|name| (source.user)(name)).collect();
+    /// A tenant with these readers at the source and on the other side. Live answers stand in for a provider for `fresh`,
+    /// and for an hour where it says nothing.
+    pub(crate) async fn start(source: &'static Source, fresh: Duration, there: &[&str], other: &[&str]) -> Self {
+        let shown = there.iter().map(|name| (source.user)(name)).collect();
         let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
-        let secret = SECRETS.join(source.name);
-        if !secret.exists() {
-            // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
-            let number = SECRETS_WRITTEN.fetch_add(1, Ordering::Relaxed);
-            let written = SECRETS.join(format!("{}.{}-{number}", source.name, process::id()));
-            fs::write(&written, source.secret).unwrap();
-            fs::rename(written, &secret).unwrap();
-        }
-        let place = format!("{}File", source.secret_place);
-        let mut settings = vec![
-            ("Flow.UserProvider", source.name),
-            (source.address, sandbox.url().trim_end_matches('/')),
-            (&place, secret.to_str().unwrap()),
-        ];
-        settings.extend(source.settings);
-        let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
-        let store = Arc::new(FakeStore::with(tenant.pool, ours.iter().map(|name| stored(name))));
+        let tenant = Arc::new(tenant_of(source, &sandbox));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = ProviderSettings {
             allow_private_addresses: true,
@@ -158,20 +176,40 @@ impl Stage {
             fresh,
             stale: Duration::from_hours(1),
         };
+        let adapters = Adapters::new(&options, &clock).unwrap();
+        let own = Arc::new(FakeStore::default());
+        let store = adapters.subscribe(Arc::clone(&own) as _);
+        let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
+        let (other, providers): (Other, Arc<dyn Providers>) = match source.side {
+            Side::Provider => {
+                own.put(tenant.pool, other.iter().map(|name| stored(name)));
+                (Other::Store(own), Arc::new(adapters))
+            }
+            Side::Store => {
+                // Whoever asked it would be told.
+                own.be(Mood::Panicking);
+                let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
+                provider.put(tenant.pool, other.iter().map(|name| provided(name)));
+                (
+                    Other::Provider(Arc::clone(&provider)),
+                    Arc::new(FakeProviders(Some(provider))),
+                )
+            }
+        };
         let events = Arc::new(RecordingEvents::default());
         let registrations = Arc::new(RecordingRegistrations::default());
         let world = World {
-            store: Arc::clone(&store) as _,
+            store,
             registrations: Arc::clone(&registrations) as _,
-            providers: Arc::new(Adapters::new(&options, &clock).unwrap()),
-            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
+            providers,
+            directory,
             events: Arc::clone(&events) as _,
             clock,
         };
         Self {
             source,
             sandbox,
-            store,
+            other,
             events,
             registrations,
             tenant,
@@ -262,7 +300,32 @@ impl Stage {
 /// A name that nobody has, on either side.
 pub(crate) const NOBODY: &str = "nobody";
 
+/// The tenant, set up to ask the stand-in.
+fn tenant_of(source: &Source, sandbox: &Sandbox) -> Tenant {
+    let secret = SECRETS.join(source.name);
+    if !secret.exists() {
+        // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
+        let number = SECRETS_WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let written = SECRETS.join(format!("{}.{}-{number}", source.name, process::id()));
+        fs::write(&written, source.secret).unwrap();
+        fs::rename(written, &secret).unwrap();
+    }
+    let place = format!("{}File", source.secret_place);
+    let mut settings = vec![
+        ("Flow.UserProvider", source.provider()),
+        (source.address, sandbox.url().trim_end_matches('/')),
+        (&place, secret.to_str().unwrap()),
+    ];
+    settings.extend(source.settings);
+    tenant("north/daily/herald", 1, &settings)
+}
+
 fn stored(name: &str) -> Account {
     let account = account(&crid(name), &email(name), OUR_NAME, LAST_NAME);
-    with_metadata(account, &[("city", "Nowhereville")])
+    with_metadata(account, &[("city", CITY)])
+}
+
+fn provided(name: &str) -> Account {
+    let account = account(&crid(name), &email(name), THEIR_NAME, LAST_NAME);
+    with_metadata(account, &[("displayName", THEIR_NAME)])
 }

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use masthead_ports::source::SourceErrorKind;
-use masthead_testkit::{
-    answer_table::{Came, Cell, Marks, Side},
-    store::Mood,
-};
+use masthead_domain::merge;
+use masthead_ports::source::SUBSCRIBE;
+use masthead_testkit::answer_table::{Came, Cell, Marks, Side};
 
 use crate::{
-    people::{OUR_NAME, THEIR_NAME},
+    people::{OUR_NAME, THEIR_NAME, crid},
     stage::{Ask, Stage, Way},
     under_test::Source,
 };
@@ -30,30 +28,37 @@ pub(crate) async fn holds(source: &'static Source) {
     let cells = ways
         .into_iter()
         .flat_map(|way| Cell::all().into_iter().map(move |cell| (way, cell)));
-    // Nobody remembers a search: there a source that is off is unknown, whatever it said before.
-    let cells = cells.filter(|(way, cell)| *way != Way::List || cell.theirs != Side::Stale);
+    // No adapter remembers a search: there a source that is off is unknown, whatever it said before.
+    let remembers = |way| way != Way::List || source.side == merge::Side::Store;
+    let cells = cells.filter(|(way, cell)| remembers(*way) || cell.theirs != Side::Stale);
     let held = stream::iter(cells).for_each_concurrent(AT_ONCE, |(way, cell)| cell_holds(source, way, cell));
     held.await;
 }
 
-async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
+/// A tenant whose source says the one and whose other side the other of the reader.
+async fn staged(source: &'static Source, way: Way, at_source: Side, at_other: Side) -> Stage {
     let ann = |there: bool| if there { [ANN].as_slice() } else { &[] };
-    let theirs = ann(matches!(cell.theirs, Side::Found | Side::Stale));
-    let mut stage = Stage::start(source, Duration::ZERO, theirs, ann(cell.ours == Side::Found)).await;
+    let has = |side| ann(matches!(side, Side::Found | Side::Stale));
+    let mut stage = Stage::start(source, Duration::ZERO, has(at_source), has(at_other)).await;
     // Where there is a token, it is had before: what is told of here is the answer.
     stage.ask_until_complete().await;
-    if cell.theirs == Side::Stale {
+    if at_source == Side::Stale {
         stage.ask(Ask::new(way, ANN)).await;
     }
-    if matches!(cell.theirs, Side::Stale | Side::Unknown) {
+    if matches!(at_source, Side::Stale | Side::Unknown) {
         stage.sandbox.off().await.unwrap();
     }
-    if cell.ours == Side::Unknown {
-        stage.store.be(Mood::Failing(SourceErrorKind::Unavailable));
-    }
+    stage.other.says(at_other);
     stage.events();
     stage.written().await;
+    stage
+}
 
+async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
+    let mut stage = match source.side {
+        merge::Side::Provider => staged(source, way, cell.theirs, cell.ours).await,
+        merge::Side::Store => staged(source, way, cell.ours, cell.theirs).await,
+    };
     let ask = Ask {
         on_failure: cell.on_failure,
         ..Ask::new(way, ANN)
@@ -63,7 +68,46 @@ async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
         answer: told.users.map(|users| (users, told.completeness)),
         events: stage.events(),
         written: stage.written().await,
+        read_only: source.side == merge::Side::Store,
     };
-    let store_event = if way == Way::ById { 4001 } else { 4000 };
-    cell.holds(&format!("{} {way:?}", source.name), MARKS, store_event, &came);
+    cell.holds(&format!("{} {way:?}", source.name), MARKS, store_event(way), &came);
+}
+
+/// Found, absent or unknown, as the store says, and the provider is not asked.
+pub(crate) async fn store_alone_holds(source: &'static Source) {
+    for way in [Way::ById, Way::ByEmail, Way::List] {
+        for ours in Side::STORE {
+            // Whatever the provider says.
+            let mut stage = match source.side {
+                merge::Side::Provider => staged(source, way, Side::Found, ours).await,
+                merge::Side::Store => staged(source, way, ours, Side::Found).await,
+            };
+            stage.sandbox.clear_log();
+            let told = stage.ask(Ask::of_the_store_alone(way, ANN)).await;
+            let what = format!("{} {way:?} {ours:?}: {told:?}", source.name);
+            let (wanted, status) = match ours {
+                Side::Found => (Some(vec![crid(ANN)]), "ok"),
+                Side::Absent => (Some(vec![]), "ok"),
+                Side::Unknown | Side::Stale => (None, "unavailable"),
+            };
+            assert_eq!(told.users.is_some(), wanted.is_some(), "{what}");
+            assert_eq!(told.ids(), wanted.unwrap_or_default(), "{what}");
+            assert_eq!(told.completeness.complete, ours != Side::Unknown, "{what}");
+            let statuses = [source.provider(), SUBSCRIBE].map(|name| told.source(name).0);
+            assert_eq!(statuses, ["skipped", status], "{what}");
+            let events: Vec<_> = stage.events().iter().map(|event| event.kind.id()).collect();
+            assert_eq!(events, [store_event(way)], "{what}");
+            assert_eq!(stage.written().await, [], "{what}");
+            if source.side == merge::Side::Provider {
+                assert_eq!(stage.sandbox.calls(), 0, "{what}");
+            }
+        }
+    }
+}
+
+const fn store_event(way: Way) -> i32 {
+    match way {
+        Way::ById => 4001,
+        Way::ByEmail | Way::List => 4000,
+    }
 }

@@ -1,14 +1,20 @@
 //! The sources that the suite is held against: each is one entry here and one line in `main.rs`.
 
-use masthead_sandbox::{Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig};
+use masthead_domain::merge::Side;
+use masthead_ports::source::SUBSCRIBE;
+use masthead_sandbox::{
+    Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig, UsersApiConfig, UsersApiSettings,
+};
 use serde_json::{Value, json};
 
-use crate::people::{LAST_NAME, THEIR_NAME, crid, email};
+use crate::people::{CITY, LAST_NAME, OUR_NAME, THEIR_NAME, crid, email};
 
 /// A source: its stand-in, and how a tenant is set up to ask that.
 pub(crate) struct Source {
-    /// Its name in `Flow.UserProvider` and in `meta.sources`.
+    /// Its name in `meta.sources`, and of a provider in `Flow.UserProvider`.
     pub(crate) name: &'static str,
+    /// Which side of an answer it stands on; the other is in memory.
+    pub(crate) side: Side,
     /// The setting that holds the stand-in's address.
     pub(crate) address: &'static str,
     /// How the setting begins that says where the secret is: `File` or `Env` follows.
@@ -19,7 +25,8 @@ pub(crate) struct Source {
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// A stand-in with these users and no quota.
     pub(crate) stand_in: fn(Vec<Value>) -> SandboxConfig,
-    /// The reader of this name as the source shows them.
+    /// The reader of this name as the source shows them: with [`THEIR_NAME`] and a display name at a provider, with
+    /// [`OUR_NAME`] and a city in the store's place.
     pub(crate) user: fn(&str) -> Value,
     /// How the paths begin of the calls that ask for users.
     pub(crate) calls: &'static str,
@@ -27,8 +34,38 @@ pub(crate) struct Source {
     pub(crate) token: Option<&'static str>,
 }
 
+/// The provider of a tenant whose source under test stands in the store's place.
+const PROVIDER_IN_MEMORY: &str = "Auth0";
+
+impl Source {
+    /// The name of the tenant's provider.
+    pub(crate) const fn provider(&self) -> &'static str {
+        match self.side {
+            Side::Provider => self.name,
+            Side::Store => PROVIDER_IN_MEMORY,
+        }
+    }
+
+    /// The side that is in memory.
+    pub(crate) const fn other_side(&self) -> Side {
+        match self.side {
+            Side::Provider => Side::Store,
+            Side::Store => Side::Provider,
+        }
+    }
+
+    /// Its name.
+    pub(crate) const fn other(&self) -> &'static str {
+        match self.other_side() {
+            Side::Provider => PROVIDER_IN_MEMORY,
+            Side::Store => SUBSCRIBE,
+        }
+    }
+}
+
 pub(crate) const AUTH0: Source = Source {
     name: "Auth0",
+    side: Side::Provider,
     address: "Auth0.BaseUrl",
     secret_place: "Auth0.ClientSecret",
     secret: "sandbox-client-secret",
@@ -65,6 +102,7 @@ pub(crate) const AUTH0: Source = Source {
 
 pub(crate) const GIGYA: Source = Source {
     name: "Gigya",
+    side: Side::Provider,
     address: "Gigya.BaseUrl",
     secret_place: "Gigya.Secret",
     // What the console shows: base64.
@@ -98,6 +136,7 @@ pub(crate) const GIGYA: Source = Source {
 
 pub(crate) const SSOR: Source = Source {
     name: "SSOR",
+    side: Side::Provider,
     address: "SSOR.BaseUrl",
     secret_place: "SSOR.Secret",
     secret: "sandbox-ssor-token",
@@ -119,6 +158,7 @@ pub(crate) const SSOR: Source = Source {
 
 pub(crate) const FIREFLY: Source = Source {
     name: "Firefly",
+    side: Side::Provider,
     address: "Firefly.BaseUrl",
     secret_place: "Firefly.Secret",
     secret: "sandbox-firefly-secret",
@@ -141,3 +181,45 @@ pub(crate) const FIREFLY: Source = Source {
 fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
     DirectoryConfig { users, ..empty }.into()
 }
+
+/// A remote Users API in place of our registrations.
+pub(crate) const USERS: Source = Source {
+    name: SUBSCRIBE,
+    side: Side::Store,
+    address: "Subscribe.Url",
+    secret_place: "Subscribe.Token",
+    secret: "sandbox-users-token",
+    settings: &[
+        ("Subscribe.Tenant", "far/away/post"),
+        ("Subscribe.BudgetPerSecond", "1000"),
+        ("Subscribe.BudgetBurst", "1000"),
+    ],
+    stand_in: |users| {
+        // So that it says whether its own answers are complete.
+        let settings = UsersApiSettings {
+            user_provider: Some("Gigya".into()),
+            ..UsersApiSettings::default()
+        };
+        UsersApiConfig { settings, users }.into()
+    },
+    user: |name| {
+        json!({
+            "customerRegistrationId": crid(name), "email": email(name), "firstName": OUR_NAME, "lastName": LAST_NAME,
+            "state": "Standard", "verified": true, "metadata": {"city": CITY},
+        })
+    },
+    calls: "/v4/Users/Search",
+    token: None,
+};
+
+/// The same by its legacy API.
+pub(crate) const LEGACY_USERS: Source = Source {
+    settings: &[
+        ("Subscribe.Api", "legacy"),
+        ("Subscribe.Tenant", "far/away/post"),
+        ("Subscribe.BudgetPerSecond", "1000"),
+        ("Subscribe.BudgetBurst", "1000"),
+    ],
+    calls: "/User",
+    ..USERS
+};

@@ -88,6 +88,31 @@ async fn what_is_no_answer_is_silence_and_never_absence() {
     }
 }
 
+/// An array with the members of an object in their order is none.
+#[tokio::test]
+async fn an_array_in_the_place_of_an_object_is_silence() {
+    let message = json!(["UsersOrchestrator_S200_02", "Success"]);
+    let of_v4 = good(&[]);
+    for answer in [
+        json!([of_v4["message"], null, []]),
+        json!({"message": message, "meta": null, "data": []}),
+        json!({"message": of_v4["message"], "meta": [0, false, true, null], "data": []}),
+        json!({"message": of_v4["message"], "meta": null, "data": [["1", null, null, null, "Lite", {}, null]]}),
+    ] {
+        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+    }
+    let mut with_state = good(LEGACY);
+    with_state["Result"]["Users"][0]["UserState"] = json!(["Standard"]);
+    for answer in [
+        json!([["a business error"], null]),
+        json!([[], {"Users": [], "TotalUsersFound": 0}]),
+        json!({"Errors": [], "Result": [[], 0]}),
+        with_state,
+    ] {
+        every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_of_who_we_are_or_where_we_ask_is_an_alarm() {
     for settings in [&[][..], LEGACY] {
@@ -227,16 +252,32 @@ async fn an_answer_about_somebody_else_is_refused() {
         };
         every_read_says(settings, json_answer(200, &twice), Corrupt).await;
     }
-    let mut counted = users(&[user("1", "ann@example.com")]);
-    counted["meta"]["totalRecords"] = json!(5);
-    assert_eq!(
-        kinds(&[], json_answer(200, &counted)).await[1..],
-        [Some(Corrupt), Some(Corrupt)]
-    );
     let many: Vec<Value> = (0..11)
         .map(|n| user(&n.to_string(), &format!("{n}@example.org")))
         .collect();
     assert_eq!(kinds(&[], json_answer(200, &users(&many))).await[2], Some(Corrupt));
+}
+
+/// The list of one user less than there are: no answer, and above all no absence.
+#[tokio::test]
+async fn an_answer_from_which_somebody_is_missing_is_none() {
+    for left in [&[][..], &[user("1", "ann@example.com")]] {
+        let mut answer = users(left);
+        answer["meta"]["totalRecords"] = json!(left.len() + 1);
+        every_read_says(&[], json_answer(200, &answer), Corrupt).await;
+        answer["meta"] = json!({"nextCursor": "on"});
+        every_read_says(&[], json_answer(200, &answer), Corrupt).await;
+    }
+    let mut answer = legacy_users(&[]);
+    answer["Result"]["TotalUsersFound"] = json!(1);
+    every_read_says(LEGACY, json_answer(200, &answer), Corrupt).await;
+}
+
+#[tokio::test]
+async fn an_estimate_contradicts_nobody() {
+    let mut answer = good(&[]);
+    answer["meta"] = json!({"totalRecords": 7, "totalIsEstimate": true});
+    assert_eq!(kinds(&[], json_answer(200, &answer)).await, [None; 3]);
 }
 
 /// A deployment that matches complete addresses by *contains* shows others beside: they are not taken.

@@ -41,7 +41,8 @@ pub enum Fault {
         body: Option<String>,
     },
     /// The provider's own error, in the provider's own envelope: Gigya's `errorCode` or a directory's failure inside a
-    /// 200. Auth0 has no such thing, and answers with this number as its status.
+    /// 200, or a business error of the legacy Users API. Auth0 and v4 have no such thing, and answer with this number as
+    /// the status.
     ErrorCode {
         /// The provider's number for what went wrong.
         code: u64,

@@ -158,22 +158,25 @@ async fn the_help_names_every_call() {
 
 #[test]
 fn the_program_prints_its_addresses_and_ends_at_sigterm() {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_masthead-sandbox"))
-        .args(["--users", "10"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let said: Value = serde_json::from_str(&line).unwrap();
-    assert!(
-        said["url"].as_str().unwrap().starts_with("http://127.0.0.1:") && said["users"] == 10,
-        "{said}"
-    );
-    assert!(said["control"].as_str().unwrap().starts_with("http://127.0.0.1:"));
-    let pid = said["pid"].to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(program.wait().unwrap().success());
+    for (provider, own) in [("auth0", "audience"), ("users-api", "tenant")] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_masthead-sandbox"))
+            .args(["--provider", provider, "--users", "10"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        assert!(
+            said["url"].as_str().unwrap().starts_with("http://127.0.0.1:") && said["users"] == 10,
+            "{said}"
+        );
+        assert!(said["control"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+        assert!(said[own].is_string(), "{said}");
+        let pid = said["pid"].to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(program.wait().unwrap().success());
+    }
 }

@@ -16,3 +16,5 @@ mod golden;
 mod plain;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod users_api;
