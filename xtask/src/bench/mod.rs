@@ -44,6 +44,7 @@ mod people;
 #[cfg(feature = "bench")]
 mod pgbench;
 #[cfg(feature = "bench")]
+mod refusals;
 mod report;
 #[cfg(feature = "bench")]
 mod requests;

@@ -10,7 +10,7 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use masthead_domain::{
     tenant::Tenant,
-    workspace::{KeyHash, Workspace, WorkspaceId},
+    workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
 use masthead_orchestrator::{Caller, ExportRequest, Exported};
 use masthead_ports::source::SourceError;
@@ -89,24 +89,17 @@ async fn told(
     })
 }
 
-/// What a stranger's key is compared with where there is no such workspace: a key that nobody has.
-const NOBODYS_KEYS: [KeyHash; 1] = [KeyHash::from_bytes([0; 32])];
-
 /// The workspace that the credentials open. Whether there is no such workspace or no such key takes the same steps, and is
 /// refused in the same words.
 async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
     let credentials = Credentials::of(&parts.headers).ok_or(ExportError::NoCredentials)?;
-    let hash = KeyHash::of(&credentials.password);
-    let known = match WorkspaceId::parse(&credentials.user) {
-        Ok(id) => api.exports.workspaces.by_id(&id).await,
-        Err(_) => Ok(None),
-    };
-    let known = known.map_err(|error| silent(&error))?;
-    let is_open = hash.is_among(known.as_ref().map_or(&NOBODYS_KEYS, |workspace| &workspace.keys));
-    match known {
-        Some(workspace) if is_open && workspace.suspended => Err(ExportError::Suspended),
-        Some(workspace) if is_open => Ok(workspace),
-        _ => Err(ExportError::WrongKey),
+    let id = WorkspaceId::parse(&credentials.user).map_err(|_| ExportError::WrongKey)?;
+    let credential = Credential::of(&id, &KeyHash::of(&credentials.password));
+    let opened = api.exports.workspaces.opened_by(&credential).await;
+    match opened.map_err(|error| silent(&error))? {
+        Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
+        Some(workspace) => Ok(workspace),
+        None => Err(ExportError::WrongKey),
     }
 }
 
