@@ -125,7 +125,7 @@ impl fmt::Debug for Credential {
 pub struct ExportLimits {
     /// Identifiers in one payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
     pub identifiers_per_payload: u32,
-    /// Users in any minute; at least as many as one payload may name.
+    /// Users in any minute, of each address that asks; at least as many as one payload may name.
     pub users_per_minute: u32,
     /// The largest body, in units of 1,024 bytes.
     pub body_kilobytes: u32,
@@ -208,7 +208,12 @@ mod tests {
     fn a_credential_is_one_name_and_one_key() {
         let of = |name: &str, key: &str| Credential::of(&WorkspaceId::parse(name).unwrap(), &KeyHash::of(key));
         assert_eq!(of("herald", "one"), of("herald", "one"));
-        for (name, key) in [("herald", "two"), ("times", "one"), ("HERALD", "one"), ("herald", "one ")] {
+        for (name, key) in [
+            ("herald", "two"),
+            ("times", "one"),
+            ("HERALD", "one"),
+            ("herald", "one "),
+        ] {
             assert_ne!(of("herald", "one"), of(name, key), "{name} {key}");
         }
         // Where one ends and the other begins counts.

@@ -19,7 +19,7 @@ use crate::{
     envelope::{json, written},
     handlers::{Asked, in_time, read_body},
     parameters::query::{Plus, decoded},
-    request::CallerNetwork,
+    request::CallerAddress,
     state::ApiState,
 };
 
@@ -51,8 +51,10 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
     let wanted = body::read(&whole, limits.identifiers_per_payload)?;
     let users = u32::try_from(wanted.identifiers.len()).unwrap_or(u32::MAX);
     let rates = &api.exports.rates;
+    let address = parts.extensions.get::<CallerAddress>().copied();
+    let caller = address.map(CallerAddress::counted);
     rates
-        .take(&workspace.id, users, limits.users_per_minute)
+        .take(&workspace.id, caller, users, limits.users_per_minute)
         .map_err(ExportError::TooOften)?;
     let tenant = tenant(api, &workspace).await?;
     let caller = Caller {
@@ -61,8 +63,7 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
         request_id: asked.request_id.kept().into(),
         deadline: asked.deadline,
     };
-    let network = parts.extensions.get::<CallerNetwork>();
-    told(api, &caller, &wanted, strict, network).await
+    told(api, &caller, &wanted, strict, address).await
 }
 
 async fn told(
@@ -70,11 +71,11 @@ async fn told(
     caller: &Caller,
     wanted: &Wanted,
     strict: bool,
-    network: Option<&CallerNetwork>,
+    address: Option<CallerAddress>,
 ) -> Result<Vec<u8>, ExportError> {
     let request = ExportRequest {
         keys: wanted.identifiers.iter().map(body::Identifier::key).collect(),
-        network: network.map(|network| network.to_string().into()),
+        network: address.map(|address| address.network().into()),
     };
     let export = async { Ok(api.exports.export.export(caller, &request).await) };
     let answer = in_time(caller.deadline, export).await?;

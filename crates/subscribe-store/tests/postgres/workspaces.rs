@@ -50,7 +50,10 @@ async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
     };
     for key in ["one", "two"] {
         let known = opened(&world, "herald", key).await.unwrap().unwrap();
-        assert_eq!((&known.id, &known.tenant), (&id("herald"), &TenantId::parse(TENANT).unwrap()));
+        assert_eq!(
+            (&known.id, &known.tenant),
+            (&id("herald"), &TenantId::parse(TENANT).unwrap())
+        );
         assert!(known.strict && !known.suspended);
         assert_eq!(known.limits, limits);
     }
@@ -133,7 +136,10 @@ async fn a_workspace_is_changed_and_goes_with_its_tenant() {
         ..WorkspaceChange::default()
     };
     admin.set_workspace(&id("herald"), change).await.unwrap();
-    admin.add_workspace_key(&id("herald"), &KeyHash::of("one")).await.unwrap();
+    admin
+        .add_workspace_key(&id("herald"), &KeyHash::of("one"))
+        .await
+        .unwrap();
     let rows = admin.workspaces().await.unwrap();
     assert!(rows[0].suspended && !rows[0].strict);
     assert_eq!(rows[0].limits.users_per_minute, 50);
