@@ -18,4 +18,5 @@ pub mod sealing;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
+pub mod views;
 pub mod workspaces;

@@ -194,8 +194,8 @@ mod tests {
         }
         assert_eq!(last.asked.len(), 600);
         // The first hundred go together, when the last of them is a minute old.
-        assert_eq!(last.take(1, 60_000, Instant::now()), Err(GRAIN - between));
-        tokio::time::advance(GRAIN - between).await;
+        assert_eq!(last.take(1, 60_000, Instant::now()), Err(between * 99));
+        tokio::time::advance(between * 99).await;
         assert_eq!(last.take(100, 60_000, Instant::now()), Ok(()));
         assert!(last.take(1, 60_000, Instant::now()).is_err());
     }
