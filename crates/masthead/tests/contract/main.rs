@@ -1,6 +1,7 @@
 //! What the public contract promises, held against the program itself: over a real socket, on a real Postgres.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod broad;
 mod export;
 mod forged;
 mod isolation;
