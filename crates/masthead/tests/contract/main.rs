@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod broad;
+mod documents;
 mod export;
 mod forged;
 mod isolation;

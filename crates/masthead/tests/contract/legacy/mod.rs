@@ -25,7 +25,7 @@ fn start() -> World {
 }
 
 /// Asks once for each tenant, until it is known: what is slow once, a busy machine makes too slow for an answer.
-fn warm(world: World) -> World {
+pub(crate) fn warm(world: World) -> World {
     for tenant in [HERALD, TIMES, GAZETTE, COURIER] {
         let began = Instant::now();
         while get_of(&world, tenant, "/User/nobody/2").status == 500 {
