@@ -9,6 +9,7 @@ mod isolation;
 mod key_sets;
 mod legacy;
 mod lines;
+mod one_record;
 mod privacy;
 mod reads;
 mod rsa;
