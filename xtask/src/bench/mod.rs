@@ -45,6 +45,7 @@ mod people;
 mod pgbench;
 #[cfg(feature = "bench")]
 mod refusals;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod requests;
