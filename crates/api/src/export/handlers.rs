@@ -52,9 +52,9 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
     let users = u32::try_from(wanted.identifiers.len()).unwrap_or(u32::MAX);
     let rates = &api.exports.rates;
     let address = parts.extensions.get::<CallerAddress>().copied();
-    let caller = address.map(CallerAddress::counted);
+    let counted = address.map(CallerAddress::counted);
     rates
-        .take(&workspace.id, caller, users, limits.users_per_minute)
+        .take(&workspace.id, counted, users, limits.users_per_minute)
         .map_err(ExportError::TooOften)?;
     let tenant = tenant(api, &workspace).await?;
     let caller = Caller {

@@ -215,7 +215,7 @@ fn named() -> Attributes {
     Attributes::named(["last_name", "customer_id", "name", "city"].map(str::to_owned))
 }
 
-/// The answer to the example, of a store that knows the invented reader alone and of a provider that is silent.
+/// The answer to the example where the invented reader is known, several share the second's address, and the third is nobody.
 fn answer_example(attributes: &Attributes) -> serde_json::Result<Vec<u8>> {
     let one = |kind: &str, identifier: &str| Identifier {
         identifier_type: kind.to_owned(),

@@ -58,8 +58,8 @@ impl Rates {
         users: u32,
         per_minute: u32,
     ) -> Result<(), Duration> {
-        let now = Instant::now();
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
         let callers = rates.entry(workspace.clone()).or_default();
         callers.last_minute(caller, now).take(users, per_minute, now)
     }
@@ -67,7 +67,7 @@ impl Rates {
 
 impl Callers {
     fn last_minute(&mut self, caller: Option<IpAddr>, now: Instant) -> &mut LastMinute {
-        // Nobody's address is held for longer than it counts, as far as the workspace is still asked.
+        // Nobody's address is held for longer than it counts, unless nobody asks the workspace any more.
         self.known
             .retain(|other, last| Some(*other) == caller || last.counts(now));
         match caller {
