@@ -11,7 +11,7 @@ use masthead_testkit::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    export::{Exports, basic, each, of},
+    export::{Exports, basic, each, of, one},
     legacy::warm,
     wire,
     world::{Loaded, World, of_the_contract},
@@ -261,6 +261,41 @@ fn the_examples_of_users_are_what_is_answered() {
             ask("/User/x?email=ann"),
         ];
         assert!(told.contains(&refused), "{path}: {refused}");
+    }
+}
+
+#[test]
+fn the_examples_of_exports_are_what_is_answered() {
+    let document = Document::of(&World::of(&[]));
+    let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
+    let mut loaded = of_the_contract();
+    loaded.retain(|loaded| [HERALD, COURIER].contains(&loaded.tenant));
+    loaded[0].accounts = vec![reader_of(&example(by_id, "200", "whole")["data"])];
+    let exports = Exports::with(&loaded, |_| {});
+    for (path, operation) in document.operations("/v1/") {
+        for (name, fields) in [
+            ("named", json!(["last_name", "customer_id", "name", "city"])),
+            ("every", json!([])),
+        ] {
+            let shown = &example(operation, "200", name)["data"];
+            let ask = |workspace: &str, identifiers: Value| {
+                let body = json!({"identifiers": identifiers, "user_fields_to_export": fields});
+                exports.data(&exports.call(workspace, &body))
+            };
+            let known = ask(
+                "herald",
+                json!([one("customer_id", "2937"), one("customer_id", "nobody")]),
+            );
+            assert_eq!(known["users_not_found"], shown["users_not_found"], "{path} {name}");
+            let mut user = known["users"][0]["user_attributes"].clone();
+            // When somebody registered is each house's own, and whom the example shows has no such day.
+            user.as_object_mut().unwrap().remove("first_seen");
+            let attributes = &shown["users"][0]["user_attributes"];
+            assert_eq!(without(&user, &["id"]), without(attributes, &["id"]), "{path} {name}");
+            // Of this tenant nobody can tell: its provider is silent.
+            let unknown = ask("courier", json!([one("email", "joann@example.com")]));
+            assert_eq!(unknown["users_unresolved"], shown["users_unresolved"], "{path} {name}");
+        }
     }
 }
 
