@@ -163,6 +163,41 @@ fn lookup_in_user_provider_is_the_inverse_of_ignore_provider() {
 }
 
 #[test]
+fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
+    let world = World::start(&[Paper::of("paged")], &[]);
+    let client = world.client("paged");
+    let [both, ours, theirs] = ["both-paged", "ours-paged", "theirs-paged"].map(crid);
+    world.runtime.block_on(async {
+        for (query, expected) in [
+            ("OnlyActive=true", vec![&both, &ours, &theirs]),
+            (
+                "SortBy=CustomerRegistrationId&SortOrder=desc",
+                vec![&theirs, &ours, &both],
+            ),
+            ("SortBy=Email&SortOrder=1&UsersPerPage=2", vec![&theirs, &ours]),
+            ("SortBy=Email&SortOrder=1&UsersPerPage=2&PageNumber=2", vec![&both]),
+            ("SortBy=FirstName&SortOrder=asc", vec![&both, &theirs, &ours]),
+            ("PageNumber=2", vec![]),
+        ] {
+            let told = client.ask(&format!("/User?{query}"), "legacy").await;
+            let result = &told.body["Result"];
+            assert_eq!(
+                (told.status, &result["TotalUsersFound"]),
+                (200, &json!(3)),
+                "{query}: {}",
+                told.body
+            );
+            let users = result["Users"].as_array().unwrap().iter();
+            let ids: Vec<_> = users
+                .map(|user| user["CustomerRegistrationId"].as_str().unwrap())
+                .collect();
+            assert_eq!(ids, expected, "{query}");
+        }
+    });
+    world.end();
+}
+
+#[test]
 fn auth_system_is_that_of_the_tenants_provider_and_auth_system_id_only_its_users() {
     let papers = [
         ("auth0", &AUTH0, 3),
