@@ -10,15 +10,10 @@ use masthead_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::export::{Exports, one};
-
-fn in_url(text: &str) -> String {
-    let bytes = text.bytes().map(|byte| match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    });
-    bytes.collect()
-}
+use crate::{
+    export::{Exports, one},
+    wire::in_url,
+};
 
 #[test]
 fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {

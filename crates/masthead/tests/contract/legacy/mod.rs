@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     support::wire::FOREVER,
+    wire::in_url,
     world::{World, of_the_contract},
 };
 
@@ -330,15 +331,8 @@ fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
 
 /// Every way in which a legacy caller can name somebody.
 fn naming(person: &Account) -> Vec<String> {
-    let encoded = |text: &str| -> String {
-        let bytes = text.bytes().map(|byte| match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        });
-        bytes.collect()
-    };
     let (crid, address) = (person.crid.as_str(), person.email.as_ref().unwrap().as_str());
-    let (id, email) = (encoded(crid), encoded(address));
+    let (id, email) = (in_url(crid), in_url(address));
     let mut targets = vec![
         format!("/User?request.email={email}"),
         format!("/User?email={email}&LookupInUserProvider=false&OnlyActive=true"),
