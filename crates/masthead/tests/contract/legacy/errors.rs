@@ -9,7 +9,7 @@ use masthead_testkit::{
 };
 use serde_json::Value;
 
-use super::{call, finds, found, get_of, refused, start, warm};
+use super::{call, finds, found, get_of, once_known, refused, start, warm};
 use crate::{
     wire::header,
     world::{Loaded, World, of_the_contract},
@@ -163,6 +163,13 @@ fn the_client_group_is_taken_by_both_names_and_needed_where_the_token_grants_sev
     });
     let world = warm(World::of(&loaded));
     let sue = || call("/User?email=sue@");
+    // What is slow once is done before.
+    for case in [
+        sue().with("X-ClientGroupCode", "south"),
+        sue().without("X-ClientGroupCode"),
+    ] {
+        once_known(&world, &case);
+    }
     for name in ["X-ClientGroupCode", "X-MediaGroupCode"] {
         let of = |group| sue().without("X-ClientGroupCode").with(name, group);
         assert_eq!(found(&world.ask(&of("south"))), (vec!["s".to_owned()], 1), "{name}");
