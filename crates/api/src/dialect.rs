@@ -48,8 +48,8 @@ pub(crate) fn refuse_at(path: &str, error: ApiError, request_id: RequestId, retr
     }
 }
 
-/// Whether what is asked at this path is told with the network that it was asked from ([`CallerNetwork`](crate::CallerNetwork)).
+/// Whether what is asked at this path depends on where it is asked from ([`CallerAddress`](crate::CallerAddress)).
 #[must_use]
-pub fn wants_caller_network(path: &str) -> bool {
+pub fn wants_caller_address(path: &str) -> bool {
     export::is_address(path)
 }

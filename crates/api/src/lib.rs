@@ -24,8 +24,8 @@ mod state;
 mod view;
 
 pub use code::{Code, Entry, Origin, PLACEHOLDER};
-pub use dialect::{ServerRefusal, refusal_at, wants_caller_network};
+pub use dialect::{ServerRefusal, refusal_at, wants_caller_address};
 pub use export::ExportState;
-pub use request::{CallerNetwork, Deadline, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
+pub use request::{CallerAddress, Deadline, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
 pub use routes::router;
 pub use state::{ApiLimits, ApiState};

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
@@ -22,25 +22,39 @@ pub const MAX_REQUEST_ID_BYTES: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
 
-/// Request extension: the network from which a request comes, in place of the address, which would name a person. The
-/// binary sets it where [`wants_caller_network`](crate::wants_caller_network) says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallerNetwork(IpAddr);
+/// Request extension: the address from which a request comes, as far as proxies that are trusted tell it. The binary sets it
+/// where [`wants_caller_address`](crate::wants_caller_address) says so. It names a household: it is never kept, and `Debug`
+/// does not show it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CallerAddress(IpAddr);
 
-impl CallerNetwork {
-    /// The network of an address: its first 24 bits, or 48 of IPv6.
+impl CallerAddress {
+    /// This address; one of IPv4 in the clothes of IPv6 is one of IPv4.
     #[must_use]
-    pub const fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(std::net::Ipv4Addr::from_bits(address.to_bits() & !0xff)),
-            IpAddr::V6(address) => IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
-        })
+    pub const fn new(address: IpAddr) -> Self {
+        Self(address.to_canonical())
+    }
+
+    /// The network in its place, which may be kept: the first 24 bits, or 48 of IPv6.
+    pub(crate) fn network(self) -> String {
+        match self.0 {
+            IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from_bits(address.to_bits() & !0xff)),
+            IpAddr::V6(address) => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+        }
+    }
+
+    /// What a limit counts by: the address, of IPv6 its first 64 bits, the least that a caller has to choose from.
+    pub(crate) const fn counted(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        }
     }
 }
 
-impl fmt::Display for CallerNetwork {
+impl fmt::Debug for CallerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.0, if self.0.is_ipv4() { 24 } else { 48 })
+        f.write_str("CallerAddress(<redacted>)")
     }
 }
 
@@ -163,13 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_not_an_address() {
-        for (address, network) in [
-            ("203.0.113.195", "203.0.113.0/24"),
-            ("::ffff:203.0.113.195", "203.0.113.0/24"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+    fn of_an_address_its_network_is_kept_and_of_ipv6_its_64_bits_are_counted() {
+        for (address, network, counted) in [
+            ("203.0.113.195", "203.0.113.0/24", "203.0.113.195"),
+            ("::ffff:203.0.113.195", "203.0.113.0/24", "203.0.113.195"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48", "2001:db8:1:2::"),
         ] {
-            assert_eq!(CallerNetwork::of(address.parse().unwrap()).to_string(), network);
+            let address = CallerAddress::new(address.parse().unwrap());
+            assert_eq!(address.network(), network);
+            assert_eq!(address.counted().to_string(), counted);
+            assert_eq!(format!("{address:?}"), "CallerAddress(<redacted>)");
         }
     }
 

@@ -16,6 +16,7 @@ use masthead_testkit::{
         world::{COURIER, HERALD},
     },
     providers::Voice,
+    views::{exported_without_store, legacy_as_v4, v4_as_exported},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
@@ -80,21 +81,6 @@ fn reader() -> impl Strategy<Value = Account> {
 fn parsed(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
-}
-
-/// What the legacy record says, as v4 would say it.
-fn as_v4(legacy: &Value) -> Value {
-    let text = |key: &str| legacy[key].as_str().unwrap_or_default();
-    serde_json::json!({
-        "customerRegistrationId": legacy["CustomerRegistrationId"],
-        "encryptedCustomerRegistrationId": legacy["EncryptedCustomerRegistrationId"],
-        "email": legacy["Email"],
-        "firstName": text("FirstName"),
-        "lastName": text("LastName"),
-        "state": legacy["UserState"]["UserStateCode"],
-        "metadata": legacy["Metadata"],
-        "verified": legacy["Verified"],
-    })
 }
 
 /// The published mapping, in its own words: legacy key, metadata key.
@@ -162,43 +148,8 @@ fn one(kind: &str, identifier: &str) -> Value {
     serde_json::json!({"identifier_type": kind, "identifier": identifier})
 }
 
-/// What a record of v4 says, as the export would say it.
-fn as_exported(v4: &Value) -> Value {
-    let text = |key: &str| v4[key].as_str().unwrap_or_default();
-    let name = format!("{} {}", text("firstName"), text("lastName"));
-    let mut exported = serde_json::Map::new();
-    let own = v4["metadata"].as_object().unwrap().iter();
-    exported.extend(own.map(|(key, value)| (key.clone(), value.clone())));
-    for (key, value) in [
-        ("customer_id", text("customerRegistrationId")),
-        ("name", name.trim()),
-        ("first_name", text("firstName")),
-        ("last_name", text("lastName")),
-        ("email", text("email")),
-        ("mobile", v4["metadata"]["cellPhone"].as_str().unwrap()),
-        ("gender", v4["metadata"]["gender"].as_str().unwrap()),
-        ("birthday", v4["metadata"]["dob"].as_str().unwrap()),
-    ] {
-        exported.insert(key.to_owned(), value.into());
-    }
-    exported.retain(|_, value| value != "");
-    serde_json::json!({"user_attributes": exported})
-}
-
-/// The users without what v4 has no field for.
-fn without_store(users: &Value) -> Value {
-    let mut users = users.clone();
-    for user in users.as_array_mut().unwrap() {
-        let attributes = user["user_attributes"].as_object_mut().unwrap();
-        for key in ["id", "first_seen", "last_seen"] {
-            attributes.remove(key);
-        }
-    }
-    users
-}
-
 #[test]
-fn the_same_reader_by_v4_legacy_search_and_export_is_one_canonical_record() {
+fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
     let runtime = runtime();
     let sides = (vec(reader(), 0..4), vec(reader(), 0..4), any::<bool>());
     proptest!(ProptestConfig::with_cases(96), |((ours, theirs, federated) in sides)| {
@@ -219,6 +170,10 @@ fn the_same_reader_by_v4_legacy_search_and_export_is_one_canonical_record() {
             let case = Case::get(target, Expect::Status(200)).of(tenant);
             runtime.block_on(world.ask(&case))
         };
+        let search = |body: Value| {
+            let case = Case::search(&body.to_string(), Expect::Status(200)).of(tenant);
+            parsed(&runtime.block_on(world.ask(&case)))
+        };
         let export = |identifier: Value| {
             let body = serde_json::json!({"identifiers": [identifier]});
             let workspace = if federated { "courier" } else { "herald" };
@@ -233,37 +188,39 @@ fn the_same_reader_by_v4_legacy_search_and_export_is_one_canonical_record() {
                 } else {
                     let new = parsed(&new);
                     mapping_holds(&old["Result"]["Users"][0]);
-                    prop_assert_eq!(as_v4(&old["Result"]["Users"][0]), new["data"].clone());
+                    prop_assert_eq!(legacy_as_v4(&old["Result"]["Users"][0]), new["data"].clone());
                 }
             }
             let by_id = ask(&format!("/v4/Users/{id}"));
             let searched = parsed(&ask(&format!("/v4/Users?customerRegistrationId={id}")));
+            prop_assert_eq!(&search(serde_json::json!({"customerRegistrationId": id})), &searched);
             let exported = export(one("customer_id", id));
             if by_id.status == 404 {
                 prop_assert_eq!(&searched["data"], &serde_json::json!([]));
                 prop_assert_eq!(exported, serde_json::json!({"users_not_found": [one("customer_id", id)], "users": []}));
             } else {
                 let by_id = parsed(&by_id);
-                prop_assert_eq!(without_store(&exported["users"]), serde_json::json!([as_exported(&by_id["data"])]));
+                prop_assert_eq!(exported_without_store(&exported["users"]), serde_json::json!([v4_as_exported(&by_id["data"])]));
                 prop_assert!(searched["data"].as_array().unwrap().contains(&by_id["data"]));
             }
             let new = parsed(&ask(&format!("/v4/Users?email={id}@example.com&orderBy=1")));
+            prop_assert_eq!(&search(serde_json::json!({"email": format!("{id}@example.com"), "orderBy": 1})), &new);
             let old = parsed(&ask(&format!("/User/0?email={id}@example.com&SortBy=CustomerRegistrationId")));
             prop_assert_eq!(&old["Result"]["TotalUsersFound"], &new["meta"]["totalRecords"]);
-            let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(as_v4).collect();
+            let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(legacy_as_v4).collect();
             prop_assert_eq!(Value::from(users), new["data"].clone());
             let identifier = one("email", &format!("{id}@example.com"));
             let exported = export(identifier.clone());
             match &new["data"].as_array().unwrap()[..] {
                 [] => prop_assert_eq!(&exported["users_not_found"], &serde_json::json!([identifier])),
-                [only] => prop_assert_eq!(without_store(&exported["users"]), serde_json::json!([as_exported(only)])),
+                [only] => prop_assert_eq!(exported_without_store(&exported["users"]), serde_json::json!([v4_as_exported(only)])),
                 // Several share the address: never the first of many.
                 _ => prop_assert_eq!(&exported["users_unresolved"], &serde_json::json!([identifier])),
             }
         }
         let new = parsed(&ask("/v4/Users?email=example&emailMatch=contains&orderBy=4&orderByType=1"));
         let old = parsed(&ask("/User?request.email=example&SortBy=LastName&SortOrder=desc"));
-        let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(as_v4).collect();
+        let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(legacy_as_v4).collect();
         prop_assert_eq!(Value::from(users), new["data"].clone());
     });
 }

@@ -1,9 +1,12 @@
 //! Workspaces of the customers export: whose users they export, within which limits, and which keys open them.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use crate::tenant::{MAX_CODE_BYTES, TenantId, is_code};
@@ -51,7 +54,7 @@ impl fmt::Display for WorkspaceId {
 }
 
 /// What is kept of an API key: its SHA-256. A key is 256 random bits, so that its hash needs neither salt nor slowness
-/// (ADR 0067). Compared in constant time; `Debug` shows nothing of it.
+/// (ADR 0067). `Debug` shows nothing of it.
 #[derive(Clone, Copy)]
 pub struct KeyHash([u8; 32]);
 
@@ -73,18 +76,6 @@ impl KeyHash {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
-
-    /// Whether it is one of these, of which the first [`MAX_KEYS`] count. Takes the same time for every list, also for the
-    /// empty one of a workspace that there is not.
-    #[must_use]
-    pub fn is_among(&self, keys: &[Self]) -> bool {
-        let mut found = Choice::from(0);
-        for n in 0..MAX_KEYS {
-            let (key, counts) = keys.get(n).map_or((self, 0), |key| (key, 1));
-            found |= self.0.ct_eq(&key.0) & Choice::from(counts);
-        }
-        found.into()
-    }
 }
 
 impl fmt::Debug for KeyHash {
@@ -93,12 +84,48 @@ impl fmt::Debug for KeyHash {
     }
 }
 
+/// What opens a workspace: its name and one of its keys, as one SHA-256.
+///
+/// A workspace that there is not and a key that a workspace does not have are one thing here, a digest that nobody has:
+/// whoever looks it up cannot take another way for the one than for the other (ADR 0069). Compared in constant time; `Debug`
+/// shows nothing of it.
+#[derive(Clone, Copy, Eq)]
+pub struct Credential([u8; 32]);
+
+impl Credential {
+    /// The digest of this name and this key.
+    #[must_use]
+    pub fn of(workspace: &WorkspaceId, key: &KeyHash) -> Self {
+        // The hash comes first since its length is fixed: no other pair reads the same.
+        let digest = Sha256::new().chain_update(key.0).chain_update(workspace.as_str());
+        Self(digest.finalize().into())
+    }
+}
+
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Hash for Credential {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(<redacted>)")
+    }
+}
+
 /// How much a workspace may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportLimits {
     /// Identifiers in one payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
     pub identifiers_per_payload: u32,
-    /// Users in any minute; at least as many as one payload may name.
+    /// Users in any minute, of each address that asks; at least as many as one payload may name.
     pub users_per_minute: u32,
     /// The largest body, in units of 1,024 bytes.
     pub body_kilobytes: u32,
@@ -161,8 +188,6 @@ pub struct Workspace {
     pub strict: bool,
     /// How much it may ask for.
     pub limits: ExportLimits,
-    /// The keys that open it.
-    pub keys: Vec<KeyHash>,
 }
 
 #[cfg(test)]
@@ -180,18 +205,23 @@ mod tests {
     }
 
     #[test]
-    fn a_key_opens_where_its_hash_is_kept_and_nowhere_else() {
-        let keys: Vec<_> = ["one", "two", "three"].map(KeyHash::of).into();
-        for good in ["one", "two", "three"] {
-            assert!(KeyHash::of(good).is_among(&keys), "{good}");
+    fn a_credential_is_one_name_and_one_key() {
+        let of = |name: &str, key: &str| Credential::of(&WorkspaceId::parse(name).unwrap(), &KeyHash::of(key));
+        assert_eq!(of("herald", "one"), of("herald", "one"));
+        for (name, key) in [
+            ("herald", "two"),
+            ("times", "one"),
+            ("HERALD", "one"),
+            ("herald", "one "),
+        ] {
+            assert_ne!(of("herald", "one"), of(name, key), "{name} {key}");
         }
-        for bad in ["", "ONE", "four", "one "] {
-            assert!(!KeyHash::of(bad).is_among(&keys), "{bad}");
-        }
-        assert!(!KeyHash::of("one").is_among(&[]), "a workspace that there is not");
-        let ninth: Vec<_> = (0..9).map(|n| KeyHash::of(&n.to_string())).collect();
-        assert!(!KeyHash::of("8").is_among(&ninth));
-        assert_eq!(format!("{:?}", KeyHash::of("one")), "KeyHash(<redacted>)");
+        // Where one ends and the other begins counts.
+        assert_ne!(of("ab", "c"), of("a", "bc"));
+        assert_eq!(
+            format!("{:?} {:?}", KeyHash::of("one"), of("herald", "one")),
+            "KeyHash(<redacted>) Credential(<redacted>)"
+        );
     }
 
     #[test]

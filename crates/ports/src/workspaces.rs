@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::workspace::{Workspace, WorkspaceId};
+use masthead_domain::workspace::{Credential, Workspace};
 
 use crate::source::SourceError;
 
 /// Tells what a workspace is.
 #[async_trait]
 pub trait Workspaces: Send + Sync {
-    /// The workspace of this name; `None` when there is none. An answer may be a few seconds old.
-    ///
-    /// It takes as long for a workspace that there is not as for one that there is, so that nobody learns which there are.
-    async fn by_id(&self, id: &WorkspaceId) -> Result<Option<Arc<Workspace>>, SourceError>;
+    /// The workspace that this opens; `None` alike where there is no such workspace and where it has no such key, and after
+    /// the same steps, so that nobody learns which there are. An answer may be a few seconds old.
+    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError>;
 }

@@ -1,7 +1,7 @@
 //! What a workspace is: all of them, read at once and remembered for a few seconds.
 //!
 //! There are few, and whoever asks for one that there is not must be answered from the same place, in the same time, and
-//! without a statement of its own (ADR 0067).
+//! without a statement of its own (ADR 0067, ADR 0069).
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     tenant::TenantId,
-    workspace::{ExportLimits, KeyHash, Workspace, WorkspaceId},
+    workspace::{Credential, ExportLimits, KeyHash, Workspace, WorkspaceId},
 };
 use masthead_ports::{
     source::{SourceError, SourceErrorKind},
@@ -30,7 +30,8 @@ const FRESH: Duration = Duration::from_secs(5);
 /// How long the database may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Known = Arc<HashMap<WorkspaceId, Arc<Workspace>>>;
+/// Each workspace under each of its keys.
+type Known = Arc<HashMap<Credential, Arc<Workspace>>>;
 
 /// The workspaces of the database.
 pub struct PgWorkspaces {
@@ -73,7 +74,7 @@ impl PgWorkspaces {
 
 #[async_trait]
 impl Workspaces for PgWorkspaces {
-    async fn by_id(&self, id: &WorkspaceId) -> Result<Option<Arc<Workspace>>, SourceError> {
+    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
         // All who ask at the same time wait for one answer.
         let known = self.fresh.try_get_with((), self.ask_or_remember()).await;
         let known = known.map_err(|error: Arc<SourceError>| SourceError {
@@ -81,7 +82,7 @@ impl Workspaces for PgWorkspaces {
             kind: error.kind,
             source: Some(Box::new(error)),
         })?;
-        Ok(known.get(id).cloned())
+        Ok(known.get(credential).cloned())
     }
 }
 
@@ -95,23 +96,21 @@ async fn read(pool: &PgPool) -> Result<Known, SourceError> {
     .fetch_all(pool)
     .await
     .map_err(silence(OPERATION))?;
-    let mut known = HashMap::with_capacity(rows.len());
+    let mut known = HashMap::new();
     for row in rows {
         let id = WorkspaceId::parse(&row.id).map_err(corrupt)?;
-        let keys: Result<Vec<[u8; 32]>, _> = row.keys.into_iter().map(TryInto::try_into).collect();
-        let workspace = Workspace {
+        let workspace = Arc::new(Workspace {
             tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
             suspended: row.suspended,
             strict: row.strict,
             limits: limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)?,
-            keys: keys
-                .map_err(|_| corrupt("a hash of another length"))?
-                .into_iter()
-                .map(KeyHash::from_bytes)
-                .collect(),
-            id: id.clone(),
-        };
-        known.insert(id, Arc::new(workspace));
+            id,
+        });
+        for key in row.keys {
+            let key = key.try_into().map_err(|_| corrupt("a hash of another length"))?;
+            let credential = Credential::of(&workspace.id, &KeyHash::from_bytes(key));
+            known.insert(credential, Arc::clone(&workspace));
+        }
     }
     Ok(Arc::new(known))
 }

@@ -21,5 +21,6 @@ pub mod sealing;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
+pub mod views;
 pub mod walking;
 pub mod workspaces;

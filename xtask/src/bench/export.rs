@@ -1,11 +1,12 @@
-//! The customers export beside single look-ups, and whether a refusal's time tells which workspaces there are.
+//! The customers export beside single look-ups.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, encoded};
-use super::figures::{median, number, rounded};
+use super::figures::{median, rounded};
 use super::people::{LARGEST, codes, lot, write_crid};
+use super::refusals;
 use super::requests::headers;
 use super::server::Serving;
 use super::whole::Bench;
@@ -17,10 +18,8 @@ const USERS: u32 = 2_000;
 /// How many an export asks for.
 const SIZES: [usize; 2] = [20, 1_000];
 
-/// How many calls are refused for each of the two reasons.
-const REFUSALS: usize = 5_000;
-
-const WORKSPACE: &str = "bench";
+/// The workspace that exports here.
+pub(super) const WORKSPACE: &str = "bench";
 
 /// Times look-ups and exports of the same users in rounds, then refusals in turn, and adds what they gave to the report.
 pub(super) fn measure(bench: &Bench<'_>, report: &mut Map<String, Value>, ratios: &mut Map<String, Value>) -> Outcome {
@@ -45,7 +44,7 @@ pub(super) fn measure(bench: &Bench<'_>, report: &mut Map<String, Value>, ratios
         "export".to_owned(),
         json!({"lookupsPerSecond": rounded(rates, 0), "users": USERS}),
     );
-    report.insert("refusals".to_owned(), refusals(&serving)?);
+    report.insert("refusals".to_owned(), refusals::measure(&serving)?);
     serving.stop()
 }
 
@@ -113,19 +112,19 @@ struct Export {
     headers: String,
 }
 
-fn export_headers(workspace: &str, key: &str) -> String {
+pub(super) fn export_headers(workspace: &str, key: &str) -> String {
     let credentials = BASE64_STANDARD.encode(format!("{workspace}:{key}"));
     format!("Authorization: Basic {credentials}\r\nContent-Type: application/json\r\n")
 }
 
-fn body(ids: &[String]) -> String {
+pub(super) fn body(ids: &[String]) -> String {
     let identifiers = ids
         .iter()
         .map(|id| json!({"identifier_type": "customer_id", "identifier": id}));
     json!({"identifiers": identifiers.collect::<Vec<_>>()}).to_string()
 }
 
-fn target() -> String {
+pub(super) fn target() -> String {
     format!("/v1/customers/export?app_id={WORKSPACE}")
 }
 
@@ -149,103 +148,9 @@ impl Export {
     }
 }
 
-/// Refusals for a wrong key and for a workspace that there is not, in turn, and whether their times differ.
-fn refusals(serving: &Serving) -> Outcome<Value> {
-    // Names and keys of one length, so that what is sent is as long.
-    let of = ["bench", "nobdy"].map(|workspace| export_headers(workspace, "mhk_of-no-worth"));
-    let body = body(&["1".to_owned()]);
-    let mut client = Client::connect(&serving.address)?;
-    let mut times = [Vec::with_capacity(REFUSALS), Vec::with_capacity(REFUSALS)];
-    for turn in 0..REFUSALS + 200 {
-        // Each goes first as often as the other.
-        for which in [turn % 2, 1 - turn % 2] {
-            let reply = client.send("POST", &target(), &of[which], &body)?;
-            if reply.status != 401 {
-                return Err(format!("a stranger was answered {}", reply.status).into());
-            }
-            if turn >= 200 {
-                times[which].push(reply.milliseconds() * 1_000.0);
-            }
-        }
-    }
-    let [wrong_key, no_workspace] = &times;
-    let medians = times.each_ref().map(|times| median(times.iter().copied()));
-    let probability = mann_whitney(wrong_key, no_workspace);
-    println!(
-        "Refusals, 2 x {REFUSALS} in turn, medians: a wrong key {:.1} us, no such workspace {:.1} us, difference {:+.2} us; \
-         Mann-Whitney p = {probability:.3} ({})\n",
-        medians[0],
-        medians[1],
-        medians[1] - medians[0],
-        if probability < 0.01 {
-            "they differ"
-        } else {
-            "no significant difference"
-        }
-    );
-    Ok(json!({
-        "calls": REFUSALS,
-        "wrongKeyUs": rounded(medians[0], 2),
-        "noSuchWorkspaceUs": rounded(medians[1], 2),
-        "mannWhitneyP": rounded(probability, 4),
-    }))
-}
-
-/// The probability that two samples of one distribution differ as much as these do, by the rank-sum test of Mann and
-/// Whitney (1947) with its normal approximation, which some dozens of values suffice for.
-fn mann_whitney(one: &[f64], other: &[f64]) -> f64 {
-    let mut all: Vec<(f64, bool)> = one.iter().map(|value| (*value, true)).collect();
-    all.extend(other.iter().map(|value| (*value, false)));
-    all.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    let count = |length: usize| number(u64::try_from(length).unwrap_or(u64::MAX));
-    let mut ranks_of_one = 0.0;
-    let mut at = 0;
-    while at < all.len() {
-        let tied = all[at..].iter().take_while(|(value, _)| *value <= all[at].0).count();
-        // Those that are equal share the mean of their ranks, which count from one.
-        let rank = count(at) + f64::midpoint(count(tied), 1.0);
-        ranks_of_one += rank * count(all[at..at + tied].iter().filter(|(_, is_one)| *is_one).count());
-        at += tied;
-    }
-    let (m, n) = (count(one.len()), count(other.len()));
-    let u = ranks_of_one - m * (m + 1.0) / 2.0;
-    let deviation = (m * n * (m + n + 1.0) / 12.0).sqrt();
-    two_sided((u - m * n / 2.0) / deviation)
-}
-
-/// The two tails of the normal distribution beyond `z` (Abramowitz and Stegun 7.1.26, to seven digits).
-fn two_sided(z: f64) -> f64 {
-    let x = z.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let polynomial = [
-        1.061_405_429,
-        -1.453_152_027,
-        1.421_413_741,
-        -0.284_496_736,
-        0.254_829_592,
-    ];
-    polynomial.iter().fold(0.0, |sum, factor| (sum + factor) * t) * (-x * x).exp()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_tails_are_those_of_the_tables() {
-        for (z, tails) in [(0.0, 1.0), (1.0, 0.317_31), (-1.96, 0.05), (3.0, 0.002_7)] {
-            assert!((two_sided(z) - tails).abs() < 1e-4, "{z}: {}", two_sided(z));
-        }
-    }
-
-    #[test]
-    fn samples_that_differ_are_told_from_those_that_do_not() {
-        let ramp = |from: u32| (from..from + 200).map(f64::from).collect::<Vec<_>>();
-        assert!(mann_whitney(&ramp(0), &ramp(0)) > 0.99);
-        assert!(mann_whitney(&ramp(0), &ramp(2)) > 0.5);
-        assert!(mann_whitney(&ramp(0), &ramp(60)) < 1e-6);
-        assert!(mann_whitney(&[5.0; 40], &[5.0; 40]) > 0.99, "ties");
-    }
 
     #[test]
     fn a_body_names_each_user() {

@@ -46,6 +46,8 @@ mod people;
 #[cfg(feature = "bench")]
 mod pgbench;
 #[cfg(feature = "bench")]
+mod refusals;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod requests;

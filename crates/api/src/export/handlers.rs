@@ -10,7 +10,7 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use masthead_domain::{
     tenant::Tenant,
-    workspace::{KeyHash, Workspace, WorkspaceId},
+    workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
 use masthead_orchestrator::{Caller, ExportRequest, Exported};
 use masthead_ports::source::SourceError;
@@ -19,7 +19,7 @@ use crate::{
     envelope::{json, written},
     handlers::{Asked, in_time, read_body},
     parameters::query::{Plus, decoded},
-    request::CallerNetwork,
+    request::CallerAddress,
     state::ApiState,
 };
 
@@ -51,8 +51,10 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
     let wanted = body::read(&whole, limits.identifiers_per_payload)?;
     let users = u32::try_from(wanted.identifiers.len()).unwrap_or(u32::MAX);
     let rates = &api.exports.rates;
+    let address = parts.extensions.get::<CallerAddress>().copied();
+    let counted = address.map(CallerAddress::counted);
     rates
-        .take(&workspace.id, users, limits.users_per_minute)
+        .take(&workspace.id, counted, users, limits.users_per_minute)
         .map_err(ExportError::TooOften)?;
     let tenant = tenant(api, &workspace).await?;
     let caller = Caller {
@@ -61,8 +63,7 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
         request_id: asked.request_id.kept().into(),
         deadline: asked.deadline,
     };
-    let network = parts.extensions.get::<CallerNetwork>();
-    told(api, &caller, &wanted, strict, network).await
+    told(api, &caller, &wanted, strict, address).await
 }
 
 async fn told(
@@ -70,11 +71,11 @@ async fn told(
     caller: &Caller,
     wanted: &Wanted,
     strict: bool,
-    network: Option<&CallerNetwork>,
+    address: Option<CallerAddress>,
 ) -> Result<Vec<u8>, ExportError> {
     let request = ExportRequest {
         keys: wanted.identifiers.iter().map(body::Identifier::key).collect(),
-        network: network.map(|network| network.to_string().into()),
+        network: address.map(|address| address.network().into()),
     };
     let export = async { Ok(api.exports.export.export(caller, &request).await) };
     let answer = in_time(caller.deadline, export).await?;
@@ -89,24 +90,17 @@ async fn told(
     })
 }
 
-/// What a stranger's key is compared with where there is no such workspace: a key that nobody has.
-const NOBODYS_KEYS: [KeyHash; 1] = [KeyHash::from_bytes([0; 32])];
-
 /// The workspace that the credentials open. Whether there is no such workspace or no such key takes the same steps, and is
 /// refused in the same words.
 async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
     let credentials = Credentials::of(&parts.headers).ok_or(ExportError::NoCredentials)?;
-    let hash = KeyHash::of(&credentials.password);
-    let known = match WorkspaceId::parse(&credentials.user) {
-        Ok(id) => api.exports.workspaces.by_id(&id).await,
-        Err(_) => Ok(None),
-    };
-    let known = known.map_err(|error| silent(&error))?;
-    let is_open = hash.is_among(known.as_ref().map_or(&NOBODYS_KEYS, |workspace| &workspace.keys));
-    match known {
-        Some(workspace) if is_open && workspace.suspended => Err(ExportError::Suspended),
-        Some(workspace) if is_open => Ok(workspace),
-        _ => Err(ExportError::WrongKey),
+    let id = WorkspaceId::parse(&credentials.user).map_err(|_| ExportError::WrongKey)?;
+    let credential = Credential::of(&id, &KeyHash::of(&credentials.password));
+    let opened = api.exports.workspaces.opened_by(&credential).await;
+    match opened.map_err(|error| silent(&error))? {
+        Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
+        Some(workspace) => Ok(workspace),
+        None => Err(ExportError::WrongKey),
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn errors() -> [(ExportError, &'static str); 19] {
         (ExportError::MediaType, "the body is not declared as JSON"),
         (
             ExportError::TooOften(Duration::from_secs(30)),
-            "the workspace has asked for as many users in the last minute as it may; with `Retry-After`",
+            "this caller has asked the workspace for as many users in the last minute as it may; with `Retry-After`",
         ),
         (ExportError::Internal, "our mistake; tell us the `request_id`"),
         (
@@ -155,7 +155,7 @@ fn parameters(older: bool) -> Vec<Node> {
     parameters.push(object! {
         "name": "X-Forwarded-For",
         "in": "header",
-        "description": "the addresses on the way, the caller's first; believed from trusted proxies alone",
+        "description": "the addresses on the way, the caller's first; believed from trusted proxies alone; whose users a minute are counted",
         "schema": object! {"type": "string"},
         "example": "203.0.113.195",
     });
@@ -215,7 +215,7 @@ fn named() -> Attributes {
     Attributes::named(["last_name", "customer_id", "name", "city"].map(str::to_owned))
 }
 
-/// The answer to the example, of a store that knows the invented reader alone and of a provider that is silent.
+/// The answer to the example where the invented reader is known, several share the second's address, and the third is nobody.
 fn answer_example(attributes: &Attributes) -> serde_json::Result<Vec<u8>> {
     let one = |kind: &str, identifier: &str| Identifier {
         identifier_type: kind.to_owned(),

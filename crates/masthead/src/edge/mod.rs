@@ -17,7 +17,7 @@ use axum::{Router, body::Body};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::body::{Body as _, Incoming};
-use masthead_api::{CallerNetwork, Deadline, REQUEST_ID, RequestId, ServerRefusal, refusal_at, wants_caller_network};
+use masthead_api::{CallerAddress, Deadline, REQUEST_ID, RequestId, ServerRefusal, refusal_at, wants_caller_address};
 use tower::Service;
 
 use arriving::Arriving;
@@ -99,8 +99,8 @@ impl Edge {
     async fn routed(&self, request: Request<Incoming>, peer: IpAddr, told: &access::Request) -> Response<Body> {
         let limit = self.http.body_timeout;
         let path = request.uri().path();
-        let network = wants_caller_network(path)
-            .then(|| CallerNetwork::of(self.http.trusted_proxies.caller(peer, request.headers())));
+        let caller = wants_caller_address(path)
+            .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, request.headers())));
         // Kept for a panic alone, whose refusal has the shape of its address.
         let uri = request.uri().clone();
         let mut request = request.map(|body| {
@@ -114,8 +114,8 @@ impl Edge {
         extensions.insert(Deadline(told.began + self.http.request_deadline));
         extensions.insert(told.id.clone());
         extensions.insert(told.route.clone());
-        if let Some(network) = network {
-            extensions.insert(network);
+        if let Some(caller) = caller {
+            extensions.insert(caller);
         }
         // The router is shared and answers every request afresh: a panic leaves nothing half-done in it.
         let mut router = self.router.clone();

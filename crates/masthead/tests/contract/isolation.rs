@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     support::jwt,
-    wire,
+    wire::{self, in_url},
     world::{Loaded, World, shared},
 };
 
@@ -136,8 +136,7 @@ impl Identifiers {
     /// Every request that can be made of them: each route, with each kind of identifier that it takes. What begins with
     /// `?` or `{` is a query of the list or a body of the search; all else a path.
     fn requests(&self) -> Vec<(String, Case)> {
-        let encoded = |text: &str| text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-        let (crid, sealed_id, sealed_email) = (&*self.crid, encoded(&self.sealed_id), encoded(&self.sealed_email));
+        let (crid, sealed_id, sealed_email) = (&*self.crid, in_url(&self.sealed_id), in_url(&self.sealed_email));
         let (email, part) = (&*self.email, &*self.part_of_email);
         let queries = [
             ("customerRegistrationId", format!("customerRegistrationId={crid}")),
@@ -156,7 +155,7 @@ impl Identifiers {
             ),
             ("metadata", format!("metadata.badge={}", self.badge)),
             ("metadata.firstName", format!("metadata.firstName={}", self.first_name)),
-            ("cursor", format!("pageSize=1&cursor={}", encoded(&self.cursor))),
+            ("cursor", format!("pageSize=1&cursor={}", in_url(&self.cursor))),
         ];
         let bodies = [
             ("customerRegistrationId", json!({"customerRegistrationId": crid})),
@@ -195,9 +194,8 @@ impl Identifiers {
 
     /// Requests that nobody is found by, whoever asks: identifiers where they do not belong, and a provider that is silent.
     fn odd_requests(&self) -> Vec<(String, Case)> {
-        let encoded = |text: &str| text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
         let (crid, email) = (&*self.crid, &*self.email);
-        let (sealed_id, sealed_email) = (encoded(&self.sealed_id), encoded(&self.sealed_email));
+        let (sealed_id, sealed_email) = (in_url(&self.sealed_id), in_url(&self.sealed_email));
         [
             ("sealed id as an id", format!("/v4/Users/{sealed_id}")),
             ("address as an id", format!("/v4/Users/{email}")),

@@ -1,12 +1,15 @@
 //! What the public contract promises, held against the program itself: over a real socket, on a real Postgres.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod broad;
+mod documents;
 mod export;
 mod forged;
 mod isolation;
 mod key_sets;
 mod legacy;
 mod lines;
+mod one_record;
 mod privacy;
 mod reads;
 mod rsa;

@@ -7,7 +7,7 @@ use masthead_testkit::contract_cases::{
 use serde_json::{Value, json};
 
 use crate::{
-    wire,
+    wire::{self, in_url},
     world::{World, of_the_contract},
 };
 
@@ -25,10 +25,6 @@ fn ids(page: &Value) -> Vec<String> {
 fn json_of(world: &World, case: &Case) -> Value {
     world.holds(std::slice::from_ref(case));
     serde_json::from_str(&world.ask(case).body).unwrap()
-}
-
-fn in_url(text: &str) -> String {
-    text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }
 
 #[test]

@@ -74,6 +74,15 @@ pub(crate) fn send_by_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
     })
 }
 
+/// A text as it goes into a path or a query: whatever is no letter or digit percent-encoded.
+pub(crate) fn in_url(text: &str) -> String {
+    let bytes = text.bytes().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    });
+    bytes.collect()
+}
+
 /// Gets this path without any header.
 pub(crate) fn get(to: SocketAddr, target: &str) -> Answer {
     let request = Request {

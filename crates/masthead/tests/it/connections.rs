@@ -72,6 +72,8 @@ fn routes() -> Router {
         )
         .route("/big", get(async || vec![b'x'; 32 * 1024 * 1024]))
         .route("/panic", get(panicking))
+        .route("/User/panic", get(panicking))
+        .route("/v1/customers/export", get(panicking))
         .route(
             "/thread",
             get(async || std::thread::current().name().unwrap_or_default().to_owned()),
@@ -347,13 +349,29 @@ async fn long_addresses_and_headers_are_refused_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_in_the_envelope_and_the_connection_lives_on() {
+async fn a_panic_is_a_500_in_the_shape_of_its_address_and_the_connection_lives_on() {
     let server = TestServer::start(http()).await;
     let mut wire = server.connect().await;
     let failed = wire.get("/panic", &[("X-RequestId", "abc-1")]).await.unwrap();
     assert_eq!(failed.status, 500);
     assert_eq!(failed.json()["message"]["code"], "UsersOrchestrator_E500");
     assert_eq!(failed.header("x-requestid"), Some("abc-1"));
+    for (path, told) in [
+        (
+            "/User/panic",
+            r#"{"error":"Something went wrong. Please try again later."}"#,
+        ),
+        (
+            "/v1/customers/export",
+            r#"{"status":"fail","error":{"message":"Internal Server Error","type":"ServerError","request_id":"000abc-1"}}"#,
+        ),
+    ] {
+        let failed = wire.get(path, &[("X-RequestId", "abc-1")]).await.unwrap();
+        assert_eq!(
+            (failed.status, String::from_utf8(failed.body).unwrap().as_str()),
+            (500, told)
+        );
+    }
     assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
     let (_, log) = server.end().await;
     assert!(log.contains(r#""route":"/panic","status":500"#), "{log}");

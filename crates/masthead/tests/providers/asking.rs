@@ -55,18 +55,26 @@ pub(crate) fn by_email(name: &str) -> String {
 impl Client {
     /// Gets this path, under this request id.
     pub(crate) async fn ask(&self, path: &str, request_id: &str) -> Told {
+        self.send("GET", path, request_id, "").await
+    }
+
+    /// Searches by this body, under this request id.
+    pub(crate) async fn search(&self, body: &Value, request_id: &str) -> Told {
+        self.send("POST", "/v4/Users/Search", request_id, &body.to_string())
+            .await
+    }
+
+    async fn send(&self, method: &str, path: &str, request_id: &str, body: &str) -> Told {
         let began = Instant::now();
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [
-            ("Authorization", bearer.as_str()),
-            ("X-SourceSystem", "CRM"),
-            ("X-ClientGroupCode", "north"),
-            ("X-ClientCode", "daily"),
-            ("X-PaperCode", self.paper),
-            ("X-RequestId", request_id),
-        ];
+        let (token, paper, length) = (&self.token, self.paper, body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nAuthorization: Bearer {token}\r\nX-SourceSystem: CRM\r\n\
+             X-ClientGroupCode: north\r\nX-ClientCode: daily\r\nX-PaperCode: {paper}\r\nX-RequestId: {request_id}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         let mut wire = Wire::connect(self.address).await.unwrap();
-        let answer = wire.get(path, &headers).await;
+        wire.send(&request).await.unwrap();
+        let answer = wire.answer().await;
         let answer = answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.paper));
         Told {
             status: answer.status,

@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// A workspace of a paper, as a marketing job has it.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     world: &'a World,
     workspace: &'static str,
     key: String,
 }
 
 impl<'a> Job<'a> {
-    fn of(world: &'a World, workspace: &'static str, paper: &str) -> Self {
+    pub(crate) fn of(world: &'a World, workspace: &'static str, paper: &str) -> Self {
         let settings = served::settings(&world.database.url().unwrap());
         let tenant = format!("north/daily/{paper}");
         let limit = "--identifiers-per-payload";
@@ -56,18 +56,18 @@ impl<'a> Job<'a> {
         (answer.status, wait, answer.json())
     }
 
-    async fn data(&self, identifiers: &[Value]) -> Value {
+    pub(crate) async fn data(&self, identifiers: &[Value]) -> Value {
         let (status, _, body) = self.ask(identifiers, false).await;
         assert_eq!(status, 200, "{body}");
         body["data"].clone()
     }
 }
 
-fn id(name: &str) -> Value {
+pub(crate) fn id(name: &str) -> Value {
     json!({"identifier_type": "customer_id", "identifier": crid(name)})
 }
 
-fn address(name: &str) -> Value {
+pub(crate) fn address(name: &str) -> Value {
     json!({"identifier_type": "email", "identifier": email(name)})
 }
 

@@ -1,10 +1,12 @@
 //! Workspaces, their limits and their keys.
 
+use std::sync::Arc;
+
 use masthead_domain::{
     tenant::TenantId,
-    workspace::{ExportLimits, KeyHash, MAX_KEYS, WorkspaceId},
+    workspace::{Credential, ExportLimits, KeyHash, MAX_KEYS, Workspace, WorkspaceId},
 };
-use masthead_ports::workspaces::Workspaces as _;
+use masthead_ports::{source::SourceError, workspaces::Workspaces as _};
 use masthead_subscribe_store::{AdminError, WorkspaceChange};
 
 use crate::support::{World, tenant, world};
@@ -13,6 +15,12 @@ const TENANT: &str = "north/daily/herald";
 
 fn id(text: &str) -> WorkspaceId {
     WorkspaceId::parse(text).unwrap()
+}
+
+/// The workspace of this name as this key opens it.
+async fn opened(world: &World, name: &str, key: &str) -> Result<Option<Arc<Workspace>>, SourceError> {
+    let credential = Credential::of(&id(name), &KeyHash::of(key));
+    world.store.workspaces().opened_by(&credential).await
 }
 
 async fn with_workspace(set: WorkspaceChange) -> World {
@@ -36,18 +44,22 @@ async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
         let given = admin.add_workspace_key(&id("herald"), &KeyHash::of(key)).await.unwrap();
         assert_eq!(given, number);
     }
-    let known = world.store.workspaces().by_id(&id("herald")).await.unwrap().unwrap();
-    assert_eq!(known.tenant, TenantId::parse(TENANT).unwrap());
-    assert!(known.strict && !known.suspended);
     let limits = ExportLimits {
         identifiers_per_payload: 100,
         ..ExportLimits::default()
     };
-    assert_eq!(known.limits, limits);
-    for (key, opens) in [("one", true), ("two", true), ("three", false)] {
-        assert_eq!(KeyHash::of(key).is_among(&known.keys), opens, "{key}");
+    for key in ["one", "two"] {
+        let known = opened(&world, "herald", key).await.unwrap().unwrap();
+        assert_eq!(
+            (&known.id, &known.tenant),
+            (&id("herald"), &TenantId::parse(TENANT).unwrap())
+        );
+        assert!(known.strict && !known.suspended);
+        assert_eq!(known.limits, limits);
     }
-    assert!(world.store.workspaces().by_id(&id("times")).await.unwrap().is_none());
+    for (name, key) in [("herald", "three"), ("herald", ""), ("times", "one"), ("HERALD", "one")] {
+        assert!(opened(&world, name, key).await.unwrap().is_none(), "{name} {key}");
+    }
 }
 
 #[tokio::test]
@@ -55,7 +67,7 @@ async fn a_database_that_cannot_be_read_is_an_error_for_every_workspace_alike() 
     let world = with_workspace(WorkspaceChange::default()).await;
     world.database.run("DROP TABLE workspace_keys, workspaces").unwrap();
     for name in ["herald", "nobody"] {
-        let told = world.store.workspaces().by_id(&id(name)).await;
+        let told = opened(&world, name, "one").await;
         assert!(told.is_err(), "{name}: silence is never absence");
     }
 }
@@ -124,6 +136,10 @@ async fn a_workspace_is_changed_and_goes_with_its_tenant() {
         ..WorkspaceChange::default()
     };
     admin.set_workspace(&id("herald"), change).await.unwrap();
+    admin
+        .add_workspace_key(&id("herald"), &KeyHash::of("one"))
+        .await
+        .unwrap();
     let rows = admin.workspaces().await.unwrap();
     assert!(rows[0].suspended && !rows[0].strict);
     assert_eq!(rows[0].limits.users_per_minute, 50);
@@ -132,5 +148,5 @@ async fn a_workspace_is_changed_and_goes_with_its_tenant() {
         .await
         .unwrap();
     assert!(admin.workspaces().await.unwrap().is_empty());
-    assert!(world.store.workspaces().by_id(&id("herald")).await.unwrap().is_none());
+    assert!(opened(&world, "herald", "one").await.unwrap().is_none());
 }

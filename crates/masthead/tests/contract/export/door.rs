@@ -6,7 +6,7 @@ use std::{
 };
 
 use masthead_testkit::contract_cases::{Answer, world::HERALD};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Call, Exports, basic, each, is_error, of};
 use crate::{
@@ -85,8 +85,23 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
         headers.retain(|(name, _)| name != "date");
         (status, headers, body)
     };
-    assert_eq!(refused("herald"), refused("nobody"));
-    assert_eq!(refused("herald"), refused("no workspace's name"));
+    let users = ["herald", "nobody", "no workspace's name"];
+    let answers = users.map(refused);
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    // Nor does the house note anything else of the one than of the other.
+    let (log, database) = exports.world.end();
+    let lines = log.lines().filter(|line| line.contains("the-same")).map(|line| {
+        let mut line: Map<String, Value> = serde_json::from_str(line).unwrap();
+        line.retain(|key, _| key != "timestamp" && key != "duration_ms");
+        line
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(
+        lines.len() == users.len() && lines.iter().all(|line| *line == lines[0]),
+        "{lines:?}"
+    );
+    let events = database.run("SELECT count(*) FROM events WHERE request_id = 'the-same'");
+    assert_eq!(events.unwrap().trim(), "0");
 }
 
 /// Asks until the change of a moment ago is seen, which takes some seconds.

@@ -41,9 +41,16 @@ fn program(settings: &[(String, String)], arguments: &[&str]) -> Command {
     command
 }
 
+/// What a command has for the database where its settings do not say: a busy machine makes no test fail.
+const PATIENCE: [(&str, &str); 2] = [
+    ("MASTHEAD__DATABASE__ACQUIRE_TIMEOUT", "60s"),
+    ("MASTHEAD__DATABASE__STATEMENT_TIMEOUT", "60s"),
+];
+
 /// Runs a command to its end, with this text as its input.
 pub(crate) fn run(settings: &[(String, String)], arguments: &[&str], input: &str) -> Output {
-    let mut child = program(settings, arguments)
+    let patience = PATIENCE.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mut child = program(&[&patience, settings].concat(), arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
