@@ -7,7 +7,7 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_directory::Preset;
-use masthead_sandbox::{DirectoryConfig, Fault, Paging};
+use masthead_sandbox::{DirectoryConfig, Fault, Paging, Shape, sample_directory_user};
 
 use crate::{
     kinds::{PLAIN, TOKEN, config},
@@ -15,21 +15,36 @@ use crate::{
     world::{World, ids, kind},
 };
 
+/// What a whole walk has shown.
+#[derive(Default)]
+struct Walked {
+    ids: BTreeSet<String>,
+    steps: usize,
+    gaps: bool,
+}
+
 impl World {
     async fn step(&self, from: Option<&Place>) -> Result<Step, SourceError> {
         self.directory.step(&self.cx(), Scope::Everything, from).await
     }
 
-    /// The ids that a whole walk shows, and the number of its steps.
-    async fn walk(&self) -> Result<(BTreeSet<String>, usize), SourceError> {
-        let (mut shown, mut place) = (BTreeSet::new(), None);
-        for steps in 1..1_000 {
+    async fn walk(&self) -> Result<Walked, SourceError> {
+        self.walk_while(|_| {}).await
+    }
+
+    /// Goes all the way, letting `between` happen after each step.
+    async fn walk_while(&self, mut between: impl FnMut(usize)) -> Result<Walked, SourceError> {
+        let (mut walked, mut place) = (Walked::default(), None);
+        while walked.steps < 1_000 {
             let step = self.step(place.as_ref()).await?;
-            shown.extend(ids(&step.accounts));
+            walked.steps += 1;
+            walked.gaps |= step.gaps;
+            walked.ids.extend(ids(&step.accounts));
             place = step.next;
             if place.is_none() {
-                return Ok((shown, steps));
+                return Ok(walked);
             }
+            between(walked.steps);
         }
         panic!("the walk has no end")
     }
@@ -44,8 +59,50 @@ async fn shuffled_and_doubled_pages_lose_nobody() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let world = plain(config(180)).await;
         world.sandbox.inject(fault.clone());
-        let (shown, _) = world.walk().await.unwrap();
-        assert_eq!(shown.len(), 180, "{fault:?}");
+        let walked = world.walk().await.unwrap();
+        assert_eq!((walked.ids.len(), walked.gaps), (180, false), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_that_may_have_lost_somebody_says_so() {
+    // Somebody goes from the first page, and pushes another over the edge of the second.
+    let world = plain(config(180)).await;
+    let first = sample_directory_user(Shape::Ssor, 0)["consumerId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let walked = world
+        .walk_while(|steps| {
+            if steps == 1 {
+                world.sandbox.directory().remove(&first);
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (walked.ids.len(), walked.gaps),
+        (179, true),
+        "one of them is there no more, and one was never shown"
+    );
+
+    let mut unusable = config(3);
+    unusable.users[1]["consumerId"] = "x".repeat(300).into();
+    let walked = plain(unusable).await.walk().await.unwrap();
+    assert_eq!(
+        (walked.ids.len(), walked.gaps),
+        (2, true),
+        "no account can be made of one"
+    );
+
+    // Nobody says how many there are: the one page of a few needs no number, several do.
+    for (users, gaps) in [(3, false), (80, true)] {
+        let walked = World::with(PLAIN, config(users), TOKEN, &[("Total", "")])
+            .await
+            .walk()
+            .await
+            .unwrap();
+        assert_eq!((walked.ids.len(), walked.gaps), (users, gaps));
     }
 }
 

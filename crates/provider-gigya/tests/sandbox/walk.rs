@@ -30,6 +30,7 @@ impl World {
             walked.steps += 1;
             between(walked.steps);
             walked.expected = step.expected;
+            walked.gaps |= step.gaps;
             walked.accounts.extend(step.accounts);
             place = step.next;
             if place.is_none() {
@@ -45,6 +46,7 @@ struct Walked {
     accounts: Vec<Account>,
     steps: usize,
     expected: Option<u64>,
+    gaps: bool,
 }
 
 impl Walked {
@@ -236,5 +238,8 @@ async fn a_batch_that_lacks_accounts_is_no_answer() {
 #[tokio::test]
 async fn an_account_that_cannot_be_kept_stops_nobody() {
     let world = World::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    assert_eq!(ids(&world.walk(Scope::Everything, |_| {}).await.accounts), ["ann"]);
+    let walked = world.walk(Scope::Everything, |_| {}).await;
+    assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["ann".to_owned()], true));
+    let world = World::with(vec![made("ann", NOW)], &[]).await;
+    assert!(!world.walk(Scope::Everything, |_| {}).await.gaps);
 }

@@ -2,7 +2,7 @@
 
 mod feed;
 mod finish;
-mod list;
+pub(crate) mod list;
 mod near;
 mod profile;
 mod run;
@@ -26,7 +26,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 pub(crate) use settle::{Changes, follow};
-use state::provider_of;
+pub(crate) use state::provider_of;
 pub(crate) use trouble::Trouble;
 
 use crate::search::{PgSearch, Table, matches_nobody};
