@@ -414,6 +414,7 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
     }
 
     exports_touch_a_few_buffers_for_each_key(&loaded).await;
+    exports_of_a_new_pool_touch_no_more(&loaded).await;
     loaded.store.close().await;
 }
 
@@ -455,4 +456,31 @@ async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
             touched[0]
         );
     }
+}
+
+/// The same of a pool of which the statistics know nothing yet, as after its first synchronisation.
+async fn exports_of_a_new_pool_touch_no_more(loaded: &Loaded) {
+    const NEW: u64 = 5_000;
+    let run = |sql: &str| loaded.server.server().run(DATABASE, sql).unwrap();
+    run("ALTER TABLE registrations SET (autovacuum_enabled = off);\n\
+         ALTER TABLE directory_entries SET (autovacuum_enabled = off);\n");
+    let new = filled(&loaded.store, "a/b/new", ROWS..ROWS + NEW).await;
+    let pool = new.pool.0;
+    run(&format!(
+        "INSERT INTO directories (pool, provider, precedence, as_of) VALUES ({pool}, 'Auth0', '', now());\n\
+         INSERT INTO directory_entries (pool, registration_id, profile_as_of, verified, by_email, shares_tokens, crid, \
+                email_key, first_key, last_key, profile, tokens) \
+           SELECT pool, id, now(), verified, false, true, crid, email_key, first_key, last_key, \
+                  json_build_object('firstName', first_name, 'lastName', last_name, 'metadata', metadata), '{{}}' \
+             FROM registrations WHERE pool = {pool};\n"
+    ));
+    let keys: Vec<LookupKey> = (0..1_000).map(|n| key_of(ROWS + n * 3 % NEW, 2 * (n % 2))).collect();
+    let at = loaded.log_end();
+    let bulk = loaded.store.bulk_lookups();
+    let cx = context(&federated(&new));
+    let answers = bulk.by_keys(&cx, &keys, Some(OffsetDateTime::UNIX_EPOCH)).await;
+    let entries = answers.unwrap().directory.unwrap().of_keys;
+    assert!(entries.into_iter().flatten().flatten().count() > keys.len() / 2);
+    let touched: u64 = loaded.statements_since(at).await.iter().sum();
+    assert!(touched < 60_000, "an export of a new pool touched {touched}");
 }
