@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
 use masthead_ports::{
-    bulk::{BulkLookups, KeyAnswer, LookupKey},
+    bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
     source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use masthead_provider_http::GuardedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
+use time::OffsetDateTime;
 
 /// Asks the one that a tenant has.
 pub(crate) struct Subscribe {
@@ -62,15 +63,24 @@ impl UserSource for Subscribe {
 
 #[async_trait]
 impl BulkLookups for SubscribeBulk {
-    async fn by_keys(&self, cx: &CallContext, keys: &[LookupKey]) -> Result<Vec<KeyAnswer>, SourceError> {
+    async fn by_keys(
+        &self,
+        cx: &CallContext,
+        keys: &[LookupKey],
+        directory_since: Option<OffsetDateTime>,
+    ) -> Result<BulkAnswer, SourceError> {
         if !cx.tenant.settings.subscribe_is_remote() {
-            return self.store.by_keys(cx, keys).await;
+            return self.store.by_keys(cx, keys, directory_since).await;
         }
         let mut answers = Vec::with_capacity(keys.len());
         for some in keys.chunks(AT_A_TIME) {
             answers.extend(join_all(some.iter().map(|key| self.asked(cx, key))).await);
         }
-        Ok(answers)
+        Ok(BulkAnswer {
+            registrations: answers,
+            // A directory joins with our own registrations; a remote Users API's are not among them.
+            directory: None,
+        })
     }
 }
 

@@ -85,7 +85,8 @@ impl Users {
     }
 }
 
-fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> Option<User> {
+/// The user that an entry comes to.
+pub(crate) fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> Option<User> {
     let pair = Pair {
         theirs: entry.profile.map(|profile| profile.account),
         ours: entry.registration,
@@ -98,10 +99,15 @@ fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> Option<User
     })
 }
 
+/// The moment after which the directory must be true for its word to count as the provider's of now.
+pub(crate) fn current_since(caller: &Caller, now: OffsetDateTime) -> OffsetDateTime {
+    now - caller.tenant.settings.directory.max_age
+}
+
 /// What the sources said: the provider as long ago as the last synchronisation began, the store now. An address that is
 /// shared is told where the page shows it.
 fn told(page: &DirectoryPage, provider: SourceName, caller: &Caller, now: OffsetDateTime) -> Completeness {
-    let is_current = now - page.as_of < caller.tenant.settings.directory.max_age;
+    let is_current = page.as_of > current_since(caller, now);
     let profiles = page.entries.iter().filter_map(|entry| entry.profile.as_ref());
     let registrations = page.entries.iter().filter_map(|entry| entry.registration.as_ref());
     let provider = SourceReport {

@@ -1,8 +1,8 @@
 //! The bulk export: many users by whatever names them, each found, confirmed absent, or not to be told.
 //!
-//! The store is asked once for all; a provider, which bills every call, as a bulk caller that leaves room for people. What
-//! two sides' findings come to is the rule of the single look-ups, unchanged. A directory that knows the readers of an
-//! outside provider would answer in the provider's place and change nothing here.
+//! The store is asked once for all. In the provider's place the directory answers, as it does for lists, where it is young
+//! enough and can tell; the provider, which bills every call, is asked about the rest as a bulk caller that leaves room for
+//! people. What two sides' findings come to is the rule of the single look-ups, unchanged.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,10 @@ use masthead_ports::{
     source::{CallContext, Priority},
 };
 
-use crate::{Caller, ReadError, Users, both::Both, prefetched::Prefetched, settle::settle, users::outcome};
+use crate::{
+    Caller, ReadError, Users, both::Both, directory::current_since, known::Known, prefetched::Prefetched,
+    settle::settle, users::outcome,
+};
 
 /// How many users of one export are asked of a provider at a time.
 const AT_A_TIME: usize = 16;
@@ -71,7 +74,7 @@ struct Told {
 }
 
 impl Told {
-    const fn by_store(exported: Exported) -> Self {
+    const fn without_a_call(exported: Exported) -> Self {
         Self {
             exported,
             retry_after: None,
@@ -91,17 +94,21 @@ impl Export {
     pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> ExportAnswer {
         let cx = caller.context(Priority::Bulk);
         let keys: Vec<LookupKey> = request.keys.iter().flatten().cloned().collect();
-        let store = Arc::new(Prefetched::read(&self.users.store, &*self.bulk, &cx, &keys).await);
-        let told: Vec<Told> = match self.users.sources(caller, false) {
+        let provider = self.users.sources(caller, false);
+        let since = provider.as_ref().map(|_| current_since(caller, self.users.clock.now()));
+        let (store, known) = Prefetched::read(&self.users.store, &*self.bulk, &cx, &keys, since).await;
+        let store = Arc::new(store);
+        let told: Vec<Told> = match provider {
             None => request
                 .keys
                 .iter()
-                .map(|key| Told::by_store(key.as_ref().map_or(Exported::Absent, |key| of_store(&store, key))))
+                .map(|key| Told::without_a_call(key.as_ref().map_or(Exported::Absent, |key| of_store(&store, key))))
                 .collect(),
             Some(provider) => {
                 let asking = Asking {
                     users: self.users.reading(Arc::clone(&store) as _),
                     store,
+                    known,
                     caller,
                     cx: &cx,
                     provider: &*provider,
@@ -166,6 +173,7 @@ struct Asking<'a> {
     /// The reads, over what was read beforehand.
     users: Users,
     store: Arc<Prefetched>,
+    known: Known,
     caller: &'a Caller,
     cx: &'a CallContext,
     provider: &'a dyn Provider,
@@ -173,15 +181,19 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     async fn one(&self, key: Option<&LookupKey>) -> Told {
+        let known = key.and_then(|key| self.known.told(key, self.caller, self.provider.name()));
+        if let Some(exported) = known {
+            return Told::without_a_call(exported);
+        }
         match key {
-            None => Told::by_store(Exported::Absent),
+            None => Told::without_a_call(Exported::Absent),
             Some(LookupKey::Id(id)) => self.by_id(id).await,
             Some(LookupKey::Email(email)) => self.by_email(email).await,
             // Numbers of registrations are the store's own: nobody else can be asked by them.
             Some(number @ LookupKey::Registration(_)) => match self.store.known(number) {
                 Some(Ok([account])) => self.by_id(&account.crid).await,
-                Some(Ok(_)) => Told::by_store(Exported::Absent),
-                Some(Err(_)) | None => Told::by_store(Exported::Unresolved),
+                Some(Ok(_)) => Told::without_a_call(Exported::Absent),
+                Some(Err(_)) | None => Told::without_a_call(Exported::Unresolved),
             },
         }
     }

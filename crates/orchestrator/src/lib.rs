@@ -7,6 +7,7 @@ mod directory_sync;
 mod error;
 mod export;
 mod heed;
+mod known;
 mod lookup;
 mod page;
 mod prefetched;

@@ -5,9 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::{
-    bulk::{BulkLookups, KeyAnswer, LookupKey},
+    bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
     source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource},
 };
+use time::OffsetDateTime;
+
+use crate::known::Known;
 
 /// Answers what was read beforehand, and asks the store for all else. What had no answer then has none now.
 pub(crate) struct Prefetched {
@@ -16,20 +19,29 @@ pub(crate) struct Prefetched {
 }
 
 impl Prefetched {
-    /// Reads these keys in one question.
+    /// Reads these keys in one question; and, where `directory_since` is given, what a directory that is true after that
+    /// moment tells of them.
     pub(crate) async fn read(
         store: &Arc<dyn UserSource>,
         bulk: &dyn BulkLookups,
         cx: &CallContext,
         keys: &[LookupKey],
-    ) -> Self {
-        let answers = if keys.is_empty() {
-            Ok(Vec::new())
+        directory_since: Option<OffsetDateTime>,
+    ) -> (Self, Known) {
+        let answer = if keys.is_empty() {
+            Ok(BulkAnswer::default())
         } else {
-            bulk.by_keys(cx, keys).await
+            bulk.by_keys(cx, keys, directory_since).await
         };
-        let answers = match answers {
-            Ok(answers) => also_by_id(keys.iter().cloned().zip(answers).collect()),
+        let mut known = Known::default();
+        let answers = match answer {
+            Ok(answer) => {
+                known = answer
+                    .directory
+                    .map(|entries| Known::of(keys, entries))
+                    .unwrap_or_default();
+                also_by_id(keys.iter().cloned().zip(answer.registrations).collect())
+            }
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -39,10 +51,11 @@ impl Prefetched {
                 keys.iter().map(|key| (key.clone(), Err(error.kind))).collect()
             }
         };
-        Self {
+        let prefetched = Self {
             store: Arc::clone(store),
             answers,
-        }
+        };
+        (prefetched, known)
     }
 
     /// What was read of this key.

@@ -1,21 +1,26 @@
 //! The provider's word alone: the store is left out, so nothing is concluded of it and nothing is written to it.
 //!
 //! The answer table's column of an absent store decides: with the store left out, the provider's finding is the answer.
+//! Lists are answered from the directory's profiles where they are current and few enough, as those of both sides are.
 //! A tenant without a provider masters its accounts itself, so there the store is who is asked (contract §2.1).
 
 use masthead_domain::{
+    account::Account,
     answer::{ListAnswer, UserAnswer},
     crid::Crid,
+    event::EventKind,
+    merge::Side,
     query::{Entry, OnProviderFailure, UserQuery},
 };
 use masthead_ports::{
-    provider::Provider,
+    provider::{Asked, Heard, Provider},
     source::{CallContext, Page, Priority, SUBSCRIBE},
 };
 
 use crate::{
     Caller, ReadError, Users,
     both::Both,
+    directory::current_since,
     search::{effective, nobody},
     told::Told,
     union::{TRUNCATED, first_of, pushed_down},
@@ -62,9 +67,47 @@ impl Users {
             Entry::Nobody => return Ok(nobody(caller, query)),
             Entry::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, Vec::from_iter),
             Entry::ByEmail(key) => theirs.hear(self.ask_by_email(&cx, &*provider, key).await, |accounts| accounts),
-            Entry::List => list(&cx, &*provider, query, &mut theirs).await,
+            Entry::List => match self.profiles(caller, &cx, query).await {
+                Some(known) => theirs.hear(known, |accounts| accounts),
+                None => list(&cx, &*provider, query, &mut theirs).await,
+            },
         }
         self.answer_both(caller, &*provider, query, on_failure, alone(theirs))
+    }
+
+    /// The provider's users among those whom the directory has for this filter, where that is current and shows all of
+    /// them; they are filtered by their own accounts afterwards, and nobody is missing.
+    async fn profiles(&self, caller: &Caller, cx: &CallContext, query: &UserQuery) -> Option<Asked<Vec<Account>>> {
+        let filter = &query.filter;
+        // The directory looks at merged users: only where the provider wins does each of its own show there.
+        let wins = |field| caller.tenant.settings.precedence.winner(field) == Side::Provider;
+        let shows_all = (filter.emails.is_empty() || wins("email"))
+            && (filter.first_name.is_none() || wins("firstName"))
+            && (filter.last_name.is_none() || wins("lastName"))
+            && filter.metadata.is_empty();
+        if !shows_all {
+            return None;
+        }
+        let page = match self.directory.search(cx, &first_of(filter.clone())).await {
+            Ok(page) => page?,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no answer of the directory");
+                return None;
+            }
+        };
+        if page.more || page.as_of <= current_since(caller, self.clock.now()) {
+            return None;
+        }
+        let profiles = page.entries.into_iter().filter_map(|entry| entry.profile);
+        let accounts: Vec<Account> = profiles.map(|profile| profile.account).collect();
+        self.record_read(caller, EventKind::SubscribeUserGet, Ok(&accounts));
+        Some(Asked {
+            heard: Heard::Live {
+                value: accounts,
+                as_of: page.as_of,
+            },
+            called: false,
+        })
     }
 }
 

@@ -97,6 +97,7 @@ impl Stage {
             next: None,
             expected: None,
             truncated: false,
+            gaps: false,
         };
         self.directory.take(&self.context(), &run, &step, at).await.unwrap();
         self.directory

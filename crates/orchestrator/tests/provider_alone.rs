@@ -16,7 +16,11 @@ use masthead_domain::{
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
 use masthead_orchestrator::{Caller, ReadError, Users, World};
-use masthead_ports::source::SourceErrorKind;
+use masthead_ports::{
+    directory::{Beginning, Begun, Brake, Directory as _},
+    source::{Priority, SourceErrorKind},
+    walk::Step,
+};
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
@@ -39,6 +43,7 @@ struct Stage {
     users: Users,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
+    directory: Arc<FakeDirectory>,
     events: Arc<RecordingEvents>,
     registrations: Arc<RecordingRegistrations>,
     caller: Caller,
@@ -58,12 +63,13 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
         ],
     ));
     let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW)));
+    let directory = Arc::new(FakeDirectory::over(store.clone()));
     let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrations>)>::default();
     let world = World {
         store: store.clone(),
         registrations: registrations.clone(),
         providers: Arc::new(FakeProviders(Some(provider.clone()))),
-        directory: Arc::new(FakeDirectory::over(store.clone())),
+        directory: directory.clone(),
         events: events.clone(),
         clock: Arc::new(StoppedClock::at(NOW)),
     };
@@ -71,6 +77,7 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
         users: Users::new(world, 100),
         store,
         provider,
+        directory,
         events,
         registrations,
         caller: Caller {
@@ -263,4 +270,107 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
         [Crid::parse("8").unwrap()],
         "at a provider all are Standard"
     );
+}
+
+/// The provider has these accounts, and had them when a synchronisation began so long ago.
+async fn synchronised(stage: &Stage, accounts: &[Account], ago: time::Duration) {
+    stage.provider.put(stage.caller.tenant.pool, accounts.iter().cloned());
+    let cx = stage.caller.context(Priority::Sync);
+    let beginning = Beginning {
+        holder: "test",
+        at: NOW - ago,
+        lease: Duration::from_mins(1),
+        full_every: Duration::ZERO,
+    };
+    let Begun::Run(run) = stage.directory.begin(&cx, beginning).await.unwrap() else {
+        unreachable!("nobody else is at it")
+    };
+    let step = Step {
+        accounts: accounts.to_vec(),
+        next: None,
+        expected: None,
+        truncated: false,
+        gaps: false,
+    };
+    stage.directory.take(&cx, &run, &step, run.started).await.unwrap();
+    stage.directory.finish(&cx, &run, run.started, Brake::On).await.unwrap();
+}
+
+fn named(text: &str) -> UserQuery {
+    query(UserFilter {
+        emails: vec![EmailFilter::Contains(EmailNeedle::of(text))],
+        ..UserFilter::default()
+    })
+}
+
+#[tokio::test]
+async fn a_list_is_answered_from_the_providers_own_profiles_while_they_are_current() {
+    let provider = ("Flow.UserProvider", "Auth0");
+    let young = time::Duration::minutes(59);
+    let many: Vec<Account> = (0..1_001)
+        .map(|n| account(&format!("m{n}"), &format!("many{n}@example.com"), "", ""))
+        .collect();
+    let people = [
+        account(ID, ADDRESS, "Ann", ""),
+        account("a|2", "joann@example.com", "Jo", ""),
+        // Whose address our store alone has.
+        Account {
+            email: None,
+            ..account("8", "bob@example.com", "Bob", "")
+        },
+    ];
+    let all: Vec<Account> = people.iter().chain(&many).cloned().collect();
+    for (settings, ago, asked_for, users, calls) in [
+        (vec![provider], young, "ann@", 2, 0),
+        (vec![provider], young, "bob@", 0, 0),
+        (vec![provider], time::Duration::hours(1), "ann@", 2, 1),
+        (vec![provider], young, "many", 1_000, 1),
+        (vec![provider, ("Merge.email", "store")], young, "ann@", 2, 1),
+    ] {
+        let stage = stage(&settings);
+        synchronised(&stage, &all, ago).await;
+        let query = UserQuery {
+            size: 1_000,
+            ..named(asked_for)
+        };
+        let answer = stage
+            .users
+            .search_at_provider(&stage.caller, &query, OnProviderFailure::Degrade)
+            .await
+            .unwrap();
+        let what = format!("{settings:?} {ago} {asked_for}");
+        assert_eq!((answer.users.len(), stage.provider.calls()), (users, calls), "{what}");
+        for user in &answer.users {
+            assert_eq!(user.account.registration_id, None, "{what}");
+            assert_ne!(&*user.account.first_name, "Anna", "{what}: the store's");
+        }
+        let told = answer.completeness.unwrap();
+        assert_eq!(told.complete, users < 1_000, "{what}");
+        if calls == 0 {
+            assert_eq!(
+                (told.sources[0].status, told.sources[0].as_of),
+                (SourceStatus::Ok, Some(NOW - ago))
+            );
+            assert_eq!(answer.total, Some(Total::Exact(users as u64)), "{what}");
+        }
+        let kinds: Vec<_> = stage.events.take().iter().map(|event| event.kind).collect();
+        let kind = if calls == 0 {
+            EventKind::SubscribeUserGet
+        } else {
+            EventKind::AuthSystemUserGet
+        };
+        assert_eq!(kinds, [kind], "{what}");
+        stage.users.close().await;
+        assert_eq!(stage.registrations.take(), [], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn one_user_is_asked_of_the_provider_however_young_the_directory_is() {
+    let stage = federated();
+    synchronised(&stage, &[account(ID, ADDRESS, "Ann", "")], time::Duration::ZERO).await;
+    for (calls, way) in [(1, Way::ById), (2, Way::ByEmail), (2, Way::List)] {
+        let (users, _) = ask(&stage, way, OnProviderFailure::Fail).await.unwrap();
+        assert_eq!((users.len(), stage.provider.calls()), (1, calls), "{way:?}");
+    }
 }

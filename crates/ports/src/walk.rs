@@ -58,6 +58,9 @@ pub struct Step {
     pub expected: Option<u64>,
     /// The provider has users here whom it does not show: the walk goes on behind them, and proves nobody absent.
     pub truncated: bool,
+    /// Somebody may be missing from the step whom the provider has: a user of whom no account can be made, or one who
+    /// slipped over the edge of a page. Such a walk shows who is there, and not that nobody else is.
+    pub gaps: bool,
 }
 
 /// The users of a tenant's provider, in an order of the walk's own.

@@ -80,7 +80,7 @@ impl Walk for Auth0 {
         });
         let now = self.now();
         let stepped = api.walked(cx, By::of(scope), &at).await;
-        let (accounts, shown) = match stepped {
+        let (page, shown) = match stepped {
             Ok(stepped) => stepped,
             // The search took longer than Auth0 lets it: a narrower one is quicker.
             Err(error) if error.kind == SourceErrorKind::TooBroad => {
@@ -92,6 +92,7 @@ impl Walk for Auth0 {
                     next: narrowed.kept(),
                     expected: None,
                     truncated: false,
+                    gaps: false,
                 });
             }
             Err(error) => return Err(error),
@@ -105,17 +106,26 @@ impl Walk for Auth0 {
             );
         }
         Ok(Step {
-            accounts,
+            accounts: page.accounts,
             next: way.next.and_then(|next| next.kept()),
             expected: way.expected,
             truncated: way.truncated,
+            gaps: page.gaps,
         })
     }
 }
 
+/// The tenant's accounts on a page.
+#[derive(Default)]
+struct Ours {
+    accounts: Vec<Account>,
+    /// Of somebody on it no account can be made.
+    gaps: bool,
+}
+
 impl Management {
     /// The tenant's accounts on a page, and the page.
-    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Vec<Account>, Shown), SourceError> {
+    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Ours, Shown), SourceError> {
         let (from, before) = at.window();
         let window = (from.is_some() || before.is_some()).then_some(Clause::Within(by.field, from, before));
         let q = all_of(&window.into_iter().chain(self.in_our_connections()).collect::<Vec<_>>());
@@ -144,23 +154,26 @@ impl Management {
     }
 
     /// The accounts of those who are the tenant's, each once. One user who cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, users: &[User]) -> Vec<Account> {
+    fn ours(&self, cx: &CallContext, users: &[User]) -> Ours {
         let mut known = HashSet::new();
-        let mut accounts = Vec::new();
+        let mut ours = Ours::default();
         for user in users.iter().filter(|user| known.insert(user.user_id.as_str())) {
             match self
                 .is_ours(user)
                 .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose())
             {
-                Ok(account) => accounts.extend(account),
-                Err(flaw) => tracing::warn!(
-                    source.name = AUTH0,
-                    tenant = %cx.tenant.id,
-                    flaw = %flaw,
-                    "a user is left out of the walk"
-                ),
+                Ok(account) => ours.accounts.extend(account),
+                Err(flaw) => {
+                    ours.gaps = true;
+                    tracing::warn!(
+                        source.name = AUTH0,
+                        tenant = %cx.tenant.id,
+                        flaw = %flaw,
+                        "a user is left out of the walk"
+                    );
+                }
             }
         }
-        accounts
+        ours
     }
 }

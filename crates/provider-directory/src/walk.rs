@@ -38,6 +38,8 @@ struct At {
     print: Option<u64>,
     /// How often the walk began anew.
     beginnings: u32,
+    /// How many users the page before said that there are.
+    total: Option<u64>,
 }
 
 impl Directory {
@@ -79,15 +81,28 @@ impl Walk for Directory {
             answer => answer?,
         };
         let expected = rows.total;
-        let accounts = described.ours(cx, &rows);
+        let Ours { accounts, mut gaps } = described.ours(cx, &rows);
+        let (is_first, total_before) = (at.place.pages == 0, at.total);
         let next = described.turned(at, rows)?;
+        // Where nobody says how many there are, nobody notices who slips from one page to another.
+        let is_whole = is_first && next.is_none();
+        gaps |= !is_whole && (expected.is_none() || !is_first && expected != total_before);
         Ok(Step {
             accounts,
             next,
             expected,
             truncated: false,
+            gaps,
         })
     }
+}
+
+/// Those on a page whom we can keep.
+#[derive(Default)]
+struct Ours {
+    accounts: Vec<Account>,
+    /// Of somebody on it no account can be made.
+    gaps: bool,
 }
 
 impl Described {
@@ -105,22 +120,25 @@ impl Described {
     }
 
     /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, rows: &Rows) -> Vec<Account> {
+    fn ours(&self, cx: &CallContext, rows: &Rows) -> Ours {
         let mut known = HashSet::new();
-        let mut accounts = Vec::new();
+        let mut ours = Ours::default();
         for user in &rows.users {
             match self.settings.map.account(user) {
-                Ok(account) if known.insert(account.crid.clone()) => accounts.push(account),
+                Ok(account) if known.insert(account.crid.clone()) => ours.accounts.push(account),
                 Ok(_) => {}
-                Err(unfit) => tracing::warn!(
-                    source.name = self.name,
-                    tenant = %cx.tenant.id,
-                    flaw = %unfit,
-                    "a user is left out of the walk"
-                ),
+                Err(unfit) => {
+                    ours.gaps = true;
+                    tracing::warn!(
+                        source.name = self.name,
+                        tenant = %cx.tenant.id,
+                        flaw = %unfit,
+                        "a user is left out of the walk"
+                    );
+                }
             }
         }
-        accounts
+        ours
     }
 
     /// The place behind a page; `None` after the last.
@@ -132,6 +150,7 @@ impl Described {
         }
         let print = (!rows.users.is_empty()).then(|| print.finish());
         let doubles = self.doubles(&rows.users);
+        at.total = rows.total;
         let more = self
             .settings
             .paging

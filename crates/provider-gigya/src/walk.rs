@@ -96,15 +96,24 @@ impl Walk for Gigya {
             site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);
-        let accounts = site.ours(cx, &found.results);
+        let Ours { accounts, gaps } = site.ours(cx, &found.results);
         let next = next.cursor.is_some().then(|| kept(&next)).transpose()?;
         Ok(Step {
             accounts,
             next,
             expected: Some(at.before + found.total_count),
             truncated: false,
+            gaps,
         })
     }
+}
+
+/// Those who count as users on a page.
+#[derive(Default)]
+struct Ours {
+    accounts: Vec<Account>,
+    /// Of somebody on it no account can be made.
+    gaps: bool,
 }
 
 impl Site {
@@ -133,24 +142,27 @@ impl Site {
     }
 
     /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, page: &[wire::Account]) -> Vec<Account> {
+    fn ours(&self, cx: &CallContext, page: &[wire::Account]) -> Ours {
         let mut known = HashSet::new();
-        let mut accounts = Vec::new();
+        let mut ours = Ours::default();
         for theirs in page
             .iter()
             .filter(|one| self.counts(one) && known.insert(one.uid.as_str()))
         {
             match account(theirs, &self.settings.metadata) {
-                Ok(account) => accounts.push(account),
-                Err(flaw) => tracing::warn!(
-                    source.name = GIGYA,
-                    tenant = %cx.tenant.id,
-                    flaw = %flaw,
-                    "an account is left out of the walk"
-                ),
+                Ok(account) => ours.accounts.push(account),
+                Err(flaw) => {
+                    ours.gaps = true;
+                    tracing::warn!(
+                        source.name = GIGYA,
+                        tenant = %cx.tenant.id,
+                        flaw = %flaw,
+                        "an account is left out of the walk"
+                    );
+                }
             }
         }
-        accounts
+        ours
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-type Users = BTreeMap<String, Arc<Value>>;
+pub(crate) type Users = BTreeMap<String, Arc<Value>>;
 
 /// A change that search cannot see yet.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct People {
     addresses: Addresses,
     live: Users,
     by_email: HashMap<String, BTreeSet<String>>,
-    indexed: Users,
+    indexed: Arc<Users>,
     pending: Vec<Pending>,
 }
 
@@ -35,7 +35,7 @@ impl People {
             addresses,
             live: Users::new(),
             by_email: HashMap::new(),
-            indexed: Users::new(),
+            indexed: Arc::default(),
             pending: Vec::new(),
         }
     }
@@ -99,18 +99,18 @@ impl People {
         // A lag that was made shorter must not let an older change come after this one.
         self.pending.retain(|older| older.id != id || older.due < change.due);
         if lag_ms == 0 {
-            index(&mut self.indexed, change);
+            index(Arc::make_mut(&mut self.indexed), change);
         } else {
             self.pending.push(change);
         }
     }
 
-    /// The records that search sees now, by id.
-    pub(crate) fn searchable(&mut self, now: OffsetDateTime) -> &Users {
+    /// The records that search sees now, by id; who clones them can look at all of them while others go on.
+    pub(crate) fn searchable(&mut self, now: OffsetDateTime) -> &Arc<Users> {
         let (due, later): (Vec<_>, Vec<_>) = self.pending.drain(..).partition(|change| change.due <= now);
         self.pending = later;
         for change in due {
-            index(&mut self.indexed, change);
+            index(Arc::make_mut(&mut self.indexed), change);
         }
         &self.indexed
     }

@@ -19,6 +19,9 @@ pub struct StoreOptions {
     pub lookup_connections: u32,
     /// How many connections carry searches.
     pub search_connections: u32,
+    /// How many connections carry what is written while a pool is held (ADR 0070): directories, and registrations of federated
+    /// pools. Who waits for a pool waits on these, and takes no other connection.
+    pub writing_connections: u32,
     /// How many connections carry all else: tenants, events, imports, chores.
     pub service_connections: u32,
     /// Whether statements may be prepared under a name, and connections carry settings of their own. Off behind
@@ -48,6 +51,7 @@ impl StoreOptions {
             direct_url: None,
             lookup_connections: 2,
             search_connections: 6,
+            writing_connections: 4,
             service_connections: 3,
             named_statements: true,
             statement_timeout: Duration::from_secs(3),
@@ -88,6 +92,7 @@ impl StoreOptions {
         for (name, zero) in [
             ("lookup_connections", self.lookup_connections == 0),
             ("search_connections", self.search_connections == 0),
+            ("writing_connections", self.writing_connections == 0),
             ("service_connections", self.service_connections == 0),
             ("lookup_queue", self.lookup_queue == 0),
             ("lookup_batch", self.lookup_batch == 0),

@@ -45,6 +45,9 @@ macro_rules! account_columns {
 }
 pub(crate) use account_columns;
 
+/// How many they are.
+pub(crate) const ACCOUNT_COLUMNS: usize = 13;
+
 /// A row that cannot be an account of the pool that was asked.
 #[derive(Debug, Error)]
 pub(crate) enum BadRow {
@@ -96,7 +99,7 @@ pub(crate) fn number(row: &PgRow, at: usize, column: &'static str) -> Result<i64
     row.try_get_unchecked(at).map_err(|_| BadRow::Column { column })
 }
 
-fn truth(row: &PgRow, at: usize, column: &'static str) -> Result<bool, BadRow> {
+pub(crate) fn truth(row: &PgRow, at: usize, column: &'static str) -> Result<bool, BadRow> {
     row.try_get_unchecked(at).map_err(|_| BadRow::Column { column })
 }
 

@@ -30,6 +30,7 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 /// Everything that Postgres keeps for us.
 pub struct Store {
     service: sqlx::PgPool,
+    writing: sqlx::PgPool,
     search: sqlx::PgPool,
     migrations_url: String,
     lookups: LookupsStarter,
@@ -58,10 +59,9 @@ impl Store {
         // One plan for good: the shape of these statements does not depend on their values; and of the values of a new pool
         // the statistics know nothing, so that a plan made for them may read all of it for each key.
         let generic = [("plan_cache_mode", "force_generic_plan")];
-        let service = options.pool(
-            options.with_settings(plain.clone(), &generic),
-            options.service_connections,
-        );
+        let generic_pool = |connections| options.pool(options.with_settings(plain.clone(), &generic), connections);
+        let service = generic_pool(options.service_connections);
+        let writing = generic_pool(options.writing_connections);
         let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
         let look_up = options.with_settings(plain, &generic);
         let starter = LookupsStarter {
@@ -80,9 +80,9 @@ impl Store {
             registrations: Arc::new(PgRegistrations::new(
                 Arc::clone(&lookups),
                 Arc::clone(&searches),
-                service.clone(),
+                writing.clone(),
             )),
-            directory: Arc::new(PgDirectory::new(service.clone(), searches)),
+            directory: Arc::new(PgDirectory::new(service.clone(), writing.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             bulk: Arc::new(PgBulkLookups::new(
@@ -96,6 +96,7 @@ impl Store {
             readiness: Arc::new(PgReadiness::new(service.clone())),
             migrations_url: direct.to_owned(),
             service,
+            writing,
             search,
         })
     }
@@ -200,7 +201,7 @@ impl Store {
             async { while lookups.join_next().await.is_some() {} },
             self.read_events.close(LAST_WORK)
         );
-        tokio::join!(self.service.close(), self.search.close());
+        tokio::join!(self.service.close(), self.writing.close(), self.search.close());
     }
 }
 

@@ -18,6 +18,7 @@ use masthead_domain::{
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
+    bulk::{BulkAnswer, BulkEntries, BulkLookups, LookupKey},
     directory::{
         Beginning, Begun, Brake, Change, Directory, DirectoryEntry, DirectoryPage, Finished, Profile, Run, RunError,
         Standing, Taken,
@@ -28,6 +29,12 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use crate::store::FakeStore;
+
+/// Who merged: nobody asks here.
+const NAMES: SideNames = SideNames {
+    provider: "provider",
+    store: "store",
+};
 
 /// A directory in memory over the registrations of a [`FakeStore`].
 #[derive(Debug)]
@@ -42,6 +49,7 @@ struct Pool {
     as_of: Option<OffsetDateTime>,
     full_as_of: Option<OffsetDateTime>,
     braked_at: Option<OffsetDateTime>,
+    whole: bool,
     profiles: BTreeMap<Crid, Kept>,
     last_run: i64,
     run: Option<Held>,
@@ -60,6 +68,7 @@ struct Held {
     holder: String,
     until: Option<OffsetDateTime>,
     truncated: bool,
+    gaps: bool,
 }
 
 /// What decides which directory serves a tenant.
@@ -172,15 +181,11 @@ impl Directory for FakeDirectory {
         };
         let ours = self.registrations.accounts(cx).await?;
         let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let names = SideNames {
-            provider: "provider",
-            store: "store",
-        };
         let mut matches: Vec<(SortKey, Pair)> = join(theirs, ours)
             .pairs
             .into_iter()
             .filter_map(|pair| {
-                let (merged, _) = pair.merged(&cx.tenant.settings.precedence, names)?;
+                let (merged, _) = pair.merged(&cx.tenant.settings.precedence, NAMES)?;
                 query
                     .filter
                     .matches(&merged)
@@ -289,6 +294,7 @@ impl Directory for FakeDirectory {
             .take()
             .filter(|held| held.run.scope == Scope::Everything || scope != Scope::Everything);
         let truncated = left.as_ref().is_some_and(|held| held.truncated);
+        let gaps = left.as_ref().is_some_and(|held| held.gaps);
         let run = match left {
             Some(held) => Run {
                 number: pool.last_run,
@@ -311,6 +317,7 @@ impl Directory for FakeDirectory {
             holder: beginning.holder.to_owned(),
             until: Some(beginning.at + beginning.lease),
             truncated,
+            gaps,
         });
         Ok(Begun::Run(run))
     }
@@ -323,6 +330,7 @@ impl Directory for FakeDirectory {
                 held.run.place.clone_from(&step.next);
                 held.run.walked = step.next.is_none();
                 held.truncated |= step.truncated;
+                held.gaps |= step.gaps || taken.refused > 0;
                 held.until = Some(as_of + run.lease);
             }
         })?;
@@ -348,8 +356,8 @@ impl Directory for FakeDirectory {
         self.held(cx, run, |pool| {
             let profiles = pool.profiles.len();
             let is_full = run.scope == Scope::Everything;
-            let tells_missing = is_full && pool.run.take().is_some_and(|held| !held.truncated);
-            pool.run = None;
+            let (truncated, gaps) = pool.run.take().map_or((true, true), |held| (held.truncated, held.gaps));
+            let tells_missing = is_full && !truncated;
             let unseen: Vec<Crid> = pool
                 .profiles
                 .iter()
@@ -364,6 +372,7 @@ impl Directory for FakeDirectory {
             } else {
                 removed = unseen.iter().map(|crid| pool.mark(&cx.tenant, crid, at)).sum();
                 pool.as_of = Some(run.started);
+                pool.whole = !truncated && !gaps && (is_full || pool.whole);
                 if is_full {
                     pool.full_as_of = Some(run.started);
                 }
@@ -386,5 +395,74 @@ impl Directory for FakeDirectory {
         let empty = Pool::default();
         let pool = pools.get(&cx.tenant.pool).unwrap_or(&empty);
         Ok(accounts.iter().map(|account| pool.judge(account)).collect())
+    }
+}
+
+#[async_trait]
+impl BulkLookups for FakeDirectory {
+    async fn by_keys(
+        &self,
+        cx: &CallContext,
+        keys: &[LookupKey],
+        directory_since: Option<OffsetDateTime>,
+    ) -> Result<BulkAnswer, SourceError> {
+        let answer = self.registrations.by_keys(cx, keys, None).await?;
+        let served = {
+            let pools = self.lock();
+            let pool = pools
+                .get(&cx.tenant.pool)
+                .filter(|pool| pool.made_for == made_for(&cx.tenant));
+            pool.and_then(|pool| {
+                let as_of = pool
+                    .as_of
+                    .filter(|as_of| directory_since.is_some_and(|since| *as_of > since))?;
+                Some((as_of, pool.whole, pool.profiles.clone()))
+            })
+        };
+        let Some((as_of, whole, profiles)) = served else {
+            return Ok(answer);
+        };
+        let ours = self.registrations.kept(cx.tenant.pool);
+        let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
+        let pairs = join(theirs, ours).pairs;
+        let of_key = |key: &LookupKey| {
+            let named: Vec<&Pair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
+            let doubt = |pair: &&Pair| {
+                pair.theirs
+                    .as_ref()
+                    .is_some_and(|theirs| profiles[&theirs.crid].missing > 0)
+            };
+            let entry = |pair: &Pair| DirectoryEntry {
+                profile: pair
+                    .theirs
+                    .as_ref()
+                    .map(|theirs| profiles[&theirs.crid].profile.clone()),
+                registration: pair.ours.clone(),
+            };
+            (!named.iter().any(doubt)).then(|| named.into_iter().map(entry).collect())
+        };
+        Ok(BulkAnswer {
+            directory: Some(BulkEntries {
+                as_of,
+                whole,
+                of_keys: keys.iter().map(of_key).collect(),
+            }),
+            ..answer
+        })
+    }
+}
+
+/// Whether the key names this user.
+pub(crate) fn is_named(pair: &Pair, key: &LookupKey, tenant: &Tenant) -> bool {
+    match key {
+        LookupKey::Id(id) => [&pair.theirs, &pair.ours]
+            .into_iter()
+            .flatten()
+            .any(|one| one.crid == *id),
+        LookupKey::Email(email) => {
+            let merged = pair.merged(&tenant.settings.precedence, NAMES);
+            merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
+        }
+        LookupKey::Registration(number) => pair.ours.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
     }
 }

@@ -16,9 +16,10 @@ use masthead_domain::{
     tenant::PoolId,
 };
 use masthead_ports::{
-    bulk::{BulkLookups, KeyAnswer, LookupKey},
+    bulk::{BulkAnswer, BulkLookups, LookupKey},
     source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
+use time::OffsetDateTime;
 
 /// How a fake source behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,9 +126,14 @@ impl FakeStore {
             Mood::Stuck => std::future::pending().await,
             Mood::Panicking => std::panic::resume_unwind(Box::new("the fake store was told to panic")),
         }
+        Ok(self.kept(cx.tenant.pool))
+    }
+
+    /// Every account of a pool, without a call.
+    pub(crate) fn kept(&self, pool: PoolId) -> Vec<Account> {
         let inside = self.lock();
-        let of_pool = inside.accounts.iter().filter(|(pool, _)| *pool == cx.tenant.pool);
-        Ok(of_pool.map(|(_, account)| account.clone()).collect())
+        let of_pool = inside.accounts.iter().filter(|(kept_in, _)| *kept_in == pool);
+        of_pool.map(|(_, account)| account.clone()).collect()
     }
 }
 
@@ -186,7 +192,12 @@ impl UserSource for FakeStore {
 
 #[async_trait]
 impl BulkLookups for FakeStore {
-    async fn by_keys(&self, cx: &CallContext, keys: &[LookupKey]) -> Result<Vec<KeyAnswer>, SourceError> {
+    async fn by_keys(
+        &self,
+        cx: &CallContext,
+        keys: &[LookupKey],
+        _: Option<OffsetDateTime>,
+    ) -> Result<BulkAnswer, SourceError> {
         let all = self.ask(cx, "by keys").await?;
         let is_named = |account: &Account, key: &LookupKey| match key {
             LookupKey::Id(id) => account.crid == *id,
@@ -198,6 +209,9 @@ impl BulkLookups for FakeStore {
             accounts.sort_by(|a, b| a.crid.cmp(&b.crid));
             Ok(accounts)
         };
-        Ok(keys.iter().map(accounts_of).collect())
+        Ok(BulkAnswer {
+            registrations: keys.iter().map(accounts_of).collect(),
+            directory: None,
+        })
     }
 }

@@ -22,6 +22,8 @@ pub struct Walked {
     pub steps: usize,
     /// Whether any step said that there is more than it can show.
     pub truncated: bool,
+    /// Whether any step said that it may have lost somebody.
+    pub gaps: bool,
     /// How many the last step says there are.
     pub expected: Option<u64>,
 }
@@ -54,6 +56,7 @@ pub async fn walk(
         let step = walk.step(&world.cx(), scope, kept.as_ref()).await?;
         walked.steps += 1;
         walked.truncated |= step.truncated;
+        walked.gaps |= step.gaps;
         walked.expected = step.expected;
         walked.accounts.extend(step.accounts);
         between(walked.steps);

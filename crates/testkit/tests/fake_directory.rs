@@ -43,8 +43,10 @@ impl DirectoryFactory for Fakes {
                 settings: settings.clone(),
             })
         });
+        let directory = Arc::new(FakeDirectory::over(Arc::clone(&store)));
         DirectorySubject {
-            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
+            directory: Arc::clone(&directory) as _,
+            bulk: directory,
             registrations: Arc::clone(&store) as _,
             registrar: Arc::new(Putting(store)),
             tenants: tenants.collect(),

@@ -29,8 +29,8 @@ impl<'a> Job<'a> {
     pub(crate) fn of(world: &'a World, workspace: &'static str, paper: &str) -> Self {
         let settings = served::settings(&world.database.url().unwrap());
         let tenant = format!("north/daily/{paper}");
-        let limit = "--identifiers-per-payload";
-        let arguments = ["workspace", "add", workspace, "--tenant", &tenant, limit, "1000"];
+        let mut arguments = vec!["workspace", "add", workspace, "--tenant", &tenant];
+        arguments.extend(["--identifiers-per-payload", "1000", "--users-per-minute", "100000"]);
         Self {
             world,
             workspace,
@@ -39,7 +39,7 @@ impl<'a> Job<'a> {
     }
 
     /// The status, `Retry-After`, and the body.
-    async fn ask(&self, identifiers: &[Value], strict: bool) -> (u16, Option<u64>, Value) {
+    pub(crate) async fn ask(&self, identifiers: &[Value], strict: bool) -> (u16, Option<u64>, Value) {
         let body = json!({"identifiers": identifiers}).to_string();
         let credentials = BASE64_STANDARD.encode(format!("{}:{}", self.workspace, self.key));
         let workspace = self.workspace;
@@ -72,7 +72,7 @@ pub(crate) fn address(name: &str) -> Value {
 }
 
 /// Who each user is, and by whose first name they go.
-fn users(data: &Value) -> Vec<(String, &str)> {
+pub(crate) fn users(data: &Value) -> Vec<(String, &str)> {
     let users = data["users"].as_array().unwrap().iter();
     let attributes = users.map(|user| &user["user_attributes"]);
     let told = attributes.map(|user| {

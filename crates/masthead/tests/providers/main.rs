@@ -7,6 +7,7 @@ mod asking;
 mod described;
 mod each;
 mod exporting;
+mod exporting_known;
 mod legacy;
 mod matrix;
 mod one_record;

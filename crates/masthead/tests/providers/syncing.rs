@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -157,4 +158,62 @@ fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
         "{}",
         ended.log
     );
+}
+
+/// A sync leaves half of the bucket alone and waits for the rest of it to fill, behind whoever asks meanwhile.
+#[test]
+fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
+    const HALF: usize = 200;
+    const PEOPLE: usize = 150;
+    let mut paper = Paper::of("first");
+    paper.settings = &[
+        ("Auth0.BudgetBurst", "400"),
+        ("Auth0.BudgetPerSecond", "1"),
+        ("Auth0.PageSize", "2"),
+    ];
+    paper.stored.clear();
+    paper.shown = (0..900).map(|number| format!("reader-{number}")).collect();
+    let settings = [
+        ("SYNC__EVERY", "1s"),
+        ("PROVIDERS__FRESH", "0s"),
+        ("HTTP__REQUEST_DEADLINE", "90s"),
+    ];
+    let world = World::start(&[paper], &settings);
+    let sandbox = world.sandbox("first");
+    let (of_people, of_sync) = ("/api/v2/users/", "/api/v2/users");
+    world.runtime.block_on(async {
+        let began = Instant::now();
+        // Now it waits for a whole half to be there again.
+        while sandbox.calls_to(of_sync) < HALF as u64 {
+            assert!(began.elapsed() < FOREVER, "the sync makes no calls");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let client = world.client("first");
+        let asked = (0..PEOPLE).map(|number| {
+            let client = &client;
+            async move {
+                let told = client.ask(&by_id(&format!("reader-{}", 6 * number)), "person").await;
+                assert_eq!((told.status, told.complete()), (200, Some(true)), "{told:?}");
+            }
+        });
+        join_all(asked).await;
+    });
+    assert_eq!(sandbox.calls_to(of_people), PEOPLE as u64, "one call for each");
+    let log = sandbox.log();
+    let calls: Vec<bool> = log
+        .iter()
+        .filter(|call| call.path.starts_with(of_sync))
+        .map(|call| call.path.starts_with(of_people))
+        .collect();
+    // Half of the people have taken what it would take this many seconds to fill again, so that from then on no call of the
+    // sync can be among theirs: the budget has none to give.
+    let mut people = calls.iter().enumerate().filter(|(_, is_persons)| **is_persons);
+    let (middle, _) = people.nth(PEOPLE / 2).unwrap();
+    let (last, _) = people.last().unwrap();
+    let between = calls[middle..last].iter().filter(|is_persons| !**is_persons).count();
+    assert_eq!(between, 0, "calls of the sync before those of people");
+    let (_, body) = world.page("/health/ready");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["syncs"][0]["running"], true, "{body}");
+    world.end();
 }

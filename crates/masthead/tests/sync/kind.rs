@@ -164,11 +164,16 @@ impl Kind {
             .collect()
     }
 
-    /// How many calls a walk makes through so many users who stay as they are.
+    /// How many calls a walk makes through so many users who stay as they are: a step each, and Auth0's token.
     pub(crate) fn calls(self, users: usize) -> usize {
+        self.steps(users) + usize::from(self == Self::Auth0)
+    }
+
+    /// How many steps it takes.
+    pub(crate) fn steps(self, users: usize) -> usize {
         match self {
-            // Each page begins with the last user of the one before; and a token.
-            Self::Auth0 => users.div_ceil(99) + 1,
+            // Each page begins with the last user of the one before.
+            Self::Auth0 => users.div_ceil(99),
             Self::Gigya => users.div_ceil(100),
             Self::Ssor | Self::Firefly => users.div_ceil(50),
         }
@@ -177,9 +182,10 @@ impl Kind {
     /// The adapter of a new process.
     pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
         let client = HttpClient::new(HttpOptions {
-            connect_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(30),
-            total_timeout: Duration::from_secs(40),
+            // A call that a stalled machine made late would be counted as one made twice.
+            connect_timeout: Duration::from_mins(5),
+            idle_timeout: Duration::from_mins(5),
+            total_timeout: Duration::from_mins(5),
             allow_private: true,
             ..HttpOptions::default()
         })

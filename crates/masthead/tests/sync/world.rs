@@ -154,6 +154,7 @@ impl World {
         Self {
             subject: DirectorySubject {
                 directory: store.directory(),
+                bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
                 registrar: Arc::new(Nobody),
                 tenants: vec![Arc::clone(&tenant)],

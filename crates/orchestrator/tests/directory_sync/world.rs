@@ -71,6 +71,7 @@ impl Walk for Numbers {
             next: ((page + 1) * self.per_page < users.len()).then(|| Place::parse(&(page + 1).to_string()).unwrap()),
             expected: Some(users.len() as u64),
             truncated: *self.truncated.lock().unwrap(),
+            gaps: false,
         })
     }
 }

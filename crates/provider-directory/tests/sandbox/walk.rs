@@ -5,7 +5,7 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_directory::Preset;
-use masthead_sandbox::{DirectoryConfig, Fault, Paging};
+use masthead_sandbox::{DirectoryConfig, Fault, Paging, Shape, sample_directory_user};
 use masthead_testkit::{
     asking::Asking,
     walking::{self, Walked},
@@ -23,7 +23,12 @@ impl World {
     }
 
     async fn walk(&self) -> Result<Walked, SourceError> {
-        walking::walk(self, &self.directory, Scope::Everything, |_| {}).await
+        self.walk_while(|_| {}).await
+    }
+
+    /// Goes all the way, letting `between` happen after each step.
+    async fn walk_while(&self, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
+        walking::walk(self, &self.directory, Scope::Everything, between).await
     }
 }
 
@@ -37,7 +42,49 @@ async fn shuffled_and_doubled_pages_lose_nobody() {
         let world = plain(config(180)).await;
         world.sandbox.inject(fault.clone());
         let walked = world.walk().await.unwrap();
-        assert_eq!(walked.ids().len(), 180, "{fault:?}");
+        assert_eq!((walked.ids().len(), walked.gaps), (180, false), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_that_may_have_lost_somebody_says_so() {
+    // Somebody goes from the first page, and pushes another over the edge of the second.
+    let world = plain(config(180)).await;
+    let first = sample_directory_user(Shape::Ssor, 0)["consumerId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let walked = world
+        .walk_while(|steps| {
+            if steps == 1 {
+                world.sandbox.directory().remove(&first);
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (walked.ids().len(), walked.gaps),
+        (179, true),
+        "one of them is there no more, and one was never shown"
+    );
+
+    let mut unusable = config(3);
+    unusable.users[1]["consumerId"] = "x".repeat(300).into();
+    let walked = plain(unusable).await.walk().await.unwrap();
+    assert_eq!(
+        (walked.ids().len(), walked.gaps),
+        (2, true),
+        "no account can be made of one"
+    );
+
+    // Nobody says how many there are: the one page of a few needs no number, several do.
+    for (users, gaps) in [(3, false), (80, true)] {
+        let walked = World::with(PLAIN, config(users), TOKEN, &[("Total", "")])
+            .await
+            .walk()
+            .await
+            .unwrap();
+        assert_eq!((walked.ids().len(), walked.gaps), (users, gaps));
     }
 }
 

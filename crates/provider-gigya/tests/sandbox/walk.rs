@@ -211,5 +211,8 @@ async fn a_batch_that_lacks_accounts_is_no_answer() {
 #[tokio::test]
 async fn an_account_that_cannot_be_kept_stops_nobody() {
     let world = World::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    assert_eq!(ids(&world.walk(Scope::Everything, |_| {}).await.accounts), ["ann"]);
+    let walked = world.walk(Scope::Everything, |_| {}).await;
+    assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["ann".to_owned()], true));
+    let world = World::with(vec![made("ann", NOW)], &[]).await;
+    assert!(!world.walk(Scope::Everything, |_| {}).await.gaps);
 }

@@ -217,3 +217,40 @@ async fn nobody_calls_during_a_pause_and_not_all_at_once_after_it() {
             .is_ok()
     );
 }
+
+/// At the sizes that Auth0 documents for its plans: people who keep to half of the rate never wait, whatever they come
+/// upon, and the sync has the other half.
+#[tokio::test(start_paused = true)]
+async fn no_person_waits_for_a_first_sync() {
+    for (burst, per_second) in [(10, 2.0), (50, 16.0)] {
+        let budget = budget(burst, per_second);
+        let steps = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let sync = {
+            let (budget, steps) = (Arc::clone(&budget), Arc::clone(&steps));
+            tokio::spawn(async move {
+                loop {
+                    // A call takes no time here, so that the next one is always waiting.
+                    drop(budget.acquire(Sync, within(60.0)).await.unwrap());
+                    steps.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            })
+        };
+        let at_once = burst / 2;
+        let pause = Duration::from_secs_f64(f64::from(burst) / per_second);
+        for wave in 0..100 {
+            tokio::time::sleep(pause).await;
+            let came = Instant::now();
+            for person in 0..at_once {
+                assert!(now(&budget, Interactive).await, "person {person} of wave {wave} waits");
+            }
+            assert_eq!(Instant::now(), came);
+        }
+        sync.abort();
+        let steps = steps.load(std::sync::atomic::Ordering::Relaxed);
+        let half = 100 * (burst - at_once);
+        assert!(
+            (half - burst..=half + burst).contains(&steps),
+            "{steps} steps of {half}"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! `GET /users`: search, order and pages over the index.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::errors;
-use super::params::Params;
+use super::params::{Params, Projection};
 use super::query::{Query, is_insensitive};
 use super::tenant::Tenant;
+use crate::people::Users;
 use crate::server::reply::Reply;
 use crate::server::request::Request;
 
@@ -30,7 +32,20 @@ const KNOWN: [&str; 10] = [
     "primary_order",
 ];
 
-pub(super) fn users(tenant: &mut Tenant, request: &Request, now: OffsetDateTime) -> Result<Reply, Reply> {
+/// A list that was asked for, with all that it takes: whoever looks at every user keeps nobody else waiting meanwhile.
+pub(super) struct List {
+    index: Arc<Users>,
+    query: Option<Query>,
+    order: Option<Order>,
+    ordered: bool,
+    page: u64,
+    per_page: u64,
+    totals: bool,
+    projection: Projection,
+}
+
+/// Reads what is asked for.
+pub(super) fn users(tenant: &mut Tenant, request: &Request, now: OffsetDateTime) -> Result<List, Reply> {
     let params = Params::parse(request, &KNOWN)?;
     let page = params.number(
         "page",
@@ -66,33 +81,50 @@ pub(super) fn users(tenant: &mut Tenant, request: &Request, now: OffsetDateTime)
     if tenant.settings.slow_wildcards && query.as_ref().is_some_and(Query::is_slow) {
         return Err(errors::search_timed_out());
     }
-    let index = tenant.users.searchable(now).values();
-    let mut found: Vec<&Arc<Value>> = index
-        .filter(|user| query.as_ref().is_none_or(|query| query.matches(user)))
-        .collect();
-    if let Some(order) = order {
-        found.sort_by(|left, right| order.compare(left, right));
-    } else if !ordered {
-        // Unordered is as stable as this sandbox makes it, and must not look like an order.
-        found.sort_by_cached_key(|user| scattered(user));
-    }
-    let total = found.len();
-    let start = usize::try_from(page * per_page).unwrap_or(usize::MAX);
-    let length = usize::try_from(per_page).unwrap_or(usize::MAX);
-    let shown: Vec<Value> = found
-        .into_iter()
-        .skip(start)
-        .take(length)
-        .map(|user| projection.of(user))
-        .collect();
-    Ok(Reply::json(
-        200,
-        &if totals {
-            json!({"start": start, "limit": per_page, "length": shown.len(), "users": shown, "total": total})
+    Ok(List {
+        index: Arc::clone(tenant.users.searchable(now)),
+        query,
+        order,
+        ordered,
+        page,
+        per_page,
+        totals,
+        projection,
+    })
+}
+
+impl List {
+    pub(super) fn reply(&self) -> Reply {
+        let is_asked_for = |user: &&Arc<Value>| self.query.as_ref().is_none_or(|query| query.matches(user));
+        let mut found: Vec<&Arc<Value>> = self.index.values().filter(is_asked_for).collect();
+        let total = found.len();
+        let start = usize::try_from(self.page * self.per_page).unwrap_or(usize::MAX);
+        let length = usize::try_from(self.per_page).unwrap_or(usize::MAX);
+        if let Some(order) = &self.order {
+            let end = start.saturating_add(length);
+            // Whoever comes after the page need not be in order.
+            if end < total {
+                found.select_nth_unstable_by(end, |left, right| order.compare(left, right));
+                found.truncate(end);
+            }
+            found.sort_unstable_by(|left, right| order.compare(left, right));
+        } else if !self.ordered {
+            // Unordered is as stable as this sandbox makes it, and must not look like an order.
+            found.sort_by_cached_key(|user| scattered(user));
+        }
+        let shown: Vec<Value> = found
+            .into_iter()
+            .skip(start)
+            .take(length)
+            .map(|user| self.projection.of(user))
+            .collect();
+        let body = if self.totals {
+            json!({"start": start, "limit": self.per_page, "length": shown.len(), "users": shown, "total": total})
         } else {
             Value::Array(shown)
-        },
-    ))
+        };
+        Reply::json(200, &body)
+    }
 }
 
 fn scattered(user: &Value) -> u64 {
@@ -139,15 +171,15 @@ impl Order {
         by_value.then_with(|| left["user_id"].as_str().cmp(&right["user_id"].as_str()))
     }
 
-    fn key(&self, user: &Value) -> Option<Value> {
+    fn key<'a>(&self, user: &'a Value) -> Option<Cow<'a, Value>> {
         let mut value = user;
         for name in &self.path {
             value = value.get(name)?;
         }
         match value {
             Value::Null => None,
-            Value::String(text) if is_insensitive(&self.path[0]) => Some(text.to_lowercase().into()),
-            other => Some(other.clone()),
+            Value::String(text) if is_insensitive(&self.path[0]) => Some(Cow::Owned(text.to_lowercase().into())),
+            other => Some(Cow::Borrowed(other)),
         }
     }
 }

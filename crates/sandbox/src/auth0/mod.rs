@@ -149,7 +149,13 @@ impl Auth0 {
         tenant.keys.sign(&all).ok()
     }
 
-    fn management(&self, tenant: &mut Tenant, request: &Request, rest: &str, now: OffsetDateTime) -> Reply {
+    fn management(
+        &self,
+        mut tenant: MutexGuard<'_, Tenant>,
+        request: &Request,
+        rest: &str,
+        now: OffsetDateTime,
+    ) -> Reply {
         let standing = tenant.calls.take(now);
         let reply = if standing.allowed {
             self.users_api(tenant, request, rest, now)
@@ -163,8 +169,14 @@ impl Auth0 {
             .with("cache-control", "no-cache")
     }
 
-    fn users_api(&self, tenant: &mut Tenant, request: &Request, rest: &str, now: OffsetDateTime) -> Reply {
-        let grant = match self.grant(tenant, request, now) {
+    fn users_api(
+        &self,
+        mut tenant: MutexGuard<'_, Tenant>,
+        request: &Request,
+        rest: &str,
+        now: OffsetDateTime,
+    ) -> Reply {
+        let grant = match self.grant(&tenant, request, now) {
             Ok(grant) => grant,
             Err(refusal) => return refusal,
         };
@@ -175,22 +187,26 @@ impl Auth0 {
         let answer = match (request.method.as_str(), rest, id) {
             ("GET", "users", _) => grant
                 .any(&["read:users"])
-                .and_then(|()| list::users(tenant, request, now)),
+                .and_then(|()| list::users(&mut tenant, request, now))
+                .map(|list| {
+                    drop(tenant);
+                    list.reply()
+                }),
             ("POST", "users", _) => grant
                 .any(&["create:users"])
-                .and_then(|()| write::create(tenant, request, now)),
+                .and_then(|()| write::create(&mut tenant, request, now)),
             ("GET", "users-by-email", _) => grant
                 .any(&["read:users"])
-                .and_then(|()| single::by_email(tenant, request)),
+                .and_then(|()| single::by_email(&tenant, request)),
             ("GET", _, Some(id)) => grant
                 .any(&["read:users"])
-                .and_then(|()| single::by_id(tenant, request, &id)),
+                .and_then(|()| single::by_id(&tenant, request, &id)),
             ("PATCH", _, Some(id)) => grant
                 .any(&["update:users", "update:users_app_metadata"])
-                .and_then(|()| write::update(tenant, request, &id, now)),
+                .and_then(|()| write::update(&mut tenant, request, &id, now)),
             ("DELETE", _, Some(id)) => grant
                 .any(&["delete:users"])
-                .and_then(|()| single::delete(tenant, &id, now)),
+                .and_then(|()| single::delete(&mut tenant, &id, now)),
             _ => Err(errors::not_found()),
         };
         answer.unwrap_or_else(|refusal| refusal)

@@ -30,7 +30,7 @@ impl StandIn for Auth0 {
                 None,
             )
         } else if let Some(rest) = path.strip_prefix("/api/v2/") {
-            self.management(&mut tenant, request, rest, now)
+            self.management(tenant, request, rest, now)
         } else {
             match (request.method.as_str(), path) {
                 ("POST", "/oauth/token") => self.token(&mut tenant, request, now),

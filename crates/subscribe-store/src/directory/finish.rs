@@ -121,13 +121,14 @@ async fn end(pool: &PgPool, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
     let is_full = run.scope == Scope::Everything;
     sqlx::query!(
         "UPDATE directories
-            SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END,
+            SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END, whole = $5 AND ($3 OR whole),
                 braked_at = CASE WHEN $4 THEN NULL ELSE braked_at END, run_started = NULL, lease_until = NULL
           WHERE pool = $1",
         tenant.pool.0,
         run.started,
         is_full,
         is_full && !state.run_truncated,
+        !state.run_truncated && !state.run_gaps,
     )
     .execute(&mut *transaction)
     .await?;

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// Where the columns of a row begin, after the total: the standing, the entry's own, the registration's.
-const STANDING: usize = 1;
-const ENTRY: usize = 2;
-const REGISTRATION: usize = 6;
+pub(crate) const STANDING: usize = 1;
+pub(crate) const ENTRY: usize = 2;
+pub(crate) const REGISTRATION: usize = 6;
 
 /// The page that was found; `None` where no list may be answered from the directory.
 pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
@@ -67,7 +67,8 @@ fn meets(entry: &DirectoryEntry, tenant: &Tenant, query: &UserQuery) -> bool {
         .is_some_and(|(merged, _)| query.filter.matches(&merged))
 }
 
-fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, BadRow> {
+/// The entry that a row tells, from [`ENTRY`] on; refuses a row that is not of the tenant's pool.
+pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, BadRow> {
     if row::number(row, ENTRY, "pool")? != tenant.pool.0 {
         return Err(BadRow::WrongPool);
     }

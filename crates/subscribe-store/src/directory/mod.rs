@@ -2,7 +2,7 @@
 
 mod feed;
 mod finish;
-mod list;
+pub(crate) mod list;
 mod near;
 mod profile;
 mod run;
@@ -26,7 +26,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 pub(crate) use settle::{Changes, follow};
-use state::provider_of;
+pub(crate) use state::provider_of;
 pub(crate) use trouble::Trouble;
 
 use crate::search::{PgSearch, Table, matches_nobody};
@@ -37,12 +37,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The directories of all pools.
 pub struct PgDirectory {
     pool: PgPool,
+    /// The connections of those who write, and wait for one another.
+    writing: PgPool,
     search: Arc<PgSearch>,
 }
 
 impl PgDirectory {
-    pub(crate) const fn new(pool: PgPool, search: Arc<PgSearch>) -> Self {
-        Self { pool, search }
+    pub(crate) const fn new(pool: PgPool, writing: PgPool, search: Arc<PgSearch>) -> Self {
+        Self { pool, writing, search }
     }
 }
 
@@ -104,27 +106,27 @@ impl Directory for PgDirectory {
     }
 
     async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError> {
-        let fed = feed::feed(&self.pool, &cx.tenant, accounts, as_of);
+        let fed = feed::feed(&self.writing, &cx.tenant, accounts, as_of);
         in_time(cx, fed).await.map_err(Trouble::of("directory feed"))
     }
 
     async fn absent(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) -> Result<(), SourceError> {
-        let marked = feed::absent(&self.pool, &cx.tenant, id, as_of);
+        let marked = feed::absent(&self.writing, &cx.tenant, id, as_of);
         in_time(cx, marked).await.map_err(Trouble::of("directory absent"))
     }
 
     async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError> {
-        let begun = run::begin(&self.pool, &cx.tenant, beginning).await;
+        let begun = run::begin(&self.writing, &cx.tenant, beginning).await;
         begun.map_err(Trouble::of("directory begin"))
     }
 
     async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError> {
-        let taken = run::take(&self.pool, &cx.tenant, run, step, as_of);
+        let taken = run::take(&self.writing, &cx.tenant, run, step, as_of);
         in_time(cx, taken).await.map_err(Trouble::of_run("directory take"))
     }
 
     async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError> {
-        let paused = run::pause(&self.pool, &cx.tenant, run);
+        let paused = run::pause(&self.writing, &cx.tenant, run);
         in_time(cx, paused).await.map_err(Trouble::of_run("directory pause"))
     }
 
@@ -135,7 +137,7 @@ impl Directory for PgDirectory {
         at: OffsetDateTime,
         brake: Brake,
     ) -> Result<Finished, RunError> {
-        let finished = finish::finish(&self.pool, &cx.tenant, run, at, brake).await;
+        let finished = finish::finish(&self.writing, &cx.tenant, run, at, brake).await;
         finished.map_err(Trouble::of_run("directory finish"))
     }
 

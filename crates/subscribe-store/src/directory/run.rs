@@ -103,7 +103,7 @@ async fn claim(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Resu
     sqlx::query!(
         "UPDATE directories
             SET run = $2, run_started = $3, run_since = $4, run_place = $5, run_walked = $6, run_truncated = $7,
-                lease_holder = $8, lease_until = $9
+                run_gaps = $8, lease_holder = $9, lease_until = $10
           WHERE pool = $1",
         tenant.pool.0,
         run.number,
@@ -112,6 +112,7 @@ async fn claim(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Resu
         run.place.as_ref().map(Place::as_str),
         run.walked,
         run.resumed && state.run_truncated,
+        run.resumed && state.run_gaps,
         beginning.holder,
         beginning.at + beginning.lease,
     )
@@ -238,12 +239,14 @@ pub(super) async fn take(
     let taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of).await?;
     sqlx::query!(
         "UPDATE directories
-            SET run_place = $2, run_walked = $3, run_truncated = run_truncated OR $4, lease_until = $5
+            SET run_place = $2, run_walked = $3, run_truncated = run_truncated OR $4, run_gaps = run_gaps OR $5,
+                lease_until = $6
           WHERE pool = $1",
         tenant.pool.0,
         step.next.as_ref().map(Place::as_str),
         step.next.is_none(),
         step.truncated,
+        step.gaps || taken.refused > 0,
         as_of + run.lease,
     )
     .execute(&mut *transaction)

@@ -21,6 +21,7 @@ pub(super) struct State {
     pub(super) run_place: Option<String>,
     pub(super) run_walked: bool,
     pub(super) run_truncated: bool,
+    pub(super) run_gaps: bool,
     pub(super) lease_holder: Option<String>,
     pub(super) lease_until: Option<OffsetDateTime>,
 }
@@ -31,7 +32,7 @@ pub(super) async fn lock(transaction: &mut PgConnection, pool: i64) -> Result<Op
     sqlx::query_as!(
         State,
         "SELECT provider, precedence, entered_to, as_of, full_as_of, run, run_started, run_since, run_place, run_walked,
-                run_truncated, lease_holder, lease_until
+                run_truncated, run_gaps, lease_holder, lease_until
            FROM directories WHERE pool = $1 FOR NO KEY UPDATE",
         pool,
     )
@@ -57,7 +58,7 @@ impl State {
 }
 
 /// The name by which the tenant's provider is known; `""` for none.
-pub(super) fn provider_of(tenant: &Tenant) -> &'static str {
+pub(crate) fn provider_of(tenant: &Tenant) -> &'static str {
     tenant
         .settings
         .user_provider

@@ -58,6 +58,7 @@ impl DirectoryFactory for OnPostgres {
         }
         DirectorySubject {
             directory: store.directory(),
+            bulk: store.bulk_lookups(),
             registrations: store.registrations(),
             registrar: Arc::new(Synchronising(store.registrations())),
             tenants: made,

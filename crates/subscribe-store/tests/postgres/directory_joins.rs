@@ -135,6 +135,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
             let tenant = crate::support::tenant(&store, &format!("a/b/{n}"), &settings).await;
             let subject = DirectorySubject {
                 directory: store.directory(),
+                bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
                 registrar: Arc::clone(&subject.registrar),
                 tenants: vec![tenant],
@@ -152,6 +153,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
                     minutes += 1;
                 }
                 let profiles: Vec<Account> = theirs.values().cloned().collect();
+                subject.names_like_the_join(&profiles).await;
                 let merged = subject.merged(&profiles).await;
                 for column in [
                     SortColumn::Email,
@@ -321,6 +323,7 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
     let other = DirectorySubject {
         tenants: vec![tenant(id.clone()).await],
         directory: store.directory(),
+        bulk: store.bulk_lookups(),
         registrations: store.registrations(),
         registrar: Arc::clone(&subject.registrar),
         keep: Box::new(()),

@@ -10,6 +10,7 @@ mod contract;
 mod directory;
 mod directory_joins;
 mod events;
+mod held_up;
 mod import;
 mod isolation;
 mod measure;

@@ -24,6 +24,7 @@ use masthead_ports::{
     source::UserSource as _,
 };
 use masthead_subscribe_store::{Store, StoreOptions};
+use time::OffsetDateTime;
 
 use crate::{
     readers::reader,
@@ -282,15 +283,17 @@ fn key_of(number: u64, n: u64) -> LookupKey {
     }
 }
 
+/// The tenant with a provider, whose directory has a profile of everybody.
+fn federated(tenant: &Tenant) -> Arc<Tenant> {
+    let settings = TenantSettings::parse([("Flow.UserProvider", "Auth0")]).0;
+    Arc::new(Tenant {
+        settings,
+        ..tenant.clone()
+    })
+}
+
 /// The same shapes of the same people, each with a profile, from the directory.
 async fn lists_of_both_sides_touch_as_little(loaded: &Loaded) {
-    let federated = |tenant: &Tenant| {
-        let settings = TenantSettings::parse([("Flow.UserProvider", "Auth0")]).0;
-        Arc::new(Tenant {
-            settings,
-            ..tenant.clone()
-        })
-    };
     let (big, small) = (federated(&loaded.big), federated(&loaded.small));
     let mut worst = (0, String::new());
     // The statement is the same but for the table, so a few orders of each shape, in turn, tell.
@@ -410,20 +413,74 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
         assert!(touched[0] < 30, "a look-up touched {}", touched[0]);
     }
 
-    // An export: one statement however many are asked for, and a few buffers for each.
+    exports_touch_a_few_buffers_for_each_key(&loaded).await;
+    exports_of_a_new_pool_touch_no_more(&loaded).await;
+    loaded.store.close().await;
+}
+
+/// An export: one statement however many are asked for, and a few buffers for each; of both sides twice as many.
+async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
     for count in [20, 1_000] {
         let keys: Vec<LookupKey> = (0..count).map(|n| key_of(n * 149 % BIG, n)).collect();
         let at = loaded.log_end();
         let answers = loaded
             .store
             .bulk_lookups()
-            .by_keys(&context(&loaded.big), &keys)
+            .by_keys(&context(&loaded.big), &keys, None)
             .await
             .unwrap();
-        assert!(answers.iter().flatten().flatten().count() > keys.len() / 2);
+        assert!(answers.registrations.iter().flatten().flatten().count() > keys.len() / 2);
         let touched = loaded.statements_since(at).await;
         assert_eq!(touched.len(), 1, "{count}");
         assert!(touched[0] < count * 30, "an export of {count} touched {}", touched[0]);
+
+        // And of both sides: still one.
+        let at = loaded.log_end();
+        let answers = loaded
+            .store
+            .bulk_lookups()
+            .by_keys(
+                &context(&federated(&loaded.big)),
+                &keys,
+                Some(OffsetDateTime::UNIX_EPOCH),
+            )
+            .await
+            .unwrap();
+        let entries = answers.directory.unwrap().of_keys;
+        assert!(entries.into_iter().flatten().flatten().count() > keys.len() / 2);
+        let touched = loaded.statements_since(at).await;
+        assert_eq!(touched.len(), 1, "{count}");
+        assert!(
+            touched[0] < count * 60,
+            "an export of {count} of both sides touched {}",
+            touched[0]
+        );
     }
-    loaded.store.close().await;
+}
+
+/// The same of a pool of which the statistics know nothing yet, as after its first synchronisation.
+async fn exports_of_a_new_pool_touch_no_more(loaded: &Loaded) {
+    const NEW: u64 = 5_000;
+    let run = |sql: &str| loaded.server.server().run(DATABASE, sql).unwrap();
+    run("ALTER TABLE registrations SET (autovacuum_enabled = off);\n\
+         ALTER TABLE directory_entries SET (autovacuum_enabled = off);\n");
+    let new = filled(&loaded.store, "a/b/new", ROWS..ROWS + NEW).await;
+    let pool = new.pool.0;
+    run(&format!(
+        "INSERT INTO directories (pool, provider, precedence, as_of) VALUES ({pool}, 'Auth0', '', now());\n\
+         INSERT INTO directory_entries (pool, registration_id, profile_as_of, verified, by_email, shares_tokens, crid, \
+                email_key, first_key, last_key, profile, tokens) \
+           SELECT pool, id, now(), verified, false, true, crid, email_key, first_key, last_key, \
+                  json_build_object('firstName', first_name, 'lastName', last_name, 'metadata', metadata), '{{}}' \
+             FROM registrations WHERE pool = {pool};\n"
+    ));
+    let keys: Vec<LookupKey> = (0..1_000).map(|n| key_of(ROWS + n * 3 % NEW, 2 * (n % 2))).collect();
+    let at = loaded.log_end();
+    let bulk = loaded.store.bulk_lookups();
+    let cx = context(&federated(&new));
+    let answers = bulk.by_keys(&cx, &keys, Some(OffsetDateTime::UNIX_EPOCH)).await;
+    let entries = answers.unwrap().directory.unwrap().of_keys;
+    assert!(entries.into_iter().flatten().flatten().count() > keys.len() / 2);
+    let touched: u64 = loaded.statements_since(at).await.iter().sum();
+    assert!(touched < 60_000, "an export of a new pool touched {touched}");
 }

@@ -6,18 +6,18 @@ use masthead_ports::bulk::LookupKey;
 use super::{Factory, Subject, federated, ids, local};
 use crate::accounts::{account, readers};
 
-fn id(text: &str) -> LookupKey {
+pub(super) fn id(text: &str) -> LookupKey {
     LookupKey::Id(Crid::parse(text).expect("an id"))
 }
 
-fn email(text: &str) -> LookupKey {
+pub(super) fn email(text: &str) -> LookupKey {
     LookupKey::Email(EmailKey::of(text))
 }
 
 /// The accounts of each key, all of which must have an answer.
 async fn by_keys(subject: &Subject, tenant: usize, keys: &[LookupKey]) -> Vec<Vec<Account>> {
-    let answers = subject.bulk.by_keys(&subject.context(tenant), keys).await;
-    let answers = answers.expect("an answer").into_iter();
+    let answers = subject.bulk.by_keys(&subject.context(tenant), keys, None).await;
+    let answers = answers.expect("an answer").registrations.into_iter();
     answers.map(|answer| answer.expect("an answer to each key")).collect()
 }
 

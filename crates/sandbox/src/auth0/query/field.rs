@@ -1,5 +1,7 @@
 //! Which fields can be searched, and how their values compare.
 
+use std::borrow::Cow;
+
 use super::{Field, QueryError};
 
 /// Root fields that the search documentation lists, with the children that may be asked for.
@@ -72,11 +74,11 @@ impl Field {
     }
 
     /// The form in which this field's values are compared.
-    pub(super) fn folded(&self, text: &str) -> String {
+    pub(super) fn folded<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if is_insensitive(self.root()) {
-            text.to_lowercase()
+            Cow::Owned(text.to_lowercase())
         } else {
-            text.to_owned()
+            Cow::Borrowed(text)
         }
     }
 

@@ -3,6 +3,7 @@
 //! A [`DirectoryFactory`] makes a directory beside registrations; [`for_each_directory_case`](crate::for_each_directory_case)
 //! names the cases.
 
+mod bulk;
 mod joins;
 mod runs;
 
@@ -22,12 +23,14 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::{
+    bulk::BulkLookups,
     directory::{Beginning, Begun, Brake, Directory, DirectoryEntry, Finished, Run},
     source::{CallContext, Priority, UserSource},
     walk::{Place, Step},
 };
 use time::{OffsetDateTime, macros::datetime};
 
+pub use bulk::*;
 pub use joins::*;
 pub use runs::*;
 
@@ -55,6 +58,8 @@ pub struct DirectorySubject {
     pub registrations: Arc<dyn UserSource>,
     /// and as they are written.
     pub registrar: Arc<dyn Registrar>,
+    /// Both, asked for many users at once.
+    pub bulk: Arc<dyn BulkLookups>,
     /// The tenants.
     pub tenants: Vec<Arc<Tenant>>,
     /// What must live as long as the directory does.
@@ -104,6 +109,7 @@ pub fn step(accounts: &[Account], next: Option<&str>) -> Step {
         next: next.and_then(Place::parse),
         expected: None,
         truncated: false,
+        gaps: false,
     }
 }
 
@@ -294,6 +300,10 @@ macro_rules! for_each_directory_case {
             a_mass_disappearance_removes_nobody_until_the_brake_is_released,
             a_truncated_run_proves_nobody_absent,
             a_preview_tells_what_would_change_and_changes_nothing,
+            keys_are_answered_with_the_users_of_both_sides,
+            a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys,
+            who_is_missing_since_is_in_doubt,
+            a_directory_is_whole_only_where_nobody_was_left_out,
         }
     };
 }

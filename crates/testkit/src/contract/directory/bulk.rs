@@ -1,0 +1,270 @@
+//! Many users of both sides at once.
+
+use std::collections::BTreeSet;
+
+use masthead_domain::{
+    account::Account,
+    email::Email,
+    join::{Pair, join},
+};
+use masthead_ports::{
+    bulk::{BulkEntries, LookupKey},
+    directory::Brake,
+    walk::Step,
+};
+use time::OffsetDateTime;
+
+use super::{
+    super::bulk::{email, id},
+    DirectoryFactory, DirectorySubject, NOON, beginning, minute, step,
+};
+use crate::{
+    accounts::{account, readers},
+    directory::is_named,
+};
+
+/// Older than any run here.
+const BEFORE: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+impl DirectorySubject {
+    /// What the directory of the tenant of this number has of these keys, if it is true after this moment.
+    ///
+    /// # Panics
+    /// The store does not answer.
+    async fn entries(&self, tenant: usize, keys: &[LookupKey], since: OffsetDateTime) -> Option<BulkEntries> {
+        let answer = self.bulk.by_keys(&self.context(tenant), keys, Some(since)).await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.registrations.len(), keys.len());
+        if let Some(entries) = &answer.directory {
+            assert_eq!(entries.of_keys.len(), keys.len());
+        }
+        answer.directory
+    }
+
+    /// The users of each key: the provider's id and ours, `-` for none; `?` for a key in doubt.
+    async fn named(&self, keys: &[LookupKey]) -> Vec<String> {
+        let entries = self.entries(0, keys, BEFORE).await.expect("a directory");
+        let told = entries.of_keys.iter().map(|entries| {
+            let Some(entries) = entries else {
+                return "?".to_owned();
+            };
+            let pairs: BTreeSet<String> = entries
+                .iter()
+                .map(|entry| {
+                    let theirs = entry.profile.as_ref().map(|profile| &profile.account);
+                    format!("{} {}", id_of(theirs), id_of(entry.registration.as_ref()))
+                })
+                .collect();
+            assert_eq!(pairs.len(), entries.len(), "each user once");
+            Vec::from_iter(pairs).join(", ")
+        });
+        told.collect()
+    }
+
+    /// Every id, address and number of either side names whom a naive join of both has for it.
+    ///
+    /// # Panics
+    /// Some do not.
+    pub async fn names_like_the_join(&self, theirs: &[Account]) {
+        let pairs = join(theirs.to_vec(), self.all_registrations().await).pairs;
+        let accounts = || pairs.iter().flat_map(|pair| [&pair.theirs, &pair.ours]).flatten();
+        let ids = accounts().map(|account| LookupKey::Id(account.crid.clone()));
+        let emails = accounts().filter_map(|account| Some(LookupKey::Email(account.email.as_ref()?.key().clone())));
+        let numbers = accounts().filter_map(|account| account.registration_id.map(LookupKey::Registration));
+        let keys: Vec<LookupKey> = ids.chain(emails).chain(numbers).collect();
+        let told = self.entries(0, &keys, BEFORE).await.expect("a directory").of_keys;
+        for (key, told) in keys.iter().zip(told) {
+            let mut told: Vec<Pair> = told
+                .into_iter()
+                .flatten()
+                .map(|entry| Pair {
+                    theirs: entry.profile.map(|profile| profile.account),
+                    ours: entry.registration,
+                })
+                .collect();
+            let named = pairs.iter().filter(|pair| is_named(pair, key, &self.tenants[0]));
+            let mut wanted: Vec<Pair> = named.cloned().collect();
+            for pairs in [&mut told, &mut wanted] {
+                pairs.sort_by_key(|pair| format!("{:?}", [&pair.theirs, &pair.ours].map(|one| id_of(one.as_ref()))));
+            }
+            assert!(told == wanted, "some key names others");
+        }
+    }
+
+    /// Whether the directory says that it has everybody.
+    async fn is_whole(&self) -> bool {
+        self.entries(0, &[], BEFORE).await.expect("a directory").whole
+    }
+
+    /// The number of the registration of this id.
+    async fn number(&self, crid: &str) -> LookupKey {
+        let crid = masthead_domain::crid::Crid::parse(crid).expect("an id");
+        let found = self.registrations.by_id(&self.context(0), &crid).await;
+        let number = found.expect("an answer").and_then(|account| account.registration_id);
+        LookupKey::Registration(number.expect("a number"))
+    }
+}
+
+fn id_of(account: Option<&Account>) -> &str {
+    account.map_or("-", |account| account.crid.as_str())
+}
+
+/// By an id of either side, by the address of the merged record, by the number of the registration.
+pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(2, &[]).await;
+    let numbered = |crid: &str, number, address: &str| Account {
+        registration_id: Some(number),
+        ..account(crid, address, "", "")
+    };
+    // Both sides by id, with two addresses; both by address; ours alone; theirs alone; an address of two.
+    for (crid, number, address) in [
+        ("a|1", 11, "ann-of-ours@example.com"),
+        ("2", 12, "bob@example.com"),
+        ("3", 13, "cy@example.com"),
+        ("6", 16, "twins@example.com"),
+    ] {
+        subject.register(&numbered(crid, number, address)).await;
+    }
+    let theirs = [
+        ("a|1", "ann@example.com"),
+        ("a|2", "bob@example.com"),
+        ("a|4", "dee@example.com"),
+        ("a|6", "twins@example.com"),
+        ("a|7", "twins@example.com"),
+    ];
+    let theirs = theirs.map(|(crid, address)| account(crid, address, "Ann", "Lee"));
+    subject.run(&theirs, NOON, Brake::On).await;
+
+    let cases = [
+        (id("a|1"), "a|1 a|1"),
+        (id("a|2"), "a|2 2"),
+        (id("2"), "a|2 2"),
+        (id("3"), "- 3"),
+        (id("a|4"), "a|4 -"),
+        (id("6"), "- 6"),
+        (id("a|5"), ""),
+        (email("ann@example.com"), "a|1 a|1"),
+        (email("ann-of-ours@example.com"), ""),
+        (email("BOB@example.com"), "a|2 2"),
+        (email("cy@example.com"), "- 3"),
+        (email("dee@example.com"), "a|4 -"),
+        (email("twins@example.com"), "- 6, a|6 -, a|7 -"),
+        (email(""), ""),
+        (email("a\0b"), ""),
+        (subject.number("a|1").await, "a|1 a|1"),
+        (subject.number("2").await, "a|2 2"),
+        (subject.number("3").await, "- 3"),
+        (LookupKey::Registration(i64::MAX), ""),
+        (id("a|1"), "a|1 a|1"),
+    ];
+    let keys: Vec<LookupKey> = cases.iter().map(|(key, _)| key.clone()).collect();
+    let wanted: Vec<&str> = cases.iter().map(|(_, users)| *users).collect();
+    assert_eq!(subject.named(&keys).await, wanted);
+    let entries = subject.entries(0, &keys, BEFORE).await.expect("a directory");
+    assert_eq!((entries.as_of, entries.whole), (NOON, true));
+    let ann = entries.of_keys[0].as_ref().expect("no doubt")[0].clone();
+    let sides = [ann.profile.map(|profile| profile.account), ann.registration];
+    let addresses = sides.map(|account| account.and_then(|account| account.email).expect("an address"));
+    assert_eq!(
+        addresses.each_ref().map(Email::as_str),
+        ["ann@example.com", "ann-of-ours@example.com"]
+    );
+
+    let alone = subject.bulk.by_keys(&subject.context(0), &keys, None).await;
+    let alone = alone.expect("an answer");
+    assert_eq!(alone.directory, None, "it was not asked for");
+    let beside = subject.bulk.by_keys(&subject.context(0), &keys, Some(BEFORE)).await;
+    assert!(beside.expect("an answer").registrations == alone.registrations);
+    assert_eq!(subject.entries(1, &keys, BEFORE).await, None, "another pool has none");
+}
+
+/// Neither before the first run has ended, nor one that is older than asked for.
+pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let keys = [id("r-00000")];
+    let run = subject.begin(beginning("a", NOON)).await;
+    let cx = subject.context(0);
+    let taken = subject.directory.take(&cx, &run, &step(&readers(1), None), NOON).await;
+    taken.expect("taken");
+    assert_eq!(subject.entries(0, &keys, BEFORE).await, None);
+    let finished = subject.directory.finish(&cx, &run, minute(9), Brake::On).await;
+    finished.expect("finished");
+    assert!(subject.entries(0, &keys, minute(-1)).await.is_some());
+    assert_eq!(subject.entries(0, &keys, NOON).await, None);
+
+    let mut other = (*subject.tenants[0]).clone();
+    other.settings =
+        masthead_domain::settings::TenantSettings::parse([("Flow.UserProvider", "Auth0"), ("Merge.email", "store")]).0;
+    let mut cx = subject.context(0);
+    cx.tenant = std::sync::Arc::new(other);
+    let answer = subject.bulk.by_keys(&cx, &keys, Some(BEFORE)).await;
+    assert_eq!(answer.expect("an answer").directory, None, "it is merged otherwise");
+}
+
+/// Once the provider has confirmed that it has the user no more, until it says otherwise.
+pub async fn who_is_missing_since_is_in_doubt(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let people = readers(2);
+    subject.run(&people, NOON, Brake::On).await;
+    let keys = [id("r-00000"), email("reader0@example.org"), id("r-00001")];
+    let gone = &people[0].crid;
+    let told = subject.directory.absent(&subject.context(0), gone, minute(1)).await;
+    told.expect("an answer");
+    assert_eq!(subject.named(&keys).await, ["?", "?", "r-00001 -"]);
+    subject.feed(&people[..1], minute(2)).await;
+    assert_eq!(subject.named(&keys).await, ["r-00000 -", "r-00000 -", "r-00001 -"]);
+}
+
+/// By a step with gaps or a truncated one, or because an account cannot be kept, in the last run about everything or after.
+pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let cx = subject.context(0);
+    let people = readers(2);
+    let long = Account {
+        first_name: "x".repeat(300).into(),
+        ..account("long", "long@example.org", "", "")
+    };
+    let flawed = [
+        Step {
+            gaps: true,
+            ..step(&people, Some("more"))
+        },
+        Step {
+            truncated: true,
+            ..step(&people, Some("more"))
+        },
+        step(&[people[0].clone(), people[1].clone(), long], Some("more")),
+    ];
+    let mut now = 0;
+    for first in flawed {
+        for about_changes in [false, true] {
+            subject.run(&people, minute(now), Brake::On).await;
+            assert!(subject.is_whole().await);
+            now += 60;
+            let mut begin = beginning("a", minute(now));
+            if !about_changes {
+                begin.full_every = std::time::Duration::ZERO;
+            }
+            let run = subject.begin(begin).await;
+            let at = minute(now);
+            let taken = subject.directory.take(&cx, &run, &first, at).await;
+            taken.expect("taken");
+            // Killed and taken up: it stays known.
+            let run = subject.begin(begin).await;
+            let last = subject.directory.take(&cx, &run, &step(&people, None), at).await;
+            last.expect("taken");
+            let finished = subject.directory.finish(&cx, &run, at, Brake::On).await;
+            assert!(!finished.expect("finished").braked);
+            assert!(!subject.is_whole().await, "about changes: {about_changes}");
+            // A run about changes cannot make it whole again.
+            now += 60;
+            let run = subject.begin(beginning("a", minute(now))).await;
+            let last = subject.directory.take(&cx, &run, &step(&[], None), minute(now)).await;
+            last.expect("taken");
+            let finished = subject.directory.finish(&cx, &run, minute(now), Brake::On).await;
+            finished.expect("finished");
+            assert!(!subject.is_whole().await);
+            now += 60;
+        }
+    }
+}
