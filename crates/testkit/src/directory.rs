@@ -18,7 +18,6 @@ use masthead_domain::{
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkEntries, BulkLookups, LookupKey},
     directory::{
         Beginning, Begun, Brake, Change, Directory, DirectoryEntry, DirectoryPage, Finished, Profile, Run, RunError,
         Standing, Taken,
@@ -29,6 +28,12 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use crate::store::FakeStore;
+
+mod bulk;
+mod pool;
+
+pub(crate) use bulk::is_named;
+use pool::{Held, Pool};
 
 /// Who merged: nobody asks here.
 const NAMES: SideNames = SideNames {
@@ -41,34 +46,6 @@ const NAMES: SideNames = SideNames {
 pub struct FakeDirectory {
     registrations: Arc<FakeStore>,
     pools: Mutex<BTreeMap<PoolId, Pool>>,
-}
-
-#[derive(Debug, Default)]
-struct Pool {
-    made_for: (&'static str, String),
-    as_of: Option<OffsetDateTime>,
-    full_as_of: Option<OffsetDateTime>,
-    braked_at: Option<OffsetDateTime>,
-    whole: bool,
-    profiles: BTreeMap<Crid, Kept>,
-    last_run: i64,
-    run: Option<Held>,
-}
-
-#[derive(Debug, Clone)]
-struct Kept {
-    profile: Profile,
-    missing: u16,
-    missing_at: Option<OffsetDateTime>,
-}
-
-#[derive(Debug)]
-struct Held {
-    run: Run,
-    holder: String,
-    until: Option<OffsetDateTime>,
-    truncated: bool,
-    gaps: bool,
 }
 
 /// What decides which directory serves a tenant.
@@ -99,70 +76,6 @@ impl FakeDirectory {
         }
         act(pool);
         Ok(())
-    }
-}
-
-impl Pool {
-    fn keep(&mut self, accounts: &[Account], as_of: OffsetDateTime) -> Taken {
-        let mut taken = Taken::default();
-        let last: BTreeMap<&Crid, &Account> = accounts.iter().map(|account| (&account.crid, account)).collect();
-        for (crid, account) in last {
-            match self.judge(account) {
-                Change::Refused => {
-                    taken.refused += 1;
-                    continue;
-                }
-                Change::Added => taken.added += 1,
-                _ if self.profiles[crid].profile.as_of > as_of => {
-                    taken.unchanged += 1;
-                    continue;
-                }
-                Change::Changed => taken.changed += 1,
-                Change::Unchanged => taken.unchanged += 1,
-            }
-            let profile = Profile {
-                account: account.clone(),
-                as_of,
-            };
-            let kept = Kept {
-                profile,
-                missing: 0,
-                missing_at: None,
-            };
-            self.profiles.insert(crid.clone(), kept);
-        }
-        taken
-    }
-
-    fn judge(&self, account: &Account) -> Change {
-        if account.first_name.len() > 255 || account.last_name.len() > 255 {
-            return Change::Refused;
-        }
-        match self.profiles.get(&account.crid) {
-            None => Change::Added,
-            Some(known) if known.profile.account == *account => Change::Unchanged,
-            Some(_) => Change::Changed,
-        }
-    }
-
-    fn mark(&mut self, tenant: &Tenant, crid: &Crid, at: OffsetDateTime) -> u64 {
-        let settings = tenant.settings.directory;
-        let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < at) else {
-            return 0;
-        };
-        if kept
-            .missing_at
-            .is_some_and(|marked| marked > at - settings.removal_apart)
-        {
-            return 0;
-        }
-        kept.missing += 1;
-        kept.missing_at = Some(at);
-        if kept.missing < settings.removal_confirmations {
-            return 0;
-        }
-        self.profiles.remove(crid);
-        1
     }
 }
 
@@ -395,74 +308,5 @@ impl Directory for FakeDirectory {
         let empty = Pool::default();
         let pool = pools.get(&cx.tenant.pool).unwrap_or(&empty);
         Ok(accounts.iter().map(|account| pool.judge(account)).collect())
-    }
-}
-
-#[async_trait]
-impl BulkLookups for FakeDirectory {
-    async fn by_keys(
-        &self,
-        cx: &CallContext,
-        keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
-    ) -> Result<BulkAnswer, SourceError> {
-        let answer = self.registrations.by_keys(cx, keys, None).await?;
-        let served = {
-            let pools = self.lock();
-            let pool = pools
-                .get(&cx.tenant.pool)
-                .filter(|pool| pool.made_for == made_for(&cx.tenant));
-            pool.and_then(|pool| {
-                let as_of = pool
-                    .as_of
-                    .filter(|as_of| directory_since.is_some_and(|since| *as_of > since))?;
-                Some((as_of, pool.whole, pool.profiles.clone()))
-            })
-        };
-        let Some((as_of, whole, profiles)) = served else {
-            return Ok(answer);
-        };
-        let ours = self.registrations.kept(cx.tenant.pool);
-        let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let pairs = join(theirs, ours).pairs;
-        let of_key = |key: &LookupKey| {
-            let named: Vec<&Pair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
-            let doubt = |pair: &&Pair| {
-                pair.theirs
-                    .as_ref()
-                    .is_some_and(|theirs| profiles[&theirs.crid].missing > 0)
-            };
-            let entry = |pair: &Pair| DirectoryEntry {
-                profile: pair
-                    .theirs
-                    .as_ref()
-                    .map(|theirs| profiles[&theirs.crid].profile.clone()),
-                registration: pair.ours.clone(),
-            };
-            (!named.iter().any(doubt)).then(|| named.into_iter().map(entry).collect())
-        };
-        Ok(BulkAnswer {
-            directory: Some(BulkEntries {
-                as_of,
-                whole,
-                of_keys: keys.iter().map(of_key).collect(),
-            }),
-            ..answer
-        })
-    }
-}
-
-/// Whether the key names this user.
-pub(crate) fn is_named(pair: &Pair, key: &LookupKey, tenant: &Tenant) -> bool {
-    match key {
-        LookupKey::Id(id) => [&pair.theirs, &pair.ours]
-            .into_iter()
-            .flatten()
-            .any(|one| one.crid == *id),
-        LookupKey::Email(email) => {
-            let merged = pair.merged(&tenant.settings.precedence, NAMES);
-            merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
-        }
-        LookupKey::Registration(number) => pair.ours.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
     }
 }

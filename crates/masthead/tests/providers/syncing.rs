@@ -209,7 +209,7 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
     // sync can be among theirs: the budget has none to give.
     let mut people = calls.iter().enumerate().filter(|(_, is_persons)| **is_persons);
     let (middle, _) = people.nth(PEOPLE / 2).unwrap();
-    let (last, _) = people.last().unwrap();
+    let (last, _) = people.next_back().unwrap();
     let between = calls[middle..last].iter().filter(|is_persons| !**is_persons).count();
     assert_eq!(between, 0, "calls of the sync before those of people");
     let (_, body) = world.page("/health/ready");

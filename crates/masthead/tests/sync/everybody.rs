@@ -62,6 +62,7 @@ fn lines(theirs: &[Account]) -> Vec<String> {
 
 /// How each life of the walk ends, and after how many steps: at random, and so that the last of these many steps is never made
 /// before the last death.
+#[expect(clippy::print_stdout, reason = "a test that fails tells of its lot")]
 fn lives(kind: Kind, steps: u64) -> Vec<(u64, Death)> {
     let seed = RandomState::new();
     let lot = |name: &str, number: u64| seed.hash_one((name, number));
@@ -75,7 +76,6 @@ fn lives(kind: Kind, steps: u64) -> Vec<(u64, Death)> {
         let life = usize::try_from(lot("step", step) % KILLS as u64).unwrap();
         lives[life].0 += 1;
     }
-    // Seen where the test fails.
     println!("{kind:?}: {lives:?}");
     lives
 }

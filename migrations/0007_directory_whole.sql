@@ -6,6 +6,3 @@ ALTER TABLE directories
     ADD COLUMN whole boolean NOT NULL DEFAULT false,
     -- A step of the run under way had gaps, or an account that could not be kept.
     ADD COLUMN run_gaps boolean NOT NULL DEFAULT false;
-
--- Of runs that have ended nobody knows: the next one is about everything.
-UPDATE directories SET full_as_of = NULL;

@@ -1,0 +1,84 @@
+//! Many users of both sides at once, from a directory in memory.
+
+use async_trait::async_trait;
+use masthead_domain::{
+    join::{Pair, join},
+    tenant::Tenant,
+};
+use masthead_ports::{
+    bulk::{BulkAnswer, BulkEntries, BulkLookups, LookupKey},
+    directory::DirectoryEntry,
+    source::{CallContext, SourceError},
+};
+use time::OffsetDateTime;
+
+use super::{FakeDirectory, NAMES, made_for};
+
+#[async_trait]
+impl BulkLookups for FakeDirectory {
+    async fn by_keys(
+        &self,
+        cx: &CallContext,
+        keys: &[LookupKey],
+        directory_since: Option<OffsetDateTime>,
+    ) -> Result<BulkAnswer, SourceError> {
+        let answer = self.registrations.by_keys(cx, keys, None).await?;
+        let served = {
+            let pools = self.lock();
+            let pool = pools
+                .get(&cx.tenant.pool)
+                .filter(|pool| pool.made_for == made_for(&cx.tenant));
+            pool.and_then(|pool| {
+                let as_of = pool
+                    .as_of
+                    .filter(|as_of| directory_since.is_some_and(|since| *as_of > since))?;
+                Some((as_of, pool.whole, pool.profiles.clone()))
+            })
+        };
+        let Some((as_of, whole, profiles)) = served else {
+            return Ok(answer);
+        };
+        let ours = self.registrations.kept(cx.tenant.pool);
+        let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
+        let pairs = join(theirs, ours).pairs;
+        let of_key = |key: &LookupKey| {
+            let named: Vec<&Pair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
+            let doubt = |pair: &&Pair| {
+                pair.theirs
+                    .as_ref()
+                    .is_some_and(|theirs| profiles[&theirs.crid].missing > 0)
+            };
+            let entry = |pair: &Pair| DirectoryEntry {
+                profile: pair
+                    .theirs
+                    .as_ref()
+                    .map(|theirs| profiles[&theirs.crid].profile.clone()),
+                registration: pair.ours.clone(),
+            };
+            (!named.iter().any(doubt)).then(|| named.into_iter().map(entry).collect())
+        };
+        Ok(BulkAnswer {
+            directory: Some(BulkEntries {
+                as_of,
+                whole,
+                of_keys: keys.iter().map(of_key).collect(),
+            }),
+            ..answer
+        })
+    }
+}
+
+/// Whether the key names this user.
+pub(crate) fn is_named(pair: &Pair, key: &LookupKey, tenant: &Tenant) -> bool {
+    match key {
+        LookupKey::Id(id) => [&pair.theirs, &pair.ours]
+            .into_iter()
+            .flatten()
+            .any(|one| one.crid == *id),
+        LookupKey::Email(email) => {
+            let merged = pair.merged(&tenant.settings.precedence, NAMES);
+            merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
+        }
+        LookupKey::Registration(number) => pair.ours.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
+    }
+}

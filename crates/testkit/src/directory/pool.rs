@@ -1,0 +1,99 @@
+//! What a directory in memory keeps of one pool.
+
+use std::collections::BTreeMap;
+
+use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_ports::directory::{Change, Profile, Run, Taken};
+use time::OffsetDateTime;
+
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub(super) made_for: (&'static str, String),
+    pub(super) as_of: Option<OffsetDateTime>,
+    pub(super) full_as_of: Option<OffsetDateTime>,
+    pub(super) braked_at: Option<OffsetDateTime>,
+    pub(super) whole: bool,
+    pub(super) profiles: BTreeMap<Crid, Kept>,
+    pub(super) last_run: i64,
+    pub(super) run: Option<Held>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) profile: Profile,
+    pub(super) missing: u16,
+    pub(super) missing_at: Option<OffsetDateTime>,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) run: Run,
+    pub(super) holder: String,
+    pub(super) until: Option<OffsetDateTime>,
+    pub(super) truncated: bool,
+    pub(super) gaps: bool,
+}
+
+impl Pool {
+    pub(super) fn keep(&mut self, accounts: &[Account], as_of: OffsetDateTime) -> Taken {
+        let mut taken = Taken::default();
+        let last: BTreeMap<&Crid, &Account> = accounts.iter().map(|account| (&account.crid, account)).collect();
+        for (crid, account) in last {
+            match self.judge(account) {
+                Change::Refused => {
+                    taken.refused += 1;
+                    continue;
+                }
+                Change::Added => taken.added += 1,
+                _ if self.profiles[crid].profile.as_of > as_of => {
+                    taken.unchanged += 1;
+                    continue;
+                }
+                Change::Changed => taken.changed += 1,
+                Change::Unchanged => taken.unchanged += 1,
+            }
+            let profile = Profile {
+                account: account.clone(),
+                as_of,
+            };
+            let kept = Kept {
+                profile,
+                missing: 0,
+                missing_at: None,
+            };
+            self.profiles.insert(crid.clone(), kept);
+        }
+        taken
+    }
+
+    pub(super) fn judge(&self, account: &Account) -> Change {
+        if account.first_name.len() > 255 || account.last_name.len() > 255 {
+            return Change::Refused;
+        }
+        match self.profiles.get(&account.crid) {
+            None => Change::Added,
+            Some(known) if known.profile.account == *account => Change::Unchanged,
+            Some(_) => Change::Changed,
+        }
+    }
+
+    pub(super) fn mark(&mut self, tenant: &Tenant, crid: &Crid, at: OffsetDateTime) -> u64 {
+        let settings = tenant.settings.directory;
+        let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < at) else {
+            return 0;
+        };
+        if kept
+            .missing_at
+            .is_some_and(|marked| marked > at - settings.removal_apart)
+        {
+            return 0;
+        }
+        kept.missing += 1;
+        kept.missing_at = Some(at);
+        if kept.missing < settings.removal_confirmations {
+            return 0;
+        }
+        self.profiles.remove(crid);
+        1
+    }
+}
