@@ -58,10 +58,19 @@ fn calls(server: &Server) -> usize {
 }
 
 async fn ask(upstream: &Upstream, server: &Server, effect: Effect) -> Result<u32, SourceError> {
+    ask_within(PATIENCE, upstream, server, effect).await
+}
+
+async fn ask_within(
+    patience: Duration,
+    upstream: &Upstream,
+    server: &Server,
+    effect: Effect,
+) -> Result<u32, SourceError> {
     let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     let call = match effect {
-        Effect::Read => Call::read("x", &cx(PATIENCE)),
-        Effect::Write => Call::write("x", &cx(PATIENCE)),
+        Effect::Read => Call::read("x", &cx(patience)),
+        Effect::Write => Call::write("x", &cx(patience)),
     };
     upstream
         .call(call, &request, |reply| match reply.status {
