@@ -13,13 +13,16 @@ use masthead_ports::{
     source::{CallContext, Page, Priority, SourceError},
 };
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::Users;
 
 /// How many answers may wait to be kept; beyond it the next live answer or the next synchronisation tells it again.
 const MAX_WAITING: usize = 1024;
+
+/// How long keeping one is put off: answers that people wait for, and that come at the same time, leave first.
+const PUT_OFF: Duration = Duration::from_millis(20);
 
 /// How long keeping one may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -78,6 +81,7 @@ impl Keeper {
         let tenant = Arc::clone(&cx.tenant);
         self.tasks.spawn(async move {
             let _place = place;
+            sleep(PUT_OFF).await;
             let Ok(_permit) = keeper.keeping.acquire().await else {
                 return;
             };
