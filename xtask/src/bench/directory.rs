@@ -128,15 +128,16 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
     }))
 }
 
-/// Vacuums until every page is marked as visible to all, as autovacuum does in time: while another session holds an older
-/// snapshot, a vacuum marks none, and walks of the index would look at the rows as well.
+/// Vacuums until the pages are marked as visible to all, as autovacuum does in time: while another session holds an older
+/// snapshot, a vacuum marks none, and walks of the index would look at the rows as well. It leaves a few with dead rows, of
+/// fewer than one in fifty, for another day.
 fn settle(bench: &Bench<'_>) -> Outcome {
-    const UNMARKED: &str = "SELECT sum(relpages - relallvisible) FROM pg_class
+    const MARKED: &str = "SELECT bool_and(relallvisible >= 0.98 * relpages) FROM pg_class
          WHERE oid IN ('registrations'::regclass, 'directory_entries'::regclass)";
     for _ in 0..SETTLING {
         bench.database.run("VACUUM (ANALYZE) directory_entries")?;
         bench.database.run("VACUUM registrations")?;
-        if bench.database.run(UNMARKED)? == "0" {
+        if bench.database.run(MARKED)? == "t" {
             return Ok(());
         }
         thread::sleep(Duration::from_secs(2));

@@ -104,12 +104,17 @@ impl Condition<'_> {
         self.is_range_of(column) || (matches!(self, Self::Active) && nothing_to_gather_by())
     }
 
+    /// Whether it is a range of the index of a name.
+    pub(super) const fn is_of_name(&self) -> bool {
+        matches!(self, Self::FirstNameStarts(_) | Self::LastNameStarts(_))
+    }
+
     /// Whether it is about the keys that rows are searched by, which an entry has from its registration with the tokens.
     pub(super) const fn is_of_keys(&self) -> bool {
         !matches!(self, Self::CridIs(_) | Self::Metadata(_) | Self::Active)
     }
 
-    /// Whether the covering index has its column.
+    /// Whether the covering indexes have its column.
     pub(super) const fn is_covered(&self) -> bool {
         !matches!(self, Self::Metadata(_) | Self::Active)
     }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod condition;
+mod count;
 mod order;
 mod statement;
 mod table;

@@ -69,7 +69,15 @@ impl<'a> Walk<'a> {
 
     /// The index that holds this order without the rows, and with the texts that filters look at.
     pub(super) const fn is_covering(&self) -> bool {
-        matches!(self.column, SortColumn::Email)
+        matches!(
+            self.column,
+            SortColumn::Email | SortColumn::FirstName | SortColumn::LastName
+        )
+    }
+
+    /// Whether the covering indexes of other columns have its own.
+    pub(super) const fn is_covered(&self) -> bool {
+        self.is_covering() || matches!(self.column, SortColumn::CustomerRegistrationId)
     }
 
     const fn emptiness(&self) -> Emptiness {

@@ -1,12 +1,10 @@
 //! The one statement of a list: the page and its total, on one snapshot. ADR 0010 says why it has this shape.
 //!
 //! `walked` goes through the index of the order, row by row and no further than a budget, and keeps what meets the
-//! conditions. Only when that has not filled the page, `gathered` takes every match from the index of tokens and sorts.
+//! conditions. Only when that has not filled the page, `gathered` takes every match from the index of a name, where one is asked
+//! for, or else from that of tokens, and sorts.
 
-use masthead_domain::{
-    query::{CountMode, Position, UserQuery},
-    tenant::PoolId,
-};
+use masthead_domain::{query::UserQuery, tenant::PoolId};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
@@ -19,21 +17,23 @@ use crate::tokens;
 
 /// A list request of one pool.
 pub(super) struct Statement<'a> {
-    table: &'a Table<'a>,
-    pool: PoolId,
-    query: &'a UserQuery,
-    walk: Walk<'a>,
-    conditions: Vec<Condition<'a>>,
-    budget: Budget,
+    pub(super) table: &'a Table<'a>,
+    pub(super) pool: PoolId,
+    pub(super) query: &'a UserQuery,
+    pub(super) walk: Walk<'a>,
+    pub(super) conditions: Vec<Condition<'a>>,
+    pub(super) budget: Budget,
 }
 
 /// How a page is come by.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// Along the order: every row in the range is a match.
     Walk,
     /// One index entry leads to all matches.
     Exact,
+    /// Along the order for a while, then along the index of a name, which alone tells all that is asked.
+    WalkThenName,
     /// Along the order for a while, then by tokens.
     WalkThenGather,
 }
@@ -56,14 +56,25 @@ impl<'a> Statement<'a> {
         }
     }
 
-    fn way(&self) -> Way {
+    pub(super) fn way(&self) -> Way {
         if self.conditions.iter().any(Condition::is_exact) {
             Way::Exact
         } else if self.rest().next().is_none() {
             Way::Walk
+        } else if self.name().is_some() {
+            Way::WalkThenName
         } else {
             Way::WalkThenGather
         }
+    }
+
+    /// The name by which matches are gathered: the longest, where its index has all that conditions and order look at.
+    fn name(&self) -> Option<&Condition<'a>> {
+        if !self.walk.is_covered() || !self.conditions.iter().all(Condition::is_covered) {
+            return None;
+        }
+        let names = self.conditions.iter().filter(|condition| condition.is_of_name());
+        names.max_by_key(|condition| condition.text().map(str::len))
     }
 
     /// The conditions that the walk does not keep to by itself.
@@ -89,10 +100,10 @@ impl<'a> Statement<'a> {
                 self.push_gathered(&mut sql, Way::Exact);
                 sql.push(", picked AS (SELECT * FROM gathered)");
             }
-            Way::WalkThenGather => {
+            way @ (Way::WalkThenName | Way::WalkThenGather) => {
                 self.push_walked(&mut sql);
                 sql.push(", ");
-                self.push_gathered(&mut sql, Way::WalkThenGather);
+                self.push_gathered(&mut sql, way);
                 sql.push(", picked AS (SELECT * FROM walked WHERE (SELECT count(*) FROM walked) > ")
                     .push_bind(i64::from(self.query.size))
                     .push(" UNION ALL SELECT * FROM gathered)");
@@ -205,13 +216,22 @@ impl<'a> Statement<'a> {
             self.push_by_key(sql);
             sql.push(" AS g WHERE ");
         } else {
-            self.push_by_tokens(sql);
+            if way == Way::WalkThenName {
+                self.push_by_name(sql);
+            } else {
+                self.push_by_tokens(sql);
+            }
             // A condition without columns is tested once, before anything is read.
             sql.push(" AS g WHERE (SELECT count(*) FROM walked) <= ")
                 .push_bind(i64::from(self.query.size))
                 .push(" AND ");
         }
-        self.push_checked(sql, "g");
+        if way == Way::WalkThenName {
+            sql.push("true");
+            self.push_conditions(sql, "g", |_| true);
+        } else {
+            self.push_checked(sql, "g");
+        }
         if self.walk.is_after() {
             sql.push(" AND (");
             for (n, part) in self.walk.parts().iter().enumerate() {
@@ -230,14 +250,29 @@ impl<'a> Statement<'a> {
             .push(")");
     }
 
-    fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
         let wanted = tokens::of_filter(self.pool, &self.query.filter);
         self.table.push_with_tokens(sql, self.pool, &wanted, |sql, alias| {
             self.push_conditions(sql, alias, Condition::is_of_keys);
         });
     }
 
-    fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
+    /// Read from the index alone: no column but its own is asked for.
+    pub(super) fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push(format_args!(
+            "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {} AS r WHERE r.pool = ",
+            self.table.name()
+        ))
+        .push_bind(self.pool.0)
+        .push(self.table.and_live("r"));
+        if let Some(name) = self.name() {
+            sql.push(" AND ");
+            name.push(sql, self.table, "r", self.pool);
+        }
+        sql.push(" OFFSET 0)");
+    }
+
+    pub(super) fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
         sql.push(format_args!(
             "(SELECT * FROM {} AS r WHERE r.pool = ",
             self.table.name()
@@ -252,7 +287,7 @@ impl<'a> Statement<'a> {
     }
 
     /// Every condition, on a candidate: tokens may collide, and grams say nothing of their order.
-    fn push_checked(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
+    pub(super) fn push_checked(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
         sql.push(format_args!("{alias}.pool = "))
             .push_bind(self.pool.0)
             .push(self.table.and_live(alias));
@@ -262,106 +297,16 @@ impl<'a> Statement<'a> {
         });
     }
 
-    fn push_conditions(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, which: impl Fn(&Condition<'a>) -> bool) {
+    pub(super) fn push_conditions(
+        &self,
+        sql: &mut QueryBuilder<Postgres>,
+        alias: &str,
+        which: impl Fn(&Condition<'a>) -> bool,
+    ) {
         for condition in self.conditions.iter().filter(|condition| which(condition)) {
             sql.push(" AND ");
             condition.push(sql, self.table, alias, self.pool);
         }
-    }
-
-    fn counts_by_tokens_first(&self) -> bool {
-        self.query.count == CountMode::Exact
-            && self.way() == Way::WalkThenGather
-            && !self.tokens_say_all()
-            && self.index_covers_conditions()
-    }
-
-    /// Whether the matches can be counted in the index of tokens alone; not where another table's tokens count as well.
-    fn tokens_say_all(&self) -> bool {
-        tokens::say_all(&self.query.filter) && !self.table.shares_tokens()
-    }
-
-    fn index_covers_conditions(&self) -> bool {
-        !self
-            .conditions
-            .iter()
-            .any(|condition| matches!(condition, Condition::Metadata(_)))
-    }
-
-    /// The total, or NULL. A page that is not full tells it by itself.
-    fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
-        if self.query.count != CountMode::Exact {
-            if self.query.count == CountMode::Estimate && matches!(self.query.position, Position::Offset(_)) {
-                sql.push("CASE WHEN ");
-                self.push_page_tells(sql);
-                sql.push(" END");
-            } else {
-                sql.push("NULL::bigint");
-            }
-            return;
-        }
-        if matches!(self.query.position, Position::Offset(_)) {
-            sql.push("CASE WHEN ");
-            self.push_page_tells(sql);
-            sql.push(" ELSE ");
-            self.push_count(sql);
-            sql.push(" END");
-        } else {
-            self.push_count(sql);
-        }
-    }
-
-    fn push_page_tells(&self, sql: &mut QueryBuilder<Postgres>) {
-        let least = i64::from(self.walk.offset > 0);
-        sql.push("(SELECT count(*) FROM picked) BETWEEN ")
-            .push_bind(least)
-            .push(" AND ")
-            .push_bind(i64::from(self.query.size))
-            .push(" THEN ")
-            .push_bind(self.walk.offset)
-            .push(" + (SELECT count(*) FROM picked)");
-    }
-
-    fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
-        match self.way() {
-            Way::Exact => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_key(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
-            }
-            Way::WalkThenGather if self.tokens_say_all() => {
-                // Without a look at the rows, Postgres counts in the index what is visible to all.
-                sql.push(format_args!(
-                    "(SELECT count(*) FROM {} AS r WHERE r.tokens @> (SELECT ",
-                    self.table.name()
-                ))
-                .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-                .push("::bigint[]))");
-            }
-            Way::WalkThenGather if !self.index_covers_conditions() => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_tokens(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
-            }
-            Way::WalkThenGather => {
-                sql.push("CASE WHEN (SELECT n FROM few) <= ")
-                    .push_bind(self.budget.count_by_tokens)
-                    .push(" THEN (SELECT n FROM few) ELSE ");
-                self.push_count_along(sql);
-                sql.push(" END");
-            }
-            Way::Walk => self.push_count_along(sql),
-        }
-    }
-
-    fn push_count_along(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!("(SELECT count(*) FROM {} AS r WHERE ", self.table.name()));
-        self.push_checked(sql, "r");
-        sql.push(")");
     }
 
     /// What the planner is asked for an estimate of the total.
