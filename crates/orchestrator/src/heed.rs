@@ -108,22 +108,13 @@ impl Users {
                 Some(account) => self.keeper.keep(cx, vec![account.clone()], *as_of),
                 None => self.keeper.miss(cx, id, *as_of),
             },
-            Heard::Live { .. } | Heard::Remembered { .. } => {}
-            Heard::Nothing { reason } => {
-                let known = self.directory.profile(cx, id).await;
-                if let Some(Profile { account, as_of }) = read(known) {
-                    return Asked {
-                        heard: Heard::Remembered {
-                            value: Some(account),
-                            as_of,
-                            reason: *reason,
-                        },
-                        ..asked
-                    };
-                }
-            }
+            _ => {}
         }
-        asked
+        instead_of_silence(asked, async {
+            let Profile { account, as_of } = read(self.directory.profile(cx, id).await)?;
+            Some((Some(account), as_of))
+        })
+        .await
     }
 
     /// What the provider says of this address now, or had said when it last could.
@@ -134,24 +125,15 @@ impl Users {
         email: &EmailKey,
     ) -> Asked<Vec<Account>> {
         let asked = provider.by_email(cx, email).await;
-        match &asked.heard {
-            Heard::Live { value, as_of } if asked.called => self.keeper.keep(cx, value.clone(), *as_of),
-            Heard::Live { .. } | Heard::Remembered { .. } => {}
-            Heard::Nothing { reason } => {
-                let known = read(self.directory.profiles_by_email(cx, email).await);
-                if let Some(as_of) = known.iter().map(|profile| profile.as_of).min() {
-                    return Asked {
-                        heard: Heard::Remembered {
-                            value: known.into_iter().map(|profile| profile.account).collect(),
-                            as_of,
-                            reason: *reason,
-                        },
-                        ..asked
-                    };
-                }
-            }
+        if let (true, Heard::Live { value, as_of }) = (asked.called, &asked.heard) {
+            self.keeper.keep(cx, value.clone(), *as_of);
         }
-        asked
+        instead_of_silence(asked, async {
+            let known = read(self.directory.profiles_by_email(cx, email).await);
+            let as_of = known.iter().map(|profile| profile.as_of).min()?;
+            Some((known.into_iter().map(|profile| profile.account).collect(), as_of))
+        })
+        .await
     }
 
     /// Keeps what a provider's own search has shown.
@@ -160,6 +142,18 @@ impl Users {
             self.keeper.keep(cx, value.accounts.clone(), *as_of);
         }
     }
+}
+
+/// What was asked; where there was no answer, what is known and since when.
+async fn instead_of_silence<T>(asked: Asked<T>, known: impl Future<Output = Option<(T, OffsetDateTime)>>) -> Asked<T> {
+    let Heard::Nothing { reason } = asked.heard else {
+        return asked;
+    };
+    let heard = match known.await {
+        Some((value, as_of)) => Heard::Remembered { value, as_of, reason },
+        None => Heard::Nothing { reason },
+    };
+    Asked { heard, ..asked }
 }
 
 /// What the directory remembers; its own silence is told in the log, and the provider's stays what it is.

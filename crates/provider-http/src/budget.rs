@@ -31,6 +31,16 @@ pub struct BudgetOptions {
     pub per_second: f64,
 }
 
+impl From<(u32, u32)> for BudgetOptions {
+    /// A burst, and whole calls a second, as tenants' settings have them.
+    fn from((burst, per_second): (u32, u32)) -> Self {
+        Self {
+            burst,
+            per_second: f64::from(per_second),
+        }
+    }
+}
+
 /// What a provider says of its own bucket in the headers of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateHint {

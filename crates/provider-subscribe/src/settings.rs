@@ -143,11 +143,7 @@ impl SubscribeSettings {
     /// How often the tenant may call.
     #[must_use]
     pub fn budget(&self) -> BudgetOptions {
-        let (burst, per_second) = self.budget;
-        BudgetOptions {
-            burst,
-            per_second: f64::from(per_second),
-        }
+        self.budget.into()
     }
 }
 

@@ -4,7 +4,7 @@
 //! share one, a write reads few rows.
 
 use masthead_domain::{account::Account, tenant::PoolId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 
 use super::{profile, trouble::Trouble};
@@ -147,10 +147,7 @@ pub(super) async fn registrations_near(
         .bind(emails)
         .fetch_all(connection)
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| account_of(row, 0, pool))
-        .collect::<Result<_, _>>()?)
+    accounts(&rows, pool)
 }
 
 const REGISTRATIONS_NUMBERED: &str = concat!(
@@ -170,8 +167,10 @@ pub(super) async fn registrations_numbered(
         .bind(ids)
         .fetch_all(connection)
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| account_of(row, 0, pool))
-        .collect::<Result<_, _>>()?)
+    accounts(&rows, pool)
+}
+
+fn accounts(rows: &[PgRow], pool: PoolId) -> Result<Vec<Account>, Trouble> {
+    let accounts = rows.iter().map(|row| account_of(row, 0, pool));
+    Ok(accounts.collect::<Result<_, _>>()?)
 }

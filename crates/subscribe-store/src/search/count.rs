@@ -72,13 +72,6 @@ impl Statement<'_> {
                 self.push_checked(sql, "g");
                 sql.push(")");
             }
-            Way::WalkThenName => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_name(sql);
-                sql.push(" AS g WHERE true");
-                self.push_conditions(sql, "g", |_| true);
-                sql.push(")");
-            }
             Way::WalkThenGather if self.tokens_say_all() => {
                 // Without a look at the rows, Postgres counts in the index what is visible to all.
                 sql.push(format_args!(
@@ -102,7 +95,7 @@ impl Statement<'_> {
                 self.push_count_along(sql);
                 sql.push(" END");
             }
-            Way::Walk => self.push_count_along(sql),
+            Way::Walk | Way::WalkThenName => self.push_count_along(sql),
         }
     }
 

@@ -61,20 +61,18 @@ impl<'a> Statement<'a> {
             Way::Exact
         } else if self.rest().next().is_none() {
             Way::Walk
-        } else if self.name().is_some() {
+        } else if self.is_told_by_name() {
             Way::WalkThenName
         } else {
             Way::WalkThenGather
         }
     }
 
-    /// The name by which matches are gathered: the longest, where its index has all that conditions and order look at.
-    fn name(&self) -> Option<&Condition<'a>> {
-        if !self.walk.is_covered() || !self.conditions.iter().all(Condition::is_covered) {
-            return None;
-        }
-        let names = self.conditions.iter().filter(|condition| condition.is_of_name());
-        names.max_by_key(|condition| condition.text().map(str::len))
+    /// Whether a name is asked for, and its index has all that conditions and order look at.
+    fn is_told_by_name(&self) -> bool {
+        self.walk.is_covered()
+            && self.conditions.iter().all(Condition::is_covered)
+            && self.conditions.iter().any(Condition::is_of_name)
     }
 
     /// The conditions that the walk does not keep to by itself.
@@ -212,25 +210,20 @@ impl<'a> Statement<'a> {
                 "{} AS part, g.{key} AS k, g.crid FROM ",
                 self.walk.part_of("g")
             ));
-        if way == Way::Exact {
-            self.push_by_key(sql);
-            sql.push(" AS g WHERE ");
-        } else {
-            if way == Way::WalkThenName {
-                self.push_by_name(sql);
-            } else {
-                self.push_by_tokens(sql);
-            }
-            // A condition without columns is tested once, before anything is read.
-            sql.push(" AS g WHERE (SELECT count(*) FROM walked) <= ")
-                .push_bind(i64::from(self.query.size))
-                .push(" AND ");
+        match way {
+            Way::Exact => self.push_by_key(sql),
+            Way::WalkThenName => self.push_by_name(sql),
+            Way::Walk | Way::WalkThenGather => self.push_by_tokens(sql),
         }
-        if way == Way::WalkThenName {
-            sql.push("true");
-            self.push_conditions(sql, "g", |_| true);
-        } else {
+        sql.push(" AS g WHERE true");
+        if way != Way::WalkThenName {
+            sql.push(" AND ");
             self.push_checked(sql, "g");
+        }
+        if way != Way::Exact {
+            // A condition without columns is tested once, before anything is read.
+            sql.push(" AND (SELECT count(*) FROM walked) <= ")
+                .push_bind(i64::from(self.query.size));
         }
         if self.walk.is_after() {
             sql.push(" AND (");
@@ -257,18 +250,13 @@ impl<'a> Statement<'a> {
         });
     }
 
-    /// Read from the index alone: no column but its own is asked for.
-    pub(super) fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
+    /// The matches, read from an index alone: no column but its own is asked for.
+    fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
         sql.push(format_args!(
-            "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {} AS r WHERE r.pool = ",
+            "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {} AS r WHERE ",
             self.table.name()
-        ))
-        .push_bind(self.pool.0)
-        .push(self.table.and_live("r"));
-        if let Some(name) = self.name() {
-            sql.push(" AND ");
-            name.push(sql, self.table, "r", self.pool);
-        }
+        ));
+        self.push_checked(sql, "r");
         sql.push(" OFFSET 0)");
     }
 
