@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use masthead_domain::tenant::{Grant, InvalidTenant, Scope, TenantId};
 use masthead_orchestrator::Caller;
 use masthead_ports::source::SourceError;
@@ -14,57 +14,57 @@ use crate::{
 };
 
 /// One required header, for the checks and the docs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct HeaderSpec {
     /// The name as it is printed.
     pub(crate) name: &'static str,
     /// The name as it is looked up.
-    lower: &'static str,
+    lower: HeaderName,
     /// What it says.
     pub(crate) meaning: &'static str,
     /// A value for examples.
     pub(crate) example: &'static str,
 }
 
-const AUTHORIZATION: HeaderSpec = HeaderSpec {
+static AUTHORIZATION: HeaderSpec = HeaderSpec {
     name: "Authorization",
-    lower: "authorization",
+    lower: HeaderName::from_static("authorization"),
     meaning: "`bearer` and a JWT; the scheme in any case",
     example: "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
 };
-pub(crate) const SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
+pub(crate) static SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
     name: "X-SourceSystem",
-    lower: "x-sourcesystem",
+    lower: HeaderName::from_static("x-sourcesystem"),
     meaning: "code of the calling application",
     example: "CRM",
 };
-const CLIENT: HeaderSpec = HeaderSpec {
+static CLIENT: HeaderSpec = HeaderSpec {
     name: "X-ClientCode",
-    lower: "x-clientcode",
+    lower: HeaderName::from_static("x-clientcode"),
     meaning: "client of the tenant",
     example: "daily",
 };
-const PAPER: HeaderSpec = HeaderSpec {
+static PAPER: HeaderSpec = HeaderSpec {
     name: "X-PaperCode",
-    lower: "x-papercode",
+    lower: HeaderName::from_static("x-papercode"),
     meaning: "newspaper of the tenant",
     example: "herald",
 };
-const GROUP: HeaderSpec = HeaderSpec {
+static GROUP: HeaderSpec = HeaderSpec {
     name: "X-ClientGroupCode",
-    lower: "x-clientgroupcode",
+    lower: HeaderName::from_static("x-clientgroupcode"),
     meaning: "client group of the tenant; `X-MediaGroupCode` is taken as another name of it",
     example: "north",
 };
-const GROUP_ALIAS: HeaderSpec = HeaderSpec {
+static GROUP_ALIAS: HeaderSpec = HeaderSpec {
     name: "X-MediaGroupCode",
-    lower: "x-mediagroupcode",
+    lower: HeaderName::from_static("x-mediagroupcode"),
     meaning: "another name of X-ClientGroupCode",
     example: "north",
 };
 
 /// The required headers, in the contract's order, which is also the order in which they are checked.
-pub(crate) const REQUIRED: [HeaderSpec; 5] = [AUTHORIZATION, SOURCE_SYSTEM, CLIENT, PAPER, GROUP];
+pub(crate) static REQUIRED: [&HeaderSpec; 5] = [&AUTHORIZATION, &SOURCE_SYSTEM, &CLIENT, &PAPER, &GROUP];
 
 /// The longest code of a calling application, in bytes.
 const MAX_SOURCE_SYSTEM_BYTES: usize = 64;
@@ -93,7 +93,7 @@ pub(crate) async fn verified(
     let id = if told.has_group {
         told.tenant
     } else {
-        only_granted(api, &grant, scope, &told.tenant).await?
+        Box::pin(only_granted(api, &grant, scope, &told.tenant)).await?
     };
     // The same refusal for a tenant that is not granted and for one that does not exist.
     if !grant.allows(scope, &id) {
@@ -150,11 +150,11 @@ const NO_GROUP: &[u8] = b"-";
 
 impl<'a> Told<'a> {
     fn of(headers: &'a HeaderMap, rule: GroupHeader) -> Result<Self, ApiError> {
-        let authorization = required(headers, AUTHORIZATION)?;
-        let source_system = required(headers, SOURCE_SYSTEM)?;
-        let client = required(headers, CLIENT)?;
-        let paper = required(headers, PAPER)?;
-        let group = match (optional(headers, GROUP)?, optional(headers, GROUP_ALIAS)?) {
+        let authorization = required(headers, &AUTHORIZATION)?;
+        let source_system = required(headers, &SOURCE_SYSTEM)?;
+        let client = required(headers, &CLIENT)?;
+        let paper = required(headers, &PAPER)?;
+        let group = match (optional(headers, &GROUP)?, optional(headers, &GROUP_ALIAS)?) {
             (Some(group), Some(alias)) if group != alias => return Err(ApiError::Header(HeaderFault::AliasDiffers)),
             (Some(group), _) | (None, Some(group)) => Some(group),
             (None, None) if rule == GroupHeader::Optional => None,
@@ -197,13 +197,13 @@ impl<'a> Told<'a> {
     }
 }
 
-fn required(headers: &HeaderMap, spec: HeaderSpec) -> Result<&[u8], ApiError> {
+fn required<'h>(headers: &'h HeaderMap, spec: &'static HeaderSpec) -> Result<&'h [u8], ApiError> {
     optional(headers, spec)?.ok_or(ApiError::Header(HeaderFault::Missing(spec.name)))
 }
 
 /// The value without surrounding blanks; `None` when it is not given or blank.
-fn optional(headers: &HeaderMap, spec: HeaderSpec) -> Result<Option<&[u8]>, ApiError> {
-    let mut values = headers.get_all(spec.lower).iter();
+fn optional<'h>(headers: &'h HeaderMap, spec: &'static HeaderSpec) -> Result<Option<&'h [u8]>, ApiError> {
+    let mut values = headers.get_all(&spec.lower).iter();
     let first = values.next();
     if values.next().is_some() {
         return Err(ApiError::Header(HeaderFault::Repeated(spec.name)));

@@ -18,6 +18,7 @@ use time::{OffsetDateTime, UtcOffset, macros::format_description};
 use crate::{
     code::{Code, PLACEHOLDER},
     error::{ApiError, Refusal},
+    json::WriteJson,
     request::{REQUEST_ID, RequestId},
 };
 
@@ -40,11 +41,16 @@ impl Shape {
 }
 
 /// An answer before it is written.
-#[derive(Serialize)]
 pub(crate) struct Envelope<'a, D> {
+    head: Head<'a>,
+    data: D,
+}
+
+/// What stands before `data`.
+#[derive(Serialize)]
+struct Head<'a> {
     message: Message<'a>,
     meta: Option<Meta<'a>>,
-    data: D,
 }
 
 #[derive(Serialize)]
@@ -153,21 +159,35 @@ pub(crate) fn published_time(at: OffsetDateTime) -> Option<String> {
     at.checked_to_offset(UtcOffset::UTC)?.format(FORM).ok()
 }
 
-impl<'a, D: Serialize> Envelope<'a, D> {
+impl<'a, D: WriteJson> Envelope<'a, D> {
     /// The envelope of a success.
     pub(crate) fn of_success(code: Code, shape: Shape, meta: Option<Meta<'a>>, data: D) -> Self {
-        Self {
-            message: Message {
-                code: code.entry().name,
-                text: Cow::Borrowed(code.entry().text),
-                kind: MessageType {
-                    is_error: false,
-                    as_number: shape.type_as_number,
-                },
+        let message = Message {
+            code: code.entry().name,
+            text: Cow::Borrowed(code.entry().text),
+            kind: MessageType {
+                is_error: false,
+                as_number: shape.type_as_number,
             },
-            meta,
+        };
+        Self {
+            head: Head { message, meta },
             data,
         }
+    }
+
+    /// The text; room for `size_hint` bytes is made at once.
+    ///
+    /// # Errors
+    /// A part of it cannot be written.
+    pub(crate) fn written(&self, size_hint: usize) -> serde_json::Result<Vec<u8>> {
+        let mut text = written(&self.head, size_hint)?;
+        // The head is an object that is not over yet.
+        text.pop();
+        text.extend_from_slice(b",\"data\":");
+        self.data.write_json(&mut text)?;
+        text.push(b'}');
+        Ok(text)
     }
 }
 
@@ -179,16 +199,17 @@ impl<'a> Envelope<'a, ()> {
             Some((before, after)) => Cow::Owned([before, &refusal.what, after].concat()),
             None => Cow::Borrowed(entry.text),
         };
-        Self {
-            message: Message {
-                code: entry.name,
-                text,
-                kind: MessageType {
-                    is_error: true,
-                    as_number: shape.type_as_number,
-                },
+        let message = Message {
+            code: entry.name,
+            text,
+            kind: MessageType {
+                is_error: true,
+                as_number: shape.type_as_number,
             },
-            meta: Meta::of_one(refusal.completeness.as_ref()),
+        };
+        let meta = Meta::of_one(refusal.completeness.as_ref());
+        Self {
+            head: Head { message, meta },
             data: (),
         }
     }
@@ -200,10 +221,10 @@ pub(crate) fn success(
     shape: Shape,
     request_id: RequestId,
     meta: Option<Meta<'_>>,
-    data: &impl Serialize,
+    data: impl WriteJson,
     size_hint: usize,
 ) -> Response {
-    match written(&Envelope::of_success(code, shape, meta, data), size_hint) {
+    match Envelope::of_success(code, shape, meta, data).written(size_hint) {
         Ok(body) => json(code.entry().status, body, request_id),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the answer cannot be written");
@@ -222,7 +243,7 @@ pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry
     let refusal = error.refusal();
     let entry = refusal.code.entry();
     // Texts and reports cannot fail to be written; an empty body is still the right status.
-    let body = written(&Envelope::of_refusal(&refusal, shape), 256).unwrap_or_default();
+    let body = Envelope::of_refusal(&refusal, shape).written(256).unwrap_or_default();
     let mut response = json(status.unwrap_or(entry.status), body, request_id);
     let headers = response.headers_mut();
     match refusal.code {

@@ -11,6 +11,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{
     HeaderMap,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -186,7 +187,7 @@ async fn answer_list(
         shape,
         asked.request_id,
         Some(Meta::of_list(answer.total, answer.completeness.as_ref(), next)),
-        &users,
+        users,
         512 + answer.users.len() * USER_BYTES,
     )
 }
@@ -205,9 +206,13 @@ fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, 
     let meta = Meta::of_one(answer.completeness.as_ref());
     let size_hint = 512 + USER_BYTES;
     if shape.data_as_array {
-        success(Code::S200_01, shape, asked.request_id, meta, &[user], size_hint)
+        let users = UsersView {
+            viewer,
+            users: std::slice::from_ref(&answer.user),
+        };
+        success(Code::S200_01, shape, asked.request_id, meta, users, size_hint)
     } else {
-        success(Code::S200_01, shape, asked.request_id, meta, &user, size_hint)
+        success(Code::S200_01, shape, asked.request_id, meta, user, size_hint)
     }
 }
 
@@ -246,14 +251,15 @@ pub(crate) async fn read_body(
 /// long to tell why, and to write the event of the read.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// The answer, or that there was none by the deadline.
-pub(crate) async fn in_time<T>(
+/// The answer, or that there was none by the deadline. No `async fn`: that would hold the answer's future twice.
+pub(crate) fn in_time<T>(
     deadline: Instant,
     answer: impl Future<Output = Result<T, ApiError>> + Send,
-) -> Result<T, ApiError> {
-    if let Ok(answer) = tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
-        return answer;
-    }
-    tracing::warn!("no answer by the deadline, and nobody gave up");
-    Err(ApiError::Unavailable)
+) -> impl Future<Output = Result<T, ApiError>> + Send {
+    tokio::time::timeout_at((deadline + GRACE).into(), answer).map(|answer| {
+        answer.unwrap_or_else(|_| {
+            tracing::warn!("no answer by the deadline, and nobody gave up");
+            Err(ApiError::Unavailable)
+        })
+    })
 }

@@ -14,6 +14,7 @@ mod error;
 mod export;
 mod fields;
 mod handlers;
+mod json;
 mod legacy;
 mod openapi;
 mod page;

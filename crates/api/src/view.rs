@@ -1,20 +1,22 @@
 //! A user as it is answered: written straight from the domain's values, without a copy.
 
+use std::sync::LazyLock;
+
 use masthead_domain::{
     answer::{Provenance, User},
-    email::Email,
+    metadata::STANDARD_KEYS,
     tenant::TenantId,
 };
 use masthead_ports::{
     sealing::{Purpose, Sealing},
     source::SUBSCRIBE,
 };
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::fields::{Field, Fields};
+use crate::{
+    fields::{Field, Fields},
+    json::{WriteJson, inside, text},
+};
 
 /// About as many bytes as a user takes in an answer, for reserving room.
 pub(crate) const USER_BYTES: usize = 1536;
@@ -48,75 +50,63 @@ pub(crate) struct UsersView<'a> {
     pub(crate) users: &'a [User],
 }
 
-impl Serialize for UsersView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut array = serializer.serialize_seq(Some(self.users.len()))?;
-        for user in self.users {
-            array.serialize_element(&UserView {
-                viewer: self.viewer,
-                user,
-            })?;
+impl WriteJson for UsersView<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        out.push(b'[');
+        for (n, user) in self.users.iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            let viewer = self.viewer;
+            UserView { viewer, user }.write_json(out)?;
         }
-        array.end()
+        out.push(b']');
+        Ok(())
     }
 }
 
-impl Serialize for UserView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Viewer {
-            sealing,
-            tenant,
-            options: ViewOptions { fields, explain },
-        } = self.viewer;
-        let account = &self.user.account;
-        let mut object = serializer.serialize_map(None)?;
+impl WriteJson for UserView<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let ViewOptions { fields, explain } = self.viewer.options;
+        out.push(b'{');
         for field in Field::ALL {
-            if field == Field::Metadata {
-                if fields.has_any_metadata() {
-                    object.serialize_entry(field.name(), &MetadataView(self))?;
-                }
-                continue;
-            }
-            if !fields.has(field) {
-                continue;
-            }
-            object.serialize_key(field.name())?;
-            match field {
-                Field::CustomerRegistrationId => object.serialize_value(account.crid.as_str())?,
-                Field::EncryptedCustomerRegistrationId => object.serialize_value(&sealing.seal(
-                    tenant,
-                    Purpose::CustomerRegistrationId,
-                    account.crid.as_str(),
-                ))?,
-                Field::Email => object.serialize_value(&account.email.as_ref().map(Email::as_str))?,
-                Field::FirstName => object.serialize_value(&account.first_name)?,
-                Field::LastName => object.serialize_value(&account.last_name)?,
-                Field::State => object.serialize_value(self.user.state.name())?,
-                Field::Metadata => object.serialize_value(&MetadataView(self))?,
-                Field::Verified => object.serialize_value(&account.verified)?,
+            if fields.has(field) || (field == Field::Metadata && fields.has_any_metadata()) {
+                text(out, field.name())?;
+                out.push(b':');
+                self.write_field(field, out)?;
+                out.push(b',');
             }
         }
         if *explain {
-            object.serialize_entry("provenance", &ProvenanceView(self))?;
+            out.extend_from_slice(b"\"provenance\":");
+            serde_json::to_writer(&mut *out, &ProvenanceView(self))?;
+            out.push(b',');
         }
-        object.end()
+        // What follows the last field is the end; a choice of fields is never empty.
+        out.pop();
+        out.push(b'}');
+        Ok(())
     }
 }
 
-struct MetadataView<'a>(&'a UserView<'a>);
-
-impl Serialize for MetadataView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = &self.0.viewer.options.fields;
-        let mut object = serializer.serialize_map(None)?;
-        for (key, value) in self.0.user.account.metadata.published() {
-            if fields.has_metadata(key) {
-                object.serialize_entry(key, value)?;
-            }
-        }
-        object.end()
-    }
+/// The standard keys of `metadata`, each with an empty value.
+struct Unset {
+    text: Vec<u8>,
+    /// Where the value of each key belongs, between its quotes.
+    values: [usize; STANDARD_KEYS.len()],
 }
+
+static UNSET: LazyLock<Unset> = LazyLock::new(|| {
+    let mut text = Vec::new();
+    let values = STANDARD_KEYS.map(|key| {
+        let comma = if text.is_empty() { "" } else { "," };
+        text.extend_from_slice(format!("{comma}\"{key}\":\"").as_bytes());
+        let at = text.len();
+        text.push(b'"');
+        at
+    });
+    Unset { text, values }
+});
 
 /// The source of each field that has one, among those that are answered.
 struct ProvenanceView<'a>(&'a UserView<'a>);
@@ -144,6 +134,53 @@ impl Serialize for ProvenanceView<'_> {
 }
 
 impl UserView<'_> {
+    fn write_field(&self, field: Field, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Viewer { sealing, tenant, .. } = self.viewer;
+        let account = &self.user.account;
+        match field {
+            Field::CustomerRegistrationId => text(out, account.crid.as_str()),
+            Field::EncryptedCustomerRegistrationId => {
+                let purpose = Purpose::CustomerRegistrationId;
+                text(out, &sealing.seal(tenant, purpose, account.crid.as_str()))
+            }
+            Field::Email => match &account.email {
+                Some(email) => text(out, email.as_str()),
+                None => ().write_json(out),
+            },
+            Field::FirstName => text(out, &account.first_name),
+            Field::LastName => text(out, &account.last_name),
+            Field::State => text(out, self.user.state.name()),
+            Field::Metadata => self.write_metadata(out),
+            Field::Verified => serde_json::to_writer(out, &account.verified),
+        }
+    }
+
+    fn write_metadata(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let fields = &self.viewer.options.fields;
+        let metadata = &self.user.account.metadata;
+        if !fields.has(Field::Metadata) {
+            let chosen = metadata.published().filter(|(key, _)| fields.has_metadata(key));
+            return serde_json::Serializer::new(out).collect_map(chosen);
+        }
+        out.push(b'{');
+        let mut copied = 0;
+        for (place, value) in metadata.standard() {
+            let here = UNSET.values[place];
+            out.extend_from_slice(&UNSET.text[copied..here]);
+            inside(out, value)?;
+            copied = here;
+        }
+        out.extend_from_slice(&UNSET.text[copied..]);
+        for (key, value) in metadata.custom() {
+            out.push(b',');
+            text(out, key)?;
+            out.push(b':');
+            text(out, value)?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
     /// The names of the fields that have a value of a source's, in published order.
     fn given(&self) -> Vec<Box<str>> {
         let account = &self.user.account;

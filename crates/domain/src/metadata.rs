@@ -1,10 +1,6 @@
 //! What a newspaper keeps about a reader beside the name: standard keys in published order, then custom ones.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    sync::LazyLock,
-};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::LazyLock};
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
@@ -67,23 +63,46 @@ pub struct Metadata {
 /// One stored pair. The derived order is the published one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Pair {
-    /// The place among [`STANDARD_KEYS`], or [`CUSTOM`].
-    rank: usize,
-    key: Box<str>,
+    key: Key,
     value: Box<str>,
 }
 
-/// The rank of every key that is not a standard one: after them all.
-const CUSTOM: usize = STANDARD_KEYS.len();
+/// Standard keys come before the others, and cost no memory of their own: most keys of most users are standard.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The place among [`STANDARD_KEYS`].
+    Standard(u8),
+    Custom(Box<str>),
+}
 
-impl Pair {
-    fn new((key, value): (String, String)) -> Self {
-        Self {
-            rank: rank(&key),
-            key: key.into(),
-            value: value.into(),
+impl Key {
+    fn new<K: AsRef<str> + Into<Box<str>>>(key: K) -> Self {
+        match standard(key.as_ref()) {
+            Some(place) => Self::Standard(place),
+            None => Self::Custom(key.into()),
         }
     }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Standard(place) => STANDARD_KEYS[usize::from(*place)],
+            Self::Custom(key) => key,
+        }
+    }
+}
+
+/// The place of a standard key.
+fn standard(key: &str) -> Option<u8> {
+    static PLACES: LazyLock<[(&str, u8); STANDARD_KEYS.len()]> = LazyLock::new(|| {
+        let mut places = STANDARD_KEYS.map(|key| (key, 0));
+        for (place, (_, at)) in (0..).zip(&mut places) {
+            *at = place;
+        }
+        places.sort_unstable();
+        places
+    });
+    let at = PLACES.binary_search_by(|(known, _)| (*known).cmp(key)).ok()?;
+    Some(PLACES[at].1)
 }
 
 /// Metadata that is refused.
@@ -114,7 +133,7 @@ impl Metadata {
     /// A key that cannot be one, two keys that differ only in case, or a NUL in a value.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidMetadata> {
         let metadata = Self::from_valid(pairs);
-        for Pair { key, value, .. } in &metadata.pairs {
+        for (key, value) in metadata.iter() {
             if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
                 return Err(InvalidMetadata::BadKey);
             }
@@ -122,7 +141,7 @@ impl Metadata {
                 return Err(InvalidMetadata::NulInValue);
             }
         }
-        let mut lowered_keys: Vec<String> = metadata.pairs.iter().map(|pair| lowered(&pair.key)).collect();
+        let mut lowered_keys: Vec<String> = metadata.iter().map(|(key, _)| lowered(key)).collect();
         lowered_keys.sort_unstable();
         if lowered_keys.windows(2).any(|two| two[0] == two[1]) {
             return Err(InvalidMetadata::KeysDifferOnlyInCase);
@@ -133,8 +152,16 @@ impl Metadata {
     /// Takes pairs whose keys are known to be valid and distinct: out of other metadata, or out of a store that checked
     /// them.
     #[must_use]
-    pub fn from_valid(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut pairs: Vec<Pair> = pairs.into_iter().map(Pair::new).collect();
+    pub fn from_valid<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: AsRef<str> + Into<Box<str>>,
+        V: Into<Box<str>>,
+    {
+        let pair = |(key, value): (K, V)| Pair {
+            key: Key::new(key),
+            value: value.into(),
+        };
+        let mut pairs: Vec<Pair> = pairs.into_iter().map(pair).collect();
         pairs.sort_unstable();
         Self { pairs }
     }
@@ -154,27 +181,45 @@ impl Metadata {
     /// The value of this key, spelt as it is stored.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        let wanted = (rank(key), key);
-        let found = self.pairs.binary_search_by(|pair| (pair.rank, &*pair.key).cmp(&wanted));
+        let wanted = standard(key);
+        let found = self.pairs.binary_search_by(|pair| match (&pair.key, wanted) {
+            (Key::Standard(place), Some(wanted)) => place.cmp(&wanted),
+            (Key::Standard(_), None) => Ordering::Less,
+            (Key::Custom(_), Some(_)) => Ordering::Greater,
+            (Key::Custom(custom), None) => (**custom).cmp(key),
+        });
         found.ok().map(|at| &*self.pairs[at].value)
     }
 
     /// The pairs that are stored, standard keys first in published order, then custom ones by their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|pair| (&*pair.key, &*pair.value))
+        self.pairs.iter().map(|pair| (pair.key.as_str(), &*pair.value))
+    }
+
+    /// The standard keys that are stored, each as its place among [`STANDARD_KEYS`], in that order.
+    pub fn standard(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.pairs.iter().map_while(|pair| match &pair.key {
+            Key::Standard(place) => Some((usize::from(*place), &*pair.value)),
+            Key::Custom(_) => None,
+        })
+    }
+
+    /// The custom keys, by their bytes.
+    pub fn custom(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().filter_map(|pair| match &pair.key {
+            Key::Standard(_) => None,
+            Key::Custom(key) => Some((&**key, &*pair.value)),
+        })
     }
 
     /// Every pair as it is answered: each standard key, empty when unset, then the custom ones.
     pub fn published(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut stored = self.pairs.iter().peekable();
-        let mut standard = STANDARD_KEYS.iter().enumerate();
-        std::iter::from_fn(move || {
-            if let Some((rank, name)) = standard.next() {
-                let value = stored.next_if(|pair| pair.rank == rank).map_or("", |pair| &*pair.value);
-                return Some((*name, value));
-            }
-            stored.next().map(|pair| (&*pair.key, &*pair.value))
-        })
+        let mut stored = self.standard().peekable();
+        let all = STANDARD_KEYS.iter().enumerate().map(move |(place, name)| {
+            let value = stored.next_if(|(at, _)| *at == place).map_or("", |(_, value)| value);
+            (*name, value)
+        });
+        all.chain(self.custom())
     }
 
     /// How many pairs are stored.
@@ -188,17 +233,6 @@ impl Metadata {
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
-}
-
-fn rank(key: &str) -> usize {
-    static RANKS: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
-        STANDARD_KEYS
-            .iter()
-            .enumerate()
-            .map(|(rank, key)| (*key, rank))
-            .collect()
-    });
-    RANKS.get(key).copied().unwrap_or(CUSTOM)
 }
 
 /// The form in which keys and values are compared: composed and lower-cased, accents kept.

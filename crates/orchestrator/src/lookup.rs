@@ -32,7 +32,7 @@ impl Users {
     /// [`ReadError::CannotTell`].
     pub async fn by_id(&self, caller: &Caller, request: &LookupRequest) -> Result<UserAnswer, ReadError> {
         match self.sources(caller, request.ignore_provider) {
-            Some(provider) => self.merged_by_id(caller, &*provider, request).await,
+            Some(provider) => Box::pin(self.merged_by_id(caller, &*provider, request)).await,
             None => self.stored_by_id(caller, &request.crid).await,
         }
     }

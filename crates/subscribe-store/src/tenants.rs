@@ -83,7 +83,9 @@ impl Tenants for PgTenants {
             return Ok(known);
         }
         // All who ask for one tenant at the same time wait for one answer.
-        let answered = self.fresh.try_get_with_by_ref(id, self.ask_or_remember(id)).await;
+        let asked = self.fresh.try_get_with_by_ref(id, self.ask_or_remember(id));
+        // Rare, and far larger than the way that nearly all take.
+        let answered = Box::pin(asked).await;
         answered.map_err(|error: Arc<SourceError>| SourceError {
             operation: OPERATION,
             kind: error.kind,

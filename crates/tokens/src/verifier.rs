@@ -247,7 +247,7 @@ impl TokenVerifier for Verifier {
     async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
         match self.remembered(token) {
             Some(known) => known,
-            None => self.verify_anew(token).await,
+            None => Box::pin(self.verify_anew(token)).await,
         }
     }
 }

@@ -9,18 +9,18 @@ use masthead_ports::{
     sealing::{Purpose, SealError, Sealing},
     tokens::TokenError,
 };
-use serde::Serialize;
 
 use crate::{
     code::Code,
     envelope::{Envelope, Meta, Shape},
     error::{ApiError, Call, HeaderFault},
     fields::Fields,
+    json::WriteJson,
     parameters::{
         InvalidParameter,
         table::{Parameter, TABLE},
     },
-    view::{UserView, UsersView, ViewOptions, Viewer},
+    view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
 };
 
 /// What the examples show.
@@ -144,11 +144,16 @@ fn invented() -> Option<(TenantId, User)> {
     Some((TenantId::parse("north/daily/herald").ok()?, user))
 }
 
-fn text(value: &impl Serialize, pretty: bool) -> String {
-    let written = if pretty {
-        serde_json::to_string_pretty(value)
-    } else {
-        serde_json::to_string(value)
-    };
-    written.unwrap_or_default()
+fn text(envelope: &Envelope<'_, impl WriteJson>, pretty: bool) -> String {
+    let written = envelope.written(USER_BYTES).unwrap_or_default();
+    let written = if pretty { indented(&written) } else { written };
+    String::from_utf8(written).unwrap_or_default()
+}
+
+fn indented(json: &[u8]) -> Vec<u8> {
+    let mut indented = Vec::new();
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    // What one serializer wrote, another reads; nothing is there to fail.
+    let _ = serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::pretty(&mut indented));
+    indented
 }
