@@ -29,7 +29,7 @@ use crate::{
     envelope::{Meta, Shape, refuse, success},
     error::{ApiError, Call},
     parameters::{self, Given, InvalidParameter},
-    request::{Deadline, RequestId},
+    request::{Arrival, CallerAddress, RequestId},
     state::ApiState,
     view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
 };
@@ -38,13 +38,26 @@ use crate::{
 pub(crate) struct Asked {
     pub(crate) request_id: RequestId,
     pub(crate) deadline: Instant,
+    pub(crate) from: Option<CallerAddress>,
 }
 
 impl Asked {
     pub(crate) fn of(api: &ApiState, parts: &Parts) -> Self {
-        Self {
-            request_id: RequestId::of(&parts.extensions, &parts.headers),
-            deadline: Deadline::of(&parts.extensions, &api.limits),
+        match parts.extensions.get::<Arrival>() {
+            Some(arrival) => {
+                arrival.route.note(&parts.extensions);
+                Self {
+                    request_id: arrival.request_id.clone(),
+                    deadline: arrival.deadline,
+                    from: arrival.caller,
+                }
+            }
+            None => Self {
+                request_id: RequestId::of(&parts.headers),
+                // tokio's clock is the one that the deadline is held against, also where a test has stopped it.
+                deadline: tokio::time::Instant::now().into_std() + api.limits.deadline,
+                from: None,
+            },
         }
     }
 

@@ -17,6 +17,13 @@ impl WriteJson for () {
     }
 }
 
+/// Appends a key of ours, in which nothing is to be escaped.
+pub(crate) fn key(out: &mut Vec<u8>, name: &'static str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
 /// Appends a text between quotes, escaped where it must be (RFC 8259 §7).
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
     if must_be_escaped(text) {

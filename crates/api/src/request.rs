@@ -1,14 +1,19 @@
-//! What the connection loop knows of a request before its headers are understood: its id and its deadline.
+//! What the connection loop knows of a request before its headers are understood, such as its id and its deadline.
 
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
+use axum::extract::MatchedPath;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
+#[cfg(doc)]
 use crate::state::ApiLimits;
 
 /// The header that carries the request's id, in and out.
@@ -17,14 +22,44 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
 /// The longest id that is echoed, in bytes; a longer one is replaced.
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// Request extension: when the answer is of no more use. The binary sets it when the request's head has arrived; where it
-/// is absent, the time that [`ApiLimits::deadline`] allows starts with the handler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline(pub Instant);
+/// Request extension: what the binary knows of a request when its head has arrived. It is one for all of it, since each
+/// extension is a piece of memory of its own. Where it is absent the API helps itself.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The id under which the request is answered and logged; where it is absent, the caller's, else a number that counts
+    /// up, which is unique in this process alone.
+    pub request_id: RequestId,
+    /// When the answer is of no more use; where it is absent, the time that [`ApiLimits::deadline`] allows starts with the
+    /// handler.
+    pub deadline: Instant,
+    /// Where the request comes from; needed where [`wants_caller_address`](crate::wants_caller_address) says so.
+    pub caller: Option<CallerAddress>,
+    /// Where the route that matched is noted.
+    pub route: RouteSlot,
+}
 
-/// Request extension: the address from which a request comes, as far as proxies that are trusted tell it. The binary sets it
-/// where [`wants_caller_address`](crate::wants_caller_address) says so. It names a household: it is never kept, and `Debug`
-/// does not show it.
+/// Takes note of the route that a request matched as soon as it is known: outside the route table nobody knows it, and a
+/// handler may end in a panic, or its client leave.
+#[derive(Debug, Clone, Default)]
+pub struct RouteSlot(Arc<OnceLock<MatchedPath>>);
+
+impl RouteSlot {
+    /// The pattern, such as `/v4/Users/{crid}`.
+    #[must_use]
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(MatchedPath::as_str)
+    }
+
+    /// Notes the pattern that the route table left among the request's extensions, if any has matched.
+    pub fn note(&self, extensions: &Extensions) {
+        if let Some(matched) = extensions.get::<MatchedPath>() {
+            let _ = self.0.set(matched.clone());
+        }
+    }
+}
+
+/// The address from which a request comes, as far as proxies that are trusted tell it. It names a household: it is never
+/// kept, and `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallerAddress(IpAddr);
 
@@ -58,10 +93,8 @@ impl fmt::Debug for CallerAddress {
     }
 }
 
-/// Request extension: the id under which the request is answered and logged, in visible ASCII.
-///
-/// The binary sets it (the caller's own by [`RequestId::given`], else one it makes up); where it is absent, the API takes
-/// the caller's, else a number that counts up, which is unique in this process alone.
+/// The id under which a request is answered and logged, in visible ASCII: the caller's own ([`RequestId::given`]), or one
+/// that was made up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
@@ -107,27 +140,14 @@ impl RequestId {
         kept(self.as_str())
     }
 
-    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+    /// The caller's own, or the next number.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        extensions
-            .get::<Self>()
-            .cloned()
-            .or_else(|| Self::given(headers))
-            .unwrap_or_else(|| Self(HeaderValue::from(COUNT.fetch_add(1, Ordering::Relaxed))))
+        Self::given(headers).unwrap_or_else(|| Self::counted(COUNT.fetch_add(1, Ordering::Relaxed)))
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
         self.0
-    }
-}
-
-impl Deadline {
-    pub(crate) fn of(extensions: &Extensions, limits: &ApiLimits) -> Instant {
-        // tokio's clock is the one that the deadline is held against, also where a test has stopped it.
-        extensions.get::<Self>().map_or_else(
-            || tokio::time::Instant::now().into_std() + limits.deadline,
-            |deadline| deadline.0,
-        )
     }
 }
 
@@ -192,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_id_is_made_up_anew_each_time() {
-        let made_up = || RequestId::of(&Extensions::new(), &HeaderMap::new());
+        let made_up = || RequestId::of(&HeaderMap::new());
         assert_ne!(made_up(), made_up());
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::Request,
+    middleware::map_request,
     routing::{get, post},
 };
 
-use crate::{documents, export, handlers, legacy, state::ApiState};
+use crate::{documents, export, handlers, legacy, request::Arrival, state::ApiState};
 
 /// Where the user family is found; a trailing slash is taken everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [
@@ -20,11 +22,13 @@ pub(crate) const BASES: [&str; 4] = [
 /// Makes the routes. Whatever is asked, the answer has the shape of the API that the address belongs to; a panic is the server's to catch (see
 /// [`refusal_at`](crate::refusal_at)).
 pub fn router(state: ApiState) -> Router {
+    // The handlers of users note their routes themselves: a layer costs each request several pieces of memory.
     let mut routes = Router::new()
         .route(documents::OPENAPI, get(documents::openapi))
         .route(documents::PAGE, get(documents::page))
         .route(&format!("{}/", documents::PAGE), get(documents::page_moved))
-        .route(documents::STYLE, get(documents::style));
+        .route(documents::STYLE, get(documents::style))
+        .layer(map_request(noted));
     for base in BASES {
         for slash in ["", "/"] {
             routes = routes
@@ -51,4 +55,11 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(handlers::other_method)
         .fallback(handlers::no_route)
         .with_state(Arc::new(state))
+}
+
+async fn noted(request: Request) -> Request {
+    if let Some(arrival) = request.extensions().get::<Arrival>() {
+        arrival.route.note(request.extensions());
+    }
+    request
 }

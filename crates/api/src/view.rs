@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     fields::{Field, Fields},
-    json::{WriteJson, inside, text},
+    json::{WriteJson, inside, key, text},
 };
 
 /// About as many bytes as a user takes in an answer, for reserving room.
@@ -71,14 +71,13 @@ impl WriteJson for UserView<'_> {
         out.push(b'{');
         for field in Field::ALL {
             if fields.has(field) || (field == Field::Metadata && fields.has_any_metadata()) {
-                text(out, field.name())?;
-                out.push(b':');
+                key(out, field.name());
                 self.write_field(field, out)?;
                 out.push(b',');
             }
         }
         if *explain {
-            out.extend_from_slice(b"\"provenance\":");
+            key(out, "provenance");
             serde_json::to_writer(&mut *out, &ProvenanceView(self))?;
             out.push(b',');
         }

@@ -1,5 +1,7 @@
 //! The audit log's events (contract §2.7).
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 use crate::tenant::{PoolId, TenantId};
@@ -84,9 +86,9 @@ pub struct Event {
     /// When.
     pub at: OffsetDateTime,
     /// The request's `X-RequestId`.
-    pub request_id: Box<str>,
+    pub request_id: Arc<str>,
     /// The calling application's code.
-    pub source_system: Box<str>,
+    pub source_system: Arc<str>,
     /// How it ended.
     pub outcome: EventOutcome,
     /// The registration that was read, when it was exactly one.

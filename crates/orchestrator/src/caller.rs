@@ -11,9 +11,9 @@ pub struct Caller {
     /// The tenant that the headers name.
     pub tenant: Arc<Tenant>,
     /// The calling application's code.
-    pub source_system: Box<str>,
+    pub source_system: Arc<str>,
     /// The request's id, as it is answered and logged.
-    pub request_id: Box<str>,
+    pub request_id: Arc<str>,
     /// When the answer is of no more use.
     pub deadline: Instant,
 }

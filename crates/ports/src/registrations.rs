@@ -1,5 +1,7 @@
 //! What is written to our own registrations.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use time::OffsetDateTime;
@@ -10,9 +12,9 @@ use crate::source::{CallContext, SourceError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFor {
     /// The request's `X-RequestId`.
-    pub request_id: Box<str>,
+    pub request_id: Arc<str>,
     /// The calling application's code.
-    pub source_system: Box<str>,
+    pub source_system: Arc<str>,
     /// The moment of the write.
     pub at: OffsetDateTime,
 }

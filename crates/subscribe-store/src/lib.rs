@@ -11,6 +11,7 @@ mod event_rows;
 mod import;
 mod lookup;
 mod options;
+mod pairs;
 mod read_events;
 mod readiness;
 mod record;

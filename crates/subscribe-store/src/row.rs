@@ -1,15 +1,11 @@
 //! A registration as a row, and what makes an account of it.
 
-use std::{borrow::Cow, fmt, iter};
-
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata, tenant::PoolId};
-use serde::{
-    Deserialize,
-    de::{Deserializer as _, MapAccess, Visitor},
-};
+use masthead_domain::{account::Account, crid::Crid, email::Email, tenant::PoolId};
 use sqlx::{Row as _, ValueRef as _, postgres::PgRow};
 use thiserror::Error;
 use time::OffsetDateTime;
+
+use crate::pairs::metadata_of;
 
 /// The columns of an account, in the order in which [`account_of`] reads them; `$row` is the row.
 ///
@@ -122,40 +118,3 @@ pub(crate) fn optional_text<'r>(row: &'r PgRow, at: usize, column: &'static str)
     }
     value.as_str().map(Some).map_err(|_| BadRow::Column { column })
 }
-
-pub(crate) fn metadata_of(json: &str) -> Result<Metadata, BadRow> {
-    if json == "{}" {
-        return Ok(Metadata::default());
-    }
-    serde_json::Deserializer::from_str(json)
-        .deserialize_map(Pairs)
-        .map_err(|_| BadRow::Column { column: "metadata" })
-}
-
-/// Reads an object of texts; each is copied once, into its place.
-struct Pairs;
-
-impl<'de> Visitor<'de> for Pairs {
-    type Value = Metadata;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of texts")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-        let mut failed = None;
-        let pairs = iter::from_fn(|| {
-            let pair = map.next_entry::<Text<'de>, Text<'de>>();
-            pair.unwrap_or_else(|error| {
-                failed = Some(error);
-                None
-            })
-        });
-        let metadata = Metadata::from_valid(pairs.map(|(key, value)| (key.0, value.0)));
-        failed.map_or(Ok(metadata), Err)
-    }
-}
-
-/// A text where it stands, unless something in it is escaped.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

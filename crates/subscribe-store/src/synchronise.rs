@@ -17,9 +17,9 @@ use sqlx::{PgConnection, PgPool};
 use crate::{
     directory::{Changes, Trouble, follow},
     event_rows::insert_with_outbox,
+    pairs::metadata_of,
     record::{NewRegistration, Record},
     registrations::PgRegistrations,
-    row::metadata_of,
     sqlstate::{Failure, silence},
 };
 

@@ -51,7 +51,7 @@ async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> R
     let wanted = body::read(&whole, limits.identifiers_per_payload)?;
     let users = u32::try_from(wanted.identifiers.len()).unwrap_or(u32::MAX);
     let rates = &api.exports.rates;
-    let address = parts.extensions.get::<CallerAddress>().copied();
+    let address = asked.from;
     let counted = address.map(CallerAddress::counted);
     rates
         .take(&workspace.id, counted, users, limits.users_per_minute)

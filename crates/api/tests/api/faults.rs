@@ -7,7 +7,7 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use http::Request;
-use masthead_api::{ApiLimits, Deadline, RequestId, ServerRefusal, refusal_at};
+use masthead_api::{ApiLimits, Arrival, RequestId, RouteSlot, ServerRefusal, refusal_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{Case, Expect},
@@ -126,7 +126,7 @@ async fn a_source_that_gives_up_by_the_deadline_still_tells_its_event() {
 }
 
 #[tokio::test]
-async fn the_deadline_of_the_connection_loop_is_kept() {
+async fn the_deadline_of_the_connection_loop_is_kept_and_the_route_noted() {
     let world = World::new();
     world.store.be(Mood::Stuck);
     let mut request = Request::builder().uri("/v4/Users/2937");
@@ -134,11 +134,17 @@ async fn the_deadline_of_the_connection_loop_is_kept() {
         request = request.header(name, value);
     }
     let mut request = request.body(Body::empty()).unwrap();
-    request.extensions_mut().insert(Deadline(Instant::now()));
-    request.extensions_mut().insert(RequestId::new("loop-7").unwrap());
+    let route = RouteSlot::default();
+    request.extensions_mut().insert(Arrival {
+        request_id: RequestId::new("loop-7").unwrap(),
+        deadline: Instant::now(),
+        caller: None,
+        route: route.clone(),
+    });
     let answer = world.send(request).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(header(&answer, "x-requestid"), Some("loop-7"));
+    assert_eq!(route.get(), Some("/v4/Users/{crid}"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,6 @@
 mod arriving;
 mod proxies;
 mod refusal;
-mod route;
 mod told;
 
 use std::{
@@ -17,14 +16,14 @@ use axum::{Router, body::Body};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::body::{Body as _, Incoming};
-use masthead_api::{CallerAddress, Deadline, REQUEST_ID, RequestId, ServerRefusal, refusal_at, wants_caller_address};
+use masthead_api::{
+    Arrival, CallerAddress, REQUEST_ID, RequestId, RouteSlot, ServerRefusal, refusal_at, wants_caller_address,
+};
 use tower::Service;
 
 use arriving::Arriving;
 pub use proxies::TrustedProxies;
 pub(crate) use refusal::overloaded;
-use route::NoteRoute;
-pub(crate) use route::RouteSlot;
 pub use told::Counted;
 use told::Told;
 
@@ -41,7 +40,7 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Request id, limits, deadline, panics, access line and metrics around the route table, and the operators' pages.
 pub struct Edge {
-    /// The API's routes, noting which one matched.
+    /// The API's routes.
     router: Router,
     http: Arc<HttpSettings>,
     lifecycle: Lifecycle,
@@ -76,7 +75,7 @@ impl Edge {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
-            router: parts.router.layer(NoteRoute),
+            router: parts.router,
             http: parts.http,
             lifecycle: parts.lifecycle,
             ids: parts.ids,
@@ -110,13 +109,12 @@ impl Edge {
                 Body::new(Arriving::new(body, limit))
             }
         });
-        let extensions = request.extensions_mut();
-        extensions.insert(Deadline(told.began + self.http.request_deadline));
-        extensions.insert(told.id.clone());
-        extensions.insert(told.route.clone());
-        if let Some(caller) = caller {
-            extensions.insert(caller);
-        }
+        request.extensions_mut().insert(Arrival {
+            request_id: told.id.clone(),
+            deadline: told.began + self.http.request_deadline,
+            caller,
+            route: told.route.clone(),
+        });
         // The router is shared and answers every request afresh: a panic leaves nothing half-done in it.
         let mut router = self.router.clone();
         match AssertUnwindSafe(async move { router.call(request).await })

@@ -8,12 +8,12 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use masthead_api::RequestId;
+use masthead_api::{RequestId, RouteSlot};
 use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
 
 use super::writer::LogWriter;
-use crate::{edge::RouteSlot, ops::known_method, settings::LogFormat};
+use crate::{ops::known_method, settings::LogFormat};
 
 /// The target by which `log.level` can turn access lines off: `info,masthead::access=off`.
 pub const TARGET: &str = "masthead::access";

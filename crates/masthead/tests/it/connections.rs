@@ -13,9 +13,9 @@ use std::{
 
 use crate::support::wire::{FOREVER, Wire};
 use axum::{
-    Router,
+    Extension, Router,
     body::Bytes,
-    extract::Path,
+    extract::{Path, Request},
     routing::{get, post},
 };
 use http::StatusCode;
@@ -30,6 +30,7 @@ use masthead::{
     server::{self, Drained, Lifecycle, Seat, Threads},
     settings::{Gathered, HttpSettings, LogFormat},
 };
+use masthead_api::Arrival;
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -82,7 +83,8 @@ fn routes() -> Router {
         .route("/echo", post(async |body: Bytes| (StatusCode::OK, body)))
 }
 
-async fn panicking() -> String {
+async fn panicking(Extension(arrival): Extension<Arrival>, request: Request) -> String {
+    arrival.route.note(request.extensions());
     let nobody: Result<u8, _> = "ann@example.com".parse();
     nobody.expect("ann@example.com is a number").to_string()
 }

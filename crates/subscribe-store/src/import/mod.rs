@@ -4,7 +4,7 @@ mod line;
 mod statistics;
 mod taken;
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use masthead_domain::{
     event::{Event, EventKind, EventOutcome},
@@ -43,9 +43,9 @@ pub struct Importer {
 #[derive(Debug, Clone)]
 pub struct ImportOrigin {
     /// Of the command that imports.
-    pub request_id: Box<str>,
+    pub request_id: Arc<str>,
     /// `X-SourceSystem`, or what stands for it.
-    pub source_system: Box<str>,
+    pub source_system: Arc<str>,
     /// When.
     pub at: OffsetDateTime,
 }
