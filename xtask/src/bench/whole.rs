@@ -93,7 +93,7 @@ pub(super) fn run(options: &Options) -> Outcome {
 }
 
 fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Outcome {
-    let profile = if options.dist { "dist" } else { "release" };
+    let profile = if options.release { "release" } else { "dist" };
     let people = People { rows: plan.rows };
     let database = Database::of(server, people);
     let path = match &options.program {
