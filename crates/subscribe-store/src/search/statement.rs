@@ -147,7 +147,7 @@ impl<'a> Statement<'a> {
         let (walked, rest): (Vec<_>, Vec<_>) = self.conditions.iter().partition(is_walked);
         let last = self.walk.offset.saturating_add(self.rows());
         let entries = if rest.is_empty() { last } else { self.entries(&rest) };
-        sql.push("walked AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (");
+        sql.push("walked AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (SELECT * FROM (");
         for (n, part) in self.walk.parts().iter().enumerate() {
             sql.push(if n == 0 { "(SELECT " } else { " UNION ALL (SELECT " });
             sql.push(format_args!(
@@ -178,7 +178,8 @@ impl<'a> Statement<'a> {
                 .push_bind(entries)
                 .push(")");
         }
-        sql.push(") AS w WHERE true");
+        // Where the first part goes on beyond the budget, nothing of the second is met.
+        sql.push(") AS w LIMIT ").push_bind(entries).push(") AS w WHERE true");
         for condition in rest {
             sql.push(" AND ");
             condition.push(sql, self.table, "w", self.pool);

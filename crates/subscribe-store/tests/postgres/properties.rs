@@ -1,6 +1,9 @@
 //! For any people, any filter, any order and any page: what Postgres answers is what the naive model says.
 
-use std::sync::{Arc, atomic::AtomicU32};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use masthead_domain::{
     account::Account,
@@ -84,13 +87,13 @@ fn account() -> impl Strategy<Value = Account> {
 }
 
 /// Distinct ids whose order is not that of arrival.
-fn people() -> impl Strategy<Value = Vec<Account>> {
-    vec(account(), 0..30).prop_map(|people| {
+fn people(number: Range<usize>) -> impl Strategy<Value = Vec<Account>> {
+    vec(account(), number).prop_map(|people| {
         let ids = ["é", "z", "%", "auth0|", "A"];
         let numbered = people.into_iter().enumerate();
         numbered
             .map(|(n, account)| Account {
-                crid: Crid::parse(&format!("{}{}", ids[n % 5], n * 7 % 31)).unwrap(),
+                crid: Crid::parse(&format!("{}{}", ids[n % 5], n * 7 % 61)).unwrap(),
                 ..account
             })
             .collect()
@@ -134,6 +137,25 @@ fn filter() -> impl Strategy<Value = UserFilter> {
             metadata,
             only_active,
         })
+}
+
+/// A filter that many meet.
+fn common() -> impl Strategy<Value = UserFilter> {
+    let letter = || select(&LETTERS[..8]);
+    prop_oneof![
+        4 => letter().prop_map(|letter| UserFilter {
+            emails: vec![EmailFilter::Contains(EmailNeedle::of(letter))],
+            ..UserFilter::default()
+        }),
+        1 => letter().prop_map(|letter| UserFilter {
+            last_name: Some(NamePrefix::of(letter)),
+            ..UserFilter::default()
+        }),
+        2 => select(vec!["a", "b", ""]).prop_map(|city| UserFilter {
+            metadata: vec![MetadataPair::of("colour", "red"), MetadataPair::of("city", city)].into_iter().take(1 + city.len()).collect(),
+            ..UserFilter::default()
+        }),
+    ]
 }
 
 fn order() -> impl Strategy<Value = Order> {
@@ -201,14 +223,39 @@ async fn check(
     Ok(())
 }
 
-fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32) {
+type Case = (Vec<Account>, bool, Vec<Question>);
+
+/// All kinds of people and questions.
+fn any_case() -> impl Strategy<Value = Case> {
+    (people(0..30), any::<bool>(), vec((filter(), order(), 1..8_u16), 1..12))
+}
+
+/// Many who all have a colour, and questions that many of them meet, of which a page has few.
+fn of_many() -> impl Strategy<Value = Case> {
+    let people = people(25..40).prop_map(|people| {
+        let coloured = people.into_iter().map(|account| {
+            let pairs = account
+                .metadata
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let colour = ("colour".to_owned(), "Red".to_owned());
+            Account {
+                metadata: Metadata::new(pairs.chain([colour])).unwrap(),
+                ..account
+            }
+        });
+        coloured.collect()
+    });
+    (people, any::<bool>(), vec((common(), order(), 1..4_u16), 1..9))
+}
+
+fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32, strategy: impl Strategy<Value = Case>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let world = runtime.block_on(world_with(|options| options.search_walk = walk));
     let number = AtomicU32::new(0);
-    let strategy = (people(), any::<bool>(), vec((filter(), order(), 1..8_u16), 1..12));
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
@@ -254,10 +301,52 @@ fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32) {
 
 #[test]
 fn search_sort_paging_count_and_cursors_are_the_models() {
-    postgres_answers_as_the_model(None, 48);
+    postgres_answers_as_the_model(None, 48, any_case());
 }
 
 #[test]
 fn so_they_are_where_the_walk_ends_early() {
-    postgres_answers_as_the_model(Some(3), 48);
+    postgres_answers_as_the_model(Some(3), 48, any_case());
+}
+
+#[test]
+fn so_they_are_of_many_matches() {
+    postgres_answers_as_the_model(Some(1), 32, of_many());
+}
+
+#[tokio::test]
+async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
+    let world = world_with(|options| options.search_walk = Some(2)).await;
+    let tenant = tenant(&world.store, "a/b/c", &[]).await;
+    // By first name: two whom the walk meets and who are of another city, the one wanted first, then two without a name.
+    let people = [
+        ("a", "Bergen"),
+        ("b", "Bergen"),
+        ("c", "Oslo"),
+        ("", "Oslo"),
+        ("", "Oslo"),
+    ];
+    let people: Vec<Account> = (0..)
+        .zip(people)
+        .map(|(number, (first, city))| Account {
+            email: None,
+            first_name: first.into(),
+            verified: Some(true),
+            metadata: Metadata::new([("city".to_owned(), city.to_owned())]).unwrap(),
+            ..Account::new(Crid::parse(&format!("{number}")).unwrap())
+        })
+        .collect();
+    let registrations = people.iter().map(registration);
+    let importer = world.store.importer();
+    importer.registrations(&tenant, &origin(), registrations).await.unwrap();
+    let filter = UserFilter {
+        metadata: vec![MetadataPair::of("city", "Oslo")],
+        ..UserFilter::default()
+    };
+    let order = Order {
+        column: SortColumn::FirstName,
+        direction: Direction::Ascending,
+    };
+    check(&world, &tenant, &people, &(filter, order, 1)).await.unwrap();
+    world.store.close().await;
 }
