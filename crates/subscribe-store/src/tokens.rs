@@ -7,6 +7,7 @@ use std::hash::Hasher as _;
 
 use masthead_domain::{
     metadata::{MetadataPair, searchable_pairs},
+    order::SortColumn,
     query::{EmailFilter, UserFilter},
     tenant::PoolId,
 };
@@ -24,7 +25,7 @@ const BEGINNING: usize = 4;
 const GRAM: usize = 3;
 
 /// How many grams of one needle are looked for: more do not narrow enough to pay for reading their lists.
-const GRAMS_PER_NEEDLE: usize = 8;
+const GRAMS_PER_NEEDLE: usize = 4;
 
 /// How many elements a stored array has at least. Postgres looks at the size of a row's values only where the row exceeds
 /// about 2 KB (`TOAST_TUPLE_THRESHOLD`); padded to that, the array is compressed and moved out of line, and what is left
@@ -106,6 +107,24 @@ pub(crate) fn of_filter(pool: PoolId, filter: &UserFilter) -> Vec<i64> {
     tokens.sort_unstable();
     tokens.dedup();
     tokens
+}
+
+/// The tokens that a row has by the first character of this column's key, for each of ASCII's from U+0001 on; of columns that are
+/// no texts none.
+pub(crate) fn of_initials(pool: PoolId, column: SortColumn) -> Vec<i64> {
+    let kind = match column {
+        SortColumn::Email => Kind::Address,
+        SortColumn::FirstName => Kind::FirstName,
+        SortColumn::LastName => Kind::LastName,
+        SortColumn::CustomerRegistrationId
+        | SortColumn::State
+        | SortColumn::Verified
+        | SortColumn::DateRegistered
+        | SortColumn::ChangeDate => return Vec::new(),
+    };
+    ('\u{1}'..='\u{7f}')
+        .map(|initial| token(pool, kind, &[initial.encode_utf8(&mut [0; 4])]))
+        .collect()
 }
 
 /// The tokens of the metadata conditions.

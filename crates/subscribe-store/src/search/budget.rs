@@ -9,6 +9,8 @@ pub(super) struct Budget {
     pub(super) walk_rows: Entries,
     /// The same where each row's tokens must be fetched besides.
     pub(super) walk_tokens: Entries,
+    /// How many matches are looked at before only those are that come no later than enough of them.
+    pub(super) sample: Entries,
     /// Up to this many matches are counted by their tokens; more are counted along the covering index.
     pub(super) count_by_tokens: i64,
 }
@@ -27,7 +29,7 @@ impl Entries {
 }
 
 impl Budget {
-    /// What ADR 0010 found to keep both ways about equally dear at their worst.
+    /// What ADRs 0010 and 0079 found to keep both ways about equally dear at their worst.
     pub(super) const MEASURED: Self = Self {
         walk_index: Entries {
             base: 20_000,
@@ -37,7 +39,8 @@ impl Budget {
             base: 3_000,
             per_row: 15,
         },
-        walk_tokens: Entries {
+        walk_tokens: Entries { base: 500, per_row: 4 },
+        sample: Entries {
             base: 2_000,
             per_row: 4,
         },
@@ -52,6 +55,7 @@ impl Budget {
             walk_index: walk,
             walk_rows: walk,
             walk_tokens: walk,
+            sample: Entries { base, per_row: 4 },
             count_by_tokens: base,
         }
     }

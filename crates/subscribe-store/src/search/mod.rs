@@ -3,6 +3,7 @@
 mod budget;
 mod condition;
 mod count;
+mod gather;
 mod order;
 mod statement;
 mod table;

@@ -9,6 +9,11 @@ use masthead_domain::{
 use sqlx::{Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
+use super::LONGEST_KEY;
+
+/// The code of the first character that is no ASCII.
+pub(super) const FIRST_BEYOND_ASCII: u8 = 128;
+
 /// An order, and the place in it from which a page goes on.
 pub(super) struct Walk<'a> {
     pub(super) column: SortColumn,
@@ -151,6 +156,82 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Conditions that rows of this part meet if they come no later than the one row of `bound`, each with `AND` before it; of
+    /// texts only those that begin with its ASCII initial or, if it has none, with any character beyond ASCII. To the planner
+    /// that row is an unknown; told both ends of the range, it expects few.
+    pub(super) fn push_up_to(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, part: Part) {
+        const CRID: &str = "(SELECT crid FROM bound)";
+        let is_by_crid = part == Part::Empty || self.column == SortColumn::CustomerRegistrationId;
+        let (key, k) = if is_by_crid {
+            ("crid", CRID)
+        } else {
+            (self.key(), "(SELECT k FROM bound)")
+        };
+        let (sooner, later) = match self.direction {
+            Direction::Ascending => ("<=", ">="),
+            Direction::Descending => (">=", "<="),
+        };
+        sql.push(format_args!(" AND {alias}.{key} {sooner} {k} AND {alias}.{key} "));
+        match (self.column, self.direction) {
+            _ if is_by_crid => {
+                sql.push(later).push(" ").push_bind(match self.direction {
+                    Direction::Ascending => String::new(),
+                    Direction::Descending => after_all_keys(),
+                });
+            }
+            (SortColumn::Email | SortColumn::FirstName | SortColumn::LastName, Direction::Ascending) => {
+                // There is no character 0, which ascii() says of the empty text.
+                sql.push(format_args!(
+                    ">= chr(least(greatest(ascii({k}), 1), {FIRST_BEYOND_ASCII}))"
+                ));
+            }
+            (SortColumn::Email | SortColumn::FirstName | SortColumn::LastName, Direction::Descending) => {
+                sql.push(format_args!(
+                    "< CASE WHEN ascii({k}) < {FIRST_BEYOND_ASCII} THEN chr(ascii({k}) + 1) ELSE "
+                ))
+                .push_bind(after_all_keys())
+                .push(" END");
+            }
+            (SortColumn::DateRegistered | SortColumn::ChangeDate, Direction::Ascending) => {
+                sql.push(">= '-infinity'");
+            }
+            (SortColumn::DateRegistered | SortColumn::ChangeDate, Direction::Descending) => {
+                sql.push("<= 'infinity'");
+            }
+            (SortColumn::Verified, direction) => {
+                sql.push(format_args!("{later} {}", direction == Direction::Descending));
+            }
+            (SortColumn::State | SortColumn::CustomerRegistrationId, direction) => {
+                let end = match direction {
+                    Direction::Ascending => i16::MIN,
+                    Direction::Descending => i16::MAX,
+                };
+                sql.push(format_args!("{later} {end}"));
+            }
+        }
+        if !is_by_crid {
+            sql.push(format_args!(
+                " AND ({alias}.{key}, {alias}.crid) {sooner} ({k}, {CRID})"
+            ));
+        }
+    }
+
+    /// Whether texts of an ASCII initial, told by its code, come sooner than the row `bound`, which has another one or is empty.
+    pub(super) fn is_sooner(&self, code: &str, bound: &str) -> String {
+        match self.direction {
+            Direction::Ascending => format!("({bound}.part = {} OR {code} < ascii({bound}.k))", Part::Empty as u8),
+            Direction::Descending => format!("{code} > ascii({bound}.k)"),
+        }
+    }
+
+    /// Whether every text whose initial is no ASCII comes sooner than the one row of `bound`.
+    pub(super) fn are_others_sooner(&self) -> String {
+        match self.direction {
+            Direction::Ascending => format!("(SELECT part FROM bound) = {}", Part::Empty as u8),
+            Direction::Descending => format!("(SELECT ascii(k) FROM bound) < {FIRST_BEYOND_ASCII}"),
+        }
+    }
+
     fn push_value(&self, sql: &mut QueryBuilder<Postgres>, value: &SortValue) {
         match (value, self.column) {
             (SortValue::Text(text), _) => {
@@ -197,6 +278,11 @@ impl fmt::Display for Sort {
         }
         Ok(())
     }
+}
+
+/// A text that comes after every key, by bytes.
+fn after_all_keys() -> String {
+    "\u{10ffff}".repeat(LONGEST_KEY / 4 + 1)
 }
 
 fn is_empty(place: &SortKey) -> bool {

@@ -1,7 +1,7 @@
-//! The one statement of a list: the page and its total, on one snapshot. ADR 0010 says why it has this shape.
+//! The one statement of a list: the page and its total, on one snapshot. ADRs 0010 and 0079 say why it has this shape.
 //!
 //! `walked` goes through the index of the order, row by row and no further than a budget, and keeps what meets the
-//! conditions. Only when that has not filled the page, `gathered` takes every match from the index of a name, where one is asked
+//! conditions. Only when that has not filled the page, `gathered` takes the matches from the index of a name, where one is asked
 //! for, or else from that of tokens, and sorts.
 
 use masthead_domain::{query::UserQuery, tenant::PoolId};
@@ -75,6 +75,11 @@ impl<'a> Statement<'a> {
             && self.conditions.iter().any(Condition::is_of_name)
     }
 
+    /// Whether the index of the order has all that the conditions look at.
+    pub(super) fn is_told_by_index(&self) -> bool {
+        self.walk.is_covering() && self.conditions.iter().all(Condition::is_covered)
+    }
+
     /// The conditions that the walk does not keep to by itself.
     fn rest(&self) -> impl Iterator<Item = &Condition<'a>> {
         let is_walked = |condition: &&Condition<'_>| condition.is_walked(self.walk.column, &self.conditions);
@@ -82,7 +87,7 @@ impl<'a> Statement<'a> {
     }
 
     /// One more than the page, to know whether more match.
-    fn rows(&self) -> i64 {
+    pub(super) fn rows(&self) -> i64 {
         i64::from(self.query.size) + 1
     }
 
@@ -195,53 +200,13 @@ impl<'a> Statement<'a> {
     fn entries(&self, rest: &[&Condition<'_>]) -> i64 {
         let (walk, deeper) = if rest.iter().any(|condition| matches!(condition, Condition::Metadata(_))) {
             (self.budget.walk_tokens, 0)
-        } else if self.walk.is_covering() && rest.iter().all(|condition| condition.is_covered()) {
+        } else if self.is_told_by_index() {
             (self.budget.walk_index, 4)
         } else {
             (self.budget.walk_rows, 1)
         };
         walk.of_page(self.rows())
             .saturating_add(self.walk.offset.saturating_mul(deeper))
-    }
-
-    fn push_gathered(&self, sql: &mut QueryBuilder<Postgres>, way: Way) {
-        let key = self.walk.key();
-        sql.push("gathered AS MATERIALIZED (SELECT g.part, g.k, g.crid FROM (SELECT ")
-            .push(format_args!(
-                "{} AS part, g.{key} AS k, g.crid FROM ",
-                self.walk.part_of("g")
-            ));
-        match way {
-            Way::Exact => self.push_by_key(sql),
-            Way::WalkThenName => self.push_by_name(sql),
-            Way::Walk | Way::WalkThenGather => self.push_by_tokens(sql),
-        }
-        sql.push(" AS g WHERE true");
-        if way != Way::WalkThenName {
-            sql.push(" AND ");
-            self.push_checked(sql, "g");
-        }
-        if way != Way::Exact {
-            // A condition without columns is tested once, before anything is read.
-            sql.push(" AND (SELECT count(*) FROM walked) <= ")
-                .push_bind(i64::from(self.query.size));
-        }
-        if self.walk.is_after() {
-            sql.push(" AND (");
-            for (n, part) in self.walk.parts().iter().enumerate() {
-                sql.push(if n == 0 { "(true" } else { " OR (true" });
-                self.walk.push_range(sql, "g", *part);
-                sql.push(")");
-            }
-            sql.push(")");
-        }
-        sql.push(") AS g ORDER BY g.part, ")
-            .push(self.walk.within("k", "g"))
-            .push(" LIMIT ")
-            .push_bind(self.rows())
-            .push(" OFFSET ")
-            .push_bind(self.walk.offset)
-            .push(")");
     }
 
     pub(super) fn push_by_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -252,7 +217,7 @@ impl<'a> Statement<'a> {
     }
 
     /// The matches, read from an index alone: no column but its own is asked for.
-    fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
         sql.push(format_args!(
             "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {} AS r WHERE ",
             self.table.name()

@@ -310,7 +310,7 @@ fn so_they_are_where_the_walk_ends_early() {
 }
 
 #[test]
-fn so_they_are_of_many_matches() {
+fn so_they_are_where_a_sample_of_many_matches_bounds_the_page() {
     postgres_answers_as_the_model(Some(1), 32, of_many());
 }
 
