@@ -1,7 +1,7 @@
 //! Exact look-ups by id and by address: those of all tenants that wait at the same time travel in one statement.
 //!
-//! A batch is what gathered while the last one ran: nothing waits for a timer, so a lone request is not delayed. Why, and
-//! what it is worth: `docs/adr/0011-coalesced-look-ups.md`.
+//! A batch is what gathered while the last one ran, and what came in the same turn of the runtime: nothing waits for a
+//! timer, so a lone request is not delayed. Why, and what it is worth: `docs/adr/0011-coalesced-look-ups.md`.
 
 mod postgres;
 mod queue;

@@ -114,6 +114,26 @@ async fn a_lone_look_up_goes_at_once_and_the_next_batch_is_what_gathered_meanwhi
 }
 
 #[tokio::test]
+async fn who_is_ready_at_the_same_time_travels_together_whoever_woke_the_worker() {
+    let backend = Scripted::new(100);
+    let lookups = lookups(&backend, 100);
+    let (go, gone) = tokio::sync::oneshot::channel();
+    let second = {
+        let lookups = Arc::clone(&lookups);
+        tokio::spawn(async move {
+            gone.await.unwrap();
+            find(&lookups, 1, "b").await
+        })
+    };
+    // Both tasks have come to where they wait.
+    find(&lookups, 1, "before").await.unwrap();
+    // On one thread tasks run in the order in which they were woken: first the worker, by "a", and then the second caller.
+    let (a, ()) = tokio::join!(find(&lookups, 1, "a"), async { go.send(()).unwrap() });
+    assert!(a.is_ok() && second.await.unwrap().is_ok());
+    assert_eq!(backend.batches(), [vec!["1/before"], vec!["1/a", "1/b"]]);
+}
+
+#[tokio::test]
 async fn a_caller_that_leaves_takes_nobody_with_it() {
     let backend = Scripted::new(0);
     let lookups = lookups(&backend, 100);
