@@ -16,6 +16,7 @@ mod read_events;
 mod readiness;
 mod record;
 mod registrations;
+mod remembered;
 mod row;
 pub mod schema;
 mod search;

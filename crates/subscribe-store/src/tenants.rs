@@ -14,17 +14,21 @@ use masthead_ports::{
 use moka::future::Cache;
 use sqlx::PgPool;
 
-use crate::sqlstate::silence;
+use crate::{
+    remembered::{Ages, Remembered},
+    sqlstate::silence,
+};
 
 const OPERATION: &str = "tenant";
 const GROUPS: &str = "tenants of any group";
 
-/// How old an answer may be while the database answers.
-const FRESH: Duration = Duration::from_secs(5);
-/// How old an answer may be while it does not: its registrations are silent then too, so this only keeps the error true.
-const STALE: Duration = Duration::from_mins(10);
+/// How old an answer may be. Registrations are silent while the database is, so then it only keeps the error true.
+const AGES: Ages = Ages {
+    fresh: Duration::from_secs(5),
+    stale: Duration::from_mins(10),
+};
 /// How many answers are remembered, those about tenants that do not exist among them.
-const REMEMBERED: u64 = 10_000;
+const REMEMBERED: usize = 10_000;
 /// How long the database may take for a few rows by their key, once there is a connection to it.
 const FEW_ROWS: Duration = Duration::from_secs(1);
 
@@ -34,8 +38,7 @@ type ClientAndPaper = (Box<str>, Box<str>);
 /// The tenants of the database.
 pub struct PgTenants {
     pool: PgPool,
-    fresh: Cache<TenantId, Known>,
-    last_known: Cache<TenantId, Known>,
+    known: Remembered<TenantId, Known>,
     /// The tenants of a client and a paper.
     groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
     /// How long an answer may take.
@@ -44,12 +47,11 @@ pub struct PgTenants {
 
 impl PgTenants {
     pub(crate) fn new(pool: PgPool, acquire_timeout: Duration) -> Self {
-        let cache = |age| Cache::builder().max_capacity(REMEMBERED).time_to_live(age).build();
+        let groups = Cache::builder().max_capacity(REMEMBERED as u64);
         Self {
             pool,
-            fresh: cache(FRESH),
-            last_known: cache(STALE),
-            groups: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+            known: Remembered::new(REMEMBERED, AGES),
+            groups: groups.time_to_live(AGES.fresh).build(),
             patience: acquire_timeout + FEW_ROWS,
         }
     }
@@ -63,27 +65,15 @@ impl PgTenants {
         let answered = tokio::time::timeout(self.patience, answer).await;
         answered.unwrap_or_else(|_| Err(late()))
     }
-
-    async fn ask_or_remember(&self, id: &TenantId) -> Result<Known, SourceError> {
-        match self.in_time(OPERATION, read(&self.pool, id)).await {
-            Ok(known) => {
-                self.last_known.insert(id.clone(), known.clone()).await;
-                Ok(known)
-            }
-            Err(error) if error.kind.is_transient() => self.last_known.get(id).await.ok_or(error),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 #[async_trait]
 impl Tenants for PgTenants {
     async fn by_id(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, SourceError> {
-        if let Some(known) = self.fresh.get(id).await {
+        if let Some(known) = self.known.fresh(id) {
             return Ok(known);
         }
-        // All who ask for one tenant at the same time wait for one answer.
-        let asked = self.fresh.try_get_with_by_ref(id, self.ask_or_remember(id));
+        let asked = self.known.ask(id, self.in_time(OPERATION, read(&self.pool, id)));
         // Rare, and far larger than the way that nearly all take.
         let answered = Box::pin(asked).await;
         answered.map_err(|error: Arc<SourceError>| SourceError {
