@@ -1,5 +1,7 @@
 //! Rows in the binary form of `COPY` (PostgreSQL's manual, "COPY", "Binary Format"): the cheapest way to write many.
 
+use std::ops::Range;
+
 use time::OffsetDateTime;
 
 /// Signature, flags, and the length of an extension that nobody uses.
@@ -8,6 +10,8 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const EPOCH: i64 = 946_684_800;
 /// The type bigint, as `pg_type` numbers it for all time.
 const BIGINT: i32 = 20;
+/// Where the number of a row's values would stand.
+const END: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Rows that are gathered for one `COPY … FROM STDIN (FORMAT binary)`.
 pub(crate) struct CopyRows {
@@ -21,6 +25,9 @@ pub(crate) struct CopyRows {
 pub(crate) struct TooLong;
 
 impl CopyRows {
+    /// Where the first row begins.
+    pub(crate) const START: usize = HEADER.len();
+
     pub(crate) fn new(columns: i16) -> Self {
         Self {
             bytes: HEADER.to_vec(),
@@ -103,9 +110,24 @@ impl CopyRows {
         Ok(())
     }
 
+    /// Where the last row ends.
+    pub(crate) fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes back the rows that end later.
+    pub(crate) fn cut(&mut self, end: usize) {
+        self.bytes.truncate(end);
+    }
+
+    /// The rows between two ends, as a whole of their own.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Vec<u8> {
+        [HEADER, &self.bytes[rows], &END].concat()
+    }
+
     /// The whole, with its end mark.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.bytes.extend((-1_i16).to_be_bytes());
+        self.bytes.extend(END);
         self.bytes
     }
 }

@@ -1,27 +1,56 @@
 //! Events as rows of the audit log.
 
+use std::ops::Range;
+
 use masthead_domain::event::Event;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use crate::copy::{CopyRows, TooLong};
 
-const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, \
-                    network) FROM STDIN (FORMAT binary)";
+/// What [`EventRows`] are the data of.
+pub(crate) const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, \
+                               users, network) FROM STDIN (FORMAT binary)";
 
-/// Writes events whose loss in a crash of the server is bearable: the commit does not wait for the disk.
-pub(crate) async fn copy_lazily(connection: &mut PgConnection, events: &[Event]) -> Result<(), sqlx::Error> {
-    let mut rows = CopyRows::new(10);
-    for event in events {
-        push(&mut rows, event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+/// Events as they are copied: each is written out where it happened, so that none of its parts outlives it.
+pub(crate) struct EventRows {
+    rows: CopyRows,
+    /// Where each row ends.
+    ends: Vec<usize>,
+}
+
+impl EventRows {
+    pub(crate) fn new() -> Self {
+        Self {
+            rows: CopyRows::new(10),
+            ends: Vec::new(),
+        }
     }
-    let mut transaction = connection.begin().await?;
-    sqlx::raw_sql("SET LOCAL synchronous_commit = off")
-        .execute(&mut *transaction)
-        .await?;
-    let mut copy = transaction.copy_in_raw(COPY).await?;
-    copy.send(rows.finish()).await?;
-    copy.finish().await?;
-    transaction.commit().await
+
+    pub(crate) fn push(&mut self, event: &Event) -> Result<(), TooLong> {
+        let end = self.rows.end();
+        let pushed = push(&mut self.rows, event);
+        match pushed {
+            Ok(()) => self.ends.push(self.rows.end()),
+            Err(TooLong) => self.rows.cut(end),
+        }
+        pushed
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The data of these events alone.
+    pub(crate) fn copied(&self, events: Range<usize>) -> Vec<u8> {
+        let end_of = |count: usize| count.checked_sub(1).map_or(CopyRows::START, |last| self.ends[last]);
+        self.rows.part(end_of(events.start)..end_of(events.end))
+    }
+
+    /// Forgets them, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.rows.cut(CopyRows::START);
+        self.ends.clear();
+    }
 }
 
 fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
@@ -29,7 +58,7 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
     rows.int8(event.pool.0);
     rows.int4(event.kind.id());
     rows.moment(event.at);
-    rows.text(&event.tenant.to_string())?;
+    rows.text(event.tenant.as_str())?;
     rows.text(&event.request_id)?;
     rows.text(&event.source_system)?;
     rows.text(event.outcome.name())?;
@@ -53,7 +82,7 @@ pub(crate) async fn insert_with_outbox(transaction: &mut PgConnection, event: &E
         event.pool.0,
         event.kind.id(),
         event.at,
-        event.tenant.to_string(),
+        event.tenant.as_str(),
         &*event.request_id,
         &*event.source_system,
         event.outcome.name(),

@@ -22,7 +22,7 @@ pub struct StoreOptions {
     /// How many connections carry what is written while a pool is held (ADR 0070): directories, and registrations of federated
     /// pools. Who waits for a pool waits on these, and takes no other connection.
     pub writing_connections: u32,
-    /// How many connections carry all else: tenants, events, imports, chores.
+    /// How many connections carry all else: tenants, imports, chores. Events of reads have one of their own beside them.
     pub service_connections: u32,
     /// Whether statements may be prepared under a name, and connections carry settings of their own. Off behind
     /// PgBouncer in transaction mode.

@@ -1,8 +1,10 @@
 //! Events of reads: queued at once, written in batches by one task of their own.
 
 use std::{
+    mem,
+    ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -10,17 +12,14 @@ use std::{
 
 use masthead_domain::event::Event;
 use masthead_ports::events::ReadEvents;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot, watch,
-    },
+    sync::{Notify, oneshot},
     task::JoinHandle,
 };
 
 use crate::{
-    event_rows::copy_lazily,
+    event_rows::{COPY, EventRows},
     sqlstate::{Failure, redacted},
 };
 
@@ -32,34 +31,31 @@ const GATHER: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A database that is back must be noticed soon, or the queue overflows for nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long one statement may take.
+/// How long one statement may take, and the connection for it where there is none.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a log line tells of dropped events at most.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-enum Message {
-    Event(Box<Event>),
-    Flush(oneshot::Sender<()>),
-}
-
 /// The writer of read events.
 pub struct PgReadEvents {
-    queue: mpsc::Sender<Message>,
-    closing: watch::Sender<bool>,
+    queue: Arc<Queue>,
     task: Mutex<Option<JoinHandle<()>>>,
     dropped: AtomicU64,
     told: Mutex<Option<Instant>>,
 }
 
 impl PgReadEvents {
-    pub(crate) fn start(pool: PgPool, capacity: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(capacity);
-        let (closing, closed) = watch::channel(false);
-        let task = tokio::spawn(write_all(pool, waiting, closed));
+    /// Starts the writer, on a connection of its own.
+    pub(crate) fn start(connect: PgConnectOptions, capacity: usize) -> Self {
+        let queue = Arc::new(Queue::new(capacity));
+        let writer = Writer {
+            queue: Arc::clone(&queue),
+            connect,
+            connection: None,
+        };
         Self {
             queue,
-            closing,
-            task: Mutex::new(Some(task)),
+            task: Mutex::new(Some(tokio::spawn(writer.run()))),
             dropped: AtomicU64::new(0),
             told: Mutex::new(None),
         }
@@ -68,18 +64,18 @@ impl PgReadEvents {
     /// Waits until everything that was recorded before is written, or dropped for good.
     pub async fn flush(&self) {
         let (done, answer) = oneshot::channel();
-        if self.queue.send(Message::Flush(done)).await.is_ok() {
-            let _ = answer.await;
-        }
+        self.queue.flush(done);
+        let _ = answer.await;
     }
 
     /// Writes what waits, as far as it can be within `patience`, and ends. What is recorded later is dropped.
     pub(crate) async fn close(&self, patience: Duration) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
-        let _ = self.closing.send(true);
+        self.queue.close();
         if tokio::time::timeout(patience, &mut task).await.is_err() {
             task.abort();
+            self.queue.lock().flushes.clear();
             tracing::warn!("events of reads were not all written before the end");
         }
     }
@@ -100,105 +96,266 @@ impl PgReadEvents {
 
 impl ReadEvents for PgReadEvents {
     fn record(&self, event: Event) {
-        match self.queue.try_send(Message::Event(Box::new(event))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => self.drop_one(),
+        if self.queue.push(&event).is_err() {
+            self.drop_one();
         }
     }
 }
 
-async fn write_all(pool: PgPool, mut waiting: mpsc::Receiver<Message>, mut closed: watch::Receiver<bool>) {
-    let mut messages = Vec::with_capacity(BATCH);
-    loop {
-        let received = tokio::select! {
-            received = waiting.recv_many(&mut messages, BATCH) => received,
-            () = closing(&mut closed) => {
-                waiting.close();
-                waiting.recv_many(&mut messages, BATCH).await
-            }
-        };
-        if received == 0 {
-            return;
-        }
-        let awaited = messages.iter().any(|message| matches!(message, Message::Flush(_)));
-        if received < BATCH && !awaited {
-            tokio::select! {
-                () = tokio::time::sleep(GATHER) => {}
-                () = closing(&mut closed) => {}
-            }
-            while messages.len() < BATCH
-                && let Ok(message) = waiting.try_recv()
-            {
-                messages.push(message);
-            }
-        }
-        let mut flushed = Vec::new();
-        let mut events = Vec::with_capacity(messages.len());
-        for message in messages.drain(..) {
-            match message {
-                Message::Event(event) => events.push(*event),
-                Message::Flush(done) => flushed.push(done),
-            }
-        }
-        write_batch(&pool, &events).await;
-        for done in flushed {
-            let _ = done.send(());
-        }
+/// A writer whose handle is gone has come to its end.
+impl Drop for PgReadEvents {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
-/// Waits for the end; a writer whose handle is gone has come to it.
-async fn closing(closed: &mut watch::Receiver<bool>) {
-    let _ = closed.wait_for(|closed| *closed).await;
+/// The queue is full, or closed.
+#[derive(Debug)]
+struct Refused;
+
+/// Events that wait for the writer.
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// The first event waits, or a reason not to gather any longer.
+    called: Notify,
+    capacity: usize,
 }
 
-/// Writes a batch, again and again while the database is silent; the queue behind it is bounded. Events that the
-/// database will never take are dropped one by one.
-async fn write_batch(pool: &PgPool, events: &[Event]) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let error = match write(pool, events).await {
-            Ok(()) => return,
-            Err(error) => error,
-        };
-        match error.0 {
-            Failure::Connection | Failure::Busy | Failure::Contention | Failure::Cancelled => {
-                tracing::warn!(cause = %error.1, waiting = events.len(), "events of reads cannot be written for now");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            _ if events.len() > 1 => {
-                for event in events {
-                    Box::pin(write_batch(pool, std::slice::from_ref(event))).await;
-                }
-                return;
-            }
-            _ => {
-                metrics::counter!("masthead_events_dropped_total").increment(1);
-                tracing::error!(cause = %error.1, "an event of a read cannot be written");
-                return;
-            }
+struct Waiting {
+    rows: EventRows,
+    flushes: Vec<oneshot::Sender<()>>,
+    closed: bool,
+}
+
+impl Waiting {
+    /// Whether there is a reason not to gather any longer.
+    fn is_due(&self) -> bool {
+        self.rows.len() >= BATCH || !self.flushes.is_empty() || self.closed
+    }
+}
+
+impl Queue {
+    fn new(capacity: usize) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                rows: EventRows::new(),
+                flushes: Vec::new(),
+                closed: false,
+            }),
+            called: Notify::new(),
+            capacity,
         }
+    }
+
+    fn push(&self, event: &Event) -> Result<(), Refused> {
+        let waiting = &mut *self.lock();
+        if waiting.closed || waiting.rows.len() >= self.capacity {
+            return Err(Refused);
+        }
+        waiting.rows.push(event).map_err(|_too_long| Refused)?;
+        if matches!(waiting.rows.len(), 1 | BATCH) {
+            self.called.notify_one();
+        }
+        Ok(())
+    }
+
+    fn flush(&self, done: oneshot::Sender<()>) {
+        let waiting = &mut *self.lock();
+        if !waiting.closed {
+            waiting.flushes.push(done);
+            self.called.notify_one();
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.called.notify_one();
+    }
+
+    /// Gathers for a while once something waits, and puts all of it into `rows`, which were written; tells whom to tell when
+    /// they are. `None` once closed and empty.
+    async fn take(&self, rows: &mut EventRows) -> Option<Vec<oneshot::Sender<()>>> {
+        rows.clear();
+        self.until(|waiting| waiting.rows.len() > 0 || waiting.is_due()).await;
+        let _ = tokio::time::timeout(GATHER, self.until(Waiting::is_due)).await;
+        let waiting = &mut *self.lock();
+        if waiting.closed && waiting.rows.len() == 0 && waiting.flushes.is_empty() {
+            return None;
+        }
+        mem::swap(rows, &mut waiting.rows);
+        Some(mem::take(&mut waiting.flushes))
+    }
+
+    async fn until(&self, ready: impl Fn(&Waiting) -> bool) {
+        while !ready(&self.lock()) {
+            self.called.notified().await;
+        }
+    }
+
+    /// A panic elsewhere leaves the rows whole: no code of others runs between their changes.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-async fn write(pool: &PgPool, events: &[Event]) -> Result<(), (Failure, Cause)> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let started = Instant::now();
-    let written = async {
-        let mut connection = pool.acquire().await?;
-        copy_lazily(&mut connection, events).await
-    };
-    match tokio::time::timeout(PATIENCE, written).await {
-        Ok(Ok(())) => {
-            metrics::histogram!("masthead_events_write_seconds").record(started.elapsed());
-            Ok(())
+/// The task that writes.
+struct Writer {
+    queue: Arc<Queue>,
+    /// With a commit that does not wait for the disk, where connections carry settings: a loss is bearable.
+    connect: PgConnectOptions,
+    connection: Option<PgConnection>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut rows = EventRows::new();
+        while let Some(flushes) = self.queue.take(&mut rows).await {
+            for start in (0..rows.len()).step_by(BATCH) {
+                let end = rows.len().min(start + BATCH);
+                self.write_batch(&rows, start..end).await;
+            }
+            for done in flushes {
+                let _ = done.send(());
+            }
         }
-        Ok(Err(error)) => Err((Failure::of(&error), redacted(error))),
-        Err(_late) => Err((Failure::Cancelled, "no answer in time".into())),
+        if let Some(connection) = self.connection {
+            let _ = connection.close().await;
+        }
+    }
+
+    /// Writes a batch, again and again while the database is silent; the queue behind it is bounded. Events that the
+    /// database will never take are dropped one by one.
+    async fn write_batch(&mut self, rows: &EventRows, batch: Range<usize>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.write(rows.copied(batch.clone())).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            match error.0 {
+                Failure::Connection | Failure::Busy | Failure::Contention | Failure::Cancelled => {
+                    tracing::warn!(cause = %error.1, waiting = batch.len(), "events of reads cannot be written for now");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                _ if batch.len() > 1 => {
+                    let middle = batch.start + batch.len() / 2;
+                    for half in [batch.start..middle, middle..batch.end] {
+                        Box::pin(self.write_batch(rows, half)).await;
+                    }
+                    return;
+                }
+                _ => {
+                    metrics::counter!("masthead_events_dropped_total").increment(1);
+                    tracing::error!(cause = %error.1, "an event of a read cannot be written");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, rows: Vec<u8>) -> Result<(), (Failure, Cause)> {
+        let started = Instant::now();
+        match tokio::time::timeout(PATIENCE, self.copy(rows)).await {
+            Ok(Ok(())) => {
+                metrics::histogram!("masthead_events_write_seconds").record(started.elapsed());
+                Ok(())
+            }
+            Ok(Err(error)) => Err((Failure::of(&error), redacted(error))),
+            Err(_late) => Err((Failure::Cancelled, "no answer in time".into())),
+        }
+    }
+
+    /// One statement, which is a transaction of its own.
+    async fn copy(&mut self, rows: Vec<u8>) -> Result<(), sqlx::Error> {
+        // Out of `self` while it is in use, and back only when all went well: a conversation that broke off is not resumed.
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&self.connect).await?,
+        };
+        let mut copy = connection.copy_in_raw(COPY).await?;
+        copy.send(rows).await?;
+        copy.finish().await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::{
+        event::{EventKind, EventOutcome},
+        tenant::{PoolId, TenantId},
+    };
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::copy::CopyRows;
+
+    fn push(queue: &Queue, events: usize) {
+        for n in 0..events {
+            let event = Event {
+                kind: EventKind::SubscribeUserGetById,
+                tenant: TenantId::parse("north/daily/herald").unwrap(),
+                pool: PoolId(1),
+                at: datetime!(2026-01-02 03:04:05 UTC),
+                request_id: n.to_string().into(),
+                source_system: "CRM".into(),
+                outcome: EventOutcome::Found,
+                registration_id: Some(7),
+                users: 1,
+                network: None,
+            };
+            queue.push(&event).unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_are_gathered_for_a_moment_unless_there_are_many_or_somebody_waits_for_them() {
+        let queue = Queue::new(2 * BATCH);
+        let mut rows = EventRows::new();
+        let started = tokio::time::Instant::now();
+        let few = async {
+            push(&queue, 2);
+            tokio::time::sleep(GATHER / 2).await;
+            push(&queue, 1);
+        };
+        tokio::join!(few, async { queue.take(&mut rows).await.unwrap() });
+        assert!(rows.len() == 3 && started.elapsed() >= GATHER);
+
+        let started = tokio::time::Instant::now();
+        push(&queue, BATCH + 1);
+        queue.take(&mut rows).await.unwrap();
+        assert_eq!((rows.len(), started.elapsed()), (BATCH + 1, Duration::ZERO));
+
+        push(&queue, 1);
+        let (done, _answer) = oneshot::channel();
+        queue.flush(done);
+        assert_eq!(queue.take(&mut rows).await.unwrap().len(), 1);
+        assert_eq!((rows.len(), started.elapsed()), (1, Duration::ZERO));
+
+        push(&queue, 1);
+        queue.close();
+        assert!(queue.take(&mut rows).await.is_some(), "what waits is still taken");
+        assert_eq!((rows.len(), started.elapsed()), (1, Duration::ZERO));
+        assert!(queue.take(&mut rows).await.is_none());
+    }
+
+    #[test]
+    fn each_event_can_be_copied_without_the_others() {
+        let queue = Queue::new(3);
+        push(&queue, 3);
+        let rows = &queue.lock().rows;
+        let all = rows.copied(0..3);
+        let (one, two) = (rows.copied(1..2), rows.copied(0..2));
+        let frame = CopyRows::new(0).finish().len();
+        assert_eq!((all.len() - frame) / 3, one.len() - frame, "they are equally long here");
+        assert_eq!(two[..two.len() - 2], all[..two.len() - 2]);
+        assert!(
+            all.windows(one.len() - frame)
+                .any(|part| part == &one[frame - 2..one.len() - 2])
+        );
     }
 }

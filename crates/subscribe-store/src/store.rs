@@ -63,7 +63,8 @@ impl Store {
         let service = generic_pool(options.service_connections);
         let writing = generic_pool(options.writing_connections);
         let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
-        let look_up = options.with_settings(plain, &generic);
+        let look_up = options.with_settings(plain.clone(), &generic);
+        let lazily = options.with_settings(plain, &[("synchronous_commit", "off")]);
         let starter = LookupsStarter {
             connect: look_up,
             options: options.clone(),
@@ -92,7 +93,7 @@ impl Store {
             )),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
-            read_events: Arc::new(PgReadEvents::start(service.clone(), options.event_queue)),
+            read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             migrations_url: direct.to_owned(),
             service,

@@ -9,7 +9,8 @@ use time::macros::datetime;
 
 use crate::support::{tenant, world, world_with};
 
-fn event(pool: PoolId, request_id: &str) -> Event {
+/// An event of a read.
+pub(crate) fn event(pool: PoolId, request_id: &str) -> Event {
     Event {
         kind: EventKind::SubscribeUserGetById,
         tenant: TenantId::parse("north/daily/herald").unwrap(),

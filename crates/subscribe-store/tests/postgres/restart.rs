@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use masthead_dev_postgres::PrivateServer;
 use masthead_domain::query::UserFilter;
 use masthead_ports::{
+    events::ReadEvents as _,
     readiness::Readiness as _,
     source::{CallContext, Priority, SourceErrorKind, UserSource as _},
     tenants::Tenants as _,
@@ -12,6 +13,7 @@ use masthead_ports::{
 use masthead_subscribe_store::{Store, StoreOptions};
 
 use crate::{
+    events::event,
     readers::reader,
     support::{context, first_page, origin, tenant},
 };
@@ -21,7 +23,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_restart_reads_recover_and_until_then_they_are_silent() {
+async fn after_a_restart_reads_recover_and_until_then_they_are_silent_and_their_events_wait() {
     let server = blocking(|| PrivateServer::start_new().unwrap()).await;
     let server = blocking(move || {
         server.server().create_database("masthead_test_restart").unwrap();
@@ -39,6 +41,9 @@ async fn after_a_restart_reads_recover_and_until_then_they_are_silent() {
         .unwrap();
     let source = store.registrations();
     let id = reader(3).crid;
+    let events = store.read_events();
+    events.record(event(tenant.pool, "before"));
+    events.flush().await;
     assert!(source.by_id(&context(&tenant), &id).await.unwrap().is_some());
     assert_eq!(
         source
@@ -70,6 +75,7 @@ async fn after_a_restart_reads_recover_and_until_then_they_are_silent() {
         store.tenants().by_id(&tenant.id).await.unwrap().is_some(),
         "known tenants stay known"
     );
+    events.record(event(tenant.pool, "while it is away"));
 
     let server = blocking(move || {
         server.start().unwrap();
@@ -77,6 +83,8 @@ async fn after_a_restart_reads_recover_and_until_then_they_are_silent() {
     })
     .await;
     recovers(&store, &tenant, &id).await;
+    events.flush().await;
+    let server = count_events(server, "kind = 4001", 2).await;
     // Connections are open again: now they die without a word.
     let server = blocking(move || {
         server.restart_immediate().unwrap();
@@ -84,8 +92,21 @@ async fn after_a_restart_reads_recover_and_until_then_they_are_silent() {
     })
     .await;
     recovers(&store, &tenant, &id).await;
+    events.record(event(tenant.pool, "after"));
+    events.flush().await;
+    let server = count_events(server, "request_id = 'after'", 1).await;
     store.close().await;
     blocking(move || drop(server)).await;
+}
+
+async fn count_events(server: PrivateServer, which: &'static str, expected: u32) -> PrivateServer {
+    blocking(move || {
+        let count = format!("SELECT count(*) FROM events WHERE {which}");
+        let counted = server.server().run("masthead_test_restart", &count).unwrap();
+        assert_eq!(counted.trim(), expected.to_string(), "{which}");
+        server
+    })
+    .await
 }
 
 /// Each read either finds the user or is silent, and soon all find.
