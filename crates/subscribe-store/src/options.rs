@@ -49,7 +49,7 @@ impl StoreOptions {
         Self {
             url: url.into(),
             direct_url: None,
-            lookup_connections: 2,
+            lookup_connections: 4,
             search_connections: 6,
             writing_connections: 4,
             service_connections: 3,
