@@ -16,6 +16,7 @@ use axum::{
     Extension, Router,
     body::Bytes,
     extract::{Path, Request},
+    middleware::map_request,
     routing::{get, post},
 };
 use http::StatusCode;
@@ -81,10 +82,16 @@ fn routes() -> Router {
         )
         // Bytes fails to be extracted, with 400, when the body breaks off.
         .route("/echo", post(async |body: Bytes| (StatusCode::OK, body)))
+        .layer(map_request(noted))
 }
 
-async fn panicking(Extension(arrival): Extension<Arrival>, request: Request) -> String {
+/// As the API's own routes do.
+async fn noted(Extension(arrival): Extension<Arrival>, request: Request) -> Request {
     arrival.route.note(request.extensions());
+    request
+}
+
+async fn panicking() -> String {
     let nobody: Result<u8, _> = "ann@example.com".parse();
     nobody.expect("ann@example.com is a number").to_string()
 }
