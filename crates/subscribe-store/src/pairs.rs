@@ -1,20 +1,16 @@
 //! Metadata out of the text in which a registration keeps it.
 
-use std::{borrow::Cow, fmt, iter};
+use std::collections::BTreeMap;
 
 use masthead_domain::metadata::Metadata;
-use serde::{
-    Deserialize,
-    de::{Deserializer as _, MapAccess, Visitor},
-};
 
 use crate::row::BadRow;
 
 pub(crate) fn metadata_of(json: &str) -> Result<Metadata, BadRow> {
     match as_written(json) {
         Some(metadata) => Ok(metadata),
-        None => serde_json::Deserializer::from_str(json)
-            .deserialize_map(Pairs)
+        None => serde_json::from_str::<BTreeMap<String, String>>(json)
+            .map(Metadata::from_valid)
             .map_err(|_| BadRow::Column { column: "metadata" }),
     }
 }
@@ -44,34 +40,6 @@ fn text(rest: &str) -> Option<(&str, &str)> {
     let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
     rest.split_at_checked(end)
 }
-
-/// Reads an object of texts; each is copied once, into its place.
-struct Pairs;
-
-impl<'de> Visitor<'de> for Pairs {
-    type Value = Metadata;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of texts")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-        let mut failed = None;
-        let pairs = iter::from_fn(|| {
-            let pair = map.next_entry::<Text<'de>, Text<'de>>();
-            pair.unwrap_or_else(|error| {
-                failed = Some(error);
-                None
-            })
-        });
-        let metadata = Metadata::from_valid(pairs.map(|(key, value)| (key.0, value.0)));
-        failed.map_or(Ok(metadata), Err)
-    }
-}
-
-/// A text where it stands, unless something in it is escaped.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
