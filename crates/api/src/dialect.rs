@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use axum::response::Response;
-
 use crate::{
     envelope::{self, Shape},
     error::ApiError,
     export, legacy,
     request::RequestId,
+    routes::Answer,
 };
 
 /// A refusal of the server's own, before or beside the route table.
@@ -27,7 +26,7 @@ pub enum ServerRefusal {
 /// The answer to a request for this path, in the shape of the API that the path belongs to; `retry_after` is what the
 /// answer says where it says when to come back.
 #[must_use]
-pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Response {
+pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Answer {
     let error = match refusal {
         ServerRefusal::UriTooLong => ApiError::UriTooLong,
         ServerRefusal::HeadersTooLarge => ApiError::HeadersTooLarge,
@@ -38,7 +37,7 @@ pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, ret
 }
 
 /// The same for any error of the parts that all APIs share.
-pub(crate) fn refuse_at(path: &str, error: ApiError, request_id: RequestId, retry_after: Duration) -> Response {
+pub(crate) fn refuse_at(path: &str, error: ApiError, request_id: RequestId, retry_after: Duration) -> Answer {
     if export::is_address(path) {
         export::refuse(error, &request_id, retry_after)
     } else if legacy::is_address(path) {

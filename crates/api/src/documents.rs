@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{
     HeaderValue, StatusCode,
@@ -11,8 +10,9 @@ use http::{
         X_CONTENT_TYPE_OPTIONS,
     },
 };
+use http_body_util::Full;
 
-use crate::{openapi, page};
+use crate::{openapi, page, routes::Answer};
 
 /// Where the OpenAPI document is.
 pub(crate) const OPENAPI: &str = "/openapi.json";
@@ -28,15 +28,15 @@ const POLICY: &str =
 static OPENAPI_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::document().to_text()));
 static PAGE_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page::html()));
 
-pub(crate) async fn openapi() -> Response {
+pub(crate) fn openapi() -> Answer {
     document("application/json", OPENAPI_TEXT.clone())
 }
 
-pub(crate) async fn page() -> Response {
+pub(crate) fn page() -> Answer {
     document("text/html; charset=utf-8", PAGE_TEXT.clone())
 }
 
-pub(crate) async fn style() -> Response {
+pub(crate) fn style() -> Answer {
     document(
         "text/css; charset=utf-8",
         Bytes::from_static(include_bytes!("page/style.css")),
@@ -44,7 +44,7 @@ pub(crate) async fn style() -> Response {
 }
 
 /// The page's links are relative, so that it also works behind a prefix; they need the address without the slash.
-pub(crate) async fn page_moved() -> Response {
+pub(crate) fn page_moved() -> Answer {
     let mut response = document("text/plain; charset=utf-8", Bytes::new());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response
@@ -53,9 +53,9 @@ pub(crate) async fn page_moved() -> Response {
     response
 }
 
-fn document(content_type: &'static str, text: Bytes) -> Response {
+fn document(content_type: &'static str, text: Bytes) -> Answer {
     let length = text.len();
-    let mut response = Response::new(Body::from(text));
+    let mut response = Answer::new(Full::new(text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use http_body_util::Full;
 use masthead_domain::{
     answer::{Completeness, SourceReport},
     query::Total,
@@ -20,6 +20,7 @@ use crate::{
     error::{ApiError, Refusal},
     json::WriteJson,
     request::{REQUEST_ID, RequestId},
+    routes::Answer,
 };
 
 /// A tenant's switches that shape its envelopes; the default is used until the tenant is known.
@@ -223,7 +224,7 @@ pub(crate) fn success(
     meta: Option<Meta<'_>>,
     data: impl WriteJson,
     size_hint: usize,
-) -> Response {
+) -> Answer {
     match Envelope::of_success(code, shape, meta, data).written(size_hint) {
         Ok(body) => json(code.entry().status, body, request_id),
         Err(error) => {
@@ -234,7 +235,7 @@ pub(crate) fn success(
 }
 
 /// An error, in the shape of the tenant where it is known; `retry_after` is what a 503 says where nobody knows better.
-pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry_after: Duration) -> Response {
+pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry_after: Duration) -> Answer {
     let status = if error.is_missing_user() && shape.miss_as_400 {
         Some(StatusCode::BAD_REQUEST)
     } else {
@@ -273,9 +274,9 @@ pub(crate) fn written(value: &impl Serialize, size_hint: usize) -> serde_json::R
     Ok(body)
 }
 
-pub(crate) fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> Response {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> Answer {
     let length = body.len();
-    let mut response = Response::new(Body::from(body));
+    let mut response = Answer::new(Full::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

@@ -2,14 +2,9 @@
 
 use std::{
     future::Future,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{
@@ -25,42 +20,16 @@ use crate::{
     caller::{self, GroupHeader},
     code::Code,
     cursor,
-    dialect::refuse_at,
     envelope::{Meta, Shape, refuse, success},
     error::{ApiError, Call},
     parameters::{self, Given, InvalidParameter},
-    request::{Arrival, CallerAddress, RequestId},
+    request::Asked,
+    routes::{Answer, RequestBody},
     state::ApiState,
     view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
 };
 
-/// What every handler knows before it looks at the caller.
-pub(crate) struct Asked {
-    pub(crate) request_id: RequestId,
-    pub(crate) deadline: Instant,
-    pub(crate) from: Option<CallerAddress>,
-}
-
 impl Asked {
-    pub(crate) fn of(api: &ApiState, parts: &Parts) -> Self {
-        match parts.extensions.get::<Arrival>() {
-            Some(arrival) => {
-                arrival.route.note(&parts.extensions);
-                Self {
-                    request_id: arrival.request_id.clone(),
-                    deadline: arrival.deadline,
-                    from: arrival.caller,
-                }
-            }
-            None => Self {
-                request_id: RequestId::of(&parts.headers),
-                // tokio's clock is the one that the deadline is held against, also where a test has stopped it.
-                deadline: tokio::time::Instant::now().into_std() + api.limits.deadline,
-                from: None,
-            },
-        }
-    }
-
     /// Verifies a reader, by the headers that its API has.
     pub(crate) async fn reader(
         &self,
@@ -73,7 +42,7 @@ impl Asked {
     }
 
     /// Verifies the caller, or makes the refusal.
-    async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, Response> {
+    async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, Answer> {
         self.reader(api, headers, GroupHeader::Required)
             .await
             .map_err(|error| refuse(error, Shape::default(), self.request_id.clone(), api.limits.retry_after))
@@ -81,10 +50,8 @@ impl Asked {
 }
 
 /// `GET /v4/Users?…`
-pub(crate) async fn list(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let asked = Asked::of(&api, &parts);
-    let caller = match asked.caller(&api, &parts.headers).await {
+pub(crate) async fn list(api: &ApiState, asked: Asked, parts: &Parts) -> Answer {
+    let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
@@ -93,19 +60,17 @@ pub(crate) async fn list(State(api): State<Arc<ApiState>>, request: Request) -> 
         Call::List,
         caller.tenant.settings.ignore_unknown_parameters,
     );
-    answer_list(&api, asked, &caller, given).await
+    answer_list(api, asked, &caller, given).await
 }
 
 /// `POST /v4/Users/Search`
-pub(crate) async fn search(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let asked = Asked::of(&api, &parts);
-    let caller = match asked.caller(&api, &parts.headers).await {
+pub(crate) async fn search<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> Answer {
+    let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
     let shape = Shape::of(&caller.tenant.settings);
-    let body = match read_body(api.limits.body_bytes, asked.deadline, &parts, body).await {
+    let body = match read_body(api.limits.body_bytes, asked.deadline, parts, body).await {
         Ok(body) => body,
         Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
     };
@@ -115,14 +80,12 @@ pub(crate) async fn search(State(api): State<Arc<ApiState>>, request: Request) -
         Some(query) if !query.is_empty() && !ignore_unknown => Err(InvalidParameter::QueryBesideBody),
         _ => parameters::of_json(&body, ignore_unknown),
     };
-    answer_list(&api, asked, &caller, given).await
+    answer_list(api, asked, &caller, given).await
 }
 
 /// `GET /v4/Users/{crid}`
-pub(crate) async fn by_id(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let asked = Asked::of(&api, &parts);
-    let caller = match asked.caller(&api, &parts.headers).await {
+pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> Answer {
+    let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
@@ -137,25 +100,9 @@ pub(crate) async fn by_id(State(api): State<Arc<ApiState>>, request: Request) ->
         Ok((answer.map_err(|error| ApiError::Read(Call::ById, error))?, options))
     });
     match answered.await {
-        Ok((answer, options)) => show_one(&api, asked, &caller, &answer, &options),
+        Ok((answer, options)) => show_one(api, asked, &caller, &answer, &options),
         Err(error) => refuse(error, shape, asked.request_id, api.limits.retry_after),
     }
-}
-
-/// Any other address.
-pub(crate) async fn no_route(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    refuse_unasked(&api, request, ApiError::NoRoute)
-}
-
-/// Any other method; the route table adds `Allow`.
-pub(crate) async fn other_method(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    refuse_unasked(&api, request, ApiError::Method)
-}
-
-fn refuse_unasked(api: &ApiState, request: Request, error: ApiError) -> Response {
-    let (parts, _) = request.into_parts();
-    let Asked { request_id, .. } = Asked::of(api, &parts);
-    refuse_at(parts.uri.path(), error, request_id, api.limits.retry_after)
 }
 
 async fn answer_list(
@@ -163,7 +110,7 @@ async fn answer_list(
     asked: Asked,
     caller: &Caller,
     given: Result<Given<'_>, InvalidParameter>,
-) -> Response {
+) -> Answer {
     let tenant = &*caller.tenant;
     let shape = Shape::of(&tenant.settings);
     let answered = in_time(asked.deadline, async {
@@ -205,7 +152,7 @@ async fn answer_list(
     )
 }
 
-fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, options: &ViewOptions) -> Response {
+fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, options: &ViewOptions) -> Answer {
     let shape = Shape::of(&caller.tenant.settings);
     let viewer = Viewer {
         sealing: &*api.sealing,
@@ -230,11 +177,11 @@ fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, 
 }
 
 /// The whole body, when it is declared as JSON, has at most `limit` bytes, and arrives by the deadline.
-pub(crate) async fn read_body(
+pub(crate) async fn read_body<B: RequestBody>(
     limit: usize,
     deadline: Instant,
     parts: &Parts,
-    body: axum::body::Body,
+    body: B,
 ) -> Result<Bytes, ApiError> {
     let declared = parts
         .headers

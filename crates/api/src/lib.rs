@@ -27,6 +27,6 @@ mod view;
 pub use code::{Code, Entry, Origin, PLACEHOLDER};
 pub use dialect::{ServerRefusal, refusal_at, wants_caller_address};
 pub use export::ExportState;
-pub use request::{Arrival, CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId, RouteSlot};
-pub use routes::router;
+pub use request::{Arrival, CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
+pub use routes::{Answer, Api, RequestBody, Route};
 pub use state::{ApiLimits, ApiState};

@@ -3,18 +3,15 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
 
-use axum::extract::MatchedPath;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 #[cfg(doc)]
 use crate::state::ApiLimits;
+use crate::state::ApiState;
 
 /// The header that carries the request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
@@ -22,8 +19,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
 /// The longest id that is echoed, in bytes; a longer one is replaced.
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// Request extension: what the binary knows of a request when its head has arrived. It is one for all of it, since each
-/// extension is a piece of memory of its own. Where it is absent the API helps itself.
+/// What the binary knows of a request when its head has arrived. Where it is absent the API helps itself.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// The id under which the request is answered and logged; where it is absent, the caller's, else a number that counts
@@ -34,26 +30,29 @@ pub struct Arrival {
     pub deadline: Instant,
     /// Where the request comes from; needed where [`wants_caller_address`](crate::wants_caller_address) says so.
     pub caller: Option<CallerAddress>,
-    /// Where the route that matched is noted.
-    pub route: RouteSlot,
 }
 
-/// Takes note of the route that a request matched as soon as it is known: outside the route table nobody knows it, and a
-/// handler may end in a panic, or its client leave.
-#[derive(Debug, Clone, Default)]
-pub struct RouteSlot(Arc<OnceLock<MatchedPath>>);
+/// What every handler knows before it looks at the caller.
+pub(crate) struct Asked {
+    pub(crate) request_id: RequestId,
+    pub(crate) deadline: Instant,
+    pub(crate) from: Option<CallerAddress>,
+}
 
-impl RouteSlot {
-    /// The pattern, such as `/v4/Users/{crid}`.
-    #[must_use]
-    pub fn get(&self) -> Option<&str> {
-        self.0.get().map(MatchedPath::as_str)
-    }
-
-    /// Notes the pattern that the route table left among the request's extensions, if any has matched.
-    pub fn note(&self, extensions: &Extensions) {
-        if let Some(matched) = extensions.get::<MatchedPath>() {
-            let _ = self.0.set(matched.clone());
+impl Asked {
+    pub(crate) fn of(api: &ApiState, arrival: Option<Arrival>, headers: &HeaderMap) -> Self {
+        match arrival {
+            Some(arrival) => Self {
+                request_id: arrival.request_id,
+                deadline: arrival.deadline,
+                from: arrival.caller,
+            },
+            None => Self {
+                request_id: RequestId::of(headers),
+                // tokio's clock is the one that the deadline is held against, also where a test has stopped it.
+                deadline: tokio::time::Instant::now().into_std() + api.limits.deadline,
+                from: None,
+            },
         }
     }
 }

@@ -1,15 +1,28 @@
 //! The route table: the API at a glance.
 
-use std::sync::Arc;
+use std::{error::Error, future::Future, pin::Pin, sync::Arc};
 
-use axum::{
-    Router,
-    extract::Request,
-    middleware::map_request,
-    routing::{get, post},
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header::ALLOW, request::Parts};
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::{
+    dialect::refuse_at,
+    documents,
+    error::ApiError,
+    export, handlers, legacy,
+    request::{Arrival, Asked},
+    state::ApiState,
 };
 
-use crate::{documents, export, handlers, legacy, request::Arrival, state::ApiState};
+/// An answer, whole: none of this API's are sent while they are still being made.
+pub type Answer = Response<Full<Bytes>>;
+
+/// The body of a request, as it arrives.
+pub trait RequestBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send {}
+
+impl<B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send> RequestBody for B {}
 
 /// Where the user family is found; a trailing slash is taken everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [
@@ -19,47 +32,138 @@ pub(crate) const BASES: [&str; 4] = [
     "/UsersOrchestrator/Users",
 ];
 
-/// Makes the routes. Whatever is asked, the answer has the shape of the API that the address belongs to; a panic is the server's to catch (see
-/// [`refusal_at`](crate::refusal_at)).
-pub fn router(state: ApiState) -> Router {
-    // The handlers of users note their routes themselves: a layer costs each request several pieces of memory.
-    let mut routes = Router::new()
-        .route(documents::OPENAPI, get(documents::openapi))
-        .route(documents::PAGE, get(documents::page))
-        .route(&format!("{}/", documents::PAGE), get(documents::page_moved))
-        .route(documents::STYLE, get(documents::style))
-        .layer(map_request(noted));
+/// What an address is for.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pattern: Arc<str>,
+    call: Called,
+}
+
+impl Route {
+    /// The pattern that the address matched, such as `/v4/Users/{crid}`: unlike the address, it names nobody.
+    #[must_use]
+    pub fn pattern(&self) -> &Arc<str> {
+        &self.pattern
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Called {
+    List,
+    ById,
+    /// `Search` can also be somebody's id.
+    SearchOrById,
+    Legacy,
+    Export,
+    OpenApi,
+    Page,
+    PageMoved,
+    Style,
+}
+
+impl Called {
+    /// The methods that are taken, as `Allow` lists them (RFC 9110 §10.2.1); whoever is asked by GET is by HEAD too.
+    const fn allowed(self) -> &'static str {
+        match self {
+            Self::SearchOrById => "POST,GET,HEAD",
+            Self::Export => "POST",
+            Self::List | Self::ById | Self::Legacy | Self::OpenApi | Self::Page | Self::PageMoved | Self::Style => {
+                "GET,HEAD"
+            }
+        }
+    }
+}
+
+/// The API: a request in, an answer out. Whatever is asked, the answer has the shape of the API that the address belongs to;
+/// a panic is the server's to catch (see [`refusal_at`](crate::refusal_at)).
+pub struct Api {
+    state: ApiState,
+    routes: matchit::Router<Route>,
+}
+
+impl Api {
+    /// Makes the routes.
+    #[must_use]
+    pub fn new(state: ApiState) -> Self {
+        Self { state, routes: table() }
+    }
+
+    /// What this path is for, if for anything.
+    #[must_use]
+    pub fn route(&self, path: &str) -> Option<&Route> {
+        self.routes.at(path).ok().map(|found| found.value)
+    }
+
+    /// Answers a request for the route of its path. Without an `arrival` the API helps itself.
+    pub async fn answer<B: RequestBody>(
+        &self,
+        route: Option<&Route>,
+        arrival: Option<Arrival>,
+        parts: &Parts,
+        body: B,
+    ) -> Answer {
+        let api = &self.state;
+        let asked = Asked::of(api, arrival, &parts.headers);
+        let refuse = |error, asked: Asked| refuse_at(parts.uri.path(), error, asked.request_id, api.limits.retry_after);
+        let Some(Route { call, .. }) = route else {
+            return refuse(ApiError::NoRoute, asked);
+        };
+        // What is called is a future of its own in a box: they are long, and this one as long as the longest.
+        let called: Pin<Box<dyn Future<Output = Answer> + Send + '_>> = match (call, &parts.method) {
+            (Called::SearchOrById, &Method::POST) => Box::pin(handlers::search(api, asked, parts, body)),
+            (Called::Export, &Method::POST) => Box::pin(export::export(api, asked, parts, body)),
+            (Called::List, &Method::GET | &Method::HEAD) => Box::pin(handlers::list(api, asked, parts)),
+            (Called::ById | Called::SearchOrById, &Method::GET | &Method::HEAD) => {
+                Box::pin(handlers::by_id(api, asked, parts))
+            }
+            (Called::Legacy, &Method::GET | &Method::HEAD) => Box::pin(legacy::read(api, asked, parts)),
+            (Called::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(async { documents::openapi() }),
+            (Called::Page, &Method::GET | &Method::HEAD) => Box::pin(async { documents::page() }),
+            (Called::PageMoved, &Method::GET | &Method::HEAD) => Box::pin(async { documents::page_moved() }),
+            (Called::Style, &Method::GET | &Method::HEAD) => Box::pin(async { documents::style() }),
+            _ => {
+                let mut answer = refuse(ApiError::Method, asked);
+                let allowed = HeaderValue::from_static(call.allowed());
+                answer.headers_mut().insert(ALLOW, allowed);
+                return answer;
+            }
+        };
+        let answer = called.await;
+        if parts.method == Method::HEAD {
+            // All of the answer but what it would hold (RFC 9110 §9.3.2).
+            return answer.map(|_| Full::default());
+        }
+        answer
+    }
+}
+
+fn table() -> matchit::Router<Route> {
+    let mut routes = matchit::Router::new();
+    let mut route = |pattern: &str, call| {
+        let pattern: Arc<str> = pattern.into();
+        let added = routes.insert(pattern.to_string(), Route { pattern, call });
+        debug_assert!(added.is_ok(), "two routes are one: {added:?}");
+    };
+    route(documents::OPENAPI, Called::OpenApi);
+    route(documents::PAGE, Called::Page);
+    route(&format!("{}/", documents::PAGE), Called::PageMoved);
+    route(documents::STYLE, Called::Style);
     for base in BASES {
-        for slash in ["", "/"] {
-            routes = routes
-                .route(&format!("{base}{slash}"), get(handlers::list))
-                // `Search` can also be somebody's id.
-                .route(
-                    &format!("{base}/Search{slash}"),
-                    post(handlers::search).get(handlers::by_id),
-                )
-                .route(&format!("{base}/{{crid}}{slash}"), get(handlers::by_id));
-        }
+        // An id that is empty is a bad one, and no other address.
+        route(&format!("{base}//"), Called::ById);
     }
-    for address in legacy::ADDRESSES {
-        for slash in ["", "/"] {
-            routes = routes.route(&format!("{address}{slash}"), get(legacy::read));
+    for slash in ["", "/"] {
+        for base in BASES {
+            route(&format!("{base}{slash}"), Called::List);
+            route(&format!("{base}/Search{slash}"), Called::SearchOrById);
+            route(&format!("{base}/{{crid}}{slash}"), Called::ById);
         }
-    }
-    for address in export::ADDRESSES {
-        for slash in ["", "/"] {
-            routes = routes.route(&format!("{address}{slash}"), post(export::export));
+        for address in legacy::ADDRESSES {
+            route(&format!("{address}{slash}"), Called::Legacy);
+        }
+        for address in export::ADDRESSES {
+            route(&format!("{address}{slash}"), Called::Export);
         }
     }
     routes
-        .method_not_allowed_fallback(handlers::other_method)
-        .fallback(handlers::no_route)
-        .with_state(Arc::new(state))
-}
-
-async fn noted(request: Request) -> Request {
-    if let Some(arrival) = request.extensions().get::<Arrival>() {
-        arrival.route.note(request.extensions());
-    }
-    request
 }

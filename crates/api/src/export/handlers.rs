@@ -2,11 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    response::Response,
-};
 use http::{StatusCode, request::Parts};
 use masthead_domain::{
     tenant::Tenant,
@@ -17,9 +12,10 @@ use masthead_ports::source::SourceError;
 
 use crate::{
     envelope::{json, written},
-    handlers::{Asked, in_time, read_body},
+    handlers::{in_time, read_body},
     parameters::query::{Plus, decoded},
-    request::CallerAddress,
+    request::{Asked, CallerAddress},
+    routes::{self, RequestBody},
     state::ApiState,
 };
 
@@ -32,16 +28,19 @@ use super::{
 };
 
 /// `POST /v1/customers/export` and `POST /v1/users/export/{workspace}`
-pub(crate) async fn export(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let asked = Asked::of(&api, &parts);
-    match answered(&api, &asked, &parts, body).await {
+pub(crate) async fn export<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> routes::Answer {
+    match answered(api, &asked, parts, body).await {
         Ok(answer) => json(StatusCode::OK, answer, asked.request_id),
         Err(refusal) => refusal.response(&asked.request_id, api.limits.retry_after),
     }
 }
 
-async fn answered(api: &ApiState, asked: &Asked, parts: &Parts, body: Body) -> Result<Vec<u8>, ExportError> {
+async fn answered<B: RequestBody>(
+    api: &ApiState,
+    asked: &Asked,
+    parts: &Parts,
+    body: B,
+) -> Result<Vec<u8>, ExportError> {
     let named = Named::of(parts);
     let workspace = in_time(asked.deadline, async { Ok(opened(api, parts).await) }).await??;
     let strict = named?.check(&workspace)?;

@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use axum::response::Response;
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use masthead_orchestrator::ReadError;
 use masthead_ports::tokens::TokenError;
@@ -14,6 +13,7 @@ use crate::{
     envelope::{json, whole_seconds, written},
     error::{ApiError, HeaderFault},
     request::RequestId,
+    routes::Answer,
 };
 
 /// The published texts.
@@ -116,7 +116,7 @@ impl Refusal {
 }
 
 /// An error in the shape of the legacy API; `retry_after` is what a 500 says where nobody knows better.
-pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Duration) -> Response {
+pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Duration) -> Answer {
     let mut response = refused(&Refusal::of(error), request_id);
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         let wait = match error {
@@ -130,7 +130,7 @@ pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Dura
 }
 
 /// A refusal as it is answered.
-pub(super) fn refused(refusal: &Refusal, request_id: &RequestId) -> Response {
+pub(super) fn refused(refusal: &Refusal, request_id: &RequestId) -> Answer {
     // Texts cannot fail to be written; an empty body is still the right status.
     match refusal {
         Refusal::Business(error) => {

@@ -1,12 +1,6 @@
 //! The legacy reads as HTTP: request in, the same use cases as v4, answer out.
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, request::Parts};
 use masthead_domain::{
     answer::{Completeness, SourceStatus, User},
     query::{OnProviderFailure, Total},
@@ -18,7 +12,9 @@ use crate::{
     caller::GroupHeader,
     envelope::json,
     error::{self, ApiError},
-    handlers::{Asked, in_time},
+    handlers::in_time,
+    request::Asked,
+    routes,
     state::ApiState,
 };
 
@@ -36,21 +32,19 @@ use super::{
 const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
 /// `GET /User` and all below it.
-pub(crate) async fn read(State(api): State<Arc<ApiState>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let asked = Asked::of(&api, &parts);
+pub(crate) async fn read(api: &ApiState, asked: Asked, parts: &Parts) -> routes::Answer {
     let refuse_with = |error: &ApiError| refuse(error, &asked.request_id, api.limits.retry_after);
-    let caller = match asked.reader(&api, &parts.headers, GroupHeader::Optional).await {
+    let caller = match asked.reader(api, &parts.headers, GroupHeader::Optional).await {
         Ok(caller) => caller,
         Err(error) => return refuse_with(&error),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let (side, wanted) = match understood(parts.uri.path(), query, &api, &caller) {
+    let (side, wanted) = match understood(parts.uri.path(), query, api, &caller) {
         Ok(understood) => understood,
         Err(refusal) => return refused(&refusal, &asked.request_id),
     };
-    match in_time(asked.deadline, answered(&api, &caller, side, wanted)).await {
-        Ok(answer) => show(&api, &asked, &caller, &answer),
+    match in_time(asked.deadline, answered(api, &caller, side, wanted)).await {
+        Ok(answer) => show(api, &asked, &caller, &answer),
         Err(error) => refuse_with(&error),
     }
 }
@@ -176,7 +170,7 @@ fn would_lie(completeness: &Completeness, total: u64) -> bool {
     !completeness.complete && (total == 0 || store_is_silent)
 }
 
-fn show(api: &ApiState, asked: &Asked, caller: &Caller, answer: &Answer) -> Response {
+fn show(api: &ApiState, asked: &Asked, caller: &Caller, answer: &Answer) -> routes::Answer {
     let found = Found {
         users: Users {
             viewer: Viewer {

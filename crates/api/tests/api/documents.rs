@@ -1,6 +1,5 @@
 //! The documents about the API are served to anybody, and keep to themselves.
 
-use axum::body::Body;
 use http::Request;
 use masthead_testkit::contract_cases::Answer;
 use serde_json::Value;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use crate::world::{World, header};
 
 async fn get(world: &World, target: &str) -> Answer {
-    world.send(Request::get(target).body(Body::empty()).unwrap()).await
+    world.send(Request::get(target).body(String::new()).unwrap()).await
 }
 
 #[tokio::test]
@@ -151,7 +150,7 @@ async fn the_error_examples_of_the_export_are_what_the_router_answers() {
         if let Some(credentials) = credentials {
             request = request.header("authorization", credentials);
         }
-        let answer = world.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+        let answer = world.send(request.body(body.to_owned()).unwrap()).await;
         assert_eq!(answer.status.to_string(), status, "{target} {}", answer.body);
         let examples = responses[status]["content"]["application/json"]["examples"].as_object();
         let told: Value = serde_json::from_str(&answer.body).unwrap();

@@ -5,16 +5,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::body::{Body, Bytes};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use http::Request;
-use masthead_api::{ApiLimits, Arrival, RequestId, RouteSlot, ServerRefusal, refusal_at};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use masthead_api::{ApiLimits, Arrival, RequestBody, RequestId, ServerRefusal, refusal_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{Case, Expect},
     store::Mood,
 };
 
-use crate::world::{World, header, read};
+use crate::world::{World, answered, header, read};
 
 const READS: [&str; 3] = [
     "/v4/Users/2937",
@@ -133,18 +136,24 @@ async fn the_deadline_of_the_connection_loop_is_kept_and_the_route_noted() {
     for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
         request = request.header(name, value);
     }
-    let mut request = request.body(Body::empty()).unwrap();
-    let route = RouteSlot::default();
-    request.extensions_mut().insert(Arrival {
+    let arrival = Arrival {
         request_id: RequestId::new("loop-7").unwrap(),
         deadline: Instant::now(),
         caller: None,
-        route: route.clone(),
-    });
-    let answer = world.send(request).await;
+    };
+    let request = request.body(String::new()).unwrap();
+    let answer = read(answered(&world.api, Some(arrival), request).await).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(header(&answer, "x-requestid"), Some("loop-7"));
-    assert_eq!(route.get(), Some("/v4/Users/{crid}"));
+    assert_eq!(
+        &**world.api.route("/v4/Users/2937").unwrap().pattern(),
+        "/v4/Users/{crid}"
+    );
+}
+
+/// A body of which nobody knows how long it is.
+fn streamed(chunks: impl Stream<Item = Result<Bytes, std::io::Error>> + Send) -> impl RequestBody {
+    StreamBody::new(chunks.map_ok(Frame::data))
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +164,7 @@ async fn a_body_that_never_ends_is_cut() {
         request = request.header(name, value);
     }
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
-    let answer = world.send(request.body(Body::from_stream(endless)).unwrap()).await;
+    let answer = world.send(request.body(streamed(endless)).unwrap()).await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("the body did not arrive whole"), "{}", answer.body);
 }
@@ -174,7 +183,7 @@ async fn a_body_is_bounded_whatever_its_length_claims() {
             .map(Bytes::clone)
             .map_err(|_| std::io::Error::other("none"))
     }));
-    let answer = world.send(request.body(Body::from_stream(chunks)).unwrap()).await;
+    let answer = world.send(request.body(streamed(chunks)).unwrap()).await;
     assert_eq!(answer.status, 413, "{}", answer.body);
 }
 
@@ -186,7 +195,7 @@ async fn a_body_that_announces_too_much_is_not_waited_for() {
         request = request.header(name, value);
     }
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
-    let answer = world.send(request.body(Body::from_stream(endless)).unwrap()).await;
+    let answer = world.send(request.body(streamed(endless)).unwrap()).await;
     assert_eq!(answer.status, 413, "{}", answer.body);
 }
 

@@ -1,7 +1,8 @@
 //! No input makes a 500 or a panic, and every refusal is in the envelope.
 
-use axum::body::Body;
+use bytes::Bytes;
 use http::Request;
+use http_body_util::Full;
 use masthead_testkit::contract_cases::{Answer, Case, Expect};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::world::World;
 
 /// Sends it when it is HTTP at all, and looks at what every answer has to have.
 fn survives(world: &World, runtime: &tokio::runtime::Runtime, request: http::request::Builder, body: Vec<u8>) {
-    let Ok(request) = request.body(Body::from(body)) else {
+    let Ok(request) = request.body(Full::<Bytes>::from(body)) else {
         return;
     };
     let told = format!("{} {}", request.method(), request.uri());

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Router, body::Body};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body_util::BodyExt;
-use masthead_api::{ApiLimits, ApiState, ExportState, router};
+use masthead_api::{Api, ApiLimits, ApiState, Arrival, ExportState, RequestBody};
 use masthead_domain::tenant::{PoolId, Scope};
 use masthead_orchestrator::{Export, Users};
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
@@ -23,11 +22,10 @@ use masthead_testkit::{
     tokens::{FakeTokens, grant},
     workspaces::{FakeWorkspaces, workspace},
 };
-use tower::ServiceExt;
 
-/// The router and the fakes behind it.
+/// The API and the fakes behind it.
 pub(crate) struct World {
-    pub(crate) router: Router,
+    pub(crate) api: Api,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) tenants: Arc<FakeTenants>,
     pub(crate) events: Arc<RecordingEvents>,
@@ -74,7 +72,7 @@ impl World {
             },
             contract_world::MAX_DEPTH,
         );
-        let router = router(ApiState {
+        let api = Api::new(ApiState {
             exports: Arc::new(ExportState::new(
                 Export::new(users.clone(), store.clone()),
                 Arc::new(FakeWorkspaces::new([
@@ -89,7 +87,7 @@ impl World {
             limits,
         });
         Self {
-            router,
+            api,
             store,
             tenants,
             events,
@@ -106,12 +104,12 @@ impl World {
         for (name, value) in &asked.headers {
             request = request.header(*name, value);
         }
-        self.send(request.body(Body::from(asked.body)).unwrap()).await
+        self.send(request.body(asked.body).unwrap()).await
     }
 
     /// Sends any request.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        read(self.router.clone().oneshot(request).await.unwrap()).await
+    pub(crate) async fn send<B: RequestBody>(&self, request: Request<B>) -> Answer {
+        read(answered(&self.api, None, request).await).await
     }
 
     /// Gets this path as a reader of the first tenant.
@@ -125,7 +123,7 @@ impl World {
         let request = Request::post(format!("/v1/customers/export?app_id={workspace}"))
             .header("authorization", format!("Basic {credentials}"))
             .header("content-type", "application/json")
-            .body(Body::from(body.to_string()));
+            .body(body.to_string());
         self.send(request.unwrap()).await
     }
 
@@ -158,8 +156,18 @@ impl Environment for World {
     }
 }
 
+/// What the API answers.
+pub(crate) async fn answered<B: RequestBody>(
+    api: &Api,
+    arrival: Option<Arrival>,
+    request: Request<B>,
+) -> masthead_api::Answer {
+    let (head, body) = request.into_parts();
+    api.answer(api.route(head.uri.path()), arrival, &head, body).await
+}
+
 /// The whole of a response, with what every answer has checked.
-pub(crate) async fn read(response: Response<Body>) -> Answer {
+pub(crate) async fn read(response: masthead_api::Answer) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());

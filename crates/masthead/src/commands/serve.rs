@@ -119,7 +119,7 @@ async fn serve(
             },
         };
         let edge = Edge::new(Parts {
-            router: masthead_api::router(api),
+            routes: masthead_api::Api::new(api),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
             ids: Arc::clone(&ids),

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 /// The body, and the time that it has. The clock starts when it is first waited for, so most bodies set no timer.
-pub(super) struct Arriving {
+pub struct Arriving {
     body: Incoming,
     limit: Duration,
     until: Option<Pin<Box<Sleep>>>,

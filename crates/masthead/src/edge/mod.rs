@@ -12,20 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION, request::Parts as Head};
+use hyper::body::Incoming;
 use masthead_api::{
-    Arrival, CallerAddress, REQUEST_ID, RequestId, RouteSlot, ServerRefusal, refusal_at, wants_caller_address,
+    Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
 };
-use tower::Service;
 
-use arriving::Arriving;
+pub use arriving::Arriving;
 pub use proxies::TrustedProxies;
 pub(crate) use refusal::overloaded;
 pub use told::Counted;
-use told::Told;
+use told::{Teller, Told};
 
 use crate::{
     identifiers::RequestIds,
@@ -38,24 +36,65 @@ use crate::{
 /// What `Retry-After` says where nobody knows better.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Request id, limits, deadline, panics, access line and metrics around the route table, and the operators' pages.
-pub struct Edge {
-    /// The API's routes.
-    router: Router,
+/// What the edge is put around: the API, and in tests of the edge something smaller.
+pub trait Routes: Send + Sync + 'static {
+    /// What a path is for.
+    type Route: Sync;
+
+    /// The route of a path.
+    fn route(&self, path: &str) -> Option<&Self::Route>;
+
+    /// Its pattern, which is told in place of the path.
+    fn pattern(route: &Self::Route) -> &Arc<str>;
+
+    /// Answers a request for the route of its path.
+    fn answer(
+        &self,
+        route: Option<&Self::Route>,
+        arrival: Arrival,
+        head: &Head,
+        body: Arriving,
+    ) -> impl Future<Output = Answer> + Send;
+}
+
+impl Routes for Api {
+    type Route = Route;
+
+    fn route(&self, path: &str) -> Option<&Route> {
+        Self::route(self, path)
+    }
+
+    fn pattern(route: &Route) -> &Arc<str> {
+        route.pattern()
+    }
+
+    fn answer(
+        &self,
+        route: Option<&Route>,
+        arrival: Arrival,
+        head: &Head,
+        body: Arriving,
+    ) -> impl Future<Output = Answer> + Send {
+        Self::answer(self, route, Some(arrival), head, body)
+    }
+}
+
+/// Request id, limits, deadline, panics, access line and metrics around the routes, and the operators' pages.
+pub struct Edge<R> {
+    routes: R,
     http: Arc<HttpSettings>,
     lifecycle: Lifecycle,
     ids: Arc<dyn RequestIds>,
-    access: AccessLog,
-    times: RequestTimes,
+    teller: Arc<Teller>,
     ops: Arc<Ops>,
     /// Whether `/metrics` has an address of its own.
     hides_metrics: bool,
 }
 
 /// What an [`Edge`] is made of.
-pub struct Parts {
-    /// The API's routes.
-    pub router: Router,
+pub struct Parts<R> {
+    /// What it is put around.
+    pub routes: R,
     /// Limits and deadlines.
     pub http: Arc<HttpSettings>,
     /// Of the server that the edge is served by.
@@ -70,93 +109,82 @@ pub struct Parts {
     pub hides_metrics: bool,
 }
 
-impl Edge {
+impl<R: Routes> Edge<R> {
     /// Puts the edge around the routes.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: Parts<R>) -> Self {
         Self {
-            router: parts.router,
+            routes: parts.routes,
             http: parts.http,
             lifecycle: parts.lifecycle,
             ids: parts.ids,
-            access: parts.access,
-            times: RequestTimes::default(),
+            teller: Arc::new(Teller {
+                access: parts.access,
+                times: RequestTimes::default(),
+            }),
             ops: parts.ops,
             hides_metrics: parts.hides_metrics,
         }
     }
 
-    fn refusal(&self, request: &Request<Incoming>) -> Option<ServerRefusal> {
-        let uri = request.uri();
-        let uri_bytes = uri.path_and_query().map_or(0, |text| text.as_str().len());
+    fn refusal(&self, head: &Head) -> Option<ServerRefusal> {
+        let uri_bytes = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
         if uri_bytes > self.http.max_uri_bytes {
             return Some(ServerRefusal::UriTooLong);
         }
-        (header_bytes(request.headers()) > self.http.max_header_bytes).then_some(ServerRefusal::HeadersTooLarge)
+        (header_bytes(&head.headers) > self.http.max_header_bytes).then_some(ServerRefusal::HeadersTooLarge)
     }
 
-    async fn routed(&self, request: Request<Incoming>, peer: IpAddr, told: &access::Request) -> Response<Body> {
-        let limit = self.http.body_timeout;
-        let path = request.uri().path();
+    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> Answer {
+        let path = head.uri.path();
         let caller = wants_caller_address(path)
-            .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, request.headers())));
-        // Kept for a panic alone, whose refusal has the shape of its address.
-        let uri = request.uri().clone();
-        let mut request = request.map(|body| {
-            if body.is_end_stream() {
-                Body::empty()
-            } else {
-                Body::new(Arriving::new(body, limit))
-            }
-        });
-        request.extensions_mut().insert(Arrival {
+            .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
+        let arrival = Arrival {
             request_id: told.id.clone(),
             deadline: told.began + self.http.request_deadline,
             caller,
-            route: told.route.clone(),
-        });
-        // The router is shared and answers every request afresh: a panic leaves nothing half-done in it.
-        let mut router = self.router.clone();
-        match AssertUnwindSafe(async move { router.call(request).await })
+        };
+        let route = self.routes.route(path);
+        // Before it is answered: a handler may end in a panic, or its client leave.
+        told.route = route.map(R::pattern).cloned();
+        let body = Arriving::new(body, self.http.body_timeout);
+        // The routes are shared and answer every request afresh: a panic leaves nothing half-done in them.
+        AssertUnwindSafe(self.routes.answer(route, arrival, head, body))
             .catch_unwind()
             .await
-        {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(never)) => match never {},
             // The panic hook has told the log where it was.
-            Err(_) => refusal_at(uri.path(), ServerRefusal::Internal, told.id.clone(), RETRY_AFTER),
-        }
+            .unwrap_or_else(|_| refusal_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
     }
 }
 
-impl Respond for Edge {
+impl<R: Routes> Respond for Edge<R> {
     type Body = Counted;
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Counted> {
         let began = Instant::now();
-        let id = RequestId::given(request.headers()).unwrap_or_else(|| self.ids.next());
+        let (head, body) = request.into_parts();
+        let id = RequestId::given(&head.headers).unwrap_or_else(|| self.ids.next());
         let mut told = Box::new(Told {
-            edge: Arc::clone(&self),
+            teller: Arc::clone(&self.teller),
             request: access::Request {
-                method: request.method().clone(),
-                route: RouteSlot::default(),
-                fixed_route: "none",
+                method: head.method.clone(),
+                route: None,
                 status: 0,
                 began,
                 bytes: 0,
                 id: id.clone(),
-                named: Named::of(request.headers()),
+                named: Named::of(&head.headers),
             },
         });
-        let version = request.version();
-        let page = Page::at(request.uri().path()).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
-        let mut answer = if let Some(refusal) = self.refusal(&request) {
-            refusal_at(request.uri().path(), refusal, id.clone(), RETRY_AFTER)
+        let path = head.uri.path();
+        let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
+        let mut answer = if let Some(refusal) = self.refusal(&head) {
+            refusal_at(path, refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
-            told.request.fixed_route = page.path();
-            self.ops.answer(page, request.method()).await
+            told.request.route = Some(page.path().into());
+            self.ops.answer(page, &head.method).await
         } else {
-            self.routed(request, peer, &told.request).await
+            self.routed(&head, body, peer, &mut told.request).await
         };
         told.request.status = answer.status().as_u16();
         let headers = answer.headers_mut();
@@ -165,7 +193,7 @@ impl Respond for Edge {
         {
             headers.insert(REQUEST_ID, value);
         }
-        if self.lifecycle.is_draining() && version < Version::HTTP_2 {
+        if self.lifecycle.is_draining() && head.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer.map(|body| Counted::new(body, told))

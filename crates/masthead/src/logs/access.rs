@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use masthead_api::{RequestId, RouteSlot};
+use masthead_api::RequestId;
 use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
 
@@ -35,9 +35,8 @@ pub struct AccessLog {
 /// What a line tells. Neither path, query, body nor address of the client: they name people.
 pub(crate) struct Request {
     pub(crate) method: Method,
-    pub(crate) route: RouteSlot,
-    /// For what the route table does not hold.
-    pub(crate) fixed_route: &'static str,
+    /// The pattern of its path; `None` where there is no such address.
+    pub(crate) route: Option<Arc<str>>,
     /// Zero when the client went away before there was an answer.
     pub(crate) status: u16,
     pub(crate) began: Instant,
@@ -78,7 +77,7 @@ fn is_code(value: &HeaderValue) -> bool {
 
 impl Request {
     pub(crate) fn route(&self) -> &str {
-        self.route.get().unwrap_or(self.fixed_route)
+        self.route.as_deref().unwrap_or("none")
     }
 }
 
@@ -219,8 +218,7 @@ mod tests {
         }
         Request {
             method: Method::GET,
-            route: RouteSlot::default(),
-            fixed_route: "/v4/Users/{crid}",
+            route: Some("/v4/Users/{crid}".into()),
             status: 200,
             began: Instant::now(),
             bytes: 1_234,

@@ -12,12 +12,14 @@ use std::{
     },
 };
 
-use axum::body::Body;
+use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    HeaderValue, Method, Request, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
+use http_body_util::Full;
 use hyper::body::Incoming;
+use masthead_api::Answer;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{Health, Part, Report};
@@ -73,7 +75,7 @@ impl Ops {
         }
     }
 
-    pub(crate) async fn answer(&self, page: Page, method: &Method) -> Response<Body> {
+    pub(crate) async fn answer(&self, page: Page, method: &Method) -> Answer {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
             answer
@@ -122,8 +124,8 @@ impl Ops {
     }
 }
 
-fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Body> {
-    let mut answer = Response::new(Body::from(body));
+fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut answer = Answer::new(Full::from(body));
     *answer.status_mut() = status;
     answer
         .headers_mut()
@@ -136,9 +138,9 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Body> 
 
 /// On an address of its own (`metrics.listen`), nothing but these pages is answered.
 impl Respond for Ops {
-    type Body = Body;
+    type Body = Full<Bytes>;
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>, _peer: IpAddr) -> Response<Body> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>, _peer: IpAddr) -> Answer {
         match Page::at(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
             None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),

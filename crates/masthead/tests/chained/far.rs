@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use masthead_api::{ApiLimits, ApiState, ExportState, router};
+use axum::{Router, extract::Request};
+use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
 use masthead_orchestrator::{Export, Users, World};
 use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
@@ -60,18 +61,22 @@ impl Far {
             1_000_000,
         );
         let exports = Export::new(users.clone(), store);
-        let api = router(ApiState {
+        let api = Arc::new(Api::new(ApiState {
             exports: Arc::new(ExportState::new(exports, Arc::new(FakeWorkspaces::default()))),
             users,
             tenants: Arc::new(FakeTenants::new(tenants)),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),
             limits: ApiLimits::default(),
-        });
+        }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
-            axum::serve(listener, api).await.unwrap();
+            let answered = async move |request: Request| {
+                let (head, body) = request.into_parts();
+                api.answer(api.route(head.uri.path()), None, &head, body).await
+            };
+            axum::serve(listener, Router::new().fallback(answered)).await.unwrap();
         });
         Self { address, serving }
     }

@@ -1,4 +1,4 @@
-//! The connection loop over real sockets, with a tiny route table behind it.
+//! The connection loop over real sockets, with odd answers behind it.
 
 use std::{
     collections::BTreeMap,
@@ -12,26 +12,20 @@ use std::{
 };
 
 use crate::support::wire::{FOREVER, Wire};
-use axum::{
-    Extension, Router,
-    body::Bytes,
-    extract::{Path, Request},
-    middleware::map_request,
-    routing::{get, post},
-};
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, StatusCode, request};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use masthead::{
     clock::SystemClock,
-    edge::{Edge, Parts},
+    edge::{Arriving, Edge, Parts, Routes},
     identifiers::TimedIds,
     logs::{LogGuard, LogWriter, access::AccessLog},
     ops::{Health, Ops},
     server::{self, Drained, Lifecycle, Seat, Threads},
     settings::{Gathered, HttpSettings, LogFormat},
 };
-use masthead_api::Arrival;
+use masthead_api::{Answer, Arrival};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -62,36 +56,64 @@ impl Write for Kept {
     }
 }
 
-fn routes() -> Router {
-    Router::new()
-        .route("/hello", get(async || "hello"))
-        .route(
-            "/wait/{ms}",
-            get(async |Path(ms): Path<u64>| {
-                sleep(Duration::from_millis(ms)).await;
-                "waited"
-            }),
-        )
-        .route("/big", get(async || vec![b'x'; 32 * 1024 * 1024]))
-        .route("/panic", get(panicking))
-        .route("/User/panic", get(panicking))
-        .route("/v1/customers/export", get(panicking))
-        .route(
+/// Answers that the API does not give: slow, large, broken.
+struct Odd(BTreeMap<&'static str, Arc<str>>);
+
+impl Odd {
+    fn new() -> Self {
+        let paths = [
+            "/hello",
+            "/wait",
+            "/big",
+            "/panic",
+            "/User/panic",
+            "/v1/customers/export",
             "/thread",
-            get(async || std::thread::current().name().unwrap_or_default().to_owned()),
-        )
-        // Bytes fails to be extracted, with 400, when the body breaks off.
-        .route("/echo", post(async |body: Bytes| (StatusCode::OK, body)))
-        .layer(map_request(noted))
+            "/echo",
+        ];
+        Self(paths.map(|path| (path, path.into())).into())
+    }
 }
 
-/// As the API's own routes do.
-async fn noted(Extension(arrival): Extension<Arrival>, request: Request) -> Request {
-    arrival.route.note(request.extensions());
-    request
+impl Routes for Odd {
+    type Route = Arc<str>;
+
+    fn route(&self, path: &str) -> Option<&Arc<str>> {
+        self.0.get(if path.starts_with("/wait/") { "/wait" } else { path })
+    }
+
+    fn pattern(route: &Arc<str>) -> &Arc<str> {
+        route
+    }
+
+    async fn answer(&self, route: Option<&Arc<str>>, _: Arrival, head: &request::Parts, body: Arriving) -> Answer {
+        let text: Bytes = match route.map_or("", |route| &**route) {
+            "/hello" => "hello".into(),
+            "/wait" => {
+                let ms = head.uri.path().trim_start_matches("/wait/").parse().unwrap();
+                sleep(Duration::from_millis(ms)).await;
+                "waited".into()
+            }
+            "/big" => vec![b'x'; 32 * 1024 * 1024].into(),
+            "/thread" => std::thread::current().name().unwrap_or_default().to_owned().into(),
+            "/echo" if head.method == Method::POST => match body.collect().await {
+                Ok(whole) => whole.to_bytes(),
+                Err(_broken_off) => return with_status(StatusCode::BAD_REQUEST),
+            },
+            "" => return with_status(StatusCode::NOT_FOUND),
+            _ => panicking().into(),
+        };
+        Answer::new(text.into())
+    }
 }
 
-async fn panicking() -> String {
+fn with_status(status: StatusCode) -> Answer {
+    let mut answer = Answer::default();
+    *answer.status_mut() = status;
+    answer
+}
+
+fn panicking() -> String {
     let nobody: Result<u8, _> = "ann@example.com".parse();
     nobody.expect("ann@example.com is a number").to_string()
 }
@@ -133,7 +155,7 @@ impl TestServer {
         );
         let http = Arc::new(http);
         let edge = Arc::new(Edge::new(Parts {
-            router: routes(),
+            routes: Odd::new(),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
             ids: Arc::new(TimedIds::new(clock.clone())),
