@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use masthead_domain::tenant::{Grant, InvalidTenant, Scope, TenantId};
 use masthead_orchestrator::Caller;
 use masthead_ports::source::SourceError;
@@ -18,8 +18,6 @@ use crate::{
 pub(crate) struct HeaderSpec {
     /// The name as it is printed.
     pub(crate) name: &'static str,
-    /// The name as it is looked up.
-    lower: HeaderName,
     /// What it says.
     pub(crate) meaning: &'static str,
     /// A value for examples.
@@ -28,37 +26,31 @@ pub(crate) struct HeaderSpec {
 
 static AUTHORIZATION: HeaderSpec = HeaderSpec {
     name: "Authorization",
-    lower: HeaderName::from_static("authorization"),
     meaning: "`bearer` and a JWT; the scheme in any case",
     example: "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
 };
 pub(crate) static SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
     name: "X-SourceSystem",
-    lower: HeaderName::from_static("x-sourcesystem"),
     meaning: "code of the calling application",
     example: "CRM",
 };
 static CLIENT: HeaderSpec = HeaderSpec {
     name: "X-ClientCode",
-    lower: HeaderName::from_static("x-clientcode"),
     meaning: "client of the tenant",
     example: "daily",
 };
 static PAPER: HeaderSpec = HeaderSpec {
     name: "X-PaperCode",
-    lower: HeaderName::from_static("x-papercode"),
     meaning: "newspaper of the tenant",
     example: "herald",
 };
 static GROUP: HeaderSpec = HeaderSpec {
     name: "X-ClientGroupCode",
-    lower: HeaderName::from_static("x-clientgroupcode"),
     meaning: "client group of the tenant; `X-MediaGroupCode` is taken as another name of it",
     example: "north",
 };
 static GROUP_ALIAS: HeaderSpec = HeaderSpec {
     name: "X-MediaGroupCode",
-    lower: HeaderName::from_static("x-mediagroupcode"),
     meaning: "another name of X-ClientGroupCode",
     example: "north",
 };
@@ -150,11 +142,12 @@ const NO_GROUP: &[u8] = b"-";
 
 impl<'a> Told<'a> {
     fn of(headers: &'a HeaderMap, rule: GroupHeader) -> Result<Self, ApiError> {
-        let authorization = required(headers, &AUTHORIZATION)?;
-        let source_system = required(headers, &SOURCE_SYSTEM)?;
-        let client = required(headers, &CLIENT)?;
-        let paper = required(headers, &PAPER)?;
-        let group = match (optional(headers, &GROUP)?, optional(headers, &GROUP_ALIAS)?) {
+        let given = Given::of(headers);
+        let authorization = given.authorization.required(&AUTHORIZATION)?;
+        let source_system = given.source_system.required(&SOURCE_SYSTEM)?;
+        let client = given.client.required(&CLIENT)?;
+        let paper = given.paper.required(&PAPER)?;
+        let group = match (given.group.optional(&GROUP)?, given.group_alias.optional(&GROUP_ALIAS)?) {
             (Some(group), Some(alias)) if group != alias => return Err(ApiError::Header(HeaderFault::AliasDiffers)),
             (Some(group), _) | (None, Some(group)) => Some(group),
             (None, None) if rule == GroupHeader::Optional => None,
@@ -197,18 +190,60 @@ impl<'a> Told<'a> {
     }
 }
 
-fn required<'h>(headers: &'h HeaderMap, spec: &'static HeaderSpec) -> Result<&'h [u8], ApiError> {
-    optional(headers, spec)?.ok_or(ApiError::Header(HeaderFault::Missing(spec.name)))
+/// The headers that name a caller, found in one pass: every look into the map would hash a name anew.
+#[derive(Default)]
+struct Given<'h> {
+    authorization: Value<'h>,
+    source_system: Value<'h>,
+    client: Value<'h>,
+    paper: Value<'h>,
+    group: Value<'h>,
+    group_alias: Value<'h>,
 }
 
-/// The value without surrounding blanks; `None` when it is not given or blank.
-fn optional<'h>(headers: &'h HeaderMap, spec: &'static HeaderSpec) -> Result<Option<&'h [u8]>, ApiError> {
-    let mut values = headers.get_all(&spec.lower).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(ApiError::Header(HeaderFault::Repeated(spec.name)));
+/// What a header says.
+#[derive(Default)]
+enum Value<'h> {
+    #[default]
+    Missing,
+    Once(&'h [u8]),
+    Repeated,
+}
+
+impl<'h> Given<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let mut given = Self::default();
+        for (name, value) in headers {
+            let place = match name.as_str() {
+                "authorization" => &mut given.authorization,
+                "x-sourcesystem" => &mut given.source_system,
+                "x-clientcode" => &mut given.client,
+                "x-papercode" => &mut given.paper,
+                "x-clientgroupcode" => &mut given.group,
+                "x-mediagroupcode" => &mut given.group_alias,
+                _ => continue,
+            };
+            *place = match place {
+                Value::Missing => Value::Once(value.as_bytes()),
+                Value::Once(_) | Value::Repeated => Value::Repeated,
+            };
+        }
+        given
     }
-    Ok(first
-        .map(|value| value.as_bytes().trim_ascii())
-        .filter(|text| !text.is_empty()))
+}
+
+impl<'h> Value<'h> {
+    /// The value without surrounding blanks; `None` when it is not given or blank.
+    fn optional(self, spec: &'static HeaderSpec) -> Result<Option<&'h [u8]>, ApiError> {
+        match self {
+            Self::Missing => Ok(None),
+            Self::Once(value) => Ok(Some(value.trim_ascii()).filter(|text| !text.is_empty())),
+            Self::Repeated => Err(ApiError::Header(HeaderFault::Repeated(spec.name))),
+        }
+    }
+
+    fn required(self, spec: &'static HeaderSpec) -> Result<&'h [u8], ApiError> {
+        self.optional(spec)?
+            .ok_or(ApiError::Header(HeaderFault::Missing(spec.name)))
+    }
 }

@@ -12,13 +12,13 @@ use masthead_domain::{
     query::Total,
     settings::TenantSettings,
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
 use crate::{
     code::{Code, PLACEHOLDER},
     error::{ApiError, Refusal},
-    json::WriteJson,
+    json::{self, WriteJson},
     request::{REQUEST_ID, RequestId},
     routes::Answer,
 };
@@ -43,37 +43,31 @@ impl Shape {
 
 /// An answer before it is written.
 pub(crate) struct Envelope<'a, D> {
-    head: Head<'a>,
+    message: Message<'a>,
+    meta: Option<Meta<'a>>,
     data: D,
 }
 
-/// What stands before `data`.
-#[derive(Serialize)]
-struct Head<'a> {
-    message: Message<'a>,
-    meta: Option<Meta<'a>>,
-}
-
-#[derive(Serialize)]
 struct Message<'a> {
     code: &'static str,
     text: Cow<'a, str>,
-    #[serde(rename = "type")]
-    kind: MessageType,
-}
-
-struct MessageType {
     is_error: bool,
-    as_number: bool,
+    type_as_number: bool,
 }
 
-impl Serialize for MessageType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self.as_number, self.is_error) {
-            (true, is_error) => serializer.serialize_u8(u8::from(is_error)),
-            (false, true) => serializer.serialize_str("Error"),
-            (false, false) => serializer.serialize_str("Success"),
-        }
+impl WriteJson for Message<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        out.extend_from_slice(b"{\"code\":");
+        json::text(out, self.code)?;
+        out.extend_from_slice(b",\"text\":");
+        json::text(out, &self.text)?;
+        out.extend_from_slice(match (self.type_as_number, self.is_error) {
+            (true, false) => b",\"type\":0}",
+            (true, true) => b",\"type\":1}",
+            (false, true) => b",\"type\":\"Error\"}",
+            (false, false) => b",\"type\":\"Success\"}",
+        });
+        Ok(())
     }
 }
 
@@ -166,15 +160,10 @@ impl<'a, D: WriteJson> Envelope<'a, D> {
         let message = Message {
             code: code.entry().name,
             text: Cow::Borrowed(code.entry().text),
-            kind: MessageType {
-                is_error: false,
-                as_number: shape.type_as_number,
-            },
+            is_error: false,
+            type_as_number: shape.type_as_number,
         };
-        Self {
-            head: Head { message, meta },
-            data,
-        }
+        Self { message, meta, data }
     }
 
     /// The text; room for `size_hint` bytes is made at once.
@@ -182,9 +171,11 @@ impl<'a, D: WriteJson> Envelope<'a, D> {
     /// # Errors
     /// A part of it cannot be written.
     pub(crate) fn written(&self, size_hint: usize) -> serde_json::Result<Vec<u8>> {
-        let mut text = written(&self.head, size_hint)?;
-        // The head is an object that is not over yet.
-        text.pop();
+        let mut text = Vec::with_capacity(size_hint);
+        text.extend_from_slice(b"{\"message\":");
+        self.message.write_json(&mut text)?;
+        text.extend_from_slice(b",\"meta\":");
+        serde_json::to_writer(&mut text, &self.meta)?;
         text.extend_from_slice(b",\"data\":");
         self.data.write_json(&mut text)?;
         text.push(b'}');
@@ -203,14 +194,13 @@ impl<'a> Envelope<'a, ()> {
         let message = Message {
             code: entry.name,
             text,
-            kind: MessageType {
-                is_error: true,
-                as_number: shape.type_as_number,
-            },
+            is_error: true,
+            type_as_number: shape.type_as_number,
         };
         let meta = Meta::of_one(refusal.completeness.as_ref());
         Self {
-            head: Head { message, meta },
+            message,
+            meta,
             data: (),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use thiserror::Error;
 
 /// The longest id, in bytes of UTF-8.
@@ -9,7 +10,7 @@ pub const MAX_CRID_BYTES: usize = 255;
 
 /// A customer registration id, compared byte for byte: 1 to [`MAX_CRID_BYTES`] bytes without control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Crid(Box<str>);
+pub struct Crid(CompactString);
 
 /// Text that cannot be a customer registration id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -11,7 +11,8 @@ pub const MAX_EMAIL_BYTES: usize = 320;
 /// An address as its owner typed it, with its key beside it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
-    typed: Box<str>,
+    /// `None` where it was typed as its key is.
+    typed: Option<Box<str>>,
     key: EmailKey,
 }
 
@@ -37,10 +38,7 @@ impl Email {
     /// The text is not a complete address, or longer than [`MAX_EMAIL_BYTES`].
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let typed = text.trim();
-        Ok(Self {
-            key: EmailKey::parse(typed)?,
-            typed: typed.into(),
-        })
+        Ok(Self::new(typed, EmailKey::parse(typed)?))
     }
 
     /// Takes an address that another system holds, whatever its shape, so that no account is lost for an odd one.
@@ -52,25 +50,24 @@ impl Email {
         if typed.is_empty() || typed.len() > MAX_EMAIL_BYTES || typed.contains('\0') {
             return Err(InvalidEmail);
         }
-        Ok(Self {
-            key: EmailKey(normalised(typed)),
-            typed: typed.into(),
-        })
+        Ok(Self::new(typed, EmailKey(normalised(typed))))
     }
 
     /// Puts an address together again from the two forms that a store keeps side by side.
     #[must_use]
-    pub fn from_stored(typed: Box<str>, key: Box<str>) -> Self {
-        Self {
-            typed,
-            key: EmailKey(key),
-        }
+    pub fn from_stored(typed: Option<&str>, key: &str) -> Self {
+        Self::new(typed.unwrap_or(key), EmailKey(key.into()))
+    }
+
+    fn new(typed: &str, key: EmailKey) -> Self {
+        let typed = (typed != key.as_str()).then(|| typed.into());
+        Self { typed, key }
     }
 
     /// The address as typed, without surrounding blanks.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.typed
+        self.typed.as_deref().unwrap_or(self.key.as_str())
     }
 
     /// The key by which it is known.
@@ -87,7 +84,12 @@ impl EmailKey {
     /// The text is not a complete address, or longer than [`MAX_EMAIL_BYTES`].
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
-        if text.len() > MAX_EMAIL_BYTES || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let blank_or_control = if text.is_ascii() {
+            text.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
+        } else {
+            text.chars().any(|c| c.is_control() || c.is_whitespace())
+        };
+        if text.len() > MAX_EMAIL_BYTES || blank_or_control {
             return Err(InvalidEmail);
         }
         let key = normalised(text);

@@ -2,6 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::LazyLock};
 
+use compact_str::CompactString;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
@@ -64,7 +65,7 @@ pub struct Metadata {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Pair {
     key: Key,
-    value: Box<str>,
+    value: CompactString,
 }
 
 /// Standard keys come before the others, and cost no memory of their own: most keys of most users are standard.
@@ -157,7 +158,7 @@ impl Metadata {
     pub fn from_valid<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: AsRef<str> + Into<Box<str>>,
-        V: Into<Box<str>>,
+        V: Into<CompactString>,
     {
         let pair = |(key, value): (K, V)| Pair {
             key: Key::new(key),

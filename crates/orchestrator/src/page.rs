@@ -24,6 +24,14 @@ pub(crate) fn slice<T>(
     query: &UserQuery,
     outside_provider: bool,
 ) -> Slice<T> {
+    // One is in order: what most exact look-ups find.
+    if items.len() == 1 && query.position == Position::Offset(0) && query.size > 0 {
+        return Slice {
+            items,
+            next: None,
+            total: 1,
+        };
+    }
     let (column, direction) = (query.order.column, query.order.direction);
     let mut keyed: Vec<(SortKey, T)> = items
         .into_iter()

@@ -72,7 +72,7 @@ pub(crate) fn account_of(row: &PgRow, first: usize, pool: PoolId) -> Result<Acco
     let key = text(row, first + 3, "email_key")?;
     let email = match (key, optional_text(row, first + 4, "email_typed")?) {
         ("", _) => None,
-        (key, typed) => Some(Email::from_stored(typed.unwrap_or(key).into(), key.into())),
+        (key, typed) => Some(Email::from_stored(typed, key)),
     };
     Ok(Account {
         registration_id: Some(number(row, first + 1, "id")?),

@@ -278,10 +278,8 @@ struct StoredRow {
 impl StoredRow {
     fn into_stored(self) -> Result<Stored, SourceError> {
         let corrupt = |error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
-        let email = (!self.email_key.is_empty()).then(|| {
-            let typed = self.email_typed.unwrap_or_else(|| self.email_key.clone());
-            masthead_domain::email::Email::from_stored(typed.into(), self.email_key.into())
-        });
+        let email = (!self.email_key.is_empty())
+            .then(|| masthead_domain::email::Email::from_stored(self.email_typed.as_deref(), &self.email_key));
         Ok(Stored {
             id: self.id,
             masters_accounts: self.masters_accounts,

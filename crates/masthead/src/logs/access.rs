@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use masthead_api::RequestId;
 use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
@@ -17,12 +17,6 @@ use crate::{ops::known_method, settings::LogFormat};
 
 /// The target by which `log.level` can turn access lines off: `info,masthead::access=off`.
 pub const TARGET: &str = "masthead::access";
-
-static GROUP: HeaderName = HeaderName::from_static("x-clientgroupcode");
-static GROUP_ALIAS: HeaderName = HeaderName::from_static("x-mediagroupcode");
-static CLIENT: HeaderName = HeaderName::from_static("x-clientcode");
-static PAPER: HeaderName = HeaderName::from_static("x-papercode");
-static SOURCE_SYSTEM: HeaderName = HeaderName::from_static("x-sourcesystem");
 
 /// Writes access lines; cheap to clone.
 #[derive(Clone)]
@@ -56,13 +50,24 @@ pub(crate) struct Named {
 
 impl Named {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let code = |name: &HeaderName| headers.get(name).filter(|value| is_code(value)).cloned();
-        Self {
-            group: code(&GROUP).or_else(|| code(&GROUP_ALIAS)),
-            client: code(&CLIENT),
-            paper: code(&PAPER),
-            source_system: code(&SOURCE_SYSTEM),
+        let mut named = Self::default();
+        let mut alias = None;
+        // One pass: every look into the map would hash a name anew.
+        for (name, value) in headers {
+            let place = match name.as_str() {
+                "x-clientgroupcode" => &mut named.group,
+                "x-mediagroupcode" => &mut alias,
+                "x-clientcode" => &mut named.client,
+                "x-papercode" => &mut named.paper,
+                "x-sourcesystem" => &mut named.source_system,
+                _ => continue,
+            };
+            if is_code(value) {
+                place.get_or_insert_with(|| value.clone());
+            }
         }
+        named.group = named.group.or(alias);
+        named
     }
 }
 

@@ -199,7 +199,7 @@ async fn enter(pool: &PgPool, tenant: &Tenant, run: &Run, at: OffsetDateTime) ->
     let mut changes = Changes::default();
     for row in &rows {
         let crid = Crid::parse(&row.crid).map_err(|_| BadRow::Column { column: "crid" })?;
-        let email = Email::from_stored(row.email_key.as_str().into(), row.email_key.as_str().into());
+        let email = Email::from_stored(None, &row.email_key);
         changes.registration(row.id, &crid, Some(&email));
     }
     settle(&mut transaction, tenant.pool, &state.merged_by()?, changes).await?;
