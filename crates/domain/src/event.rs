@@ -29,6 +29,18 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Self; 8] = [
+        Self::SubscribeUserGet,
+        Self::SubscribeUserGetById,
+        Self::SubscribeUserCreate,
+        Self::SubscribeUserCreatePending,
+        Self::SubscribeUserUpdate,
+        Self::AuthSystemUserGet,
+        Self::SubscribeUserImport,
+        Self::SubscribeUserExport,
+    ];
+
     /// The published number.
     #[must_use]
     pub const fn id(self) -> i32 {
@@ -47,6 +59,21 @@ impl EventKind {
             Self::AuthSystemUserGet => "AUTHSYSTEM_USER_GET",
             Self::SubscribeUserImport => "SUBSCRIBE_USER_IMPORT",
             Self::SubscribeUserExport => "SUBSCRIBE_USER_EXPORT",
+        }
+    }
+
+    /// Whether it tells of a change, whose event is written with it and relayed; that of a read may be lost, and is not.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        match self {
+            Self::SubscribeUserCreate
+            | Self::SubscribeUserCreatePending
+            | Self::SubscribeUserUpdate
+            | Self::SubscribeUserImport => true,
+            Self::SubscribeUserGet
+            | Self::SubscribeUserGetById
+            | Self::AuthSystemUserGet
+            | Self::SubscribeUserExport => false,
         }
     }
 }

@@ -71,8 +71,10 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
     Ok(())
 }
 
-/// Writes the event of a change, in its transaction, and puts it into the outbox.
+/// Writes the event of a change, in its transaction, and puts it into the outbox. One statement: no foreign key holds the two
+/// together, since events of reads stand in no index.
 pub(crate) async fn insert_with_outbox(transaction: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
+    debug_assert!(event.kind.is_change(), "the index of changes does not have it");
     sqlx::query!(
         "WITH written AS (
              INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, network)

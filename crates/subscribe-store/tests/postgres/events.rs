@@ -1,4 +1,4 @@
-//! Events of reads: written in the background, bounded, and never in a caller's way.
+//! Events of reads: written in the background, bounded, and never in a caller's way. Those of changes are found from the outbox.
 
 use masthead_domain::{
     event::{Event, EventKind, EventOutcome},
@@ -7,7 +7,10 @@ use masthead_domain::{
 use masthead_ports::events::ReadEvents as _;
 use time::macros::datetime;
 
-use crate::support::{tenant, world, world_with};
+use crate::{
+    readers::reader,
+    support::{World, origin, tenant, world, world_with},
+};
 
 /// An event of a read.
 pub(crate) fn event(pool: PoolId, request_id: &str) -> Event {
@@ -96,4 +99,73 @@ async fn a_full_queue_drops_and_does_not_block() {
     }
     events.flush().await;
     assert_eq!(world.database.run("SELECT count(*) FROM events").unwrap().trim(), "4");
+}
+
+/// The one index of the log, and its condition.
+fn index(world: &World) -> (String, String) {
+    let indexes = world
+        .database
+        .run("SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'events'::regclass")
+        .unwrap();
+    assert_eq!(indexes.lines().count(), 1, "{indexes}");
+    let (name, condition) = indexes.trim().split_once('|').unwrap();
+    (name.to_owned(), condition.to_owned())
+}
+
+#[tokio::test]
+async fn the_index_of_the_log_has_every_kind_of_change_and_no_read() {
+    let world = world().await;
+    let (_, condition) = index(&world);
+    let kinds = EventKind::ALL.map(|kind| kind.id().to_string()).join(", ");
+    let indexed = world
+        .database
+        .run(&format!(
+            "SELECT kind FROM unnest(ARRAY[{kinds}]) WITH ORDINALITY AS events (kind, place) WHERE {condition} ORDER BY place"
+        ))
+        .unwrap();
+    let changes: Vec<_> = EventKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_change())
+        .map(|kind| kind.id().to_string())
+        .collect();
+    assert_eq!(indexed.lines().collect::<Vec<_>>(), changes);
+}
+
+#[tokio::test]
+async fn reads_leave_the_index_empty_and_a_change_is_found_by_it_from_the_outbox() {
+    let world = world().await;
+    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
+    let (name, condition) = index(&world);
+    let size = || {
+        world
+            .database
+            .run(&format!("SELECT pg_relation_size('{name}')"))
+            .unwrap()
+    };
+    let empty = size();
+    let events = world.store.read_events();
+    for kind in EventKind::ALL.into_iter().filter(|kind| !kind.is_change()) {
+        events.record(Event {
+            kind,
+            ..event(tenant.pool, "r-1")
+        });
+    }
+    events.flush().await;
+    assert_eq!(size(), empty);
+
+    let import = world.store.importer();
+    import
+        .registrations(&tenant, &origin(), std::iter::once(reader(0)))
+        .await
+        .unwrap();
+    assert_ne!(size(), empty);
+    let relayed = format!(
+        "SELECT kind FROM outbox JOIN events ON (events.pool, events.id) = (outbox.pool, event_id) WHERE {condition}"
+    );
+    assert_eq!(world.database.run(&relayed).unwrap().trim(), "4901");
+    let plan = world
+        .database
+        .run(&format!("SET enable_seqscan = off; EXPLAIN {relayed}"))
+        .unwrap();
+    assert!(plan.contains(&name), "{plan}");
 }

@@ -22,4 +22,5 @@ mod support;
 mod synchronise;
 mod tenants;
 mod time_limits;
+mod upgrade;
 mod workspaces;
