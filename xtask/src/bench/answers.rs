@@ -1,6 +1,11 @@
 //! Reading answers, no more of HTTP than that: a status, a length, a body.
 
+use std::mem::MaybeUninit;
+
 use crate::shell::Outcome;
+
+/// More headers than any server here sends.
+const HEADERS: usize = 32;
 
 /// Where an answer in a buffer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +22,13 @@ pub(super) struct Answer {
 ///
 /// An answer that does not tell its length is an error: no server here sends one.
 pub(super) fn parse(bytes: &[u8]) -> Outcome<Option<Answer>> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(bytes)? else {
+    // Clearing room for so many headers would take longer than reading the few that there are.
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let httparse::Status::Complete(head) =
+        parser.parse_response_with_uninit_headers(&mut response, bytes, &mut headers)?
+    else {
         return Ok(None);
     };
     let status = response.code.ok_or("an answer has no status")?;

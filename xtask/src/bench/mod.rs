@@ -14,6 +14,10 @@ mod client;
 #[cfg(feature = "bench")]
 mod coalescing;
 #[cfg(feature = "bench")]
+mod connection;
+#[cfg(feature = "bench")]
+mod connections;
+#[cfg(feature = "bench")]
 mod cpu;
 #[cfg(feature = "bench")]
 mod cursors;

@@ -17,8 +17,8 @@ fn matches(person: &Person, needle: &Needle) -> bool {
     let begins = |name: &str, prefix: Option<&str>| {
         prefix.is_none_or(|prefix| name.to_ascii_lowercase().starts_with(&prefix.to_ascii_lowercase()))
     };
-    begins(&person.first, needle.first)
-        && begins(&person.last, needle.last)
+    begins(&person.first(), needle.first)
+        && begins(&person.last(), needle.last)
         && needle.email.is_none_or(|(text, how)| match how {
             EmailMatch::Contains => person.email().contains(text),
             EmailMatch::Prefix => person.email().starts_with(text),
@@ -31,8 +31,8 @@ fn has_all(person: &Person, wanted: &[(&str, &str)]) -> bool {
         return true;
     }
     let mut known = person.metadata();
-    known.push(("firstName", person.first.clone()));
-    known.push(("lastName", person.last.clone()));
+    known.push(("firstName", person.first()));
+    known.push(("lastName", person.last()));
     wanted.iter().all(|(key, value)| {
         known
             .iter()

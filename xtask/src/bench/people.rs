@@ -1,7 +1,5 @@
 //! Invented readers and papers: the same ones for the same numbers, skewed as real ones are.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 /// Changes when the invented people change: data of another edition are made anew.
@@ -61,8 +59,8 @@ pub(super) struct People {
 /// One reader, by number.
 pub(super) struct Person {
     number: u32,
-    pub(super) first: String,
-    pub(super) last: String,
+    first: [&'static str; 2],
+    last: [&'static str; 2],
     domain: Domain,
 }
 
@@ -75,9 +73,9 @@ impl People {
     /// The reader of this number.
     pub(super) fn person(number: u32) -> Person {
         let first = if lot(number, 0) % 100 < 11 {
-            COMMON_FIRST.to_owned()
+            [COMMON_FIRST, ""]
         } else {
-            format!("{}{}", pick(number, 1, FIRST_HEADS), pick(number, 2, FIRST_TAILS))
+            [pick(number, 1, FIRST_HEADS), pick(number, 2, FIRST_TAILS)]
         };
         let domain = match lot(number, 5) % 100 {
             0..35 => Domain::Named(COMMON_DOMAIN),
@@ -88,7 +86,7 @@ impl People {
         Person {
             number,
             first,
-            last: format!("{}{}", pick(number, 3, LAST_HEADS), pick(number, 4, LAST_TAILS)),
+            last: [pick(number, 3, LAST_HEADS), pick(number, 4, LAST_TAILS)],
             domain,
         }
     }
@@ -120,33 +118,57 @@ pub(super) fn codes(tenant: u32) -> [String; 3] {
 
 /// The key of a reader's account: a decimal or a GUID, as both are seen in the field.
 pub(super) fn write_crid(number: u32, to: &mut Vec<u8>) {
+    if number.is_multiple_of(3) {
+        return write_number(u64::from(100_000 + number), 10, 1, to);
+    }
     let (one, other) = (lot(number, 20), lot(number, 21));
-    // Writing to memory does not fail.
-    let _ = if number.is_multiple_of(3) {
-        write!(to, "{}", 100_000 + number)
-    } else {
-        write!(
-            to,
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            one >> 32,
-            one >> 16 & 0xffff,
-            one & 0xfff,
-            other >> 52,
-            other & 0xffff_ffff_ffff
-        )
-    };
+    write_number(one >> 32, 16, 8, to);
+    to.push(b'-');
+    write_number(one >> 16 & 0xffff, 16, 4, to);
+    to.extend_from_slice(b"-4");
+    write_number(one & 0xfff, 16, 3, to);
+    to.extend_from_slice(b"-8");
+    write_number(other >> 52, 16, 3, to);
+    to.push(b'-');
+    write_number(other & 0xffff_ffff_ffff, 16, 12, to);
+}
+
+/// With at least so many digits. Every request of the load is written with it, for which `core::fmt` takes too long.
+fn write_number(mut number: u64, base: u64, digits: usize, to: &mut Vec<u8>) {
+    let begun = to.len();
+    while number > 0 || to.len() < begun + digits {
+        to.push(b"0123456789abcdef"[index(number % base)]);
+        number /= base;
+    }
+    to[begun..].reverse();
 }
 
 impl Person {
+    pub(super) fn first(&self) -> String {
+        self.first.concat()
+    }
+
+    pub(super) fn last(&self) -> String {
+        self.last.concat()
+    }
+
     /// The address; it differs from every other one and is its own normal form.
     pub(super) fn write_email(&self, to: &mut Vec<u8>) {
         let begun = to.len();
-        // Writing to memory does not fail.
-        let _ = write!(to, "{}.{}{}@", self.first, self.last, self.number);
-        let _ = match self.domain {
-            Domain::Named(name) => to.write_all(name.as_bytes()),
-            Domain::Firm(firm) => write!(to, "firm{firm}.example"),
-        };
+        let ([first, first_tail], [last, last_tail]) = (self.first, self.last);
+        for part in [first, first_tail, ".", last, last_tail] {
+            to.extend_from_slice(part.as_bytes());
+        }
+        write_number(self.number.into(), 10, 1, to);
+        to.push(b'@');
+        match self.domain {
+            Domain::Named(name) => to.extend_from_slice(name.as_bytes()),
+            Domain::Firm(firm) => {
+                to.extend_from_slice(b"firm");
+                write_number(firm, 10, 1, to);
+                to.extend_from_slice(b".example");
+            }
+        }
         to[begun..].make_ascii_lowercase();
     }
 
@@ -188,8 +210,8 @@ impl Person {
             "tenant": codes(tenant_of(self.number)).join("/"),
             "customerRegistrationId": String::from_utf8_lossy(&crid),
             "email": self.email(),
-            "firstName": self.first,
-            "lastName": self.last,
+            "firstName": self.first(),
+            "lastName": self.last(),
             "verified": lot(16, 10) != 0,
             "dateRegistered": format!(
                 "20{:02}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
@@ -249,7 +271,7 @@ mod tests {
 
     #[test]
     fn names_and_domains_are_skewed() {
-        assert!((share(|number| People::person(number).first == COMMON_FIRST) - 0.11).abs() < 0.01);
+        assert!((share(|number| People::person(number).first() == COMMON_FIRST) - 0.11).abs() < 0.01);
         assert!((share(|number| People::person(number).email().ends_with(COMMON_DOMAIN)) - 0.35).abs() < 0.01);
     }
 
@@ -261,6 +283,32 @@ mod tests {
             write_crid(number, &mut crid);
             assert!(seen.insert(crid) && seen.insert(People::person(number).email().into_bytes()));
         }
-        assert_eq!(lot(7, 3), lot(7, 3));
+        let keys = |number| {
+            let mut crid = Vec::new();
+            write_crid(number, &mut crid);
+            (People::person(number).email(), String::from_utf8(crid).unwrap())
+        };
+        // Of edition 1: the data of an earlier run must be found again.
+        assert_eq!(
+            keys(3),
+            ("tamwyn.ramner3@bigmail.example".to_owned(), "100003".to_owned())
+        );
+        assert_eq!(
+            keys(7),
+            (
+                "wila.abova7@firm233.example".to_owned(),
+                "06472b07-f1b9-48ea-8f47-f609cc28086c".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_formatted() {
+        for number in [0, 9, 10, 255, 4_096, 1_000_000, u64::from(u32::MAX)] {
+            let mut written = Vec::new();
+            write_number(number, 10, 1, &mut written);
+            write_number(number, 16, 6, &mut written);
+            assert_eq!(String::from_utf8(written).unwrap(), format!("{number}{number:06x}"));
+        }
     }
 }

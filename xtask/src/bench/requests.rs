@@ -65,8 +65,8 @@ pub(super) fn headers(tenant: u32, tokens: &[String]) -> String {
 }
 
 impl Drawing<'_> {
-    /// The bytes of the next request.
-    pub(super) fn next(&mut self) -> &[u8] {
+    /// Draws the next request.
+    pub(super) fn next(&mut self) {
         // PCG's multiplier; the high half is what is well mixed, and scaling it is even to one part in 2^12 at least.
         self.state = self
             .state
@@ -87,6 +87,10 @@ impl Drawing<'_> {
         self.key = begun..self.request.len();
         let tail = &self.of.tails[people::tenant_of(number) as usize];
         self.request.extend_from_slice(tail.as_bytes());
+    }
+
+    /// The bytes of the last request drawn.
+    pub(super) fn request(&self) -> &[u8] {
         &self.request
     }
 
@@ -110,10 +114,11 @@ mod tests {
         let mut drawing = requests.draw(By::Email, 1);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..2_000 {
-            seen.insert(drawing.next().to_vec());
+            drawing.next();
+            seen.insert(drawing.request().to_vec());
         }
         assert!(seen.len() > 1_700, "{}", seen.len());
-        let text = String::from_utf8(drawing.next().to_vec()).unwrap();
+        let text = String::from_utf8(drawing.request().to_vec()).unwrap();
         assert!(
             text.starts_with("GET /v4/Users?email=") && text.ends_with("\r\n\r\n"),
             "{text}"
