@@ -56,10 +56,10 @@ impl Users {
         match answer {
             Ok(Some(account)) => Ok(UserAnswer {
                 user: stored(account, caller),
-                completeness: store_alone(caller, self.clock.now()),
+                completeness: store_alone(caller, &*self.clock),
             }),
             Ok(None) => Err(ReadError::NoSuchUser {
-                completeness: store_alone(caller, self.clock.now()),
+                completeness: store_alone(caller, &*self.clock),
             }),
             Err(error) => Err(self.silence(caller, &error)),
         }

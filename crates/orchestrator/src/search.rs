@@ -81,7 +81,7 @@ impl Users {
             users: items.into_iter().map(|account| stored(account, caller)).collect(),
             total: counted(query, Total::Exact(total)),
             next: next.map(Place::Key),
-            completeness: store_alone(caller, self.clock.now()),
+            completeness: store_alone(caller, &*self.clock),
         })
     }
 
@@ -113,7 +113,7 @@ impl Users {
                 .collect(),
             total: page.total,
             next,
-            completeness: store_alone(caller, self.clock.now()),
+            completeness: store_alone(caller, &*self.clock),
         })
     }
 

@@ -15,7 +15,6 @@ use masthead_ports::{
     registrations::Registrations,
     source::{SUBSCRIBE, SourceError, SourceErrorKind, UserSource},
 };
-use time::OffsetDateTime;
 
 use crate::{Caller, ReadError, both::Both, heed::Keeper, synchronise::Synchroniser, told::Told};
 
@@ -176,10 +175,11 @@ pub(crate) fn outcome(told: &Told) -> EventOutcome {
 
 /// What a federated tenant is told of a request that left its provider out; `None` for the others, whose answers keep
 /// the published shape.
-pub(crate) fn store_alone(caller: &Caller, now: OffsetDateTime) -> Option<Completeness> {
+pub(crate) fn store_alone(caller: &Caller, clock: &dyn Clock) -> Option<Completeness> {
+    caller.tenant.settings.user_provider?;
     let store = SourceReport {
         status: SourceStatus::Ok,
-        as_of: Some(now),
+        as_of: Some(clock.now()),
         ..SourceReport::skipped(SUBSCRIBE)
     };
     beside_skipped(caller, store)

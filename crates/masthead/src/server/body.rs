@@ -29,7 +29,8 @@ impl<B: Body + Unpin> Body for Open<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_ready() {
+        // Its end is noted when it is dropped.
+        if frame.is_ready() && !self.body.is_end_stream() {
             self.open.answer_went_on();
         }
         frame

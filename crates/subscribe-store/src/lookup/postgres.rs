@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::TryStreamExt;
 use masthead_domain::{account::Account, tenant::PoolId};
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
-    Connection as _,
+    Connection as _, Executor,
     postgres::{PgConnectOptions, PgConnection, PgRow},
 };
 
@@ -163,14 +164,19 @@ async fn ask(
             }
         }
     }
-    sqlx::query(LOOKUP)
+    let query = sqlx::query(LOOKUP)
         .bind(id_pools)
         .bind(ids)
         .bind(email_pools)
         .bind(emails)
-        .persistent(named_statements)
-        .fetch_all(connection)
-        .await
+        .persistent(named_statements);
+    // What `fetch_all` does, with two layers of streams less for each row.
+    let mut answers = connection.fetch_many(query);
+    let mut rows = Vec::with_capacity(keys.len());
+    while let Some(answer) = answers.try_next().await? {
+        rows.extend(answer.right());
+    }
+    Ok(rows)
 }
 
 /// Gives each row to the key that it answers.
