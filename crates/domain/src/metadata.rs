@@ -77,12 +77,8 @@ enum Key {
 }
 
 impl Key {
-    /// The key, looked for from this place on first.
-    fn near<K: AsRef<str> + Into<Box<str>>>(key: K, from: usize) -> Self {
-        let name = key.as_ref();
-        let near = STANDARD_KEYS[from..].iter().position(|known| *known == name);
-        let place = near.and_then(|near| u8::try_from(from + near).ok());
-        match place.or_else(|| standard(name)) {
+    fn new<K: AsRef<str> + Into<Box<str>>>(key: K) -> Self {
+        match standard(key.as_ref()) {
             Some(place) => Self::Standard(place),
             None => Self::Custom(key.into()),
         }
@@ -164,22 +160,12 @@ impl Metadata {
         K: AsRef<str> + Into<Box<str>>,
         V: Into<CompactString>,
     {
-        // Most come in order, so most keys are among the next few.
-        let mut from = 0;
-        let pair = |(key, value): (K, V)| {
-            let key = Key::near(key, from);
-            if let Key::Standard(place) = key {
-                from = usize::from(place) + 1;
-            }
-            Pair {
-                key,
-                value: value.into(),
-            }
+        let pair = |(key, value): (K, V)| Pair {
+            key: Key::new(key),
+            value: value.into(),
         };
         let mut pairs: Vec<Pair> = pairs.into_iter().map(pair).collect();
-        if !pairs.is_sorted_by(|a, b| a.key < b.key) {
-            pairs.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        }
+        pairs.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Self { pairs }
     }
 
