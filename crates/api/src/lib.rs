@@ -1,6 +1,6 @@
 //! The HTTP face of the user family, v4, legacy and export: routes, headers, parameters, views, envelopes and OpenAPI.
 //!
-//! [`router`] is the whole of it; the connection loop, its limits and its logs are the binary's.
+//! [`Api`] is the whole of it; the connection loop, its limits and its logs are the binary's.
 
 #[cfg(test)]
 mod api_md;
