@@ -1,6 +1,11 @@
 //! The route table: the API at a glance.
 
-use std::{error::Error, future::Future, pin::Pin, sync::Arc};
+use std::{
+    error::Error,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header::ALLOW, request::Parts};
@@ -117,10 +122,10 @@ impl Api {
                 Box::pin(handlers::by_id(api, asked, parts))
             }
             (Called::Legacy, &Method::GET | &Method::HEAD) => Box::pin(legacy::read(api, asked, parts)),
-            (Called::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(async { documents::openapi() }),
-            (Called::Page, &Method::GET | &Method::HEAD) => Box::pin(async { documents::page() }),
-            (Called::PageMoved, &Method::GET | &Method::HEAD) => Box::pin(async { documents::page_moved() }),
-            (Called::Style, &Method::GET | &Method::HEAD) => Box::pin(async { documents::style() }),
+            (Called::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(ready(documents::openapi())),
+            (Called::Page, &Method::GET | &Method::HEAD) => Box::pin(ready(documents::page())),
+            (Called::PageMoved, &Method::GET | &Method::HEAD) => Box::pin(ready(documents::page_moved())),
+            (Called::Style, &Method::GET | &Method::HEAD) => Box::pin(ready(documents::style())),
             _ => {
                 let mut answer = refuse(ApiError::Method, asked);
                 let allowed = HeaderValue::from_static(call.allowed());
@@ -139,31 +144,74 @@ impl Api {
 
 fn table() -> matchit::Router<Route> {
     let mut routes = matchit::Router::new();
-    let mut route = |pattern: &str, call| {
+    let mut one = |pattern: &str, call| {
         let pattern: Arc<str> = pattern.into();
         let added = routes.insert(pattern.to_string(), Route { pattern, call });
         debug_assert!(added.is_ok(), "two routes are one: {added:?}");
     };
-    route(documents::OPENAPI, Called::OpenApi);
-    route(documents::PAGE, Called::Page);
-    route(&format!("{}/", documents::PAGE), Called::PageMoved);
-    route(documents::STYLE, Called::Style);
+    one(documents::OPENAPI, Called::OpenApi);
+    one(documents::PAGE, Called::Page);
+    one(&format!("{}/", documents::PAGE), Called::PageMoved);
+    one(documents::STYLE, Called::Style);
+    let mut route = |address: &str, call| {
+        one(address, call);
+        one(&format!("{address}/"), call);
+        // What is empty where something should be named is a bad name, and no other address.
+        if let Some((before, _)) = address.rsplit_once("/{") {
+            one(&format!("{before}//"), call);
+        }
+    };
     for base in BASES {
-        // An id that is empty is a bad one, and no other address.
-        route(&format!("{base}//"), Called::ById);
+        route(base, Called::List);
+        route(&format!("{base}/Search"), Called::SearchOrById);
+        route(&format!("{base}/{{crid}}"), Called::ById);
     }
-    for slash in ["", "/"] {
-        for base in BASES {
-            route(&format!("{base}{slash}"), Called::List);
-            route(&format!("{base}/Search{slash}"), Called::SearchOrById);
-            route(&format!("{base}/{{crid}}{slash}"), Called::ById);
-        }
-        for address in legacy::ADDRESSES {
-            route(&format!("{address}{slash}"), Called::Legacy);
-        }
-        for address in export::ADDRESSES {
-            route(&format!("{address}{slash}"), Called::Export);
-        }
+    for address in legacy::ADDRESSES {
+        route(address, Called::Legacy);
+    }
+    // A doubled slash before a type is one slash.
+    route("/User//{type}", Called::Legacy);
+    for address in export::ADDRESSES {
+        route(address, Called::Export);
     }
     routes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_with_a_slash_and_with_nothing_where_a_name_should_be() {
+        let table = table();
+        let pattern = |path| table.at(path).ok().map(|found| found.value.pattern().to_string());
+        for (path, expected) in [
+            ("/v4/Users", "/v4/Users"),
+            ("/UsersOrchestrator/Users/", "/UsersOrchestrator/Users/"),
+            ("/Users/2937", "/Users/{crid}"),
+            ("/Users/a%2Fb/", "/Users/{crid}/"),
+            ("/Users/Search", "/Users/Search"),
+            ("/Users/search", "/Users/{crid}"),
+            ("/Users//", "/Users//"),
+            ("/User//", "/User//"),
+            ("/User/2937//", "/User/{first}//"),
+            ("/User//1", "/User//{type}"),
+            ("/User/2937/1/", "/User/{first}/{type}/"),
+            ("/v1/users/export//", "/v1/users/export//"),
+        ] {
+            assert_eq!(pattern(path).as_deref(), Some(expected), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "/v4",
+            "/v4/users",
+            "/v4/Users///",
+            "/v4/Users/a/b",
+            "/User/a/b/c",
+            "/docs/style.css/",
+        ] {
+            assert_eq!(pattern(path), None, "{path}");
+        }
+    }
 }
