@@ -43,7 +43,6 @@ pub(super) fn describe(database: &Database<'_>) -> Outcome<Value> {
         "commit": said("git", &["rev-parse", "--short", "HEAD"]),
         "rust": said("rustc", &["--version"]),
         "hyper": locked("hyper"),
-        "axum": locked("axum"),
         "sqlx": locked("sqlx"),
         "tokio": locked("tokio"),
         "postgres": database.run("SHOW server_version")?.trim(),
