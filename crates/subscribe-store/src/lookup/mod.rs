@@ -5,6 +5,7 @@
 
 mod postgres;
 mod queue;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod worker;

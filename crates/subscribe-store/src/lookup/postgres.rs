@@ -1,41 +1,21 @@
 //! Look-ups on one connection of Postgres, held and reopened with back-off when broken.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Connection as _, Executor,
-    postgres::{PgConnectOptions, PgConnection, PgRow},
+    postgres::{PgConnectOptions, PgConnection},
 };
 
 use super::{
-    Failed, Key,
+    Key,
+    statement::Statement,
     worker::{Answer, Backend, BatchError},
 };
-use crate::{
-    row::{BadRow, account_columns, account_of},
-    sqlstate::{Failure, redacted},
-};
-
-/// `OFFSET 0` keeps each look-up an index scan of its own, whatever the planner thinks of the arrays. Addresses are
-/// numbered after the ids.
-const LOOKUP: &str = concat!(
-    "SELECT k.n, ",
-    account_columns!("r"),
-    " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS k (pool, crid, n) \
-     CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
-        WHERE r.pool = k.pool AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r \
-     UNION ALL SELECT -k.n, ",
-    account_columns!("r"),
-    " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS k (pool, email_key, n) \
-     CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
-        WHERE r.pool = k.pool AND r.email_key = k.email_key AND r.deleted_at IS NULL OFFSET 0) AS r"
-);
+use crate::sqlstate::{Failure, redacted};
 
 /// The first pause after a connection could not be opened; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -126,9 +106,9 @@ impl PgLookups {
         let until = deadline.min(Instant::now() + self.statement_timeout);
         let asked = ask(&mut connection, keys, self.named_statements);
         let error = match tokio::time::timeout_at(until.into(), asked).await {
-            Ok(Ok(rows)) => {
+            Ok(Ok(answers)) => {
                 self.connection = Some(connection);
-                return Ok(sorted(keys, &rows));
+                return Ok(answers);
             }
             Ok(Err(error)) => error,
             Err(_late) => return Err((Failure::Cancelled, unavailable("no answer in time"))),
@@ -150,84 +130,15 @@ async fn ask(
     connection: &mut PgConnection,
     keys: &[(PoolId, &Key)],
     named_statements: bool,
-) -> Result<Vec<PgRow>, sqlx::Error> {
-    let (mut id_pools, mut ids, mut email_pools, mut emails) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (pool, key) in keys {
-        match key {
-            Key::Id(crid) => {
-                id_pools.push(pool.0);
-                ids.push(crid.as_str());
-            }
-            Key::Email(email) => {
-                email_pools.push(pool.0);
-                emails.push(email.as_str());
-            }
-        }
-    }
-    let query = sqlx::query(LOOKUP)
-        .bind(id_pools)
-        .bind(ids)
-        .bind(email_pools)
-        .bind(emails)
-        .persistent(named_statements);
+) -> Result<Vec<Answer>, sqlx::Error> {
+    let statement = Statement::of(keys);
     // What `fetch_all` does, with two layers of streams less for each row.
-    let mut answers = connection.fetch_many(query);
+    let mut answers = connection.fetch_many(statement.query().persistent(named_statements));
     let mut rows = Vec::with_capacity(keys.len());
     while let Some(answer) = answers.try_next().await? {
         rows.extend(answer.right());
     }
-    Ok(rows)
-}
-
-/// Gives each row to the key that it answers.
-fn sorted(keys: &[(PoolId, &Key)], rows: &[PgRow]) -> Vec<Answer> {
-    let place = |wanted: fn(&Key) -> bool| -> Vec<usize> {
-        keys.iter()
-            .enumerate()
-            .filter(|(_, (_, key))| wanted(key))
-            .map(|(at, _)| at)
-            .collect()
-    };
-    let ids = place(|key| matches!(key, Key::Id(_)));
-    let emails = place(|key| matches!(key, Key::Email(_)));
-    let mut answers: Vec<Answer> = keys.iter().map(|_| Ok(Vec::new())).collect();
-    for row in rows {
-        let Some(at) = number(row).and_then(|n| key_of(n, &ids, &emails)) else {
-            tracing::error!("a row that answers no look-up was read");
-            continue;
-        };
-        match account_of(row, 1, keys[at].0) {
-            Ok(account) => {
-                if let Ok(accounts) = &mut answers[at] {
-                    accounts.push(account);
-                }
-            }
-            Err(bad) => answers[at] = Err(refused(bad)),
-        }
-    }
-    for accounts in answers.iter_mut().flatten() {
-        accounts.sort_unstable_by(|a: &Account, b: &Account| a.crid.cmp(&b.crid));
-    }
-    answers
-}
-
-fn number(row: &PgRow) -> Option<i64> {
-    sqlx::Row::try_get_unchecked(row, 0).ok()
-}
-
-/// The key of a row's number: positive for ids, negative for addresses, from one.
-fn key_of(n: i64, ids: &[usize], emails: &[usize]) -> Option<usize> {
-    let keys = if n > 0 { ids } else { emails };
-    let at = usize::try_from(n.unsigned_abs()).ok()?.checked_sub(1)?;
-    keys.get(at).copied()
-}
-
-fn refused(bad: BadRow) -> Failed {
-    tracing::error!(reason = %bad, "a row was refused");
-    Failed {
-        kind: SourceErrorKind::Corrupt,
-        cause: Some(Arc::new(bad)),
-    }
+    Ok(statement.answers(&rows))
 }
 
 fn unavailable(why: &'static str) -> BatchError {

@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use masthead_dev_postgres::PrivateServer;
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::EmailNeedle,
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
@@ -23,7 +24,7 @@ use masthead_ports::{
     directory::Directory as _,
     source::UserSource as _,
 };
-use masthead_subscribe_store::{Store, StoreOptions};
+use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
 use time::OffsetDateTime;
 
 use crate::{
@@ -357,7 +358,7 @@ async fn many_matches_far_away_are_not_all_read(loaded: &Loaded) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_whatever_the_page() {
     let loaded = loaded().await;
     let mut worst = (0, String::new());
@@ -424,35 +425,53 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
         "{by_cursor} buffers at a cursor, {start} at the start"
     );
 
-    // Exact look-ups of a batch: a few buffers for each key.
-    let known = reader(7);
-    let at = loaded.log_end();
-    loaded
-        .store
-        .registrations()
-        .by_id(&context(&loaded.big), &known.crid)
-        .await
-        .unwrap();
-    let by_id = loaded.statements_since(at).await;
-    let at = loaded.log_end();
-    let key = known
-        .email
-        .map_or_else(|| EmailKey::of("nobody@nowhere.example"), |email| email.key().clone());
-    loaded
-        .store
-        .registrations()
-        .by_email(&context(&loaded.big), &key)
-        .await
-        .unwrap();
-    let by_email = loaded.statements_since(at).await;
-    for touched in [by_id, by_email] {
-        assert_eq!(touched.len(), 1);
-        assert!(touched[0] < 30, "a look-up touched {}", touched[0]);
-    }
-
+    look_ups_touch_a_few_buffers_for_each_key(&loaded).await;
     exports_touch_a_few_buffers_for_each_key(&loaded).await;
     exports_of_a_new_pool_touch_no_more(&loaded).await;
     loaded.store.close().await;
+}
+
+/// Exact look-ups that travel together: one statement, whether of one kind or of both, and a few buffers for each key.
+async fn look_ups_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
+    let known: Vec<NewRegistration> = (0..30)
+        .map(|n| reader(n * 149))
+        .filter(|known| known.email.is_some())
+        .collect();
+    let (ids, emails) = (
+        known.iter().map(|known| (known, true)),
+        known.iter().map(|known| (known, false)),
+    );
+    for keys in [
+        ids.clone().take(1).collect(),
+        emails.clone().take(1).collect(),
+        ids.clone().collect(),
+        emails.clone().collect(),
+        ids.zip(emails).flat_map(|(id, email)| [id, email]).collect::<Vec<_>>(),
+    ] {
+        let at = loaded.log_end();
+        join_all(keys.iter().map(|(known, by_id)| looked_up(loaded, known, *by_id))).await;
+        let touched = loaded.statements_since(at).await;
+        assert_eq!(touched.len(), 1, "{} keys", keys.len());
+        assert!(
+            touched[0] < keys.len() as u64 * 30,
+            "{} keys touched {}",
+            keys.len(),
+            touched[0]
+        );
+    }
+}
+
+/// Finds a reader, and nobody else.
+async fn looked_up(loaded: &Loaded, known: &NewRegistration, by_id: bool) {
+    let (cx, source) = (context(&loaded.big), loaded.store.registrations());
+    let found = if by_id {
+        source.by_id(&cx, &known.crid).await.unwrap().into_iter().collect()
+    } else {
+        let email = known.email.as_ref().unwrap();
+        source.by_email(&cx, email.key()).await.unwrap()
+    };
+    let ids: Vec<_> = found.iter().map(|account| &account.crid).collect();
+    assert_eq!(ids, [&known.crid]);
 }
 
 /// An export: one statement however many are asked for, and a few buffers for each; of both sides twice as many.
