@@ -23,9 +23,9 @@ use crate::{
     sqlstate::{Failure, redacted},
 };
 
-/// How many events are written in one statement at most. Postgres 15 spends less on each of 256 to 512 than on fewer, where
-/// the statement's own cost shows, or on more, which it holds in slots that it finds again one after the other.
-const BATCH: usize = 384;
+/// How many events are written in one statement at most, about a megabyte. Under load a statement takes what gathered while the
+/// last one was on its way, which is what its three trips to a busy database take rather than its rows.
+const BATCH: usize = 8192;
 /// How long events are gathered before they are written: each statement costs as much as dozens of rows.
 const GATHER: Duration = Duration::from_millis(20);
 /// The pause after a batch could not be written; doubled up to [`LONGEST_PAUSE`].
