@@ -15,8 +15,8 @@ use crate::shell::Outcome;
 /// How many registrations the database of the plain name has; others have their number in the name, and are kept beside it.
 pub(super) const WHOLE: u32 = 1_000_000;
 
-/// How many keys a row of the table that pgbench draws from has.
-pub(super) const KEYS_A_ROW: u32 = 8;
+/// How many keys a row of the table that pgbench draws from has: so many that drawing them counts for little.
+pub(super) const KEYS_A_ROW: u32 = 32;
 
 /// So many registrations go round all tenants before the first one has its next: in the table they lie mixed, as they
 /// would where papers grow side by side.
@@ -48,7 +48,7 @@ impl<'a> Database<'a> {
 
     /// Makes the data unless they are there, with the schema as it is now.
     pub(super) fn prepare(&self, program: &Program, people: People, fresh: bool) -> Outcome {
-        let mark = format!("bench rows={} edition={EDITION}", people.rows);
+        let mark = format!("bench rows={} edition={EDITION} keys={KEYS_A_ROW}", people.rows);
         if !fresh && self.is_there(&mark)? && program.run(&["migrate"]).is_ok() && self.is_whole(people)? {
             println!("data: {} registrations of an earlier run", people.rows);
             return Ok(());

@@ -15,6 +15,9 @@ const COLUMNS: &str = "r.pool, r.id, r.crid, r.email_key, r.email_typed, r.first
 /// How many clients are tried.
 const CLIENTS: &[u32] = &[2, 4, 8, 16, 32, 64];
 
+/// How often each of them, for a second.
+const TRIES: usize = 8;
+
 /// A pgbench that is ready to run.
 pub(super) struct PgBench {
     program: PathBuf,
@@ -22,7 +25,7 @@ pub(super) struct PgBench {
     /// A URL without its password.
     url: String,
     password: Option<String>,
-    /// The best of [`CLIENTS`].
+    /// Those of [`CLIENTS`] that are the fastest in most runs.
     pub(super) clients: u32,
 }
 
@@ -35,8 +38,8 @@ pub(super) struct Run {
 }
 
 impl PgBench {
-    /// Writes the script into `folder` and finds the best number of clients, each tried for `seconds`.
-    pub(super) fn ready(database: &Database<'_>, folder: &Path, people: People, seconds: u32) -> Outcome<Self> {
+    /// Writes the script into `folder` and finds the best number of clients.
+    pub(super) fn ready(database: &Database<'_>, folder: &Path, people: People) -> Outcome<Self> {
         let program = database
             .server
             .program("pgbench")
@@ -51,13 +54,13 @@ impl PgBench {
             password,
             clients: 1,
         };
-        let mut best = 0.0;
-        for clients in CLIENTS {
-            let tried = bench.run_with(*clients, seconds)?.per_second;
-            if tried > best {
-                (best, bench.clients) = (tried, *clients);
+        let mut tried: Vec<(u32, Vec<f64>)> = CLIENTS.iter().map(|clients| (*clients, Vec::new())).collect();
+        for _ in 0..TRIES {
+            for (clients, runs) in &mut tried {
+                runs.push(bench.run_with(*clients, 1)?.per_second);
             }
         }
+        bench.clients = fastest(tried).unwrap_or(bench.clients);
         Ok(bench)
     }
 
@@ -92,13 +95,24 @@ impl PgBench {
     }
 }
 
+/// The number of clients that is the fastest in three runs of four. A median would not do: where a client and its backend happen to
+/// share a processor, one run of two clients is several times as fast as the next.
+fn fastest(tried: Vec<(u32, Vec<f64>)>) -> Option<u32> {
+    let reached = tried.into_iter().filter_map(|(clients, mut runs)| {
+        runs.sort_by(f64::total_cmp);
+        runs.get(runs.len() / 4).map(|reached| (clients, *reached))
+    });
+    let best = reached.max_by(|(_, a), (_, b)| a.total_cmp(b));
+    best.map(|(clients, _)| clients)
+}
+
 /// The look-up, for one key.
 pub(super) fn statement() -> String {
     format!("SELECT {COLUMNS} FROM registrations AS r WHERE r.pool = :p AND r.email_key = :e AND r.deleted_at IS NULL")
 }
 
-/// One statement draws some keys, and one for each of them looks it up. All are counted: drawing keys reads a row by its
-/// primary key and costs what a look-up costs.
+/// One statement draws some keys, and one for each of them looks it up. All are counted: drawing costs about what a look-up
+/// costs, and not counted at all it would be a thirtieth.
 fn script_text(people: People) -> String {
     let last = people.rows / KEYS_A_ROW - 1;
     let names: Vec<String> = (0..KEYS_A_ROW).map(|at| format!("p{at}, e{at}")).collect();
@@ -158,14 +172,26 @@ mod tests {
 
     #[test]
     fn each_statement_of_the_script_counts() {
-        let said = "number of failed transactions: 0 (0.000%)\nlatency average = 0.900 ms\n\
+        let said = "number of failed transactions: 0 (0.000%)\nlatency average = 3.300 ms\n\
                     tps = 1000.5 (without initial connection time)\n";
         let run = parse(said).unwrap();
-        assert!((run.per_second - 9_004.5).abs() < 0.001 && (run.latency - 0.1).abs() < 0.001);
+        assert!((run.per_second - 33_016.5).abs() < 0.001 && (run.latency - 0.1).abs() < 0.001);
         assert!(parse(&said.replace("transactions: 0", "transactions: 3")).is_none());
-        let text = script_text(People { rows: 800 });
-        assert_eq!(text.lines().count(), 10);
-        assert!(text.contains("random(0, 99)") && text.contains("r.pool = :p7 AND r.email_key = :e7"));
+        let text = script_text(People { rows: 3_200 });
+        assert_eq!(text.lines().count(), 34);
+        assert!(text.contains("random(0, 99)") && text.contains("r.pool = :p31 AND r.email_key = :e31"));
+    }
+
+    #[test]
+    fn what_is_fast_by_luck_is_not_the_fastest() {
+        let (lucky, steady) = ([10.0, 80.0, 70.0, 11.0, 75.0], [50.0, 60.0, 40.0, 45.0, 50.0]);
+        let tried = vec![
+            (2, lucky.into()),
+            (8, steady.into()),
+            (64, vec![30.0; 5]),
+            (128, Vec::new()),
+        ];
+        assert_eq!(fastest(tried), Some(8));
     }
 
     #[test]

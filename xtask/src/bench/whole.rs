@@ -131,7 +131,7 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
 
     let (mut of_lookups, mut of_coalescing, mut of_searches) = (Vec::new(), Vec::new(), Vec::new());
     if wanted(Part::Lookups) {
-        of_lookups = lookups::measure(&bench, &mut report, &mut ratios)?;
+        of_lookups = lookups::measure(&bench, &mut report, &mut ratios, &mut failures)?;
     }
     if wanted(Part::Coalescing) {
         of_coalescing = coalescing::measure(&bench, &mut report, &mut ratios)?;
@@ -160,7 +160,7 @@ fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Ou
     if failures.is_empty() {
         return Ok(());
     }
-    Err(format!("{} answers were wrong:\n{}", failures.len(), failures.join("\n")).into())
+    Err(format!("{} things went wrong:\n{}", failures.len(), failures.join("\n")).into())
 }
 
 /// A caller for each client group: a token of its own, good for the papers of the group.
