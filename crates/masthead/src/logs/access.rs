@@ -40,7 +40,6 @@ pub(crate) struct Request {
 }
 
 /// Whom the headers name; what the caller says, verified or not (the status tells).
-#[derive(Default)]
 pub(crate) struct Named {
     group: Option<HeaderValue>,
     client: Option<HeaderValue>,
@@ -50,24 +49,27 @@ pub(crate) struct Named {
 
 impl Named {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut named = Self::default();
-        let mut alias = None;
+        let [mut group, mut alias, mut client, mut paper, mut source_system] = [None; 5];
         // One pass: every look into the map would hash a name anew.
         for (name, value) in headers {
             let place = match name.as_str() {
-                "x-clientgroupcode" => &mut named.group,
+                "x-clientgroupcode" => &mut group,
                 "x-mediagroupcode" => &mut alias,
-                "x-clientcode" => &mut named.client,
-                "x-papercode" => &mut named.paper,
-                "x-sourcesystem" => &mut named.source_system,
+                "x-clientcode" => &mut client,
+                "x-papercode" => &mut paper,
+                "x-sourcesystem" => &mut source_system,
                 _ => continue,
             };
-            if is_code(value) {
-                place.get_or_insert_with(|| value.clone());
-            }
+            // Of a header that is repeated, the first.
+            place.get_or_insert(value);
         }
-        named.group = named.group.or(alias);
-        named
+        let code = |value: Option<&HeaderValue>| value.filter(|value| is_code(value)).cloned();
+        Self {
+            group: code(group).or_else(|| code(alias)),
+            client: code(client),
+            paper: code(paper),
+            source_system: code(source_system),
+        }
     }
 }
 
@@ -207,6 +209,7 @@ fn safe(line: &mut Vec<u8>, text: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
     use time::macros::datetime;
 
     use super::*;
@@ -257,6 +260,32 @@ mod tests {
             write(&mut line, now, &request("ann@example.com"), Duration::ZERO);
             assert!(!String::from_utf8(line).unwrap().contains('@'));
         }
+    }
+
+    #[test]
+    fn of_a_repeated_header_the_first_is_told_and_the_older_name_of_the_group_stands_in() {
+        let named = |headers: &[(&'static str, &'static str)]| {
+            let value = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+            let mut map = HeaderMap::new();
+            for (name, value) in headers.iter().copied().map(value) {
+                map.append(name, value);
+            }
+            let Named { group, client, .. } = Named::of(&map);
+            [group, client].map(|value| value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned()))
+        };
+        assert_eq!(
+            named(&[("x-clientcode", "ann@example.com"), ("x-clientcode", "daily")]),
+            ["", ""]
+        );
+        assert_eq!(
+            named(&[("x-clientcode", "daily"), ("x-clientcode", "other")]),
+            ["", "daily"]
+        );
+        assert_eq!(named(&[("x-mediagroupcode", "south")]), ["south", ""]);
+        assert_eq!(
+            named(&[("x-mediagroupcode", "south"), ("x-clientgroupcode", "north")]),
+            ["north", ""]
+        );
     }
 
     #[test]
