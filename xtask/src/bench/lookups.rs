@@ -42,6 +42,7 @@ pub(super) fn measure(
     let same = BareHyper::start(&bench.folder.join("same.json"), &answer)?;
     println!("finding the best number of clients for pgbench");
     let pgbench = PgBench::ready(bench.database, bench.folder, bench.people)?;
+    println!("{}", pgbench.tried_in_words());
 
     let mut lines = [
         Line::new(EMAIL, CONNECTIONS),
@@ -105,7 +106,7 @@ pub(super) fn measure(
     report.insert("kept".to_owned(), kept.json());
     report.insert(
         "pgbench".to_owned(),
-        json!({"command": pgbench.words(), "statement": pgbench::statement()}),
+        json!({"command": pgbench.words(), "statement": pgbench::statement(), "tried": pgbench.tried}),
     );
     Ok(lines.into())
 }
