@@ -41,7 +41,7 @@ pub(super) fn measure(
     let hello = BareHyper::start(&bench.folder.join("hello.txt"), b"hello")?;
     let same = BareHyper::start(&bench.folder.join("same.json"), &answer)?;
     println!("finding the best number of clients for pgbench");
-    let pgbench = PgBench::ready(bench.database, bench.folder, bench.people)?;
+    let pgbench = PgBench::ready(bench)?;
     println!("{}", pgbench.tried_in_words());
 
     let mut lines = [

@@ -1,12 +1,13 @@
 //! The measure of what the database itself can do: `pgbench -M prepared` on the look-up that the server makes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::database::{Database, KEYS_A_ROW};
+use super::database::KEYS_A_ROW;
 use super::figures::median;
 use super::people::People;
+use super::whole::Bench;
 use crate::shell::{Outcome, output};
 
 /// The columns that the store reads of a registration (`account_columns!` of masthead-subscribe-store).
@@ -16,10 +17,7 @@ const COLUMNS: &str = "r.pool, r.id, r.crid, r.email_key, r.email_typed, r.first
 /// How many clients are tried.
 const CLIENTS: &[u32] = &[2, 4, 8, 16, 32, 64];
 
-/// How often each of them.
-const TRIES: usize = 5;
-
-/// For so many seconds: many clients take a good part of one to prepare their statements.
+/// For how many seconds at most: many clients take a good part of one to prepare their statements.
 const TRY: u32 = 3;
 
 /// A pgbench that is ready to run.
@@ -29,7 +27,7 @@ pub(super) struct PgBench {
     /// A URL without its password.
     url: String,
     password: Option<String>,
-    /// Those of [`CLIENTS`] that are the fastest in most runs.
+    /// The [`fastest`] of [`CLIENTS`].
     pub(super) clients: u32,
     /// What each of [`CLIENTS`] reached in each try, in statements a second, the slowest first.
     pub(super) tried: Vec<(u32, Vec<f64>)>,
@@ -44,8 +42,15 @@ pub(super) struct Run {
 }
 
 impl PgBench {
-    /// Writes the script into `folder` and finds the best number of clients.
-    pub(super) fn ready(database: &Database<'_>, folder: &Path, people: People) -> Outcome<Self> {
+    /// Writes the script into the folder and finds the best number of clients, each tried as often as there are rounds.
+    pub(super) fn ready(bench: &Bench<'_>) -> Outcome<Self> {
+        let &Bench {
+            plan,
+            database,
+            folder,
+            people,
+            ..
+        } = bench;
         let program = database
             .server
             .program("pgbench")
@@ -62,9 +67,9 @@ impl PgBench {
             tried: Vec::new(),
         };
         let mut tried: Vec<(u32, Vec<f64>)> = CLIENTS.iter().map(|clients| (*clients, Vec::new())).collect();
-        for _ in 0..TRIES {
+        for _ in 0..plan.rounds {
             for (clients, runs) in &mut tried {
-                runs.push(bench.run_with(*clients, TRY)?.per_second);
+                runs.push(bench.run_with(*clients, plan.seconds.min(TRY))?.per_second);
             }
         }
         for (_, runs) in &mut tried {
@@ -117,8 +122,9 @@ impl PgBench {
     }
 }
 
-/// The number of clients that is the fastest in three runs of four. A median would not do: where a client and its backend happen to
-/// share a processor, one run of two clients is several times as fast as the next.
+/// The number of clients that reaches the most in all but the slowest quarter of its runs, which are sorted. A median would not
+/// do: where a client and its backend happen to share a processor, one run of two clients is several times as fast as the
+/// next.
 fn fastest(tried: &[(u32, Vec<f64>)]) -> Option<u32> {
     let reached = tried
         .iter()
@@ -132,8 +138,8 @@ pub(super) fn statement() -> String {
     format!("SELECT {COLUMNS} FROM registrations AS r WHERE r.pool = :p AND r.email_key = :e AND r.deleted_at IS NULL")
 }
 
-/// One statement draws some keys, and one for each of them looks it up. All are counted: drawing costs about what a look-up
-/// costs, and not counted at all it would be a thirtieth.
+/// One statement draws some keys, and one for each of them looks it up. All are counted: of so many statements the draw's own cost
+/// matters little.
 fn script_text(people: People) -> String {
     let last = people.rows / KEYS_A_ROW - 1;
     let names: Vec<String> = (0..KEYS_A_ROW).map(|at| format!("p{at}, e{at}")).collect();

@@ -80,7 +80,7 @@ impl Bench<'_> {
     }
 }
 
-/// Measures and reports. The figures decide nothing; what failed to run or was answered wrongly does.
+/// Measures and reports. The figures decide nothing; what failed to run, was answered wrongly or was lost does.
 pub(super) fn run(options: &Options) -> Outcome {
     let folder = workspace().join("target").join("bench");
     fs::create_dir_all(&folder)?;
