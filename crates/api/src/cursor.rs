@@ -1,9 +1,10 @@
 //! Cursors: the place of a list's last user, sealed to tenant, filter, order and sources (contract §3.1).
 
 use masthead_domain::{
+    case,
     crid::Crid,
     flow::Sources,
-    order::{Direction, Order, Place, SortKey, SortValue},
+    order::{Direction, Order, Place, SortColumn, SortKey, SortValue},
     query::UserFilter,
     tenant::Tenant,
 };
@@ -25,8 +26,18 @@ fn binding(tenant: &Tenant, filter: &UserFilter, order: Order, sources: Sources)
     } else {
         ""
     };
+    // The place of a name by other rules would skip users of this list.
+    let rules = match order.column {
+        SortColumn::FirstName | SortColumn::LastName => format!(" rules{}", case::RULES),
+        SortColumn::CustomerRegistrationId
+        | SortColumn::Email
+        | SortColumn::State
+        | SortColumn::Verified
+        | SortColumn::DateRegistered
+        | SortColumn::ChangeDate => String::new(),
+    };
     format!(
-        "{} {direction} {sources}{remote} {}",
+        "{}{rules} {direction} {sources}{remote} {}",
         order.column.name(),
         filter.canonical()
     )
@@ -89,7 +100,36 @@ fn read(plain: &str) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
+    use masthead_testkit::{sealing::FakeSealing, tenants::tenant};
+
     use super::*;
+
+    /// ADR 0098: keys by which names are sorted were other ones before; the cursor's place is no place among the new ones.
+    #[test]
+    fn a_cursor_by_name_opens_only_under_the_rules_it_was_made_by() {
+        let tenant = tenant("north/daily/herald", 1, &[]);
+        let filter = UserFilter::default();
+        for column in SortColumn::ALL {
+            let order = Order {
+                column,
+                direction: Direction::Ascending,
+            };
+            let list = (&filter, order, Sources::Store);
+            // As versions before 0098 bound it.
+            let binding = format!("{} asc store {}", column.name(), filter.canonical());
+            let before = FakeSealing.seal(&tenant.id, Purpose::Cursor { binding: &binding }, "t3:abc7");
+            let by_name = matches!(column, SortColumn::FirstName | SortColumn::LastName);
+            let opened = open(&FakeSealing, &tenant, list, &before);
+            assert_eq!(opened.is_none(), by_name, "{}", column.name());
+
+            let place = Place::Key(SortKey {
+                value: SortValue::Text("abc".into()),
+                crid: Crid::parse("7").unwrap(),
+            });
+            let now = seal(&FakeSealing, &tenant, list, &place);
+            assert!(open(&FakeSealing, &tenant, list, &now) == Some(place));
+        }
+    }
 
     #[test]
     fn a_place_survives_the_journey() {

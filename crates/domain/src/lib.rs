@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod case;
 pub mod crid;
 pub mod email;
 pub mod event;

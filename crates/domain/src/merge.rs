@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     account::Account,
     answer::Provenance,
-    metadata::{Metadata, lowered},
+    metadata::{Metadata, case_folded},
 };
 
 /// One of the two sides of a merge.
@@ -238,10 +238,10 @@ fn merged_metadata(
     // By lower-cased key: the sides may spell a key differently, and no answer has two keys that differ only in case.
     let mut values: BTreeMap<String, (Option<Pair<'_>>, Option<Pair<'_>>)> = BTreeMap::new();
     for (key, value) in theirs.iter() {
-        values.entry(lowered(key)).or_default().0 = Some((key, value));
+        values.entry(case_folded(key)).or_default().0 = Some((key, value));
     }
     for (key, value) in ours.iter() {
-        values.entry(lowered(key)).or_default().1 = Some((key, value));
+        values.entry(case_folded(key)).or_default().1 = Some((key, value));
     }
     let has_value = |pair: Option<Pair<'_>>| pair.is_some_and(|(_, value)| !value.is_empty());
     let mut pairs = Vec::with_capacity(values.len());
@@ -440,7 +440,7 @@ mod tests {
             account
                 .metadata
                 .iter()
-                .map(|(k, v)| (format!("metadata.{}", lowered(k)), v.to_owned())),
+                .map(|(k, v)| (format!("metadata.{}", case_folded(k)), v.to_owned())),
         );
         fields.retain(|_, value| !value.is_empty());
         fields
@@ -465,7 +465,7 @@ mod tests {
             let (merged, provenance) = merge(&theirs, &ours, &Precedence::default(), NAMES);
             let merged = fields(&merged);
             for (field, value) in &merged {
-                let told: Vec<_> = provenance.iter().filter(|p| lowered(&p.field) == lowered(field)).collect();
+                let told: Vec<_> = provenance.iter().filter(|p| case_folded(&p.field) == case_folded(field)).collect();
                 prop_assert_eq!(told.len(), 1, "{}", field);
                 let side = if told[0].source == "Auth0" { fields(&theirs) } else { fields(&ours) };
                 prop_assert_eq!(side.get(field), Some(value));

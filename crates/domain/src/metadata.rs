@@ -6,6 +6,8 @@ use compact_str::CompactString;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::case;
+
 /// The standard keys, in the order in which they are answered (contract §2.4).
 pub const STANDARD_KEYS: [&str; 41] = [
     "title",
@@ -144,9 +146,9 @@ impl Metadata {
                 return Err(InvalidMetadata::NulInValue);
             }
         }
-        let mut lowered_keys: Vec<String> = metadata.iter().map(|(key, _)| lowered(key)).collect();
-        lowered_keys.sort_unstable();
-        if lowered_keys.windows(2).any(|two| two[0] == two[1]) {
+        let mut folded_keys: Vec<String> = metadata.iter().map(|(key, _)| case_folded(key)).collect();
+        folded_keys.sort_unstable();
+        if folded_keys.windows(2).any(|two| two[0] == two[1]) {
             return Err(InvalidMetadata::KeysDifferOnlyInCase);
         }
         Ok(metadata)
@@ -175,7 +177,7 @@ impl Metadata {
         let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
         for (key, value) in pairs {
             if key.len() <= MAX_KEY_BYTES && !value.contains('\0') {
-                taken.entry(lowered(&key)).or_insert((key, value));
+                taken.entry(case_folded(&key)).or_insert((key, value));
             }
         }
         Self::from_valid(taken.into_values())
@@ -238,13 +240,15 @@ impl Metadata {
     }
 }
 
-/// The form in which keys and values are compared: composed and lower-cased, accents kept.
+/// The form in which keys and values are compared: equal ignoring case, accents kept. Unicode's canonical caseless match (The
+/// Unicode Standard, section 3.13, D145), composed. Folding again changes nothing.
 #[must_use]
-pub fn lowered(text: &str) -> String {
+pub fn case_folded(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    text.nfc().collect::<String>().to_lowercase().nfc().collect()
+    let decomposed: String = text.nfd().collect();
+    case::folded(&decomposed).nfc().collect()
 }
 
 impl MetadataPair {
@@ -252,18 +256,18 @@ impl MetadataPair {
     #[must_use]
     pub fn of(key: &str, value: &str) -> Self {
         Self {
-            key: lowered(key).into(),
-            value: lowered(value).into(),
+            key: case_folded(key).into(),
+            value: case_folded(value).into(),
         }
     }
 
-    /// The lower-cased key.
+    /// The folded key.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The lower-cased value.
+    /// The folded value.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value

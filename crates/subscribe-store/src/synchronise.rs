@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     event::{Event, EventKind, EventOutcome},
-    metadata::{Metadata, lowered},
+    metadata::{Metadata, case_folded},
 };
 use masthead_ports::{
     registrations::{Registrations, Synchronised, WrittenFor},
@@ -245,7 +245,7 @@ async fn update(
 
 /// The stored metadata with what the account carries over it; a key keeps the spelling that is stored.
 fn overlaid(stored: &Metadata, carried: &Metadata) -> Metadata {
-    let same = |key: &str, other: &str| lowered(key) == lowered(other);
+    let same = |key: &str, other: &str| case_folded(key) == case_folded(other);
     let kept = stored.iter().map(|(key, value)| {
         let over = carried
             .iter()

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use serde_json::{Map, Value, json};
+
 use super::secrets::Secrets;
 use super::tenants::TENANTS;
 use crate::shell::{Outcome, cargo, executable, output, run};
@@ -76,6 +78,22 @@ impl Masthead {
         self
     }
 
+    /// How a script runs `masthead …` on the same database and settings: `program`, then `arguments`, then the command's
+    /// own arguments, with `environment` added to the script's own. `inherited` is the environment of this process; its
+    /// `MASTHEAD…` variables count, unless a setting of this run replaces them.
+    pub(super) fn for_scripts(&self, inherited: impl Iterator<Item = (String, String)>) -> Value {
+        let inherited = inherited.filter(|(name, _)| name.starts_with("MASTHEAD"));
+        let settings = self
+            .settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let environment: Map<String, Value> = inherited
+            .chain(settings)
+            .map(|(name, value)| (name, Value::String(value)))
+            .collect();
+        json!({"program": self.program, "arguments": [], "environment": environment})
+    }
+
     /// A command of the program, with its settings.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -112,5 +130,47 @@ impl Masthead {
             return Ok(String::from_utf8(said.stdout)?);
         }
         Err(format!("`masthead {}` failed ({})", arguments.join(" "), said.status).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masthead() -> Masthead {
+        let programs = Programs {
+            server: PathBuf::from("/bin/sh"),
+            sandbox: PathBuf::new(),
+        };
+        let secrets = Secrets {
+            signing: "signing".to_owned(),
+            sealing: "sealing".to_owned(),
+            provider: "provider".to_owned(),
+        };
+        Masthead::new(&programs, "postgres://127.0.0.1/masthead_dev", &secrets)
+    }
+
+    /// The command of `dev.json` is what this program runs itself: same program, same settings.
+    #[test]
+    fn a_script_gets_the_program_and_every_setting() {
+        let masthead = masthead().with_secret("MASTHEAD_SECRET_CHAIN", "token".to_owned());
+        let inherited = [
+            ("MASTHEAD__SEARCH__BUDGET", "9"),
+            ("MASTHEAD__TOKENS__ISSUER", "replaced"),
+            ("HOME", "/home"),
+        ];
+        let inherited = inherited.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let script = masthead.for_scripts(inherited.into_iter());
+
+        let command = masthead.command(&[]);
+        assert_eq!(script["program"], json!(command.get_program().to_str()));
+        assert_eq!(script["arguments"], json!([]));
+        let mut expected: Map<String, Value> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), json!(value?.to_str()?))))
+            .collect();
+        assert!(expected.contains_key("MASTHEAD__DATABASE__URL") && expected.contains_key("MASTHEAD_SECRET_CHAIN"));
+        expected.insert("MASTHEAD__SEARCH__BUDGET".to_owned(), json!("9"));
+        assert_eq!(script["environment"], Value::Object(expected));
     }
 }

@@ -19,6 +19,9 @@ use crate::shell::Outcome;
 /// How long the printed tokens hold.
 const TOKEN_HOLDS: &str = "12h";
 
+/// What the printed tokens allow: every scope there is, for a developer and a script try everything.
+const SCOPES: &str = "users:read users:write users:export admin";
+
 /// How many of the invented people are looked for before any user of the tenant will do.
 const LOOKED_FOR: usize = 5;
 
@@ -85,7 +88,12 @@ pub(super) fn write(
         tenants.push(entry);
     }
     let script = folder.join("dev.json");
-    let mut all = json!({"url": url, "tenants": tenants, "workspaces": exports});
+    let mut all = json!({
+        "url": url,
+        "tenants": tenants,
+        "workspaces": exports,
+        "command": masthead.for_scripts(variables()),
+    });
     // Auth0's is the one that scripts know by this name; every tenant's own is in its entry.
     let auth0 = sandboxes
         .iter()
@@ -98,13 +106,18 @@ pub(super) fn write(
     Ok(())
 }
 
+/// The environment of this process that is Unicode; a setting is nothing else.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 fn headers(tenant: &DevTenant, masthead: &Masthead) -> Outcome<Headers> {
     let token = masthead.output(&[
         "token",
         "--tenant",
         &tenant.name(),
         "--scope",
-        "users:read users:write",
+        SCOPES,
         "--expires-in",
         TOKEN_HOLDS,
     ])?;
@@ -203,7 +216,16 @@ fn of_provider(url: &str, file: &Path, sample: &Value, sandbox: &Sandbox) -> Vec
 
 #[cfg(test)]
 mod tests {
+    use masthead_domain::tenant::Scope;
+
     use super::*;
+
+    /// `target/dev/dev.json` is for trying everything (README).
+    #[test]
+    fn tokens_of_development_carry_every_scope() {
+        let every: Vec<&str> = Scope::ALL.into_iter().map(|(_, name)| name).collect();
+        assert_eq!(SCOPES.split(' ').collect::<Vec<_>>(), every);
+    }
 
     #[test]
     fn the_lines_to_paste_carry_the_headers_and_encode_what_a_url_cannot_carry() {

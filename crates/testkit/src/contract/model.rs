@@ -4,7 +4,7 @@
 
 use masthead_domain::{
     account::Account,
-    metadata::lowered,
+    metadata::case_folded,
     name::folded,
     order::{Direction, Order, SortColumn},
     query::{EmailFilter, UserFilter},
@@ -118,7 +118,7 @@ fn is_match(account: &Account, filter: &UserFilter) -> bool {
 
 /// An empty value is no value.
 fn is_pair(key: &str, value: &str, wanted_key: &str, wanted_value: &str) -> bool {
-    !value.is_empty() && lowered(key) == wanted_key && lowered(value) == wanted_value
+    !value.is_empty() && case_folded(key) == wanted_key && case_folded(value) == wanted_value
 }
 
 fn starts(text: &[u8], with: &[u8]) -> bool {
