@@ -81,7 +81,8 @@ pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, Failure> {
         lookup_connections: settings.lookup_connections,
         lookup_batch: settings.lookup_batch,
         search_connections: settings.search_connections,
-        named_statements: settings.named_prepared_statements,
+        // The older name: its documentation said that it is for PgBouncer in transaction mode.
+        pooler: settings.pooler || !settings.named_prepared_statements,
         statement_timeout: settings.statement_timeout,
         acquire_timeout: settings.acquire_timeout,
         event_queue: settings.event_queue,

@@ -10,10 +10,12 @@ use masthead_domain::{
     tenant::{PoolId, TenantId},
     workspace::{InvalidLimits, MAX_KEYS},
 };
-use sqlx::{PgConnection, PgPool};
 use thiserror::Error;
 
-use crate::sqlstate::{Failure, redacted};
+use crate::{
+    database::{Database, Transaction},
+    sqlstate::{Failure, redacted},
+};
 
 /// How long one chore may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +26,7 @@ const MAX_POOL_NAME_BYTES: usize = 200;
 /// An operator's chores. Each is one transaction.
 #[derive(Clone)]
 pub struct Admin {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Database,
 }
 
 /// A tenant as the operator sees it.
@@ -124,7 +126,7 @@ impl Admin {
                 name,
                 !parsed.is_federated(),
             )
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut transaction)
             .await?;
             sqlx::query!(
                 "INSERT INTO tenants (client_group, client, paper, pool, settings) VALUES ($1, $2, $3, $4, $5::text::json)",
@@ -134,7 +136,7 @@ impl Admin {
                 pool,
                 as_json(settings),
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
             decide_master(&mut transaction, pool).await?;
             transaction.commit().await?;
@@ -190,7 +192,7 @@ impl Admin {
                 id.client(),
                 id.paper(),
             )
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await?
             .ok_or(AdminError::NoSuchTenant)?;
             let mut settings = of_json(&row.settings)?;
@@ -210,7 +212,7 @@ impl Admin {
                 id.paper(),
                 as_json(&settings),
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
             decide_master(&mut transaction, row.pool).await?;
             transaction.commit().await?;
@@ -234,7 +236,7 @@ impl Admin {
                 id.client(),
                 id.paper(),
             )
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await?
             .ok_or(AdminError::NoSuchTenant)?;
             sqlx::query!(
@@ -243,14 +245,14 @@ impl Admin {
                 id.client(),
                 id.paper(),
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
             let left = sqlx::query!(
                 r#"SELECT EXISTS (SELECT 1 FROM tenants WHERE pool = $1) AS "shared!",
                           (SELECT count(*) FROM registrations WHERE pool = $1 AND deleted_at IS NULL) AS "people!""#,
                 pool,
             )
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut transaction)
             .await?;
             if !left.shared && left.people > 0 && !orphan {
                 return Err(AdminError::WouldOrphan(left.people));
@@ -271,7 +273,7 @@ impl Admin {
 
 /// Masthead masters the accounts of a pool unless every tenant of it has an outside provider. A pool without tenants
 /// stays as it is.
-async fn decide_master(transaction: &mut PgConnection, pool: i64) -> Result<(), AdminError> {
+async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), AdminError> {
     let rows = sqlx::query!(
         r#"SELECT settings::text AS "settings!" FROM tenants WHERE pool = $1"#,
         pool

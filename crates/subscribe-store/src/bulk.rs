@@ -3,19 +3,21 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use masthead_domain::tenant::Tenant;
+use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
     bulk::{BulkAnswer, BulkEntries, BulkLookups, KeyAnswer, LookupKey},
     directory::DirectoryEntry,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use sqlx::{PgConnection, PgPool, postgres::PgRow};
+use sqlx::{Connection as _, PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use crate::{
+    database::Database,
     directory::{list, provider_of},
-    row::{self, ACCOUNT_COLUMNS, account_columns},
+    question::{Foreign, Question},
+    row::{self, ACCOUNT_COLUMNS, BadRow, account_columns},
     sqlstate::silence,
 };
 
@@ -24,12 +26,12 @@ const OPERATION: &str = "by_keys";
 /// How many statements of exports run at a time: they share their connections with searches, which people wait for.
 const AT_A_TIME: usize = 2;
 
-/// What a row tells before and after an account, in the places that [`list`] reads: the key's own, the directory's standing,
-/// the entry; and behind the account whether the profile is missing since, and whether the directory has everybody.
+/// What a row has before and after an account, in the places that [`list`] reads: the question's number, the key's own, the
+/// directory's standing, the entry; and behind the account whether the profile is missing since, and whether the directory has everybody.
 macro_rules! row_of {
     ($n:literal, $standing:literal, $entry:literal, $behind:literal) => {
         concat!(
-            "SELECT ",
+            "SELECT $11::bigint, ",
             $n,
             ", ",
             $standing,
@@ -44,8 +46,8 @@ macro_rules! row_of {
 }
 
 /// The registrations of each key, and from a directory that serves the tenant and is true after `$10` its entries: one
-/// statement, and so one moment. `n` is the place of the key among those that were asked for; the row without one is the
-/// standing.
+/// statement, and so one moment. `n` is the place of the key among those that were asked for; the one row without it is the
+/// standing, which is there even where no directory is: an answer without it is not this statement's.
 ///
 /// `OFFSET 0` keeps each look-up an index scan of its own, as in the coalesced look-ups (ADR 0011). The pool is an unknown
 /// to the planner: of a new one the statistics say that it has no rows, for which any of its indexes would do (1,000 keys
@@ -96,8 +98,11 @@ const BY_KEYS: &str = concat!(
      LEFT JOIN LATERAL (SELECT * FROM registrations AS r \
         WHERE r.pool = (SELECT $1::bigint) AND r.id = d.registration_id AND r.deleted_at IS NULL OFFSET 0) AS r ON true UNION ALL ",
     row_of!("NULL", "s.as_of", "NULL, NULL, NULL, NULL", "NULL, s.whole"),
-    " FROM standing AS s LEFT JOIN registrations AS r ON false"
+    " FROM (SELECT) AS always LEFT JOIN standing AS s ON true LEFT JOIN registrations AS r ON false"
 );
+
+/// Where a row has the place of its key.
+const PLACE: usize = 1;
 
 /// Where a row says that the profile is missing since, and that the directory has everybody.
 const MISSING: usize = list::REGISTRATION + ACCOUNT_COLUMNS;
@@ -105,18 +110,16 @@ const WHOLE: usize = MISSING + 1;
 
 /// Looks up many registrations of a tenant's pool at once, and the users of both sides beside them.
 pub struct PgBulkLookups {
-    pool: PgPool,
+    database: Database,
     statement_timeout: Duration,
-    named_statements: bool,
     turns: Semaphore,
 }
 
 impl PgBulkLookups {
-    pub(crate) fn new(pool: PgPool, statement_timeout: Duration, named_statements: bool) -> Self {
+    pub(crate) fn new(database: Database, statement_timeout: Duration) -> Self {
         Self {
-            pool,
+            database,
             statement_timeout,
-            named_statements,
             turns: Semaphore::new(AT_A_TIME),
         }
     }
@@ -133,18 +136,22 @@ impl PgBulkLookups {
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
-        let connection = tokio::time::timeout_at(until.into(), self.pool.acquire()).await;
+        let connection = tokio::time::timeout_at(until.into(), self.database.acquire()).await;
         let mut connection = connection
             .map_err(|_late| late("no connection in time"))?
             .map_err(silence(OPERATION))?;
         let asked = self.ask(&mut connection, cx, keys, directory_since);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         drop(turn);
-        answer.unwrap_or_else(|_late| {
-            // Half a conversation is of no use to anybody.
+        let answer = answer.unwrap_or_else(|_late| Err(late("no answer in time")));
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.kind == SourceErrorKind::Unavailable)
+        {
+            // Half a conversation, or another's answer: the connection is not used again.
             drop(connection.detach());
-            Err(late("no answer in time"))
-        })
+        }
+        answer
     }
 
     async fn ask(
@@ -154,32 +161,59 @@ impl PgBulkLookups {
         keys: &[LookupKey],
         directory_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
-        let (mut ids, mut emails, mut registrations) = (Numbered::new(), Numbered::new(), Numbered::new());
-        for (n, key) in (0..).zip(keys) {
-            match key {
-                LookupKey::Id(crid) => ids.push(n, crid.as_str()),
-                // Neither can be stored; and '' is what rows without an address have for a key.
-                LookupKey::Email(email) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
-                LookupKey::Email(email) => emails.push(n, email.as_str()),
-                LookupKey::Registration(id) => registrations.push(n, *id),
-            }
+        let connector = self.database.connector();
+        if !connector.is_pooled() {
+            return ask(connection, cx, keys, directory_since, true).await;
         }
-        sqlx::query(BY_KEYS)
-            .bind(cx.tenant.pool.0)
-            .bind(ids.places)
-            .bind(ids.values)
-            .bind(emails.places)
-            .bind(emails.values)
-            .bind(registrations.places)
-            .bind(registrations.values)
-            .bind(provider_of(&cx.tenant))
-            .bind(cx.tenant.settings.precedence.canonical())
-            .bind(directory_since)
-            .persistent(self.named_statements)
-            .fetch_all(connection)
-            .await
-            .map_err(silence(OPERATION))
+        let begun = connection.begin_with(connector.begin()).await;
+        let mut transaction = begun.map_err(silence(OPERATION))?;
+        let rows = ask(&mut transaction, cx, keys, directory_since, false).await;
+        let ended = transaction.rollback().await;
+        let rows = rows?;
+        ended.map_err(silence(OPERATION))?;
+        Ok(rows)
     }
+}
+
+async fn ask(
+    connection: &mut PgConnection,
+    cx: &CallContext,
+    keys: &[LookupKey],
+    directory_since: Option<OffsetDateTime>,
+    named: bool,
+) -> Result<Vec<PgRow>, SourceError> {
+    let question = Question::new();
+    let (mut ids, mut emails, mut registrations) = (Numbered::new(), Numbered::new(), Numbered::new());
+    for (n, key) in (0..).zip(keys) {
+        match key {
+            LookupKey::Id(crid) => ids.push(n, crid.as_str()),
+            // Neither can be stored; and '' is what rows without an address have for a key.
+            LookupKey::Email(email) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
+            LookupKey::Email(email) => emails.push(n, email.as_str()),
+            LookupKey::Registration(id) => registrations.push(n, *id),
+        }
+    }
+    let rows = sqlx::query(BY_KEYS)
+        .bind(cx.tenant.pool.0)
+        .bind(ids.places)
+        .bind(ids.values)
+        .bind(emails.places)
+        .bind(emails.values)
+        .bind(registrations.places)
+        .bind(registrations.values)
+        .bind(provider_of(&cx.tenant))
+        .bind(cx.tenant.settings.precedence.canonical())
+        .bind(directory_since)
+        .bind(question.number())
+        .persistent(named)
+        .fetch_all(connection)
+        .await
+        .map_err(silence(OPERATION))?;
+    question.verify(&rows).map_err(|foreign| foreign.silence(OPERATION))?;
+    if !rows.iter().any(|row| row::is_empty(row, PLACE)) {
+        return Err(Foreign::Missing.silence(OPERATION));
+    }
+    Ok(rows)
 }
 
 #[async_trait]
@@ -193,7 +227,8 @@ impl BulkLookups for PgBulkLookups {
         let rows = self.rows(cx, keys, directory_since).await?;
         let mut told = Told::nothing_of(keys.len());
         for row in &rows {
-            told.read(row, &cx.tenant);
+            told.read(row, &cx.tenant, keys)
+                .map_err(|foreign| foreign.silence(OPERATION))?;
         }
         Ok(told.answer())
     }
@@ -216,25 +251,30 @@ impl Told {
         }
     }
 
-    fn read(&mut self, row: &PgRow, tenant: &Tenant) {
-        let place: Option<i64> = sqlx::Row::try_get_unchecked(row, 0).ok().flatten();
-        let place = place.and_then(|n| usize::try_from(n).ok());
-        match place {
-            Some(n) if row::is_empty(row, list::ENTRY) => self.registration(n, row, tenant),
-            Some(n) => self.entry(n, row, tenant),
-            None => {
-                let as_of = row::moment(row, list::STANDING, "as_of").ok().flatten();
-                self.standing = as_of.zip(row::truth(row, WHOLE, "whole").ok());
-            }
+    /// Reads a row; refuses one that does not belong to the key of its number.
+    fn read(&mut self, row: &PgRow, tenant: &Tenant, keys: &[LookupKey]) -> Result<(), Foreign> {
+        if row::is_empty(row, PLACE) {
+            let as_of = row::moment(row, list::STANDING, "as_of").ok().flatten();
+            self.standing = as_of.zip(row::truth(row, WHOLE, "whole").ok());
+            return Ok(());
+        }
+        let n = row::number(row, PLACE, "n").ok().and_then(|n| usize::try_from(n).ok());
+        let n = n.filter(|n| *n < keys.len()).ok_or(Foreign::Row)?;
+        if row::is_empty(row, list::ENTRY) {
+            self.registration(n, row, tenant, &keys[n])
+        } else {
+            self.entry(n, row, tenant);
+            Ok(())
         }
     }
 
-    fn registration(&mut self, n: usize, row: &PgRow, tenant: &Tenant) {
-        let Some(answer) = self.registrations.get_mut(n) else {
-            tracing::error!("a row that answers no look-up was read");
-            return;
-        };
-        match (row::account_of(row, list::REGISTRATION, tenant.pool), answer) {
+    fn registration(&mut self, n: usize, row: &PgRow, tenant: &Tenant, key: &LookupKey) -> Result<(), Foreign> {
+        match (
+            row::account_of(row, list::REGISTRATION, tenant.pool),
+            &mut self.registrations[n],
+        ) {
+            (Err(BadRow::WrongPool), _) => return Err(Foreign::Row),
+            (Ok(account), _) if !is_of(&account, key) => return Err(Foreign::Row),
             (Ok(account), Ok(accounts)) => accounts.push(account),
             (Ok(_), Err(_)) => {}
             (Err(bad), answer) => {
@@ -242,13 +282,11 @@ impl Told {
                 *answer = Err(SourceErrorKind::Corrupt);
             }
         }
+        Ok(())
     }
 
     fn entry(&mut self, n: usize, row: &PgRow, tenant: &Tenant) {
-        let Some(entries) = self.entries.get_mut(n) else {
-            tracing::error!("a row that answers no look-up was read");
-            return;
-        };
+        let entries = &mut self.entries[n];
         match (list::entry_of(row, tenant), row::truth(row, MISSING, "missing")) {
             (Ok(entry), Ok(false)) => {
                 if let Some(entries) = entries {
@@ -275,6 +313,15 @@ impl Told {
                 of_keys: self.entries,
             }),
         }
+    }
+}
+
+/// Whether a registration has the key by which it was looked up.
+fn is_of(account: &Account, key: &LookupKey) -> bool {
+    match key {
+        LookupKey::Id(crid) => account.crid == *crid,
+        LookupKey::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
+        LookupKey::Registration(id) => account.registration_id == Some(*id),
     }
 }
 

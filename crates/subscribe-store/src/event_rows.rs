@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use masthead_domain::event::Event;
-use sqlx::PgConnection;
 
-use crate::copy::{CopyRows, TooLong};
+use crate::{
+    copy::{CopyRows, TooLong},
+    database::Transaction,
+};
 
 /// What [`EventRows`] are the data of.
 pub(crate) const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, \
@@ -73,7 +75,7 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
 
 /// Writes the event of a change, in its transaction, and puts it into the outbox. One statement: no foreign key holds the two
 /// together, since events of reads stand in no index.
-pub(crate) async fn insert_with_outbox(transaction: &mut PgConnection, event: &Event) -> Result<(), sqlx::Error> {
+pub(crate) async fn insert_with_outbox(transaction: &mut Transaction, event: &Event) -> Result<(), sqlx::Error> {
     debug_assert!(event.kind.is_change(), "the index of changes does not have it");
     sqlx::query!(
         "WITH written AS (

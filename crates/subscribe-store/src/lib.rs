@@ -5,13 +5,16 @@
 
 mod admin;
 mod bulk;
+mod connect;
 mod copy;
+mod database;
 mod directory;
 mod event_rows;
 mod import;
 mod lookup;
 mod options;
 mod pairs;
+mod question;
 mod read_events;
 mod readiness;
 mod record;
@@ -30,6 +33,7 @@ mod workspaces;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
+pub use connect::PoolerError;
 pub use directory::PgDirectory;
 pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
 pub use options::{OpenError, StoreOptions};

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use thiserror::Error;
+
+use crate::{connect::Connector, database::Database};
 
 /// What a deployment may choose about the store. [`StoreOptions::new`] has the defaults.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// `postgres://…`, as libpq has it; it may lead through PgBouncer.
+    /// `postgres://…`, as libpq has it; it leads through a connection pooler where `pooler` says so.
     pub url: String,
-    /// A URL that leads to Postgres itself, for migrations; `url` when `None`.
+    /// A URL that leads to Postgres itself, for migrations and maintenance; `url` when `None`.
     pub direct_url: Option<String>,
     /// How many connections carry exact look-ups: each carries one batch at a time.
     pub lookup_connections: u32,
@@ -24,9 +23,9 @@ pub struct StoreOptions {
     pub writing_connections: u32,
     /// How many connections carry all else: tenants, imports, chores. Events of reads have one of their own beside them.
     pub service_connections: u32,
-    /// Whether statements may be prepared under a name, and connections carry settings of their own. Off behind
-    /// PgBouncer in transaction mode.
-    pub named_statements: bool,
+    /// Whether `url` leads through a connection pooler such as PgBouncer, in transaction or session mode. Every statement is
+    /// then within a transaction, unnamed, and limited by `SET LOCAL`; else a connection through a pooler is refused.
+    pub pooler: bool,
     /// How long a statement may take; a search beyond it is too broad.
     pub statement_timeout: Duration,
     /// How long a call waits for a connection.
@@ -53,7 +52,7 @@ impl StoreOptions {
             search_connections: 6,
             writing_connections: 4,
             service_connections: 3,
-            named_statements: true,
+            pooler: false,
             statement_timeout: Duration::from_secs(3),
             acquire_timeout: Duration::from_secs(1),
             search_walk: None,
@@ -105,32 +104,28 @@ impl StoreOptions {
         Ok(())
     }
 
-    /// Connections that are never the same session for long carry no settings: PgBouncer refuses them at the start.
-    pub(crate) fn with_settings(&self, options: PgConnectOptions, extra: &[(&str, &str)]) -> PgConnectOptions {
-        if !self.named_statements {
-            return options.statement_cache_capacity(0);
-        }
+    /// Connections along `url`, which have the time limit, what every statement of ours needs, and these settings.
+    pub(crate) fn connector(&self, options: PgConnectOptions, extra: &[(&str, &str)]) -> Connector {
         let timeout = self.statement_timeout.as_millis().to_string();
         // Compiling a plan or starting workers takes longer than any of our statements should.
-        options
-            .options([
-                ("statement_timeout", timeout.as_str()),
-                ("jit", "off"),
-                ("max_parallel_workers_per_gather", "0"),
-            ])
-            .options(extra.iter().copied())
+        let settings = [
+            ("statement_timeout", timeout.as_str()),
+            ("jit", "off"),
+            ("max_parallel_workers_per_gather", "0"),
+        ];
+        Connector::new(self, options, &[&settings, extra].concat())
     }
 
     /// A pool that connects when it is first used, so that a service starts while its database is down.
-    pub(crate) fn pool(&self, options: PgConnectOptions, connections: u32) -> PgPool {
-        PgPoolOptions::new()
+    pub(crate) fn database(&self, connector: Connector, connections: u32) -> Database {
+        let options = PgPoolOptions::new()
             .max_connections(connections)
             .min_connections(0)
             .acquire_timeout(self.acquire_timeout)
             .idle_timeout(Duration::from_mins(10))
             .max_lifetime(Duration::from_hours(1))
             // One round trip, and connections that died unseen are replaced, not handed out.
-            .test_before_acquire(true)
-            .connect_lazy_with(options)
+            .test_before_acquire(true);
+        Database::new(connector, options)
     }
 }

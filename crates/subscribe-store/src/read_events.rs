@@ -12,13 +12,14 @@ use std::{
 
 use masthead_domain::event::Event;
 use masthead_ports::events::ReadEvents;
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection};
 use tokio::{
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
 
 use crate::{
+    connect::Connector,
     event_rows::{COPY, EventRows},
     sqlstate::{Failure, redacted},
 };
@@ -47,7 +48,7 @@ pub struct PgReadEvents {
 
 impl PgReadEvents {
     /// Starts the writer, on a connection of its own.
-    pub(crate) fn start(connect: PgConnectOptions, capacity: usize) -> Self {
+    pub(crate) fn start(connect: Connector, capacity: usize) -> Self {
         let queue = Arc::new(Queue::new(capacity));
         let writer = Writer {
             queue: Arc::clone(&queue),
@@ -204,8 +205,8 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// The task that writes.
 struct Writer {
     queue: Arc<Queue>,
-    /// With a commit that does not wait for the disk, where connections carry settings: a loss is bearable.
-    connect: PgConnectOptions,
+    /// With commits that do not wait for the disk: a loss is bearable.
+    connect: Connector,
     connection: Option<PgConnection>,
 }
 
@@ -269,19 +270,29 @@ impl Writer {
         }
     }
 
-    /// One statement, which is a transaction of its own.
+    /// One statement, which is a transaction of its own; through a pooler within one, whose settings end with it.
     async fn copy(&mut self, rows: Vec<u8>) -> Result<(), sqlx::Error> {
         // Out of `self` while it is in use, and back only when all went well: a conversation that broke off is not resumed.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => PgConnection::connect_with(&self.connect).await?,
+            None => self.connect.connect().await?,
         };
-        let mut copy = connection.copy_in_raw(COPY).await?;
-        copy.send(rows).await?;
-        copy.finish().await?;
+        if self.connect.is_pooled() {
+            let mut transaction = connection.begin_with(self.connect.begin()).await?;
+            send(&mut transaction, rows).await?;
+            transaction.commit().await?;
+        } else {
+            send(&mut connection, rows).await?;
+        }
         self.connection = Some(connection);
         Ok(())
     }
+}
+
+async fn send(connection: &mut PgConnection, rows: Vec<u8>) -> Result<(), sqlx::Error> {
+    let mut copy = connection.copy_in_raw(COPY).await?;
+    copy.send(rows).await?;
+    copy.finish().await.map(|_| ())
 }
 
 #[cfg(test)]

@@ -7,22 +7,24 @@ use std::{
 
 use async_trait::async_trait;
 use masthead_ports::readiness::Readiness;
-use sqlx::PgPool;
 
-use crate::schema::{self, SchemaError};
+use crate::{
+    database::Database,
+    schema::{self, SchemaError},
+};
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The database's readiness.
 pub struct PgReadiness {
-    pool: PgPool,
+    pool: Database,
     /// A version that was right stays right: migrations only go forward and fit the running version.
     version_seen: AtomicBool,
 }
 
 impl PgReadiness {
-    pub(crate) const fn new(pool: PgPool) -> Self {
+    pub(crate) const fn new(pool: Database) -> Self {
         Self {
             pool,
             version_seen: AtomicBool::new(false),
@@ -39,6 +41,7 @@ impl PgReadiness {
                 self.version_seen.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            Err(SchemaError::Pooler(_)) => Err("a connection pooler is set up wrongly"),
             Err(SchemaError::Behind { .. } | SchemaError::Foreign { .. }) => Err("wrong schema version"),
             Err(SchemaError::Open(_) | SchemaError::Unavailable(_) | SchemaError::Migration(_)) => Err("unavailable"),
         }

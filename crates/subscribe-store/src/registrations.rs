@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceName, UserSource};
 
-use sqlx::PgPool;
-
 use crate::{
+    database::Database,
     lookup::{Key, Lookups},
     search::PgSearch,
 };
@@ -17,11 +16,11 @@ use crate::{
 pub struct PgRegistrations {
     lookups: Arc<Lookups>,
     search: Arc<PgSearch>,
-    writer: PgPool,
+    writer: Database,
 }
 
 impl PgRegistrations {
-    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: PgPool) -> Self {
+    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: Database) -> Self {
         Self {
             lookups,
             search,
@@ -34,7 +33,7 @@ impl PgRegistrations {
         Self::new(lookups, Arc::clone(&self.search), self.writer.clone())
     }
 
-    pub(crate) const fn writer(&self) -> &PgPool {
+    pub(crate) const fn writer(&self) -> &Database {
         &self.writer
     }
 }

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use sqlx::{
-    Connection as _, PgConnection, PgPool,
+    Connection as _,
     migrate::{MigrateError, Migrator},
 };
 use thiserror::Error;
 
 use crate::{
+    connect::{Connector, PoolerError, pooler_error},
+    database::Database,
     options::{OpenError, connect_options},
     sqlstate::{is_undefined_table, redacted},
 };
@@ -21,6 +23,9 @@ pub enum SchemaError {
     /// The URL cannot be used.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A connection pooler stands where the settings do not expect it, or in a mode that cannot be used.
+    #[error(transparent)]
+    Pooler(#[from] PoolerError),
     /// The database has not all of our migrations.
     #[error("the database is at schema version {found}, this program needs {needed}: run `masthead migrate`")]
     Behind {
@@ -64,14 +69,14 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies what is missing. Several at a time wait for each other. The URL must lead to Postgres itself, not through a
-/// pooler: the lock is the session's.
+/// Applies what is missing. Several at a time wait for each other. The URL must lead to Postgres itself: the lock by which
+/// they wait is the session's, and a pooler hands a session on.
 ///
 /// # Errors
-/// The database gives no answer, is at a version that this program does not know, or a migration fails.
+/// The URL leads through a pooler, the database gives no answer, is at a version that this program does not know, or a migration fails.
 pub async fn migrate(url: &str) -> Result<(), SchemaError> {
-    let options = connect_options(url)?;
-    let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;
+    let connector = Connector::direct(connect_options(url)?, &[]);
+    let mut connection = connector.connect().await.map_err(unavailable)?;
     let applied = MIGRATIONS.run(&mut connection).await;
     let closed = connection.close().await;
     applied.map_err(|error| match error {
@@ -87,7 +92,7 @@ pub async fn migrate(url: &str) -> Result<(), SchemaError> {
 }
 
 /// Checks that the database has exactly our migrations.
-pub(crate) async fn check(pool: &PgPool) -> Result<(), SchemaError> {
+pub(crate) async fn check(pool: &Database) -> Result<(), SchemaError> {
     let needed = version();
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
         sqlx::query_as("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
@@ -115,5 +120,8 @@ pub(crate) async fn check(pool: &PgPool) -> Result<(), SchemaError> {
 }
 
 fn unavailable(error: sqlx::Error) -> SchemaError {
+    if let Some(pooler) = pooler_error(&error) {
+        return pooler.into();
+    }
     SchemaError::Unavailable(redacted(error))
 }

@@ -5,12 +5,13 @@ use std::{
     time::Duration,
 };
 
-use sqlx::postgres::PgConnectOptions;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
     bulk::PgBulkLookups,
+    connect::Connector,
+    database::Database,
     directory::PgDirectory,
     import::Importer,
     lookup::{Limits, Lookups, PgLookups},
@@ -29,10 +30,11 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// Everything that Postgres keeps for us.
 pub struct Store {
-    service: sqlx::PgPool,
-    writing: sqlx::PgPool,
-    search: sqlx::PgPool,
+    service: Database,
+    writing: Database,
+    search: Database,
     migrations_url: String,
+    maintenance: Connector,
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
@@ -54,19 +56,23 @@ impl Store {
         options.check()?;
         let plain = connect_options(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
-        connect_options(direct)?;
+        let to_server = connect_options(direct)?;
+        // Through a pooler, where no other way leads to the server: then its time limit is the role's own.
+        let maintenance = if options.pooler && direct == options.url {
+            Connector::new(options, to_server, &[])
+        } else {
+            Connector::direct(to_server, &[("statement_timeout", "0")])
+        };
 
         // One plan for good: the shape of these statements does not depend on their values; and of the values of a new pool
         // the statistics know nothing, so that a plan made for them may read all of it for each key.
-        let generic = [("plan_cache_mode", "force_generic_plan")];
-        let generic_pool = |connections| options.pool(options.with_settings(plain.clone(), &generic), connections);
-        let service = generic_pool(options.service_connections);
-        let writing = generic_pool(options.writing_connections);
-        let search = options.pool(options.with_settings(plain.clone(), &[]), options.search_connections);
-        let look_up = options.with_settings(plain.clone(), &generic);
-        let lazily = options.with_settings(plain, &[("synchronous_commit", "off")]);
+        let generic = options.connector(plain.clone(), &[("plan_cache_mode", "force_generic_plan")]);
+        let service = options.database(generic.clone(), options.service_connections);
+        let writing = options.database(generic.clone(), options.writing_connections);
+        let search = options.database(options.connector(plain.clone(), &[]), options.search_connections);
+        let lazily = options.connector(plain, &[("synchronous_commit", "off")]);
         let starter = LookupsStarter {
-            connect: look_up,
+            connect: generic,
             options: options.clone(),
         };
         let lookups = starter.start(&Handle::current(), options.lookup_connections);
@@ -74,7 +80,6 @@ impl Store {
             search.clone(),
             options.statement_timeout,
             options.acquire_timeout,
-            options.named_statements,
             options.search_walk,
         ));
         Ok(Self {
@@ -86,16 +91,13 @@ impl Store {
             directory: Arc::new(PgDirectory::new(service.clone(), writing.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
-            bulk: Arc::new(PgBulkLookups::new(
-                search.clone(),
-                options.statement_timeout,
-                options.named_statements,
-            )),
+            bulk: Arc::new(PgBulkLookups::new(search.clone(), options.statement_timeout)),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             migrations_url: direct.to_owned(),
+            maintenance,
             service,
             writing,
             search,
@@ -172,7 +174,7 @@ impl Store {
     /// Bulk import.
     #[must_use]
     pub fn importer(&self) -> Importer {
-        Importer::new(self.service.clone())
+        Importer::new(self.service.clone(), self.maintenance.clone())
     }
 
     /// Applies the migrations that are missing, over the direct URL.
@@ -208,21 +210,15 @@ impl Store {
 
 /// What starting look-ups takes.
 struct LookupsStarter {
-    connect: PgConnectOptions,
+    connect: Connector,
     options: StoreOptions,
 }
 
 impl LookupsStarter {
     fn start(&self, runtime: &Handle, connections: u32) -> Arc<Lookups> {
         let options = &self.options;
-        let backends = (0..connections).map(|_| {
-            PgLookups::new(
-                self.connect.clone(),
-                options.named_statements,
-                options.acquire_timeout,
-                options.statement_timeout,
-            )
-        });
+        let backends = (0..connections)
+            .map(|_| PgLookups::new(self.connect.clone(), options.acquire_timeout, options.statement_timeout));
         let limits = Limits {
             waiting: options.lookup_queue,
             batch: options.lookup_batch,

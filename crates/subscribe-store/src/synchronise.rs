@@ -12,9 +12,9 @@ use masthead_ports::{
     registrations::{Registrations, Synchronised, WrittenFor},
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use sqlx::{PgConnection, PgPool};
 
 use crate::{
+    database::{Database, Transaction},
     directory::{Changes, Trouble, follow},
     event_rows::insert_with_outbox,
     pairs::metadata_of,
@@ -58,7 +58,7 @@ macro_rules! stored_where {
             $cx.tenant.pool.0,
             $value,
         )
-        .fetch_optional(&mut *$transaction)
+        .fetch_optional(&mut $transaction)
         .await
         .map_err(silence(SYNCHRONISE))?
         .map(StoredRow::into_stored)
@@ -67,7 +67,7 @@ macro_rules! stored_where {
 }
 
 async fn one_transaction(
-    pool: &PgPool,
+    pool: &Database,
     cx: &CallContext,
     account: &Account,
     written_for: &WrittenFor,
@@ -142,7 +142,7 @@ fn refused(invalid: crate::record::InvalidField) -> Unwritten {
 }
 
 async fn insert(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     cx: &CallContext,
     account: &Account,
     written_for: &WrittenFor,
@@ -187,7 +187,7 @@ async fn insert(
 }
 
 async fn update(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     cx: &CallContext,
     stored: &Stored,
     account: &Account,

@@ -12,9 +12,9 @@ use masthead_ports::{
     tenants::Tenants,
 };
 use moka::future::Cache;
-use sqlx::PgPool;
 
 use crate::{
+    database::Database,
     remembered::{Ages, Remembered},
     sqlstate::silence,
 };
@@ -37,7 +37,7 @@ type ClientAndPaper = (Box<str>, Box<str>);
 
 /// The tenants of the database.
 pub struct PgTenants {
-    pool: PgPool,
+    pool: Database,
     known: Remembered<TenantId, Known>,
     /// The tenants of a client and a paper.
     groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
@@ -46,7 +46,7 @@ pub struct PgTenants {
 }
 
 impl PgTenants {
-    pub(crate) fn new(pool: PgPool, acquire_timeout: Duration) -> Self {
+    pub(crate) fn new(pool: Database, acquire_timeout: Duration) -> Self {
         let groups = Cache::builder().max_capacity(REMEMBERED as u64);
         Self {
             pool,
@@ -97,7 +97,7 @@ impl Tenants for PgTenants {
     }
 }
 
-async fn read(pool: &PgPool, id: &TenantId) -> Result<Known, SourceError> {
+async fn read(pool: &Database, id: &TenantId) -> Result<Known, SourceError> {
     let row = sqlx::query!(
         r#"SELECT pool, settings::text AS "settings!" FROM tenants
             WHERE client_group = $1 AND client = $2 AND paper = $3"#,
@@ -112,7 +112,7 @@ async fn read(pool: &PgPool, id: &TenantId) -> Result<Known, SourceError> {
         .transpose()
 }
 
-async fn read_groups(pool: &PgPool, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
+async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
     let groups = sqlx::query_scalar!(
         "SELECT client_group FROM tenants WHERE client = $1 AND paper = $2 ORDER BY client_group",
         client,

@@ -4,11 +4,11 @@ use masthead_domain::{
     tenant::TenantId,
     workspace::{ExportLimits, KeyHash, MAX_KEYS, WorkspaceId},
 };
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{
     admin::{Admin, AdminError},
+    database::Transaction,
     workspaces::limits_of,
 };
 
@@ -108,7 +108,7 @@ impl Admin {
                         body_kilobytes
                    FROM workspaces ORDER BY id"
             )
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut transaction)
             .await?;
             let mut workspaces = Vec::with_capacity(rows.len());
             for row in rows {
@@ -139,7 +139,7 @@ impl Admin {
                    FROM workspaces WHERE id = $1 FOR UPDATE",
                 id.as_str(),
             )
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await?
             .ok_or(AdminError::NoSuchWorkspace)?;
             let now = limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes);
@@ -155,7 +155,7 @@ impl Admin {
                 users,
                 kilobytes,
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
             transaction.commit().await?;
             Ok(())
@@ -189,7 +189,7 @@ impl Admin {
             let mut transaction = self.pool.begin().await?;
             // Whoever adds a key holds the workspace's row, so that two never take one number.
             sqlx::query!("SELECT id FROM workspaces WHERE id = $1 FOR UPDATE", id.as_str())
-                .fetch_optional(&mut *transaction)
+                .fetch_optional(&mut transaction)
                 .await?
                 .ok_or(AdminError::NoSuchWorkspace)?;
             let keys = keys_of(&mut transaction, id.as_str()).await?;
@@ -203,7 +203,7 @@ impl Admin {
                 number,
                 hash.as_bytes().as_slice(),
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
             transaction.commit().await?;
             Ok(number)
@@ -236,7 +236,7 @@ impl Admin {
     }
 }
 
-async fn keys_of(connection: &mut PgConnection, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
+async fn keys_of(connection: &mut Transaction, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
     let keys = sqlx::query_as!(
         KeyRow,
         "SELECT number, created_at FROM workspace_keys WHERE workspace = $1 ORDER BY number",

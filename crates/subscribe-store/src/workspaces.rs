@@ -19,9 +19,8 @@ use masthead_ports::{
     workspaces::Workspaces,
 };
 use moka::future::Cache;
-use sqlx::PgPool;
 
-use crate::sqlstate::silence;
+use crate::{database::Database, sqlstate::silence};
 
 const OPERATION: &str = "workspaces";
 
@@ -35,7 +34,7 @@ type Known = Arc<HashMap<Credential, Arc<Workspace>>>;
 
 /// The workspaces of the database.
 pub struct PgWorkspaces {
-    pool: PgPool,
+    pool: Database,
     fresh: Cache<(), Known>,
     /// The last answer, for while the database is silent: exports are then silent too, and keys that were taken back
     /// since open nothing but that silence.
@@ -43,7 +42,7 @@ pub struct PgWorkspaces {
 }
 
 impl PgWorkspaces {
-    pub(crate) fn new(pool: PgPool) -> Self {
+    pub(crate) fn new(pool: Database) -> Self {
         Self {
             pool,
             fresh: Cache::builder().max_capacity(1).time_to_live(FRESH).build(),
@@ -86,7 +85,7 @@ impl Workspaces for PgWorkspaces {
     }
 }
 
-async fn read(pool: &PgPool) -> Result<Known, SourceError> {
+async fn read(pool: &Database) -> Result<Known, SourceError> {
     let rows = sqlx::query!(
         r#"SELECT w.id, w.client_group, w.client, w.paper, w.suspended, w.strict, w.identifiers_per_payload,
                   w.users_per_minute, w.body_kilobytes,

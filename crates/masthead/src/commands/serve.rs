@@ -234,9 +234,12 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
             );
             Ok(())
         }
-        Err(error @ (SchemaError::Open(_) | SchemaError::Behind { .. } | SchemaError::Foreign { .. })) => {
-            Err(Failure::when("the database cannot be used")(error))
-        }
+        Err(
+            error @ (SchemaError::Open(_)
+            | SchemaError::Pooler(_)
+            | SchemaError::Behind { .. }
+            | SchemaError::Foreign { .. }),
+        ) => Err(Failure::when("the database cannot be used")(error)),
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
     let lookup_connections = c.small("database.lookup_connections", &raw.lookup_connections, 1..=64);
     let lookup_batch = c.size("database.lookup_batch", &raw.lookup_batch, 1..=1_000);
     let search_connections = c.small("database.search_connections", &raw.search_connections, 1..=256);
+    let pooler = c.switch("database.pooler", &raw.pooler);
     let named_prepared_statements = c.switch("database.named_prepared_statements", &raw.named_prepared_statements);
     let statement_timeout = c.duration("database.statement_timeout", &raw.statement_timeout, MILLISECOND..=HOUR);
     let acquire_timeout = c.duration("database.acquire_timeout", &raw.acquire_timeout, MILLISECOND..=HOUR);
@@ -89,6 +90,7 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
         lookup_connections: lookup_connections?,
         lookup_batch: lookup_batch?,
         search_connections: search_connections?,
+        pooler: pooler?,
         named_prepared_statements: named_prepared_statements?,
         statement_timeout: statement_timeout?,
         acquire_timeout: acquire_timeout?,

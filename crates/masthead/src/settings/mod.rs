@@ -79,6 +79,7 @@ pub struct DatabaseSettings {
     pub lookup_connections: u32,
     pub lookup_batch: usize,
     pub search_connections: u32,
+    pub pooler: bool,
     pub named_prepared_statements: bool,
     pub statement_timeout: Duration,
     pub acquire_timeout: Duration,

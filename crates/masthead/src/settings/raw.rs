@@ -48,6 +48,7 @@ pub(super) struct RawDatabase {
     pub(super) lookup_connections: String,
     pub(super) lookup_batch: String,
     pub(super) search_connections: String,
+    pub(super) pooler: String,
     pub(super) named_prepared_statements: String,
     pub(super) statement_timeout: String,
     pub(super) acquire_timeout: String,

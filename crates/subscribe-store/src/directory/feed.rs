@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
 use masthead_ports::directory::{Change, Taken};
-use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     state::{self, State},
     trouble::Trouble,
 };
+use crate::database::{Database, Transaction};
 
 /// What an account would change.
 enum Verdict {
@@ -28,7 +28,7 @@ enum Verdict {
 
 /// Keeps what the provider said of these accounts at this moment. The pool's row of directories must be held.
 pub(super) async fn keep(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     tenant: &Tenant,
     state: &State,
     accounts: &[Account],
@@ -71,7 +71,7 @@ pub(super) async fn keep(
 
 /// What each account would change, in their order; nothing is written.
 pub(super) async fn previewed(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     tenant: &Tenant,
     accounts: &[Account],
 ) -> Result<Vec<Change>, Trouble> {
@@ -95,7 +95,7 @@ pub(super) async fn previewed(
 
 /// What each account, the last of each id, would change.
 async fn judged<'a>(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     tenant: &Tenant,
     accounts: &'a [Account],
     as_of: OffsetDateTime,
@@ -143,7 +143,7 @@ async fn judged<'a>(
 /// removes those who now were missing often enough. Answers how many were removed. The pool's row of directories must be
 /// held.
 pub(super) async fn mark_missing(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     tenant: &Tenant,
     state: &State,
     crids: &[String],
@@ -175,7 +175,7 @@ pub(super) async fn mark_missing(
 
 /// As [`masthead_ports::directory::Directory::feed`].
 pub(super) async fn feed(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     accounts: &[Account],
     as_of: OffsetDateTime,
@@ -190,7 +190,7 @@ pub(super) async fn feed(
 }
 
 /// As [`masthead_ports::directory::Directory::absent`].
-pub(super) async fn absent(pool: &PgPool, tenant: &Tenant, id: &Crid, at: OffsetDateTime) -> Result<(), Trouble> {
+pub(super) async fn absent(pool: &Database, tenant: &Tenant, id: &Crid, at: OffsetDateTime) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
     let Some(state) = held(&mut transaction, tenant).await? else {
         return Ok(());
@@ -202,13 +202,15 @@ pub(super) async fn absent(pool: &PgPool, tenant: &Tenant, id: &Crid, at: Offset
 }
 
 /// As [`masthead_ports::directory::Directory::preview`].
-pub(super) async fn preview(pool: &PgPool, tenant: &Tenant, accounts: &[Account]) -> Result<Vec<Change>, Trouble> {
-    let mut connection = pool.acquire().await?;
-    previewed(&mut connection, tenant, accounts).await
+pub(super) async fn preview(pool: &Database, tenant: &Tenant, accounts: &[Account]) -> Result<Vec<Change>, Trouble> {
+    let mut transaction = pool.begin().await?;
+    let previewed = previewed(&mut transaction, tenant, accounts).await?;
+    transaction.rollback().await?;
+    Ok(previewed)
 }
 
 /// The pool's row, held, where the directory is of this tenant's provider.
-async fn held(transaction: &mut PgConnection, tenant: &Tenant) -> Result<Option<State>, sqlx::Error> {
+async fn held(transaction: &mut Transaction, tenant: &Tenant) -> Result<Option<State>, sqlx::Error> {
     let state = state::lock(transaction, tenant.pool.0).await?;
     Ok(state.filter(|state| state.is_of(tenant)))
 }

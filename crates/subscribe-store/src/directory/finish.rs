@@ -5,10 +5,10 @@ use masthead_ports::{
     directory::{Brake, Finished, Run},
     walk::Scope,
 };
-use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use super::{PATIENCE, feed, patient, run::held, trouble::Trouble};
+use crate::database::Database;
 
 /// How many profiles are marked in one transaction.
 const BATCH: i64 = 1000;
@@ -18,7 +18,7 @@ const BRAKE_SHARE: i64 = 100;
 
 /// As [`masthead_ports::directory::Directory::finish`].
 pub(super) async fn finish(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     run: &Run,
     at: OffsetDateTime,
@@ -48,7 +48,7 @@ pub(super) async fn finish(
 
 /// Counts who was not seen; ends the run at once where the brake says so.
 async fn count(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     run: &Run,
     at: OffsetDateTime,
@@ -63,7 +63,7 @@ async fn count(
         tenant.pool.0,
         run.started,
     )
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut transaction)
     .await?;
     let tells_missing = run.scope == Scope::Everything && !state.run_truncated;
     let missing = if tells_missing { counts.missing } else { 0 };
@@ -74,7 +74,7 @@ async fn count(
             tenant.pool.0,
             at,
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
     }
     transaction.commit().await?;
@@ -88,7 +88,7 @@ async fn count(
 
 /// Marks the next profiles that were not seen; answers how many were removed, and the last id, if there was any.
 async fn mark(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     run: &Run,
     at: OffsetDateTime,
@@ -107,7 +107,7 @@ async fn mark(
         run.started,
         BATCH,
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(&mut transaction)
     .await?;
     let removed = feed::mark_missing(&mut transaction, tenant, &state, &crids, at).await?;
     transaction.commit().await?;
@@ -115,7 +115,7 @@ async fn mark(
 }
 
 /// The run is over, and the directory as old as its beginning.
-async fn end(pool: &PgPool, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
+async fn end(pool: &Database, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
     let is_full = run.scope == Scope::Everything;
@@ -130,7 +130,7 @@ async fn end(pool: &PgPool, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
         is_full && !state.run_truncated,
         !state.run_truncated && !state.run_gaps,
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(())

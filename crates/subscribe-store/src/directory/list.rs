@@ -11,19 +11,21 @@ use masthead_ports::{
     directory::{DirectoryEntry, DirectoryPage, Profile, Standing},
     source::SourceError,
 };
-use sqlx::{PgPool, postgres::PgRow};
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
 use super::{profile, state::provider_of, trouble::Trouble, write::UNTOLD};
 use crate::{
+    database::Database,
     row::{self, BadRow},
     search::{Found, corrupt},
 };
 
-/// Where the columns of a row begin, after the total: the standing, the entry's own, the registration's.
-pub(crate) const STANDING: usize = 1;
-pub(crate) const ENTRY: usize = 2;
-pub(crate) const REGISTRATION: usize = 6;
+/// Where the columns of a row begin, after the question's number and the total: the standing, the entry's own, the
+/// registration's.
+pub(crate) const STANDING: usize = 2;
+pub(crate) const ENTRY: usize = 3;
+pub(crate) const REGISTRATION: usize = 7;
 
 /// The page that was found; `None` where no list may be answered from the directory.
 pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
@@ -99,7 +101,7 @@ pub(super) fn nobody(query: &UserQuery, as_of: OffsetDateTime) -> DirectoryPage 
 }
 
 /// When the provider's side was last true as a whole; `None` where no list may be answered from the directory.
-pub(super) async fn as_of(pool: &PgPool, tenant: &Tenant) -> Result<Option<OffsetDateTime>, Trouble> {
+pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<OffsetDateTime>, Trouble> {
     let as_of = sqlx::query_scalar!(
         "SELECT as_of FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3 AND entered_to IS NULL",
         tenant.pool.0,
@@ -112,7 +114,7 @@ pub(super) async fn as_of(pool: &PgPool, tenant: &Tenant) -> Result<Option<Offse
 }
 
 /// As [`masthead_ports::directory::Directory::profile`].
-pub(super) async fn profile(pool: &PgPool, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, Trouble> {
+pub(super) async fn profile(pool: &Database, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, Trouble> {
     let row = sqlx::query_as!(
         ProfileRow,
         r#"SELECT d.crid, d.profile::text AS "profile!", d.profile_as_of AS "as_of!"
@@ -129,7 +131,7 @@ pub(super) async fn profile(pool: &PgPool, tenant: &Tenant, id: &Crid) -> Result
 
 /// As [`masthead_ports::directory::Directory::profiles_by_email`].
 pub(super) async fn profiles_by_email(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     email: &EmailKey,
 ) -> Result<Vec<Profile>, Trouble> {
@@ -170,7 +172,7 @@ impl ProfileRow {
 }
 
 /// As [`masthead_ports::directory::Directory::standing`].
-pub(super) async fn standing(pool: &PgPool, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
+pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
     let row = sqlx::query!(
         r#"SELECT CASE WHEN entered_to IS NULL THEN as_of END AS as_of, braked_at,
                   (SELECT count(*) FROM directory_entries AS d WHERE d.pool = $1 AND d.profile IS NOT NULL) AS "profiles!"

@@ -22,35 +22,37 @@ use masthead_ports::{
     source::{CallContext, SourceError},
     walk::Step,
 };
-use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 pub(crate) use settle::{Changes, follow};
 pub(crate) use state::provider_of;
 pub(crate) use trouble::Trouble;
 
-use crate::search::{PgSearch, Table, matches_nobody};
+use crate::{
+    database::{Database, Transaction},
+    search::{PgSearch, Table, matches_nobody},
+};
 
 /// How long one of a run's transactions may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The directories of all pools.
 pub struct PgDirectory {
-    pool: PgPool,
+    pool: Database,
     /// The connections of those who write, and wait for one another.
-    writing: PgPool,
+    writing: Database,
     search: Arc<PgSearch>,
 }
 
 impl PgDirectory {
-    pub(crate) const fn new(pool: PgPool, writing: PgPool, search: Arc<PgSearch>) -> Self {
+    pub(crate) const fn new(pool: Database, writing: Database, search: Arc<PgSearch>) -> Self {
         Self { pool, writing, search }
     }
 }
 
 /// A transaction of many rows may take longer than a request's statement; and its plans must not be made for the values of
 /// a pool that is not in the statistics yet, where the connections do not carry the setting themselves.
-pub(crate) async fn patient(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn patient(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
         .execute(transaction)
         .await

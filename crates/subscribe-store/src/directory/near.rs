@@ -4,11 +4,14 @@
 //! share one, a write reads few rows.
 
 use masthead_domain::{account::Account, tenant::PoolId};
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
 use super::{profile, trouble::Trouble};
-use crate::row::{account_columns, account_of};
+use crate::{
+    database::Transaction,
+    row::{account_columns, account_of},
+};
 
 /// A profile as its entry has it.
 #[derive(Clone)]
@@ -61,7 +64,7 @@ impl EntryRow {
 
 /// The entries of these ids.
 pub(super) async fn entries_of(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     pool: PoolId,
     crids: &[String],
 ) -> Result<Vec<Entry>, Trouble> {
@@ -81,7 +84,7 @@ pub(super) async fn entries_of(
 /// The entries that these addresses join or may join: those that an address has joined, and, of the addresses in `single`,
 /// two with a profile of the address, those in `changed` left out; and the entries of the ids in `others`.
 pub(super) async fn entries_near(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     pool: PoolId,
     emails: &[String],
     single: &[String],
@@ -136,7 +139,7 @@ const REGISTRATIONS_NEAR: &str = concat!(
 
 /// The registrations of these ids, and two at most of each of these addresses and of the addresses of the former.
 pub(super) async fn registrations_near(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     pool: PoolId,
     crids: &[String],
     emails: &[String],
@@ -158,7 +161,7 @@ const REGISTRATIONS_NUMBERED: &str = concat!(
 
 /// The registrations of these numbers.
 pub(super) async fn registrations_numbered(
-    connection: &mut PgConnection,
+    connection: &mut Transaction,
     pool: PoolId,
     ids: &[i64],
 ) -> Result<Vec<Account>, Trouble> {

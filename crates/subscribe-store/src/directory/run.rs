@@ -12,7 +12,6 @@ use masthead_ports::{
     directory::{Beginning, Begun, Run, Taken},
     walk::{Place, Scope, Step},
 };
-use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use super::{
@@ -21,13 +20,16 @@ use super::{
     state::{self, State, provider_of},
     trouble::Trouble,
 };
-use crate::row::BadRow;
+use crate::{
+    database::{Database, Transaction},
+    row::BadRow,
+};
 
 /// How many registrations are entered in one transaction.
 const BATCH: i64 = 2000;
 
 /// As [`masthead_ports::directory::Directory::begin`].
-pub(super) async fn begin(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
+pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
     let clock = Instant::now();
     let begun = tokio::time::timeout(PATIENCE, claim(pool, tenant, beginning))
         .await
@@ -45,7 +47,7 @@ pub(super) async fn begin(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'
 }
 
 /// Takes the lease, if nobody has it.
-async fn claim(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
+async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     sqlx::query!(
@@ -54,7 +56,7 @@ async fn claim(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Resu
         provider_of(tenant),
         tenant.settings.precedence.canonical(),
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await?;
     let mut state = state::lock(&mut transaction, tenant.pool.0)
         .await?
@@ -116,7 +118,7 @@ async fn claim(pool: &PgPool, tenant: &Tenant, beginning: Beginning<'_>) -> Resu
         beginning.holder,
         beginning.at + beginning.lease,
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(Begun::Run(run))
@@ -131,7 +133,7 @@ fn scope(state: &State, beginning: Beginning<'_>) -> Scope {
 }
 
 /// Whether lists of another tenant of the pool are answered from the directory.
-async fn serves_another(transaction: &mut PgConnection, tenant: &Tenant, state: &State) -> Result<bool, Trouble> {
+async fn serves_another(transaction: &mut Transaction, tenant: &Tenant, state: &State) -> Result<bool, Trouble> {
     let rows = sqlx::query_scalar!(
         r#"SELECT settings::text AS "settings!" FROM tenants
             WHERE pool = $1 AND (client_group, client, paper) <> ($2, $3, $4)"#,
@@ -158,7 +160,7 @@ async fn serves_another(transaction: &mut PgConnection, tenant: &Tenant, state: 
 }
 
 /// Makes the directory this tenant's: all registrations are to be entered again, and another provider's profiles go.
-async fn make_over(transaction: &mut PgConnection, tenant: &Tenant, state: &mut State) -> Result<(), Trouble> {
+async fn make_over(transaction: &mut Transaction, tenant: &Tenant, state: &mut State) -> Result<(), Trouble> {
     if !state.is_of(tenant) {
         sqlx::query!("DELETE FROM directory_entries WHERE pool = $1", tenant.pool.0)
             .execute(&mut *transaction)
@@ -181,7 +183,7 @@ async fn make_over(transaction: &mut PgConnection, tenant: &Tenant, state: &mut 
 }
 
 /// Enters the next registrations that are not; answers whether all are.
-async fn enter(pool: &PgPool, tenant: &Tenant, run: &Run, at: OffsetDateTime) -> Result<bool, Trouble> {
+async fn enter(pool: &Database, tenant: &Tenant, run: &Run, at: OffsetDateTime) -> Result<bool, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
@@ -194,7 +196,7 @@ async fn enter(pool: &PgPool, tenant: &Tenant, run: &Run, at: OffsetDateTime) ->
         from,
         BATCH,
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(&mut transaction)
     .await?;
     let mut changes = Changes::default();
     for row in &rows {
@@ -211,14 +213,14 @@ async fn enter(pool: &PgPool, tenant: &Tenant, run: &Run, at: OffsetDateTime) ->
         entered_to,
         at + run.lease,
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(entered_to.is_none())
 }
 
 /// The pool's row, held, while the run is this one.
-pub(super) async fn held(transaction: &mut PgConnection, pool: PoolId, run: &Run) -> Result<State, Trouble> {
+pub(super) async fn held(transaction: &mut Transaction, pool: PoolId, run: &Run) -> Result<State, Trouble> {
     state::lock(transaction, pool.0)
         .await?
         .filter(|state| state.run == run.number && state.run_started.is_some())
@@ -227,7 +229,7 @@ pub(super) async fn held(transaction: &mut PgConnection, pool: PoolId, run: &Run
 
 /// As [`masthead_ports::directory::Directory::take`].
 pub(super) async fn take(
-    pool: &PgPool,
+    pool: &Database,
     tenant: &Tenant,
     run: &Run,
     step: &Step,
@@ -249,14 +251,14 @@ pub(super) async fn take(
         step.gaps || taken.refused > 0,
         as_of + run.lease,
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(taken)
 }
 
 /// As [`masthead_ports::directory::Directory::pause`].
-pub(super) async fn pause(pool: &PgPool, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
+pub(super) async fn pause(pool: &Database, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
     let paused = sqlx::query!(
         "UPDATE directories SET lease_until = NULL WHERE pool = $1 AND run = $2 AND run_started IS NOT NULL",
         tenant.pool.0,

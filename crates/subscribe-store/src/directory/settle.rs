@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use masthead_domain::{account::Account, crid::Crid, email::Email, join::join, merge::Precedence, tenant::PoolId};
-use sqlx::PgConnection;
 
 use super::{
     near::{Entry, KeptProfile, entries_near, entries_of, registrations_near, registrations_numbered},
@@ -15,6 +14,7 @@ use super::{
     trouble::Trouble,
     write::{Rows, remove},
 };
+use crate::database::Transaction;
 
 /// What has changed in a transaction, or is about to: accounts by their ids and addresses before and after.
 #[derive(Default)]
@@ -63,7 +63,7 @@ fn key_of(email: &Email) -> Option<String> {
 }
 
 /// Brings the directory of a pool, if it has one, in line with registrations that this transaction has written.
-pub(crate) async fn follow(transaction: &mut PgConnection, pool: PoolId, changes: Changes) -> Result<(), Trouble> {
+pub(crate) async fn follow(transaction: &mut Transaction, pool: PoolId, changes: Changes) -> Result<(), Trouble> {
     let Some(state) = state::lock(transaction, pool.0).await? else {
         return Ok(());
     };
@@ -72,7 +72,7 @@ pub(crate) async fn follow(transaction: &mut PgConnection, pool: PoolId, changes
 
 /// Brings the entries around these changes in line. The pool's row of directories must be held.
 pub(super) async fn settle(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     pool: PoolId,
     precedence: &Precedence,
     mut changes: Changes,

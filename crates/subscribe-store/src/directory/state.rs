@@ -1,11 +1,10 @@
 //! A pool's row of directories: whose profiles it keeps, how far it is, and the run under way.
 
 use masthead_domain::{merge::Precedence, tenant::Tenant};
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::trouble::Trouble;
-use crate::row::BadRow;
+use crate::{database::Transaction, row::BadRow};
 
 /// A pool's row of directories. Whoever has it by [`lock`] is the only writer of the pool's entries until the transaction
 /// ends.
@@ -28,7 +27,7 @@ pub(super) struct State {
 
 /// Takes the row for this transaction; `None` where no run has ever begun. Statements after it see all that those who had
 /// it before have written.
-pub(super) async fn lock(transaction: &mut PgConnection, pool: i64) -> Result<Option<State>, sqlx::Error> {
+pub(super) async fn lock(transaction: &mut Transaction, pool: i64) -> Result<Option<State>, sqlx::Error> {
     sqlx::query_as!(
         State,
         "SELECT provider, precedence, entered_to, as_of, full_as_of, run, run_started, run_since, run_place, run_walked,

@@ -6,11 +6,10 @@ use masthead_domain::{
     merge::{Precedence, SideNames},
     tenant::PoolId,
 };
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{near::KeptProfile, trouble::Trouble};
-use crate::{record::Keys, tokens};
+use crate::{database::Transaction, record::Keys, tokens};
 
 /// Whom provenance would name, if the directory kept any.
 pub(super) const UNTOLD: SideNames = SideNames {
@@ -84,7 +83,7 @@ impl Rows {
     }
 
     /// Writes them, each in place of the entry of its id.
-    pub(super) async fn write(&self, transaction: &mut PgConnection, pool: PoolId) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(&self, transaction: &mut Transaction, pool: PoolId) -> Result<(), sqlx::Error> {
         if self.crids.is_empty() {
             return Ok(());
         }
@@ -155,7 +154,7 @@ fn own_tokens(pool: PoolId, pair: &Pair, keys: &Keys, merged: &Account) -> Resul
 }
 
 /// Removes the entries of these ids.
-pub(super) async fn remove(transaction: &mut PgConnection, pool: PoolId, crids: &[String]) -> Result<(), sqlx::Error> {
+pub(super) async fn remove(transaction: &mut Transaction, pool: PoolId, crids: &[String]) -> Result<(), sqlx::Error> {
     if crids.is_empty() {
         return Ok(());
     }

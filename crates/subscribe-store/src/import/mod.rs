@@ -10,14 +10,15 @@ use masthead_domain::{
     event::{Event, EventKind, EventOutcome},
     tenant::Tenant,
 };
-use sqlx::{Connection as _, PgConnection, PgPool};
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use taken::refuse_taken_addresses;
 
 use crate::{
+    connect::Connector,
     copy::CopyRows,
+    database::{Database, Transaction},
     directory::{Changes, Trouble, follow, patient},
     event_rows::insert_with_outbox,
     record::{InvalidField, NewRegistration, Record},
@@ -34,7 +35,8 @@ const MANY: u64 = 5000;
 /// Imports registrations.
 #[derive(Clone)]
 pub struct Importer {
-    pool: PgPool,
+    pool: Database,
+    maintenance: Connector,
     /// Whether what is stored stays.
     keeps: bool,
 }
@@ -128,8 +130,13 @@ impl From<sqlx::Error> for ImportStop {
 }
 
 impl Importer {
-    pub(crate) const fn new(pool: PgPool) -> Self {
-        Self { pool, keeps: true }
+    /// An import on these connections; statistics are taken over `maintenance`, without a time limit.
+    pub(crate) const fn new(pool: Database, maintenance: Connector) -> Self {
+        Self {
+            pool,
+            maintenance,
+            keeps: true,
+        }
     }
 
     /// The same, taking every batch back when all of it is checked: nothing stays, not even an event.
@@ -229,8 +236,7 @@ impl Importer {
             records.push((*line, record));
         }
         let stored = async {
-            let mut connection = self.pool.acquire().await?;
-            let mut transaction = connection.begin().await?;
+            let mut transaction = self.pool.begin().await?;
             let stored = store(&mut transaction, tenant, origin, records).await?;
             if self.keeps {
                 transaction.commit().await?;
@@ -246,7 +252,7 @@ impl Importer {
 }
 
 async fn store(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     tenant: &Tenant,
     origin: &ImportOrigin,
     mut records: Vec<(u64, Record<'_>)>,
@@ -316,7 +322,7 @@ const COPY: &str = "COPY registrations (pool, registered_at, changed_at, last_lo
                     password_hash, metadata, tokens) FROM STDIN (FORMAT binary)";
 
 async fn copy(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     pool: i64,
     masters_accounts: bool,
     records: &[(u64, Record<'_>)],
@@ -347,7 +353,7 @@ async fn copy(
         rows.text(&record.metadata).map_err(too_long)?;
         rows.int8_array(&record.tokens).map_err(too_long)?;
     }
-    let mut copy = transaction.copy_in_raw(COPY).await?;
+    let mut copy = transaction.copy_in(COPY).await?;
     copy.send(rows.finish()).await?;
     copy.finish().await.map_err(|error| match Failure::of(&error) {
         // Somebody else was faster, outside of any import.

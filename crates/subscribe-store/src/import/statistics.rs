@@ -37,12 +37,10 @@ impl Importer {
             .await
     }
 
-    /// Runs a statement that may take as long as it takes: it reads a large table once.
+    /// Runs a statement that may take as long as it takes: it reads a large table once. `VACUUM` refuses a transaction; as
+    /// one message of the simple protocol it goes whole through a pooler, and without a limit of ours.
     async fn at_leisure(&self, statement: &'static str) -> Result<(), ImportStop> {
-        let mut connection = self.pool.acquire().await?.detach();
-        sqlx::raw_sql("SET statement_timeout = 0")
-            .execute(&mut connection)
-            .await?;
+        let mut connection = self.maintenance.connect().await?;
         sqlx::raw_sql(statement).execute(&mut connection).await?;
         Ok(connection.close().await?)
     }

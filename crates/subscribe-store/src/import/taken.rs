@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use sqlx::PgConnection;
-
 use super::{ImportStop, Problem};
-use crate::record::Record;
+use crate::{database::Transaction, record::Record};
 
 /// Refuses the first line whose address another line of the batch, or a registration of the pool, has.
 pub(super) async fn refuse_taken_addresses(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     pool: i64,
     records: &[(u64, Record<'_>)],
 ) -> Result<(), ImportStop> {

@@ -31,6 +31,16 @@ pub(crate) enum Key {
     Email(EmailKey),
 }
 
+impl Key {
+    /// Whether an account has this key.
+    fn is_of(&self, account: &Account) -> bool {
+        match self {
+            Self::Id(crid) => account.crid == *crid,
+            Self::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
+        }
+    }
+}
+
 /// The bounds of the queue and of its batches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {

@@ -7,7 +7,7 @@ use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Connection as _, Executor,
-    postgres::{PgConnectOptions, PgConnection},
+    postgres::{PgConnection, PgRow},
 };
 
 use super::{
@@ -15,7 +15,10 @@ use super::{
     statement::Statement,
     worker::{Answer, Backend, BatchError},
 };
-use crate::sqlstate::{Failure, redacted};
+use crate::{
+    connect::Connector,
+    sqlstate::{Failure, redacted},
+};
 
 /// The first pause after a connection could not be opened; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,8 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The backend of one worker.
 pub(crate) struct PgLookups {
-    options: PgConnectOptions,
-    named_statements: bool,
+    connector: Connector,
     connect_timeout: Duration,
     statement_timeout: Duration,
     connection: Option<PgConnection>,
@@ -34,15 +36,9 @@ pub(crate) struct PgLookups {
 }
 
 impl PgLookups {
-    pub(crate) fn new(
-        options: PgConnectOptions,
-        named_statements: bool,
-        connect_timeout: Duration,
-        statement_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(connector: Connector, connect_timeout: Duration, statement_timeout: Duration) -> Self {
         Self {
-            options,
-            named_statements,
+            connector,
             connect_timeout,
             statement_timeout,
             connection: None,
@@ -60,7 +56,7 @@ impl PgLookups {
             return Err(unavailable("the database could not be reached a moment ago"));
         }
         let until = deadline.min(Instant::now() + self.connect_timeout);
-        let error = match tokio::time::timeout_at(until.into(), PgConnection::connect_with(&self.options)).await {
+        let error = match tokio::time::timeout_at(until.into(), self.connector.connect()).await {
             Ok(Ok(connection)) => {
                 self.pause = FIRST_PAUSE;
                 self.closed_until = None;
@@ -104,7 +100,7 @@ impl PgLookups {
             .await
             .map_err(|error| (Failure::Misconfigured, error))?;
         let until = deadline.min(Instant::now() + self.statement_timeout);
-        let asked = ask(&mut connection, keys, self.named_statements);
+        let asked = ask(&mut connection, keys, &self.connector);
         let error = match tokio::time::timeout_at(until.into(), asked).await {
             Ok(Ok(answers)) => {
                 self.connection = Some(connection);
@@ -129,16 +125,39 @@ impl PgLookups {
 async fn ask(
     connection: &mut PgConnection,
     keys: &[(PoolId, &Key)],
-    named_statements: bool,
+    connector: &Connector,
 ) -> Result<Vec<Answer>, sqlx::Error> {
     let statement = Statement::of(keys);
+    let rows = if connector.is_pooled() {
+        let mut transaction = connection.begin_with(connector.begin()).await?;
+        let rows = rows(&mut transaction, &statement, false).await;
+        // Only read: either end will do, and this one does even after an error.
+        let ended = transaction.rollback().await;
+        let rows = rows?;
+        ended?;
+        rows
+    } else {
+        rows(connection, &statement, true).await?
+    };
+    statement.answers(&rows).map_err(|foreign| {
+        tracing::error!(reason = %foreign, keys = keys.len(), "a batch of look-ups was refused");
+        // As after a conversation that broke off: the connection is closed, and the batch asked once more on another.
+        sqlx::Error::Protocol(foreign.to_string())
+    })
+}
+
+async fn rows(
+    connection: &mut PgConnection,
+    statement: &Statement<'_>,
+    named: bool,
+) -> Result<Vec<PgRow>, sqlx::Error> {
     // What `fetch_all` does, with two layers of streams less for each row.
-    let mut answers = connection.fetch_many(statement.query().persistent(named_statements));
-    let mut rows = Vec::with_capacity(keys.len());
+    let mut answers = connection.fetch_many(statement.query().persistent(named));
+    let mut rows = Vec::new();
     while let Some(answer) = answers.try_next().await? {
         rows.extend(answer.right());
     }
-    Ok(statement.answers(&rows))
+    Ok(rows)
 }
 
 fn unavailable(why: &'static str) -> BatchError {

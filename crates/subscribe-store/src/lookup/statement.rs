@@ -1,6 +1,9 @@
 //! The statement of a batch, and whose row is whose.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use masthead_domain::{account::Account, tenant::PoolId};
 use masthead_ports::source::SourceErrorKind;
@@ -11,10 +14,14 @@ use sqlx::{
 };
 
 use super::{Failed, Key, worker::Answer};
-use crate::row::{BadRow, account_columns, account_of};
+use crate::{
+    question::Foreign,
+    row::{BadRow, account_columns, account_of, is_empty},
+};
 
-/// The accounts of some keys. `OFFSET 0` keeps each look-up an index scan of its own, whatever the planner thinks of the
-/// arrays.
+/// The accounts of some keys, and a row without an account for each key that has none: absence is a row too, so that silence
+/// and another statement's rows are never taken for it. `OFFSET 0` keeps each look-up an index scan of its own, whatever the
+/// planner thinks of the arrays.
 macro_rules! looked_up {
     ($number:literal, $pools:literal, $keys:literal, $column:literal) => {
         concat!(
@@ -27,26 +34,32 @@ macro_rules! looked_up {
             "::bigint[], ",
             $keys,
             "::text[]) WITH ORDINALITY AS k (pool, key, n) \
-             CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
+             LEFT JOIN LATERAL (SELECT * FROM registrations AS r \
                 WHERE r.pool = k.pool AND r.",
             $column,
-            " = k.key AND r.deleted_at IS NULL OFFSET 0) AS r"
+            " = k.key AND r.deleted_at IS NULL OFFSET 0) AS r ON true"
         )
     };
 }
 
 // What a batch does not ask for costs as much to set up as some keys cost to find, and most batches are of one kind.
-const BY_ID: &str = looked_up!("k.n", "$1", "$2", "crid");
-const BY_EMAIL: &str = looked_up!("-k.n", "$1", "$2", "email_key");
+const BY_ID: &str = looked_up!("$1::bigint + k.n", "$2", "$3", "crid");
+const BY_EMAIL: &str = looked_up!("-($1::bigint + k.n)", "$2", "$3", "email_key");
 const BY_EITHER: &str = concat!(
-    looked_up!("k.n", "$1", "$2", "crid"),
+    looked_up!("$1::bigint + k.n", "$2", "$3", "crid"),
     " UNION ALL ",
-    looked_up!("-k.n", "$3", "$4", "email_key")
+    looked_up!("-($1::bigint + k.n)", "$4", "$5", "email_key")
 );
 
-/// The keys of a batch, by their kind. Rows carry the number of their key: positive for ids, negative for addresses, from one.
+/// The last number that a key has had in this process.
+static LAST_NUMBER: AtomicI64 = AtomicI64::new(0);
+
+/// The keys of a batch, by their kind. Rows carry the number of their key, which no other key of this process has: positive
+/// for ids, negative for addresses.
 pub(super) struct Statement<'a> {
     keys: &'a [(PoolId, &'a Key)],
+    /// The number before the first key's.
+    before: i64,
     ids: Column<'a>,
     emails: Column<'a>,
 }
@@ -69,7 +82,13 @@ impl<'a> Statement<'a> {
                 Key::Email(email) => emails.push(*pool, email.as_str(), place),
             }
         }
-        Self { keys, ids, emails }
+        let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        Self {
+            keys,
+            before: LAST_NUMBER.fetch_add(count, Ordering::Relaxed),
+            ids,
+            emails,
+        }
     }
 
     pub(super) fn query(&self) -> Query<'_, Postgres, PgArguments> {
@@ -80,39 +99,49 @@ impl<'a> Statement<'a> {
         } else {
             (BY_EITHER, &[&self.ids, &self.emails])
         };
-        columns.iter().fold(sqlx::query(sql), |query, column| {
-            query.bind(&*column.pools).bind(&*column.keys)
-        })
+        columns
+            .iter()
+            .fold(sqlx::query(sql).bind(self.before), |query, column| {
+                query.bind(&*column.pools).bind(&*column.keys)
+            })
     }
 
-    /// Gives each row to the key that it answers.
-    pub(super) fn answers(&self, rows: &[PgRow]) -> Vec<Answer> {
-        let mut answers: Vec<Answer> = self.keys.iter().map(|_| Ok(Vec::new())).collect();
+    /// Gives each row to the key that it answers; every key has at least one.
+    ///
+    /// # Errors
+    /// A row is not of this statement, pool or key, or a key has no row: then no row of them can be trusted.
+    pub(super) fn answers(&self, rows: &[PgRow]) -> Result<Vec<Answer>, Foreign> {
+        let mut answers: Vec<Option<Answer>> = self.keys.iter().map(|_| None).collect();
         for row in rows {
-            let Some(place) = number(row).and_then(|number| self.place(number)) else {
-                tracing::error!("a row that answers no look-up was read");
+            let place = number(row).and_then(|number| self.place(number)).ok_or(Foreign::Row)?;
+            let (pool, key) = self.keys[place];
+            let answer = answers[place].get_or_insert_with(|| Ok(Vec::new()));
+            if is_empty(row, 1) {
                 continue;
-            };
-            match account_of(row, 1, self.keys[place].0) {
+            }
+            match account_of(row, 1, pool) {
+                Ok(account) if !key.is_of(&account) => return Err(Foreign::Row),
+                Err(BadRow::WrongPool) => return Err(Foreign::Row),
                 Ok(account) => {
-                    if let Ok(accounts) = &mut answers[place] {
+                    if let Ok(accounts) = answer {
                         accounts.push(account);
                     }
                 }
-                Err(bad) => answers[place] = Err(refused(bad)),
+                Err(bad) => *answer = Err(refused(bad)),
             }
         }
+        let mut answers: Vec<Answer> = answers.into_iter().collect::<Option<_>>().ok_or(Foreign::Missing)?;
         for accounts in answers.iter_mut().flatten() {
             accounts.sort_unstable_by(|a: &Account, b: &Account| a.crid.cmp(&b.crid));
         }
-        answers
+        Ok(answers)
     }
 
     /// The place of a row's key in the batch.
     fn place(&self, number: i64) -> Option<usize> {
         let column = if number > 0 { &self.ids } else { &self.emails };
-        let at = usize::try_from(number.unsigned_abs()).ok()?.checked_sub(1)?;
-        column.places.get(at).copied()
+        let at = number.checked_abs()?.checked_sub(self.before)?.checked_sub(1)?;
+        column.places.get(usize::try_from(at).ok()?).copied()
     }
 }
 

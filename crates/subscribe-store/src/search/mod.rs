@@ -18,16 +18,22 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
-use sqlx::{PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
 use statement::Statement;
 pub(crate) use table::Table;
 
 use crate::{
+    database::Database,
+    question::{Foreign, Question},
     row::{BadRow, account_of, is_empty},
     sqlstate::{Failure, redacted, silence},
 };
 
 const OPERATION: &str = "search";
+
+/// Where the columns of a row are, after the question's number: the total, and the table's own.
+const TOTAL: usize = 1;
+const ACCOUNT: usize = 2;
 
 /// How much sooner than we the server gives a statement up.
 const SERVER_FIRST: Duration = Duration::from_millis(100);
@@ -37,27 +43,23 @@ const LONGEST_KEY: usize = 1000;
 
 /// Answers lists on connections of its own, so that they never hold up a look-up.
 pub(crate) struct PgSearch {
-    pool: PgPool,
+    database: Database,
     statement_timeout: Duration,
     acquire_timeout: Duration,
-    /// Whether the connections already carry the settings that a search needs.
-    settings_at_start: bool,
     budget: Budget,
 }
 
 impl PgSearch {
     pub(crate) fn new(
-        pool: PgPool,
+        database: Database,
         statement_timeout: Duration,
         acquire_timeout: Duration,
-        settings_at_start: bool,
         walk: Option<u32>,
     ) -> Self {
         Self {
-            pool,
+            database,
             statement_timeout,
             acquire_timeout,
-            settings_at_start,
             budget: walk.map_or(Budget::MEASURED, Budget::of),
         }
     }
@@ -97,7 +99,12 @@ impl PgSearch {
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
         match answer {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => {
+                if error.kind == SourceErrorKind::Unavailable {
+                    drop(connection.detach());
+                }
+                Err(error)
+            }
             Err(_late) => {
                 // The server ends a statement before that, so this is its silence, not the search's breadth; and half a
                 // conversation is of no use to anybody.
@@ -113,7 +120,7 @@ impl PgSearch {
 
     async fn acquire(&self, deadline: Instant) -> Result<PoolConnection<Postgres>, SourceError> {
         let until = deadline.min(Instant::now() + self.acquire_timeout);
-        let connection = tokio::time::timeout_at(until.into(), self.pool.acquire()).await;
+        let connection = tokio::time::timeout_at(until.into(), self.database.acquire()).await;
         connection
             .map_err(|_late| SourceError::because(OPERATION, SourceErrorKind::Unavailable, "no connection in time"))?
             .map_err(silence(OPERATION))
@@ -131,7 +138,7 @@ impl PgSearch {
         let left = until
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
-        if self.settings_at_start && left >= self.statement_timeout {
+        if !self.database.connector().is_pooled() && left >= self.statement_timeout {
             return self.ask_within(connection, tenant, query, table).await;
         }
         let allowed = left.min(self.statement_timeout).as_millis().max(1);
@@ -139,12 +146,10 @@ impl PgSearch {
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0"
         );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
-            .execute(&mut *connection)
-            .await
-            .map_err(silence(OPERATION))?;
-        let found = self.ask_within(connection, tenant, query, table).await;
-        let ended = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+        let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
+        let mut transaction = begun.map_err(silence(OPERATION))?;
+        let found = self.ask_within(&mut transaction, tenant, query, table).await;
+        let ended = transaction.rollback().await;
         let found = found?;
         ended.map_err(silence(OPERATION))?;
         Ok(found)
@@ -166,6 +171,7 @@ impl PgSearch {
             .fetch_all(&mut *connection)
             .await
             .map_err(broad)?;
+        statement.question.verify(&rows).map_err(refused)?;
         let mut total = total_of(&rows)?;
         if query.count == CountMode::Estimate && total.is_none() {
             let mut sql = statement.build_estimate();
@@ -175,14 +181,14 @@ impl PgSearch {
                 .fetch_one(connection)
                 .await
                 .map_err(broad)?;
-            total = Some(Total::Estimate(planned_rows(&row)?));
+            total = Some(Total::Estimate(planned_rows(&row, statement.question)?));
         }
         Ok(Found { rows, total })
     }
 }
 
-/// What a list's statement found: at least one row, whose first column is the total; it is empty but for that where nobody
-/// is on the page.
+/// What a list's statement found: at least one row, whose first columns are the question's number and the total; it is empty
+/// but for them where the page has no user.
 pub(crate) struct Found {
     pub(crate) rows: Vec<PgRow>,
     pub(crate) total: Option<Total>,
@@ -209,16 +215,18 @@ fn broad(error: sqlx::Error) -> SourceError {
     SourceError::because(OPERATION, kind, redacted(error))
 }
 
+fn refused(foreign: Foreign) -> SourceError {
+    foreign.silence(OPERATION)
+}
+
 pub(crate) fn corrupt(bad: BadRow) -> SourceError {
     tracing::error!(reason = %bad, "a row was refused");
     SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
 }
 
 fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
-    let total: Option<i64> = match rows.first() {
-        Some(row) => row.try_get(0).map_err(silence(OPERATION))?,
-        None => None,
-    };
+    let first = rows.first().ok_or_else(|| refused(Foreign::Missing))?;
+    let total: Option<i64> = first.try_get(TOTAL).map_err(silence(OPERATION))?;
     let total = total
         .map(u64::try_from)
         .transpose()
@@ -230,8 +238,8 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
     let mut accounts: Vec<Account> = found
         .rows
         .iter()
-        .filter(|row| !is_empty(row, 1))
-        .map(|row| account_of(row, 1, tenant.pool))
+        .filter(|row| !is_empty(row, ACCOUNT))
+        .map(|row| account_of(row, ACCOUNT, tenant.pool))
         .collect::<Result<_, _>>()
         .map_err(corrupt)?;
     let size = usize::from(query.size);
@@ -249,10 +257,13 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
 }
 
 /// The number of rows that the planner expects: the first `Plan Rows` of its JSON is the whole statement's.
-fn planned_rows(row: &PgRow) -> Result<u64, SourceError> {
+fn planned_rows(row: &PgRow, question: Question) -> Result<u64, SourceError> {
     let unreadable = || SourceError::because(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
     let text = row.try_get_raw(0).map_err(silence(OPERATION))?;
     let text = text.as_str().map_err(|_| unreadable())?;
+    if !text.contains(&question.number().to_string()) {
+        return Err(refused(Foreign::Row));
+    }
     let plan: serde_json::Value = serde_json::from_str(text).map_err(|_| unreadable())?;
     plan.pointer("/0/Plan/Plan Rows")
         .and_then(serde_json::Value::as_f64)

@@ -13,7 +13,7 @@ use super::{
     order::Walk,
     table::Table,
 };
-use crate::tokens;
+use crate::{question::Question, tokens};
 
 /// A list request of one pool.
 pub(super) struct Statement<'a> {
@@ -23,6 +23,7 @@ pub(super) struct Statement<'a> {
     pub(super) walk: Walk<'a>,
     pub(super) conditions: Vec<Condition<'a>>,
     pub(super) budget: Budget,
+    pub(super) question: Question,
 }
 
 /// How a page is come by.
@@ -53,6 +54,7 @@ impl<'a> Statement<'a> {
             walk: Walk::of(query.order, &query.position, same_state),
             conditions: condition::of(&query.filter),
             budget,
+            question: Question::new(),
         }
     }
 
@@ -91,7 +93,8 @@ impl<'a> Statement<'a> {
         i64::from(self.query.size) + 1
     }
 
-    /// Writes the statement: the total first, then the columns of the table.
+    /// Writes the statement: the question's number first, then the total, then the columns of the table. The number stands in
+    /// the text, which then is no other statement's.
     pub(super) fn build(&self) -> QueryBuilder<Postgres> {
         let mut sql = QueryBuilder::new("WITH ");
         match self.way() {
@@ -121,7 +124,7 @@ impl<'a> Statement<'a> {
                 .push_bind(self.budget.count_by_tokens + 1)
                 .push(") AS g)");
         }
-        sql.push("SELECT t.total");
+        sql.push(format_args!("SELECT {}::bigint, t.total", self.question.number()));
         self.table.push_columns(&mut sql, self.pool);
         sql.push(" FROM (SELECT ");
         self.push_total(&mut sql);
@@ -263,9 +266,9 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// What the planner is asked for an estimate of the total.
+    /// What the planner is asked for an estimate of the total. The plan shows what it selects: the question's number.
     pub(super) fn build_estimate(&self) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("EXPLAIN (FORMAT JSON) ");
+        let mut sql = QueryBuilder::new("EXPLAIN (VERBOSE, FORMAT JSON) ");
         let by_tokens = self.way() == Way::WalkThenGather;
         self.push_estimated(&mut sql, self.table.name(), by_tokens);
         if by_tokens && self.table.shares_tokens() {
@@ -276,7 +279,10 @@ impl<'a> Statement<'a> {
     }
 
     fn push_estimated(&self, sql: &mut QueryBuilder<Postgres>, table: &str, by_tokens: bool) {
-        sql.push(format_args!("SELECT 1 FROM {table} AS r WHERE "));
+        sql.push(format_args!(
+            "SELECT {}::bigint FROM {table} AS r WHERE ",
+            self.question.number()
+        ));
         self.push_checked(sql, "r");
         if by_tokens {
             sql.push(" AND r.tokens @> ")

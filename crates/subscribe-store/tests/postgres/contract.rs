@@ -16,7 +16,7 @@ pub(crate) struct OnPostgres {
     /// How far a list walks along its order, when not as far as in production.
     pub(crate) walk: Option<u32>,
     /// Whether statements are named and connections carry settings.
-    pub(crate) named_statements: bool,
+    pub(crate) pooler: bool,
 }
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl Factory for OnPostgres {
     async fn source(&self, loaded: Vec<Loaded>) -> Subject {
         let World { store, database } = world_with(|options| {
             options.search_walk = self.walk;
-            options.named_statements = self.named_statements;
+            options.pooler = self.pooler;
         })
         .await;
         let mut tenants = Vec::new();
@@ -63,7 +63,7 @@ macro_rules! on_postgres {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                contract::$case(&OnPostgres { walk: None, named_statements: true }).await;
+                contract::$case(&OnPostgres { walk: None, pooler: false }).await;
             })*
         }
 
@@ -71,7 +71,7 @@ macro_rules! on_postgres {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                contract::$case(&OnPostgres { walk: Some(2), named_statements: false }).await;
+                contract::$case(&OnPostgres { walk: Some(2), pooler: true }).await;
             })*
         }
     };

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// A store of one search connection whose table nobody can read for ten seconds, and its only tenant.
-async fn locked(named_statements: bool) -> (World, Arc<Tenant>) {
+async fn locked(pooler: bool) -> (World, Arc<Tenant>) {
     let world = world_with(|options| {
-        options.named_statements = named_statements;
+        options.pooler = pooler;
         options.search_connections = 1;
         options.statement_timeout = Duration::from_secs(2);
         options.acquire_timeout = Duration::from_secs(1);
@@ -48,8 +48,8 @@ fn within(tenant: &Arc<Tenant>, budget: Duration) -> CallContext {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_finish_says_so_and_why() {
-    for named_statements in [true, false] {
-        let (world, tenant) = locked(named_statements).await;
+    for pooler in [false, true] {
+        let (world, tenant) = locked(pooler).await;
         let source = world.store.registrations();
         // The request's own deadline is the shorter limit here, and the server must keep it too.
         let cx = within(&tenant, Duration::from_millis(1500));

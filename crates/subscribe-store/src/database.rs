@@ -1,0 +1,243 @@
+//! Pooled connections, and what is executed on them: through a connection pooler always within a transaction (ADR 0086).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use sqlx::{
+    Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
+    error::BoxDynError,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+};
+
+use crate::connect::{Connector, PoolerError, configuration, pooler_error};
+
+/// Pooled connections of one kind.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pool: PgPool,
+    connector: Connector,
+    /// Whether the last connection that was opened met a pooler which the settings do not name.
+    pooler_found: Arc<AtomicBool>,
+}
+
+/// A transaction. Dropped, it is rolled back.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    pooled: bool,
+}
+
+impl Database {
+    /// Opens its connections when they are first needed; each is verified then.
+    pub(crate) fn new(connector: Connector, options: PgPoolOptions) -> Self {
+        let pooler_found = Arc::new(AtomicBool::new(false));
+        let (found, verifier) = (Arc::clone(&pooler_found), connector.clone());
+        let options = options.after_connect(move |connection, _| {
+            let (found, verifier) = (Arc::clone(&found), verifier.clone());
+            Box::pin(async move {
+                let verified = verifier.verify(connection).await;
+                found.store(
+                    verified.as_ref().is_err_and(|error| pooler_error(error).is_some()),
+                    Ordering::Relaxed,
+                );
+                verified
+            })
+        });
+        Self {
+            pool: options.connect_lazy_with(connector.options().clone()),
+            connector,
+            pooler_found,
+        }
+    }
+
+    pub(crate) const fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// A connection. Through a pooler it must only be used within a transaction.
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool.acquire().await.map_err(|error| self.explained(error))
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        let begun = self.pool.begin_with(self.connector.begin()).await;
+        Ok(Transaction {
+            inner: begun.map_err(|error| self.explained(error))?,
+            pooled: self.connector.is_pooled(),
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The pool only says that it had no connection in time, however often one was refused.
+    fn explained(&self, error: sqlx::Error) -> sqlx::Error {
+        match error {
+            sqlx::Error::PoolTimedOut if self.pooler_found.load(Ordering::Relaxed) => {
+                configuration(PoolerError::Unexpected)
+            }
+            error => self.connector.explained(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Database(<redacted>)")
+    }
+}
+
+impl Transaction {
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.inner.rollback().await
+    }
+
+    pub(crate) async fn copy_in(
+        &mut self,
+        statement: &'static str,
+    ) -> Result<PgCopyIn<&mut PgConnection>, sqlx::Error> {
+        self.inner.copy_in_raw(statement).await
+    }
+}
+
+type Describe = sqlx::Describe<Postgres>;
+type Step = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
+
+/// One statement, which is a transaction of its own.
+impl<'c> Executor<'c> for &Database {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let database = self.clone();
+        if !database.connector.is_pooled() {
+            let steps = database.pool.fetch_many(query);
+            return steps.map_err(move |error| database.explained(error)).boxed();
+        }
+        let answered = async move {
+            let mut transaction = database.begin().await?;
+            let steps: Vec<_> = transaction.fetch_many(query).try_collect().await?;
+            transaction.commit().await?;
+            Ok::<_, sqlx::Error>(stream::iter(steps.into_iter().map(Ok)))
+        };
+        stream::once(answered).try_flatten().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        first_row(self.fetch_many(query))
+    }
+
+    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        refuse_to_prepare()
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        refuse_to_prepare()
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut Transaction {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        if self.pooled {
+            self.inner.fetch_many(Unnamed(query))
+        } else {
+            self.inner.fetch_many(query)
+        }
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        first_row(self.fetch_many(query))
+    }
+
+    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        refuse_to_prepare()
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        refuse_to_prepare()
+    }
+}
+
+/// The whole answer is read, since an error may come after its first row.
+fn first_row<'e>(mut steps: BoxStream<'e, Step>) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>> {
+    Box::pin(async move {
+        let mut first = None;
+        while let Some(step) = steps.try_next().await? {
+            first = first.or(step.right());
+        }
+        Ok(first)
+    })
+}
+
+/// A statement that is prepared outlives its transaction, and its name is another connection's as well.
+fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
+    Box::pin(async {
+        Err(sqlx::Error::Protocol(
+            "statements are prepared as they are executed".into(),
+        ))
+    })
+}
+
+/// A statement that is prepared without a name: a name stays in the server's session, which the next transaction of
+/// another connection has, with another statement under the same name.
+struct Unnamed<E>(E);
+
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
+    fn sql(self) -> SqlStr {
+        self.0.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.0.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        self.0.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        false
+    }
+}
