@@ -30,6 +30,10 @@ pub struct CallContext {
     pub priority: Priority,
     /// Counts the calls that leave us on behalf of this request; clones count together.
     pub calls: CallCount,
+    /// The read that the calls belong to.
+    pub read: ReadId,
+    /// The caller has no use for a kept answer: it waits for the live one until the deadline.
+    pub live_only: bool,
 }
 
 impl CallContext {
@@ -41,9 +45,33 @@ impl CallContext {
             deadline,
             priority,
             calls: CallCount::default(),
+            read: ReadId::default(),
+            live_only: false,
+        }
+    }
+
+    /// The same context for a read of its own.
+    #[must_use]
+    pub fn new_read(&self) -> Self {
+        Self {
+            read: ReadId::default(),
+            ..self.clone()
         }
     }
 }
+
+/// Which read a call belongs to. A read may need several calls, also side by side, and a circuit breaker that lets one
+/// read try lets all of them pass. Clones are the same read; every default is another.
+#[derive(Debug, Clone, Default)]
+pub struct ReadId(Arc<()>);
+
+impl PartialEq for ReadId {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ReadId {}
 
 /// How many calls have left us, for the events that tell of them (contract `answers.md`, event 4601).
 #[derive(Debug, Clone, Default)]

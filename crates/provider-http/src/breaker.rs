@@ -1,4 +1,7 @@
-//! The circuit breaker: a provider that mostly fails is left alone for a while, then tried with one call.
+//! The circuit breaker: a provider that mostly fails is left alone for a while, then tried with one read.
+//!
+//! A read may need several calls, also side by side. While the breaker is half open all calls of the one read that tries
+//! pass, and no others: were calls admitted one by one, a read of two could never be the trial (ADR 0088).
 
 use std::{
     fmt,
@@ -6,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use masthead_ports::source::ReadId;
 use tokio::time::Instant;
 
 /// Into how many parts the window is cut; its edge is as sharp as one of them.
@@ -20,7 +24,7 @@ pub struct BreakerOptions {
     pub min_calls: u32,
     /// It opens when at least this part of them failed, 0 to 1.
     pub failure_ratio: f64,
-    /// How long it stays open before one call may try.
+    /// How long it stays open before one read may try.
     pub open_for: Duration,
 }
 
@@ -40,7 +44,7 @@ impl Default for BreakerOptions {
 pub enum BreakerState {
     /// Calls pass.
     Closed,
-    /// One call is trying, or may; the others are refused.
+    /// One read is trying, or may; the others are refused.
     HalfOpen,
     /// No call passes.
     Open,
@@ -81,11 +85,20 @@ struct State {
     era: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Mode {
     Closed,
     Open { until: Instant },
-    Trying,
+    Trying(Trial),
+}
+
+/// The read that tries. It is over when a call of it failed, or none is under way any more.
+#[derive(PartialEq, Eq)]
+struct Trial {
+    read: ReadId,
+    under_way: u32,
+    /// The provider answered a call of it.
+    answered: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -110,35 +123,39 @@ impl Breaker {
         }
     }
 
-    /// Lets a call pass. How it ended is told to the admission; one that is dropped untold counts as no call.
+    /// Lets a call of this read pass. The admission takes the call's verdict; dropped without one, it counts as no call.
     ///
     /// # Errors
-    /// The breaker is open, or half open with its one call under way.
-    pub fn admit(&self) -> Result<Admission<'_>, Refused> {
+    /// The breaker is open, or half open with another read trying.
+    pub fn admit(&self, read: &ReadId) -> Result<Admission<'_>, Refused> {
         let mut state = self.lock();
         let now = Instant::now();
-        match state.mode {
+        match &mut state.mode {
             Mode::Closed => {}
-            Mode::Open { until } if now < until => {
+            Mode::Open { until } if now < *until => {
                 return Err(Refused {
-                    retry_after: until - now,
+                    retry_after: *until - now,
                 });
             }
-            Mode::Open { .. } => state.mode = Mode::Trying,
-            Mode::Trying => {
+            mode @ Mode::Open { .. } => {
+                *mode = Mode::Trying(Trial {
+                    read: read.clone(),
+                    under_way: 1,
+                    answered: false,
+                });
+            }
+            Mode::Trying(trial) if trial.read == *read => trial.under_way += 1,
+            Mode::Trying(_) => {
                 return Err(Refused {
                     retry_after: self.options.open_for,
                 });
             }
         }
-        let admission = Admission {
+        Ok(Admission {
             breaker: self,
             era: state.era,
-            trying: state.mode == Mode::Trying,
-            told: false,
-        };
-        drop(state);
-        Ok(admission)
+            verdict: None,
+        })
     }
 
     /// What it does now.
@@ -147,24 +164,36 @@ impl Breaker {
         match self.lock().mode {
             Mode::Closed => BreakerState::Closed,
             Mode::Open { until } if Instant::now() < until => BreakerState::Open,
-            Mode::Open { .. } | Mode::Trying => BreakerState::HalfOpen,
+            Mode::Open { .. } | Mode::Trying(_) => BreakerState::HalfOpen,
         }
     }
 
-    fn told(&self, admission: &Admission<'_>, failed: bool) {
+    fn ended(&self, era: u64, verdict: Option<Verdict>) {
         let mut state = self.lock();
-        if admission.era != state.era {
+        if era != state.era {
             return;
         }
         let now = Instant::now();
-        if admission.trying {
-            if failed {
-                self.open(&mut state, now);
-            } else {
-                state.close(now);
+        match (&mut state.mode, verdict) {
+            (Mode::Trying(_), Some(Verdict::Failed)) => self.open(&mut state, now),
+            (Mode::Trying(trial), verdict) => {
+                trial.under_way -= 1;
+                trial.answered |= verdict.is_some();
+                match (trial.under_way, trial.answered) {
+                    (0, true) => state.close(now),
+                    // The trial went away without a verdict: the next read may try at once.
+                    (0, false) => state.mode = Mode::Open { until: now },
+                    (1.., _) => {}
+                }
             }
-            return;
+            (Mode::Closed | Mode::Open { .. }, Some(verdict)) => self.count(&mut state, verdict, now),
+            (Mode::Closed | Mode::Open { .. }, None) => {}
         }
+    }
+
+    /// Counts a call of a closed breaker.
+    fn count(&self, state: &mut State, verdict: Verdict, now: Instant) {
+        let failed = verdict == Verdict::Failed;
         state.turn(self.options.window / 10, now);
         let current = state.current;
         state.slots[current].calls += 1;
@@ -174,7 +203,7 @@ impl Breaker {
         });
         let too_many = f64::from(failures) >= f64::from(calls) * self.options.failure_ratio;
         if failed && calls >= self.options.min_calls && too_many {
-            self.open(&mut state, now);
+            self.open(state, now);
         }
     }
 
@@ -223,166 +252,38 @@ impl fmt::Debug for Breaker {
     }
 }
 
+/// How a call ended, as far as it says something of the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Answered,
+    Failed,
+}
+
 /// A call that may be made.
 #[derive(Debug)]
 pub struct Admission<'a> {
     breaker: &'a Breaker,
     era: u64,
-    trying: bool,
-    told: bool,
+    verdict: Option<Verdict>,
 }
 
 impl Admission<'_> {
     /// The provider answered, whatever it said.
     pub fn answered(mut self) {
-        self.told = true;
-        self.breaker.told(&self, false);
+        self.verdict = Some(Verdict::Answered);
     }
 
     /// The provider failed: no answer, or none that can be used.
     pub fn failed(mut self) {
-        self.told = true;
-        self.breaker.told(&self, true);
+        self.verdict = Some(Verdict::Failed);
     }
 }
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        if self.told || !self.trying {
-            return;
-        }
-        // The one call that was to try went away: the next caller may.
-        let mut state = self.breaker.lock();
-        if state.era == self.era && state.mode == Mode::Trying {
-            state.mode = Mode::Open { until: Instant::now() };
-        }
+        self.breaker.ended(self.era, self.verdict);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::advance;
-
-    use super::*;
-
-    fn breaker() -> Breaker {
-        Breaker::new(BreakerOptions {
-            window: Duration::from_secs(10),
-            min_calls: 4,
-            failure_ratio: 0.5,
-            open_for: Duration::from_secs(5),
-        })
-    }
-
-    fn call(breaker: &Breaker, good: bool) -> bool {
-        breaker
-            .admit()
-            .map(|admission| if good { admission.answered() } else { admission.failed() })
-            .is_ok()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_opens_on_enough_failures_and_never_on_a_few() {
-        let breaker = breaker();
-        for _ in 0..3 {
-            assert!(call(&breaker, false));
-        }
-        assert_eq!(breaker.state(), BreakerState::Closed);
-        assert!(call(&breaker, false));
-        assert_eq!(breaker.state(), BreakerState::Open);
-        assert_eq!(breaker.admit().unwrap_err().retry_after, Duration::from_secs(5));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_out_of_the_window_are_forgotten() {
-        let breaker = breaker();
-        for _ in 0..20 {
-            assert!(call(&breaker, false));
-            advance(Duration::from_secs(4)).await;
-        }
-        assert_eq!(breaker.state(), BreakerState::Closed);
-        advance(Duration::from_secs(100)).await;
-        for _ in 0..3 {
-            assert!(call(&breaker, false));
-        }
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn half_open_takes_one_call_which_decides() {
-        let breaker = breaker();
-        for _ in 0..4 {
-            call(&breaker, false);
-        }
-        advance(Duration::from_secs(5)).await;
-        assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        let trial = breaker.admit().unwrap();
-        assert!(breaker.admit().is_err());
-        trial.failed();
-        assert_eq!(breaker.state(), BreakerState::Open);
-        advance(Duration::from_secs(5)).await;
-        assert!(call(&breaker, true));
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_trial_that_goes_away_leaves_its_place() {
-        let breaker = breaker();
-        for _ in 0..4 {
-            call(&breaker, false);
-        }
-        advance(Duration::from_secs(5)).await;
-        drop(breaker.admit().unwrap());
-        assert!(call(&breaker, true));
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_from_before_the_opening_changes_nothing() {
-        let breaker = breaker();
-        let (old_good, old_bad) = (breaker.admit().unwrap(), breaker.admit().unwrap());
-        for _ in 0..4 {
-            call(&breaker, false);
-        }
-        old_good.answered();
-        assert_eq!(breaker.state(), BreakerState::Open);
-        advance(Duration::from_secs(5)).await;
-        call(&breaker, true);
-        old_bad.failed();
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_provider_that_flaps_neither_flips_it_per_call_nor_keeps_it_open() {
-        let breaker = breaker();
-        let started = Instant::now();
-        let (mut openings, mut passed, mut longest, mut last) = (0_u32, 0_u32, Duration::ZERO, breaker.state());
-        let mut opened = started;
-        for _ in 0..10_000 {
-            // Every other call that passes fails.
-            if call(&breaker, passed % 2 == 0) {
-                passed += 1;
-            }
-            let state = breaker.state();
-            match (last, state) {
-                (BreakerState::Open, BreakerState::Open) => {}
-                (_, BreakerState::Open) => {
-                    openings += 1;
-                    opened = Instant::now();
-                }
-                (BreakerState::Open, _) => longest = longest.max(opened.elapsed()),
-                _ => {}
-            }
-            last = state;
-            advance(Duration::from_millis(20)).await;
-        }
-        // Each opening is paid for with its whole time, and with the calls that it takes to open.
-        let most = started.elapsed().as_secs() / 5 + 1;
-        assert!(
-            u64::from(openings) <= most && openings * 4 <= passed,
-            "{openings} openings, {passed} calls"
-        );
-        assert!(longest <= Duration::from_millis(5020), "open for {longest:?}");
-        assert!(openings > 10, "it never opened, so nothing was shown");
-    }
-}
+mod tests;

@@ -179,6 +179,13 @@ impl Budget {
         state.tokens = state.tokens.min(state.capacity);
     }
 
+    /// How long a caller of this priority would wait for its turn now; zero when it would not.
+    #[must_use]
+    pub fn wait(&self, priority: Priority) -> Duration {
+        let mut state = self.lock();
+        state.wait(class(priority), None, self.options.per_second, Instant::now())
+    }
+
     /// Makes nobody call for this long, as a 429 asks; then the bucket fills from one call up.
     pub fn pause(&self, pause: Duration) {
         let mut state = self.lock();
@@ -248,6 +255,19 @@ impl fmt::Debug for Budget {
 #[derive(Debug)]
 pub struct Permit<'a> {
     budget: &'a Budget,
+}
+
+impl Permit<'_> {
+    /// The call was not made: somebody else may make it.
+    pub fn give_back(self) {
+        let mut state = self.budget.lock();
+        // After a pause the bucket fills from one call up, whatever was taken before.
+        if state.blocked_until <= Instant::now() {
+            state.tokens = (state.tokens + 1.0).min(state.capacity);
+        }
+        drop(state);
+        self.budget.moved.notify_waiters();
+    }
 }
 
 impl Drop for Permit<'_> {

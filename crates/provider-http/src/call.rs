@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_ports::source::{CallContext, CallCount, Priority, SourceErrorKind};
+use masthead_ports::source::{CallContext, CallCount, Priority, ReadId, SourceErrorKind};
 use tokio::time::Instant;
 
 use crate::{
@@ -24,6 +24,8 @@ pub struct Call {
     pub deadline: Instant,
     /// Where each request that leaves us is counted.
     pub calls: CallCount,
+    /// The read that it belongs to: the circuit breaker admits reads.
+    pub read: ReadId,
 }
 
 impl Call {
@@ -36,6 +38,7 @@ impl Call {
             priority: cx.priority,
             deadline: Instant::from_std(cx.deadline),
             calls: cx.calls.clone(),
+            read: cx.read.clone(),
         }
     }
 

@@ -80,6 +80,15 @@ struct State {
     rejected: bool,
 }
 
+/// There is no token.
+#[derive(Debug)]
+pub struct NoToken {
+    /// Why.
+    pub error: SourceError,
+    /// The token endpoint was asked for it just now. Otherwise an earlier failure is still believed, and no call was made.
+    pub asked: bool,
+}
+
 /// A token that was valid when it was handed out.
 pub struct AccessToken {
     header: HeaderValue,
@@ -137,7 +146,9 @@ impl ClientCredentials {
     /// # Errors
     /// None came by `deadline`; or the last fetch failed moments ago, which is then not tried again at once: refused
     /// credentials ([`SourceErrorKind::Misconfigured`]) for ten seconds, a quota as long as it asks, anything else for one.
-    pub async fn token(&self, deadline: Instant) -> Result<Arc<AccessToken>, SourceError> {
+    pub async fn token(&self, deadline: Instant) -> Result<Arc<AccessToken>, NoToken> {
+        let mut asked = false;
+        let none = |error, asked| NoToken { error, asked };
         loop {
             match self.peek() {
                 Peek::Good(token) => return Ok(token),
@@ -145,13 +156,16 @@ impl ClientCredentials {
                     self.0.flights.start_if((), || self.fetch_if_needed());
                     return Ok(token);
                 }
-                Peek::Refused(kind) => return Err(SourceError::new(OPERATION, kind)),
+                Peek::Refused(kind) => return Err(none(SourceError::new(OPERATION, kind), asked)),
                 Peek::Nothing => {
                     let landing = self.0.flights.run_if((), || self.fetch_if_needed());
                     match timeout_at(deadline, landing).await {
-                        Ok(None | Some(Ok(()))) => {}
-                        Ok(Some(Err(_))) => return Err(failed(FailureClass::Abandoned)),
-                        Err(_) => return Err(failed(FailureClass::Timeout)),
+                        Ok(landed) => match landed {
+                            None => {}
+                            Some(Ok(())) => asked = true,
+                            Some(Err(_)) => return Err(none(failed(FailureClass::Abandoned), false)),
+                        },
+                        Err(_) => return Err(none(failed(FailureClass::Timeout), true)),
                     }
                 }
             }

@@ -15,26 +15,31 @@ use http::{Request, header};
 use masthead_domain::tenant::TenantId;
 use masthead_ports::{
     clock::Clock,
-    source::{SourceError, SourceErrorKind, SourceName},
+    source::{Priority, SourceError, SourceErrorKind, SourceName},
 };
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
     breaker::{Admission, Breaker, BreakerOptions, BreakerState},
-    budget::{Budget, BudgetOptions},
+    budget::{Budget, BudgetOptions, Permit},
     call::{Call, Refusal, rate_hint},
     client::HttpClient,
     client_credentials::{AccessToken, ClientCredentials},
-    failure::Effect,
+    failure::{Effect, Failure, FailureClass},
     instruments::Instruments,
     reply::Reply,
 };
 
-/// How long a provider is left alone that says 429 without saying for how long.
-const UNNAMED_PAUSE: Duration = Duration::from_secs(1);
-
 /// The least time that must be left when a caller's turn comes: with less no provider answers, and the call is wasted.
 const LEAST_TIME: Duration = Duration::from_millis(20);
+
+/// A call that its caller's deadline ends sooner says nothing of the provider: it was late before it left, such as one that
+/// had waited for its turn.
+const FAIR_TIME: Duration = Duration::from_millis(250);
+
+mod judge;
+
+use judge::{Failed, Then, give_up};
 
 /// How an upstream is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,24 +78,6 @@ pub struct Health {
     pub budget_remaining: f64,
     /// The provider rejected our credentials or settings at its last answer: an operator must act.
     pub misconfigured: bool,
-}
-
-/// A try that failed, and what may follow.
-struct Failed {
-    error: SourceError,
-    then: Then,
-}
-
-enum Then {
-    /// The same call may be tried again after a pause.
-    TryLater,
-    /// The same call may be tried again when the budget lets it.
-    TryInTurn,
-    /// The token was refused, and a new one may be fetched.
-    TryWithNewToken,
-    /// The adapter has mended what was wrong with the request.
-    TryMended,
-    GiveUp,
 }
 
 impl Upstream {
@@ -182,40 +169,36 @@ impl Upstream {
         }
     }
 
+    /// How long until a call of this priority could leave, as far as the budget knows; zero when it could now.
+    #[must_use]
+    pub fn next_call_in(&self, priority: Priority) -> Duration {
+        self.budget.wait(priority)
+    }
+
     async fn attempt<T>(
         &self,
         call: &Call,
         write: &impl Fn() -> Result<Request<Bytes>, SourceError>,
         read: &impl Fn(&Reply) -> Result<T, Refusal>,
     ) -> Result<T, Failed> {
-        let Ok(admission) = self.breaker.admit() else {
-            self.instruments.refused(call.operation, "breaker_open");
-            return Err(give_up(SourceError::new(call.operation, SourceErrorKind::Unavailable)));
-        };
-        let token = match self.token(call).await {
-            Ok(token) => token,
-            Err(error) => {
-                if error.kind == SourceErrorKind::Unavailable {
-                    admission.failed();
-                }
-                self.instruments.refused(call.operation, "no_token");
-                return Err(give_up(error));
-            }
-        };
-        let latest = call.deadline.checked_sub(LEAST_TIME).unwrap_or(call.deadline);
-        let permit = match self.budget.acquire(call.priority, latest).await {
-            Ok(permit) => permit,
-            Err(over) => {
-                self.instruments.refused(call.operation, "over_budget");
-                let retry_after = Some(over.retry_after);
-                return Err(give_up(SourceError::new(
-                    call.operation,
-                    SourceErrorKind::RateLimited { retry_after },
-                )));
+        let token = self.token(call).await?;
+        let permit = self.turn(call).await?;
+        // Only now: a trial that waited for its turn would keep everybody else out for as long.
+        let admission = match self.admit(call) {
+            Ok(admission) => admission,
+            Err(refused) => {
+                permit.give_back();
+                return Err(refused);
             }
         };
         // Last of all: a signature counts from the moment that it is made.
-        let mut request = write().map_err(give_up)?;
+        let mut request = match write() {
+            Ok(request) => request,
+            Err(error) => {
+                permit.give_back();
+                return Err(give_up(error));
+            }
+        };
         if let Some(token) = &token {
             request
                 .headers_mut()
@@ -242,7 +225,9 @@ impl Upstream {
                 let then = if error.kind == SourceErrorKind::Misconfigured {
                     Then::GiveUp
                 } else {
-                    admission.failed();
+                    if !was_cut_short(call, started) {
+                        admission.failed();
+                    }
                     Then::TryLater
                 };
                 Err(Failed { error, then })
@@ -257,79 +242,50 @@ impl Upstream {
         outcome
     }
 
-    async fn token(&self, call: &Call) -> Result<Option<Arc<AccessToken>>, SourceError> {
-        match &self.credentials {
-            None => Ok(None),
-            Some(credentials) => credentials.token(call.deadline).await.map(Some),
-        }
+    /// Whether the breaker lets the call pass.
+    fn admit(&self, call: &Call) -> Result<Admission<'_>, Failed> {
+        self.breaker.admit(&call.read).map_err(|_| {
+            self.instruments.refused(call.operation, "breaker_open");
+            give_up(SourceError::new(call.operation, SourceErrorKind::Unavailable))
+        })
     }
 
-    fn judge(
-        &self,
-        call: &Call,
-        reply: &Reply,
-        refusal: Refusal,
-        token: Option<&Arc<AccessToken>>,
-        admission: Admission<'_>,
-    ) -> Failed {
-        let now = self.clock.now();
-        let kind = match refusal {
-            Refusal::Unreadable(failure) => {
-                admission.failed();
-                return Failed {
-                    error: failure.into_error(call.operation, call.effect),
-                    then: Then::TryLater,
-                };
-            }
-            Refusal::For(kind) => kind,
-            Refusal::Mended(kind) => {
-                admission.answered();
-                return Failed {
-                    error: SourceError::new(call.operation, kind),
-                    then: Then::TryMended,
-                };
-            }
-            Refusal::ByStatus => reply.refusal(call.effect, now).unwrap_or(SourceErrorKind::Unavailable),
-        };
-        let provider_failed = matches!(kind, SourceErrorKind::Unavailable | SourceErrorKind::OutcomeUnknown);
-        if provider_failed {
-            admission.failed();
-        } else {
-            admission.answered();
+    /// Waits for the call's turn in the budget.
+    async fn turn(&self, call: &Call) -> Result<Permit<'_>, Failed> {
+        let latest = call.deadline.checked_sub(LEAST_TIME).unwrap_or(call.deadline);
+        if latest <= Instant::now() {
+            self.instruments.refused(call.operation, "no_time");
+            let gone = Failure::unsent(FailureClass::Timeout);
+            return Err(give_up(gone.into_error(call.operation, call.effect)));
         }
-        let mut error = SourceError::new(call.operation, kind);
-        let then = match kind {
-            SourceErrorKind::RateLimited { retry_after } => {
-                let reset = rate_hint(reply, now.unix_timestamp()).reset;
-                let pause = retry_after.or(reset).unwrap_or(UNNAMED_PAUSE);
-                self.budget.pause(pause);
-                error.kind = SourceErrorKind::RateLimited {
-                    retry_after: Some(pause),
-                };
-                Then::TryInTurn
-            }
-            SourceErrorKind::Unavailable => {
-                // 503 + Retry-After: nobody of this tenant calls before.
-                if let Some(pause) = reply.retry_after(now) {
-                    self.budget.pause(pause);
-                }
-                Then::TryLater
-            }
-            SourceErrorKind::Misconfigured if matches!(refusal, Refusal::ByStatus) => {
-                let renewed = self
-                    .credentials
-                    .as_ref()
-                    .zip(token)
-                    .is_some_and(|(credentials, token)| credentials.reject(token));
-                if renewed { Then::TryWithNewToken } else { Then::GiveUp }
-            }
-            SourceErrorKind::TooBroad
-            | SourceErrorKind::OutcomeUnknown
-            | SourceErrorKind::Refused
-            | SourceErrorKind::Misconfigured
-            | SourceErrorKind::Corrupt => Then::GiveUp,
+        self.budget.acquire(call.priority, latest).await.map_err(|over| {
+            self.instruments.refused(call.operation, "over_budget");
+            let retry_after = Some(over.retry_after);
+            give_up(SourceError::new(
+                call.operation,
+                SourceErrorKind::RateLimited { retry_after },
+            ))
+        })
+    }
+
+    /// The token that the call needs, if any. Fetching one is a call too: only where the breaker lets one pass.
+    async fn token(&self, call: &Call) -> Result<Option<Arc<AccessToken>>, Failed> {
+        let admission = self.admit(call)?;
+        let Some(credentials) = &self.credentials else {
+            return Ok(None);
         };
-        Failed { error, then }
+        let started = Instant::now();
+        // With a token in hand the admission is given up untold: the call itself decides.
+        credentials.token(call.deadline).await.map(Some).map_err(|none| {
+            if none.asked && !was_cut_short(call, started) {
+                match none.error.kind {
+                    SourceErrorKind::Unavailable => admission.failed(),
+                    _ => admission.answered(),
+                }
+            }
+            self.instruments.refused(call.operation, "no_token");
+            give_up(none.error)
+        })
     }
 
     fn pause_after(&self, then: &Then, tried: u32) -> Duration {
@@ -379,13 +335,6 @@ impl Upstream {
     }
 }
 
-const fn give_up(error: SourceError) -> Failed {
-    Failed {
-        error,
-        then: Then::GiveUp,
-    }
-}
-
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
@@ -393,6 +342,11 @@ impl fmt::Debug for Upstream {
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the caller's own deadline ended the wait that began then, before the provider had a fair time to answer.
+fn was_cut_short(call: &Call, started: Instant) -> bool {
+    Instant::now() >= call.deadline && started.elapsed() < FAIR_TIME
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use masthead_domain::tenant::TenantId;
-use masthead_ports::source::{CallContext, SUBSCRIBE, SourceError, SourceErrorKind};
+use masthead_ports::source::{CallContext, CallCount, SUBSCRIBE, SourceError, SourceErrorKind};
 use masthead_provider_http::{Call, Reply, Secrets, Upstream};
 use zeroize::Zeroizing;
 
@@ -75,7 +75,10 @@ impl Far {
         read: impl Fn(Rows) -> Result<T, Flaw> + Send + Sync,
     ) -> Result<T, SourceError> {
         // The calls that are counted for a request are those to its provider.
-        let cx = CallContext::new(Arc::clone(&cx.tenant), cx.deadline, cx.priority);
+        let cx = CallContext {
+            calls: CallCount::default(),
+            ..cx.clone()
+        };
         let sent = Mutex::new(None);
         let last = Mutex::new(None);
         let write = || {

@@ -93,7 +93,7 @@ async fn an_old_token_serves_while_the_endpoint_is_down_and_never_past_its_life(
     later(Duration::from_secs(950)).await;
     assert!(credentials.token(soon()).await.is_ok());
     later(Duration::from_secs(51)).await;
-    let error = credentials.token(soon()).await.unwrap_err();
+    let NoToken { error, .. } = credentials.token(soon()).await.unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Unavailable);
     down.store(false, Ordering::SeqCst);
     later(FAILED_PAUSE).await;
@@ -153,7 +153,7 @@ async fn a_refusal_is_told_for_a_while_without_asking_again() {
         let server = Server::start(move |n, _| if n == 0 { answer.clone() } else { token(n, 60) }).await;
         let credentials = credentials(&server);
         for _ in 0..3 {
-            let error = credentials.token(soon()).await.unwrap_err();
+            let NoToken { error, .. } = credentials.token(soon()).await.unwrap_err();
             assert_eq!(error.kind.name(), kind.name());
             if let SourceErrorKind::RateLimited { retry_after } = error.kind {
                 assert!(retry_after.is_some_and(|after| after <= pause && after > pause / 2));
@@ -195,7 +195,7 @@ async fn a_caller_waits_no_longer_than_its_deadline() {
     })
     .await;
     let credentials = credentials(&server);
-    let error = credentials
+    let NoToken { error, .. } = credentials
         .token(Instant::now() + Duration::from_millis(50))
         .await
         .unwrap_err();

@@ -67,11 +67,15 @@ async fn ask_within(
     server: &Server,
     effect: Effect,
 ) -> Result<u32, SourceError> {
-    let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     let call = match effect {
         Effect::Read => Call::read("x", &cx(patience)),
         Effect::Write => Call::write("x", &cx(patience)),
     };
+    ask_so(call, upstream, server).await
+}
+
+async fn ask_so(call: Call, upstream: &Upstream, server: &Server) -> Result<u32, SourceError> {
+    let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     upstream
         .call(call, &request, |reply| match reply.status {
             StatusCode::OK => Ok(reply.json()?),

@@ -1,6 +1,9 @@
 //! When a provider is left alone: its pauses, its budget, the breaker.
 
+use masthead_ports::source::CallContext;
+
 use super::*;
+use crate::upstream::judge::UNNAMED_PAUSE;
 
 /// One call a minute: a budget earns no fewer.
 const A_MINUTE: f64 = 1.0 / 60.0;
@@ -145,6 +148,145 @@ async fn a_provider_that_fails_is_left_alone_and_tried_again_with_one_call() {
     later(options().breaker.open_for).await;
     assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
+}
+
+/// Half open, with a server that answers again; of its calls none has been made yet.
+async fn half_open(per_second: f64, has_token: bool) -> (Arc<Server>, Arc<Upstream>) {
+    let good = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&good);
+    let server = Server::start(move |_, seen| match switch.load(Ordering::SeqCst) {
+        true if is_token(seen) => json(200, "", r#"{"access_token":"t","expires_in":600}"#),
+        true => json(200, "", "7"),
+        false => None,
+    })
+    .await;
+    let budget = BudgetOptions { burst: 7, per_second };
+    let options = UpstreamOptions { budget, ..options() };
+    let credentials = has_token.then(|| {
+        let options = ClientCredentialsOptions {
+            token_url: server.uri("/token").parse().unwrap(),
+            client_id: "id".into(),
+            client_secret: Secret::new(*b"secret"),
+            audience: None,
+        };
+        ClientCredentials::new(options, client(), Arc::new(StoppedClock))
+    });
+    let upstream = upstream_of(options, credentials);
+    for _ in 0..6 {
+        let once = Call::write("x", &cx(PATIENCE));
+        assert!(ask_so(once, &upstream, &server).await.is_err());
+        // A failed token is believed for a second.
+        if let (true, BreakerState::Closed) = (has_token, upstream.health().breaker) {
+            later(Duration::from_millis(1_100)).await;
+        }
+    }
+    assert_eq!(upstream.health().breaker, BreakerState::Open);
+    good.store(true, Ordering::SeqCst);
+    later(options.breaker.open_for).await;
+    (Arc::new(server), Arc::new(upstream))
+}
+
+/// ADR 0088: an address is looked up by two calls side by side at Auth0 and Gigya.
+#[tokio::test]
+async fn a_read_of_two_calls_side_by_side_can_be_the_trial() {
+    for has_token in [false, true] {
+        let (server, upstream) = half_open(1000.0, has_token).await;
+        let cx = cx(PATIENCE);
+        let before = calls(&server);
+        let call = || ask_so(Call::read("x", &cx), &upstream, &server);
+        let both = tokio::try_join!(call(), call());
+        assert_eq!(both.unwrap(), (7, 7));
+        assert_eq!(calls(&server) - before, 2);
+        assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    }
+}
+
+#[tokio::test]
+async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
+    let (server, upstream) = half_open(A_MINUTE, false).await;
+    for _ in 0..4 {
+        drop(upstream.budget.acquire(Priority::Interactive, Instant::now() + PATIENCE).await.unwrap());
+    }
+    // Half of the bucket is kept from a sync: it waits for a turn that comes after minutes.
+    let patient = CallContext {
+        priority: Priority::Sync,
+        ..cx(Duration::from_hours(1))
+    };
+    let waiting = tokio::spawn({
+        let (server, upstream) = (Arc::clone(&server), Arc::clone(&upstream));
+        async move { ask_so(Call::read("x", &patient), &upstream, &server).await }
+    });
+    while upstream.next_call_in(Priority::Sync) < Duration::from_mins(3) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn our_own_refusals_are_no_failures_of_the_provider() {
+    let server = Server::start(|_, _| json(200, "", "7")).await;
+    let once = BudgetOptions {
+        burst: 1,
+        per_second: A_MINUTE,
+    };
+    let upstream = upstream_of(UpstreamOptions { budget: once, ..options() }, None);
+    let kind = |told: Result<u32, SourceError>| told.unwrap_err().kind;
+    for _ in 0..20 {
+        // No time is left.
+        let told = ask_within(Duration::ZERO, &upstream, &server, Effect::Read).await;
+        assert_eq!(kind(told), SourceErrorKind::Unavailable);
+        // The request cannot be written.
+        let unwritten = || Err(SourceError::new("x", SourceErrorKind::Refused));
+        let told = upstream.call_written(Call::read("x", &cx(PATIENCE)), unwritten, |_| Ok(7));
+        assert_eq!(kind(told.await), SourceErrorKind::Refused);
+    }
+    assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    // Nor did they cost a call.
+    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    for _ in 0..20 {
+        // The budget is empty.
+        let told = ask_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await;
+        assert!(pause_of(told) > Duration::ZERO);
+    }
+    assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_cut_short_by_its_caller_is_no_failure_of_the_provider() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let request = Request::get(format!("http://{}/", listener.local_addr().unwrap()));
+    let request = request.body(Bytes::new()).unwrap();
+    let upstream = upstream_of(options(), None);
+    // It takes connections and says nothing.
+    let ask = |patience| {
+        let call = Call::read("x", &cx(patience));
+        upstream.call(call, &request, |_| Ok(()))
+    };
+    for _ in 0..20 {
+        assert!(ask(FAIR_TIME / 2).await.is_err());
+    }
+    assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    for _ in 0..6 {
+        assert!(ask(FAIR_TIME * 2).await.is_err());
+    }
+    assert_eq!(upstream.health().breaker, BreakerState::Open);
+}
+
+/// A token endpoint that failed is not asked again for a second: what is believed meanwhile is no new failure.
+#[tokio::test]
+async fn a_remembered_token_failure_counts_as_no_call() {
+    let server = Server::start(|_, seen| if is_token(seen) { None } else { json(200, "", "7") }).await;
+    let upstream = with_token(&server);
+    for _ in 0..50 {
+        assert!(ask(&upstream, &server, Effect::Read).await.is_err());
+    }
+    let asked = server.seen().len();
+    assert!(asked < 6, "{asked} calls");
+    assert_eq!(upstream.health().breaker, BreakerState::Closed, "{asked} calls");
 }
 
 #[test]

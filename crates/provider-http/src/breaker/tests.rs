@@ -1,0 +1,183 @@
+//! When the breaker opens, whom it lets try, and what ends a trial, in tokio's paused time.
+
+use tokio::time::advance;
+
+use super::*;
+
+fn breaker() -> Breaker {
+    Breaker::new(BreakerOptions {
+        window: Duration::from_secs(10),
+        min_calls: 4,
+        failure_ratio: 0.5,
+        open_for: Duration::from_secs(5),
+    })
+}
+
+fn end(admission: Admission<'_>, good: bool) {
+    if good { admission.answered() } else { admission.failed() }
+}
+
+/// A read of one call.
+fn call(breaker: &Breaker, good: bool) -> bool {
+    breaker
+        .admit(&ReadId::default())
+        .map(|admission| end(admission, good))
+        .is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_opens_on_enough_failures_and_never_on_a_few() {
+    let breaker = breaker();
+    for _ in 0..3 {
+        assert!(call(&breaker, false));
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    assert!(call(&breaker, false));
+    assert_eq!(breaker.state(), BreakerState::Open);
+    assert_eq!(breaker.admit(&ReadId::default()).unwrap_err().retry_after, Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_out_of_the_window_are_forgotten() {
+    let breaker = breaker();
+    for _ in 0..20 {
+        assert!(call(&breaker, false));
+        advance(Duration::from_secs(4)).await;
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    advance(Duration::from_secs(100)).await;
+    for _ in 0..3 {
+        assert!(call(&breaker, false));
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_open_takes_one_read_which_decides() {
+    let breaker = breaker();
+    for _ in 0..4 {
+        call(&breaker, false);
+    }
+    advance(Duration::from_secs(5)).await;
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    let trial = breaker.admit(&ReadId::default()).unwrap();
+    assert!(breaker.admit(&ReadId::default()).is_err());
+    trial.failed();
+    assert_eq!(breaker.state(), BreakerState::Open);
+    advance(Duration::from_secs(5)).await;
+    assert!(call(&breaker, true));
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_goes_away_leaves_its_place() {
+    let breaker = breaker();
+    for _ in 0..4 {
+        call(&breaker, false);
+    }
+    advance(Duration::from_secs(5)).await;
+    drop(breaker.admit(&ReadId::default()).unwrap());
+    assert!(call(&breaker, true));
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+/// ADR 0088: admission belongs to the read.
+#[tokio::test(start_paused = true)]
+async fn all_calls_of_the_trial_read_pass_and_the_last_one_closes() {
+    let breaker = half_open().await;
+    let (read, other) = (ReadId::default(), ReadId::default());
+    let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
+    assert!(breaker.admit(&other).is_err());
+    first.answered();
+    assert_eq!(breaker.state(), BreakerState::HalfOpen, "a call of the trial is under way");
+    second.answered();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_call_of_the_trial_read_opens_again() {
+    for failed_first in [true, false] {
+        let breaker = half_open().await;
+        let read = ReadId::default();
+        let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
+        end(first, !failed_first);
+        end(second, failed_first);
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+}
+
+/// As a join does when another call of the read has failed for a reason of our own.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_of_the_trial_read_decides_nothing() {
+    let breaker = half_open().await;
+    let read = ReadId::default();
+    let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
+    drop(second);
+    assert!(breaker.admit(&ReadId::default()).is_err(), "the other call still tries");
+    first.answered();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+
+    let breaker = half_open().await;
+    let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
+    drop(first);
+    drop(second);
+    assert!(call(&breaker, true), "the place is free at once");
+}
+
+async fn half_open() -> Breaker {
+    let breaker = breaker();
+    for _ in 0..4 {
+        call(&breaker, false);
+    }
+    advance(Duration::from_secs(5)).await;
+    breaker
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_the_opening_changes_nothing() {
+    let breaker = breaker();
+    let (old_good, old_bad) = (breaker.admit(&ReadId::default()).unwrap(), breaker.admit(&ReadId::default()).unwrap());
+    for _ in 0..4 {
+        call(&breaker, false);
+    }
+    old_good.answered();
+    assert_eq!(breaker.state(), BreakerState::Open);
+    advance(Duration::from_secs(5)).await;
+    call(&breaker, true);
+    old_bad.failed();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_flaps_neither_flips_it_per_call_nor_keeps_it_open() {
+    let breaker = breaker();
+    let started = Instant::now();
+    let (mut openings, mut passed, mut longest, mut last) = (0_u32, 0_u32, Duration::ZERO, breaker.state());
+    let mut opened = started;
+    for _ in 0..10_000 {
+        // Every other call that passes fails.
+        if call(&breaker, passed % 2 == 0) {
+            passed += 1;
+        }
+        let state = breaker.state();
+        match (last, state) {
+            (BreakerState::Open, BreakerState::Open) => {}
+            (_, BreakerState::Open) => {
+                openings += 1;
+                opened = Instant::now();
+            }
+            (BreakerState::Open, _) => longest = longest.max(opened.elapsed()),
+            _ => {}
+        }
+        last = state;
+        advance(Duration::from_millis(20)).await;
+    }
+    // Each opening is paid for with its whole time, and with the calls that it takes to open.
+    let most = started.elapsed().as_secs() / 5 + 1;
+    assert!(
+        u64::from(openings) <= most && openings * 4 <= passed,
+        "{openings} openings, {passed} calls"
+    );
+    assert!(longest <= Duration::from_millis(5020), "open for {longest:?}");
+    assert!(openings > 10, "it never opened, so nothing was shown");
+}
