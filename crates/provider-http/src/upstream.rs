@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     breaker::{Admission, Breaker, BreakerOptions, BreakerState},
     budget::{Budget, BudgetOptions},
-    call::{Call, Refusal, rate_hint},
+    call::{Call, Refusal, note, rate_hint},
     client::HttpClient,
     client_credentials::{AccessToken, ClientCredentials},
     failure::Effect,
@@ -242,7 +242,7 @@ impl Upstream {
                 let then = if error.kind == SourceErrorKind::Misconfigured {
                     Then::GiveUp
                 } else {
-                    admission.failed();
+                    note(admission, failure.is_of_an_answer());
                     Then::TryLater
                 };
                 Err(Failed { error, then })
@@ -275,7 +275,7 @@ impl Upstream {
         let now = self.clock.now();
         let kind = match refusal {
             Refusal::Unreadable(failure) => {
-                admission.failed();
+                note(admission, reply.status.is_success());
                 return Failed {
                     error: failure.into_error(call.operation, call.effect),
                     then: Then::TryLater,
