@@ -6,6 +6,7 @@ use masthead_ports::source::{CallContext, CallCount, Priority, ReadId, SourceErr
 use tokio::time::Instant;
 
 use crate::{
+    breaker::Admission,
     budget::RateHint,
     failure::{Effect, Failure},
     reply::Reply,
@@ -69,6 +70,16 @@ pub enum Refusal {
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         Self::Unreadable(failure)
+    }
+}
+
+/// Tells the breaker of a call without a usable answer. One that cannot be read is an answer still: a single odd user must not
+/// open the breaker for all others.
+pub(crate) fn note(admission: Admission<'_>, is_answer: bool) {
+    if is_answer {
+        admission.answered();
+    } else {
+        admission.failed();
     }
 }
 

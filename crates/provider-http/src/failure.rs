@@ -134,6 +134,12 @@ impl Failure {
         }
     }
 
+    /// Whether the other side did answer, with a body that is not taken: then it is not down.
+    #[must_use]
+    pub const fn is_of_an_answer(self) -> bool {
+        matches!(self.class, FailureClass::TooLarge | FailureClass::Encoding)
+    }
+
     /// The failure as a source's error, with itself as the cause.
     #[must_use]
     pub fn into_error(self, operation: &'static str, effect: Effect) -> SourceError {

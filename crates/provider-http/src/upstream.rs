@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     breaker::{Admission, Breaker, BreakerOptions, BreakerState},
     budget::{Budget, BudgetOptions, Permit},
-    call::{Call, Refusal, rate_hint},
+    call::{Call, Refusal, note, rate_hint},
     client::HttpClient,
     client_credentials::{AccessToken, ClientCredentials},
     failure::{Effect, Failure, FailureClass},
@@ -226,7 +226,7 @@ impl Upstream {
                     Then::GiveUp
                 } else {
                     if !was_cut_short(call, started) {
-                        admission.failed();
+                        note(admission, failure.is_of_an_answer());
                     }
                     Then::TryLater
                 };

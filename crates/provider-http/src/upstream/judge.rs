@@ -7,7 +7,7 @@ use masthead_ports::source::{SourceError, SourceErrorKind};
 use super::Upstream;
 use crate::{
     breaker::Admission,
-    call::{Call, Refusal, rate_hint},
+    call::{Call, Refusal, note, rate_hint},
     client_credentials::AccessToken,
     reply::Reply,
 };
@@ -53,7 +53,7 @@ impl Upstream {
         let now = self.clock.now();
         let kind = match refusal {
             Refusal::Unreadable(failure) => {
-                admission.failed();
+                note(admission, reply.status.is_success());
                 return Failed {
                     error: failure.into_error(call.operation, call.effect),
                     then: Then::TryLater,
@@ -70,11 +70,7 @@ impl Upstream {
             Refusal::ByStatus => reply.refusal(call.effect, now).unwrap_or(SourceErrorKind::Unavailable),
         };
         let provider_failed = matches!(kind, SourceErrorKind::Unavailable | SourceErrorKind::OutcomeUnknown);
-        if provider_failed {
-            admission.failed();
-        } else {
-            admission.answered();
-        }
+        note(admission, !provider_failed);
         let mut error = SourceError::new(call.operation, kind);
         let then = match kind {
             SourceErrorKind::RateLimited { retry_after } => {

@@ -296,3 +296,25 @@ fn the_parts_of_a_pause_are_between_half_and_all_of_it_and_differ() {
     assert!(parts.iter().all(|part| (0.5..1.0).contains(part)));
     assert!(parts.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 0.01));
 }
+
+/// The fault table of the project's quality rules: an answer that cannot be read is never an outage for the breaker.
+#[tokio::test]
+async fn an_unreadable_200_is_no_outage_for_the_breaker() {
+    let huge = "x".repeat(2_000_000);
+    let encoded = "content-encoding: br\r\n";
+    for (headers, body) in [
+        ("", "<html></html>"),
+        ("", r#"{"user_id": 7}"#),
+        ("", &*huge),
+        (encoded, "7"),
+    ] {
+        let (headers, body) = (headers.to_owned(), body.to_owned());
+        let server = Server::start(move |_, _| json(200, &headers, &body)).await;
+        let upstream = upstream_of(options(), None);
+        for _ in 0..8 {
+            let told = ask(&upstream, &server, Effect::Read).await;
+            assert_eq!(told.unwrap_err().kind, SourceErrorKind::Unavailable);
+        }
+        assert_eq!(upstream.health().breaker, BreakerState::Closed);
+    }
+}
