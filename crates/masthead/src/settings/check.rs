@@ -12,7 +12,7 @@ use super::{
     raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
     secret::Secret,
 };
-use crate::edge::TrustedProxies;
+use crate::edge::{ForwardedHeader, TrustedProxies};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -45,6 +45,7 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
+    let forwarded_header = forwarded_header(&raw.forwarded_header, c);
     Some(HttpSettings {
         listen: listen?,
         threads: threads?,
@@ -60,8 +61,20 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
         max_header_bytes: max_header_bytes?,
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
-        trusted_proxies: TrustedProxies::new(trusted_proxies?),
+        trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
     })
+}
+
+fn forwarded_header(text: &str, c: &mut Checker<'_>) -> Option<ForwardedHeader> {
+    if text.eq_ignore_ascii_case("X-Forwarded-For") {
+        Some(ForwardedHeader::XForwardedFor)
+    } else if text.eq_ignore_ascii_case("Forwarded") {
+        Some(ForwardedHeader::Forwarded)
+    } else {
+        c.mistakes
+            .add("http.forwarded_header", "must be X-Forwarded-For or Forwarded");
+        None
+    }
 }
 
 pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<DatabaseSettings> {

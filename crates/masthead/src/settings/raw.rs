@@ -36,6 +36,7 @@ pub(super) struct RawHttp {
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
     pub(super) trusted_proxies: String,
+    pub(super) forwarded_header: String,
 }
 
 #[derive(Deserialize)]
