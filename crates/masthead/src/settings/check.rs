@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead_tokens::verifier::is_safe_key_address;
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -130,13 +131,39 @@ pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettin
         Duration::from_secs(1)..=24 * HOUR,
     );
     let leeway = c.duration("tokens.leeway", &raw.leeway, Duration::ZERO..=MAX_LEEWAY);
+    let types = token_types(&raw.types, c);
+    let max_lifetime = c.duration(
+        "tokens.max_lifetime",
+        &raw.max_lifetime,
+        Duration::from_mins(1)..=24 * 365 * HOUR,
+    );
     Some(TokenSettings {
         issuer: issuer?,
         audience: audience?,
         keys: keys?,
         jwks_cooldown: jwks_cooldown?,
         leeway: leeway?,
+        types: types?,
+        max_lifetime: max_lifetime?,
     })
+}
+
+/// Media types with commas between, of the characters that RFC 6838 §4.2 allows.
+fn token_types(text: &str, c: &mut Checker<'_>) -> Option<Vec<Box<str>>> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(&byte);
+    let types: Vec<Box<str>> = text
+        .split(',')
+        .map(|one| one.trim().into())
+        .filter(|one: &Box<str>| !one.is_empty())
+        .collect();
+    let good = types.iter().all(|one| one.bytes().all(allowed));
+    if !good {
+        c.mistakes.add(
+            "tokens.types",
+            "must be media types with commas between, such as JWT, at+jwt",
+        );
+    }
+    good.then_some(types)
 }
 
 fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> Option<KeySource> {
@@ -149,9 +176,12 @@ fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> O
             None
         }
         (url, "", None) => {
-            let good = url.starts_with("https://") || url.starts_with("http://");
+            let good = url.parse().is_ok_and(|uri| is_safe_key_address(&uri));
             if !good {
-                c.mistakes.add("tokens.jwks_url", "must begin with https://");
+                c.mistakes.add(
+                    "tokens.jwks_url",
+                    "must be an https:// address without user information; http:// only of this host (127.0.0.1, [::1], localhost)",
+                );
             }
             good.then(|| KeySource::JwksUrl(url.to_owned()))
         }

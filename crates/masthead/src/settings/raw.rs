@@ -66,6 +66,8 @@ pub(super) struct RawTokens {
     pub(super) hs256_secret_file: String,
     pub(super) jwks_cooldown: String,
     pub(super) leeway: String,
+    pub(super) types: String,
+    pub(super) max_lifetime: String,
 }
 
 #[derive(Deserialize)]
