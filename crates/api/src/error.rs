@@ -107,6 +107,8 @@ impl ApiError {
                 | TokenError::NotYetValid
                 | TokenError::WrongIssuer
                 | TokenError::WrongAudience
+                | TokenError::NotAccessToken
+                | TokenError::LongLived
                 | TokenError::BadClaims => Code::E401,
             },
             Self::NotGranted => Code::E403,

@@ -54,6 +54,8 @@ pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Resul
         issuer: settings.issuer.as_str().into(),
         audience: settings.audience.as_str().into(),
         leeway: settings.leeway,
+        types: settings.types.clone(),
+        max_lifetime: settings.max_lifetime,
         keys,
     };
     // The operator names the address, so it may be a private one.

@@ -36,6 +36,12 @@ pub enum TokenError {
     /// It is meant for somebody else.
     #[error("the token is for another audience")]
     WrongAudience,
+    /// It states another kind of token, or has the claims of one.
+    #[error("the token is not an access token")]
+    NotAccessToken,
+    /// It would be good for longer than the operator allows.
+    #[error("the token is valid for longer than is allowed")]
+    LongLived,
     /// `scope` or `tenants` is missing or not of the published form.
     #[error("the token's claims are not of the published form")]
     BadClaims,

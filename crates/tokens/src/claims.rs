@@ -2,7 +2,7 @@
 
 use masthead_domain::tenant::{Grant, Scope, TenantGrant};
 use masthead_ports::tokens::TokenError;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Number, Value};
 
 /// What we read of the claims; others may be there.
@@ -17,9 +17,19 @@ pub(crate) struct Claims {
     #[serde(default)]
     nbf: Option<Value>,
     #[serde(default)]
+    iat: Option<Value>,
+    #[serde(default)]
     scope: Option<Value>,
     #[serde(default)]
     tenants: Option<Value>,
+    // Claims that no access token has: the first two are of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11), the last
+    // is of security event and logout tokens (RFC 8417 §2.2).
+    #[serde(default)]
+    at_hash: Option<IgnoredAny>,
+    #[serde(default)]
+    c_hash: Option<IgnoredAny>,
+    #[serde(default)]
+    events: Option<IgnoredAny>,
 }
 
 /// What claims are held against.
@@ -31,6 +41,8 @@ pub(crate) struct Expected {
     pub(crate) audience: Box<str>,
     /// How far clocks may differ, in seconds.
     pub(crate) leeway: i64,
+    /// The longest time from issue to expiry, in seconds.
+    pub(crate) max_lifetime: i64,
 }
 
 /// Claims that hold now, until `expires`.
@@ -51,12 +63,11 @@ impl Claims {
         if !self.is_for(&expected.audience) {
             return Err(TokenError::WrongAudience);
         }
-        let expires = self
-            .exp
-            .as_ref()
-            .and_then(seconds)
-            .ok_or(TokenError::BadClaims)?
-            .saturating_add(expected.leeway);
+        if self.at_hash.is_some() || self.c_hash.is_some() || self.events.is_some() {
+            return Err(TokenError::NotAccessToken);
+        }
+        let expiry = self.exp.as_ref().and_then(seconds).ok_or(TokenError::BadClaims)?;
+        let expires = expiry.saturating_add(expected.leeway);
         if now >= expires {
             return Err(TokenError::Expired);
         }
@@ -65,6 +76,14 @@ impl Claims {
             if now < not_before.saturating_sub(expected.leeway) {
                 return Err(TokenError::NotYetValid);
             }
+        }
+        // A token that was issued in the future, or at an unknown time, counts as issued now.
+        let issued = match &self.iat {
+            Some(issued) => seconds(issued).ok_or(TokenError::BadClaims)?.min(now),
+            None => now,
+        };
+        if expiry.saturating_sub(issued) > expected.max_lifetime.saturating_add(expected.leeway) {
+            return Err(TokenError::LongLived);
         }
         let grant = self.grant().ok_or(TokenError::BadClaims)?;
         Ok(Held { grant, expires })

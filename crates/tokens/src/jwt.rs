@@ -15,6 +15,8 @@ pub(crate) struct Jwt<'a> {
     pub(crate) algorithm: Algorithm,
     /// The key that its header names.
     pub(crate) kid: Option<String>,
+    /// The kind of token that its header states (RFC 7515 §4.1.9).
+    pub(crate) typ: Option<String>,
     /// What the signature covers.
     pub(crate) signed: &'a [u8],
     /// The signature.
@@ -27,6 +29,8 @@ struct Header {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
+    #[serde(default)]
+    typ: Option<String>,
     #[serde(default, deserialize_with = "present")]
     crit: bool,
 }
@@ -56,6 +60,7 @@ impl<'a> Jwt<'a> {
         Ok(Self {
             algorithm: Algorithm::named(&header.alg).ok_or(TokenError::Malformed)?,
             kid: header.kid,
+            typ: header.typ,
             signed: signed.as_bytes(),
             signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?,
             payload,

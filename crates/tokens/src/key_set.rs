@@ -5,15 +5,23 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::key::{Algorithm, Jwk, Key};
+use crate::{
+    jwk::{Jwk, Unused},
+    key::{Algorithm, Key},
+    remarks::Remark,
+};
 
 /// The most keys that are taken of a set.
 const MAX_KEYS: usize = 64;
 
-/// The keys that may sign tokens now.
+/// The most keys that one token is tried with. A published set has one or two of a kind, and more while it rotates.
+const MAX_CANDIDATES: usize = 8;
+
+/// The keys that may sign tokens now. It may hold none: then nothing is signed by a known key.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     keys: Vec<Named>,
+    remarks: Vec<Remark>,
 }
 
 #[derive(Debug, Clone)]
@@ -22,14 +30,14 @@ struct Named {
     key: Arc<Key>,
 }
 
-/// What a set knows of a token's header.
+/// What a set says of a token's signature.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// The key that must have signed it.
+    /// The key that signed it.
     Key(Arc<Key>),
-    /// The named key is not in the set: a newer set may have it.
+    /// No key of the set did, and a newer set may have one that did: the token names a key that is not in the set, or none.
     Unknown,
-    /// The header fits no key, and no newer set would change that.
+    /// The named key did not sign it.
     Unfit,
 }
 
@@ -39,23 +47,60 @@ struct Document {
 }
 
 impl KeySet {
-    /// Reads a set. Keys of other kinds are passed over, as RFC 7517 §5 asks; `None` when none is left.
+    /// Reads a set, with or without a byte order mark (RFC 8259 §8.1). Members that are of no use are ignored, as RFC 7517
+    /// §5 asks, and noted for the operator; a set may come to hold no key. `None` when the text is no key set.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let document: Document = serde_json::from_slice(json).ok()?;
-        let keys: Vec<_> = document
-            .keys
-            .into_iter()
-            .filter_map(|value| {
-                let mut jwk: Jwk = serde_json::from_value(value).ok()?;
-                let key = Arc::new(Key::public(&jwk)?);
-                Some(Named {
-                    kid: jwk.kid.take(),
-                    key,
-                })
-            })
-            .take(MAX_KEYS)
-            .collect();
-        (!keys.is_empty()).then_some(Self { keys })
+        let mut set = Self {
+            keys: Vec::new(),
+            remarks: Vec::new(),
+        };
+        for member in &document.keys {
+            set.add(member);
+        }
+        if set.keys.is_empty() {
+            set.remarks.push(Remark::NoKey);
+        }
+        Some(set)
+    }
+
+    fn add(&mut self, member: &Value) {
+        let kid = || member.get("kid").and_then(Value::as_str);
+        let jwk = match Jwk::read(member) {
+            Ok(jwk) => jwk,
+            Err(Unused::OtherPurpose(why)) => return self.remarks.push(Remark::other_purpose(kid(), why)),
+            Err(Unused::Faulty(why)) => return self.remarks.push(Remark::faulty(kid(), why)),
+        };
+        if jwk.has_private_half {
+            self.remarks.push(Remark::private_half(kid()));
+        }
+        let mut namesakes = self.keys.iter().filter(|named| named.kid == jwk.kid).peekable();
+        let shares_kid = jwk.kid.is_some() && namesakes.peek().is_some();
+        // RFC 7517 §4.5 only asks that kids should differ: equal keys are one, different ones are all tried.
+        if namesakes.any(|named| named.key.is(&jwk.key)) {
+            return self.remarks.push(Remark::repeated(kid()));
+        }
+        if self.keys.len() == MAX_KEYS {
+            return self.remarks.push(Remark::faulty(kid(), "the set has too many keys"));
+        }
+        if shares_kid {
+            self.remarks.push(Remark::shared_kid(kid()));
+        }
+        self.keys.push(Named {
+            kid: jwk.kid,
+            key: Arc::new(jwk.key),
+        });
+    }
+
+    /// What the operator should know of the set.
+    pub(crate) fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
+    /// How many keys it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// Takes the place of `old`: keys in both stay the same object, keys that are gone are retired.
@@ -77,17 +122,23 @@ impl KeySet {
         self
     }
 
-    /// Finds the key for a header. Without a `kid` the set must leave no choice.
-    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
-        let mut fitting = self
-            .keys
-            .iter()
-            .filter(|named| kid.is_none_or(|kid| named.kid.as_deref() == Some(kid)))
-            .filter(|named| named.key.algorithm() == algorithm);
-        match (fitting.next(), fitting.next()) {
-            (Some(only), None) => Found::Key(Arc::clone(&only.key)),
-            (None, _) if kid.is_some_and(|kid| !self.names(kid)) => Found::Unknown,
-            _ => Found::Unfit,
+    /// Finds the key that `made` a signature. The keys of this `kid` are tried, then the ones that have no name, all of this
+    /// algorithm and at most [`MAX_CANDIDATES`]; without a `kid`, all of the algorithm.
+    pub(crate) fn signer(&self, kid: Option<&str>, algorithm: Algorithm, made: &dyn Fn(&Key) -> bool) -> Found {
+        let named = self.keys.iter().filter(|named| named.kid.as_deref() == kid);
+        let others = self.keys.iter().filter(|named| match kid {
+            Some(_) => named.kid.is_none(),
+            None => named.kid.is_some(),
+        });
+        let signer = named
+            .chain(others)
+            .filter(|named| named.key.algorithm() == algorithm)
+            .take(MAX_CANDIDATES)
+            .find(|named| made(&named.key));
+        match signer {
+            Some(signer) => Found::Key(Arc::clone(&signer.key)),
+            None if kid.is_some_and(|kid| self.names(kid)) => Found::Unfit,
+            None => Found::Unknown,
         }
     }
 
@@ -95,3 +146,6 @@ impl KeySet {
         self.keys.iter().any(|named| named.kid.as_deref() == Some(kid))
     }
 }
+
+#[cfg(test)]
+mod tests;

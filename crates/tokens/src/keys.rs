@@ -16,6 +16,7 @@ use crate::{
     fetch::FetchKeys,
     key::{Algorithm, Key},
     key_set::{Found, KeySet},
+    remarks,
 };
 
 /// While there is no key set at all, every request waits for one: it is tried again this soon, if not sooner.
@@ -84,32 +85,44 @@ impl Keys {
         self.current().map(|_| ())
     }
 
-    /// The key that must have signed a token with this header, fetching the set when it may hold it.
-    pub(crate) async fn find(
+    /// The key that `made` the signature of a token with this header, fetching the set anew when a newer one may hold it.
+    pub(crate) async fn signer(
         self: &Arc<Self>,
         kid: Option<&str>,
         algorithm: Algorithm,
+        made: &(dyn Fn(&Key) -> bool + Sync),
     ) -> Result<Arc<Key>, TokenError> {
         // A shared secret beside a key set is the classic confusion: not even worth a fetch.
         if algorithm == Algorithm::Hs256 {
             return Err(TokenError::BadSignature);
         }
         self.obtain().await?;
-        match self.current()?.find(kid, algorithm) {
+        let tried = self.current()?;
+        match tried.signer(kid, algorithm, made) {
             Found::Key(key) => return Ok(key),
             Found::Unfit => return Err(TokenError::BadSignature),
             Found::Unknown => self.fetch_once(self.freshness.cooldown).await,
         }
-        match self.current()?.find(kid, algorithm) {
+        let newer = self.current()?;
+        if Arc::ptr_eq(&tried, &newer) {
+            return Err(TokenError::BadSignature);
+        }
+        match newer.signer(kid, algorithm, made) {
             Found::Key(key) => Ok(key),
             Found::Unfit | Found::Unknown => Err(TokenError::BadSignature),
         }
     }
 
-    /// Takes a set, as a fetch does; says whether it is one.
-    pub(crate) fn accept(&self, json: &[u8]) -> bool {
-        let Some(new) = KeySet::parse(json) else { return false };
+    /// Takes a published set, as a fetch does: keys that it does not hold are removed at once, all of them where it holds
+    /// none. The operator is told of what is odd about it, once. How many keys it holds; `None` when the text is no key set,
+    /// which changes nothing.
+    pub(crate) fn accept(&self, json: &[u8]) -> Option<usize> {
+        let new = KeySet::parse(json)?;
+        let count = new.len();
         let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        if set.as_deref().is_none_or(|old| old.remarks() != new.remarks()) {
+            remarks::log(new.remarks());
+        }
         let new = match set.as_deref() {
             Some(old) => new.replacing(old),
             None => new,
@@ -117,7 +130,7 @@ impl Keys {
         *set = Some(Arc::new(new));
         let at = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER - 1);
         self.fetched.store(at, Ordering::Release);
-        true
+        Some(count)
     }
 
     fn current(&self) -> Result<Arc<KeySet>, TokenError> {
@@ -152,8 +165,8 @@ impl Keys {
 
     async fn fetch(&self) {
         let failure = match self.source.fetch().await {
-            Ok(json) if self.accept(&json) => return,
-            Ok(_) => "no usable key",
+            Ok(json) if self.accept(&json).is_some() => return,
+            Ok(_) => "not a key set",
             Err(failure) => failure,
         };
         let kept = self.current().is_ok();

@@ -2,11 +2,13 @@
 
 mod claims;
 mod fetch;
+mod jwk;
 mod jwt;
 mod key;
 mod key_set;
 mod keys;
 pub mod mint;
+mod remarks;
 pub mod seal;
 #[cfg(test)]
 mod testing;

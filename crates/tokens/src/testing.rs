@@ -97,6 +97,28 @@ impl Signer {
         }
     }
 
+    /// The public half without these members, published as `k` where it keeps its kid.
+    pub(crate) fn jwk_without(&self, names: &[&str]) -> Value {
+        let mut jwk = self.jwk("k");
+        for name in names {
+            jwk.as_object_mut().unwrap().remove(*name);
+        }
+        jwk
+    }
+
+    /// Something signed, and its signature.
+    pub(crate) fn signature(&self) -> (Vec<u8>, Vec<u8>) {
+        let token = self.sign("{}", "{}");
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        (signed.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(signature).unwrap())
+    }
+
+    /// A token that says what it should, naming no key.
+    pub(crate) fn token_without_kid(&self) -> String {
+        let header = json!({"alg": self.algorithm(), "typ": "JWT"});
+        self.sign(&header.to_string(), &claims().to_string())
+    }
+
     /// A token of this header and these claims, as they stand.
     pub(crate) fn sign(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));

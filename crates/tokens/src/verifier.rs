@@ -1,6 +1,6 @@
 //! The verifier of the callers' tokens.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::Uri;
@@ -44,6 +44,11 @@ pub struct VerifierOptions {
     pub audience: Box<str>,
     /// How far clocks may differ, at most five minutes.
     pub leeway: Duration,
+    /// The kinds of token that are taken, beside those that state none (`typ`, RFC 8725 §3.11); `JWT` and `at+jwt` (RFC
+    /// 9068 §2.1) are usual.
+    pub types: Vec<Box<str>>,
+    /// The longest lifetime of a token that is taken.
+    pub max_lifetime: Duration,
     /// Who signs.
     pub keys: KeySource,
 }
@@ -58,7 +63,7 @@ pub enum KeySource {
     JwksFile(PathBuf),
     /// A key set at an address.
     JwksUrl {
-        /// The address; https, unless the client may speak plain http.
+        /// The address; see [`is_safe_key_address`].
         url: Box<str>,
         /// The shortest time between two fetches; thirty seconds is usual.
         cooldown: Duration,
@@ -67,6 +72,22 @@ pub enum KeySource {
         /// While the address is down the last set is kept for so long, then nothing is verified any more.
         max_stale: Duration,
     },
+}
+
+/// Whether nobody between this host and the address can replace the keys: https, or http to a loopback address or
+/// `localhost` (RFC 6761 §6.3). An address with user information is refused, since requests would not carry it.
+#[must_use]
+pub fn is_safe_key_address(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback =
+        || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_safe = match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_loopback(),
+        _ => false,
+    };
+    is_safe && !authority.as_str().contains('@')
 }
 
 /// Options of which no verifier can be made.
@@ -87,8 +108,8 @@ pub enum InvalidVerifier {
     /// The key file cannot be read, or holds no usable key.
     #[error("the key file cannot be read, or holds no RS256, ES256 or EdDSA key")]
     KeyFile,
-    /// The key set's address is none.
-    #[error("the key set's address must be an http or https address")]
+    /// The key set's address is none, or its keys could be replaced on their way.
+    #[error("the key set's address must be an https address without user information; http only of this host itself")]
     KeyAddress,
     /// The times contradict each other.
     #[error("of the key set's times, the cool-down must be the shortest and the stale time the longest")]
@@ -98,9 +119,19 @@ pub enum InvalidVerifier {
     NoRandomness,
 }
 
+/// A media type without its prefix: one without any other slash may be written either way (RFC 7515 §4.1.9).
+fn media_subtype(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) && !subtype.contains('/') => subtype,
+        _ => typ,
+    }
+}
+
 /// Verifies tokens, and remembers those that it has verified.
 pub struct Verifier {
     expected: Expected,
+    types: Vec<Box<str>>,
     signers: Signers,
     verified: VerifiedTokens,
     clock: Arc<dyn Clock>,
@@ -132,7 +163,7 @@ impl Verifier {
                     max_stale: Duration::MAX,
                 };
                 let keys = Keys::new(Arc::new(file), freshness);
-                if !keys.accept(&text) {
+                if keys.accept(&text).unwrap_or_default() == 0 {
                     return Err(InvalidVerifier::KeyFile);
                 }
                 Signers::Set(Arc::new(keys))
@@ -144,7 +175,7 @@ impl Verifier {
                 max_stale,
             } => {
                 let uri: Uri = url.parse().map_err(|_| InvalidVerifier::KeyAddress)?;
-                if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+                if !is_safe_key_address(&uri) {
                     return Err(InvalidVerifier::KeyAddress);
                 }
                 if cooldown > max_age || max_age > max_stale {
@@ -184,7 +215,9 @@ impl Verifier {
                 issuer: options.issuer,
                 audience: options.audience,
                 leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| InvalidVerifier::LongLeeway)?,
+                max_lifetime: i64::try_from(options.max_lifetime.as_secs()).unwrap_or(i64::MAX),
             },
+            types: options.types.iter().map(|typ| media_subtype(typ).into()).collect(),
             signers,
             verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| InvalidVerifier::NoRandomness)?,
             clock,
@@ -221,15 +254,24 @@ impl Verifier {
         }
     }
 
+    /// By its `typ`: absent, or one of the accepted types, in any case and with or without `application/` (RFC 7515 §4.1.9).
+    fn is_access_token(&self, typ: Option<&str>) -> bool {
+        typ.is_none_or(|typ| {
+            let typ = media_subtype(typ);
+            self.types.iter().any(|accepted| accepted.eq_ignore_ascii_case(typ))
+        })
+    }
+
     async fn verify_anew(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
         let jwt = Jwt::parse(token)?;
+        let made = |key: &Key| key.made(&jwt.signature, jwt.signed);
         let key = match &self.signers {
-            Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 => Arc::clone(key),
+            Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 && made(key) => Arc::clone(key),
             Signers::Shared(_) => return Err(TokenError::BadSignature),
-            Signers::Set(keys) => keys.find(jwt.kid.as_deref(), jwt.algorithm).await?,
+            Signers::Set(keys) => keys.signer(jwt.kid.as_deref(), jwt.algorithm, &made).await?,
         };
-        if !key.made(&jwt.signature, jwt.signed) {
-            return Err(TokenError::BadSignature);
+        if !self.is_access_token(jwt.typ.as_deref()) {
+            return Err(TokenError::NotAccessToken);
         }
         let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
         let now = self.now();
@@ -289,6 +331,8 @@ pub(crate) mod testing {
             issuer: ISSUER.into(),
             audience: AUDIENCE.into(),
             leeway: Duration::from_secs(30),
+            types: vec!["JWT".into(), "at+jwt".into()],
+            max_lifetime: Duration::from_hours(24),
             keys: super::KeySource::Hs256(Secret::new([0; 32])),
         };
         Verifier::with_signers(options, Signers::Set(keys), clock).unwrap()

@@ -51,6 +51,8 @@ impl Masthead {
         let mut settings = vec![
             ("MASTHEAD__DATABASE__URL", database.to_owned()),
             ("MASTHEAD__TOKENS__HS256_SECRET", secrets.signing.clone()),
+            // The chained tenant has one token for all runs.
+            ("MASTHEAD__TOKENS__MAX_LIFETIME", "365d".to_owned()),
             ("MASTHEAD__TOKENS__ISSUER", "masthead-dev".to_owned()),
             ("MASTHEAD__TOKENS__AUDIENCE", "masthead-dev".to_owned()),
             ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),

@@ -18,6 +18,11 @@ pub(super) fn run(gathered: &Gathered, asked: &Token) -> Result<(), Failure> {
             "tokens are only minted with tokens.hs256_secret; those of a key set come from its owner",
         ));
     };
+    if asked.expires_in > settings.max_lifetime {
+        return Err(Failure::new(
+            "the token would be refused: --expires-in is longer than tokens.max_lifetime",
+        ));
+    }
     let says = Minting {
         issuer: &settings.issuer,
         audience: &settings.audience,

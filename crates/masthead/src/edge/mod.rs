@@ -1,6 +1,7 @@
 //! The edge of the house: what happens to every request before the API sees it, and to every answer after.
 
 mod arriving;
+mod forwarded;
 mod proxies;
 mod refusal;
 mod told;
@@ -20,7 +21,7 @@ use masthead_api::{
 };
 
 pub use arriving::Arriving;
-pub use proxies::TrustedProxies;
+pub use proxies::{ForwardedHeader, TrustedProxies};
 pub(crate) use refusal::overloaded;
 pub use told::Counted;
 use told::{Teller, Told};

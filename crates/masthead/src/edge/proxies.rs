@@ -1,43 +1,76 @@
-//! Whose word is taken for where a request comes from.
+//! Whose word is taken for where a request comes from (ADR 0097).
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
-use ipnet::IpNet;
+use http::{HeaderMap, HeaderName, header::FORWARDED};
+use ipnet::{IpNet, Ipv4Net};
 
-/// The networks of the proxies that are believed.
+use super::forwarded;
+
+/// The header that the trusted proxies write. The other one is a client's own word, which they pass on untouched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The networks of the proxies that are trusted, and the header that they write.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    header: ForwardedHeader,
+}
 
 impl TrustedProxies {
-    /// Believes these, and nobody else.
+    /// Trusts these networks alone. A network of IPv4 addresses in IPv6 is taken as one of IPv4.
     #[must_use]
-    pub const fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, header: ForwardedHeader) -> Self {
+        let networks = networks.into_iter().map(canonical).collect();
+        Self { networks, header }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The caller of a request that this peer sent: the nearest address of `X-Forwarded-For` that is no trusted proxy's. The
-    /// header is read from its end, where the last proxy wrote; what stands before an address that nobody vouches for, or
-    /// that is none, is anybody's invention.
+    /// The caller of a request that this peer sent: the nearest address of the header that is no trusted proxy's.
+    ///
+    /// The header's lines are one list, read from its end, where the nearest proxy wrote. Entries left of the first
+    /// untrusted address, or of the first that names no address (`unknown`, `_hidden`, nonsense), are ignored: any client
+    /// can forge them. In the second case the caller is the nearest hop that is known.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let (name, address): (_, fn(&[u8]) -> Option<IpAddr>) = match self.header {
+            ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, forwarded::address),
+            ForwardedHeader::Forwarded => (FORWARDED, forwarded::forwarded_for),
+        };
         let mut caller = peer.to_canonical();
-        let lines = headers.get_all("x-forwarded-for").iter().rev();
-        let told = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
-        for text in told {
+        let lines = headers.get_all(name).iter().rev();
+        for element in lines.flat_map(|line| forwarded::elements(line.as_bytes())) {
             if !self.trusts(caller) {
                 break;
             }
-            match text.trim().parse::<IpAddr>() {
-                Ok(address) => caller = address.to_canonical(),
-                Err(_) => break,
+            match address(element) {
+                Some(address) => caller = address,
+                None => break,
             }
         }
         caller
+    }
+}
+
+/// Addresses are compared in their canonical form, so networks are kept in theirs.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let length = mapped.prefix_len().checked_sub(96);
+    match (mapped.addr().to_ipv4_mapped(), length) {
+        (Some(address), Some(length)) => Ipv4Net::new(address, length).map_or(network, IpNet::V4),
+        _ => network,
     }
 }
 
@@ -47,14 +80,21 @@ mod tests {
 
     use super::*;
 
-    fn caller(peer: &str, lines: &[&str]) -> String {
-        let networks = ["10.0.0.0/8", "2001:db8::/32", "127.0.0.1/32"];
-        let proxies = TrustedProxies::new(networks.map(|network| network.parse().unwrap()).into());
+    /// The caller behind this peer, where proxies write `header` and these lines came.
+    fn caller_by(header: ForwardedHeader, peer: &str, lines: &[(&'static str, &str)]) -> String {
+        let networks = ["10.0.0.0/8", "2001:db8::/32", "::ffff:127.0.0.0/104"];
+        let proxies = TrustedProxies::new(networks.map(|network| network.parse().unwrap()).into(), header);
         let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
+        for (name, line) in lines {
+            // Not `from_str`, which refuses bytes that can come over the wire.
+            headers.append(*name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         proxies.caller(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    fn caller(peer: &str, lines: &[&str]) -> String {
+        let lines: Vec<_> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
+        caller_by(ForwardedHeader::XForwardedFor, peer, &lines)
     }
 
     #[test]
@@ -81,13 +121,81 @@ mod tests {
 
     #[test]
     fn what_is_no_address_ends_the_belief() {
-        for odd in ["unknown", "", "198.51.100.1:80", "198.51.100.1 10.0.0.9"] {
+        for odd in [
+            "unknown",
+            "_hidden",
+            "\"",
+            "é",
+            "198.51.100.1 10.0.0.9",
+            "198.51.100.1:port",
+        ] {
             assert_eq!(caller("10.1.1.1", &[odd]), "10.1.1.1", "{odd:?}");
             assert_eq!(
                 caller("10.1.1.1", &[&format!("{odd}, 10.2.2.2")]),
                 "10.2.2.2",
                 "{odd:?}"
             );
+            // The trusted proxy's own entry counts whatever its client sent before it.
+            assert_eq!(
+                caller("10.1.1.1", &[&format!("{odd}, 198.51.100.7")]),
+                "198.51.100.7",
+                "{odd:?}"
+            );
         }
+    }
+
+    /// RFC 9110 §5.6.1.2: blank elements of a list are ignored.
+    #[test]
+    fn blank_elements_are_skipped() {
+        for line in ["198.51.100.1,", ",198.51.100.1, ,", "198.51.100.1,\t, 10.2.2.2 ,"] {
+            assert_eq!(caller("10.1.1.1", &[line]), "198.51.100.1", "{line:?}");
+        }
+        assert_eq!(caller("10.1.1.1", &["198.51.100.1", "", " , "]), "198.51.100.1");
+    }
+
+    /// RFC 7239 §6.1: ports, brackets and quotes are part of a node's name, not of its address.
+    #[test]
+    fn callers_behind_one_proxy_differ_however_it_writes_their_addresses() {
+        for (line, expected) in [
+            ("198.51.100.1:5678", "198.51.100.1"),
+            ("\"198.51.100.1:5678\", 10.2.2.2:80", "198.51.100.1"),
+            ("2606:4700::1, [2001:db8::7]:443", "2606:4700::1"),
+            ("[2606:4700::1]:443", "2606:4700::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("198.51.100.1, [::ffff:10.2.2.2]:80", "198.51.100.1"),
+        ] {
+            assert_eq!(caller("10.1.1.1", &[line]), expected, "{line:?}");
+        }
+    }
+
+    /// RFC 7239 §4: several lines are one list.
+    #[test]
+    fn the_forwarded_header_names_the_caller_where_proxies_write_it() {
+        let lines = [
+            ("forwarded", "for=203.0.113.66"),
+            ("x-forwarded-for", "203.0.113.66"),
+            (
+                "forwarded",
+                "For=\"[2606:4700::1]:4711\";proto=https, for=10.2.2.2;by=10.1.1.1",
+            ),
+            ("forwarded", "proto=http;for=\"10.3.3.3:_a\","),
+        ];
+        let by = |header| caller_by(header, "10.1.1.1", &lines);
+        assert_eq!(by(ForwardedHeader::Forwarded), "2606:4700::1");
+        assert_eq!(by(ForwardedHeader::XForwardedFor), "203.0.113.66");
+        for hidden in ["for=unknown", "for=_secret", "proto=https"] {
+            let lines = [("forwarded", hidden)];
+            assert_eq!(
+                caller_by(ForwardedHeader::Forwarded, "10.1.1.1", &lines),
+                "10.1.1.1",
+                "{hidden}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv4_in_ipv6_is_one_of_ipv4() {
+        assert_eq!(caller("127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(caller("::ffff:127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead_tokens::verifier::is_safe_key_address;
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
     secret::Secret,
 };
-use crate::edge::TrustedProxies;
+use crate::edge::{ForwardedHeader, TrustedProxies};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -45,6 +46,7 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
+    let forwarded_header = forwarded_header(&raw.forwarded_header, c);
     Some(HttpSettings {
         listen: listen?,
         threads: threads?,
@@ -60,8 +62,20 @@ pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
         max_header_bytes: max_header_bytes?,
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
-        trusted_proxies: TrustedProxies::new(trusted_proxies?),
+        trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
     })
+}
+
+fn forwarded_header(text: &str, c: &mut Checker<'_>) -> Option<ForwardedHeader> {
+    if text.eq_ignore_ascii_case("X-Forwarded-For") {
+        Some(ForwardedHeader::XForwardedFor)
+    } else if text.eq_ignore_ascii_case("Forwarded") {
+        Some(ForwardedHeader::Forwarded)
+    } else {
+        c.mistakes
+            .add("http.forwarded_header", "must be X-Forwarded-For or Forwarded");
+        None
+    }
 }
 
 pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<DatabaseSettings> {
@@ -119,13 +133,39 @@ pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettin
         Duration::from_secs(1)..=24 * HOUR,
     );
     let leeway = c.duration("tokens.leeway", &raw.leeway, Duration::ZERO..=MAX_LEEWAY);
+    let types = token_types(&raw.types, c);
+    let max_lifetime = c.duration(
+        "tokens.max_lifetime",
+        &raw.max_lifetime,
+        Duration::from_mins(1)..=24 * 365 * HOUR,
+    );
     Some(TokenSettings {
         issuer: issuer?,
         audience: audience?,
         keys: keys?,
         jwks_cooldown: jwks_cooldown?,
         leeway: leeway?,
+        types: types?,
+        max_lifetime: max_lifetime?,
     })
+}
+
+/// Media types with commas between, of the characters that RFC 6838 §4.2 allows.
+fn token_types(text: &str, c: &mut Checker<'_>) -> Option<Vec<Box<str>>> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(&byte);
+    let types: Vec<Box<str>> = text
+        .split(',')
+        .map(|one| one.trim().into())
+        .filter(|one: &Box<str>| !one.is_empty())
+        .collect();
+    let good = types.iter().all(|one| one.bytes().all(allowed));
+    if !good {
+        c.mistakes.add(
+            "tokens.types",
+            "must be media types with commas between, such as JWT, at+jwt",
+        );
+    }
+    good.then_some(types)
 }
 
 fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> Option<KeySource> {
@@ -138,9 +178,12 @@ fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> O
             None
         }
         (url, "", None) => {
-            let good = url.starts_with("https://") || url.starts_with("http://");
+            let good = url.parse().is_ok_and(|uri| is_safe_key_address(&uri));
             if !good {
-                c.mistakes.add("tokens.jwks_url", "must begin with https://");
+                c.mistakes.add(
+                    "tokens.jwks_url",
+                    "must be an https:// address without user information; http:// only of this host (127.0.0.1, [::1], localhost)",
+                );
             }
             good.then(|| KeySource::JwksUrl(url.to_owned()))
         }

@@ -95,6 +95,8 @@ pub struct TokenSettings {
     pub keys: KeySource,
     pub jwks_cooldown: Duration,
     pub leeway: Duration,
+    pub types: Vec<Box<str>>,
+    pub max_lifetime: Duration,
 }
 
 /// Where the keys that verify tokens come from: always exactly one place.

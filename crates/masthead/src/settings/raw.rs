@@ -36,6 +36,7 @@ pub(super) struct RawHttp {
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
     pub(super) trusted_proxies: String,
+    pub(super) forwarded_header: String,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +67,8 @@ pub(super) struct RawTokens {
     pub(super) hs256_secret_file: String,
     pub(super) jwks_cooldown: String,
     pub(super) leeway: String,
+    pub(super) types: String,
+    pub(super) max_lifetime: String,
 }
 
 #[derive(Deserialize)]

@@ -178,6 +178,30 @@ fn a_shared_secret_is_never_taken_beside_a_key_set() {
 }
 
 #[test]
+fn what_a_token_may_be_is_checked_before_the_start() {
+    for (key, bad) in [
+        ("MASTHEAD__TOKENS__JWKS_URL", "http://keys.example/jwks.json"),
+        ("MASTHEAD__TOKENS__JWKS_URL", "https://user:word@keys.example/jwks.json"),
+        ("MASTHEAD__TOKENS__JWKS_URL", "keys.example"),
+        ("MASTHEAD__TOKENS__TYPES", "JWT; at+jwt"),
+        ("MASTHEAD__TOKENS__MAX_LIFETIME", "1s"),
+    ] {
+        let mut pairs = whole();
+        pairs.retain(|(name, _)| !(key.ends_with("URL") && name.contains("HS256")));
+        pairs.push((key, bad));
+        let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+        let setting = key.trim_start_matches("MASTHEAD__TOKENS__").to_lowercase();
+        assert!(
+            text.contains(&format!("tokens.{setting}")) && !text.contains("word"),
+            "{text}"
+        );
+    }
+    let tokens = gathered(None, &whole()).tokens().unwrap();
+    assert_eq!(tokens.types, ["JWT".into(), "at+jwt".into()]);
+    assert_eq!(tokens.max_lifetime, Duration::from_hours(24));
+}
+
+#[test]
 fn a_command_is_held_up_only_by_the_sections_that_it_uses() {
     let gathered = gathered(None, &whole()[..1]);
     assert!(gathered.database().is_ok());

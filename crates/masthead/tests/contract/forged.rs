@@ -35,6 +35,7 @@ fn forbidden(token: &str) -> Case {
 
 const MALFORMED: &str = "is malformed";
 const NOT_SIGNED: &str = "is not signed by a known key";
+const NO_ACCESS_TOKEN: &str = "is not an access token";
 const NO_FORM: &str = "the token's claims are not of the published form";
 
 /// Runs a table, each row with the name of its forgery, on one server; and the good token before and after.
@@ -122,6 +123,21 @@ fn wrong_claims(sign: impl Fn(&Value) -> String) -> Vec<(String, Case)> {
         ("an empty scope", forbidden(&sign(&but("scope", "".into())))),
         ("no scope claim", no_form(&without("scope"))),
         ("scopes as a list", no_form(&but("scope", json!(["users:read"])))),
+        (
+            "a lifetime of more than a day",
+            unauthorized(
+                &sign(&but("exp", (jwt::now() + 26 * hour).into())),
+                "is valid for longer than is allowed",
+            ),
+        ),
+        (
+            "an ID token's claim",
+            unauthorized(&sign(&but("at_hash", "x".into())), NO_ACCESS_TOKEN),
+        ),
+        (
+            "a logout token's claim",
+            unauthorized(&sign(&but("events", json!({}))), NO_ACCESS_TOKEN),
+        ),
     ];
     rows.map(|(name, case)| (name.to_owned(), case)).into()
 }
@@ -210,6 +226,11 @@ fn every_forged_token_is_refused_where_an_issuer_signs_with_rsa() {
             "a known key under an unknown id",
             issuer.token_with(&header("RS256", "k2"), &claims),
             NOT_SIGNED,
+        ),
+        (
+            "another kind of token",
+            issuer.token_with(&json!({"alg": "RS256", "kid": "k1", "typ": "logout+jwt"}), &claims),
+            NO_ACCESS_TOKEN,
         ),
         (
             "another algorithm of the same key",

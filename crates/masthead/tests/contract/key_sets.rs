@@ -142,3 +142,50 @@ fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_it
     }
     world.holds(&[asked(&old.token(&claims), 401)]);
 }
+
+/// RFC 7517 §4.5: kids of a set should be distinct, and need not be.
+#[test]
+fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
+    let (one, other) = (Issuer::new(0, "k1"), Issuer::new(1, "k1"));
+    let claims = jwt::claims(&[HERALD]);
+    let address = Address::serving(key_set(&[&one, &one, &other]));
+    let world = address.world("1h");
+    world.holds(&[asked(&one.token(&claims), 200), asked(&other.token(&claims), 200)]);
+    // Without a kid too.
+    world.holds(&[asked(&other.token_with(&json!({"alg": "RS256"}), &claims), 200)]);
+    assert_eq!(address.fetched(), 1);
+    let (log, _) = world.end();
+    for line in [
+        "the key set holds a key twice",
+        "different keys of the key set share a kid",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+}
+
+/// RFC 7517 §5: a set without keys is a set. Its issuer says that no key is valid any more.
+#[test]
+fn an_empty_published_set_removes_the_keys_and_their_tokens_at_once() {
+    let issuer = Issuer::new(0, "k1");
+    let claims = jwt::claims(&[HERALD]);
+    let good = issuer.token(&claims);
+    let address = Address::serving(key_set(&[&issuer]));
+    let world = address.world("1s");
+    world.holds(&[asked(&good, 200)]);
+    *address.set.lock().unwrap() = key_set(&[]);
+    let unknown = issuer.token_with(&json!({"alg": "RS256", "kid": "k2"}), &claims);
+    let began = Instant::now();
+    // Unknown kids have the set fetched anew, once a cool-down.
+    while world.ask(&asked(&good, 401)).status != 401 {
+        assert!(began.elapsed() < FOREVER, "the removed key is never forgotten");
+        world.holds(&[asked(&unknown, 401)]);
+        thread::sleep(Duration::from_millis(50));
+    }
+    *address.set.lock().unwrap() = key_set(&[&issuer]);
+    while world.ask(&asked(&good, 200)).status != 200 {
+        assert!(began.elapsed() < FOREVER, "the key never comes back");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let (log, _) = world.end();
+    assert!(log.contains("the key set holds no usable key"), "{log}");
+}

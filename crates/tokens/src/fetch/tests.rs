@@ -63,6 +63,8 @@ async fn verifier(bytes: Vec<u8>) -> Verifier {
         issuer: ISSUER.into(),
         audience: AUDIENCE.into(),
         leeway: Duration::ZERO,
+        types: vec!["JWT".into()],
+        max_lifetime: Duration::from_hours(24),
         keys: KeySource::JwksUrl {
             url: url.into(),
             cooldown: Duration::from_secs(30),
@@ -123,6 +125,8 @@ async fn a_key_set_is_read_from_a_file() {
         issuer: ISSUER.into(),
         audience: AUDIENCE.into(),
         leeway: Duration::ZERO,
+        types: vec!["JWT".into()],
+        max_lifetime: Duration::from_hours(24),
         keys: KeySource::JwksFile(path.clone()),
     };
     let verifier = Verifier::new(options, HandClock::at(NOW), &client()).unwrap();

@@ -20,6 +20,8 @@ fn options() -> VerifierOptions {
         issuer: ISSUER.into(),
         audience: AUDIENCE.into(),
         leeway: Duration::from_secs(30),
+        types: vec!["JWT".into(), "application/at+jwt".into()],
+        max_lifetime: Duration::from_hours(24),
         keys: KeySource::Hs256(Secret::new([b's'; 32])),
     }
 }
@@ -369,6 +371,10 @@ fn options_of_which_no_verifier_can_be_made_are_refused() {
         ),
         (keys(url("keys.json", [30, 300, 3600])), InvalidVerifier::KeyAddress),
         (
+            keys(url("http://keys.example/", [30, 300, 3600])),
+            InvalidVerifier::KeyAddress,
+        ),
+        (
             keys(url("ftp://keys.example/", [30, 300, 3600])),
             InvalidVerifier::KeyAddress,
         ),
@@ -383,5 +389,125 @@ fn options_of_which_no_verifier_can_be_made_are_refused() {
     ] {
         let made = Verifier::new(options, HandClock::at(NOW), &client());
         assert_eq!(made.err(), Some(reason));
+    }
+}
+
+/// RFC 8725 §3.11 and RFC 9068 §4: a token that states another kind is refused, whoever signed it.
+#[tokio::test]
+async fn a_token_of_another_kind_is_refused() {
+    let verifier = Verifier::new(options(), HandClock::at(NOW), &client()).unwrap();
+    let shared = Signer::Shared(vec![b's'; 32]);
+    let typed = |typ: Value| {
+        let header = json!({"alg": "HS256", "typ": typ});
+        shared.sign(&header.to_string(), &claims().to_string())
+    };
+    for typ in [
+        json!("JWT"),
+        json!("jwt"),
+        json!("application/jwt"),
+        json!("at+jwt"),
+        json!("application/at+JWT"),
+        json!("Application/AT+jwt"),
+        Value::Null,
+    ] {
+        assert!(verifier.verify(&typed(typ.clone())).await.is_ok(), "{typ}");
+    }
+    for typ in [
+        "logout+jwt",
+        "secevent+jwt",
+        "application/secevent+jwt",
+        "dpop+jwt",
+        "id_token",
+        "",
+        "a/jwt",
+        "JWE",
+    ] {
+        assert_eq!(
+            verifier.verify(&typed(typ.into())).await,
+            Err(TokenError::NotAccessToken),
+            "{typ}"
+        );
+    }
+    assert_eq!(
+        verifier.verify(&typed(json!(["JWT"]))).await,
+        Err(TokenError::Malformed)
+    );
+    for claim in ["at_hash", "c_hash", "events"] {
+        let token = shared.token_with("k", &with(claim, json!({"x": 1})));
+        assert_eq!(
+            verifier.verify(&token).await,
+            Err(TokenError::NotAccessToken),
+            "{claim}"
+        );
+    }
+    let wider = VerifierOptions {
+        types: vec!["logout+jwt".into()],
+        ..options()
+    };
+    let wider = Verifier::new(wider, HandClock::at(NOW), &client()).unwrap();
+    assert!(wider.verify(&typed("application/logout+jwt".into())).await.is_ok());
+    assert!(wider.verify(&typed("JWT".into())).await.is_err());
+}
+
+/// The issue's rule: from `iat` to `exp`, from now where there is no `iat`. A day is what Auth0 gives by default.
+#[tokio::test]
+async fn a_token_that_lives_too_long_is_refused() {
+    const DAY: i64 = 86_400;
+    let verifier = Verifier::new(options(), HandClock::at(NOW), &client()).unwrap();
+    let shared = Signer::Shared(vec![b's'; 32]);
+    for (issued, expires, result) in [
+        (Some(NOW), NOW + DAY, Ok(())),
+        (Some(NOW - 10), NOW + DAY, Ok(())),
+        (Some(NOW), NOW + DAY + 31, Err(TokenError::LongLived)),
+        (Some(NOW - DAY), NOW + 31, Err(TokenError::LongLived)),
+        (Some(NOW + 10 * DAY), NOW + 11 * DAY, Err(TokenError::LongLived)),
+        (None, NOW + DAY, Ok(())),
+        (None, NOW + DAY + 31, Err(TokenError::LongLived)),
+        (None, i64::MAX, Err(TokenError::LongLived)),
+        (Some(i64::MIN), NOW + 60, Err(TokenError::LongLived)),
+    ] {
+        let mut claims = with("exp", json!(expires));
+        if let Some(issued) = issued {
+            claims["iat"] = json!(issued);
+        }
+        let verified = verifier.verify(&shared.token_with("k", &claims)).await;
+        assert_eq!(verified.map(drop), result, "{issued:?} {expires}");
+    }
+    let token = shared.token_with("k", &with("iat", json!("today")));
+    assert_eq!(verifier.verify(&token).await, Err(TokenError::BadClaims));
+}
+
+/// RFC 9864 §2.2.
+#[tokio::test(start_paused = true)]
+async fn a_token_may_name_its_algorithm_ed25519() {
+    let signer = Signer::ed25519();
+    let mut jwk = signer.jwk("k");
+    jwk["alg"] = json!("Ed25519");
+    let verifier = over(&[jwk], &HandClock::at(NOW));
+    for alg in ["Ed25519", "EdDSA"] {
+        let header = json!({"alg": alg, "kid": "k"});
+        let token = signer.sign(&header.to_string(), &claims().to_string());
+        assert!(verifier.verify(&token).await.is_ok(), "{alg}");
+    }
+}
+
+/// Whoever can change an answer of plain http can sign tokens.
+#[test]
+fn a_key_set_is_fetched_by_https_or_from_this_host_alone() {
+    for (url, is_safe) in [
+        ("https://id.example/.well-known/jwks.json", true),
+        ("HTTPS://id.example/", true),
+        ("http://127.0.0.1:8081/keys", true),
+        ("http://[::1]/keys", true),
+        ("http://localhost/keys", true),
+        ("http://id.example/", false),
+        ("http://localhost.id.example/", false),
+        ("http://10.0.0.1/", false),
+        ("https://user:word@id.example/", false),
+        ("ftp://id.example/", false),
+        ("/keys", false),
+        ("id.example", false),
+    ] {
+        assert_eq!(is_safe_key_address(&url.parse().unwrap()), is_safe, "{url}");
     }
 }

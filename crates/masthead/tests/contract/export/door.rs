@@ -234,6 +234,57 @@ fn x_forwarded_for_is_believed_from_trusted_proxies_alone_and_kept_as_a_network(
     }
 }
 
+/// RFC 7239 §4 and §6: port, brackets, zone, quotes and blank elements are not part of the address.
+#[test]
+fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
+    let forms = [
+        ("X-Forwarded-For", "198.51.100.9, 203.0.113.195:5678", "203.0.113.0/24"),
+        (
+            "X-Forwarded-For",
+            "\"203.0.113.195\", 127.0.0.2:80, ,",
+            "203.0.113.0/24",
+        ),
+        ("X-Forwarded-For", "[2001:db8:1:2::3]:443", "2001:db8:1::/48"),
+        ("X-Forwarded-For", "2001:db8:1:2::3%eth0", "2001:db8:1::/48"),
+        ("X-Forwarded-For", "unknown", "127.0.0.0/24"),
+        (
+            "Forwarded",
+            "for=198.51.100.9, FOR=\"203.0.113.195:5678\";proto=https",
+            "203.0.113.0/24",
+        ),
+        (
+            "Forwarded",
+            "by=127.0.0.1;for=\"[2001:db8:1:2::3]:443\", for=127.0.0.2",
+            "2001:db8:1::/48",
+        ),
+        ("Forwarded", "for=_hidden", "127.0.0.0/24"),
+    ];
+    for header in ["X-Forwarded-For", "Forwarded"] {
+        let exports = Exports::with(&of_the_contract(), |settings| {
+            settings.push(setting("HTTP__TRUSTED_PROXIES", "127.0.0.0/8"));
+            settings.push(setting("HTTP__FORWARDED_HEADER", header));
+        });
+        let written: Vec<_> = forms.iter().filter(|(name, ..)| *name == header).collect();
+        for (_, value, _) in &written {
+            // The other header is the client's own word.
+            let other = if header == "Forwarded" {
+                "X-Forwarded-For"
+            } else {
+                "Forwarded"
+            };
+            let call = exports.call("herald", &of("customer_id", &["2937"]));
+            let call = call.with(other, "for=192.0.2.1").with(header, value);
+            assert_eq!(exports.send(&call).status, 200);
+        }
+        let (_, database) = exports.world.end();
+        let kept = database
+            .run("SELECT network FROM events WHERE kind = 4902 AND request_id <> 'warm' ORDER BY id")
+            .unwrap();
+        let expected: Vec<_> = written.iter().map(|(.., network)| *network).collect();
+        assert_eq!(kept.trim().lines().collect::<Vec<_>>(), expected, "{header}");
+    }
+}
+
 #[test]
 fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
     let exports = Exports::start();
