@@ -39,7 +39,12 @@ impl PgReadiness {
                 self.version_seen.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Err(SchemaError::Behind { .. } | SchemaError::Foreign { .. }) => Err("wrong schema version"),
+            Err(
+                SchemaError::Behind { .. }
+                | SchemaError::Foreign { .. }
+                | SchemaError::KeysBehind { .. }
+                | SchemaError::KeysForeign { .. },
+            ) => Err("wrong schema version"),
             Err(SchemaError::Open(_) | SchemaError::Unavailable(_) | SchemaError::Migration(_)) => Err("unavailable"),
         }
     }

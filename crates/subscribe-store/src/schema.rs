@@ -1,7 +1,8 @@
 //! The schema: applying its migrations, and refusing a database that is at another version.
 
-use std::fmt::Write as _;
+use std::{cmp::Ordering, fmt::Write as _};
 
+use masthead_domain::case::RULES;
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -9,8 +10,10 @@ use sqlx::{
 use thiserror::Error;
 
 use crate::{
+    directory::Trouble,
     options::{OpenError, connect_options},
     sqlstate::{is_undefined_table, redacted},
+    stored_keys::{self, KeysMade},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
@@ -37,6 +40,22 @@ pub enum SchemaError {
         /// The newest version of this program.
         needed: i64,
     },
+    /// Stored keys of names are not made by the rules of this program (ADR 0098): searches would miss users.
+    #[error("the stored keys of names are made by rules {found}, this program needs {needed}: run `masthead migrate`")]
+    KeysBehind {
+        /// The rules of the stored keys.
+        found: i16,
+        /// The rules of this program.
+        needed: i16,
+    },
+    /// Stored keys are made by rules that this program does not know.
+    #[error("the stored keys of names are made by rules {found}, which this program does not know (it needs {needed})")]
+    KeysForeign {
+        /// The rules of the stored keys.
+        found: i16,
+        /// The rules of this program.
+        needed: i16,
+    },
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -51,10 +70,11 @@ pub fn version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// A text that changes with every change of the migrations; for those who keep databases that were migrated.
+/// A text that changes with every change of the migrations and of the rules of stored keys; for those who keep databases that
+/// were migrated.
 #[must_use]
 pub fn fingerprint() -> String {
-    let mut text = String::new();
+    let mut text = RULES.to_string();
     for migration in MIGRATIONS.iter() {
         let _ = write!(text, "{}", migration.version);
         for byte in migration.checksum.iter().take(8) {
@@ -64,17 +84,27 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies what is missing. Several at a time wait for each other. The URL must lead to Postgres itself, not through a
-/// pooler: the lock is the session's.
+/// Applies what is missing, and makes stored keys by the rules of this program where they are not. Several at a time wait for
+/// each other, and one that was stopped goes on where it was. The URL must lead to Postgres itself, not through a pooler: the
+/// lock is the session's.
 ///
 /// # Errors
 /// The database gives no answer, is at a version that this program does not know, or a migration fails.
-pub async fn migrate(url: &str) -> Result<(), SchemaError> {
+pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     let options = connect_options(url)?;
     let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;
-    let applied = MIGRATIONS.run(&mut connection).await;
+    let made = match MIGRATIONS.run(&mut connection).await {
+        Ok(()) => keys(&mut connection).await,
+        Err(error) => Err(not_applied(error)),
+    };
     let closed = connection.close().await;
-    applied.map_err(|error| match error {
+    let made = made?;
+    closed.map_err(unavailable)?;
+    Ok(made)
+}
+
+fn not_applied(error: MigrateError) -> SchemaError {
+    match error {
         MigrateError::VersionMissing(found) | MigrateError::VersionMismatch(found) | MigrateError::Dirty(found) => {
             SchemaError::Foreign {
                 found,
@@ -82,11 +112,30 @@ pub async fn migrate(url: &str) -> Result<(), SchemaError> {
             }
         }
         other => SchemaError::Migration(Box::new(other)),
-    })?;
-    closed.map_err(unavailable)
+    }
 }
 
-/// Checks that the database has exactly our migrations.
+async fn keys(connection: &mut PgConnection) -> Result<KeysMade, SchemaError> {
+    let found = rules(&mut *connection).await?;
+    if found > RULES {
+        return Err(SchemaError::KeysForeign { found, needed: RULES });
+    }
+    stored_keys::make(connection).await.map_err(|trouble| match trouble {
+        Trouble::Database(error) => SchemaError::Migration(redacted(error)),
+        other => SchemaError::Migration(Box::new(other)),
+    })
+}
+
+/// The rules by which stored keys are made.
+async fn rules(executor: impl sqlx::PgExecutor<'_>) -> Result<i16, SchemaError> {
+    sqlx::query_scalar("SELECT rules FROM stored_keys")
+        .persistent(false)
+        .fetch_one(executor)
+        .await
+        .map_err(unavailable)
+}
+
+/// Checks that the database has exactly our migrations, and keys by our rules.
 pub(crate) async fn check(pool: &PgPool) -> Result<(), SchemaError> {
     let needed = version();
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
@@ -111,7 +160,12 @@ pub(crate) async fn check(pool: &PgPool) -> Result<(), SchemaError> {
     if applied.len() < MIGRATIONS.iter().count() {
         return Err(SchemaError::Behind { found, needed });
     }
-    Ok(())
+    let (found, needed) = (rules(pool).await?, RULES);
+    match found.cmp(&needed) {
+        Ordering::Less => Err(SchemaError::KeysBehind { found, needed }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(SchemaError::KeysForeign { found, needed }),
+    }
 }
 
 fn unavailable(error: sqlx::Error) -> SchemaError {
