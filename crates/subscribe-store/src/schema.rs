@@ -1,18 +1,22 @@
 //! The schema: applying its migrations, and refusing a database that is at another version.
 
-use std::fmt::Write as _;
+use std::{cmp::Ordering, fmt::Write as _};
 
+use masthead_domain::case::RULES;
 use sqlx::{
     Connection as _,
     migrate::{MigrateError, Migrator},
+    postgres::PgPoolOptions,
 };
 use thiserror::Error;
 
 use crate::{
     connect::{Connector, PoolerError, pooler_error},
     database::Database,
+    directory::Trouble,
     options::{OpenError, connect_options},
     sqlstate::{is_undefined_table, redacted},
+    stored_keys::{self, KeysMade},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
@@ -42,6 +46,22 @@ pub enum SchemaError {
         /// The newest version of this program.
         needed: i64,
     },
+    /// Stored keys of names are not made by the rules of this program (ADR 0098): searches would miss users.
+    #[error("the stored keys of names are made by rules {found}, this program needs {needed}: run `masthead migrate`")]
+    KeysBehind {
+        /// The rules of the stored keys.
+        found: i16,
+        /// The rules of this program.
+        needed: i16,
+    },
+    /// Stored keys are made by rules that this program does not know.
+    #[error("the stored keys of names are made by rules {found}, which this program does not know (it needs {needed})")]
+    KeysForeign {
+        /// The rules of the stored keys.
+        found: i16,
+        /// The rules of this program.
+        needed: i16,
+    },
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -56,10 +76,11 @@ pub fn version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// A text that changes with every change of the migrations; for those who keep databases that were migrated.
+/// A text that changes with every change of the migrations and of the rules of stored keys; for those who keep databases that
+/// were migrated.
 #[must_use]
 pub fn fingerprint() -> String {
-    let mut text = String::new();
+    let mut text = RULES.to_string();
     for migration in MIGRATIONS.iter() {
         let _ = write!(text, "{}", migration.version);
         for byte in migration.checksum.iter().take(8) {
@@ -69,17 +90,27 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies what is missing. Several at a time wait for each other. The URL must lead to Postgres itself: the lock by which
-/// they wait is the session's, and a pooler hands a session on.
+/// Applies what is missing, and makes stored keys by the rules of this program where they are not. Several at a time wait for
+/// each other, and one that was stopped goes on where it was. The URL must lead to Postgres itself: the lock by which they wait
+/// is the session's, and a pooler hands a session on.
 ///
 /// # Errors
 /// The URL leads through a pooler, the database gives no answer, is at a version that this program does not know, or a migration fails.
-pub async fn migrate(url: &str) -> Result<(), SchemaError> {
+pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     let connector = Connector::direct(connect_options(url)?, &[]);
     let mut connection = connector.connect().await.map_err(unavailable)?;
     let applied = MIGRATIONS.run(&mut connection).await;
     let closed = connection.close().await;
-    applied.map_err(|error| match error {
+    applied.map_err(not_applied)?;
+    closed.map_err(unavailable)?;
+    let database = Database::new(connector, PgPoolOptions::new().max_connections(1));
+    let made = keys(&database).await;
+    database.close().await;
+    made
+}
+
+fn not_applied(error: MigrateError) -> SchemaError {
+    match error {
         MigrateError::VersionMissing(found) | MigrateError::VersionMismatch(found) | MigrateError::Dirty(found) => {
             SchemaError::Foreign {
                 found,
@@ -87,11 +118,30 @@ pub async fn migrate(url: &str) -> Result<(), SchemaError> {
             }
         }
         other => SchemaError::Migration(Box::new(other)),
-    })?;
-    closed.map_err(unavailable)
+    }
 }
 
-/// Checks that the database has exactly our migrations.
+async fn keys(database: &Database) -> Result<KeysMade, SchemaError> {
+    let found = rules(database).await?;
+    if found > RULES {
+        return Err(SchemaError::KeysForeign { found, needed: RULES });
+    }
+    stored_keys::make(database).await.map_err(|trouble| match trouble {
+        Trouble::Database(error) => SchemaError::Migration(redacted(error)),
+        other => SchemaError::Migration(Box::new(other)),
+    })
+}
+
+/// The rules by which stored keys are made.
+async fn rules(database: &Database) -> Result<i16, SchemaError> {
+    sqlx::query_scalar("SELECT rules FROM stored_keys")
+        .persistent(false)
+        .fetch_one(database)
+        .await
+        .map_err(unavailable)
+}
+
+/// Checks that the database has exactly our migrations, and keys by our rules.
 pub(crate) async fn check(pool: &Database) -> Result<(), SchemaError> {
     let needed = version();
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
@@ -116,7 +166,12 @@ pub(crate) async fn check(pool: &Database) -> Result<(), SchemaError> {
     if applied.len() < MIGRATIONS.iter().count() {
         return Err(SchemaError::Behind { found, needed });
     }
-    Ok(())
+    let (found, needed) = (rules(pool).await?, RULES);
+    match found.cmp(&needed) {
+        Ordering::Less => Err(SchemaError::KeysBehind { found, needed }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(SchemaError::KeysForeign { found, needed }),
+    }
 }
 
 fn unavailable(error: sqlx::Error) -> SchemaError {

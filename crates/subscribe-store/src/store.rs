@@ -21,6 +21,7 @@ use crate::{
     registrations::PgRegistrations,
     schema::{self, SchemaError},
     search::PgSearch,
+    stored_keys::KeysMade,
     tenants::PgTenants,
     workspaces::PgWorkspaces,
 };
@@ -177,11 +178,11 @@ impl Store {
         Importer::new(self.service.clone(), self.maintenance.clone())
     }
 
-    /// Applies the migrations that are missing, over the direct URL.
+    /// Applies the migrations that are missing, and makes stored keys anew where they must be, over the direct URL.
     ///
     /// # Errors
     /// As [`schema::migrate`].
-    pub async fn migrate(&self) -> Result<(), SchemaError> {
+    pub async fn migrate(&self) -> Result<KeysMade, SchemaError> {
         schema::migrate(&self.migrations_url).await
     }
 

@@ -305,7 +305,9 @@ async fn database() -> TestDatabase {
             .enable_all()
             .build()
             .unwrap();
-        TestDatabase::from_template(&schema::fingerprint(), |url| runtime.block_on(schema::migrate(url)))
+        TestDatabase::from_template(&schema::fingerprint(), |url| {
+            runtime.block_on(schema::migrate(url)).map(|_| ())
+        })
     })
     .await
     .unwrap()

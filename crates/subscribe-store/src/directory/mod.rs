@@ -5,6 +5,7 @@ mod finish;
 pub(crate) mod list;
 mod near;
 mod profile;
+mod refold;
 mod run;
 mod settle;
 mod state;
@@ -24,6 +25,7 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
+pub(crate) use refold::fold_again;
 pub(crate) use settle::{Changes, follow};
 pub(crate) use state::provider_of;
 pub(crate) use trouble::Trouble;

@@ -48,6 +48,16 @@ impl Changes {
         self.profiles.insert(crid.as_str().to_owned(), profile);
     }
 
+    /// The entry is to be written again, with what it is made of as it is.
+    pub(super) fn again(&mut self, entry: Entry) {
+        self.registrations.extend(entry.registration_id);
+        self.crids.insert(entry.crid.clone());
+        if let Some(profile) = entry.profile {
+            self.email(profile.account.email.as_ref());
+            self.profiles.insert(entry.crid, Some(profile));
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.crids.is_empty()
     }

@@ -17,6 +17,15 @@ pub(super) const UNTOLD: SideNames = SideNames {
     store: "store",
 };
 
+/// The keys of an entry as they are stored.
+pub(super) struct StoredKeys {
+    pub(super) crid: String,
+    pub(super) first_key: String,
+    pub(super) last_key: String,
+    pub(super) shares_tokens: bool,
+    pub(super) tokens: Vec<i64>,
+}
+
 /// Rows to be written, column by column.
 #[derive(Default)]
 pub(super) struct Rows {
@@ -80,6 +89,18 @@ impl Rows {
         self.first_keys.push(keys.first.into());
         self.last_keys.push(keys.last.into());
         Ok(())
+    }
+
+    /// Whether the rows are one with these keys.
+    pub(super) fn has_keys(&self, stored: &StoredKeys) -> bool {
+        (&*self.crids, &*self.first_keys, &*self.last_keys)
+            == (
+                std::slice::from_ref(&stored.crid),
+                std::slice::from_ref(&stored.first_key),
+                std::slice::from_ref(&stored.last_key),
+            )
+            && *self.shares_tokens == [stored.shares_tokens]
+            && self.tokens == stored.tokens
     }
 
     /// Writes them, each in place of the entry of its id.

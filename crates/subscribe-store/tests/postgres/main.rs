@@ -14,6 +14,7 @@ mod held_up;
 mod import;
 mod isolation;
 mod measure;
+mod names;
 mod plans;
 mod properties;
 mod readers;

@@ -28,7 +28,7 @@ use time::{Duration, OffsetDateTime};
 use crate::support::{World, context, origin, registration, tenant, world_with};
 
 /// Few letters, so that things meet; among them what is special to SQL, to LIKE, to JSON and to Unicode.
-const LETTERS: [&str; 22] = [
+const LETTERS: [&str; 29] = [
     "a",
     "b",
     "ab",
@@ -51,6 +51,13 @@ const LETTERS: [&str; 22] = [
     "{",
     "$1",
     "ÿ",
+    "ø",
+    "か",
+    "が",
+    "क",
+    "\u{941}",
+    "기",
+    "김",
 ];
 
 fn text(most: usize) -> impl Strategy<Value = String> {

@@ -52,7 +52,9 @@ pub(crate) async fn database() -> TestDatabase {
             .enable_all()
             .build()
             .unwrap();
-        TestDatabase::from_template(&schema::fingerprint(), |url| runtime.block_on(schema::migrate(url)))
+        TestDatabase::from_template(&schema::fingerprint(), |url| {
+            runtime.block_on(schema::migrate(url)).map(|_| ())
+        })
     })
     .await
     .unwrap()
