@@ -7,6 +7,7 @@ pub mod answer;
 pub mod crid;
 pub mod email;
 pub mod event;
+pub mod evidence;
 pub mod finding;
 pub mod flow;
 pub mod join;
