@@ -8,6 +8,7 @@ pub mod case;
 pub mod crid;
 pub mod email;
 pub mod event;
+pub mod evidence;
 pub mod finding;
 pub mod flow;
 pub mod join;

@@ -2,23 +2,52 @@
 
 use crate::{
     account::Account,
+    crid::Crid,
     finding::Finding,
-    join::Pair,
+    join::{Link, Pair},
     merge::{Precedence, Side},
     metadata::Metadata,
 };
 
+/// One registration to make or to bring in line, and the readings that this rests on: the store writes nothing where they
+/// are not true any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteBack {
+    /// What the registration is to say. Of metadata only what is to change.
+    pub account: Account,
+    /// The registration as it was read; `None` where none is this user's, and one is to be made.
+    pub read: Option<Box<Account>>,
+    /// The ids of all registrations that have the address, in order. Of no meaning where the registration that was read
+    /// has the account's id.
+    pub same_address: Vec<Crid>,
+}
+
 /// The registration to make or change, or `None` when there is nothing to write.
 ///
-/// Only a live positive answer of the provider writes, and only when the store's own word is live too, so that nothing is
-/// made twice. Of metadata only what the provider wins is carried; `merged` is what the caller was answered.
+/// Only a live positive answer of the provider writes, only when the store's own word is live too, and only for a user
+/// whose two sides are resolved. None is made beside one of the same address that may be the user's. Of metadata only what
+/// the provider wins is carried; `merged` is what the caller was answered.
 #[must_use]
-pub fn plan(pair: &Pair, merged: &Account, findings: (Finding, Finding), precedence: &Precedence) -> Option<Account> {
+pub fn plan(
+    (pair, link): (&Pair, &Link),
+    merged: &Account,
+    findings: (Finding, Finding),
+    precedence: &Precedence,
+) -> Option<WriteBack> {
     let ((Finding::Found, Finding::Found | Finding::Absent), Some(theirs)) = (findings, &pair.theirs) else {
         return None;
     };
-    let Some(ours) = &pair.ours else {
-        return Some(theirs.clone());
+    let (ours, same_address) = match (link, &pair.ours) {
+        (Link::Id, Some(ours)) => (ours, Vec::new()),
+        (Link::Address, Some(ours)) => (ours, vec![ours.crid.clone()]),
+        (Link::Alone { beside: Some(beside) }, None) => {
+            return Some(WriteBack {
+                account: theirs.clone(),
+                read: None,
+                same_address: beside.clone(),
+            });
+        }
+        _ => return None,
     };
     let differing = merged.metadata.iter().filter(|(key, value)| {
         precedence.winner(&format!("metadata.{key}")) == Side::Provider
@@ -31,9 +60,13 @@ pub fn plan(pair: &Pair, merged: &Account, findings: (Finding, Finding), precede
         && merged.first_name == ours.first_name
         && merged.last_name == ours.last_name
         && metadata.is_empty();
-    (!same).then(|| Account {
-        metadata,
-        ..merged.clone()
+    (!same).then(|| WriteBack {
+        account: Account {
+            metadata,
+            ..merged.clone()
+        },
+        read: Some(Box::new(ours.clone())),
+        same_address,
     })
 }
 
@@ -58,7 +91,13 @@ mod tests {
         };
         for theirs in [Found, Stale, Absent, Unknown] {
             for ours in [Found, Stale, Absent, Unknown] {
-                let written = plan(&pair, &account("Ann"), (theirs, ours), &Precedence::default()).is_some();
+                let written = plan(
+                    (&pair, &Link::Id),
+                    &account("Ann"),
+                    (theirs, ours),
+                    &Precedence::default(),
+                )
+                .is_some();
                 assert_eq!(
                     written,
                     theirs == Found && matches!(ours, Found | Absent),
@@ -75,18 +114,24 @@ mod tests {
             theirs: Some(account("Ann")),
             ours: Some(account("Ann")),
         };
-        assert_eq!(plan(&same, &account("Ann"), live, &Precedence::default()), None);
+        assert_eq!(
+            plan((&same, &Link::Id), &account("Ann"), live, &Precedence::default()),
+            None
+        );
         let missing = Pair {
             theirs: Some(account("Ann")),
             ours: None,
         };
+        let alone = Link::Alone {
+            beside: Some(Vec::new()),
+        };
         let made = plan(
-            &missing,
+            (&missing, &alone),
             &account("Ann"),
             (Finding::Found, Finding::Absent),
             &Precedence::default(),
         );
-        assert_eq!(made, Some(account("Ann")));
+        assert_eq!(made.map(|made| (made.account, made.read)), Some((account("Ann"), None)));
     }
 
     #[test]
@@ -100,7 +145,44 @@ mod tests {
             ours: Some(with([("photo", "old"), ("city", "")])),
         };
         let merged = with([("photo", "new"), ("city", "Bergen")]);
-        let written = plan(&pair, &merged, (Finding::Found, Finding::Found), &Precedence::default()).unwrap();
-        assert_eq!(written.metadata.iter().collect::<Vec<_>>(), [("photo", "new")]);
+        let written = plan(
+            (&pair, &Link::Id),
+            &merged,
+            (Finding::Found, Finding::Found),
+            &Precedence::default(),
+        )
+        .unwrap();
+        assert_eq!(written.account.metadata.iter().collect::<Vec<_>>(), [("photo", "new")]);
+    }
+
+    /// Contract `answers.md`: written "only when both sides of that user were fully resolved".
+    #[test]
+    fn a_user_whose_join_is_not_confirmed_is_never_written() {
+        let unsure = [Link::Open, Link::Alone { beside: None }];
+        let pair = Pair {
+            theirs: Some(account("Ann")),
+            ours: None,
+        };
+        for link in unsure {
+            let findings = (Finding::Found, Finding::Absent);
+            let written = plan((&pair, &link), &account("Ann"), findings, &Precedence::default());
+            assert_eq!(written, None, "{link:?}");
+        }
+    }
+
+    #[test]
+    fn a_registration_joined_by_address_names_the_readings_it_rests_on() {
+        let ours = Account {
+            crid: Crid::parse("2937").unwrap(),
+            ..account("Ann")
+        };
+        let pair = Pair {
+            theirs: Some(account("Ann")),
+            ours: Some(ours.clone()),
+        };
+        let live = (Finding::Found, Finding::Found);
+        let written = plan((&pair, &Link::Address), &account("Ann"), live, &Precedence::default()).unwrap();
+        assert_eq!(written.same_address, std::slice::from_ref(&ours.crid));
+        assert_eq!(written.read, Some(Box::new(ours)));
     }
 }

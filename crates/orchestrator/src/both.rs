@@ -1,6 +1,12 @@
-//! Asking both sides about one user: at once, then each once more by the key that the other revealed.
+//! Asking both sides about users: at once, then each by the ids and addresses that the other's accounts raise, until the two
+//! sides of every user are known (contract §2.2).
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, finding::Finding};
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::EmailKey,
+    join::{Key, Questions, questions},
+};
 use masthead_ports::{
     provider::Provider,
     source::{CallContext, SUBSCRIBE},
@@ -8,7 +14,7 @@ use masthead_ports::{
 
 use crate::{Users, told::Told};
 
-/// How many ids that one side revealed are looked up at the other for one request, where that is a call over the network.
+/// How many ids, and how many addresses, are looked up for one request at a side where each is a call over the network.
 const MAX_HOPS: usize = 10;
 
 /// What a part of a side's answer lacks that no budget was left to confirm.
@@ -19,107 +25,165 @@ pub(crate) const UNCONFIRMED: &str = "unconfirmed";
 pub(crate) struct Both {
     pub(crate) theirs: Told,
     pub(crate) ours: Told,
+    /// The users were asked for by a whole key. Only then may a registration be written: of a list, a side's search may lag
+    /// behind its own look-ups, and its absence there is not the documented one.
+    pub(crate) by_key: bool,
+}
+
+/// What may still be asked of a side for one request.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    ids: usize,
+    addresses: usize,
+}
+
+impl Budget {
+    const NONE: Self = Self { ids: 0, addresses: 0 };
+    const HOPS: Self = Self {
+        ids: MAX_HOPS,
+        addresses: MAX_HOPS,
+    };
+    const UNLIMITED: Self = Self {
+        ids: usize::MAX,
+        addresses: usize::MAX,
+    };
+
+    /// The questions that it covers.
+    fn take(&mut self, mut keys: Vec<Key>) -> Vec<Key> {
+        keys.retain(|key| {
+            let left = match key {
+                Key::Id(_) => &mut self.ids,
+                Key::Address(_) => &mut self.addresses,
+            };
+            let covered = *left > 0;
+            *left = left.saturating_sub(1);
+            covered
+        });
+        keys
+    }
+}
+
+impl Both {
+    /// Nothing has been asked yet.
+    pub(crate) fn nothing_yet(provider: &dyn Provider, by_key: bool) -> Self {
+        Self {
+            theirs: Told::nothing_yet(provider.name()),
+            ours: Told::nothing_yet(SUBSCRIBE),
+            by_key,
+        }
+    }
+
+    /// Makes these of the accounts heard so far what the request is about.
+    pub(crate) fn mark_subjects(&mut self, is_subject: impl Fn(&Account) -> bool) {
+        self.theirs.evidence.mark_subjects(&is_subject);
+        self.ours.evidence.mark_subjects(&is_subject);
+    }
+
+    /// The questions that are open at a side that answers.
+    fn questions(&self) -> Questions {
+        let mut open = questions(&self.theirs.evidence, &self.ours.evidence);
+        if !self.theirs.is_live() {
+            open.provider.clear();
+        }
+        if !self.ours.is_live() {
+            open.store.clear();
+        }
+        open
+    }
 }
 
 impl Users {
-    /// What both sides know of the user with this id, or with the address that one of them has for this id.
+    /// What both sides know of the user with this id.
     pub(crate) async fn both_by_id(&self, cx: &CallContext, provider: &dyn Provider, id: &Crid) -> Both {
-        let mut both = Both {
-            theirs: Told::nothing_yet(provider.name()),
-            ours: Told::nothing_yet(SUBSCRIBE),
-        };
+        let mut both = Both::nothing_yet(provider, true);
         let (asked, answered) = tokio::join!(
             self.ask_by_id(cx, provider, id),
             after_the_provider(self.store.by_id(cx, id))
         );
-        both.theirs.hear(asked, Vec::from_iter);
-        both.ours.read(answered.map(Vec::from_iter), self.clock.now());
-
-        let address = |told: &Told| Some(told.accounts.first()?.email.as_ref()?.key().clone());
-        let (they_have, we_have) = (!both.theirs.accounts.is_empty(), !both.ours.accounts.is_empty());
-        // An address joins two accounts only when it is known to be the only one on either side: so the side that
-        // revealed it is asked by it too.
-        match (both.theirs.finding(they_have), both.ours.finding(we_have)) {
-            (Finding::Found | Finding::Stale, Finding::Absent) => {
-                if let Some(key) = address(&both.theirs) {
-                    both.ours.read(self.store.by_email(cx, &key).await, self.clock.now());
-                    if !both.ours.accounts.is_empty() {
-                        both.theirs
-                            .hear(self.ask_by_email(cx, provider, &key).await, |accounts| accounts);
-                    }
-                }
-            }
-            (Finding::Absent, Finding::Found | Finding::Stale) => {
-                if let Some(key) = address(&both.ours) {
-                    both.theirs
-                        .hear(self.ask_by_email(cx, provider, &key).await, |accounts| accounts);
-                    if !both.theirs.accounts.is_empty() {
-                        both.ours.read(self.store.by_email(cx, &key).await, self.clock.now());
-                    }
-                }
-            }
-            _ => {}
-        }
+        let key = Key::Id(id.clone());
+        both.theirs.hear(asked, Some(&key), Vec::from_iter);
+        both.ours
+            .read(answered.map(Vec::from_iter), Some(&key), self.clock.now());
+        both.mark_subjects(|account| account.crid == *id);
+        self.resolve(cx, provider, &mut both).await;
         both
     }
 
-    /// What both sides know of the users with this address, and of those whose id the other side revealed.
-    pub(crate) async fn both_by_email(&self, cx: &CallContext, provider: &dyn Provider, key: &EmailKey) -> Both {
-        let mut both = Both {
-            theirs: Told::nothing_yet(provider.name()),
-            ours: Told::nothing_yet(SUBSCRIBE),
-        };
+    /// What both sides know of the users with this address.
+    pub(crate) async fn both_by_email(&self, cx: &CallContext, provider: &dyn Provider, email: &EmailKey) -> Both {
+        let mut both = Both::nothing_yet(provider, true);
         let (asked, answered) = tokio::join!(
-            self.ask_by_email(cx, provider, key),
-            after_the_provider(self.store.by_email(cx, key))
+            self.ask_by_email(cx, provider, email),
+            after_the_provider(self.store.by_email(cx, email))
         );
-        both.theirs.hear(asked, |accounts| accounts);
-        both.ours.read(answered, self.clock.now());
-
-        let only_theirs = missing(&both.theirs.accounts, &both.ours.accounts);
-        let only_ours = missing(&both.ours.accounts, &both.theirs.accounts);
-        self.ask_store_by_ids(cx, &mut both.ours, &only_theirs).await;
-        self.ask_provider_by_ids(cx, provider, &mut both.theirs, &only_ours)
-            .await;
+        let key = Key::Address(email.clone());
+        both.theirs.hear(asked, Some(&key), |accounts| accounts);
+        both.ours.read(answered, Some(&key), self.clock.now());
+        both.mark_subjects(|account| account.email.as_ref().is_some_and(|own| own.key() == email));
+        self.resolve(cx, provider, &mut both).await;
         both
     }
 
-    /// Looks ids up in the store, unless it is already silent; the first few of many, where it is a remote one.
-    pub(crate) async fn ask_store_by_ids(&self, cx: &CallContext, ours: &mut Told, ids: &[Crid]) {
-        if ours.silence().is_some() {
-            return;
-        }
-        // Look-ups that wait at the same time travel in one statement; to a remote store each is a call.
-        let most = if cx.tenant.settings.subscribe_is_remote() {
-            MAX_HOPS
+    /// Asks each side what the other's accounts raise, until every subject's user is known, a side falls silent, or the
+    /// request has made its share of calls. What is left open then is not joined ([`masthead_domain::join`]), and its side is
+    /// [`UNCONFIRMED`].
+    pub(crate) async fn resolve(&self, cx: &CallContext, provider: &dyn Provider, both: &mut Both) {
+        // A provider that has more than it shows leaves the answer incomplete anyway, and bills every call.
+        let mut of_provider = if both.theirs.partial.is_some() {
+            Budget::NONE
         } else {
-            usize::MAX
+            Budget::HOPS
         };
-        let lookups = ids.iter().take(most).map(|id| self.store.by_id(cx, id));
-        for answer in futures_util::future::join_all(lookups).await {
-            ours.read(answer.map(Vec::from_iter), self.clock.now());
-        }
-        if ids.len() > most {
-            ours.partial.get_or_insert(UNCONFIRMED);
-        }
-    }
-
-    /// Looks ids up at the provider, one after the other, unless it is already silent; the first few of many.
-    pub(crate) async fn ask_provider_by_ids(
-        &self,
-        cx: &CallContext,
-        provider: &dyn Provider,
-        theirs: &mut Told,
-        ids: &[Crid],
-    ) {
-        for id in ids.iter().take(MAX_HOPS) {
-            if theirs.silence().is_some() {
+        let mut of_store = if cx.tenant.settings.subscribe_is_remote() {
+            Budget::HOPS
+        } else {
+            Budget::UNLIMITED
+        };
+        loop {
+            let open = both.questions();
+            let unconfirmed = (!open.provider.is_empty(), !open.store.is_empty());
+            let (for_provider, for_store) = (of_provider.take(open.provider), of_store.take(open.store));
+            if for_provider.is_empty() && for_store.is_empty() {
+                for (told, is_open) in [(&mut both.theirs, unconfirmed.0), (&mut both.ours, unconfirmed.1)] {
+                    if is_open {
+                        told.partial.get_or_insert(UNCONFIRMED);
+                    }
+                }
                 return;
             }
-            theirs.hear(self.ask_by_id(cx, provider, id).await, Vec::from_iter);
+            tokio::join!(
+                self.ask_provider(cx, provider, &mut both.theirs, &for_provider),
+                self.ask_store(cx, &mut both.ours, &for_store)
+            );
         }
-        if ids.len() > MAX_HOPS {
-            theirs.partial.get_or_insert(UNCONFIRMED);
+    }
+
+    /// Asks the store all of this at once: look-ups that wait at the same time travel in one statement.
+    async fn ask_store(&self, cx: &CallContext, ours: &mut Told, keys: &[Key]) {
+        let lookups = keys.iter().map(async |key| match key {
+            Key::Id(id) => self.store.by_id(cx, id).await.map(Vec::from_iter),
+            Key::Address(email) => self.store.by_email(cx, email).await,
+        });
+        let answers = futures_util::future::join_all(lookups).await;
+        for (key, answer) in keys.iter().zip(answers) {
+            ours.read(answer, Some(key), self.clock.now());
+        }
+    }
+
+    /// Asks the provider one thing after the other, until it falls silent.
+    async fn ask_provider(&self, cx: &CallContext, provider: &dyn Provider, theirs: &mut Told, keys: &[Key]) {
+        for key in keys {
+            if !theirs.is_live() {
+                return;
+            }
+            match key {
+                Key::Id(id) => theirs.hear(self.ask_by_id(cx, provider, id).await, Some(key), Vec::from_iter),
+                Key::Address(email) => {
+                    theirs.hear(self.ask_by_email(cx, provider, email).await, Some(key), |accounts| {
+                        accounts
+                    });
+                }
+            }
         }
     }
 }
@@ -129,14 +193,4 @@ impl Users {
 async fn after_the_provider<T>(answer: impl Future<Output = T>) -> T {
     tokio::task::yield_now().await;
     answer.await
-}
-
-/// The ids of the accounts that the other side has not told of.
-pub(crate) fn missing(accounts: &[Account], told: &[Account]) -> Vec<Crid> {
-    accounts
-        .iter()
-        .map(|account| &account.crid)
-        .filter(|id| !told.iter().any(|other| other.crid == **id))
-        .cloned()
-        .collect()
 }

@@ -238,7 +238,7 @@ impl Asking<'_> {
 fn provider_said(both: &Both) -> Option<(EventOutcome, usize)> {
     both.theirs
         .called
-        .then(|| (outcome(&both.theirs), both.theirs.accounts.len()))
+        .then(|| (outcome(&both.theirs), both.theirs.accounts().len()))
 }
 
 fn told(provider: Option<(EventOutcome, usize)>, exported: Result<Exported, ReadError>) -> Told {

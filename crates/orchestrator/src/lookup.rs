@@ -102,9 +102,8 @@ impl Users {
             crids: vec![crid.clone()],
             ..UserFilter::default()
         };
-        let mut settled = settle(both, &filter, &caller.tenant, provider.name(), on_failure)?;
-        // The user whose own id is asked for comes before one who is only joined to it.
-        settled.users.sort_by_key(|(account, _)| account.crid != *crid);
+        let settled = settle(both, &filter, &caller.tenant, provider.name(), on_failure)?;
+        // An id is one account's of each side, and joins them: so it is one user's.
         match settled.users.into_iter().next() {
             Some((account, provenance)) => {
                 self.synchronise_later(caller, settled.writes);

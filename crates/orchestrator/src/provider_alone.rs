@@ -42,7 +42,7 @@ impl Users {
         };
         let cx = caller.context(Priority::Interactive);
         let mut theirs = Told::nothing_yet(provider.name());
-        theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, Vec::from_iter);
+        theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, None, Vec::from_iter);
         self.answer_one(caller, &*provider, crid, on_failure, alone(theirs))
     }
 
@@ -65,10 +65,12 @@ impl Users {
         let mut theirs = Told::nothing_yet(provider.name());
         match query.filter.entry() {
             Entry::Nobody => return Ok(nobody(caller, query)),
-            Entry::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, Vec::from_iter),
-            Entry::ByEmail(key) => theirs.hear(self.ask_by_email(&cx, &*provider, key).await, |accounts| accounts),
+            Entry::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, None, Vec::from_iter),
+            Entry::ByEmail(key) => {
+                theirs.hear(self.ask_by_email(&cx, &*provider, key).await, None, |accounts| accounts);
+            }
             Entry::List => match self.profiles(caller, &cx, query).await {
-                Some(known) => theirs.hear(known, |accounts| accounts),
+                Some(known) => theirs.hear(known, None, |accounts| accounts),
                 None => list(&cx, &*provider, query, &mut theirs).await,
             },
         }
@@ -117,7 +119,7 @@ async fn list(cx: &CallContext, provider: &dyn Provider, query: &UserQuery, thei
         .search(cx, &first_of(pushed_down(&query.filter, provider.searchable())))
         .await;
     let mut more = false;
-    theirs.hear(asked, |page: Page| {
+    theirs.hear(asked, None, |page: Page| {
         more = page.more || page.truncated;
         page.accounts
     });
@@ -125,8 +127,11 @@ async fn list(cx: &CallContext, provider: &dyn Provider, query: &UserQuery, thei
 }
 
 fn alone(theirs: Told) -> Both {
-    Both {
+    let mut both = Both {
         theirs,
         ours: Told::skipped(SUBSCRIBE),
-    }
+        by_key: false,
+    };
+    both.mark_subjects(|_| true);
+    both
 }

@@ -159,7 +159,7 @@ impl Users {
             mut writes,
         } = settle(both, &query.filter, &caller.tenant, provider.name(), on_failure)?;
         let Slice { items, next, total } = slice(users, |(account, _)| account, query, true);
-        writes.retain(|write| items.iter().any(|(account, _)| account.crid == write.crid));
+        writes.retain(|write| items.iter().any(|(account, _)| account.crid == write.account.crid));
         self.synchronise_later(caller, writes);
         let total = if truncated {
             Total::Estimate(total)

@@ -5,10 +5,10 @@ use masthead_domain::{
     answer::{Completeness, Provenance},
     crid::Crid,
     finding::{Verdict, verdict},
-    join::{Pair, join},
+    join::{JoinedUser, Link, Pair, join},
     merge::SideNames,
     query::{OnProviderFailure, UserFilter},
-    sync,
+    sync::{self, WriteBack},
     tenant::Tenant,
 };
 use masthead_ports::source::SUBSCRIBE;
@@ -23,13 +23,14 @@ pub(crate) struct Settled {
     /// What the sources said.
     pub(crate) completeness: Completeness,
     /// The registrations to bring in line.
-    pub(crate) writes: Vec<Account>,
+    pub(crate) writes: Vec<WriteBack>,
 }
 
 /// Decides what is answered, for the users that the filter is about.
 ///
 /// # Errors
-/// [`ReadError::CannotTell`] where the answer table says so; an empty answer is given only when both sides confirmed it.
+/// [`ReadError::CannotTell`] where the answer table says so; an empty answer is given only when both sides confirmed it,
+/// and never where a part of either was not shown or not confirmed.
 pub(crate) fn settle(
     both: Both,
     filter: &UserFilter,
@@ -42,16 +43,27 @@ pub(crate) fn settle(
         store: SUBSCRIBE,
     };
     let precedence = &tenant.settings.precedence;
-    let Both { mut theirs, mut ours } = both;
-    let joined = join(std::mem::take(&mut theirs.accounts), std::mem::take(&mut ours.accounts));
-    let (they_had, we_had) = sides(&joined.pairs);
-    let ambiguous = joined.provider_ambiguous || joined.store_ambiguous;
+    let Both {
+        mut theirs,
+        mut ours,
+        by_key,
+    } = both;
+    let joined = join(std::mem::take(&mut theirs.evidence), std::mem::take(&mut ours.evidence));
+    let has = |side: fn(&Pair) -> bool| joined.users.iter().any(|user| side(&user.pair));
+    let (they_had, we_had) = (has(|pair| pair.theirs.is_some()), has(|pair| pair.ours.is_some()));
 
-    let mut users = Vec::with_capacity(joined.pairs.len());
+    let mut users = Vec::with_capacity(joined.users.len());
     let mut writes = Vec::new();
     let mut complete = theirs.is_live() && ours.is_live() && theirs.partial.is_none() && ours.partial.is_none();
     let mut cannot_tell = false;
-    for pair in joined.pairs {
+    // A remote store is read-only here, and of a store that was left out nothing is known.
+    let may_write = by_key && !ours.is_skipped() && !tenant.settings.subscribe_is_remote();
+    for JoinedUser { pair, link, is_subject } in joined.users {
+        if !is_subject {
+            continue;
+        }
+        // What the other side would add to an open user may meet the filter, or not.
+        complete &= link != Link::Open || ours.is_skipped();
         let Some((merged, provenance)) = pair.merged(precedence, names) else {
             continue;
         };
@@ -67,12 +79,8 @@ pub(crate) fn settle(
                 continue;
             }
         }
-        // Where an address is shared, which registration is whose is not known well enough to write; where the store was
-        // left out, nothing is known of it.
-        let certain = !ambiguous || pair.ours.as_ref().is_some_and(|ours| ours.crid == merged.crid);
-        // A remote store is read-only here.
-        if certain && !ours.is_skipped() && !tenant.settings.subscribe_is_remote() {
-            writes.extend(sync::plan(&pair, &merged, findings, precedence));
+        if may_write {
+            writes.extend(sync::plan((&pair, &link), &merged, findings, precedence));
         }
         users.push((merged, provenance));
     }
@@ -85,7 +93,7 @@ pub(crate) fn settle(
     };
     let all_live = theirs.is_live() && ours.is_live();
     let strict = matches!(on_failure, OnProviderFailure::Fail);
-    if cannot_tell || (!all_live && (users.is_empty() || strict)) {
+    if cannot_tell || (users.is_empty() && !complete) || (!all_live && strict) {
         return Err(ReadError::CannotTell {
             retry_after: theirs.retry_after().max(ours.retry_after()),
             completeness: Some(completeness),
@@ -96,14 +104,6 @@ pub(crate) fn settle(
         completeness,
         writes,
     })
-}
-
-/// Whether each side has any account at all.
-fn sides(pairs: &[Pair]) -> (bool, bool) {
-    (
-        pairs.iter().any(|pair| pair.theirs.is_some()),
-        pairs.iter().any(|pair| pair.ours.is_some()),
-    )
 }
 
 /// Whether a merged user meets the filter; an id is met by the id that either side has for the user.

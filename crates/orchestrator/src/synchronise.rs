@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, tenant::PoolId};
+use masthead_domain::{crid::Crid, sync::WriteBack, tenant::PoolId};
 use masthead_ports::{
     clock::Clock,
     registrations::{Registrations, WrittenFor},
@@ -52,8 +52,8 @@ impl Synchroniser {
         self.tasks.wait().await;
     }
 
-    fn spawn(&self, caller: &Caller, account: Account) {
-        let key = (caller.tenant.pool, account.crid.clone());
+    fn spawn(&self, caller: &Caller, write_back: WriteBack) {
+        let key = (caller.tenant.pool, write_back.account.crid.clone());
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if self.tasks.is_closed() || waiting.len() >= MAX_WAITING || !waiting.insert(key.clone()) {
@@ -70,7 +70,7 @@ impl Synchroniser {
         self.tasks.spawn(async move {
             if let Ok(_permit) = synchroniser.writing.acquire().await {
                 cx.deadline = Instant::now() + DEADLINE;
-                synchroniser.write(&cx, &account, &written_for).await;
+                synchroniser.write(&cx, &write_back, &written_for).await;
             }
             synchroniser
                 .waiting
@@ -80,9 +80,9 @@ impl Synchroniser {
         });
     }
 
-    async fn write(&self, cx: &CallContext, account: &Account, written_for: &WrittenFor) {
+    async fn write(&self, cx: &CallContext, write_back: &WriteBack, written_for: &WrittenFor) {
         // Losing a synchronisation loses nothing: the next live answer brings it again.
-        if let Err(error) = self.registrations.synchronise(cx, account, written_for).await {
+        if let Err(error) = self.registrations.synchronise(cx, write_back, written_for).await {
             tracing::warn!(error = &error as &dyn std::error::Error, tenant = %cx.tenant.id, "not synchronised");
         }
     }
@@ -90,9 +90,9 @@ impl Synchroniser {
 
 impl Users {
     /// Writes these registrations once the answer is on its way.
-    pub(crate) fn synchronise_later(&self, caller: &Caller, accounts: Vec<Account>) {
-        for account in accounts {
-            self.synchroniser.spawn(caller, account);
+    pub(crate) fn synchronise_later(&self, caller: &Caller, write_backs: Vec<WriteBack>) {
+        for write_back in write_backs {
+            self.synchroniser.spawn(caller, write_back);
         }
     }
 }

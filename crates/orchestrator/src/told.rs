@@ -1,11 +1,13 @@
 //! What one side has told about the users that a request is about, over as many calls as it took.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use masthead_domain::{
     account::Account,
     answer::{SourceReport, SourceStatus},
+    evidence::Evidence,
     finding::Finding,
+    join::Key,
 };
 use masthead_ports::{
     provider::{Asked, Heard},
@@ -17,8 +19,8 @@ use time::OffsetDateTime;
 #[derive(Debug)]
 pub(crate) struct Told {
     name: SourceName,
-    /// Each account once.
-    pub(crate) accounts: Vec<Account>,
+    /// Its accounts, and what it has confirmed.
+    pub(crate) evidence: Evidence,
     /// When the oldest part of it was true.
     as_of: Option<OffsetDateTime>,
     /// Why a part of it is only remembered.
@@ -34,10 +36,10 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) const fn nothing_yet(name: SourceName) -> Self {
+    pub(crate) fn nothing_yet(name: SourceName) -> Self {
         Self {
             name,
-            accounts: Vec::new(),
+            evidence: Evidence::default(),
             as_of: None,
             stale: None,
             silent: None,
@@ -60,14 +62,24 @@ impl Told {
         self.skipped
     }
 
-    /// Takes what a provider was heard to say; `accounts` unfolds its answer.
-    pub(crate) fn hear<T>(&mut self, asked: Asked<T>, accounts: impl FnOnce(T) -> Vec<Account>) {
+    /// The accounts that it has shown.
+    pub(crate) fn accounts(&self) -> &[Account] {
+        self.evidence.accounts()
+    }
+
+    /// Takes a provider's answer to this question, or to a search; `accounts` unfolds it. Only a live answer confirms.
+    pub(crate) fn hear<T>(
+        &mut self,
+        asked: Asked<T>,
+        question: Option<&Key>,
+        accounts: impl FnOnce(T) -> Vec<Account>,
+    ) {
         self.called |= asked.called;
         match asked.heard {
-            Heard::Live { value, as_of } => self.take(accounts(value), as_of),
+            Heard::Live { value, as_of } => self.take(accounts(value), question, as_of),
             Heard::Remembered { value, as_of, reason } => {
                 self.stale.get_or_insert(reason);
-                self.take(accounts(value), as_of);
+                self.take(accounts(value), None, as_of);
             }
             Heard::Nothing { reason } => {
                 self.silent.get_or_insert(reason);
@@ -75,11 +87,16 @@ impl Told {
         }
     }
 
-    /// Takes what our store answered.
-    pub(crate) fn read(&mut self, answer: Result<Vec<Account>, SourceError>, now: OffsetDateTime) {
+    /// Takes the store's answer to this question, or to a search.
+    pub(crate) fn read(
+        &mut self,
+        answer: Result<Vec<Account>, SourceError>,
+        question: Option<&Key>,
+        now: OffsetDateTime,
+    ) {
         self.called = true;
         match answer {
-            Ok(accounts) => self.take(accounts, now),
+            Ok(accounts) => self.take(accounts, question, now),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -91,11 +108,17 @@ impl Told {
         }
     }
 
-    fn take(&mut self, accounts: Vec<Account>, as_of: OffsetDateTime) {
+    fn take(&mut self, accounts: Vec<Account>, confirmed: Option<&Key>, as_of: OffsetDateTime) {
         self.as_of = Some(self.as_of.map_or(as_of, |oldest| oldest.min(as_of)));
-        let known: HashSet<_> = self.accounts.iter().map(|account| account.crid.clone()).collect();
-        self.accounts
-            .extend(accounts.into_iter().filter(|account| !known.contains(&account.crid)));
+        for account in accounts {
+            self.evidence.add(account);
+        }
+        match confirmed {
+            // An account that was found by an id that is not its own leaves that id no account's own.
+            Some(Key::Id(id)) => self.evidence.confirm_id(id.clone()),
+            Some(Key::Address(key)) => self.evidence.confirm_address(key.clone()),
+            None => {}
+        }
     }
 
     /// The finding about one user, whom it has or has not among its accounts. One who was left out decides nothing, which

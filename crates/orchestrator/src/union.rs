@@ -4,20 +4,17 @@ use std::time::Duration;
 
 use masthead_domain::{
     answer::{ListAnswer, SourceReport, SourceStatus},
+    email::{Email, EmailKey},
     event::{EventKind, EventOutcome},
     order::{Order, Place},
     query::{CountMode, EmailFilter, MAX_PAGE_SIZE, OnProviderFailure, Position, UserFilter, UserQuery},
 };
 use masthead_ports::{
-    provider::{Heard, Provider, Searchable},
-    source::{CallContext, Page, SUBSCRIBE, SourceErrorKind},
+    provider::{Asked, Heard, Provider, Searchable},
+    source::{CallContext, Page, SourceError, SourceErrorKind, UserSource},
 };
 
-use crate::{
-    Caller, ReadError, Users,
-    both::{Both, missing},
-    told::Told,
-};
+use crate::{Caller, ReadError, Users, both::Both};
 
 /// Why a list is not the whole: a side has more than a live union takes of it.
 pub(crate) const TRUNCATED: &str = "truncated";
@@ -39,12 +36,11 @@ impl Users {
                 .store_page_only(caller, cx, (provider, None), query, on_failure)
                 .await;
         }
-        let of_provider = first_of(pushed_down(&query.filter, provider.searchable()));
-        let of_store = UserQuery {
-            order: query.order,
-            ..first_of(query.filter.clone())
-        };
-        let (asked, answered) = tokio::join!(provider.search(cx, &of_provider), self.store.search(cx, &of_store));
+        let lead = lead(&query.filter, provider.searchable());
+        let (asked, answered) = tokio::join!(
+            search_provider(cx, provider, &query.filter, lead.as_ref()),
+            search_store(cx, &*self.store, query, lead.as_ref())
+        );
         self.keep_page(cx, &asked);
         if let Err(error) = &answered
             && error.kind == SourceErrorKind::TooBroad
@@ -71,28 +67,19 @@ impl Users {
                 .await;
         }
 
-        let mut both = Both {
-            theirs: Told::nothing_yet(provider.name()),
-            ours: Told::nothing_yet(SUBSCRIBE),
-        };
+        let mut both = Both::nothing_yet(provider, false);
         let mut more = false;
-        both.theirs.hear(asked, |page: Page| {
+        both.theirs.hear(asked, None, |page: Page| {
             more = page.more || page.truncated;
             page.accounts
         });
         both.theirs.partial = more.then_some(TRUNCATED);
         both.ours.partial = answered.as_ref().is_ok_and(|page| page.more).then_some(TRUNCATED);
-        both.ours.read(answered.map(|page| page.accounts), self.clock.now());
-
-        let only_theirs = missing(&both.theirs.accounts, &both.ours.accounts);
-        self.ask_store_by_ids(cx, &mut both.ours, &only_theirs).await;
-        // A provider that has shown all it has knows none of the others. One that was asked with conditions may know
-        // them by other names, and then the merged user may not meet the conditions.
-        if both.theirs.partial.is_none() && !of_provider.filter.is_empty() {
-            let only_ours = missing(&both.ours.accounts, &both.theirs.accounts);
-            self.ask_provider_by_ids(cx, provider, &mut both.theirs, &only_ours)
-                .await;
-        }
+        both.ours
+            .read(answered.map(|page| page.accounts), None, self.clock.now());
+        both.mark_subjects(|_| true);
+        confirm_what_pages_show(&mut both, &query.filter, lead.as_ref());
+        self.resolve(cx, provider, &mut both).await;
         self.answer_both(caller, provider, query, on_failure, both)
     }
 
@@ -132,6 +119,106 @@ impl Users {
             });
         }
         Ok(answer)
+    }
+}
+
+/// The condition by which both sides are asked for candidates; `None` where the provider can apply none, and shows all of
+/// its users instead.
+///
+/// A merged user meets a condition by the value of one of its accounts, and may meet two by the values of two accounts, of
+/// which neither meets both. So each side is asked by one condition, the same: then one of the accounts of every user that
+/// meets all of them is shown.
+fn lead(filter: &UserFilter, able: Searchable) -> Option<UserFilter> {
+    let able = pushed_down(filter, able);
+    // The one that the fewest users are likely to meet.
+    if let Some(email) = able.emails.into_iter().next() {
+        return Some(UserFilter {
+            emails: vec![email],
+            ..UserFilter::default()
+        });
+    }
+    if able.last_name.is_some() || able.first_name.is_some() {
+        let first_name = able.first_name.filter(|_| able.last_name.is_none());
+        return Some(UserFilter {
+            last_name: able.last_name,
+            first_name,
+            ..UserFilter::default()
+        });
+    }
+    able.metadata.into_iter().next().map(|pair| UserFilter {
+        metadata: vec![pair],
+        ..UserFilter::default()
+    })
+}
+
+/// The provider's candidates. Where the lead alone meets too many, those that meet all that it can apply.
+async fn search_provider(
+    cx: &CallContext,
+    provider: &dyn Provider,
+    filter: &UserFilter,
+    lead: Option<&UserFilter>,
+) -> Asked<Page> {
+    let asked = provider.search(cx, &first_of(lead.cloned().unwrap_or_default())).await;
+    let narrower = pushed_down(filter, provider.searchable());
+    let is_narrower = lead.is_some_and(|lead| *lead != narrower);
+    match &asked.heard {
+        Heard::Live { value, .. } if is_narrower && (value.more || value.truncated) => {}
+        _ => return asked,
+    }
+    let mut again = provider.search(cx, &first_of(narrower)).await;
+    again.called |= asked.called;
+    if let Heard::Live { value, .. } | Heard::Remembered { value, .. } = &mut again.heard {
+        value.truncated = true;
+    }
+    again
+}
+
+/// The store's candidates; as the provider's.
+async fn search_store(
+    cx: &CallContext,
+    store: &dyn UserSource,
+    query: &UserQuery,
+    lead: Option<&UserFilter>,
+) -> Result<Page, SourceError> {
+    let first = |filter: &UserFilter| UserQuery {
+        order: query.order,
+        ..first_of(filter.clone())
+    };
+    let Some(lead) = lead.filter(|lead| **lead != query.filter) else {
+        return store.search(cx, &first(&query.filter)).await;
+    };
+    match store.search(cx, &first(lead)).await {
+        Ok(page) if !page.more => return Ok(page),
+        Err(error) if error.kind != SourceErrorKind::TooBroad => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let page = store.search(cx, &first(&query.filter)).await?;
+    Ok(Page { more: true, ..page })
+}
+
+/// A side that has shown every account that meets a condition on addresses has shown every account of those addresses; one
+/// that was asked for everything, and has no more, has shown everything.
+fn confirm_what_pages_show(both: &mut Both, filter: &UserFilter, lead: Option<&UserFilter>) {
+    let accounts = both.theirs.accounts().iter().chain(both.ours.accounts());
+    let of_lead: Vec<EmailKey> = accounts
+        .filter_map(|account| account.email.as_ref().map(Email::key))
+        .filter(|key| {
+            let emails = lead.map_or(&[][..], |lead| &lead.emails);
+            emails.iter().any(|condition| condition.matches(key.as_str()))
+        })
+        .cloned()
+        .collect();
+    let shows_all = [lead.is_none(), filter.is_empty()];
+    for (told, shows_all) in [&mut both.theirs, &mut both.ours].into_iter().zip(shows_all) {
+        if told.partial.is_some() || !told.is_live() {
+            continue;
+        }
+        if shows_all {
+            told.evidence.confirm_whole();
+        }
+        for key in &of_lead {
+            told.evidence.confirm_address(key.clone());
+        }
     }
 }
 

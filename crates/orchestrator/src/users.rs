@@ -89,7 +89,7 @@ impl Users {
     pub(crate) fn record_both(&self, caller: &Caller, kind: EventKind, both: &Both) {
         for (told, kind) in [(&both.ours, kind), (&both.theirs, EventKind::AuthSystemUserGet)] {
             if told.called {
-                self.record(caller, kind, outcome(told), &told.accounts);
+                self.record(caller, kind, outcome(told), told.accounts());
             }
         }
     }
@@ -166,7 +166,7 @@ impl Users {
 }
 
 pub(crate) fn outcome(told: &Told) -> EventOutcome {
-    match (told.accounts.is_empty(), told.silence()) {
+    match (told.accounts().is_empty(), told.silence()) {
         (false, _) => EventOutcome::Found,
         (true, None) => EventOutcome::Absent,
         (true, Some(_)) => EventOutcome::Unknown,

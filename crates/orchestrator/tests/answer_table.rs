@@ -194,7 +194,7 @@ async fn holds(cell: Cell, way: Way) {
         answer,
         events,
         written,
-        read_only: false,
+        read_only: matches!(way, Way::List),
     };
     let store_event = if matches!(way, Way::ById) { 4001 } else { 4000 };
     cell.holds(&format!("{way:?}"), MARKS, store_event, &came);

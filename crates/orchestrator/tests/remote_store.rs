@@ -108,10 +108,14 @@ fn page(filter: UserFilter, position: Position) -> UserQuery {
 
 #[tokio::test]
 async fn nothing_is_synchronised_into_a_remote_store() {
-    for (settings, written) in [(&[][..], 3), (REMOTE, 0)] {
+    for (settings, written) in [(&[][..], 1), (REMOTE, 0)] {
         let stage = Stage::over(Arc::new(FakeStore::default()), settings);
         stage.provider.put(POOL, (0..3).map(user));
-        assert_eq!(stage.list(some(), Position::Offset(0)).await.users.len(), 3);
+        let one = UserFilter {
+            emails: vec![EmailFilter::Exact(EmailKey::of("u1@example.com"))],
+            ..UserFilter::default()
+        };
+        assert_eq!(stage.list(one, Position::Offset(0)).await.users.len(), 1);
         stage.users.close().await;
         assert_eq!(stage.registrations.take().len(), written, "{settings:?}");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::account::Account;
+use masthead_domain::sync::WriteBack;
 use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError};
@@ -26,22 +26,24 @@ pub enum Synchronised {
     Created,
     /// Its identity fields were brought up to date.
     Updated,
-    /// It already said so.
+    /// It already said so, or a reading that the write rests on is not true any more: the next live answer decides anew.
     Unchanged,
 }
 
 /// The write side of our store; each method is one whole transaction with its events in it.
 #[async_trait]
 pub trait Registrations: Send + Sync {
-    /// Brings the registration of this id in line with what the provider said live: makes it when there is none, else
-    /// changes its id, e-mail, verification, names and the metadata given, where they differ. Event 4004.
+    /// Brings one registration in line with what the provider said live: makes it, or changes its id, e-mail, verification,
+    /// names and the metadata given, where they differ. Event 4004. Metadata keys that are not given are left alone.
     ///
-    /// `registration_id` of the account names the registration to change, whatever its id is now; metadata keys that the
-    /// account does not carry are left alone.
+    /// It never changes whose registration it is. Nothing is written unless, in the transaction of the write,
+    /// * the registration that was read still has the id, address, names and verification that were read;
+    /// * none has the id, where one is to be made or is to take the id;
+    /// * the registrations of the address are those that were read, where one is to be made or is to take the id.
     async fn synchronise(
         &self,
         cx: &CallContext,
-        account: &Account,
+        write_back: &WriteBack,
         written_for: &WrittenFor,
     ) -> Result<Synchronised, SourceError>;
 }

@@ -5,8 +5,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
+    crid::Crid,
     event::{Event, EventKind, EventOutcome},
     metadata::{Metadata, case_folded},
+    sync::WriteBack,
 };
 use masthead_ports::{
     registrations::{Registrations, Synchronised, WrittenFor},
@@ -32,15 +34,27 @@ struct Stored {
     masters_accounts: bool,
 }
 
+impl Stored {
+    /// Whether its id, address, names and verification are still those that were read.
+    fn is_as(&self, read: &Account) -> bool {
+        let now = &self.account;
+        now.crid == read.crid
+            && now.email == read.email
+            && now.first_name == read.first_name
+            && now.last_name == read.last_name
+            && now.verified == (read.verified == Some(true))
+    }
+}
+
 #[async_trait]
 impl Registrations for PgRegistrations {
     async fn synchronise(
         &self,
         cx: &CallContext,
-        account: &Account,
+        write_back: &WriteBack,
         written_for: &WrittenFor,
     ) -> Result<Synchronised, SourceError> {
-        let done = one_transaction(self.writer(), cx, account, written_for);
+        let done = one_transaction(self.writer(), cx, write_back, written_for);
         tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), done)
             .await
             .unwrap_or_else(|late| Err(SourceError::because(SYNCHRONISE, SourceErrorKind::OutcomeUnknown, late)))
@@ -69,18 +83,29 @@ macro_rules! stored_where {
 async fn one_transaction(
     pool: &Database,
     cx: &CallContext,
-    account: &Account,
+    write_back: &WriteBack,
     written_for: &WrittenFor,
 ) -> Result<Synchronised, SourceError> {
+    let WriteBack { account, read, .. } = write_back;
     let mut transaction = pool.begin().await.map_err(silence(SYNCHRONISE))?;
-    let stored = match account.registration_id {
-        Some(id) => match stored_where!("id", transaction, cx, id) {
-            Some(stored) => Some(stored),
-            // It was deleted while the provider was asked: that is no reason to make it again.
-            None => return Ok(Synchronised::Unchanged),
-        },
-        None => stored_where!("crid", transaction, cx, account.crid.as_str()),
+    let stored = match read.as_deref() {
+        None => None,
+        Some(read) => {
+            let stored = match read.registration_id {
+                Some(id) => stored_where!("id", transaction, cx, id),
+                None => stored_where!("crid", transaction, cx, read.crid.as_str()),
+            };
+            match stored {
+                Some(stored) if stored.is_as(read) => Some(stored),
+                // It was deleted or changed while the provider was asked: what was decided is of another registration.
+                Some(_) | None => return Ok(Synchronised::Unchanged),
+            }
+        }
     };
+    let keeps_its_id = read.as_ref().is_some_and(|read| read.crid == account.crid);
+    if !keeps_its_id && !has_its_address_as_read(&mut transaction, cx, write_back).await? {
+        return Ok(Synchronised::Unchanged);
+    }
     let mut changes = Changes::default();
     changes.new_registration(&account.crid, account.email.as_ref());
     let written = match stored {
@@ -92,8 +117,8 @@ async fn one_transaction(
     };
     let (id, synchronised) = match written {
         Ok(written) => written,
-        // Another synchronisation of the same user was faster, or the id is another registration's: either way this one
-        // has nothing to say. The transaction is rolled back.
+        // Another synchronisation of the same user was faster, or the id has become another registration's: either way
+        // nothing is left to write. The transaction is rolled back.
         Err(Unwritten::Taken) => return Ok(Synchronised::Unchanged),
         Err(Unwritten::Silent(error)) => return Err(error),
     };
@@ -120,6 +145,30 @@ async fn one_transaction(
         .map_err(silence(SYNCHRONISE))?;
     transaction.commit().await.map_err(silence(SYNCHRONISE))?;
     Ok(synchronised)
+}
+
+/// Whether the registrations of the address are those on which the write was decided.
+async fn has_its_address_as_read(
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    write_back: &WriteBack,
+) -> Result<bool, SourceError> {
+    let read = write_back.read.as_deref().unwrap_or(&write_back.account);
+    let Some(email) = read.email.as_ref().filter(|email| !email.key().as_str().is_empty()) else {
+        return Ok(write_back.same_address.is_empty());
+    };
+    let holders = sqlx::query_scalar!(
+        "SELECT crid FROM registrations WHERE pool = $1 AND email_key = $2 AND deleted_at IS NULL ORDER BY crid",
+        cx.tenant.pool.0,
+        email.key().as_str(),
+    )
+    .fetch_all(transaction)
+    .await
+    .map_err(silence(SYNCHRONISE))?;
+    Ok(holders
+        .iter()
+        .map(String::as_str)
+        .eq(write_back.same_address.iter().map(Crid::as_str)))
 }
 
 /// Why nothing was written.

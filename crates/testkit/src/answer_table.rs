@@ -86,7 +86,7 @@ pub struct Came {
     pub events: Vec<Event>,
     /// What was written to the store afterwards.
     pub written: Vec<Account>,
-    /// Whether the store is only read, so that nothing may have been written.
+    /// Whether nothing may have been written: the store is only read, or the way in is a list.
     pub read_only: bool,
 }
 

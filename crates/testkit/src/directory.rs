@@ -11,6 +11,7 @@ use masthead_domain::{
     account::Account,
     crid::Crid,
     email::EmailKey,
+    evidence::Evidence,
     join::{Pair, join},
     merge::SideNames,
     order::{Place, SortKey},
@@ -94,9 +95,8 @@ impl Directory for FakeDirectory {
         };
         let ours = self.registrations.accounts(cx).await?;
         let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let mut matches: Vec<(SortKey, Pair)> = join(theirs, ours)
-            .pairs
-            .into_iter()
+        let mut matches: Vec<(SortKey, Pair)> = join(Evidence::whole(theirs), Evidence::whole(ours))
+            .into_pairs()
             .filter_map(|pair| {
                 let (merged, _) = pair.merged(&cx.tenant.settings.precedence, NAMES)?;
                 query

@@ -64,6 +64,17 @@ impl FakeProvider {
         self.accounts.put(pool, accounts);
     }
 
+    /// Removes the account of this id.
+    pub fn remove(&self, pool: PoolId, id: &Crid) {
+        self.accounts.remove(pool, id);
+    }
+
+    /// Every account of a pool, without a call.
+    #[must_use]
+    pub fn kept(&self, pool: PoolId) -> Vec<Account> {
+        self.accounts.kept(pool)
+    }
+
     /// Speaks so from now on.
     pub fn speak(&self, voice: Voice) {
         *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = voice;

@@ -1,13 +1,18 @@
-//! The write side of a store that only remembers what it was told to write.
+//! The write side of a store: one that only records, and one that writes to a store in memory.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
-use masthead_domain::account::Account;
+use masthead_domain::{account::Account, crid::Crid, metadata::Metadata, sync::WriteBack};
 use masthead_ports::{
     registrations::{Registrations, Synchronised, WrittenFor},
-    source::{CallContext, SourceError},
+    source::{CallContext, SourceError, UserSource},
 };
+
+use crate::store::FakeStore;
 
 /// Keeps every account that it was told to synchronise, in order.
 #[derive(Debug, Default)]
@@ -25,13 +30,95 @@ impl Registrations for RecordingRegistrations {
     async fn synchronise(
         &self,
         _cx: &CallContext,
-        account: &Account,
+        write_back: &WriteBack,
         _written_for: &WrittenFor,
     ) -> Result<Synchronised, SourceError> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(account.clone());
+            .push(write_back.account.clone());
         Ok(Synchronised::Updated)
     }
+}
+
+/// Writes to a store in memory, by the promise of the port.
+#[derive(Debug)]
+pub struct WritingRegistrations(pub Arc<FakeStore>);
+
+#[async_trait]
+impl Registrations for WritingRegistrations {
+    async fn synchronise(
+        &self,
+        cx: &CallContext,
+        write_back: &WriteBack,
+        _written_for: &WrittenFor,
+    ) -> Result<Synchronised, SourceError> {
+        let pool = cx.tenant.pool;
+        let kept = self.0.kept(pool);
+        let WriteBack {
+            account,
+            read,
+            same_address,
+        } = write_back;
+        let by_id = |id: &Crid| kept.iter().find(|known| known.crid == *id);
+        if let Some(read) = read
+            && by_id(&read.crid) != Some(&**read)
+        {
+            return Ok(Synchronised::Unchanged);
+        }
+        if read.as_ref().is_none_or(|read| read.crid != account.crid) {
+            let address = read.as_deref().unwrap_or(account).email.as_ref();
+            let mut holders: Vec<_> = kept
+                .iter()
+                .filter(|known| {
+                    address.is_some() && known.email.as_ref().map(|own| own.key()) == address.map(|own| own.key())
+                })
+                .map(|known| known.crid.clone())
+                .collect();
+            holders.sort();
+            if by_id(&account.crid).is_some() || holders != *same_address {
+                return Ok(Synchronised::Unchanged);
+            }
+        }
+        let Some(read) = read else {
+            let next = kept.iter().filter_map(|known| known.registration_id).max().unwrap_or(0) + 1;
+            let made = Account {
+                registration_id: Some(next),
+                ..account.clone()
+            };
+            self.0.put(pool, [made]);
+            return Ok(Synchronised::Created);
+        };
+        let metadata = read.metadata.iter().chain(account.metadata.iter());
+        let metadata: BTreeMap<_, _> = metadata
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let changed = Account {
+            registration_id: read.registration_id,
+            email: account.email.clone().or_else(|| read.email.clone()),
+            metadata: Metadata::from_valid(metadata),
+            has_password: read.has_password,
+            ..account.clone()
+        };
+        self.0.remove(pool, &read.crid);
+        self.0.put(pool, [changed]);
+        Ok(Synchronised::Updated)
+    }
+}
+
+/// The write of an account over what a store has now: its registration, and those of its address.
+///
+/// # Errors
+/// Those of the store.
+pub async fn write_back(store: &dyn UserSource, cx: &CallContext, account: &Account) -> Result<WriteBack, SourceError> {
+    let read = store.by_id(cx, &account.crid).await?;
+    let same_address = match &account.email {
+        Some(email) => store.by_email(cx, email.key()).await?,
+        None => Vec::new(),
+    };
+    Ok(WriteBack {
+        account: account.clone(),
+        read: read.map(Box::new),
+        same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
+    })
 }

@@ -89,6 +89,13 @@ impl FakeStore {
         }
     }
 
+    /// Removes the account of this id.
+    pub fn remove(&self, pool: PoolId, id: &Crid) {
+        self.lock()
+            .accounts
+            .retain(|(kept_in, account)| (*kept_in, &account.crid) != (pool, id));
+    }
+
     /// Behaves in this way from now on.
     pub fn be(&self, mood: Mood) {
         self.lock().mood = mood;
@@ -130,7 +137,8 @@ impl FakeStore {
     }
 
     /// Every account of a pool, without a call.
-    pub(crate) fn kept(&self, pool: PoolId) -> Vec<Account> {
+    #[must_use]
+    pub fn kept(&self, pool: PoolId) -> Vec<Account> {
         let inside = self.lock();
         let of_pool = inside.accounts.iter().filter(|(kept_in, _)| *kept_in == pool);
         of_pool.map(|(_, account)| account.clone()).collect()

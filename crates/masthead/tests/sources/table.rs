@@ -68,7 +68,7 @@ async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
         answer: told.users.map(|users| (users, told.completeness)),
         events: stage.events(),
         written: stage.written().await,
-        read_only: source.side == merge::Side::Store,
+        read_only: source.side == merge::Side::Store || way == Way::List,
     };
     cell.holds(&format!("{} {way:?}", source.name), MARKS, store_event(way), &came);
 }

@@ -28,6 +28,7 @@ use masthead_subscribe_store::{ImportOrigin, Store, StoreOptions, schema};
 use masthead_testkit::{
     clock::StoppedClock,
     contract::directory::{DirectorySubject, Registrar},
+    registrations::write_back,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -253,9 +254,10 @@ impl World {
             source_system: "CRM".into(),
             at: self.clock.now(),
         };
-        self.store
-            .registrations()
-            .synchronise(&self.cx(), account, &written_for)
+        let registrations = self.store.registrations();
+        let write_back = write_back(&*registrations, &self.cx(), account).await.unwrap();
+        registrations
+            .synchronise(&self.cx(), &write_back, &written_for)
             .await
             .unwrap();
     }

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, join::join, merge::Precedence, tenant::PoolId};
+use masthead_domain::{
+    account::Account, crid::Crid, email::Email, evidence::Evidence, join::join, merge::Precedence, tenant::PoolId,
+};
 
 use super::{
     near::{Entry, KeptProfile, entries_near, entries_of, registrations_near, registrations_numbered},
@@ -184,7 +186,7 @@ impl Entries {
         }
         let theirs = profiles.values().map(|profile| profile.account.clone()).collect();
         let mut rows = Rows::default();
-        for pair in join(theirs, ours).pairs {
+        for pair in join(Evidence::whole(theirs), Evidence::whole(ours)).into_pairs() {
             let Some(crid) = pair.theirs.as_ref().or(pair.ours.as_ref()).map(|one| one.crid.clone()) else {
                 continue;
             };

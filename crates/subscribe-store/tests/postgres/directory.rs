@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::TenantId};
 use masthead_ports::{
     registrations::{Registrations as _, WrittenFor},
-    source::{CallContext, UserSource as _},
+    source::CallContext,
 };
 use masthead_subscribe_store::PgRegistrations;
 use masthead_testkit::{
     contract::directory::{self, DirectoryFactory, DirectorySubject, NOON, Registrar},
     for_each_directory_case,
+    registrations::write_back,
 };
 
 use crate::support::{World, tenant, world_with};
@@ -28,17 +29,13 @@ pub(crate) struct Synchronising(pub(crate) Arc<PgRegistrations>);
 #[async_trait]
 impl Registrar for Synchronising {
     async fn register(&self, cx: &CallContext, account: &Account) {
-        let known = self.0.by_id(cx, &account.crid).await.unwrap();
-        let account = Account {
-            registration_id: known.and_then(|known| known.registration_id),
-            ..account.clone()
-        };
+        let write_back = write_back(&*self.0, cx, account).await.unwrap();
         let written_for = WrittenFor {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: NOON,
         };
-        self.0.synchronise(cx, &account, &written_for).await.unwrap();
+        self.0.synchronise(cx, &write_back, &written_for).await.unwrap();
     }
 }
 

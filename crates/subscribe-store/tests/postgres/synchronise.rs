@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata, tenant::Tenant};
+use masthead_domain::{
+    account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack, tenant::Tenant,
+};
 use masthead_ports::{
     registrations::{Registrations as _, Synchronised, WrittenFor},
     source::UserSource as _,
 };
+use masthead_testkit::registrations::write_back;
 use time::macros::datetime;
 
 use crate::support::{World, context, tenant, world};
@@ -33,11 +36,18 @@ fn written_for() -> WrittenFor {
     }
 }
 
+/// Writes the account over what the store has now.
 async fn synchronise(world: &World, tenant: &Arc<Tenant>, account: &Account) -> Synchronised {
+    let registrations = world.store.registrations();
+    let over_now = write_back(&*registrations, &context(tenant), account).await.unwrap();
+    write(world, tenant, &over_now).await
+}
+
+async fn write(world: &World, tenant: &Arc<Tenant>, write_back: &WriteBack) -> Synchronised {
     world
         .store
         .registrations()
-        .synchronise(&context(tenant), account, &written_for())
+        .synchronise(&context(tenant), write_back, &written_for())
         .await
         .unwrap()
 }
@@ -102,12 +112,16 @@ async fn a_changed_id_moves_the_registration_and_metadata_that_is_not_carried_st
     };
     synchronise(&world, &tenant, &with_club).await;
     let made = stored(&world, &tenant, "auth0|7").await.unwrap();
-    let moved = Account {
-        crid: Crid::parse("auth0|8").unwrap(),
-        registration_id: made.registration_id,
-        ..theirs("ann@example.com", "Ann")
+    let adopted = WriteBack {
+        account: Account {
+            crid: Crid::parse("auth0|8").unwrap(),
+            registration_id: made.registration_id,
+            ..theirs("ann@example.com", "Ann")
+        },
+        same_address: vec![made.crid.clone()],
+        read: Some(Box::new(made.clone())),
     };
-    assert_eq!(synchronise(&world, &tenant, &moved).await, Synchronised::Updated);
+    assert_eq!(write(&world, &tenant, &adopted).await, Synchronised::Updated);
     assert_eq!(stored(&world, &tenant, "auth0|7").await, None);
     let now = stored(&world, &tenant, "auth0|8").await.unwrap();
     assert_eq!(
@@ -142,11 +156,90 @@ async fn another_pools_registration_is_never_changed() {
     synchronise(&world, &tenant_of_ann, &theirs("ann@example.com", "Ann")).await;
     let made = stored(&world, &tenant_of_ann, "auth0|7").await.unwrap();
     let attacker = tenant(&world.store, "south/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
-    let forged = Account {
-        registration_id: made.registration_id,
-        ..theirs("evil@example.com", "Eve")
+    let forged = WriteBack {
+        account: Account {
+            registration_id: made.registration_id,
+            ..theirs("evil@example.com", "Eve")
+        },
+        read: Some(Box::new(made.clone())),
+        same_address: Vec::new(),
     };
-    assert_eq!(synchronise(&world, &attacker, &forged).await, Synchronised::Unchanged);
+    assert_eq!(write(&world, &attacker, &forged).await, Synchronised::Unchanged);
     assert_eq!(stored(&world, &tenant_of_ann, "auth0|7").await, Some(made));
     assert_eq!(stored(&world, &attacker, "auth0|7").await, None);
+}
+
+/// Contract `answers.md`: a write-back "never changes whose registration it is".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_changed_since_it_was_read_is_not_written() {
+    let world = world().await;
+    let tenant = federated(&world).await;
+    synchronise(&world, &tenant, &theirs("ann@example.com", "Ann")).await;
+    let read = stored(&world, &tenant, "auth0|7").await.unwrap();
+    let late = |account: Account, read: &Account| WriteBack {
+        account: Account {
+            registration_id: read.registration_id,
+            ..account
+        },
+        same_address: vec![read.crid.clone()],
+        read: Some(Box::new(read.clone())),
+    };
+    let adopting = |id: &str| Account {
+        crid: Crid::parse(id).unwrap(),
+        ..theirs("ann@example.com", "Ann")
+    };
+    // Another write gave it the id of another account, in the meantime.
+    let moved = late(adopting("auth0|8"), &read);
+    assert_eq!(write(&world, &tenant, &moved).await, Synchronised::Updated);
+    let now = stored(&world, &tenant, "auth0|8").await.unwrap();
+    for account in [theirs("new@example.com", "Ann"), adopting("auth0|9")] {
+        assert_eq!(
+            write(&world, &tenant, &late(account, &read)).await,
+            Synchronised::Unchanged
+        );
+    }
+    // Its id is as it was read, and its address is not.
+    let elsewhere = Account {
+        email: Email::parse("old@example.com").ok(),
+        ..now.clone()
+    };
+    assert_eq!(
+        write(&world, &tenant, &late(adopting("auth0|9"), &elsewhere)).await,
+        Synchronised::Unchanged
+    );
+    assert_eq!(stored(&world, &tenant, "auth0|8").await, Some(now));
+}
+
+/// Contract §2.2: an address joins only when exactly one account of each side has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_came_to_the_address_since_stops_the_write() {
+    let world = world().await;
+    let tenant = federated(&world).await;
+    synchronise(&world, &tenant, &theirs("ann@example.com", "Ann")).await;
+    let first = stored(&world, &tenant, "auth0|7").await.unwrap();
+    let other = |id: &str| Account {
+        crid: Crid::parse(id).unwrap(),
+        ..theirs("ann@example.com", "Ann")
+    };
+    let made_of_nothing = WriteBack {
+        account: other("auth0|8"),
+        read: None,
+        same_address: Vec::new(),
+    };
+    assert_eq!(write(&world, &tenant, &made_of_nothing).await, Synchronised::Unchanged);
+    assert_eq!(
+        synchronise(&world, &tenant, &other("auth0|8")).await,
+        Synchronised::Created
+    );
+    let adopted = WriteBack {
+        account: Account {
+            registration_id: first.registration_id,
+            ..other("auth0|9")
+        },
+        same_address: vec![first.crid.clone()],
+        read: Some(Box::new(first)),
+    };
+    assert_eq!(write(&world, &tenant, &adopted).await, Synchronised::Unchanged);
+    assert!(stored(&world, &tenant, "auth0|7").await.is_some());
+    assert_eq!(count(&world, "SELECT count(*) FROM events WHERE kind = 4004"), "2");
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use masthead_domain::{
+    evidence::Evidence,
     join::{Pair, join},
     tenant::Tenant,
 };
@@ -40,7 +41,9 @@ impl BulkLookups for FakeDirectory {
         };
         let ours = self.registrations.kept(cx.tenant.pool);
         let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let pairs = join(theirs, ours).pairs;
+        let pairs = join(Evidence::whole(theirs), Evidence::whole(ours))
+            .into_pairs()
+            .collect::<Vec<_>>();
         let of_key = |key: &LookupKey| {
             let named: Vec<&Pair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
             let doubt = |pair: &&Pair| {

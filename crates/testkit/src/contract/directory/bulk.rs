@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use masthead_domain::{
     account::Account,
     email::Email,
+    evidence::Evidence,
     join::{Pair, join},
 };
 use masthead_ports::{
@@ -66,7 +67,12 @@ impl DirectorySubject {
     /// # Panics
     /// Some do not.
     pub async fn names_like_the_join(&self, theirs: &[Account]) {
-        let pairs = join(theirs.to_vec(), self.all_registrations().await).pairs;
+        let pairs = join(
+            Evidence::whole(theirs.to_vec()),
+            Evidence::whole(self.all_registrations().await),
+        )
+        .into_pairs()
+        .collect::<Vec<_>>();
         let accounts = || pairs.iter().flat_map(|pair| [&pair.theirs, &pair.ours]).flatten();
         let ids = accounts().map(|account| LookupKey::Id(account.crid.clone()));
         let emails = accounts().filter_map(|account| Some(LookupKey::Email(account.email.as_ref()?.key().clone())));

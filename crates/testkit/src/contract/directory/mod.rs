@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     crid::Crid,
+    evidence::Evidence,
     join::{Pair, join},
     merge::SideNames,
     order::{Order, SortKey},
@@ -222,9 +223,12 @@ impl DirectorySubject {
 
     /// What the directory should hold: all of the provider's accounts and all registrations, joined and merged.
     pub async fn merged(&self, theirs: &[Account]) -> Vec<Account> {
-        let joined = join(theirs.to_vec(), self.all_registrations().await);
+        let joined = join(
+            Evidence::whole(theirs.to_vec()),
+            Evidence::whole(self.all_registrations().await),
+        );
         let precedence = &self.tenants[0].settings.precedence;
-        let users = joined.pairs.iter().filter_map(|pair| pair.merged(precedence, NAMES));
+        let users = joined.into_pairs().filter_map(|pair| pair.merged(precedence, NAMES));
         users.map(|(user, _)| user).collect()
     }
 
