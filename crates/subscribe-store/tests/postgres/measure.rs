@@ -16,7 +16,7 @@ use masthead_subscribe_store::{Store, StoreOptions, schema};
 
 use crate::{
     readers::reader,
-    support::{context, first_page, origin, tenant},
+    support::{context, first_page, origin, tenant, world},
 };
 
 #[tokio::test]
@@ -233,4 +233,30 @@ fn candidates() -> Vec<(String, UserQuery)> {
         }
     }
     queries
+}
+
+/// `MASTHEAD_MEASURE_ROWS=200000 cargo test … -- --ignored --nocapture making_keys_anew`
+#[tokio::test]
+#[ignore = "a measurement, not a test: takes minutes"]
+async fn making_keys_anew() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an ignored measurement that is told how much to measure"
+    )]
+    let rows: u64 = std::env::var("MASTHEAD_MEASURE_ROWS").unwrap().parse().unwrap();
+    let world = world().await;
+    let tenant = tenant(&world.store, "t/t/1", &[]).await;
+    let importer = world.store.importer();
+    let loaded = importer.registrations(&tenant, &origin(), (0..rows).map(reader)).await;
+    loaded.unwrap();
+    // As the rules before ADR 0098 had it.
+    world
+        .database
+        .run("UPDATE registrations SET first_key = 'søren', tokens = '{7}' WHERE first_name = 'Søren'; VACUUM ANALYZE registrations")
+        .unwrap();
+    for run in ["first", "second"] {
+        let started = Instant::now();
+        let made = world.store.migrate().await.unwrap();
+        println!("{run} run: {rows} rows, {made:?}, {:?}", started.elapsed());
+    }
 }
