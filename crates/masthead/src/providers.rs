@@ -36,6 +36,7 @@ use crate::{
 const NOTHING_REMEMBERED: GuardOptions = GuardOptions {
     fresh: Duration::ZERO,
     stale: Duration::ZERO,
+    stale_after: Duration::ZERO,
     max_answers: 0,
     max_bytes: 0,
 };
@@ -76,6 +77,7 @@ impl Adapters {
         let guard = GuardOptions {
             fresh: settings.fresh,
             stale: settings.stale,
+            stale_after: settings.stale_after,
             ..GuardOptions::default()
         };
         let options = options(settings);
@@ -126,7 +128,8 @@ impl Adapters {
     }
 
     /// The same for many users at once.
-    pub(crate) fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
+    #[must_use]
+    pub fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
         let remote = self.remote.clone();
         Arc::new(SubscribeBulk { store, remote })
     }

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use masthead_domain::tenant::Tenant;
-use masthead_ports::source::{CallContext, Priority};
+use masthead_domain::{query::OnProviderFailure, tenant::Tenant};
+use masthead_ports::source::{CallContext, Priority, Wait};
 
 /// The caller of a use case: verified, and granted the tenant.
 #[derive(Debug, Clone)]
@@ -23,5 +23,17 @@ impl Caller {
     #[must_use]
     pub fn context(&self, priority: Priority) -> CallContext {
         CallContext::new(Arc::clone(&self.tenant), self.deadline, priority)
+    }
+
+    /// The same for a person's read of a provider: with `onProviderFailure=fail` a kept answer is of no use.
+    pub(crate) fn read_context(&self, on_failure: OnProviderFailure) -> CallContext {
+        let wait = match on_failure {
+            OnProviderFailure::Degrade => Wait::UnlessKept,
+            OnProviderFailure::Fail => Wait::ForLive,
+        };
+        CallContext {
+            wait,
+            ..self.context(Priority::Interactive)
+        }
     }
 }

@@ -10,7 +10,7 @@ use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
 use masthead_ports::{
     directory::{Directory, Profile},
     provider::{Asked, Heard, Provider},
-    source::{CallContext, Page, Priority, SourceError},
+    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, Wait},
 };
 use time::OffsetDateTime;
 use tokio::{sync::Semaphore, time::sleep};
@@ -102,6 +102,19 @@ impl Users {
         provider: &dyn Provider,
         id: &Crid,
     ) -> Asked<Option<Account>> {
+        let asked = self.by_id_now(&unless_scarce(cx), provider, id).await;
+        let asked = instead_of_silence(asked, async {
+            let Profile { account, as_of } = read(self.directory.profile(cx, id).await)?;
+            Some((Some(account), as_of))
+        })
+        .await;
+        if is_left_to_wait(cx, &asked) {
+            return self.by_id_now(cx, provider, id).await;
+        }
+        asked
+    }
+
+    async fn by_id_now(&self, cx: &CallContext, provider: &dyn Provider, id: &Crid) -> Asked<Option<Account>> {
         let asked = provider.by_id(cx, id).await;
         match &asked.heard {
             Heard::Live { value, as_of } if asked.called => match value {
@@ -110,11 +123,7 @@ impl Users {
             },
             _ => {}
         }
-        instead_of_silence(asked, async {
-            let Profile { account, as_of } = read(self.directory.profile(cx, id).await)?;
-            Some((Some(account), as_of))
-        })
-        .await
+        asked
     }
 
     /// What the provider says of this address now, or had said when it last could.
@@ -124,16 +133,25 @@ impl Users {
         provider: &dyn Provider,
         email: &EmailKey,
     ) -> Asked<Vec<Account>> {
-        let asked = provider.by_email(cx, email).await;
-        if let (true, Heard::Live { value, as_of }) = (asked.called, &asked.heard) {
-            self.keeper.keep(cx, value.clone(), *as_of);
-        }
-        instead_of_silence(asked, async {
+        let asked = self.by_email_now(&unless_scarce(cx), provider, email).await;
+        let asked = instead_of_silence(asked, async {
             let known = read(self.directory.profiles_by_email(cx, email).await);
             let as_of = known.iter().map(|profile| profile.as_of).min()?;
             Some((known.into_iter().map(|profile| profile.account).collect(), as_of))
         })
-        .await
+        .await;
+        if is_left_to_wait(cx, &asked) {
+            return self.by_email_now(cx, provider, email).await;
+        }
+        asked
+    }
+
+    async fn by_email_now(&self, cx: &CallContext, provider: &dyn Provider, email: &EmailKey) -> Asked<Vec<Account>> {
+        let asked = provider.by_email(cx, email).await;
+        if let (true, Heard::Live { value, as_of }) = (asked.called, &asked.heard) {
+            self.keeper.keep(cx, value.clone(), *as_of);
+        }
+        asked
     }
 
     /// Keeps what a provider's own search has shown.
@@ -142,6 +160,27 @@ impl Users {
             self.keeper.keep(cx, value.accounts.clone(), *as_of);
         }
     }
+}
+
+/// A person's context for the first try: where the provider's calls are scarce the directory may know the user, and then
+/// nobody waits for a turn.
+fn unless_scarce(cx: &CallContext) -> CallContext {
+    let wait = match (cx.priority, cx.wait) {
+        (Priority::Interactive, Wait::UnlessKept) => Wait::UnlessScarce,
+        (_, wait) => wait,
+    };
+    CallContext { wait, ..cx.clone() }
+}
+
+/// Whether the first try has made no call for want of a turn, and nothing is known that could be shown: then the caller
+/// waits for its turn after all.
+fn is_left_to_wait<T>(cx: &CallContext, asked: &Asked<T>) -> bool {
+    let reason = match asked.heard {
+        Heard::Nothing { reason } => reason,
+        Heard::Live { .. } | Heard::Remembered { .. } => return false,
+    };
+    let is_scarce = matches!(reason, SourceErrorKind::RateLimited { .. });
+    is_scarce && !asked.called && unless_scarce(cx).wait != cx.wait
 }
 
 /// What was asked; where there was no answer, what is known and since when.

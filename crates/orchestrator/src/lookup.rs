@@ -71,7 +71,7 @@ impl Users {
         provider: &dyn Provider,
         request: &LookupRequest,
     ) -> Result<UserAnswer, ReadError> {
-        let cx = caller.context(Priority::Interactive);
+        let cx = caller.read_context(request.on_provider_failure);
         let both = self.both_by_id(&cx, provider, &request.crid).await;
         self.answer_one(caller, provider, &request.crid, request.on_provider_failure, both)
     }

@@ -14,7 +14,7 @@ use masthead_domain::{
 };
 use masthead_ports::{
     provider::{Asked, Heard, Provider},
-    source::{CallContext, Page, Priority, SUBSCRIBE},
+    source::{CallContext, Page, SUBSCRIBE},
 };
 
 use crate::{
@@ -40,7 +40,7 @@ impl Users {
         let Some(provider) = self.sources(caller, false) else {
             return self.stored_by_id(caller, crid).await;
         };
-        let cx = caller.context(Priority::Interactive);
+        let cx = caller.read_context(on_failure);
         let mut theirs = Told::nothing_yet(provider.name());
         theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, None, Vec::from_iter);
         self.answer_one(caller, &*provider, crid, on_failure, alone(theirs))
@@ -61,7 +61,7 @@ impl Users {
         let Some(provider) = self.sources(caller, false) else {
             return self.stored_list(caller, query).await;
         };
-        let cx = caller.context(Priority::Interactive);
+        let cx = caller.read_context(on_failure);
         let mut theirs = Told::nothing_yet(provider.name());
         match query.filter.entry() {
             Entry::Nobody => return Ok(nobody(caller, query)),

@@ -126,7 +126,7 @@ impl Users {
         query: &UserQuery,
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
-        let cx = caller.context(Priority::Interactive);
+        let cx = caller.read_context(on_failure);
         let both = match query.filter.entry() {
             Entry::Nobody => return Ok(nobody(caller, query)),
             Entry::ById(crid) => self.both_by_id(&cx, provider, crid).await,

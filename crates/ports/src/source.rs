@@ -31,9 +31,11 @@ pub struct CallContext {
     /// Counts the calls that leave us on behalf of this request; clones count together.
     pub calls: CallCount,
     /// The read that the calls belong to.
-    pub read: ReadId,
-    /// The caller has no use for a kept answer: it waits for the live one until the deadline.
-    pub live_only: bool,
+    pub read: Read,
+    /// For how long the caller waits where calls are scarce.
+    pub wait: Wait,
+    /// When the first call of the read must have left us: where its turn comes later, none is made.
+    pub leave_by: Option<Instant>,
 }
 
 impl CallContext {
@@ -45,8 +47,9 @@ impl CallContext {
             deadline,
             priority,
             calls: CallCount::default(),
-            read: ReadId::default(),
-            live_only: false,
+            read: Read::default(),
+            wait: Wait::default(),
+            leave_by: None,
         }
     }
 
@@ -54,24 +57,79 @@ impl CallContext {
     #[must_use]
     pub fn new_read(&self) -> Self {
         Self {
-            read: ReadId::default(),
+            read: Read::default(),
             ..self.clone()
         }
     }
 }
 
-/// Which read a call belongs to. A read may need several calls, also side by side, and a circuit breaker that lets one
-/// read try lets all of them pass. Clones are the same read; every default is another.
-#[derive(Debug, Clone, Default)]
-pub struct ReadId(Arc<()>);
+/// For how long a caller waits for a provider whose calls are scarce or late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Until the deadline; where the provider's memory has an answer, only for a short time.
+    #[default]
+    UnlessKept,
+    /// Until the deadline: a kept answer is of no use to the caller.
+    ForLive,
+    /// Until the deadline once a call has left, and only for a short time until then: the caller may know an answer.
+    UnlessScarce,
+}
 
-impl PartialEq for ReadId {
+/// One read of a source: it may need several calls, also side by side, and a circuit breaker that lets one read try lets
+/// all of them pass. Clones are the same read; every default is another.
+#[derive(Debug, Clone, Default)]
+pub struct Read(Arc<Progress>);
+
+/// How far the calls of a read are.
+#[derive(Debug, Default)]
+struct Progress {
+    left: AtomicU32,
+    waiting: AtomicU32,
+}
+
+impl Read {
+    /// A call of it leaves us.
+    pub fn begin(&self) {
+        self.0.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a call of it has left us.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.left.load(Ordering::Relaxed) > 0
+    }
+
+    /// A call of it waits for its turn until the guard is dropped.
+    #[must_use]
+    pub fn waits(&self) -> WaitsForTurn<'_> {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        WaitsForTurn(self)
+    }
+
+    /// Whether a call of it waits for its turn.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl PartialEq for Read {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl Eq for ReadId {}
+impl Eq for Read {}
+
+/// A call waits for its turn.
+#[derive(Debug)]
+pub struct WaitsForTurn<'a>(&'a Read);
+
+impl Drop for WaitsForTurn<'_> {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How many calls have left us, for the events that tell of them (contract `answers.md`, event 4601).
 #[derive(Debug, Clone, Default)]

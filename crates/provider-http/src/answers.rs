@@ -10,11 +10,12 @@ use std::{
 };
 
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::Tenant};
+use masthead_ports::source::SourceName;
 use moka::future::Cache;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::per_tenant::PerTenant;
+use crate::{per_tenant::PerTenant, settings::decides_answers};
 
 /// For how long a question that was forgotten stays marked, so that an answer on its way is not remembered.
 const FORGOTTEN_FOR: Duration = Duration::from_mins(2);
@@ -25,7 +26,7 @@ const MOST_FORGOTTEN: u64 = 100_000;
 /// What was asked, of which tenant with which provider settings.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
-    /// A number that no other tenant has, and this one only as long as its provider settings stay.
+    /// A number that no other tenant has, and this one only as long as its settings mean the same accounts.
     scope: u64,
     about: About,
 }
@@ -52,6 +53,8 @@ pub struct GuardOptions {
     pub fresh: Duration,
     /// For how long a positive answer may stand in for a source that cannot be asked. Zero: never.
     pub stale: Duration,
+    /// How long a look-up waits for the source before such an answer is shown; the call goes on and refreshes it.
+    pub stale_after: Duration,
     /// The most answers that are kept.
     pub max_answers: u32,
     /// About the most memory that they take.
@@ -63,6 +66,7 @@ impl Default for GuardOptions {
         Self {
             fresh: Duration::from_secs(5),
             stale: Duration::from_hours(1),
+            stale_after: Duration::from_millis(150),
             max_answers: 50_000,
             max_bytes: 64 * 1024 * 1024,
         }
@@ -79,7 +83,8 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(options: GuardOptions) -> Self {
+    /// Nothing yet of this source, whose settings begin with its name.
+    pub(crate) fn new(source: SourceName, options: GuardOptions) -> Self {
         // One weight bounds both: each answer weighs at least its share of the memory.
         let share = (options.max_bytes / options.max_answers.max(1)).max(1);
         let said = Cache::builder()
@@ -93,14 +98,20 @@ impl Answers {
             .build();
         Self {
             options,
-            scopes: PerTenant::new(),
+            scopes: PerTenant::decided_by(move |name| decides_answers(source, name)),
             next_scope: AtomicU64::new(0),
             said,
             forgotten,
         }
     }
 
-    /// The question, as this tenant asks it now: other settings may mean another provider, so they make it another.
+    /// How long a look-up waits for the source before a kept answer is shown.
+    pub(crate) const fn stale_after(&self) -> Duration {
+        self.options.stale_after
+    }
+
+    /// The question, as this tenant asks it now: settings that mean other accounts make it another. A budget or a rotated
+    /// secret does not, since what was said remains true.
     pub(crate) fn question(&self, tenant: &Tenant, about: About) -> Question {
         let number = |_: &Tenant| Ok::<_, Infallible>(self.next_scope.fetch_add(1, Ordering::Relaxed));
         let Ok(scope) = self.scopes.of(tenant, number);
@@ -190,7 +201,7 @@ mod tests {
             (options(100, 100_000_000), 1, 100),
             (options(1_000_000, 100_000), 10, 40),
         ] {
-            let answers = Answers::new(options);
+            let answers = Answers::new("Fake", options);
             for n in 0..1_000 {
                 answers
                     .remember(question(&answers, &n.to_string()), said(accounts), Instant::now())
@@ -204,7 +215,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_forgotten_while_its_answer_was_on_the_way_is_not_remembered() {
-        let answers = Answers::new(GuardOptions::default());
+        let answers = Answers::new("Fake", GuardOptions::default());
         let asked = Instant::now();
         tokio::time::advance(Duration::from_millis(1)).await;
         answers.forget(question(&answers, "x")).await;

@@ -180,8 +180,8 @@ impl Budget {
     }
 
     /// How long a caller of this priority would wait for its turn now; zero when it would not.
-    #[must_use]
-    pub fn wait(&self, priority: Priority) -> Duration {
+    #[cfg(test)]
+    pub(crate) fn wait(&self, priority: Priority) -> Duration {
         let mut state = self.lock();
         state.wait(class(priority), None, self.options.per_second, Instant::now())
     }

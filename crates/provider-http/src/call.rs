@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_ports::source::{CallContext, CallCount, Priority, ReadId, SourceErrorKind};
+use masthead_ports::source::{CallContext, CallCount, Priority, Read, SourceErrorKind};
 use tokio::time::Instant;
 
 use crate::{
@@ -26,7 +26,9 @@ pub struct Call {
     /// Where each request that leaves us is counted.
     pub calls: CallCount,
     /// The read that it belongs to: the circuit breaker admits reads.
-    pub read: ReadId,
+    pub read: Read,
+    /// When the first call of that read must have left us, if at all.
+    pub leave_by: Option<Instant>,
 }
 
 impl Call {
@@ -40,6 +42,7 @@ impl Call {
             deadline: Instant::from_std(cx.deadline),
             calls: cx.calls.clone(),
             read: cx.read.clone(),
+            leave_by: cx.leave_by.map(Instant::from_std),
         }
     }
 

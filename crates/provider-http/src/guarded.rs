@@ -32,8 +32,11 @@ struct Inner<S> {
     source: S,
     clock: Arc<dyn Clock>,
     answers: Answers,
-    flights: SingleFlight<(Question, Priority), Landed>,
+    flights: SingleFlight<Flight, Landed>,
 }
+
+/// Which look-ups share a call: those that are the same, are as urgent, and wait alike for a turn that comes late.
+type Flight = (Question, Priority, bool);
 
 /// Accounts that a source had when it could be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +60,9 @@ impl<S: UserSource + 'static> GuardedSource<S> {
     #[must_use]
     pub fn new(source: S, options: GuardOptions, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
+            answers: Answers::new(source.name(), options),
             source,
             clock,
-            answers: Answers::new(options),
             flights: SingleFlight::new(),
         }))
     }
@@ -75,26 +78,19 @@ impl<S: UserSource + 'static> GuardedSource<S> {
         &*self.0.clock
     }
 
-    /// What the source says of this id, or said a moment ago.
-    pub(crate) async fn said_by_id(&self, cx: &CallContext, id: &Crid) -> Result<Said, SourceError> {
-        self.ask(cx, About::Id(id.clone())).await
-    }
-
-    /// What the source says of this address, or said a moment ago.
-    pub(crate) async fn said_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Said, SourceError> {
-        self.ask(cx, About::Email(email.clone())).await
+    /// How long a look-up waits for the source before a kept answer is shown.
+    pub(crate) fn stale_after(&self) -> Duration {
+        self.0.answers.stale_after()
     }
 
     /// The user with this id as last seen within [`GuardOptions::stale`], for when the source cannot be asked.
     pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<Remembered> {
-        self.remembered(self.0.answers.question(tenant, About::Id(id.clone())))
-            .await
+        self.remembered(tenant, About::Id(id.clone())).await
     }
 
     /// The users with exactly this address as last seen, likewise.
     pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<Remembered> {
-        self.remembered(self.0.answers.question(tenant, About::Email(email.clone())))
-            .await
+        self.remembered(tenant, About::Email(email.clone())).await
     }
 
     /// Forgets what is known of an id and of addresses, and does not remember answers that are on their way: for after a
@@ -107,12 +103,15 @@ impl<S: UserSource + 'static> GuardedSource<S> {
         }
     }
 
-    async fn remembered(&self, question: Question) -> Option<Remembered> {
+    /// What was last said of whom this is about, within [`GuardOptions::stale`].
+    pub(crate) async fn remembered(&self, tenant: &Tenant, about: About) -> Option<Remembered> {
+        let question = self.0.answers.question(tenant, about);
         let Said { accounts, as_of, .. } = self.0.answers.stale(&question).await?;
         Some(Remembered { accounts, as_of })
     }
 
-    async fn ask(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+    /// What the source says, or said a moment ago. The calls are those of the context's read.
+    pub(crate) async fn ask(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
         let operation = about.operation();
         let question = self.0.answers.question(&cx.tenant, about.clone());
         if let Some(said) = self.0.answers.fresh(&question).await {
@@ -129,7 +128,8 @@ impl<S: UserSource + 'static> GuardedSource<S> {
                 let (question, about, cx) = (question.clone(), about.clone(), cx.clone());
                 move || async move { inner.fetch(question, about, cx).await }
             };
-            let flight = self.0.flights.run((question.clone(), cx.priority), make);
+            let key = (question.clone(), cx.priority, cx.leave_by.is_some());
+            let flight = self.0.flights.run(key, make);
             let landed = match timeout_at(deadline, flight).await {
                 Ok(Ok(landed)) => landed,
                 Ok(Err(_)) => return Err(silence(operation, FailureClass::Abandoned)),
@@ -185,7 +185,7 @@ impl<S: UserSource> Inner<S> {
 }
 
 impl About {
-    const fn operation(&self) -> &'static str {
+    pub(crate) const fn operation(&self) -> &'static str {
         match self {
             Self::Id(_) => "by_id",
             Self::Email(_) => "by_email",
@@ -198,7 +198,7 @@ impl About {
 #[error("{0}")]
 struct Shared(Arc<SourceError>);
 
-fn silence(operation: &'static str, class: FailureClass) -> SourceError {
+pub(crate) fn silence(operation: &'static str, class: FailureClass) -> SourceError {
     let failure = Failure::unsent(class);
     SourceError::because(operation, SourceErrorKind::Unavailable, failure)
 }
@@ -210,17 +210,17 @@ impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
-        let said = self.said_by_id(cx, id).await?;
+        let said = self.ask(&cx.new_read(), About::Id(id.clone())).await?;
         Ok(said.accounts.first().cloned())
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        let said = self.said_by_email(cx, email).await?;
+        let said = self.ask(&cx.new_read(), About::Email(email.clone())).await?;
         Ok(said.accounts.to_vec())
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        self.0.source.search(cx, query).await
+        self.0.source.search(&cx.new_read(), query).await
     }
 }
 

@@ -6,10 +6,15 @@ use async_trait::async_trait;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::{
     provider::{Asked, Heard, Provider, Searchable},
-    source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource},
+    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, SourceName, UserSource, Wait},
 };
+use tokio::time::{Instant, timeout_at};
 
-use crate::guarded::{GuardedSource, Remembered};
+use crate::{
+    answers::{About, Said},
+    failure::FailureClass,
+    guarded::{GuardedSource, Remembered, silence},
+};
 
 /// One tenant's provider: its guarded source, and what that can search by for this tenant.
 pub struct HeardSource<S> {
@@ -35,6 +40,55 @@ impl<S: UserSource + 'static> HeardSource<S> {
             "no answer"
         );
         error.kind
+    }
+
+    async fn look_up<T: Send>(
+        &self,
+        cx: &CallContext,
+        about: About,
+        unfold: impl Fn(&[Account]) -> T + Send,
+    ) -> Asked<T> {
+        let before = cx.calls.get();
+        let heard = match self.said(cx, about.clone()).await {
+            Ok(said) => Heard::Live {
+                value: unfold(&said.accounts),
+                as_of: said.as_of,
+            },
+            Err(error) => {
+                let remembered = self.source.remembered(&cx.tenant, about);
+                recalled(self.reason(cx, &error), remembered, unfold).await
+            }
+        };
+        Asked {
+            heard,
+            called: cx.calls.get() > before,
+        }
+    }
+
+    /// The live answer. Where a kept one can be shown to a person, it is waited for only so long, and not at all where the
+    /// budget has no call for it in that time; a call that has left goes on by itself and refreshes what is kept.
+    async fn said(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+        let is_person = cx.priority == Priority::Interactive;
+        let has_kept =
+            is_person && cx.wait != Wait::ForLive && self.source.remembered(&cx.tenant, about.clone()).await.is_some();
+        let hurries = has_kept || (is_person && cx.wait == Wait::UnlessScarce);
+        let until = Instant::now() + self.source.stale_after();
+        let cx = CallContext {
+            leave_by: hurries.then(|| until.into_std()),
+            ..cx.new_read()
+        };
+        let operation = about.operation();
+        let said = self.source.ask(&cx, about);
+        if !has_kept {
+            return said.await;
+        }
+        timeout_at(until, said).await.unwrap_or_else(|_| {
+            if cx.read.is_waiting() {
+                let kind = SourceErrorKind::RateLimited { retry_after: None };
+                return Err(SourceError::new(operation, kind));
+            }
+            Err(silence(operation, FailureClass::Timeout))
+        })
     }
 }
 
@@ -79,40 +133,12 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>> {
-        let before = cx.calls.get();
-        let first = |accounts: &[Account]| accounts.first().cloned();
-        let heard = match self.source.said_by_id(cx, id).await {
-            Ok(said) => Heard::Live {
-                value: first(&said.accounts),
-                as_of: said.as_of,
-            },
-            Err(error) => {
-                let remembered = self.source.remembered_by_id(&cx.tenant, id);
-                recalled(self.reason(cx, &error), remembered, first).await
-            }
-        };
-        Asked {
-            heard,
-            called: cx.calls.get() > before,
-        }
+        self.look_up(cx, About::Id(id.clone()), |accounts| accounts.first().cloned())
+            .await
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>> {
-        let before = cx.calls.get();
-        let heard = match self.source.said_by_email(cx, email).await {
-            Ok(said) => Heard::Live {
-                value: said.accounts.to_vec(),
-                as_of: said.as_of,
-            },
-            Err(error) => {
-                let remembered = self.source.remembered_by_email(&cx.tenant, email);
-                recalled(self.reason(cx, &error), remembered, <[Account]>::to_vec).await
-            }
-        };
-        Asked {
-            heard,
-            called: cx.calls.get() > before,
-        }
+        self.look_up(cx, About::Email(email.clone()), <[Account]>::to_vec).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page> {
@@ -153,8 +179,8 @@ mod tests {
         testing::{StoppedClock, cx},
     };
 
-    /// A source that answers with one account, or fails so.
-    struct Fake(Mutex<Option<SourceErrorKind>>);
+    /// A source that answers with one account, or fails so, after this time.
+    struct Fake(Mutex<Option<SourceErrorKind>>, Mutex<Duration>);
 
     #[async_trait]
     impl UserSource for Fake {
@@ -164,6 +190,10 @@ mod tests {
 
         async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
             cx.calls.add();
+            let late = *self.1.lock().unwrap();
+            if !late.is_zero() {
+                tokio::time::sleep(late).await;
+            }
             match *self.0.lock().unwrap() {
                 Some(kind) => Err(SourceError::new("fake", kind)),
                 None => Ok(Some(Account::new(id.clone()))),
@@ -184,7 +214,11 @@ mod tests {
             fresh,
             ..GuardOptions::default()
         };
-        let source = GuardedSource::new(Fake(Mutex::default()), options, Arc::new(StoppedClock));
+        let source = GuardedSource::new(
+            Fake(Mutex::default(), Mutex::default()),
+            options,
+            Arc::new(StoppedClock),
+        );
         (source.clone(), HeardSource::new(source, Searchable::default()))
     }
 
@@ -233,5 +267,85 @@ mod tests {
         let (_, provider) = heard(Duration::from_mins(1));
         assert!(provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
         assert!(!provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
+    }
+    /// One that was asked once and is a second late from then on; what it said then is no longer fresh.
+    async fn late_with_a_kept_answer() -> (GuardedSource<Fake>, HeardSource<Fake>) {
+        let (source, provider) = heard(Duration::from_secs(5));
+        provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        *source.inner().1.lock().unwrap() = Duration::from_secs(1);
+        tokio::time::advance(Duration::from_secs(6)).await;
+        (source, provider)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_answer_is_shown_after_the_set_time_and_the_call_refreshes_it() {
+        let (_, provider) = late_with_a_kept_answer().await;
+        let began = Instant::now();
+        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        assert_eq!(began.elapsed(), GuardOptions::default().stale_after);
+        let reason = SourceErrorKind::Unavailable;
+        assert!(matches!(asked.heard, Heard::Remembered { reason: why, .. } if why == reason));
+        // The call was not given up with its caller.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        assert!(matches!(asked.heard, Heard::Live { .. }) && !asked.called, "{asked:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_with_no_use_for_a_kept_answer_wait_for_the_live_one() {
+        for (wait, priority) in [
+            (Wait::ForLive, Priority::Interactive),
+            (Wait::UnlessKept, Priority::Bulk),
+            (Wait::UnlessKept, Priority::Sync),
+        ] {
+            let (_, provider) = late_with_a_kept_answer().await;
+            let patient = CallContext {
+                wait,
+                priority,
+                ..cx(Duration::from_secs(10))
+            };
+            let asked = provider.by_id(&patient, &id()).await;
+            assert!(
+                matches!(asked.heard, Heard::Live { .. }),
+                "{wait:?} {priority:?}: {asked:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_budget_or_secret_keeps_answers_and_one_of_account_space_does_not() {
+        let settings = |pairs: &[(&str, &str)]| {
+            let mut tenant = (*crate::testing::tenant()).clone();
+            let pairs = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            tenant.settings.provider = pairs.collect();
+            CallContext {
+                tenant: Arc::new(tenant),
+                ..cx(Duration::from_secs(10))
+            }
+        };
+        let before = [
+            ("Fake.Domain", "a.example"),
+            ("Fake.BudgetPerSecond", "2"),
+            ("Fake.SecretFile", "one"),
+        ];
+        for (name, value, keeps) in [
+            ("Fake.BudgetPerSecond", "1", true),
+            ("Fake.BudgetBurst", "9", true),
+            ("Fake.SecretFile", "two", true),
+            ("Other.Domain", "b.example", true),
+            ("Fake.Domain", "b.example", false),
+            ("Fake.MetadataMap", "*", false),
+            ("Fake.ClientId", "another", false),
+        ] {
+            let (source, provider) = heard(Duration::ZERO);
+            provider.by_id(&settings(&before), &id()).await;
+            *source.inner().0.lock().unwrap() = Some(SourceErrorKind::Unavailable);
+            let changed = before
+                .into_iter()
+                .filter(|(known, _)| *known != name)
+                .chain([(name, value)]);
+            let asked = provider.by_id(&settings(&changed.collect::<Vec<_>>()), &id()).await;
+            assert_eq!(matches!(asked.heard, Heard::Remembered { .. }), keeps, "{name}");
+        }
     }
 }

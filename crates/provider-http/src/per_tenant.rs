@@ -9,30 +9,40 @@ use masthead_domain::tenant::{Tenant, TenantId};
 
 /// One `T` for each tenant that was asked for: there are as many as tenants.
 pub(crate) struct PerTenant<T> {
+    decides: Box<dyn Fn(&str) -> bool + Send + Sync>,
     kept: RwLock<HashMap<TenantId, Kept<T>>>,
 }
 
+type Settings = BTreeMap<Box<str>, Box<str>>;
+
 struct Kept<T> {
-    settings: BTreeMap<Box<str>, Box<str>>,
+    /// Those that decide.
+    settings: Settings,
     value: Arc<T>,
 }
 
 impl<T> PerTenant<T> {
-    /// Nothing yet.
+    /// Nothing yet. Every setting of a provider decides what is made.
     pub(crate) fn new() -> Self {
+        Self::decided_by(|_| true)
+    }
+
+    /// Nothing yet. Only the settings of these names decide what is made.
+    pub(crate) fn decided_by(decides: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self {
+            decides: Box::new(decides),
             kept: RwLock::default(),
         }
     }
 
-    /// The tenant's `T`, made by `make` when there is none or the tenant's provider settings are others than those it was
+    /// The tenant's `T`, made by `make` when there is none or the tenant's deciding settings are others than those it was
     /// made of. The old one lives on for those who hold it.
     ///
     /// # Errors
     /// Those of `make`; nothing is kept then.
     pub(crate) fn of<E>(&self, tenant: &Tenant, make: impl FnOnce(&Tenant) -> Result<T, E>) -> Result<Arc<T>, E> {
         let settings = &tenant.settings.provider;
-        let fits = |kept: &&Kept<T>| kept.settings == *settings;
+        let fits = |kept: &&Kept<T>| kept.settings.iter().eq(self.deciding(settings));
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.get(&tenant.id).filter(fits) {
             return Ok(Arc::clone(&found.value));
@@ -44,7 +54,10 @@ impl<T> PerTenant<T> {
             return Ok(Arc::clone(&found.value));
         }
         let value = Arc::new(make(tenant)?);
-        let settings = settings.clone();
+        let settings = self
+            .deciding(settings)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         kept.insert(
             tenant.id.clone(),
             Kept {
@@ -53,6 +66,10 @@ impl<T> PerTenant<T> {
             },
         );
         Ok(value)
+    }
+
+    fn deciding<'s>(&self, settings: &'s Settings) -> impl Iterator<Item = (&'s Box<str>, &'s Box<str>)> {
+        settings.iter().filter(|(name, _)| (self.decides)(name))
     }
 
     /// Every tenant's `T`, for readiness.

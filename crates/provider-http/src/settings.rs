@@ -2,12 +2,45 @@
 
 use std::collections::BTreeMap;
 
+use masthead_ports::source::SourceName;
 use thiserror::Error;
 
 use crate::SecretPlace;
 
 pub mod keys;
 pub mod value;
+
+/// The settings, without their provider's name, that say how often it is called and how we prove who we are: whatever they
+/// are, it has the same accounts and says the same of them.
+const HOW_IT_IS_CALLED: [&str; 19] = [
+    "BudgetPerSecond",
+    "BudgetBurst",
+    "PageSize",
+    "Page.Size",
+    "Auth",
+    "AuthHeader",
+    "AuthField",
+    "TokenUrl",
+    "Audience",
+    "SecretFile",
+    "SecretEnv",
+    "ClientSecretFile",
+    "ClientSecretEnv",
+    "PrivateKeyFile",
+    "PrivateKeyEnv",
+    "TokenFile",
+    "TokenEnv",
+    // Where accounts are made, and how lists are asked for.
+    "Connection",
+    "LeadingWildcards",
+];
+
+/// Whether a setting of this name decides which accounts this provider has for a tenant, or what it says of them. Who we
+/// are there is among those that do: another client may be shown other accounts.
+pub(crate) fn decides_answers(provider: SourceName, name: &str) -> bool {
+    let own = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('.'));
+    own.is_some_and(|own| !HOW_IT_IS_CALLED.contains(&own))
+}
 
 /// One setting, for help texts and docs.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ use http::{Request, header};
 use masthead_domain::tenant::TenantId;
 use masthead_ports::{
     clock::Clock,
-    source::{Priority, SourceError, SourceErrorKind, SourceName},
+    source::{SourceError, SourceErrorKind, SourceName},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -169,12 +169,6 @@ impl Upstream {
         }
     }
 
-    /// How long until a call of this priority could leave, as far as the budget knows; zero when it could now.
-    #[must_use]
-    pub fn next_call_in(&self, priority: Priority) -> Duration {
-        self.budget.wait(priority)
-    }
-
     async fn attempt<T>(
         &self,
         call: &Call,
@@ -206,6 +200,7 @@ impl Upstream {
         }
         let started = Instant::now();
         call.calls.add();
+        call.read.begin();
         let sent = self.client.send(request, call.deadline.into_std()).await;
         let outcome = match sent {
             Ok(reply) => {
@@ -258,6 +253,10 @@ impl Upstream {
             let gone = Failure::unsent(FailureClass::Timeout);
             return Err(give_up(gone.into_error(call.operation, call.effect)));
         }
+        // A read that has begun is brought to its end: else its calls would have been made for nothing.
+        let leave_by = call.leave_by.filter(|_| !call.read.has_begun());
+        let latest = leave_by.map_or(latest, |by| by.min(latest));
+        let _waits = call.read.waits();
         self.budget.acquire(call.priority, latest).await.map_err(|over| {
             self.instruments.refused(call.operation, "over_budget");
             let retry_after = Some(over.retry_after);

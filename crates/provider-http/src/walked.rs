@@ -19,6 +19,6 @@ impl<S: UserSource + Walk + 'static> Walk for GuardedSource<S> {
     }
 
     async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.inner().step(cx, scope, from).await
+        self.inner().step(&cx.new_read(), scope, from).await
     }
 }

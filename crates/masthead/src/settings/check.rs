@@ -297,6 +297,7 @@ pub(super) fn providers(raw: &RawProviders, c: &mut Checker<'_>) -> Option<Provi
     let max_answer_bytes = c.size("providers.max_answer_bytes", &raw.max_answer_bytes, 1_024..=GIGABYTE);
     let fresh = c.duration("providers.fresh", &raw.fresh, Duration::ZERO..=HOUR);
     let stale = c.duration("providers.stale", &raw.stale, Duration::ZERO..=24 * 30 * HOUR);
+    let stale_after = c.duration("providers.stale_after", &raw.stale_after, Duration::ZERO..=HOUR);
     Some(ProviderSettings {
         allow_private_addresses: allow_private_addresses?,
         secrets_folder: secrets_folder?.into(),
@@ -305,6 +306,7 @@ pub(super) fn providers(raw: &RawProviders, c: &mut Checker<'_>) -> Option<Provi
         max_answer_bytes: max_answer_bytes?,
         fresh: fresh?,
         stale: stale?,
+        stale_after: stale_after?,
     })
 }
 

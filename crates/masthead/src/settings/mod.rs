@@ -136,6 +136,7 @@ pub struct ProviderSettings {
     pub max_answer_bytes: usize,
     pub fresh: Duration,
     pub stale: Duration,
+    pub stale_after: Duration,
 }
 
 /// `[sync]`; `every` is zero where nothing is scheduled.

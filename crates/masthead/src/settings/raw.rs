@@ -94,6 +94,7 @@ pub(super) struct RawProviders {
     pub(super) max_answer_bytes: String,
     pub(super) fresh: String,
     pub(super) stale: String,
+    pub(super) stale_after: String,
 }
 
 #[derive(Deserialize)]

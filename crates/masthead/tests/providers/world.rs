@@ -120,6 +120,7 @@ impl World {
         // A busy machine makes the store late, and these tests are not about that.
         all.push(setting("HTTP__REQUEST_DEADLINE", "40s"));
         all.push(setting("PROVIDERS__CALL_TIMEOUT", "20s"));
+        all.push(setting("PROVIDERS__STALE_AFTER", "20s"));
         all.push(setting("DATABASE__ACQUIRE_TIMEOUT", "60s"));
         all.push(setting("DATABASE__STATEMENT_TIMEOUT", "60s"));
         all.extend(settings.iter().map(|(key, value)| setting(key, value)));

@@ -7,7 +7,9 @@ mod matrix;
 mod others;
 #[expect(dead_code, reason = "the journeys through the program need more of it")]
 mod people;
+mod recovery;
 mod sharing;
+mod shortage;
 mod stage;
 mod table;
 mod under_test;
@@ -44,11 +46,54 @@ macro_rules! held_against {
             }
 
             #[tokio::test]
+            async fn every_read_path_is_complete_again_a_second_after_the_open_time() {
+                crate::recovery::every_path_recovers(&$source).await;
+            }
+
+            #[tokio::test]
             async fn five_hundred_who_ask_for_the_same_user_make_one_call() {
                 crate::sharing::makes_one_call(&$source).await;
             }
         })*
     };
+}
+
+/// The suite of those that are remembered: the providers.
+macro_rules! held_against_providers {
+    ($($module:ident: $source:ident,)*) => {
+        $(mod $module {
+            use crate::under_test::$source;
+
+            #[tokio::test]
+            async fn kept_answers_are_shown_at_once_while_calls_are_scarce() {
+                crate::shortage::kept_answers_are_shown(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn a_look_up_by_address_comes_to_its_end_while_calls_are_scarce() {
+                crate::shortage::both_calls_are_made(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn who_has_no_use_for_a_kept_answer_waits_for_a_turn() {
+                crate::shortage::live_answers_are_waited_for(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn a_change_of_budget_or_secret_drops_no_kept_answer() {
+                crate::shortage::changes_keep_answers(&$source).await;
+            }
+        })*
+    };
+}
+
+mod scarce {
+    held_against_providers! {
+        auth0: AUTH0,
+        gigya: GIGYA,
+        ssor: SSOR,
+        firefly: FIREFLY,
+    }
 }
 
 // One line for each source.

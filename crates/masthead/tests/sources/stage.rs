@@ -24,7 +24,7 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
-use masthead_ports::{clock::Clock, provider::Providers, source::SourceErrorKind};
+use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -154,15 +154,44 @@ pub(crate) struct Stage {
     pub(crate) other: Other,
     events: Arc<RecordingEvents>,
     registrations: Arc<RecordingRegistrations>,
-    tenant: Arc<Tenant>,
-    world: World,
-    users: Users,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) world: World,
+    pub(crate) users: Users,
+    pub(crate) adapters: Adapters,
+    pub(crate) bulk: Arc<dyn BulkLookups>,
+}
+
+/// How long answers of a provider are kept, and after how long kept ones are shown.
+pub(crate) struct Memory {
+    pub(crate) fresh: Duration,
+    pub(crate) stale: Duration,
+    pub(crate) stale_after: Duration,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::ZERO,
+            stale: Duration::from_hours(1),
+            // A busy machine makes every answer late.
+            stale_after: PATIENT,
+        }
+    }
 }
 
 impl Stage {
     /// A tenant with these readers at the source and on the other side. Live answers stand in for a provider for `fresh`,
     /// and for an hour where it says nothing.
     pub(crate) async fn start(source: &'static Source, fresh: Duration, there: &[&str], other: &[&str]) -> Self {
+        let memory = Memory {
+            fresh,
+            ..Memory::default()
+        };
+        Self::with_memory(source, memory, there, other).await
+    }
+
+    /// The same with this memory of a provider.
+    pub(crate) async fn with_memory(source: &'static Source, memory: Memory, there: &[&str], other: &[&str]) -> Self {
         let shown = there.iter().map(|name| (source.user)(name)).collect();
         let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
         let tenant = Arc::new(tenant_of(source, &sandbox));
@@ -173,17 +202,19 @@ impl Stage {
             connect_timeout: Duration::from_secs(5),
             call_timeout: PATIENT,
             max_answer_bytes: 1024 * 1024,
-            fresh,
-            stale: Duration::from_hours(1),
+            fresh: memory.fresh,
+            stale: memory.stale,
+            stale_after: memory.stale_after,
         };
         let adapters = Adapters::new(&options, &clock).unwrap();
         let own = Arc::new(FakeStore::default());
         let store = adapters.subscribe(Arc::clone(&own) as _);
+        let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
         let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
         let (other, providers): (Other, Arc<dyn Providers>) = match source.side {
             Side::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
-                (Other::Store(own), Arc::new(adapters))
+                (Other::Store(own), Arc::new(adapters.clone()))
             }
             Side::Store => {
                 // Whoever asked it would be told.
@@ -215,6 +246,31 @@ impl Stage {
             tenant,
             users: Users::new(world.clone(), 100_000),
             world,
+            adapters,
+            bulk,
+        }
+    }
+
+    /// Sets what the tenant's provider is called by, from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let (provider, _) = self.source.address.split_once('.').unwrap();
+        let settings = &mut Arc::make_mut(&mut self.tenant).settings.provider;
+        settings.insert(format!("{provider}.{name}").into(), value.into());
+    }
+
+    /// A setting of the tenant's provider.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let (provider, _) = self.source.address.split_once('.').unwrap();
+        self.tenant.settings.provider[&*format!("{provider}.{name}")].to_string()
+    }
+
+    /// Who asks, until then.
+    pub(crate) fn caller(&self, deadline: Instant) -> Caller {
+        Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline,
         }
     }
 
@@ -244,13 +300,8 @@ impl Stage {
     }
 
     async fn answer(&self, ask: &Ask, deadline: Instant) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
-        let caller = Caller {
-            tenant: Arc::clone(&self.tenant),
-            source_system: "CRM".into(),
-            request_id: "r-1".into(),
-            deadline,
-        };
-        let filter = match ask.way {
+        let caller = self.caller(deadline);
+        let query = match ask.way {
             Way::ById => {
                 let request = LookupRequest {
                     crid: Crid::parse(&crid(ask.name)).unwrap(),
@@ -260,23 +311,10 @@ impl Stage {
                 let answer = self.users.by_id(&caller, &request).await?;
                 return Ok((vec![answer.user], answer.completeness));
             }
-            Way::ByEmail => UserFilter {
-                emails: vec![EmailFilter::Exact(EmailKey::of(&email(ask.name)))],
-                ..UserFilter::default()
-            },
-            Way::List => UserFilter {
-                last_name: Some(NamePrefix::of(if ask.name == NOBODY { NOBODY } else { LAST_NAME })),
-                ..UserFilter::default()
-            },
+            Way::ByEmail | Way::List => query(ask.way, ask.name),
         };
         let request = SearchRequest {
-            query: UserQuery {
-                filter,
-                order: Order::default(),
-                position: Position::Offset(0),
-                size: 10,
-                count: CountMode::Exact,
-            },
+            query,
             ignore_provider: ask.ignore_provider,
             on_provider_failure: ask.on_failure,
         };
@@ -294,6 +332,27 @@ impl Stage {
         let next = Users::new(self.world.clone(), 100_000);
         std::mem::replace(&mut self.users, next).close().await;
         self.registrations.take()
+    }
+}
+
+/// The search for the reader of this name by their address, or for all who have [`LAST_NAME`].
+pub(crate) fn query(way: Way, name: &str) -> UserQuery {
+    let filter = match way {
+        Way::ById | Way::ByEmail => UserFilter {
+            emails: vec![EmailFilter::Exact(EmailKey::of(&email(name)))],
+            ..UserFilter::default()
+        },
+        Way::List => UserFilter {
+            last_name: Some(NamePrefix::of(if name == NOBODY { NOBODY } else { LAST_NAME })),
+            ..UserFilter::default()
+        },
+    };
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position: Position::Offset(0),
+        size: 10,
+        count: CountMode::Exact,
     }
 }
 

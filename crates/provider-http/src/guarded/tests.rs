@@ -121,7 +121,7 @@ async fn tenants_questions_and_priorities_are_not_mixed() {
     let mut other_tenant = (*tenant()).clone();
     other_tenant.id = masthead_domain::tenant::TenantId::parse("north/daily/times").unwrap();
     let mut other_settings = (*tenant()).clone();
-    other_settings.settings.provider = BTreeMap::from([("Auth0.Domain".into(), "other.example".into())]);
+    other_settings.settings.provider = BTreeMap::from([("Fake.Domain".into(), "other.example".into())]);
     let contexts = [
         patient(),
         CallContext {

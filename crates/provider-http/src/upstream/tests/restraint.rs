@@ -1,6 +1,6 @@
 //! When a provider is left alone: its pauses, its budget, the breaker.
 
-use masthead_ports::source::CallContext;
+use masthead_ports::source::{CallContext, Priority};
 
 use super::*;
 use crate::upstream::judge::UNNAMED_PAUSE;
@@ -205,7 +205,13 @@ async fn a_read_of_two_calls_side_by_side_can_be_the_trial() {
 async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
     let (server, upstream) = half_open(A_MINUTE, false).await;
     for _ in 0..4 {
-        drop(upstream.budget.acquire(Priority::Interactive, Instant::now() + PATIENCE).await.unwrap());
+        drop(
+            upstream
+                .budget
+                .acquire(Priority::Interactive, Instant::now() + PATIENCE)
+                .await
+                .unwrap(),
+        );
     }
     // Half of the bucket is kept from a sync: it waits for a turn that comes after minutes.
     let patient = CallContext {
@@ -216,13 +222,42 @@ async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
         let (server, upstream) = (Arc::clone(&server), Arc::clone(&upstream));
         async move { ask_so(Call::read("x", &patient), &upstream, &server).await }
     });
-    while upstream.next_call_in(Priority::Sync) < Duration::from_mins(3) {
+    while upstream.budget.wait(Priority::Sync) < Duration::from_mins(3) {
         tokio::task::yield_now().await;
     }
     assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
     assert!(!waiting.is_finished());
     waiting.abort();
+}
+
+/// Else the calls that a read has made would be for nothing, and a read of two calls would never come to its end.
+#[tokio::test]
+async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
+    let server = Server::start(|_, _| json(200, "", "7")).await;
+    let one = BudgetOptions {
+        burst: 1,
+        per_second: 2.0,
+    };
+    let upstream = upstream_of(
+        UpstreamOptions {
+            budget: one,
+            ..options()
+        },
+        None,
+    );
+    let in_haste = || CallContext {
+        leave_by: Some(Instant::now().into_std()),
+        ..cx(PATIENCE)
+    };
+    let begun = in_haste();
+    let call = || ask_so(Call::read("x", &begun), &upstream, &server);
+    let late = async { ask_so(Call::read("x", &in_haste()), &upstream, &server).await };
+    // The second call of the first read is next; another read is told so at once.
+    let (first, second, other) = tokio::join!(call(), call(), late);
+    assert_eq!((first.unwrap(), second.unwrap()), (7, 7));
+    assert!(pause_of(other) > Duration::ZERO);
+    assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
@@ -232,7 +267,13 @@ async fn our_own_refusals_are_no_failures_of_the_provider() {
         burst: 1,
         per_second: A_MINUTE,
     };
-    let upstream = upstream_of(UpstreamOptions { budget: once, ..options() }, None);
+    let upstream = upstream_of(
+        UpstreamOptions {
+            budget: once,
+            ..options()
+        },
+        None,
+    );
     let kind = |told: Result<u32, SourceError>| told.unwrap_err().kind;
     for _ in 0..20 {
         // No time is left.
