@@ -34,6 +34,7 @@ pub enum Code {
     E403,
     E404,
     E405,
+    E408,
     E409,
     E413,
     E414,
@@ -43,6 +44,7 @@ pub enum Code {
     E500,
     E500_01,
     E500_02,
+    E501,
     E503,
 }
 
@@ -66,7 +68,7 @@ pub const PLACEHOLDER: &str = "{Message}";
 
 impl Code {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::S200_01,
         Self::S200_02,
         Self::S200_08,
@@ -86,6 +88,7 @@ impl Code {
         Self::E403,
         Self::E404,
         Self::E405,
+        Self::E408,
         Self::E409,
         Self::E413,
         Self::E414,
@@ -95,6 +98,7 @@ impl Code {
         Self::E500,
         Self::E500_01,
         Self::E500_02,
+        Self::E501,
         Self::E503,
     ];
 
@@ -109,7 +113,7 @@ impl Code {
             Self::S200_08 => row(StatusCode::OK, "UsersOrchestrator_S200_08", "Start ForgotPassword completed.", Published, "reserved for the calls that write"),
             Self::S200_11 => row(StatusCode::OK, "UsersOrchestrator_S200_11", "Update password completed.", Published, "reserved for the calls that write"),
             Self::S200_12 => row(StatusCode::OK, "UsersOrchestrator_S200_12", "Update Email completed.", Published, "reserved for the calls that write"),
-            Self::E400 => row(StatusCode::BAD_REQUEST, "UsersOrchestrator_E400", "Bad Request", Published, "the request is not HTTP as we understand it"),
+            Self::E400 => row(StatusCode::BAD_REQUEST, "UsersOrchestrator_E400", "Bad Request", Published, "the request is not valid HTTP: its request line, a header field, its target (a raw `#`) or its `Host` (exactly one)"),
             Self::E400_00 => row(StatusCode::BAD_REQUEST, "UsersOrchestrator_E400_00", "Invalid InputModel - {Message}", Published, "a header is missing or malformed, or a parameter of Get By Id is refused; the text names it"),
             Self::E400_02 => row(StatusCode::BAD_REQUEST, "UsersOrchestrator_E400_02", "Invalid InputModel - {Message}", Published, "a parameter of the list, a cursor, a body or an encrypted value is refused; the text names it"),
             Self::E400_07 => row(StatusCode::BAD_REQUEST, "UsersOrchestrator_E400_07", "The email is still awaiting verification.", Published, "reserved for the calls that write"),
@@ -123,15 +127,17 @@ impl Code {
             Self::E403 => row(StatusCode::FORBIDDEN, "UsersOrchestrator_E403", "Forbidden - the token does not grant this call for this tenant", Ours, "scope or tenant is not granted, or there is no such tenant"),
             Self::E404 => row(StatusCode::NOT_FOUND, "UsersOrchestrator_E404", "Not Found - {Message}", Ours, "there is no such user, and every source asked said so; or there is no such address"),
             Self::E405 => row(StatusCode::METHOD_NOT_ALLOWED, "UsersOrchestrator_E405", "Method Not Allowed", Ours, "the address takes other methods; see the `Allow` header"),
+            Self::E408 => row(StatusCode::REQUEST_TIMEOUT, "UsersOrchestrator_E408", "Request Timeout", Ours, "the body did not arrive in time; the connection is closed"),
             Self::E409 => row(StatusCode::CONFLICT, "UsersOrchestrator_E409", "Conflict", Ours, "reserved for the calls that write"),
             Self::E413 => row(StatusCode::PAYLOAD_TOO_LARGE, "UsersOrchestrator_E413", "Content Too Large - {Message}", Ours, "the body is larger than is taken"),
             Self::E414 => row(StatusCode::URI_TOO_LONG, "UsersOrchestrator_E414", "URI Too Long - use POST /v4/Users/Search", Ours, "path and query are longer than is taken"),
-            Self::E415 => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UsersOrchestrator_E415", "Unsupported Media Type - {Message}", Ours, "the body is not declared as JSON"),
+            Self::E415 => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UsersOrchestrator_E415", "Unsupported Media Type - {Message}", Ours, "the body is not declared as JSON, or has a `Content-Encoding`"),
             Self::E429 => row(StatusCode::TOO_MANY_REQUESTS, "UsersOrchestrator_E429", "Too Many Requests", Ours, "come back after `Retry-After` seconds"),
             Self::E431 => row(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "UsersOrchestrator_E431", "Request Header Fields Too Large", Ours, "the headers are larger than is taken"),
             Self::E500 => row(StatusCode::INTERNAL_SERVER_ERROR, "UsersOrchestrator_E500", "Internal Server Error", Published, "our mistake; tell us the `X-RequestId`"),
             Self::E500_01 => row(StatusCode::INTERNAL_SERVER_ERROR, "UsersOrchestrator_E500_01", "There was a problem during the GetById workflow.", Published, "a source answered with something that cannot be true"),
             Self::E500_02 => row(StatusCode::INTERNAL_SERVER_ERROR, "UsersOrchestrator_E500_02", "There was a problem during the Get workflow.", Published, "a source answered with something that cannot be true"),
+            Self::E501 => row(StatusCode::NOT_IMPLEMENTED, "UsersOrchestrator_E501", "Not Implemented", Ours, "the request has a `Transfer-Encoding` other than `chunked`"),
             Self::E503 => row(StatusCode::SERVICE_UNAVAILABLE, "UsersOrchestrator_E503", "Service Unavailable - a source that should know did not answer", Ours, "nobody can tell right now; come back after `Retry-After` seconds"),
         }
     }

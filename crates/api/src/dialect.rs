@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::{HeaderValue, header::ACCEPT_ENCODING};
+
 use crate::{
     envelope::{self, Shape},
     error::ApiError,
@@ -13,6 +15,14 @@ use crate::{
 /// A refusal of the server's own, before or beside the route table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerRefusal {
+    /// The request is not valid HTTP: 400.
+    BadRequest,
+    /// The request did not arrive in time: 408.
+    Timeout,
+    /// The body has a content coding: 415, with `Accept-Encoding` (RFC 9110 §15.5.16).
+    ContentEncoding,
+    /// The request has a transfer coding that the server does not know: 501 (RFC 9112 §6.1).
+    TransferEncoding,
     /// Path and query are longer than the server takes: 414.
     UriTooLong,
     /// The headers are larger than the server takes: 431.
@@ -28,12 +38,22 @@ pub enum ServerRefusal {
 #[must_use]
 pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Answer {
     let error = match refusal {
+        ServerRefusal::BadRequest => ApiError::BadRequest,
+        ServerRefusal::Timeout => ApiError::BodyTimeout,
+        ServerRefusal::ContentEncoding => ApiError::ContentEncoding,
+        ServerRefusal::TransferEncoding => ApiError::NotImplemented,
         ServerRefusal::UriTooLong => ApiError::UriTooLong,
         ServerRefusal::HeadersTooLarge => ApiError::HeadersTooLarge,
         ServerRefusal::Internal => ApiError::Internal,
         ServerRefusal::Unavailable => ApiError::Unavailable,
     };
-    refuse_at(path, error, request_id, retry_after)
+    let mut answer = refuse_at(path, error, request_id, retry_after);
+    if refusal == ServerRefusal::ContentEncoding {
+        answer
+            .headers_mut()
+            .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    answer
 }
 
 /// The same for any error of the parts that all APIs share.

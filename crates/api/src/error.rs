@@ -53,12 +53,20 @@ pub(crate) enum ApiError {
     NotGranted,
     /// A parameter, wherever it stood.
     Parameter(Call, InvalidParameter),
+    /// The request is not valid HTTP.
+    BadRequest,
     /// The body is not declared as JSON.
     ContentType,
+    /// The body has a content coding.
+    ContentEncoding,
     /// The body is larger than so many bytes.
     BodyTooLarge(usize),
     /// The body did not arrive.
     BodyCut,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The request needs what the server does not have.
+    NotImplemented,
     /// The use case.
     Read(Call, ReadError),
     /// Somebody we depend on did not answer in time.
@@ -112,7 +120,10 @@ impl ApiError {
                 | TokenError::BadClaims => Code::E401,
             },
             Self::NotGranted => Code::E403,
-            Self::ContentType => Code::E415,
+            Self::BadRequest => Code::E400,
+            Self::ContentType | Self::ContentEncoding => Code::E415,
+            Self::BodyTimeout => Code::E408,
+            Self::NotImplemented => Code::E501,
             Self::BodyTooLarge(_) => Code::E413,
             Self::Read(call, error) => match (call, error) {
                 (_, ReadError::NoSuchUser { .. }) => Code::E404,
@@ -157,6 +168,7 @@ impl ApiError {
             Self::SourceSystem => "the tenant does not know this X-SourceSystem".into(),
             Self::Parameter(_, invalid) => invalid.to_string().into(),
             Self::ContentType => "the Content-Type must be application/json".into(),
+            Self::ContentEncoding => "a Content-Encoding is not supported".into(),
             Self::BodyTooLarge(limit) => format!("the body may have {limit} bytes").into(),
             Self::BodyCut => "the body did not arrive whole".into(),
             Self::Read(_, ReadError::NoSuchUser { .. }) => "there is no such user".into(),
@@ -169,6 +181,9 @@ impl ApiError {
             | Self::NotGranted
             | Self::Unavailable
             | Self::Method
+            | Self::BadRequest
+            | Self::BodyTimeout
+            | Self::NotImplemented
             | Self::UriTooLong
             | Self::HeadersTooLarge
             | Self::Internal => "".into(),

@@ -24,7 +24,7 @@ use crate::{
     error::{ApiError, Call},
     parameters::{self, Given, InvalidParameter},
     request::Asked,
-    routes::{Answer, RequestBody},
+    routes::{Answer, BodyTimeout, RequestBody},
     state::ApiState,
     view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
 };
@@ -203,7 +203,9 @@ pub(crate) async fn read_body<B: RequestBody>(
     match tokio::time::timeout_at(deadline.into(), collected).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge(limit)),
-        Ok(Err(_)) | Err(_) => Err(ApiError::BodyCut),
+        Ok(Err(error)) if error.is::<BodyTimeout>() => Err(ApiError::BodyTimeout),
+        Ok(Err(_)) => Err(ApiError::BodyCut),
+        Err(_) => Err(ApiError::BodyTimeout),
     }
 }
 

@@ -28,5 +28,5 @@ pub use code::{Code, Entry, Origin, PLACEHOLDER};
 pub use dialect::{ServerRefusal, refusal_at, wants_caller_address};
 pub use export::ExportState;
 pub use request::{Arrival, CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
-pub use routes::{Answer, Api, RequestBody, Route};
+pub use routes::{Answer, Api, BodyTimeout, RequestBody, Route};
 pub use state::{ApiLimits, ApiState};

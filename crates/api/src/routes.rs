@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt,
     future::{Future, ready},
     pin::Pin,
     sync::Arc,
@@ -28,6 +29,18 @@ pub type Answer = Response<Full<Bytes>>;
 pub trait RequestBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send {}
 
 impl<B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send> RequestBody for B {}
+
+/// The error of a [`RequestBody`] that did not arrive in time: the answer is 408.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyTimeout;
+
+impl fmt::Display for BodyTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body did not arrive in time")
+    }
+}
+
+impl Error for BodyTimeout {}
 
 /// Where the user family is found; a trailing slash is taken everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [

@@ -72,6 +72,12 @@ pub(crate) enum ExportError {
     Unresolved(Option<Duration>),
     /// Somebody we depend on did not answer in time.
     Unavailable,
+    /// The request is not valid HTTP.
+    BadRequest,
+    /// The body did not arrive in time.
+    Timeout,
+    /// The request needs what the server does not have.
+    NotImplemented,
     /// No such address.
     NoRoute,
     /// The address takes other methods.
@@ -117,7 +123,10 @@ impl ExportError {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unresolved(_) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoAppId
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::BadRequest
+            | Self::NoAppId
             | Self::Parameter(_)
             | Self::Malformed
             | Self::Missing(_)
@@ -143,6 +152,9 @@ impl ExportError {
             // Ours.
             Self::Parameter(_) => "InvalidParams",
             Self::Invalid(..) => "InvalidAttributeError",
+            Self::BadRequest => "BadRequest",
+            Self::Timeout => "RequestTimeout",
+            Self::NotImplemented => "NotImplemented",
             Self::NoRoute => "NotFound",
             Self::Method => "MethodNotAllowed",
             Self::UriTooLong => "UriTooLong",
@@ -170,6 +182,9 @@ impl ExportError {
             Self::TooOften(_) => "Rate limit exceeded".into(),
             Self::Unresolved(_) => "A source that should know did not answer".into(),
             Self::Unavailable => "Service Unavailable".into(),
+            Self::BadRequest => "Bad Request".into(),
+            Self::Timeout => "Request Timeout".into(),
+            Self::NotImplemented => "Not Implemented".into(),
             Self::NoRoute => "Not Found".into(),
             Self::Method => "Method Not Allowed".into(),
             Self::UriTooLong => "URI Too Long".into(),
@@ -232,7 +247,10 @@ impl From<ApiError> for ExportError {
     /// What the parts that all APIs share refuse; what only the others can meet is a bug here.
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::ContentType => Self::MediaType,
+            ApiError::BadRequest => Self::BadRequest,
+            ApiError::BodyTimeout => Self::Timeout,
+            ApiError::NotImplemented => Self::NotImplemented,
+            ApiError::ContentType | ApiError::ContentEncoding => Self::MediaType,
             ApiError::BodyCut => Self::Malformed,
             ApiError::BodyTooLarge(bytes) => Self::TooLarge(u32::try_from(bytes / 1_024).unwrap_or(u32::MAX)),
             ApiError::Unavailable => Self::Unavailable,

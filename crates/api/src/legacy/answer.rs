@@ -103,7 +103,11 @@ impl Refusal {
             }
             ApiError::NoRoute => infrastructure(StatusCode::NOT_FOUND, "Not Found."),
             ApiError::Method => infrastructure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed."),
-            ApiError::ContentType
+            ApiError::BadRequest
+            | ApiError::ContentType
+            | ApiError::ContentEncoding
+            | ApiError::BodyTimeout
+            | ApiError::NotImplemented
             | ApiError::BodyTooLarge(_)
             | ApiError::BodyCut
             | ApiError::UriTooLong

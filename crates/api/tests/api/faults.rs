@@ -1,6 +1,7 @@
 //! Silence, slowness and bugs behind the router.
 
 use std::{
+    error::Error,
     future::pending,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use futures_util::{Stream, TryStreamExt};
 use http::Request;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use masthead_api::{ApiLimits, Arrival, RequestBody, RequestId, ServerRefusal, refusal_at};
+use masthead_api::{ApiLimits, Arrival, BodyTimeout, RequestBody, RequestId, ServerRefusal, refusal_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{Case, Expect},
@@ -156,8 +157,9 @@ fn streamed(chunks: impl Stream<Item = Result<Bytes, std::io::Error>> + Send) ->
     StreamBody::new(chunks.map_ok(Frame::data))
 }
 
+/// RFC 9110 §15.5.9.
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_ends_is_cut() {
+async fn a_body_that_never_ends_is_answered_with_408() {
     let world = World::new();
     let mut request = Request::post("/v4/Users/Search");
     for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
@@ -165,8 +167,24 @@ async fn a_body_that_never_ends_is_cut() {
     }
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
     let answer = world.send(request.body(streamed(endless)).unwrap()).await;
-    assert_eq!(answer.status, 400);
-    assert!(answer.body.contains("the body did not arrive whole"), "{}", answer.body);
+    assert_eq!(answer.status, 408);
+    assert!(answer.body.contains("UsersOrchestrator_E408"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_bad_request_and_a_late_one_is_408() {
+    let world = World::new();
+    let (cut, late): (Box<dyn Error + Send + Sync>, Box<dyn Error + Send + Sync>) =
+        (std::io::Error::other("cut").into(), BodyTimeout.into());
+    for (error, status) in [(cut, 400), (late, 408)] {
+        let mut request = Request::post("/v4/Users/Search");
+        for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+            request = request.header(name, value);
+        }
+        let body = StreamBody::new(futures_util::stream::iter([Err::<Frame<Bytes>, _>(error)]));
+        let answer = world.send(request.body(body).unwrap()).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
 }
 
 #[tokio::test]
@@ -217,6 +235,32 @@ async fn the_servers_own_refusals_have_the_shape_of_the_address() {
     assert_eq!(at("/", ServerRefusal::UriTooLong).await.status, 414);
     let large = at("/v4/Users", ServerRefusal::HeadersTooLarge).await;
     assert!(large.status == 431 && large.body.contains("UsersOrchestrator_E431"));
+    let encoded = at("/v4/Users", ServerRefusal::ContentEncoding).await;
+    assert_eq!(
+        (encoded.status, header(&encoded, "accept-encoding")),
+        (415, Some("identity"))
+    );
+    for (refusal, status, code) in [
+        (ServerRefusal::BadRequest, 400, "UsersOrchestrator_E400"),
+        (ServerRefusal::Timeout, 408, "UsersOrchestrator_E408"),
+        (ServerRefusal::ContentEncoding, 415, "UsersOrchestrator_E415"),
+        (ServerRefusal::TransferEncoding, 501, "UsersOrchestrator_E501"),
+    ] {
+        let v4 = at("/v4/Users", refusal).await;
+        assert!(
+            v4.status == status && v4.body.contains(&format!("\"{code}\"")),
+            "{}",
+            v4.body
+        );
+        let legacy = at("/User", refusal).await;
+        assert!(
+            legacy.status == status && legacy.body.starts_with(r#"{"error":""#),
+            "{}",
+            legacy.body
+        );
+        let export = at("/v1/customers/export", refusal).await;
+        assert!(export.status == status && export.body.starts_with(r#"{"status":"fail","error":{"#));
+    }
     let busy = at("/v4/Users", ServerRefusal::Unavailable).await;
     assert_eq!((busy.status, header(&busy, "retry-after")), (503, Some("2")));
 

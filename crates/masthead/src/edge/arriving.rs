@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use masthead_api::BodyTimeout;
 use tokio::time::{Sleep, sleep};
 
 /// The body, and the time that it has. The clock starts when it is first waited for, so most bodies set no timer.
@@ -27,11 +28,6 @@ impl Arriving {
     }
 }
 
-/// The body did not arrive in time.
-#[derive(Debug, thiserror::Error)]
-#[error("the body did not arrive in time")]
-struct TooSlow;
-
 impl Body for Arriving {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -43,7 +39,7 @@ impl Body for Arriving {
         }
         let until = arriving.until.get_or_insert_with(|| Box::pin(sleep(arriving.limit)));
         ready!(until.as_mut().poll(cx));
-        Poll::Ready(Some(Err(TooSlow.into())))
+        Poll::Ready(Some(Err(BodyTimeout.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -14,8 +14,10 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION, request::Parts as Head};
-use hyper::body::Incoming;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts as Head,
+};
+use hyper::body::{Body, Incoming};
 use masthead_api::{
     Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
 };
@@ -30,7 +32,7 @@ use crate::{
     identifiers::RequestIds,
     logs::access::{self, AccessLog, Named},
     ops::{Ops, Page, RequestTimes},
-    server::{Lifecycle, Respond},
+    server::{Lifecycle, RawHead, Respond},
     settings::HttpSettings,
 };
 
@@ -128,14 +130,6 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    fn refusal(&self, head: &Head) -> Option<ServerRefusal> {
-        let uri_bytes = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
-        if uri_bytes > self.http.max_uri_bytes {
-            return Some(ServerRefusal::UriTooLong);
-        }
-        (header_bytes(&head.headers) > self.http.max_header_bytes).then_some(ServerRefusal::HeadersTooLarge)
-    }
-
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> Answer {
         let path = head.uri.path();
         let caller = wants_caller_address(path)
@@ -161,7 +155,12 @@ impl<R: Routes> Edge<R> {
 impl<R: Routes> Respond for Edge<R> {
     type Body = Counted;
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Counted> {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        refusal: Option<ServerRefusal>,
+    ) -> Response<Counted> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let id = RequestId::given(&head.headers).unwrap_or_else(|| self.ids.next());
@@ -179,7 +178,7 @@ impl<R: Routes> Respond for Edge<R> {
         });
         let path = head.uri.path();
         let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
-        let mut answer = if let Some(refusal) = self.refusal(&head) {
+        let mut answer = if let Some(refusal) = refusal {
             refusal_at(path, refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             told.request.route = Some(page.path().into());
@@ -194,10 +193,34 @@ impl<R: Routes> Respond for Edge<R> {
         {
             headers.insert(REQUEST_ID, value);
         }
-        if self.lifecycle.is_draining() && head.version < Version::HTTP_2 {
+        let is_broken = is_broken(answer.status());
+        let headers = answer.headers_mut();
+        if (is_broken || self.lifecycle.is_draining()) && head.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer.map(|body| Counted::new(body, told))
+    }
+
+    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+        let given = head
+            .values("x-requestid")
+            .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
+        let id = given.unwrap_or_else(|| self.ids.next());
+        let path = head.path();
+        let answer = refusal_at(path, refusal, id.clone(), RETRY_AFTER);
+        drop(Told {
+            teller: Arc::clone(&self.teller),
+            request: access::Request {
+                method: head.method().unwrap_or_else(unknown_method),
+                route: self.routes.route(path).map(R::pattern).cloned(),
+                status: answer.status().as_u16(),
+                began: Instant::now(),
+                bytes: answer.body().size_hint().exact().unwrap_or_default(),
+                id,
+                named: Named::of(&HeaderMap::new()),
+            },
+        });
+        answer
     }
 
     fn overloaded(&self) -> Vec<u8> {
@@ -205,10 +228,12 @@ impl<R: Routes> Respond for Edge<R> {
     }
 }
 
-/// Names, values, and the four bytes that each line adds on the wire.
-fn header_bytes(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum()
+/// Whether nothing that follows on the connection can be relied on: a body is missing, or its end unknown.
+fn is_broken(status: StatusCode) -> bool {
+    status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::NOT_IMPLEMENTED
+}
+
+/// What a head without a method counts as: one of no standard.
+fn unknown_method() -> Method {
+    Method::from_bytes(b"UNKNOWN").unwrap_or_default()
 }

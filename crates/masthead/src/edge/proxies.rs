@@ -45,9 +45,9 @@ impl TrustedProxies {
     /// can forge them. In the second case the caller is the nearest hop that is known.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let (name, address): (_, fn(&[u8]) -> Option<IpAddr>) = match self.header {
-            ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, forwarded::address),
-            ForwardedHeader::Forwarded => (FORWARDED, forwarded::forwarded_for),
+        let name = match self.header {
+            ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+            ForwardedHeader::Forwarded => FORWARDED,
         };
         let mut caller = peer.to_canonical();
         let lines = headers.get_all(name).iter().rev();
@@ -55,10 +55,12 @@ impl TrustedProxies {
             if !self.trusts(caller) {
                 break;
             }
-            match address(element) {
-                Some(address) => caller = address,
-                None => break,
-            }
+            let named = match self.header {
+                ForwardedHeader::XForwardedFor => forwarded::address(element),
+                ForwardedHeader::Forwarded => forwarded::forwarded_for(element),
+            };
+            let Some(address) = named else { break };
+            caller = address;
         }
         caller
     }

@@ -14,19 +14,23 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
-use masthead_api::Answer;
+use masthead_api::{Answer, RequestId, ServerRefusal, refusal_at};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{Health, Part, Report};
 pub(crate) use recorder::known as known_method;
 pub use recorder::{RequestTimes, install};
 
-use crate::{edge::overloaded, logs::LogWriter, server::Respond};
+use crate::{
+    edge::{RETRY_AFTER, overloaded},
+    logs::LogWriter,
+    server::{RawHead, Respond},
+};
 
 /// Answers the operators' addresses.
 pub struct Ops {
@@ -136,15 +140,33 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
     answer
 }
 
+/// A refusal on the operators' own address, in the first envelope.
+fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> Answer {
+    let id = RequestId::given(headers).unwrap_or_else(|| RequestId::counted(0));
+    refusal_at("", refusal, id, RETRY_AFTER)
+}
+
 /// On an address of its own (`metrics.listen`), nothing but these pages is answered.
 impl Respond for Ops {
     type Body = Full<Bytes>;
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>, _peer: IpAddr) -> Answer {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        _peer: IpAddr,
+        refusal: Option<ServerRefusal>,
+    ) -> Answer {
+        if let Some(refusal) = refusal {
+            return refused(request.headers(), refusal);
+        }
         match Page::at(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
             None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),
         }
+    }
+
+    fn unreadable(&self, _head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+        refused(&HeaderMap::new(), refusal)
     }
 
     fn overloaded(&self) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::{net::IpAddr, pin::pin, sync::Arc};
 use http::{Request, Response, Version};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto::Builder};
+use masthead_api::ServerRefusal;
 use tokio::{net::TcpStream, sync::watch, time};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     body::Open,
     executor::Tracked,
     lifecycle::Phase,
+    longest_head, rules,
     socket::Socket,
     watch::{Verdict, Watch},
 };
@@ -26,15 +28,24 @@ pub(super) async fn serve<R: Respond>(
     http: Arc<HttpSettings>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let watch = Arc::new(Watch::new());
-    let io = TokioIo::new(Socket::new(stream, Arc::clone(&watch)));
-    let requests = Arc::clone(&watch);
+    let watch = Arc::new(Watch::new(longest_head(&http)));
+    let socket = Socket::new(stream, Arc::clone(&watch), Arc::clone(&respond), http.max_uri_bytes);
+    let io = TokioIo::new(socket);
+    let (requests, limits) = (Arc::clone(&watch), Arc::clone(&http));
     let service = service_fn(move |request: Request<Incoming>| {
+        let is_http2 = request.version() == Version::HTTP_2;
+        let has_fragment = || requests.with_head(|head| head.has_fragment(request.method(), request.uri()));
+        let refusal = if !is_http2 && requests.may_have_fragment() && has_fragment() {
+            Some(ServerRefusal::BadRequest)
+        } else {
+            rules::refusal(&request, &limits)
+        };
         // Counted before the answer is begun, and until its body is gone, however either ends.
-        let open = OpenRequest::begin(&requests, request.version() == Version::HTTP_2);
-        let answer = Arc::clone(&respond).respond(request, peer);
+        let open = OpenRequest::begin(&requests, is_http2);
+        let answer = Arc::clone(&respond).respond(request, peer, refusal);
         async move {
             let answer: Response<R::Body> = answer.await;
+            open.answered();
             Ok::<_, std::convert::Infallible>(answer.map(|body| Open::new(body, open)))
         }
     });
@@ -92,6 +103,10 @@ impl OpenRequest {
     fn begin(watch: &Arc<Watch>, is_http2: bool) -> Self {
         watch.request_began(is_http2);
         Self(Arc::clone(watch))
+    }
+
+    fn answered(&self) {
+        self.0.answered();
     }
 
     pub(super) fn answer_went_on(&self) {

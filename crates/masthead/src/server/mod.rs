@@ -1,12 +1,16 @@
 //! The connection loop: accepts, bounds, serves and drains connections; what is answered is somebody else's.
 
+mod arrived;
 mod body;
 mod connection;
 mod executor;
 mod lifecycle;
 mod overload;
+mod raw_head;
+mod rules;
 mod seats;
 mod socket;
+mod unreadable;
 mod watch;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
@@ -15,6 +19,8 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 pub use lifecycle::{Lifecycle, Phase};
+use masthead_api::{Answer, ServerRefusal};
+pub use raw_head::RawHead;
 pub use seats::{Seat, Threads};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -32,12 +38,16 @@ pub trait Respond: Send + Sync + 'static {
     /// The body of an answer.
     type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
 
-    /// Answers one request that this peer sent, always.
+    /// Answers one request that this peer sent, always: with this refusal, where there is one.
     fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
+        refusal: Option<ServerRefusal>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The answer to an HTTP/1 head that the parser refuses, whose connection is closed.
+    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer;
 
     /// The whole HTTP/1.1 answer, head and body, to a connection that is one too many.
     fn overloaded(&self) -> Vec<u8>;
@@ -99,16 +109,16 @@ async fn drain(tasks: &TaskTracker, http: &HttpSettings, lifecycle: &Lifecycle) 
 
 fn builder(http: &HttpSettings, tasks: &TaskTracker) -> Builder<Tracked> {
     let mut builder = Builder::new(Tracked(tasks.clone()));
-    // Twice what is allowed still reaches our own checks, which answer in the contract's envelope; what is longer gets
-    // hyper's bare 414 or 431.
-    let head = 2 * (http.max_uri_bytes + http.max_header_bytes);
+    let head = longest_head(http);
     builder
         .http1()
         .timer(TokioTimer::new())
         // The watch limits heads and idling apart; hyper's one timer would limit both alike.
         .header_read_timeout(None)
-        .max_buf_size(head.max(64 * 1024))
-        .half_close(false);
+        .max_buf_size(head)
+        // A client may end its side once its request is sent (RFC 9293 §3.6), and gets its answer. One that is gone is
+        // noticed when that answer is written.
+        .half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -119,6 +129,12 @@ fn builder(http: &HttpSettings, tasks: &TaskTracker) -> Builder<Tracked> {
         .keep_alive_interval(http.keep_alive.min(Duration::from_secs(20)))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
+}
+
+/// The longest head that the parser takes, in bytes. Twice what is allowed still reaches the rules; of what is longer, or has
+/// more than hyper's 100 header lines, the parser's own refusal is replaced.
+fn longest_head(http: &HttpSettings) -> usize {
+    (2 * (http.max_uri_bytes + http.max_header_bytes)).max(64 * 1024)
 }
 
 /// What accepting a connection takes.

@@ -14,16 +14,28 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::watch::Watch;
+use masthead_api::Answer;
+
+use super::{
+    Respond,
+    unreadable::{self, Replacement},
+    watch::Watch,
+};
 
 /// How long, and how much, a client may still send after our last word.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 512 * 1024;
 
-/// A socket that tells its watch what happens, and that closes without losing the last answer.
-pub(super) struct Socket {
+/// A socket that tells its watch what happens, puts the program's answer in the place of hyper's own to a head that cannot be
+/// read, and closes without losing the last answer.
+pub(super) struct Socket<R> {
     stream: TcpStream,
     watch: Arc<Watch>,
+    respond: Arc<R>,
+    max_uri_bytes: usize,
+    /// How many answers of the program have been begun to be written, at least.
+    answers: usize,
+    replacing: Option<Replacement>,
     lingering: Option<Lingering>,
 }
 
@@ -34,38 +46,71 @@ struct Lingering {
     left: usize,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
+impl<R: Respond> Socket<R> {
+    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>, respond: Arc<R>, max_uri_bytes: usize) -> Self {
         Self {
             stream,
             watch,
+            respond,
+            max_uri_bytes,
+            answers: 0,
+            replacing: None,
             lingering: None,
         }
     }
 
-    fn noted<T>(&self, result: Poll<T>) -> Poll<T> {
+    fn noted<T>(&mut self, result: Poll<T>) -> Poll<T> {
         if result.is_pending() {
             self.watch.write_stalled();
         } else {
             self.watch.write_went_on();
+            self.answers = self.watch.answers();
         }
         result
     }
+
+    /// Begins to replace what hyper writes, where it is hyper's own: every answer of the program is on its way already.
+    fn replace(&mut self, bytes: &[u8]) {
+        if self.replacing.is_some() || self.answers != self.watch.answers() {
+            return;
+        }
+        let Some(status) = unreadable::status(bytes) else {
+            return;
+        };
+        self.replacing = Some(self.watch.with_head(|head| {
+            let refusal = unreadable::refusal(status, head, self.max_uri_bytes);
+            let answer: Answer = self.respond.unreadable(head, refusal);
+            Replacement::new(answer, bytes, head)
+        }));
+    }
+
+    /// Goes on with the replacement; `None` where there is none.
+    fn poll_replaced(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        let result = self.replacing.as_mut()?.poll_write(&mut self.stream, cx);
+        if result.is_ready() {
+            self.replacing = None;
+        }
+        Some(self.noted(result))
+    }
 }
 
-impl AsyncRead for Socket {
+impl<R: Respond> AsyncRead for Socket<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.watch.bytes_came();
+        if let Some(bytes @ [_, ..]) = buffer.filled().get(before..) {
+            self.watch.bytes_came(bytes);
         }
         result
     }
 }
 
-impl AsyncWrite for Socket {
+impl<R: Respond> AsyncWrite for Socket<R> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.replace(bytes);
+        if let Some(result) = self.poll_replaced(cx) {
+            return result;
+        }
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.noted(result)
     }
@@ -75,6 +120,12 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = buffers {
+            self.replace(only);
+        }
+        if let Some(result) = self.poll_replaced(cx) {
+            return result;
+        }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
         self.noted(result)
     }

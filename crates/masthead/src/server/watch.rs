@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{arrived::Arrived, raw_head::RawHead};
 use crate::settings::HttpSettings;
 
 /// A moment as milliseconds since the connection came, plus one; zero is "not now".
@@ -44,6 +45,12 @@ fn milliseconds(duration: Duration) -> u64 {
 pub(super) struct Watch {
     came: Instant,
     open_requests: AtomicUsize,
+    /// Requests that have begun.
+    begun: AtomicUsize,
+    /// Requests whose answer has been handed to hyper.
+    answers: AtomicUsize,
+    /// What came while no request was open.
+    arrived: Arrived,
     had_request: AtomicBool,
     is_http2: AtomicBool,
     /// Bytes came while no request was open: a head has begun.
@@ -66,10 +73,14 @@ pub(super) enum Verdict {
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
+    /// Watches a connection whose heads are at most so long.
+    pub(super) fn new(longest_head: usize) -> Self {
         Self {
             came: Instant::now(),
             open_requests: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            answers: AtomicUsize::new(0),
+            arrived: Arrived::new(longest_head),
             had_request: AtomicBool::new(false),
             is_http2: AtomicBool::new(false),
             head_began: Moment::default(),
@@ -78,10 +89,31 @@ impl Watch {
         }
     }
 
-    pub(super) fn bytes_came(&self) {
+    pub(super) fn bytes_came(&self, bytes: &[u8]) {
         if self.open_requests.load(Relaxed) == 0 {
             self.head_began.set_if_clear(self.came);
+            if !self.is_http2() {
+                self.arrived.came(bytes, self.begun.load(Relaxed));
+            }
         }
+    }
+
+    /// Shows the head that arrives, or that just came whole: no request has begun since.
+    pub(super) fn with_head<T>(&self, look: impl FnOnce(&RawHead<'_>) -> T) -> T {
+        self.arrived.with_head(self.begun.load(Relaxed), look)
+    }
+
+    /// Whether [`Self::with_head`] may show a target with a fragment.
+    pub(super) fn may_have_fragment(&self) -> bool {
+        self.arrived.has_hash()
+    }
+
+    pub(super) fn answered(&self) {
+        self.answers.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn answers(&self) -> usize {
+        self.answers.load(Relaxed)
     }
 
     pub(super) fn write_stalled(&self) {
@@ -96,6 +128,7 @@ impl Watch {
         if self.open_requests.fetch_add(1, Relaxed) == 0 {
             self.moved.set(self.came);
         }
+        self.begun.fetch_add(1, Relaxed);
         self.head_began.clear();
         if !self.had_request.load(Relaxed) {
             self.is_http2.store(is_http2, Relaxed);

@@ -153,11 +153,8 @@ pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettin
 /// Media types with commas between, of the characters that RFC 6838 §4.2 allows.
 fn token_types(text: &str, c: &mut Checker<'_>) -> Option<Vec<Box<str>>> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(&byte);
-    let types: Vec<Box<str>> = text
-        .split(',')
-        .map(|one| one.trim().into())
-        .filter(|one: &Box<str>| !one.is_empty())
-        .collect();
+    let types = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+    let types: Vec<Box<str>> = types.map(Into::into).collect();
     let good = types.iter().all(|one| one.bytes().all(allowed));
     if !good {
         c.mistakes.add(

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod connections;
+mod http_rules;
 mod journeys;
 mod support;
