@@ -18,6 +18,7 @@ use crate::{
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
+    repairs::Repairs,
     schema::{self, SchemaError},
     search::PgSearch,
     tenants::PgTenants,
@@ -166,6 +167,14 @@ impl Store {
     pub fn admin(&self) -> Admin {
         Admin {
             pool: self.service.clone(),
+        }
+    }
+
+    /// Finds and merges what write-backs of earlier versions may have split.
+    #[must_use]
+    pub fn repairs(&self) -> Repairs {
+        Repairs {
+            pool: self.writing.clone(),
         }
     }
 

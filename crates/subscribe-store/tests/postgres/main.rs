@@ -17,6 +17,7 @@ mod measure;
 mod plans;
 mod properties;
 mod readers;
+mod repairs;
 mod restart;
 mod support;
 mod synchronise;
