@@ -52,18 +52,14 @@ impl Evidence {
         if let Some(number) = number {
             self.by_number.insert(number, at);
         }
-        match self.accounts.get_mut(at) {
-            Some(older) => {
-                let older = std::mem::replace(older, account);
-                if older.crid != self.accounts[at].crid {
-                    self.by_id.remove(&older.crid);
-                    self.by_id.insert(self.accounts[at].crid.clone(), at);
-                }
+        self.by_id.insert(account.crid.clone(), at);
+        if let Some(older) = self.accounts.get_mut(at) {
+            let older = std::mem::replace(older, account);
+            if older.crid != self.accounts[at].crid {
+                self.by_id.remove(&older.crid);
             }
-            None => {
-                self.by_id.insert(account.crid.clone(), at);
-                self.accounts.push(account);
-            }
+        } else {
+            self.accounts.push(account);
         }
     }
 

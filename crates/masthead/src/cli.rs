@@ -69,6 +69,9 @@ pub(crate) enum Command {
     MigrateFrom(MigrateFrom),
     /// Brings a tenant's directory of its provider's users up to date; the server does so by itself (sync.every).
     Sync(Sync),
+    /// Checks a tenant's registrations.
+    #[command(subcommand)]
+    Registrations(Registrations),
 }
 
 const SETTINGS_HELP: &str = "\
@@ -227,6 +230,31 @@ pub(crate) struct Sync {
     pub(crate) release_brake: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registrations {
+    /// Lists the registrations that write-backs of earlier versions may have split or moved.
+    Check(RegistrationsCheck),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads the events and the directory; needs a finished `masthead sync`. Prints one JSON object for each finding, then a summary:
+  split  two registrations of one user: a write-back made the younger one beside the older one. With --repair the older one
+         takes its id and the values that itself lacks, and the younger one is deleted (its row stays). Where both hold a
+         different value of one key, nothing is changed.
+  moved  a registration that may have been another user's before a write-back changed it. The id that it had before is in no
+         log, so it is never repaired: compare it with a backup from before writtenAt. Registrations that were joined rightly
+         by their address are listed as well.
+See docs/operations.md.")]
+pub(crate) struct RegistrationsCheck {
+    /// The tenant: client group, client and paper. Its whole pool is checked.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: TenantId,
+    /// Merges what was split; without it nothing is changed.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
 pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -300,6 +328,8 @@ mod tests {
             "masthead migrate-from --tenant a/b/c --dry-run",
             "masthead sync --tenant a/b/c --dry-run",
             "masthead sync --tenant a/b/c --release-brake",
+            "masthead registrations check --tenant a/b/c",
+            "masthead registrations check --tenant a/b/c --repair",
             "masthead check-config --config x.toml",
             "masthead provider check --tenant a/b/c --id 7",
             "masthead provider check --settings people.settings",

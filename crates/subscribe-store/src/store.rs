@@ -19,6 +19,7 @@ use crate::{
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
+    repairs::Repairs,
     schema::{self, SchemaError},
     search::PgSearch,
     stored_keys::KeysMade,
@@ -169,6 +170,14 @@ impl Store {
     pub fn admin(&self) -> Admin {
         Admin {
             pool: self.service.clone(),
+        }
+    }
+
+    /// Finds and merges what write-backs of earlier versions may have split.
+    #[must_use]
+    pub fn repairs(&self) -> Repairs {
+        Repairs {
+            pool: self.writing.clone(),
         }
     }
 

@@ -28,10 +28,10 @@ use crate::{
 const SYNCHRONISE: &str = "synchronise";
 
 /// What a registration holds now, of all that a synchronisation may change.
-struct Stored {
-    id: i64,
-    account: NewRegistration,
-    masters_accounts: bool,
+pub(crate) struct Stored {
+    pub(crate) id: i64,
+    pub(crate) account: NewRegistration,
+    pub(crate) masters_accounts: bool,
 }
 
 impl Stored {
@@ -72,12 +72,21 @@ macro_rules! stored_where {
             $cx.tenant.pool.0,
             $value,
         )
-        .fetch_optional(&mut $transaction)
+        .fetch_optional($transaction)
         .await
         .map_err(silence(SYNCHRONISE))?
         .map(StoredRow::into_stored)
         .transpose()?
     };
+}
+
+/// The registration of this number; its row is held until the transaction ends.
+pub(crate) async fn lock(
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    id: i64,
+) -> Result<Option<Stored>, SourceError> {
+    Ok(stored_where!("id", transaction, cx, id))
 }
 
 async fn one_transaction(
@@ -92,8 +101,8 @@ async fn one_transaction(
         None => None,
         Some(read) => {
             let stored = match read.registration_id {
-                Some(id) => stored_where!("id", transaction, cx, id),
-                None => stored_where!("crid", transaction, cx, read.crid.as_str()),
+                Some(id) => lock(&mut transaction, cx, id).await?,
+                None => stored_where!("crid", &mut transaction, cx, read.crid.as_str()),
             };
             match stored {
                 Some(stored) if stored.is_as(read) => Some(stored),
@@ -128,6 +137,20 @@ async fn one_transaction(
     follow(&mut transaction, cx.tenant.pool, changes)
         .await
         .map_err(Trouble::of(SYNCHRONISE))?;
+    record(&mut transaction, cx, id, written_for)
+        .await
+        .map_err(silence(SYNCHRONISE))?;
+    transaction.commit().await.map_err(silence(SYNCHRONISE))?;
+    Ok(synchronised)
+}
+
+/// Writes the event of a changed registration.
+pub(crate) async fn record(
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    id: i64,
+    written_for: &WrittenFor,
+) -> Result<(), sqlx::Error> {
     let event = Event {
         kind: EventKind::SubscribeUserUpdate,
         tenant: cx.tenant.id.clone(),
@@ -140,11 +163,7 @@ async fn one_transaction(
         users: 1,
         network: None,
     };
-    insert_with_outbox(&mut transaction, &event)
-        .await
-        .map_err(silence(SYNCHRONISE))?;
-    transaction.commit().await.map_err(silence(SYNCHRONISE))?;
-    Ok(synchronised)
+    insert_with_outbox(transaction, &event).await
 }
 
 /// Whether the registrations of the address are those on which the write was decided.
@@ -172,7 +191,7 @@ async fn has_its_address_as_read(
 }
 
 /// Why nothing was written.
-enum Unwritten {
+pub(crate) enum Unwritten {
     Taken,
     Silent(SourceError),
 }
@@ -235,7 +254,7 @@ async fn insert(
     Ok((id, Synchronised::Created))
 }
 
-async fn update(
+pub(crate) async fn update(
     transaction: &mut Transaction,
     cx: &CallContext,
     stored: &Stored,

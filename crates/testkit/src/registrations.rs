@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, metadata::Metadata, sync::WriteBack};
+use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack};
 use masthead_ports::{
     registrations::{Registrations, Synchronised, WrittenFor},
     source::{CallContext, SourceError, UserSource},
@@ -70,9 +70,7 @@ impl Registrations for WritingRegistrations {
             let address = read.as_deref().unwrap_or(account).email.as_ref();
             let mut holders: Vec<_> = kept
                 .iter()
-                .filter(|known| {
-                    address.is_some() && known.email.as_ref().map(|own| own.key()) == address.map(|own| own.key())
-                })
+                .filter(|known| address.is_some() && known.email.as_ref().map(Email::key) == address.map(Email::key))
                 .map(|known| known.crid.clone())
                 .collect();
             holders.sort();

@@ -5,6 +5,7 @@ mod import;
 mod migrate;
 mod migrate_from;
 mod provider;
+mod registrations;
 mod serve;
 mod signals;
 mod sync;
@@ -22,7 +23,7 @@ use masthead_subscribe_store::Store;
 use tokio::runtime::{self, Runtime};
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Registrations},
     clock::SystemClock,
     failure::Failure,
     logs,
@@ -42,6 +43,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::CheckConfig => check_config::run(&gathered),
         Command::MigrateFrom(asked) => migrate_from::run(&gathered, asked),
         Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
+        Command::Registrations(Registrations::Check(asked)) => {
+            with_store(&gathered, async |store| registrations::check(store, asked).await)
+        }
         Command::Sync(asked) => {
             let (providers, sync) = gathered.sync()?;
             with_store(&gathered, async |store| {

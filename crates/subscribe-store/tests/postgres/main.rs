@@ -18,6 +18,7 @@ mod names;
 mod plans;
 mod properties;
 mod readers;
+mod repairs;
 mod restart;
 mod support;
 mod synchronise;

@@ -1,0 +1,70 @@
+//! `masthead registrations check`: what write-backs of earlier versions may have split or moved, and merging what was split.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_ports::{
+    clock::Clock as _,
+    source::{CallContext, Priority},
+    tenants::Tenants as _,
+};
+use masthead_subscribe_store::{Merged, Store};
+use serde_json::json;
+use time::format_description::well_known::Rfc3339;
+
+use super::say;
+use crate::{cli::RegistrationsCheck, clock::SystemClock, failure::Failure, identifiers::holder};
+
+/// How long one merge may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+pub(super) async fn check(store: &Store, asked: &RegistrationsCheck) -> Result<(), Failure> {
+    let found = store.tenants().by_id(&asked.tenant).await;
+    let tenant = found
+        .map_err(Failure::when("the tenant cannot be looked up"))?
+        .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
+    let context = || CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
+    let repairs = store.repairs();
+    let suspects = repairs
+        .suspects(&context())
+        .await
+        .map_err(Failure::when("the registrations cannot be checked"))?;
+    let date = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
+    let request_id: Arc<str> = holder().into();
+
+    let mut merged = 0_usize;
+    for split in &suspects.split {
+        let outcome = if asked.repair {
+            let done = repairs
+                .merge(&context(), split, Arc::clone(&request_id), SystemClock.now())
+                .await;
+            done.map(Some)
+                .map_err(Failure::when("the registrations are not merged"))?
+        } else {
+            None
+        };
+        merged += usize::from(outcome == Some(Merged::Done));
+        say(json!({
+            "kind": "split", "older": split.older, "olderCustomerRegistrationId": split.older_crid.as_str(),
+            "younger": split.younger, "youngerCustomerRegistrationId": split.younger_crid.as_str(),
+            "writtenAt": date(split.written_at),
+            "outcome": match outcome {
+                None => "would be merged unless values differ",
+                Some(Merged::Done) => "merged",
+                Some(Merged::ValuesDiffer) => "left: values differ",
+                Some(Merged::Changed) => "left: changed meanwhile",
+            },
+        }))?;
+    }
+    for moved in &suspects.moved {
+        say(json!({
+            "kind": "moved", "registration": moved.registration, "customerRegistrationId": moved.crid.as_str(),
+            "writtenAt": date(moved.written_at), "outcome": "compare with a backup",
+        }))?;
+    }
+    say(json!({
+        "dryRun": !asked.repair, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
+    }))
+}
