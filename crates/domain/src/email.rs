@@ -32,10 +32,10 @@ pub struct EmailNeedle(Box<str>);
 pub struct InvalidEmail;
 
 impl Email {
-    /// Parses a complete address: something, one `@` that is not in the local part's quotes, and a domain with a dot.
+    /// Parses a complete address, as [`EmailKey::parse`] has it.
     ///
     /// # Errors
-    /// The text is not a complete address, or longer than [`MAX_EMAIL_BYTES`].
+    /// The text is a part of an address, or cannot be one.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let typed = text.trim();
         Ok(Self::new(typed, EmailKey::parse(typed)?))
@@ -78,37 +78,46 @@ impl Email {
 }
 
 impl EmailKey {
-    /// The key of a complete address.
+    /// The key of a complete address: a local part, an `@`, and a domain or an address literal (RFC 5321 §4.1.2 and
+    /// §4.1.3, RFC 6531 §3.3). A domain of one label is one, as in `ann@intranet`. Of the local part nothing is asked but
+    /// that it is there: systems hold addresses which no standard allows.
     ///
     /// # Errors
-    /// The text is not a complete address, or longer than [`MAX_EMAIL_BYTES`].
+    /// The text is a part of an address, or cannot be one ([`EmailKey::wanted`]).
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
-        let text = text.trim();
-        let blank_or_control = if text.is_ascii() {
-            text.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
-        } else {
-            text.chars().any(|c| c.is_control() || c.is_whitespace())
-        };
-        if text.len() > MAX_EMAIL_BYTES || blank_or_control {
-            return Err(InvalidEmail);
-        }
-        let key = normalised(text);
-        let (local, domain) = key.rsplit_once('@').ok_or(InvalidEmail)?;
-        let labels_good = domain.contains('.')
-            && domain.is_ascii()
-            && domain.split('.').all(|label| {
-                !label.is_empty()
-                    && label
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            });
-        let local_good =
-            !local.is_empty() && (!local.contains('@') || (local.starts_with('"') && local.ends_with('"')));
-        if labels_good && local_good {
-            Ok(Self(key))
+        let key = Self::wanted(text)?;
+        let (local, domain) = key.0.rsplit_once('@').ok_or(InvalidEmail)?;
+        if !local.is_empty() && (is_domain(domain) || is_address_literal(domain)) {
+            Ok(key)
         } else {
             Err(InvalidEmail)
         }
+    }
+
+    /// The key of the account that a caller asks for by its whole address, whatever the shape of that address. It refuses
+    /// what [`Email::from_source`] refuses, and nothing else: a text that is refused here is in no store, and a text that
+    /// is in a store is never refused.
+    ///
+    /// # Errors
+    /// The text is empty, holds a NUL, or is longer than [`MAX_EMAIL_BYTES`].
+    pub fn wanted(text: &str) -> Result<Self, InvalidEmail> {
+        Email::from_source(text).map(|email| email.key)
+    }
+
+    /// Whether this is an address in the form that every system takes for a complete one: one `@` outside quotes, a domain
+    /// of several labels in ASCII, no blank. Another system's rule may differ from [`EmailKey::parse`] for any other.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        let Some((local, domain)) = self.0.rsplit_once('@') else {
+            return false;
+        };
+        let quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
+        !local.is_empty()
+            && (quoted || !local.contains('@'))
+            && !local.chars().any(|c| c.is_control() || c.is_whitespace())
+            && domain.is_ascii()
+            && domain.contains('.')
+            && is_domain(domain)
     }
 
     /// The key under which any text would be known, complete or not; for look-ups that must match exactly.
@@ -160,6 +169,19 @@ impl EmailNeedle {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Labels with dots between them. Of a domain that has no ASCII form the Unicode one is kept, which is taken as it is.
+fn is_domain(text: &str) -> bool {
+    let may_stand = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    text.split('.')
+        .all(|label| !label.is_empty() && label.chars().all(may_stand))
+}
+
+/// An address of a host in brackets, such as `[192.0.2.1]` or `[ipv6:2001:db8::1]`.
+fn is_address_literal(text: &str) -> bool {
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|inside| !inside.is_empty() && !inside.contains(['[', ']', '\\', ' ']))
 }
 
 /// Trims, composes, lower-cases, and writes the domain in ASCII where it can be.
@@ -216,23 +238,64 @@ mod tests {
         );
     }
 
+    /// RFC 5321 §4.1.2: `Mailbox = Local-part "@" ( Domain / address-literal )`, and a domain may have one label.
     #[test]
-    fn a_complete_address_has_a_local_part_and_a_domain_with_a_dot() {
-        for bad in [
+    fn a_complete_address_has_a_local_part_and_a_domain_or_literal() {
+        for part in [
             "",
             "ann",
             "ann@",
             "@example.com",
-            "ann@example",
-            "a nn@example.com",
+            "ann@example.",
             "ann@exa..com",
-            "a@b@c.d",
             "ann@.com",
+            "ann@[192.0.2.1",
+            "ann@[]",
+            "ann@exam ple",
+            "ann@exam%",
         ] {
-            assert_eq!(EmailKey::parse(bad), Err(InvalidEmail), "{bad:?}");
+            assert_eq!(EmailKey::parse(part), Err(InvalidEmail), "{part:?}");
         }
-        for good in ["a@b.c", "o'neil+tag@mail.example.org", "\"a@b\"@example.com", "%_@x.y"] {
-            assert!(EmailKey::parse(good).is_ok(), "{good:?}");
+        for whole in [
+            "a@b.c",
+            "o'neil+tag@mail.example.org",
+            "\"a@b\"@example.com",
+            "%_@x.y",
+            "ann@intranet",
+            "ann@[192.0.2.1]",
+            "ann@[IPv6:2001:db8::1]",
+            "\"john doe\"@mail.example",
+            "a@b@mail.example",
+            "ann@m\u{fc}nchen.example",
+        ] {
+            assert!(EmailKey::parse(whole).is_ok(), "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn a_wanted_key_is_refused_exactly_where_no_store_takes_it() {
+        proptest::proptest!(|(text in "[a@\\[\\]\" \u{0}.\u{fc}]{0,12}")| {
+            let kept = Email::from_source(&text).map(|email| email.key().clone());
+            proptest::prop_assert_eq!(EmailKey::wanted(&text), kept);
+        });
+        for never in ["", " ", "a\0@x.example", &"x".repeat(MAX_EMAIL_BYTES + 1)] {
+            assert_eq!(EmailKey::wanted(never), Err(InvalidEmail));
+        }
+    }
+
+    #[test]
+    fn an_ordinary_address_is_complete_for_every_system() {
+        for (text, ordinary) in [
+            ("ann@example.com", true),
+            ("\"a@b\"@example.com", true),
+            ("ann@m\u{fc}nchen.example", true),
+            ("ann@intranet", false),
+            ("ann@[192.0.2.1]", false),
+            ("\"john doe\"@mail.example", false),
+            ("a@b@mail.example", false),
+            ("ann", false),
+        ] {
+            assert_eq!(EmailKey::of(text).is_ordinary(), ordinary, "{text}");
         }
     }
 

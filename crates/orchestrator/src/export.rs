@@ -32,7 +32,7 @@ const AT_A_TIME: usize = 16;
 /// The users that an export names.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
-    /// By what each is looked up, in the order of the request; `None` for a name that nobody can have.
+    /// By what each is looked up, in the order of the request; `None` for a reserved name, which never matches.
     pub keys: Vec<Option<LookupKey>>,
     /// The network from which it was asked, for the audit log.
     pub network: Option<Box<str>>,

@@ -4,7 +4,6 @@ use http::StatusCode;
 use masthead_domain::{
     account::Account,
     crid::Crid,
-    email::EmailKey,
     legacy::{LEGACY_FIELDS, LegacyField, LegacyForm},
     metadata::Metadata,
     order::{Direction, SortColumn},
@@ -45,8 +44,8 @@ pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(S
     let (path, email) = match &filter.emails[..] {
         [] => ("/User", None),
         [email @ EmailFilter::Contains(needle)] if limits::takes_email(email) => ("/User", Some(needle.as_str())),
-        // What is a complete address matches exactly there.
-        [email @ EmailFilter::Exact(key)] if limits::takes_email(email) && EmailKey::parse(key.as_str()).is_ok() => {
+        // What every version takes for a complete address matches exactly there.
+        [email @ EmailFilter::Exact(key)] if limits::takes_email(email) && key.is_ordinary() => {
             ("/User/2", Some(key.as_str()))
         }
         _ => return None,

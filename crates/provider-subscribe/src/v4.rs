@@ -48,13 +48,16 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
             EmailFilter::Contains(_) => "contains",
         };
         put("email", text);
-        // The published rule: a complete address matches exactly, anything else by *contains*.
-        let by_form = if EmailKey::parse(text).is_ok() {
-            "exact"
+        // The published rule: a complete address matches exactly, anything else by *contains*. Versions may differ in what
+        // is complete: only where none does is the parameter left out.
+        let by_form = if EmailKey::of(text).is_ordinary() {
+            Some("exact")
+        } else if EmailKey::parse(text).is_err() {
+            Some("contains")
         } else {
-            "contains"
+            None
         };
-        if !published || word != by_form {
+        if !published || by_form != Some(word) {
             put("emailMatch", word);
         }
     }
