@@ -6,7 +6,7 @@ use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
 use masthead_ports::{
     clock::Clock,
-    directory::{Brake, Directory, Standing, Taken},
+    directory::{Brake, Directory, Standing},
     source::{CallContext, Priority, SourceError},
     walk::Walks,
 };
@@ -14,14 +14,16 @@ use metrics::{counter, gauge};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+mod lanes;
 mod schedule;
 mod state;
 
 pub(crate) use schedule::Schedule;
 pub use state::{SyncHealth, SyncStates};
 
-/// How long a run stays this process's without a step: longer than the longest pause and a step together.
-const LEASE: Duration = Duration::from_mins(5);
+/// How long a run stays this process's without being renewed, which is tried every five seconds: so long after a process was
+/// killed another one goes on with its run.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// How long a step may wait for its turn and its answer.
 const STEP_DEADLINE: Duration = Duration::from_mins(1);
@@ -29,12 +31,16 @@ const STEP_DEADLINE: Duration = Duration::from_mins(1);
 /// How long a step under way may still take once the process is to end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Failures in a row are waited out for about two minutes; then the run is left to the next time.
+/// By hand, failures in a row are waited out for about two minutes; then the run is left to the next time.
 const PATIENCE: PatienceOptions = PatienceOptions {
     tries: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
 };
+
+/// A scheduled run ends its turn after three failures in a row, three seconds of pauses beside the calls themselves, and
+/// comes back later. One throttled call is waited out for as long as the provider asks.
+const SCHEDULED: PatienceOptions = PatienceOptions { tries: 3, ..PATIENCE };
 
 /// How long the store may take to say how a directory stands.
 const TO_STAND: Duration = Duration::from_secs(30);
@@ -48,13 +54,35 @@ pub struct Syncs {
 }
 
 impl Syncs {
-    /// Over these; `holder` is a name that no other process has.
-    pub(crate) fn new(
+    /// Over these, for runs by hand; `holder` is a name that no other process has.
+    pub(crate) fn by_hand(
         directory: Arc<dyn Directory>,
         walks: Arc<dyn Walks>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
+    ) -> Self {
+        Self::new(directory, walks, clock, holder, full_every, PATIENCE)
+    }
+
+    /// The same for scheduled runs, which leave a provider that fails for later.
+    pub(crate) fn scheduled(
+        directory: Arc<dyn Directory>,
+        walks: Arc<dyn Walks>,
+        clock: Arc<dyn Clock>,
+        holder: Box<str>,
+        full_every: Duration,
+    ) -> Self {
+        Self::new(directory, walks, clock, holder, full_every, SCHEDULED)
+    }
+
+    fn new(
+        directory: Arc<dyn Directory>,
+        walks: Arc<dyn Walks>,
+        clock: Arc<dyn Clock>,
+        holder: Box<str>,
+        full_every: Duration,
+        patience: PatienceOptions,
     ) -> Self {
         let options = SyncOptions {
             holder,
@@ -62,7 +90,7 @@ impl Syncs {
             full_every,
             step_deadline: STEP_DEADLINE,
             grace: GRACE,
-            patience: PATIENCE,
+            patience,
         };
         Self {
             sync: DirectorySync::new(Arc::clone(&directory), walks, clock, options),
@@ -90,6 +118,7 @@ impl Syncs {
                 gauge!("masthead_sync_last_success_timestamp_seconds", "tenant" => tenant.clone())
                     .set(as_of.unix_timestamp() as f64);
             }
+            gauge!("masthead_sync_whole", "tenant" => tenant.clone()).set(f64::from(u8::from(standing.whole)));
             gauge!("masthead_sync_braked", "tenant" => tenant).set(f64::from(u8::from(standing.braked_at.is_some())));
         }
         Ok(standing)
@@ -107,7 +136,7 @@ impl Syncs {
         let running = Running::of(&self.states, &tenant.id);
         let mut last = Progress::default();
         let mut tell = |progress: &Progress| {
-            count(&tenant.id, &last.taken, &progress.taken);
+            count(&tenant.id, &last, progress);
             last = *progress;
             told(progress);
         };
@@ -159,9 +188,10 @@ impl Drop for Running<'_> {
     }
 }
 
-fn count(tenant: &TenantId, before: &Taken, now: &Taken) {
+fn count(tenant: &TenantId, before: &Progress, now: &Progress) {
     let tenant = tenant.to_string();
-    counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(1);
+    counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(now.steps - before.steps);
+    let (before, now) = (before.taken, now.taken);
     for (change, count) in [
         ("added", now.added - before.added),
         ("changed", now.changed - before.changed),
@@ -181,6 +211,17 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             profiles = finished.profiles,
             missing = finished.missing,
             "more than 1 % of the provider's users are gone at once: nothing is removed until an operator says so"
+        ),
+        Outcome::Finished(finished) if !finished.whole => tracing::warn!(
+            tenant = %tenant,
+            steps,
+            seen,
+            expected = progress.expected,
+            truncated = progress.truncated,
+            refused = taken.refused,
+            profiles = finished.profiles,
+            duration_ms = took_ms,
+            "the provider did not show every user, or some could not be kept: lists are stale, and nobody is removed"
         ),
         Outcome::Finished(finished) => tracing::info!(
             tenant = %tenant,

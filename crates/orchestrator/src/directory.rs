@@ -22,6 +22,9 @@ use crate::{Caller, ReadError, Users};
 /// Why the provider's side counts as stale: no synchronisation has come to its end for longer than the tenant allows.
 const OVERDUE: &str = "sync_overdue";
 
+/// Why it counts as stale however young it is: the last synchronisation could not show, or keep, every user of the provider.
+const INCOMPLETE: &str = "sync_incomplete";
+
 impl Users {
     /// Answers a list from the directory; `None` where it cannot be answered from there, and both sides are to be asked.
     pub(crate) async fn directory_list(
@@ -55,8 +58,9 @@ impl Users {
             .collect();
         self.record_read(caller, EventKind::SubscribeUserGet, Ok(&registrations));
         let completeness = told(&page, provider, caller, self.clock.now());
-        let nobody =
-            page.entries.is_empty() && page.total.map_or(query.position == Position::Offset(0), Total::is_zero);
+        // An estimate may count users where the first page shows that there are none.
+        let is_first = query.position == Position::Offset(0);
+        let nobody = page.entries.is_empty() && (is_first || page.total.is_some_and(Total::is_zero));
         if !completeness.complete && (nobody || on_failure == OnProviderFailure::Fail) {
             return Err(ReadError::CannotTell {
                 retry_after: None,
@@ -78,7 +82,11 @@ impl Users {
         };
         Ok(Some(ListAnswer {
             users,
-            total: page.total,
+            total: if page.whole {
+                page.total
+            } else {
+                page.total.map(estimated)
+            },
             next,
             completeness: Some(completeness),
         }))
@@ -104,21 +112,33 @@ pub(crate) fn current_since(caller: &Caller, now: OffsetDateTime) -> OffsetDateT
     now - caller.tenant.settings.directory.max_age
 }
 
+/// A count over users of whom some are not known.
+const fn estimated(total: Total) -> Total {
+    let (Total::Exact(count) | Total::Estimate(count)) = total;
+    Total::Estimate(count)
+}
+
 /// What the sources said: the provider as long ago as the last synchronisation began, the store now. An address that is
 /// shared is told where the page shows it.
 fn told(page: &DirectoryPage, provider: SourceName, caller: &Caller, now: OffsetDateTime) -> Completeness {
-    let is_current = page.as_of > current_since(caller, now);
+    let stale = if !page.whole {
+        Some(INCOMPLETE)
+    } else if page.as_of <= current_since(caller, now) {
+        Some(OVERDUE)
+    } else {
+        None
+    };
     let profiles = page.entries.iter().filter_map(|entry| entry.profile.as_ref());
     let registrations = page.entries.iter().filter_map(|entry| entry.registration.as_ref());
     let provider = SourceReport {
         name: provider,
-        status: if is_current {
+        status: if stale.is_none() {
             SourceStatus::Ok
         } else {
             SourceStatus::Stale
         },
         as_of: Some(page.as_of),
-        reason: (!is_current).then_some(OVERDUE),
+        reason: stale,
         ambiguous: share_an_address(profiles.map(|profile| &profile.account)),
     };
     let store = SourceReport {
@@ -129,7 +149,7 @@ fn told(page: &DirectoryPage, provider: SourceName, caller: &Caller, now: Offset
         ambiguous: share_an_address(registrations),
     };
     Completeness {
-        complete: is_current,
+        complete: stale.is_none(),
         sources: vec![provider, store],
     }
 }

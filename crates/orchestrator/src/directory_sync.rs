@@ -15,6 +15,7 @@ use masthead_ports::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+mod lease;
 mod outcome;
 mod patience;
 mod preview;
@@ -35,7 +36,7 @@ const TO_BEGIN_OR_END: Duration = Duration::from_mins(30);
 pub struct SyncOptions {
     /// The name of this process, as no other has it: a run that it holds is not another's.
     pub holder: Box<str>,
-    /// How long a run stays this process's without a step.
+    /// How long a run stays this process's without being renewed; it is renewed three times as often while the run goes on.
     pub lease: Duration,
     /// How long after a run about everything the runs are about changes alone.
     pub full_every: Duration,
@@ -54,6 +55,13 @@ pub struct DirectorySync {
     walks: Arc<dyn Walks>,
     clock: Arc<dyn Clock>,
     options: Arc<SyncOptions>,
+}
+
+/// The step that is to be made.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    scope: Scope,
+    from: Option<&'a Place>,
 }
 
 /// Why the way does not go on, for now.
@@ -80,7 +88,8 @@ impl DirectorySync {
         }
     }
 
-    /// Makes a run, or goes on with one that was left, and tells of each step that is kept. It ends when all users were
+    /// Makes a run, or goes on with one that was left, and tells of each step that is kept, and of each call to the provider
+    /// that failed. It ends when all users were
     /// seen, when `end` is told, or when it fails and goes on failing; what it has kept until then stays, and the next one
     /// goes on from there.
     ///
@@ -97,7 +106,7 @@ impl DirectorySync {
         };
         let run = match self.begun(tenant, &*walk, end).await {
             Ok(Begun::Run(run)) => run,
-            Ok(Begun::Busy { until }) => return Outcome::Busy { until },
+            Ok(Begun::Busy { left }) => return Outcome::Busy { left },
             Ok(Begun::Elsewhere) => return Outcome::Elsewhere,
             Err(halt) => return halt.into(),
         };
@@ -105,10 +114,14 @@ impl DirectorySync {
             resumed: run.resumed,
             ..Progress::default()
         };
-        let ended = self.all_the_way(tenant, &*walk, &run, end, &mut progress, told).await;
-        let finished = match ended {
-            Ok(()) => self.finished(tenant, &run, brake, end).await,
-            Err(halt) => Err(halt),
+        let going = async {
+            self.all_the_way(tenant, &*walk, &run, end, &mut progress, told).await?;
+            self.finished(tenant, &run, brake, end).await
+        };
+        // Another process that has taken the run up ends it here at once: nothing more is asked of the provider.
+        let finished = tokio::select! {
+            finished = going => finished,
+            () = self.lease_is_lost(tenant, &run) => Err(Halt::Lost),
         };
         match finished {
             Ok(finished) => Outcome::Finished(finished),
@@ -132,7 +145,11 @@ impl DirectorySync {
         loop {
             // Not before the run's beginning, also where another machine's clock is ahead: who is seen is not missing.
             let as_of = self.clock.now().max(run.started);
-            let step = self.stepped(tenant, walk, run.scope, place.as_ref(), end).await?;
+            let on = On {
+                scope: run.scope,
+                from: place.as_ref(),
+            };
+            let step = self.stepped(tenant, walk, on, end, progress, told).await?;
             let mut patience = Patience::new(self.options.patience);
             let taken = loop {
                 let cx = context(tenant, TO_KEEP);
@@ -145,7 +162,7 @@ impl DirectorySync {
             progress.add(&step, taken);
             told(progress);
             place = step.next;
-            if place.is_none() {
+            if place.is_none() && !taken.again {
                 return Ok(());
             }
         }
@@ -156,9 +173,10 @@ impl DirectorySync {
         &self,
         tenant: &Arc<Tenant>,
         walk: &dyn Walk,
-        scope: Scope,
-        from: Option<&Place>,
+        on: On<'_>,
         end: &CancellationToken,
+        progress: &mut Progress,
+        told: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<Step, Halt> {
         let mut patience = Patience::new(self.options.patience);
         loop {
@@ -166,7 +184,7 @@ impl DirectorySync {
                 return Err(Halt::Stopped);
             }
             let cx = context(tenant, self.options.step_deadline);
-            let mut step = std::pin::pin!(walk.step(&cx, scope, from));
+            let mut step = std::pin::pin!(walk.step(&cx, on.scope, on.from));
             let answer = tokio::select! {
                 answer = step.as_mut() => answer,
                 // A call that has left us is worth its answer.
@@ -174,7 +192,11 @@ impl DirectorySync {
             };
             match answer {
                 Ok(step) => return Ok(step),
-                Err(error) => patience.after(error, end).await?,
+                Err(error) => {
+                    progress.failures += 1;
+                    told(progress);
+                    patience.after(error, end).await?;
+                }
             }
         }
     }

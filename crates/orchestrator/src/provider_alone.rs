@@ -77,8 +77,8 @@ impl Users {
         self.answer_both(caller, &*provider, query, on_failure, alone(theirs))
     }
 
-    /// The provider's users among those whom the directory has for this filter, where that is current and shows all of
-    /// them; they are filtered by their own accounts afterwards, and nobody is missing.
+    /// The provider's users among those whom the directory has for this filter, where that is whole and current and shows all
+    /// of them; they are filtered by their own accounts afterwards, and nobody is missing.
     async fn profiles(&self, caller: &Caller, cx: &CallContext, query: &UserQuery) -> Option<Asked<Vec<Account>>> {
         let filter = &query.filter;
         // The directory looks at merged users: only where the provider wins does each of its own show there.
@@ -97,7 +97,7 @@ impl Users {
                 return None;
             }
         };
-        if page.more || page.as_of <= current_since(caller, self.clock.now()) {
+        if page.more || !page.whole || page.as_of <= current_since(caller, self.clock.now()) {
             return None;
         }
         let profiles = page.entries.into_iter().filter_map(|entry| entry.profile);

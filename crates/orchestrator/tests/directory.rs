@@ -83,6 +83,11 @@ impl Stage {
 
     /// A whole run that began at this moment and showed these accounts.
     async fn synchronised(&self, theirs: &[Account], at: OffsetDateTime) {
+        self.synchronised_but_for(theirs, at, false).await;
+    }
+
+    /// The same; with gaps, some users of the provider could not be shown.
+    async fn synchronised_but_for(&self, theirs: &[Account], at: OffsetDateTime, gaps: bool) {
         let beginning = Beginning {
             holder: "test",
             at,
@@ -97,7 +102,7 @@ impl Stage {
             next: None,
             expected: None,
             truncated: false,
-            gaps: false,
+            gaps,
         };
         self.directory.take(&self.context(), &run, &step, at).await.unwrap();
         self.directory
@@ -220,6 +225,39 @@ async fn a_directory_older_than_the_tenant_allows_is_stale_and_says_so() {
     stage.synchronised(&[ann()], NOW).await;
     let answer = stage.search(list("nobody"), OnProviderFailure::Fail).await.unwrap();
     assert_eq!(answer.total, Some(Total::Exact(0)));
+}
+
+/// Contract `answers.md`: "a directory that is not whole (something could not be kept or shown) is `stale` with the reason,
+/// never `ok`", and an empty answer is given only when every source asked confirmed it.
+#[tokio::test]
+async fn a_directory_that_is_not_whole_is_stale_with_the_reason() {
+    let stage = stage(&[]);
+    let ran = NOW - time::Duration::minutes(1);
+    stage.synchronised_but_for(&[ann()], ran, true).await;
+    let answer = stage.search(list("ann"), OnProviderFailure::Degrade).await.unwrap();
+    assert_eq!((answer.users.len(), answer.total), (1, Some(Total::Estimate(1))));
+    let completeness = answer.completeness.unwrap();
+    assert!(!completeness.complete);
+    let theirs = &completeness.sources[0];
+    assert_eq!(
+        (theirs.status, theirs.as_of, theirs.reason),
+        (SourceStatus::Stale, Some(ran), Some("sync_incomplete"))
+    );
+    assert_eq!(completeness.sources[1].status, SourceStatus::Ok);
+
+    for count in [CountMode::Exact, CountMode::Estimate, CountMode::None] {
+        let query = UserQuery { count, ..list("bob") };
+        let refused = stage.search(query, OnProviderFailure::Degrade).await;
+        assert!(matches!(refused, Err(ReadError::CannotTell { .. })), "{count:?}");
+    }
+    let refused = stage.search(list("ann"), OnProviderFailure::Fail).await;
+    assert!(matches!(refused, Err(ReadError::CannotTell { .. })));
+    assert_eq!(stage.provider.calls(), 0);
+
+    stage.synchronised(&[ann()], NOW).await;
+    let answer = stage.search(list("bob"), OnProviderFailure::Degrade).await.unwrap();
+    assert_eq!(answer.total, Some(Total::Exact(0)));
+    assert!(answer.completeness.unwrap().complete);
 }
 
 #[tokio::test]

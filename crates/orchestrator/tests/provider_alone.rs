@@ -274,6 +274,11 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
 
 /// The provider has these accounts, and had them when a synchronisation began so long ago.
 async fn synchronised(stage: &Stage, accounts: &[Account], ago: time::Duration) {
+    synchronised_but_for(stage, accounts, ago, false).await;
+}
+
+/// The same; with gaps, some users of the provider could not be shown.
+async fn synchronised_but_for(stage: &Stage, accounts: &[Account], ago: time::Duration, gaps: bool) {
     stage.provider.put(stage.caller.tenant.pool, accounts.iter().cloned());
     let cx = stage.caller.context(Priority::Sync);
     let beginning = Beginning {
@@ -290,7 +295,7 @@ async fn synchronised(stage: &Stage, accounts: &[Account], ago: time::Duration) 
         next: None,
         expected: None,
         truncated: false,
-        gaps: false,
+        gaps,
     };
     stage.directory.take(&cx, &run, &step, run.started).await.unwrap();
     stage.directory.finish(&cx, &run, run.started, Brake::On).await.unwrap();
@@ -363,6 +368,21 @@ async fn a_list_is_answered_from_the_providers_own_profiles_while_they_are_curre
         stage.users.close().await;
         assert_eq!(stage.registrations.take(), [], "{what}");
     }
+}
+
+/// Contract `answers.md`: a directory that is not whole is never `ok`.
+#[tokio::test]
+async fn a_list_of_the_provider_alone_is_not_answered_from_a_directory_that_is_not_whole() {
+    let stage = federated();
+    let ann = account(ID, ADDRESS, "Ann", "");
+    synchronised_but_for(&stage, &[], time::Duration::ZERO, true).await;
+    stage.provider.put(stage.caller.tenant.pool, [ann]);
+    let answer = stage
+        .users
+        .search_at_provider(&stage.caller, &named("ann@"), OnProviderFailure::Degrade)
+        .await
+        .unwrap();
+    assert_eq!((answer.users.len(), stage.provider.calls()), (1, 1));
 }
 
 #[tokio::test]

@@ -47,6 +47,9 @@ pub struct DirectoryPage {
     pub total: Option<Total>,
     /// When the provider's side was last true as a whole: [`Standing::as_of`].
     pub as_of: OffsetDateTime,
+    /// Whether every user of the provider is known to be in the directory: [`Standing::whole`], and no brake is on. Where it
+    /// is false, a user who is not found may still exist, and a total is an estimate.
+    pub whole: bool,
 }
 
 /// What is known of the provider's side as a whole.
@@ -55,11 +58,21 @@ pub struct Standing {
     /// When the last run that came to its end began: whatever the provider had then is in the directory. `None` before the
     /// first one has, and while the directory is made over for other settings: then no list is answered from it.
     pub as_of: Option<OffsetDateTime>,
+    /// Whether that run, and each run since the last one about everything, showed and kept every user of the provider:
+    /// [`Finished::whole`].
+    pub whole: bool,
     /// How many profiles there are.
     pub profiles: u64,
     /// When the brake last stopped a removal that nobody has released since.
     pub braked_at: Option<OffsetDateTime>,
 }
+
+/// How long after a run about everything the next one is due at the latest while the directory is not whole: no run about
+/// changes can make it whole again.
+pub const FULL_EVERY_UNTIL_WHOLE: Duration = Duration::from_hours(24);
+
+/// How often a run goes through all users when a pass shows fewer of them than the provider says that it has.
+pub const MOST_PASSES: u16 = 3;
 
 /// Who begins a run, and how.
 #[derive(Debug, Clone, Copy)]
@@ -68,9 +81,11 @@ pub struct Beginning<'a> {
     pub holder: &'a str,
     /// The moment.
     pub at: OffsetDateTime,
-    /// How long the run is this holder's without a further step.
+    /// How long the run is this holder's without being renewed. The store counts it by its own clock, so that processes whose
+    /// clocks differ agree on it.
     pub lease: Duration,
-    /// How long after a run about everything the runs are about changes alone; zero makes each run about everything.
+    /// How long after a run about everything the runs are about changes alone; zero makes each run about everything. While
+    /// the directory is not whole it is [`FULL_EVERY_UNTIL_WHOLE`] at most.
     pub full_every: Duration,
 }
 
@@ -79,7 +94,7 @@ pub struct Beginning<'a> {
 pub struct Run {
     /// Its number: a run that is taken up by another process has another one, so that the former does no more harm.
     pub number: i64,
-    /// How long it stays its holder's without a further step.
+    /// How long it stays its holder's without being renewed.
     pub lease: Duration,
     /// Which users it is about.
     pub scope: Scope,
@@ -98,10 +113,10 @@ pub struct Run {
 pub enum Begun {
     /// The run is the caller's.
     Run(Run),
-    /// Another process is at it, and has it until then without a further step.
+    /// Another process is at it.
     Busy {
-        /// The end of its lease.
-        until: OffsetDateTime,
+        /// How long its lease still lasts unless it is renewed.
+        left: Duration,
     },
     /// The pool's directory serves another tenant, whose provider or field precedence differs from this tenant's. Lists of
     /// this tenant are not answered from it.
@@ -119,6 +134,9 @@ pub struct Taken {
     pub unchanged: u64,
     /// Accounts that cannot be kept: a text is too long, or holds a NUL.
     pub refused: u64,
+    /// The last step of a pass is kept, and the pass showed fewer users than the provider says that it has: the walk goes on
+    /// from its beginning, in the same run. At most [`MOST_PASSES`] passes are made.
+    pub again: bool,
 }
 
 /// What an account would change.
@@ -148,7 +166,11 @@ pub enum Brake {
 pub struct Finished {
     /// How many profiles there were before anything was removed.
     pub profiles: u64,
-    /// How many the run should have seen and has not; 0 when it was about changes, or a step was truncated.
+    /// Whether the provider showed, and the directory kept, every user the run was about: no step was truncated or had gaps,
+    /// every account could be kept, and no fewer users were shown than the provider says that it has.
+    pub whole: bool,
+    /// How many the run should have seen and has not; 0 when it was about changes, or was not whole: then it proves nobody
+    /// absent.
     pub missing: u64,
     /// How many of them were removed, being missing often and long enough.
     pub removed: u64,
@@ -189,8 +211,8 @@ pub trait Directory: Send + Sync {
     /// How the directory stands; `None` where there is none for this tenant.
     async fn standing(&self, cx: &CallContext) -> Result<Option<Standing>, SourceError>;
 
-    /// Keeps what the provider has just said of these accounts. What is known of a later moment stays. Nothing happens where
-    /// no run has ever begun.
+    /// Keeps what the provider has just said of these accounts. What is known of a later moment stays. An account that cannot
+    /// be kept makes the directory not whole. Nothing happens where no run has ever begun.
     async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError>;
 
     /// Marks the profile of this id as missing, as the provider itself has confirmed; removes it once the tenant's settings
@@ -201,14 +223,19 @@ pub trait Directory: Send + Sync {
     /// before anything else, in several transactions.
     async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError>;
 
-    /// Keeps the accounts of a step, the place after it, and the lease, which now ends [`Run::lease`] after `as_of`: the
-    /// moment before the step was made. The run's end is [`Directory::finish`], whatever the step's `next` says.
+    /// Keeps the accounts of a step as of the moment before the step was made, the place after it, and renews the lease. The
+    /// run's end is [`Directory::finish`], whatever the step's `next` says, unless the walk is to be made again
+    /// ([`Taken::again`]).
     async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError>;
+
+    /// Renews the lease: it now ends [`Run::lease`] after this moment of the store's clock. `false` when a transaction that
+    /// is under way holds the directory, perhaps a step of this very run: the lease stays as it is, and can be renewed soon.
+    async fn renew(&self, cx: &CallContext, run: &Run) -> Result<bool, RunError>;
 
     /// Gives a run up for others to take up at once where it is.
     async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError>;
 
-    /// Ends a run whose last step is taken. After a run about everything each profile that was not seen is marked as
+    /// Ends a run whose last step is taken. After a whole run about everything each profile that was not seen is marked as
     /// missing, as [`Directory::absent`] does, unless the brake stops it; in several transactions.
     async fn finish(&self, cx: &CallContext, run: &Run, at: OffsetDateTime, brake: Brake)
     -> Result<Finished, RunError>;

@@ -54,7 +54,8 @@ pub struct Step {
     pub accounts: Vec<Account>,
     /// Where it goes on; `None` after the last step.
     pub next: Option<Place>,
-    /// How many accounts the whole walk comes to, as far as the provider says.
+    /// How many different accounts the whole walk comes to, as the provider says at this step. A run that was shown fewer is
+    /// not whole, so a walk leaves out a number that its accounts cannot be held against.
     pub expected: Option<u64>,
     /// The provider has users here whom it does not show: the walk goes on behind them, and proves nobody absent.
     pub truncated: bool,

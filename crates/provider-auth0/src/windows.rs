@@ -35,7 +35,7 @@ pub(crate) struct At {
 /// A page as far as the way on depends on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
-    /// The users' moments, in UNIX milliseconds, in any order; users without one are left out.
+    /// The moments of the different users, in UNIX milliseconds, in any order; users without one are left out.
     pub(crate) moments: Vec<i64>,
     /// How many users a page has at most.
     pub(crate) limit: u64,

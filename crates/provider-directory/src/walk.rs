@@ -26,7 +26,7 @@ use crate::{
 
 const WALK: &str = "walk";
 
-/// How often one walk may begin anew because the directory does not know its own cursor any more.
+/// How often one walk may begin anew, because the directory does not know its own cursor any more, or because users went.
 const MOST_BEGINNINGS: u32 = 3;
 
 /// Where a walk is. `Debug` is not for it: the cursor is the directory's.
@@ -40,6 +40,15 @@ struct At {
     beginnings: u32,
     /// How many users the page before said that there are.
     total: Option<u64>,
+}
+
+impl At {
+    fn begun_anew(&self) -> Self {
+        Self {
+            beginnings: self.beginnings + 1,
+            ..Self::default()
+        }
+    }
 }
 
 impl Directory {
@@ -72,21 +81,26 @@ impl Walk for Directory {
                 if at.beginnings == MOST_BEGINNINGS {
                     return Err(error);
                 }
-                at = At {
-                    beginnings: at.beginnings + 1,
-                    ..At::default()
-                };
+                at = at.begun_anew();
                 described.rows(cx, &at.place).await?
             }
             answer => answer?,
         };
         let expected = rows.total;
         let Ours { accounts, mut gaps } = described.ours(cx, &rows);
-        let (is_first, total_before) = (at.place.pages == 0, at.total);
-        let next = described.turned(at, rows)?;
-        // Where nobody says how many there are, nobody notices who slips from one page to another.
-        let is_whole = is_first && next.is_none();
-        gaps |= !is_whole && (expected.is_none() || !is_first && expected != total_before);
+        // Users went from the pages before, perhaps, and pushed others over the edge of this one. Those who come are counted by
+        // the run, which compares how many it was shown with the greatest total.
+        let is_first = at.place.pages == 0;
+        let shrank = !is_first && expected.is_some() && expected < at.total;
+        let anew = (shrank && at.beginnings < MOST_BEGINNINGS).then(|| at.begun_anew());
+        let mut next = described.turned(at, rows)?;
+        // Without a total on every page it goes unnoticed who slips from one to another.
+        let is_only = is_first && next.is_none();
+        gaps |= !is_only && expected.is_none();
+        match anew {
+            Some(anew) => next = described.kept(&anew).map(Some)?,
+            None => gaps |= shrank,
+        }
         Ok(Step {
             accounts,
             next,
@@ -164,8 +178,12 @@ impl Described {
             return Err(contradiction());
         }
         at.print = print;
-        let text = serde_json::to_string(&at).ok();
-        let kept = text.and_then(|text| Kept::parse(&text));
-        kept.map(Some).ok_or_else(contradiction)
+        self.kept(&at).map(Some)
+    }
+
+    fn kept(&self, at: &At) -> Result<Kept, SourceError> {
+        let text = serde_json::to_string(at).ok();
+        text.and_then(|text| Kept::parse(&text))
+            .ok_or_else(|| self.unfit(WALK, Unfit::Contradiction))
     }
 }

@@ -37,9 +37,11 @@ struct At {
     /// The latest moment that was shown, in UNIX milliseconds: where to begin without a cursor.
     from: Option<i64>,
     cursor: Option<String>,
-    /// How many accounts were shown.
-    shown: u64,
-    /// How many of them before the cursor was opened.
+    /// How many accounts were shown that are older than that moment,
+    older: u64,
+    /// and how many are of that moment.
+    newest: u64,
+    /// How many older accounts were shown before the cursor was opened: it begins behind them.
     before: u64,
 }
 
@@ -57,11 +59,24 @@ impl At {
 
     /// The place behind a page.
     fn followed(&self, by: Moment, found: &Found) -> Self {
-        let moments = found.results.iter().filter_map(|account| of(account, by));
+        let mut known = HashSet::new();
+        let distinct = found
+            .results
+            .iter()
+            .filter(|account| known.insert(account.uid.as_str()));
+        let moments: Vec<Option<i64>> = distinct.map(|account| of(account, by)).collect();
+        let from = moments.iter().copied().max().flatten().max(self.from);
+        let newest = moments
+            .iter()
+            .filter(|moment| from.is_some() && **moment == from)
+            .count() as u64;
+        let older = self.older + (moments.len() as u64 - newest);
+        let moved = from > self.from;
         Self {
-            from: moments.chain(self.from).max(),
+            from,
             cursor: found.next_cursor_id.clone(),
-            shown: self.shown + found.results.len() as u64,
+            older: if moved { older + self.newest } else { older },
+            newest: if moved { newest } else { self.newest + newest },
             before: self.before,
         }
     }
@@ -92,7 +107,7 @@ impl Walk for Gigya {
         let found = if let Some(found) = found {
             found
         } else {
-            at.before = at.shown;
+            at.before = at.older;
             site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);

@@ -56,7 +56,8 @@ macro_rules! row_of {
 /// An entry has the id of its profile: a registration that an address has joined is found by that address (ADR 0070).
 const BY_KEYS: &str = concat!(
     "WITH standing AS MATERIALIZED (SELECT s.as_of, s.whole FROM directories AS s \
-        WHERE s.pool = (SELECT $1::bigint) AND s.provider = $8 AND s.precedence = $9 AND s.entered_to IS NULL AND s.as_of > $10), \
+        WHERE s.pool = (SELECT $1::bigint) AND s.provider = $8 AND s.precedence = $9 AND s.entered_to IS NULL AND s.as_of > $10 \
+          AND s.braked_at IS NULL), \
      named AS MATERIALIZED (SELECT k.n, false AS by_number, r.* FROM unnest($2::bigint[], $3::text[]) AS k (n, crid) \
         CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
            WHERE r.pool = (SELECT $1::bigint) AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r \

@@ -2,8 +2,9 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use async_trait::async_trait;
@@ -20,8 +21,8 @@ use masthead_domain::{
 };
 use masthead_ports::{
     directory::{
-        Beginning, Begun, Brake, Change, Directory, DirectoryEntry, DirectoryPage, Finished, Profile, Run, RunError,
-        Standing, Taken,
+        Beginning, Begun, Brake, Change, Directory, DirectoryEntry, DirectoryPage, FULL_EVERY_UNTIL_WHOLE, Finished,
+        MOST_PASSES, Profile, Run, RunError, Standing, Taken,
     },
     source::{CallContext, SourceError, SourceErrorKind},
     walk::{Scope, Step},
@@ -34,7 +35,7 @@ mod bulk;
 mod pool;
 
 pub(crate) use bulk::is_named;
-use pool::{Held, Pool};
+use pool::{Held, Pass, Pool};
 
 /// Who merged: nobody asks here.
 const NAMES: SideNames = SideNames {
@@ -83,12 +84,13 @@ impl FakeDirectory {
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
-        let (as_of, profiles) = {
+        let (as_of, whole, profiles) = {
             let pools = self.lock();
             let served = pools
                 .get(&cx.tenant.pool)
                 .filter(|pool| pool.made_for == made_for(&cx.tenant));
-            match served.and_then(|pool| Some((pool.as_of?, pool.profiles.clone()))) {
+            let whole = |pool: &Pool| pool.whole && pool.braked_at.is_none();
+            match served.and_then(|pool| Some((pool.as_of?, whole(pool), pool.profiles.clone()))) {
                 Some(found) => found,
                 None => return Ok(None),
             }
@@ -133,6 +135,7 @@ impl Directory for FakeDirectory {
                 CountMode::None => None,
             },
             as_of,
+            whole,
         }))
     }
 
@@ -164,6 +167,7 @@ impl Directory for FakeDirectory {
             .filter(|pool| pool.made_for == made_for(&cx.tenant));
         Ok(pool.map(|pool| Standing {
             as_of: pool.as_of,
+            whole: pool.whole,
             profiles: pool.profiles.len() as u64,
             braked_at: pool.braked_at,
         }))
@@ -172,7 +176,12 @@ impl Directory for FakeDirectory {
     async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError> {
         let mut pools = self.lock();
         let pool = pools.get_mut(&cx.tenant.pool);
-        Ok(pool.map(|pool| pool.keep(accounts, as_of)).unwrap_or_default())
+        let Some(pool) = pool else {
+            return Ok(Taken::default());
+        };
+        let taken = pool.keep(accounts, as_of);
+        pool.whole &= taken.refused == 0;
+        Ok(taken)
     }
 
     async fn absent(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) -> Result<(), SourceError> {
@@ -188,17 +197,23 @@ impl Directory for FakeDirectory {
             made_for: made_for(&cx.tenant),
             ..Pool::default()
         });
+        let now = Instant::now();
         if let Some(held) = &pool.run
-            && let Some(until) = held.until.filter(|until| *until > beginning.at)
+            && let Some(until) = held.until.filter(|until| *until > now)
             && held.holder != beginning.holder
         {
-            return Ok(Begun::Busy { until });
+            return Ok(Begun::Busy { left: until - now });
         }
         if pool.made_for != made_for(&cx.tenant) {
             return Ok(Begun::Elsewhere);
         }
+        let full_every = if pool.whole {
+            beginning.full_every
+        } else {
+            beginning.full_every.min(FULL_EVERY_UNTIL_WHOLE)
+        };
         let scope = match (pool.as_of, pool.full_as_of) {
-            (Some(as_of), Some(full)) if beginning.at - full < beginning.full_every => Scope::ChangedSince(as_of),
+            (Some(as_of), Some(full)) if beginning.at - full < full_every => Scope::ChangedSince(as_of),
             _ => Scope::Everything,
         };
         pool.last_run += 1;
@@ -206,16 +221,8 @@ impl Directory for FakeDirectory {
             .run
             .take()
             .filter(|held| held.run.scope == Scope::Everything || scope != Scope::Everything);
-        let truncated = left.as_ref().is_some_and(|held| held.truncated);
-        let gaps = left.as_ref().is_some_and(|held| held.gaps);
-        let run = match left {
-            Some(held) => Run {
-                number: pool.last_run,
-                lease: beginning.lease,
-                resumed: true,
-                ..held.run
-            },
-            None => Run {
+        let mut held = left.unwrap_or_else(|| Held {
+            run: Run {
                 number: pool.last_run,
                 lease: beginning.lease,
                 scope,
@@ -224,14 +231,18 @@ impl Directory for FakeDirectory {
                 walked: false,
                 resumed: false,
             },
-        };
-        pool.run = Some(Held {
-            run: run.clone(),
-            holder: beginning.holder.to_owned(),
-            until: Some(beginning.at + beginning.lease),
-            truncated,
-            gaps,
+            holder: String::new(),
+            until: None,
+            pass: Pass::default(),
+            passes: 0,
+            shown: BTreeSet::new(),
         });
+        held.run.resumed = held.run.number != pool.last_run;
+        (held.run.number, held.run.lease) = (pool.last_run, beginning.lease);
+        beginning.holder.clone_into(&mut held.holder);
+        held.until = Some(now + beginning.lease);
+        let run = held.run.clone();
+        pool.run = Some(held);
         Ok(Begun::Run(run))
     }
 
@@ -240,14 +251,32 @@ impl Directory for FakeDirectory {
         self.held(cx, run, |pool| {
             taken = pool.keep(&step.accounts, as_of);
             if let Some(held) = &mut pool.run {
+                let kept = step.accounts.iter().map(|account| account.crid.clone());
+                held.shown.extend(kept);
+                held.pass.truncated |= step.truncated;
+                held.pass.gaps |= step.gaps || taken.refused > 0;
+                held.pass.expected = held.pass.expected.max(step.expected);
+                let may_help = !held.pass.truncated && !held.pass.gaps && held.passes + 1 < MOST_PASSES;
+                if step.next.is_none() && may_help && !held.has_shown_all() {
+                    taken.again = true;
+                    held.passes += 1;
+                    held.pass = Pass::default();
+                }
                 held.run.place.clone_from(&step.next);
-                held.run.walked = step.next.is_none();
-                held.truncated |= step.truncated;
-                held.gaps |= step.gaps || taken.refused > 0;
-                held.until = Some(as_of + run.lease);
+                held.run.walked = step.next.is_none() && !taken.again;
+                held.until = Some(Instant::now() + run.lease);
             }
         })?;
         Ok(taken)
+    }
+
+    async fn renew(&self, cx: &CallContext, run: &Run) -> Result<bool, RunError> {
+        self.held(cx, run, |pool| {
+            if let Some(held) = &mut pool.run {
+                held.until = Some(Instant::now() + run.lease);
+            }
+        })?;
+        Ok(true)
     }
 
     async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError> {
@@ -269,8 +298,8 @@ impl Directory for FakeDirectory {
         self.held(cx, run, |pool| {
             let profiles = pool.profiles.len();
             let is_full = run.scope == Scope::Everything;
-            let (truncated, gaps) = pool.run.take().map_or((true, true), |held| (held.truncated, held.gaps));
-            let tells_missing = is_full && !truncated;
+            let whole = pool.run.take().is_some_and(|held| held.has_shown_all());
+            let tells_missing = is_full && whole;
             let unseen: Vec<Crid> = pool
                 .profiles
                 .iter()
@@ -285,7 +314,7 @@ impl Directory for FakeDirectory {
             } else {
                 removed = unseen.iter().map(|crid| pool.mark(&cx.tenant, crid, at)).sum();
                 pool.as_of = Some(run.started);
-                pool.whole = !truncated && !gaps && (is_full || pool.whole);
+                pool.whole = whole && (is_full || pool.whole);
                 if is_full {
                     pool.full_as_of = Some(run.started);
                 }
@@ -295,6 +324,7 @@ impl Directory for FakeDirectory {
             }
             finished = Some(Finished {
                 profiles: profiles as u64,
+                whole,
                 missing: unseen.len() as u64,
                 removed,
                 braked,

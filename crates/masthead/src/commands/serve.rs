@@ -72,7 +72,7 @@ async fn serve(
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(Failure::when(NO_CLIENT))?;
-    let syncs = Syncs::new(
+    let syncs = Syncs::scheduled(
         store.directory(),
         Arc::new(adapters.clone()),
         Arc::clone(&clock),

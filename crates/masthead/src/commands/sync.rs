@@ -36,7 +36,7 @@ pub(super) async fn run(
         .map_err(Failure::when("the tenant cannot be looked up"))?
         .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
     let adapters = Arc::new(Adapters::new(providers, &clock).map_err(Failure::when(NO_CLIENT))?);
-    let syncs = Syncs::new(store.directory(), adapters, clock, holder(), settings.full_every);
+    let syncs = Syncs::by_hand(store.directory(), adapters, clock, holder(), settings.full_every);
 
     let end = CancellationToken::new();
     let mut signals = Signals::listen()?;
@@ -81,7 +81,7 @@ async fn sync(
     say(json!({
         "steps": progress.steps, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
         "unchanged": taken.unchanged, "refused": taken.refused, "profiles": finished.profiles,
-        "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
+        "whole": finished.whole, "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
     }))?;
     if finished.braked {
         return Err(Failure::new(
@@ -110,8 +110,9 @@ fn told(outcome: Outcome) -> Failure {
         Outcome::Failed(error) => Failure::when("the sync is not finished; run it again to go on where it was")(error),
         Outcome::Stopped => Failure::new("stopped; run it again to go on where it was"),
         Outcome::Lost => Failure::new("another process has taken the run up, and goes on with it"),
-        Outcome::Busy { until } => Failure::new(format!(
-            "another process is at it; should it be gone, its run is free at {until}"
+        Outcome::Busy { left } => Failure::new(format!(
+            "another process is at it; should it be gone, its run is free in {} seconds",
+            left.as_secs() + 1
         )),
         Outcome::Elsewhere => Failure::new(
             "the directory of the tenant's pool serves a tenant with another provider or other Merge settings",

@@ -28,6 +28,8 @@ pub struct SyncHealth {
     /// When the directory was last true as a whole.
     #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub as_of: Option<OffsetDateTime>,
+    /// Whether every user of the provider was shown and kept; while it is false, lists are stale.
+    pub whole: bool,
     /// How many users of the provider it has.
     pub profiles: u64,
     /// Too many were gone at once: nothing is removed until an operator says so.
@@ -52,6 +54,7 @@ impl SyncStates {
     pub(super) fn stands(&self, tenant: &TenantId, standing: &Standing) {
         self.change(tenant, |health| {
             health.as_of = standing.as_of;
+            health.whole = standing.whole;
             health.profiles = standing.profiles;
             health.braked = standing.braked_at.is_some();
         });

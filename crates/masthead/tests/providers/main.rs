@@ -10,6 +10,7 @@ mod exporting;
 mod exporting_known;
 mod legacy;
 mod matrix;
+mod not_whole;
 mod one_record;
 mod setting_up;
 mod sharing;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use masthead_sandbox::Fault;
 use serde_json::{Value, json};
 
 use crate::{
@@ -158,6 +159,50 @@ fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
         "{}",
         ended.log
     );
+}
+
+/// How many runs of this tenant ended so.
+fn runs(world: &World, paper: &str, outcome: &str) -> u64 {
+    let name = format!(r#"masthead_sync_runs_total{{tenant="north/daily/{paper}",outcome="{outcome}"}} "#);
+    let (_, metrics) = world.page("/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+/// With one turn, two tenants whose provider is off, and two whose provider says nothing.
+#[test]
+fn dead_tenants_do_not_delay_a_living_ones_sync() {
+    let papers = ["dead-1", "dead-2", "dead-3", "dead-4", "living"].map(Paper::of);
+    let settings = [
+        ("SYNC__EVERY", "1s"),
+        ("SYNC__AT_ONCE", "1"),
+        ("PROVIDERS__CALL_TIMEOUT", "2s"),
+    ];
+    let world = World::start(&papers, &settings);
+    for paper in &papers {
+        directory_once(&world, paper.code, |one| one["asOf"].is_string());
+    }
+    world.runtime.block_on(async {
+        for code in ["dead-1", "dead-2"] {
+            world.sandbox(code).off().await.unwrap();
+        }
+    });
+    for code in ["dead-3", "dead-4"] {
+        world.sandbox(code).inject(Fault::Silence);
+    }
+    for code in ["dead-1", "dead-2", "dead-3", "dead-4"] {
+        directory_once(&world, code, |one| one["lastOutcome"] == "failed");
+    }
+    // Each of the dead comes to a turn of its own meanwhile, which takes three seconds at least.
+    let (before, began) = (runs(&world, "living", "finished"), Instant::now());
+    while runs(&world, "living", "finished") < before + 5 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the living one waits for the dead"
+        );
+        sleep(Duration::from_millis(100));
+    }
+    world.end();
 }
 
 /// A sync leaves half of the bucket alone and waits for the rest of it to fill, behind whoever asks meanwhile.

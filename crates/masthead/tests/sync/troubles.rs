@@ -1,6 +1,9 @@
 //! Two at once, an outage, and many users who are gone at once.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use masthead_domain::order::Order;
 use masthead_orchestrator::{Outcome, Progress};
@@ -20,6 +23,38 @@ async fn two_syncs_at_once_are_one() {
     let mut names = [one.name(), other.name()];
     names.sort_unstable();
     assert_eq!(names, ["busy", "finished"]);
+    assert_eq!(world.sandbox.calls(), Kind::Auth0.calls(300) as u64);
+}
+
+#[tokio::test]
+async fn the_run_of_a_killed_process_is_free_once_its_lease_ends() {
+    const LEASE: Duration = Duration::from_secs(4);
+    let world = Arc::new(World::new(Kind::Auth0, 300).await);
+    world
+        .hang(LEASE, async {
+            // While it lives its lease is renewed, though its call takes longer.
+            tokio::time::sleep(LEASE + LEASE / 2).await;
+            assert_eq!(world.run("b").await.name(), "busy");
+        })
+        .await;
+    let killed = Instant::now();
+    let mut busy = Duration::ZERO;
+    loop {
+        let asked = killed.elapsed();
+        match world.run("b").await {
+            Outcome::Busy { left } => {
+                assert!(left <= LEASE);
+                busy = asked;
+            }
+            outcome => {
+                assert_eq!(outcome.name(), "finished");
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(busy <= LEASE, "{busy:?}");
+    // The step that the first one kept was not made again.
     assert_eq!(world.sandbox.calls(), Kind::Auth0.calls(300) as u64);
 }
 

@@ -182,9 +182,13 @@ impl World {
 
     /// What one process makes runs with.
     pub(crate) fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
+        self.process_with_lease(holder, full_every, Duration::from_mins(5))
+    }
+
+    pub(crate) fn process_with_lease(&self, holder: &str, full_every: Duration, lease: Duration) -> DirectorySync {
         let options = SyncOptions {
             holder: holder.into(),
-            lease: Duration::from_mins(5),
+            lease,
             full_every,
             step_deadline: FOREVER,
             grace: FOREVER,
@@ -209,6 +213,22 @@ impl World {
         process
             .run(&self.tenant, brake, &CancellationToken::new(), &mut |_| {})
             .await
+    }
+
+    /// Makes a process of a short lease hang when its second step is to be made, holds `meanwhile` against it, and kills it.
+    pub(crate) async fn hang(self: &Arc<Self>, lease: Duration, meanwhile: impl Future<Output = ()>) {
+        *self.walk.fate.lock().unwrap() = Some((1, Death::BeforeTheCall));
+        let process = self.process_with_lease("a", Duration::ZERO, lease);
+        let world = Arc::clone(self);
+        let run = tokio::spawn(async move {
+            let end = CancellationToken::new();
+            process.run(&world.tenant, Brake::On, &end, &mut |_| {}).await
+        });
+        self.walk.met.notified().await;
+        meanwhile.await;
+        run.abort();
+        assert!(run.await.is_err_and(|error| error.is_cancelled()));
+        *self.walk.fate.lock().unwrap() = None;
     }
 
     /// Makes the process go on by so many steps, and kills it then.

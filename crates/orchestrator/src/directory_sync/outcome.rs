@@ -1,12 +1,12 @@
 //! What is told of a run: on the way, and at its end.
 
+use std::time::Duration;
+
 use masthead_ports::{
     directory::{Finished, Taken},
     source::SourceError,
     walk::Step,
 };
-use time::OffsetDateTime;
-
 /// How far a run is, since this process has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -18,10 +18,12 @@ pub struct Progress {
     pub seen: u64,
     /// What the steps have changed, added up.
     pub taken: Taken,
-    /// How many accounts the provider says that all steps come to.
+    /// How many accounts the provider says that all steps of a pass come to.
     pub expected: Option<u64>,
     /// The provider had users whom it did not show.
     pub truncated: bool,
+    /// How many calls to the provider have failed since the last step that was kept.
+    pub failures: u32,
 }
 
 impl Progress {
@@ -35,6 +37,7 @@ impl Progress {
 
     pub(super) fn shown(&mut self, step: &Step) {
         self.steps += 1;
+        self.failures = 0;
         self.seen += step.accounts.len() as u64;
         self.expected = step.expected.or(self.expected);
         self.truncated |= step.truncated;
@@ -54,8 +57,8 @@ pub enum Outcome {
     Lost,
     /// Another process is at it.
     Busy {
-        /// The end of its lease.
-        until: OffsetDateTime,
+        /// How long its lease still lasts unless it is renewed.
+        left: Duration,
     },
     /// The pool's directory serves a tenant with another provider or field precedence.
     Elsewhere,

@@ -9,7 +9,7 @@ use masthead_ports::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{DirectorySync, Halt, Outcome, Preview, Progress, TO_KEEP, context, patience::Patience};
+use super::{DirectorySync, Halt, On, Outcome, Preview, Progress, TO_KEEP, context, patience::Patience};
 
 impl DirectorySync {
     /// Goes through all of the provider's users and tells what a run about everything would change. Nothing is written, no
@@ -37,11 +37,14 @@ impl DirectorySync {
         told: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<Preview, Halt> {
         let (mut progress, mut preview) = (Progress::default(), Preview::default());
-        let (mut known, mut place) = (HashSet::<Crid>::new(), None);
+        let (mut known, mut place, mut gaps) = (HashSet::<Crid>::new(), None, false);
         loop {
-            let mut step = self
-                .stepped(tenant, walk, Scope::Everything, place.as_ref(), end)
-                .await?;
+            let on = On {
+                scope: Scope::Everything,
+                from: place.as_ref(),
+            };
+            let mut step = self.stepped(tenant, walk, on, end, &mut progress, told).await?;
+            gaps |= step.gaps;
             progress.shown(&step);
             step.accounts.retain(|account| known.insert(account.crid.clone()));
             for change in self.changes(tenant, &step.accounts, end).await? {
@@ -62,7 +65,10 @@ impl DirectorySync {
         let standing = self.directory.standing(&context(tenant, TO_KEEP)).await;
         preview.profiles = standing.map_err(Halt::Failed)?.map_or(0, |standing| standing.profiles);
         let shown = preview.would.changed + preview.would.unchanged;
-        preview.missing = (!progress.truncated).then(|| preview.profiles.saturating_sub(shown));
+        // What a run that is not whole would prove absent: nobody.
+        let shown_all = progress.expected.is_none_or(|expected| known.len() as u64 >= expected);
+        let whole = !progress.truncated && !gaps && preview.would.refused == 0 && shown_all;
+        preview.missing = whole.then(|| preview.profiles.saturating_sub(shown));
         Ok(preview)
     }
 

@@ -48,7 +48,7 @@ async fn a_provider_that_goes_on_failing_is_left_for_later_and_the_next_run_goes
     let world = World::of(20);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let mut fail_after_two = |progress: &Progress| {
-        if progress.steps == 2 {
+        if progress.steps == 2 && progress.failures == 0 {
             world.fail([SourceErrorKind::Unavailable; 4]);
         }
     };
@@ -148,17 +148,72 @@ async fn two_at_once_are_one_and_a_run_that_was_taken_over_does_no_more_harm() {
     assert_eq!((one.name(), other.name()), ("finished", "busy"));
     assert_eq!((world.asked().len(), world.directory.held().finished), (4, 1));
 
-    // The first stands still for longer than its lease; the second takes the run up.
+    // The first could not renew its lease; the second takes the run up.
     *world.provider.takes.lock().unwrap() = Duration::from_secs(10);
     let overtaking = async {
         sleep(Duration::from_secs(15)).await;
-        world.clock.advance(time::Duration::minutes(6));
+        world.directory.held().run.as_mut().unwrap().2 = Instant::now();
         *world.provider.takes.lock().unwrap() = Duration::ZERO;
         run(&world, &b).await
     };
     let (one, other) = tokio::join!(run(&world, &a), overtaking);
     assert_eq!((one.name(), other.name()), ("lost", "finished"));
     assert_eq!(world.directory.held().finished, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_keeps_its_lease_while_a_call_takes_longer_than_it() {
+    let world = World::of(10);
+    let (a, b) = (world.process("a"), world.process("b"));
+    *world.provider.takes.lock().unwrap() = Duration::from_hours(1);
+    let others = async {
+        for _ in 0..100 {
+            sleep(Duration::from_mins(1)).await;
+            assert_eq!(run(&world, &b).await.name(), "busy");
+        }
+    };
+    let (one, ()) = tokio::join!(run(&world, &a), others);
+    assert_eq!((one.name(), world.asked().len()), ("finished", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_taken_over_ends_at_once_though_its_call_hangs() {
+    let world = World::of(10);
+    *world.provider.takes.lock().unwrap() = Duration::from_hours(1);
+    let (a, began) = (world.process("a"), Instant::now());
+    let overtaking = async {
+        sleep(Duration::from_secs(1)).await;
+        world.directory.held().run.as_mut().unwrap().0.number += 1;
+    };
+    let (one, ()) = tokio::join!(run(&world, &a), overtaking);
+    // A third of the lease of five minutes.
+    assert_eq!((one.name(), began.elapsed().as_secs()), ("lost", 100));
+    assert_eq!(
+        (world.kept(), world.directory.held().paused),
+        (0, 0),
+        "it writes nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_is_to_be_made_again_asks_for_every_page_again() {
+    let world = World::of(10);
+    world.directory.held().again = 1;
+    assert_eq!(run(&world, &world.process("a")).await.name(), "finished");
+    assert_eq!((world.asked(), world.directory.held().finished), (vec![0, 1, 0, 1], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_is_told_before_it_is_waited_out() {
+    let world = World::of(10);
+    world.fail([SourceErrorKind::Unavailable; 2]);
+    let (stop, mut told) = (CancellationToken::new(), Vec::new());
+    let mut tell = |progress: &Progress| told.push((progress.failures, progress.steps));
+    let outcome = world.process("a").run(&world.tenant, Brake::On, &stop, &mut tell).await;
+    assert_eq!(
+        (outcome.name(), told),
+        ("finished", vec![(1, 0), (2, 0), (0, 1), (0, 2)])
+    );
 }
 
 #[tokio::test(start_paused = true)]

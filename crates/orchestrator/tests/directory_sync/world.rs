@@ -26,6 +26,7 @@ use masthead_ports::{
 };
 use masthead_testkit::clock::StoppedClock;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// A provider of so many users, shown in pages.
 pub(crate) struct Numbers {
@@ -69,7 +70,7 @@ impl Walk for Numbers {
         Ok(Step {
             accounts: shown.map(|number| account(*number)).collect(),
             next: ((page + 1) * self.per_page < users.len()).then(|| Place::parse(&(page + 1).to_string()).unwrap()),
-            expected: Some(users.len() as u64),
+            expected: Some(users.iter().collect::<BTreeSet<_>>().len() as u64),
             truncated: *self.truncated.lock().unwrap(),
             gaps: false,
         })
@@ -80,7 +81,11 @@ impl Walk for Numbers {
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) profiles: BTreeMap<Crid, (Account, OffsetDateTime)>,
-    pub(crate) run: Option<(Run, Box<str>, OffsetDateTime)>,
+    /// The run under way, its holder, and the end of its lease by the store's clock.
+    pub(crate) run: Option<(Run, Box<str>, Instant)>,
+    /// How many passes are to be made again before one is whole.
+    pub(crate) again: u32,
+    pub(crate) renewed: u32,
     pub(crate) runs: i64,
     pub(crate) seen: BTreeSet<Crid>,
     pub(crate) finished: u32,
@@ -128,6 +133,7 @@ impl Directory for Memory {
     async fn standing(&self, _: &CallContext) -> Result<Option<Standing>, SourceError> {
         Ok(Some(Standing {
             as_of: None,
+            whole: false,
             profiles: self.held().profiles.len() as u64,
             braked_at: None,
         }))
@@ -148,11 +154,11 @@ impl Directory for Memory {
         let left = held.run.take();
         if let Some((run, holder, until)) = &left
             && &**holder != beginning.holder
-            && *until > beginning.at
+            && let left = until.saturating_duration_since(Instant::now())
+            && !left.is_zero()
         {
-            let until = *until;
-            held.run = Some((run.clone(), holder.clone(), until));
-            return Ok(Begun::Busy { until });
+            held.run = Some((run.clone(), holder.clone(), *until));
+            return Ok(Begun::Busy { left });
         }
         let run = Run {
             number: held.runs,
@@ -166,7 +172,7 @@ impl Directory for Memory {
         if !run.resumed {
             held.seen.clear();
         }
-        held.run = Some((run.clone(), beginning.holder.into(), beginning.at + beginning.lease));
+        held.run = Some((run.clone(), beginning.holder.into(), Instant::now() + beginning.lease));
         Ok(Begun::Run(run))
     }
 
@@ -181,17 +187,28 @@ impl Directory for Memory {
                 Some(_) => taken.unchanged += 1,
             }
         }
+        if step.next.is_none() && held.again > 0 {
+            held.again -= 1;
+            taken.again = true;
+        }
         let (current, _, until) = held.run.as_mut().unwrap();
         current.place.clone_from(&step.next);
-        current.walked = step.next.is_none();
-        *until = as_of + run.lease;
+        current.walked = step.next.is_none() && !taken.again;
+        *until = Instant::now() + run.lease;
         Ok(taken)
+    }
+
+    async fn renew(&self, _: &CallContext, run: &Run) -> Result<bool, RunError> {
+        let mut held = self.of(run)?;
+        held.renewed += 1;
+        held.run.as_mut().unwrap().2 = Instant::now() + run.lease;
+        Ok(true)
     }
 
     async fn pause(&self, _: &CallContext, run: &Run) -> Result<(), RunError> {
         let mut held = self.of(run)?;
         held.paused += 1;
-        held.run.as_mut().unwrap().2 = OffsetDateTime::UNIX_EPOCH;
+        held.run.as_mut().unwrap().2 = Instant::now();
         Ok(())
     }
 
@@ -203,6 +220,7 @@ impl Directory for Memory {
         let missing = profiles - held.seen.len() as u64;
         Ok(Finished {
             profiles,
+            whole: true,
             missing,
             removed: 0,
             braked: brake == Brake::On && missing > 1 && missing * 100 > profiles,

@@ -47,8 +47,8 @@ async fn shuffled_and_doubled_pages_lose_nobody() {
 }
 
 #[tokio::test]
-async fn a_walk_that_may_have_lost_somebody_says_so() {
-    // Somebody goes from the first page, and pushes another over the edge of the second.
+async fn a_walk_from_which_users_go_begins_anew() {
+    // The first user goes after the first page, and pushes another over the edge of the second.
     let world = plain(config(180)).await;
     let first = sample_directory_user(Shape::Ssor, 0)["consumerId"]
         .as_str()
@@ -64,10 +64,30 @@ async fn a_walk_that_may_have_lost_somebody_says_so() {
         .unwrap();
     assert_eq!(
         (walked.ids().len(), walked.gaps),
-        (179, true),
-        "one of them is there no more, and one was never shown"
+        (180, false),
+        "the user who went was shown before"
     );
+    assert_eq!((walked.steps, walked.expected), (2 + 4, Some(179)));
 
+    // Where users go all the time it ends some time, and says that some users may be missing.
+    let world = plain(config(180)).await;
+    let users: Vec<String> = (0..20)
+        .map(|number| {
+            sample_directory_user(Shape::Ssor, number)["consumerId"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let walked = world
+        .walk_while(|steps| world.sandbox.directory().remove(&users[steps]))
+        .await
+        .unwrap();
+    assert!(walked.gaps);
+}
+
+#[tokio::test]
+async fn a_walk_that_may_have_lost_somebody_says_so() {
     let mut unusable = config(3);
     unusable.users[1]["consumerId"] = "x".repeat(300).into();
     let walked = plain(unusable).await.walk().await.unwrap();

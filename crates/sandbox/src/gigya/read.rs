@@ -95,7 +95,10 @@ pub(super) fn search(site: &mut Site, params: &Params, now: OffsetDateTime) -> O
         (None, None) => Err(Refusal::missing("query")),
         (Some(_), Some(_)) => Err(Refusal::invalid("cursorId", "a query or a cursor, not both")),
         (None, Some(_)) if opens => Err(Refusal::invalid("openCursor", "only with the first call")),
-        (None, Some(name)) => Ok(answer(site.cursors.next(name, now)?)),
+        (None, Some(name)) => {
+            let overlaps = site.settings.overlapping_batches;
+            Ok(answer(site.cursors.next(name, overlaps, now)?))
+        }
         (Some(text), None) => {
             let query = Query::parse(text, &site.settings.encrypted)?;
             let kinds = kinds(params)?;

@@ -95,6 +95,9 @@ pub struct GigyaSettings {
     pub encrypted: Vec<String>,
     /// Whether a cursor's batches come with half of what `LIMIT` asks: their size is not guaranteed.
     pub short_batches: bool,
+    /// Whether each batch of a cursor but the first begins with the last account of the batch before, and so misses one: the
+    /// real one gives no guarantee against duplicates between pages. Numbers of objects and accounts stay as they are.
+    pub overlapping_batches: bool,
     /// Wrong passwords after which an account is locked.
     pub lockout_after: u64,
     /// How long it then stays locked, in seconds.
@@ -125,6 +128,7 @@ impl Default for GigyaSettings {
             request_lifetime_s: 300,
             encrypted: Vec::new(),
             short_batches: false,
+            overlapping_batches: false,
             lockout_after: 5,
             lockout_s: 300,
             require_verification: false,

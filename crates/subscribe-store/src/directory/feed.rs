@@ -15,6 +15,15 @@ use super::{
 };
 use crate::database::{Database, Transaction};
 
+/// Where accounts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A step of a run, which counts the users that it was shown.
+    Walk,
+    /// An answer about some users.
+    Answer,
+}
+
 /// What an account would change.
 enum Verdict {
     /// It is kept in place of what is there, if anything is.
@@ -33,13 +42,17 @@ pub(super) async fn keep(
     state: &State,
     accounts: &[Account],
     as_of: OffsetDateTime,
+    by: By,
 ) -> Result<Taken, Trouble> {
     let mut taken = Taken::default();
     let mut changes = Changes::default();
-    let mut refreshed = Vec::new();
+    let (mut refreshed, mut older) = (Vec::new(), Vec::new());
     for (account, verdict) in judged(transaction, tenant, accounts, as_of).await? {
         match verdict {
-            Verdict::Keep(change, kept) => {
+            Verdict::Keep(change, mut kept) => {
+                if by == By::Walk {
+                    kept.walked_at = Some(as_of);
+                }
                 match change {
                     Change::Added => taken.added += 1,
                     _ => taken.changed += 1,
@@ -50,16 +63,31 @@ pub(super) async fn keep(
                 taken.unchanged += 1;
                 refreshed.push(account.crid.as_str().to_owned());
             }
-            Verdict::Older => taken.unchanged += 1,
+            Verdict::Older => {
+                taken.unchanged += 1;
+                older.push(account.crid.as_str().to_owned());
+            }
             Verdict::Refused => taken.refused += 1,
         }
     }
     if !refreshed.is_empty() {
         sqlx::query!(
-            "UPDATE directory_entries SET profile_as_of = $3, missing = 0, missing_at = NULL
-              WHERE pool = $1 AND crid = ANY ($2) AND (profile_as_of < $3 OR missing > 0)",
+            "UPDATE directory_entries
+                SET profile_as_of = $3, missing = 0, missing_at = NULL, walked_at = CASE WHEN $4 THEN $3 ELSE walked_at END
+              WHERE pool = $1 AND crid = ANY ($2) AND (profile_as_of < $3 OR missing > 0 OR $4)",
             tenant.pool.0,
             &refreshed,
+            as_of,
+            by == By::Walk,
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    if by == By::Walk && !older.is_empty() {
+        sqlx::query!(
+            "UPDATE directory_entries SET walked_at = $3 WHERE pool = $1 AND crid = ANY ($2)",
+            tenant.pool.0,
+            &older,
             as_of,
         )
         .execute(&mut *transaction)
@@ -114,11 +142,11 @@ async fn judged<'a>(
         let Ok(text) = profile::text_of(account) else {
             return Verdict::Refused;
         };
-        let change = match known {
-            None => Change::Added,
+        let (change, walked_at) = match known {
+            None => (Change::Added, None),
             Some(known) if known.as_of > as_of => return Verdict::Older,
             Some(known) if known.text == text => return Verdict::Refresh,
-            Some(_) => Change::Changed,
+            Some(known) => (Change::Changed, known.walked_at),
         };
         // As it will be read: a store keeps no more of a time than microseconds.
         let Ok(account) = profile::account_of(account.crid.as_str(), &text) else {
@@ -130,6 +158,7 @@ async fn judged<'a>(
             as_of,
             missing: 0,
             missing_at: None,
+            walked_at,
         };
         Verdict::Keep(change, Box::new(kept))
     };
@@ -184,7 +213,13 @@ pub(super) async fn feed(
     let Some(state) = held(&mut transaction, tenant).await? else {
         return Ok(Taken::default());
     };
-    let taken = keep(&mut transaction, tenant, &state, accounts, as_of).await?;
+    let taken = keep(&mut transaction, tenant, &state, accounts, as_of, By::Answer).await?;
+    if taken.refused > 0 && state.whole {
+        // The provider has a user whom the directory lacks: until the next run about everything it is not whole.
+        sqlx::query!("UPDATE directories SET whole = false WHERE pool = $1", tenant.pool.0)
+            .execute(&mut transaction)
+            .await?;
+    }
     transaction.commit().await?;
     Ok(taken)
 }

@@ -41,7 +41,7 @@ pub(super) async fn finish(
             }
         }
     }
-    let ended = tokio::time::timeout(PATIENCE, end(pool, tenant, run));
+    let ended = tokio::time::timeout(PATIENCE, end(pool, tenant, run, finished.whole));
     ended.await.map_err(|_late| Trouble::Late)??;
     Ok(finished)
 }
@@ -58,14 +58,17 @@ async fn count(
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
     let counts = sqlx::query!(
-        r#"SELECT count(*) AS "profiles!", count(*) FILTER (WHERE profile_as_of < $2) AS "missing!"
+        r#"SELECT count(*) AS "profiles!", count(*) FILTER (WHERE profile_as_of < $2) AS "missing!",
+                  count(*) FILTER (WHERE walked_at >= $2) AS "shown!"
              FROM directory_entries WHERE pool = $1 AND profile IS NOT NULL"#,
         tenant.pool.0,
         run.started,
     )
     .fetch_one(&mut transaction)
     .await?;
-    let tells_missing = run.scope == Scope::Everything && !state.run_truncated;
+    let whole = state.has_shown_all(counts.shown);
+    // Who was not seen by a run that is not whole may be the one whom it was not shown.
+    let tells_missing = run.scope == Scope::Everything && whole;
     let missing = if tells_missing { counts.missing } else { 0 };
     let braked = brake == Brake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
@@ -80,6 +83,7 @@ async fn count(
     transaction.commit().await?;
     Ok(Finished {
         profiles: counts.profiles.unsigned_abs(),
+        whole,
         missing: missing.unsigned_abs(),
         removed: 0,
         braked,
@@ -115,9 +119,9 @@ async fn mark(
 }
 
 /// The run is over, and the directory as old as its beginning.
-async fn end(pool: &Database, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
+async fn end(pool: &Database, tenant: &Tenant, run: &Run, whole: bool) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
-    let state = held(&mut transaction, tenant.pool, run).await?;
+    held(&mut transaction, tenant.pool, run).await?;
     let is_full = run.scope == Scope::Everything;
     sqlx::query!(
         "UPDATE directories
@@ -127,8 +131,8 @@ async fn end(pool: &Database, tenant: &Tenant, run: &Run) -> Result<(), Trouble>
         tenant.pool.0,
         run.started,
         is_full,
-        is_full && !state.run_truncated,
-        !state.run_truncated && !state.run_gaps,
+        is_full && whole,
+        whole,
     )
     .execute(&mut transaction)
     .await?;

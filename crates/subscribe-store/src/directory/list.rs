@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use super::{profile, state::provider_of, trouble::Trouble, write::UNTOLD};
 use crate::{
     database::Database,
-    row::{self, BadRow},
+    row::{self, ACCOUNT_COLUMNS, BadRow},
     search::{Found, corrupt},
 };
 
@@ -27,6 +27,9 @@ pub(crate) const STANDING: usize = 2;
 pub(crate) const ENTRY: usize = 3;
 pub(crate) const REGISTRATION: usize = 7;
 
+/// Where a row of a list says whether the directory is whole: behind the registration.
+const WHOLE: usize = REGISTRATION + ACCOUNT_COLUMNS;
+
 /// The page that was found; `None` where no list may be answered from the directory.
 pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
     let standing = found
@@ -35,9 +38,10 @@ pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Resu
         .map(|row| row::moment(row, STANDING, "as_of"))
         .transpose()
         .map_err(corrupt)?;
-    let Some(as_of) = standing.flatten() else {
+    let (Some(as_of), Some(first)) = (standing.flatten(), found.rows.first()) else {
         return Ok(None);
     };
+    let whole = row::truth(first, WHOLE, "whole").map_err(corrupt)?;
     let mut entries = found
         .rows
         .iter()
@@ -57,6 +61,7 @@ pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Resu
         more,
         total: found.total,
         as_of,
+        whole,
     }))
 }
 
@@ -91,8 +96,9 @@ pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, B
 }
 
 /// The page of conditions that no key can meet.
-pub(super) fn nobody(query: &UserQuery, as_of: OffsetDateTime) -> DirectoryPage {
+pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> DirectoryPage {
     DirectoryPage {
+        whole,
         entries: Vec::new(),
         more: false,
         total: (query.count != CountMode::None).then_some(Total::Exact(0)),
@@ -100,17 +106,18 @@ pub(super) fn nobody(query: &UserQuery, as_of: OffsetDateTime) -> DirectoryPage 
     }
 }
 
-/// When the provider's side was last true as a whole; `None` where no list may be answered from the directory.
-pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<OffsetDateTime>, Trouble> {
-    let as_of = sqlx::query_scalar!(
-        "SELECT as_of FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3 AND entered_to IS NULL",
+/// When the provider's side was last true, and whether it is whole; `None` where no list may be answered from the directory.
+pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<(OffsetDateTime, bool)>, Trouble> {
+    let row = sqlx::query!(
+        r#"SELECT as_of, whole AND braked_at IS NULL AS "whole!" FROM directories
+            WHERE pool = $1 AND provider = $2 AND precedence = $3 AND entered_to IS NULL"#,
         tenant.pool.0,
         provider_of(tenant),
         tenant.settings.precedence.canonical(),
     )
     .fetch_optional(pool)
     .await?;
-    Ok(as_of.flatten())
+    Ok(row.and_then(|row| Some((row.as_of?, row.whole))))
 }
 
 /// As [`masthead_ports::directory::Directory::profile`].
@@ -174,7 +181,7 @@ impl ProfileRow {
 /// As [`masthead_ports::directory::Directory::standing`].
 pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
     let row = sqlx::query!(
-        r#"SELECT CASE WHEN entered_to IS NULL THEN as_of END AS as_of, braked_at,
+        r#"SELECT CASE WHEN entered_to IS NULL THEN as_of END AS as_of, whole, braked_at,
                   (SELECT count(*) FROM directory_entries AS d WHERE d.pool = $1 AND d.profile IS NOT NULL) AS "profiles!"
              FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3"#,
         tenant.pool.0,
@@ -185,6 +192,7 @@ pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<
     .await?;
     Ok(row.map(|row| Standing {
         as_of: row.as_of,
+        whole: row.whole,
         profiles: row.profiles.unsigned_abs(),
         braked_at: row.braked_at,
     }))

@@ -129,6 +129,11 @@ impl Directory for PgDirectory {
         in_time(cx, taken).await.map_err(Trouble::of_run("directory take"))
     }
 
+    async fn renew(&self, cx: &CallContext, run: &Run) -> Result<bool, RunError> {
+        let renewed = run::renew(&self.pool, &cx.tenant, run);
+        in_time(cx, renewed).await.map_err(Trouble::of_run("directory renew"))
+    }
+
     async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError> {
         let paused = run::pause(&self.writing, &cx.tenant, run);
         in_time(cx, paused).await.map_err(Trouble::of_run("directory pause"))

@@ -21,6 +21,8 @@ pub(super) struct KeptProfile {
     pub(super) as_of: OffsetDateTime,
     pub(super) missing: i16,
     pub(super) missing_at: Option<OffsetDateTime>,
+    /// When a walk last showed it.
+    pub(super) walked_at: Option<OffsetDateTime>,
 }
 
 /// An entry, but for what is computed.
@@ -39,6 +41,7 @@ struct EntryRow {
     profile_as_of: Option<OffsetDateTime>,
     missing: i16,
     missing_at: Option<OffsetDateTime>,
+    walked_at: Option<OffsetDateTime>,
 }
 
 impl EntryRow {
@@ -50,6 +53,7 @@ impl EntryRow {
                 as_of,
                 missing: self.missing,
                 missing_at: self.missing_at,
+                walked_at: self.walked_at,
             }),
             _ => None,
         };
@@ -70,7 +74,8 @@ pub(super) async fn entries_of(
 ) -> Result<Vec<Entry>, Trouble> {
     let rows = sqlx::query_as!(
         EntryRow,
-        r#"SELECT d.crid, d.registration_id, d.by_email, d.profile::text AS profile, d.profile_as_of, d.missing, d.missing_at
+        r#"SELECT d.crid, d.registration_id, d.by_email, d.profile::text AS profile, d.profile_as_of, d.missing, d.missing_at,
+                  d.walked_at
              FROM unnest($2::text[]) AS k (crid)
             CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d WHERE d.pool = $1 AND d.crid = k.crid OFFSET 0) AS d"#,
         pool.0,
@@ -93,7 +98,8 @@ pub(super) async fn entries_near(
 ) -> Result<Vec<Entry>, Trouble> {
     let rows = sqlx::query_as!(
         EntryRow,
-        r#"SELECT d.crid, d.registration_id, d.by_email, d.profile::text AS profile, d.profile_as_of, d.missing, d.missing_at
+        r#"SELECT d.crid, d.registration_id, d.by_email, d.profile::text AS profile, d.profile_as_of, d.missing, d.missing_at,
+                  d.walked_at
              FROM (SELECT o.crid FROM unnest($5::text[]) AS o (crid)
                    UNION
                    SELECT d.crid FROM unnest($2::text[]) AS m (email_key)

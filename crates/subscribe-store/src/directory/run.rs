@@ -1,6 +1,6 @@
 //! Runs through a provider's users: one at a time in a pool, taken up where they were left.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use masthead_domain::{
     crid::Crid,
@@ -9,13 +9,15 @@ use masthead_domain::{
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
-    directory::{Beginning, Begun, Run, Taken},
+    directory::{Beginning, Begun, FULL_EVERY_UNTIL_WHOLE, MOST_PASSES, Run, Taken},
     walk::{Place, Scope, Step},
 };
 use time::OffsetDateTime;
 
 use super::{
-    PATIENCE, feed, patient,
+    PATIENCE,
+    feed::{self, By},
+    patient,
     settle::{Changes, settle},
     state::{self, State, provider_of},
     trouble::Trouble,
@@ -28,9 +30,11 @@ use crate::{
 /// How many registrations are entered in one transaction.
 const BATCH: i64 = 2000;
 
+/// Longer waits for the pool's row may have kept the holder of a run from renewing its lease as well.
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// As [`masthead_ports::directory::Directory::begin`].
 pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
-    let clock = Instant::now();
     let begun = tokio::time::timeout(PATIENCE, claim(pool, tenant, beginning))
         .await
         .map_err(|_late| Trouble::Late)??;
@@ -38,8 +42,7 @@ pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: Beginning
         return Ok(begun);
     };
     loop {
-        let at = beginning.at + clock.elapsed();
-        let entered = tokio::time::timeout(PATIENCE, enter(pool, tenant, &run, at));
+        let entered = tokio::time::timeout(PATIENCE, enter(pool, tenant, &run));
         if entered.await.map_err(|_late| Trouble::Late)?? {
             return Ok(Begun::Run(run));
         }
@@ -58,14 +61,23 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
     )
     .execute(&mut transaction)
     .await?;
+    let waiting = Instant::now();
     let mut state = state::lock(&mut transaction, tenant.pool.0)
         .await?
         .ok_or(Trouble::Lost)?;
+    let was_prompt = waiting.elapsed() < PROMPT;
     if let (Some(_), Some(until), Some(holder)) = (state.run_started, state.lease_until, &state.lease_holder)
-        && until > beginning.at
         && holder != beginning.holder
     {
-        return Ok(Begun::Busy { until });
+        let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
+            .fetch_one(&mut transaction)
+            .await?;
+        match Duration::try_from(until - now) {
+            Ok(left) if !left.is_zero() => return Ok(Begun::Busy { left }),
+            // It has run out, but its renewal may be waiting for the row as this transaction was.
+            _ if !was_prompt => return Ok(Begun::Busy { left: beginning.lease }),
+            _ => {}
+        }
     }
     if !state.serves(tenant) {
         if serves_another(&mut transaction, tenant, &state).await? {
@@ -105,7 +117,8 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
     sqlx::query!(
         "UPDATE directories
             SET run = $2, run_started = $3, run_since = $4, run_place = $5, run_walked = $6, run_truncated = $7,
-                run_gaps = $8, lease_holder = $9, lease_until = $10
+                run_gaps = $8, run_expected = $9, run_passes = $10, lease_holder = $11,
+                lease_until = clock_timestamp() + $12::float8 * interval '1 second'
           WHERE pool = $1",
         tenant.pool.0,
         run.number,
@@ -115,8 +128,10 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
         run.walked,
         run.resumed && state.run_truncated,
         run.resumed && state.run_gaps,
+        state.run_expected.filter(|_| run.resumed),
+        if run.resumed { state.run_passes } else { 0 },
         beginning.holder,
-        beginning.at + beginning.lease,
+        beginning.lease.as_secs_f64(),
     )
     .execute(&mut transaction)
     .await?;
@@ -126,8 +141,13 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
 
 /// What a new run is about.
 fn scope(state: &State, beginning: Beginning<'_>) -> Scope {
+    let full_every = if state.whole {
+        beginning.full_every
+    } else {
+        beginning.full_every.min(FULL_EVERY_UNTIL_WHOLE)
+    };
     match (state.as_of, state.full_as_of) {
-        (Some(as_of), Some(full)) if beginning.at - full < beginning.full_every => Scope::ChangedSince(as_of),
+        (Some(as_of), Some(full)) if beginning.at - full < full_every => Scope::ChangedSince(as_of),
         _ => Scope::Everything,
     }
 }
@@ -183,7 +203,7 @@ async fn make_over(transaction: &mut Transaction, tenant: &Tenant, state: &mut S
 }
 
 /// Enters the next registrations that are not; answers whether all are.
-async fn enter(pool: &Database, tenant: &Tenant, run: &Run, at: OffsetDateTime) -> Result<bool, Trouble> {
+async fn enter(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
@@ -207,11 +227,11 @@ async fn enter(pool: &Database, tenant: &Tenant, run: &Run, at: OffsetDateTime) 
     settle(&mut transaction, tenant.pool, &state.merged_by()?, changes).await?;
     let entered_to = rows.last().map(|row| row.id);
     sqlx::query!(
-        "UPDATE directories SET entered_to = $2, lease_until = CASE WHEN $2::bigint IS NULL THEN lease_until ELSE $3 END
+        "UPDATE directories SET entered_to = $2, lease_until = clock_timestamp() + $3::float8 * interval '1 second'
           WHERE pool = $1",
         tenant.pool.0,
         entered_to,
-        at + run.lease,
+        run.lease.as_secs_f64(),
     )
     .execute(&mut transaction)
     .await?;
@@ -237,24 +257,87 @@ pub(super) async fn take(
 ) -> Result<Taken, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
-    let state = held(&mut transaction, tenant.pool, run).await?;
-    let taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of).await?;
+    let mut state = held(&mut transaction, tenant.pool, run).await?;
+    let mut taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of, By::Walk).await?;
+    state.run_truncated |= step.truncated;
+    state.run_gaps |= step.gaps || taken.refused > 0;
+    let expected = step.expected.and_then(|expected| i64::try_from(expected).ok());
+    state.run_expected = state.run_expected.max(expected);
+    if step.next.is_none() && another_pass(&mut transaction, tenant, run, &state).await? {
+        taken.again = true;
+        (state.run_expected, state.run_passes) = (None, state.run_passes + 1);
+    }
     sqlx::query!(
         "UPDATE directories
-            SET run_place = $2, run_walked = $3, run_truncated = run_truncated OR $4, run_gaps = run_gaps OR $5,
-                lease_until = $6
+            SET run_place = $2, run_walked = $3, run_truncated = $4, run_gaps = $5, run_expected = $6, run_passes = $7,
+                lease_until = clock_timestamp() + $8::float8 * interval '1 second'
           WHERE pool = $1",
         tenant.pool.0,
         step.next.as_ref().map(Place::as_str),
-        step.next.is_none(),
-        step.truncated,
-        step.gaps || taken.refused > 0,
-        as_of + run.lease,
+        step.next.is_none() && !taken.again,
+        state.run_truncated,
+        state.run_gaps,
+        state.run_expected,
+        state.run_passes,
+        run.lease.as_secs_f64(),
     )
     .execute(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(taken)
+}
+
+/// Whether the pass that ends showed fewer users than the provider says that it has, and another may show the others. One
+/// that could not keep or show somebody would end the same way again.
+async fn another_pass(
+    transaction: &mut Transaction,
+    tenant: &Tenant,
+    run: &Run,
+    state: &State,
+) -> Result<bool, Trouble> {
+    let may_help = !state.run_truncated && !state.run_gaps && state.run_passes.unsigned_abs() + 1 < MOST_PASSES;
+    if !may_help || state.run_expected.is_none() {
+        return Ok(false);
+    }
+    let shown = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "shown!" FROM directory_entries
+            WHERE pool = $1 AND profile IS NOT NULL AND walked_at >= $2"#,
+        tenant.pool.0,
+        run.started,
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok(!state.has_shown_all(shown))
+}
+
+/// As [`masthead_ports::directory::Directory::renew`].
+pub(super) async fn renew(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trouble> {
+    // It waits for nobody: the run's own steps hold the row for long, and would be waited for on one more connection.
+    let renewed = sqlx::query!(
+        "UPDATE directories SET lease_until = clock_timestamp() + $3::float8 * interval '1 second'
+          WHERE pool = (SELECT pool FROM directories WHERE pool = $1 FOR NO KEY UPDATE SKIP LOCKED)
+            AND run = $2 AND run_started IS NOT NULL",
+        tenant.pool.0,
+        run.number,
+        run.lease.as_secs_f64(),
+    )
+    .execute(pool)
+    .await?;
+    if renewed.rows_affected() > 0 {
+        return Ok(true);
+    }
+    let is_held = sqlx::query_scalar!(
+        r#"SELECT run = $2 AND run_started IS NOT NULL AS "held!" FROM directories WHERE pool = $1"#,
+        tenant.pool.0,
+        run.number,
+    )
+    .fetch_optional(pool)
+    .await?;
+    if is_held == Some(true) {
+        Ok(false)
+    } else {
+        Err(Trouble::Lost)
+    }
 }
 
 /// As [`masthead_ports::directory::Directory::pause`].

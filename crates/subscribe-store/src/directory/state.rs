@@ -14,6 +14,7 @@ pub(super) struct State {
     pub(super) entered_to: Option<i64>,
     pub(super) as_of: Option<OffsetDateTime>,
     pub(super) full_as_of: Option<OffsetDateTime>,
+    pub(super) whole: bool,
     pub(super) run: i64,
     pub(super) run_started: Option<OffsetDateTime>,
     pub(super) run_since: Option<OffsetDateTime>,
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) run_walked: bool,
     pub(super) run_truncated: bool,
     pub(super) run_gaps: bool,
+    pub(super) run_expected: Option<i64>,
+    pub(super) run_passes: i16,
     pub(super) lease_holder: Option<String>,
     pub(super) lease_until: Option<OffsetDateTime>,
 }
@@ -30,8 +33,8 @@ pub(super) struct State {
 pub(super) async fn lock(transaction: &mut Transaction, pool: i64) -> Result<Option<State>, sqlx::Error> {
     sqlx::query_as!(
         State,
-        "SELECT provider, precedence, entered_to, as_of, full_as_of, run, run_started, run_since, run_place, run_walked,
-                run_truncated, run_gaps, lease_holder, lease_until
+        "SELECT provider, precedence, entered_to, as_of, full_as_of, whole, run, run_started, run_since, run_place, run_walked,
+                run_truncated, run_gaps, run_expected, run_passes, lease_holder, lease_until
            FROM directories WHERE pool = $1 FOR NO KEY UPDATE",
         pool,
     )
@@ -40,6 +43,12 @@ pub(super) async fn lock(transaction: &mut Transaction, pool: i64) -> Result<Opt
 }
 
 impl State {
+    /// Whether this pass of the run under way has shown and kept everybody, `shown` being how many different users the run
+    /// was shown.
+    pub(super) fn has_shown_all(&self, shown: i64) -> bool {
+        !self.run_truncated && !self.run_gaps && self.run_expected.is_none_or(|expected| shown >= expected)
+    }
+
     /// The field precedence by which entries are merged.
     pub(super) fn merged_by(&self) -> Result<Precedence, Trouble> {
         Precedence::from_canonical(&self.precedence).map_err(|_| BadRow::Column { column: "precedence" }.into())

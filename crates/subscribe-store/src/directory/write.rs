@@ -35,6 +35,7 @@ pub(super) struct Rows {
     profile_as_of: Vec<Option<OffsetDateTime>>,
     missing_at: Vec<Option<OffsetDateTime>>,
     missing: Vec<i16>,
+    walked_at: Vec<Option<OffsetDateTime>>,
     verified: Vec<bool>,
     by_email: Vec<bool>,
     shares_tokens: Vec<bool>,
@@ -74,6 +75,7 @@ impl Rows {
         self.profile_as_of.push(profile.map(|profile| profile.as_of));
         self.missing_at.push(profile.and_then(|profile| profile.missing_at));
         self.missing.push(profile.map_or(0, |profile| profile.missing));
+        self.walked_at.push(profile.and_then(|profile| profile.walked_at));
         self.verified.push(merged.verified == Some(true));
         self.by_email.push(pair.ours.as_ref().is_some_and(ids_differ));
         self.crids.push(merged.crid.as_str().to_owned());
@@ -115,22 +117,22 @@ impl Rows {
         sqlx::query!(
             "INSERT INTO directory_entries AS d
                     (pool, registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                     shares_tokens, crid, email_key, first_key, last_key, profile_email, profile, tokens)
+                     shares_tokens, crid, email_key, first_key, last_key, profile_email, profile, tokens, walked_at)
              SELECT $1, u.registration_id, u.registered_at, u.changed_at, u.profile_as_of, u.missing_at, u.missing, u.verified,
                     u.by_email, u.shares_tokens, u.crid, u.email_key, u.first_key, u.last_key, u.profile_email, u.profile::json,
-                    ($16::bigint[])[u.token_start:u.token_end]
+                    ($16::bigint[])[u.token_start:u.token_end], u.walked_at
                FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
                            $7::smallint[], $8::boolean[], $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[],
-                           $14::text[], $15::text[], $17::integer[], $18::integer[], $19::boolean[])
+                           $14::text[], $15::text[], $17::integer[], $18::integer[], $19::boolean[], $20::timestamptz[])
                     AS u (registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                          crid, email_key, first_key, last_key, profile_email, profile, token_start, token_end, shares_tokens)
+                          crid, email_key, first_key, last_key, profile_email, profile, token_start, token_end, shares_tokens, walked_at)
                  ON CONFLICT (pool, crid) DO UPDATE
                 SET registration_id = EXCLUDED.registration_id, registered_at = EXCLUDED.registered_at,
                     changed_at = EXCLUDED.changed_at, profile_as_of = EXCLUDED.profile_as_of,
                     missing_at = EXCLUDED.missing_at, missing = EXCLUDED.missing, verified = EXCLUDED.verified,
                     by_email = EXCLUDED.by_email, shares_tokens = EXCLUDED.shares_tokens, email_key = EXCLUDED.email_key, first_key = EXCLUDED.first_key,
                     last_key = EXCLUDED.last_key, profile_email = EXCLUDED.profile_email, profile = EXCLUDED.profile,
-                    tokens = EXCLUDED.tokens",
+                    tokens = EXCLUDED.tokens, walked_at = EXCLUDED.walked_at",
             pool.0,
             &self.registration_ids as &[Option<i64>],
             &self.registered_at as &[Option<OffsetDateTime>],
@@ -150,6 +152,7 @@ impl Rows {
             &token_starts,
             &self.token_ends,
             &self.shares_tokens,
+            &self.walked_at as &[Option<OffsetDateTime>],
         )
         .execute(transaction)
         .await

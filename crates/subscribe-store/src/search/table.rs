@@ -90,7 +90,7 @@ impl Table<'_> {
     }
 
     /// The columns of a page's row, each with a comma before it: of registrations those of an account; of the directory
-    /// when it was true, the entry's own, and the registration's account.
+    /// when it was true, the entry's own, the registration's account, and whether it is whole.
     pub(super) fn push_columns(&self, sql: &mut QueryBuilder<Postgres>, pool: PoolId) {
         match self {
             Self::Registrations => {
@@ -105,8 +105,11 @@ impl Table<'_> {
                     .push_bind((*precedence).to_owned())
                     .push(concat!(
                         "), m.pool, m.crid, m.profile_as_of, m.profile, ",
-                        account_columns!("r")
-                    ));
+                        account_columns!("r"),
+                        ", (SELECT s.whole AND s.braked_at IS NULL FROM directories AS s WHERE s.pool = "
+                    ))
+                    .push_bind(pool.0)
+                    .push(")");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Whatever is written to either side, in whatever order, and by however many at once: the directory is what joining all
 //! profiles with all registrations comes to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::{
@@ -11,7 +11,7 @@ use masthead_domain::{
     order::{Direction, Order, SortColumn},
     query::UserFilter,
 };
-use masthead_ports::directory::{Begun, Brake};
+use masthead_ports::directory::{Beginning, Begun, Brake};
 use masthead_subscribe_store::Store;
 use masthead_testkit::{
     accounts::readers,
@@ -330,7 +330,11 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
     };
     let begun = |subject: &DirectorySubject, minutes| {
         let (directory, cx) = (Arc::clone(&subject.directory), subject.context(0));
-        async move { directory.begin(&cx, beginning("b", minute(minutes))).await.unwrap() }
+        let over_at_once = Beginning {
+            lease: Duration::ZERO,
+            ..beginning("b", minute(minutes))
+        };
+        async move { directory.begin(&cx, over_at_once).await.unwrap() }
     };
     assert_eq!(begun(&other, 10).await, Begun::Elsewhere);
     assert_eq!(other.directory.standing(&other.context(0)).await.unwrap(), None);

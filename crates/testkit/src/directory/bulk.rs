@@ -32,6 +32,7 @@ impl BulkLookups for FakeDirectory {
             pool.and_then(|pool| {
                 let as_of = pool
                     .as_of
+                    .filter(|_| pool.braked_at.is_none())
                     .filter(|as_of| directory_since.is_some_and(|since| *as_of > since))?;
                 Some((as_of, pool.whole, pool.profiles.clone()))
             })

@@ -1,6 +1,9 @@
 //! What a directory in memory keeps of one pool.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
 use masthead_ports::directory::{Change, Profile, Run, Taken};
@@ -29,9 +32,27 @@ pub(super) struct Kept {
 pub(super) struct Held {
     pub(super) run: Run,
     pub(super) holder: String,
-    pub(super) until: Option<OffsetDateTime>,
+    pub(super) until: Option<Instant>,
+    pub(super) pass: Pass,
+    /// How many passes were made before this one.
+    pub(super) passes: u16,
+    /// The users that the run's steps showed.
+    pub(super) shown: BTreeSet<Crid>,
+}
+
+/// What one pass through the provider's users has come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pass {
     pub(super) truncated: bool,
     pub(super) gaps: bool,
+    pub(super) expected: Option<u64>,
+}
+
+impl Held {
+    pub(super) fn has_shown_all(&self) -> bool {
+        let shown = self.shown.len() as u64;
+        !self.pass.truncated && !self.pass.gaps && self.pass.expected.is_none_or(|expected| shown >= expected)
+    }
 }
 
 impl Pool {

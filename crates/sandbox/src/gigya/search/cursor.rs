@@ -65,7 +65,7 @@ impl Cursors {
     }
 
     /// Hands out the batch of this name: the next one, or the last one once more.
-    pub(in crate::gigya) fn next(&mut self, name: &str, now: OffsetDateTime) -> Result<Batch, Refusal> {
+    pub(in crate::gigya) fn next(&mut self, name: &str, overlaps: bool, now: OffsetDateTime) -> Result<Batch, Refusal> {
         let gone = || Refusal::invalid("cursorId", "unknown or expired");
         let (number, at) = unnamed(name).ok_or_else(gone)?;
         let cursor = self.open.get_mut(&number).ok_or_else(gone)?;
@@ -75,7 +75,11 @@ impl Cursors {
         cursor.touched = now;
         cursor.last = at;
         cursor.next = at + cursor.batch;
-        Ok(batch_of(number, cursor, at))
+        let mut batch = batch_of(number, cursor, at);
+        if overlaps && let (Some(first), Some(before)) = (batch.rows.first_mut(), at.checked_sub(1)) {
+            *first = cursor.query.shown(&cursor.matches[before]);
+        }
+        Ok(batch)
     }
 }
 

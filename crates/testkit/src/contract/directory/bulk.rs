@@ -7,6 +7,7 @@ use masthead_domain::{
     email::Email,
     evidence::Evidence,
     join::{Pair, join},
+    query::UserFilter,
 };
 use masthead_ports::{
     bulk::{BulkEntries, LookupKey},
@@ -16,7 +17,10 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use super::{
-    super::bulk::{email, id},
+    super::{
+        bulk::{email, id},
+        list,
+    },
     DirectoryFactory, DirectorySubject, NOON, beginning, minute, step,
 };
 use crate::{
@@ -100,6 +104,13 @@ impl DirectorySubject {
     /// Whether the directory says that it has everybody.
     async fn is_whole(&self) -> bool {
         self.entries(0, &[], BEFORE).await.expect("a directory").whole
+    }
+
+    /// Whether lists of the directory say so.
+    async fn lists_as_whole(&self) -> bool {
+        let query = list(UserFilter::default());
+        let page = self.directory.search(&self.context(0), &query).await;
+        page.expect("an answer").expect("a finished run").whole
     }
 
     /// The number of the registration of this id.
@@ -273,4 +284,31 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn D
             now += 60;
         }
     }
+}
+
+/// A user who is told of by an answer and cannot be kept, or a brake, makes it otherwise; a run about
+/// everything that is whole mends it (contract `answers.md`).
+pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn DirectoryFactory) {
+    let subject = factory.directory(1, &[]).await;
+    let people = readers(200);
+    let long = Account {
+        first_name: "x".repeat(300).into(),
+        ..account("long", "long@example.org", "", "")
+    };
+    subject.run(&people, NOON, Brake::On).await;
+    assert!(subject.lists_as_whole().await);
+    subject.feed(std::slice::from_ref(&long), minute(1)).await;
+    assert!(!subject.lists_as_whole().await && !subject.is_whole().await);
+    subject.run(&people, minute(60), Brake::On).await;
+    assert!(subject.lists_as_whole().await && subject.is_whole().await);
+    // More than one in a hundred are gone: nothing is removed, and the directory is known to differ from the provider.
+    let braked = subject.run(&people[3..], minute(240), Brake::On).await;
+    assert!(braked.braked && !subject.lists_as_whole().await);
+    assert_eq!(
+        subject.entries(0, &[id("r-00000")], BEFORE).await,
+        None,
+        "an export asks"
+    );
+    subject.run(&people, minute(300), Brake::On).await;
+    assert!(subject.lists_as_whole().await);
 }
