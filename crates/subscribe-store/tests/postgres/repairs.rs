@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack, tenant::Tenant,
+    account::Account, crid::Crid, email::Email, metadata::Metadata, query::UserFilter, sync::WriteBack, tenant::Tenant,
 };
 use masthead_ports::{
     directory::{Beginning, Begun, Brake, Directory as _},
@@ -133,7 +133,7 @@ async fn a_split_registration_is_found_and_merged_into_the_older_one() {
     let listed = world
         .store
         .directory()
-        .search(&cx, &first_page(Default::default()))
+        .search(&cx, &first_page(UserFilter::default()))
         .await
         .unwrap()
         .unwrap();
