@@ -13,7 +13,7 @@ use masthead_domain::{
 };
 use masthead_ports::source::SUBSCRIBE;
 
-use crate::{ReadError, both::Both};
+use crate::{ReadError, both::Both, union::UNREADABLE};
 
 /// The users that two sides come to.
 #[derive(Debug)]
@@ -85,7 +85,9 @@ pub(crate) fn settle(
     };
     let all_live = theirs.is_live() && ours.is_live();
     let strict = matches!(on_failure, OnProviderFailure::Fail);
-    if cannot_tell || (!all_live && (users.is_empty() || strict)) {
+    // Whoever is asked for may be in a row that cannot be read.
+    let unread = [theirs.partial, ours.partial].contains(&Some(UNREADABLE));
+    if cannot_tell || (unread && users.is_empty()) || (!all_live && (users.is_empty() || strict)) {
         return Err(ReadError::CannotTell {
             retry_after: theirs.retry_after().max(ours.retry_after()),
             completeness: Some(completeness),

@@ -98,6 +98,7 @@ impl Stage {
             expected: None,
             truncated: false,
             gaps: false,
+            left_out: Vec::new(),
         };
         self.directory.take(&self.context(), &run, &step, at).await.unwrap();
         self.directory

@@ -291,6 +291,7 @@ async fn synchronised(stage: &Stage, accounts: &[Account], ago: time::Duration) 
         expected: None,
         truncated: false,
         gaps: false,
+        left_out: Vec::new(),
     };
     stage.directory.take(&cx, &run, &step, run.started).await.unwrap();
     stage.directory.finish(&cx, &run, run.started, Brake::On).await.unwrap();

@@ -148,7 +148,8 @@ pub enum Brake {
 pub struct Finished {
     /// How many profiles there were before anything was removed.
     pub profiles: u64,
-    /// How many the run should have seen and has not; 0 when it was about changes, or a step was truncated.
+    /// How many the run should have seen and has not; 0 when it was about changes, or a step was truncated or left out a row
+    /// whose id is unknown.
     pub missing: u64,
     /// How many of them were removed, being missing often and long enough.
     pub removed: u64,
@@ -202,7 +203,8 @@ pub trait Directory: Send + Sync {
     async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError>;
 
     /// Keeps the accounts of a step, the place after it, and the lease, which now ends [`Run::lease`] after `as_of`: the
-    /// moment before the step was made. The run's end is [`Directory::finish`], whatever the step's `next` says.
+    /// moment before the step was made. Of the users whom the step left out ([`Step::left_out`]), and of those whose account
+    /// cannot be kept, what was known stays, and they are not missing. The run's end is [`Directory::finish`], whatever the step's `next` says.
     async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError>;
 
     /// Gives a run up for others to take up at once where it is.

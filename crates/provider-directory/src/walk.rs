@@ -14,6 +14,7 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place as Kept, Scope, Step, Walk},
 };
+use masthead_provider_http::LeftOut;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -81,7 +82,9 @@ impl Walk for Directory {
             answer => answer?,
         };
         let expected = rows.total;
-        let Ours { accounts, mut gaps } = described.ours(cx, &rows);
+        let (accounts, left_out) = described.kept(&rows);
+        left_out.log(described.name, cx, WALK);
+        let mut gaps = left_out.any();
         let (is_first, total_before) = (at.place.pages == 0, at.total);
         let next = described.turned(at, rows)?;
         // Where nobody says how many there are, nobody notices who slips from one page to another.
@@ -93,16 +96,9 @@ impl Walk for Directory {
             expected,
             truncated: false,
             gaps,
+            left_out: left_out.into_ids(),
         })
     }
-}
-
-/// Those on a page whom we can keep.
-#[derive(Default)]
-struct Ours {
-    accounts: Vec<Account>,
-    /// Of somebody on it no account can be made.
-    gaps: bool,
 }
 
 impl Described {
@@ -120,25 +116,17 @@ impl Described {
     }
 
     /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, rows: &Rows) -> Ours {
+    fn kept(&self, rows: &Rows) -> (Vec<Account>, LeftOut) {
+        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
         let mut known = HashSet::new();
-        let mut ours = Ours::default();
         for user in &rows.users {
             match self.settings.map.account(user) {
-                Ok(account) if known.insert(account.crid.clone()) => ours.accounts.push(account),
+                Ok(account) if known.insert(account.crid.clone()) => accounts.push(account),
                 Ok(_) => {}
-                Err(unfit) => {
-                    ours.gaps = true;
-                    tracing::warn!(
-                        source.name = self.name,
-                        tenant = %cx.tenant.id,
-                        flaw = %unfit,
-                        "a user is left out of the walk"
-                    );
-                }
+                Err(unfit) => left_out.add(self.settings.map.id(user).ok(), unfit),
             }
         }
-        ours
+        (accounts, left_out)
     }
 
     /// The place behind a page; `None` after the last.

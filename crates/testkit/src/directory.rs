@@ -239,11 +239,14 @@ impl Directory for FakeDirectory {
         let mut taken = Taken::default();
         self.held(cx, run, |pool| {
             taken = pool.keep(&step.accounts, as_of);
+            for crid in step.left_out.iter().flatten() {
+                pool.not_missing(crid, as_of);
+            }
             if let Some(held) = &mut pool.run {
                 held.run.place.clone_from(&step.next);
                 held.run.walked = step.next.is_none();
-                held.truncated |= step.truncated;
-                held.gaps |= step.gaps || taken.refused > 0;
+                held.truncated |= step.truncated || step.left_out.contains(&None);
+                held.gaps |= step.gaps || taken.refused > 0 || !step.left_out.is_empty();
                 held.until = Some(as_of + run.lease);
             }
         })?;
@@ -275,6 +278,7 @@ impl Directory for FakeDirectory {
                 .profiles
                 .iter()
                 .filter(|(_, kept)| tells_missing && kept.profile.as_of < run.started)
+                .filter(|(_, kept)| kept.missing > 0 || kept.missing_at.is_none_or(|at| at < run.started))
                 .map(|(crid, _)| crid.clone())
                 .collect();
             let braked = brake == Brake::On && unseen.len() > (profiles / 100).max(1);

@@ -186,6 +186,7 @@ impl UserSource for FakeStore {
             },
             mark: None,
             truncated: false,
+            unreadable: false,
         })
     }
 }

@@ -4,6 +4,7 @@
 
 mod cells;
 mod matrix;
+mod oddities;
 mod others;
 #[expect(dead_code, reason = "the journeys through the program need more of it")]
 mod people;
@@ -41,6 +42,21 @@ macro_rules! held_against {
             #[tokio::test]
             async fn a_list_that_lost_somebody_is_never_called_whole() {
                 crate::others::a_loss_is_noticed(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn an_oddity_in_an_unread_field_costs_nothing() {
+                crate::oddities::unread_fields_cost_nothing(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn a_mapped_field_that_cannot_be_read_costs_itself() {
+                crate::oddities::a_mapped_field_costs_itself(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn one_row_that_cannot_be_read_costs_that_row_only() {
+                crate::oddities::one_row_costs_itself(&$source).await;
             }
 
             #[tokio::test]

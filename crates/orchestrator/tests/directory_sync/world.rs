@@ -72,6 +72,7 @@ impl Walk for Numbers {
             expected: Some(users.len() as u64),
             truncated: *self.truncated.lock().unwrap(),
             gaps: false,
+            left_out: Vec::new(),
         })
     }
 }

@@ -58,7 +58,9 @@ async fn count(
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
     let counts = sqlx::query!(
-        r#"SELECT count(*) AS "profiles!", count(*) FILTER (WHERE profile_as_of < $2) AS "missing!"
+        r#"SELECT count(*) AS "profiles!",
+                  count(*) FILTER (WHERE profile_as_of < $2 AND (missing > 0 OR missing_at IS NULL OR missing_at < $2))
+                    AS "missing!"
              FROM directory_entries WHERE pool = $1 AND profile IS NOT NULL"#,
         tenant.pool.0,
         run.started,

@@ -237,6 +237,13 @@ pub(super) async fn take(
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
     let taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of).await?;
+    let left_out: Vec<String> = step
+        .left_out
+        .iter()
+        .flatten()
+        .map(|id| id.as_str().to_owned())
+        .collect();
+    feed::not_missing(&mut transaction, tenant, &left_out, as_of).await?;
     sqlx::query!(
         "UPDATE directories
             SET run_place = $2, run_walked = $3, run_truncated = run_truncated OR $4, run_gaps = run_gaps OR $5,
@@ -245,8 +252,8 @@ pub(super) async fn take(
         tenant.pool.0,
         step.next.as_ref().map(Place::as_str),
         step.next.is_none(),
-        step.truncated,
-        step.gaps || taken.refused > 0,
+        step.truncated || step.left_out.contains(&None),
+        step.gaps || taken.refused > 0 || !step.left_out.is_empty(),
         as_of + run.lease,
     )
     .execute(&mut *transaction)

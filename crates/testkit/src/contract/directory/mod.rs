@@ -110,6 +110,7 @@ pub fn step(accounts: &[Account], next: Option<&str>) -> Step {
         expected: None,
         truncated: false,
         gaps: false,
+        left_out: Vec::new(),
     }
 }
 
@@ -299,6 +300,7 @@ macro_rules! for_each_directory_case {
             whoever_is_gone_is_removed_after_several_confirmations_far_apart,
             a_mass_disappearance_removes_nobody_until_the_brake_is_released,
             a_truncated_run_proves_nobody_absent,
+            whoever_is_in_a_row_that_cannot_be_read_is_not_missing,
             a_preview_tells_what_would_change_and_changes_nothing,
             keys_are_answered_with_the_users_of_both_sides,
             a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys,
