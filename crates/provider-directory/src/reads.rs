@@ -26,7 +26,7 @@ const SEARCH: &str = "search";
 const LONGEST_KEY: usize = 1_000;
 
 /// The most spellings of an address that are asked for, each by a call.
-const MOST_SPELLINGS: usize = 6;
+const MOST_SPELLINGS: usize = 8;
 
 /// The most accounts that may share an address.
 const MOST_ALIKE: usize = 20;

@@ -32,9 +32,15 @@ pub(crate) fn has(account: &Account, key: &EmailKey) -> bool {
 /// Whether a search for this address may show the account: where a site does not encrypt addresses, a search finds its
 /// words in longer ones too.
 pub(crate) fn may_be_shown_for(account: &Account, key: &EmailKey) -> bool {
-    let Some(email) = address(account) else { return false };
-    let (there, wanted) = (words(email.key()), words(key));
-    !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
+    let own = account.profile.get("email").and_then(serde_json::Value::as_str);
+    let wanted = words(key);
+    own.into_iter()
+        .chain(account.other_addresses())
+        .filter_map(sent::address)
+        .any(|email| {
+            let there = words(email.key());
+            !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
+        })
 }
 
 fn words(key: &EmailKey) -> Vec<&str> {

@@ -63,8 +63,13 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
         }
         let key = EmailKey::of(&email);
         if key.as_str() == email {
-            let found = world.directory.by_email(&world.cx(), &key).await.unwrap();
-            assert_eq!(ids(&found), [id.as_str()], "{text:?}");
+            let found = world.directory.by_email(&world.cx(), &key).await;
+            // Each spelling is a call: of those with more than eight nothing can be told.
+            if key.spellings().is_some_and(|spellings| spellings.len() <= 8) {
+                assert_eq!(ids(&found.unwrap()), [id.as_str()], "{text:?}");
+            } else {
+                assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
+            }
         }
         let filter = UserFilter {
             last_name: Some(NamePrefix::of(&text)),
