@@ -26,6 +26,9 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
+/// The most spellings of an address that are asked for, each by a call.
+const MOST_SPELLINGS: usize = 8;
+
 #[async_trait]
 impl UserSource for RemoteSubscribe {
     fn name(&self) -> SourceName {
@@ -103,22 +106,34 @@ impl Far {
             };
         };
         let key = |account: &Account| account.email.as_ref().map(|email| email.key().clone());
-        let (mut accounts, all) = self
-            .ask(cx, BY_EMAIL, &question, |rows| {
-                let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
-                // A deployment may match by *contains* also where the address is complete.
-                let near = rows.every_account(|account| {
-                    key(account).is_some_and(|known| known.as_str().contains(email.as_str()))
-                })?;
-                Ok((near, all))
-            })
-            .await?;
-        if !all {
-            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+        let read = |rows: Rows| {
+            let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
+            // A deployment may match by *contains* also where the address is complete.
+            let is_near = |account: &Account| key(account).is_some_and(|known| known.as_str().contains(email.as_str()));
+            Ok((rows.every_account(is_near)?, all))
+        };
+        let mut accounts = Vec::new();
+        for form in self.spellings(email)? {
+            let (near, all) = self.ask(cx, BY_EMAIL, &question.spelled(&form), read).await?;
+            if !all {
+                return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+            }
+            accounts.extend(near);
         }
         accounts.retain(|account| key(account).as_ref() == Some(email));
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        accounts.dedup_by(|a, b| a.crid == b.crid);
         Ok(accounts)
+    }
+
+    /// The spellings of an address to ask for. Masthead, which alone takes a search in a body, knows an address by its key; what
+    /// any other deployment compares is not published, and it may be to the letter.
+    fn spellings(&self, email: &EmailKey) -> Result<Vec<String>, SourceError> {
+        if self.settings.api == Api::V4Body {
+            return Ok(vec![email.as_str().to_owned()]);
+        }
+        let all = email.spellings().filter(|all| all.len() <= MOST_SPELLINGS);
+        all.ok_or_else(|| SourceError::new(BY_EMAIL, SourceErrorKind::Refused))
     }
 
     /// A page that the far side answers as it is asked for.

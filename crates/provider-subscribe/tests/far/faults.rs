@@ -356,3 +356,42 @@ async fn settings_that_cannot_be_used_are_silence_too() {
     assert_eq!(world.by_id("1").await.unwrap_err().kind, Misconfigured);
     assert_eq!(world.seen(), []);
 }
+
+/// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: what a deployment other than Masthead compares is not published.
+#[tokio::test]
+async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+    for (settings, kept) in [
+        (&[("Subscribe.Method", "GET")], "jose%CC%81%40m%C3%BCnchen.example"),
+        (&[("Subscribe.Api", "legacy")], "jose%CC%81%40xn--mnchen-3ya.example"),
+    ] {
+        let is_legacy = settings == LEGACY;
+        let world = World::of(settings, move |seen| {
+            let email = "jos\u{e9}@m\u{fc}nchen.example";
+            let found = seen.line.contains(kept);
+            json_answer(
+                200,
+                &match (is_legacy, found) {
+                    (true, true) => legacy_users(&[legacy_user("1", email)]),
+                    (true, false) => legacy_users(&[]),
+                    (false, true) => users(&[user("1", email)]),
+                    (false, false) => users(&[]),
+                },
+            )
+        })
+        .await;
+        let found = world.by_email("jos\u{e9}@m\u{fc}nchen.example").await.unwrap();
+        assert_eq!(found.len(), 1, "{settings:?}");
+        let many = format!("{}@example.com", "\u{e9}".repeat(9));
+        assert_eq!(world.by_email(&many).await.unwrap_err().kind, Refused);
+    }
+}
+
+/// RFC 3986 §6.2.2.3: such a path leads to another call.
+#[tokio::test]
+async fn no_path_is_sent_that_normalisation_changes() {
+    let world = World::of(LEGACY, |_| json_answer(200, &legacy_users(&[]))).await;
+    for id in [".", "..", "%2E", "a/../b", "a//b"] {
+        assert_eq!(world.by_id(id).await.unwrap_err().kind, Refused, "{id}");
+    }
+    assert!(world.seen().is_empty());
+}
