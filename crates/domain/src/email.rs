@@ -3,10 +3,16 @@
 use std::fmt;
 
 use thiserror::Error;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// The longest address, in bytes of UTF-8 (RFC 5321 §4.5.3.1: 64 for the local part, 255 for the domain).
 pub const MAX_EMAIL_BYTES: usize = 320;
+
+/// How many spellings of an address a source is asked for at most.
+pub const MAX_SPELLINGS: usize = 24;
+
+/// How many marks a letter has at most whose forms are told.
+const MAX_MARKS: usize = 3;
 
 /// An address as its owner typed it, with its key beside it.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,19 +147,34 @@ impl EmailKey {
         (outcome.is_ok() && unicode != domain).then(|| format!("{local}@{unicode}"))
     }
 
-    /// The forms in which a source may keep an address with this key: the key, its domain in Unicode, either decomposed;
-    /// each once, the key first. Capitals apart, whose places nobody knows.
+    /// The forms in which a source may keep an address with this key: each letter composed or decomposed (Unicode Standard
+    /// Annex #15), each label of the domain in ASCII or in Unicode (RFC 5890 §2.3.2.1); each form once, the key first.
+    /// Capitals apart, whose places nobody knows.
+    ///
+    /// `None` when there are more than [`MAX_SPELLINGS`]: a source that has been asked for some of them has not said that it
+    /// has nobody.
     #[must_use]
-    pub fn spellings(&self) -> Vec<String> {
-        let mut spellings = vec![self.0.to_string()];
-        spellings.extend(self.in_unicode());
-        for at in 0..spellings.len() {
-            let decomposed: String = spellings[at].nfd().collect();
-            if !spellings.contains(&decomposed) {
-                spellings.push(decomposed);
-            }
+    pub fn spellings(&self) -> Option<Vec<String>> {
+        if self.0.is_ascii() && !self.0.contains("xn--") {
+            return Some(vec![self.0.to_string()]);
         }
-        spellings
+        let (local, domain) = match self.0.rsplit_once('@') {
+            Some((local, domain)) => (local, Some(domain)),
+            None => (&*self.0, None),
+        };
+        let mut spellings = joined(&[String::new()], &equivalents(local)?)?;
+        for (at, label) in domain.into_iter().flat_map(|domain| domain.split('.')).enumerate() {
+            let mut forms = equivalents(label)?;
+            if label.starts_with("xn--") {
+                let (unicode, outcome) = idna::domain_to_unicode(label);
+                if outcome.is_ok() && unicode != label {
+                    forms.extend(equivalents(&unicode)?);
+                }
+            }
+            let separated = joined(&spellings, &[if at == 0 { "@" } else { "." }.to_owned()])?;
+            spellings = joined(&separated, &forms)?;
+        }
+        Some(spellings)
     }
 }
 
@@ -182,6 +203,66 @@ fn is_domain(text: &str) -> bool {
 fn is_address_literal(text: &str) -> bool {
     let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inside.is_some_and(|inside| !inside.is_empty() && !inside.contains(['[', ']', '\\', ' ']))
+}
+
+/// The texts that are canonically equivalent to this one, itself first; `None` when there are too many.
+fn equivalents(text: &str) -> Option<Vec<String>> {
+    let mut texts = vec![String::new()];
+    let mut rest = text;
+    while !rest.is_empty() {
+        // A letter with the marks behind it.
+        let mut letters = rest.char_indices().skip(1);
+        let end = letters
+            .find(|(_, char)| !is_combining_mark(*char))
+            .map_or(rest.len(), |(at, _)| at);
+        let (letter, after) = rest.split_at(end);
+        texts = joined(&texts, &forms_of(letter)?)?;
+        rest = after;
+    }
+    Some(texts)
+}
+
+/// The forms of a letter with its marks, itself first.
+fn forms_of(letter: &str) -> Option<Vec<String>> {
+    let mut forms = vec![letter.to_owned()];
+    let decomposed: String = letter.nfd().collect();
+    let chars: Vec<char> = decomposed.chars().collect();
+    if chars.len() > MAX_MARKS + 1 {
+        return None;
+    }
+    let mut orders = vec![vec![]];
+    for _ in &chars {
+        let longer = |order: &Vec<usize>| {
+            let left = (0..chars.len()).filter(|at| !order.contains(at));
+            left.map(|at| [&order[..], &[at]].concat()).collect::<Vec<_>>()
+        };
+        orders = orders.iter().flat_map(longer).collect();
+    }
+    for order in orders {
+        for composed in 0..=chars.len() {
+            let (head, tail) = order.split_at(composed);
+            let head = head.iter().map(|at| chars[*at]).nfc();
+            let form: String = head.chain(tail.iter().map(|at| chars[*at])).collect();
+            if !forms.contains(&form) && form.nfd().eq(decomposed.chars()) {
+                forms.push(form);
+            }
+        }
+    }
+    Some(forms)
+}
+
+/// Each beginning with each end; `None` when there are too many.
+fn joined(beginnings: &[String], ends: &[String]) -> Option<Vec<String>> {
+    let all = beginnings
+        .len()
+        .checked_mul(ends.len())
+        .filter(|count| *count <= MAX_SPELLINGS);
+    all.map(|_| {
+        beginnings
+            .iter()
+            .flat_map(|head| ends.iter().map(move |end| format!("{head}{end}")))
+            .collect()
+    })
 }
 
 /// Trims, composes, lower-cases, and writes the domain in ASCII where it can be.
@@ -307,9 +388,45 @@ mod tests {
         });
     }
 
+    /// `None` says that those who are asked for are not all.
+    #[test]
+    fn more_spellings_than_can_be_asked_for_are_none() {
+        assert!(
+            EmailKey::of("\u{e9}\u{e9}\u{e9}\u{e9}@example.com")
+                .spellings()
+                .is_some()
+        );
+        for many in [
+            "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}@example.com",
+            "e\u{301}\u{302}\u{303}\u{304}@example.com",
+        ] {
+            assert_eq!(EmailKey::of(many).spellings(), None);
+        }
+    }
+
+    proptest::proptest! {
+        /// However an address is typed, the form is among those under which its key is looked for, capitals apart.
+        #[test]
+        fn every_spelling_of_a_key_is_among_its_spellings(
+            local in "[a-z\u{e9}\u{fc}]{1,3}", domain in "[a-z]{1,3}[\u{e9}\u{fc}]?", composed: [bool; 2], ascii: bool,
+        ) {
+            let form = |text: &str, composed: bool| if composed { text.nfc().collect() } else { text.nfd().collect::<String>() };
+            let domain = format!("{domain}.example");
+            let domain = if ascii { idna::domain_to_ascii(&domain).unwrap() } else { form(&domain, composed[1]) };
+            let typed = format!("{}@{domain}", form(&local, composed[0]));
+            let key = EmailKey::of(&typed);
+            let spellings = key.spellings().unwrap();
+            proptest::prop_assert!(spellings.contains(&typed));
+            proptest::prop_assert_eq!(&spellings[0], key.as_str());
+            for other in &spellings {
+                proptest::prop_assert_eq!(&EmailKey::of(other), &key);
+            }
+        }
+    }
+
     #[test]
     fn a_source_may_keep_an_address_in_unicode_and_decomposed() {
-        let spellings = |text| EmailKey::of(text).spellings();
+        let spellings = |text| EmailKey::of(text).spellings().unwrap();
         assert_eq!(spellings("Ann@Example.com"), ["ann@example.com"]);
         assert_eq!(
             spellings("ann@m\u{fc}nchen.example"),
@@ -323,6 +440,20 @@ mod tests {
             spellings("jos\u{e9}@example.com"),
             ["jos\u{e9}@example.com", "jose\u{301}@example.com"]
         );
+        // The local part as one system keeps it, and the domain as another does.
+        assert_eq!(
+            spellings("jos\u{e9}@m\u{fc}nchen.example"),
+            [
+                "jos\u{e9}@xn--mnchen-3ya.example",
+                "jos\u{e9}@m\u{fc}nchen.example",
+                "jos\u{e9}@mu\u{308}nchen.example",
+                "jose\u{301}@xn--mnchen-3ya.example",
+                "jose\u{301}@m\u{fc}nchen.example",
+                "jose\u{301}@mu\u{308}nchen.example",
+            ]
+        );
+        // Two marks on one letter: in either order, the first of them composed or not.
+        assert_eq!(spellings("\u{1ec7}@example.com").len(), 5);
         assert_eq!(EmailKey::of("ann@xn--.example").in_unicode(), None);
         assert_eq!(EmailKey::of("ann").in_unicode(), None);
     }

@@ -23,7 +23,7 @@ use crate::{
     directory::current_since,
     search::{effective, nobody},
     told::Told,
-    union::{TRUNCATED, first_of, pushed_down},
+    union::{first_of, pushed_down, shortfall},
 };
 
 impl Users {
@@ -118,12 +118,12 @@ async fn list(cx: &CallContext, provider: &dyn Provider, query: &UserQuery, thei
     let asked = provider
         .search(cx, &first_of(pushed_down(&query.filter, provider.searchable())))
         .await;
-    let mut more = false;
+    let mut partial = None;
     theirs.hear(asked, None, |page: Page| {
-        more = page.more || page.truncated;
+        partial = shortfall(&page);
         page.accounts
     });
-    theirs.partial = more.then_some(TRUNCATED);
+    theirs.partial = partial;
 }
 
 fn alone(theirs: Told) -> Both {

@@ -12,7 +12,7 @@ use masthead_domain::{
 };
 use masthead_ports::{
     provider::Provider,
-    source::{CallContext, Priority, SourceError},
+    source::{CallContext, Priority, SUBSCRIBE, SourceError},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     lookup::stored,
     page::{Slice, slice},
     settle::{Settled, settle},
+    union::UNREADABLE,
     users::store_alone,
 };
 
@@ -99,6 +100,19 @@ impl Users {
             page.as_ref().map(|page| &*page.accounts),
         );
         let page = page.map_err(|error: SourceError| self.silence(caller, &error))?;
+        let mut completeness = store_alone(caller, &*self.clock);
+        if let (Some(told), Some(reason)) = (&mut completeness, page.unreadable.then_some(UNREADABLE)) {
+            told.complete = false;
+            let own = told.sources.iter_mut().find(|report| report.name == SUBSCRIBE);
+            own.into_iter().for_each(|report| report.reason = Some(reason));
+        }
+        if page.unreadable && page.accounts.is_empty() {
+            // Whoever is asked for may be in a row that cannot be read.
+            return Err(ReadError::CannotTell {
+                retry_after: None,
+                completeness,
+            });
+        }
         let outside_provider = caller.tenant.settings.is_federated();
         let next = match (page.mark, page.accounts.last()) {
             (Some(mark), _) => Some(Place::Mark(mark)),
@@ -113,7 +127,7 @@ impl Users {
                 .collect(),
             total: page.total,
             next,
-            completeness: store_alone(caller, &*self.clock),
+            completeness,
         })
     }
 
@@ -192,7 +206,7 @@ pub(crate) fn nobody(caller: &Caller, query: &UserQuery) -> ListAnswer {
         .map(masthead_domain::flow::UserProvider::name);
     let sources = provider
         .into_iter()
-        .chain([masthead_ports::source::SUBSCRIBE])
+        .chain([SUBSCRIBE])
         .map(SourceReport::skipped)
         .collect();
     ListAnswer {

@@ -19,6 +19,20 @@ use crate::{Caller, ReadError, Users, both::Both};
 /// Why a list is not the whole: a side has more than a live union takes of it.
 pub(crate) const TRUNCATED: &str = "truncated";
 
+/// Why a list is not the whole: a side has users whom it showed in a form that cannot be read.
+pub(crate) const UNREADABLE: &str = "unreadable_rows";
+
+/// Why a page is not the whole of what its source has; `None` where it is.
+pub(crate) const fn shortfall(page: &Page) -> Option<&'static str> {
+    if page.unreadable {
+        Some(UNREADABLE)
+    } else if page.more || page.truncated {
+        Some(TRUNCATED)
+    } else {
+        None
+    }
+}
+
 impl Users {
     /// Answers a list from at most [`MAX_PAGE_SIZE`] users of each side.
     pub(crate) async fn union(
@@ -68,13 +82,13 @@ impl Users {
         }
 
         let mut both = Both::nothing_yet(provider, false);
-        let mut more = false;
+        let mut partial = None;
         both.theirs.hear(asked, None, |page: Page| {
-            more = page.more || page.truncated;
+            partial = shortfall(&page);
             page.accounts
         });
-        both.theirs.partial = more.then_some(TRUNCATED);
-        both.ours.partial = answered.as_ref().is_ok_and(|page| page.more).then_some(TRUNCATED);
+        both.theirs.partial = partial;
+        both.ours.partial = answered.as_ref().ok().and_then(shortfall);
         both.ours
             .read(answered.map(|page| page.accounts), None, self.clock.now());
         both.mark_subjects(|_| true);

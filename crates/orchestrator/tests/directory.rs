@@ -103,6 +103,7 @@ impl Stage {
             expected: None,
             truncated: false,
             gaps,
+            left_out: Vec::new(),
         };
         self.directory.take(&self.context(), &run, &step, at).await.unwrap();
         self.directory

@@ -104,6 +104,7 @@ impl Stage {
             expected: None,
             truncated: false,
             gaps,
+            left_out: Vec::new(),
         };
         self.directory.take(&cx, &run, &step, at).await.unwrap();
         self.directory.finish(&cx, &run, at, Brake::On).await.unwrap();

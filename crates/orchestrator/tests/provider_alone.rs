@@ -296,6 +296,7 @@ async fn synchronised_but_for(stage: &Stage, accounts: &[Account], ago: time::Du
         expected: None,
         truncated: false,
         gaps,
+        left_out: Vec::new(),
     };
     stage.directory.take(&cx, &run, &step, run.started).await.unwrap();
     stage.directory.finish(&cx, &run, run.started, Brake::On).await.unwrap();

@@ -168,6 +168,7 @@ impl UserSource for Marking {
             mark,
             total: Some(Total::Exact(2)),
             truncated: false,
+            unreadable: false,
         })
     }
 }

@@ -223,9 +223,10 @@ pub trait Directory: Send + Sync {
     /// before anything else, in several transactions.
     async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError>;
 
-    /// Keeps the accounts of a step as of the moment before the step was made, the place after it, and renews the lease. The
-    /// run's end is [`Directory::finish`], whatever the step's `next` says, unless the walk is to be made again
-    /// ([`Taken::again`]).
+    /// Keeps the accounts of a step as of the moment before the step was made, the place after it, and renews the lease. Of the
+    /// users whom the step left out ([`Step::left_out`]), and of those whose account cannot be kept, what was known stays, and
+    /// they are not missing. The run's end is [`Directory::finish`], whatever the step's `next` says, unless the walk is to be
+    /// made again ([`Taken::again`]).
     async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError>;
 
     /// Renews the lease: it now ends [`Run::lease`] after this moment of the store's clock. `false` when a transaction that

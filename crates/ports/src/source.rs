@@ -179,6 +179,8 @@ pub struct Page {
     pub total: Option<Total>,
     /// The source has more matches than it can show (Auth0 stops at 1,000).
     pub truncated: bool,
+    /// The source showed rows that cannot be read: they are left out, and the page is not the whole.
+    pub unreadable: bool,
 }
 
 impl Page {
@@ -201,6 +203,7 @@ impl Page {
             total,
             mark: None,
             truncated: unseen.is_some() && !more,
+            unreadable: false,
         }
     }
 }

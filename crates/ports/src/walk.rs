@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
 use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError, SourceName};
@@ -62,6 +62,10 @@ pub struct Step {
     /// Somebody may be missing from the step whom the provider has: a user of whom no account can be made, or one who
     /// slipped over the edge of a page. Such a walk shows who is there, and not that nobody else is.
     pub gaps: bool,
+    /// The rows of the step of which no account can be made: the user's id, or `None` where not even that can be read.
+    /// Where there are any, the step has gaps. Such a user is there: nobody whose id is here is missing, and while the id of
+    /// one is unknown, the walk proves nobody absent.
+    pub left_out: Vec<Option<Crid>>,
 }
 
 /// The users of a tenant's provider, in an order of the walk's own.

@@ -11,9 +11,9 @@ const LONGEST: usize = 64;
 /// How many literal characters a pattern needs that begins with a wildcard (`providers.md` §1.3).
 pub(crate) const FEWEST_LITERALS: usize = 3;
 
-/// The forms in which an address with this key may be kept. `None` when the key holds what no query can carry.
+/// The forms in which an address with this key may be kept. `None` when they are too many, or hold what no query can carry.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Value>> {
-    key.spellings().iter().map(|form| Value::new(form)).collect()
+    key.spellings()?.iter().map(|form| Value::new(form)).collect()
 }
 
 /// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is

@@ -11,6 +11,8 @@ use time::{OffsetDateTime, format_description::FormatItem, macros::format_descri
 pub(crate) enum Field {
     /// The address of the user; compared without regard to case.
     Email,
+    /// The user's own id.
+    UserId,
     /// The id of one of the user's identities, without its provider.
     IdentityId,
     /// The connection of one of the user's identities.
@@ -29,6 +31,7 @@ impl Field {
     const fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
+            Self::UserId => "user_id",
             Self::IdentityId => "identities.user_id",
             Self::IdentityConnection => "identities.connection",
             Self::CreatedAt => "created_at",

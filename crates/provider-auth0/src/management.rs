@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::Request;
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_http::{Call, Refusal, Reply, Upstream};
+use masthead_provider_http::{Call, Refusal, Reply, Upstream, json::Rows};
 
 use crate::{
     mapping::Untrue,
@@ -39,6 +39,8 @@ impl AsRef<Upstream> for Management {
 pub(crate) struct Shown {
     /// Each user once.
     pub(crate) users: Vec<User>,
+    /// How many rows cannot be read.
+    pub(crate) unreadable: usize,
     /// How many Auth0 says there are.
     pub(crate) total: u64,
     /// Whether these are all.
@@ -70,7 +72,10 @@ impl Management {
         operation: &'static str,
         id: &str,
     ) -> Result<Option<User>, SourceError> {
-        let request = written(operation, self.requests().user(id))?;
+        let Some(request) = self.requests().user(id) else {
+            return self.user_out_of_paths(cx, operation, id).await;
+        };
+        let request = written(operation, request)?;
         let read = |reply: &Reply| match reply.status.as_u16() {
             200 => {
                 let user: User = reply.json()?;
@@ -87,7 +92,7 @@ impl Management {
         self.upstream.call(Call::read(operation, cx), &request, read).await
     }
 
-    /// The users whose address is this text, to the letter.
+    /// The users whose address is this text, to the letter; each of them, or none can be told.
     pub(crate) async fn users_by_email(
         &self,
         cx: &CallContext,
@@ -99,7 +104,11 @@ impl Management {
             200 => Ok(reply.json()?),
             _ => Err(refusal(operation, reply)),
         };
-        self.upstream.call(Call::read(operation, cx), &request, read).await
+        let users: Rows<User> = self.upstream.call(Call::read(operation, cx), &request, read).await?;
+        if users.unreadable > 0 {
+            return Err(corrupt(operation, Untrue::UnreadableRow));
+        }
+        Ok(users.read)
     }
 
     /// Searches page by page, one at a time, until `enough` says so of the users of a page, or they are all, or Auth0
@@ -113,6 +122,7 @@ impl Management {
         let Search { operation, q, ordered } = search;
         let mut shown = Shown {
             users: Vec::new(),
+            unreadable: 0,
             total: 0,
             all: false,
         };
@@ -131,10 +141,14 @@ impl Management {
             // Pages may be cut below what was asked; from then on that is what is asked.
             per_page = list.limit;
             shown.total = list.total;
+            shown.unreadable += list.users.unreadable;
             let new_ones = shown.users.len();
-            shown
-                .users
-                .extend(list.users.into_iter().filter(|user| known.insert(user.user_id.clone())));
+            shown.users.extend(
+                list.users
+                    .read
+                    .into_iter()
+                    .filter(|user| known.insert(user.user_id.clone())),
+            );
             let enough = enough(&shown.users[new_ones..]).map_err(|flaw| corrupt(operation, flaw))?;
             shown.all = list.start + list.length >= list.total;
             // An empty page before the end: the total counts users whom Auth0 does not show.
@@ -181,8 +195,9 @@ impl Management {
 
 /// A page's numbers agree with each other and with what was asked.
 fn checked(list: List, page: u64, per_page: u64) -> Result<List, Untrue> {
-    let distinct: HashSet<&str> = list.users.iter().map(|user| user.user_id.as_str()).collect();
-    let counts = [list.users.len(), distinct.len()];
+    let users = &list.users;
+    let distinct: HashSet<&str> = users.read.iter().map(|user| user.user_id.as_str()).collect();
+    let counts = [users.len(), distinct.len() + users.unreadable];
     let good = (1..=per_page).contains(&list.limit)
         && list.start == page * list.limit
         && list.length <= list.limit
@@ -202,6 +217,15 @@ pub(crate) fn is_about_the_user(reply: &Reply) -> bool {
 
 fn is_code(reply: &Reply, code: &str) -> bool {
     envelope(reply).is_some_and(|refused| refused.error_code.as_deref() == Some(code))
+}
+
+/// As [`written`], for a request that names a user in its path.
+pub(crate) fn written_about(
+    operation: &'static str,
+    request: Option<Result<Request<Bytes>, http::Error>>,
+) -> Result<Request<Bytes>, SourceError> {
+    let refused = || SourceError::new(operation, SourceErrorKind::Refused);
+    written(operation, request.ok_or_else(refused)?)
 }
 
 pub(crate) fn written(

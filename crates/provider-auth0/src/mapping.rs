@@ -1,7 +1,7 @@
 //! From a user at Auth0 to an account of ours.
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
-use masthead_provider_http::wire::{name, scalar};
+use masthead_domain::{account::Account, metadata::Metadata};
+use masthead_provider_http::wire::{address, id, name, scalar};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,6 +20,9 @@ pub(crate) enum Untrue {
     /// The id is none that we could keep.
     #[error("the answer has a user with an unusable id")]
     UnusableId,
+    /// A row of it cannot be read.
+    #[error("the answer has a row that cannot be read")]
+    UnreadableRow,
     /// The identities are missing, so that nobody can say whose user it is.
     #[error("the answer has a user without identities")]
     NoIdentities,
@@ -32,12 +35,13 @@ pub(crate) enum Untrue {
 ///
 /// `user_metadata` comes before the root attributes, which Auth0 fills in by itself.
 pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue> {
-    let crid = Crid::parse(&user.user_id).map_err(|_| Untrue::UnusableId)?;
+    let crid = id(&user.user_id).ok_or(Untrue::UnusableId)?;
+    let email = user.email.as_deref().and_then(address);
     Ok(Account {
-        email: user.email.as_deref().and_then(|text| Email::from_source(text).ok()),
         first_name: name(user.given_name.as_deref()),
         last_name: name(user.family_name.as_deref()),
-        verified: user.email_verified.filter(|_| user.email.is_some()),
+        verified: user.email_verified.filter(|_| email.is_some()),
+        email,
         metadata: metadata(user, map),
         registered_at: moment(&user.created_at),
         changed_at: moment(&user.updated_at),

@@ -7,11 +7,12 @@ use futures_util::future::try_join;
 use masthead_domain::{
     account::Account,
     crid::Crid,
-    email::{Email, EmailKey},
+    email::EmailKey,
     name::folded,
     query::{UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_provider_http::{LeftOut, wire};
 
 use crate::{
     address::{forms, pushed},
@@ -49,7 +50,8 @@ impl UserSource for Auth0 {
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        if email.as_str().len() > LONGEST_KEY {
+        // No account of ours has such an address, whatever Auth0 keeps.
+        if email.as_str().len() > LONGEST_KEY || email.as_str().contains('\0') {
             return Ok(Vec::new());
         }
         let api = self.api(&cx.tenant, BY_EMAIL)?;
@@ -101,10 +103,33 @@ impl Management {
         }
     }
 
+    /// The user with this id, which no path can carry. Each id at Auth0 is `provider|id` (`providers.md` §1.4), so that one of
+    /// another form is nobody's. Any other is searched for; search lags, so that whom it does not show may be there.
+    pub(crate) async fn user_out_of_paths(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        id: &str,
+    ) -> Result<Option<User>, SourceError> {
+        let Some(value) = Value::new(id).filter(|_| id.contains('|')) else {
+            return Ok(None);
+        };
+        let clause = Clause::Is(Field::UserId, value);
+        let shown = self.few(cx, operation, &clause, |user| user.user_id == id).await?;
+        match <[User; 1]>::try_from(shown) {
+            Ok([user]) => Ok(Some(user)),
+            Err(_) => Err(SourceError::new(operation, SourceErrorKind::Refused)),
+        }
+    }
+
     /// Every user with this address, however it is written. The direct look-up compares to the letter and is never late;
     /// search knows the other spellings, and those whom only it shows are asked for once more.
     async fn users_with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<User>, SourceError> {
-        let spellings = forms(email).filter(|forms| self.settings.mixed_case_emails || forms.len() > 1);
+        // Who was asked for by some spellings only may be there by another.
+        let Some(spellings) = forms(email) else {
+            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
+        };
+        let spellings = Some(spellings).filter(|forms| self.settings.mixed_case_emails || forms.len() > 1);
         let direct = self.users_by_email(cx, BY_EMAIL, email.as_str());
         let searched = async {
             let Some(spellings) = spellings else {
@@ -148,6 +173,10 @@ impl Management {
         if !shown.users.iter().all(is_about) {
             return Err(corrupt(operation, Untrue::SomebodyElse));
         }
+        // It may be one of them.
+        if shown.unreadable > 0 {
+            return Err(corrupt(operation, Untrue::UnreadableRow));
+        }
         if !shown.all || shown.users.len() > MOST_ALIKE {
             return Err(SourceError::new(operation, SourceErrorKind::TooBroad));
         }
@@ -171,6 +200,7 @@ impl Management {
             ordered: true,
         };
         let mut accounts = Vec::new();
+        let mut left_out = LeftOut::default();
         let size = usize::from(query.size);
         let shown = self
             .search(cx, search, |users| {
@@ -178,16 +208,21 @@ impl Management {
                     if !conditions.iter().all(|clause| may_meet(clause, user)) {
                         return Err(Untrue::SomebodyElse);
                     }
-                    if self.is_ours(user)? {
-                        let account = account(user, &self.settings.metadata)?;
-                        accounts.extend(Some(account).filter(|account| meets(filter, account)));
+                    match self.ours(user) {
+                        Ok(account) => accounts.extend(account.filter(|account| meets(filter, account))),
+                        Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
                     }
                 }
                 Ok(accounts.len() > size)
             })
             .await?;
+        left_out.add_unreadable(shown.unreadable);
+        left_out.log(AUTH0, cx, SEARCH);
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(Page::of_found(accounts, query, unseen))
+        Ok(Page {
+            unreadable: left_out.any(),
+            ..Page::of_found(accounts, query, unseen)
+        })
     }
 
     /// The condition that a user is in one of the connections that are this tenant's; `None` where all are.
@@ -201,10 +236,13 @@ impl Management {
 
     /// The account of a user who is one of this tenant's.
     fn as_ours(&self, user: &User, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        let ours = self
-            .is_ours(user)
-            .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose());
-        ours.map_err(|flaw| corrupt(operation, flaw))
+        self.ours(user).map_err(|flaw| corrupt(operation, flaw))
+    }
+
+    /// The same, or why none can be made.
+    pub(crate) fn ours(&self, user: &User) -> Result<Option<Account>, Untrue> {
+        let ours = self.is_ours(user)?;
+        ours.then(|| account(user, &self.settings.metadata)).transpose()
     }
 }
 
@@ -217,7 +255,7 @@ fn any(clauses: impl IntoIterator<Item = Clause>) -> Clause {
 }
 
 fn has_address(user: &User, wanted: &EmailKey) -> bool {
-    let email = user.email.as_deref().and_then(|text| Email::from_source(text).ok());
+    let email = user.email.as_deref().and_then(wire::address);
     email.is_some_and(|email| email.key() == wanted)
 }
 

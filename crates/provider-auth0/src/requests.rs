@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, header};
+use masthead_provider_http::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -41,8 +42,9 @@ pub(crate) struct ListCall<'a> {
 }
 
 impl Requests<'_> {
-    pub(crate) fn user(self, id: &str) -> Result<Request<Bytes>, http::Error> {
-        self.without_body(Method::GET, &user_path(id))
+    /// `None`, here and below, for an id that no path can carry.
+    pub(crate) fn user(self, id: &str) -> Option<Result<Request<Bytes>, http::Error>> {
+        Some(self.without_body(Method::GET, &user_path(id)?))
     }
 
     pub(crate) fn by_email(self, email: &str) -> Result<Request<Bytes>, http::Error> {
@@ -70,12 +72,12 @@ impl Requests<'_> {
         self.with_body(Method::POST, "users", body)
     }
 
-    pub(crate) fn update(self, id: &str, body: &Value) -> Result<Request<Bytes>, http::Error> {
-        self.with_body(Method::PATCH, &user_path(id), body)
+    pub(crate) fn update(self, id: &str, body: &Value) -> Option<Result<Request<Bytes>, http::Error>> {
+        Some(self.with_body(Method::PATCH, &user_path(id)?, body))
     }
 
-    pub(crate) fn delete(self, id: &str) -> Result<Request<Bytes>, http::Error> {
-        self.without_body(Method::DELETE, &user_path(id))
+    pub(crate) fn delete(self, id: &str) -> Option<Result<Request<Bytes>, http::Error>> {
+        Some(self.without_body(Method::DELETE, &user_path(id)?))
     }
 
     fn without_body(self, method: Method, target: &str) -> Result<Request<Bytes>, http::Error> {
@@ -98,8 +100,8 @@ impl Requests<'_> {
     }
 }
 
-fn user_path(id: &str) -> String {
-    format!("users/{}", utf8_percent_encode(id, SEGMENT))
+fn user_path(id: &str) -> Option<String> {
+    is_segment(id).then(|| format!("users/{}", utf8_percent_encode(id, SEGMENT)))
 }
 
 fn value(text: &str) -> String {

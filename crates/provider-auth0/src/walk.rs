@@ -8,13 +8,14 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
+use masthead_provider_http::{LeftOut, json::Rows, wire};
 use time::Duration;
 
 use crate::{
     auth0::{AUTH0, Auth0},
     lucene::{Clause, Field, all_of},
     management::{Management, OLDEST_FIRST, corrupt},
-    mapping::{Untrue, account, moment},
+    mapping::{Untrue, moment},
     requests::ListCall,
     windows::{At, Shown, milliseconds},
     wire::User,
@@ -80,7 +81,7 @@ impl Walk for Auth0 {
         });
         let now = self.now();
         let stepped = api.walked(cx, By::of(scope), &at).await;
-        let (page, shown) = match stepped {
+        let (accounts, left_out, shown) = match stepped {
             Ok(stepped) => stepped,
             // The search took longer than Auth0 lets it: a narrower one is quicker.
             Err(error) if error.kind == SourceErrorKind::TooBroad => {
@@ -93,6 +94,7 @@ impl Walk for Auth0 {
                     expected: None,
                     truncated: false,
                     gaps: false,
+                    left_out: Vec::new(),
                 });
             }
             Err(error) => return Err(error),
@@ -106,27 +108,20 @@ impl Walk for Auth0 {
             );
         }
         Ok(Step {
-            accounts: page.accounts,
+            accounts,
             next: way.next.and_then(|next| next.kept()),
             // Who changes during a walk over changes is counted twice by then: before the window, and in it.
             expected: way.expected.filter(|_| scope == Scope::Everything || from.is_none()),
             truncated: way.truncated,
-            gaps: page.gaps,
+            gaps: left_out.any(),
+            left_out: left_out.into_ids(),
         })
     }
 }
 
-/// The tenant's accounts on a page.
-#[derive(Default)]
-struct Ours {
-    accounts: Vec<Account>,
-    /// Of somebody on it no account can be made.
-    gaps: bool,
-}
-
 impl Management {
-    /// The tenant's accounts on a page, and the page.
-    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Ours, Shown), SourceError> {
+    /// The tenant's accounts on a page, the rows that are left out, and the page.
+    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Vec<Account>, LeftOut, Shown), SourceError> {
         let (from, before) = at.window();
         let window = (from.is_some() || before.is_some()).then_some(Clause::Within(by.field, from, before));
         let q = all_of(&window.into_iter().chain(self.in_our_connections()).collect::<Vec<_>>());
@@ -142,39 +137,31 @@ impl Management {
             from.zip(by.moment(user))
                 .is_some_and(|(from, at)| at < milliseconds(from))
         };
-        if list.users.iter().any(too_early) {
+        if list.users.read.iter().any(too_early) {
             return Err(corrupt(WALK, Untrue::SomebodyElse));
         }
         let shown = Shown {
-            moments: distinct(&list.users).filter_map(|user| by.moment(user)).collect(),
+            moments: distinct(&list.users.read).filter_map(|user| by.moment(user)).collect(),
             limit: list.limit,
             length: list.length,
             total: list.total,
         };
-        Ok((self.ours(cx, &list.users), shown))
+        let (accounts, left_out) = self.kept(&list.users);
+        left_out.log(AUTH0, cx, WALK);
+        Ok((accounts, left_out, shown))
     }
 
     /// The accounts of those who are the tenant's, each once. One user who cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, users: &[User]) -> Ours {
-        let mut ours = Ours::default();
-        for user in distinct(users) {
-            match self
-                .is_ours(user)
-                .and_then(|ours| ours.then(|| account(user, &self.settings.metadata)).transpose())
-            {
-                Ok(account) => ours.accounts.extend(account),
-                Err(flaw) => {
-                    ours.gaps = true;
-                    tracing::warn!(
-                        source.name = AUTH0,
-                        tenant = %cx.tenant.id,
-                        flaw = %flaw,
-                        "a user is left out of the walk"
-                    );
-                }
+    fn kept(&self, users: &Rows<User>) -> (Vec<Account>, LeftOut) {
+        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
+        left_out.add_unreadable(users.unreadable);
+        for user in distinct(&users.read) {
+            match self.ours(user) {
+                Ok(account) => accounts.extend(account),
+                Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
             }
         }
-        ours
+        (accounts, left_out)
     }
 }
 

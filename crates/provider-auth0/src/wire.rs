@@ -1,6 +1,7 @@
 //! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
 
 use masthead_provider_http::{
+    json::Rows,
     redacted,
     wire::{flag, members, scalar, text},
 };
@@ -60,7 +61,7 @@ pub(crate) struct List {
     pub(crate) limit: u64,
     pub(crate) length: u64,
     pub(crate) total: u64,
-    pub(crate) users: Vec<User>,
+    pub(crate) users: Rows<User>,
 }
 
 /// An error of the Management API.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     auth0::{AUTH0, Auth0},
     changes::{self, Objection, objection},
-    management::{Management, is_about_the_user, written},
+    management::{Management, is_about_the_user, written, written_about},
     mapping::account,
     refusal::{envelope, refusal},
     wire::User,
@@ -86,7 +86,7 @@ impl AccountWriter for Auth0 {
     /// Auth0 says 204 whether there was such a user or not.
     async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
-        let request = written(DELETE, api.requests().delete(id.as_str()))?;
+        let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
         let read = |reply: &Reply| match reply.status.as_u16() {
             204 => Ok(()),
             _ => Err(refusal(DELETE, reply)),
@@ -104,7 +104,7 @@ impl Management {
         id: &Crid,
         body: &Value,
     ) -> Result<Account, WriteError> {
-        let request = written(operation, self.requests().update(id.as_str(), body))?;
+        let request = written_about(operation, self.requests().update(id.as_str(), body))?;
         self.write(cx, operation, &request, 200, |user| user.user_id == id.as_str())
             .await
     }

@@ -48,8 +48,10 @@ impl AsRef<Upstream> for Described {
 /// What a list has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// How many different users.
+    /// How many different users, and rows without a usable id.
     pub(crate) users: u64,
+    /// How many rows have no usable id.
+    pub(crate) unreadable: usize,
     /// How many the directory says there are.
     pub(crate) total: Option<u64>,
     /// Whether the directory has no more pages.
@@ -123,6 +125,7 @@ impl Described {
         let mut place = Place::default();
         let mut shown = Shown {
             users: 0,
+            unreadable: 0,
             total: None,
             to_the_end: false,
         };
@@ -131,18 +134,17 @@ impl Described {
             shown.total = rows.total;
             let mut is_enough = false;
             for user in &rows.users {
-                let id = self
-                    .settings
-                    .map
-                    .id(user)
-                    .map_err(|unfit| self.unfit(listing.name, unfit))?;
+                let Ok(id) = self.settings.map.id(user) else {
+                    shown.unreadable += 1;
+                    continue;
+                };
                 if known.insert(id) {
                     is_enough |= enough(user).map_err(|unfit| self.unfit(listing.name, unfit))?;
                 }
             }
             let doubles = self.doubles(&rows.users);
             let before = shown.users;
-            shown.users = known.len() as u64;
+            shown.users = (known.len() + shown.unreadable) as u64;
             let more = self
                 .settings
                 .paging

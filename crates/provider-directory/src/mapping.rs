@@ -6,7 +6,7 @@ use masthead_domain::{
     email::{Email, EmailKey},
     metadata::Metadata,
 };
-use masthead_provider_http::wire::scalar;
+use masthead_provider_http::wire::{self, scalar};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -38,7 +38,7 @@ impl UserMap {
             Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
             _ => return Err(Unfit::UnusableId),
         };
-        Crid::parse(&text).map_err(|_| Unfit::UnusableId)
+        wire::id(&text).ok_or(Unfit::UnusableId)
     }
 
     /// The account of a user.
@@ -69,9 +69,9 @@ impl UserMap {
     fn email(&self, user: &Value) -> Option<Email> {
         let mut places = self.email.iter().enumerate();
         places.find_map(|(place, pointer)| {
-            let text = without_nul(pointer.find(user)?)?;
+            let text = scalar(pointer.find(user)?)?;
             let text = if place == 0 { text } else { text.to_lowercase() };
-            Email::from_source(&text).ok()
+            wire::address(&text)
         })
     }
 
@@ -79,7 +79,7 @@ impl UserMap {
     pub(crate) fn has_address(&self, user: &Value, wanted: &EmailKey) -> bool {
         let everywhere = self.email.iter().flat_map(|pointer| pointer.find_each(user));
         everywhere
-            .filter_map(|value| Email::from_source(value.as_str()?).ok())
+            .filter_map(|value| wire::address(value.as_str()?))
             .any(|email| email.key() == wanted)
     }
 }

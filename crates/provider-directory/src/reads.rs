@@ -9,6 +9,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_provider_http::LeftOut;
 
 use crate::{
     described::{Described, Listing},
@@ -23,6 +24,9 @@ const SEARCH: &str = "search";
 
 /// The longest key that is asked for.
 const LONGEST_KEY: usize = 1_000;
+
+/// The most spellings of an address that are asked for, each by a call.
+const MOST_SPELLINGS: usize = 8;
 
 /// The most accounts that may share an address.
 const MOST_ALIKE: usize = 20;
@@ -66,10 +70,12 @@ impl Described {
         }
         let settings = &self.settings;
         let mut found: Vec<Account> = Vec::new();
-        for form in [Some(email.as_str().to_owned()), email.in_unicode()]
-            .into_iter()
-            .flatten()
-        {
+        // A directory may compare to the letter: who was asked for by some spellings only may be there by another.
+        let spellings = email.spellings().filter(|spellings| spellings.len() <= MOST_SPELLINGS);
+        let Some(spellings) = spellings else {
+            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
+        };
+        for form in spellings {
             let given = Given {
                 email: Some(&form),
                 ..Given::default()
@@ -97,6 +103,10 @@ impl Described {
                     Ok(found.len() > MOST_ALIKE)
                 })
                 .await?;
+            if shown.unreadable > 0 {
+                // It may be one of them.
+                return Err(self.unfit(BY_EMAIL, Unfit::UnreadableRow));
+            }
             if !shown.to_the_end || found.len() > MOST_ALIKE {
                 return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
             }
@@ -136,8 +146,14 @@ impl Described {
                 Ok(found.len() > size)
             })
             .await?;
+        let mut left_out = LeftOut::default();
+        left_out.add_unreadable(shown.unreadable);
+        left_out.log(self.name, cx, SEARCH);
         let unseen = (!shown.all() || strays).then(|| shown.total.unwrap_or_default());
-        Ok(Page::of_found(found, query, unseen))
+        Ok(Page {
+            unreadable: left_out.any(),
+            ..Page::of_found(found, query, unseen)
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Templates of requests: values go in as data, and nothing in them changes a request's structure.
 
+use masthead_provider_http::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
@@ -144,9 +145,10 @@ impl Path {
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>')),
             Piece::Slot(_) => true,
         };
-        let dots = |segment: &str| matches!(segment, "." | "..");
         let path = Text::parse(text)?;
-        let good = text.starts_with('/') && !text.split('/').any(dots) && path.0.iter().all(sound);
+        let steps = text.strip_prefix('/')?;
+        let steps = steps.strip_suffix('/').unwrap_or(steps);
+        let good = (steps.is_empty() || is_segment(steps)) && path.0.iter().all(sound);
         good.then_some(Self(path))
     }
 
@@ -154,10 +156,10 @@ impl Path {
         &self.0
     }
 
-    /// The path; `None` when a value is not given, or would be taken for steps of the path by who decodes too early.
+    /// The path; `None` when a value is not given, or cannot be sent in a path ([`is_segment`]).
     pub(crate) fn fill(&self, given: &Given<'_>) -> Option<String> {
-        let steps = |value: &str| value.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
-        if self.0.slots().any(|slot| given.get(slot).is_none_or(steps)) {
+        let can_be_sent = |value: &str| is_segment(value);
+        if !self.0.slots().all(|slot| given.get(slot).is_some_and(can_be_sent)) {
             return None;
         }
         self.0.fill(given, encoded)
@@ -298,7 +300,19 @@ mod tests {
         for bad in ["{", "}", "{}", "{ID}", "{id", "id}", "{{id}}", "{password}"] {
             assert_eq!(Text::parse(bad), None, "{bad}");
         }
-        for bad in ["users", "/a b", "/a?b", "/a#b", "/../b", "/a/./b", "/a\\b", "/ä"] {
+        for bad in [
+            "users",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/../b",
+            "/a/./b",
+            "/a\\b",
+            "/ä",
+            "/a//b",
+            "/%2e%2E/b",
+            "/a/%2E/",
+        ] {
             assert_eq!(Path::parse(bad), None, "{bad}");
         }
         for bad in ["", "a", "=b", "a=b&", "{id}=b", "a=%ff"] {
@@ -312,7 +326,9 @@ mod tests {
     #[test]
     fn an_id_that_would_walk_the_path_is_not_sent() {
         let path = Path::parse("/users/{id}").unwrap();
-        for bad in [".", "..", "../admin", "a/../b", "a\\..\\b", "a/."] {
+        for bad in [
+            ".", "..", "../admin", "a/../b", "a\\..\\b", "a/.", "%2e", "a//b", "..;a",
+        ] {
             assert_eq!(path.fill(&about(bad)), None, "{bad}");
         }
         assert_eq!(path.fill(&about("a/b.c")).as_deref(), Some("/users/a%2Fb.c"));

@@ -44,6 +44,9 @@ pub(crate) enum Unfit {
     /// It has a user whose id cannot be one, or none.
     #[error("the answer has a user without a usable id where Field.Id says")]
     UnusableId,
+    /// It has such a user where each must be known.
+    #[error("the answer has a row that cannot be read")]
+    UnreadableRow,
     /// Its total and its users, or its pages, contradict each other.
     #[error("the answer contradicts itself: its total, its users and its pages do not agree")]
     Contradiction,
@@ -63,7 +66,9 @@ impl Unfit {
             Self::Form(failure) => Refusal::Unreadable(failure),
             Self::NotThere { .. } => Refusal::Unreadable(Failure::sent(FailureClass::BadJson)),
             Self::Failed { kind, .. } => Refusal::For(kind),
-            Self::SomebodyElse | Self::UnusableId | Self::Contradiction => Refusal::For(SourceErrorKind::Corrupt),
+            Self::SomebodyElse | Self::UnusableId | Self::UnreadableRow | Self::Contradiction => {
+                Refusal::For(SourceErrorKind::Corrupt)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place as Kept, Scope, Step, Walk},
 };
+use masthead_provider_http::LeftOut;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -87,7 +88,9 @@ impl Walk for Directory {
             answer => answer?,
         };
         let expected = rows.total;
-        let Ours { accounts, mut gaps } = described.ours(cx, &rows);
+        let (accounts, left_out) = described.readable(&rows);
+        left_out.log(described.name, cx, WALK);
+        let mut gaps = left_out.any();
         // Users went from the pages before, perhaps, and pushed others over the edge of this one. Those who come are counted by
         // the run, which compares how many it was shown with the greatest total.
         let is_first = at.place.pages == 0;
@@ -107,16 +110,9 @@ impl Walk for Directory {
             expected,
             truncated: false,
             gaps,
+            left_out: left_out.into_ids(),
         })
     }
-}
-
-/// Those on a page whom we can keep.
-#[derive(Default)]
-struct Ours {
-    accounts: Vec<Account>,
-    /// Of somebody on it no account can be made.
-    gaps: bool,
 }
 
 impl Described {
@@ -134,25 +130,17 @@ impl Described {
     }
 
     /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, rows: &Rows) -> Ours {
+    fn readable(&self, rows: &Rows) -> (Vec<Account>, LeftOut) {
+        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
         let mut known = HashSet::new();
-        let mut ours = Ours::default();
         for user in &rows.users {
             match self.settings.map.account(user) {
-                Ok(account) if known.insert(account.crid.clone()) => ours.accounts.push(account),
+                Ok(account) if known.insert(account.crid.clone()) => accounts.push(account),
                 Ok(_) => {}
-                Err(unfit) => {
-                    ours.gaps = true;
-                    tracing::warn!(
-                        source.name = self.name,
-                        tenant = %cx.tenant.id,
-                        flaw = %unfit,
-                        "a user is left out of the walk"
-                    );
-                }
+                Err(unfit) => left_out.add(self.settings.map.id(user).ok(), unfit),
             }
         }
-        ours
+        (accounts, left_out)
     }
 
     /// The place behind a page; `None` after the last.

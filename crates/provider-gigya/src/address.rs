@@ -1,20 +1,21 @@
 //! The forms in which an address may be kept, and whether an account has it.
 
 use masthead_domain::email::{Email, EmailKey};
+use masthead_provider_http::wire as sent;
 
 use crate::{query::Quotable, wire::Account};
 
 /// The forms in which an address with this key may be kept, the case apart, which the search does not mind. `None` when one of
 /// them cannot stand in a query: then nobody can say that these are all.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Quotable>> {
-    key.spellings().iter().map(|form| Quotable::new(form)).collect()
+    key.spellings()?.iter().map(|form| Quotable::new(form)).collect()
 }
 
 /// The address that an account is known by: the profile's, or else the first that it signs in with, or that it has at all.
 pub(crate) fn address(account: &Account) -> Option<Email> {
     let own = account.profile.get("email").and_then(serde_json::Value::as_str);
     let mut all = own.into_iter().chain(account.other_addresses());
-    all.find_map(|text| Email::from_source(text).ok())
+    all.find_map(sent::address)
 }
 
 /// Whether the account is known by this address.
@@ -25,18 +26,21 @@ pub(crate) fn is_known_by(account: &Account, key: &EmailKey) -> bool {
 /// Whether the address is among all that the account has; one that signs in with it may be known by another.
 pub(crate) fn has(account: &Account, key: &EmailKey) -> bool {
     let others = account.other_addresses();
-    is_known_by(account, key)
-        || others
-            .filter_map(|text| Email::from_source(text).ok())
-            .any(|email| email.key() == key)
+    is_known_by(account, key) || others.filter_map(sent::address).any(|email| email.key() == key)
 }
 
 /// Whether a search for this address may show the account: where a site does not encrypt addresses, a search finds its
 /// words in longer ones too.
 pub(crate) fn may_be_shown_for(account: &Account, key: &EmailKey) -> bool {
-    let Some(email) = address(account) else { return false };
-    let (there, wanted) = (words(email.key()), words(key));
-    !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
+    let own = account.profile.get("email").and_then(serde_json::Value::as_str);
+    let wanted = words(key);
+    own.into_iter()
+        .chain(account.other_addresses())
+        .filter_map(sent::address)
+        .any(|email| {
+            let there = words(email.key());
+            !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
+        })
 }
 
 fn words(key: &EmailKey) -> Vec<&str> {

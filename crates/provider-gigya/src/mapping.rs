@@ -1,6 +1,6 @@
 //! From an account at Gigya to an account of ours.
 
-use masthead_domain::{account::Account, crid::Crid, metadata::Metadata};
+use masthead_domain::{account::Account, metadata::Metadata};
 use masthead_provider_http::wire::{self as sent, scalar};
 use serde_json::Value;
 use thiserror::Error;
@@ -21,6 +21,9 @@ pub(crate) enum Untrue {
     /// The id is none that we could keep.
     #[error("the answer has an account with an unusable id")]
     UnusableId,
+    /// A row of it cannot be read.
+    #[error("the answer has a row that cannot be read")]
+    UnreadableRow,
     /// The page says other numbers than it has.
     #[error("the page contradicts itself")]
     Contradiction,
@@ -28,7 +31,7 @@ pub(crate) enum Untrue {
 
 /// Makes an account of ours.
 pub(crate) fn account(theirs: &wire::Account, map: &MetadataMap) -> Result<Account, Untrue> {
-    let crid = Crid::parse(&theirs.uid).map_err(|_| Untrue::UnusableId)?;
+    let crid = sent::id(&theirs.uid).ok_or(Untrue::UnusableId)?;
     let email = address(theirs);
     let name = |field: &str| sent::name(theirs.profile.get(field).and_then(Value::as_str));
     Ok(Account {

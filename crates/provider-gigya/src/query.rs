@@ -11,6 +11,14 @@ use unicode_normalization::char::is_combining_mark;
 const SELECTED: &str =
     "UID, profile, data, emails, loginIDs, isRegistered, isVerified, created, lastUpdated, registered";
 
+/// Where an account's addresses are: it is known by one of the others where its profile has none.
+const ADDRESSES: [&str; 4] = [
+    "profile.email",
+    "loginIDs.emails",
+    "emails.verified",
+    "emails.unverified",
+];
+
 /// A text that may stand between double quotes in a query.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Quotable(Box<str>);
@@ -43,10 +51,13 @@ pub(crate) struct Query {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SELECT {SELECTED} FROM accounts")?;
-        for (at, Quotable(email)) in self.emails.iter().enumerate() {
-            // On an encrypted field, CONTAINS is the whole text without regard to case; `=` would be with regard to it.
-            let joint = if at == 0 { " WHERE" } else { " OR" };
-            write!(f, r#"{joint} profile.email CONTAINS "{email}""#)?;
+        let mut joint = " WHERE";
+        for Quotable(email) in &self.emails {
+            for field in ADDRESSES {
+                // On an encrypted field, CONTAINS is the whole text without regard to case; `=` would be with regard to it.
+                write!(f, r#"{joint} {field} CONTAINS "{email}""#)?;
+                joint = " OR";
+            }
         }
         write!(f, " LIMIT {}", self.limit)
     }
@@ -108,7 +119,11 @@ mod tests {
         assert!(
             asked.ends_with(
                 " FROM accounts WHERE profile.email CONTAINS \"o'neil+a@x.example\" \
-                 OR profile.email CONTAINS \"jos\u{e9}@x.example\" LIMIT 21"
+                 OR loginIDs.emails CONTAINS \"o'neil+a@x.example\" OR emails.verified CONTAINS \"o'neil+a@x.example\" \
+                 OR emails.unverified CONTAINS \"o'neil+a@x.example\" \
+                 OR profile.email CONTAINS \"jos\u{e9}@x.example\" OR loginIDs.emails CONTAINS \"jos\u{e9}@x.example\" \
+                 OR emails.verified CONTAINS \"jos\u{e9}@x.example\" OR emails.unverified CONTAINS \"jos\u{e9}@x.example\" \
+                 LIMIT 21"
             ),
             "{asked}"
         );

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_provider_http::{LeftOut, wire as sent};
 
 use crate::{
     address::{forms, is_known_by, may_be_shown_for},
@@ -82,7 +83,10 @@ impl Site {
                     Ok(true)
                 })
                 .await?;
-            if shown.all {
+            if shown.unreadable > 0 {
+                // It may be one of them.
+                Err(corrupt(BY_EMAIL, Untrue::UnreadableRow))
+            } else if shown.all {
                 Ok(shown.accounts)
             } else {
                 Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad))
@@ -112,17 +116,25 @@ impl Site {
             limit: if one_page { wanted } else { page_size },
         };
         let mut accounts = Vec::new();
+        let mut left_out = LeftOut::default();
         let shown = self
             .search(cx, SEARCH, &asked, !one_page, |page| {
                 for theirs in page.iter().filter(|theirs| self.counts(theirs)) {
-                    let account = account(theirs, &self.settings.metadata)?;
-                    accounts.extend(Some(account).filter(|account| filter.matches(account)));
+                    match account(theirs, &self.settings.metadata) {
+                        Ok(account) => accounts.extend(Some(account).filter(|account| filter.matches(account))),
+                        Err(flaw) => left_out.add(sent::id(&theirs.uid), flaw),
+                    }
                 }
                 Ok(accounts.len() > size)
             })
             .await?;
+        left_out.add_unreadable(shown.unreadable);
+        left_out.log(GIGYA, cx, SEARCH);
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(Page::of_found(accounts, query, unseen))
+        Ok(Page {
+            unreadable: left_out.any(),
+            ..Page::of_found(accounts, query, unseen)
+        })
     }
 
     /// The account of ours, where it counts as a user.

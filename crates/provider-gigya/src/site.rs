@@ -44,6 +44,8 @@ impl AsRef<Upstream> for Site {
 pub(crate) struct Shown {
     /// Each account once.
     pub(crate) accounts: Vec<Account>,
+    /// How many rows cannot be read.
+    pub(crate) unreadable: usize,
     /// How many Gigya says there are.
     pub(crate) total: u64,
     /// Whether these are all.
@@ -133,6 +135,7 @@ impl Site {
     ) -> Result<Shown, SourceError> {
         let mut shown = Shown {
             accounts: Vec::new(),
+            unreadable: 0,
             total: 0,
             all: false,
         };
@@ -144,12 +147,18 @@ impl Site {
             let found = self.ask(call, calls::SEARCH, &params, done, |_| None).await?;
             shown.total = found.total_count;
             let before = shown.accounts.len();
-            let fresh = found.results.into_iter().filter(|row| known.insert(row.uid.clone()));
+            shown.unreadable += found.results.unreadable;
+            let fresh = found
+                .results
+                .read
+                .into_iter()
+                .filter(|row| known.insert(row.uid.clone()));
             shown.accounts.extend(fresh);
             let enough = enough(&shown.accounts[before..]).map_err(|flaw| corrupt(operation, flaw))?;
             let next = found.next_cursor_id.filter(|_| cursor);
             // Rows that came twice leave others unseen.
-            shown.all = next.is_none() && shown.accounts.len() as u64 >= found.total_count;
+            let rows = shown.accounts.len() + shown.unreadable;
+            shown.all = next.is_none() && rows as u64 >= found.total_count;
             match next {
                 Some(next) if !enough => params = calls::next_page(&next),
                 _ => break,
@@ -166,8 +175,9 @@ impl Site {
 
 /// A page's numbers agree with each other.
 pub(crate) fn checked(found: Found) -> Result<Found, Untrue> {
-    let distinct: HashSet<&str> = found.results.iter().map(|account| account.uid.as_str()).collect();
-    let counts = [found.results.len(), distinct.len()];
+    let rows = &found.results;
+    let distinct: HashSet<&str> = rows.read.iter().map(|account| account.uid.as_str()).collect();
+    let counts = [rows.len(), distinct.len() + rows.unreadable];
     let good =
         found.objects_count <= found.total_count && counts.into_iter().any(|count| count as u64 == found.objects_count);
     if good { Ok(found) } else { Err(Untrue::Contradiction) }

@@ -11,7 +11,7 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
-use masthead_provider_http::{Call, Refusal};
+use masthead_provider_http::{Call, LeftOut, Refusal, json::Rows, wire as sent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
@@ -62,6 +62,7 @@ impl At {
         let mut known = HashSet::new();
         let distinct = found
             .results
+            .read
             .iter()
             .filter(|account| known.insert(account.uid.as_str()));
         let moments: Vec<Option<i64>> = distinct.map(|account| of(account, by)).collect();
@@ -111,24 +112,18 @@ impl Walk for Gigya {
             site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);
-        let Ours { accounts, gaps } = site.ours(cx, &found.results);
+        let (accounts, left_out) = site.kept(&found.results);
+        left_out.log(GIGYA, cx, WALK);
         let next = next.cursor.is_some().then(|| kept(&next)).transpose()?;
         Ok(Step {
             accounts,
             next,
             expected: Some(at.before + found.total_count),
             truncated: false,
-            gaps,
+            gaps: left_out.any(),
+            left_out: left_out.into_ids(),
         })
     }
-}
-
-/// Those who count as users on a page.
-#[derive(Default)]
-struct Ours {
-    accounts: Vec<Account>,
-    /// Of somebody on it no account can be made.
-    gaps: bool,
 }
 
 impl Site {
@@ -141,7 +136,7 @@ impl Site {
         let found = self.ask(call, calls::SEARCH, &params, readable, |_| None).await?;
         // Of another time than was asked for: nobody knows what this page is.
         let too_early = |account: &wire::Account| from.zip(of(account, by)).is_some_and(|(from, at)| at < from);
-        if found.results.iter().any(too_early) {
+        if found.results.read.iter().any(too_early) {
             return Err(corrupt(WALK, Untrue::SomebodyElse));
         }
         Ok(found)
@@ -157,27 +152,20 @@ impl Site {
     }
 
     /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
-    fn ours(&self, cx: &CallContext, page: &[wire::Account]) -> Ours {
+    fn kept(&self, page: &Rows<wire::Account>) -> (Vec<Account>, LeftOut) {
+        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
+        left_out.add_unreadable(page.unreadable);
         let mut known = HashSet::new();
-        let mut ours = Ours::default();
-        for theirs in page
-            .iter()
-            .filter(|one| self.counts(one) && known.insert(one.uid.as_str()))
-        {
+        for theirs in &page.read {
+            if !self.counts(theirs) || !known.insert(theirs.uid.as_str()) {
+                continue;
+            }
             match account(theirs, &self.settings.metadata) {
-                Ok(account) => ours.accounts.push(account),
-                Err(flaw) => {
-                    ours.gaps = true;
-                    tracing::warn!(
-                        source.name = GIGYA,
-                        tenant = %cx.tenant.id,
-                        flaw = %flaw,
-                        "an account is left out of the walk"
-                    );
-                }
+                Ok(account) => accounts.push(account),
+                Err(flaw) => left_out.add(sent::id(&theirs.uid), flaw),
             }
         }
-        ours
+        (accounts, left_out)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
 
 use masthead_provider_http::{
+    json::Rows,
     redacted,
     wire::{flag, members, text},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// An account. What is of another type than documented counts as missing; only the UID must be there.
@@ -62,13 +63,17 @@ fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Found {
-    /// What is empty may be left out.
-    #[serde(default)]
-    pub(crate) results: Vec<Account>,
+    /// What is empty may be left out, or null.
+    #[serde(default, deserialize_with = "rows")]
+    pub(crate) results: Rows<Account>,
     pub(crate) objects_count: u64,
     pub(crate) total_count: u64,
     #[serde(default)]
     pub(crate) next_cursor_id: Option<String>,
+}
+
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Rows<Account>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A registration that was begun.

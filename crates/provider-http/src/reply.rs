@@ -8,7 +8,10 @@ use masthead_ports::source::SourceErrorKind;
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
-use crate::failure::{Effect, Failure, FailureClass};
+use crate::{
+    failure::{Effect, Failure, FailureClass},
+    json,
+};
 
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
@@ -25,7 +28,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Reads the body as JSON: labelled `application/json` or `…+json`, no byte order mark, nested at most 128 deep.
+    /// Reads the body as JSON, as [`json::read`] does: labelled `application/json` or `…+json`, without a byte order mark.
     ///
     /// # Errors
     /// [`FailureClass::NotJson`] when it is labelled otherwise, [`FailureClass::BadJson`] when it does not parse.
@@ -41,8 +44,7 @@ impl Reply {
         if !self.is_json(also) {
             return Err(Failure::sent(FailureClass::NotJson));
         }
-        // serde_json's own recursion limit stays on: 10,000 nested arrays are an error, not a stack overflow.
-        serde_json::from_slice(&self.body).map_err(|_| Failure::sent(FailureClass::BadJson))
+        json::read(&self.body).map_err(|_| Failure::sent(FailureClass::BadJson))
     }
 
     fn is_json(&self, also: &[&str]) -> bool {

@@ -1,5 +1,6 @@
 //! Reading what a provider sends: what is of another type than documented counts as missing, and nothing is shown.
 
+use masthead_domain::{crid::Crid, email::Email};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -54,6 +55,19 @@ pub fn name(text: Option<&str>) -> Box<str> {
     text.unwrap_or_default().trim().replace('\0', "").into()
 }
 
+/// The id of a user; `None` when it cannot be kept. One that lost a piece when it was read cannot
+/// ([`json::read`](crate::json::read)): it may be another user's.
+#[must_use]
+pub fn id(text: &str) -> Option<Crid> {
+    Crid::parse(text).ok()
+}
+
+/// An address, whatever its shape; `None` when it cannot be kept. One that lost a piece cannot: it may be another person's.
+#[must_use]
+pub fn address(text: &str) -> Option<Email> {
+    Email::from_source(text).ok()
+}
+
 /// A `Debug` that shows nothing of what a provider sent.
 #[macro_export]
 macro_rules! redacted {
@@ -64,4 +78,19 @@ macro_rules! redacted {
             }
         }
     )*};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_or_an_address_that_lost_a_piece_is_none() {
+        let read = |json: &str| crate::json::read::<String>(json.as_bytes()).unwrap();
+        assert_eq!(id("auth0|\u{fffd}").unwrap().as_str(), "auth0|\u{fffd}");
+        assert_eq!(address(" Ann@Example.org").unwrap().as_str(), "Ann@Example.org");
+        let lost = read(r#""ann\ud83d@example.org""#);
+        assert!(id(&lost).is_none() && address(&lost).is_none());
+        assert_eq!(&*name(Some(&lost)), "ann\u{fffd}@example.org");
+    }
 }

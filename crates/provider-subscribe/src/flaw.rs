@@ -37,6 +37,9 @@ pub enum Flaw {
     /// It has users who do not meet what was asked for.
     #[error("the answer is about somebody else")]
     SomebodyElse,
+    /// It has a row that cannot be read, where every row must be known.
+    #[error("the answer has a row that cannot be read")]
+    UnreadableRow,
     /// The same user occurs twice.
     #[error("the answer has a user twice")]
     Twice,
@@ -57,7 +60,9 @@ impl Flaw {
             Self::Incomplete => Refusal::For(SourceErrorKind::Unavailable),
             Self::Form(failure) => Refusal::Unreadable(failure),
             Self::Shape | Self::Field(_) => Refusal::Unreadable(Failure::sent(FailureClass::BadJson)),
-            Self::SomebodyElse | Self::Twice | Self::Contradiction => Refusal::For(SourceErrorKind::Corrupt),
+            Self::SomebodyElse | Self::UnreadableRow | Self::Twice | Self::Contradiction => {
+                Refusal::For(SourceErrorKind::Corrupt)
+            }
         }
     }
 }

@@ -3,13 +3,11 @@
 use http::StatusCode;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
     legacy::{LEGACY_FIELDS, LegacyField, LegacyForm},
-    metadata::Metadata,
     order::{Direction, SortColumn},
     query::{EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::Reply;
+use masthead_provider_http::{Reply, json, path::is_segment, wire};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Iso8601};
@@ -19,7 +17,7 @@ use crate::{
     limits,
     object::Object,
     question::{Goes, escaped, page_number},
-    rows::Rows,
+    rows::{Fields, Row, Rows},
     v4,
 };
 
@@ -31,8 +29,9 @@ const INCOMPLETE: &str = "x-incomplete";
 pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(String, String)>)> {
     let filter = &query.filter;
     if let Some(id) = filter.crids.first() {
-        // Only an id alone is looked up by: it takes no parameters beside.
-        let alone = filter.crids.iter().all(|other| other == id)
+        // Only an id alone is looked up by: it takes no parameters beside; and it must be one that a path can carry.
+        let alone = is_segment(id.as_str())
+            && filter.crids.iter().all(|other| other == id)
             && filter.emails.is_empty()
             && !filter.only_active
             && *goes == Goes::From(0);
@@ -97,20 +96,22 @@ const fn sort_name(column: SortColumn) -> Option<&'static str> {
     }
 }
 
+/// The member that holds a user's id.
+const ID: &str = "CustomerRegistrationId";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    errors: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<Object<Found<'a>>>,
+struct Envelope {
+    #[serde(default)]
+    errors: Vec<Box<RawValue>>,
+    #[serde(default)]
+    result: Option<Object<Found>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Found<'a> {
-    #[serde(borrow)]
-    users: Vec<&'a RawValue>,
+struct Found {
+    users: Vec<Box<RawValue>>,
     total_users_found: u64,
 }
 
@@ -125,13 +126,13 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         return Err(Flaw::Incomplete);
     }
     let raw: Box<RawValue> = reply.json()?;
-    let Object(envelope) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
+    let Object(envelope) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
     if !envelope.errors.is_empty() {
         return Err(Flaw::Refused);
     }
     let Object(found) = envelope.result.ok_or(Flaw::Shape)?;
     Ok(Rows {
-        users: found.users.into_iter().map(|user| account(user.get())).collect(),
+        users: found.users.iter().map(|user| Row::read(user, ID, account)).collect(),
         total: Some(Total::Exact(found.total_users_found)),
         cursor: None,
     })
@@ -141,23 +142,23 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct User {
-    registration_id: Option<i64>,
+    #[serde(default)]
+    registration_id: Value,
     customer_registration_id: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    email: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    first_name: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    last_name: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    verified: Option<bool>,
-    date_registered: Option<String>,
-    change_date: Option<String>,
-    last_logout_date: Option<String>,
+    email: Value,
+    first_name: Value,
+    last_name: Value,
+    verified: Value,
+    #[serde(default)]
+    date_registered: Value,
+    #[serde(default)]
+    change_date: Value,
+    #[serde(default)]
+    last_logout_date: Value,
     #[serde(rename = "UserState")]
     state: Object<State>,
     #[serde(default)]
-    metadata: Option<Pairs>,
+    metadata: Value,
     #[serde(flatten)]
     fields: Map<String, Value>,
 }
@@ -165,69 +166,86 @@ struct User {
 #[derive(Deserialize)]
 struct State {
     #[serde(rename = "UserStateCode")]
-    code: String,
+    code: Value,
 }
 
-/// The `Metadata` of a user, where the deployment has one.
-#[derive(Deserialize)]
-struct Pairs(#[serde(deserialize_with = "v4::pairs")] Vec<(String, String)>);
-
-fn account(user: &str) -> Result<Account, Flaw> {
-    let Object(user) = serde_json::from_str::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
-    let crid = Crid::parse(&user.customer_registration_id).map_err(|_| Flaw::Field("CustomerRegistrationId"))?;
-    let mut pairs = user.metadata.map_or_else(Vec::new, |Pairs(pairs)| pairs);
+fn account(user: &[u8], fields: &mut Fields) -> Result<Account, Flaw> {
+    let Object(user) = json::read::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
+    let crid = wire::id(&user.customer_registration_id).ok_or(Flaw::Field(ID))?;
+    let mut pairs = v4::pairs("Metadata", user.metadata, fields);
     for field in &LEGACY_FIELDS {
         // `Metadata` has the very text, of which the field is only a view.
         if !pairs.iter().any(|(key, _)| key == field.key)
-            && let Some(text) = kept(field, &user.fields)?
+            && let Some(text) = fields.lose(field.name, kept(field, &user.fields))
         {
             pairs.push((field.key.to_owned(), text));
         }
     }
     Ok(Account {
-        registration_id: user.registration_id,
-        email: v4::address(user.email.as_deref())?,
-        first_name: user.first_name.unwrap_or_default().into(),
-        last_name: user.last_name.unwrap_or_default().into(),
-        verified: user.verified,
+        registration_id: fields.lose("RegistrationId", number(&user.registration_id)),
+        email: v4::address(&user.email)?,
+        first_name: fields.text("FirstName", user.first_name),
+        last_name: fields.text("LastName", user.last_name),
+        verified: fields.flag("Verified", &user.verified),
         has_password: v4::has_password(&user.state.0.code)?,
-        metadata: Metadata::new(pairs).map_err(|_| Flaw::Field("Metadata"))?,
-        registered_at: moment("DateRegistered", user.date_registered.as_deref())?,
-        changed_at: moment("ChangeDate", user.change_date.as_deref())?,
-        last_logout_at: moment("LastLogoutDate", user.last_logout_date.as_deref())?,
+        metadata: fields.metadata("Metadata", pairs),
+        registered_at: fields.lose("DateRegistered", moment(&user.date_registered)),
+        changed_at: fields.lose("ChangeDate", moment(&user.change_date)),
+        last_logout_at: fields.lose("LastLogoutDate", moment(&user.last_logout_date)),
         ..Account::new(crid)
     })
 }
 
-/// The text that a field is a view of. A flag that is not set is not known to be a no: nothing is made of it.
-fn kept(field: &LegacyField, fields: &Map<String, Value>) -> Result<Option<String>, Flaw> {
+/// The text that a field is a view of; `None` where it is no such view. A flag that is not set is not known to be a no:
+/// nothing is made of it.
+#[expect(
+    clippy::option_option,
+    reason = "a field that holds nothing is not one that cannot be read"
+)]
+fn kept(field: &LegacyField, fields: &Map<String, Value>) -> Option<Option<String>> {
     let Some(value) = fields.get(field.name).filter(|value| !value.is_null()) else {
-        return Ok(None);
+        return Some(None);
     };
-    let text = match (field.form, value) {
-        (LegacyForm::Text, Value::String(text)) => (!text.is_empty()).then(|| text.clone()),
-        (LegacyForm::Flag, Value::Bool(set)) => set.then(|| "Y".to_owned()),
+    match (field.form, value) {
+        (LegacyForm::Text, Value::String(text)) => Some((!text.is_empty()).then(|| text.clone())),
+        (LegacyForm::Flag, Value::Bool(set)) => Some(set.then(|| "Y".to_owned())),
         (LegacyForm::Consent, Value::Number(number)) => {
-            let number = number.as_u64().and_then(|number| u8::try_from(number).ok());
-            let number = number.ok_or(Flaw::Field(field.name))?;
-            Some(if number.is_ascii_alphabetic() {
+            let number = u8::try_from(number.as_u64()?).ok()?;
+            Some(Some(if number.is_ascii_alphabetic() {
                 char::from(number).to_string()
             } else {
                 number.to_string()
-            })
+            }))
         }
-        _ => return Err(Flaw::Field(field.name)),
-    };
-    Ok(text)
+        _ => None,
+    }
+}
+
+#[expect(
+    clippy::option_option,
+    reason = "a field that holds nothing is not one that cannot be read"
+)]
+fn number(value: &Value) -> Option<Option<i64>> {
+    if value.is_null() {
+        Some(None)
+    } else {
+        value.as_i64().map(Some)
+    }
 }
 
 /// A time, in UTC where it does not say.
-fn moment(field: &'static str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Flaw> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Ok(None);
+#[expect(
+    clippy::option_option,
+    reason = "a field that holds nothing is not one that cannot be read"
+)]
+fn moment(value: &Value) -> Option<Option<OffsetDateTime>> {
+    let text = match value {
+        Value::Null => return Some(None),
+        Value::String(text) if text.is_empty() => return Some(None),
+        value => value.as_str()?,
     };
     OffsetDateTime::parse(text, &Iso8601::PARSING)
         .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(PrimitiveDateTime::assume_utc))
+        .ok()
         .map(Some)
-        .map_err(|_| Flaw::Field(field))
 }

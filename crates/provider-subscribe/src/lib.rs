@@ -19,5 +19,6 @@ mod walk;
 
 pub use flaw::Flaw;
 pub use remote::RemoteSubscribe;
+pub use rows::Row;
 pub use settings::{SETTINGS, SubscribeSettings};
 pub use walk::Stretch;

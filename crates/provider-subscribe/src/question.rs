@@ -87,6 +87,19 @@ impl Question {
         }
     }
 
+    /// The same about this spelling of its address.
+    pub(crate) fn spelled(&self, form: &str) -> Self {
+        let mut parameters = self.parameters.clone();
+        for (_, value) in parameters.iter_mut().filter(|(name, _)| name == "email") {
+            form.clone_into(value);
+        }
+        Self {
+            path: self.path.clone(),
+            parameters,
+            in_body: self.in_body,
+        }
+    }
+
     /// The request under this address, with these headers; `None` where they do not make one.
     pub(crate) fn request(&self, url: &str, headers: &HeaderMap) -> Option<Request<Bytes>> {
         let (method, address, body) = if self.in_body {

@@ -26,6 +26,9 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
+/// The most spellings of an address that are asked for, each by a call.
+const MOST_SPELLINGS: usize = 8;
+
 #[async_trait]
 impl UserSource for RemoteSubscribe {
     fn name(&self) -> SourceName {
@@ -48,6 +51,7 @@ impl UserSource for RemoteSubscribe {
                 mark: None,
                 total: counted(query, Total::Exact(0)),
                 truncated: false,
+                unreadable: false,
             });
         }
         let far = self.far(&cx.tenant, SEARCH)?;
@@ -72,7 +76,7 @@ impl Far {
         let question = self.question(BY_ID, &query)?;
         self.ask(cx, BY_ID, &question, |rows| {
             follow_on(&rows, &query, Goes::From(0))?;
-            let accounts = rows.accounts(|account| account.crid == *id)?;
+            let accounts = rows.every_account(|account| account.crid == *id)?;
             Ok(accounts.into_iter().next())
         })
         .await
@@ -90,24 +94,46 @@ impl Far {
         let query = first(filter, MAX_PAGE_SIZE);
         let Some(question) = Question::exact(self.settings.api, &query, &Goes::From(0)) else {
             // The legacy API takes what is no complete address for a part of one.
-            return self.sifted(cx, &query).await.map(|page| page.accounts);
+            let page = self.sifted(cx, &query).await?;
+            return if page.unreadable {
+                Err(SourceError::because(
+                    BY_EMAIL,
+                    SourceErrorKind::Corrupt,
+                    Flaw::UnreadableRow,
+                ))
+            } else {
+                Ok(page.accounts)
+            };
         };
         let key = |account: &Account| account.email.as_ref().map(|email| email.key().clone());
-        let (mut accounts, all) = self
-            .ask(cx, BY_EMAIL, &question, |rows| {
-                let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
-                // A deployment may match by *contains* also where the address is complete.
-                let near =
-                    rows.accounts(|account| key(account).is_some_and(|known| known.as_str().contains(email.as_str())))?;
-                Ok((near, all))
-            })
-            .await?;
-        if !all {
-            return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+        let read = |rows: Rows| {
+            let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
+            // A deployment may match by *contains* also where the address is complete.
+            let is_near = |account: &Account| key(account).is_some_and(|known| known.as_str().contains(email.as_str()));
+            Ok((rows.every_account(is_near)?, all))
+        };
+        let mut accounts = Vec::new();
+        for form in self.spellings(email)? {
+            let (near, all) = self.ask(cx, BY_EMAIL, &question.spelled(&form), read).await?;
+            if !all {
+                return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
+            }
+            accounts.extend(near);
         }
         accounts.retain(|account| key(account).as_ref() == Some(email));
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+        accounts.dedup_by(|a, b| a.crid == b.crid);
         Ok(accounts)
+    }
+
+    /// The spellings of an address to ask for. Masthead, which alone takes a search in a body, knows an address by its key; what
+    /// any other deployment compares is not published, and it may be to the letter.
+    fn spellings(&self, email: &EmailKey) -> Result<Vec<String>, SourceError> {
+        if self.settings.api == Api::V4Body {
+            return Ok(vec![email.as_str().to_owned()]);
+        }
+        let all = email.spellings().filter(|all| all.len() <= MOST_SPELLINGS);
+        all.ok_or_else(|| SourceError::new(BY_EMAIL, SourceErrorKind::Refused))
     }
 
     /// A page that the far side answers as it is asked for.
@@ -118,21 +144,26 @@ impl Far {
         question: &Question,
         goes: Goes<'_>,
     ) -> Result<Page, SourceError> {
-        self.ask(cx, SEARCH, question, |rows| {
+        let read = |rows: Rows| {
             let mark = follow_on(&rows, query, goes)?;
             let total = match query.count {
                 CountMode::None => None,
                 CountMode::Exact | CountMode::Estimate => Some(rows.total.ok_or(Flaw::Shape)?),
             };
-            Ok(Page {
-                accounts: rows.accounts(|account| query.filter.matches(account))?,
+            let (accounts, left_out) = rows.accounts(|account| query.filter.matches(account))?;
+            let page = Page {
+                accounts,
                 more: mark.is_some(),
                 mark,
                 total,
                 truncated: false,
-            })
-        })
-        .await
+                unreadable: left_out.any(),
+            };
+            Ok((page, left_out))
+        };
+        let (page, left_out) = self.ask(cx, SEARCH, question, read).await?;
+        left_out.log(SUBSCRIBE, cx, SEARCH);
+        Ok(page)
     }
 
     /// A page of what this API has no word for, sifted here from the first users who meet what it has words for: only where
@@ -146,7 +177,7 @@ impl Far {
         }
         let asked = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
         let question = self.question(SEARCH, &asked)?;
-        let (accounts, all) = self
+        let ((accounts, left_out), all) = self
             .ask(cx, SEARCH, &question, |rows| {
                 let all = follow_on(&rows, &asked, Goes::From(0))?.is_none();
                 Ok((rows.accounts(|account| asked.filter.matches(account))?, all))
@@ -155,7 +186,11 @@ impl Far {
         if !all {
             return Err(SourceError::new(SEARCH, SourceErrorKind::TooBroad));
         }
-        Ok(cut(accounts, query, cx.tenant.settings.is_federated()))
+        left_out.log(SUBSCRIBE, cx, SEARCH);
+        Ok(Page {
+            unreadable: left_out.any(),
+            ..cut(accounts, query, cx.tenant.settings.is_federated())
+        })
     }
 
     /// The part of a filter that this API has words for.
@@ -255,6 +290,7 @@ fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) ->
         mark: None,
         total: counted(query, Total::Exact(total as u64)),
         truncated: false,
+        unreadable: false,
     }
 }
 

@@ -1,26 +1,23 @@
 //! The v4 API: how a list is asked for, and how its answer is read (contract §2.4, §3.1).
 
-use std::collections::BTreeMap;
-
 use http::StatusCode;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
     email::{Email, EmailKey},
-    metadata::{Metadata, STANDARD_KEYS},
+    metadata::STANDARD_KEYS,
     order::{Direction, SortColumn},
     query::{CountMode, EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::Reply;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use masthead_provider_http::{Reply, json, wire};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     flaw::Flaw,
     limits,
     object::Object,
     question::{Goes, page_number},
-    rows::Rows,
+    rows::{Fields, Row, Rows},
 };
 
 /// The parameters of a list, in the form of the query string; `None` where v4 has none for a condition.
@@ -99,20 +96,21 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
     Some(all)
 }
 
+/// The member that holds a user's id.
+const ID: &str = "customerRegistrationId";
+
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    message: Object<Message<'a>>,
+struct Envelope {
+    message: Object<Message>,
     #[serde(default)]
     meta: Option<Object<Meta>>,
-    #[serde(borrow, default)]
-    data: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    data: Option<Vec<Box<RawValue>>>,
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    code: std::borrow::Cow<'a, str>,
+struct Message {
+    code: String,
     #[serde(rename = "type")]
     kind: MessageType,
 }
@@ -134,32 +132,25 @@ struct Meta {
     next_cursor: Option<Box<str>>,
 }
 
-/// A user; every published key is there, whatever it holds.
+/// A user; every published key is there, whatever it holds, and is read by itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
     customer_registration_id: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    email: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    first_name: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    last_name: Option<String>,
-    state: String,
-    #[serde(deserialize_with = "pairs")]
-    metadata: Vec<(String, String)>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    verified: Option<bool>,
+    email: Value,
+    first_name: Value,
+    last_name: Value,
+    state: Value,
+    metadata: Value,
+    verified: Value,
 }
 
-/// The pairs of a metadata object that are set; `null` is unset.
-pub(crate) fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
-    let all = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
-    let set = all.into_iter().filter_map(|(key, value)| Some((key, value?)));
+/// The pairs of a metadata object that are set.
+pub(crate) fn pairs(field: &'static str, metadata: Value, fields: &mut Fields) -> Vec<(String, String)> {
+    let mut pairs = fields.pairs(field, metadata);
     // Every standard key is shown, empty where it is unset; a custom one only where it is kept, be it empty.
-    Ok(set
-        .filter(|(key, value)| !value.is_empty() || !STANDARD_KEYS.contains(&&**key))
-        .collect())
+    pairs.retain(|(key, value)| !value.is_empty() || !STANDARD_KEYS.contains(&&**key));
+    pairs
 }
 
 /// Reads the answer to a list.
@@ -170,7 +161,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         StatusCode::BAD_REQUEST => {
             // `E400_90` is Masthead's own word; whatever else is refused is a question that should not have been asked.
             let raw: Box<RawValue> = reply.json()?;
-            let Object(told) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
+            let Object(told) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
             return Err(if told.message.0.code.ends_with("_E400_90") {
                 Flaw::TooBroad
             } else {
@@ -180,7 +171,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
         other => return Err(Flaw::Status(other.as_u16())),
     }
     let raw: Box<RawValue> = reply.json()?;
-    let Object(envelope) = serde_json::from_str::<Object<Envelope<'_>>>(raw.get()).map_err(|_| Flaw::Shape)?;
+    let Object(envelope) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
     let success = match &envelope.message.0.kind {
         MessageType::Word(word) => word == "Success",
         MessageType::Number(number) => *number == 0,
@@ -191,7 +182,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
     }
     let users = envelope.data.filter(|_| success).ok_or(Flaw::Shape)?;
     Ok(Rows {
-        users: users.into_iter().map(|user| account(user.get())).collect(),
+        users: users.iter().map(|user| Row::read(user, ID, account)).collect(),
         total: meta.total_records.map(|count| {
             if meta.total_is_estimate {
                 Total::Estimate(count)
@@ -204,34 +195,38 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
 }
 
 /// The account of one user. Its sealed id is the far side's own, and ours is made of the plain one.
-fn account(user: &str) -> Result<Account, Flaw> {
-    let Object(user) = serde_json::from_str::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
-    let crid = Crid::parse(&user.customer_registration_id).map_err(|_| Flaw::Field("customerRegistrationId"))?;
+fn account(user: &[u8], fields: &mut Fields) -> Result<Account, Flaw> {
+    let Object(user) = json::read::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
+    let crid = wire::id(&user.customer_registration_id).ok_or(Flaw::Field(ID))?;
+    let pairs = pairs("metadata", user.metadata, fields);
     Ok(Account {
-        email: address(user.email.as_deref())?,
-        first_name: user.first_name.unwrap_or_default().into(),
-        last_name: user.last_name.unwrap_or_default().into(),
-        verified: user.verified,
+        email: address(&user.email)?,
+        first_name: fields.text("firstName", user.first_name),
+        last_name: fields.text("lastName", user.last_name),
+        verified: fields.flag("verified", &user.verified),
         has_password: has_password(&user.state)?,
-        metadata: Metadata::new(user.metadata).map_err(|_| Flaw::Field("metadata"))?,
+        metadata: fields.metadata("metadata", pairs),
         ..Account::new(crid)
     })
 }
 
-/// The address that a user has, if any.
-pub(crate) fn address(text: Option<&str>) -> Result<Option<Email>, Flaw> {
-    match text.map(str::trim) {
-        None | Some("") => Ok(None),
-        Some(text) => Email::from_source(text).map(Some).map_err(|_| Flaw::Field("email")),
+/// The address that a user has, if any. One that cannot be read costs the row: without it, the user would be taken for one
+/// who has none.
+pub(crate) fn address(value: &Value) -> Result<Option<Email>, Flaw> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        Value::String(text) => wire::address(text).map(Some).ok_or(Flaw::Field("email")),
+        _ => Err(Flaw::Field("email")),
     }
 }
 
 /// Whether a user of this state has a password there (contract §2.3): all that a state tells of it. Of a far tenant with
 /// an outside provider every user is `Standard`, and it cannot be known.
-pub(crate) fn has_password(state: &str) -> Result<bool, Flaw> {
-    match state {
-        "Lite" => Ok(false),
-        "Standard" | "Unverified" => Ok(true),
+pub(crate) fn has_password(state: &Value) -> Result<bool, Flaw> {
+    match state.as_str() {
+        Some("Lite") => Ok(false),
+        Some("Standard" | "Unverified") => Ok(true),
         _ => Err(Flaw::Field("state")),
     }
 }

@@ -1,17 +1,16 @@
 //! Walking everybody the far side has, for those who move in.
 
 use masthead_domain::{
-    account::Account,
     order::{Direction, Order, Place, SortColumn},
     query::{CountMode, Position, Total, UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
 
 use crate::{
-    flaw::Flaw,
     question::{Goes, Question},
     reads::follow_on,
     remote::RemoteSubscribe,
+    rows::Row,
 };
 
 const WALK: &str = "walk";
@@ -20,7 +19,7 @@ const WALK: &str = "walk";
 #[derive(Debug)]
 pub struct Stretch {
     /// Each user, or why it cannot be taken.
-    pub users: Vec<Result<Account, Flaw>>,
+    pub users: Vec<Row>,
     /// Where the walk goes on; `None` at its end.
     pub next: Option<Box<str>>,
     /// How many users there are in all.

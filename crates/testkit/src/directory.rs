@@ -250,11 +250,14 @@ impl Directory for FakeDirectory {
         let mut taken = Taken::default();
         self.held(cx, run, |pool| {
             taken = pool.keep(&step.accounts, as_of);
+            for crid in step.left_out.iter().flatten() {
+                pool.not_missing(crid, as_of);
+            }
             if let Some(held) = &mut pool.run {
                 let kept = step.accounts.iter().map(|account| account.crid.clone());
                 held.shown.extend(kept);
-                held.pass.truncated |= step.truncated;
-                held.pass.gaps |= step.gaps || taken.refused > 0;
+                held.pass.truncated |= step.truncated || step.left_out.contains(&None);
+                held.pass.gaps |= step.gaps || taken.refused > 0 || !step.left_out.is_empty();
                 held.pass.expected = held.pass.expected.max(step.expected);
                 let may_help = !held.pass.truncated && !held.pass.gaps && held.passes + 1 < MOST_PASSES;
                 if step.next.is_none() && may_help && !held.has_shown_all() {
@@ -304,6 +307,7 @@ impl Directory for FakeDirectory {
                 .profiles
                 .iter()
                 .filter(|(_, kept)| tells_missing && kept.profile.as_of < run.started)
+                .filter(|(_, kept)| kept.missing > 0 || kept.missing_at.is_none_or(|at| at < run.started))
                 .map(|(crid, _)| crid.clone())
                 .collect();
             let braked = brake == Brake::On && unseen.len() > (profiles / 100).max(1);

@@ -194,6 +194,7 @@ impl UserSource for FakeStore {
             },
             mark: None,
             truncated: false,
+            unreadable: false,
         })
     }
 }

@@ -173,7 +173,7 @@ fn killed_and_gone_on_with_it_comes_to_the_same_as_in_one_go() {
     assert_eq!(
         report,
         json!({
-            "imported": 2_498, "skipped": 1, "rejected": 1, "withoutPassword": with_password - 1,
+            "imported": 2_498, "skipped": 1, "rejected": 1, "incomplete": 0, "withoutPassword": with_password - 1,
             "reasons": {"email: in use by another registration": 1},
         })
     );

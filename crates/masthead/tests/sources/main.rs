@@ -4,6 +4,7 @@
 
 mod cells;
 mod matrix;
+mod oddities;
 mod others;
 #[expect(dead_code, reason = "the journeys through the program need more of it")]
 mod people;
@@ -48,6 +49,21 @@ macro_rules! held_against {
             #[tokio::test]
             async fn every_read_path_is_complete_again_a_second_after_the_open_time() {
                 crate::recovery::every_path_recovers(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn an_oddity_in_an_unread_field_costs_nothing() {
+                crate::oddities::unread_fields_cost_nothing(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn a_mapped_field_that_cannot_be_read_costs_itself() {
+                crate::oddities::a_mapped_field_costs_itself(&$source).await;
+            }
+
+            #[tokio::test]
+            async fn one_row_that_cannot_be_read_costs_that_row_only() {
+                crate::oddities::one_row_costs_itself(&$source).await;
             }
 
             #[tokio::test]

@@ -135,6 +135,36 @@ async fn many_who_are_gone_at_once_stay_and_the_brake_is_told_of() {
     }
 }
 
+/// Quality rules, fault table: one row that cannot be read costs that row only, and whose it is cannot be said to be gone.
+#[tokio::test]
+async fn one_row_that_cannot_be_read_ends_no_sync_and_removes_nobody() {
+    for kind in KINDS {
+        let world = World::new(kind, 120).await;
+        assert_eq!(world.run("a").await.name(), "finished");
+        let theirs = world.theirs().await;
+        let odd = theirs[50].crid.as_str();
+        let spoilt = Fault::Replaced {
+            text: format!("\"{odd}\""),
+            with: r#""\ud83d""#.to_owned(),
+        };
+        world.sandbox.inject(spoilt);
+        kind.keep_first(&world.sandbox, 119);
+        for _ in 0..4 {
+            world.pass(86_400);
+            let Outcome::Finished(finished) = world.run_with("a", Duration::ZERO, Brake::On).await else {
+                panic!("{kind:?}: not finished")
+            };
+            assert_eq!((finished.missing, finished.removed), (0, 0), "{kind:?}");
+        }
+        world.sandbox.clear_faults();
+        world.pass(86_400);
+        let Outcome::Finished(finished) = world.run_with("a", Duration::ZERO, Brake::On).await else {
+            panic!("{kind:?}: not finished")
+        };
+        assert_eq!(finished.missing, 1, "{kind:?}: whoever is gone is noticed now");
+    }
+}
+
 #[tokio::test]
 async fn a_few_who_are_gone_are_forgotten_after_days() {
     let world = World::new(Kind::Gigya, 300).await;

@@ -73,6 +73,7 @@ impl Walk for Numbers {
             expected: Some(users.iter().collect::<BTreeSet<_>>().len() as u64),
             truncated: *self.truncated.lock().unwrap(),
             gaps: false,
+            left_out: Vec::new(),
         })
     }
 }

@@ -164,6 +164,56 @@ async fn specials_and_foreign_letters_in_addresses_are_only_letters() {
     assert!(world.by_email("a\0b@example.com").await.unwrap().is_empty());
 }
 
+/// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: one address, whose local part and domain are written each in its own way.
+#[tokio::test]
+async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+    for kept in [
+        "jose\u{301}@m\u{fc}nchen.example",
+        "Jos\u{e9}@mu\u{308}nchen.example",
+        "JOSE\u{301}@xn--mnchen-3ya.example",
+        "jose\u{301}@mu\u{308}nchen.example",
+    ] {
+        let world = World::with(vec![user("waad", "corp", "1", kept)], &[]).await;
+        assert_eq!(
+            world.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
+            ["waad|1"],
+            "{kept}"
+        );
+    }
+    let world = World::with(vec![], &[]).await;
+    let many = "\u{e9}".repeat(9);
+    assert_eq!(
+        kind(world.by_email(&format!("{many}@example.com")).await),
+        SourceErrorKind::Refused
+    );
+    assert!(world.asked().is_empty());
+}
+
+/// RFC 3986 §6.2.2.3: `.` and `..` are removed from a path, and so are `%2E` and `%2E%2E`.
+#[tokio::test]
+async fn no_path_is_sent_that_normalisation_changes() {
+    let odd = ["auth0|a/../b", "auth0|a//b", "auth0|x\\..\\y"];
+    let world = World::with(odd.iter().map(|id| reader(&id[6..], "ann@example.com")).collect(), &[]).await;
+    for id in odd {
+        assert_eq!(world.by_id(id).await.unwrap().unwrap().crid.as_str(), id);
+    }
+    // Search lags: whom it does not show may be there.
+    assert_eq!(kind(world.by_id("auth0|c/../d").await), SourceErrorKind::Refused);
+    assert!(
+        world.asked().iter().all(|(_, path, _)| path == "/api/v2/users"),
+        "{:?}",
+        world.asked()
+    );
+    world.sandbox.clear_log();
+    // Every id at Auth0 is `provider|id`.
+    for nobodys in [".", "..", "%2E", "a/.."] {
+        assert!(world.by_id(nobodys).await.unwrap().is_none(), "{nobodys}");
+        let deleted = world.auth0.delete(&world.cx(), &crid(nobodys)).await;
+        assert!(deleted.is_err(), "{nobodys}");
+    }
+    assert!(world.asked().is_empty(), "{:?}", world.asked());
+}
+
 #[tokio::test]
 async fn users_of_other_applications_connections_are_nobody() {
     let mut linked = user("google-oauth2", "google-oauth2", "3", "Cid@example.com");

@@ -6,6 +6,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_provider_http::path::is_segment;
 use masthead_testkit::asking::{Asking, ids};
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -54,17 +55,21 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
         world.sandbox.directory().seed([known]);
-        let steps = text.split(['/', '\\']).skip(1).any(|part| part == "." || part == "..");
         let found = world.directory.by_id(&world.cx(), &id).await;
-        if steps {
+        if !is_segment(id.as_str()) {
             assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
         } else {
             assert_eq!(found.unwrap().unwrap().crid, id, "{text:?}");
         }
         let key = EmailKey::of(&email);
         if key.as_str() == email {
-            let found = world.directory.by_email(&world.cx(), &key).await.unwrap();
-            assert_eq!(ids(&found), [id.as_str()], "{text:?}");
+            let found = world.directory.by_email(&world.cx(), &key).await;
+            // Each spelling is a call: of those with more than eight nothing can be told.
+            if key.spellings().is_some_and(|spellings| spellings.len() <= 8) {
+                assert_eq!(ids(&found.unwrap()), [id.as_str()], "{text:?}");
+            } else {
+                assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
+            }
         }
         let filter = UserFilter {
             last_name: Some(NamePrefix::of(&text)),

@@ -50,6 +50,39 @@ async fn an_address_full_of_odd_characters_is_found_and_so_is_its_absence() {
     }
 }
 
+/// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: one address, whose local part and domain are written each in its own way,
+/// and which may be kept outside of the profile.
+#[tokio::test]
+async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+    for kept in [
+        "jose\u{301}@m\u{fc}nchen.example",
+        "Jos\u{e9}@mu\u{308}nchen.example",
+        "JOSE\u{301}@xn--mnchen-3ya.example",
+    ] {
+        let mut of_login = reader("2", "x@example.com");
+        of_login["profile"].as_object_mut().unwrap().remove("email");
+        of_login["loginIDs"] = json!({"emails": [kept], "unverifiedEmails": []});
+        of_login["emails"] = json!({"verified": [], "unverified": []});
+        let mut of_list = of_login.clone();
+        of_list["UID"] = json!("3");
+        of_list["loginIDs"] = json!({"emails": [], "unverifiedEmails": []});
+        of_list["emails"] = json!({"verified": [], "unverified": [kept]});
+        let world = World::with(vec![reader("1", kept), of_login, of_list], &[]).await;
+        assert_eq!(
+            world.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
+            ["1", "2", "3"],
+            "{kept}"
+        );
+    }
+    let world = World::with(vec![], &[]).await;
+    let many = "\u{e9}".repeat(9);
+    assert_eq!(
+        kind(world.by_email(&format!("{many}@example.com")).await),
+        SourceErrorKind::Refused
+    );
+    assert_eq!(world.sandbox.calls(), 0);
+}
+
 #[tokio::test]
 async fn an_address_that_cannot_be_asked_for_is_unknown_and_never_absent() {
     let world = World::with(vec![reader("1", "\"a\"b@example.com")], &[]).await;

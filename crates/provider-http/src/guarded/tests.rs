@@ -64,6 +64,7 @@ impl UserSource for Fake {
             total: None,
             mark: None,
             truncated: false,
+            unreadable: false,
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use http::Uri;
 
+use crate::path::is_segment;
+
 /// An address, with a path or without one, without question and user name; plain http only where it is allowed. Slashes at
 /// its end are left away.
 #[must_use]
@@ -12,7 +14,7 @@ pub fn address(text: &str, allow_plain_http: bool) -> Option<Box<str>> {
     let good = (scheme == "https" || (scheme == "http" && allow_plain_http))
         && uri.query().is_none()
         && !text.contains(['#', '@', '\\'])
-        && !uri.path().split('/').any(|segment| matches!(segment, "." | ".."))
+        && (uri.path().trim_matches('/').is_empty() || is_segment(uri.path().trim_matches('/')))
         && !authority.host().is_empty();
     let path = uri.path().trim_end_matches('/');
     good.then(|| format!("{scheme}://{authority}{path}").into())

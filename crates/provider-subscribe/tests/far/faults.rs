@@ -39,6 +39,34 @@ async fn every_read_says(settings: &[(&str, &str)], answer: Vec<u8>, wanted: Sou
     }
 }
 
+/// Quality rules, fault table: of the only row nothing can be told, and a list without it is not the whole.
+async fn a_row_is_lost(settings: &[(&str, &str)], answer: &Value) {
+    let [by_id, by_email, list] = kinds(settings, json_answer(200, answer)).await;
+    assert_eq!(
+        (by_id, by_email, list),
+        (Some(Corrupt), Some(Corrupt), None),
+        "{answer}"
+    );
+    let answer = json_answer(200, answer);
+    let world = World::of(settings, move |_| answer.clone()).await;
+    let page = world.search(&list_of_all()).await.unwrap();
+    assert!(page.unreadable && page.accounts.is_empty());
+}
+
+/// Every read finds the user, without the field.
+async fn a_field_is_lost(settings: &[(&str, &str)], answer: &Value) {
+    let kinds = kinds(settings, json_answer(200, answer)).await;
+    assert_eq!(kinds, [None; 3], "{answer}");
+    let answer = json_answer(200, answer);
+    let world = World::of(settings, move |_| answer.clone()).await;
+    let page = world.search(&list_of_all()).await.unwrap();
+    assert!(!page.unreadable && page.accounts.len() == 1);
+}
+
+fn list_of_all() -> masthead_domain::query::UserQuery {
+    list(UserFilter::default())
+}
+
 /// The good answer of each API, with somebody whom each read finds.
 fn good(settings: &[(&str, &str)]) -> Value {
     if settings == LEGACY {
@@ -97,20 +125,21 @@ async fn an_array_in_the_place_of_an_object_is_silence() {
         json!([of_v4["message"], null, []]),
         json!({"message": message, "meta": null, "data": []}),
         json!({"message": of_v4["message"], "meta": [0, false, true, null], "data": []}),
-        json!({"message": of_v4["message"], "meta": null, "data": [["1", null, null, null, "Lite", {}, null]]}),
     ] {
         every_read_says(&[], json_answer(200, &answer), Unavailable).await;
     }
+    let row = json!({"message": of_v4["message"], "meta": {"totalRecords": 1}, "data": [["1", null, null, null, "Lite", {}, null]]});
+    a_row_is_lost(&[], &row).await;
     let mut with_state = good(LEGACY);
     with_state["Result"]["Users"][0]["UserState"] = json!(["Standard"]);
     for answer in [
         json!([["a business error"], null]),
         json!([[], {"Users": [], "TotalUsersFound": 0}]),
         json!({"Errors": [], "Result": [[], 0]}),
-        with_state,
     ] {
         every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
     }
+    a_row_is_lost(LEGACY, &with_state).await;
 }
 
 #[tokio::test]
@@ -174,28 +203,38 @@ async fn an_answer_that_says_it_is_incomplete_is_none() {
     every_read_says(LEGACY, [head, body].concat().into_bytes(), Unavailable).await;
 }
 
+/// Quality rules, fault table. An address or a state that cannot be read costs the row: without it the user would be taken for
+/// another than they are.
 #[tokio::test]
-async fn wrong_types_are_silence() {
-    let wrong = [
+async fn a_wrong_type_costs_the_field_and_where_it_decides_the_row() {
+    for (field, value) in [
         ("customerRegistrationId", json!(1)),
         ("customerRegistrationId", json!("")),
         ("customerRegistrationId", Value::Null),
         ("email", json!(7)),
         ("email", json!({})),
-        ("firstName", json!([])),
+        ("email", json!("a\u{0}@example.com")),
         ("state", json!("Asleep")),
         ("state", Value::Null),
+    ] {
+        let mut answer = good(&[]);
+        answer["data"][0][field] = value;
+        a_row_is_lost(&[], &answer).await;
+    }
+    for (field, value) in [
+        ("firstName", json!([])),
+        ("firstName", json!("A\u{0}nn")),
         ("verified", json!("true")),
         ("metadata", json!([])),
         ("metadata", Value::Null),
-        ("metadata", json!({"city": 1})),
+        ("metadata", json!({"city": {"x": 1}})),
         ("metadata", json!({"a": "1", "A": "2"})),
-        ("metadata", json!({"a": "\0"})),
-    ];
-    for (field, value) in wrong {
+        ("metadata", json!({"a": "\u{0}"})),
+        ("metadata", json!({"a\n": "1", "": "2"})),
+    ] {
         let mut answer = good(&[]);
         answer["data"][0][field] = value;
-        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+        a_field_is_lost(&[], &answer).await;
     }
     for field in [
         "customerRegistrationId",
@@ -208,23 +247,30 @@ async fn wrong_types_are_silence() {
     ] {
         let mut answer = good(&[]);
         answer["data"][0].as_object_mut().unwrap().remove(field);
-        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+        a_row_is_lost(&[], &answer).await;
     }
     for (field, value) in [
         ("CustomerRegistrationId", json!(1)),
         ("Email", json!(7)),
-        ("Verified", json!("Y")),
         ("UserState", json!({"UserStateCode": "Asleep"})),
         ("UserState", Value::Null),
+    ] {
+        let mut answer = good(LEGACY);
+        answer["Result"]["Users"][0][field] = value;
+        a_row_is_lost(LEGACY, &answer).await;
+    }
+    for (field, value) in [
+        ("Verified", json!("Y")),
         ("DateRegistered", json!("yesterday")),
         ("Phone", json!(5)),
         ("IsOkToMail", json!(300)),
         ("Survey", json!("Y")),
+        ("RegistrationId", json!(1.5)),
         ("Metadata", json!([])),
     ] {
         let mut answer = good(LEGACY);
         answer["Result"]["Users"][0][field] = value;
-        every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+        a_field_is_lost(LEGACY, &answer).await;
     }
 }
 
@@ -309,4 +355,43 @@ async fn settings_that_cannot_be_used_are_silence_too() {
     let world = World::of(&[("Subscribe.Api", "v5")], |_| Vec::new()).await;
     assert_eq!(world.by_id("1").await.unwrap_err().kind, Misconfigured);
     assert_eq!(world.seen(), []);
+}
+
+/// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: what a deployment other than Masthead compares is not published.
+#[tokio::test]
+async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+    for (settings, kept) in [
+        (&[("Subscribe.Method", "GET")], "jose%CC%81%40m%C3%BCnchen.example"),
+        (&[("Subscribe.Api", "legacy")], "jose%CC%81%40xn--mnchen-3ya.example"),
+    ] {
+        let is_legacy = settings == LEGACY;
+        let world = World::of(settings, move |seen| {
+            let email = "jos\u{e9}@m\u{fc}nchen.example";
+            let found = seen.line.contains(kept);
+            json_answer(
+                200,
+                &match (is_legacy, found) {
+                    (true, true) => legacy_users(&[legacy_user("1", email)]),
+                    (true, false) => legacy_users(&[]),
+                    (false, true) => users(&[user("1", email)]),
+                    (false, false) => users(&[]),
+                },
+            )
+        })
+        .await;
+        let found = world.by_email("jos\u{e9}@m\u{fc}nchen.example").await.unwrap();
+        assert_eq!(found.len(), 1, "{settings:?}");
+        let many = format!("{}@example.com", "\u{e9}".repeat(9));
+        assert_eq!(world.by_email(&many).await.unwrap_err().kind, Refused);
+    }
+}
+
+/// RFC 3986 §6.2.2.3: such a path leads to another call.
+#[tokio::test]
+async fn no_path_is_sent_that_normalisation_changes() {
+    let world = World::of(LEGACY, |_| json_answer(200, &legacy_users(&[]))).await;
+    for id in [".", "..", "%2E", "a/../b", "a//b"] {
+        assert_eq!(world.by_id(id).await.unwrap_err().kind, Refused, "{id}");
+    }
+    assert!(world.seen().is_empty());
 }

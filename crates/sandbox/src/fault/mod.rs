@@ -102,6 +102,13 @@ pub enum Fault {
     Missing,
     /// The right list with its first entry twice.
     Duplicated,
+    /// The right answer, in which each occurrence of a text stands otherwise: the rows of one user, say.
+    Replaced {
+        /// The text, as it is sent.
+        text: String,
+        /// What is sent instead, be it JSON or not.
+        with: String,
+    },
 }
 
 impl Fault {
@@ -127,7 +134,8 @@ impl Fault {
             | Self::OtherUser
             | Self::Shuffled
             | Self::Missing
-            | Self::Duplicated => false,
+            | Self::Duplicated
+            | Self::Replaced { .. } => false,
         }
     }
 

@@ -27,6 +27,10 @@ pub(crate) async fn plainly(stream: &mut TcpStream, reply: &Reply, close: bool, 
 /// Sends what this fault makes of the answer; faults of the answer's meaning are the stand-in's, and arrive here done.
 pub(crate) async fn fault(stream: &mut TcpStream, fault: &Fault, reply: Reply, now: OffsetDateTime) -> Result<After> {
     match *fault {
+        Fault::Replaced { ref text, ref with } => {
+            let body = replaced(&reply.body, text.as_bytes(), with.as_bytes());
+            return plainly(stream, &Reply { body, ..reply }, false, now).await;
+        }
         Fault::Silence => until_the_caller_leaves(stream).await?,
         Fault::ResetBeforeHeaders => stream.set_zero_linger()?,
         Fault::ResetInHeaders => {
@@ -70,6 +74,23 @@ pub(crate) async fn fault(stream: &mut TcpStream, fault: &Fault, reply: Reply, n
         | Fault::Duplicated => return plainly(stream, &reply, false, now).await,
     }
     Ok(After::Close)
+}
+
+fn replaced(body: &[u8], text: &[u8], with: &[u8]) -> Vec<u8> {
+    let (mut rest, mut spoilt) = (body, Vec::with_capacity(body.len()));
+    while let Some((first, behind)) = rest.split_first() {
+        match rest.strip_prefix(text).filter(|_| !text.is_empty()) {
+            Some(behind) => {
+                spoilt.extend_from_slice(with);
+                rest = behind;
+            }
+            None => {
+                spoilt.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    spoilt
 }
 
 async fn cut(stream: &mut TcpStream, part: &[u8]) -> Result<()> {

@@ -46,7 +46,7 @@ pub(super) async fn keep(
 ) -> Result<Taken, Trouble> {
     let mut taken = Taken::default();
     let mut changes = Changes::default();
-    let (mut refreshed, mut older) = (Vec::new(), Vec::new());
+    let (mut refreshed, mut older, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (account, verdict) in judged(transaction, tenant, accounts, as_of).await? {
         match verdict {
             Verdict::Keep(change, mut kept) => {
@@ -67,7 +67,10 @@ pub(super) async fn keep(
                 taken.unchanged += 1;
                 older.push(account.crid.as_str().to_owned());
             }
-            Verdict::Refused => taken.refused += 1,
+            Verdict::Refused => {
+                taken.refused += 1;
+                refused.push(account.crid.as_str().to_owned());
+            }
         }
     }
     if !refreshed.is_empty() {
@@ -94,7 +97,31 @@ pub(super) async fn keep(
         .await?;
     }
     settle(transaction, tenant.pool, &state.merged_by()?, changes).await?;
+    not_missing(transaction, tenant, &refused, as_of).await?;
     Ok(taken)
+}
+
+/// Notes that the provider has these users, though what it says of them cannot be kept: what is known of them stays as old as
+/// it is, and they are not missing. The pool's row of directories must be held.
+pub(super) async fn not_missing(
+    transaction: &mut Transaction,
+    tenant: &Tenant,
+    crids: &[String],
+    as_of: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    if crids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE directory_entries SET missing = 0, missing_at = $3
+          WHERE pool = $1 AND crid = ANY ($2) AND profile_as_of < $3 AND (missing_at IS NULL OR missing_at < $3)",
+        tenant.pool.0,
+        crids,
+        as_of,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(())
 }
 
 /// What each account would change, in their order; nothing is written.

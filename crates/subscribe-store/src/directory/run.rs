@@ -259,8 +259,15 @@ pub(super) async fn take(
     patient(&mut transaction).await?;
     let mut state = held(&mut transaction, tenant.pool, run).await?;
     let mut taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of, By::Walk).await?;
-    state.run_truncated |= step.truncated;
-    state.run_gaps |= step.gaps || taken.refused > 0;
+    let left_out: Vec<String> = step
+        .left_out
+        .iter()
+        .flatten()
+        .map(|id| id.as_str().to_owned())
+        .collect();
+    feed::not_missing(&mut transaction, tenant, &left_out, as_of).await?;
+    state.run_truncated |= step.truncated || step.left_out.contains(&None);
+    state.run_gaps |= step.gaps || taken.refused > 0 || !step.left_out.is_empty();
     let expected = step.expected.and_then(|expected| i64::try_from(expected).ok());
     state.run_expected = state.run_expected.max(expected);
     if step.next.is_none() && another_pass(&mut transaction, tenant, run, &state).await? {

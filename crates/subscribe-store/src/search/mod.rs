@@ -76,6 +76,7 @@ impl PgSearch {
                 total: (query.count != CountMode::None).then_some(Total::Exact(0)),
                 mark: None,
                 truncated: false,
+                unreadable: false,
             });
         }
         let found = self.found(cx, query, &Table::Registrations).await?;
@@ -253,6 +254,7 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
         total: found.total,
         mark: None,
         truncated: false,
+        unreadable: false,
     })
 }
 

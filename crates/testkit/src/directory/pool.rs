@@ -63,6 +63,7 @@ impl Pool {
             match self.judge(account) {
                 Change::Refused => {
                     taken.refused += 1;
+                    self.not_missing(crid, as_of);
                     continue;
                 }
                 Change::Added => taken.added += 1,
@@ -85,6 +86,14 @@ impl Pool {
             self.profiles.insert(crid.clone(), kept);
         }
         taken
+    }
+
+    /// The provider has this user, though what it says cannot be kept.
+    pub(super) fn not_missing(&mut self, crid: &Crid, as_of: OffsetDateTime) {
+        if let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < as_of) {
+            kept.missing = 0;
+            kept.missing_at = Some(as_of);
+        }
     }
 
     pub(super) fn judge(&self, account: &Account) -> Change {

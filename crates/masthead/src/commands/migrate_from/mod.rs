@@ -123,8 +123,8 @@ impl Migration<'_> {
             progress.expects(stretch.total);
             let page = Page::of(stretch.users, state.seen);
             let stored = page.store(&self.importer, &self.tenant, &self.origin).await?;
-            for (number, reason) in &stored.rejected {
-                progress.tell(&format!("user {number}: {reason}"))?;
+            for noted in stored.rejected.iter().chain(&stored.incomplete) {
+                progress.tell(&noted.to_string())?;
             }
             state.add(stored);
             state.mark = stretch.next;

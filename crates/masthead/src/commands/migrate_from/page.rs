@@ -1,7 +1,9 @@
 //! One page of users on its way into the store: those who cannot be taken are put aside, with the reason.
 
-use masthead_domain::{account::Account, tenant::Tenant};
-use masthead_provider_subscribe::Flaw;
+use std::fmt;
+
+use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_provider_subscribe::Row;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
 
 use crate::failure::Failure;
@@ -9,7 +11,9 @@ use crate::failure::Failure;
 /// A page before it is stored.
 pub(super) struct Page {
     users: Vec<Numbered>,
-    rejected: Vec<(u64, String)>,
+    rejected: Vec<Noted>,
+    /// Of those who are taken, the fields that cannot be read.
+    incomplete: Vec<Noted>,
 }
 
 /// A user, by the number in the walk.
@@ -26,25 +30,59 @@ pub(super) struct Stored {
     pub(super) skipped: u64,
     /// Of the users of the page who could be taken, how many had a password there.
     pub(super) without_password: u64,
-    /// Number and reason, in order.
-    pub(super) rejected: Vec<(u64, String)>,
+    /// Those who are not taken, and why, in order.
+    pub(super) rejected: Vec<Noted>,
+    /// Those who are taken without some fields, and which, in order.
+    pub(super) incomplete: Vec<Noted>,
+}
+
+/// What is noted of a user.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Noted {
+    /// The number in the walk.
+    pub(super) number: u64,
+    /// The id, where it can be read.
+    pub(super) id: Option<Crid>,
+    pub(super) words: String,
+}
+
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}: {}", self.number, self.words)?;
+        match &self.id {
+            Some(id) => write!(f, " (id {})", id.as_str()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Page {
     /// The users after so many others.
-    pub(super) fn of(users: Vec<Result<Account, Flaw>>, before: u64) -> Self {
+    pub(super) fn of(users: Vec<Row>, before: u64) -> Self {
         let mut page = Self {
             users: Vec::with_capacity(users.len()),
             rejected: Vec::new(),
+            incomplete: Vec::new(),
         };
         for (number, user) in (before + 1..).zip(users) {
-            match user {
-                Ok(account) => page.users.push(Numbered {
-                    number,
-                    had_password: account.has_password,
-                    registration: registration(account),
-                }),
-                Err(flaw) => page.rejected.push((number, flaw.to_string())),
+            let noted = |words| Noted {
+                number,
+                id: user.id,
+                words,
+            };
+            match user.account {
+                Ok(account) => {
+                    if !user.lost.is_empty() {
+                        let words = format!("taken without what cannot be read: {}", user.lost.join(", "));
+                        page.incomplete.push(noted(words));
+                    }
+                    page.users.push(Numbered {
+                        number,
+                        had_password: account.has_password,
+                        registration: registration(account),
+                    });
+                }
+                Err(flaw) => page.rejected.push(noted(flaw.to_string())),
             }
         }
         page
@@ -74,6 +112,7 @@ impl Page {
             skipped,
             without_password: self.users.iter().filter(|user| user.had_password).count() as u64,
             rejected: self.rejected,
+            incomplete: self.incomplete,
         })
     }
 
@@ -83,7 +122,12 @@ impl Page {
         match at.filter(|at| *at < self.users.len()) {
             Some(at) => {
                 let user = self.users.remove(at);
-                self.rejected.push((user.number, reason.to_owned()));
+                self.incomplete.retain(|noted| noted.number != user.number);
+                self.rejected.push(Noted {
+                    number: user.number,
+                    id: Some(user.registration.crid),
+                    words: reason.to_owned(),
+                });
                 Ok(())
             }
             None => Err(Failure::new("the import named a line that it was not given")),

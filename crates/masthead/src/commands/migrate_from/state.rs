@@ -26,6 +26,9 @@ pub(super) struct State {
     pub(super) imported: u64,
     skipped: u64,
     without_password: u64,
+    /// How many were taken without a field that cannot be read.
+    #[serde(default)]
+    incomplete: u64,
     /// How many were rejected for each reason.
     reasons: BTreeMap<String, u64>,
 }
@@ -85,8 +88,9 @@ impl State {
         self.imported += stored.imported;
         self.skipped += stored.skipped;
         self.without_password += stored.without_password;
-        for (_, reason) in stored.rejected {
-            *self.reasons.entry(reason).or_default() += 1;
+        self.incomplete += stored.incomplete.len() as u64;
+        for noted in stored.rejected {
+            *self.reasons.entry(noted.words).or_default() += 1;
         }
     }
 
@@ -94,7 +98,7 @@ impl State {
     pub(super) fn report(&self) -> Value {
         json!({
             "imported": self.imported, "skipped": self.skipped, "rejected": self.reasons.values().sum::<u64>(),
-            "withoutPassword": self.without_password, "reasons": self.reasons,
+            "incomplete": self.incomplete, "withoutPassword": self.without_password, "reasons": self.reasons,
         })
     }
 }
@@ -102,6 +106,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::migrate_from::page::Noted;
 
     fn walk(size: &str) -> BTreeMap<String, String> {
         BTreeMap::from([("pageSize".to_owned(), size.to_owned())])
@@ -117,7 +122,12 @@ mod tests {
             imported: 3,
             skipped: 1,
             without_password: 2,
-            rejected: vec![(7, "too odd".to_owned())],
+            rejected: vec![Noted {
+                number: 7,
+                id: None,
+                words: "too odd".to_owned(),
+            }],
+            incomplete: Vec::new(),
         });
         state.mark = Some("c:on".into());
         state.write(&file).unwrap();
@@ -131,7 +141,7 @@ mod tests {
         assert_eq!(
             state.report(),
             json!({
-                "imported": 3, "skipped": 1, "rejected": 1, "withoutPassword": 2, "reasons": {"too odd": 1},
+                "imported": 3, "skipped": 1, "rejected": 1, "incomplete": 0, "withoutPassword": 2, "reasons": {"too odd": 1},
             })
         );
         assert_eq!(state.seen, 5);

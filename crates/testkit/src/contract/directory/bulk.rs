@@ -102,7 +102,7 @@ impl DirectorySubject {
     }
 
     /// Whether the directory says that it has everybody.
-    async fn is_whole(&self) -> bool {
+    pub(super) async fn is_whole(&self) -> bool {
         self.entries(0, &[], BEFORE).await.expect("a directory").whole
     }
 

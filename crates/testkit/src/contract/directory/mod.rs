@@ -111,6 +111,7 @@ pub fn step(accounts: &[Account], next: Option<&str>) -> Step {
         expected: None,
         truncated: false,
         gaps: false,
+        left_out: Vec::new(),
     }
 }
 
@@ -308,6 +309,7 @@ macro_rules! for_each_directory_case {
             a_run_that_never_shows_all_ends_not_whole,
             users_who_go_during_a_run_do_not_make_it_less_than_whole,
             a_list_tells_whether_the_directory_is_whole,
+            whoever_is_in_a_row_that_cannot_be_read_is_not_missing,
             a_preview_tells_what_would_change_and_changes_nothing,
             keys_are_answered_with_the_users_of_both_sides,
             a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys,

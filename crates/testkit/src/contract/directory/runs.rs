@@ -384,6 +384,54 @@ fn about_everything(at: OffsetDateTime) -> Beginning<'static> {
     }
 }
 
+/// The provider has such a user (quality rules, fault table: one row that cannot be read costs that row only). While the id is
+/// unknown, it may be anybody's.
+pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn DirectoryFactory) {
+    let settings = [
+        ("Directory.RemovalConfirmations", "1"),
+        ("Directory.RemovalApartHours", "0"),
+    ];
+    let long = Account {
+        first_name: "x".repeat(300).into(),
+        ..readers(3).remove(1)
+    };
+    let [known, unknown] = [Some(long.crid.clone()), None].map(|id| vec![id]);
+    // Whom the step shows, whom it leaves out, and how many are missing of three.
+    for (shown, left_out, missing) in [
+        (vec![], known.clone(), 1),
+        (vec![], unknown, 0),
+        (vec![long], vec![], 1),
+        (vec![], vec![], 2),
+    ] {
+        let subject = factory.directory(1, &settings).await;
+        let cx = subject.context(0);
+        let people = readers(3);
+        subject.run(&people, NOON, Brake::On).await;
+        let all = Beginning {
+            full_every: Duration::ZERO,
+            ..beginning("a", minute(60))
+        };
+        let run = subject.begin(all).await;
+        let shown = [&people[..1], &shown].concat();
+        let gaps = !left_out.is_empty();
+        let is_whole = missing == 2;
+        let odd = Step {
+            gaps,
+            left_out,
+            ..step(&shown, None)
+        };
+        let taken = subject.directory.take(&cx, &run, &odd, minute(60)).await;
+        taken.expect("taken");
+        let finished = subject.directory.finish(&cx, &run, minute(62), Brake::Released).await;
+        assert_eq!(finished.expect("finished").missing, missing);
+        assert_eq!(subject.pairs().await.len() as u64, 3 - missing);
+        assert_eq!(subject.is_whole().await, is_whole);
+        // What is known of it is as old as it was.
+        let as_of = subject.as_of("r-00001").await;
+        assert_eq!(as_of, (missing < 2).then_some(NOON));
+    }
+}
+
 /// In the order of the accounts.
 pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn DirectoryFactory) {
     let subject = factory.directory(1, &[]).await;

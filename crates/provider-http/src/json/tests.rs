@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// A row as an adapter reads it: two fields of many.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Person {
+    id: String,
+    #[serde(default, deserialize_with = "crate::wire::text")]
+    name: Option<String>,
+}
+
+fn person(text: &[u8]) -> Option<(String, Option<String>)> {
+    let person: Person = read(text).ok()?;
+    let name = person.name.as_deref();
+    Some((person.id, name.map(|name| crate::wire::name(Some(name)).into())))
+}
+
+fn ann(name: &str) -> Option<(String, Option<String>)> {
+    Some(("7".to_owned(), Some(name.to_owned())))
+}
+
+/// RFC 8259 §4 (names), §6 (numbers), §8.2 (surrogates) and §9 (depth) allow all of these.
+#[test]
+fn an_oddity_in_an_unread_field_costs_nothing() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for odd in [
+        r#""x":"\ud83d""#,
+        r#""x":"\udE00\uD83D""#,
+        r#""\ud83d":1"#,
+        r#""x":{"\udc00":["\ud800\\ud800"]}"#,
+        r#""x":1e400,"y":-1E+999"#,
+        r#""x":123456789012345678901234567890"#,
+        r#""x":1,"x":2"#,
+        r#""x":"\u0000""#,
+        &format!(r#""x":{deep}"#),
+        &format!(r#""x":{{"y":{deep},"\ud800":"\ud800"}}"#),
+    ] {
+        let text = format!(r#"{{"id":"7",{odd},"name":"Ann"}}"#);
+        assert_eq!(person(text.as_bytes()), ann("Ann"), "{odd:.60}");
+    }
+}
+
+/// RFC 8259 §8.2: what such a string stands for is unpredictable; ECMA-262 `toWellFormed` takes U+FFFD for each half.
+#[test]
+fn half_a_surrogate_pair_becomes_the_replacement_character() {
+    for (escaped, name) in [
+        (r"A\ud83d", "A\u{fffd}"),
+        (r"\ude00B", "\u{fffd}B"),
+        (r"\ud83d\ud83d\ude00", "\u{fffd}\u{1f600}"),
+        (r"\ud83d\nB", "\u{fffd}\nB"),
+        (r"\\ud83d\ud83d", "\\ud83d\u{fffd}"),
+        (r"\uD83D\u0041", "\u{fffd}A"),
+        (r"\ud83d\ude00", "\u{1f600}"),
+    ] {
+        let text = format!(r#"{{"id":"7","name":"{escaped}"}}"#);
+        assert_eq!(person(text.as_bytes()), ann(name), "{escaped}");
+    }
+}
+
+/// Neither is JSON (RFC 8259 §7 and §8.1), and both are found in what is written by hand or in another encoding.
+#[test]
+fn bytes_that_no_json_text_holds_cost_only_themselves() {
+    assert_eq!(person(b"{\"id\":\"7\",\"name\":\"J\xfcrgen\"}"), ann("J\u{fffd}rgen"));
+    assert_eq!(person(b"{\"id\":\"7\",\"name\":\"A\tnn\"}"), ann("A\tnn"));
+    assert_eq!(person(b"{\"id\":\"7\",\xff\"name\":\"Ann\"}"), None);
+}
+
+/// RFC 8259 §4: many implementations report the last pair only, ECMAScript's `JSON.parse` among them.
+#[test]
+fn of_a_name_that_an_object_has_twice_the_last_counts() {
+    assert_eq!(person(br#"{"id":"1","name":"Bob","id":"7","name":"Ann"}"#), ann("Ann"));
+}
+
+#[test]
+fn a_number_that_no_rust_number_holds_keeps_its_digits_as_a_text() {
+    let read = |text: &str| read::<Value>(text.as_bytes()).unwrap();
+    assert_eq!(read(r#"[1e400, "\ud800"]"#), json!(["1e400", "\u{fffd}\0"]));
+    assert_eq!(
+        read(r#"["\ud800", 12345678901234567890123]"#)[1],
+        json!("12345678901234567890123")
+    );
+    assert_eq!(read(r#"["\ud800", -0, 1.50, -7, 18446744073709551615]"#)[3], json!(-7));
+}
+
+#[test]
+fn what_is_no_json_stays_none() {
+    for bad in [
+        "",
+        "{",
+        r#"{"id":"7""#,
+        r#"{"id":"7"} x"#,
+        r#"{"id":"7\"}"#,
+        r#"{"id":"7","x":"\q"}"#,
+        r#"{"id":"7","x":"\ud8"}"#,
+        r#"{"id":"7","x":01}"#,
+        r#"{"id":"7","x":-}"#,
+        r#"{"id":"7","x":1e400.5}"#,
+        "<html></html>",
+        "\u{feff}{\"id\":\"7\"}",
+        &"[".repeat(10_000),
+        &format!("{}{}", "[".repeat(10_000), "]".repeat(9_999)),
+    ] {
+        assert_eq!(person(bad.as_bytes()), None, "{bad:.60}");
+        assert!(read::<Value>(bad.as_bytes()).is_err(), "{bad:.60}");
+    }
+}
+
+#[test]
+fn one_row_that_cannot_be_read_costs_that_row_only() {
+    let text =
+        r#"{"users":[{"id":"1"},null,{"id":7},"x",{"name":"Ann"},{"id":"2","name":"\ud800"},[],{"id":"3","x":1e400}]}"#;
+    let read: BTreeMap<String, Rows<Person>> = read(text.as_bytes()).unwrap();
+    let rows = &read["users"];
+    let ids: Vec<&str> = rows.read.iter().map(|person| &*person.id).collect();
+    assert_eq!(
+        (ids.as_slice(), rows.unreadable, rows.len()),
+        (&["1", "2", "3"][..], 5, 8)
+    );
+    assert!(serde_json::from_str::<Rows<Person>>("null").is_err());
+}
+
+proptest! {
+    /// Whatever serde_json reads, it reads the same once repaired.
+    #[test]
+    fn a_repair_changes_nothing_that_can_be_read(
+        texts in prop::collection::vec("\\PC{0,6}|[\\x00-\\x7f]{0,6}", 1..4), number in any::<f64>(), whole in any::<i64>(),
+    ) {
+        let value = json!({"a": texts, "b": {"c": number, "d": [whole, whole as u64, null, true]}});
+        let text = value.to_string();
+        prop_assert_eq!(super::repair::repaired(text.as_bytes()), None);
+        // Every character as an escape, pairs included.
+        let escaped: String = texts.concat().encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        prop_assert_eq!(super::repair::repaired(format!("[\"{escaped}\"]").as_bytes()), None);
+    }
+
+    #[test]
+    fn no_bytes_at_all_are_too_odd_to_repair(text in prop::collection::vec(any::<u8>(), 0..60)) {
+        let once = super::repair::repaired(&text).unwrap_or(text);
+        let again = super::repair::repaired(&once);
+        prop_assert_eq!(again, None);
+    }
+}
