@@ -3,7 +3,7 @@
 use masthead_domain::tenant::PoolId;
 use sqlx::PgConnection;
 
-use super::{KeysMade, Place, Window};
+use super::{KeysMade, Place, Window, folds_otherwise};
 use crate::directory::{Trouble, fold_again};
 
 /// How many rows one transaction looks at.
@@ -31,7 +31,13 @@ pub(super) async fn window(transaction: &mut PgConnection, place: &Place) -> Res
     } else {
         ""
     };
-    let (entries, left) = fold_again(transaction, PoolId(last.pool), after, &last.crid).await?;
+    let (entries, left) = fold_again(
+        transaction,
+        PoolId(last.pool),
+        (after, &last.crid, WINDOW),
+        &folds_otherwise(),
+    )
+    .await?;
     sqlx::query!(
         "UPDATE stored_keys SET entries_pool = $1, entries_crid = $2",
         last.pool,
