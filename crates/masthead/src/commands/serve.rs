@@ -234,9 +234,13 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
             );
             Ok(())
         }
-        Err(error @ (SchemaError::Open(_) | SchemaError::Behind { .. } | SchemaError::Foreign { .. })) => {
-            Err(Failure::when("the database cannot be used")(error))
-        }
+        Err(
+            error @ (SchemaError::Open(_)
+            | SchemaError::Behind { .. }
+            | SchemaError::Foreign { .. }
+            | SchemaError::KeysBehind { .. }
+            | SchemaError::KeysForeign { .. }),
+        ) => Err(Failure::when("the database cannot be used")(error)),
     }
 }
 

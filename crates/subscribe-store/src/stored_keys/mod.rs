@@ -47,11 +47,9 @@ struct Window {
 
 /// A regular expression of Postgres that finds a character in a text of which keys may differ between rules.
 fn folds_otherwise() -> String {
-    let alike: String = ALIKE_BY_ALL_RULES
-        .iter()
-        .map(|(first, last)| format!("\\u{:04x}-\\u{:04x}", u32::from(*first), u32::from(*last)))
-        .collect();
-    format!("[^{alike}]")
+    let range = |(first, last): &(char, char)| format!("\\u{:04x}-\\u{:04x}", u32::from(*first), u32::from(*last));
+    let alike: Vec<String> = ALIKE_BY_ALL_RULES.iter().map(range).collect();
+    format!("[^{}]", alike.concat())
 }
 
 /// The row of `stored_keys`.
