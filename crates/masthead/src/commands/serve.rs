@@ -238,7 +238,9 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
             error @ (SchemaError::Open(_)
             | SchemaError::Pooler(_)
             | SchemaError::Behind { .. }
-            | SchemaError::Foreign { .. }),
+            | SchemaError::Foreign { .. }
+            | SchemaError::KeysBehind { .. }
+            | SchemaError::KeysForeign { .. }),
         ) => Err(Failure::when("the database cannot be used")(error)),
     }
 }

@@ -11,13 +11,14 @@ use super::{
 };
 use crate::database::Transaction;
 
-/// Writes again those of a pool's entries after one id up to another whose keys or tokens differ from what they are by the
-/// rules of this program. Answers how many, and how many could not be made because a name is too long in its new form.
+/// Writes again those of a pool's entries after one id up to another, `most` at most, whose keys or tokens differ from what they are by the
+/// rules of this program. Only texts that the regular expression finds something in can make a difference. Answers how many, and
+/// how many could not be made because a name is too long in its new form.
 pub(crate) async fn fold_again(
     transaction: &mut Transaction,
     pool: PoolId,
-    after: &str,
-    up_to: &str,
+    (after, up_to, most): (&str, &str, i64),
+    folds_otherwise: &str,
 ) -> Result<(u64, u64), Trouble> {
     let Some(state) = state::lock(transaction, pool.0).await? else {
         return Ok((0, 0));
@@ -25,16 +26,18 @@ pub(crate) async fn fold_again(
     let precedence = state.merged_by()?;
     let stored = sqlx::query_as!(
         StoredKeys,
-        r#"SELECT d.crid, d.first_key, d.last_key, d.shares_tokens, d.tokens
-             FROM directory_entries AS d
+        r#"SELECT d.crid AS "crid!", d.first_key AS "first_key!", d.last_key AS "last_key!",
+                  d.shares_tokens AS "shares_tokens!", d.tokens AS "tokens!"
+             FROM (SELECT * FROM directory_entries WHERE pool = $1 AND crid > $2 ORDER BY crid LIMIT $3) AS d
              LEFT JOIN registrations AS r ON r.pool = d.pool AND r.id = d.registration_id
-            WHERE d.pool = $1 AND d.crid > $2 AND d.crid <= $3
-              AND (d.profile::text ~ '[^\x01-\x7f]' OR r.first_name ~ '[^\x01-\x7f]' OR r.last_name ~ '[^\x01-\x7f]'
-                   OR r.metadata::text ~ '[^\x01-\x7f]')
+            WHERE d.crid <= $4
+              AND (d.profile::text ~ $5 OR r.first_name ~ $5 OR r.last_name ~ $5 OR r.metadata::text ~ $5)
             ORDER BY d.crid"#,
         pool.0,
         after,
+        most,
         up_to,
+        folds_otherwise,
     )
     .fetch_all(&mut *transaction)
     .await?;

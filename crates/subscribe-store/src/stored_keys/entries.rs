@@ -2,7 +2,7 @@
 
 use masthead_domain::tenant::PoolId;
 
-use super::{KeysMade, Place, Window};
+use super::{KeysMade, Place, Window, folds_otherwise};
 use crate::{
     database::Transaction,
     directory::{Trouble, fold_again},
@@ -33,7 +33,13 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
     } else {
         ""
     };
-    let (entries, left) = fold_again(transaction, PoolId(last.pool), after, &last.crid).await?;
+    let (entries, left) = fold_again(
+        transaction,
+        PoolId(last.pool),
+        (after, &last.crid, WINDOW),
+        &folds_otherwise(),
+    )
+    .await?;
     sqlx::query!(
         "UPDATE stored_keys SET entries_pool = $1, entries_crid = $2",
         last.pool,

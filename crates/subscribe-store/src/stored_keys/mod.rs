@@ -2,13 +2,13 @@
 //! computes them.
 //!
 //! It goes through all rows in windows. Each window is a transaction that also moves the place in `stored_keys`, so that a run
-//! that is stopped goes on where it was, and two runs share the work. Only rows with a character beyond ASCII are read, since
-//! all rules fold ASCII alike, and only rows whose keys or tokens differ are written: going through again changes nothing.
+//! that is stopped goes on where it was, and two runs share the work. Only rows with a character that some rules fold otherwise
+//! are read, and only rows whose keys or tokens differ are written: going through again changes nothing.
 
 mod entries;
 mod registrations;
 
-use masthead_domain::case::RULES;
+use masthead_domain::case::{ALIKE_BY_ALL_RULES, RULES};
 
 use crate::{
     database::Database,
@@ -43,6 +43,13 @@ struct Window {
     made: KeysMade,
     /// No row comes after it.
     is_last: bool,
+}
+
+/// A regular expression of Postgres that finds a character in a text of which keys may differ between rules.
+fn folds_otherwise() -> String {
+    let range = |(first, last): &(char, char)| format!("\\u{:04x}-\\u{:04x}", u32::from(*first), u32::from(*last));
+    let alike: Vec<String> = ALIKE_BY_ALL_RULES.iter().map(range).collect();
+    format!("[^{}]", alike.concat())
 }
 
 /// The row of `stored_keys`.

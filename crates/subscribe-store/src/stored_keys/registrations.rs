@@ -2,7 +2,7 @@
 
 use masthead_domain::{email::Email, tenant::PoolId};
 
-use super::{KeysMade, Place, Window};
+use super::{KeysMade, Place, Window, folds_otherwise};
 use crate::{database::Transaction, directory::Trouble, pairs::metadata_of, record::Keys, tokens};
 
 /// How many rows one transaction looks at.
@@ -26,6 +26,10 @@ struct Row {
 struct Rows {
     pools: Vec<i64>,
     ids: Vec<i64>,
+    email_keys: Vec<String>,
+    first_names: Vec<String>,
+    last_names: Vec<String>,
+    metadata: Vec<String>,
     first_keys: Vec<String>,
     last_keys: Vec<String>,
     /// The tokens of all rows, one after the other, and where each row's begin and end, counted from 1.
@@ -39,6 +43,10 @@ impl Rows {
         let place = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
         self.pools.push(row.pool);
         self.ids.push(row.id);
+        self.email_keys.push(row.email_key.clone());
+        self.first_names.push(row.first_name.clone());
+        self.last_names.push(row.last_name.clone());
+        self.metadata.push(row.metadata.clone());
         self.first_keys.push(keys.first.into());
         self.last_keys.push(keys.last.into());
         self.token_starts.push(place(self.tokens.len() + 1));
@@ -66,17 +74,21 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
             is_last: true,
         });
     };
+    // By the window's limit: a range of two unknowns would be a third of the table to the planner, and read as a whole.
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT pool, id, email_key, email_typed, first_name, last_name, first_key, last_key, metadata::text AS "metadata!", tokens
-             FROM registrations
-            WHERE (pool, id) > ($1, $2) AND (pool, id) <= ($3, $4) AND deleted_at IS NULL
-              AND (first_name ~ '[^\x01-\x7f]' OR last_name ~ '[^\x01-\x7f]' OR metadata::text ~ '[^\x01-\x7f]')
-              FOR NO KEY UPDATE"#,
+        r#"SELECT pool AS "pool!", id AS "id!", email_key AS "email_key!", email_typed, first_name AS "first_name!",
+                  last_name AS "last_name!", first_key AS "first_key!", last_key AS "last_key!", metadata::text AS "metadata!",
+                  tokens AS "tokens!"
+             FROM (SELECT * FROM registrations WHERE (pool, id) > ($1, $2) ORDER BY pool, id LIMIT $3) AS w
+            WHERE (pool, id) <= ($4, $5) AND deleted_at IS NULL
+              AND (first_name ~ $6 OR last_name ~ $6 OR metadata::text ~ $6)"#,
         pool,
         id,
+        WINDOW,
         last.pool,
         last.id,
+        folds_otherwise(),
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -91,7 +103,8 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
     Ok(Window { made, is_last: false })
 }
 
-/// Writes those of these rows whose keys or tokens are other ones.
+/// Writes those of these rows whose keys or tokens are other ones. A row that was changed since it was read has keys of whoever
+/// changed it, and is left as it is.
 async fn write(transaction: &mut Transaction, rows: &[Row]) -> Result<KeysMade, Trouble> {
     let mut made = KeysMade::default();
     let mut changed = Rows::default();
@@ -103,19 +116,20 @@ async fn write(transaction: &mut Transaction, rows: &[Row]) -> Result<KeysMade, 
         };
         let tokens = tokens::padded(tokens::of_row(PoolId(row.pool), &keys, &metadata_of(&row.metadata)?));
         if (&*row.first_key, &*row.last_key, &row.tokens) != (&*keys.first, &*keys.last, &tokens) {
-            made.registrations += 1;
             changed.add(row, keys, &tokens);
         }
     }
-    if made.registrations == 0 {
+    if changed.ids.is_empty() {
         return Ok(made);
     }
-    sqlx::query!(
+    let written = sqlx::query!(
         "UPDATE registrations AS r
             SET first_key = u.first_key, last_key = u.last_key, tokens = ($5::bigint[])[u.token_start:u.token_end]
-           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $6::integer[], $7::integer[])
-                AS u (pool, id, first_key, last_key, token_start, token_end)
-          WHERE r.pool = u.pool AND r.id = u.id",
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $6::integer[], $7::integer[], $8::text[], $9::text[],
+                       $10::text[], $11::text[])
+                AS u (pool, id, first_key, last_key, token_start, token_end, email_key, first_name, last_name, metadata)
+          WHERE r.pool = u.pool AND r.id = u.id AND r.email_key = u.email_key AND r.first_name = u.first_name
+            AND r.last_name = u.last_name AND r.metadata::text = u.metadata AND r.deleted_at IS NULL",
         &changed.pools,
         &changed.ids,
         &changed.first_keys,
@@ -123,8 +137,13 @@ async fn write(transaction: &mut Transaction, rows: &[Row]) -> Result<KeysMade, 
         &changed.tokens,
         &changed.token_starts,
         &changed.token_ends,
+        &changed.email_keys,
+        &changed.first_names,
+        &changed.last_names,
+        &changed.metadata,
     )
     .execute(transaction)
     .await?;
+    made.registrations = written.rows_affected();
     Ok(made)
 }
