@@ -1,8 +1,11 @@
 //! Pooled connections, and what is executed on them: through a connection pooler always within a transaction (ADR 0086).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use futures_util::{
@@ -43,12 +46,12 @@ impl Database {
         let options = options.after_connect(move |connection, _| {
             let (found, verifier) = (Arc::clone(&found), verifier.clone());
             Box::pin(async move {
-                let verified = verifier.verify(connection).await;
+                let shown = verifier.verify(connection).await;
                 found.store(
-                    verified.as_ref().is_err_and(|error| pooler_error(error).is_some()),
+                    shown.as_ref().is_err_and(|error| pooler_error(error).is_some()),
                     Ordering::Relaxed,
                 );
-                verified
+                shown
             })
         });
         Self {
@@ -62,9 +65,11 @@ impl Database {
         &self.connector
     }
 
-    /// A connection. Through a pooler it must only be used within a transaction.
-    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.pool.acquire().await.map_err(|error| self.explained(error))
+    /// A connection, by then. Through a pooler it must only be used within a transaction.
+    pub(crate) async fn acquire_by(&self, until: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let acquired = tokio::time::timeout_at(until.into(), self.pool.acquire()).await;
+        let acquired = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        acquired.map_err(|error| self.explained(error))
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
@@ -201,7 +206,7 @@ impl<'c> Executor<'c> for &'c mut Transaction {
 }
 
 /// The whole answer is read, since an error may come after its first row.
-fn first_row<'e>(mut steps: BoxStream<'e, Step>) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>> {
+fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
     Box::pin(async move {
         let mut first = None;
         while let Some(step) = steps.try_next().await? {

@@ -16,7 +16,7 @@ use masthead_ports::{
 use crate::{
     database::{Database, Transaction},
     directory::{Changes, Trouble, follow},
-    event_rows::insert_with_outbox,
+    event_rows::insert_change,
     pairs::metadata_of,
     record::{NewRegistration, Record},
     registrations::PgRegistrations,
@@ -115,7 +115,7 @@ async fn one_transaction(
         users: 1,
         network: None,
     };
-    insert_with_outbox(&mut transaction, &event)
+    insert_change(&mut transaction, &event)
         .await
         .map_err(silence(SYNCHRONISE))?;
     transaction.commit().await.map_err(silence(SYNCHRONISE))?;

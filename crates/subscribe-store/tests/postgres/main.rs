@@ -15,6 +15,7 @@ mod import;
 mod isolation;
 mod measure;
 mod plans;
+mod pooler;
 mod properties;
 mod readers;
 mod restart;
