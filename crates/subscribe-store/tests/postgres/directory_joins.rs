@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use masthead_dev_postgres::TestDatabase;
+use masthead_dev_postgres::{PgBouncer, TestDatabase};
 use masthead_domain::{
     account::Account,
     crid::Crid,
@@ -64,7 +64,9 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 /// The store behind a subject of [`OnPostgres`].
 fn subject_store(subject: &DirectorySubject) -> Arc<Store> {
-    let kept = subject.keep.downcast_ref::<(Arc<Store>, Arc<TestDatabase>)>();
+    let kept = subject
+        .keep
+        .downcast_ref::<(Arc<Store>, Option<PgBouncer>, Arc<TestDatabase>)>();
     Arc::clone(&kept.unwrap().0)
 }
 
