@@ -21,10 +21,13 @@
 //! Chores are done by the `psql` program, which comes with the server binaries and is inside the image: a Postgres client
 //! library would be most of what `cargo xtask` has to compile.
 //!
+//! [`PgBouncer`] starts a connection pooler in front of a test's database.
+//!
 //! Everything here blocks: from async code, call it inside `spawn_blocking`.
 
 mod account;
 mod binaries;
+mod bouncer;
 mod cluster;
 mod compose;
 mod environment;
@@ -40,6 +43,7 @@ mod server;
 mod template;
 mod test_database;
 
+pub use bouncer::PgBouncer;
 pub use environment::workspace;
 pub use error::Error;
 pub use name::PREFIX;

@@ -9,7 +9,7 @@ use masthead_ports::{
     directory::DirectoryEntry,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use sqlx::{Connection as _, PgConnection, postgres::PgRow};
+use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
@@ -137,10 +137,7 @@ impl PgBulkLookups {
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
-        let connection = tokio::time::timeout_at(until.into(), self.database.acquire()).await;
-        let mut connection = connection
-            .map_err(|_late| late("no connection in time"))?
-            .map_err(silence(OPERATION))?;
+        let mut connection = self.database.acquire_by(until).await.map_err(silence(OPERATION))?;
         let asked = self.ask(&mut connection, cx, keys, directory_since);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         drop(turn);
@@ -166,7 +163,7 @@ impl PgBulkLookups {
         if !connector.is_pooled() {
             return ask(connection, cx, keys, directory_since, true).await;
         }
-        let begun = connection.begin_with(connector.begin()).await;
+        let begun = connector.begin_on(connection).await;
         let mut transaction = begun.map_err(silence(OPERATION))?;
         let rows = ask(&mut transaction, cx, keys, directory_since, false).await;
         let ended = transaction.rollback().await;

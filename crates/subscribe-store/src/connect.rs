@@ -2,11 +2,12 @@
 
 use std::{
     collections::hash_map::RandomState,
+    fmt::Write as _,
     hash::{BuildHasher as _, Hasher as _},
     sync::Arc,
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
 
 use crate::options::StoreOptions;
@@ -49,7 +50,7 @@ impl Connector {
             // A session is another's in the next moment: only what ends with the transaction may be set.
             let mut begin = String::from("BEGIN");
             for (name, value) in settings {
-                begin.push_str(&format!("; SET LOCAL {name} = {value}"));
+                let _ = write!(begin, "; SET LOCAL {name} = {value}");
             }
             return Self {
                 // The one parameter of sqlx's that PgBouncer refuses unless it is told not to.
@@ -79,6 +80,15 @@ impl Connector {
     /// What begins a transaction.
     pub(crate) fn begin(&self) -> AssertSqlSafe<String> {
         AssertSqlSafe(self.begin.to_string())
+    }
+
+    /// Begins a transaction on this connection.
+    pub(crate) async fn begin_on<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<sqlx::Transaction<'c, Postgres>, sqlx::Error> {
+        let begun = connection.begin_with(self.begin()).await;
+        begun.map_err(|error| self.explained(error))
     }
 
     pub(crate) const fn options(&self) -> &PgConnectOptions {

@@ -1,9 +1,6 @@
 //! Pooled connections, and what is executed on them: through a connection pooler always within a transaction (ADR 0086).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{sync::Arc, time::Instant};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -16,6 +13,7 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgArguments, PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
+use tokio::sync::Notify;
 
 use crate::connect::{Connector, PoolerError, configuration, pooler_error};
 
@@ -24,8 +22,9 @@ use crate::connect::{Connector, PoolerError, configuration, pooler_error};
 pub(crate) struct Database {
     pool: PgPool,
     connector: Connector,
-    /// Whether the last connection that was opened met a pooler which the settings do not name.
-    pooler_found: Arc<AtomicBool>,
+    /// Wakes those who wait for a connection when one met a pooler that the settings do not name. The pool itself would try
+    /// again until their time is up, and not say why.
+    refused: Arc<Notify>,
 }
 
 /// A transaction. Dropped, it is rolled back.
@@ -38,23 +37,22 @@ pub(crate) struct Transaction {
 impl Database {
     /// Opens its connections when they are first needed; each is verified then.
     pub(crate) fn new(connector: Connector, options: PgPoolOptions) -> Self {
-        let pooler_found = Arc::new(AtomicBool::new(false));
-        let (found, verifier) = (Arc::clone(&pooler_found), connector.clone());
+        let refused = Arc::new(Notify::new());
+        let (refusals, verifier) = (Arc::clone(&refused), connector.clone());
         let options = options.after_connect(move |connection, _| {
-            let (found, verifier) = (Arc::clone(&found), verifier.clone());
+            let (refusals, verifier) = (Arc::clone(&refusals), verifier.clone());
             Box::pin(async move {
-                let verified = verifier.verify(connection).await;
-                found.store(
-                    verified.as_ref().is_err_and(|error| pooler_error(error).is_some()),
-                    Ordering::Relaxed,
-                );
-                verified
+                let shown = verifier.verify(connection).await;
+                if shown.as_ref().is_err_and(|error| pooler_error(error).is_some()) {
+                    refusals.notify_waiters();
+                }
+                shown
             })
         });
         Self {
             pool: options.connect_lazy_with(connector.options().clone()),
             connector,
-            pooler_found,
+            refused,
         }
     }
 
@@ -62,15 +60,16 @@ impl Database {
         &self.connector
     }
 
-    /// A connection. Through a pooler it must only be used within a transaction.
-    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.pool.acquire().await.map_err(|error| self.explained(error))
+    /// A connection, by then. Through a pooler it must only be used within a transaction.
+    pub(crate) async fn acquire_by(&self, until: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let acquired = tokio::time::timeout_at(until.into(), self.unless_refused(self.pool.acquire())).await;
+        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        let begun = self.pool.begin_with(self.connector.begin()).await;
+        let begun = self.unless_refused(self.pool.begin_with(self.connector.begin())).await;
         Ok(Transaction {
-            inner: begun.map_err(|error| self.explained(error))?,
+            inner: begun?,
             pooled: self.connector.is_pooled(),
         })
     }
@@ -79,13 +78,16 @@ impl Database {
         self.pool.close().await;
     }
 
-    /// The pool only says that it had no connection in time, however often one was refused.
-    fn explained(&self, error: sqlx::Error) -> sqlx::Error {
-        match error {
-            sqlx::Error::PoolTimedOut if self.pooler_found.load(Ordering::Relaxed) => {
-                configuration(PoolerError::Unexpected)
-            }
-            error => self.connector.explained(error),
+    /// What the pool gives, or at once the reason why it will have no connection.
+    async fn unless_refused<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        // The pool's own future is large, and part of every use case's.
+        let work = Box::pin(work);
+        let mut refused = std::pin::pin!(self.refused.notified());
+        refused.as_mut().enable();
+        tokio::select! {
+            biased;
+            done = work => done.map_err(|error| self.connector.explained(error)),
+            () = refused => Err(configuration(PoolerError::Unexpected)),
         }
     }
 }
@@ -126,14 +128,16 @@ impl<'c> Executor<'c> for &Database {
         E: 'q + Execute<'q, Postgres>,
     {
         let database = self.clone();
-        if !database.connector.is_pooled() {
-            let steps = database.pool.fetch_many(query);
-            return steps.map_err(move |error| database.explained(error)).boxed();
-        }
         let answered = async move {
-            let mut transaction = database.begin().await?;
-            let steps: Vec<_> = transaction.fetch_many(query).try_collect().await?;
-            transaction.commit().await?;
+            let steps: Vec<_> = if database.connector.is_pooled() {
+                let mut transaction = database.begin().await?;
+                let steps = transaction.fetch_many(query).try_collect().await?;
+                transaction.commit().await?;
+                steps
+            } else {
+                let mut connection = database.unless_refused(database.pool.acquire()).await?;
+                connection.fetch_many(query).try_collect().await?
+            };
             Ok::<_, sqlx::Error>(stream::iter(steps.into_iter().map(Ok)))
         };
         stream::once(answered).try_flatten().boxed()
@@ -201,7 +205,7 @@ impl<'c> Executor<'c> for &'c mut Transaction {
 }
 
 /// The whole answer is read, since an error may come after its first row.
-fn first_row<'e>(mut steps: BoxStream<'e, Step>) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>> {
+fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
     Box::pin(async move {
         let mut first = None;
         while let Some(step) = steps.try_next().await? {

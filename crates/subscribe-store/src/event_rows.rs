@@ -73,16 +73,13 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
     Ok(())
 }
 
-/// Writes the event of a change, in its transaction, and puts it into the outbox. One statement: no foreign key holds the two
-/// together, since events of reads stand in no index.
-pub(crate) async fn insert_with_outbox(transaction: &mut Transaction, event: &Event) -> Result<(), sqlx::Error> {
+/// Writes the event of a change, in its transaction. No queue is filled beside the log: nothing relays events yet, and the log
+/// keeps each with its number (ADR 0012).
+pub(crate) async fn insert_change(transaction: &mut Transaction, event: &Event) -> Result<(), sqlx::Error> {
     debug_assert!(event.kind.is_change(), "the index of changes does not have it");
     sqlx::query!(
-        "WITH written AS (
-             INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, network)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-             RETURNING pool, id)
-         INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written",
+        "INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, network)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         event.pool.0,
         event.kind.id(),
         event.at,

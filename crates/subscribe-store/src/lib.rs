@@ -1,4 +1,4 @@
-//! Registrations, tenants, events and their outbox on Postgres; the only package that names sqlx.
+//! Registrations, tenants and events on Postgres; the only package that names sqlx.
 //!
 //! [`Store::open`] gives the parts; each implements a port of `masthead-ports`. Tables and indexes are in `migrations/`,
 //! their reasons in `docs/adr/0010` and after.

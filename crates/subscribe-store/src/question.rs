@@ -34,6 +34,18 @@ impl Question {
         self.0
     }
 
+    /// Whether a row with this number is of this question.
+    ///
+    /// # Errors
+    /// It is not, as an error of the connection.
+    pub(crate) fn check(self, number: i64) -> Result<(), sqlx::Error> {
+        if number == self.0 {
+            Ok(())
+        } else {
+            Err(Foreign::Row.into())
+        }
+    }
+
     /// Whether all of these rows, whose first column is the number, are of this question.
     pub(crate) fn verify(self, rows: &[PgRow]) -> Result<(), Foreign> {
         let is_ours = |row| row::number(row, 0, "question").is_ok_and(|number| number == self.0);
@@ -42,6 +54,14 @@ impl Question {
         } else {
             Err(Foreign::Row)
         }
+    }
+}
+
+/// As after a conversation that broke off.
+impl From<Foreign> for sqlx::Error {
+    fn from(foreign: Foreign) -> Self {
+        tracing::error!(reason = %foreign, "an answer was refused");
+        Self::Protocol(foreign.to_string())
     }
 }
 

@@ -278,7 +278,7 @@ impl Writer {
             None => self.connect.connect().await?,
         };
         if self.connect.is_pooled() {
-            let mut transaction = connection.begin_with(self.connect.begin()).await?;
+            let mut transaction = self.connect.begin_on(&mut connection).await?;
             send(&mut transaction, rows).await?;
             transaction.commit().await?;
         } else {

@@ -18,7 +18,7 @@ use masthead_ports::{
 use crate::{
     database::{Database, Transaction},
     directory::{Changes, Trouble, follow},
-    event_rows::insert_with_outbox,
+    event_rows::insert_change,
     pairs::metadata_of,
     record::{NewRegistration, Record},
     registrations::PgRegistrations,
@@ -163,7 +163,7 @@ pub(crate) async fn record(
         users: 1,
         network: None,
     };
-    insert_with_outbox(transaction, &event).await
+    insert_change(transaction, &event).await
 }
 
 /// Whether the registrations of the address are those on which the write was decided.

@@ -15,6 +15,7 @@ use moka::future::Cache;
 
 use crate::{
     database::Database,
+    question::{Foreign, Question},
     remembered::{Ages, Remembered},
     sqlstate::silence,
 };
@@ -98,34 +99,51 @@ impl Tenants for PgTenants {
 }
 
 async fn read(pool: &Database, id: &TenantId) -> Result<Known, SourceError> {
+    let question = Question::new();
     let row = sqlx::query!(
-        r#"SELECT pool, settings::text AS "settings!" FROM tenants
-            WHERE client_group = $1 AND client = $2 AND paper = $3"#,
+        r#"SELECT q.n AS "question!", t.pool AS "pool?", t.settings::text AS settings
+             FROM (SELECT $4::bigint AS n) AS q
+             LEFT JOIN tenants AS t ON t.client_group = $1 AND t.client = $2 AND t.paper = $3"#,
         id.group(),
         id.client(),
         id.paper(),
+        question.number(),
     )
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await
     .map_err(silence(OPERATION))?;
-    row.map(|row| tenant_of(id.clone(), PoolId(row.pool), &row.settings))
+    question.check(row.question).map_err(silence(OPERATION))?;
+    let found = row.pool.zip(row.settings);
+    found
+        .map(|(pool, settings)| tenant_of(id.clone(), PoolId(pool), &settings))
         .transpose()
 }
 
 async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
-    let groups = sqlx::query_scalar!(
-        "SELECT client_group FROM tenants WHERE client = $1 AND paper = $2 ORDER BY client_group",
+    let question = Question::new();
+    let rows = sqlx::query!(
+        r#"SELECT q.n AS "question!", t.client_group AS "client_group?"
+             FROM (SELECT $3::bigint AS n) AS q LEFT JOIN tenants AS t ON t.client = $1 AND t.paper = $2
+            ORDER BY t.client_group"#,
         client,
         paper,
+        question.number(),
     )
     .fetch_all(pool)
     .await
     .map_err(silence(GROUPS))?;
+    if rows.is_empty() {
+        return Err(Foreign::Missing.silence(GROUPS));
+    }
+    for row in &rows {
+        question.check(row.question).map_err(silence(GROUPS))?;
+    }
+    let groups = rows.into_iter().filter_map(|row| row.client_group);
     let id = |group: String| {
         TenantId::new(&group, client, paper)
             .map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
     };
-    groups.into_iter().map(id).collect()
+    groups.map(id).collect()
 }
 
 /// Makes a tenant of its row. Settings that cannot be read are left at their defaults and logged: `tenant set` refuses

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use super::{profile, state::provider_of, trouble::Trouble, write::UNTOLD};
 use crate::{
     database::Database,
+    question::{Foreign, Question},
     row::{self, ACCOUNT_COLUMNS, BadRow},
     search::{Found, corrupt},
 };
@@ -108,32 +109,39 @@ pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) 
 
 /// When the provider's side was last true, and whether it is whole; `None` where no list may be answered from the directory.
 pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<(OffsetDateTime, bool)>, Trouble> {
+    let question = Question::new();
     let row = sqlx::query!(
-        r#"SELECT as_of, whole AND braked_at IS NULL AS "whole!" FROM directories
-            WHERE pool = $1 AND provider = $2 AND precedence = $3 AND entered_to IS NULL"#,
+        r#"SELECT q.n AS "question!", s.as_of AS "as_of?", coalesce(s.whole AND s.braked_at IS NULL, false) AS "whole!"
+             FROM (SELECT $4::bigint AS n) AS q
+             LEFT JOIN directories AS s ON s.pool = $1 AND s.provider = $2 AND s.precedence = $3 AND s.entered_to IS NULL"#,
         tenant.pool.0,
         provider_of(tenant),
         tenant.settings.precedence.canonical(),
+        question.number(),
     )
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await?;
-    Ok(row.and_then(|row| Some((row.as_of?, row.whole))))
+    question.check(row.question)?;
+    Ok(row.as_of.map(|as_of| (as_of, row.whole)))
 }
 
 /// As [`masthead_ports::directory::Directory::profile`].
 pub(super) async fn profile(pool: &Database, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, Trouble> {
-    let row = sqlx::query_as!(
+    let question = Question::new();
+    let rows = sqlx::query_as!(
         ProfileRow,
-        r#"SELECT d.crid, d.profile::text AS "profile!", d.profile_as_of AS "as_of!"
-             FROM directory_entries AS d JOIN directories AS s ON s.pool = d.pool
-            WHERE d.pool = $1 AND d.crid = $2 AND d.profile IS NOT NULL AND s.provider = $3"#,
+        r#"SELECT q.n AS "question!", d.crid AS "crid?", d.profile::text AS profile, d.profile_as_of AS "as_of?"
+             FROM (SELECT $4::bigint AS n) AS q
+             LEFT JOIN (directory_entries AS d JOIN directories AS s ON s.pool = d.pool)
+               ON d.pool = $1 AND d.crid = $2 AND d.profile IS NOT NULL AND s.provider = $3"#,
         tenant.pool.0,
         id.as_str(),
         provider_of(tenant),
+        question.number(),
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    Ok(row.map(ProfileRow::into_profile).transpose()?)
+    Ok(profiles_of(question, rows)?.pop())
 }
 
 /// As [`masthead_ports::directory::Directory::profiles_by_email`].
@@ -142,58 +150,75 @@ pub(super) async fn profiles_by_email(
     tenant: &Tenant,
     email: &EmailKey,
 ) -> Result<Vec<Profile>, Trouble> {
+    let question = Question::new();
     let rows = sqlx::query_as!(
         ProfileRow,
-        r#"SELECT d.crid AS "crid!", d.profile::text AS "profile!", d.profile_as_of AS "as_of!"
-             FROM (SELECT * FROM directory_entries
+        r#"SELECT q.n AS "question!", d.crid AS "crid?", d.profile::text AS profile, d.profile_as_of AS "as_of?"
+             FROM (SELECT $4::bigint AS n) AS q
+             LEFT JOIN ((SELECT * FROM directory_entries
                     WHERE pool = $1 AND email_key = $2 AND profile_email IS NULL AND profile IS NOT NULL
                    UNION ALL
                    SELECT * FROM directory_entries WHERE pool = $1 AND profile_email = $2 AND profile_email <> '') AS d
-             JOIN directories AS s ON s.pool = d.pool
-            WHERE s.provider = $3 ORDER BY d.crid"#,
+             JOIN directories AS s ON s.pool = d.pool) ON s.provider = $3
+            ORDER BY d.crid"#,
         tenant.pool.0,
         email.as_str(),
         provider_of(tenant),
+        question.number(),
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(ProfileRow::into_profile)
-        .collect::<Result<_, _>>()?)
+    profiles_of(question, rows)
 }
 
+/// A row of a question for profiles: without one where there is none.
 struct ProfileRow {
-    crid: String,
-    profile: String,
-    as_of: OffsetDateTime,
+    question: i64,
+    crid: Option<String>,
+    profile: Option<String>,
+    as_of: Option<OffsetDateTime>,
 }
 
-impl ProfileRow {
-    fn into_profile(self) -> Result<Profile, BadRow> {
-        Ok(Profile {
-            account: profile::account_of(&self.crid, &self.profile)?,
-            as_of: self.as_of,
-        })
+/// The profiles of a question's rows, of which there is at least one.
+fn profiles_of(question: Question, rows: Vec<ProfileRow>) -> Result<Vec<Profile>, Trouble> {
+    if rows.is_empty() {
+        return Err(sqlx::Error::from(Foreign::Missing).into());
     }
+    let mut profiles = Vec::with_capacity(rows.len());
+    for row in rows {
+        question.check(row.question)?;
+        let Some(((crid, text), as_of)) = row.crid.zip(row.profile).zip(row.as_of) else {
+            continue;
+        };
+        let account = profile::account_of(&crid, &text)?;
+        profiles.push(Profile { account, as_of });
+    }
+    Ok(profiles)
 }
 
 /// As [`masthead_ports::directory::Directory::standing`].
 pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
+    let question = Question::new();
     let row = sqlx::query!(
-        r#"SELECT CASE WHEN entered_to IS NULL THEN as_of END AS as_of, whole, braked_at,
-                  (SELECT count(*) FROM directory_entries AS d WHERE d.pool = $1 AND d.profile IS NOT NULL) AS "profiles!"
-             FROM directories WHERE pool = $1 AND provider = $2 AND precedence = $3"#,
+        r#"SELECT q.n AS "question!", CASE WHEN s.entered_to IS NULL THEN s.as_of END AS as_of, s.braked_at AS "braked_at?",
+                  coalesce(s.whole, false) AS "whole!",
+                  CASE WHEN s.pool IS NOT NULL THEN
+                    (SELECT count(*) FROM directory_entries AS d WHERE d.pool = $1 AND d.profile IS NOT NULL)
+                  END AS profiles
+             FROM (SELECT $4::bigint AS n) AS q
+             LEFT JOIN directories AS s ON s.pool = $1 AND s.provider = $2 AND s.precedence = $3"#,
         tenant.pool.0,
         provider_of(tenant),
         tenant.settings.precedence.canonical(),
+        question.number(),
     )
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await?;
-    Ok(row.map(|row| Standing {
+    question.check(row.question)?;
+    Ok(row.profiles.map(|profiles| Standing {
         as_of: row.as_of,
         whole: row.whole,
-        profiles: row.profiles.unsigned_abs(),
+        profiles: profiles.unsigned_abs(),
         braked_at: row.braked_at,
     }))
 }

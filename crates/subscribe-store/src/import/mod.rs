@@ -20,7 +20,7 @@ use crate::{
     copy::CopyRows,
     database::{Database, Transaction},
     directory::{Changes, Trouble, follow, patient},
-    event_rows::insert_with_outbox,
+    event_rows::insert_change,
     record::{InvalidField, NewRegistration, Record},
     sqlstate::{Failure, redacted},
 };
@@ -310,7 +310,7 @@ async fn store(
         users: u32::try_from(inserted).unwrap_or(u32::MAX),
         network: None,
     };
-    insert_with_outbox(transaction, &event).await?;
+    insert_change(transaction, &event).await?;
     Ok(Imported {
         inserted: inserted as u64,
         skipped: (all - inserted) as u64,

@@ -129,7 +129,7 @@ async fn ask(
 ) -> Result<Vec<Answer>, sqlx::Error> {
     let statement = Statement::of(keys);
     let rows = if connector.is_pooled() {
-        let mut transaction = connection.begin_with(connector.begin()).await?;
+        let mut transaction = connector.begin_on(connection).await?;
         let rows = rows(&mut transaction, &statement, false).await;
         // Only read: either end will do, and this one does even after an error.
         let ended = transaction.rollback().await;
@@ -139,11 +139,8 @@ async fn ask(
     } else {
         rows(connection, &statement, true).await?
     };
-    statement.answers(&rows).map_err(|foreign| {
-        tracing::error!(reason = %foreign, keys = keys.len(), "a batch of look-ups was refused");
-        // As after a conversation that broke off: the connection is closed, and the batch asked once more on another.
-        sqlx::Error::Protocol(foreign.to_string())
-    })
+    // An error of the connection, which is closed then, and the batch asked once more on another.
+    Ok(statement.answers(&rows)?)
 }
 
 async fn rows(

@@ -164,3 +164,91 @@ fn refused(bad: BadRow) -> Failed {
         cause: Some(Arc::new(bad)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use masthead_dev_postgres::TestDatabase;
+    use masthead_domain::{crid::Crid, email::EmailKey};
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::schema;
+
+    /// The rows of a batch, from a database in which user 1 of pool 1 is all there is.
+    async fn rows(connection: &mut PgConnection, statement: &Statement<'_>) -> Vec<PgRow> {
+        statement.query().fetch_all(connection).await.unwrap()
+    }
+
+    async fn connection() -> (TestDatabase, PgConnection) {
+        let database = tokio::task::spawn_blocking(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            TestDatabase::from_template(&schema::fingerprint(), |url| runtime.block_on(schema::migrate(url)))
+        });
+        let database = database.await.unwrap().unwrap();
+        let one = "INSERT INTO pools (name, masters_accounts) VALUES ('p', true);
+            INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key,
+                first_name, last_name, metadata, tokens)
+            VALUES (1, 0, true, true, 'one', 'one@example.org', '', '', '', '', '{}', '{}')";
+        database.run(one).unwrap();
+        let connection = PgConnection::connect(&database.url().unwrap()).await.unwrap();
+        (database, connection)
+    }
+
+    fn id(crid: &str) -> Key {
+        Key::Id(Crid::parse(crid).unwrap())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_to_another_question_is_refused_as_a_whole() {
+        let (_database, mut connection) = connection().await;
+        let (one, none) = (id("one"), id("none"));
+        let email = Key::Email(EmailKey::of("one@example.org"));
+        let pool = PoolId(1);
+        let keys = [(pool, &one), (pool, &none), (pool, &email)];
+        let asked = Statement::of(&keys);
+        let answer = rows(&mut connection, &asked).await;
+        let counts = asked
+            .answers(&answer)
+            .unwrap()
+            .into_iter()
+            .map(|key| key.unwrap().len());
+        assert_eq!(counts.collect::<Vec<_>>(), [1, 0, 1], "absence is a row as well");
+
+        // The same keys, asked a moment later: the answer is stale, and not theirs.
+        assert_eq!(Statement::of(&keys).answers(&answer).unwrap_err(), Foreign::Row);
+        // An answer of which a part, or all, is missing says nothing of the keys without a row.
+        assert_eq!(asked.answers(&answer[..2]).unwrap_err(), Foreign::Missing);
+        assert_eq!(asked.answers(&[]).unwrap_err(), Foreign::Missing);
+
+        // The statement of another client: its parameters are ours, its text is not.
+        for (keys, text) in [
+            ([(pool, &one), (pool, &none)], BY_EMAIL),
+            ([(pool, &email), (pool, &email)], BY_ID),
+        ] {
+            let asked = Statement::of(&keys);
+            let column = if asked.ids.keys.is_empty() {
+                &asked.emails
+            } else {
+                &asked.ids
+            };
+            let foreign = sqlx::query(text)
+                .bind(asked.before)
+                .bind(&*column.pools)
+                .bind(&*column.keys);
+            let answer = foreign.fetch_all(&mut connection).await.unwrap();
+            assert_eq!(asked.answers(&answer).unwrap_err(), Foreign::Row);
+        }
+
+        // A row with the right number, of another key or another pool.
+        let (keys, others) = ([(pool, &one)], [[(pool, &none)], [(PoolId(2), &one)]]);
+        let mut asked = Statement::of(&keys);
+        let answer = rows(&mut connection, &asked).await;
+        for other in &others {
+            asked.keys = other;
+            assert_eq!(asked.answers(&answer).unwrap_err(), Foreign::Row);
+        }
+    }
+}

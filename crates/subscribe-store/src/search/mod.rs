@@ -121,10 +121,7 @@ impl PgSearch {
 
     async fn acquire(&self, deadline: Instant) -> Result<PoolConnection<Postgres>, SourceError> {
         let until = deadline.min(Instant::now() + self.acquire_timeout);
-        let connection = tokio::time::timeout_at(until.into(), self.database.acquire()).await;
-        connection
-            .map_err(|_late| SourceError::because(OPERATION, SourceErrorKind::Unavailable, "no connection in time"))?
-            .map_err(silence(OPERATION))
+        self.database.acquire_by(until).await.map_err(silence(OPERATION))
     }
 
     async fn ask(
@@ -147,7 +144,9 @@ impl PgSearch {
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0"
         );
+        let connector = self.database.connector();
         let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
+        let begun = begun.map_err(|error| connector.explained(error));
         let mut transaction = begun.map_err(silence(OPERATION))?;
         let found = self.ask_within(&mut transaction, tenant, query, table).await;
         let ended = transaction.rollback().await;

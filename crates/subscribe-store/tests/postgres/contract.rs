@@ -9,24 +9,31 @@ use masthead_testkit::{
     for_each_source_case,
 };
 
-use crate::support::{World, origin, registration, tenant, world_with};
+use crate::support::{World, origin, registration, tenant, world_behind, world_with};
 
 /// Makes a fresh database for each case.
 pub(crate) struct OnPostgres {
     /// How far a list walks along its order, when not as far as in production.
     pub(crate) walk: Option<u32>,
-    /// Whether statements are named and connections carry settings.
+    /// Whether a PgBouncer in transaction mode is between.
     pub(crate) pooler: bool,
 }
 
 #[async_trait]
 impl Factory for OnPostgres {
     async fn source(&self, loaded: Vec<Loaded>) -> Subject {
-        let World { store, database } = world_with(|options| {
-            options.search_walk = self.walk;
-            options.pooler = self.pooler;
-        })
-        .await;
+        let World {
+            store,
+            bouncer,
+            database,
+        } = if self.pooler {
+            world_behind(&[("pool_mode", "transaction")], |options| {
+                options.search_walk = self.walk;
+            })
+            .await
+        } else {
+            world_with(|options| options.search_walk = self.walk).await
+        };
         let mut tenants = Vec::new();
         for (n, loaded) in loaded.into_iter().enumerate() {
             let provider: &[_] = if loaded.federated {
@@ -52,7 +59,7 @@ impl Factory for OnPostgres {
             source: store.registrations(),
             bulk: store.bulk_lookups(),
             tenants,
-            keep: Box::new((Arc::new(store), database)),
+            keep: Box::new((Arc::new(store), bouncer, database)),
         }
     }
 }

@@ -15,12 +15,15 @@ use masthead_testkit::{
     registrations::write_back,
 };
 
-use crate::support::{World, tenant, world_with};
+use crate::support::{World, tenant, world_behind, world_with};
 
 /// Makes a fresh database for each case.
+#[derive(Default)]
 pub(crate) struct OnPostgres {
     /// How far a list walks along its order, when not as far as in production.
     pub(crate) walk: Option<u32>,
+    /// Whether a PgBouncer in transaction mode is between.
+    pub(crate) pooler: bool,
 }
 
 /// Writes registrations by synchronising them, as a live answer does.
@@ -42,7 +45,18 @@ impl Registrar for Synchronising {
 #[async_trait]
 impl DirectoryFactory for OnPostgres {
     async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
-        let World { store, database } = world_with(|options| options.search_walk = self.walk).await;
+        let World {
+            store,
+            bouncer,
+            database,
+        } = if self.pooler {
+            world_behind(&[("pool_mode", "transaction")], |options| {
+                options.search_walk = self.walk;
+            })
+            .await
+        } else {
+            world_with(|options| options.search_walk = self.walk).await
+        };
         let settings: Vec<_> = settings
             .iter()
             .copied()
@@ -59,7 +73,7 @@ impl DirectoryFactory for OnPostgres {
             registrations: store.registrations(),
             registrar: Arc::new(Synchronising(store.registrations())),
             tenants: made,
-            keep: Box::new((Arc::new(store), database)),
+            keep: Box::new((Arc::new(store), bouncer, database)),
         }
     }
 }
@@ -68,13 +82,25 @@ macro_rules! on_postgres {
     ($($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
-            directory::$case(&OnPostgres { walk: None }).await;
+            directory::$case(&OnPostgres { walk: None, pooler: false }).await;
         })*
+
+        mod through_pgbouncer {
+            use super::*;
+            $(#[tokio::test]
+            async fn $case() {
+                directory::$case(&OnPostgres { walk: None, pooler: true }).await;
+            })*
+        }
     };
 }
 for_each_directory_case!(on_postgres);
 
 #[tokio::test]
 async fn lists_are_the_models_where_the_walk_is_too_short() {
-    directory::lists_are_the_models_while_both_sides_change(&OnPostgres { walk: Some(2) }).await;
+    directory::lists_are_the_models_while_both_sides_change(&OnPostgres {
+        walk: Some(2),
+        pooler: false,
+    })
+    .await;
 }

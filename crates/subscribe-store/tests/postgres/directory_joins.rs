@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use masthead_dev_postgres::TestDatabase;
+use masthead_dev_postgres::{PgBouncer, TestDatabase};
 use masthead_domain::{
     account::Account,
     crid::Crid,
@@ -64,7 +64,9 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 /// The store behind a subject of [`OnPostgres`].
 fn subject_store(subject: &DirectorySubject) -> Arc<Store> {
-    let kept = subject.keep.downcast_ref::<(Arc<Store>, Arc<TestDatabase>)>();
+    let kept = subject
+        .keep
+        .downcast_ref::<(Arc<Store>, Option<PgBouncer>, Arc<TestDatabase>)>();
     Arc::clone(&kept.unwrap().0)
 }
 
@@ -120,7 +122,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
         ("Directory.RemovalConfirmations", "1"),
         ("Directory.RemovalApartHours", "0"),
     ];
-    let subject = runtime.block_on(OnPostgres { walk: None }.directory(1, &settings));
+    let subject = runtime.block_on(OnPostgres::default().directory(1, &settings));
     let store = subject_store(&subject);
     let number = std::sync::atomic::AtomicU32::new(0);
     let result = runner.run(&strategy, |(ours_win, happenings)| {
@@ -175,7 +177,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_sides_written_at_once_are_joined_all_the_same() {
-    let subject = Arc::new(OnPostgres { walk: None }.directory(1, &[]).await);
+    let subject = Arc::new(OnPostgres::default().directory(1, &[]).await);
     subject.run(&[], NOON, Brake::On).await;
     let people = readers(60);
     let theirs: Vec<Account> = people
@@ -210,7 +212,7 @@ async fn two_sides_written_at_once_are_joined_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_of_each_side_and_two_thousand_in_common_are_eight_thousand() {
-    let subject = OnPostgres { walk: None }.directory(1, &[]).await;
+    let subject = OnPostgres::default().directory(1, &[]).await;
     let store = subject_store(&subject);
     let everybody = readers(8_000);
     let theirs: Vec<Account> = everybody[..5_000]
@@ -267,7 +269,7 @@ async fn five_thousand_of_each_side_and_two_thousand_in_common_are_eight_thousan
 
 #[tokio::test]
 async fn an_address_that_many_share_costs_no_more_than_one() {
-    let subject = OnPostgres { walk: None }.directory(1, &[]).await;
+    let subject = OnPostgres::default().directory(1, &[]).await;
     let shared = |reader: Account| Account {
         email: Email::parse("desk@example.org").ok(),
         ..reader
@@ -294,7 +296,7 @@ async fn an_address_that_many_share_costs_no_more_than_one() {
 
 #[tokio::test]
 async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_tenant() {
-    let subject = OnPostgres { walk: None }.directory(1, &[]).await;
+    let subject = OnPostgres::default().directory(1, &[]).await;
     let store = subject_store(&subject);
     let mut theirs = readers(3);
     for reader in &mut theirs {

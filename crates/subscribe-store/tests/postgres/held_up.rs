@@ -26,7 +26,7 @@ const WAITING: &str =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_who_wait_for_a_pool_leave_the_connections_of_all_else_alone() {
-    let World { store, database } = world_with(|options| {
+    let World { store, database, .. } = world_with(|options| {
         // Whoever had to wait for one of the writers' connections would give up, and say so.
         options.acquire_timeout = Duration::from_mins(1);
         options.statement_timeout = Duration::from_mins(5);

@@ -16,6 +16,7 @@ mod isolation;
 mod measure;
 mod names;
 mod plans;
+mod pooler;
 mod properties;
 mod readers;
 mod repairs;

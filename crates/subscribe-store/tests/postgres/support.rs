@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_dev_postgres::TestDatabase;
+use masthead_dev_postgres::{PgBouncer, TestDatabase};
 use masthead_domain::{
     account::Account,
     order::{Direction, Order, SortColumn},
@@ -23,6 +23,8 @@ use time::macros::datetime;
 /// A store, and the database that it is on.
 pub(crate) struct World {
     pub(crate) store: Store,
+    /// What is between them, if anything.
+    pub(crate) bouncer: Option<PgBouncer>,
     pub(crate) database: Arc<TestDatabase>,
 }
 
@@ -33,14 +35,42 @@ pub(crate) async fn world() -> World {
 
 /// An empty store with other options.
 pub(crate) async fn world_with(change: impl FnOnce(&mut StoreOptions)) -> World {
-    let database = Arc::new(database().await);
+    world_of(database().await, None, change)
+}
+
+/// An empty store behind a PgBouncer with these settings.
+pub(crate) async fn world_behind(settings: &[(&str, &str)], change: impl FnOnce(&mut StoreOptions)) -> World {
+    let database = database().await;
+    let bouncer = bouncer(&database, settings);
+    world_of(database, bouncer, |options| {
+        options.pooler = true;
+        change(options);
+    })
+}
+
+/// A PgBouncer in front of this database; where it is not installed, the test says so and goes on without.
+pub(crate) fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBouncer> {
+    let bouncer = PgBouncer::start_if_installed(database, settings).unwrap();
+    if bouncer.is_none() {
+        println!("pgbouncer is not installed: this is not checked through a real one");
+    }
+    bouncer
+}
+
+fn world_of(database: TestDatabase, bouncer: Option<PgBouncer>, change: impl FnOnce(&mut StoreOptions)) -> World {
+    let database = Arc::new(database);
     let mut options = StoreOptions::new(database.url().unwrap());
     // Debug builds on a busy machine are slow; no test is about being fast.
     options.acquire_timeout = Duration::from_secs(20);
     options.statement_timeout = Duration::from_secs(30);
+    if let Some(bouncer) = &bouncer {
+        options.direct_url = Some(options.url);
+        options.url = bouncer.url();
+    }
     change(&mut options);
     World {
         store: Store::open(&options).unwrap(),
+        bouncer,
         database,
     }
 }

@@ -99,7 +99,7 @@ async fn a_registration_is_made_once_changed_where_it_differs_and_each_change_ha
         .unwrap();
     assert_eq!(found, [changed]);
     assert_eq!(count(&world, "SELECT count(*) FROM events WHERE kind = 4004"), "2");
-    assert_eq!(count(&world, "SELECT count(*) FROM outbox"), "2");
+    assert_eq!(count(&world, "SELECT count(*) FROM outbox"), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

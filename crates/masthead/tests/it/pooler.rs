@@ -1,0 +1,149 @@
+//! The program behind a real `PgBouncer`: its commands, its server, and what it says of wrong settings.
+
+use masthead_dev_postgres::{PgBouncer, TestDatabase};
+
+use crate::support::{
+    served::{self, Served},
+    wire::Wire,
+};
+
+const TENANT: &str = "north/daily/herald";
+
+fn setting(key: &str, value: &str) -> (String, String) {
+    (format!("MASTHEAD__DATABASE__{key}"), value.to_owned())
+}
+
+/// The program's settings for this URL, with the server's own for migrations.
+fn through(url: &str, database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut settings = served::settings(url);
+    settings.push(setting("DIRECT_URL", &database.url().unwrap()));
+    settings.extend(more.iter().map(|(key, value)| setting(key, value)));
+    settings
+}
+
+/// A `PgBouncer`, and none where it is not installed, which the test says.
+fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBouncer> {
+    let bouncer = PgBouncer::start_if_installed(database, settings).unwrap();
+    if bouncer.is_none() {
+        println!("pgbouncer is not installed: this is not checked");
+    }
+    bouncer
+}
+
+/// The status of a reader's page and its body.
+async fn user(server: &Served, token: &str, id: &str) -> (u16, String) {
+    let headers = [
+        ("Authorization", format!("Bearer {token}")),
+        ("X-SourceSystem", "CRM".to_owned()),
+    ];
+    let headers: Vec<_> = headers
+        .into_iter()
+        .chain(
+            [
+                ("X-ClientCode", "daily"),
+                ("X-PaperCode", "herald"),
+                ("X-ClientGroupCode", "north"),
+            ]
+            .map(|(name, value)| (name, value.to_owned())),
+        )
+        .collect();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut wire = Wire::connect(server.address).await.unwrap();
+    let answer = wire.get(&format!("/v4/Users/{id}"), &headers).await.unwrap();
+    (answer.status, String::from_utf8(answer.body).unwrap())
+}
+
+/// Every command goes through it, in both modes, by the setting's name of today and by the older one.
+#[test]
+fn commands_and_server_work_through_pgbouncer() {
+    for (mode, more) in [
+        ("transaction", &[("POOLER", "true")][..]),
+        ("session", &[("POOLER", "true")]),
+        ("transaction", &[("NAMED_PREPARED_STATEMENTS", "false")]),
+        ("session", &[("POOLER", "true"), ("NAMED_PREPARED_STATEMENTS", "false")]),
+    ] {
+        let database = TestDatabase::empty().unwrap();
+        let Some(bouncer) = bouncer(&database, &[("pool_mode", mode)]) else {
+            return;
+        };
+        let settings = through(&bouncer.url(), &database, more);
+        served::done(&settings, &["migrate"], "");
+        // Several of a kind: a statement prepared under a name fails when it is met again.
+        for paper in ["herald", "times", "post"] {
+            served::done(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
+        }
+        served::done(&settings, &["tenant", "set", TENANT, "Search.MaxDepth="], "");
+        served::done(&settings, &["tenant", "list"], "");
+        for name in ["herald", "times"] {
+            served::done(&settings, &["workspace", "add", name, "--tenant", TENANT], "");
+        }
+        served::done(&settings, &["workspace", "list"], "");
+        for batch in 0..3 {
+            let line =
+                |n| format!(r#"{{"customerRegistrationId":"crid-{batch}-{n}","email":"a{batch}{n}@example.org"}}"#);
+            let lines: Vec<_> = (0..5).map(line).collect();
+            served::done(&settings, &["import", "--tenant", TENANT, "-"], &lines.join("\n"));
+        }
+        let token = served::done(&settings, &["token", "--tenant", TENANT], "");
+        let server = Served::start(&settings);
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            for _ in 0..20 {
+                let (status, body) = user(&server, &token, "crid-1-3").await;
+                assert!(
+                    status == 200 && body.contains("a13@example.org"),
+                    "{mode}: {status} {body}"
+                );
+                assert_eq!(user(&server, &token, "crid-9-9").await.0, 404, "{mode}");
+            }
+        });
+        server.end();
+        let events = database.run("SELECT count(*) FROM events WHERE kind = 4001").unwrap();
+        assert_eq!(events.trim(), "40", "{mode}");
+    }
+}
+
+#[test]
+fn wrong_settings_for_pgbouncer_are_refused_by_name() {
+    let database = TestDatabase::empty().unwrap();
+    let ignoring = [
+        ("pool_mode", "transaction"),
+        ("ignore_startup_parameters", "extra_float_digits,options"),
+    ];
+    for settings in [&[("pool_mode", "transaction")][..], &ignoring] {
+        let Some(bouncer) = bouncer(&database, settings) else {
+            return;
+        };
+        let through = through(&bouncer.url(), &database, &[]);
+        served::done(&through, &["migrate"], "");
+        for command in [&["serve"][..], &["tenant", "list"]] {
+            let refused = served::run(&through, command, "");
+            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(
+                !refused.status.success() && said.contains("database.pooler = true"),
+                "{command:?}: {said}"
+            );
+        }
+        // Without the direct URL the lock of a migration would be another's in the next moment.
+        let mut no_direct = served::settings(&bouncer.url());
+        no_direct.push(setting("POOLER", "true"));
+        let refused = served::run(&no_direct, &["migrate"], "");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains("database.direct_url"),
+            "{said}"
+        );
+    }
+    let Some(bouncer) = bouncer(&database, &[("pool_mode", "statement")]) else {
+        return;
+    };
+    let refused = served::run(
+        &through(&bouncer.url(), &database, &[("POOLER", "true")]),
+        &["serve"],
+        "",
+    );
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("pool_mode = transaction"),
+        "{said}"
+    );
+}
