@@ -34,7 +34,7 @@ const SCARCE: u32 = 1;
 const STALE_AFTER: Duration = Duration::from_secs(10);
 
 /// More than a busy machine needs for all look-ups of a test, and less than half the time that their calls would take.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 static READERS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| (0..MANY).map(|number| &*format!("reader{number}").leak()).collect());
