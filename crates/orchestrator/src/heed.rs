@@ -109,7 +109,7 @@ impl Users {
         })
         .await;
         if is_left_to_wait(cx, &asked) {
-            return self.by_id_now(cx, provider, id).await;
+            return after(asked.called, self.by_id_now(cx, provider, id).await);
         }
         asked
     }
@@ -141,7 +141,7 @@ impl Users {
         })
         .await;
         if is_left_to_wait(cx, &asked) {
-            return self.by_email_now(cx, provider, email).await;
+            return after(asked.called, self.by_email_now(cx, provider, email).await);
         }
         asked
     }
@@ -172,15 +172,23 @@ fn unless_scarce(cx: &CallContext) -> CallContext {
     CallContext { wait, ..cx.clone() }
 }
 
-/// Whether the first try has made no call for want of a turn, and nothing is known that could be shown: then the caller
-/// waits for its turn after all.
+/// Whether the first try had no answer for want of a turn, and nothing is known that could be shown: then the caller waits
+/// for its turn after all.
 fn is_left_to_wait<T>(cx: &CallContext, asked: &Asked<T>) -> bool {
     let reason = match asked.heard {
         Heard::Nothing { reason } => reason,
         Heard::Live { .. } | Heard::Remembered { .. } => return false,
     };
     let is_scarce = matches!(reason, SourceErrorKind::RateLimited { .. });
-    is_scarce && !asked.called && unless_scarce(cx).wait != cx.wait
+    is_scarce && unless_scarce(cx).wait != cx.wait
+}
+
+/// What was asked at the second try; `called` is whether a call left at the first.
+fn after<T>(called: bool, asked: Asked<T>) -> Asked<T> {
+    Asked {
+        called: called || asked.called,
+        ..asked
+    }
 }
 
 /// What was asked; where there was no answer, what is known and since when.

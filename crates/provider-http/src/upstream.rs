@@ -144,6 +144,8 @@ impl Upstream {
                 Then::TryWithNewToken => !std::mem::replace(&mut new_token_tried, true),
                 Then::TryMended => !std::mem::replace(&mut mended_tried, true),
                 Then::TryLater | Then::TryInTurn if call.effect == Effect::Write => false,
+                // The provider itself has no call to give: a read in haste does not queue for one.
+                Then::TryInTurn if call.leave_by.is_some() => false,
                 Then::TryLater | Then::TryInTurn => {
                     tried += 1;
                     tried < self.options.attempts

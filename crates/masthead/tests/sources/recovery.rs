@@ -96,7 +96,7 @@ async fn path_recovers(source: &'static Source, path: Path) {
 }
 
 /// The directory's first synchronisation.
-async fn synchronise(stage: &Stage) {
+pub(crate) async fn synchronise(stage: &Stage) {
     let cx = stage.caller(Instant::now() + PATIENT).context(Priority::Sync);
     let (directory, at) = (&stage.world.directory, stage.world.clock.now());
     let beginning = Beginning {

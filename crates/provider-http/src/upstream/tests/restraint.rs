@@ -261,6 +261,19 @@ async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
 }
 
 #[tokio::test]
+async fn a_read_in_haste_does_not_queue_again_after_a_429() {
+    let server = Server::start(|_, _| json(429, "retry-after: 1\r\n", "{}")).await;
+    let upstream = upstream_of(options(), None);
+    let in_haste = CallContext {
+        leave_by: Some(Instant::now().into_std()),
+        ..cx(PATIENCE)
+    };
+    let told = ask_so(Call::read("x", &in_haste), &upstream, &server).await;
+    assert_eq!(pause_of(told), Duration::from_secs(1));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn our_own_refusals_are_no_failures_of_the_provider() {
     let server = Server::start(|_, _| json(200, "", "7")).await;
     let once = BudgetOptions {
