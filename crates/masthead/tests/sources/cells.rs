@@ -39,6 +39,7 @@ const SILENT: Answers = Answers::Silent(&["unavailable"]);
 const BUSY: Answers = Answers::Silent(&["rate_limited"]);
 const BUSY_OR_DOWN: Answers = Answers::Silent(&["rate_limited", "unavailable"]);
 const ALARM: Answers = Answers::Silent(&["misconfigured"]);
+const UNREADABLE: Answers = Answers::Silent(&["unavailable", "corrupt"]);
 const UNTRUE: Answers = Answers::Refused(&["corrupt"]);
 
 pub(crate) fn status(status: u16) -> Fault {
@@ -106,7 +107,8 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         ("s504", api(status(504)), SILENT),
         ("null", api(said(200, "null")), SILENT),
         ("object", api(said(200, "{}")), SILENT),
-        ("lists", api(said(200, "[[]]")), SILENT),
+        // Where a list is asked for, it is one, with a row that cannot be read.
+        ("lists", api(said(200, "[[]]")), UNREADABLE),
         ("cut-before", api(Fault::ResetBeforeHeaders), SILENT),
         ("cut-headers", api(Fault::ResetInHeaders), SILENT),
         ("cut-body", api(Fault::ResetMidBody), SILENT),

@@ -150,3 +150,42 @@ fn registration(account: Account) -> NewRegistration {
         last_logout_at: account.last_logout_at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use masthead_provider_subscribe::Flaw;
+
+    use super::*;
+
+    /// Quality rules, fault table: one row or one field that cannot be read costs itself; both are named by the id alone.
+    #[test]
+    fn who_is_not_taken_whole_is_named_by_number_and_id() {
+        let id = |text: &str| Some(Crid::parse(text).unwrap());
+        let row = |id: Option<Crid>, account, lost: &[&'static str]| Row {
+            id,
+            account,
+            lost: lost.to_vec(),
+        };
+        let account = |text: &str| Ok(Account::new(Crid::parse(text).unwrap()));
+        let users = vec![
+            row(id("a"), account("a"), &[]),
+            row(id("b"), account("b"), &["metadata", "verified"]),
+            row(id("c"), Err(Flaw::Field("email")), &["metadata"]),
+            row(None, Err(Flaw::Shape), &[]),
+        ];
+        let page = Page::of(users, 10);
+        let told = |noted: &[Noted]| noted.iter().map(Noted::to_string).collect::<Vec<_>>();
+        assert_eq!(page.users.len(), 2);
+        assert_eq!(
+            told(&page.incomplete),
+            ["user 12: taken without what cannot be read: metadata, verified (id b)"]
+        );
+        assert_eq!(
+            told(&page.rejected),
+            [
+                "user 13: a user's email cannot be one (id c)",
+                "user 14: the answer is not of the API's form"
+            ]
+        );
+    }
+}
