@@ -17,8 +17,6 @@ use crate::{
 pub enum ServerRefusal {
     /// The request is not valid HTTP: 400.
     BadRequest,
-    /// The request did not arrive in time: 408.
-    Timeout,
     /// The body has a content coding: 415, with `Accept-Encoding` (RFC 9110 §15.5.16).
     ContentEncoding,
     /// The request has a transfer coding that the server does not know: 501 (RFC 9112 §6.1).
@@ -39,7 +37,6 @@ pub enum ServerRefusal {
 pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Answer {
     let error = match refusal {
         ServerRefusal::BadRequest => ApiError::BadRequest,
-        ServerRefusal::Timeout => ApiError::BodyTimeout,
         ServerRefusal::ContentEncoding => ApiError::ContentEncoding,
         ServerRefusal::TransferEncoding => ApiError::NotImplemented,
         ServerRefusal::UriTooLong => ApiError::UriTooLong,

@@ -242,7 +242,6 @@ async fn the_servers_own_refusals_have_the_shape_of_the_address() {
     );
     for (refusal, status, code) in [
         (ServerRefusal::BadRequest, 400, "UsersOrchestrator_E400"),
-        (ServerRefusal::Timeout, 408, "UsersOrchestrator_E408"),
         (ServerRefusal::ContentEncoding, 415, "UsersOrchestrator_E415"),
         (ServerRefusal::TransferEncoding, 501, "UsersOrchestrator_E501"),
     ] {

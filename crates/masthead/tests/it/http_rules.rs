@@ -349,3 +349,23 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
     let (drained, _) = server.end().await;
     assert_eq!(drained, Drained { cut: 0 });
 }
+
+/// RFC 9112 §9.3.2: answers come in the order of their requests, each whole.
+#[tokio::test]
+async fn a_refused_head_waits_for_the_rest_of_a_long_answer() {
+    let server = TestServer::start(http()).await;
+    let mut wire = server.connect().await;
+    wire.send("GET /big HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nhost : a\r\n\r\n")
+        .await
+        .unwrap();
+    // The socket is full long before the answer is out.
+    sleep(Duration::from_millis(300)).await;
+    let big = wire.answer().await.unwrap();
+    assert!(big.body.len() == 32 * 1024 * 1024 && big.body.iter().all(|byte| *byte == b'x'));
+    let refused = wire.answer().await.unwrap();
+    assert_eq!(
+        (refused.status, refused.body.as_slice()),
+        (400, &br#"{"error":"Bad Request"}"#[..])
+    );
+    server.end().await;
+}

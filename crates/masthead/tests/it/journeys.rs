@@ -73,6 +73,23 @@ async fn status(address: SocketAddr, path: &str) -> u16 {
         .status
 }
 
+/// The server refuses a token that lives longer than `tokens.max_lifetime`, so none is minted.
+#[test]
+fn no_token_is_minted_that_would_be_refused() {
+    let settings = served::settings("postgres://nowhere/at_all");
+    let mint = |lifetime: &str| {
+        let arguments = ["token", "--tenant", TENANT, "--expires-in", lifetime];
+        served::run(&settings, &arguments, "")
+    };
+    assert!(mint("24h").status.success());
+    let refused = mint("25h");
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && refused.stdout.is_empty() && why.contains("tokens.max_lifetime"),
+        "{why}"
+    );
+}
+
 #[test]
 fn from_an_empty_database_to_an_answer_and_nobody_is_named_in_the_log() {
     let database = TestDatabase::empty().unwrap();

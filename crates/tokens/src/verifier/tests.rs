@@ -470,8 +470,8 @@ async fn a_token_that_lives_too_long_is_refused() {
         if let Some(issued) = issued {
             claims["iat"] = json!(issued);
         }
-        let verified = verifier.verify(&shared.token_with("k", &claims)).await;
-        assert_eq!(verified.map(drop), result, "{issued:?} {expires}");
+        let result_of = verifier.verify(&shared.token_with("k", &claims)).await;
+        assert_eq!(result_of.map(drop), result, "{issued:?} {expires}");
     }
     let token = shared.token_with("k", &with("iat", json!("today")));
     assert_eq!(verifier.verify(&token).await, Err(TokenError::BadClaims));
