@@ -111,7 +111,7 @@ impl Walk for Auth0 {
             accounts,
             next: way.next.and_then(|next| next.kept()),
             // Who changes during a walk over changes is counted twice by then: before the window, and in it.
-            expected: way.expected.filter(|_| scope == Scope::Everything || from.is_none()),
+            expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,
             gaps: left_out.any(),
             left_out: left_out.into_ids(),

@@ -50,8 +50,8 @@ pub(crate) struct Shown {
 pub(crate) struct Way {
     /// The next page; `None` after the last.
     pub(crate) next: Option<At>,
-    /// How many users there are from the first window to the end, where the window has no end.
-    pub(crate) expected: Option<u64>,
+    /// How many users there are from the first window to the end of this one.
+    pub(crate) expected: u64,
     /// As many users share one moment as any search shows, or more.
     pub(crate) truncated: bool,
 }
@@ -99,7 +99,7 @@ impl At {
     /// The way on from this page.
     pub(crate) fn followed(&self, shown: &Shown, now: OffsetDateTime) -> Way {
         let before_page = self.page * shown.limit;
-        let expected = self.span.is_none().then_some(self.before + shown.total);
+        let expected = self.before + shown.total;
         let way = |next| Way {
             next,
             expected,

@@ -108,7 +108,8 @@ impl Walk for Gigya {
         let found = if let Some(found) = found {
             found
         } else {
-            at.before = at.older;
+            // It shows those of that moment once more.
+            (at.before, at.newest) = (at.older, 0);
             site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);

@@ -24,7 +24,7 @@ pub struct Walked {
     pub truncated: bool,
     /// Whether any step said that it may have lost somebody.
     pub gaps: bool,
-    /// How many the last step says there are.
+    /// The most that a step says there are: a run that is shown fewer is not whole.
     pub expected: Option<u64>,
 }
 
@@ -57,7 +57,7 @@ pub async fn walk(
         walked.steps += 1;
         walked.truncated |= step.truncated;
         walked.gaps |= step.gaps;
-        walked.expected = step.expected;
+        walked.expected = walked.expected.max(step.expected);
         walked.accounts.extend(step.accounts);
         between(walked.steps);
         place = step.next;

@@ -169,35 +169,33 @@ fn runs(world: &World, paper: &str, outcome: &str) -> u64 {
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// With one turn, two tenants whose provider is off, and two whose provider says nothing.
+/// With one turn, a tenant whose provider is off, and two whose provider does not answer.
 #[test]
 fn dead_tenants_do_not_delay_a_living_ones_sync() {
-    let papers = ["dead-1", "dead-2", "dead-3", "dead-4", "living"].map(Paper::of);
+    let papers = ["dead-1", "dead-2", "dead-3", "living"].map(Paper::of);
     let settings = [
         ("SYNC__EVERY", "1s"),
         ("SYNC__AT_ONCE", "1"),
-        ("PROVIDERS__CALL_TIMEOUT", "2s"),
+        ("PROVIDERS__CALL_TIMEOUT", "1s"),
     ];
     let world = World::start(&papers, &settings);
     for paper in &papers {
         directory_once(&world, paper.code, |one| one["asOf"].is_string());
     }
-    world.runtime.block_on(async {
-        for code in ["dead-1", "dead-2"] {
-            world.sandbox(code).off().await.unwrap();
-        }
-    });
-    for code in ["dead-3", "dead-4"] {
+    world
+        .runtime
+        .block_on(async { world.sandbox("dead-1").off().await.unwrap() });
+    for code in ["dead-2", "dead-3"] {
         world.sandbox(code).inject(Fault::Silence);
     }
-    for code in ["dead-1", "dead-2", "dead-3", "dead-4"] {
+    for code in ["dead-1", "dead-2", "dead-3"] {
         directory_once(&world, code, |one| one["lastOutcome"] == "failed");
     }
     // Each of the dead comes to a turn of its own meanwhile, which takes three seconds at least.
     let (before, began) = (runs(&world, "living", "finished"), Instant::now());
     while runs(&world, "living", "finished") < before + 5 {
         assert!(
-            began.elapsed() < Duration::from_secs(60),
+            began.elapsed() < Duration::from_mins(1),
             "the living one waits for the dead"
         );
         sleep(Duration::from_millis(100));

@@ -81,6 +81,8 @@ async fn a_cursor_that_is_gone_is_opened_anew_where_the_walk_was() {
             })
             .await;
         assert_eq!(walked.ids().len(), counted(700));
+        // Nobody is counted twice because the cursor is another one.
+        assert_eq!(walked.expected, Some(counted(700) as u64));
         // An account more than needed for each cursor that was gone; and two refused calls, one of them for our clock, which
         // stands still while Gigya's goes on.
         let pages = counted(700).div_ceil(size.parse().unwrap());
@@ -196,6 +198,27 @@ async fn batches_that_are_short_shuffled_or_doubled_lose_nobody() {
             .await;
         assert_eq!(walked.ids().len(), counted(405), "{fault:?}");
     }
+}
+
+/// `providers.md` §2.5: "no guarantee against duplicates between pages". Each batch is as long as it says.
+#[tokio::test]
+async fn batches_that_repeat_an_account_show_fewer_than_gigya_says() {
+    let world = World::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
+    world
+        .sandbox
+        .gigya()
+        .change_settings(|settings| settings.overlapping_batches = true);
+    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let pages = counted(405).div_ceil(100);
+    assert_eq!(
+        walked.accounts.len(),
+        counted(405),
+        "as many rows as there are accounts"
+    );
+    assert_eq!(
+        (walked.ids().len(), walked.expected),
+        (counted(405) - (pages - 1), Some(counted(405) as u64))
+    );
 }
 
 #[tokio::test]

@@ -382,6 +382,24 @@ async fn a_cursor_hands_out_each_account_once_and_the_last_batch_again() {
     assert_eq!(short["objectsCount"], 13);
 }
 
+/// `providers.md` §2.5: the real one gives no guarantee against duplicates between pages.
+#[tokio::test]
+async fn batches_that_overlap_repeat_one_account_and_miss_another() {
+    let site = Site::with(60).await;
+    site.sandbox
+        .gigya()
+        .change_settings(|all| all.overlapping_batches = true);
+    let query = format!("{LIST} LIMIT 25");
+    let first = site.call("search", &[("query", &query), ("openCursor", "true")]).await;
+    let next = first["nextCursorId"].as_str().unwrap();
+    let second = site.call("search", &[("cursorId", next)]).await;
+    assert_eq!(
+        (&second["objectsCount"], &second["totalCount"]),
+        (&first["objectsCount"], &first["totalCount"])
+    );
+    assert_eq!(second["results"][0], first["results"][24]);
+}
+
 #[tokio::test]
 async fn search_follows_a_change_after_the_lag_and_getting_sees_it_at_once() {
     let site = Site::with(2).await;

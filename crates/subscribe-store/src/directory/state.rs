@@ -8,6 +8,10 @@ use crate::{database::Transaction, row::BadRow};
 
 /// A pool's row of directories. Whoever has it by [`lock`] is the only writer of the pool's entries until the transaction
 /// ends.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "columns of a row, each true or false by itself"
+)]
 pub(super) struct State {
     pub(super) provider: String,
     pub(super) precedence: String,

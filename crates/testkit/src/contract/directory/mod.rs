@@ -5,6 +5,7 @@
 
 mod bulk;
 mod joins;
+mod passes;
 mod runs;
 
 use std::{
@@ -33,6 +34,7 @@ use time::{OffsetDateTime, macros::datetime};
 
 pub use bulk::*;
 pub use joins::*;
+pub use passes::*;
 pub use runs::*;
 
 use super::{ids, list, model};
@@ -84,6 +86,9 @@ const NAMES: SideNames = SideNames {
     provider: "provider",
     store: "store",
 };
+
+/// A day, in minutes.
+const DAY: i64 = 24 * 60;
 
 /// So many minutes after [`NOON`].
 #[must_use]
