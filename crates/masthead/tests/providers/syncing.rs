@@ -76,6 +76,21 @@ fn said(output: &std::process::Output) -> (Value, bool) {
     (said, output.status.success())
 }
 
+/// docs/operations.md: the check needs a finished sync, and without `--repair` it changes nothing.
+#[test]
+fn a_check_of_registrations_needs_a_complete_directory() {
+    let world = World::start(&[Paper::of("checked")], &[("SYNC__EVERY", "0s")]);
+    let check = ["registrations", "check", "--tenant", "north/daily/checked"];
+    let early = world.command(&check, &[]);
+    let why = String::from_utf8(early.stderr.clone()).unwrap();
+    assert!(!early.status.success() && why.contains("masthead sync"), "{why}");
+    let (_, content) = said(&world.command(&["sync", "--tenant", "north/daily/checked"], &[]));
+    assert!(content);
+    let (summary, content) = said(&world.command(&check, &[]));
+    assert!(content, "{summary}");
+    assert_eq!(summary, json!({"dryRun": true, "split": 0, "merged": 0, "moved": 0}));
+}
+
 #[test]
 fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are_gone() {
     let mut paper = Paper::of("hand");
