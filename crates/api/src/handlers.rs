@@ -60,7 +60,7 @@ pub(crate) async fn list(api: &ApiState, asked: Asked, parts: &Parts) -> Answer 
         Call::List,
         caller.tenant.settings.ignore_unknown_parameters,
     );
-    answer_list(api, asked, &caller, given).await
+    answer_list(api, asked, &caller, None, given).await
 }
 
 /// `POST /v4/Users/Search`
@@ -80,22 +80,27 @@ pub(crate) async fn search<B: RequestBody>(api: &ApiState, asked: Asked, parts: 
         Some(query) if !query.is_empty() && !ignore_unknown => Err(InvalidParameter::QueryBesideBody),
         _ => parameters::of_json(&body, ignore_unknown),
     };
-    answer_list(api, asked, &caller, given).await
+    answer_list(api, asked, &caller, None, given).await
 }
 
-/// `GET /v4/Users/{crid}`
+/// `GET /v4/Users/{crid}`; with a parameter that only a list takes, the list of the users that meet every filter and have
+/// this id.
 pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> Answer {
     let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
     let shape = Shape::of(&caller.tenant.settings);
+    let query = parts.uri.query().unwrap_or_default();
+    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    if parameters::names_a_list(query) {
+        let given = parameters::of_query(query, Call::List, ignore_unknown);
+        return answer_list(api, asked, &caller, Some(parts.uri.path()), given).await;
+    }
     let answered = in_time(asked.deadline, async {
-        let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
-        let (request, options) =
-            parameters::of_query(parts.uri.query().unwrap_or_default(), Call::ById, ignore_unknown)
-                .and_then(|given| parameters::lookup(parts.uri.path(), &given))
-                .map_err(|invalid| ApiError::Parameter(Call::ById, invalid))?;
+        let (request, options) = parameters::of_query(query, Call::ById, ignore_unknown)
+            .and_then(|given| parameters::lookup(parts.uri.path(), &given))
+            .map_err(|invalid| ApiError::Parameter(Call::ById, invalid))?;
         let answer = api.users.by_id(&caller, &request).await;
         Ok((answer.map_err(|error| ApiError::Read(Call::ById, error))?, options))
     });
@@ -105,17 +110,19 @@ pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> Answer
     }
 }
 
+/// The page of a list; `path` is the address of a list that names one user.
 async fn answer_list(
     api: &ApiState,
     asked: Asked,
     caller: &Caller,
+    path: Option<&str>,
     given: Result<Given<'_>, InvalidParameter>,
 ) -> Answer {
     let tenant = &*caller.tenant;
     let shape = Shape::of(&tenant.settings);
     let answered = in_time(asked.deadline, async {
         let (request, options) = given
-            .and_then(|given| parameters::search(given, tenant, &*api.sealing))
+            .and_then(|given| parameters::search(given, path, tenant, &*api.sealing))
             .map_err(|invalid| ApiError::Parameter(Call::List, invalid))?;
         let answer = api.users.search(caller, &request).await;
         Ok((

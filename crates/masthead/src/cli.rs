@@ -175,8 +175,8 @@ One line is one registration; what is not given is left unset, and ids that are 
   {\"tenant\":\"north/daily/herald\",\"customerRegistrationId\":\"2937\",\"email\":\"ann@example.com\",
    \"firstName\":\"Ann\",\"lastName\":\"Lee\",\"verified\":true,\"passwordHash\":\"…\",
    \"dateRegistered\":\"2020-01-02T03:04:05Z\",\"changeDate\":\"2021-02-03T04:05:06Z\",\"metadata\":{\"city\":\"Oslo\"}}
-(without the line breaks). A line that cannot be taken stops the import and is named by number and field; what came
-before it stays (a batch of up to 2,000 lines is stored whole or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
+(without the line breaks). A line that cannot be taken stops the import and is named by its number, and by the field
+where a value cannot be kept; what came before it stays (a batch of up to 2,000 lines is stored whole or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
 pub(crate) struct Import {
     /// The tenant of every line that names none.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]

@@ -20,7 +20,7 @@ pub(crate) const TYPES: [(&str, &str); 4] = [
     ("email", "the whole e-mail address, ignoring case (ours)"),
 ];
 
-/// What stands for nobody in a job's data, whoever has it for an id.
+/// What stands for no user in a job's data: by the contract these never match, even where a user has one for an id.
 const RESERVED: [&str; 10] = [
     "unknown", "guest", "null", "0", "1", "true", "false", "na", "n/a", "none",
 ];
@@ -37,6 +37,8 @@ pub(super) struct Identifier {
 pub(super) struct Wanted {
     /// Each once, in the order of the request.
     pub(super) identifiers: Vec<Identifier>,
+    /// By what each of them is looked up; `None` for a reserved one, which never matches.
+    pub(super) keys: Vec<Option<LookupKey>>,
     pub(super) attributes: Attributes,
 }
 
@@ -75,8 +77,10 @@ pub(super) fn read(body: &[u8], most: u32) -> Result<Wanted, ExportError> {
         let is_empty = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}");
         return Err(ExportError::Missing(if is_empty { "data" } else { "identifiers" }));
     };
+    let (identifiers, keys) = identifiers(given.get(), most)?;
     Ok(Wanted {
-        identifiers: identifiers(given.get(), most)?,
+        identifiers,
+        keys,
         attributes: fields.map_or(Ok(Attributes::Set), |fields| attributes(fields.get()))?,
     })
 }
@@ -98,7 +102,10 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     }
 }
 
-fn identifiers(text: &str, most: u32) -> Result<Vec<Identifier>, ExportError> {
+/// The identifiers and their keys, in two lists of one order.
+type Identifiers = (Vec<Identifier>, Vec<Option<LookupKey>>);
+
+fn identifiers(text: &str, most: u32) -> Result<Identifiers, ExportError> {
     let given: Vec<&RawValue> =
         serde_json::from_str(text).map_err(|_| ExportError::Invalid("identifiers".into(), Fault::NotAList))?;
     if given.is_empty() {
@@ -108,7 +115,7 @@ fn identifiers(text: &str, most: u32) -> Result<Vec<Identifier>, ExportError> {
         return Err(ExportError::TooMany(most));
     }
     let mut seen = HashSet::with_capacity(given.len());
-    let mut once = Vec::with_capacity(given.len());
+    let mut once = (Vec::with_capacity(given.len()), Vec::with_capacity(given.len()));
     for (index, given) in given.into_iter().enumerate() {
         let at = |part: &str| format!("identifiers[{index}]{part}").into();
         let identifier: Identifier =
@@ -119,8 +126,12 @@ fn identifiers(text: &str, most: u32) -> Result<Vec<Identifier>, ExportError> {
         if identifier.identifier.is_empty() {
             return Err(ExportError::Invalid(at(".identifier"), Fault::Empty));
         }
+        let key = identifier
+            .key()
+            .map_err(|fault| ExportError::Invalid(at(".identifier"), fault))?;
         if seen.insert(identifier.clone()) {
-            once.push(identifier);
+            once.0.push(identifier);
+            once.1.push(key);
         }
     }
     Ok(once)
@@ -133,21 +144,26 @@ fn attributes(text: &str) -> Result<Attributes, ExportError> {
 }
 
 impl Identifier {
-    /// By what it is looked up; `None` where nobody can have it.
-    pub(super) fn key(&self) -> Option<LookupKey> {
+    /// By what it is looked up; `None` for a reserved one. What is refused here is what no source can hold, by the rule of
+    /// the other calls: a user is absent when the sources say so, never by the shape of an identifier.
+    fn key(&self) -> Result<Option<LookupKey>, Fault> {
         let text = &*self.identifier;
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(text)) {
-            return None;
+            return Ok(None);
         }
-        match &*self.identifier_type {
-            "customer_id" => Crid::parse(text).ok().map(LookupKey::Id),
-            "email" => EmailKey::parse(text).ok().map(LookupKey::Email),
-            // As it is printed, and in no other way: `007` is not 7.
+        let key = match &*self.identifier_type {
+            "customer_id" => LookupKey::Id(Crid::parse(text).map_err(|_| Fault::NoCrid)?),
+            "email" => LookupKey::Email(EmailKey::wanted(text).map_err(|_| Fault::NoAddress)?),
+            // As it is answered, and in no other way: `007` is not 7, nor is it a number that is not there.
             _ => {
-                let number: i64 = text.parse().ok()?;
-                (number.to_string() == text).then_some(LookupKey::Registration(number))
+                let number: i64 = text.parse().map_err(|_| Fault::NoNumber)?;
+                if number < 1 || number.to_string() != text {
+                    return Err(Fault::NoNumber);
+                }
+                LookupKey::Registration(number)
             }
-        }
+        };
+        Ok(Some(key))
     }
 }
 
@@ -173,32 +189,54 @@ mod tests {
         ] {
             let wanted = read(body.as_bytes(), 20).unwrap();
             assert_eq!(wanted.identifiers, [identifier("customer_id", "7")], "{body}");
+            assert_eq!(wanted.keys, [Some(LookupKey::Id(Crid::parse("7").unwrap()))], "{body}");
             assert_eq!(wanted.attributes, Attributes::named(["name".to_owned()]), "{body}");
         }
     }
 
     #[test]
-    fn what_is_reserved_or_can_be_nobodys_is_not_looked_up() {
-        for text in [
-            "unknown", "GUEST", "null", "0", "1", "True", "false", "na", "N/A", "none",
-        ] {
+    fn a_reserved_identifier_is_not_looked_up() {
+        for text in RESERVED.into_iter().chain(["GUEST", "True", "N/A"]) {
             for kind in ["customer_id", "id", "email"] {
-                assert_eq!(identifier(kind, text).key(), None, "{kind} {text}");
+                assert_eq!(identifier(kind, text).key(), Ok(None), "{kind} {text}");
             }
         }
-        for (kind, text) in [
-            ("id", "x"),
-            ("id", "007"),
-            ("id", "+7"),
-            ("email", "ann"),
-            ("customer_id", "a\0"),
+    }
+
+    #[test]
+    fn an_identifier_that_no_source_can_hold_is_refused() {
+        for (kind, text, fault) in [
+            ("id", "x", Fault::NoNumber),
+            ("id", "007", Fault::NoNumber),
+            ("id", "+7", Fault::NoNumber),
+            ("id", "-7", Fault::NoNumber),
+            ("moengage_id", "9223372036854775808", Fault::NoNumber),
+            ("email", " ", Fault::NoAddress),
+            ("email", "ann\0@example.com", Fault::NoAddress),
+            ("email", &"x".repeat(321), Fault::NoAddress),
+            ("customer_id", "a\0", Fault::NoCrid),
+            ("customer_id", &"x".repeat(256), Fault::NoCrid),
         ] {
-            assert_eq!(identifier(kind, text).key(), None, "{kind} {text}");
+            assert_eq!(identifier(kind, text).key(), Err(fault), "{kind} {text}");
         }
-        assert_eq!(identifier("moengage_id", "7").key(), Some(LookupKey::Registration(7)));
+    }
+
+    #[test]
+    fn an_identifier_of_any_shape_is_looked_up() {
+        let email = |text| Ok(Some(LookupKey::Email(EmailKey::of(text))));
+        for text in [
+            "ann",
+            "ann@intranet",
+            "ann@[192.0.2.1]",
+            "a@b@mail.example",
+            "\"john doe\"@mail.example",
+        ] {
+            assert_eq!(identifier("email", text).key(), email(text));
+        }
+        assert_eq!(identifier("email", "Ann@Example.com").key(), email("ann@example.com"));
         assert_eq!(
-            identifier("email", "Ann@Example.com").key(),
-            Some(LookupKey::Email(EmailKey::of("ann@example.com")))
+            identifier("moengage_id", "9223372036854775807").key(),
+            Ok(Some(LookupKey::Registration(i64::MAX)))
         );
     }
 

@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     NotAnIdentifier,
     UnknownType,
     Empty,
+    NoCrid,
+    NoAddress,
+    NoNumber,
 }
 
 impl Fault {
@@ -35,6 +38,9 @@ impl Fault {
             Self::NotAnIdentifier => "must be an object with the texts identifier_type and identifier, each once",
             Self::UnknownType => "must be one of customer_id, id, moengage_id, email",
             Self::Empty => "must not be empty",
+            Self::NoCrid => "must be 1 to 255 bytes without control characters",
+            Self::NoAddress => "must be an e-mail address of 1 to 320 bytes without NUL",
+            Self::NoNumber => "must be the number of a registration as it is answered: digits without leading zeros",
         }
     }
 }

@@ -62,18 +62,18 @@ async fn answered<B: RequestBody>(
         request_id: asked.request_id.kept().into(),
         deadline: asked.deadline,
     };
-    told(api, &caller, &wanted, strict, address).await
+    told(api, &caller, wanted, strict, address).await
 }
 
 async fn told(
     api: &ApiState,
     caller: &Caller,
-    wanted: &Wanted,
+    wanted: Wanted,
     strict: bool,
     address: Option<CallerAddress>,
 ) -> Result<Vec<u8>, ExportError> {
     let request = ExportRequest {
-        keys: wanted.identifiers.iter().map(body::Identifier::key).collect(),
+        keys: wanted.keys,
         network: address.map(|address| address.network().into()),
     };
     let export = async { Ok(api.exports.export.export(caller, &request).await) };

@@ -10,6 +10,7 @@ mod error;
 mod handlers;
 pub(crate) mod openapi;
 mod rate;
+pub(crate) mod schemas;
 mod view;
 
 use std::sync::Arc;

@@ -12,13 +12,14 @@ use crate::{
     openapi::{
         examples::with_invented,
         node::{Node, list, object},
+        transport::with_transport,
     },
     request::RequestId,
 };
 
 use super::{
-    attributes::{Attributes, TABLE},
-    body::{Identifier, TYPES},
+    attributes::Attributes,
+    body::Identifier,
     error::{ExportError, Fault},
     view::Answer,
 };
@@ -37,7 +38,8 @@ pub(crate) fn errors() -> [(ExportError, &'static str); 19] {
         ),
         (
             ExportError::Invalid("identifiers[2].identifier".into(), Fault::Empty),
-            "an identifier is empty, no text, or of an unknown type; the attribute has its index, from 0 (ours)",
+            "an identifier is empty, no text, of an unknown type, or one that no source can hold (`id` not as it is answered, \
+             an id over 255 bytes, an address over 320); the attribute has its index, from 0 (ours)",
         ),
         (
             ExportError::TooMany(20),
@@ -149,7 +151,7 @@ fn parameters(older: bool) -> Vec<Node> {
         "name": "strict",
         "in": "query",
         "description": "ours: 503 in place of an answer with `users_unresolved`",
-        "schema": object! {"type": "boolean", "default": false},
+        "schema": object! {"type": "boolean"},
         "example": true,
     });
     parameters.push(object! {
@@ -208,7 +210,7 @@ fn responses() -> Node {
         };
         (status.as_str().to_owned(), response)
     });
-    Node::object([("200".to_owned(), found)].into_iter().chain(refusals))
+    with_transport([("200".to_owned(), found)].into_iter().chain(refusals), "ExportError")
 }
 
 fn named() -> Attributes {
@@ -263,108 +265,4 @@ pub(crate) fn security_scheme() -> Node {
         "scheme": "basic",
         "description": "the workspace as user name, one of its keys as password",
     }
-}
-
-/// The schemas of request and answers.
-pub(crate) fn schemas() -> [(&'static str, Node); 5] {
-    let reference = |name: &str| object! {"$ref": format!("#/components/schemas/{name}")};
-    let identifiers = || object! {"type": "array", "minItems": 1_u32, "items": reference("ExportIdentifier")};
-    let fields = || {
-        object! {
-            "type": "array",
-            "description": "the attributes to answer, `id` with them; none named is every one that is set",
-            "items": object! {"type": "string"},
-        }
-    };
-    let both = || object! {"identifiers": identifiers(), "user_fields_to_export": fields()};
-    let types: Vec<String> = TYPES
-        .iter()
-        .map(|(name, meaning)| format!("`{name}`: {meaning}"))
-        .collect();
-    let identifier = object! {
-        "type": "object",
-        "required": list!["identifier_type", "identifier"],
-        "properties": object! {
-            "identifier_type": object! {
-                "enum": TYPES.iter().map(|(name, _)| Node::from(*name)).collect::<Vec<_>>(),
-                "description": types.join("; "),
-            },
-            "identifier": object! {"type": "string", "minLength": 1_u32},
-        },
-    };
-    let request = object! {
-        "description": "Both may stand at the root or under `data`.",
-        "oneOf": list![
-            object! {"type": "object", "required": list!["identifiers"], "properties": both()},
-            object! {
-                "type": "object",
-                "required": list!["data"],
-                "properties": object! {"data": object! {"type": "object", "properties": both()}},
-            },
-        ],
-    };
-    let attributes = TABLE.iter().map(|spec| {
-        let meaning = match spec.short {
-            Some(short) => format!("{}; also as `{short}`", spec.meaning),
-            None => spec.meaning.to_owned(),
-        };
-        let schema = object! {"type": list!["string", "null"], "description": meaning, "example": spec.example};
-        (spec.name, schema)
-    });
-    let identifiers_of = |told: &'static str| {
-        object! {"type": "array", "description": told, "items": reference("ExportIdentifier")}
-    };
-    let answer = object! {
-        "type": "object",
-        "required": list!["status", "type", "data"],
-        "properties": object! {
-            "status": object! {"const": "success"},
-            "type": object! {"const": "export_users"},
-            "data": object! {
-                "type": "object",
-                "required": list!["users_not_found", "users"],
-                "properties": object! {
-                    "users_not_found": identifiers_of("every source confirmed that there is none"),
-                    "users": object! {"type": "array", "items": object! {
-                        "type": "object",
-                        "required": list!["user_attributes"],
-                        "properties": object! {"user_attributes": reference("ExportAttributes")},
-                    }},
-                    "users_unresolved": identifiers_of("ours, only where it is not empty: nobody can tell now"),
-                },
-            },
-        },
-    };
-    let error = object! {
-        "type": "object",
-        "required": list!["status", "error"],
-        "properties": object! {
-            "status": object! {"const": "fail"},
-            "error": object! {
-                "type": "object",
-                "required": list!["message", "request_id"],
-                "properties": object! {
-                    "attribute": object! {"type": "string"},
-                    "message": object! {"type": "string"},
-                    "type": object! {"type": "string", "description": "none where the workspaces differ"},
-                    "request_id": object! {"type": "string", "minLength": 8_u32, "maxLength": 8_u32},
-                },
-            },
-        },
-    };
-    [
-        ("ExportIdentifier", identifier),
-        ("ExportRequest", request),
-        (
-            "ExportAttributes",
-            object! {
-                "type": "object",
-                "description": "Every value is a text, or null where it was named and is not set.",
-                "properties": Node::object(attributes),
-                "additionalProperties": object! {"type": list!["string", "null"], "description": "metadata"},
-            },
-        ),
-        ("ExportAnswer", answer),
-        ("ExportError", error),
-    ]
 }

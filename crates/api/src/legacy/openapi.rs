@@ -7,7 +7,8 @@ use crate::{
     openapi::{
         examples::with_invented,
         node::{Node, list, object},
-        schemas::{of_kind, typed},
+        transport::with_transport,
+        values::{crid, described, of_kind, typed},
     },
     parameters::kind::Kind,
     request::RequestId,
@@ -61,7 +62,7 @@ fn parameters(call: &CallSpec) -> Vec<Node> {
             "in": "path",
             "required": true,
             "description": "the user's id, percent-encoded once",
-            "schema": object! {"type": "string", "minLength": 1_u32, "maxLength": 255_u32},
+            "schema": crid(),
             "example": "2937",
         });
     }
@@ -88,8 +89,13 @@ fn query_parameter(call: &CallSpec, spec: &'static Spec) -> Node {
         "name": spec.name,
         "in": "query",
         "required": spec.required == Some(call.call),
-        "description": format!("{}; also as `{PREFIX}{}`; in v4: {}", spec.meaning, spec.name, spec.successor()),
-        "schema": of_kind(spec.kind, spec.default),
+        "description": format!(
+            "{}; also as `{PREFIX}{}`; in v4: {}",
+            described(spec.meaning, spec.default),
+            spec.name,
+            spec.successor()
+        ),
+        "schema": of_kind(spec.kind),
         "example": typed(spec.kind, spec.example),
     }
 }
@@ -135,9 +141,9 @@ fn responses(call: &CallSpec) -> Node {
                 "examples": Node::object(examples),
             }},
         };
-        (status, response)
+        (status.to_owned(), response)
     });
-    Node::object([("200", found)].into_iter().chain(errors))
+    with_transport([("200".to_owned(), found)].into_iter().chain(errors), "LegacyError")
 }
 
 fn example(body: serde_json::Result<Vec<u8>>) -> Node {
@@ -187,10 +193,12 @@ fn refused_example(call: &CallSpec) -> serde_json::Result<Vec<u8>> {
 }
 
 /// The schemas of the answers.
-pub(crate) fn schemas() -> [(&'static str, Node); 3] {
+pub(crate) fn schemas() -> [(&'static str, Node); 5] {
     [
         ("LegacyUser", user()),
         ("LegacyAnswer", answer()),
+        ("LegacyResult", result()),
+        ("LegacyBusinessError", business_error()),
         ("LegacyError", error()),
     ]
 }
@@ -203,40 +211,56 @@ fn error() -> Node {
     }
 }
 
+fn result() -> Node {
+    object! {
+        "type": "object",
+        "required": list!["Users", "TotalUsersFound"],
+        "properties": object! {
+            "Users": object! {"type": "array", "items": object! {"$ref": "#/components/schemas/LegacyUser"}},
+            "TotalUsersFound": object! {
+                "type": "integer",
+                "minimum": 0_u32,
+                "description": "how many users match, before paging",
+            },
+        },
+    }
+}
+
+fn business_error() -> Node {
+    object! {
+        "type": "object",
+        "required": list!["Message", "Code", "Type", "ErrorSource"],
+        "properties": object! {
+            "Message": object! {"type": "string"},
+            "Code": object! {"type": "string", "description": "the code that v4 has for the same refusal"},
+            "Type": object! {
+                "type": "object",
+                "required": list!["Id", "Code"],
+                "properties": object! {
+                    "Id": object! {"type": "integer", "enum": list![0_u32]},
+                    "Code": object! {"type": "string", "enum": list!["Validation"]},
+                },
+            },
+            "ErrorSource": object! {"type": "null"},
+        },
+    }
+}
+
 fn answer() -> Node {
     let text = || object! {"type": "string"};
     object! {
         "type": "object",
         "required": list!["Code", "Errors", "Result", "SessionId", "RequestId"],
         "properties": object! {
-            "Code": object! {"const": 200_u32},
+            "Code": object! {"type": "integer", "enum": list![200_u32]},
             "Errors": object! {
                 "type": "array",
                 "description": "empty, unless the request cannot be asked; then `Result` is null",
-                "items": object! {"type": "object", "properties": object! {
-                    "Message": text(),
-                    "Code": object! {"type": "string", "description": "the code that v4 has for the same refusal"},
-                    "Type": object! {"type": "object", "properties": object! {
-                        "Id": object! {"const": 0_u32},
-                        "Code": object! {"const": "Validation"},
-                    }},
-                    "ErrorSource": object! {"type": "null"},
-                }},
+                "items": object! {"$ref": "#/components/schemas/LegacyBusinessError"},
             },
             "Result": object! {"oneOf": list![
+                object! {"$ref": "#/components/schemas/LegacyResult"},
                 object! {"type": "null"},
-                object! {
-                    "type": "object",
-                    "required": list!["Users", "TotalUsersFound"],
-                    "properties": object! {
-                        "Users": object! {"type": "array", "items": object! {"$ref": "#/components/schemas/LegacyUser"}},
-                        "TotalUsersFound": object! {
-                            "type": "integer",
-                            "minimum": 0_u32,
-                            "description": "how many users match, before paging",
-                        },
-                    },
-                },
             ]},
             "SessionId": object! {"type": "string", "description": "a session is one request long: the same as `RequestId`"},
             "RequestId": text(),
@@ -282,13 +306,13 @@ fn schema(holds: Holds) -> Node {
         }},
         Holds::Verified => or_null("boolean"),
         Holds::AuthSystem => object! {"type": "object", "properties": object! {
-            "AuthSystemId": object! {"enum": SYSTEMS.iter().map(|system| Node::from(system.id)).collect::<Vec<_>>()},
-            "AuthSystemCode": object! {"enum": SYSTEMS.iter().map(|system| Node::from(system.code)).collect::<Vec<_>>()},
+            "AuthSystemId": object! {"type": "integer", "enum": SYSTEMS.iter().map(|system| Node::from(system.id)).collect::<Vec<_>>()},
+            "AuthSystemCode": object! {"type": "string", "enum": SYSTEMS.iter().map(|system| Node::from(system.code)).collect::<Vec<_>>()},
             "AuthSystemName": object! {"type": "string"},
         }},
         Holds::UserState => object! {"type": "object", "properties": object! {
-            "UserStateId": object! {"enum": states().map(|state| Node::from(u32::from(state_number(state)))).collect::<Vec<_>>()},
-            "UserStateCode": object! {"enum": states().map(|state| Node::from(state.name())).collect::<Vec<_>>()},
+            "UserStateId": object! {"type": "integer", "enum": states().map(|state| Node::from(u32::from(state_number(state)))).collect::<Vec<_>>()},
+            "UserStateCode": object! {"$ref": "#/components/schemas/UserState"},
         }},
         Holds::Metadata => object! {"$ref": "#/components/schemas/Metadata"},
     }

@@ -9,13 +9,14 @@ use crate::{
     code::Code,
     error::Call,
     export, legacy,
-    parameters::table::{METADATA_MEANING, Spec, TABLE},
+    parameters::table::{METADATA_MEANING, Parameter, Spec, TABLE},
 };
 
 use super::{
     examples::{self, Shown},
     node::{Node, list, object},
-    schemas,
+    transport::with_transport,
+    values::{crid, described, metadata_name, metadata_value, of_kind, typed},
 };
 
 /// Where a call takes its parameters.
@@ -42,10 +43,12 @@ pub(crate) struct CallSpec {
 }
 
 impl CallSpec {
-    /// The rows of the table that it takes.
+    /// The rows of the table that it takes. In the call by id the path has the id, and a parameter of lists makes it a list.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &'static Spec> {
         let all = self.call == Call::List;
-        TABLE.iter().filter(move |spec| all || spec.by_id)
+        TABLE
+            .iter()
+            .filter(move |spec| all || spec.id != Parameter::CustomerRegistrationId)
     }
 }
 
@@ -77,17 +80,22 @@ pub(crate) const CALLS: [CallSpec; 3] = [
         id: "getUserById",
         title: "Get one user by id",
         meaning: "The user with this id, percent-encoded in the path. 404 only when every source that was asked said that \
-                  there is none.",
+                  there is none. With any parameter but `ignoreProvider`, `fields`, `explain` and `onProviderFailure` it is \
+                  the list, restricted to this id: the envelope of lists, and no match is an empty one.",
         call: Call::ById,
         input: Input::Query,
         codes: &[
             Code::S200_01,
+            Code::S200_02,
             Code::E400_00,
+            Code::E400_02,
+            Code::E400_90,
             Code::E401,
             Code::E403,
             Code::E404,
             Code::E500,
             Code::E500_01,
+            Code::E500_02,
             Code::E503,
         ],
     },
@@ -153,15 +161,13 @@ fn parameters(call: &CallSpec) -> Vec<Node> {
             "in": "path",
             "required": true,
             "description": "the user's id, percent-encoded once",
-            "schema": object! {"type": "string", "minLength": 1_u32, "maxLength": 255_u32},
+            "schema": crid(),
             "example": "auth0|6470a",
         });
     }
     if call.input == Input::Query {
         parameters.extend(call.parameters().map(query_parameter));
-        if call.call == Call::List {
-            parameters.push(metadata_parameter());
-        }
+        parameters.push(metadata_parameter());
     }
     parameters
 }
@@ -170,9 +176,9 @@ fn query_parameter(spec: &'static Spec) -> Node {
     object! {
         "name": spec.name,
         "in": "query",
-        "description": spec.meaning,
-        "schema": schemas::of_kind(spec.kind, spec.default),
-        "example": schemas::typed(spec.kind, spec.example),
+        "description": described(spec.meaning, spec.default),
+        "schema": of_kind(spec.kind),
+        "example": typed(spec.kind, spec.example),
     }
 }
 
@@ -186,8 +192,8 @@ fn metadata_parameter() -> Node {
         "explode": true,
         "schema": object! {
             "type": "object",
-            "propertyNames": object! {"pattern": "^metadata\\..+$"},
-            "additionalProperties": object! {"type": "string", "minLength": 1_u32},
+            "propertyNames": metadata_name(),
+            "additionalProperties": metadata_value(),
         },
         "example": object! {"metadata.firstName": "Ann", "metadata.lastName": "Lee"},
     }
@@ -239,11 +245,10 @@ fn responses(call: &CallSpec) -> Node {
             None => by_status.push((status, vec![*code])),
         }
     }
-    Node::object(
-        by_status
-            .into_iter()
-            .map(|(status, codes)| (status, response(call, status, &codes))),
-    )
+    let own = by_status
+        .into_iter()
+        .map(|(status, codes)| (status.to_owned(), response(call, status, &codes)));
+    with_transport(own, "ErrorAnswer")
 }
 
 fn response(call: &CallSpec, status: &str, codes: &[Code]) -> Node {
@@ -282,6 +287,9 @@ fn examples_of(call: &CallSpec, code: Code) -> Vec<(Cow<'static, str>, Node)> {
     };
     match (examples::error(code, false), call.call) {
         (Some(text), _) => vec![(code.entry().name.into(), example(text))],
+        (None, Call::ById) if code == Code::S200_02 => {
+            vec![("list".into(), example(examples::list(Shown::Whole, false)))]
+        }
         (None, Call::ById) => vec![
             ("whole".into(), example(examples::one(Shown::Whole, false))),
             ("fewFields".into(), example(examples::one(Shown::Sparse, false))),

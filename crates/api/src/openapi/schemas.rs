@@ -7,42 +7,13 @@ use crate::{
     export,
     fields::Field,
     legacy,
-    parameters::{
-        kind::Kind,
-        table::{MAX_METADATA_PAIRS, MAX_METADATA_VALUE_BYTES, METADATA_MEANING, TABLE},
-    },
+    parameters::table::{MAX_METADATA_PAIRS, METADATA_MEANING, TABLE},
 };
 
-use super::node::{Node, list, object};
-
-/// The schema of a parameter's value.
-pub(crate) fn of_kind(kind: Kind, default: Option<&'static str>) -> Node {
-    let schema = match kind {
-        Kind::Flag => object! {"type": "boolean"},
-        Kind::Number { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
-        Kind::Text { max_bytes } | Kind::EmailText { max_bytes } => {
-            object! {"type": "string", "minLength": 1_u32, "maxLength": max_bytes}
-        }
-        Kind::Sealed => object! {"type": "string", "minLength": 1_u32},
-        Kind::Choice(words) => object! {
-            "type": "string",
-            "enum": words.iter().map(|word| Node::from(*word)).collect::<Vec<_>>(),
-        },
-    };
-    match default {
-        Some(default) => schema.with("default", typed(kind, default)),
-        None => schema,
-    }
-}
-
-/// A value of a parameter, of its type.
-pub(crate) fn typed(kind: Kind, text: &'static str) -> Node {
-    match (kind, text.parse::<u32>()) {
-        (Kind::Flag, _) => Node::Flag(text == "true"),
-        (Kind::Number { .. }, Ok(number)) => Node::from(number),
-        _ => Node::from(text),
-    }
-}
+use super::{
+    node::{Node, list, object},
+    values::{described, metadata_key, metadata_value, of_kind},
+};
 
 /// `components`.
 pub(super) fn components() -> Node {
@@ -64,7 +35,7 @@ pub(super) fn components() -> Node {
 
 fn header_parameters() -> Node {
     let code = || object! {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"};
-    let name = || object! {"type": "string", "minLength": 1_u32, "maxLength": 64_u32};
+    let name = || object! {"type": "string", "pattern": "^[!-~]([ -~]{0,62}[!-~])?$"};
     let required = REQUIRED.iter().filter(|header| header.name != "Authorization");
     let headers = required.map(|header| {
         let is_code = header.name != "X-SourceSystem";
@@ -81,8 +52,8 @@ fn header_parameters() -> Node {
     let request_id = object! {
         "name": "X-RequestId",
         "in": "header",
-        "description": "an id of the caller's own, 1 to 128 visible ASCII characters; echoed, and in our logs and events",
-        "schema": object! {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        "description": "an id of the caller's own: 1 to 128 visible ASCII characters are echoed, and are in logs and events; in place of anything else one is made up",
+        "schema": object! {"type": "string"},
         "example": "b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55",
     };
     Node::object(headers.chain([("X-RequestId", request_id)]))
@@ -91,7 +62,11 @@ fn header_parameters() -> Node {
 fn response_headers() -> Node {
     let text = || object! {"type": "string"};
     object! {
-        "X-RequestId": object! {"description": "the request's id: the caller's, or one that was made up", "schema": text()},
+        "X-RequestId": object! {
+            "description": "the request's id: the caller's, or one that was made up",
+            "schema": object! {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        },
+        "Allow": object! {"description": "the methods that the address takes", "schema": text()},
         "WWW-Authenticate": object! {"description": "the challenge of RFC 6750", "schema": text()},
         "Retry-After": object! {
             "description": "seconds after which coming back makes sense",
@@ -103,11 +78,11 @@ fn response_headers() -> Node {
 fn schemas() -> Node {
     let ours = object! {
         "UserAnswer": answer(
-            "One user; the array only where a tenant's switch asks for it.",
+            "One user; an array where a parameter of lists is given, which may be empty, or a tenant's switch asks for it.",
             object! {"oneOf": list![reference("Meta"), object! {"type": "null"}]},
             object! {"oneOf": list![
                 reference("User"),
-                object! {"type": "array", "items": reference("User"), "minItems": 1_u32, "maxItems": 1_u32},
+                object! {"type": "array", "items": reference("User")},
             ]},
         ),
         "ListAnswer": answer(
@@ -121,15 +96,23 @@ fn schemas() -> Node {
             object! {"type": "null"},
         ),
         "Message": message(),
+        "MessageType": object! {"type": "string", "enum": list!["Success", "Error"]},
+        "MessageTypeNumber": object! {
+            "type": "integer",
+            "description": "0 for Success, 1 for Error",
+            "enum": list![0_u32, 1_u32],
+        },
         "Meta": meta(),
         "Source": source(),
+        "SourceStatus": object! {"type": "string", "enum": list!["ok", "stale", "unavailable", "skipped"]},
         "User": user(),
+        "UserState": user_state(),
         "Metadata": metadata(),
         "Search": search(),
     };
     legacy::openapi::schemas()
         .into_iter()
-        .chain(export::openapi::schemas())
+        .chain(export::schemas::schemas())
         .fold(ours, |all, (name, schema)| all.with(name, schema))
 }
 
@@ -155,7 +138,7 @@ fn message() -> Node {
             "text": object! {"type": "string"},
             "type": object! {
                 "description": "the number, 0 or 1, only where a tenant's switch asks for it",
-                "enum": list!["Success", "Error", 0_u32, 1_u32],
+                "oneOf": list![reference("MessageType"), reference("MessageTypeNumber")],
             },
         },
     }
@@ -170,7 +153,7 @@ fn meta() -> Node {
                 "minimum": 0_u32,
                 "description": "how many users match, before paging; on lists, unless `count=none`",
             },
-            "totalIsEstimate": object! {"const": true, "description": "only where it is one"},
+            "totalIsEstimate": object! {"type": "boolean", "description": "true where it is one, else left out"},
             "complete": object! {
                 "type": "boolean",
                 "description": "of a tenant with an outside provider: every source answered live",
@@ -190,19 +173,24 @@ fn source() -> Node {
         "required": list!["name", "status"],
         "properties": object! {
             "name": object! {"type": "string"},
-            "status": object! {"enum": list!["ok", "stale", "unavailable", "skipped"]},
+            "status": reference("SourceStatus"),
             "asOf": object! {"type": "string", "format": "date-time", "description": "when its answer was true"},
             "reason": object! {"type": "string", "description": "a word on why it is not `ok`"},
             "ambiguous": object! {
-                "const": true,
-                "description": "several of its accounts share the key: each is answered",
+                "type": "boolean",
+                "description": "true where several of its accounts share the key, and each is answered; else left out",
             },
         },
     }
 }
 
-fn user() -> Node {
+fn user_state() -> Node {
     let states = [UserState::Lite, UserState::Standard, UserState::Unverified];
+    let names: Vec<_> = states.iter().map(|state| Node::from(state.name())).collect();
+    object! {"type": "string", "enum": names}
+}
+
+fn user() -> Node {
     let of_field = |field| match field {
         Field::CustomerRegistrationId => object! {"type": "string"},
         Field::EncryptedCustomerRegistrationId => {
@@ -210,7 +198,7 @@ fn user() -> Node {
         }
         Field::Email => object! {"type": list!["string", "null"], "description": "null where no source has one"},
         Field::FirstName | Field::LastName => object! {"type": "string", "description": "empty when unset"},
-        Field::State => object! {"enum": states.iter().map(|state| Node::from(state.name())).collect::<Vec<_>>()},
+        Field::State => reference("UserState"),
         Field::Metadata => reference("Metadata"),
         Field::Verified => object! {"type": list!["boolean", "null"], "description": "null where no source says"},
     };
@@ -241,7 +229,7 @@ fn search() -> Node {
     let properties = TABLE.iter().map(|spec| {
         (
             spec.name,
-            of_kind(spec.kind, spec.default).with("description", spec.meaning),
+            of_kind(spec.kind).with("description", described(spec.meaning, spec.default)),
         )
     });
     let metadata = object! {
@@ -249,11 +237,8 @@ fn search() -> Node {
         "description": METADATA_MEANING,
         "minProperties": 1_u32,
         "maxProperties": MAX_METADATA_PAIRS,
-        "additionalProperties": object! {
-            "type": "string",
-            "minLength": 1_u32,
-            "maxLength": MAX_METADATA_VALUE_BYTES,
-        },
+        "propertyNames": metadata_key(),
+        "additionalProperties": metadata_value(),
     };
     object! {
         "type": "object",

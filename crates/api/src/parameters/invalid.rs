@@ -102,7 +102,9 @@ impl fmt::Display for InvalidParameter {
             Self::BadCrid => f.write_str("customerRegistrationId must be 1 to 255 bytes without control characters"),
             Self::CannotBeOpened(name) => write!(f, "{name} cannot be opened"),
             Self::ForeignCursor => f.write_str("cursor is not one of this list; start again without it"),
-            Self::CursorAndPageNumber => f.write_str("cursor and pageNumber exclude each other"),
+            Self::CursorAndPageNumber => {
+                f.write_str("cursor goes on after the page before: pageNumber must not be given with it, or be 1")
+            }
             Self::EmailMatchAlone => f.write_str("emailMatch is given without email"),
             Self::NoField => f.write_str("fields must be names of a user's fields with commas between them"),
             Self::PathId => f.write_str(

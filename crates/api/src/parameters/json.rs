@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::error::Call;
 
@@ -122,13 +122,20 @@ fn text_of(spec: &'static Spec, value: Value) -> Result<Cow<'static, str>, Inval
         (Kind::EmailText { .. }, Value::String(text)) => text.trim().to_owned(),
         (_, Value::String(text)) => text,
         (Kind::Flag, Value::Bool(flag)) => flag.to_string(),
-        (Kind::Number { .. }, Value::Number(number)) => number.to_string(),
+        (Kind::Number { .. }, Value::Number(number)) => whole(&number),
         (Kind::Flag | Kind::Number { .. }, _) => return Err(InvalidParameter::BadForm(spec)),
-        (Kind::Text { .. } | Kind::EmailText { .. } | Kind::Sealed | Kind::Choice(_), _) => {
+        (Kind::Id | Kind::Text { .. } | Kind::EmailText { .. } | Kind::Fields | Kind::Sealed | Kind::Choice(_), _) => {
             return Err(InvalidParameter::JsonType(spec.into(), "a text"));
         }
     };
     Ok(Cow::Owned(text))
+}
+
+/// The digits of a number. `2.0` is as whole as `2` (JSON Schema 2020-12, validation §6.1.1); of any other fraction the text is no
+/// number of a parameter.
+fn whole(number: &Number) -> String {
+    let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0);
+    float.map_or_else(|| number.to_string(), |float| format!("{float:.0}"))
 }
 
 /// The pairs of an object, repeated keys and all; `None` for anything that is no object.
@@ -207,6 +214,26 @@ mod tests {
         let deep = "[".repeat(10_000);
         assert!(refusal(&format!("{{\"email\":{deep}")).starts_with("the body is not"));
         assert!(of_json(format!("{{\"x\":{deep}").as_bytes(), true).is_err());
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_fraction_of_zero() {
+        use crate::parameters::table::Parameter;
+        for (body, number) in [
+            (r#"{"pageSize":2.0}"#, Some(2)),
+            (r#"{"pageSize":1e3}"#, Some(1_000)),
+            (r#"{"pageSize":1e4}"#, None),
+            (r#"{"pageSize":-2.0}"#, None),
+            (r#"{"pageSize":0.5}"#, None),
+            (r#"{"pageSize":1e300}"#, None),
+        ] {
+            let given = of_json(body.as_bytes(), false).ok();
+            assert_eq!(
+                given.and_then(|given| given.number(Parameter::PageSize)),
+                number,
+                "{body}"
+            );
+        }
     }
 
     #[test]

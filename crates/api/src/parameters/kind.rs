@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::query::{Plus, decoded, plus_for_blank};
+use masthead_domain::crid::MAX_CRID_BYTES;
+
+use super::{
+    query::{Plus, decoded, plus_for_blank},
+    table::MAX_FIELDS_BYTES,
+};
 
 /// What values a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +16,12 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number between two bounds, in decimal digits.
     Number { min: u32, max: u32 },
+    /// A customer registration id: 1 to 255 bytes of UTF-8.
+    Id,
     /// 1 to so many bytes of UTF-8.
     Text { max_bytes: usize },
+    /// Names of a user's fields with commas between them.
+    Fields,
     /// An e-mail address or a part of one, 1 to so many bytes; a blank inside it was a `+`.
     EmailText { max_bytes: usize },
     /// A text that we sealed.
@@ -40,24 +49,40 @@ impl Kind {
     pub(crate) fn decoded(self, raw: &str) -> Option<Cow<'_, str>> {
         match self {
             Self::EmailText { .. } => decoded(raw, Plus::Kept).map(plus_for_blank),
-            Self::Flag | Self::Number { .. } | Self::Text { .. } | Self::Sealed | Self::Choice(_) => {
-                decoded(raw, Plus::Blank)
-            }
+            Self::Flag
+            | Self::Number { .. }
+            | Self::Id
+            | Self::Text { .. }
+            | Self::Fields
+            | Self::Sealed
+            | Self::Choice(_) => decoded(raw, Plus::Blank),
+        }
+    }
+
+    /// How long a text of this kind may be, in bytes.
+    const fn max_bytes(self) -> Option<usize> {
+        match self {
+            Self::Id => Some(MAX_CRID_BYTES),
+            Self::Text { max_bytes } | Self::EmailText { max_bytes } => Some(max_bytes),
+            Self::Fields => Some(MAX_FIELDS_BYTES),
+            Self::Flag | Self::Number { .. } | Self::Sealed | Self::Choice(_) => None,
         }
     }
 
     /// The value that a decoded text stands for; `None` when it is not of this kind.
     pub(crate) fn value(self, text: Cow<'_, str>) -> Option<Value<'_>> {
+        if self.max_bytes().is_some_and(|most| text.len() > most) {
+            return None;
+        }
         match self {
             Self::Flag => flag(&text).map(Value::Flag),
             Self::Number { min, max } => number(&text)
                 .filter(|number| (min..=max).contains(number))
                 .map(Value::Number),
-            Self::Text { max_bytes } | Self::EmailText { max_bytes } => {
-                (text.len() <= max_bytes).then_some(Value::Text(text))
+            // How long a sealed text is, is no secret, but one answer for every cause is simpler to trust.
+            Self::Id | Self::Text { .. } | Self::EmailText { .. } | Self::Fields | Self::Sealed => {
+                Some(Value::Text(text))
             }
-            // How long it is, is no secret, but one answer for every cause is simpler to trust.
-            Self::Sealed => Some(Value::Text(text)),
             Self::Choice(words) => {
                 let chosen = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
                 chosen.map(|word| Value::Choice(word))
@@ -71,7 +96,9 @@ impl fmt::Display for Kind {
         match self {
             Self::Flag => f.write_str("true or false"),
             Self::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Id => write!(f, "1 to {MAX_CRID_BYTES} bytes"),
             Self::Text { max_bytes } | Self::EmailText { max_bytes } => write!(f, "1 to {max_bytes} bytes"),
+            Self::Fields => write!(f, "1 to {MAX_FIELDS_BYTES} bytes"),
             Self::Sealed => f.write_str("a text that was answered by this service"),
             Self::Choice(words) => match words.split_last() {
                 Some((last, others)) => write!(f, "{} or {last}", others.join(", ")),

@@ -11,5 +11,5 @@ pub(crate) mod table;
 pub(crate) use given::Given;
 pub(crate) use invalid::InvalidParameter;
 pub(crate) use json::of_json;
-pub(crate) use query::of_query;
+pub(crate) use query::{names_a_list, of_query};
 pub(crate) use request::{lookup, search};

@@ -37,19 +37,39 @@ pub(crate) fn of_query(query: &str, call: Call, ignore_unknown: bool) -> Result<
     Ok(given)
 }
 
+/// Whether a query string names a parameter that only a list takes, so that an address which names one user is the list of
+/// that user (contract §3.1, where the path's id stands among the list's parameters).
+pub(crate) fn names_a_list(query: &str) -> bool {
+    let names = query
+        .split('&')
+        .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    names
+        .filter_map(|raw| decoded(raw, Plus::Blank))
+        .any(|name| match find(&name, Call::List) {
+            Found::Known(spec) => !spec.by_id,
+            Found::Metadata(_) => true,
+            Found::Deprecated(..) | Found::Unknown => false,
+        })
+}
+
 fn value<'a>(spec: &'static Spec, raw: &'a str) -> Result<Cow<'a, str>, InvalidParameter> {
     spec.kind
         .decoded(raw)
         .ok_or_else(|| InvalidParameter::BadEncoding(spec.into()))
 }
 
-/// No address holds a blank: one at the ends was typed by mistake, one inside was a `+` that somebody decoded.
+/// A blank at the ends of an address was typed by mistake, and one inside was a `+` that a form decoder took for a blank
+/// (contract §3.1), except inside quotes, where an address may hold one (RFC 5321 §4.1.2, `Quoted-string`).
 pub(crate) fn plus_for_blank(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.contains(' ') {
-        Cow::Owned(text.trim_matches(' ').replace(' ', "+"))
-    } else {
-        text
+    if !text.contains(' ') {
+        return text;
     }
+    let trimmed = text.trim_matches(' ');
+    Cow::Owned(if trimmed.starts_with('"') {
+        trimmed.to_owned()
+    } else {
+        trimmed.replace(' ', "+")
+    })
 }
 
 /// What a `+` stands for.
@@ -105,6 +125,31 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_named_by_any_parameter_that_by_id_lacks() {
+        for list in [
+            "pageSize=1",
+            "x=1&PAGENUMBER",
+            "email=",
+            "metadata.city=Oslo",
+            "%65mail=a",
+            "customerRegistrationId=7",
+        ] {
+            assert!(names_a_list(list), "{list}");
+        }
+        for one in [
+            "",
+            "&",
+            "ignoreProvider=true&fields=email&explain=1&onProviderFailure=fail",
+            "Type=1",
+            "colour=pageSize",
+            "metadata=city",
+            "%zz=1",
+        ] {
+            assert!(!names_a_list(one), "{one}");
+        }
+    }
+
+    #[test]
     fn a_blank_in_an_address_was_a_plus() {
         for (raw, text) in [
             ("ann+tag@x.com", "ann+tag@x.com"),
@@ -112,6 +157,8 @@ mod tests {
             ("ann%20tag@x.com", "ann+tag@x.com"),
             ("%20ann@x.com%20", "ann@x.com"),
             ("+ann@x.com", "+ann@x.com"),
+            ("%22john%20doe%22@x.com", "\"john doe\"@x.com"),
+            ("%22john+doe%22@x.com", "\"john+doe\"@x.com"),
         ] {
             assert_eq!(plus_for_blank(decoded(raw, Plus::Kept).unwrap()), text);
         }

@@ -22,9 +22,10 @@ use super::{
     table::{MAX_SEALED_BYTES, Parameter, TABLE},
 };
 
-/// What a list request asks for, and how it is shown.
+/// What a list request asks for, and how it is shown; `path` is the address of a list that names one user.
 pub(crate) fn search(
     given: Given<'_>,
+    path: Option<&str>,
     tenant: &Tenant,
     sealing: &dyn Sealing,
 ) -> Result<(SearchRequest, ViewOptions), InvalidParameter> {
@@ -43,10 +44,12 @@ pub(crate) fn search(
     };
     let page_number = given.number(Parameter::PageNumber);
     let cursor = given.text(Parameter::Cursor).map(str::to_owned);
-    let filter = filter(given, tenant, sealing)?;
+    let in_path = path.map(id_of_path).transpose()?;
+    let filter = filter(given, in_path, tenant, sealing)?;
     let position = match (cursor, page_number) {
-        (Some(_), Some(_)) => return Err(InvalidParameter::CursorAndPageNumber),
-        (Some(cursor), None) => {
+        // The first page is what is meant without a number: a client that always sends it contradicts nothing.
+        (Some(_), Some(2..)) => return Err(InvalidParameter::CursorAndPageNumber),
+        (Some(cursor), _) => {
             let sources = Sources::of(tenant.settings.user_provider, ignore_provider);
             let place = Some(cursor)
                 .filter(|cursor| cursor.len() <= MAX_SEALED_BYTES)
@@ -74,14 +77,18 @@ pub(crate) fn search(
 
 /// Whom a by-id request asks for: the last segment of the path, decoded once.
 pub(crate) fn lookup(path: &str, given: &Given<'_>) -> Result<(LookupRequest, ViewOptions), InvalidParameter> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let crid = path_id(path.rsplit('/').next().unwrap_or_default())?;
     let request = LookupRequest {
-        crid,
+        crid: id_of_path(path)?,
         ignore_provider: given.flag(Parameter::IgnoreProvider).unwrap_or(false),
         on_provider_failure: on_provider_failure(given),
     };
     Ok((request, view_options(given)?))
+}
+
+/// The id that the last segment of a path stands for.
+fn id_of_path(path: &str) -> Result<Crid, InvalidParameter> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path_id(path.rsplit('/').next().unwrap_or_default())
 }
 
 /// The id that a segment of a path stands for.
@@ -123,7 +130,12 @@ fn order(given: &Given<'_>) -> Order {
     }
 }
 
-fn filter(given: Given<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Result<UserFilter, InvalidParameter> {
+fn filter(
+    given: Given<'_>,
+    in_path: Option<Crid>,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<UserFilter, InvalidParameter> {
     let mut filter = UserFilter {
         first_name: name_prefix(&given, Parameter::FirstName)?,
         last_name: name_prefix(&given, Parameter::LastName)?,
@@ -133,6 +145,7 @@ fn filter(given: Given<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Us
     if let Some(sealed) = given.text(Parameter::EncryptedEmail) {
         filter.emails.push(opened_email(sealed, tenant, sealing)?);
     }
+    filter.crids.extend(in_path);
     if let Some(id) = given.text(Parameter::CustomerRegistrationId) {
         filter
             .crids
@@ -141,6 +154,8 @@ fn filter(given: Given<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Us
     if let Some(sealed) = given.text(Parameter::EncryptedCustomerRegistrationId) {
         filter.crids.push(opened_crid(sealed, tenant, sealing)?);
     }
+    // One id named twice is one condition, and so one list for its cursors.
+    filter.crids.dedup();
     filter.metadata = given.into_metadata();
     Ok(filter)
 }
@@ -155,10 +170,7 @@ fn email(given: &Given<'_>, tenant: &Tenant) -> Result<Option<EmailFilter>, Inva
         };
     };
     let filter = match chosen {
-        Some("exact") => {
-            needle(text)?;
-            EmailFilter::Exact(EmailKey::of(text))
-        }
+        Some("exact") => EmailFilter::Exact(EmailKey::wanted(text).map_err(|_| empty_email())?),
         Some("prefix") => EmailFilter::Prefix(needle(text)?),
         Some(_) => email_contains(text)?,
         None if tenant.settings.email_contains => email_contains(text)?,
@@ -181,10 +193,15 @@ pub(crate) fn email_contains(text: &str) -> Result<EmailFilter, InvalidParameter
 fn needle(text: &str) -> Result<EmailNeedle, InvalidParameter> {
     let needle = EmailNeedle::of(text);
     if needle.as_str().is_empty() {
-        Err(InvalidParameter::Empty((&TABLE[Parameter::Email as usize]).into()))
+        Err(empty_email())
     } else {
         Ok(needle)
     }
+}
+
+/// What is wrong with an address that is short enough and holds no NUL, but cannot be looked for.
+fn empty_email() -> InvalidParameter {
+    InvalidParameter::Empty((&TABLE[Parameter::Email as usize]).into())
 }
 
 /// The beginning of a name; one that folds to nothing would match everybody, so it counts as empty.
@@ -203,11 +220,8 @@ pub(crate) fn opened_email(
     sealing: &dyn Sealing,
 ) -> Result<EmailFilter, InvalidParameter> {
     let name = Parameter::EncryptedEmail;
-    let key = EmailKey::of(&opened(sealed, name, Purpose::Email, tenant, sealing)?);
-    // An empty key would be everybody without an address.
-    if key.as_str().is_empty() || key.as_str().contains('\0') {
-        return Err(cannot_be_opened(name));
-    }
+    let text = opened(sealed, name, Purpose::Email, tenant, sealing)?;
+    let key = EmailKey::wanted(&text).map_err(|_| cannot_be_opened(name))?;
     Ok(EmailFilter::Exact(key))
 }
 

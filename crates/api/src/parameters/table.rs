@@ -1,6 +1,6 @@
 //! The table of parameters; the parser, OpenAPI and docs/api.md are made of it (contract §3.1).
 
-use masthead_domain::{crid::MAX_CRID_BYTES, email::MAX_EMAIL_BYTES, query::MAX_PAGE_SIZE};
+use masthead_domain::{email::MAX_EMAIL_BYTES, query::MAX_PAGE_SIZE};
 
 use super::kind::Kind;
 use crate::{code::Origin, error::Call};
@@ -74,12 +74,12 @@ pub(crate) static TABLE: [Spec; 17] = [
     Spec { id: Parameter::IgnoreProvider, name: "ignoreProvider", kind: Kind::Flag, default: Some("false"), by_id: true, origin: Published, example: "true",
         meaning: "`true` asks the Subscribe registrations alone; else a tenant's provider is asked too and the answers are merged" },
     Spec { id: Parameter::Email, name: "email", kind: Kind::EmailText { max_bytes: MAX_EMAIL_BYTES }, default: None, by_id: false, origin: Published, example: "ann@example.com",
-        meaning: "full or partial e-mail address, ignoring case: a complete address matches exactly, anything else by *contains* (a tenant's switch makes it *contains* always); a `+` may be written as it is" },
+        meaning: "full or partial e-mail address, ignoring case: a complete address (also `ann@intranet` and `ann@[192.0.2.1]`) matches exactly, anything else by *contains* (a tenant's switch makes it *contains* always); a `+` may be written as it is" },
     Spec { id: Parameter::EmailMatch, name: "emailMatch", kind: Kind::Choice(&EMAIL_MATCHES), default: None, by_id: false, origin: Ours, example: "prefix",
         meaning: "how `email` matches, in place of the rule above" },
     Spec { id: Parameter::EncryptedEmail, name: "encryptedEmail", kind: Kind::Sealed, default: None, by_id: false, origin: Published, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
         meaning: "an encrypted e-mail address, which then matches exactly" },
-    Spec { id: Parameter::CustomerRegistrationId, name: "customerRegistrationId", kind: Kind::Text { max_bytes: MAX_CRID_BYTES }, default: None, by_id: false, origin: Published, example: "2937",
+    Spec { id: Parameter::CustomerRegistrationId, name: "customerRegistrationId", kind: Kind::Id, default: None, by_id: false, origin: Published, example: "2937",
         meaning: "the user's id equals" },
     Spec { id: Parameter::EncryptedCustomerRegistrationId, name: "encryptedCustomerRegistrationId", kind: Kind::Sealed, default: None, by_id: false, origin: Published, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
         meaning: "an encrypted id, which then matches exactly" },
@@ -96,10 +96,10 @@ pub(crate) static TABLE: [Spec; 17] = [
     Spec { id: Parameter::OrderByType, name: "orderByType", kind: Kind::Number { min: 0, max: 1 }, default: Some("0"), by_id: false, origin: Published, example: "1",
         meaning: "0 ascending, 1 descending" },
     Spec { id: Parameter::Cursor, name: "cursor", kind: Kind::Sealed, default: None, by_id: false, origin: Ours, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
-        meaning: "`meta.nextCursor` of the page before, with the same filter, order and sources; not together with `pageNumber`" },
+        meaning: "`meta.nextCursor` of the page before, with the same filter, order and sources; beside it `pageNumber` is 1 or not given" },
     Spec { id: Parameter::Count, name: "count", kind: Kind::Choice(&COUNTS), default: Some("exact"), by_id: false, origin: Ours, example: "none",
         meaning: "whether `meta.totalRecords` is exact, an estimate (then `meta.totalIsEstimate` is true), or left out" },
-    Spec { id: Parameter::Fields, name: "fields", kind: Kind::Text { max_bytes: MAX_FIELDS_BYTES }, default: None, by_id: true, origin: Ours, example: "email,metadata.city",
+    Spec { id: Parameter::Fields, name: "fields", kind: Kind::Fields, default: None, by_id: true, origin: Ours, example: "email,metadata.city",
         meaning: "only these fields of each user, names with commas between them, `metadata.{key}` for one key" },
     Spec { id: Parameter::Explain, name: "explain", kind: Kind::Flag, default: Some("false"), by_id: true, origin: Ours, example: "true",
         meaning: "adds `provenance` to each user: the source of each field that has one" },

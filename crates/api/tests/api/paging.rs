@@ -69,6 +69,9 @@ async fn a_cursor_fits_only_the_list_that_it_came_from() {
         200
     );
     assert_eq!(status("ignoreProvider=true&", GAZETTE).await, 200, "the same sources");
+    assert_eq!(status("pageNumber=1&", GAZETTE).await, 200, "no contradiction");
+    let narrower = Case::get(&format!("/v4/Users/g-01?cursor={cursor}"), Expect::Status(200));
+    assert_eq!(world.ask(&narrower.of(GAZETTE)).await.status, 400, "another filter");
     for other in [
         "email=reader&",
         "lastName=Moor&",

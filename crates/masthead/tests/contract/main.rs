@@ -7,6 +7,7 @@ mod export;
 mod forged;
 mod isolation;
 mod key_sets;
+mod keys;
 mod legacy;
 mod lines;
 mod one_record;

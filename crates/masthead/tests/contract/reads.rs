@@ -84,6 +84,8 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
         ok(&format!(
             "/v4/Users?pageSize=3&LASTNAME=M%C3%B6or&orderBy=3&orderByType=0&cursor={cursor}"
         )),
+        // A client that always sends the first page number contradicts nothing.
+        ok(&format!("/v4/Users?{list}&pageNumber=1&cursor={cursor}")),
         refused("lastName=moo&orderBy=3", &cursor),
         refused("lastName=moor&firstName=r&orderBy=3", &cursor),
         refused("firstName=moor&orderBy=3", &cursor),
@@ -116,6 +118,7 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
         named(Case::get("/v4/Users/2937", Expect::Status(200)).from("app 7"), "by-id"),
         named(Case::get("/v4/Users/2937", Expect::Status(200)).of(TIMES), "same-id"),
         named(Case::get("/v4/Users/nobody", Expect::Status(404)), "missing"),
+        named(ok("/v4/Users/g-01?pageSize=1"), "one-listed"),
         named(ok("/v4/Users?ignoreProvider=true").of(COURIER), "ours"),
         named(Case::get("/v4/Users?colour=red", Expect::Status(400)), "refused"),
         named(
@@ -148,6 +151,7 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
             format!("4001|{HERALD}|by-id|app 7|found|1|t|t"),
             format!("4001|{TIMES}|same-id|CRM|found|1|t|t"),
             format!("4001|{HERALD}|missing|CRM|absent|0|t|t"),
+            format!("4000|{GAZETTE}|one-listed|CRM|found|1|f|t"),
             format!("4000|{COURIER}|ours|CRM|found|2|t|t"),
         ]
     );

@@ -9,6 +9,7 @@
 
 mod case;
 mod headers;
+mod keys;
 mod list;
 mod paging;
 mod shape;
@@ -16,6 +17,7 @@ pub mod world;
 
 pub use case::{Answer, Case, Environment, Expect, Method, Request, Token};
 pub use headers::*;
+pub use keys::*;
 pub use list::*;
 pub use paging::*;
 pub use shape::*;
@@ -57,6 +59,7 @@ macro_rules! for_each_contract_line {
             no_filter_lists_the_tenants_users,
             a_filter_that_is_empty_is_refused,
             an_unknown_parameter_is_refused_by_name,
+            an_id_in_the_path_restricts_a_list,
             a_deprecated_parameter_is_refused_with_its_successor,
             a_repeated_parameter_is_refused,
             a_badly_encoded_parameter_is_refused_by_name,

@@ -161,8 +161,8 @@ pub fn a_cursor_that_is_not_of_this_list_is_refused() -> Vec<Case> {
         })
         .into();
     cases.push(refused(
-        "cursor=x&pageNumber=1",
-        "cursor and pageNumber exclude each other",
+        "cursor=x&pageNumber=2",
+        "cursor goes on after the page before: pageNumber must not be given with it, or be 1",
     ));
     cases
 }

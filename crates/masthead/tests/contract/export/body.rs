@@ -42,15 +42,11 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
         assert_eq!(data["users_not_found"], json!([]));
         assert!(data.get("users_unresolved").is_none());
     }
-    // A part of an address, a number that is written otherwise, and an id in other letters name nobody.
+    // A part of an address, another number, and an id in other letters name no user.
     for (kind, identifier) in [
         ("email", "example.com"),
-        ("id", &*format!("0{number}")),
-        ("id", "2937x"),
+        ("id", "9223372036854775807"),
         ("customer_id", "SEARCH"),
-        ("customer_id", &*"x".repeat(300)),
-        ("customer_id", "a\u{0}b"),
-        ("email", "ann\u{0}@example.com"),
     ] {
         let data = exports.data(&exports.call("herald", &of(kind, &[identifier])));
         assert_eq!(data["users_not_found"], json!([one(kind, identifier)]));
