@@ -185,7 +185,9 @@ mod tests {
                 .enable_all()
                 .build()
                 .unwrap();
-            TestDatabase::from_template(&schema::fingerprint(), |url| runtime.block_on(schema::migrate(url)))
+            TestDatabase::from_template(&schema::fingerprint(), |url| {
+                runtime.block_on(schema::migrate(url)).map(|_| ())
+            })
         });
         let database = database.await.unwrap().unwrap();
         let one = "INSERT INTO pools (name, masters_accounts) VALUES ('p', true);

@@ -70,12 +70,13 @@ struct Names {
 
 impl Names {
     async fn kept() -> Self {
-        let World { store, database } = world().await;
-        let plain = tenant(&store, "north/daily/herald", &[]).await;
+        let world = world().await;
+        let store = &world.store;
+        let plain = tenant(store, "north/daily/herald", &[]).await;
         let registrations = people("").into_iter().map(|account| registration(&account));
         let importer = store.importer();
         importer.registrations(&plain, &origin(), registrations).await.unwrap();
-        let federated = tenant(&store, "north/daily/mirror", &[("Flow.UserProvider", "Auth0")]).await;
+        let federated = tenant(store, "north/daily/mirror", &[("Flow.UserProvider", "Auth0")]).await;
         let subject = DirectorySubject {
             directory: store.directory(),
             bulk: store.bulk_lookups(),
@@ -91,7 +92,7 @@ impl Names {
             .run(&[people("theirs"), people("both")].concat(), NOON, Brake::On)
             .await;
         Self {
-            world: World { store, database },
+            world,
             plain,
             federated,
         }

@@ -64,6 +64,7 @@ async fn synchronised(world: &World, tenant: &Arc<Tenant>, theirs: &[Account]) {
         expected: None,
         truncated: false,
         gaps: false,
+        left_out: Vec::new(),
     };
     directory.take(&cx, &run, &step, RAN).await.unwrap();
     directory.finish(&cx, &run, RAN, Brake::On).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use masthead_domain::{account::Account, crid::Crid};
 use masthead_ports::{
     directory::{Beginning, Begun, Brake, Change, Finished, Run, RunError, Taken},
-    walk::{Place, Scope},
+    walk::{Place, Scope, Step},
 };
 use time::OffsetDateTime;
 
