@@ -103,8 +103,9 @@ impl Users {
         let mut completeness = store_alone(caller, &*self.clock);
         if let (Some(told), Some(reason)) = (&mut completeness, page.unreadable.then_some(UNREADABLE)) {
             told.complete = false;
-            let own = told.sources.iter_mut().find(|report| report.name == SUBSCRIBE);
-            own.into_iter().for_each(|report| report.reason = Some(reason));
+            if let Some(own) = told.sources.iter_mut().find(|report| report.name == SUBSCRIBE) {
+                own.reason = Some(reason);
+            }
         }
         if page.unreadable && page.accounts.is_empty() {
             // Whoever is asked for may be in a row that cannot be read.

@@ -19,8 +19,9 @@ fn person(text: &[u8]) -> Option<(String, Option<String>)> {
     Some((person.id, name.map(|name| crate::wire::name(Some(name)).into())))
 }
 
-fn ann(name: &str) -> Option<(String, Option<String>)> {
-    Some(("7".to_owned(), Some(name.to_owned())))
+/// The person of id 7 with this name.
+fn seventh(name: &str) -> (String, Option<String>) {
+    ("7".to_owned(), Some(name.to_owned()))
 }
 
 /// RFC 8259 §4 (names), §6 (numbers), §8.2 (surrogates) and §9 (depth) allow all of these.
@@ -40,7 +41,7 @@ fn an_oddity_in_an_unread_field_costs_nothing() {
         &format!(r#""x":{{"y":{deep},"\ud800":"\ud800"}}"#),
     ] {
         let text = format!(r#"{{"id":"7",{odd},"name":"Ann"}}"#);
-        assert_eq!(person(text.as_bytes()), ann("Ann"), "{odd:.60}");
+        assert_eq!(person(text.as_bytes()), Some(seventh("Ann")), "{odd:.60}");
     }
 }
 
@@ -57,22 +58,28 @@ fn half_a_surrogate_pair_becomes_the_replacement_character() {
         (r"\ud83d\ude00", "\u{1f600}"),
     ] {
         let text = format!(r#"{{"id":"7","name":"{escaped}"}}"#);
-        assert_eq!(person(text.as_bytes()), ann(name), "{escaped}");
+        assert_eq!(person(text.as_bytes()), Some(seventh(name)), "{escaped}");
     }
 }
 
 /// Neither is JSON (RFC 8259 §7 and §8.1), and both are found in what is written by hand or in another encoding.
 #[test]
 fn bytes_that_no_json_text_holds_cost_only_themselves() {
-    assert_eq!(person(b"{\"id\":\"7\",\"name\":\"J\xfcrgen\"}"), ann("J\u{fffd}rgen"));
-    assert_eq!(person(b"{\"id\":\"7\",\"name\":\"A\tnn\"}"), ann("A\tnn"));
+    assert_eq!(
+        person(b"{\"id\":\"7\",\"name\":\"J\xfcrgen\"}"),
+        Some(seventh("J\u{fffd}rgen"))
+    );
+    assert_eq!(person(b"{\"id\":\"7\",\"name\":\"A\tnn\"}"), Some(seventh("A\tnn")));
     assert_eq!(person(b"{\"id\":\"7\",\xff\"name\":\"Ann\"}"), None);
 }
 
 /// RFC 8259 §4: many implementations report the last pair only, ECMAScript's `JSON.parse` among them.
 #[test]
 fn of_a_name_that_an_object_has_twice_the_last_counts() {
-    assert_eq!(person(br#"{"id":"1","name":"Bob","id":"7","name":"Ann"}"#), ann("Ann"));
+    assert_eq!(
+        person(br#"{"id":"1","name":"Bob","id":"7","name":"Ann"}"#),
+        Some(seventh("Ann"))
+    );
 }
 
 #[test]
@@ -129,11 +136,11 @@ proptest! {
     fn a_repair_changes_nothing_that_can_be_read(
         texts in prop::collection::vec("\\PC{0,6}|[\\x00-\\x7f]{0,6}", 1..4), number in any::<f64>(), whole in any::<i64>(),
     ) {
-        let value = json!({"a": texts, "b": {"c": number, "d": [whole, whole as u64, null, true]}});
+        let value = json!({"a": texts, "b": {"c": number, "d": [whole, whole.cast_unsigned(), null, true]}});
         let text = value.to_string();
         prop_assert_eq!(super::repair::repaired(text.as_bytes()), None);
         // Every character as an escape, pairs included.
-        let escaped: String = texts.concat().encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let escaped: String = texts.concat().encode_utf16().fold(String::new(), |text, unit| format!("{text}\\u{unit:04x}"));
         prop_assert_eq!(super::repair::repaired(format!("[\"{escaped}\"]").as_bytes()), None);
     }
 

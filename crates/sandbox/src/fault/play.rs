@@ -79,16 +79,13 @@ pub(crate) async fn fault(stream: &mut TcpStream, fault: &Fault, reply: Reply, n
 fn replaced(body: &[u8], text: &[u8], with: &[u8]) -> Vec<u8> {
     let (mut rest, mut spoilt) = (body, Vec::with_capacity(body.len()));
     while let Some((first, behind)) = rest.split_first() {
-        match rest.strip_prefix(text).filter(|_| !text.is_empty()) {
-            Some(behind) => {
-                spoilt.extend_from_slice(with);
-                rest = behind;
-            }
-            None => {
-                spoilt.push(*first);
-                rest = behind;
-            }
-        }
+        rest = if let Some(behind) = rest.strip_prefix(text).filter(|_| !text.is_empty()) {
+            spoilt.extend_from_slice(with);
+            behind
+        } else {
+            spoilt.push(*first);
+            behind
+        };
     }
     spoilt
 }
