@@ -134,6 +134,7 @@ impl Sides {
             expected: None,
             truncated: false,
             gaps: missing.is_some(),
+            left_out: Vec::new(),
         };
         directory.take(&cx, &run, &step, YOUNG).await.unwrap();
         directory.finish(&cx, &run, YOUNG, Brake::Released).await.unwrap();
