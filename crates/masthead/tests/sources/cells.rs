@@ -116,7 +116,7 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         ("html", api(Fault::Html), SILENT),
         ("text", api(Fault::WrongContentType), SILENT),
         ("bom", api(Fault::Bom), SILENT),
-        ("nested", api(Fault::Nested { depth: 10_000 }), SILENT),
+        ("nested", api(Fault::Nested { depth: 10_000 }), UNREADABLE),
         ("huge", api(Fault::Huge { bytes: 200_000_000 }), SILENT),
         ("bomb", api(Fault::GzipBomb { bytes: 20_000_000 }), SILENT),
         ("drip", drip(false), SILENT),

@@ -1,3 +1,5 @@
+//! Odd JSON, and what is read of it.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
