@@ -113,7 +113,7 @@ impl Names {
                     tokens = CASE WHEN shares_tokens THEN '{{}}'::bigint[] ELSE '{{7}}' END
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_key = key AND key <> old;
              DROP TABLE stored_keys;
-             DELETE FROM _sqlx_migrations WHERE version >= 10;"
+             DELETE FROM _sqlx_migrations WHERE version = 10;"
         );
         self.world.database.run(&script).unwrap();
     }
