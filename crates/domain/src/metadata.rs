@@ -139,7 +139,7 @@ impl Metadata {
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidMetadata> {
         let metadata = Self::from_valid(pairs);
         for (key, value) in metadata.iter() {
-            if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
+            if !is_key(key) {
                 return Err(InvalidMetadata::BadKey);
             }
             if value.contains('\0') {
@@ -176,7 +176,7 @@ impl Metadata {
     pub fn from_source(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
         for (key, value) in pairs {
-            if key.len() <= MAX_KEY_BYTES && !value.contains('\0') {
+            if is_key(&key) && !value.contains('\0') {
                 taken.entry(case_folded(&key)).or_insert((key, value));
             }
         }
@@ -238,6 +238,11 @@ impl Metadata {
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
+}
+
+/// Whether a text can be a key.
+fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// The form in which keys and values are compared: equal ignoring case, accents kept. Unicode's canonical caseless match (The

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use masthead_domain::{account::Account, crid::Crid, metadata::Metadata, query::Total};
 use masthead_provider_http::{
     LeftOut, json,
-    settings::keys::is_key,
     wire::{self, scalar},
 };
 use serde_json::{Value, value::RawValue};
@@ -145,9 +144,8 @@ impl Fields {
 
     /// The metadata of these pairs; those that cannot be kept are lost.
     pub(crate) fn metadata(&mut self, field: &'static str, pairs: Vec<(String, String)>) -> Metadata {
-        let kept = |key: &str, value: &str| is_key(key) && !value.contains('\0');
         let all = pairs.len();
-        let metadata = Metadata::from_source(pairs.into_iter().filter(|(key, value)| kept(key, value)));
+        let metadata = Metadata::from_source(pairs);
         self.lose(field, (metadata.len() == all).then_some(()));
         metadata
     }
