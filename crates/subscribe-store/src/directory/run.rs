@@ -49,28 +49,40 @@ pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: Beginning
     }
 }
 
-/// Takes the lease, if nobody has it.
+/// Takes the lease, if no other holder has it.
 async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
     let mut transaction = pool.begin().await?;
-    patient(&mut transaction).await?;
+    let begun = claim_within(&mut transaction, tenant, beginning).await?;
+    // A transaction that is only dropped holds the pool's row for a moment longer, and the holder could not renew its lease.
+    match begun {
+        Begun::Run(_) => transaction.commit().await?,
+        Begun::Busy { .. } | Begun::Elsewhere => transaction.rollback().await?,
+    }
+    Ok(begun)
+}
+
+async fn claim_within(
+    transaction: &mut Transaction,
+    tenant: &Tenant,
+    beginning: Beginning<'_>,
+) -> Result<Begun, Trouble> {
+    patient(transaction).await?;
     sqlx::query!(
         "INSERT INTO directories (pool, provider, precedence, entered_to) VALUES ($1, $2, $3, 0) ON CONFLICT (pool) DO NOTHING",
         tenant.pool.0,
         provider_of(tenant),
         tenant.settings.precedence.canonical(),
     )
-    .execute(&mut transaction)
+    .execute(&mut *transaction)
     .await?;
     let waiting = Instant::now();
-    let mut state = state::lock(&mut transaction, tenant.pool.0)
-        .await?
-        .ok_or(Trouble::Lost)?;
+    let mut state = state::lock(transaction, tenant.pool.0).await?.ok_or(Trouble::Lost)?;
     let was_prompt = waiting.elapsed() < PROMPT;
     if let (Some(_), Some(until), Some(holder)) = (state.run_started, state.lease_until, &state.lease_holder)
         && holder != beginning.holder
     {
         let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
-            .fetch_one(&mut transaction)
+            .fetch_one(&mut *transaction)
             .await?;
         match Duration::try_from(until - now) {
             Ok(left) if !left.is_zero() => return Ok(Begun::Busy { left }),
@@ -80,10 +92,10 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
         }
     }
     if !state.serves(tenant) {
-        if serves_another(&mut transaction, tenant, &state).await? {
+        if serves_another(transaction, tenant, &state).await? {
             return Ok(Begun::Elsewhere);
         }
-        make_over(&mut transaction, tenant, &mut state).await?;
+        make_over(transaction, tenant, &mut state).await?;
     }
     let wanted = scope(&state, beginning);
     let left = state.run_started.filter(|_| {
@@ -133,9 +145,8 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
         beginning.holder,
         beginning.lease.as_secs_f64(),
     )
-    .execute(&mut transaction)
+    .execute(&mut *transaction)
     .await?;
-    transaction.commit().await?;
     Ok(Begun::Run(run))
 }
 
