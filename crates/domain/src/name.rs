@@ -17,7 +17,7 @@ const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Def
 /// folded name that starts with a folded text does so by whole letters.
 ///
 /// The steps: compatibility decomposition (NFKD), full case folding, accents removed by the script of the letter that bears
-/// them, Latin letters without a decomposition replaced ([`latin`]), composition (NFC), surrounding white space removed.
+/// them, Latin letters without a decomposition replaced (`name/latin.rs`), composition (NFC), surrounding white space removed.
 /// Folding again changes nothing. A text with a letter in it never becomes empty.
 #[must_use]
 pub fn folded(text: &str) -> String {
