@@ -63,8 +63,7 @@ pub struct Step {
     /// slipped over the edge of a page. Such a walk shows who is there, and not that nobody else is.
     pub gaps: bool,
     /// The rows of the step of which no account can be made: the user's id, or `None` where not even that can be read.
-    /// Where there are any, the step has gaps. Such a user is there: nobody whose id is here is missing, and while the id of
-    /// one is unknown, the walk proves nobody absent.
+    /// Where there are any, the step has gaps. The provider has such a user: one whose id is here is not missing.
     pub left_out: Vec<Option<Crid>>,
 }
 
