@@ -4,6 +4,8 @@
 mod bench;
 mod child;
 mod ci;
+mod code;
+mod code_metrics;
 mod dev;
 mod layers;
 mod postgres;
@@ -33,6 +35,8 @@ enum Chore {
     Ci(ci::Options),
     /// Checks the rules of the house: allowed arrows, lints, sizes and openings of files, migrations.
     Layers,
+    /// Measures size and readability of the code: lines, circles of modules, repeated type names, names of tests.
+    CodeMetrics(code_metrics::Options),
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::Options),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Ci(options) => ci::run(&options),
         Chore::Layers => layers::run(),
+        Chore::CodeMetrics(options) => code_metrics::run(&options),
         Chore::Sqlx(options) => sqlx::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Postgres(options) => postgres::run(&options),

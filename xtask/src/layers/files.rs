@@ -1,8 +1,9 @@
 //! What holds for every Rust file: how it opens, how long it is, what it does not say.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::code::file::{SourceFile, is_test_file, production_lines, rust_files};
+use crate::code::words::UnwantedWords;
 use crate::shell::Outcome;
 
 /// Lines of production code a file may have; tests at its end do not count.
@@ -13,43 +14,25 @@ const LONGER: &[(&str, &str)] = &[];
 
 /// The faults of every Rust file in a package's folder.
 pub(super) fn faults(root: &Path, package: &Path) -> Outcome<Vec<String>> {
+    let unwanted = UnwantedWords::from_repository();
     let mut faults = Vec::new();
-    for part in ["src", "tests", "benches", "examples"] {
-        for path in rust_files(&package.join(part))? {
-            let text = fs::read_to_string(&path)?;
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            faults.extend(of_file(&name, part == "src", &text));
-        }
+    for path in rust_files(package)? {
+        let file = SourceFile::read(root, &path)?;
+        let is_production = path.starts_with(package.join("src"));
+        faults.extend(file_faults(&file.name, is_production, &file.text));
+        faults.extend(unwanted.faults(&file));
     }
     Ok(faults)
 }
 
-fn rust_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    if !folder.is_dir() {
-        return Ok(found);
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn of_file(name: &str, production: bool, text: &str) -> Vec<String> {
+fn file_faults(name: &str, production: bool, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     if !text.starts_with("//! ") {
         faults.push(format!("{name}: does not open with a `//!` sentence"));
     }
     let lines = production_lines(text);
-    let tests_only = name.ends_with("/tests.rs") || name.contains("/tests/");
     let excused = LONGER.iter().any(|(path, _)| *path == name);
-    if production && !tests_only && !excused && lines >= LONGEST {
+    if production && !is_test_file(name) && !excused && lines >= LONGEST {
         faults.push(format!(
             "{name}: {lines} lines of production code; fewer than {LONGEST} are allowed"
         ));
@@ -72,33 +55,26 @@ fn of_file(name: &str, production: bool, text: &str) -> Vec<String> {
     faults
 }
 
-/// Up to the first item that is compiled for tests only.
-fn production_lines(text: &str) -> usize {
-    text.lines()
-        .take_while(|line| line.trim_end() != "#[cfg(test)]")
-        .count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_short_file_with_a_sentence_has_no_fault() {
-        assert!(of_file("a.rs", true, "//! What is here.\nfn a() {}\n").is_empty());
+        assert!(file_faults("a.rs", true, "//! What is here.\nfn a() {}\n").is_empty());
     }
 
     #[test]
     fn a_file_must_open_with_a_sentence() {
-        assert_eq!(of_file("a.rs", false, "use std::fs;\n").len(), 1);
-        assert_eq!(of_file("a.rs", false, "\n//! Too late.\n").len(), 1);
+        assert_eq!(file_faults("a.rs", false, "use std::fs;\n").len(), 1);
+        assert_eq!(file_faults("a.rs", false, "\n//! Too late.\n").len(), 1);
     }
 
     #[test]
     fn four_hundred_lines_of_production_code_are_too_many() {
         let longest = format!("//! Long.\n{}", "// x\n".repeat(LONGEST - 2));
-        assert!(of_file("a.rs", true, &longest).is_empty());
-        assert_eq!(of_file("a.rs", true, &format!("{longest}// x\n")).len(), 1);
+        assert!(file_faults("a.rs", true, &longest).is_empty());
+        assert_eq!(file_faults("a.rs", true, &format!("{longest}// x\n")).len(), 1);
     }
 
     #[test]
@@ -107,17 +83,17 @@ mod tests {
             "//! Short.\nfn a() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n",
             "// x\n".repeat(LONGEST)
         );
-        assert!(of_file("a.rs", true, &text).is_empty());
+        assert!(file_faults("a.rs", true, &text).is_empty());
         let long = format!("//! Tests.\n{}", "// x\n".repeat(LONGEST));
-        assert!(of_file("crates/a/src/tests.rs", true, &long).is_empty());
-        assert!(of_file("crates/a/tests/b.rs", false, &long).is_empty());
+        assert!(file_faults("crates/a/src/tests.rs", true, &long).is_empty());
+        assert!(file_faults("crates/a/tests/b.rs", false, &long).is_empty());
     }
 
     #[test]
     fn a_lint_is_expected_never_allowed() {
         let text = format!("//! A.\n{}dead_code)]\nfn a() {{}}\n", concat!("#[", "allow("));
         assert_eq!(
-            of_file("a.rs", true, &text),
+            file_faults("a.rs", true, &text),
             ["a.rs:2: `allow`; say `#[expect(lint, reason = \"…\")]`"]
         );
     }
@@ -125,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_left_to_do_names_its_issue() {
         let text = |tail: &str| format!("//! A.\n// {}{tail}\n", concat!("TO", "DO"));
-        assert_eq!(of_file("a.rs", true, &text(": later")).len(), 1);
-        assert!(of_file("a.rs", true, &text(" (#12): later")).is_empty());
+        assert_eq!(file_faults("a.rs", true, &text(": later")).len(), 1);
+        assert!(file_faults("a.rs", true, &text(" (#12): later")).is_empty());
     }
 }

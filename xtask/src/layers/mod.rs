@@ -7,6 +7,7 @@ mod migrations;
 
 use masthead_dev_postgres::workspace;
 
+use crate::code_metrics;
 use crate::shell::{Outcome, cargo, output};
 
 /// Checks every rule, prints each fault, and fails when there is one.
@@ -19,6 +20,15 @@ pub(crate) fn run() -> Outcome {
     for package in &packages {
         faults.extend(package.faults()?);
         faults.extend(files::faults(&root, &package.folder)?);
+        let circles = code_metrics::circles(&root, &package.folder)?;
+        let describe = |circle| {
+            format!(
+                "{}: modules use each other in a circle: {}",
+                package.name,
+                code_metrics::describe(circle)
+            )
+        };
+        faults.extend(circles.iter().map(describe));
     }
     faults.extend(migrations::faults(&root.join("migrations"))?);
 
