@@ -1,6 +1,7 @@
 //! `cargo xtask layers`: the rules of the house that a program can check.
 
 mod arrows;
+mod deploy;
 mod files;
 mod manifest;
 mod migrations;
@@ -30,6 +31,10 @@ pub(crate) fn run() -> Outcome {
         };
         faults.extend(circles.iter().map(describe));
     }
+    faults.extend(deploy::faults(
+        &root,
+        packages.iter().map(|package| package.folder.as_path()),
+    )?);
     faults.extend(migrations::faults(&root.join("migrations"))?);
 
     if faults.is_empty() {
