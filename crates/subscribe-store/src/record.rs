@@ -1,28 +1,28 @@
-//! A registration to be written, with everything that is computed once, when it is.
+//! A registration to be written, with its computed columns.
 
 use std::collections::BTreeMap;
 
 use masthead_domain::{crid::Crid, email::Email, metadata::Metadata, name, state::UserState, tenant::PoolId};
 use time::OffsetDateTime;
 
-use crate::tokens;
+use crate::search_terms;
 
 /// The longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The longest folded name, in bytes: three keys and an id must fit an index entry of 2,704 bytes.
+/// The longest folded name, in bytes: three keys and an id must fit in an index entry of 2,704 bytes.
 const MAX_FOLDED_BYTES: usize = 600;
 
-/// The longest normalised address, in bytes; normalising can lengthen one.
+/// The longest normalised address, in bytes; normalisation can lengthen an address.
 const MAX_EMAIL_KEY_BYTES: usize = 1000;
 
 /// The longest metadata of one registration as JSON, in bytes.
 const MAX_METADATA_BYTES: usize = 64 * 1024;
 
-/// A registration as it comes in.
+/// A new registration.
 #[derive(Clone)]
 pub struct NewRegistration {
-    /// The key of the user, unique in the pool.
+    /// The id, unique in the pool.
     pub crid: Crid,
     /// The address; unique in pools that Masthead masters.
     pub email: Option<Email>,
@@ -32,9 +32,9 @@ pub struct NewRegistration {
     pub last_name: Box<str>,
     /// Whether the address is verified.
     pub verified: bool,
-    /// The hash of the password, in the form in which it will be checked; `None` for passwordless users.
+    /// The password hash; `None` for passwordless users.
     pub password_hash: Option<Box<str>>,
-    /// Everything else.
+    /// The metadata.
     pub metadata: Metadata,
     /// When the user registered.
     pub registered_at: Option<OffsetDateTime>,
@@ -50,18 +50,18 @@ impl std::fmt::Debug for NewRegistration {
     }
 }
 
-/// A field that the store cannot keep; the value is never told.
+/// A field that cannot be stored; the value is never contained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
-pub struct InvalidField {
-    /// Which field, by its name in an import.
+pub struct UnstorableFieldError {
+    /// The field's name in an import.
     pub field: &'static str,
     /// What is wrong with it.
     pub problem: &'static str,
 }
 
-/// The texts by which a registration is found and sorted.
-pub(crate) struct Keys {
+/// The keys by which a registration is searched and sorted.
+pub(crate) struct SearchKeys {
     pub(crate) email: Box<str>,
     pub(crate) first: Box<str>,
     pub(crate) last: Box<str>,
@@ -69,21 +69,21 @@ pub(crate) struct Keys {
     pub(crate) last_name: Box<str>,
 }
 
-impl Keys {
-    /// What is compared: address, first and last name.
+impl SearchKeys {
+    /// The compared keys: address, first and last name.
     pub(crate) fn compared(&self) -> [&str; 3] {
         [&self.email, &self.first, &self.last]
     }
 
-    /// The keys of these values, where all of them can be kept.
-    pub(crate) fn of(email: Option<&Email>, first_name: &str, last_name: &str) -> Result<Self, InvalidField> {
-        let invalid = |field, problem| InvalidField { field, problem };
+    /// Computes the keys of these values.
+    pub(crate) fn new(email: Option<&Email>, first_name: &str, last_name: &str) -> Result<Self, UnstorableFieldError> {
+        let invalid = |field, problem| UnstorableFieldError { field, problem };
         for (field, name) in [("firstName", first_name), ("lastName", last_name)] {
             if name.len() > MAX_NAME_BYTES {
                 return Err(invalid(field, "longer than 255 bytes"));
             }
             if name.contains('\0') {
-                return Err(invalid(field, "holds a NUL"));
+                return Err(invalid(field, "contains a NUL"));
             }
         }
         let keys = Self {
@@ -106,9 +106,9 @@ impl Keys {
     }
 }
 
-/// Metadata as they are stored.
-pub(crate) fn metadata_json(metadata: &Metadata) -> Result<String, InvalidField> {
-    let invalid = |problem| InvalidField {
+/// Serialises metadata for storage.
+pub(crate) fn metadata_json(metadata: &Metadata) -> Result<String, UnstorableFieldError> {
+    let invalid = |problem| UnstorableFieldError {
         field: "metadata",
         problem,
     };
@@ -121,33 +121,33 @@ pub(crate) fn metadata_json(metadata: &Metadata) -> Result<String, InvalidField>
 }
 
 /// A row, ready to be written.
-pub(crate) struct Record<'a> {
+pub(crate) struct RegistrationRecord<'a> {
     pub(crate) new: &'a NewRegistration,
-    pub(crate) keys: Keys,
+    pub(crate) keys: SearchKeys,
     pub(crate) state: i16,
     pub(crate) metadata: String,
-    pub(crate) tokens: Vec<i64>,
+    pub(crate) search_terms: Vec<i64>,
 }
 
-impl<'a> Record<'a> {
-    /// Computes what is stored beside the values.
-    pub(crate) fn of(pool: PoolId, new: &'a NewRegistration) -> Result<Self, InvalidField> {
-        let invalid = |field, problem| InvalidField { field, problem };
-        let keys = Keys::of(new.email.as_ref(), &new.first_name, &new.last_name)?;
+impl<'a> RegistrationRecord<'a> {
+    /// Computes the derived columns.
+    pub(crate) fn new(pool: PoolId, new: &'a NewRegistration) -> Result<Self, UnstorableFieldError> {
+        let invalid = |field, problem| UnstorableFieldError { field, problem };
+        let keys = SearchKeys::new(new.email.as_ref(), &new.first_name, &new.last_name)?;
         if new.password_hash.as_ref().is_some_and(|hash| hash.contains('\0')) {
-            return Err(invalid("passwordHash", "holds a NUL"));
+            return Err(invalid("passwordHash", "contains a NUL"));
         }
         let metadata = metadata_json(&new.metadata)?;
         Ok(Self {
             state: UserState::of(false, new.password_hash.is_some(), new.verified).rank(),
-            tokens: tokens::padded(tokens::of_row(pool, &keys, &new.metadata)),
+            search_terms: search_terms::padded(search_terms::for_row(pool, &keys, &new.metadata)),
             metadata,
             keys,
             new,
         })
     }
 
-    /// The address as typed, where it is not its key.
+    /// The address as typed, if it differs from its key.
     pub(crate) fn email_typed(&self) -> Option<&str> {
         let typed = self.new.email.as_ref()?.as_str();
         (typed != &*self.keys.email).then_some(typed)

@@ -1,4 +1,4 @@
-//! Our own registrations as a source of accounts.
+//! The registrations as a source of accounts.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::User
 use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceName, UserSource};
 
 use crate::{
-    database::Database,
-    lookup::{Key, Lookups},
+    database::PgDatabase,
+    lookup::{ExactKey, Lookups},
     search::PgSearch,
 };
 
@@ -16,11 +16,11 @@ use crate::{
 pub struct PgRegistrations {
     lookups: Arc<Lookups>,
     search: Arc<PgSearch>,
-    writer: Database,
+    writer: PgDatabase,
 }
 
 impl PgRegistrations {
-    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: Database) -> Self {
+    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: PgDatabase) -> Self {
         Self {
             lookups,
             search,
@@ -28,12 +28,12 @@ impl PgRegistrations {
         }
     }
 
-    /// The same registrations, looked up elsewhere.
+    /// The same registrations, with other connections for look-ups.
     pub(crate) fn with_lookups(&self, lookups: Arc<Lookups>) -> Self {
         Self::new(lookups, Arc::clone(&self.search), self.writer.clone())
     }
 
-    pub(crate) const fn writer(&self) -> &Database {
+    pub(crate) const fn writer(&self) -> &PgDatabase {
         &self.writer
     }
 }
@@ -45,17 +45,17 @@ impl UserSource for PgRegistrations {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
-        let key = Key::Id(id.clone());
+        let key = ExactKey::Id(id.clone());
         let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
         Ok(found.into_iter().next())
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        // Neither can be stored; and '' is what rows without an address have for a key.
+        // No stored address has such a key; `''` marks rows without an address.
         if email.as_str().is_empty() || email.as_str().contains('\0') {
             return Ok(Vec::new());
         }
-        let key = Key::Email(email.clone());
+        let key = ExactKey::Email(email.clone());
         self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
     }
 

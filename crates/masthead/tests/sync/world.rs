@@ -154,7 +154,7 @@ impl World {
         });
         Self {
             subject: DirectorySubject {
-                directory: store.directory(),
+                directory: store.mirror(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
                 registrar: Arc::new(Nobody),
@@ -200,7 +200,7 @@ impl World {
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let walks = Arc::new(Only(Arc::clone(&self.walk)));
-        DirectorySync::new(self.store.directory(), walks, clock, options)
+        DirectorySync::new(self.store.mirror(), walks, clock, options)
     }
 
     /// Makes a run as the process of this name; a week lies between two about everything.
@@ -247,7 +247,7 @@ impl World {
 
     pub(crate) async fn standing(&self) -> Standing {
         self.store
-            .directory()
+            .mirror()
             .standing(&self.cx())
             .await
             .unwrap()

@@ -1,8 +1,8 @@
-//! Bulk import: batches of registrations, each one transaction with its event.
+//! Bulk import in batches: each is one transaction with one event.
 
+mod duplicate_emails;
 mod line;
 mod statistics;
-mod taken;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -13,125 +13,125 @@ use masthead_domain::{
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use taken::refuse_taken_addresses;
+use duplicate_emails::refuse_taken_addresses;
 
 use crate::{
     connect::Connector,
     copy::CopyRows,
-    database::{Database, Transaction},
-    directory::{Changes, Trouble, follow, patient},
+    database::{PgDatabase, Transaction},
     event_rows::insert_change,
-    record::{InvalidField, NewRegistration, Record},
-    sqlstate::{Failure, redacted},
+    mirror::{Changes, MirrorError, allow_long_statements, follow},
+    record::{NewRegistration, RegistrationRecord, UnstorableFieldError},
+    sqlstate::{PgErrorKind, redacted},
 };
 
 /// How many registrations are written in one transaction.
 const BATCH: usize = 2000;
 /// How long one transaction may take.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// From so many on, the import ends with the chores that searches are fast by.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
+/// From this number of rows on, an import ends with `VACUUM ANALYZE`.
 const MANY: u64 = 5000;
 
 /// Imports registrations.
 #[derive(Clone)]
 pub struct Importer {
-    pool: Database,
+    pool: PgDatabase,
     maintenance: Connector,
-    /// Whether what is stored stays.
+    /// `false` for a dry run.
     keeps: bool,
 }
 
-/// Who imports, for the events.
+/// The origin of an import, for its events.
 #[derive(Debug, Clone)]
 pub struct ImportOrigin {
-    /// Of the command that imports.
+    /// The id of the command.
     pub request_id: Arc<str>,
-    /// `X-SourceSystem`, or what stands for it.
+    /// `X-SourceSystem`, or its default.
     pub source_system: Arc<str>,
-    /// When.
+    /// When the import started.
     pub at: OffsetDateTime,
 }
 
-/// What an import has done.
+/// The result of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
-    /// How many are new.
+    /// New registrations.
     pub inserted: u64,
-    /// How many were there already, by their id; they are left as they are.
+    /// Registrations whose id existed before; they are not changed.
     pub skipped: u64,
 }
 
-/// What is wrong with a line. Values are never told.
+/// What is wrong with a line. Values are never contained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Problem {
-    /// The line is not a JSON object of the fields that an import knows.
+pub enum ImportLineError {
+    /// The line is not a JSON object of known fields.
     #[error("not a JSON object of the known fields ({0})")]
     Malformed(&'static str),
-    /// A field cannot be kept.
+    /// A field cannot be stored.
     #[error(transparent)]
-    Field(#[from] InvalidField),
-    /// The id occurs twice in the import.
+    Field(#[from] UnstorableFieldError),
+    /// The id occurs twice in the batch.
     #[error("customerRegistrationId: occurs twice")]
     CridTwice,
-    /// The address occurs twice, in the import or beside what is stored, where it must be unique.
+    /// The address is used by another registration or line, where it must be unique.
     #[error("email: in use by another registration")]
     EmailTaken,
 }
 
-/// Why an import stopped. What [`Self::before`] counts is stored, and skipped when the import is run again.
+/// A stopped import. The registrations counted in [`Self::before`] are stored; a repeated import skips them.
 #[derive(Debug, Error)]
 #[error("{reason}")]
 pub struct ImportError {
-    /// What was stored before.
+    /// What was stored before the error.
     pub before: Imported,
-    /// Why it stopped.
+    /// The reason.
     #[source]
-    pub reason: ImportStop,
+    pub reason: ImportStopError,
 }
 
 /// Why an import stopped.
 #[derive(Debug, Error)]
-pub enum ImportStop {
-    /// A line cannot be taken; none of its batch is.
+pub enum ImportStopError {
+    /// A line is rejected, with its whole batch.
     #[error("line {line}: {problem}")]
     Line {
-        /// Which one, from 1.
+        /// The line number, from 1.
         line: u64,
-        /// What is wrong with it.
-        problem: Problem,
+        /// What is wrong with the line.
+        problem: ImportLineError,
     },
     /// The lines could not be read.
     #[error("line {line} cannot be read")]
     Read {
-        /// Which one, from 1.
+        /// The line number, from 1.
         line: u64,
-        /// Why.
+        /// The I/O error.
         #[source]
         source: std::io::Error,
     },
-    /// The database gave no answer.
-    #[error("the database gave no answer")]
+    /// The database is unavailable.
+    #[error("the database is unavailable")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl From<Trouble> for ImportStop {
-    fn from(trouble: Trouble) -> Self {
+impl From<MirrorError> for ImportStopError {
+    fn from(trouble: MirrorError) -> Self {
         match trouble {
-            Trouble::Database(error) => error.into(),
+            MirrorError::Database(error) => error.into(),
             other => Self::Database(Box::new(other)),
         }
     }
 }
 
-impl From<sqlx::Error> for ImportStop {
+impl From<sqlx::Error> for ImportStopError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(redacted(error))
     }
 }
 
 impl Importer {
-    /// An import on these connections; statistics are taken over `maintenance`, without a time limit.
-    pub(crate) const fn new(pool: Database, maintenance: Connector) -> Self {
+    /// An importer on this pool; statistics are taken over `maintenance`, without a time limit.
+    pub(crate) const fn new(pool: PgDatabase, maintenance: Connector) -> Self {
         Self {
             pool,
             maintenance,
@@ -139,18 +139,18 @@ impl Importer {
         }
     }
 
-    /// The same, taking every batch back when all of it is checked: nothing stays, not even an event.
+    /// A dry run: each batch is checked and rolled back, with its event.
     #[must_use]
-    pub fn rehearsing(self) -> Self {
+    pub fn dry_run(self) -> Self {
         Self { keeps: false, ..self }
     }
 
-    /// Imports lines of JSON, one registration each: `customerRegistrationId`, and any of `email`, `firstName`,
-    /// `lastName`, `verified`, `passwordHash`, `metadata` (an object of texts), `dateRegistered`, `changeDate`,
-    /// `lastLogoutDate` (RFC 3339). Blank lines are passed over.
+    /// Imports lines of JSON, one registration each: `customerRegistrationId`, and optionally `email`, `firstName`,
+    /// `lastName`, `verified`, `passwordHash`, `metadata` (an object of strings), `dateRegistered`, `changeDate`,
+    /// `lastLogoutDate` (RFC 3339). Blank lines are skipped.
     ///
     /// # Errors
-    /// A line cannot be read or taken, or the database gives no answer; batches before it are stored.
+    /// A line cannot be read or is rejected, or the database is unavailable; earlier batches are stored.
     pub async fn lines(
         &self,
         tenant: &Tenant,
@@ -158,17 +158,17 @@ impl Importer {
         lines: impl Iterator<Item = std::io::Result<String>>,
     ) -> Result<Imported, ImportError> {
         let parsed = (1_u64..).zip(lines).filter_map(|(number, line)| match line {
-            Err(source) => Some(Err(ImportStop::Read { line: number, source })),
+            Err(source) => Some(Err(ImportStopError::Read { line: number, source })),
             Ok(line) if line.trim().is_empty() => None,
             Ok(line) => Some(match line::parse(&line) {
                 Ok(new) => Ok((number, new)),
-                Err(problem) => Err(ImportStop::Line { line: number, problem }),
+                Err(problem) => Err(ImportStopError::Line { line: number, problem }),
             }),
         });
         self.all(tenant, origin, parsed).await
     }
 
-    /// Imports registrations that are made already; in errors they are numbered from 1.
+    /// Imports registrations; errors count them from 1.
     ///
     /// # Errors
     /// As [`Importer::lines`].
@@ -185,7 +185,7 @@ impl Importer {
         &self,
         tenant: &Tenant,
         origin: &ImportOrigin,
-        mut numbered: impl Iterator<Item = Result<(u64, NewRegistration), ImportStop>>,
+        mut numbered: impl Iterator<Item = Result<(u64, NewRegistration), ImportStopError>>,
     ) -> Result<Imported, ImportError> {
         let mut done = Imported::default();
         let mut enough_for_statistics = BATCH as u64;
@@ -218,21 +218,21 @@ impl Importer {
         Ok(done)
     }
 
-    /// Stores one batch, whole or not at all.
+    /// Stores one batch, completely or not at all.
     async fn batch(
         &self,
         tenant: &Tenant,
         origin: &ImportOrigin,
         batch: &[(u64, NewRegistration)],
-    ) -> Result<Imported, ImportStop> {
+    ) -> Result<Imported, ImportStopError> {
         let mut records = Vec::with_capacity(batch.len());
         let mut ids = HashSet::with_capacity(batch.len());
         for (line, new) in batch {
-            let at_line = |problem| ImportStop::Line { line: *line, problem };
+            let at_line = |problem| ImportStopError::Line { line: *line, problem };
             if !ids.insert(new.crid.as_str()) {
-                return Err(at_line(Problem::CridTwice));
+                return Err(at_line(ImportLineError::CridTwice));
             }
-            let record = Record::of(tenant.pool, new).map_err(|invalid| at_line(invalid.into()))?;
+            let record = RegistrationRecord::new(tenant.pool, new).map_err(|invalid| at_line(invalid.into()))?;
             records.push((*line, record));
         }
         let stored = async {
@@ -245,9 +245,9 @@ impl Importer {
             }
             Ok(stored)
         };
-        tokio::time::timeout(PATIENCE, stored)
+        tokio::time::timeout(TIME_LIMIT, stored)
             .await
-            .unwrap_or_else(|late| Err(ImportStop::Database(Box::new(late))))
+            .unwrap_or_else(|late| Err(ImportStopError::Database(Box::new(late))))
     }
 }
 
@@ -255,11 +255,11 @@ async fn store(
     transaction: &mut Transaction,
     tenant: &Tenant,
     origin: &ImportOrigin,
-    mut records: Vec<(u64, Record<'_>)>,
-) -> Result<Imported, ImportStop> {
-    patient(transaction).await?;
+    mut records: Vec<(u64, RegistrationRecord<'_>)>,
+) -> Result<Imported, ImportStopError> {
+    allow_long_statements(transaction).await?;
     let pool = tenant.pool.0;
-    // Holding the pool's row keeps its master from changing, and two imports into one pool from racing.
+    // The lock on the pool's row keeps `masters_accounts` from changing, and serialises imports into one pool.
     let masters_accounts = sqlx::query_scalar!(
         "SELECT masters_accounts FROM pools WHERE id = $1 FOR NO KEY UPDATE",
         pool
@@ -271,7 +271,7 @@ async fn store(
         .iter()
         .map(|(_, record)| record.new.crid.as_str().to_owned())
         .collect();
-    // OFFSET 0: an index scan a key. As a join, the planner reads the pool whole as soon as it believes it small.
+    // `OFFSET 0`: one index scan per key. A plain join reads the whole pool whenever the planner believes that it is small.
     let known: HashSet<String> = sqlx::query_scalar!(
         r#"SELECT r.crid AS "crid!" FROM unnest($2::text[]) AS k (crid)
            CROSS JOIN LATERAL (SELECT r.crid FROM registrations AS r
@@ -319,14 +319,14 @@ async fn store(
 
 const COPY: &str = "COPY registrations (pool, registered_at, changed_at, last_logout_at, state, verified, \
                     masters_accounts, crid, email_key, first_key, last_key, email_typed, first_name, last_name, \
-                    password_hash, metadata, tokens) FROM STDIN (FORMAT binary)";
+                    password_hash, metadata, search_terms) FROM STDIN (FORMAT binary)";
 
 async fn copy(
     transaction: &mut Transaction,
     pool: i64,
     masters_accounts: bool,
-    records: &[(u64, Record<'_>)],
-) -> Result<(), ImportStop> {
+    records: &[(u64, RegistrationRecord<'_>)],
+) -> Result<(), ImportStopError> {
     let mut rows = CopyRows::new(17);
     for (_, record) in records {
         let new = record.new;
@@ -351,18 +351,22 @@ async fn copy(
         rows.text(&new.last_name).map_err(too_long)?;
         rows.optional_text(new.password_hash.as_deref()).map_err(too_long)?;
         rows.text(&record.metadata).map_err(too_long)?;
-        rows.int8_array(&record.tokens).map_err(too_long)?;
+        rows.int8_array(&record.search_terms).map_err(too_long)?;
     }
     let mut copy = transaction.copy_in(COPY).await?;
     copy.send(rows.finish()).await?;
-    copy.finish().await.map_err(|error| match Failure::of(&error) {
-        // Somebody else was faster, outside of any import.
-        Failure::CridTaken | Failure::EmailTaken => ImportStop::Database("a registration came in between".into()),
-        _ => error.into(),
-    })?;
+    copy.finish()
+        .await
+        .map_err(|error| match PgErrorKind::from_error(&error) {
+            // A concurrent write outside of any import.
+            PgErrorKind::CridTaken | PgErrorKind::EmailTaken => {
+                ImportStopError::Database("a concurrent write has taken the id or address".into())
+            }
+            _ => error.into(),
+        })?;
     Ok(())
 }
 
-fn too_long(error: crate::copy::TooLong) -> ImportStop {
-    ImportStop::Database(Box::new(error))
+fn too_long(error: crate::copy::ValueTooLongError) -> ImportStopError {
+    ImportStopError::Database(Box::new(error))
 }

@@ -1,7 +1,7 @@
-//! Exact look-ups by id and by address: those of all tenants that wait at the same time travel in one statement.
+//! Exact look-ups by id and by address: look-ups that wait at the same time share one statement, across tenants.
 //!
-//! A batch is what gathered while the last one ran, and what came in the same turn of the runtime: nothing waits for a
-//! timer, so a lone request is not delayed. Why, and what it is worth: `docs/adr/0011-coalesced-look-ups.md`.
+//! A batch holds what was queued during the last batch and in the same turn of the runtime. There is no timer, so a single
+//! look-up is not delayed. Reasons and measurements: `docs/adr/0011-coalesced-look-ups.md`.
 
 mod postgres;
 mod queue;
@@ -20,20 +20,20 @@ use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 pub(crate) use postgres::PgLookups;
-use queue::{Queue, Request};
+use queue::{LookupQueue, PendingLookup};
 
-/// What is looked up.
+/// The key of a look-up.
 #[derive(Clone)]
-pub(crate) enum Key {
+pub(crate) enum ExactKey {
     /// At most one account.
     Id(Crid),
     /// Every account with this address.
     Email(EmailKey),
 }
 
-impl Key {
-    /// Whether an account has this key.
-    fn is_of(&self, account: &Account) -> bool {
+impl ExactKey {
+    /// Whether the account has this key.
+    fn matches(&self, account: &Account) -> bool {
         match self {
             Self::Id(crid) => account.crid == *crid,
             Self::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
@@ -41,37 +41,37 @@ impl Key {
     }
 }
 
-/// The bounds of the queue and of its batches.
+/// The limits of the queue and of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How many look-ups wait at most; a pool may have half of them.
+pub(crate) struct LookupLimits {
+    /// The maximum number of waiting look-ups; one pool may use half of them.
     pub(crate) waiting: usize,
-    /// How many travel together at most.
+    /// The maximum number of look-ups in a batch.
     pub(crate) batch: usize,
 }
 
-/// Why one key has no answer; the others of its batch are not concerned.
+/// Why one key has no result; the other keys of its batch are not affected.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct KeyError {
     kind: SourceErrorKind,
     cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The way into the queue, and the tasks that empty it.
+/// The queue of look-ups and its workers.
 pub(crate) struct Lookups {
-    queue: Arc<Queue>,
+    queue: Arc<LookupQueue>,
     workers: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Lookups {
-    /// Starts a worker on each connection, on this runtime: callers of the same one are answered without waking another
+    /// Starts one worker per connection, on this runtime: callers on the same runtime are answered without waking another
     /// thread.
-    pub(crate) fn start<B: worker::Backend>(
+    pub(crate) fn start<B: worker::LookupBackend>(
         runtime: &Handle,
         backends: impl IntoIterator<Item = B>,
-        limits: Limits,
+        limits: LookupLimits,
     ) -> Self {
-        let queue = Arc::new(Queue::new(limits.waiting));
+        let queue = Arc::new(LookupQueue::new(limits.waiting));
         let workers = backends
             .into_iter()
             .map(|backend| runtime.spawn(worker::run(Arc::clone(&queue), backend, limits.batch)))
@@ -82,16 +82,16 @@ impl Lookups {
         }
     }
 
-    /// Looks one key up. A caller that goes away before its answer takes nobody with it.
+    /// Looks up one key. A caller that leaves early does not affect the others.
     pub(crate) async fn find(
         &self,
         operation: &'static str,
         pool: PoolId,
-        key: Key,
+        key: ExactKey,
         deadline: Instant,
     ) -> Result<Vec<Account>, SourceError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request {
+        let request = PendingLookup {
             pool,
             key,
             deadline,
@@ -111,7 +111,7 @@ impl Lookups {
             Ok(Ok(Err(failed))) => Err(SourceError {
                 operation,
                 kind: failed.kind,
-                source: failed.cause.map(|cause| Box::new(Shared(cause)).into()),
+                source: failed.cause.map(|cause| Box::new(SharedCauseError(cause)).into()),
             }),
             Ok(Err(_gone)) => Err(SourceError::because(
                 operation,
@@ -121,12 +121,12 @@ impl Lookups {
             Err(_late) => Err(SourceError::because(
                 operation,
                 SourceErrorKind::Unavailable,
-                "no answer before the deadline",
+                "no result before the deadline",
             )),
         }
     }
 
-    /// Takes no more look-ups, answers those that wait, and ends.
+    /// Rejects further look-ups, answers the waiting ones, and ends.
     pub(crate) async fn close(&self, patience: Duration) {
         self.queue.close();
         let workers: Vec<JoinHandle<()>> = match self.workers.lock() {
@@ -142,7 +142,7 @@ impl Lookups {
     }
 }
 
-/// One cause that several callers are told.
+/// A cause that several callers share.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Shared(Arc<dyn std::error::Error + Send + Sync>);
+struct SharedCauseError(Arc<dyn std::error::Error + Send + Sync>);

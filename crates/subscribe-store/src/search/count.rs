@@ -1,40 +1,40 @@
-//! The total of a list, in the statement of its page: by whichever index has all that it takes.
+//! The total of a list, computed in the statement of its page.
 
 use masthead_domain::query::{CountMode, Position};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
-    condition::Condition,
-    statement::{Statement, Way},
+    condition::SqlCondition,
+    statement::{SearchStatement, SearchStrategy},
 };
-use crate::tokens;
+use crate::search_terms;
 
-impl Statement<'_> {
-    pub(super) fn counts_by_tokens_first(&self) -> bool {
+impl SearchStatement<'_> {
+    pub(super) fn counts_by_terms_first(&self) -> bool {
         self.query.count == CountMode::Exact
-            && self.way() == Way::WalkThenGather
-            && !self.tokens_say_all()
+            && self.strategy() == SearchStrategy::ScanThenTerms
+            && !self.terms_decide()
             && self.index_covers_conditions()
     }
 
-    /// Whether the matches can be counted in the index of tokens alone; not where another table's tokens count as well.
-    fn tokens_say_all(&self) -> bool {
-        tokens::say_all(&self.query.filter) && !self.table.shares_tokens()
+    /// Whether the search-term index alone can count the matches; not if another table's terms count too.
+    fn terms_decide(&self) -> bool {
+        search_terms::decide(&self.query.filter) && !self.table.shares_terms()
     }
 
     fn index_covers_conditions(&self) -> bool {
         !self
             .conditions
             .iter()
-            .any(|condition| matches!(condition, Condition::Metadata(_)))
+            .any(|condition| matches!(condition, SqlCondition::Metadata(_)))
     }
 
-    /// The total, or NULL. A page that is not full tells it by itself.
+    /// The total, or NULL. A page that is not full determines it.
     pub(super) fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
         if self.query.count != CountMode::Exact {
             if self.query.count == CountMode::Estimate && matches!(self.query.position, Position::Offset(_)) {
                 sql.push("CASE WHEN ");
-                self.push_page_tells(sql);
+                self.push_total_of_last_page(sql);
                 sql.push(" END");
             } else {
                 sql.push("NULL::bigint");
@@ -43,7 +43,7 @@ impl Statement<'_> {
         }
         if matches!(self.query.position, Position::Offset(_)) {
             sql.push("CASE WHEN ");
-            self.push_page_tells(sql);
+            self.push_total_of_last_page(sql);
             sql.push(" ELSE ");
             self.push_count(sql);
             sql.push(" END");
@@ -52,50 +52,50 @@ impl Statement<'_> {
         }
     }
 
-    fn push_page_tells(&self, sql: &mut QueryBuilder<Postgres>) {
-        let least = i64::from(self.walk.offset > 0);
+    fn push_total_of_last_page(&self, sql: &mut QueryBuilder<Postgres>) {
+        let least = i64::from(self.scan.offset > 0);
         sql.push("(SELECT count(*) FROM picked) BETWEEN ")
             .push_bind(least)
             .push(" AND ")
             .push_bind(i64::from(self.query.size))
             .push(" THEN ")
-            .push_bind(self.walk.offset)
+            .push_bind(self.scan.offset)
             .push(" + (SELECT count(*) FROM picked)");
     }
 
     fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
-        match self.way() {
-            Way::Exact => {
+        match self.strategy() {
+            SearchStrategy::Exact => {
                 sql.push("(SELECT count(*) FROM ");
                 self.push_by_key(sql);
                 sql.push(" AS g WHERE ");
                 self.push_checked(sql, "g");
                 sql.push(")");
             }
-            Way::WalkThenGather if self.tokens_say_all() => {
-                // Without a look at the rows, Postgres counts in the index what is visible to all.
+            SearchStrategy::ScanThenTerms if self.terms_decide() => {
+                // No row is read: Postgres counts in the index what is visible to all transactions.
                 sql.push(format_args!(
-                    "(SELECT count(*) FROM {} AS r WHERE r.tokens @> (SELECT ",
+                    "(SELECT count(*) FROM {} AS r WHERE r.search_terms @> (SELECT ",
                     self.table.name()
                 ))
-                .push_bind(tokens::of_filter(self.pool, &self.query.filter))
+                .push_bind(search_terms::for_filter(self.pool, &self.query.filter))
                 .push("::bigint[]))");
             }
-            Way::WalkThenGather if !self.index_covers_conditions() => {
+            SearchStrategy::ScanThenTerms if !self.index_covers_conditions() => {
                 sql.push("(SELECT count(*) FROM ");
-                self.push_by_tokens(sql);
+                self.push_by_terms(sql);
                 sql.push(" AS g WHERE ");
                 self.push_checked(sql, "g");
                 sql.push(")");
             }
-            Way::WalkThenGather => {
+            SearchStrategy::ScanThenTerms => {
                 sql.push("CASE WHEN (SELECT n FROM few) <= ")
-                    .push_bind(self.budget.count_by_tokens)
+                    .push_bind(self.budget.count_by_terms)
                     .push(" THEN (SELECT n FROM few) ELSE ");
                 self.push_count_along(sql);
                 sql.push(" END");
             }
-            Way::Walk | Way::WalkThenName => self.push_count_along(sql),
+            SearchStrategy::Scan | SearchStrategy::ScanThenNames => self.push_count_along(sql),
         }
     }
 

@@ -1,16 +1,16 @@
-//! Lists: a page of the registrations that meet a filter, in order, with their number.
+//! Lists: a page of the users that meet a filter, sorted, with their total.
 
 mod budget;
 mod condition;
 mod count;
 mod gather;
-mod order;
+mod index_scan;
 mod statement;
 mod table;
 
 use std::time::{Duration, Instant};
 
-use budget::Budget;
+use budget::SearchBudget;
 use masthead_domain::{
     account::Account,
     order::Place,
@@ -19,57 +19,57 @@ use masthead_domain::{
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
-use statement::Statement;
+use statement::SearchStatement;
 pub(crate) use table::Table;
 
 use crate::{
-    database::Database,
-    question::{Foreign, Question},
-    row::{BadRow, account_of, is_empty},
-    sqlstate::{Failure, redacted, silence},
+    database::PgDatabase,
+    query_tag::{ForeignRowError, QueryTag},
+    row::{RowError, account_of, is_empty},
+    sqlstate::{PgErrorKind, redacted, source_error},
 };
 
 const OPERATION: &str = "search";
 
-/// Where the columns of a row are, after the question's number: the total, and the table's own.
+/// Columns of a row after the query tag: the total, then those of the table.
 const TOTAL: usize = 1;
 const ACCOUNT: usize = 2;
 
-/// How much sooner than we the server gives a statement up.
+/// The server's time limit ends this much earlier than ours.
 const SERVER_FIRST: Duration = Duration::from_millis(100);
 
-/// The longest text that any stored key can have, in bytes: a longer needle matches nobody.
+/// The maximum length of a stored key, in bytes: a longer needle matches no row.
 const LONGEST_KEY: usize = 1000;
 
-/// Answers lists on connections of its own, so that they never hold up a look-up.
+/// Answers lists on connections of its own, so that lists never delay look-ups.
 pub(crate) struct PgSearch {
-    database: Database,
+    database: PgDatabase,
     statement_timeout: Duration,
     acquire_timeout: Duration,
-    budget: Budget,
+    budget: SearchBudget,
 }
 
 impl PgSearch {
     pub(crate) fn new(
-        database: Database,
+        database: PgDatabase,
         statement_timeout: Duration,
         acquire_timeout: Duration,
-        walk: Option<u32>,
+        scan_budget: Option<u32>,
     ) -> Self {
         Self {
             database,
             statement_timeout,
             acquire_timeout,
-            budget: walk.map_or(Budget::MEASURED, Budget::of),
+            budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
         }
     }
 
-    /// One page of the registrations, in as many statements whatever its size.
+    /// One page of the registrations.
     pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         if let Position::After(Place::Mark(_)) = query.position {
             return Err(SourceError::new(OPERATION, SourceErrorKind::Refused));
         }
-        if matches_nobody(&query.filter) {
+        if matches_no_key(&query.filter) {
             return Ok(Page {
                 accounts: Vec::new(),
                 more: false,
@@ -79,23 +79,23 @@ impl PgSearch {
                 unreadable: false,
             });
         }
-        let found = self.found(cx, query, &Table::Registrations).await?;
+        let found = self.find_rows(cx, query, &Table::Registrations).await?;
         page_of(&found, &cx.tenant, query)
     }
 
-    /// The rows of one page of a table, and one more where more match; the columns are [`Table::push_columns`]'s.
-    pub(crate) async fn found(
+    /// The rows of one page of a table, and one more if more match; the columns are those of [`Table::push_columns`].
+    pub(crate) async fn find_rows(
         &self,
         cx: &CallContext,
         query: &UserQuery,
         table: &Table<'_>,
-    ) -> Result<Found, SourceError> {
+    ) -> Result<SearchRows, SourceError> {
         let started = Instant::now();
         let mut connection = self.acquire(cx.deadline).await?;
         let until = cx
             .deadline
             .min(Instant::now() + self.statement_timeout + 2 * SERVER_FIRST);
-        let asked = self.ask(&mut connection, &cx.tenant, query, table, until);
+        let asked = self.query_by(&mut connection, &cx.tenant, query, table, until);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
         match answer {
@@ -107,13 +107,13 @@ impl PgSearch {
                 Err(error)
             }
             Err(_late) => {
-                // The server ends a statement before that, so this is its silence, not the search's breadth; and half a
-                // conversation is of no use to anybody.
+                // The server's own limit is shorter: it is unavailable, and the search is not too broad. The connection is
+                // in the middle of an answer.
                 drop(connection.detach());
                 Err(SourceError::because(
                     OPERATION,
                     SourceErrorKind::Unavailable,
-                    "no answer in time",
+                    "the database did not answer in time",
                 ))
             }
         }
@@ -121,23 +121,23 @@ impl PgSearch {
 
     async fn acquire(&self, deadline: Instant) -> Result<PoolConnection<Postgres>, SourceError> {
         let until = deadline.min(Instant::now() + self.acquire_timeout);
-        self.database.acquire_by(until).await.map_err(silence(OPERATION))
+        self.database.acquire_by(until).await.map_err(source_error(OPERATION))
     }
 
-    async fn ask(
+    async fn query_by(
         &self,
         connection: &mut PgConnection,
         tenant: &Tenant,
         query: &UserQuery,
         table: &Table<'_>,
         until: Instant,
-    ) -> Result<Found, SourceError> {
-        // The server must give up first, so that a search that is too broad is told from a server that is silent.
+    ) -> Result<SearchRows, SourceError> {
+        // The server must time out first: its error distinguishes a search that is too broad from an unavailable server.
         let left = until
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
         if !self.database.connector().is_pooled() && left >= self.statement_timeout {
-            return self.ask_within(connection, tenant, query, table).await;
+            return self.query_within(connection, tenant, query, table).await;
         }
         let allowed = left.min(self.statement_timeout).as_millis().max(1);
         let settings = format!(
@@ -147,31 +147,31 @@ impl PgSearch {
         let connector = self.database.connector();
         let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
         let begun = begun.map_err(|error| connector.explained(error));
-        let mut transaction = begun.map_err(silence(OPERATION))?;
-        let found = self.ask_within(&mut transaction, tenant, query, table).await;
+        let mut transaction = begun.map_err(source_error(OPERATION))?;
+        let found = self.query_within(&mut transaction, tenant, query, table).await;
         let ended = transaction.rollback().await;
         let found = found?;
-        ended.map_err(silence(OPERATION))?;
+        ended.map_err(source_error(OPERATION))?;
         Ok(found)
     }
 
-    async fn ask_within(
+    async fn query_within(
         &self,
         connection: &mut PgConnection,
         tenant: &Tenant,
         query: &UserQuery,
         table: &Table<'_>,
-    ) -> Result<Found, SourceError> {
-        let statement = Statement::new(table, tenant.pool, tenant.settings.is_federated(), query, self.budget);
+    ) -> Result<SearchRows, SourceError> {
+        let statement = SearchStatement::new(table, tenant.pool, tenant.settings.is_federated(), query, self.budget);
         let mut sql = statement.build();
-        // Unnamed, so that the plan is always made for these very values.
+        // Unnamed, so that each plan is made for these values.
         let rows = sql
             .build()
             .persistent(false)
             .fetch_all(&mut *connection)
             .await
             .map_err(broad)?;
-        statement.question.verify(&rows).map_err(refused)?;
+        statement.tag.verify(&rows).map_err(foreign_row)?;
         let mut total = total_of(&rows)?;
         if query.count == CountMode::Estimate && total.is_none() {
             let mut sql = statement.build_estimate();
@@ -181,21 +181,21 @@ impl PgSearch {
                 .fetch_one(connection)
                 .await
                 .map_err(broad)?;
-            total = Some(Total::Estimate(planned_rows(&row, statement.question)?));
+            total = Some(Total::Estimate(planned_rows(&row, statement.tag)?));
         }
-        Ok(Found { rows, total })
+        Ok(SearchRows { rows, total })
     }
 }
 
-/// What a list's statement found: at least one row, whose first columns are the question's number and the total; it is empty
-/// but for them where the page has no user.
-pub(crate) struct Found {
+/// The rows of a list: at least one, whose first columns are the query tag and the total; it has no user if the page is
+/// empty.
+pub(crate) struct SearchRows {
     pub(crate) rows: Vec<PgRow>,
     pub(crate) total: Option<Total>,
 }
 
-/// Whether a text is looked for that no key can hold.
-pub(crate) fn matches_nobody(filter: &UserFilter) -> bool {
+/// Whether the filter contains a text that no key can contain.
+pub(crate) fn matches_no_key(filter: &UserFilter) -> bool {
     let impossible = |text: &str| text.len() > LONGEST_KEY || text.contains('\0');
     filter.emails.iter().any(|email| match email {
         EmailFilter::Exact(key) => key.as_str().is_empty() || impossible(key.as_str()),
@@ -206,27 +206,27 @@ pub(crate) fn matches_nobody(filter: &UserFilter) -> bool {
         .any(|prefix| impossible(prefix.as_str()))
 }
 
-/// A time-out is the search's own doing here; everything else is silence.
+/// Here a time-out means that the search is too broad.
 fn broad(error: sqlx::Error) -> SourceError {
-    let kind = match Failure::of(&error) {
-        Failure::Cancelled => SourceErrorKind::TooBroad,
+    let kind = match PgErrorKind::from_error(&error) {
+        PgErrorKind::Cancelled => SourceErrorKind::TooBroad,
         failure => failure.kind(),
     };
     SourceError::because(OPERATION, kind, redacted(error))
 }
 
-fn refused(foreign: Foreign) -> SourceError {
-    foreign.silence(OPERATION)
+fn foreign_row(foreign: ForeignRowError) -> SourceError {
+    foreign.source_error(OPERATION)
 }
 
-pub(crate) fn corrupt(bad: BadRow) -> SourceError {
-    tracing::error!(reason = %bad, "a row was refused");
+pub(crate) fn corrupt(bad: RowError) -> SourceError {
+    tracing::error!(reason = %bad, "a row was rejected");
     SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
 }
 
 fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
-    let first = rows.first().ok_or_else(|| refused(Foreign::Missing))?;
-    let total: Option<i64> = first.try_get(TOTAL).map_err(silence(OPERATION))?;
+    let first = rows.first().ok_or_else(|| foreign_row(ForeignRowError::Missing))?;
+    let total: Option<i64> = first.try_get(TOTAL).map_err(source_error(OPERATION))?;
     let total = total
         .map(u64::try_from)
         .transpose()
@@ -234,7 +234,7 @@ fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
     Ok(total.map(Total::Exact))
 }
 
-fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+fn page_of(found: &SearchRows, tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
     let mut accounts: Vec<Account> = found
         .rows
         .iter()
@@ -245,7 +245,7 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
     let size = usize::from(query.size);
     let more = accounts.len() > size;
     accounts.truncate(size);
-    // Two pairs of metadata may share a token, if somebody took pains to make them.
+    // Different metadata pairs may collide in one search term.
     accounts.retain(|account| query.filter.matches(account));
     Ok(Page {
         accounts,
@@ -257,13 +257,13 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
     })
 }
 
-/// The number of rows that the planner expects: the first `Plan Rows` of its JSON is the whole statement's.
-fn planned_rows(row: &PgRow, question: Question) -> Result<u64, SourceError> {
+/// The number of rows that the planner expects: the first `Plan Rows` in its JSON is that of the whole statement.
+fn planned_rows(row: &PgRow, tag: QueryTag) -> Result<u64, SourceError> {
     let unreadable = || SourceError::because(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
-    let text = row.try_get_raw(0).map_err(silence(OPERATION))?;
+    let text = row.try_get_raw(0).map_err(source_error(OPERATION))?;
     let text = text.as_str().map_err(|_| unreadable())?;
-    if !text.contains(&question.number().to_string()) {
-        return Err(refused(Foreign::Row));
+    if !text.contains(&tag.number().to_string()) {
+        return Err(foreign_row(ForeignRowError::Row));
     }
     let plan: serde_json::Value = serde_json::from_str(text).map_err(|_| unreadable())?;
     plan.pointer("/0/Plan/Plan Rows")

@@ -9,10 +9,10 @@ use masthead_testkit::{
     for_each_source_case,
 };
 
-use crate::support::{World, origin, registration, tenant, world_behind, world_with};
+use crate::support::{StoreFixture, origin, registration, store_behind_pgbouncer, store_with, tenant};
 
 /// Makes a fresh database for each case.
-pub(crate) struct OnPostgres {
+pub(crate) struct PostgresSources {
     /// How far a list walks along its order, when not as far as in production.
     pub(crate) walk: Option<u32>,
     /// Whether a PgBouncer in transaction mode is between.
@@ -20,19 +20,19 @@ pub(crate) struct OnPostgres {
 }
 
 #[async_trait]
-impl Factory for OnPostgres {
+impl Factory for PostgresSources {
     async fn source(&self, loaded: Vec<Loaded>) -> Subject {
-        let World {
+        let StoreFixture {
             store,
             bouncer,
             database,
         } = if self.pooler {
-            world_behind(&[("pool_mode", "transaction")], |options| {
-                options.search_walk = self.walk;
+            store_behind_pgbouncer(&[("pool_mode", "transaction")], |options| {
+                options.search_scan = self.walk;
             })
             .await
         } else {
-            world_with(|options| options.search_walk = self.walk).await
+            store_with(|options| options.search_scan = self.walk).await
         };
         let mut tenants = Vec::new();
         for (n, loaded) in loaded.into_iter().enumerate() {
@@ -66,19 +66,19 @@ impl Factory for OnPostgres {
 
 macro_rules! on_postgres {
     ($($case:ident),* $(,)?) => {
-        mod as_in_production {
+        mod direct {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                contract::$case(&OnPostgres { walk: None, pooler: false }).await;
+                contract::$case(&PostgresSources { walk: None, pooler: false }).await;
             })*
         }
 
-        mod where_the_walk_is_too_short_and_a_pooler_is_between {
+        mod short_scan_through_pgbouncer {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                contract::$case(&OnPostgres { walk: Some(2), pooler: true }).await;
+                contract::$case(&PostgresSources { walk: Some(2), pooler: true }).await;
             })*
         }
     };

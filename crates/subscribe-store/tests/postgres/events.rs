@@ -8,8 +8,8 @@ use masthead_ports::events::ReadEvents as _;
 use time::macros::datetime;
 
 use crate::{
-    readers::reader,
-    support::{World, origin, tenant, world, world_with},
+    sample_users::reader,
+    support::{StoreFixture, fixture, origin, store_with, tenant},
 };
 
 /// An event of a read.
@@ -29,10 +29,10 @@ pub(crate) fn event(pool: PoolId, request_id: &str) -> Event {
 }
 
 #[tokio::test]
-async fn an_event_is_written_with_every_field() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+async fn event_has_every_field() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let events = fixture.store.read_events();
     events.record(event(tenant.pool, "r-1"));
     events.record(Event {
         registration_id: None,
@@ -40,7 +40,7 @@ async fn an_event_is_written_with_every_field() {
         ..event(tenant.pool, "r-2")
     });
     events.flush().await;
-    let rows = world
+    let rows = fixture
         .database
         .run("SET timezone = 'UTC'; SELECT kind, at, tenant, request_id, source_system, outcome, registration_id, users FROM events ORDER BY id")
         .unwrap();
@@ -55,16 +55,16 @@ async fn an_event_is_written_with_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_queued_is_written_before_the_end() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+async fn queued_events_are_written_on_close() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let events = fixture.store.read_events();
     for n in 0..3000 {
         events.record(event(tenant.pool, &n.to_string()));
     }
-    world.store.close().await;
+    fixture.store.close().await;
     assert_eq!(
-        world.database.run("SELECT count(*) FROM events").unwrap().trim(),
+        fixture.database.run("SELECT count(*) FROM events").unwrap().trim(),
         "3000"
     );
     // Too late is dropped, without harm.
@@ -72,15 +72,15 @@ async fn what_is_queued_is_written_before_the_end() {
 }
 
 #[tokio::test]
-async fn an_event_that_the_database_will_never_take_takes_no_other_with_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+async fn rejected_event_does_not_affect_others() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let events = fixture.store.read_events();
     for id in ["a", "poison\0", "b"] {
         events.record(event(tenant.pool, id));
     }
     events.flush().await;
-    let ids = world
+    let ids = fixture
         .database
         .run("SELECT string_agg(request_id, ',' ORDER BY id) FROM events")
         .unwrap();
@@ -88,21 +88,21 @@ async fn an_event_that_the_database_will_never_take_takes_no_other_with_it() {
 }
 
 #[tokio::test]
-async fn a_full_queue_drops_and_does_not_block() {
+async fn full_queue_drops_events_without_blocking() {
     // On one thread the writer does not run before this task waits.
-    let world = world_with(|options| options.event_queue = 4).await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+    let fixture = store_with(|options| options.event_queue = 4).await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let events = fixture.store.read_events();
     for n in 0..100 {
         events.record(event(tenant.pool, &n.to_string()));
     }
     events.flush().await;
-    assert_eq!(world.database.run("SELECT count(*) FROM events").unwrap().trim(), "4");
+    assert_eq!(fixture.database.run("SELECT count(*) FROM events").unwrap().trim(), "4");
 }
 
 /// The one index of the log, and its condition.
-fn index(world: &World) -> (String, String) {
-    let indexes = world
+fn index(fixture: &StoreFixture) -> (String, String) {
+    let indexes = fixture
         .database
         .run("SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'events'::regclass")
         .unwrap();
@@ -112,11 +112,11 @@ fn index(world: &World) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_index_of_the_log_has_every_kind_of_change_and_no_read() {
-    let world = world().await;
-    let (_, condition) = index(&world);
+async fn index_contains_exactly_the_change_kinds() {
+    let fixture = fixture().await;
+    let (_, condition) = index(&fixture);
     let kinds = EventKind::ALL.map(|kind| kind.id().to_string()).join(", ");
-    let indexed = world
+    let indexed = fixture
         .database
         .run(&format!(
             "SELECT kind FROM unnest(ARRAY[{kinds}]) WITH ORDINALITY AS events (kind, place) WHERE {condition} ORDER BY place"
@@ -131,18 +131,18 @@ async fn the_index_of_the_log_has_every_kind_of_change_and_no_read() {
 }
 
 #[tokio::test]
-async fn reads_leave_the_index_empty_and_a_change_is_found_by_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let (name, condition) = index(&world);
+async fn only_changes_are_indexed() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let (name, condition) = index(&fixture);
     let size = || {
-        world
+        fixture
             .database
             .run(&format!("SELECT pg_relation_size('{name}')"))
             .unwrap()
     };
     let empty = size();
-    let events = world.store.read_events();
+    let events = fixture.store.read_events();
     for kind in EventKind::ALL.into_iter().filter(|kind| !kind.is_change()) {
         events.record(Event {
             kind,
@@ -152,7 +152,7 @@ async fn reads_leave_the_index_empty_and_a_change_is_found_by_it() {
     events.flush().await;
     assert_eq!(size(), empty);
 
-    let import = world.store.importer();
+    let import = fixture.store.importer();
     import
         .registrations(&tenant, &origin(), std::iter::once(reader(0)))
         .await
@@ -162,8 +162,8 @@ async fn reads_leave_the_index_empty_and_a_change_is_found_by_it() {
         "SELECT kind FROM events WHERE pool = {} AND id > 0 AND {condition}",
         tenant.pool.0
     );
-    assert_eq!(world.database.run(&changes).unwrap().trim(), "4901");
-    let plan = world
+    assert_eq!(fixture.database.run(&changes).unwrap().trim(), "4901");
+    let plan = fixture
         .database
         .run(&format!("SET enable_seqscan = off; EXPLAIN {changes}"))
         .unwrap();

@@ -2,11 +2,11 @@
 
 use masthead_domain::email::EmailKey;
 use masthead_ports::source::UserSource as _;
-use masthead_subscribe_store::{ImportStop, Imported, Problem};
+use masthead_subscribe_store::{ImportLineError, ImportStopError, Imported};
 
 use crate::{
-    readers::reader,
-    support::{World, context, origin, tenant, world},
+    sample_users::reader,
+    support::{StoreFixture, context, fixture, origin, tenant},
 };
 
 fn lines(text: &str) -> impl Iterator<Item = std::io::Result<String>> {
@@ -16,8 +16,8 @@ fn lines(text: &str) -> impl Iterator<Item = std::io::Result<String>> {
         .into_iter()
 }
 
-fn count(world: &World, what: &str) -> String {
-    world
+fn count(fixture: &StoreFixture, what: &str) -> String {
+    fixture
         .database
         .run(&format!("SELECT count(*) FROM {what}"))
         .unwrap()
@@ -26,10 +26,10 @@ fn count(world: &World, what: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_import_is_stored_with_an_event_for_each_batch_and_no_queue_grows() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let done = world
+async fn import_writes_one_event_per_batch() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let done = fixture
         .store
         .importer()
         .registrations(&tenant, &origin(), (0..4500).map(reader))
@@ -42,10 +42,10 @@ async fn an_import_is_stored_with_an_event_for_each_batch_and_no_queue_grows() {
             skipped: 0
         }
     );
-    assert_eq!(count(&world, "registrations"), "4500");
-    assert_eq!(count(&world, "events WHERE kind = 4901"), "3");
-    assert_eq!(count(&world, "outbox"), "0", "nothing would ever empty it");
-    let told = world
+    assert_eq!(count(&fixture, "registrations"), "4500");
+    assert_eq!(count(&fixture, "events WHERE kind = 4901"), "3");
+    assert_eq!(count(&fixture, "outbox"), "0", "nothing would ever empty it");
+    let told = fixture
         .database
         .run("SELECT sum(users), min(tenant), min(request_id) FROM events")
         .unwrap();
@@ -53,10 +53,10 @@ async fn an_import_is_stored_with_an_event_for_each_batch_and_no_queue_grows() {
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_skipped_and_counted() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let importer = world.store.importer();
+async fn existing_ids_are_skipped() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let importer = fixture.store.importer();
     importer
         .registrations(&tenant, &origin(), (0..10).map(reader))
         .await
@@ -72,16 +72,16 @@ async fn what_is_there_already_is_skipped_and_counted() {
             skipped: 5
         }
     );
-    assert_eq!(count(&world, "registrations"), "15");
+    assert_eq!(count(&fixture, "registrations"), "15");
 }
 
 #[tokio::test]
-async fn a_bad_line_is_named_and_nothing_of_its_batch_is_stored() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
+async fn bad_line_rejects_its_batch() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     let text = "{\"customerRegistrationId\":\"1\",\"email\":\"a@example.org\"}\n\n\
                 {\"customerRegistrationId\":\"2\",\"email\":\"secret@example.org\",\"dateRegistered\":\"secret\"}\n";
-    let error = world
+    let error = fixture
         .store
         .importer()
         .lines(&tenant, &origin(), lines(text))
@@ -93,16 +93,16 @@ async fn a_bad_line_is_named_and_nothing_of_its_batch_is_stored() {
         "line 3: dateRegistered: must be a time as in RFC 3339"
     );
     assert_eq!(
-        (count(&world, "registrations"), count(&world, "events")),
+        (count(&fixture, "registrations"), count(&fixture, "events")),
         ("0".into(), "0".into())
     );
 }
 
 #[tokio::test]
-async fn an_address_occurs_once_where_masthead_masters_the_accounts() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let importer = world.store.importer();
+async fn mastered_pool_rejects_duplicate_addresses() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let importer = fixture.store.importer();
     let first = "{\"customerRegistrationId\":\"1\",\"email\":\"Ann@example.org\"}";
     importer.lines(&tenant, &origin(), lines(first)).await.unwrap();
     for (text, line) in [
@@ -117,32 +117,32 @@ async fn an_address_occurs_once_where_masthead_masters_the_accounts() {
     ] {
         let error = importer.lines(&tenant, &origin(), lines(text)).await.unwrap_err();
         assert!(
-            matches!(error.reason, ImportStop::Line { line: at, problem: Problem::EmailTaken } if at == line),
+            matches!(error.reason, ImportStopError::Line { line: at, problem: ImportLineError::EmailTaken } if at == line),
             "{error}"
         );
     }
-    assert_eq!(count(&world, "registrations"), "1");
+    assert_eq!(count(&fixture, "registrations"), "1");
     // The index is the wall behind that check.
-    let forced = world.database.run(
+    let forced = fixture.database.run(
         "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, \
-         first_name, last_name, metadata, tokens) SELECT pool, state, verified, masters_accounts, 'x', email_key, '', '', \
+         first_name, last_name, metadata, search_terms) SELECT pool, state, verified, masters_accounts, 'x', email_key, '', '', \
          '', '', '{}', '{}' FROM registrations",
     );
     assert!(forced.unwrap_err().to_string().contains("registrations_email_key"));
 }
 
 #[tokio::test]
-async fn a_federated_pool_holds_several_accounts_of_one_address() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
+async fn federated_pool_accepts_duplicate_addresses() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
     let text = "{\"customerRegistrationId\":\"1\",\"email\":\"a@x.y\"}\n{\"customerRegistrationId\":\"2\",\"email\":\"a@x.y\"}";
-    world
+    fixture
         .store
         .importer()
         .lines(&tenant, &origin(), lines(text))
         .await
         .unwrap();
-    let found = world
+    let found = fixture
         .store
         .registrations()
         .by_email(&context(&tenant), &EmailKey::of("a@x.y"))
@@ -152,11 +152,11 @@ async fn a_federated_pool_holds_several_accounts_of_one_address() {
 }
 
 #[tokio::test]
-async fn an_id_that_occurs_twice_in_an_import_is_named() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
+async fn duplicate_id_is_rejected() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     let text = "{\"customerRegistrationId\":\"1\"}\n{\"customerRegistrationId\":\"1\"}";
-    let error = world
+    let error = fixture
         .store
         .importer()
         .lines(&tenant, &origin(), lines(text))
@@ -166,16 +166,16 @@ async fn an_id_that_occurs_twice_in_an_import_is_named() {
 }
 
 #[tokio::test]
-async fn the_tokens_of_a_row_lie_outside_of_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    world
+async fn search_terms_are_stored_out_of_line() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    fixture
         .store
         .importer()
         .registrations(&tenant, &origin(), (0..500).map(reader))
         .await
         .unwrap();
-    let width = world
+    let width = fixture
         .database
         .run("SELECT pg_relation_size('registrations') / count(*) FROM registrations")
         .unwrap();

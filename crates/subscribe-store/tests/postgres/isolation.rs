@@ -13,30 +13,30 @@ use masthead_domain::{
 use masthead_ports::source::{SourceErrorKind, UserSource as _};
 
 use crate::{
-    readers::reader,
-    support::{context, first_page, origin, tenant, world, world_with},
+    sample_users::reader,
+    support::{context, first_page, fixture, origin, store_with, tenant},
 };
 
 #[tokio::test]
-async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
+async fn other_pools_are_invisible_to_every_query() {
     for walk in [None, Some(1)] {
-        let world = world_with(|options| options.search_walk = walk).await;
-        let victim = tenant(&world.store, "north/daily/victim", &[]).await;
-        let attacker = tenant(&world.store, "north/daily/attacker", &[]).await;
-        world
+        let fixture = store_with(|options| options.search_scan = walk).await;
+        let victim = tenant(&fixture.store, "north/daily/victim", &[]).await;
+        let attacker = tenant(&fixture.store, "north/daily/attacker", &[]).await;
+        fixture
             .store
             .importer()
             .registrations(&victim, &origin(), (0..300).map(reader))
             .await
             .unwrap();
         let decoys = (1000..1003).map(reader);
-        world
+        fixture
             .store
             .importer()
             .registrations(&attacker, &origin(), decoys)
             .await
             .unwrap();
-        let source = world.store.registrations();
+        let source = fixture.store.registrations();
         let cx = context(&attacker);
         for known in (0..300).map(reader) {
             assert!(source.by_id(&cx, &known.crid).await.unwrap().is_none());
@@ -76,7 +76,7 @@ async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
         };
         let page = source.search(&cx, &query).await.unwrap();
         assert!(page.accounts.iter().all(|account| mine.contains(&account.crid)));
-        world.store.close().await;
+        fixture.store.close().await;
     }
 }
 
@@ -122,11 +122,11 @@ fn reader_key() -> EmailKey {
 }
 
 #[tokio::test]
-async fn a_tenant_that_changed_pools_behind_our_back_sees_its_new_pool_alone() {
-    let world = world().await;
-    let first = tenant(&world.store, "north/daily/one", &[]).await;
-    let second = tenant(&world.store, "north/daily/two", &[]).await;
-    world
+async fn moved_tenant_sees_only_its_new_pool() {
+    let fixture = fixture().await;
+    let first = tenant(&fixture.store, "north/daily/one", &[]).await;
+    let second = tenant(&fixture.store, "north/daily/two", &[]).await;
+    fixture
         .store
         .importer()
         .registrations(&first, &origin(), (0..3).map(reader))
@@ -136,30 +136,30 @@ async fn a_tenant_that_changed_pools_behind_our_back_sees_its_new_pool_alone() {
         pool: second.pool,
         ..Tenant::clone(&first)
     });
-    let source = world.store.registrations();
+    let source = fixture.store.registrations();
     assert!(source.by_id(&context(&moved), &reader(0).crid).await.unwrap().is_none());
     assert!(source.by_id(&context(&first), &reader(0).crid).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_an_account_is_refused_and_its_neighbours_are_answered() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/one", &[]).await;
-    world
+async fn corrupt_row_does_not_affect_its_neighbours() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/one", &[]).await;
+    fixture
         .store
         .importer()
         .registrations(&tenant, &origin(), (0..3).map(reader))
         .await
         .unwrap();
     let broken = reader(1).crid;
-    world
+    fixture
         .database
         .run(&format!(
             "UPDATE registrations SET metadata = '[]' WHERE crid = '{}'",
             broken.as_str()
         ))
         .unwrap();
-    let source = world.store.registrations();
+    let source = fixture.store.registrations();
     let cx = context(&tenant);
     let ids = [reader(0).crid, broken, reader(2).crid];
     let (whole, corrupt, other) = tokio::join!(

@@ -7,23 +7,23 @@
 )]
 
 mod contract;
-mod directory;
-mod directory_joins;
 mod events;
-mod held_up;
 mod import;
 mod isolation;
 mod measure;
+mod mirror;
+mod mirror_joins;
 mod names;
 mod plans;
+mod pool_locks;
 mod pooler;
 mod properties;
-mod readers;
 mod repairs;
 mod restart;
+mod sample_users;
 mod support;
-mod synchronise;
 mod tenants;
 mod time_limits;
 mod upgrade;
 mod workspaces;
+mod write_backs;

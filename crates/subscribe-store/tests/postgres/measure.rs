@@ -15,8 +15,8 @@ use masthead_ports::{source::UserSource as _, tenants::Tenants as _};
 use masthead_subscribe_store::{Store, StoreOptions, schema};
 
 use crate::{
-    readers::reader,
-    support::{context, first_page, origin, tenant, world},
+    sample_users::reader,
+    support::{context, first_page, fixture, origin, tenant},
 };
 
 #[tokio::test]
@@ -244,19 +244,19 @@ async fn making_keys_anew() {
         reason = "an ignored measurement that is told how much to measure"
     )]
     let rows: u64 = std::env::var("MASTHEAD_MEASURE_ROWS").unwrap().parse().unwrap();
-    let world = world().await;
-    let tenant = tenant(&world.store, "t/t/1", &[]).await;
-    let importer = world.store.importer();
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "t/t/1", &[]).await;
+    let importer = fixture.store.importer();
     let loaded = importer.registrations(&tenant, &origin(), (0..rows).map(reader)).await;
     loaded.unwrap();
     // As the rules before ADR 0098 had it.
-    world
+    fixture
         .database
-        .run("UPDATE registrations SET first_key = 'søren', tokens = '{7}' WHERE first_name = 'Søren'; VACUUM ANALYZE registrations")
+        .run("UPDATE registrations SET first_key = 'søren', search_terms = '{7}' WHERE first_name = 'Søren'; VACUUM ANALYZE registrations")
         .unwrap();
     for run in ["first", "second"] {
         let started = Instant::now();
-        let made = world.store.migrate().await.unwrap();
+        let made = fixture.store.migrate().await.unwrap();
         println!("{run} run: {rows} rows, {made:?}, {:?}", started.elapsed());
     }
 }

@@ -14,8 +14,8 @@ use masthead_subscribe_store::{KeysMade, SchemaError};
 use masthead_testkit::contract::directory::{DirectorySubject, NOON};
 
 use crate::{
-    directory::Synchronising,
-    support::{World, context, first_page, origin, registration, tenant, world},
+    mirror::WriteBackRegistrar,
+    support::{StoreFixture, context, first_page, fixture, origin, registration, tenant},
 };
 
 /// Names, and the keys that versions before ADR 0098 stored of them: lower case, all marks removed, decomposed.
@@ -63,25 +63,25 @@ fn people(prefix: &str) -> Vec<Account> {
 
 /// A pool of our own, and one with a directory: of some users registrations alone, of some profiles alone, of some both.
 struct Names {
-    world: World,
+    fixture: StoreFixture,
     plain: Arc<Tenant>,
     federated: Arc<Tenant>,
 }
 
 impl Names {
     async fn kept() -> Self {
-        let world = world().await;
-        let store = &world.store;
+        let fixture = fixture().await;
+        let store = &fixture.store;
         let plain = tenant(store, "north/daily/herald", &[]).await;
         let registrations = people("").into_iter().map(|account| registration(&account));
         let importer = store.importer();
         importer.registrations(&plain, &origin(), registrations).await.unwrap();
         let federated = tenant(store, "north/daily/mirror", &[("Flow.UserProvider", "Auth0")]).await;
         let subject = DirectorySubject {
-            directory: store.directory(),
+            directory: store.mirror(),
             bulk: store.bulk_lookups(),
             registrations: store.registrations(),
-            registrar: Arc::new(Synchronising(store.registrations())),
+            registrar: Arc::new(WriteBackRegistrar(store.registrations())),
             tenants: vec![Arc::clone(&federated)],
             keep: Box::new(()),
         };
@@ -92,7 +92,7 @@ impl Names {
             .run(&[people("theirs"), people("both")].concat(), NOON, Brake::On)
             .await;
         Self {
-            world,
+            fixture,
             plain,
             federated,
         }
@@ -107,20 +107,20 @@ impl Names {
         let keys = keys.join(", ");
         // What tokens were does not matter: they were hashes of other texts.
         let script = format!(
-            "UPDATE registrations SET first_key = old, last_key = old, tokens = '{{7}}'
+            "UPDATE registrations SET first_key = old, last_key = old, search_terms = '{{7}}'
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_name = name AND key <> old;
-             UPDATE directory_entries SET first_key = old, last_key = old,
-                    tokens = CASE WHEN shares_tokens THEN '{{}}'::bigint[] ELSE '{{7}}' END
+             UPDATE mirror_entries SET first_key = old, last_key = old,
+                    search_terms = CASE WHEN shares_search_terms THEN '{{}}'::bigint[] ELSE '{{7}}' END
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_key = key AND key <> old;
              DROP TABLE stored_keys;
              DELETE FROM _sqlx_migrations WHERE version = 10;"
         );
-        self.world.database.run(&script).unwrap();
+        self.fixture.database.run(&script).unwrap();
     }
 
     /// Whom a filter finds among our registrations and in the directory: ids, each beginning with where it is.
     async fn found(&self, filter: UserFilter) -> BTreeSet<String> {
-        let store = &self.world.store;
+        let store = &self.fixture.store;
         let page = store
             .registrations()
             .search(&context(&self.plain), &first_page(filter.clone()))
@@ -130,7 +130,7 @@ impl Names {
         let mut query = first_page(filter);
         query.size = 100;
         let page = store
-            .directory()
+            .mirror()
             .search(&context(&self.federated), &query)
             .await
             .unwrap()
@@ -178,20 +178,20 @@ impl Names {
 }
 
 #[tokio::test]
-async fn names_are_searched_by_script_in_registrations_and_directory() {
+async fn names_fold_by_script_in_both_tables() {
     Names::kept().await.check().await;
 }
 
 /// A server that answered from keys of other rules would miss users (ADR 0098).
 #[tokio::test]
-async fn keys_of_an_earlier_version_are_made_anew_before_a_server_starts() {
+async fn old_keys_are_recomputed_by_migrate() {
     let names = Names::kept().await;
     names.as_of_version_9();
-    let store = &names.world.store;
+    let store = &names.fixture.store;
     assert!(matches!(store.check_schema().await, Err(SchemaError::Behind { .. })));
 
     // The schema alone is not enough.
-    let url = names.world.database.url().unwrap();
+    let url = names.fixture.database.url().unwrap();
     let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     sqlx::migrate!("../../migrations").run(&mut connection).await.unwrap();
     assert!(matches!(
@@ -217,10 +217,10 @@ async fn keys_of_an_earlier_version_are_made_anew_before_a_server_starts() {
 }
 
 #[tokio::test]
-async fn making_keys_goes_on_where_it_was_stopped() {
+async fn interrupted_recomputation_is_continued() {
     let names = Names::kept().await;
     names.as_of_version_9();
-    let (store, database) = (&names.world.store, &names.world.database);
+    let (store, database) = (&names.fixture.store, &names.fixture.database);
     let url = database.url().unwrap();
     let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     sqlx::migrate!("../../migrations").run(&mut connection).await.unwrap();
@@ -242,21 +242,21 @@ async fn making_keys_goes_on_where_it_was_stopped() {
 
 /// Rows beyond one window, of which a few must be written, and keys of deleted registrations, which no search reads.
 #[tokio::test]
-async fn making_keys_passes_over_rows_that_fold_as_before() {
+async fn recomputation_skips_unaffected_rows() {
     let names = Names::kept().await;
     names.as_of_version_9();
-    let database = &names.world.database;
+    let database = &names.fixture.database;
     database
         .run(
             "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
-                                        last_name, metadata, tokens, deleted_at)
+                                        last_name, metadata, search_terms, deleted_at)
              SELECT p.id, 0, false, p.masters_accounts, 'many' || n, '', CASE WHEN n % 1000 = 0 THEN 'straße' ELSE 'ann' END, '',
                     CASE WHEN n % 1000 = 0 THEN 'Straße' ELSE 'Ann' END, '', '{}', CASE WHEN n = 5000 THEN '{}'::bigint[] ELSE '{7}' END,
                     CASE WHEN n = 5000 THEN now() END
                FROM generate_series(1, 5000) AS n, (SELECT * FROM pools ORDER BY id LIMIT 1) AS p",
         )
         .unwrap();
-    let made = names.world.store.migrate().await.unwrap();
+    let made = names.fixture.store.migrate().await.unwrap();
     assert_eq!(made.registrations, CHANGED * 3 + 4);
     let keys = database
         .run("SELECT count(*) FROM registrations WHERE crid LIKE 'many%' AND first_key = 'strasse'")

@@ -28,7 +28,7 @@ use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
 use time::OffsetDateTime;
 
 use crate::{
-    readers::reader,
+    sample_users::reader,
     support::{context, first_page, origin, tenant},
 };
 
@@ -43,7 +43,7 @@ const MOST_BUFFERS: u64 = 30_000;
 /// The same where thousands match, in the midst of the order: the rows of all of them alone are on as many.
 const MOST_BUFFERS_FAR: u64 = 7_000;
 
-struct Loaded {
+struct PlanFixture {
     server: PrivateServer,
     store: Store,
     big: Arc<Tenant>,
@@ -53,7 +53,7 @@ struct Loaded {
 const DATABASE: &str = "masthead_test_plans";
 
 /// A server of this test's own, since its log is read.
-async fn loaded() -> Loaded {
+async fn loaded() -> PlanFixture {
     let server = tokio::task::spawn_blocking(|| {
         let server = PrivateServer::start_new().unwrap();
         server.server().create_database(DATABASE).unwrap();
@@ -79,16 +79,16 @@ async fn loaded() -> Loaded {
         .server()
         .run(
             DATABASE,
-            "INSERT INTO directories (pool, provider, precedence, as_of) \
+            "INSERT INTO mirrors (pool, provider, precedence, as_of) \
                SELECT DISTINCT pool, 'Auth0', '', now() FROM registrations;\n\
-             DROP INDEX directory_entries_tokens_idx;\n\
-             INSERT INTO directory_entries (pool, registration_id, registered_at, changed_at, profile_as_of, verified, \
-                    by_email, shares_tokens, crid, email_key, first_key, last_key, profile, tokens) \
+             DROP INDEX mirror_entries_search_terms_idx;\n\
+             INSERT INTO mirror_entries (pool, registration_id, registered_at, changed_at, profile_as_of, verified, \
+                    by_email, shares_search_terms, crid, email_key, first_key, last_key, profile, search_terms) \
                SELECT pool, id, registered_at, changed_at, now(), verified, false, id % 3 > 0, crid, email_key, first_key, last_key, \
                       json_build_object('email', nullif(email_key, ''), 'firstName', first_name, 'lastName', last_name, \
-                                        'metadata', metadata), CASE WHEN id % 3 = 0 THEN tokens ELSE '{}' END FROM registrations;\n\
-             CREATE INDEX directory_entries_tokens_idx ON directory_entries USING gin (tokens);\n\
-             VACUUM ANALYZE registrations, directory_entries;\n\
+                                        'metadata', metadata), CASE WHEN id % 3 = 0 THEN search_terms ELSE '{}' END FROM registrations;\n\
+             CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms);\n\
+             VACUUM ANALYZE registrations, mirror_entries;\n\
              ALTER DATABASE masthead_test_plans SET session_preload_libraries = 'auto_explain';\n\
              ALTER DATABASE masthead_test_plans SET auto_explain.log_min_duration = 0;\n\
              ALTER DATABASE masthead_test_plans SET auto_explain.log_analyze = on;\n\
@@ -98,7 +98,7 @@ async fn loaded() -> Loaded {
         )
         .unwrap();
     let store = Store::open(&options).unwrap();
-    Loaded {
+    PlanFixture {
         server,
         store,
         big,
@@ -116,7 +116,7 @@ async fn filled(store: &Store, name: &str, readers: std::ops::Range<u64>) -> Arc
     tenant
 }
 
-impl Loaded {
+impl PlanFixture {
     fn log(&self) -> std::fs::File {
         std::fs::File::open(self.server.server().log_file().unwrap()).unwrap()
     }
@@ -144,7 +144,7 @@ impl Loaded {
     /// What one search of the directory touched.
     async fn search_directory(&self, tenant: &Arc<Tenant>, query: &UserQuery) -> Vec<u64> {
         let start = self.log_end();
-        let page = self.store.directory().search(&context(tenant), query).await.unwrap();
+        let page = self.store.mirror().search(&context(tenant), query).await.unwrap();
         assert!(page.is_some());
         self.statements_since(start).await
     }
@@ -302,7 +302,7 @@ fn federated(tenant: &Tenant) -> Arc<Tenant> {
 }
 
 /// The same shapes of the same people, each with a profile, from the directory.
-async fn lists_of_both_sides_touch_as_little(loaded: &Loaded) {
+async fn check_mirror_lists(loaded: &PlanFixture) {
     let (big, small) = (federated(&loaded.big), federated(&loaded.small));
     let mut worst = (0, String::new());
     // The statement is the same but for the table, so a few orders of each shape, in turn, tell.
@@ -331,7 +331,7 @@ async fn lists_of_both_sides_touch_as_little(loaded: &Loaded) {
 }
 
 /// One reader in nine, all of them in the middle of the orders by name and mostly of that by address.
-async fn many_matches_far_away_are_not_all_read(loaded: &Loaded) {
+async fn check_many_distant_matches(loaded: &PlanFixture) {
     let named = UserFilter {
         metadata: vec![MetadataPair::of("firstName", "Maria")],
         ..UserFilter::default()
@@ -359,7 +359,7 @@ async fn many_matches_far_away_are_not_all_read(loaded: &Loaded) {
 }
 
 #[tokio::test]
-async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_whatever_the_page() {
+async fn every_query_shape_touches_few_buffers() {
     let loaded = loaded().await;
     let mut worst = (0, String::new());
     for (name, filter) in shapes() {
@@ -393,8 +393,8 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
     }
     println!("the worst page touched {} buffers: {}", worst.0, worst.1);
     assert!(worst.0 < MOST_BUFFERS, "{} touched {} buffers", worst.1, worst.0);
-    lists_of_both_sides_touch_as_little(&loaded).await;
-    many_matches_far_away_are_not_all_read(&loaded).await;
+    check_mirror_lists(&loaded).await;
+    check_many_distant_matches(&loaded).await;
 
     // A cursor far into the list costs what the first page costs.
     let deep = first_page(UserFilter::default());
@@ -425,14 +425,14 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
         "{by_cursor} buffers at a cursor, {start} at the start"
     );
 
-    look_ups_touch_a_few_buffers_for_each_key(&loaded).await;
-    exports_touch_a_few_buffers_for_each_key(&loaded).await;
-    exports_of_a_new_pool_touch_no_more(&loaded).await;
+    check_lookups(&loaded).await;
+    check_exports(&loaded).await;
+    check_export_of_new_pool(&loaded).await;
     loaded.store.close().await;
 }
 
 /// Exact look-ups that travel together: one statement, whether of one kind or of both, and a few buffers for each key.
-async fn look_ups_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
+async fn check_lookups(loaded: &PlanFixture) {
     let known: Vec<NewRegistration> = (0..30)
         .map(|n| reader(n * 149))
         .filter(|known| known.email.is_some())
@@ -462,7 +462,7 @@ async fn look_ups_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
 }
 
 /// Finds a reader, and nobody else.
-async fn looked_up(loaded: &Loaded, known: &NewRegistration, by_id: bool) {
+async fn looked_up(loaded: &PlanFixture, known: &NewRegistration, by_id: bool) {
     let (cx, source) = (context(&loaded.big), loaded.store.registrations());
     let found = if by_id {
         source.by_id(&cx, &known.crid).await.unwrap().into_iter().collect()
@@ -475,7 +475,7 @@ async fn looked_up(loaded: &Loaded, known: &NewRegistration, by_id: bool) {
 }
 
 /// An export: one statement however many are asked for, and a few buffers for each; of both sides twice as many.
-async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
+async fn check_exports(loaded: &PlanFixture) {
     for count in [20, 1_000] {
         let keys: Vec<LookupKey> = (0..count).map(|n| key_of(n * 149 % BIG, n)).collect();
         let at = loaded.log_end();
@@ -515,17 +515,17 @@ async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
 }
 
 /// The same of a pool of which the statistics know nothing yet, as after its first synchronisation.
-async fn exports_of_a_new_pool_touch_no_more(loaded: &Loaded) {
+async fn check_export_of_new_pool(loaded: &PlanFixture) {
     const NEW: u64 = 5_000;
     let run = |sql: &str| loaded.server.server().run(DATABASE, sql).unwrap();
     run("ALTER TABLE registrations SET (autovacuum_enabled = off);\n\
-         ALTER TABLE directory_entries SET (autovacuum_enabled = off);\n");
+         ALTER TABLE mirror_entries SET (autovacuum_enabled = off);\n");
     let new = filled(&loaded.store, "a/b/new", ROWS..ROWS + NEW).await;
     let pool = new.pool.0;
     run(&format!(
-        "INSERT INTO directories (pool, provider, precedence, as_of) VALUES ({pool}, 'Auth0', '', now());\n\
-         INSERT INTO directory_entries (pool, registration_id, profile_as_of, verified, by_email, shares_tokens, crid, \
-                email_key, first_key, last_key, profile, tokens) \
+        "INSERT INTO mirrors (pool, provider, precedence, as_of) VALUES ({pool}, 'Auth0', '', now());\n\
+         INSERT INTO mirror_entries (pool, registration_id, profile_as_of, verified, by_email, shares_search_terms, crid, \
+                email_key, first_key, last_key, profile, search_terms) \
            SELECT pool, id, now(), verified, false, true, crid, email_key, first_key, last_key, \
                   json_build_object('firstName', first_name, 'lastName', last_name, 'metadata', metadata), '{{}}' \
              FROM registrations WHERE pool = {pool};\n"

@@ -27,8 +27,8 @@ use tokio::task::JoinSet;
 
 use crate::{
     events::event,
-    readers::{Dice, reader},
-    support::{World, bouncer, context, database, first_page, origin, tenant, world, world_behind},
+    sample_users::{Dice, reader},
+    support::{StoreFixture, bouncer, context, database, first_page, fixture, origin, store_behind_pgbouncer, tenant},
 };
 
 /// How many registrations each tenant has; the second has them from [`READERS`] on.
@@ -42,7 +42,7 @@ const ASKERS: u64 = 24;
 
 /// A question of a mixed load; about half of the users are the other tenant's, and so absent.
 #[derive(Clone)]
-enum Question {
+enum LoadRequest {
     Id(Crid),
     Email(EmailKey),
     List(Box<UserQuery>),
@@ -51,7 +51,7 @@ enum Question {
     Tenant(TenantId),
 }
 
-impl Question {
+impl LoadRequest {
     fn of(dice: &mut Dice) -> Self {
         let user = reader(dice.below(2 * READERS));
         match dice.below(20) {
@@ -119,7 +119,7 @@ impl Question {
                 text((ids.collect::<Vec<_>>(), answer.directory))
             }
             Self::Directory(id) => {
-                let directory = store.directory();
+                let directory = store.mirror();
                 text((directory.profile(&cx, id).await?, directory.standing(&cx).await?))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
@@ -128,23 +128,23 @@ impl Question {
 }
 
 /// Asks the same questions through two stores behind one `PgBouncer` and straight, while events are written.
-async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
-    let world = world_behind(settings, |_| {}).await;
-    let mut options = StoreOptions::new(world.database.url().unwrap());
+async fn compare_answers_with_direct_store(settings: &[(&str, &str)]) {
+    let fixture = store_behind_pgbouncer(settings, |_| {}).await;
+    let mut options = StoreOptions::new(fixture.database.url().unwrap());
     options.acquire_timeout = Duration::from_secs(20);
     options.statement_timeout = Duration::from_secs(30);
     let straight = Arc::new(Store::open(&options).unwrap());
     // Another program's connections, of whose statements some are prepared on the same server at the same time.
-    if let Some(bouncer) = &world.bouncer {
+    if let Some(bouncer) = &fixture.bouncer {
         options.url = bouncer.url();
     }
     options.pooler = true;
     let beside = Arc::new(Store::open(&options).unwrap());
-    let World {
+    let StoreFixture {
         store,
         bouncer,
         database,
-    } = world;
+    } = fixture;
     let pooled = Arc::new(store);
 
     // All is written through the pooler.
@@ -164,7 +164,7 @@ async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
     let mut dice = Dice(1);
     let mut questions = Vec::new();
     for n in 0..QUESTIONS {
-        let (tenant, question) = (Arc::clone(&tenants[n % 2]), Question::of(&mut dice));
+        let (tenant, question) = (Arc::clone(&tenants[n % 2]), LoadRequest::of(&mut dice));
         let expected = question.ask(&straight, &tenant).await.unwrap();
         questions.push((tenant, question, expected));
     }
@@ -196,18 +196,18 @@ async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
 
 /// Four server connections for the forty of two stores: between two transactions a connection has another server's session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_in_transaction_mode_are_the_databases() {
-    every_answer_is_the_databases(&[("pool_mode", "transaction"), ("default_pool_size", "4")]).await;
+async fn answers_in_transaction_mode_are_correct() {
+    compare_answers_with_direct_store(&[("pool_mode", "transaction"), ("default_pool_size", "4")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_in_session_mode_are_the_databases() {
-    every_answer_is_the_databases(&[("pool_mode", "session"), ("default_pool_size", "60")]).await;
+async fn answers_in_session_mode_are_correct() {
+    compare_answers_with_direct_store(&[("pool_mode", "session"), ("default_pool_size", "60")]).await;
 }
 
 /// What `PgBouncer` says of its own: `ignore_startup_parameters` in <https://www.pgbouncer.org/config.html>.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_that_no_setting_names_is_refused() {
+async fn unexpected_pooler_is_rejected() {
     let database = database().await;
     for (settings, pooler, expected) in [
         // As installed it refuses what sqlx sends; told to ignore that, it drops our settings without a word.
@@ -265,22 +265,22 @@ async fn a_pooler_that_no_setting_names_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_through_a_pooler_ends_at_its_time_limit() {
-    let world = world_behind(&[("pool_mode", "transaction")], |options| {
+async fn pooled_statement_ends_at_its_time_limit() {
+    let fixture = store_behind_pgbouncer(&[("pool_mode", "transaction")], |options| {
         options.statement_timeout = Duration::from_millis(700);
     })
     .await;
-    let tenant = tenant(&world.store, "north/daily/1", &[]).await;
-    let database = Arc::clone(&world.database);
+    let tenant = tenant(&fixture.store, "north/daily/1", &[]).await;
+    let database = Arc::clone(&fixture.database);
     let locked = std::thread::spawn(move || {
         let _ = database.run("BEGIN; LOCK TABLE registrations; SELECT pg_sleep(4); COMMIT");
     });
     let held = "SELECT count(*) FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock' AND granted";
-    while world.database.run(held).unwrap().trim() == "0" {
+    while fixture.database.run(held).unwrap().trim() == "0" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let started = Instant::now();
-    let source = world.store.registrations();
+    let source = fixture.store.registrations();
     let (cx, query, id) = (context(&tenant), first_page(UserFilter::default()), reader(0).crid);
     let (listed, found) = tokio::join!(source.search(&cx, &query), source.by_id(&cx, &id));
     assert_eq!(listed.unwrap_err().kind, SourceErrorKind::TooBroad);
@@ -289,19 +289,19 @@ async fn a_statement_through_a_pooler_ends_at_its_time_limit() {
     // The server itself has given them up: no statement of ours waits for the lock any more.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'registrations'::regclass AND NOT granted";
-    assert_eq!(world.database.run(waiting).unwrap().trim(), "0");
-    world.store.close().await;
+    assert_eq!(fixture.database.run(waiting).unwrap().trim(), "0");
+    fixture.store.close().await;
     locked.join().unwrap();
 }
 
 /// Over TCP, `COPY` sends two small packets one after the other: without `TCP_NODELAY` the second waits for the delayed
 /// acknowledgement of the first, 40 ms on Linux (transact-rs/sqlx#4335).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_over_tcp_waits_for_no_acknowledgement() {
-    let world = world().await;
-    assert!(world.database.url().unwrap().contains("127.0.0.1"));
-    let tenant = tenant(&world.store, "north/daily/1", &[]).await;
-    let events = world.store.read_events();
+async fn copy_over_tcp_is_not_delayed() {
+    let fixture = fixture().await;
+    assert!(fixture.database.url().unwrap().contains("127.0.0.1"));
+    let tenant = tenant(&fixture.store, "north/daily/1", &[]).await;
+    let events = fixture.store.read_events();
     let mut took = Vec::new();
     for n in 0..50 {
         events.record(event(tenant.pool, &n.to_string()));
@@ -312,5 +312,5 @@ async fn a_copy_over_tcp_waits_for_no_acknowledgement() {
     took.sort_unstable();
     // Half of them in less than the wait that each would have: a busy machine is slow now and then, not always.
     assert!(took[25] < Duration::from_millis(35), "{took:?}");
-    world.store.close().await;
+    fixture.store.close().await;
 }

@@ -25,7 +25,7 @@ use proptest::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{World, context, origin, registration, tenant, world_with};
+use crate::support::{StoreFixture, context, origin, registration, store_with, tenant};
 
 /// Few letters, so that things meet; among them what is special to SQL, to LIKE, to JSON and to Unicode.
 const LETTERS: [&str; 29] = [
@@ -176,19 +176,19 @@ fn order() -> impl Strategy<Value = Order> {
     })
 }
 
-type Question = (UserFilter, Order, u16);
+type ListRequest = (UserFilter, Order, u16);
 
 async fn check(
-    world: &World,
+    fixture: &StoreFixture,
     tenant: &Arc<Tenant>,
     people: &[Account],
-    (filter, order, size): &Question,
+    (filter, order, size): &ListRequest,
 ) -> Result<(), TestCaseError> {
     let (order, size) = (*order, *size);
     let federated = tenant.settings.is_federated();
     let wanted = model::list(people, filter, order, federated);
     let total = Some(Total::Exact(wanted.len() as u64));
-    let source = world.store.registrations();
+    let source = fixture.store.registrations();
     let query = |position| UserQuery {
         filter: filter.clone(),
         order,
@@ -230,15 +230,15 @@ async fn check(
     Ok(())
 }
 
-type Case = (Vec<Account>, bool, Vec<Question>);
+type ListCase = (Vec<Account>, bool, Vec<ListRequest>);
 
 /// All kinds of people and questions.
-fn any_case() -> impl Strategy<Value = Case> {
+fn any_case() -> impl Strategy<Value = ListCase> {
     (people(0..30), any::<bool>(), vec((filter(), order(), 1..8_u16), 1..12))
 }
 
 /// Many who all have a colour, and questions that many of them meet, of which a page has few.
-fn of_many() -> impl Strategy<Value = Case> {
+fn of_many() -> impl Strategy<Value = ListCase> {
     let people = people(25..40).prop_map(|people| {
         let coloured = people.into_iter().map(|account| {
             let pairs = account
@@ -256,12 +256,12 @@ fn of_many() -> impl Strategy<Value = Case> {
     (people, any::<bool>(), vec((common(), order(), 1..4_u16), 1..9))
 }
 
-fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32, strategy: impl Strategy<Value = Case>) {
+fn compare_with_model(walk: Option<u32>, cases: u32, strategy: impl Strategy<Value = ListCase>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let world = runtime.block_on(world_with(|options| options.search_walk = walk));
+    let fixture = runtime.block_on(store_with(|options| options.search_scan = walk));
     let number = AtomicU32::new(0);
     let mut runner = TestRunner::new(Config {
         cases,
@@ -288,43 +288,43 @@ fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32, strategy: impl S
             } else {
                 &[]
             };
-            let tenant = tenant(&world.store, &format!("a/b/{n}"), provider).await;
+            let tenant = tenant(&fixture.store, &format!("a/b/{n}"), provider).await;
             let registrations = people.iter().map(registration);
-            world
+            fixture
                 .store
                 .importer()
                 .registrations(&tenant, &origin(), registrations)
                 .await
                 .unwrap();
             for question in &questions {
-                check(&world, &tenant, &people, question).await?;
+                check(&fixture, &tenant, &people, question).await?;
             }
             Ok(())
         })
     });
-    runtime.block_on(world.store.close());
+    runtime.block_on(fixture.store.close());
     result.unwrap();
 }
 
 #[test]
-fn search_sort_paging_count_and_cursors_are_the_models() {
-    postgres_answers_as_the_model(None, 48, any_case());
+fn lists_equal_the_model() {
+    compare_with_model(None, 48, any_case());
 }
 
 #[test]
-fn so_they_are_where_the_walk_ends_early() {
-    postgres_answers_as_the_model(Some(3), 48, any_case());
+fn lists_equal_the_model_after_short_scan() {
+    compare_with_model(Some(3), 48, any_case());
 }
 
 #[test]
-fn so_they_are_where_a_sample_of_many_matches_bounds_the_page() {
-    postgres_answers_as_the_model(Some(1), 32, of_many());
+fn lists_equal_the_model_with_bounded_sample() {
+    compare_with_model(Some(1), 32, of_many());
 }
 
 #[tokio::test]
-async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
-    let world = world_with(|options| options.search_walk = Some(2)).await;
-    let tenant = tenant(&world.store, "a/b/c", &[]).await;
+async fn short_scan_does_not_continue_with_empty_values() {
+    let fixture = store_with(|options| options.search_scan = Some(2)).await;
+    let tenant = tenant(&fixture.store, "a/b/c", &[]).await;
     // By first name: two whom the walk meets and who are of another city, the one wanted first, then two without a name.
     let people = [
         ("a", "Bergen"),
@@ -344,7 +344,7 @@ async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
         })
         .collect();
     let registrations = people.iter().map(registration);
-    let importer = world.store.importer();
+    let importer = fixture.store.importer();
     importer.registrations(&tenant, &origin(), registrations).await.unwrap();
     let filter = UserFilter {
         metadata: vec![MetadataPair::of("city", "Oslo")],
@@ -354,6 +354,6 @@ async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
         column: SortColumn::FirstName,
         direction: Direction::Ascending,
     };
-    check(&world, &tenant, &people, &(filter, order, 1)).await.unwrap();
-    world.store.close().await;
+    check(&fixture, &tenant, &people, &(filter, order, 1)).await.unwrap();
+    fixture.store.close().await;
 }

@@ -14,7 +14,7 @@ use masthead_ports::{
 use masthead_subscribe_store::{ImportOrigin, Merged, RepairError, Suspects};
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::support::{World, context, first_page, tenant, world};
+use crate::support::{StoreFixture, context, first_page, fixture, tenant};
 
 const RAN: OffsetDateTime = datetime!(2026-05-06 06:00 UTC);
 const WROTE: OffsetDateTime = datetime!(2026-05-06 07:08:09.123456 UTC);
@@ -33,22 +33,22 @@ fn account(crid: &str, email: &str, metadata: &[(&str, &str)]) -> Account {
 }
 
 /// A pool in which these were imported, of a provider that has these.
-async fn staged(imported: &[&str], theirs: &[Account]) -> (World, Arc<Tenant>) {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
+async fn staged(imported: &[&str], theirs: &[Account]) -> (StoreFixture, Arc<Tenant>) {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
     let origin = ImportOrigin {
         request_id: "import-1".into(),
         source_system: "CLI".into(),
         at: RAN,
     };
     let lines = imported.iter().map(|line| Ok((*line).to_owned()));
-    world.store.importer().lines(&tenant, &origin, lines).await.unwrap();
-    synchronised(&world, &tenant, theirs).await;
-    (world, tenant)
+    fixture.store.importer().lines(&tenant, &origin, lines).await.unwrap();
+    synchronised(&fixture, &tenant, theirs).await;
+    (fixture, tenant)
 }
 
-async fn synchronised(world: &World, tenant: &Arc<Tenant>, theirs: &[Account]) {
-    let (directory, cx) = (world.store.directory(), context(tenant));
+async fn synchronised(fixture: &StoreFixture, tenant: &Arc<Tenant>, theirs: &[Account]) {
+    let (directory, cx) = (fixture.store.mirror(), context(tenant));
     let beginning = Beginning {
         holder: "test",
         at: RAN,
@@ -71,8 +71,13 @@ async fn synchronised(world: &World, tenant: &Arc<Tenant>, theirs: &[Account]) {
 }
 
 /// Writes as an earlier version did, which did not ask whose registration it was.
-async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over: Option<&str>) -> Synchronised {
-    let (registrations, cx) = (world.store.registrations(), context(tenant));
+async fn wrote_back(
+    fixture: &StoreFixture,
+    tenant: &Arc<Tenant>,
+    account: &Account,
+    over: Option<&str>,
+) -> Synchronised {
+    let (registrations, cx) = (fixture.store.registrations(), context(tenant));
     let read = match over {
         Some(id) => registrations.by_id(&cx, &Crid::parse(id).unwrap()).await.unwrap(),
         None => None,
@@ -95,32 +100,32 @@ async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over
     registrations.synchronise(&cx, &write_back, &written_for).await.unwrap()
 }
 
-async fn suspects(world: &World, tenant: &Arc<Tenant>) -> Suspects {
-    world.store.repairs().suspects(&context(tenant)).await.unwrap()
+async fn suspects(fixture: &StoreFixture, tenant: &Arc<Tenant>) -> Suspects {
+    fixture.store.repairs().suspects(&context(tenant)).await.unwrap()
 }
 
 const OLD_ANN: &str = r#"{"customerRegistrationId":"2937","email":"ann@example.com","metadata":{"promo_flag":"Y"}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_split_registration_is_found_and_merged_into_the_older_one() {
+async fn split_registration_is_merged_into_older() {
     let ann = account("auth0|7", "ann@example.com", &[]);
-    let (world, tenant) = staged(&[OLD_ANN], std::slice::from_ref(&ann)).await;
-    assert_eq!(suspects(&world, &tenant).await, Suspects::default());
-    assert_eq!(wrote_back(&world, &tenant, &ann, None).await, Synchronised::Created);
+    let (fixture, tenant) = staged(&[OLD_ANN], std::slice::from_ref(&ann)).await;
+    assert_eq!(suspects(&fixture, &tenant).await, Suspects::default());
+    assert_eq!(wrote_back(&fixture, &tenant, &ann, None).await, Synchronised::Created);
 
-    let found = suspects(&world, &tenant).await;
+    let found = suspects(&fixture, &tenant).await;
     let [split] = &found.split[..] else { panic!("{found:?}") };
     assert_eq!(
         (split.older_crid.as_str(), split.younger_crid.as_str()),
         ("2937", "auth0|7")
     );
     assert_eq!(split.written_at, WROTE);
-    let (repairs, cx) = (world.store.repairs(), context(&tenant));
+    let (repairs, cx) = (fixture.store.repairs(), context(&tenant));
     assert_eq!(
         repairs.merge(&cx, split, "r-2".into(), WROTE).await.unwrap(),
         Merged::Done
     );
-    let now = world
+    let now = fixture
         .store
         .registrations()
         .by_id(&cx, &split.younger_crid)
@@ -131,9 +136,9 @@ async fn a_split_registration_is_found_and_merged_into_the_older_one() {
         (now.registration_id, now.metadata.get("promo_flag")),
         (Some(split.older), Some("Y"))
     );
-    let listed = world
+    let listed = fixture
         .store
-        .directory()
+        .mirror()
         .search(&cx, &first_page(UserFilter::default()))
         .await
         .unwrap()
@@ -143,7 +148,7 @@ async fn a_split_registration_is_found_and_merged_into_the_older_one() {
     };
     assert_eq!(entry.registration.as_ref(), Some(&now));
     assert!(entry.profile.is_some());
-    assert_eq!(suspects(&world, &tenant).await, Suspects::default());
+    assert_eq!(suspects(&fixture, &tenant).await, Suspects::default());
     assert_eq!(
         repairs.merge(&cx, split, "r-3".into(), WROTE).await.unwrap(),
         Merged::Changed
@@ -151,21 +156,21 @@ async fn a_split_registration_is_found_and_merged_into_the_older_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_split_whose_values_differ_is_left_for_a_person() {
+async fn split_with_different_values_is_left() {
     let ann = account("auth0|7", "ann@example.com", &[]);
-    let (world, tenant) = staged(&[OLD_ANN], std::slice::from_ref(&ann)).await;
-    wrote_back(&world, &tenant, &ann, None).await;
-    world
+    let (fixture, tenant) = staged(&[OLD_ANN], std::slice::from_ref(&ann)).await;
+    wrote_back(&fixture, &tenant, &ann, None).await;
+    fixture
         .database
         .run(r#"UPDATE registrations SET metadata = '{"promo_flag":"N"}' WHERE crid = 'auth0|7'"#)
         .unwrap();
-    let split = suspects(&world, &tenant).await.split.remove(0);
-    let (repairs, cx) = (world.store.repairs(), context(&tenant));
+    let split = suspects(&fixture, &tenant).await.split.remove(0);
+    let (repairs, cx) = (fixture.store.repairs(), context(&tenant));
     assert_eq!(
         repairs.merge(&cx, &split, "r-2".into(), WROTE).await.unwrap(),
         Merged::ValuesDiffer
     );
-    let registrations = world.store.registrations();
+    let registrations = fixture.store.registrations();
     let beside = registrations
         .by_email(&cx, ann.email.as_ref().unwrap().key())
         .await
@@ -174,7 +179,7 @@ async fn a_split_whose_values_differ_is_left_for_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn registrations_that_share_an_address_rightly_are_no_split() {
+async fn legitimately_shared_address_is_no_split() {
     // Both ids are the provider's; both accounts have the address; the older one came to it by an import.
     let theirs = [
         account("auth0|1", "bob@example.com", &[]),
@@ -186,34 +191,34 @@ async fn registrations_that_share_an_address_rightly_are_no_split() {
         r#"{"customerRegistrationId":"30","email":"cy@example.com"}"#,
         r#"{"customerRegistrationId":"auth0|3","email":"cy@example.com"}"#,
     ];
-    let (world, tenant) = staged(&imported, &theirs).await;
+    let (fixture, tenant) = staged(&imported, &theirs).await;
     assert_eq!(
-        wrote_back(&world, &tenant, &theirs[1], None).await,
+        wrote_back(&fixture, &tenant, &theirs[1], None).await,
         Synchronised::Created
     );
-    assert_eq!(suspects(&world, &tenant).await.split, []);
+    assert_eq!(suspects(&fixture, &tenant).await.split, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_that_took_another_accounts_id_is_suspected() {
+async fn moved_registration_is_suspected() {
     let ann = account("auth0|1", "ann@example.com", &[]);
     let theirs = [ann.clone(), account("auth0|2", "bob@example.com", &[])];
     let bobs = r#"{"customerRegistrationId":"auth0|2","email":"ann@example.com","metadata":{"promo_flag":"Y"}}"#;
-    let (world, tenant) = staged(&[bobs], &theirs).await;
-    assert_eq!(suspects(&world, &tenant).await.moved, []);
+    let (fixture, tenant) = staged(&[bobs], &theirs).await;
+    assert_eq!(suspects(&fixture, &tenant).await.moved, []);
     assert_eq!(
-        wrote_back(&world, &tenant, &ann, Some("auth0|2")).await,
+        wrote_back(&fixture, &tenant, &ann, Some("auth0|2")).await,
         Synchronised::Updated
     );
-    let moved: Vec<_> = suspects(&world, &tenant).await.moved;
+    let moved: Vec<_> = suspects(&fixture, &tenant).await.moved;
     let ids: BTreeSet<_> = moved.iter().map(|moved| moved.crid.as_str()).collect();
     assert_eq!(ids, BTreeSet::from(["auth0|1"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_whole_directory_nothing_is_suspected() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
-    let refused = world.store.repairs().suspects(&context(&tenant)).await;
-    assert!(matches!(refused, Err(RepairError::NoDirectory)));
+async fn suspects_need_a_complete_mirror() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
+    let refused = fixture.store.repairs().suspects(&context(&tenant)).await;
+    assert!(matches!(refused, Err(RepairError::NoCompleteMirror)));
 }

@@ -14,7 +14,7 @@ use masthead_subscribe_store::{Store, StoreOptions};
 
 use crate::{
     events::event,
-    readers::reader,
+    sample_users::reader,
     support::{context, first_page, origin, tenant},
 };
 
@@ -23,7 +23,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_restart_reads_recover_and_until_then_they_are_silent_and_their_events_wait() {
+async fn reads_recover_after_restart() {
     let server = blocking(|| PrivateServer::start_new().unwrap()).await;
     let server = blocking(move || {
         server.server().create_database("masthead_test_restart").unwrap();
@@ -139,7 +139,7 @@ async fn recovers(
 }
 
 #[tokio::test]
-async fn a_store_opens_while_its_database_is_down_and_says_so() {
+async fn store_opens_while_database_is_down() {
     // A port on which nobody listens: bound for a moment, then let go of.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()

@@ -21,7 +21,7 @@ use masthead_subscribe_store::{ImportOrigin, NewRegistration, Store, StoreOption
 use time::macros::datetime;
 
 /// A store, and the database that it is on.
-pub(crate) struct World {
+pub(crate) struct StoreFixture {
     pub(crate) store: Store,
     /// What is between them, if anything.
     pub(crate) bouncer: Option<PgBouncer>,
@@ -29,20 +29,23 @@ pub(crate) struct World {
 }
 
 /// An empty store.
-pub(crate) async fn world() -> World {
-    world_with(|_| {}).await
+pub(crate) async fn fixture() -> StoreFixture {
+    store_with(|_| {}).await
 }
 
 /// An empty store with other options.
-pub(crate) async fn world_with(change: impl FnOnce(&mut StoreOptions)) -> World {
-    world_of(database().await, None, change)
+pub(crate) async fn store_with(change: impl FnOnce(&mut StoreOptions)) -> StoreFixture {
+    open_store(database().await, None, change)
 }
 
 /// An empty store behind a PgBouncer with these settings.
-pub(crate) async fn world_behind(settings: &[(&str, &str)], change: impl FnOnce(&mut StoreOptions)) -> World {
+pub(crate) async fn store_behind_pgbouncer(
+    settings: &[(&str, &str)],
+    change: impl FnOnce(&mut StoreOptions),
+) -> StoreFixture {
     let database = database().await;
     let bouncer = bouncer(&database, settings);
-    world_of(database, bouncer, |options| {
+    open_store(database, bouncer, |options| {
         options.pooler = true;
         change(options);
     })
@@ -57,7 +60,11 @@ pub(crate) fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Opt
     bouncer
 }
 
-fn world_of(database: TestDatabase, bouncer: Option<PgBouncer>, change: impl FnOnce(&mut StoreOptions)) -> World {
+fn open_store(
+    database: TestDatabase,
+    bouncer: Option<PgBouncer>,
+    change: impl FnOnce(&mut StoreOptions),
+) -> StoreFixture {
     let database = Arc::new(database);
     let mut options = StoreOptions::new(database.url().unwrap());
     // Debug builds on a busy machine are slow; no test is about being fast.
@@ -68,7 +75,7 @@ fn world_of(database: TestDatabase, bouncer: Option<PgBouncer>, change: impl FnO
         options.url = bouncer.url();
     }
     change(&mut options);
-    World {
+    StoreFixture {
         store: Store::open(&options).unwrap(),
         bouncer,
         database,
@@ -129,7 +136,7 @@ pub(crate) fn registration(account: &Account) -> NewRegistration {
     }
 }
 
-/// A call on behalf of this tenant, with all the time in the world.
+/// A call on behalf of this tenant, with all the time in the fixture.
 pub(crate) fn context(tenant: &Arc<Tenant>) -> CallContext {
     let deadline = Instant::now() + Duration::from_mins(1);
     CallContext::new(Arc::clone(tenant), deadline, Priority::Interactive)

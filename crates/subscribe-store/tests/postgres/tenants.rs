@@ -5,8 +5,8 @@ use masthead_ports::{readiness::Readiness as _, tenants::Tenants as _};
 use masthead_subscribe_store::{AdminError, SchemaError, Store, StoreOptions, schema};
 
 use crate::{
-    readers::reader,
-    support::{map, origin, tenant, world},
+    sample_users::reader,
+    support::{fixture, map, origin, tenant},
 };
 
 fn id(text: &str) -> TenantId {
@@ -14,9 +14,9 @@ fn id(text: &str) -> TenantId {
 }
 
 #[tokio::test]
-async fn a_tenant_has_a_pool_of_its_own_unless_it_shares_one() {
-    let world = world().await;
-    let admin = world.store.admin();
+async fn tenants_share_a_pool_by_name() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
     for (tenant, pool) in [("a/b/1", None), ("a/b/2", Some("shared")), ("a/b/3", Some("shared"))] {
         admin.add_tenant(&id(tenant), pool, &map(&[])).await.unwrap();
     }
@@ -24,19 +24,19 @@ async fn a_tenant_has_a_pool_of_its_own_unless_it_shares_one() {
     let pools: Vec<&str> = rows.iter().map(|row| row.pool_name.as_str()).collect();
     assert_eq!(pools, ["a/b/1", "shared", "shared"]);
     assert!(rows[1].pool == rows[2].pool && rows[0].pool != rows[1].pool);
-    let known = world.store.tenants().by_id(&id("a/b/2")).await.unwrap().unwrap();
+    let known = fixture.store.tenants().by_id(&id("a/b/2")).await.unwrap().unwrap();
     assert_eq!(known.pool, rows[1].pool);
-    assert!(world.store.tenants().by_id(&id("a/b/4")).await.unwrap().is_none());
+    assert!(fixture.store.tenants().by_id(&id("a/b/4")).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn the_tenants_of_a_client_and_paper_are_told_whatever_their_group() {
-    let world = world().await;
-    let admin = world.store.admin();
+async fn tenants_are_found_in_any_group() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
     for tenant in ["b/x/1", "a/x/1", "a/x/2", "a/y/1"] {
         admin.add_tenant(&id(tenant), None, &map(&[])).await.unwrap();
     }
-    let tenants = world.store.tenants();
+    let tenants = fixture.store.tenants();
     for (client, paper, told) in [
         ("x", "1", vec!["a/x/1", "b/x/1"]),
         ("y", "1", vec!["a/y/1"]),
@@ -49,9 +49,9 @@ async fn the_tenants_of_a_client_and_paper_are_told_whatever_their_group() {
 }
 
 #[tokio::test]
-async fn settings_are_merged_an_empty_value_removes_and_mistakes_change_nothing() {
-    let world = world().await;
-    let admin = world.store.admin();
+async fn settings_are_merged_or_rejected_as_a_whole() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
     let one = id("a/b/1");
     admin
         .add_tenant(&one, None, &map(&[("Api.DataAsArray", "true")]))
@@ -83,12 +83,12 @@ async fn settings_are_merged_an_empty_value_removes_and_mistakes_change_nothing(
 }
 
 #[tokio::test]
-async fn the_last_tenant_of_a_pool_with_people_in_it_is_removed_only_by_force() {
-    let world = world().await;
-    let admin = world.store.admin();
-    let one = tenant(&world.store, "a/b/1", &[]).await;
+async fn last_tenant_of_used_pool_needs_orphan() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
+    let one = tenant(&fixture.store, "a/b/1", &[]).await;
     admin.add_tenant(&id("a/b/2"), Some("a/b/1"), &map(&[])).await.unwrap();
-    world
+    fixture
         .store
         .importer()
         .registrations(&one, &origin(), (0..2).map(reader))
@@ -107,13 +107,13 @@ async fn the_last_tenant_of_a_pool_with_people_in_it_is_removed_only_by_force() 
 }
 
 #[tokio::test]
-async fn masthead_takes_over_a_pool_only_when_its_addresses_are_unique() {
-    let world = world().await;
-    let admin = world.store.admin();
-    let one = tenant(&world.store, "a/b/1", &[("Flow.UserProvider", "Auth0")]).await;
+async fn mastered_pool_needs_unique_addresses() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
+    let one = tenant(&fixture.store, "a/b/1", &[("Flow.UserProvider", "Auth0")]).await;
     let mut twin = reader(1);
     twin.email = reader(0).email;
-    world
+    fixture
         .store
         .importer()
         .registrations(&one, &origin(), [reader(0), twin].into_iter())
@@ -121,12 +121,12 @@ async fn masthead_takes_over_a_pool_only_when_its_addresses_are_unique() {
         .unwrap();
     let refused = admin.set_tenant(&one.id, &map(&[("Flow.UserProvider", "")])).await;
     assert!(matches!(refused, Err(AdminError::AmbiguousAddresses)), "{refused:?}");
-    world.database.run("DELETE FROM registrations WHERE id = 2").unwrap();
+    fixture.database.run("DELETE FROM registrations WHERE id = 2").unwrap();
     admin
         .set_tenant(&one.id, &map(&[("Flow.UserProvider", "")]))
         .await
         .unwrap();
-    let mastered = world
+    let mastered = fixture
         .database
         .run("SELECT bool_and(masters_accounts) FROM registrations")
         .unwrap();
@@ -134,7 +134,7 @@ async fn masthead_takes_over_a_pool_only_when_its_addresses_are_unique() {
 }
 
 #[tokio::test]
-async fn an_unmigrated_or_foreign_database_is_refused_and_not_ready() {
+async fn other_schema_versions_are_not_ready() {
     let empty = tokio::task::spawn_blocking(masthead_dev_postgres::TestDatabase::empty)
         .await
         .unwrap()

@@ -9,37 +9,37 @@ use masthead_domain::{query::UserFilter, tenant::Tenant};
 use masthead_ports::source::{CallContext, Priority, SourceErrorKind, UserSource as _};
 
 use crate::{
-    readers::reader,
-    support::{World, first_page, origin, tenant, world_with},
+    sample_users::reader,
+    support::{StoreFixture, first_page, origin, store_with, tenant},
 };
 
 /// A store of one search connection whose table nobody can read for ten seconds, and its only tenant.
-async fn locked(pooler: bool) -> (World, Arc<Tenant>) {
-    let world = world_with(|options| {
+async fn locked(pooler: bool) -> (StoreFixture, Arc<Tenant>) {
+    let fixture = store_with(|options| {
         options.pooler = pooler;
         options.search_connections = 1;
         options.statement_timeout = Duration::from_secs(2);
         options.acquire_timeout = Duration::from_secs(1);
     })
     .await;
-    let tenant = tenant(&world.store, "a/b/c", &[]).await;
+    let tenant = tenant(&fixture.store, "a/b/c", &[]).await;
     let readers = (0..3).map(reader);
-    world
+    fixture
         .store
         .importer()
         .registrations(&tenant, &origin(), readers)
         .await
         .unwrap();
-    let database = Arc::clone(&world.database);
+    let database = Arc::clone(&fixture.database);
     std::thread::spawn(move || {
         // Cut short by the end of the test, which drops the database.
         let _ = database.run("BEGIN; LOCK TABLE registrations; SELECT pg_sleep(10); COMMIT");
     });
     let held = "SELECT count(*) FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock' AND granted";
-    while world.database.run(held).unwrap().trim() == "0" {
+    while fixture.database.run(held).unwrap().trim() == "0" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    (world, tenant)
+    (fixture, tenant)
 }
 
 fn within(tenant: &Arc<Tenant>, budget: Duration) -> CallContext {
@@ -47,10 +47,10 @@ fn within(tenant: &Arc<Tenant>, budget: Duration) -> CallContext {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_finish_says_so_and_why() {
+async fn blocked_statements_fail_in_time() {
     for pooler in [false, true] {
-        let (world, tenant) = locked(pooler).await;
-        let source = world.store.registrations();
+        let (fixture, tenant) = locked(pooler).await;
+        let source = fixture.store.registrations();
         // The request's own deadline is the shorter limit here, and the server must keep it too.
         let cx = within(&tenant, Duration::from_millis(1500));
         let query = first_page(UserFilter::default());
@@ -65,6 +65,6 @@ async fn what_cannot_finish_says_so_and_why() {
         let cx = within(&tenant, Duration::from_millis(300));
         let looked_up = source.by_id(&cx, &reader(0).crid).await;
         assert_eq!(looked_up.unwrap_err().kind, SourceErrorKind::Unavailable);
-        world.store.close().await;
+        fixture.store.close().await;
     }
 }

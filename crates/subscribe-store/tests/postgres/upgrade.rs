@@ -17,7 +17,7 @@ const WRITTEN: &str = "
     INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written;";
 
 #[tokio::test]
-async fn events_and_outbox_come_through_from_version_8_and_its_writes_are_still_taken() {
+async fn events_of_version_8_are_kept() {
     let database = tokio::task::spawn_blocking(TestDatabase::empty).await.unwrap().unwrap();
     let url = database.url().unwrap();
     let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();

@@ -9,7 +9,7 @@ use masthead_domain::{
 use masthead_ports::{source::SourceError, workspaces::Workspaces as _};
 use masthead_subscribe_store::{AdminError, WorkspaceChange};
 
-use crate::support::{World, tenant, world};
+use crate::support::{StoreFixture, fixture, tenant};
 
 const TENANT: &str = "north/daily/herald";
 
@@ -18,28 +18,28 @@ fn id(text: &str) -> WorkspaceId {
 }
 
 /// The workspace of this name as this key opens it.
-async fn opened(world: &World, name: &str, key: &str) -> Result<Option<Arc<Workspace>>, SourceError> {
+async fn opened(fixture: &StoreFixture, name: &str, key: &str) -> Result<Option<Arc<Workspace>>, SourceError> {
     let credential = Credential::of(&id(name), &KeyHash::of(key));
-    world.store.workspaces().opened_by(&credential).await
+    fixture.store.workspaces().opened_by(&credential).await
 }
 
-async fn with_workspace(set: WorkspaceChange) -> World {
-    let world = world().await;
-    tenant(&world.store, TENANT, &[]).await;
-    let (admin, tenant) = (world.store.admin(), TenantId::parse(TENANT).unwrap());
+async fn with_workspace(set: WorkspaceChange) -> StoreFixture {
+    let fixture = fixture().await;
+    tenant(&fixture.store, TENANT, &[]).await;
+    let (admin, tenant) = (fixture.store.admin(), TenantId::parse(TENANT).unwrap());
     admin.add_workspace(&id("herald"), &tenant, set).await.unwrap();
-    world
+    fixture
 }
 
 #[tokio::test]
-async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
+async fn workspace_is_found_by_each_key() {
     let set = WorkspaceChange {
         strict: Some(true),
         identifiers_per_payload: Some(100),
         ..WorkspaceChange::default()
     };
-    let world = with_workspace(set).await;
-    let admin = world.store.admin();
+    let fixture = with_workspace(set).await;
+    let admin = fixture.store.admin();
     for (number, key) in [(1, "one"), (2, "two")] {
         let given = admin.add_workspace_key(&id("herald"), &KeyHash::of(key)).await.unwrap();
         assert_eq!(given, number);
@@ -49,7 +49,7 @@ async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
         ..ExportLimits::default()
     };
     for key in ["one", "two"] {
-        let known = opened(&world, "herald", key).await.unwrap().unwrap();
+        let known = opened(&fixture, "herald", key).await.unwrap().unwrap();
         assert_eq!(
             (&known.id, &known.tenant),
             (&id("herald"), &TenantId::parse(TENANT).unwrap())
@@ -58,24 +58,24 @@ async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
         assert_eq!(known.limits, limits);
     }
     for (name, key) in [("herald", "three"), ("herald", ""), ("times", "one"), ("HERALD", "one")] {
-        assert!(opened(&world, name, key).await.unwrap().is_none(), "{name} {key}");
+        assert!(opened(&fixture, name, key).await.unwrap().is_none(), "{name} {key}");
     }
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_read_is_an_error_for_every_workspace_alike() {
-    let world = with_workspace(WorkspaceChange::default()).await;
-    world.database.run("DROP TABLE workspace_keys, workspaces").unwrap();
+async fn unreadable_database_is_an_error() {
+    let fixture = with_workspace(WorkspaceChange::default()).await;
+    fixture.database.run("DROP TABLE workspace_keys, workspaces").unwrap();
     for name in ["herald", "nobody"] {
-        let told = opened(&world, name, "one").await;
+        let told = opened(&fixture, name, "one").await;
         assert!(told.is_err(), "{name}: silence is never absence");
     }
 }
 
 #[tokio::test]
-async fn keys_are_bounded_numbered_upwards_and_taken_back_by_number() {
-    let world = with_workspace(WorkspaceChange::default()).await;
-    let (admin, herald) = (world.store.admin(), id("herald"));
+async fn keys_are_numbered_and_limited() {
+    let fixture = with_workspace(WorkspaceChange::default()).await;
+    let (admin, herald) = (fixture.store.admin(), id("herald"));
     for n in 0..MAX_KEYS {
         let hash = KeyHash::of(&n.to_string());
         admin.add_workspace_key(&herald, &hash).await.unwrap();
@@ -93,9 +93,9 @@ async fn keys_are_bounded_numbered_upwards_and_taken_back_by_number() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_and_changes_nothing() {
-    let world = with_workspace(WorkspaceChange::default()).await;
-    let (admin, herald) = (world.store.admin(), TenantId::parse(TENANT).unwrap());
+async fn invalid_commands_change_nothing() {
+    let fixture = with_workspace(WorkspaceChange::default()).await;
+    let (admin, herald) = (fixture.store.admin(), TenantId::parse(TENANT).unwrap());
     let nowhere = TenantId::parse("north/daily/nowhere").unwrap();
     let add = async |name: &str, tenant, set| admin.add_workspace(&id(name), tenant, set).await.unwrap_err();
     let none = WorkspaceChange::default();
@@ -127,9 +127,9 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_workspace_is_changed_and_goes_with_its_tenant() {
-    let world = with_workspace(WorkspaceChange::default()).await;
-    let admin = world.store.admin();
+async fn workspace_is_changed_and_removed_with_tenant() {
+    let fixture = with_workspace(WorkspaceChange::default()).await;
+    let admin = fixture.store.admin();
     let change = WorkspaceChange {
         suspended: Some(true),
         users_per_minute: Some(50),
@@ -148,5 +148,5 @@ async fn a_workspace_is_changed_and_goes_with_its_tenant() {
         .await
         .unwrap();
     assert!(admin.workspaces().await.unwrap().is_empty());
-    assert!(opened(&world, "herald", "one").await.unwrap().is_none());
+    assert!(opened(&fixture, "herald", "one").await.unwrap().is_none());
 }
