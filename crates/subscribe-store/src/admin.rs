@@ -14,10 +14,10 @@ use thiserror::Error;
 
 use crate::{
     database::{PgDatabase, Transaction},
+    settings_json,
     sqlstate::{PgErrorKind, redacted},
 };
 
-/// Time limit of one command.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest name of a pool, in bytes.
@@ -134,7 +134,7 @@ impl Admin {
                 id.client(),
                 id.paper(),
                 pool,
-                to_json(settings),
+                settings_json::to_json(settings),
             )
             .execute(&mut transaction)
             .await?;
@@ -161,11 +161,10 @@ impl Admin {
             rows.into_iter()
                 .map(|row| {
                     Ok(TenantRow {
-                        id: TenantId::new(&row.client_group, &row.client, &row.paper)
-                            .map_err(|error| AdminError::Database(Box::new(error)))?,
+                        id: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
                         pool: PoolId(row.pool),
                         pool_name: row.name,
-                        settings: parse_json(&row.settings)?,
+                        settings: settings_json::parse(&row.settings).map_err(corrupt)?,
                     })
                 })
                 .collect()
@@ -185,17 +184,8 @@ impl Admin {
     ) -> Result<(BTreeMap<String, String>, Vec<SettingMistake>), AdminError> {
         self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            let row = sqlx::query!(
-                r#"SELECT t.pool, t.settings::text AS "settings!" FROM tenants AS t JOIN pools AS p ON p.id = t.pool
-                    WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE"#,
-                id.group(),
-                id.client(),
-                id.paper(),
-            )
-            .fetch_optional(&mut transaction)
-            .await?
-            .ok_or(AdminError::NoSuchTenant)?;
-            let mut settings = parse_json(&row.settings)?;
+            let (pool, stored) = lock_tenant(&mut transaction, id).await?;
+            let mut settings = settings_json::parse(&stored).map_err(corrupt)?;
             for (name, value) in changes {
                 if value.is_empty() {
                     settings.remove(name);
@@ -210,11 +200,11 @@ impl Admin {
                 id.group(),
                 id.client(),
                 id.paper(),
-                to_json(&settings),
+                settings_json::to_json(&settings),
             )
             .execute(&mut transaction)
             .await?;
-            decide_master(&mut transaction, row.pool).await?;
+            decide_master(&mut transaction, pool).await?;
             transaction.commit().await?;
             Ok((settings, warnings))
         })
@@ -229,16 +219,7 @@ impl Admin {
     pub async fn remove_tenant(&self, id: &TenantId, orphan: bool) -> Result<(), AdminError> {
         self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            let pool = sqlx::query_scalar!(
-                "SELECT t.pool FROM tenants AS t JOIN pools AS p ON p.id = t.pool
-                  WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE",
-                id.group(),
-                id.client(),
-                id.paper(),
-            )
-            .fetch_optional(&mut transaction)
-            .await?
-            .ok_or(AdminError::NoSuchTenant)?;
+            let (pool, _) = lock_tenant(&mut transaction, id).await?;
             sqlx::query!(
                 "DELETE FROM tenants WHERE client_group = $1 AND client = $2 AND paper = $3",
                 id.group(),
@@ -274,6 +255,21 @@ impl Admin {
     }
 }
 
+/// The pool and the stored settings of a tenant; its row and the pool's are locked.
+async fn lock_tenant(transaction: &mut Transaction, id: &TenantId) -> Result<(i64, String), AdminError> {
+    let row = sqlx::query!(
+        r#"SELECT t.pool, t.settings::text AS "settings!" FROM tenants AS t JOIN pools AS p ON p.id = t.pool
+            WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE"#,
+        id.group(),
+        id.client(),
+        id.paper(),
+    )
+    .fetch_optional(transaction)
+    .await?
+    .ok_or(AdminError::NoSuchTenant)?;
+    Ok((row.pool, row.settings))
+}
+
 /// A pool requires unique addresses unless each of its tenants has an outside provider. A pool without tenants is not
 /// changed.
 async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), AdminError> {
@@ -285,9 +281,8 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     .await?;
     let mut providers = BTreeSet::new();
     for row in &rows {
-        let settings = parse_json(&row.settings)?;
-        let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        providers.insert(TenantSettings::parse(pairs).0.is_federated());
+        let settings = settings_json::parse(&row.settings).map_err(corrupt)?;
+        providers.insert(settings_json::evaluate(&settings).0.is_federated());
     }
     if providers.is_empty() {
         return Ok(());
@@ -303,8 +298,7 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
 }
 
 fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingMistake>), AdminError> {
-    let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let (parsed, mistakes) = TenantSettings::parse(pairs);
+    let (parsed, mistakes) = settings_json::evaluate(settings);
     let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingMistake::is_warning);
     for (name, value) in settings {
         if name.contains('\0') || value.contains('\0') {
@@ -318,11 +312,7 @@ fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings
     }
 }
 
-fn to_json(settings: &BTreeMap<String, String>) -> String {
-    // A map of strings always serialises; `{}` is only the unreachable fallback.
-    serde_json::to_string(settings).unwrap_or_else(|_| "{}".to_owned())
-}
-
-fn parse_json(text: &str) -> Result<BTreeMap<String, String>, AdminError> {
-    serde_json::from_str(text).map_err(|error| AdminError::Database(Box::new(error)))
+/// A row that this program cannot read.
+pub(crate) fn corrupt(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {
+    AdminError::Database(cause.into())
 }

@@ -36,7 +36,7 @@ struct TimedAnswer<V> {
     value: V,
     given: Instant,
     /// When the database was last queried: later than `given` if it was unavailable since.
-    asked: Instant,
+    queried: Instant,
 }
 
 impl<K, V> AnswerCache<K, V>
@@ -62,7 +62,7 @@ where
     /// The cached answer, while it is fresh.
     pub(crate) fn fresh(&self, key: &K) -> Option<V> {
         let answer = self.answers.get(key)?;
-        (answer.asked.elapsed() < self.ages.fresh).then_some(answer.value)
+        (answer.queried.elapsed() < self.ages.fresh).then_some(answer.value)
     }
 
     /// Queries the database; concurrent callers with the same key share the answer. While the database is unavailable, the
@@ -95,12 +95,12 @@ where
             Ok(value) => TimedAnswer {
                 value,
                 given: now,
-                asked: now,
+                queried: now,
             },
             Err(error) if error.kind.is_transient() => {
                 let last = self.answers.peek(key).filter(|last| now - last.given < self.ages.stale);
                 TimedAnswer {
-                    asked: now,
+                    queried: now,
                     ..last.ok_or(error)?
                 }
             }
@@ -108,6 +108,15 @@ where
         };
         self.answers.insert(key.clone(), answer.clone());
         Ok(answer.value)
+    }
+}
+
+/// An error that several callers share, for one of them.
+pub(crate) fn share(operation: &'static str, error: Arc<SourceError>) -> SourceError {
+    SourceError {
+        operation,
+        kind: error.kind,
+        source: Some(Box::new(error)),
     }
 }
 
@@ -127,16 +136,16 @@ mod tests {
     /// Returns how many times it was queried.
     #[derive(Default)]
     struct CountingDatabase {
-        asked: AtomicU32,
-        silent: Option<SourceErrorKind>,
+        queried: AtomicU32,
+        failure: Option<SourceErrorKind>,
     }
 
     impl CountingDatabase {
         async fn answer(&self) -> Result<u32, SourceError> {
-            let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+            let queried = self.queried.fetch_add(1, Ordering::Relaxed) + 1;
             tokio::task::yield_now().await;
-            let silent = self.silent.map(|kind| SourceError::because("test", kind, "silent"));
-            silent.map_or(Ok(asked), Err)
+            let failure = self.failure.map(|kind| SourceError::because("test", kind, "test"));
+            failure.map_or(Ok(queried), Err)
         }
     }
 
@@ -148,8 +157,8 @@ mod tests {
         if let Some(value) = cache.fresh(&key) {
             return Ok(value);
         }
-        let asked = cache.query(&key, database.answer()).await;
-        asked.map_err(|error| error.kind)
+        let queried = cache.query(&key, database.answer()).await;
+        queried.map_err(|error| error.kind)
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,20 +176,20 @@ mod tests {
     async fn last_answer_is_reused_until_stale() {
         let (cache, mut database) = (AnswerCache::new(9, AGES), CountingDatabase::default());
         find(&cache, &database, "a").await.unwrap();
-        database.silent = Some(SourceErrorKind::Unavailable);
-        for asked in [2, 3] {
+        database.failure = Some(SourceErrorKind::Unavailable);
+        for queried in [2, 3] {
             tokio::time::advance(AGES.fresh).await;
             assert_eq!(find(&cache, &database, "a").await, Ok(1));
             assert_eq!(find(&cache, &database, "a").await, Ok(1));
-            assert_eq!(database.asked.load(Ordering::Relaxed), asked);
+            assert_eq!(database.queried.load(Ordering::Relaxed), queried);
         }
         tokio::time::advance(Duration::from_secs(590)).await;
         assert_eq!(
             find(&cache, &database, "a").await,
             Err(SourceErrorKind::Unavailable),
-            "counted from when it was given"
+            "the age counts from the answer"
         );
-        database.silent = None;
+        database.failure = None;
         assert_eq!(find(&cache, &database, "a").await, Ok(5));
     }
 
@@ -189,30 +198,30 @@ mod tests {
         let (cache, mut database) = (AnswerCache::new(9, AGES), CountingDatabase::default());
         find(&cache, &database, "a").await.unwrap();
         tokio::time::advance(AGES.fresh).await;
-        database.silent = Some(SourceErrorKind::Corrupt);
+        database.failure = Some(SourceErrorKind::Corrupt);
         assert_eq!(find(&cache, &database, "a").await, Err(SourceErrorKind::Corrupt));
     }
 
     #[tokio::test]
     async fn concurrent_queries_share_one_answer() {
-        for silent in [None, Some(SourceErrorKind::Unavailable)] {
+        for failure in [None, Some(SourceErrorKind::Unavailable)] {
             let (cache, mut database) = (AnswerCache::new(9, AGES), CountingDatabase::default());
-            database.silent = silent;
+            database.failure = failure;
             let find = || find(&cache, &database, "a");
             let (a, b, c) = tokio::join!(find(), find(), find());
-            assert_eq!([a, b, c], [silent.map_or(Ok(1), Err); 3]);
-            assert_eq!(database.asked.load(Ordering::Relaxed), 1);
+            assert_eq!([a, b, c], [failure.map_or(Ok(1), Err); 3]);
+            assert_eq!(database.queried.load(Ordering::Relaxed), 1);
         }
     }
 
     #[tokio::test]
     async fn abandoned_query_is_repeated() {
         let (cache, database) = (AnswerCache::new(9, AGES), CountingDatabase::default());
-        let mut leaves = Box::pin(find(&cache, &database, "a"));
+        let mut abandoned = Box::pin(find(&cache, &database, "a"));
         tokio::select! {
             biased;
-            _ = &mut leaves => panic!("the answer takes a turn"),
-            () = std::future::ready(()) => drop(leaves),
+            _ = &mut abandoned => panic!("the answer takes a turn"),
+            () = std::future::ready(()) => drop(abandoned),
         }
         assert_eq!(find(&cache, &database, "a").await, Ok(2));
     }
@@ -227,9 +236,9 @@ mod tests {
         }
         assert!(cache.answers.len() <= 64);
         assert_eq!(
-            database.asked.load(Ordering::Relaxed),
+            database.queried.load(Ordering::Relaxed),
             1001,
-            "one question for what is often asked"
+            "one query for the frequent key"
         );
     }
 }

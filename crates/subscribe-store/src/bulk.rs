@@ -17,7 +17,7 @@ use crate::{
     database::PgDatabase,
     mirror::{list, provider_of},
     query_tag::{ForeignRowError, QueryTag},
-    row::{self, ACCOUNT_COLUMNS, RowError, account_columns},
+    row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
     sqlstate::source_error,
 };
 
@@ -31,14 +31,14 @@ const AT_A_TIME: usize = 2;
 macro_rules! row_of {
     ($n:literal, $standing:literal, $entry:literal, $behind:literal) => {
         concat!(
-            "SELECT $11::bigint, ",
+            "SELECT $11::bigint AS query_tag, ",
             $n,
             ", ",
             $standing,
             ", ",
             $entry,
             ", ",
-            account_columns!("r"),
+            account_columns!(),
             ", ",
             $behind
         )
@@ -54,7 +54,7 @@ macro_rules! row_of {
 /// look equally good (1,000 keys of 50,000 entries: 12 s instead of 10 ms).
 ///
 /// An entry has the id of its profile: a registration that was joined by its address is found by that address (ADR 0070).
-const BY_KEYS: &str = concat!(
+pub(crate) const BY_KEYS: &str = concat!(
     "WITH standing AS MATERIALIZED (SELECT s.as_of, s.whole FROM mirrors AS s \
         WHERE s.pool = (SELECT $1::bigint) AND s.provider = $8 AND s.precedence = $9 AND s.entered_to IS NULL AND s.as_of > $10 \
           AND s.braked_at IS NULL), \
@@ -80,9 +80,9 @@ const BY_KEYS: &str = concat!(
          WHERE (SELECT true FROM standing)) ",
     row_of!(
         "r.n",
-        "NULL::timestamptz",
-        "NULL::bigint, NULL::text, NULL::timestamptz, NULL::json",
-        "NULL::boolean, NULL::boolean"
+        "NULL::timestamptz AS as_of",
+        "NULL::bigint AS entry_pool, NULL::text AS entry_crid, NULL::timestamptz AS profile_as_of, NULL::json AS profile",
+        "NULL::boolean AS missing, NULL::boolean AS whole"
     ),
     " FROM named AS r UNION ALL ",
     row_of!("k.n", "NULL", "NULL, NULL, NULL, NULL", "NULL, NULL"),
@@ -125,7 +125,6 @@ impl PgBulkLookups {
         }
     }
 
-    /// The rows of the statement, within the deadline.
     async fn rows(
         &self,
         cx: &CallContext,
@@ -138,8 +137,8 @@ impl PgBulkLookups {
             return Err(late("too many exports at a time"));
         };
         let mut connection = self.database.acquire_by(until).await.map_err(source_error(OPERATION))?;
-        let asked = self.query(&mut connection, cx, keys, mirror_since);
-        let answer = tokio::time::timeout_at(until.into(), asked).await;
+        let querying = self.query(&mut connection, cx, keys, mirror_since);
+        let answer = tokio::time::timeout_at(until.into(), querying).await;
         drop(turn);
         let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
         if answer
@@ -181,13 +180,13 @@ async fn query_keys(
     named: bool,
 ) -> Result<Vec<PgRow>, SourceError> {
     let tag = QueryTag::new();
-    let (mut ids, mut emails, mut registrations) = (NumberedKeys::new(), NumberedKeys::new(), NumberedKeys::new());
+    let (mut ids, mut emails) = (NumberedKeys::default(), NumberedKeys::default());
+    let mut registrations = NumberedKeys::default();
     for (n, key) in (0..).zip(keys) {
         match key {
             LookupKey::Id(crid) => ids.push(n, crid.as_str()),
-            // No stored address has such a key; `''` marks rows without an address.
-            LookupKey::Email(email) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
-            LookupKey::Email(email) => emails.push(n, email.as_str()),
+            LookupKey::Email(email) if is_email_key(email) => emails.push(n, email.as_str()),
+            LookupKey::Email(_) => {}
             LookupKey::Registration(id) => registrations.push(n, *id),
         }
     }
@@ -207,9 +206,10 @@ async fn query_keys(
         .fetch_all(connection)
         .await
         .map_err(source_error(OPERATION))?;
-    tag.verify(&rows).map_err(|foreign| foreign.source_error(OPERATION))?;
+    tag.verify(&rows)
+        .map_err(|foreign| foreign.to_source_error(OPERATION))?;
     if !rows.iter().any(|row| row::is_empty(row, POSITION)) {
-        return Err(ForeignRowError::Missing.source_error(OPERATION));
+        return Err(ForeignRowError::Missing.to_source_error(OPERATION));
     }
     Ok(rows)
 }
@@ -227,7 +227,7 @@ impl BulkLookups for PgBulkLookups {
         for row in &rows {
             rows_of_keys
                 .read(row, &cx.tenant, keys)
-                .map_err(|foreign| foreign.source_error(OPERATION))?;
+                .map_err(|foreign| foreign.to_source_error(OPERATION))?;
         }
         Ok(rows_of_keys.answer())
     }
@@ -262,33 +262,22 @@ impl BulkRows {
             .and_then(|n| usize::try_from(n).ok());
         let n = n.filter(|n| *n < keys.len()).ok_or(ForeignRowError::Row)?;
         if row::is_empty(row, list::ENTRY) {
-            self.registration(n, row, tenant, &keys[n])
+            collect_account(
+                &mut self.registrations[n],
+                (row, list::REGISTRATION),
+                tenant.pool,
+                |account| has_key(account, &keys[n]),
+                |_| SourceErrorKind::Corrupt,
+            )
         } else {
             self.entry(n, row, tenant);
             Ok(())
         }
     }
 
-    fn registration(&mut self, n: usize, row: &PgRow, tenant: &Tenant, key: &LookupKey) -> Result<(), ForeignRowError> {
-        match (
-            row::account_of(row, list::REGISTRATION, tenant.pool),
-            &mut self.registrations[n],
-        ) {
-            (Err(RowError::WrongPool), _) => return Err(ForeignRowError::Row),
-            (Ok(account), _) if !has_key(&account, key) => return Err(ForeignRowError::Row),
-            (Ok(account), Ok(accounts)) => accounts.push(account),
-            (Ok(_), Err(_)) => {}
-            (Err(bad), answer) => {
-                tracing::error!(reason = %bad, "a row was rejected");
-                *answer = Err(SourceErrorKind::Corrupt);
-            }
-        }
-        Ok(())
-    }
-
     fn entry(&mut self, n: usize, row: &PgRow, tenant: &Tenant) {
         let entries = &mut self.entries[n];
-        match (list::entry_of(row, tenant), row::truth(row, MISSING, "missing")) {
+        match (list::read_entry(row, tenant), row::truth(row, MISSING, "missing")) {
             (Ok(entry), Ok(false)) => {
                 if let Some(entries) = entries {
                     entries.push(entry);
@@ -303,9 +292,7 @@ impl BulkRows {
     }
 
     fn answer(mut self) -> BulkAnswer {
-        for accounts in self.registrations.iter_mut().flatten() {
-            accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
-        }
+        sort_accounts(&mut self.registrations);
         BulkAnswer {
             registrations: self.registrations,
             directory: self.standing.map(|(as_of, whole)| BulkEntries {
@@ -327,19 +314,13 @@ fn has_key(account: &Account, key: &LookupKey) -> bool {
 }
 
 /// Values, each with the position of its key.
+#[derive(Default)]
 struct NumberedKeys<T> {
     positions: Vec<i64>,
     values: Vec<T>,
 }
 
 impl<T> NumberedKeys<T> {
-    const fn new() -> Self {
-        Self {
-            positions: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
     fn push(&mut self, position: i64, value: T) {
         self.positions.push(position);
         self.values.push(value);

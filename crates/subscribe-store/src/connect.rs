@@ -10,8 +10,6 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
 
-use crate::options::StoreOptions;
-
 /// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
 /// "Customized Options").
 const MARK: &str = "masthead.session";
@@ -37,7 +35,6 @@ pub enum PoolerError {
 #[derive(Clone)]
 pub(crate) struct Connector {
     options: PgConnectOptions,
-    /// The statement that begins a transaction.
     begin: Arc<str>,
     /// The value of [`MARK`] in every session that started with our settings; `None` through a pooler.
     mark: Option<Arc<str>>,
@@ -45,8 +42,8 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// Connections with these settings: per session, or through a pooler per transaction. Values are not quoted.
-    pub(crate) fn new(store: &StoreOptions, options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
-        if store.pooler {
+    pub(crate) fn new(is_pooled: bool, options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
+        if is_pooled {
             // The pooler may give the session to another client after each transaction: only `SET LOCAL` is safe.
             let mut begin = String::from("BEGIN");
             for (name, value) in settings {
@@ -77,12 +74,10 @@ impl Connector {
         self.mark.is_none()
     }
 
-    /// The statement that begins a transaction.
     pub(crate) fn begin(&self) -> AssertSqlSafe<String> {
         AssertSqlSafe(self.begin.to_string())
     }
 
-    /// Begins a transaction on this connection.
     pub(crate) async fn begin_on<'c>(
         &self,
         connection: &'c mut PgConnection,

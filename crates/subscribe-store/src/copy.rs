@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Seconds from 1970 to 2000, the epoch of Postgres.
 const EPOCH: i64 = 946_684_800;
-/// The OID of the type bigint.
 const BIGINT: i32 = 20;
 /// The trailer: a column count of -1.
 const END: [u8; 2] = (-1_i16).to_be_bytes();

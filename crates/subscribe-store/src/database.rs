@@ -107,6 +107,15 @@ impl Transaction {
         self.inner.rollback().await
     }
 
+    /// Raises the time limit for a transaction of many rows. Also forces generic plans, where the connection does not: a
+    /// plan for the values of a new pool would be made from statistics that do not know it.
+    pub(crate) async fn allow_long_statements(&mut self) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
+            .execute(self)
+            .await
+            .map(|_| ())
+    }
+
     pub(crate) async fn copy_in(
         &mut self,
         statement: &'static str,
@@ -116,13 +125,40 @@ impl Transaction {
 }
 
 type Describe = sqlx::Describe<Postgres>;
-type Step = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
+type QueryStep = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
+
+/// The methods of `Executor` that both implementations share.
+macro_rules! executor_methods {
+    () => {
+        fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+        where
+            'c: 'e,
+            E: 'q + Execute<'q, Postgres>,
+        {
+            first_row(self.fetch_many(query))
+        }
+
+        fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+        where
+            'c: 'e,
+        {
+            refuse_to_prepare()
+        }
+
+        fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
+        where
+            'c: 'e,
+        {
+            refuse_to_prepare()
+        }
+    };
+}
 
 /// Each statement is its own transaction.
 impl<'c> Executor<'c> for &PgDatabase {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -143,33 +179,13 @@ impl<'c> Executor<'c> for &PgDatabase {
         stream::once(answered).try_flatten().boxed()
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        first_row(self.fetch_many(query))
-    }
-
-    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
+    executor_methods!();
 }
 
 impl<'c> Executor<'c> for &'c mut Transaction {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -181,31 +197,11 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         }
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        first_row(self.fetch_many(query))
-    }
-
-    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
+    executor_methods!();
 }
 
 /// Reads the whole result, since an error may follow the first row.
-fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
+fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
     Box::pin(async move {
         let mut first = None;
         while let Some(step) = steps.try_next().await? {

@@ -16,7 +16,6 @@ pub(crate) const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, 
 /// Encoded events: each is encoded when it is recorded, so that no part of it is kept.
 pub(crate) struct EventRows {
     rows: CopyRows,
-    /// The end offset of each row.
     ends: Vec<usize>,
 }
 
@@ -42,7 +41,6 @@ impl EventRows {
         self.ends.len()
     }
 
-    /// The data of these events.
     pub(crate) fn copied(&self, events: Range<usize>) -> Vec<u8> {
         let end_of = |count: usize| count.checked_sub(1).map_or(CopyRows::START, |last| self.ends[last]);
         self.rows.part(end_of(events.start)..end_of(events.end))

@@ -4,20 +4,35 @@ use std::collections::BTreeMap;
 
 use masthead_domain::metadata::Metadata;
 
-use crate::row::RowError;
+use crate::field_error::UnstorableFieldError;
 
-pub(crate) fn parse_metadata(json: &str) -> Result<Metadata, RowError> {
-    match as_written(json) {
-        Some(metadata) => Ok(metadata),
-        None => serde_json::from_str::<BTreeMap<String, String>>(json)
-            .map(Metadata::from_valid)
-            .map_err(|_| RowError::Column { column: "metadata" }),
+/// The longest metadata of one registration as JSON, in bytes.
+const MAX_METADATA_BYTES: usize = 64 * 1024;
+
+pub(crate) fn to_json(metadata: &Metadata) -> Result<String, UnstorableFieldError> {
+    let invalid = |problem| UnstorableFieldError {
+        field: "metadata",
+        problem,
+    };
+    let pairs: BTreeMap<&str, &str> = metadata.iter().collect();
+    let json = serde_json::to_string(&pairs).map_err(|_| invalid("cannot be written as JSON"))?;
+    if json.len() > MAX_METADATA_BYTES {
+        return Err(invalid("longer than 64 KB"));
     }
+    Ok(json)
 }
 
-/// Parses what [`metadata_json`](crate::record::metadata_json) writes, unless a string has escapes. This is half of the cost
+/// Parses stored metadata; `None` unless it is an object of strings.
+pub(crate) fn parse(json: &str) -> Option<Metadata> {
+    parse_plain(json).or_else(|| {
+        let pairs: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+        Some(Metadata::from_valid(pairs))
+    })
+}
+
+/// Parses what [`to_json`] writes, unless a string has escapes. This is half of the cost
 /// of reading a registration, and serde looks at each byte twice.
-fn as_written(json: &str) -> Option<Metadata> {
+fn parse_plain(json: &str) -> Option<Metadata> {
     if json == "{}" {
         return Some(Metadata::default());
     }
@@ -46,14 +61,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::metadata_json;
 
     proptest! {
         #[test]
         fn metadata_round_trips(pairs in proptest::collection::btree_map("[a-c\"\\\\{}:,]{1,3}", "\\PC{0,4}", 0..5)) {
             let metadata = Metadata::from_valid(pairs);
-            let json = metadata_json(&metadata).unwrap();
-            prop_assert!(parse_metadata(&json).unwrap() == metadata, "{}", json);
+            let json = to_json(&metadata).unwrap();
+            prop_assert!(parse(&json).unwrap() == metadata, "{}", json);
         }
     }
 
@@ -65,10 +79,10 @@ mod tests {
             r#"{"city": "Oslo", "title": ""}"#,
             r#" { "title":"", "city":"\u004fslo" } "#,
         ] {
-            assert!(parse_metadata(json).unwrap() == expected, "{json}");
+            assert!(parse(json).unwrap() == expected, "{json}");
         }
-        assert!(parse_metadata("{}").unwrap().is_empty());
-        assert!(parse_metadata(" {} ").unwrap().is_empty());
+        assert!(parse("{}").unwrap().is_empty());
+        assert!(parse(" {} ").unwrap().is_empty());
     }
 
     #[test]
@@ -84,7 +98,7 @@ mod tests {
             r#"{"a":"b""c":"d"}"#,
             r#"{"a":"b"#,
         ] {
-            assert!(parse_metadata(json).is_err(), "{json}");
+            assert!(parse(json).is_none(), "{json}");
         }
     }
 }

@@ -80,7 +80,6 @@ pub enum OpenError {
     Zero(&'static str),
 }
 
-/// Parses a URL.
 pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options: PgConnectOptions = url.parse().map_err(|_| OpenError::BadUrl)?;
     Ok(options.application_name("masthead"))
@@ -113,7 +112,7 @@ impl StoreOptions {
             ("jit", "off"),
             ("max_parallel_workers_per_gather", "0"),
         ];
-        Connector::new(self, options, &[&settings, extra].concat())
+        Connector::new(self.pooler, options, &[&settings, extra].concat())
     }
 
     /// A pool that connects on first use, so that a server starts while its database is down.

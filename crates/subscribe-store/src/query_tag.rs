@@ -6,10 +6,8 @@ use std::{
 };
 
 use masthead_ports::source::{SourceError, SourceErrorKind};
-use sqlx::postgres::PgRow;
+use sqlx::{Row as _, postgres::PgRow};
 use thiserror::Error;
-
-use crate::row;
 
 /// The random tag of one query; two queries share one with a chance of 1 in 2^63.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +46,8 @@ impl QueryTag {
 
     /// Checks that all rows, whose first column is the tag, belong to the query.
     pub(crate) fn verify(self, rows: &[PgRow]) -> Result<(), ForeignRowError> {
-        let is_ours = |row| row::number(row, 0, "tag").is_ok_and(|number| number == self.0);
-        if rows.iter().all(is_ours) {
+        let has_tag = |row: &PgRow| row.try_get_unchecked::<i64, _>(0).is_ok_and(|number| number == self.0);
+        if rows.iter().all(has_tag) {
             Ok(())
         } else {
             Err(ForeignRowError::Row)
@@ -67,7 +65,7 @@ impl From<ForeignRowError> for sqlx::Error {
 
 impl ForeignRowError {
     /// Unavailable, not absent: a retry on another connection may succeed.
-    pub(crate) fn source_error(self, operation: &'static str) -> SourceError {
+    pub(crate) fn to_source_error(self, operation: &'static str) -> SourceError {
         tracing::error!(reason = %self, operation, "an answer was rejected");
         SourceError::because(operation, SourceErrorKind::Unavailable, self)
     }

@@ -50,7 +50,7 @@ impl PgReadEvents {
     /// Starts the writer, on its own connection.
     pub(crate) fn start(connect: Connector, capacity: usize) -> Self {
         let queue = Arc::new(EventQueue::new(capacity));
-        let writer = Writer {
+        let writer = EventWriter {
             queue: Arc::clone(&queue),
             connect,
             connection: None,
@@ -112,7 +112,6 @@ impl Drop for PgReadEvents {
 #[derive(Debug)]
 struct EventQueueError;
 
-/// Events that wait for the writer.
 struct EventQueue {
     waiting: Mutex<QueuedEvents>,
     /// The first event waits, or waiting for more must end.
@@ -200,14 +199,14 @@ impl EventQueue {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The background task.
-struct Writer {
+struct EventWriter {
     queue: Arc<EventQueue>,
     /// With `synchronous_commit = off`: losing some events is acceptable.
     connect: Connector,
     connection: Option<PgConnection>,
 }
 
-impl Writer {
+impl EventWriter {
     async fn run(mut self) {
         let mut rows = EventRows::new();
         while let Some(flushes) = self.queue.take(&mut rows).await {

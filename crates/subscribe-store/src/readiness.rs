@@ -13,7 +13,6 @@ use crate::{
     schema::{self, SchemaError},
 };
 
-/// Time limit of a check.
 const TIME_LIMIT: Duration = Duration::from_millis(1500);
 
 /// The database's readiness.

@@ -9,6 +9,7 @@ use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceNa
 use crate::{
     database::PgDatabase,
     lookup::{ExactKey, Lookups},
+    row::is_email_key,
     search::PgSearch,
 };
 
@@ -51,8 +52,7 @@ impl UserSource for PgRegistrations {
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        // No stored address has such a key; `''` marks rows without an address.
-        if email.as_str().is_empty() || email.as_str().contains('\0') {
+        if !is_email_key(email) {
             return Ok(Vec::new());
         }
         let key = ExactKey::Email(email.clone());

@@ -19,8 +19,7 @@ use time::OffsetDateTime;
 
 use crate::{
     database::{PgDatabase, Transaction},
-    mirror::{Changes, MirrorError, allow_long_statements, follow, provider_of},
-    record::NewRegistration,
+    mirror::{Changes, MirrorError, follow, provider_of},
     sqlstate::source_error,
     write_back::{RegistrationWriteError, lock, record, update},
 };
@@ -103,7 +102,8 @@ impl Repairs {
     /// [`RepairError`].
     pub async fn suspects(&self, cx: &CallContext) -> Result<Suspects, RepairError> {
         let mut transaction = self.pool.begin().await.map_err(source_error(REPAIRS))?;
-        allow_long_statements(&mut transaction)
+        transaction
+            .allow_long_statements()
             .await
             .map_err(source_error(REPAIRS))?;
         let pool = cx.tenant.pool.0;
@@ -194,8 +194,8 @@ impl Repairs {
 }
 
 /// The merged values for the older registration; `None` if an operator must decide.
-fn absorb(older: &NewRegistration, younger: &NewRegistration, precedence: &Precedence) -> Option<Account> {
-    if younger.password_hash.is_some() {
+fn absorb(older: &Account, younger: &Account, precedence: &Precedence) -> Option<Account> {
+    if younger.has_password {
         return None;
     }
     let mut carried = Vec::new();
@@ -213,7 +213,7 @@ fn absorb(older: &NewRegistration, younger: &NewRegistration, precedence: &Prece
         email: younger.email.clone(),
         first_name: younger.first_name.clone(),
         last_name: younger.last_name.clone(),
-        verified: Some(younger.verified),
+        verified: younger.verified,
         metadata: Metadata::from_valid(carried),
         ..Account::new(younger.crid.clone())
     })

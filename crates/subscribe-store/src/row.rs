@@ -1,50 +1,29 @@
 //! Reading registrations from rows.
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, tenant::PoolId};
+use masthead_domain::{
+    account::Account,
+    crid::Crid,
+    email::{Email, EmailKey},
+    metadata::Metadata,
+    tenant::PoolId,
+};
 use sqlx::{Row as _, ValueRef as _, postgres::PgRow};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::metadata_json::parse_metadata;
+use crate::{metadata_json, query_tag::ForeignRowError};
 
-/// The columns of an account in the order of [`account_of`], for the row alias `$row`.
+/// The columns of an account in the order of [`read_account`], for the row alias `r`.
 ///
 /// A macro, since `concat!` needs literals.
 macro_rules! account_columns {
-    ($row:literal) => {
-        concat!(
-            $row,
-            ".pool, ",
-            $row,
-            ".id, ",
-            $row,
-            ".crid, ",
-            $row,
-            ".email_key, ",
-            $row,
-            ".email_typed, ",
-            $row,
-            ".first_name, ",
-            $row,
-            ".last_name, ",
-            $row,
-            ".verified, ",
-            $row,
-            ".password_hash IS NOT NULL AS has_password, ",
-            $row,
-            ".metadata, ",
-            $row,
-            ".registered_at, ",
-            $row,
-            ".changed_at, ",
-            $row,
-            ".last_logout_at"
-        )
+    () => {
+        "r.pool, r.id, r.crid, r.email_key, r.email_typed, r.first_name, r.last_name, r.verified, \
+         r.password_hash IS NOT NULL AS has_password, r.metadata, r.registered_at, r.changed_at, r.last_logout_at"
     };
 }
 pub(crate) use account_columns;
 
-/// The number of these columns.
 pub(crate) const ACCOUNT_COLUMNS: usize = 13;
 
 /// A row that is not an account of the requested pool.
@@ -58,14 +37,11 @@ pub(crate) enum RowError {
     Profile,
     /// A column is corrupt.
     #[error("registrations.{column} is corrupt")]
-    Column {
-        /// Its name.
-        column: &'static str,
-    },
+    Column { column: &'static str },
 }
 
 /// Reads an account from the columns from `first` on; rejects a row of another pool.
-pub(crate) fn account_of(row: &PgRow, first: usize, pool: PoolId) -> Result<Account, RowError> {
+pub(crate) fn read_account(row: &PgRow, first: usize, pool: PoolId) -> Result<Account, RowError> {
     if number(row, first, "pool")? != pool.0 {
         return Err(RowError::WrongPool);
     }
@@ -82,11 +58,50 @@ pub(crate) fn account_of(row: &PgRow, first: usize, pool: PoolId) -> Result<Acco
         last_name: text(row, first + 6, "last_name")?.into(),
         verified: Some(truth(row, first + 7, "verified")?),
         has_password: truth(row, first + 8, "password_hash")?,
-        metadata: parse_metadata(text(row, first + 9, "metadata")?)?,
+        metadata: metadata(text(row, first + 9, "metadata")?)?,
         registered_at: moment(row, first + 10, "registered_at")?,
         changed_at: moment(row, first + 11, "changed_at")?,
         last_logout_at: moment(row, first + 12, "last_logout_at")?,
     })
+}
+
+/// Adds the account of a row to the result of its key; a corrupt row makes the result an error.
+///
+/// # Errors
+/// The row belongs to another pool or key.
+pub(crate) fn collect_account<E>(
+    result: &mut Result<Vec<Account>, E>,
+    (row, first): (&PgRow, usize),
+    pool: PoolId,
+    has_key: impl FnOnce(&Account) -> bool,
+    corrupt: impl FnOnce(RowError) -> E,
+) -> Result<(), ForeignRowError> {
+    match (read_account(row, first, pool), result) {
+        (Err(RowError::WrongPool), _) => return Err(ForeignRowError::Row),
+        (Ok(account), _) if !has_key(&account) => return Err(ForeignRowError::Row),
+        (Ok(account), Ok(accounts)) => accounts.push(account),
+        (Ok(_), Err(_)) => {}
+        (Err(error), result) => {
+            tracing::error!(reason = %error, "a row was rejected");
+            *result = Err(corrupt(error));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn sort_accounts<E>(results: &mut [Result<Vec<Account>, E>]) {
+    for accounts in results.iter_mut().flatten() {
+        accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+    }
+}
+
+pub(crate) fn metadata(json: &str) -> Result<Metadata, RowError> {
+    metadata_json::parse(json).ok_or(RowError::Column { column: "metadata" })
+}
+
+/// Whether any stored address can have this key: `''` marks rows without an address.
+pub(crate) fn is_email_key(key: &EmailKey) -> bool {
+    !key.as_str().is_empty() && !key.as_str().contains('\0')
 }
 
 /// Whether the row has no account, as in the outer side of a join.

@@ -125,13 +125,12 @@ async fn keys(database: &PgDatabase) -> Result<KeysMade, SchemaError> {
     if found > RULES {
         return Err(SchemaError::KeysForeign { found, needed: RULES });
     }
-    stored_keys::make(database).await.map_err(|trouble| match trouble {
+    stored_keys::recompute(database).await.map_err(|trouble| match trouble {
         MirrorError::Database(error) => SchemaError::Migration(redacted(error)),
         other => SchemaError::Migration(Box::new(other)),
     })
 }
 
-/// The rules of the stored keys.
 async fn rules(database: &PgDatabase) -> Result<i16, SchemaError> {
     sqlx::query_scalar("SELECT rules FROM stored_keys")
         .persistent(false)
@@ -156,7 +155,7 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     for (found, checksum, success) in &applied {
         let known = MIGRATIONS
             .iter()
-            .any(|ours| ours.version == *found && ours.checksum[..] == checksum[..]);
+            .any(|known| known.version == *found && known.checksum[..] == checksum[..]);
         if !known || !success {
             return Err(SchemaError::Foreign { found: *found, needed });
         }

@@ -13,7 +13,7 @@ use masthead_domain::{
 };
 use siphasher::sip::SipHasher24;
 
-use crate::record::SearchKeys;
+use crate::search_keys::SearchKeys;
 
 /// The hash key. Stored terms depend on it: another key requires recomputing the terms of all rows.
 const HASH_KEY: (u64, u64) = (0x6d61_7374_6865_6164, 0x746f_6b65_6e73_2e31);
@@ -21,7 +21,6 @@ const HASH_KEY: (u64, u64) = (0x6d61_7374_6865_6164, 0x746f_6b65_6e73_2e31);
 /// The number of leading characters of a name or an address that have terms.
 const BEGINNING: usize = 4;
 
-/// The maximum length of a gram in characters.
 const GRAM: usize = 3;
 
 /// The maximum number of grams per needle: more narrow the candidates too little to pay for reading their lists.
@@ -240,11 +239,14 @@ mod tests {
             "neil%_\\@ex",
             "jos\u{e9}.o'neil%_\\@example.com",
         ] {
-            let ours = for_filter(PoolId(7), &contains(needle));
-            assert!(!ours.is_empty() && ours.len() <= GRAMS_PER_NEEDLE);
-            assert!(ours.iter().all(|term| row.binary_search(term).is_ok()), "{needle}");
-            let theirs = for_filter(PoolId(8), &contains(needle));
-            assert!(theirs.iter().all(|term| row.binary_search(term).is_err()), "{needle}");
+            let own = for_filter(PoolId(7), &contains(needle));
+            assert!(!own.is_empty() && own.len() <= GRAMS_PER_NEEDLE);
+            assert!(own.iter().all(|term| row.binary_search(term).is_ok()), "{needle}");
+            let other_pool = for_filter(PoolId(8), &contains(needle));
+            assert!(
+                other_pool.iter().all(|term| row.binary_search(term).is_err()),
+                "{needle}"
+            );
         }
         let filter = UserFilter {
             first_name: Some(NamePrefix::of("zo\u{eb}")),

@@ -2,18 +2,12 @@
 
 use masthead_ports::source::{SourceError, SourceErrorKind};
 
-/// The unique index of ids (migration 0001).
 const CRID_KEY: &str = "registrations_crid_key";
 /// The unique index of addresses in pools that Masthead masters (migration 0001).
 const EMAIL_KEY: &str = "registrations_email_key";
-/// The primary key of tenants (migration 0001).
 const TENANT_KEY: &str = "tenants_pkey";
-/// The unique names of pools (migration 0001).
-const POOL_NAME_KEY: &str = "pools_name_key";
 
-/// The primary key of workspaces (migration 0004).
 const WORKSPACE_KEY: &str = "workspaces_pkey";
-/// The tenant of a workspace (migration 0004).
 const WORKSPACE_TENANT: &str = "workspaces_tenant_fkey";
 
 /// A class of errors, by the possible reaction.
@@ -25,15 +19,9 @@ pub(crate) enum PgErrorKind {
     Cancelled,
     /// The values of the statement are invalid; the connection is fine.
     Data,
-    /// A registration with this id exists.
     CridTaken,
-    /// A registration with this address exists.
     EmailTaken,
-    /// A tenant with this id exists.
     TenantTaken,
-    /// A pool with this name exists.
-    PoolTaken,
-    /// A workspace with this name exists.
     WorkspaceTaken,
     /// The referenced tenant does not exist.
     TenantMissing,
@@ -48,7 +36,6 @@ pub(crate) enum PgErrorKind {
 }
 
 impl PgErrorKind {
-    /// Classifies an error of sqlx.
     pub(crate) fn from_error(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => {
@@ -75,7 +62,6 @@ impl PgErrorKind {
                 Some(CRID_KEY) => Self::CridTaken,
                 Some(EMAIL_KEY) => Self::EmailTaken,
                 Some(TENANT_KEY) => Self::TenantTaken,
-                Some(POOL_NAME_KEY) => Self::PoolTaken,
                 Some(WORKSPACE_KEY) => Self::WorkspaceTaken,
                 _ => Self::Data,
             },
@@ -106,7 +92,6 @@ impl PgErrorKind {
             | Self::CridTaken
             | Self::EmailTaken
             | Self::TenantTaken
-            | Self::PoolTaken
             | Self::WorkspaceTaken
             | Self::TenantMissing
             | Self::Corrupt => SourceErrorKind::Corrupt,
@@ -114,12 +99,9 @@ impl PgErrorKind {
     }
 }
 
-/// Whether the error is a missing table.
 pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| code == "42P01")
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "42P01")
 }
 
 /// Converts an error of sqlx to a source error.

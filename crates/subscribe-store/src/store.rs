@@ -61,7 +61,7 @@ impl Store {
         let to_server = connect_options(direct)?;
         // Without a direct way to the server, the time limit is that of the role.
         let maintenance = if options.pooler && direct == options.url {
-            Connector::new(options, to_server, &[])
+            Connector::new(options.pooler, to_server, &[])
         } else {
             Connector::direct(to_server, &[("statement_timeout", "0")])
         };
@@ -218,7 +218,6 @@ impl Store {
     }
 }
 
-/// Starts look-ups on a runtime.
 struct LookupsStarter {
     connect: Connector,
     options: StoreOptions,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use masthead_domain::{
-    settings::{SettingMistake, TenantSettings},
+    settings::SettingMistake,
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_ports::{
@@ -14,9 +14,10 @@ use masthead_ports::{
 use moka::future::Cache;
 
 use crate::{
-    answer_cache::{AnswerAges, AnswerCache},
+    answer_cache::{AnswerAges, AnswerCache, share},
     database::PgDatabase,
     query_tag::{ForeignRowError, QueryTag},
+    settings_json,
     sqlstate::source_error,
 };
 
@@ -41,7 +42,6 @@ type ClientAndPaper = (Box<str>, Box<str>);
 pub struct PgTenants {
     pool: PgDatabase,
     known: AnswerCache<TenantId, KnownTenant>,
-    /// The tenants of a client and a paper.
     groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
     /// The time limit of a query.
     patience: Duration,
@@ -81,27 +81,16 @@ impl Tenants for PgTenants {
         if let Some(known) = self.known.fresh(id) {
             return Ok(known);
         }
-        let asked = self.known.query(id, self.in_time(OPERATION, read(&self.pool, id)));
+        let querying = self.known.query(id, self.in_time(OPERATION, read(&self.pool, id)));
         // Boxed: rarely used, and much larger than the usual path.
-        let answered = Box::pin(asked).await;
-        answered.map_err(|error: Arc<SourceError>| SourceError {
-            operation: OPERATION,
-            kind: error.kind,
-            source: Some(Box::new(error)),
-        })
+        Box::pin(querying).await.map_err(|error| share(OPERATION, error))
     }
 
     async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         let key = (Box::from(client), Box::from(paper));
-        let asked = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
-        let answered = self.groups.try_get_with(key, asked).await;
-        answered
-            .map(|ids| ids.to_vec())
-            .map_err(|error: Arc<SourceError>| SourceError {
-                operation: GROUPS,
-                kind: error.kind,
-                source: Some(Box::new(error)),
-            })
+        let querying = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
+        let answered = self.groups.try_get_with(key, querying).await;
+        answered.map(|ids| ids.to_vec()).map_err(|error| share(GROUPS, error))
     }
 }
 
@@ -140,7 +129,7 @@ async fn read_groups(pool: &PgDatabase, client: &str, paper: &str) -> Result<Arc
     .await
     .map_err(source_error(GROUPS))?;
     if rows.is_empty() {
-        return Err(ForeignRowError::Missing.source_error(GROUPS));
+        return Err(ForeignRowError::Missing.to_source_error(GROUPS));
     }
     for row in &rows {
         tag.check(row.tag).map_err(source_error(GROUPS))?;
@@ -156,9 +145,9 @@ async fn read_groups(pool: &PgDatabase, client: &str, paper: &str) -> Result<Arc
 /// Parses a tenant. Settings that cannot be parsed keep their defaults and are logged: `tenant set` rejects them, so they
 /// come from another version.
 fn parse_tenant(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
-    let pairs: std::collections::BTreeMap<String, String> = serde_json::from_str(settings)
+    let stored = settings_json::parse(settings)
         .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
-    let (settings, mistakes) = TenantSettings::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let (settings, mistakes) = settings_json::evaluate(&stored);
     for mistake in mistakes.iter().filter(|mistake| !SettingMistake::is_warning(mistake)) {
         tracing::warn!(tenant = %id, %mistake, "a setting is ignored");
     }

@@ -7,7 +7,7 @@ use masthead_domain::{
 use time::OffsetDateTime;
 
 use crate::{
-    admin::{Admin, AdminError},
+    admin::{Admin, AdminError, corrupt},
     database::Transaction,
     workspaces::parse_limits,
 };
@@ -113,13 +113,13 @@ impl Admin {
             let mut workspaces = Vec::with_capacity(rows.len());
             for row in rows {
                 workspaces.push(WorkspaceRow {
-                    tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(unreadable)?,
+                    tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
                     suspended: row.suspended,
                     strict: row.strict,
                     limits: parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)
-                        .map_err(unreadable)?,
+                        .map_err(corrupt)?,
                     keys: find_keys(&mut transaction, &row.id).await?,
-                    id: WorkspaceId::parse(&row.id).map_err(unreadable)?,
+                    id: WorkspaceId::parse(&row.id).map_err(corrupt)?,
                 });
             }
             Ok(workspaces)
@@ -143,7 +143,7 @@ impl Admin {
             .await?
             .ok_or(AdminError::NoSuchWorkspace)?;
             let now = parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes);
-            let [identifiers, users, kilobytes] = columns(change.apply_to(now.map_err(unreadable)?).check()?)?;
+            let [identifiers, users, kilobytes] = columns(change.apply_to(now.map_err(corrupt)?).check()?)?;
             sqlx::query!(
                 "UPDATE workspaces SET suspended = $2, strict = $3, identifiers_per_payload = $4, users_per_minute = $5,
                                        body_kilobytes = $6
@@ -246,14 +246,10 @@ async fn find_keys(connection: &mut Transaction, workspace: &str) -> Result<Vec<
 }
 
 fn columns(limits: ExportLimits) -> Result<[i32; 3], AdminError> {
-    let column = |number: u32| i32::try_from(number).map_err(unreadable);
+    let column = |number: u32| i32::try_from(number).map_err(corrupt);
     Ok([
         column(limits.identifiers_per_payload)?,
         column(limits.users_per_minute)?,
         column(limits.body_kilobytes)?,
     ])
-}
-
-fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {
-    AdminError::Database(cause.into())
 }

@@ -20,13 +20,12 @@ use masthead_ports::{
 };
 use moka::future::Cache;
 
-use crate::{database::PgDatabase, sqlstate::source_error};
+use crate::{answer_cache::share, database::PgDatabase, sqlstate::source_error};
 
 const OPERATION: &str = "workspaces";
 
 /// How old an answer may be while the database is available.
 const FRESH: Duration = Duration::from_secs(5);
-/// Time limit of the query.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Each workspace under each of its credentials.
@@ -76,11 +75,7 @@ impl Workspaces for PgWorkspaces {
     async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
         // Concurrent callers wait for one answer.
         let known = self.fresh.try_get_with((), self.query_or_reuse()).await;
-        let known = known.map_err(|error: Arc<SourceError>| SourceError {
-            operation: OPERATION,
-            kind: error.kind,
-            source: Some(Box::new(error)),
-        })?;
+        let known = known.map_err(|error| share(OPERATION, error))?;
         Ok(known.get(credential).cloned())
     }
 }
@@ -114,7 +109,6 @@ async fn read(pool: &PgDatabase) -> Result<WorkspacesByCredential, SourceError> 
     Ok(Arc::new(known))
 }
 
-/// The limits of a row.
 pub(crate) fn parse_limits(identifiers: i32, users: i32, kilobytes: i32) -> Result<ExportLimits, SourceError> {
     let number = |column: i32| u32::try_from(column).map_err(corrupt);
     ExportLimits {

@@ -15,35 +15,35 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind},
 };
 
+use sqlx::postgres::PgRow;
+
 use crate::{
     database::{PgDatabase, Transaction},
     event_rows::insert_change,
-    metadata_json::parse_metadata,
+    field_error::UnstorableFieldError,
     mirror::{Changes, MirrorError, follow},
-    record::{NewRegistration, RegistrationRecord},
+    record::ComputedColumns,
     registrations::PgRegistrations,
+    row::{self, ACCOUNT_COLUMNS, RowError, account_columns},
     sqlstate::{PgErrorKind, source_error},
 };
 
 const SYNCHRONISE: &str = "synchronise";
 
-/// A stored registration, with everything that a write-back may change.
+/// A stored registration, whose row is locked.
 pub(crate) struct StoredRegistration {
     pub(crate) id: i64,
-    pub(crate) account: NewRegistration,
+    pub(crate) account: Account,
     pub(crate) masters_accounts: bool,
 }
 
-impl StoredRegistration {
-    /// Whether its id, address, names and verification are still those that were read.
-    fn is_unchanged_since(&self, read: &Account) -> bool {
-        let now = &self.account;
-        now.crid == read.crid
-            && now.email == read.email
-            && now.first_name == read.first_name
-            && now.last_name == read.last_name
-            && now.verified == (read.verified == Some(true))
-    }
+/// Whether id, address, names and verification are still those that were read.
+fn is_unchanged(now: &Account, read: &Account) -> bool {
+    now.crid == read.crid
+        && now.email == read.email
+        && now.first_name == read.first_name
+        && now.last_name == read.last_name
+        && (now.verified == Some(true)) == (read.verified == Some(true))
 }
 
 #[async_trait]
@@ -61,32 +61,58 @@ impl Registrations for PgRegistrations {
     }
 }
 
-/// Reads and locks the registration with this key.
-macro_rules! stored_where {
-    ($key:literal, $transaction:expr, $cx:expr, $value:expr) => {
-        sqlx::query_as!(
-            StoredRow,
-            r#"SELECT id, masters_accounts, crid, email_key, email_typed, first_name, last_name, verified, password_hash,
-                  metadata::text AS "metadata!", registered_at, changed_at, last_logout_at
-             FROM registrations WHERE pool = $1 AND "# + $key + " = $2 AND deleted_at IS NULL FOR UPDATE",
-            $cx.tenant.pool.0,
-            $value,
+macro_rules! lock_where {
+    ($key:literal) => {
+        concat!(
+            "SELECT ",
+            account_columns!(),
+            ", r.masters_accounts FROM registrations AS r WHERE r.pool = $1 AND r.",
+            $key,
+            " = $2 AND r.deleted_at IS NULL FOR UPDATE"
         )
-        .fetch_optional($transaction)
-        .await
-        .map_err(source_error(SYNCHRONISE))?
-        .map(StoredRow::into_stored)
-        .transpose()?
     };
 }
+pub(crate) const LOCK_BY_NUMBER: &str = lock_where!("id");
+pub(crate) const LOCK_BY_CRID: &str = lock_where!("crid");
 
 /// Reads and locks the registration with this number.
 pub(crate) async fn lock(
     transaction: &mut Transaction,
     cx: &CallContext,
-    id: i64,
+    number: i64,
 ) -> Result<Option<StoredRegistration>, SourceError> {
-    Ok(stored_where!("id", transaction, cx, id))
+    let query = sqlx::query(LOCK_BY_NUMBER).bind(cx.tenant.pool.0).bind(number);
+    let row = query
+        .fetch_optional(transaction)
+        .await
+        .map_err(source_error(SYNCHRONISE))?;
+    read_stored(cx, row.as_ref())
+}
+
+async fn lock_by_crid(
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    crid: &Crid,
+) -> Result<Option<StoredRegistration>, SourceError> {
+    let query = sqlx::query(LOCK_BY_CRID).bind(cx.tenant.pool.0).bind(crid.as_str());
+    let row = query
+        .fetch_optional(transaction)
+        .await
+        .map_err(source_error(SYNCHRONISE))?;
+    read_stored(cx, row.as_ref())
+}
+
+fn read_stored(cx: &CallContext, row: Option<&PgRow>) -> Result<Option<StoredRegistration>, SourceError> {
+    let read = |row| {
+        let account = row::read_account(row, 0, cx.tenant.pool)?;
+        Ok(StoredRegistration {
+            id: row::number(row, 1, "id")?,
+            masters_accounts: row::truth(row, ACCOUNT_COLUMNS, "masters_accounts")?,
+            account,
+        })
+    };
+    let corrupt = |error: RowError| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
+    row.map(read).transpose().map_err(corrupt)
 }
 
 async fn write_in_transaction(
@@ -102,10 +128,10 @@ async fn write_in_transaction(
         Some(read) => {
             let stored = match read.registration_id {
                 Some(id) => lock(&mut transaction, cx, id).await?,
-                None => stored_where!("crid", &mut transaction, cx, read.crid.as_str()),
+                None => lock_by_crid(&mut transaction, cx, &read.crid).await?,
             };
             match stored {
-                Some(stored) if stored.is_unchanged_since(read) => Some(stored),
+                Some(stored) if is_unchanged(&stored.account, read) => Some(stored),
                 // Deleted or changed since it was read: the write-back was decided for another state.
                 Some(_) | None => return Ok(Synchronised::Unchanged),
             }
@@ -144,7 +170,6 @@ async fn write_in_transaction(
     Ok(synchronised)
 }
 
-/// Writes the event of a changed registration.
 pub(crate) async fn record(
     transaction: &mut Transaction,
     cx: &CallContext,
@@ -190,7 +215,6 @@ async fn has_unchanged_address_holders(
         .eq(write_back.same_address.iter().map(Crid::as_str)))
 }
 
-/// Why a registration was not written.
 pub(crate) enum RegistrationWriteError {
     Conflict,
     Source(SourceError),
@@ -205,7 +229,7 @@ impl From<sqlx::Error> for RegistrationWriteError {
     }
 }
 
-fn unstorable(invalid: crate::record::UnstorableFieldError) -> RegistrationWriteError {
+fn unstorable(invalid: UnstorableFieldError) -> RegistrationWriteError {
     RegistrationWriteError::Source(SourceError::because(SYNCHRONISE, SourceErrorKind::Refused, invalid))
 }
 
@@ -215,19 +239,13 @@ async fn insert(
     account: &Account,
     written_for: &WrittenFor,
 ) -> Result<(i64, Synchronised), RegistrationWriteError> {
-    let new = NewRegistration {
-        crid: account.crid.clone(),
-        email: account.email.clone(),
-        first_name: account.first_name.clone(),
-        last_name: account.last_name.clone(),
-        verified: account.verified == Some(true),
-        password_hash: None,
-        metadata: account.metadata.clone(),
+    let new = Account {
+        has_password: false,
         registered_at: account.registered_at.or(Some(written_for.at)),
         changed_at: account.changed_at.or(Some(written_for.at)),
-        last_logout_at: None,
+        ..account.clone()
     };
-    let record = RegistrationRecord::new(cx.tenant.pool, &new).map_err(unstorable)?;
+    let computed = ComputedColumns::for_account(cx.tenant.pool, &new).map_err(unstorable)?;
     let id = sqlx::query_scalar!(
         "INSERT INTO registrations (pool, registered_at, changed_at, state, verified, masters_accounts, crid, email_key,
                                     first_key, last_key, email_typed, first_name, last_name, metadata, search_terms)
@@ -237,17 +255,17 @@ async fn insert(
         cx.tenant.pool.0,
         new.registered_at,
         new.changed_at,
-        record.state,
-        new.verified,
+        computed.state,
+        new.verified == Some(true),
         new.crid.as_str(),
-        &*record.keys.email,
-        &*record.keys.first,
-        &*record.keys.last,
-        record.email_typed(),
+        &*computed.keys.email,
+        &*computed.keys.first,
+        &*computed.keys.last,
+        computed.email_typed(new.email.as_ref()),
         &*new.first_name,
         &*new.last_name,
-        record.metadata,
-        &record.search_terms,
+        computed.metadata,
+        &computed.search_terms,
     )
     .fetch_one(transaction)
     .await?;
@@ -262,12 +280,12 @@ pub(crate) async fn update(
     written_for: &WrittenFor,
 ) -> Result<(i64, Synchronised), RegistrationWriteError> {
     let was = &stored.account;
-    let new = NewRegistration {
+    let new = Account {
         crid: account.crid.clone(),
         email: account.email.clone().or_else(|| was.email.clone()),
         first_name: account.first_name.clone(),
         last_name: account.last_name.clone(),
-        verified: account.verified == Some(true),
+        verified: Some(account.verified == Some(true)),
         metadata: overlay(&was.metadata, &account.metadata),
         changed_at: Some(written_for.at),
         ..was.clone()
@@ -285,7 +303,7 @@ pub(crate) async fn update(
         // The tenant's flow has changed meanwhile: no provider overwrites what Masthead masters.
         return Ok((stored.id, Synchronised::Unchanged));
     }
-    let record = RegistrationRecord::new(cx.tenant.pool, &new).map_err(unstorable)?;
+    let computed = ComputedColumns::for_account(cx.tenant.pool, &new).map_err(unstorable)?;
     sqlx::query!(
         "UPDATE registrations
             SET crid = $3, email_key = $4, email_typed = $5, first_name = $6, first_key = $7, last_name = $8,
@@ -294,16 +312,16 @@ pub(crate) async fn update(
         cx.tenant.pool.0,
         stored.id,
         new.crid.as_str(),
-        &*record.keys.email,
-        record.email_typed(),
+        &*computed.keys.email,
+        computed.email_typed(new.email.as_ref()),
         &*new.first_name,
-        &*record.keys.first,
+        &*computed.keys.first,
         &*new.last_name,
-        &*record.keys.last,
-        new.verified,
-        record.state,
-        record.metadata,
-        &record.search_terms,
+        &*computed.keys.last,
+        new.verified == Some(true),
+        computed.state,
+        computed.metadata,
+        &computed.search_terms,
         new.changed_at,
     )
     .execute(transaction)
@@ -325,45 +343,4 @@ fn overlay(stored: &Metadata, carried: &Metadata) -> Metadata {
         .iter()
         .filter(|(key, _)| !stored.iter().any(|(known, _)| same(known, key)));
     Metadata::from_valid(kept.chain(added).map(|(key, value)| (key.to_owned(), value.to_owned())))
-}
-
-struct StoredRow {
-    id: i64,
-    masters_accounts: bool,
-    crid: String,
-    email_key: String,
-    email_typed: Option<String>,
-    first_name: String,
-    last_name: String,
-    verified: bool,
-    password_hash: Option<String>,
-    metadata: String,
-    registered_at: Option<time::OffsetDateTime>,
-    changed_at: Option<time::OffsetDateTime>,
-    last_logout_at: Option<time::OffsetDateTime>,
-}
-
-impl StoredRow {
-    fn into_stored(self) -> Result<StoredRegistration, SourceError> {
-        let corrupt = |error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
-        let email = (!self.email_key.is_empty())
-            .then(|| masthead_domain::email::Email::from_stored(self.email_typed.as_deref(), &self.email_key));
-        Ok(StoredRegistration {
-            id: self.id,
-            masters_accounts: self.masters_accounts,
-            account: NewRegistration {
-                crid: masthead_domain::crid::Crid::parse(&self.crid)
-                    .map_err(|error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error))?,
-                email,
-                first_name: self.first_name.into(),
-                last_name: self.last_name.into(),
-                verified: self.verified,
-                password_hash: self.password_hash.map(Into::into),
-                metadata: parse_metadata(&self.metadata).map_err(corrupt)?,
-                registered_at: self.registered_at,
-                changed_at: self.changed_at,
-                last_logout_at: self.last_logout_at,
-            },
-        })
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{ImportLineError, ImportStopError};
+use super::error::{ImportLineError, ImportStopError};
 use crate::{database::Transaction, record::RegistrationRecord};
 
 /// Rejects the first line whose address another line of the batch or a registration of the pool has.
@@ -16,8 +16,11 @@ pub(super) async fn refuse_taken_addresses(
         line,
         problem: ImportLineError::EmailTaken,
     };
-    for (line, record) in records.iter().filter(|(_, record)| !record.keys.email.is_empty()) {
-        if lines.insert(record.keys.email.to_string(), *line).is_some() {
+    for (line, record) in records
+        .iter()
+        .filter(|(_, record)| !record.computed.keys.email.is_empty())
+    {
+        if lines.insert(record.computed.keys.email.to_string(), *line).is_some() {
             return Err(taken(*line));
         }
     }

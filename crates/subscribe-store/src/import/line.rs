@@ -6,8 +6,8 @@ use masthead_domain::{crid::Crid, email::Email, metadata::Metadata};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::ImportLineError;
-use crate::record::{NewRegistration, UnstorableFieldError};
+use super::error::ImportLineError;
+use crate::{field_error::UnstorableFieldError, record::NewRegistration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

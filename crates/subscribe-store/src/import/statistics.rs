@@ -2,7 +2,7 @@
 
 use sqlx::Connection as _;
 
-use super::{ImportStopError, Importer};
+use super::{error::ImportStopError, importer::Importer};
 
 impl Importer {
     /// A growing table has no statistics until autovacuum runs; until then the planner may look up ids by any index on the

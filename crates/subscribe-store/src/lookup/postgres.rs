@@ -11,9 +11,9 @@ use sqlx::{
 };
 
 use super::{
-    ExactKey,
+    key::{ExactKey, KeyResult},
     statement::LookupStatement,
-    worker::{BatchError, KeyResult, LookupBackend},
+    worker::{BatchError, LookupBackend},
 };
 use crate::{
     connect::Connector,
@@ -25,7 +25,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// A recovered database must be noticed within seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The backend of one worker.
 pub(crate) struct PgLookups {
     connector: Connector,
     connect_timeout: Duration,
@@ -102,8 +101,8 @@ impl PgLookups {
             .await
             .map_err(|error| (PgErrorKind::Misconfigured, error))?;
         let until = deadline.min(Instant::now() + self.statement_timeout);
-        let asked = query(&mut connection, keys, &self.connector);
-        let error = match tokio::time::timeout_at(until.into(), asked).await {
+        let querying = query(&mut connection, keys, &self.connector);
+        let error = match tokio::time::timeout_at(until.into(), querying).await {
             Ok(Ok(answers)) => {
                 self.connection = Some(connection);
                 return Ok(answers);

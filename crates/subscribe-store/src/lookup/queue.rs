@@ -6,25 +6,23 @@ use std::{
     time::Instant,
 };
 
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use tokio::sync::{Notify, oneshot};
 
-use super::{ExactKey, KeyError};
+use super::key::{ExactKey, KeyResult};
 
-/// A queued look-up.
 pub(super) struct PendingLookup {
     pub(super) pool: PoolId,
     pub(super) key: ExactKey,
     pub(super) deadline: Instant,
     pub(super) since: Instant,
-    pub(super) reply: oneshot::Sender<Result<Vec<Account>, KeyError>>,
+    pub(super) reply: oneshot::Sender<KeyResult>,
 }
 
 /// The queue is full, or closed.
 #[derive(Debug)]
 pub(super) struct QueueFullError;
 
-/// Look-ups that wait for a worker.
 pub(super) struct LookupQueue {
     lanes: Mutex<PoolLanes>,
     arrived: Notify,
@@ -102,7 +100,6 @@ impl LookupQueue {
         }
     }
 
-    /// The number of waiting look-ups.
     pub(super) fn waiting(&self) -> usize {
         self.lock().len
     }
@@ -156,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    type ReplyReceiver = oneshot::Receiver<Result<Vec<Account>, KeyError>>;
+    type ReplyReceiver = oneshot::Receiver<KeyResult>;
 
     fn request(pool: i64, id: &str) -> (PendingLookup, ReplyReceiver) {
         let (reply, answer) = oneshot::channel();

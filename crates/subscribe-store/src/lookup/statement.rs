@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Postgres,
@@ -13,10 +13,10 @@ use sqlx::{
     query::Query,
 };
 
-use super::{ExactKey, KeyError, worker::KeyResult};
+use super::key::{ExactKey, KeyError, KeyResult};
 use crate::{
     query_tag::ForeignRowError,
-    row::{RowError, account_columns, account_of, is_empty},
+    row::{account_columns, collect_account, is_empty, sort_accounts},
 };
 
 /// The accounts of some keys, and a row without an account for each key that has none. Absence is an explicit row, so that a
@@ -27,8 +27,8 @@ macro_rules! looked_up {
         concat!(
             "SELECT ",
             $number,
-            ", ",
-            account_columns!("r"),
+            " AS number, ",
+            account_columns!(),
             " FROM unnest(",
             $pools,
             "::bigint[], ",
@@ -43,15 +43,14 @@ macro_rules! looked_up {
 }
 
 // Most batches have keys of one kind only, and the unused branch would cost as much to set up as some look-ups.
-const BY_ID: &str = looked_up!("$1::bigint + k.n", "$2", "$3", "crid");
-const BY_EMAIL: &str = looked_up!("-($1::bigint + k.n)", "$2", "$3", "email_key");
-const BY_EITHER: &str = concat!(
+pub(crate) const BY_ID: &str = looked_up!("$1::bigint + k.n", "$2", "$3", "crid");
+pub(crate) const BY_EMAIL: &str = looked_up!("-($1::bigint + k.n)", "$2", "$3", "email_key");
+pub(crate) const BY_EITHER: &str = concat!(
     looked_up!("$1::bigint + k.n", "$2", "$3", "crid"),
     " UNION ALL ",
     looked_up!("-($1::bigint + k.n)", "$4", "$5", "email_key")
 );
 
-/// The last key number of this process.
 static LAST_NUMBER: AtomicI64 = AtomicI64::new(0);
 
 /// The keys of a batch, by kind. Each row carries the number of its key, unique in this process: positive for ids, negative
@@ -69,7 +68,6 @@ pub(super) struct LookupStatement<'a> {
 struct KeyColumn<'a> {
     pools: Vec<i64>,
     keys: Vec<&'a str>,
-    /// The position of each key in the batch.
     positions: Vec<usize>,
 }
 
@@ -121,24 +119,22 @@ impl<'a> LookupStatement<'a> {
             if is_empty(row, 1) {
                 continue;
             }
-            match account_of(row, 1, pool) {
-                Ok(account) if !key.matches(&account) => return Err(ForeignRowError::Row),
-                Err(RowError::WrongPool) => return Err(ForeignRowError::Row),
-                Ok(account) => {
-                    if let Ok(accounts) = answer {
-                        accounts.push(account);
-                    }
-                }
-                Err(bad) => *answer = Err(refused(bad)),
-            }
+            collect_account(
+                answer,
+                (row, 1),
+                pool,
+                |account| key.matches(account),
+                |error| KeyError {
+                    kind: SourceErrorKind::Corrupt,
+                    cause: Some(Arc::new(error)),
+                },
+            )?;
         }
         let mut answers: Vec<KeyResult> = answers
             .into_iter()
             .collect::<Option<_>>()
             .ok_or(ForeignRowError::Missing)?;
-        for accounts in answers.iter_mut().flatten() {
-            accounts.sort_unstable_by(|a: &Account, b: &Account| a.crid.cmp(&b.crid));
-        }
+        sort_accounts(&mut answers);
         Ok(answers)
     }
 
@@ -162,22 +158,14 @@ fn number(row: &PgRow) -> Option<i64> {
     sqlx::Row::try_get_unchecked(row, 0).ok()
 }
 
-fn refused(bad: RowError) -> KeyError {
-    tracing::error!(reason = %bad, "a row was rejected");
-    KeyError {
-        kind: SourceErrorKind::Corrupt,
-        cause: Some(Arc::new(bad)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use masthead_dev_postgres::TestDatabase;
     use masthead_domain::{crid::Crid, email::EmailKey};
-    use sqlx::{Connection as _, PgConnection};
+    use sqlx::PgConnection;
 
     use super::*;
-    use crate::schema;
+    use crate::hand_written::connect;
 
     /// The rows of a batch, from a database whose only user is `one` in pool 1.
     async fn rows(connection: &mut PgConnection, statement: &LookupStatement<'_>) -> Vec<PgRow> {
@@ -185,22 +173,12 @@ mod tests {
     }
 
     async fn connection() -> (TestDatabase, PgConnection) {
-        let database = tokio::task::spawn_blocking(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            TestDatabase::from_template(&schema::fingerprint(), |url| {
-                runtime.block_on(schema::migrate(url)).map(|_| ())
-            })
-        });
-        let database = database.await.unwrap().unwrap();
+        let (database, connection) = connect().await;
         let one = "INSERT INTO pools (name, masters_accounts) VALUES ('p', true);
             INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key,
                 first_name, last_name, metadata, search_terms)
             VALUES (1, 0, true, true, 'one', 'one@example.org', '', '', '', '', '{}', '{}')";
         database.run(one).unwrap();
-        let connection = PgConnection::connect(&database.url().unwrap()).await.unwrap();
         (database, connection)
     }
 
@@ -215,9 +193,9 @@ mod tests {
         let email = ExactKey::Email(EmailKey::of("one@example.org"));
         let pool = PoolId(1);
         let keys = [(pool, &one), (pool, &none), (pool, &email)];
-        let asked = LookupStatement::new(&keys);
-        let answer = rows(&mut connection, &asked).await;
-        let counts = asked
+        let statement = LookupStatement::new(&keys);
+        let answer = rows(&mut connection, &statement).await;
+        let counts = statement
             .answers(&answer)
             .unwrap()
             .into_iter()
@@ -230,35 +208,35 @@ mod tests {
             ForeignRowError::Row
         );
         // A truncated answer does not confirm absence.
-        assert_eq!(asked.answers(&answer[..2]).unwrap_err(), ForeignRowError::Missing);
-        assert_eq!(asked.answers(&[]).unwrap_err(), ForeignRowError::Missing);
+        assert_eq!(statement.answers(&answer[..2]).unwrap_err(), ForeignRowError::Missing);
+        assert_eq!(statement.answers(&[]).unwrap_err(), ForeignRowError::Missing);
 
         // A statement of another client, with our parameters.
         for (keys, text) in [
             ([(pool, &one), (pool, &none)], BY_EMAIL),
             ([(pool, &email), (pool, &email)], BY_ID),
         ] {
-            let asked = LookupStatement::new(&keys);
-            let column = if asked.ids.keys.is_empty() {
-                &asked.emails
+            let statement = LookupStatement::new(&keys);
+            let column = if statement.ids.keys.is_empty() {
+                &statement.emails
             } else {
-                &asked.ids
+                &statement.ids
             };
             let foreign = sqlx::query(text)
-                .bind(asked.before)
+                .bind(statement.before)
                 .bind(&*column.pools)
                 .bind(&*column.keys);
             let answer = foreign.fetch_all(&mut connection).await.unwrap();
-            assert_eq!(asked.answers(&answer).unwrap_err(), ForeignRowError::Row);
+            assert_eq!(statement.answers(&answer).unwrap_err(), ForeignRowError::Row);
         }
 
         // A row with the right number, but of another key or pool.
         let (keys, others) = ([(pool, &one)], [[(pool, &none)], [(PoolId(2), &one)]]);
-        let mut asked = LookupStatement::new(&keys);
-        let answer = rows(&mut connection, &asked).await;
+        let mut statement = LookupStatement::new(&keys);
+        let answer = rows(&mut connection, &statement).await;
         for other in &others {
-            asked.keys = other;
-            assert_eq!(asked.answers(&answer).unwrap_err(), ForeignRowError::Row);
+            statement.keys = other;
+            assert_eq!(statement.answers(&answer).unwrap_err(), ForeignRowError::Row);
         }
     }
 }

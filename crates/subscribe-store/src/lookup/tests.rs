@@ -11,8 +11,9 @@ use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
 use super::{
-    ExactKey, LookupLimits, Lookups,
-    worker::{BatchError, KeyResult, LookupBackend},
+    key::{ExactKey, KeyResult},
+    service::{LookupLimits, Lookups},
+    worker::{BatchError, LookupBackend},
 };
 
 /// Answers each id with an account of that id, once a permit is available.
@@ -40,7 +41,7 @@ impl ScriptedBackend {
     }
 
     /// Waits until this many batches were requested.
-    async fn asked(&self, batches: usize) {
+    async fn wait_for_batches(&self, batches: usize) {
         while self.batches().len() < batches {
             tokio::task::yield_now().await;
         }
@@ -99,7 +100,7 @@ async fn waiting_lookups_form_the_next_batch() {
     let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let first = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     let rest: Vec<_> = [(1, "b"), (2, "b"), (1, "c")]
         .map(|(pool, id)| spawn(&lookups, pool, id))
         .into();
@@ -138,7 +139,7 @@ async fn leaving_caller_does_not_affect_others() {
     let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let leaves_early = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     leaves_early.abort();
     let stays = spawn(&lookups, 1, "b");
     let leaves_late = spawn(&lookups, 1, "c");
@@ -152,7 +153,7 @@ async fn leaving_caller_does_not_affect_others() {
     assert_eq!(
         backend.batches(),
         [vec!["1/a"], vec!["1/b"]],
-        "who has left is not asked for"
+        "a caller that has left is skipped"
     );
 }
 
@@ -182,26 +183,6 @@ async fn unavailable_database_is_queried_once_per_batch() {
     assert_eq!(backend.batches().len(), 1);
 }
 
-#[tokio::test]
-async fn overflowing_queue_rejects_at_once() {
-    let backend = ScriptedBackend::new(0);
-    let lookups = lookups(&backend, 2);
-    let running = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
-    let waiting = [spawn(&lookups, 1, "b"), spawn(&lookups, 2, "c")];
-    while lookups.queue.waiting() < 2 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(
-        find(&lookups, 3, "d").await.unwrap_err().kind,
-        SourceErrorKind::Unavailable
-    );
-    backend.gate.add_permits(9);
-    for task in [running].into_iter().chain(waiting) {
-        assert!(task.await.unwrap().is_ok());
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn callers_keep_their_own_deadlines() {
     let backend = ScriptedBackend::new(0);
@@ -218,7 +199,7 @@ async fn close_answers_waiting_and_rejects_later() {
     let backend = ScriptedBackend::new(1);
     let lookups = lookups(&backend, 100);
     let waiting = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     lookups.close(Duration::from_mins(1)).await;
     assert!(waiting.await.unwrap().is_ok());
     assert_eq!(

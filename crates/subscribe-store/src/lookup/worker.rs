@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceErrorKind;
 
 use super::{
-    ExactKey, KeyError,
+    key::{ExactKey, KeyError, KeyResult},
     queue::{LookupQueue, PendingLookup},
 };
 
@@ -19,12 +19,8 @@ pub(crate) trait LookupBackend: Send + 'static {
         deadline: Instant,
     ) -> impl Future<Output = Result<Vec<KeyResult>, BatchError>> + Send;
 
-    /// Closes the connection.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
-
-/// The result of one key of a batch.
-pub(crate) type KeyResult = Result<Vec<Account>, KeyError>;
 
 /// A batch without results.
 #[derive(Debug)]
@@ -66,7 +62,10 @@ async fn answer<B: LookupBackend>(backend: &mut B, batch: Vec<PendingLookup>) {
     if matches!(error, BatchError::SearchKeys(_)) && batch.len() > 1 {
         for request in batch {
             let result = match query(backend, std::slice::from_ref(&request)).await {
-                Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(missing_answer())),
+                Ok(mut answers) => answers.pop().unwrap_or(Err(KeyError {
+                    kind: SourceErrorKind::Corrupt,
+                    cause: None,
+                })),
                 Err(error) => Err(error.for_key()),
             };
             let _ = request.reply.send(result);
@@ -88,13 +87,6 @@ async fn query<B: LookupBackend>(backend: &mut B, batch: &[PendingLookup]) -> Re
         .max()
         .unwrap_or_else(Instant::now);
     backend.query(&keys, deadline).await
-}
-
-fn missing_answer() -> KeyError {
-    KeyError {
-        kind: SourceErrorKind::Corrupt,
-        cause: None,
-    }
 }
 
 impl BatchError {

@@ -9,7 +9,7 @@ use masthead_domain::{
 use time::OffsetDateTime;
 
 use super::{error::MirrorError, nearby::StoredProfile};
-use crate::{database::Transaction, record::SearchKeys, search_terms};
+use crate::{database::Transaction, search_keys::SearchKeys, search_terms};
 
 /// Names for provenance, which the mirror does not keep.
 pub(super) const SIDE_NAMES: SideNames = SideNames {
@@ -17,7 +17,6 @@ pub(super) const SIDE_NAMES: SideNames = SideNames {
     store: "store",
 };
 
-/// The stored keys of an entry.
 pub(super) struct StoredEntryKeys {
     pub(super) crid: String,
     pub(super) first_key: String,
@@ -67,7 +66,7 @@ impl EntryRows {
             let email = theirs.email.as_ref();
             email.map_or("", |email| email.key().as_str())
         });
-        let ids_differ = |ours: &Account| ours.crid != merged.crid;
+        let ids_differ = |registration: &Account| registration.crid != merged.crid;
         self.registration_ids
             .push(pair.ours.as_ref().and_then(|ours| ours.registration_id));
         self.registered_at.push(merged.registered_at);
@@ -106,7 +105,6 @@ impl EntryRows {
             && self.search_terms == stored.search_terms
     }
 
-    /// Inserts or replaces the entries.
     pub(super) async fn write(&self, transaction: &mut Transaction, pool: PoolId) -> Result<(), sqlx::Error> {
         if self.crids.is_empty() {
             return Ok(());
@@ -167,18 +165,21 @@ fn own_terms(pool: PoolId, pair: &Pair, keys: &SearchKeys, merged: &Account) -> 
     let beside = pair.ours.as_ref().filter(|ours| ours.crid == merged.crid);
     match (beside, &pair.theirs) {
         (Some(_), None) => Ok(None),
-        (Some(ours), Some(_)) => {
-            let ours_keys = SearchKeys::new(ours.email.as_ref(), &ours.first_name, &ours.last_name)?;
-            let search_terms = search_terms::for_row(pool, keys, &merged.metadata);
-            let same = ours_keys.compared() == keys.compared()
-                && search_terms::for_row(pool, &ours_keys, &ours.metadata) == search_terms;
-            Ok((!same).then_some(search_terms))
+        (Some(registration), Some(_)) => {
+            let own = SearchKeys::new(
+                registration.email.as_ref(),
+                &registration.first_name,
+                &registration.last_name,
+            )?;
+            let terms = search_terms::for_row(pool, keys, &merged.metadata);
+            let same =
+                own.compared() == keys.compared() && search_terms::for_row(pool, &own, &registration.metadata) == terms;
+            Ok((!same).then_some(terms))
         }
         (None, _) => Ok(Some(search_terms::for_row(pool, keys, &merged.metadata))),
     }
 }
 
-/// Removes the entries of these ids.
 pub(super) async fn remove(transaction: &mut Transaction, pool: PoolId, crids: &[String]) -> Result<(), sqlx::Error> {
     if crids.is_empty() {
         return Ok(());

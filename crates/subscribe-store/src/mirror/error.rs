@@ -5,7 +5,7 @@ use masthead_ports::{
     source::{SourceError, SourceErrorKind},
 };
 
-use crate::{record::UnstorableFieldError, row::RowError, sqlstate::source_error};
+use crate::{field_error::UnstorableFieldError, row::RowError, sqlstate::source_error};
 
 /// Why the mirror could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,6 @@ pub(crate) enum MirrorError {
 }
 
 impl MirrorError {
-    /// Maps to the error of a source.
     pub(crate) fn to_source_error(operation: &'static str) -> impl Fn(Self) -> SourceError {
         move |trouble| match trouble {
             Self::Database(error) => source_error(operation)(error),
@@ -43,7 +42,6 @@ impl MirrorError {
         }
     }
 
-    /// Maps to the error of a run.
     pub(super) fn to_run_error(operation: &'static str) -> impl Fn(Self) -> RunError {
         move |trouble| match trouble {
             Self::Lost => RunError::Lost,

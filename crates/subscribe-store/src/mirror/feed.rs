@@ -24,7 +24,6 @@ pub(super) enum SeenBy {
     Answer,
 }
 
-/// The effect of an account on the mirror.
 enum ProfileUpdate {
     /// Stored in place of the old profile, if any.
     Keep(Change, Box<StoredProfile>),
@@ -47,8 +46,9 @@ pub(super) async fn keep(
     let mut taken = Taken::default();
     let mut changes = Changes::default();
     let (mut refreshed, mut older, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (account, verdict) in compare(transaction, tenant, accounts, as_of).await? {
-        match verdict {
+    for (account, update) in compare(transaction, tenant, accounts, as_of).await? {
+        let crid = account.crid.as_str().to_owned();
+        match update {
             ProfileUpdate::Keep(change, mut kept) => {
                 if by == SeenBy::Scan {
                     kept.scanned_at = Some(as_of);
@@ -61,15 +61,15 @@ pub(super) async fn keep(
             }
             ProfileUpdate::Refresh => {
                 taken.unchanged += 1;
-                refreshed.push(account.crid.as_str().to_owned());
+                refreshed.push(crid);
             }
             ProfileUpdate::Older => {
                 taken.unchanged += 1;
-                older.push(account.crid.as_str().to_owned());
+                older.push(crid);
             }
             ProfileUpdate::Refused => {
                 taken.refused += 1;
-                refused.push(account.crid.as_str().to_owned());
+                refused.push(crid);
             }
         }
     }
@@ -132,11 +132,11 @@ pub(super) async fn preview_within(
 ) -> Result<Vec<Change>, MirrorError> {
     // Later than every stored profile.
     let as_of = time::PrimitiveDateTime::MAX.assume_utc();
-    let verdicts = compare(connection, tenant, accounts, as_of).await?;
-    let by_id: BTreeMap<&str, Change> = verdicts
+    let updates = compare(connection, tenant, accounts, as_of).await?;
+    let by_id: BTreeMap<&str, Change> = updates
         .into_iter()
-        .map(|(account, verdict)| {
-            let change = match verdict {
+        .map(|(account, update)| {
+            let change = match update {
                 ProfileUpdate::Keep(change, _) => change,
                 ProfileUpdate::Refresh | ProfileUpdate::Older => Change::Unchanged,
                 ProfileUpdate::Refused => Change::Refused,

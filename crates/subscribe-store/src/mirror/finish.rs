@@ -7,7 +7,7 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
-use super::{TIME_LIMIT, allow_long_statements, error::MirrorError, feed, run::lock_run};
+use super::{error::MirrorError, feed, run::lock_run, time_limit::transaction_in_time};
 use crate::database::PgDatabase;
 
 /// How many profiles are marked in one transaction.
@@ -24,16 +24,14 @@ pub(super) async fn finish(
     at: OffsetDateTime,
     brake: Brake,
 ) -> Result<Finished, MirrorError> {
-    let counted = tokio::time::timeout(TIME_LIMIT, count(pool, tenant, run, at, brake));
-    let mut finished = counted.await.map_err(|_late| MirrorError::WriteTimeout)??;
+    let mut finished = transaction_in_time(count(pool, tenant, run, at, brake)).await?;
     if finished.braked {
         return Ok(finished);
     }
     if finished.missing > 0 {
         let mut after = String::new();
         loop {
-            let marked = tokio::time::timeout(TIME_LIMIT, mark(pool, tenant, run, at, &after));
-            let (removed, last) = marked.await.map_err(|_late| MirrorError::WriteTimeout)??;
+            let (removed, last) = transaction_in_time(mark(pool, tenant, run, at, &after)).await?;
             finished.removed += removed;
             match last {
                 Some(last) => after = last,
@@ -41,8 +39,7 @@ pub(super) async fn finish(
             }
         }
     }
-    let ended = tokio::time::timeout(TIME_LIMIT, end(pool, tenant, run, finished.whole));
-    ended.await.map_err(|_late| MirrorError::WriteTimeout)??;
+    transaction_in_time(end(pool, tenant, run, finished.whole)).await?;
     Ok(finished)
 }
 
@@ -55,7 +52,7 @@ async fn count(
     brake: Brake,
 ) -> Result<Finished, MirrorError> {
     let mut transaction = pool.begin().await?;
-    allow_long_statements(&mut transaction).await?;
+    transaction.allow_long_statements().await?;
     let state = lock_run(&mut transaction, tenant.pool, run).await?;
     let counts = sqlx::query!(
         r#"SELECT count(*) AS "profiles!", count(*) FILTER (WHERE profile_as_of < $2) AS "missing!",
@@ -99,7 +96,7 @@ async fn mark(
     after: &str,
 ) -> Result<(u64, Option<String>), MirrorError> {
     let mut transaction = pool.begin().await?;
-    allow_long_statements(&mut transaction).await?;
+    transaction.allow_long_statements().await?;
     let state = lock_run(&mut transaction, tenant.pool, run).await?;
     // Profiles that an interrupted attempt of this run has marked have `missing_at` after its start.
     let crids = sqlx::query_scalar!(

@@ -50,7 +50,7 @@ pub(super) fn page_of(
         .rows
         .iter()
         .filter(|row| !row::is_empty(row, ENTRY))
-        .map(|row| entry_of(row, tenant))
+        .map(|row| read_entry(row, tenant))
         .collect::<Result<Vec<_>, _>>()
         .map_err(corrupt)?;
     let size = usize::from(query.size);
@@ -79,7 +79,7 @@ fn meets(entry: &DirectoryEntry, tenant: &Tenant, query: &UserQuery) -> bool {
 }
 
 /// The entry of a row, from [`ENTRY`] on; rejects a row of another pool.
-pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, RowError> {
+pub(crate) fn read_entry(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, RowError> {
     if row::number(row, ENTRY, "pool")? != tenant.pool.0 {
         return Err(RowError::WrongPool);
     }
@@ -94,7 +94,7 @@ pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, R
     let registration = if row::is_empty(row, REGISTRATION) {
         None
     } else {
-        Some(row::account_of(row, REGISTRATION, tenant.pool)?)
+        Some(row::read_account(row, REGISTRATION, tenant.pool)?)
     };
     Ok(DirectoryEntry { registration, profile })
 }

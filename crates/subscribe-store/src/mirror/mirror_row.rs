@@ -7,10 +7,6 @@ use super::error::MirrorError;
 use crate::{database::Transaction, row::RowError};
 
 /// The mirror row of a pool. The transaction that holds it by [`lock`] is the only writer of the pool's entries.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "columns of a row, each true or false by itself"
-)]
 pub(super) struct MirrorRow {
     pub(super) provider: String,
     pub(super) precedence: String,
@@ -50,7 +46,6 @@ impl MirrorRow {
         !self.run_incomplete && self.run_expected.is_none_or(|expected| shown >= expected)
     }
 
-    /// The merge precedence of the entries.
     pub(super) fn merged_by(&self) -> Result<Precedence, MirrorError> {
         Precedence::from_canonical(&self.precedence).map_err(|_| RowError::Column { column: "precedence" }.into())
     }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{error::MirrorError, profile};
 use crate::{
     database::Transaction,
-    row::{account_columns, account_of},
+    row::{account_columns, read_account},
 };
 
 /// The stored profile of an entry.
@@ -66,7 +66,6 @@ impl StoredEntryRow {
     }
 }
 
-/// The entries of these ids.
 pub(super) async fn find_entries(
     connection: &mut Transaction,
     pool: PoolId,
@@ -126,7 +125,7 @@ pub(super) async fn find_nearby_entries(
     rows.into_iter().map(StoredEntryRow::into_entry).collect()
 }
 
-const NEARBY_REGISTRATIONS: &str = concat!(
+pub(crate) const NEARBY_REGISTRATIONS: &str = concat!(
     "WITH named AS (SELECT r.id, r.email_key FROM unnest($2::text[]) AS k (crid)
                      CROSS JOIN LATERAL (SELECT r.id, r.email_key FROM registrations AS r
                                           WHERE r.pool = $1 AND r.crid = k.crid AND r.deleted_at IS NULL OFFSET 0) AS r),
@@ -138,7 +137,7 @@ const NEARBY_REGISTRATIONS: &str = concat!(
                                          WHERE r.pool = $1 AND r.email_key = m.email_key AND r.deleted_at IS NULL
                                          LIMIT 2) AS r)
      SELECT ",
-    account_columns!("r"),
+    account_columns!(),
     " FROM near AS n
      CROSS JOIN LATERAL (SELECT * FROM registrations AS r WHERE r.pool = $1 AND r.id = n.id OFFSET 0) AS r"
 );
@@ -159,13 +158,12 @@ pub(super) async fn find_nearby_registrations(
     accounts(&rows, pool)
 }
 
-const REGISTRATIONS_BY_NUMBER: &str = concat!(
+pub(crate) const REGISTRATIONS_BY_NUMBER: &str = concat!(
     "SELECT ",
-    account_columns!("r"),
+    account_columns!(),
     " FROM registrations AS r WHERE r.pool = $1 AND r.id = ANY ($2) AND r.deleted_at IS NULL"
 );
 
-/// The registrations with these numbers.
 pub(super) async fn find_registrations(
     connection: &mut Transaction,
     pool: PoolId,
@@ -180,6 +178,6 @@ pub(super) async fn find_registrations(
 }
 
 fn accounts(rows: &[PgRow], pool: PoolId) -> Result<Vec<Account>, MirrorError> {
-    let accounts = rows.iter().map(|row| account_of(row, 0, pool));
+    let accounts = rows.iter().map(|row| read_account(row, 0, pool));
     Ok(accounts.collect::<Result<_, _>>()?)
 }

@@ -6,10 +6,7 @@ use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Meta
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{
-    record::{SearchKeys, UnstorableFieldError, metadata_json},
-    row::RowError,
-};
+use crate::{field_error::UnstorableFieldError, metadata_json, row::RowError, search_keys::SearchKeys};
 
 /// An account without its id, which is the entry's key. Times are in microseconds since 1970.
 #[derive(Serialize, Deserialize)]
@@ -38,7 +35,7 @@ struct ProfileJson<'a> {
 /// A value that no row can hold: the limits are those of a registration.
 pub(super) fn to_json(account: &Account) -> Result<String, UnstorableFieldError> {
     SearchKeys::new(account.email.as_ref(), &account.first_name, &account.last_name)?;
-    metadata_json(&account.metadata)?;
+    metadata_json::to_json(&account.metadata)?;
     let pairs = account.metadata.iter();
     let kept = ProfileJson {
         email: account.email.as_ref().map(|email| email.as_str().into()),
@@ -56,7 +53,6 @@ pub(super) fn to_json(account: &Account) -> Result<String, UnstorableFieldError>
     })
 }
 
-/// Parses the account of this id.
 pub(super) fn parse(crid: &str, text: &str) -> Result<Account, RowError> {
     let kept: ProfileJson<'_> = serde_json::from_str(text).map_err(|_| RowError::Profile)?;
     let email = kept.email.map(|text| Email::from_source(&text)).transpose();

@@ -45,17 +45,15 @@ pub(crate) async fn fold_again(
     let mut entries = find_entries(transaction, pool, &crids).await?;
     entries.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
     let ids: Vec<i64> = entries.iter().filter_map(|entry| entry.registration_id).collect();
-    let ours = find_registrations(transaction, pool, &ids).await?;
+    let registrations = find_registrations(transaction, pool, &ids).await?;
 
     let mut changes = Changes::default();
     let (mut written, mut left) = (0, 0);
     for (keys, entry) in stored.iter().zip(entries) {
-        let mut ours = ours.iter();
+        let registration = |id| registrations.iter().find(|known| known.registration_id == Some(id));
         let pair = Pair {
             theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
-            ours: entry
-                .registration_id
-                .and_then(|id| ours.find(|ours| ours.registration_id == Some(id)).cloned()),
+            ours: entry.registration_id.and_then(registration).cloned(),
         };
         let mut row = EntryRows::default();
         match row.add(pool, &pair, entry.profile.as_ref(), &precedence) {

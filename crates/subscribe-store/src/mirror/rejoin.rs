@@ -25,7 +25,6 @@ use crate::database::Transaction;
 pub(crate) struct Changes {
     crids: BTreeSet<String>,
     emails: BTreeSet<String>,
-    /// The numbers of the written registrations.
     registrations: HashSet<i64>,
     /// Profiles to be stored (`Some`) or removed (`None`).
     profiles: BTreeMap<String, Option<StoredProfile>>,
@@ -189,9 +188,9 @@ impl NearbyEntries {
                 None => profiles.remove(&crid),
             };
         }
-        let theirs = profiles.values().map(|profile| profile.account.clone()).collect();
+        let accounts = profiles.values().map(|profile| profile.account.clone()).collect();
         let mut rows = EntryRows::default();
-        for pair in join(Evidence::whole(theirs), Evidence::whole(registrations)).into_pairs() {
+        for pair in join(Evidence::whole(accounts), Evidence::whole(registrations)).into_pairs() {
             let Some(crid) = pair.theirs.as_ref().or(pair.ours.as_ref()).map(|one| one.crid.clone()) else {
                 continue;
             };

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use masthead_domain::{
     crid::Crid,
     email::Email,
-    settings::TenantSettings,
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
@@ -15,15 +14,16 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use super::{
-    TIME_LIMIT, allow_long_statements,
     error::MirrorError,
     feed::{self, SeenBy},
     mirror_row::{self, MirrorRow, provider_of},
     rejoin::{Changes, rejoin},
+    time_limit::transaction_in_time,
 };
 use crate::{
     database::{PgDatabase, Transaction},
     row::RowError,
+    settings_json,
 };
 
 /// How many registrations are entered in one transaction.
@@ -34,18 +34,11 @@ const PROMPT: Duration = Duration::from_secs(1);
 
 /// As [`masthead_ports::directory::Directory::begin`].
 pub(super) async fn begin(pool: &PgDatabase, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, MirrorError> {
-    let begun = tokio::time::timeout(TIME_LIMIT, claim(pool, tenant, beginning))
-        .await
-        .map_err(|_late| MirrorError::WriteTimeout)??;
-    let Begun::Run(run) = begun else {
-        return Ok(begun);
-    };
-    loop {
-        let entered = tokio::time::timeout(TIME_LIMIT, enter(pool, tenant, &run));
-        if entered.await.map_err(|_late| MirrorError::WriteTimeout)?? {
-            return Ok(Begun::Run(run));
-        }
+    let begun = transaction_in_time(claim(pool, tenant, beginning)).await?;
+    if let Begun::Run(run) = &begun {
+        while !transaction_in_time(enter(pool, tenant, run)).await? {}
     }
+    Ok(begun)
 }
 
 /// Takes the lease, unless another holder has it.
@@ -66,7 +59,7 @@ async fn claim_within(
     tenant: &Tenant,
     beginning: Beginning<'_>,
 ) -> Result<Begun, MirrorError> {
-    allow_long_statements(transaction).await?;
+    transaction.allow_long_statements().await?;
     sqlx::query!(
         "INSERT INTO mirrors (pool, provider, precedence, entered_to) VALUES ($1, $2, $3, 0) ON CONFLICT (pool) DO NOTHING",
         tenant.pool.0,
@@ -151,7 +144,6 @@ async fn claim_within(
     Ok(Begun::Run(run))
 }
 
-/// The extent of a new run.
 fn scope(state: &MirrorRow, beginning: Beginning<'_>) -> Scope {
     let full_every = if state.whole {
         beginning.full_every
@@ -181,11 +173,9 @@ async fn serves_another(
     .fetch_all(transaction)
     .await?;
     for row in rows {
-        let settings: std::collections::BTreeMap<String, String> =
-            serde_json::from_str(&row).map_err(|_| RowError::Column { column: "settings" })?;
-        let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let stored = settings_json::parse(&row).map_err(|_| RowError::Column { column: "settings" })?;
         let other = Tenant {
-            settings: TenantSettings::parse(pairs).0,
+            settings: settings_json::evaluate(&stored).0,
             ..tenant.clone()
         };
         if state.serves(&other) {
@@ -221,9 +211,11 @@ async fn reset_for(transaction: &mut Transaction, tenant: &Tenant, state: &mut M
 /// Enters the next registrations; returns whether all are entered.
 async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<bool, MirrorError> {
     let mut transaction = pool.begin().await?;
-    allow_long_statements(&mut transaction).await?;
+    transaction.allow_long_statements().await?;
     let state = lock_run(&mut transaction, tenant.pool, run).await?;
     let Some(from) = state.entered_to else {
+        // As in `claim`: a dropped transaction would keep the row locked a little longer.
+        transaction.rollback().await?;
         return Ok(true);
     };
     let rows = sqlx::query!(
@@ -272,7 +264,7 @@ pub(super) async fn take(
     as_of: OffsetDateTime,
 ) -> Result<Taken, MirrorError> {
     let mut transaction = pool.begin().await?;
-    allow_long_statements(&mut transaction).await?;
+    transaction.allow_long_statements().await?;
     let mut state = lock_run(&mut transaction, tenant.pool, run).await?;
     let mut taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of, SeenBy::Scan).await?;
     let left_out: Vec<String> = step

@@ -9,10 +9,9 @@ use masthead_domain::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::table::Table;
+use super::{sql::push_sql, table::Table};
 use crate::search_terms;
 
-/// A condition on a row.
 pub(super) enum SqlCondition<'a> {
     EmailIs(&'a str),
     EmailContains(&'a str),
@@ -54,7 +53,6 @@ pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
 }
 
 impl SqlCondition<'_> {
-    /// The column of the condition.
     pub(super) const fn column(&self) -> &'static str {
         match self {
             Self::EmailIs(_) | Self::EmailContains(_) | Self::EmailStarts(_) => "email_key",
@@ -66,7 +64,6 @@ impl SqlCondition<'_> {
         }
     }
 
-    /// The text of the condition.
     pub(super) const fn text(&self) -> Option<&str> {
         match self {
             Self::EmailIs(text)
@@ -77,6 +74,10 @@ impl SqlCondition<'_> {
             | Self::CridIs(text) => Some(text),
             Self::Metadata(_) | Self::Active => None,
         }
+    }
+
+    pub(super) const fn is_metadata(&self) -> bool {
+        matches!(self, Self::Metadata(_))
     }
 
     /// Whether one index entry leads to all matches.
@@ -114,7 +115,6 @@ impl SqlCondition<'_> {
         !matches!(self, Self::CridIs(_) | Self::Metadata(_) | Self::Active)
     }
 
-    /// Whether the covering indexes contain its column.
     pub(super) const fn is_covered(&self) -> bool {
         !matches!(self, Self::Metadata(_) | Self::Active)
     }
@@ -123,31 +123,19 @@ impl SqlCondition<'_> {
     pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pool: PoolId) {
         let column = self.column();
         match self {
-            Self::EmailIs(text) | Self::CridIs(text) => {
-                sql.push(format_args!("{alias}.{column} = "))
-                    .push_bind((*text).to_owned());
-            }
-            Self::EmailContains(text) => {
-                sql.push(format_args!("strpos({alias}.{column}, "))
-                    .push_bind((*text).to_owned())
-                    .push(") > 0");
-            }
+            Self::EmailIs(text) | Self::CridIs(text) => push_sql!(sql; "{alias}.{column} = ", ?(*text).to_owned()),
+            Self::EmailContains(text) => push_sql!(sql; "strpos({alias}.{column}, ", ?(*text).to_owned(), ") > 0"),
             Self::EmailStarts(text) | Self::FirstNameStarts(text) | Self::LastNameStarts(text) => {
-                sql.push(format_args!("{alias}.{column} >= "))
-                    .push_bind((*text).to_owned());
+                push_sql!(sql; "{alias}.{column} >= ", ?(*text).to_owned());
                 if let Some(end) = after_all(text) {
-                    sql.push(format_args!(" AND {alias}.{column} < ")).push_bind(end);
+                    push_sql!(sql; " AND {alias}.{column} < ", ?end);
                 }
             }
             Self::Metadata(pairs) => {
-                table.push_terms(sql, alias, pool);
-                sql.push(" @> ").push_bind(search_terms::for_pairs(pool, pairs));
+                push_sql!(sql; @table.push_terms(sql, alias, pool), " @> ", ?search_terms::for_pairs(pool, pairs));
             }
             // `Unverified` has the highest rank, so this is a range of the state index.
-            Self::Active => {
-                sql.push(format_args!("{alias}.{column} < "))
-                    .push_bind(UserState::Unverified.rank());
-            }
+            Self::Active => push_sql!(sql; "{alias}.{column} < ", ?UserState::Unverified.rank()),
         }
     }
 }

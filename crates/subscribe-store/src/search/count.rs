@@ -5,6 +5,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     condition::SqlCondition,
+    sql::push_sql,
     statement::{SearchStatement, SearchStrategy},
 };
 use crate::search_terms;
@@ -23,85 +24,51 @@ impl SearchStatement<'_> {
     }
 
     fn index_covers_conditions(&self) -> bool {
-        !self
-            .conditions
-            .iter()
-            .any(|condition| matches!(condition, SqlCondition::Metadata(_)))
+        !self.conditions.iter().any(SqlCondition::is_metadata)
     }
 
     /// The total, or NULL. A page that is not full determines it.
     pub(super) fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
-        if self.query.count != CountMode::Exact {
-            if self.query.count == CountMode::Estimate && matches!(self.query.position, Position::Offset(_)) {
-                sql.push("CASE WHEN ");
-                self.push_total_of_last_page(sql);
-                sql.push(" END");
-            } else {
-                sql.push("NULL::bigint");
+        let by_page = matches!(self.query.position, Position::Offset(_));
+        match self.query.count {
+            CountMode::Exact if by_page => {
+                push_sql!(sql; @self.push_total_of_last_page(sql), " ELSE ", @self.push_count(sql), " END");
             }
-            return;
-        }
-        if matches!(self.query.position, Position::Offset(_)) {
-            sql.push("CASE WHEN ");
-            self.push_total_of_last_page(sql);
-            sql.push(" ELSE ");
-            self.push_count(sql);
-            sql.push(" END");
-        } else {
-            self.push_count(sql);
+            CountMode::Exact => self.push_count(sql),
+            CountMode::Estimate if by_page => push_sql!(sql; @self.push_total_of_last_page(sql), " END"),
+            CountMode::Estimate | CountMode::None => push_sql!(sql; "NULL::bigint"),
         }
     }
 
     fn push_total_of_last_page(&self, sql: &mut QueryBuilder<Postgres>) {
         let least = i64::from(self.scan.offset > 0);
-        sql.push("(SELECT count(*) FROM picked) BETWEEN ")
-            .push_bind(least)
-            .push(" AND ")
-            .push_bind(i64::from(self.query.size))
-            .push(" THEN ")
-            .push_bind(self.scan.offset)
-            .push(" + (SELECT count(*) FROM picked)");
+        push_sql!(sql; "CASE WHEN (SELECT count(*) FROM picked) BETWEEN ", ?least, " AND ", ?i64::from(self.query.size));
+        push_sql!(sql; " THEN ", ?self.scan.offset, " + (SELECT count(*) FROM picked)");
     }
 
     fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
+        let counted = "(SELECT count(*) FROM ";
         match self.strategy() {
             SearchStrategy::Exact => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_key(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
+                push_sql!(sql; counted, @self.push_by_key(sql), " AS g WHERE ", @self.push_checked(sql, "g"), ")");
             }
             SearchStrategy::ScanThenTerms if self.terms_decide() => {
                 // No row is read: Postgres counts in the index what is visible to all transactions.
-                sql.push(format_args!(
-                    "(SELECT count(*) FROM {} AS r WHERE r.search_terms @> (SELECT ",
-                    self.table.name()
-                ))
-                .push_bind(search_terms::for_filter(self.pool, &self.query.filter))
-                .push("::bigint[]))");
+                push_sql!(sql; counted, self.table.name(), " AS r WHERE true", @self.push_having_terms(sql), ")");
             }
             SearchStrategy::ScanThenTerms if !self.index_covers_conditions() => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_terms(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
+                push_sql!(sql; counted, @self.push_by_terms(sql), " AS g WHERE ", @self.push_checked(sql, "g"), ")");
             }
             SearchStrategy::ScanThenTerms => {
-                sql.push("CASE WHEN (SELECT n FROM few) <= ")
-                    .push_bind(self.budget.count_by_terms)
-                    .push(" THEN (SELECT n FROM few) ELSE ");
-                self.push_count_along(sql);
-                sql.push(" END");
+                push_sql!(sql; "CASE WHEN (SELECT n FROM few) <= ", ?self.budget.count_by_terms);
+                push_sql!(sql; " THEN (SELECT n FROM few) ELSE ", @self.push_count_along(sql), " END");
             }
             SearchStrategy::Scan | SearchStrategy::ScanThenNames => self.push_count_along(sql),
         }
     }
 
     fn push_count_along(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!("(SELECT count(*) FROM {} AS r WHERE ", self.table.name()));
-        self.push_checked(sql, "r");
-        sql.push(")");
+        let table = self.table.name();
+        push_sql!(sql; "(SELECT count(*) FROM {table} AS r WHERE ", @self.push_checked(sql, "r"), ")");
     }
 }

@@ -7,6 +7,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     index_scan::{FIRST_BEYOND_ASCII, SortPart},
+    sql::push_sql,
     statement::{SearchStatement, SearchStrategy},
 };
 use crate::search_terms;
@@ -14,37 +15,21 @@ use crate::search_terms;
 impl SearchStatement<'_> {
     /// Writes the CTEs that end in `gathered`, the page's rows.
     pub(super) fn push_gathered(&self, sql: &mut QueryBuilder<Postgres>, strategy: SearchStrategy) {
-        let sample = self.sample(strategy);
-        sql.push(if sample.is_some() {
-            "sampled AS MATERIALIZED ("
-        } else {
-            "gathered AS MATERIALIZED (SELECT * FROM ("
-        });
-        self.push_matches(sql, strategy);
-        if let Some(sample) = sample {
-            sql.push(" LIMIT ").push_bind(sample).push(
-                "), bound AS MATERIALIZED (SELECT s.part, s.k, s.crid FROM sampled AS s WHERE (SELECT count(*) FROM sampled) = ",
-            );
-            sql.push_bind(sample);
-            self.push_sorted(sql, "s");
-            sql.push(" LIMIT 1 OFFSET ")
-                .push_bind(self.scan.offset + self.rows() - 1)
-                .push(")");
-            if self.scan.is_covering() {
-                self.push_earlier_initials(sql);
+        match self.sample(strategy) {
+            None => push_sql!(sql; "gathered AS MATERIALIZED (SELECT * FROM (", @self.push_matches(sql, strategy)),
+            Some(sample) => {
+                push_sql!(sql; "sampled AS MATERIALIZED (", @self.push_matches(sql, strategy), " LIMIT ", ?sample);
+                push_sql!(sql; "), bound AS MATERIALIZED (SELECT s.part, s.k, s.crid FROM sampled AS s");
+                push_sql!(sql; " WHERE (SELECT count(*) FROM sampled) = ", ?sample, @self.push_sorted(sql, "s"));
+                push_sql!(sql; " LIMIT 1 OFFSET ", ?self.scan.offset + self.rows() - 1, ")");
+                if self.scan.is_covering() {
+                    self.push_earlier_initials(sql);
+                }
+                push_sql!(sql; ", gathered AS MATERIALIZED (SELECT * FROM (SELECT * FROM sampled");
+                push_sql!(sql; " WHERE NOT EXISTS (SELECT FROM bound)", @self.push_bounded(sql));
             }
-            sql.push(
-                ", gathered AS MATERIALIZED (SELECT * FROM (SELECT * FROM sampled WHERE NOT EXISTS (SELECT FROM bound)",
-            );
-            self.push_bounded(sql);
         }
-        sql.push(") AS g");
-        self.push_sorted(sql, "g");
-        sql.push(" LIMIT ")
-            .push_bind(self.rows())
-            .push(" OFFSET ")
-            .push_bind(self.scan.offset)
-            .push(")");
+        push_sql!(sql; ") AS g", @self.push_sorted(sql, "g"), @self.push_limit(sql), ")");
     }
 
     /// The sample size; `None` if all matches are read.
@@ -57,45 +42,37 @@ impl SearchStatement<'_> {
     }
 
     fn push_sorted(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
-        sql.push(format_args!(" ORDER BY {alias}.part, {}", self.scan.within("k", alias)));
+        push_sql!(sql; " ORDER BY {alias}.part, ", self.scan.within("k", alias));
     }
 
-    /// All matches that the page can hold.
     fn push_matches(&self, sql: &mut QueryBuilder<Postgres>, strategy: SearchStrategy) {
-        let key = self.scan.key();
-        sql.push(format_args!(
-            "SELECT {} AS part, g.{key} AS k, g.crid FROM ",
-            self.scan.part_of("g")
-        ));
+        let (key, part) = (self.scan.key(), self.scan.part_of("g"));
+        push_sql!(sql; "SELECT {part} AS part, g.{key} AS k, g.crid FROM ");
         match strategy {
             SearchStrategy::Exact => self.push_by_key(sql),
             SearchStrategy::ScanThenNames => self.push_by_name(sql),
             SearchStrategy::Scan | SearchStrategy::ScanThenTerms => self.push_by_terms(sql),
         }
-        sql.push(" AS g WHERE true");
+        push_sql!(sql; " AS g WHERE true");
         if strategy != SearchStrategy::ScanThenNames {
-            sql.push(" AND ");
-            self.push_checked(sql, "g");
+            push_sql!(sql; " AND ", @self.push_checked(sql, "g"));
         }
         if strategy != SearchStrategy::Exact {
             // A condition without columns: Postgres tests it once, before it reads anything.
-            sql.push(" AND (SELECT count(*) FROM scanned) <= ")
-                .push_bind(i64::from(self.query.size));
+            push_sql!(sql; " AND (SELECT count(*) FROM scanned) <= ", ?i64::from(self.query.size));
         }
         if self.scan.is_after() {
-            sql.push(" AND (");
-            for (n, part) in self.scan.parts().iter().enumerate() {
-                sql.push(if n == 0 { "(true" } else { " OR (true" });
-                self.scan.push_range(sql, "g", *part);
-                sql.push(")");
+            push_sql!(sql; " AND (false");
+            for part in self.scan.parts() {
+                push_sql!(sql; " OR (true", @self.scan.push_range(sql, "g", *part), ")");
             }
-            sql.push(")");
+            push_sql!(sql; ")");
         }
     }
 
     /// The matches up to the bound, each after `UNION ALL`: from the search-term index combined with another index.
     fn push_bounded(&self, sql: &mut QueryBuilder<Postgres>) {
-        let parts = self.scan.parts();
+        let (parts, key) = (self.scan.parts(), self.scan.key());
         let (filled, empty) = (parts.contains(&SortPart::Filled), parts.contains(&SortPart::Empty));
         let is_in = |part: SortPart| format!("(SELECT part FROM bound) = {}", part as u8);
         if filled {
@@ -110,11 +87,11 @@ impl SearchStatement<'_> {
         if filled && self.scan.is_covering() {
             self.push_branch(sql, SortPart::Filled, "EXISTS (SELECT FROM bound)", |sql| {
                 self.push_having_terms(sql);
-                sql.push(" AND r.search_terms && (SELECT terms FROM earlier_initials)");
+                push_sql!(sql; " AND r.search_terms && (SELECT terms FROM earlier_initials)");
             });
             self.push_branch(sql, SortPart::Filled, &self.scan.are_beyond_ascii_earlier(), |sql| {
                 self.push_having_terms(sql);
-                sql.push(format_args!(" AND r.{} >= chr({FIRST_BEYOND_ASCII})", self.scan.key()));
+                push_sql!(sql; " AND r.{key} >= chr({FIRST_BEYOND_ASCII})");
             });
         } else if filled && empty {
             self.push_branch(sql, SortPart::Filled, &is_in(SortPart::Empty), |sql| {
@@ -137,39 +114,22 @@ impl SearchStatement<'_> {
         given: &str,
         narrow: impl FnOnce(&mut QueryBuilder<Postgres>),
     ) {
-        let key = self.scan.key();
-        sql.push(format_args!(
-            " UNION ALL SELECT {} AS part, r.{key} AS k, r.crid FROM {} AS r WHERE ",
-            part as u8,
-            self.table.name(),
-        ));
+        let (part_number, key, table) = (part as u8, self.scan.key(), self.table.name());
+        push_sql!(sql; " UNION ALL SELECT {part_number} AS part, r.{key} AS k, r.crid FROM {table} AS r WHERE ");
         self.push_checked(sql, "r");
         self.scan.push_range(sql, "r", part);
         narrow(sql);
-        sql.push(" AND ").push(given);
-    }
-
-    /// The array is a sub-select, as in `Table::push_with_terms`.
-    fn push_having_terms(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(" AND r.search_terms @> (SELECT ")
-            .push_bind(search_terms::for_filter(self.pool, &self.query.filter))
-            .push("::bigint[])");
+        push_sql!(sql; " AND ", given);
     }
 
     /// The search terms of the ASCII initials that come before the initial of the bound and occur in the table.
     fn push_earlier_initials(&self, sql: &mut QueryBuilder<Postgres>) {
-        let key = self.scan.key();
-        sql.push(", earlier_initials AS MATERIALIZED (SELECT array_agg(i.term) AS terms FROM bound AS b CROSS JOIN unnest(")
-            .push_bind(search_terms::for_initials(self.pool, self.scan.column))
-            .push(format_args!(
-                ") WITH ORDINALITY AS i (term, code) CROSS JOIN LATERAL (SELECT FROM {} AS r WHERE r.pool = ",
-                self.table.name()
-            ))
-            .push_bind(self.pool.0)
-            .push(self.table.and_live("r"))
-            .push(format_args!(
-                " AND r.{key} >= chr(i.code::int) AND r.{key} < chr(i.code::int + 1) ORDER BY r.{key} LIMIT 1) AS r WHERE {})",
-                self.scan.is_earlier("i.code", "b")
-            ));
+        let (key, table) = (self.scan.key(), self.table.name());
+        let initials = search_terms::for_initials(self.pool, self.scan.column);
+        push_sql!(sql; ", earlier_initials AS MATERIALIZED (SELECT array_agg(i.term) AS terms FROM bound AS b");
+        push_sql!(sql; " CROSS JOIN unnest(", ?initials, "::bigint[]) WITH ORDINALITY AS i (term, code)");
+        push_sql!(sql; " CROSS JOIN LATERAL (SELECT FROM {table} AS r WHERE r.pool = ", ?self.pool.0);
+        push_sql!(sql; self.table.and_live("r"), " AND r.{key} >= chr(i.code::int) AND r.{key} < chr(i.code::int + 1)");
+        push_sql!(sql; " ORDER BY r.{key} LIMIT 1) AS r WHERE ", self.scan.is_earlier("i.code", "b"), ")");
     }
 }

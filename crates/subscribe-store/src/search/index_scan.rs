@@ -9,9 +9,8 @@ use masthead_domain::{
 use sqlx::{Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
-use super::LONGEST_KEY;
+use super::{limits::MAX_KEY_BYTES, sql::push_sql};
 
-/// The first code point beyond ASCII.
 pub(super) const FIRST_BEYOND_ASCII: u8 = 128;
 
 /// An order, and the position at which the page begins.
@@ -58,7 +57,6 @@ impl<'a> IndexScan<'a> {
         }
     }
 
-    /// The name of the column.
     pub(super) const fn key(&self) -> &'static str {
         match self.column {
             SortColumn::CustomerRegistrationId => "crid",
@@ -93,7 +91,6 @@ impl<'a> IndexScan<'a> {
         }
     }
 
-    /// Whether the page begins after a cursor.
     pub(super) const fn is_after(&self) -> bool {
         self.after.is_some()
     }
@@ -120,20 +117,15 @@ impl<'a> IndexScan<'a> {
     /// Conditions for the rows of this part after the cursor, each with a leading `AND`.
     pub(super) fn push_range(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, part: SortPart) {
         let key = self.key();
-        match (self.emptiness(), part) {
-            (Emptiness::Never, _) => {}
-            (Emptiness::Text, SortPart::Filled) => {
-                sql.push(format_args!(" AND {alias}.{key} > ''"));
-            }
-            (Emptiness::Text, SortPart::Empty) => {
-                sql.push(format_args!(" AND {alias}.{key} = ''"));
-            }
-            (Emptiness::Null, SortPart::Filled) => {
-                sql.push(format_args!(" AND {alias}.{key} IS NOT NULL"));
-            }
-            (Emptiness::Null, SortPart::Empty) => {
-                sql.push(format_args!(" AND {alias}.{key} IS NULL"));
-            }
+        let condition = match (self.emptiness(), part) {
+            (Emptiness::Never, _) => None,
+            (Emptiness::Text, SortPart::Filled) => Some("> ''"),
+            (Emptiness::Text, SortPart::Empty) => Some("= ''"),
+            (Emptiness::Null, SortPart::Filled) => Some("IS NOT NULL"),
+            (Emptiness::Null, SortPart::Empty) => Some("IS NULL"),
+        };
+        if let Some(condition) = condition {
+            push_sql!(sql; " AND {alias}.{key} {condition}");
         }
         let Some(place) = self.after else { return };
         let later = match self.direction {
@@ -145,13 +137,11 @@ impl<'a> IndexScan<'a> {
             // The cursor is in the filled part: all empty values come after it.
             (SortPart::Empty, false) => {}
             _ if by_crid_alone || part == SortPart::Empty => {
-                sql.push(format_args!(" AND {alias}.crid {later} "))
-                    .push_bind(place.crid.as_str().to_owned());
+                push_sql!(sql; " AND {alias}.crid {later} ", ?place.crid.as_str().to_owned());
             }
             (SortPart::Filled | SortPart::Empty, _) => {
-                sql.push(format_args!(" AND ({alias}.{key}, {alias}.crid) {later} ("));
-                self.push_value(sql, &place.value);
-                sql.push(", ").push_bind(place.crid.as_str().to_owned()).push(")");
+                push_sql!(sql; " AND ({alias}.{key}, {alias}.crid) {later} (", @self.push_value(sql, &place.value));
+                push_sql!(sql; ", ", ?place.crid.as_str().to_owned(), ")");
             }
         }
     }
@@ -171,48 +161,36 @@ impl<'a> IndexScan<'a> {
             Direction::Ascending => ("<=", ">="),
             Direction::Descending => (">=", "<="),
         };
-        sql.push(format_args!(" AND {alias}.{key} {sooner} {k} AND {alias}.{key} "));
+        push_sql!(sql; " AND {alias}.{key} {sooner} {k} AND {alias}.{key} ");
         match (self.column, self.direction) {
-            _ if is_by_crid => {
-                sql.push(later).push(" ").push_bind(match self.direction {
-                    Direction::Ascending => String::new(),
-                    Direction::Descending => after_all_keys(),
-                });
-            }
+            (_, Direction::Ascending) if is_by_crid => push_sql!(sql; "{later} ", ?String::new()),
+            (_, Direction::Descending) if is_by_crid => push_sql!(sql; "{later} ", ?after_all_keys()),
             (SortColumn::Email | SortColumn::FirstName | SortColumn::LastName, Direction::Ascending) => {
                 // No text begins with character 0, and `ascii('')` is 0.
-                sql.push(format_args!(
-                    ">= chr(least(greatest(ascii({k}), 1), {FIRST_BEYOND_ASCII}))"
-                ));
+                push_sql!(sql; ">= chr(least(greatest(ascii({k}), 1), {FIRST_BEYOND_ASCII}))");
             }
             (SortColumn::Email | SortColumn::FirstName | SortColumn::LastName, Direction::Descending) => {
-                sql.push(format_args!(
-                    "< CASE WHEN ascii({k}) < {FIRST_BEYOND_ASCII} THEN chr(ascii({k}) + 1) ELSE "
-                ))
-                .push_bind(after_all_keys())
-                .push(" END");
+                push_sql!(sql; "< CASE WHEN ascii({k}) < {FIRST_BEYOND_ASCII} THEN chr(ascii({k}) + 1) ELSE ");
+                push_sql!(sql; ?after_all_keys(), " END");
             }
             (SortColumn::DateRegistered | SortColumn::ChangeDate, Direction::Ascending) => {
-                sql.push(">= '-infinity'");
+                push_sql!(sql; ">= '-infinity'");
             }
             (SortColumn::DateRegistered | SortColumn::ChangeDate, Direction::Descending) => {
-                sql.push("<= 'infinity'");
+                push_sql!(sql; "<= 'infinity'");
             }
             (SortColumn::Verified, direction) => {
-                sql.push(format_args!("{later} {}", direction == Direction::Descending));
+                push_sql!(sql; "{later} ", direction == Direction::Descending);
             }
-            (SortColumn::State | SortColumn::CustomerRegistrationId, direction) => {
-                let end = match direction {
-                    Direction::Ascending => i16::MIN,
-                    Direction::Descending => i16::MAX,
-                };
-                sql.push(format_args!("{later} {end}"));
+            (SortColumn::State | SortColumn::CustomerRegistrationId, Direction::Ascending) => {
+                push_sql!(sql; "{later} ", i16::MIN);
+            }
+            (SortColumn::State | SortColumn::CustomerRegistrationId, Direction::Descending) => {
+                push_sql!(sql; "{later} ", i16::MAX);
             }
         }
         if !is_by_crid {
-            sql.push(format_args!(
-                " AND ({alias}.{key}, {alias}.crid) {sooner} ({k}, {CRID})"
-            ));
+            push_sql!(sql; " AND ({alias}.{key}, {alias}.crid) {sooner} ({k}, {CRID})");
         }
     }
 
@@ -237,18 +215,12 @@ impl<'a> IndexScan<'a> {
 
     fn push_value(&self, sql: &mut QueryBuilder<Postgres>, value: &SortValue) {
         match (value, self.column) {
-            (SortValue::Text(text), _) => {
-                sql.push_bind(text.to_string());
-            }
+            (SortValue::Text(text), _) => push_sql!(sql; ?text.to_string()),
             (SortValue::Number(number), SortColumn::DateRegistered | SortColumn::ChangeDate) => {
-                sql.push_bind(number.and_then(moment));
+                push_sql!(sql; ?number.and_then(moment));
             }
-            (SortValue::Number(number), SortColumn::Verified) => {
-                sql.push_bind(number.map(|number| number != 0));
-            }
-            (SortValue::Number(number), _) => {
-                sql.push_bind(number.and_then(|number| i16::try_from(number).ok()));
-            }
+            (SortValue::Number(number), SortColumn::Verified) => push_sql!(sql; ?number.map(|number| number != 0)),
+            (SortValue::Number(number), _) => push_sql!(sql; ?number.and_then(|number| i16::try_from(number).ok())),
         }
     }
 
@@ -262,7 +234,6 @@ impl<'a> IndexScan<'a> {
     }
 }
 
-/// An `ORDER BY` list.
 pub(super) struct Sort {
     by: String,
     crid: Option<String>,
@@ -285,7 +256,7 @@ impl fmt::Display for Sort {
 
 /// A text after every key, by bytes.
 fn after_all_keys() -> String {
-    "\u{10ffff}".repeat(LONGEST_KEY / 4 + 1)
+    "\u{10ffff}".repeat(MAX_KEY_BYTES / 4 + 1)
 }
 
 fn is_empty(place: &SortKey) -> bool {

@@ -10,6 +10,7 @@ use super::{
     budget::SearchBudget,
     condition::{self, SqlCondition},
     index_scan::IndexScan,
+    sql::push_sql,
     table::Table,
 };
 use crate::{query_tag::QueryTag, search_terms};
@@ -95,116 +96,77 @@ impl<'a> SearchStatement<'a> {
     /// Writes the statement; columns: the query tag, the total, those of the table. The tag is part of the text, so that no
     /// other statement has the same text.
     pub(super) fn build(&self) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("WITH ");
+        let mut builder = QueryBuilder::new("WITH ");
+        let sql = &mut builder;
         match self.strategy() {
-            SearchStrategy::Scan => {
-                self.push_scanned(&mut sql);
-                sql.push(", picked AS (SELECT * FROM scanned)");
-            }
+            SearchStrategy::Scan => push_sql!(sql; @self.push_scanned(sql), ", picked AS (SELECT * FROM scanned)"),
             SearchStrategy::Exact => {
-                self.push_gathered(&mut sql, SearchStrategy::Exact);
-                sql.push(", picked AS (SELECT * FROM gathered)");
+                push_sql!(sql; @self.push_gathered(sql, SearchStrategy::Exact), ", picked AS (SELECT * FROM gathered)");
             }
             strategy @ (SearchStrategy::ScanThenNames | SearchStrategy::ScanThenTerms) => {
-                self.push_scanned(&mut sql);
-                sql.push(", ");
-                self.push_gathered(&mut sql, strategy);
-                sql.push(", picked AS (SELECT * FROM scanned WHERE (SELECT count(*) FROM scanned) > ")
-                    .push_bind(i64::from(self.query.size))
-                    .push(" UNION ALL SELECT * FROM gathered)");
+                push_sql!(sql; @self.push_scanned(sql), ", ", @self.push_gathered(sql, strategy));
+                push_sql!(sql; ", picked AS (SELECT * FROM scanned WHERE (SELECT count(*) FROM scanned) > ");
+                push_sql!(sql; ?i64::from(self.query.size), " UNION ALL SELECT * FROM gathered)");
             }
         }
         if self.counts_by_terms_first() {
-            sql.push(", few AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM ");
-            self.push_by_terms(&mut sql);
-            sql.push(" AS g WHERE ");
-            self.push_checked(&mut sql, "g");
-            sql.push(" LIMIT ")
-                .push_bind(self.budget.count_by_terms + 1)
-                .push(") AS g)");
+            push_sql!(sql; ", few AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM ", @self.push_by_terms(sql));
+            push_sql!(sql; " AS g WHERE ", @self.push_checked(sql, "g"));
+            push_sql!(sql; " LIMIT ", ?self.budget.count_by_terms + 1, ") AS g)");
         }
-        sql.push(format_args!("SELECT {}::bigint, t.total", self.tag.number()));
-        self.table.push_columns(&mut sql, self.pool);
-        sql.push(" FROM (SELECT ");
-        self.push_total(&mut sql);
-        sql.push(
-            ") AS t (total) LEFT JOIN LATERAL (SELECT p.part, p.k, m.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p \
-             ORDER BY p.part, ",
-        )
-        .push(self.scan.within("k", "p"))
-        .push(" LIMIT ")
-        .push_bind(self.rows())
-        .push(format_args!(
-            ") AS p CROSS JOIN LATERAL (SELECT * FROM {} AS m WHERE m.pool = ",
-            self.table.name()
-        ))
-        .push_bind(self.pool.0)
-        .push(format_args!(
-            " AND m.crid = p.crid{} OFFSET 0) AS m) AS m ON true",
-            self.table.and_live("m")
-        ))
-        .push(self.table.joins())
-        .push(" ORDER BY m.part, ")
-        .push(self.scan.within("k", "m"));
-        sql
+        let (tag, page, table) = (self.tag.number(), self.table.page_alias(), self.table.name());
+        push_sql!(sql; "SELECT {tag}::bigint AS query_tag, t.total", @self.table.push_columns(sql, self.pool));
+        push_sql!(sql; " FROM (SELECT ", @self.push_total(sql), ") AS t (total) LEFT JOIN LATERAL");
+        push_sql!(sql; " (SELECT p.part, p.k, m.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p");
+        push_sql!(sql; " ORDER BY p.part, ", self.scan.within("k", "p"), " LIMIT ", ?self.rows());
+        push_sql!(sql; ") AS p CROSS JOIN LATERAL (SELECT * FROM {table} AS m WHERE m.pool = ", ?self.pool.0);
+        push_sql!(sql; " AND m.crid = p.crid", self.table.and_live("m"), " OFFSET 0) AS m) AS {page} ON true");
+        push_sql!(sql; self.table.joins(), " ORDER BY {page}.part, ", self.scan.within("k", page));
+        builder
     }
 
     fn push_scanned(&self, sql: &mut QueryBuilder<Postgres>) {
+        let (key, table) = (self.scan.key(), self.table.name());
         let is_scanned = |condition: &&SqlCondition<'_>| condition.is_scanned(self.scan.column, &self.conditions);
         let (scanned, rest): (Vec<_>, Vec<_>) = self.conditions.iter().partition(is_scanned);
         let last = self.scan.offset.saturating_add(self.rows());
         let entries = if rest.is_empty() { last } else { self.entries(&rest) };
-        sql.push("scanned AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (SELECT * FROM (");
+        let mut columns: Vec<&str> = rest.iter().map(|condition| condition.column()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        if self.table.shares_terms() && columns.contains(&"search_terms") {
+            columns.push("shares_search_terms");
+        }
+        push_sql!(sql; "scanned AS MATERIALIZED (SELECT w.part, w.k, w.crid FROM (SELECT * FROM (");
         for (n, part) in self.scan.parts().iter().enumerate() {
-            sql.push(if n == 0 { "(SELECT " } else { " UNION ALL (SELECT " });
-            sql.push(format_args!(
-                "{} AS part, r.{} AS k, r.crid",
-                *part as u8,
-                self.scan.key()
-            ));
-            let mut columns: Vec<&str> = rest.iter().map(|condition| condition.column()).collect();
-            columns.sort_unstable();
-            columns.dedup();
-            if self.table.shares_terms() && columns.contains(&"search_terms") {
-                columns.push("shares_search_terms");
-            }
+            let (union, part_number) = (if n == 0 { "" } else { " UNION ALL " }, *part as u8);
+            push_sql!(sql; "{union}(SELECT {part_number} AS part, r.{key} AS k, r.crid");
             for column in columns.iter().filter(|column| **column != "crid") {
-                sql.push(format_args!(", r.{column}"));
+                push_sql!(sql; ", r.{column}");
             }
-            sql.push(format_args!(" FROM {} AS r WHERE r.pool = ", self.table.name()))
-                .push_bind(self.pool.0)
-                .push(self.table.and_live("r"));
+            push_sql!(sql; " FROM {table} AS r WHERE r.pool = ", ?self.pool.0, self.table.and_live("r"));
             self.scan.push_range(sql, "r", *part);
             for condition in &scanned {
-                sql.push(" AND ");
-                condition.push(sql, self.table, "r", self.pool);
+                push_sql!(sql; " AND ", @condition.push(sql, self.table, "r", self.pool));
             }
-            sql.push(" ORDER BY ")
-                .push(self.scan.within(self.scan.key(), "r"))
-                .push(" LIMIT ")
-                .push_bind(entries)
-                .push(")");
+            push_sql!(sql; " ORDER BY ", self.scan.within(key, "r"), " LIMIT ", ?entries, ")");
         }
         // If the first part exceeds the limit, the second part is not reached.
-        sql.push(") AS w LIMIT ").push_bind(entries).push(") AS w WHERE true");
+        push_sql!(sql; ") AS w LIMIT ", ?entries, ") AS w WHERE true");
         for condition in rest {
-            sql.push(" AND ");
-            condition.push(sql, self.table, "w", self.pool);
+            push_sql!(sql; " AND ", @condition.push(sql, self.table, "w", self.pool));
         }
-        sql.push(" LIMIT ")
-            .push_bind(self.rows())
-            .push(" OFFSET ")
-            .push_bind(self.scan.offset)
-            .push(")");
+        push_sql!(sql; @self.push_limit(sql), ")");
+    }
+
+    pub(super) fn push_limit(&self, sql: &mut QueryBuilder<Postgres>) {
+        push_sql!(sql; " LIMIT ", ?self.rows(), " OFFSET ", ?self.scan.offset);
     }
 
     /// The maximum number of entries of the scan. If the index alone decides, scanning deep is cheaper than sorting all
     /// matches.
     fn entries(&self, rest: &[&SqlCondition<'_>]) -> i64 {
-        let (limit, deeper) = if rest
-            .iter()
-            .any(|condition| matches!(condition, SqlCondition::Metadata(_)))
-        {
+        let (limit, deeper) = if rest.iter().any(|condition| condition.is_metadata()) {
             (self.budget.scan_terms, 0)
         } else if self.is_answered_by_order_index() {
             (self.budget.scan_index, 4)
@@ -225,36 +187,30 @@ impl<'a> SearchStatement<'a> {
 
     /// The matches, read from an index only: no other columns are used.
     pub(super) fn push_by_name(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!(
-            "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {} AS r WHERE ",
-            self.table.name()
-        ));
-        self.push_checked(sql, "r");
-        sql.push(" OFFSET 0)");
+        let table = self.table.name();
+        push_sql!(sql; "(SELECT r.pool, r.crid, r.email_key, r.first_key, r.last_key FROM {table} AS r WHERE ");
+        push_sql!(sql; @self.push_checked(sql, "r"), " OFFSET 0)");
     }
 
     pub(super) fn push_by_key(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!(
-            "(SELECT * FROM {} AS r WHERE r.pool = ",
-            self.table.name()
-        ))
-        .push_bind(self.pool.0)
-        .push(self.table.and_live("r"));
-        for condition in self.conditions.iter().filter(|condition| condition.is_exact()) {
-            sql.push(" AND ");
-            condition.push(sql, self.table, "r", self.pool);
-        }
-        sql.push(" OFFSET 0)");
+        let table = self.table.name();
+        push_sql!(sql; "(SELECT * FROM {table} AS r WHERE r.pool = ", ?self.pool.0, self.table.and_live("r"));
+        push_sql!(sql; @self.push_conditions(sql, "r", SqlCondition::is_exact), " OFFSET 0)");
+    }
+
+    /// A condition for rows that have all search terms of the filter; the array is a sub-select, as in
+    /// `Table::push_with_terms`.
+    pub(super) fn push_having_terms(&self, sql: &mut QueryBuilder<Postgres>) {
+        let terms = search_terms::for_filter(self.pool, &self.query.filter);
+        push_sql!(sql; " AND r.search_terms @> (SELECT ", ?terms, "::bigint[])");
     }
 
     /// All conditions on a candidate: terms may collide, and grams ignore their order.
     pub(super) fn push_checked(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
-        sql.push(format_args!("{alias}.pool = "))
-            .push_bind(self.pool.0)
-            .push(self.table.and_live(alias));
+        push_sql!(sql; "{alias}.pool = ", ?self.pool.0, self.table.and_live(alias));
         // The index has just checked the metadata, and reading the terms of a row is expensive.
         self.push_conditions(sql, alias, |condition| {
-            self.strategy() == SearchStrategy::Exact || !matches!(condition, SqlCondition::Metadata(_))
+            self.strategy() == SearchStrategy::Exact || !condition.is_metadata()
         });
     }
 
@@ -265,8 +221,7 @@ impl<'a> SearchStatement<'a> {
         which: impl Fn(&SqlCondition<'a>) -> bool,
     ) {
         for condition in self.conditions.iter().filter(|condition| which(condition)) {
-            sql.push(" AND ");
-            condition.push(sql, self.table, alias, self.pool);
+            push_sql!(sql; " AND ", @condition.push(sql, self.table, alias, self.pool));
         }
     }
 
@@ -283,14 +238,66 @@ impl<'a> SearchStatement<'a> {
     }
 
     fn push_estimated(&self, sql: &mut QueryBuilder<Postgres>, table: &str, by_terms: bool) {
-        sql.push(format_args!(
-            "SELECT {}::bigint FROM {table} AS r WHERE ",
-            self.tag.number()
-        ));
-        self.push_checked(sql, "r");
+        let tag = self.tag.number();
+        push_sql!(sql; "SELECT {tag}::bigint FROM {table} AS r WHERE ", @self.push_checked(sql, "r"));
         if by_terms {
-            sql.push(" AND r.search_terms @> ")
-                .push_bind(search_terms::for_filter(self.pool, &self.query.filter));
+            // The array is a literal here: the estimate needs the statistics of its terms.
+            push_sql!(sql; " AND r.search_terms @> ", ?search_terms::for_filter(self.pool, &self.query.filter));
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use masthead_domain::{
+        crid::Crid,
+        email::EmailNeedle,
+        metadata::MetadataPair,
+        order::{Direction, Order, SortColumn},
+        query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter},
+    };
+
+    use super::*;
+
+    /// The statements of this table for every strategy, column and direction. All users of a mirror have the same state.
+    pub(crate) fn statements(table: &Table<'_>) -> Vec<String> {
+        let filters = [
+            UserFilter::default(),
+            UserFilter {
+                crids: vec![Crid::parse("1").unwrap()],
+                ..UserFilter::default()
+            },
+            UserFilter {
+                last_name: Some(NamePrefix::of("m")),
+                ..UserFilter::default()
+            },
+            UserFilter {
+                emails: vec![EmailFilter::Contains(EmailNeedle::of("gmail"))],
+                only_active: !table.shares_terms(),
+                ..UserFilter::default()
+            },
+            UserFilter {
+                metadata: vec![MetadataPair::of("city", "Oslo")],
+                ..UserFilter::default()
+            },
+        ];
+        let mut statements = Vec::new();
+        for filter in filters {
+            for column in SortColumn::ALL {
+                for direction in [Direction::Ascending, Direction::Descending] {
+                    let query = UserQuery {
+                        filter: filter.clone(),
+                        order: Order { column, direction },
+                        position: Position::Offset(0),
+                        size: 10,
+                        count: CountMode::Exact,
+                    };
+                    let statement =
+                        SearchStatement::new(table, PoolId(1), table.shares_terms(), &query, SearchBudget::MEASURED);
+                    statements.push(statement.build().sql().as_str().to_owned());
+                }
+            }
+        }
+        statements
     }
 }

@@ -3,23 +3,19 @@
 use masthead_domain::tenant::PoolId;
 use sqlx::{Postgres, QueryBuilder};
 
+use super::sql::push_sql;
 use crate::row::account_columns;
 
-/// The table of a list.
 pub(crate) enum Table<'a> {
-    /// The registrations.
     Registrations,
     /// The mirror, if it belongs to this provider and precedence, and is complete.
     Mirror {
-        /// The name of the provider.
         provider: &'a str,
-        /// The canonical form of the precedence.
         precedence: &'a str,
     },
 }
 
 impl Table<'_> {
-    /// Its name.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Registrations => "registrations",
@@ -37,17 +33,13 @@ impl Table<'_> {
 
     /// The search terms of a row, wherever they are stored.
     pub(super) fn push_terms(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
-        if !self.shares_terms() {
-            sql.push(format_args!("{alias}.search_terms"));
-            return;
+        if self.shares_terms() {
+            push_sql!(sql; "CASE WHEN {alias}.shares_search_terms THEN (SELECT s.search_terms FROM registrations AS s");
+            push_sql!(sql; " WHERE s.pool = ", ?pool.0, " AND s.crid = {alias}.crid AND s.deleted_at IS NULL)");
+            push_sql!(sql; " ELSE {alias}.search_terms END");
+        } else {
+            push_sql!(sql; "{alias}.search_terms");
         }
-        sql.push(format_args!(
-            "CASE WHEN {alias}.shares_search_terms THEN (SELECT s.search_terms FROM registrations AS s WHERE s.pool = "
-        ))
-        .push_bind(pool.0)
-        .push(format_args!(
-            " AND s.crid = {alias}.crid AND s.deleted_at IS NULL) ELSE {alias}.search_terms END"
-        ));
     }
 
     /// The rows that have all of these terms, as a table. The array is a sub-select: with known terms the planner would use
@@ -58,29 +50,20 @@ impl Table<'_> {
         &self,
         sql: &mut QueryBuilder<Postgres>,
         pool: PoolId,
-        search_terms: &[i64],
+        terms: &[i64],
         check: impl FnOnce(&mut QueryBuilder<Postgres>, &str),
     ) {
         let having = |sql: &mut QueryBuilder<Postgres>, table: &str| {
-            sql.push(format_args!(
-                "SELECT * FROM {table} AS r WHERE r.search_terms @> (SELECT "
-            ))
-            .push_bind(search_terms.to_vec())
-            .push("::bigint[])");
+            push_sql!(sql; "SELECT * FROM {table} AS r WHERE r.search_terms @> (SELECT ", ?terms.to_vec(), "::bigint[])");
         };
-        sql.push("(");
-        having(sql, self.name());
+        push_sql!(sql; "(", @having(sql, self.name()));
         if self.shares_terms() {
-            sql.push(" UNION ALL SELECT d.* FROM (");
-            having(sql, Self::Registrations.name());
-            sql.push(" OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d WHERE d.pool = ")
-                .push_bind(pool.0)
-                .push(" AND d.crid = r.crid AND d.shares_search_terms OFFSET 0) AS d WHERE r.pool = ")
-                .push_bind(pool.0)
-                .push(Self::Registrations.and_live("r"));
-            check(sql, "r");
+            push_sql!(sql; " UNION ALL SELECT d.* FROM (", @having(sql, Self::Registrations.name()), " OFFSET 0) AS r");
+            push_sql!(sql; " CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d WHERE d.pool = ", ?pool.0);
+            push_sql!(sql; " AND d.crid = r.crid AND d.shares_search_terms OFFSET 0) AS d WHERE r.pool = ", ?pool.0);
+            push_sql!(sql; Self::Registrations.and_live("r"), @check(sql, "r"));
         }
-        sql.push(" OFFSET 0)");
+        push_sql!(sql; " OFFSET 0)");
     }
 
     /// A condition for live rows, with a leading `AND`.
@@ -95,28 +78,26 @@ impl Table<'_> {
     /// account, and whether the mirror is complete.
     pub(super) fn push_columns(&self, sql: &mut QueryBuilder<Postgres>, pool: PoolId) {
         match self {
-            Self::Registrations => {
-                sql.push(concat!(", ", account_columns!("m")));
-            }
+            Self::Registrations => push_sql!(sql; concat!(", ", account_columns!())),
             Self::Mirror { provider, precedence } => {
-                sql.push(", (SELECT s.as_of FROM mirrors AS s WHERE s.entered_to IS NULL AND s.pool = ")
-                    .push_bind(pool.0)
-                    .push(" AND s.provider = ")
-                    .push_bind((*provider).to_owned())
-                    .push(" AND s.precedence = ")
-                    .push_bind((*precedence).to_owned())
-                    .push(concat!(
-                        "), m.pool, m.crid, m.profile_as_of, m.profile, ",
-                        account_columns!("r"),
-                        ", (SELECT s.whole AND s.braked_at IS NULL FROM mirrors AS s WHERE s.pool = "
-                    ))
-                    .push_bind(pool.0)
-                    .push(")");
+                push_sql!(sql; ", (SELECT s.as_of FROM mirrors AS s WHERE s.entered_to IS NULL AND s.pool = ", ?pool.0);
+                push_sql!(sql; " AND s.provider = ", ?(*provider).to_owned(), " AND s.precedence = ");
+                push_sql!(sql; ?(*precedence).to_owned(), ") AS as_of, m.pool AS entry_pool, m.crid AS entry_crid,");
+                push_sql!(sql; " m.profile_as_of, m.profile, ", account_columns!());
+                push_sql!(sql; ", (SELECT s.whole AND s.braked_at IS NULL FROM mirrors AS s WHERE s.pool = ", ?pool.0);
+                push_sql!(sql; ") AS whole");
             }
         }
     }
 
-    /// Further joins for a page's row.
+    /// The alias of a page's row: [`account_columns!`] reads registrations from `r`.
+    pub(super) const fn page_alias(&self) -> &'static str {
+        match self {
+            Self::Registrations => "r",
+            Self::Mirror { .. } => "m",
+        }
+    }
+
     pub(super) const fn joins(&self) -> &'static str {
         match self {
             Self::Registrations => "",

@@ -2,7 +2,7 @@
 
 use masthead_domain::tenant::PoolId;
 
-use super::{KeysMade, RefoldPosition, WindowResult, affected_pattern};
+use super::progress::{KeysMade, RefoldPosition, affected_pattern};
 use crate::{
     database::Transaction,
     mirror::{MirrorError, fold_again},
@@ -11,11 +11,11 @@ use crate::{
 /// The number of rows per transaction.
 const WINDOW: i64 = 1000;
 
-/// Processes the next entries, all of one pool, and advances the position.
-pub(super) async fn refold_window(
+/// Processes the next entries, all of one pool, and advances the position; `None` if none are left.
+pub(super) async fn recompute_window(
     transaction: &mut Transaction,
     position: &RefoldPosition,
-) -> Result<WindowResult, MirrorError> {
+) -> Result<Option<KeysMade>, MirrorError> {
     let last = sqlx::query!(
         r#"WITH w AS (SELECT pool, crid FROM mirror_entries WHERE (pool, crid) > ($1, $2) ORDER BY pool, crid LIMIT $3)
            SELECT pool AS "pool!", crid AS "crid!" FROM w WHERE pool = (SELECT min(pool) FROM w) ORDER BY crid DESC LIMIT 1"#,
@@ -26,10 +26,7 @@ pub(super) async fn refold_window(
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(last) = last else {
-        return Ok(WindowResult {
-            made: KeysMade::default(),
-            is_last: true,
-        });
+        return Ok(None);
     };
     let after = if last.pool == position.entries_pool {
         &*position.entries_crid
@@ -50,12 +47,9 @@ pub(super) async fn refold_window(
     )
     .execute(transaction)
     .await?;
-    Ok(WindowResult {
-        made: KeysMade {
-            entries,
-            left,
-            ..KeysMade::default()
-        },
-        is_last: false,
-    })
+    Ok(Some(KeysMade {
+        entries,
+        left,
+        ..KeysMade::default()
+    }))
 }

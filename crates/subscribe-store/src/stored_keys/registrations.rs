@@ -2,10 +2,8 @@
 
 use masthead_domain::{email::Email, tenant::PoolId};
 
-use super::{KeysMade, RefoldPosition, WindowResult, affected_pattern};
-use crate::{
-    database::Transaction, metadata_json::parse_metadata, mirror::MirrorError, record::SearchKeys, search_terms,
-};
+use super::progress::{KeysMade, RefoldPosition, affected_pattern};
+use crate::{database::Transaction, mirror::MirrorError, row, search_keys::SearchKeys, search_terms};
 
 /// The number of rows per transaction.
 const WINDOW: i64 = 2000;
@@ -57,11 +55,11 @@ impl ChangedRegistrations {
     }
 }
 
-/// Processes the next registrations, and advances the position.
-pub(super) async fn refold_window(
+/// Processes the next registrations, and advances the position; `None` if none are left.
+pub(super) async fn recompute_window(
     transaction: &mut Transaction,
     position: &RefoldPosition,
-) -> Result<WindowResult, MirrorError> {
+) -> Result<Option<KeysMade>, MirrorError> {
     let (pool, id) = (position.registrations_pool, position.registrations_id);
     let last = sqlx::query!(
         r#"SELECT pool AS "pool!", id AS "id!"
@@ -74,10 +72,7 @@ pub(super) async fn refold_window(
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(last) = last else {
-        return Ok(WindowResult {
-            made: KeysMade::default(),
-            is_last: true,
-        });
+        return Ok(None);
     };
     // Restricted by the window's LIMIT: the planner expects a third of the table in a range between two unknown values, and
     // would read the whole table.
@@ -106,7 +101,7 @@ pub(super) async fn refold_window(
     )
     .execute(transaction)
     .await?;
-    Ok(WindowResult { made, is_last: false })
+    Ok(Some(made))
 }
 
 /// Writes the rows whose keys or terms differ. A row that has changed since it was read already has current keys, and is
@@ -123,7 +118,7 @@ async fn write(transaction: &mut Transaction, rows: &[RegistrationKeysRow]) -> R
         let search_terms = search_terms::padded(search_terms::for_row(
             PoolId(row.pool),
             &keys,
-            &parse_metadata(&row.metadata)?,
+            &row::metadata(&row.metadata)?,
         ));
         if (&*row.first_key, &*row.last_key, &row.search_terms) != (&*keys.first, &*keys.last, &search_terms) {
             changed.add(row, keys, &search_terms);
