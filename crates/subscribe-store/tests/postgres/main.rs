@@ -1,4 +1,4 @@
-//! The store on a real Postgres, which `masthead-dev-postgres` finds or starts.
+//! Tests of the store on a real Postgres, which `masthead-dev-postgres` finds or starts.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,7 +10,6 @@ mod contract;
 mod events;
 mod import;
 mod isolation;
-mod measure;
 mod mirror;
 mod mirror_joins;
 mod names;
@@ -18,6 +17,7 @@ mod plans;
 mod pool_locks;
 mod pooler;
 mod properties;
+mod query_shapes;
 mod repairs;
 mod restart;
 mod sample_users;

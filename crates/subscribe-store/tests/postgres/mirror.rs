@@ -1,33 +1,27 @@
-//! The store keeps the promises of a directory.
+//! Runs the contract of mirrors on Postgres, directly and through PgBouncer.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, tenant::TenantId};
+use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
     registrations::{Registrations as _, WrittenFor},
     source::CallContext,
 };
-use masthead_subscribe_store::PgRegistrations;
+use masthead_subscribe_store::{PgRegistrations, Store};
 use masthead_testkit::{
     contract::directory::{self, DirectoryFactory, DirectorySubject, NOON, Registrar},
     for_each_directory_case,
     registrations::write_back,
 };
 
-use crate::support::{StoreFixture, store_behind_pgbouncer, store_with, tenant};
+use crate::{
+    contract::PostgresFactory,
+    support::{FEDERATED, tenant},
+};
 
-/// Makes a fresh database for each case.
-#[derive(Default)]
-pub(crate) struct PostgresMirrors {
-    /// How far a list walks along its order, when not as far as in production.
-    pub(crate) walk: Option<u32>,
-    /// Whether a PgBouncer in transaction mode is between.
-    pub(crate) pooler: bool,
-}
-
-/// Writes registrations by synchronising them, as a live answer does.
-pub(crate) struct WriteBackRegistrar(pub(crate) Arc<PgRegistrations>);
+/// Writes registrations by write-backs, as a live answer does.
+struct WriteBackRegistrar(Arc<PgRegistrations>);
 
 #[async_trait]
 impl Registrar for WriteBackRegistrar {
@@ -42,39 +36,39 @@ impl Registrar for WriteBackRegistrar {
     }
 }
 
+/// The mirror of these tenants as the subject of a contract.
+pub(crate) fn mirror_subject(
+    store: &Store,
+    tenants: Vec<Arc<Tenant>>,
+    keep: impl Send + Sync + 'static,
+) -> DirectorySubject {
+    DirectorySubject {
+        directory: store.mirror(),
+        bulk: store.bulk_lookups(),
+        registrations: store.registrations(),
+        registrar: Arc::new(WriteBackRegistrar(store.registrations())),
+        tenants,
+        keep: Box::new(keep),
+    }
+}
+
 #[async_trait]
-impl DirectoryFactory for PostgresMirrors {
+impl DirectoryFactory for PostgresFactory {
     async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
-        let StoreFixture {
-            store,
-            bouncer,
-            database,
-        } = if self.pooler {
-            store_behind_pgbouncer(&[("pool_mode", "transaction")], |options| {
-                options.search_scan = self.walk;
-            })
-            .await
-        } else {
-            store_with(|options| options.search_scan = self.walk).await
-        };
-        let settings: Vec<_> = settings
-            .iter()
-            .copied()
-            .chain([("Flow.UserProvider", "Auth0")])
-            .collect();
+        let fixture = self.fixture().await;
+        let store = Arc::clone(&fixture.store);
         let mut made = Vec::new();
         for number in 0..tenants {
-            let id = TenantId::new("north", "daily", &number.to_string()).unwrap();
-            made.push(tenant(&store, &id.to_string(), &settings).await);
+            made.push(
+                tenant(
+                    &store,
+                    &format!("north/daily/{number}"),
+                    &[settings, FEDERATED].concat(),
+                )
+                .await,
+            );
         }
-        DirectorySubject {
-            directory: store.mirror(),
-            bulk: store.bulk_lookups(),
-            registrations: store.registrations(),
-            registrar: Arc::new(WriteBackRegistrar(store.registrations())),
-            tenants: made,
-            keep: Box::new((Arc::new(store), bouncer, database)),
-        }
+        mirror_subject(&store, made, fixture)
     }
 }
 
@@ -82,14 +76,14 @@ macro_rules! on_postgres {
     ($($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
-            directory::$case(&PostgresMirrors { walk: None, pooler: false }).await;
+            directory::$case(&PostgresFactory::default()).await;
         })*
 
         mod through_pgbouncer {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                directory::$case(&PostgresMirrors { walk: None, pooler: true }).await;
+                directory::$case(&PostgresFactory { scan: None, pooler: true }).await;
             })*
         }
     };
@@ -98,9 +92,9 @@ for_each_directory_case!(on_postgres);
 
 #[tokio::test]
 async fn lists_equal_the_model_after_short_scan() {
-    directory::lists_are_the_models_while_both_sides_change(&PostgresMirrors {
-        walk: Some(2),
+    let factory = PostgresFactory {
+        scan: Some(2),
         pooler: false,
-    })
-    .await;
+    };
+    directory::lists_are_the_models_while_both_sides_change(&factory).await;
 }

@@ -1,21 +1,36 @@
-//! Whatever is written to either side, in whatever order, and by however many at once: the directory is what joining all
-//! profiles with all registrations comes to.
+//! After any history of writes to both sides, concurrent ones too, the mirror equals the join of all profiles with all
+//! registrations.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use masthead_dev_postgres::{PgBouncer, TestDatabase};
 use masthead_domain::{
     account::Account,
     crid::Crid,
     email::Email,
     order::{Direction, Order, SortColumn},
     query::UserFilter,
+    settings::TenantSettings,
+    tenant::{Tenant, TenantId},
 };
-use masthead_ports::directory::{Beginning, Begun, Brake};
+use masthead_ports::{
+    directory::{Beginning, Begun, Brake},
+    tenants::Tenants as _,
+};
 use masthead_subscribe_store::Store;
 use masthead_testkit::{
     accounts::readers,
-    contract::directory::{DirectoryFactory as _, DirectorySubject, NOON, PagedBy, beginning, minute, step},
+    contract::{
+        directory::{DirectoryFactory as _, DirectorySubject, NOON, PagedBy, beginning, minute, step},
+        list,
+    },
 };
 use proptest::{
     collection::vec,
@@ -25,22 +40,23 @@ use proptest::{
 };
 
 use crate::{
-    mirror::PostgresMirrors,
-    support::{map, origin, registration},
+    contract::PostgresFactory,
+    mirror::mirror_subject,
+    support::{FEDERATED, StoreFixture, current_thread_runtime, import_accounts, map, tenant},
 };
 
-/// What may happen to a pool.
+/// A change of one side of a pool.
 #[derive(Debug, Clone)]
-enum Happening {
+enum SideChange {
     Registered(Account),
     Imported(Vec<Account>),
     Fed(Vec<Account>),
     Gone(Crid),
-    /// A run about everything, of which these are seen.
-    Walked(Vec<Account>),
+    /// A full run that sees these accounts.
+    Synced(Vec<Account>),
 }
 
-/// Few ids and addresses, so that they meet; an id may be on both sides, or on one.
+/// Accounts with few ids and addresses, so that they collide.
 fn account() -> impl Strategy<Value = Account> {
     let id = select(vec!["1", "2", "3", "4", "a|1", "a|2"]);
     let address = select(vec!["x@e.org", "y@e.org", "z@e.org", ""]);
@@ -52,22 +68,21 @@ fn account() -> impl Strategy<Value = Account> {
     })
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+fn side_change() -> impl Strategy<Value = SideChange> {
     prop_oneof![
-        4 => account().prop_map(Happening::Registered),
-        1 => vec(account(), 1..4).prop_map(Happening::Imported),
-        4 => vec(account(), 1..4).prop_map(Happening::Fed),
-        2 => account().prop_map(|account| Happening::Gone(account.crid)),
-        1 => vec(account(), 0..6).prop_map(Happening::Walked),
+        4 => account().prop_map(SideChange::Registered),
+        1 => vec(account(), 1..4).prop_map(SideChange::Imported),
+        4 => vec(account(), 1..4).prop_map(SideChange::Fed),
+        2 => account().prop_map(|account| SideChange::Gone(account.crid)),
+        1 => vec(account(), 0..6).prop_map(SideChange::Synced),
     ]
 }
 
-/// The store behind a subject of [`PostgresMirrors`].
-fn subject_store(subject: &DirectorySubject) -> Arc<Store> {
-    let kept = subject
-        .keep
-        .downcast_ref::<(Arc<Store>, Option<PgBouncer>, Arc<TestDatabase>)>();
-    Arc::clone(&kept.unwrap().0)
+/// A subject with one tenant, and its store.
+async fn subject(settings: &[(&str, &str)]) -> (Arc<DirectorySubject>, Arc<Store>) {
+    let subject = PostgresFactory::default().directory(1, settings).await;
+    let store = Arc::clone(&subject.keep.downcast_ref::<StoreFixture>().unwrap().store);
+    (Arc::new(subject), store)
 }
 
 fn by_id(accounts: Vec<Account>) -> BTreeMap<Crid, Account> {
@@ -75,43 +90,57 @@ fn by_id(accounts: Vec<Account>) -> BTreeMap<Crid, Account> {
     pairs.collect()
 }
 
-async fn happen(
+/// The account as a provider has it, optionally with another id.
+fn provider_account(user: &Account, prefix: &str) -> Account {
+    Account {
+        crid: Crid::parse(&format!("{prefix}{}", user.crid.as_str())).unwrap(),
+        registration_id: None,
+        has_password: false,
+        ..user.clone()
+    }
+}
+
+const fn ascending(column: SortColumn) -> Order {
+    Order {
+        column,
+        direction: Direction::Ascending,
+    }
+}
+
+/// Applies a change to the store, and to the expected profiles.
+async fn apply(
     subject: &DirectorySubject,
     store: &Store,
-    theirs: &mut BTreeMap<Crid, Account>,
-    what: Happening,
+    profiles: &mut BTreeMap<Crid, Account>,
+    change: SideChange,
     n: i64,
 ) {
     let cx = subject.context(0);
-    match what {
-        Happening::Registered(account) => subject.register(&account).await,
-        Happening::Imported(accounts) => {
-            let new = by_id(accounts).into_values().map(|account| registration(&account));
-            let importer = store.importer();
-            importer.registrations(&cx.tenant, &origin(), new).await.unwrap();
+    match change {
+        SideChange::Registered(account) => subject.register(&account).await,
+        SideChange::Imported(accounts) => {
+            let new: Vec<_> = by_id(accounts).into_values().collect();
+            import_accounts(store, &cx.tenant, &new).await;
         }
-        Happening::Fed(accounts) => {
+        SideChange::Fed(accounts) => {
             subject.feed(&accounts, minute(n)).await;
-            theirs.extend(by_id(accounts));
+            profiles.extend(by_id(accounts));
         }
-        Happening::Gone(id) => {
+        SideChange::Gone(id) => {
             subject.directory.absent(&cx, &id, minute(n)).await.unwrap();
-            theirs.remove(&id);
+            profiles.remove(&id);
         }
-        Happening::Walked(accounts) => {
+        SideChange::Synced(accounts) => {
             subject.run(&accounts, minute(n), Brake::Released).await;
-            *theirs = by_id(accounts);
+            *profiles = by_id(accounts);
         }
     }
 }
 
 #[test]
 fn mirror_equals_join_after_any_history() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let strategy = (any::<bool>(), vec(happening(), 1..16));
+    let runtime = current_thread_runtime();
+    let strategy = (any::<bool>(), vec(side_change(), 1..16));
     let mut runner = TestRunner::new(Config {
         cases: 12,
         failure_persistence: None,
@@ -122,39 +151,28 @@ fn mirror_equals_join_after_any_history() {
         ("Directory.RemovalConfirmations", "1"),
         ("Directory.RemovalApartHours", "0"),
     ];
-    let subject = runtime.block_on(PostgresMirrors::default().directory(1, &settings));
-    let store = subject_store(&subject);
-    let number = std::sync::atomic::AtomicU32::new(0);
-    let result = runner.run(&strategy, |(ours_win, happenings)| {
+    let (_keep, store) = runtime.block_on(subject(&settings));
+    let number = AtomicU32::new(0);
+    let result = runner.run(&strategy, |(store_wins, changes)| {
         runtime.block_on(async {
-            // A pool of its own, in the same database.
-            let n = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let winner = if ours_win { "store" } else { "provider" };
-            let settings: Vec<_> = settings
-                .into_iter()
-                .chain([("Flow.UserProvider", "Auth0"), ("Merge.email", winner)])
-                .collect();
-            let tenant = crate::support::tenant(&store, &format!("a/b/{n}"), &settings).await;
-            let subject = DirectorySubject {
-                directory: store.mirror(),
-                bulk: store.bulk_lookups(),
-                registrations: store.registrations(),
-                registrar: Arc::clone(&subject.registrar),
-                tenants: vec![tenant],
-                keep: Box::new(()),
-            };
-            let mut theirs = BTreeMap::new();
+            // Each case has its own pool in the same database.
+            let n = number.fetch_add(1, Ordering::Relaxed);
+            let winner = [("Merge.email", if store_wins { "store" } else { "provider" })];
+            let settings = [&settings[..], FEDERATED, &winner].concat();
+            let tenant = tenant(&store, &format!("a/b/{n}"), &settings).await;
+            let subject = mirror_subject(&store, vec![tenant], ());
+            let mut profiles = BTreeMap::new();
             let mut minutes = 1;
-            for what in happenings {
-                happen(&subject, &store, &mut theirs, what, minutes).await;
+            for change in changes {
+                apply(&subject, &store, &mut profiles, change, minutes).await;
                 minutes += 1;
                 if subject.directory.standing(&subject.context(0)).await.unwrap().is_none() {
-                    // No run has begun: nothing of the provider is kept.
-                    theirs.clear();
+                    // Before the first run no profile is stored.
+                    profiles.clear();
                     subject.run(&[], minute(minutes), Brake::On).await;
                     minutes += 1;
                 }
-                let profiles: Vec<Account> = theirs.values().cloned().collect();
+                let profiles: Vec<Account> = profiles.values().cloned().collect();
                 subject.names_like_the_join(&profiles).await;
                 let merged = subject.merged(&profiles).await;
                 for column in [
@@ -162,11 +180,8 @@ fn mirror_equals_join_after_any_history() {
                     SortColumn::FirstName,
                     SortColumn::CustomerRegistrationId,
                 ] {
-                    let order = Order {
-                        column,
-                        direction: Direction::Ascending,
-                    };
-                    subject.answers_like(&merged, &UserFilter::default(), order, 50).await;
+                    let filter = UserFilter::default();
+                    subject.answers_like(&merged, &filter, ascending(column), 50).await;
                 }
             }
         });
@@ -177,72 +192,46 @@ fn mirror_equals_join_after_any_history() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_writes_of_both_sides_are_joined() {
-    let subject = Arc::new(PostgresMirrors::default().directory(1, &[]).await);
+    let (subject, _store) = subject(&[]).await;
     subject.run(&[], NOON, Brake::On).await;
-    let people = readers(60);
-    let theirs: Vec<Account> = people
-        .iter()
-        .map(|reader| Account {
-            crid: Crid::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
-            registration_id: None,
-            has_password: false,
-            ..reader.clone()
-        })
-        .collect();
-    let writing: Vec<_> = people
+    let users = readers(60);
+    let profiles: Vec<Account> = users.iter().map(|user| provider_account(user, "a|")).collect();
+    let writing: Vec<_> = users
         .into_iter()
-        .zip(theirs.clone())
-        .flat_map(|(ours, theirs)| {
+        .zip(profiles.clone())
+        .flat_map(|(user, profile)| {
             let (one, other) = (Arc::clone(&subject), Arc::clone(&subject));
             [
-                tokio::spawn(async move { one.register(&ours).await }),
-                tokio::spawn(async move { other.feed(&[theirs], minute(1)).await }),
+                tokio::spawn(async move { one.register(&user).await }),
+                tokio::spawn(async move { other.feed(&[profile], minute(1)).await }),
             ]
         })
         .collect();
     for written in writing {
         written.await.unwrap();
     }
-    let merged = subject.merged(&theirs).await;
+    let merged = subject.merged(&profiles).await;
     assert_eq!(merged.len(), 60);
-    subject
-        .answers_like(&merged, &UserFilter::default(), Order::default(), 100)
-        .await;
+    let filter = UserFilter::default();
+    subject.answers_like(&merged, &filter, Order::default(), 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_per_side_make_eight_thousand_users() {
-    let subject = PostgresMirrors::default().directory(1, &[]).await;
-    let store = subject_store(&subject);
-    let everybody = readers(8_000);
-    let theirs: Vec<Account> = everybody[..5_000]
+    let (subject, store) = subject(&[]).await;
+    let users = readers(8_000);
+    // Half of the 2,000 common users have another id at the provider.
+    let prefix = |user: &Account| if user.crid.as_str() >= "r-04000" { "a|" } else { "" };
+    let profiles: Vec<Account> = users[..5_000]
         .iter()
-        .map(|reader| Account {
-            registration_id: None,
-            has_password: false,
-            // Half of those in common have another id at the provider.
-            crid: match reader.crid.as_str() {
-                id if id >= "r-04000" => Crid::parse(&format!("a|{id}")).unwrap(),
-                _ => reader.crid.clone(),
-            },
-            ..reader.clone()
-        })
+        .map(|user| provider_account(user, prefix(user)))
         .collect();
-    let import = |range: std::ops::Range<usize>| {
-        let (importer, tenant) = (store.importer(), Arc::clone(&subject.tenants[0]));
-        let new: Vec<_> = everybody[range].iter().map(registration).collect();
-        async move {
-            importer
-                .registrations(&tenant, &origin(), new.into_iter())
-                .await
-                .unwrap()
-        }
-    };
-    // Those before the first run are entered by it, the others follow while it is under way and after.
+    let import = async |range: Range<usize>| import_accounts(&store, &subject.tenants[0], &users[range]).await;
+    // Registrations before the first run are entered by it, later ones while it is under way and afterwards.
     import(3_000..5_500).await;
     let run = subject.begin(beginning("a", NOON)).await;
     let cx = subject.context(0);
-    for (n, page) in theirs.chunks(1_000).enumerate() {
+    for (n, page) in profiles.chunks(1_000).enumerate() {
         let next = (n < 4).then_some("more");
         let taken = subject.directory.take(&cx, &run, &step(page, next), NOON).await;
         assert_eq!(taken.unwrap().added, 1_000);
@@ -252,121 +241,73 @@ async fn five_thousand_per_side_make_eight_thousand_users() {
     }
     subject.directory.finish(&cx, &run, minute(1), Brake::On).await.unwrap();
     import(7_000..8_000).await;
-    let merged = subject.merged(&theirs).await;
+    let merged = subject.merged(&profiles).await;
     assert_eq!(merged.len(), 8_000);
     for column in SortColumn::ALL {
         for (direction, by) in [
             (Direction::Ascending, PagedBy::Number),
             (Direction::Descending, PagedBy::Cursor),
         ] {
-            let order = Order { column, direction };
-            subject
-                .answers_by(by, &merged, &UserFilter::default(), order, 1_000)
-                .await;
+            let (filter, order) = (UserFilter::default(), Order { column, direction });
+            subject.answers_by(by, &merged, &filter, order, 1_000).await;
         }
     }
-}
-
-#[tokio::test]
-async fn shared_address_joins_nothing() {
-    let subject = PostgresMirrors::default().directory(1, &[]).await;
-    let shared = |reader: Account| Account {
-        email: Email::parse("desk@example.org").ok(),
-        ..reader
-    };
-    let theirs: Vec<Account> = readers(40)
-        .into_iter()
-        .map(|reader| Account {
-            crid: Crid::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
-            registration_id: None,
-            has_password: false,
-            ..shared(reader)
-        })
-        .collect();
-    subject.run(&theirs, NOON, Brake::On).await;
-    for reader in readers(40) {
-        subject.register(&shared(reader)).await;
-    }
-    let merged = subject.merged(&theirs).await;
-    assert_eq!(merged.len(), 80);
-    subject
-        .answers_like(&merged, &UserFilter::default(), Order::default(), 30)
-        .await;
 }
 
 #[tokio::test]
 async fn mirror_is_reset_unless_it_serves_another_tenant() {
-    let subject = PostgresMirrors::default().directory(1, &[]).await;
-    let store = subject_store(&subject);
-    let mut theirs = readers(3);
-    for reader in &mut theirs {
-        (reader.registration_id, reader.has_password) = (None, false);
-    }
-    let ours = |first_name: &str| Account {
-        first_name: first_name.into(),
+    let (subject, store) = subject(&[]).await;
+    let profiles: Vec<Account> = readers(3).iter().map(|user| provider_account(user, "")).collect();
+    let registered = Account {
+        first_name: "Ours".into(),
         ..readers(1).remove(0)
     };
-    subject.register(&ours("Ours")).await;
-    subject.run(&theirs, NOON, Brake::On).await;
+    subject.register(&registered).await;
+    subject.run(&profiles, NOON, Brake::On).await;
 
     // Another paper of the pool, with another precedence.
-    let id = masthead_domain::tenant::TenantId::parse("north/daily/other").unwrap();
-    let ours_first = [("Flow.UserProvider", "Auth0"), ("Merge.firstName", "store")];
+    let id = TenantId::parse("north/daily/other").unwrap();
+    let store_first = [("Merge.firstName", "store")];
     let admin = store.admin();
-    let pool = Some("north/daily/0");
-    admin.add_tenant(&id, pool, &map(&ours_first)).await.unwrap();
-    let tenant = |id: masthead_domain::tenant::TenantId| {
-        let tenants = store.tenants();
-        async move {
-            let tenant = masthead_ports::tenants::Tenants::by_id(&*tenants, &id).await;
-            tenant.unwrap().unwrap()
-        }
-    };
-    let other = DirectorySubject {
-        tenants: vec![tenant(id.clone()).await],
-        directory: store.mirror(),
-        bulk: store.bulk_lookups(),
-        registrations: store.registrations(),
-        registrar: Arc::clone(&subject.registrar),
-        keep: Box::new(()),
-    };
-    let begun = |subject: &DirectorySubject, minutes| {
-        let (directory, cx) = (Arc::clone(&subject.directory), subject.context(0));
+    let settings = map(&[FEDERATED, &store_first].concat());
+    admin.add_tenant(&id, Some("north/daily/0"), &settings).await.unwrap();
+    let other = store.tenants().by_id(&id).await.unwrap().unwrap();
+    let other = mirror_subject(&store, vec![other], ());
+    let begin = async |subject: &DirectorySubject, minutes| {
         let over_at_once = Beginning {
             lease: Duration::ZERO,
             ..beginning("b", minute(minutes))
         };
-        async move { directory.begin(&cx, over_at_once).await.unwrap() }
+        subject
+            .directory
+            .begin(&subject.context(0), over_at_once)
+            .await
+            .unwrap()
     };
-    assert_eq!(begun(&other, 10).await, Begun::Elsewhere);
+    assert_eq!(begin(&other, 10).await, Begun::Elsewhere);
     assert_eq!(other.directory.standing(&other.context(0)).await.unwrap(), None);
-    let everybody = masthead_testkit::contract::list(UserFilter::default());
-    let listed = other.directory.search(&other.context(0), &everybody).await;
+    let everyone = list(UserFilter::default());
+    let listed = other.directory.search(&other.context(0), &everyone).await;
     assert!(listed.unwrap().is_none());
     assert_eq!(subject.pairs().await.len(), 3);
 
-    // Once nobody else is served, the entries are merged again, and nothing of the provider's is lost.
+    // Once the first tenant is gone, the entries are merged again, and no profile is lost.
     admin.remove_tenant(&subject.tenants[0].id, false).await.unwrap();
-    assert!(matches!(begun(&other, 20).await, Begun::Run(_)));
-    let merged = other.merged(&theirs).await;
+    assert!(matches!(begin(&other, 20).await, Begun::Run(_)));
+    let merged = other.merged(&profiles).await;
     assert!(merged.iter().any(|user| &*user.first_name == "Ours"));
-    let by_name = Order {
-        column: SortColumn::FirstName,
-        direction: Direction::Ascending,
-    };
-    other.answers_like(&merged, &UserFilter::default(), by_name, 10).await;
+    let (filter, by_name) = (UserFilter::default(), ascending(SortColumn::FirstName));
+    other.answers_like(&merged, &filter, by_name, 10).await;
     assert_eq!(other.as_of("r-00002").await, Some(NOON));
 
-    // Another provider's users are other users.
+    // The profiles of another provider are removed.
     let gigya = [("Flow.UserProvider", "Gigya")];
     admin.set_tenant(&id, &map(&gigya)).await.unwrap();
-    let moved = DirectorySubject {
-        tenants: vec![Arc::new(masthead_domain::tenant::Tenant {
-            settings: masthead_domain::settings::TenantSettings::parse(ours_first.into_iter().skip(1).chain(gigya)).0,
-            ..(*other.tenants[0]).clone()
-        })],
-        ..other
-    };
+    let moved = Arc::new(Tenant {
+        settings: TenantSettings::parse(store_first.into_iter().chain(gigya)).0,
+        ..(*other.tenants[0]).clone()
+    });
+    let moved = mirror_subject(&store, vec![moved], ());
     assert_eq!(moved.as_of("r-00002").await, None);
     moved.run(&[], minute(30), Brake::On).await;
     assert_eq!(moved.pairs().await, ["- r-00000"]);

@@ -1,4 +1,4 @@
-//! Invented readers in any number, skewed as real ones are: 'Maria' 11 %, gmail 35 %, some without an address.
+//! Any number of sample users with realistic skew: 'Maria' 11 %, gmail 35 %, some without an address.
 
 use masthead_domain::{crid::Crid, email::Email, metadata::Metadata};
 use masthead_subscribe_store::NewRegistration;
@@ -25,12 +25,12 @@ const DOMAINS: [(&str, u64); 8] = [
 ];
 const CITIES: [&str; 6] = ["Oslo", "Bergen", "Århus", "Lisboa", "Graz", "Zürich"];
 
-/// A sequence that is the same in every run.
+/// A reproducible pseudo-random sequence.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        // Knuth's MMIX multiplier; the high bits are the good ones.
+        // Knuth's MMIX generator; its high bits are the random ones.
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -43,8 +43,8 @@ impl Dice {
     }
 }
 
-/// The reader of this number.
-pub(crate) fn reader(n: u64) -> NewRegistration {
+/// The sample user with this number.
+pub(crate) fn sample_user(n: u64) -> NewRegistration {
     let mut dice = Dice(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
     let first = if dice.below(100) < 11 {
         "Maria"
