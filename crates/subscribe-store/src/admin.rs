@@ -6,9 +6,9 @@ use std::{
 };
 
 use masthead_domain::{
-    settings::{SettingMistake, TenantSettings},
+    settings::{SettingError, TenantSettings},
     tenant::{PoolId, TenantId},
-    workspace::{InvalidLimits, MAX_KEYS},
+    workspace::{ExportLimitsError, MAX_KEYS},
 };
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ pub enum AdminError {
     BadPoolName,
     /// Settings that no tenant can have; all errors at once.
     #[error("the settings are invalid: {}", join_messages(.0))]
-    BadSettings(Vec<SettingMistake>),
+    BadSettings(Vec<SettingError>),
     /// The tenant is the last of its pool, and the pool holds registrations.
     #[error("it is the last tenant of its pool: the pool would keep {0} registrations without any tenant")]
     WouldOrphan(i64),
@@ -77,13 +77,13 @@ pub enum AdminError {
     TooManyKeys,
     /// Limits outside of their ranges.
     #[error(transparent)]
-    BadLimits(#[from] InvalidLimits),
+    BadLimits(#[from] ExportLimitsError),
     /// The database is unavailable.
     #[error("the database is unavailable")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-fn join_messages(mistakes: &[SettingMistake]) -> String {
+fn join_messages(mistakes: &[SettingError]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -110,7 +110,7 @@ impl Admin {
         id: &TenantId,
         pool_name: Option<&str>,
         settings: &BTreeMap<String, String>,
-    ) -> Result<Vec<SettingMistake>, AdminError> {
+    ) -> Result<Vec<SettingError>, AdminError> {
         let own = id.to_string();
         let name = pool_name.unwrap_or(&own);
         if name.is_empty() || name.len() > MAX_POOL_NAME_BYTES || name.chars().any(char::is_control) {
@@ -181,7 +181,7 @@ impl Admin {
         &self,
         id: &TenantId,
         changes: &BTreeMap<String, String>,
-    ) -> Result<(BTreeMap<String, String>, Vec<SettingMistake>), AdminError> {
+    ) -> Result<(BTreeMap<String, String>, Vec<SettingError>), AdminError> {
         self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
             let (pool, stored) = lock_tenant(&mut transaction, id).await?;
@@ -297,12 +297,12 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     Ok(())
 }
 
-fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingMistake>), AdminError> {
+fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingError>), AdminError> {
     let (parsed, mistakes) = settings_json::evaluate(settings);
-    let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingMistake::is_warning);
+    let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingError::is_warning);
     for (name, value) in settings {
         if name.contains('\0') || value.contains('\0') {
-            errors.push(SettingMistake::UnknownName("a text with a NUL".into()));
+            errors.push(SettingError::UnknownName("a text with a NUL".into()));
         }
     }
     if errors.is_empty() {

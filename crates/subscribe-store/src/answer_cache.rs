@@ -144,7 +144,7 @@ mod tests {
         async fn answer(&self) -> Result<u32, SourceError> {
             let queried = self.queried.fetch_add(1, Ordering::Relaxed) + 1;
             tokio::task::yield_now().await;
-            let failure = self.failure.map(|kind| SourceError::because("test", kind, "test"));
+            let failure = self.failure.map(|kind| SourceError::with_cause("test", kind, "test"));
             failure.map_or(Ok(queried), Err)
         }
     }

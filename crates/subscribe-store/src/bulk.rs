@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkEntries, BulkLookups, KeyAnswer, LookupKey},
-    directory::DirectoryEntry,
+    bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, KeyResult, LookupKey},
+    mirror::MirrorEntry,
     source::{CallContext, SourceError, SourceErrorKind},
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -132,7 +132,7 @@ impl PgBulkLookups {
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
         let until = cx.deadline.min(Instant::now() + self.statement_timeout);
-        let late = |why: &'static str| SourceError::because(OPERATION, SourceErrorKind::Unavailable, why);
+        let late = |why: &'static str| SourceError::with_cause(OPERATION, SourceErrorKind::Unavailable, why);
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
@@ -216,7 +216,7 @@ async fn query_keys(
 
 #[async_trait]
 impl BulkLookups for PgBulkLookups {
-    async fn by_keys(
+    async fn find_many(
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
@@ -235,8 +235,8 @@ impl BulkLookups for PgBulkLookups {
 
 /// The rows read so far, by key.
 struct BulkRows {
-    registrations: Vec<KeyAnswer>,
-    entries: Vec<Option<Vec<DirectoryEntry>>>,
+    registrations: Vec<KeyResult>,
+    entries: Vec<Option<Vec<MirrorEntry>>>,
     /// `as_of` of the mirror, and whether it is complete.
     standing: Option<(OffsetDateTime, bool)>,
 }
@@ -295,10 +295,10 @@ impl BulkRows {
         sort_accounts(&mut self.registrations);
         BulkAnswer {
             registrations: self.registrations,
-            directory: self.standing.map(|(as_of, whole)| BulkEntries {
+            mirror: self.standing.map(|(as_of, whole)| BulkMirrorEntries {
                 as_of,
                 whole,
-                of_keys: self.entries,
+                by_key: self.entries,
             }),
         }
     }

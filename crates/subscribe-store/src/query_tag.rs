@@ -67,6 +67,6 @@ impl ForeignRowError {
     /// Unavailable, not absent: a retry on another connection may succeed.
     pub(crate) fn to_source_error(self, operation: &'static str) -> SourceError {
         tracing::error!(reason = %self, operation, "an answer was rejected");
-        SourceError::because(operation, SourceErrorKind::Unavailable, self)
+        SourceError::with_cause(operation, SourceErrorKind::Unavailable, self)
     }
 }

@@ -1,7 +1,8 @@
 //! A registration to be written, with its computed columns.
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, state::UserState, tenant::PoolId,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    state::UserState, tenant::PoolId,
 };
 use time::OffsetDateTime;
 
@@ -11,7 +12,7 @@ use crate::{field_error::UnstorableFieldError, metadata_json, search_keys::Searc
 #[derive(Clone)]
 pub struct NewRegistration {
     /// The id, unique in the pool.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
     /// The address; unique in pools that Masthead masters.
     pub email: Option<Email>,
     /// The first name, `""` when unset.
@@ -62,7 +63,7 @@ impl ComputedColumns {
         metadata: &Metadata,
     ) -> Result<Self, UnstorableFieldError> {
         Ok(Self {
-            state: UserState::of(false, has_password, verified).rank(),
+            state: UserState::new(false, has_password, verified).rank(),
             search_terms: search_terms::padded(search_terms::for_row(pool, &keys, metadata)),
             metadata: metadata_json::to_json(metadata)?,
             keys,

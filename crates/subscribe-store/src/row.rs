@@ -2,7 +2,7 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::{Email, EmailKey},
     metadata::Metadata,
     tenant::PoolId,
@@ -52,7 +52,8 @@ pub(crate) fn read_account(row: &PgRow, first: usize, pool: PoolId) -> Result<Ac
     };
     Ok(Account {
         registration_id: Some(number(row, first + 1, "id")?),
-        crid: Crid::parse(text(row, first + 2, "crid")?).map_err(|_| RowError::Column { column: "crid" })?,
+        crid: CustomerRegistrationId::parse(text(row, first + 2, "crid")?)
+            .map_err(|_| RowError::Column { column: "crid" })?,
         email,
         first_name: text(row, first + 5, "first_name")?.into(),
         last_name: text(row, first + 6, "last_name")?.into(),

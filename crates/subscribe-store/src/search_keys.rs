@@ -41,8 +41,8 @@ impl SearchKeys {
         }
         let keys = Self {
             email: email.map_or("", |email| email.key().as_str()).into(),
-            first: name::folded(first_name).into(),
-            last: name::folded(last_name).into(),
+            first: name::fold_name(first_name).into(),
+            last: name::fold_name(last_name).into(),
             first_name: first_name.into(),
             last_name: last_name.into(),
         };

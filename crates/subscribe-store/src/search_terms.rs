@@ -200,7 +200,7 @@ fn bounds(text: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::{email::EmailNeedle, metadata::Metadata, query::NamePrefix};
+    use masthead_domain::{email::EmailFragment, metadata::Metadata, query::NamePrefix};
 
     use super::*;
 
@@ -218,7 +218,7 @@ mod tests {
 
     fn contains(needle: &str) -> UserFilter {
         UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
             ..UserFilter::default()
         }
     }
@@ -249,10 +249,10 @@ mod tests {
             );
         }
         let filter = UserFilter {
-            first_name: Some(NamePrefix::of("zo\u{eb}")),
+            first_name: Some(NamePrefix::from_text("zo\u{eb}")),
             metadata: vec![
-                MetadataPair::of("CITY", "oslo"),
-                MetadataPair::of("firstName", "ZO\u{cb}"),
+                MetadataPair::new("CITY", "oslo"),
+                MetadataPair::new("firstName", "ZO\u{cb}"),
             ],
             ..UserFilter::default()
         };
@@ -278,7 +278,7 @@ mod tests {
             assert_eq!(decide(&contains(needle)), all);
         }
         let prefix = |text| UserFilter {
-            first_name: Some(NamePrefix::of(text)),
+            first_name: Some(NamePrefix::from_text(text)),
             ..UserFilter::default()
         };
         assert!(decide(&prefix("mari")) && !decide(&prefix("maria")));

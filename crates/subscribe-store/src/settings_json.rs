@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::settings::{SettingMistake, TenantSettings};
+use masthead_domain::settings::{SettingError, TenantSettings};
 
 pub(crate) fn to_json(settings: &BTreeMap<String, String>) -> String {
     // A map of strings always serialises; `{}` is only the unreachable fallback.
@@ -14,6 +14,6 @@ pub(crate) fn parse(json: &str) -> Result<BTreeMap<String, String>, serde_json::
 }
 
 /// The effective settings, with the errors and warnings about the stored ones.
-pub(crate) fn evaluate(settings: &BTreeMap<String, String>) -> (TenantSettings, Vec<SettingMistake>) {
+pub(crate) fn evaluate(settings: &BTreeMap<String, String>) -> (TenantSettings, Vec<SettingError>) {
     TenantSettings::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }

@@ -106,7 +106,7 @@ pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
 
 /// Converts an error of sqlx to a source error.
 pub(crate) fn source_error(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
-    move |error| SourceError::because(operation, PgErrorKind::from_error(&error).kind(), redacted(error))
+    move |error| SourceError::with_cause(operation, PgErrorKind::from_error(&error).kind(), redacted(error))
 }
 
 /// The error without the parts that repeat values: only state and constraint remain.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use masthead_domain::{
-    settings::SettingMistake,
+    settings::SettingError,
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_ports::{
@@ -64,7 +64,7 @@ impl PgTenants {
         answer: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, SourceError> {
         let late = || {
-            SourceError::because(
+            SourceError::with_cause(
                 operation,
                 SourceErrorKind::Unavailable,
                 "the database did not answer in time",
@@ -86,7 +86,7 @@ impl Tenants for PgTenants {
         Box::pin(querying).await.map_err(|error| share(OPERATION, error))
     }
 
-    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
+    async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         let key = (Box::from(client), Box::from(paper));
         let querying = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
         let answered = self.groups.try_get_with(key, querying).await;
@@ -137,7 +137,7 @@ async fn read_groups(pool: &PgDatabase, client: &str, paper: &str) -> Result<Arc
     let groups = rows.into_iter().filter_map(|row| row.client_group);
     let id = |group: String| {
         TenantId::new(&group, client, paper)
-            .map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
+            .map_err(|error| SourceError::with_cause(GROUPS, SourceErrorKind::Corrupt, error))
     };
     groups.map(id).collect()
 }
@@ -146,9 +146,9 @@ async fn read_groups(pool: &PgDatabase, client: &str, paper: &str) -> Result<Arc
 /// come from another version.
 fn parse_tenant(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
     let stored = settings_json::parse(settings)
-        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+        .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
     let (settings, mistakes) = settings_json::evaluate(&stored);
-    for mistake in mistakes.iter().filter(|mistake| !SettingMistake::is_warning(mistake)) {
+    for mistake in mistakes.iter().filter(|mistake| !SettingError::is_warning(mistake)) {
         tracing::warn!(tenant = %id, %mistake, "a setting is ignored");
     }
     Ok(Arc::new(Tenant { id, pool, settings }))

@@ -52,7 +52,7 @@ impl PgWorkspaces {
     async fn query_or_reuse(&self) -> Result<WorkspacesByCredential, SourceError> {
         let answered = match tokio::time::timeout(TIME_LIMIT, read(&self.pool)).await {
             Ok(answered) => answered,
-            Err(_late) => Err(SourceError::because(
+            Err(_late) => Err(SourceError::with_cause(
                 OPERATION,
                 SourceErrorKind::Unavailable,
                 "the database did not answer in time",
@@ -72,7 +72,7 @@ impl PgWorkspaces {
 
 #[async_trait]
 impl Workspaces for PgWorkspaces {
-    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
+    async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
         // Concurrent callers wait for one answer.
         let known = self.fresh.try_get_with((), self.query_or_reuse()).await;
         let known = known.map_err(|error| share(OPERATION, error))?;
@@ -102,7 +102,7 @@ async fn read(pool: &PgDatabase) -> Result<WorkspacesByCredential, SourceError> 
         });
         for key in row.keys {
             let key = key.try_into().map_err(|_| corrupt("a hash of another length"))?;
-            let credential = Credential::of(&workspace.id, &KeyHash::from_bytes(key));
+            let credential = Credential::new(&workspace.id, &KeyHash::from_bytes(key));
             known.insert(credential, Arc::clone(&workspace));
         }
     }
@@ -121,5 +121,5 @@ pub(crate) fn parse_limits(identifiers: i32, users: i32, kilobytes: i32) -> Resu
 }
 
 fn corrupt(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
-    SourceError::because(OPERATION, SourceErrorKind::Corrupt, cause)
+    SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, cause)
 }

@@ -5,13 +5,13 @@ use std::time::Instant;
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     event::{Event, EventKind, EventOutcome},
-    metadata::{Metadata, case_folded},
-    sync::WriteBack,
+    metadata::{Metadata, fold_case},
+    write_back::WriteBack,
 };
 use masthead_ports::{
-    registrations::{Registrations, Synchronised, WrittenFor},
+    registrations::{RegistrationWriter, WriteBackOutcome, WriteOrigin},
     source::{CallContext, SourceError, SourceErrorKind},
 };
 
@@ -47,17 +47,23 @@ fn is_unchanged(now: &Account, read: &Account) -> bool {
 }
 
 #[async_trait]
-impl Registrations for PgRegistrations {
-    async fn synchronise(
+impl RegistrationWriter for PgRegistrations {
+    async fn write_back(
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        written_for: &WrittenFor,
-    ) -> Result<Synchronised, SourceError> {
+        written_for: &WriteOrigin,
+    ) -> Result<WriteBackOutcome, SourceError> {
         let done = write_in_transaction(self.writer(), cx, write_back, written_for);
         tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), done)
             .await
-            .unwrap_or_else(|late| Err(SourceError::because(SYNCHRONISE, SourceErrorKind::OutcomeUnknown, late)))
+            .unwrap_or_else(|late| {
+                Err(SourceError::with_cause(
+                    SYNCHRONISE,
+                    SourceErrorKind::OutcomeUnknown,
+                    late,
+                ))
+            })
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) async fn lock(
 async fn lock_by_crid(
     transaction: &mut Transaction,
     cx: &CallContext,
-    crid: &Crid,
+    crid: &CustomerRegistrationId,
 ) -> Result<Option<StoredRegistration>, SourceError> {
     let query = sqlx::query(LOCK_BY_CRID).bind(cx.tenant.pool.0).bind(crid.as_str());
     let row = query
@@ -111,7 +117,7 @@ fn read_stored(cx: &CallContext, row: Option<&PgRow>) -> Result<Option<StoredReg
             account,
         })
     };
-    let corrupt = |error: RowError| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
+    let corrupt = |error: RowError| SourceError::with_cause(SYNCHRONISE, SourceErrorKind::Corrupt, error);
     row.map(read).transpose().map_err(corrupt)
 }
 
@@ -119,8 +125,8 @@ async fn write_in_transaction(
     pool: &PgDatabase,
     cx: &CallContext,
     write_back: &WriteBack,
-    written_for: &WrittenFor,
-) -> Result<Synchronised, SourceError> {
+    written_for: &WriteOrigin,
+) -> Result<WriteBackOutcome, SourceError> {
     let WriteBack { account, read, .. } = write_back;
     let mut transaction = pool.begin().await.map_err(source_error(SYNCHRONISE))?;
     let stored = match read.as_deref() {
@@ -133,13 +139,13 @@ async fn write_in_transaction(
             match stored {
                 Some(stored) if is_unchanged(&stored.account, read) => Some(stored),
                 // Deleted or changed since it was read: the write-back was decided for another state.
-                Some(_) | None => return Ok(Synchronised::Unchanged),
+                Some(_) | None => return Ok(WriteBackOutcome::Unchanged),
             }
         }
     };
     let keeps_its_id = read.as_ref().is_some_and(|read| read.crid == account.crid);
     if !keeps_its_id && !has_unchanged_address_holders(&mut transaction, cx, write_back).await? {
-        return Ok(Synchronised::Unchanged);
+        return Ok(WriteBackOutcome::Unchanged);
     }
     let mut changes = Changes::default();
     changes.new_registration(&account.crid, account.email.as_ref());
@@ -154,10 +160,10 @@ async fn write_in_transaction(
         Ok(written) => written,
         // A concurrent write-back of the same user was faster, or the id belongs to another registration now: nothing is
         // left to write, and the transaction is rolled back.
-        Err(RegistrationWriteError::Conflict) => return Ok(Synchronised::Unchanged),
+        Err(RegistrationWriteError::Conflict) => return Ok(WriteBackOutcome::Unchanged),
         Err(RegistrationWriteError::Source(error)) => return Err(error),
     };
-    if synchronised == Synchronised::Unchanged {
+    if synchronised == WriteBackOutcome::Unchanged {
         return Ok(synchronised);
     }
     follow(&mut transaction, cx.tenant.pool, changes)
@@ -174,7 +180,7 @@ pub(crate) async fn record(
     transaction: &mut Transaction,
     cx: &CallContext,
     id: i64,
-    written_for: &WrittenFor,
+    written_for: &WriteOrigin,
 ) -> Result<(), sqlx::Error> {
     let event = Event {
         kind: EventKind::SubscribeUserUpdate,
@@ -212,7 +218,7 @@ async fn has_unchanged_address_holders(
     Ok(holders
         .iter()
         .map(String::as_str)
-        .eq(write_back.same_address.iter().map(Crid::as_str)))
+        .eq(write_back.same_address.iter().map(CustomerRegistrationId::as_str)))
 }
 
 pub(crate) enum RegistrationWriteError {
@@ -230,15 +236,15 @@ impl From<sqlx::Error> for RegistrationWriteError {
 }
 
 fn unstorable(invalid: UnstorableFieldError) -> RegistrationWriteError {
-    RegistrationWriteError::Source(SourceError::because(SYNCHRONISE, SourceErrorKind::Refused, invalid))
+    RegistrationWriteError::Source(SourceError::with_cause(SYNCHRONISE, SourceErrorKind::Refused, invalid))
 }
 
 async fn insert(
     transaction: &mut Transaction,
     cx: &CallContext,
     account: &Account,
-    written_for: &WrittenFor,
-) -> Result<(i64, Synchronised), RegistrationWriteError> {
+    written_for: &WriteOrigin,
+) -> Result<(i64, WriteBackOutcome), RegistrationWriteError> {
     let new = Account {
         has_password: false,
         registered_at: account.registered_at.or(Some(written_for.at)),
@@ -269,7 +275,7 @@ async fn insert(
     )
     .fetch_one(transaction)
     .await?;
-    Ok((id, Synchronised::Created))
+    Ok((id, WriteBackOutcome::Created))
 }
 
 pub(crate) async fn update(
@@ -277,8 +283,8 @@ pub(crate) async fn update(
     cx: &CallContext,
     stored: &StoredRegistration,
     account: &Account,
-    written_for: &WrittenFor,
-) -> Result<(i64, Synchronised), RegistrationWriteError> {
+    written_for: &WriteOrigin,
+) -> Result<(i64, WriteBackOutcome), RegistrationWriteError> {
     let was = &stored.account;
     let new = Account {
         crid: account.crid.clone(),
@@ -297,11 +303,11 @@ pub(crate) async fn update(
         && new.verified == was.verified
         && new.metadata == was.metadata;
     if same {
-        return Ok((stored.id, Synchronised::Unchanged));
+        return Ok((stored.id, WriteBackOutcome::Unchanged));
     }
     if stored.masters_accounts {
         // The tenant's flow has changed meanwhile: no provider overwrites what Masthead masters.
-        return Ok((stored.id, Synchronised::Unchanged));
+        return Ok((stored.id, WriteBackOutcome::Unchanged));
     }
     let computed = ComputedColumns::for_account(cx.tenant.pool, &new).map_err(unstorable)?;
     sqlx::query!(
@@ -326,12 +332,12 @@ pub(crate) async fn update(
     )
     .execute(transaction)
     .await?;
-    Ok((stored.id, Synchronised::Updated))
+    Ok((stored.id, WriteBackOutcome::Updated))
 }
 
 /// The stored metadata, overwritten by the carried values; a key keeps its stored spelling.
 fn overlay(stored: &Metadata, carried: &Metadata) -> Metadata {
-    let same = |key: &str, other: &str| case_folded(key) == case_folded(other);
+    let same = |key: &str, other: &str| fold_case(key) == fold_case(other);
     let kept = stored.iter().map(|(key, value)| {
         let over = carried
             .iter()

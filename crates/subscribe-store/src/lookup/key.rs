@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::source::SourceErrorKind;
 
 /// The key of a look-up.
 #[derive(Clone)]
 pub(crate) enum ExactKey {
     /// At most one account.
-    Id(Crid),
+    Id(CustomerRegistrationId),
     /// Every account with this address.
     Email(EmailKey),
 }

@@ -149,7 +149,7 @@ impl PoolLanes {
 mod tests {
     use std::time::Duration;
 
-    use masthead_domain::crid::Crid;
+    use masthead_domain::customer_registration_id::CustomerRegistrationId;
 
     use super::*;
 
@@ -159,7 +159,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let request = PendingLookup {
             pool: PoolId(pool),
-            key: ExactKey::Id(Crid::parse(id).unwrap()),
+            key: ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline: Instant::now() + Duration::from_mins(1),
             since: Instant::now(),
             reply,

@@ -64,7 +64,7 @@ impl Lookups {
             since: Instant::now(),
             reply,
         };
-        let unavailable = |why: &'static str| SourceError::because(operation, SourceErrorKind::Unavailable, why);
+        let unavailable = |why: &'static str| SourceError::with_cause(operation, SourceErrorKind::Unavailable, why);
         if self.queue.push(request).is_err() {
             metrics::counter!("masthead_lookup_refused_total").increment(1);
             return Err(unavailable("too many look-ups wait"));

@@ -161,7 +161,7 @@ fn number(row: &PgRow) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use masthead_dev_postgres::TestDatabase;
-    use masthead_domain::{crid::Crid, email::EmailKey};
+    use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
     use sqlx::PgConnection;
 
     use super::*;
@@ -183,14 +183,14 @@ mod tests {
     }
 
     fn id(crid: &str) -> ExactKey {
-        ExactKey::Id(Crid::parse(crid).unwrap())
+        ExactKey::Id(CustomerRegistrationId::parse(crid).unwrap())
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn foreign_or_truncated_answer_is_rejected() {
         let (_database, mut connection) = connection().await;
         let (one, none) = (id("one"), id("none"));
-        let email = ExactKey::Email(EmailKey::of("one@example.org"));
+        let email = ExactKey::Email(EmailKey::from_text("one@example.org"));
         let pool = PoolId(1);
         let keys = [(pool, &one), (pool, &none), (pool, &email)];
         let statement = LookupStatement::new(&keys);

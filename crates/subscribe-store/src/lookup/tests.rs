@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, tenant::PoolId};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
@@ -68,7 +68,7 @@ impl LookupBackend for ScriptedBackend {
         {
             return Err(BatchError::SearchKeys(Arc::new(std::fmt::Error)));
         }
-        let account = |name: &String| Account::new(Crid::parse(name).unwrap());
+        let account = |name: &String| Account::new(CustomerRegistrationId::parse(name).unwrap());
         Ok(names.iter().map(|name| Ok(vec![account(name)])).collect())
     }
 
@@ -86,7 +86,12 @@ fn lookups(backend: &ScriptedBackend, waiting: usize) -> Arc<Lookups> {
 async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, SourceError> {
     let deadline = Instant::now() + Duration::from_mins(1);
     lookups
-        .find("test", PoolId(pool), ExactKey::Id(Crid::parse(id).unwrap()), deadline)
+        .find(
+            "test",
+            PoolId(pool),
+            ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
+            deadline,
+        )
         .await
 }
 
@@ -188,7 +193,7 @@ async fn callers_keep_their_own_deadlines() {
     let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
-    let key = ExactKey::Id(Crid::parse("a").unwrap());
+    let key = ExactKey::Id(CustomerRegistrationId::parse("a").unwrap());
     let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
     assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);

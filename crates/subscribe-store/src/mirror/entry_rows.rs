@@ -2,8 +2,8 @@
 
 use masthead_domain::{
     account::Account,
-    join::Pair,
-    merge::{Precedence, SideNames},
+    join::AccountPair,
+    merge::{Precedence, SourceNames},
     tenant::PoolId,
 };
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use super::{error::MirrorError, nearby::StoredProfile};
 use crate::{database::Transaction, search_keys::SearchKeys, search_terms};
 
 /// Names for provenance, which the mirror does not keep.
-pub(super) const SIDE_NAMES: SideNames = SideNames {
+pub(super) const SIDE_NAMES: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
 };
@@ -54,7 +54,7 @@ impl EntryRows {
     pub(super) fn add(
         &mut self,
         pool: PoolId,
-        pair: &Pair,
+        pair: &AccountPair,
         profile: Option<&StoredProfile>,
         precedence: &Precedence,
     ) -> Result<(), MirrorError> {
@@ -62,13 +62,13 @@ impl EntryRows {
             return Ok(());
         };
         let keys = SearchKeys::new(merged.email.as_ref(), &merged.first_name, &merged.last_name)?;
-        let profile_email = pair.theirs.as_ref().map(|theirs| {
+        let profile_email = pair.provider.as_ref().map(|theirs| {
             let email = theirs.email.as_ref();
             email.map_or("", |email| email.key().as_str())
         });
         let ids_differ = |registration: &Account| registration.crid != merged.crid;
         self.registration_ids
-            .push(pair.ours.as_ref().and_then(|ours| ours.registration_id));
+            .push(pair.store.as_ref().and_then(|ours| ours.registration_id));
         self.registered_at.push(merged.registered_at);
         self.changed_at.push(merged.changed_at);
         self.profile_as_of.push(profile.map(|profile| profile.as_of));
@@ -76,7 +76,7 @@ impl EntryRows {
         self.missing.push(profile.map_or(0, |profile| profile.missing));
         self.scanned_at.push(profile.and_then(|profile| profile.scanned_at));
         self.verified.push(merged.verified == Some(true));
-        self.by_email.push(pair.ours.as_ref().is_some_and(ids_differ));
+        self.by_email.push(pair.store.as_ref().is_some_and(ids_differ));
         self.crids.push(merged.crid.as_str().to_owned());
         self.profile_emails
             .push(profile_email.filter(|email| **email != *keys.email).map(str::to_owned));
@@ -161,9 +161,14 @@ impl EntryRows {
 
 /// The search terms of an entry; `None` if its registration has the same id, keys and terms: then only the registration is
 /// indexed.
-fn own_terms(pool: PoolId, pair: &Pair, keys: &SearchKeys, merged: &Account) -> Result<Option<Vec<i64>>, MirrorError> {
-    let beside = pair.ours.as_ref().filter(|ours| ours.crid == merged.crid);
-    match (beside, &pair.theirs) {
+fn own_terms(
+    pool: PoolId,
+    pair: &AccountPair,
+    keys: &SearchKeys,
+    merged: &Account,
+) -> Result<Option<Vec<i64>>, MirrorError> {
+    let beside = pair.store.as_ref().filter(|ours| ours.crid == merged.crid);
+    match (beside, &pair.provider) {
         (Some(_), None) => Ok(None),
         (Some(registration), Some(_)) => {
             let own = SearchKeys::new(

@@ -1,7 +1,7 @@
 //! Errors of reading and writing the mirror.
 
 use masthead_ports::{
-    directory::RunError,
+    mirror::RunError,
     source::{SourceError, SourceErrorKind},
 };
 
@@ -34,10 +34,10 @@ impl MirrorError {
     pub(crate) fn to_source_error(operation: &'static str) -> impl Fn(Self) -> SourceError {
         move |trouble| match trouble {
             Self::Database(error) => source_error(operation)(error),
-            Self::WriteTimeout => SourceError::because(operation, SourceErrorKind::OutcomeUnknown, trouble),
-            Self::ReadTimeout => SourceError::because(operation, SourceErrorKind::Unavailable, trouble),
+            Self::WriteTimeout => SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, trouble),
+            Self::ReadTimeout => SourceError::with_cause(operation, SourceErrorKind::Unavailable, trouble),
             Self::Row(_) | Self::Field(_) | Self::Lost => {
-                SourceError::because(operation, SourceErrorKind::Corrupt, trouble)
+                SourceError::with_cause(operation, SourceErrorKind::Corrupt, trouble)
             }
         }
     }
@@ -45,7 +45,7 @@ impl MirrorError {
     pub(super) fn to_run_error(operation: &'static str) -> impl Fn(Self) -> RunError {
         move |trouble| match trouble {
             Self::Lost => RunError::Lost,
-            other => RunError::Silent(Self::to_source_error(operation)(other)),
+            other => RunError::Source(Self::to_source_error(operation)(other)),
         }
     }
 }

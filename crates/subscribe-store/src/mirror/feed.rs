@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
-use masthead_ports::directory::{Change, Taken};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
+use masthead_ports::mirror::{ChangeCounts, ProfileChange};
 use time::OffsetDateTime;
 
 use super::{
@@ -26,7 +26,7 @@ pub(super) enum SeenBy {
 
 enum ProfileUpdate {
     /// Stored in place of the old profile, if any.
-    Keep(Change, Box<StoredProfile>),
+    Keep(ProfileChange, Box<StoredProfile>),
     /// Only the date changes.
     Refresh,
     /// The stored profile is newer.
@@ -42,8 +42,8 @@ pub(super) async fn keep(
     accounts: &[Account],
     as_of: OffsetDateTime,
     by: SeenBy,
-) -> Result<Taken, MirrorError> {
-    let mut taken = Taken::default();
+) -> Result<ChangeCounts, MirrorError> {
+    let mut taken = ChangeCounts::default();
     let mut changes = Changes::default();
     let (mut refreshed, mut older, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (account, update) in compare(transaction, tenant, accounts, as_of).await? {
@@ -54,7 +54,7 @@ pub(super) async fn keep(
                     kept.scanned_at = Some(as_of);
                 }
                 match change {
-                    Change::Added => taken.added += 1,
+                    ProfileChange::Added => taken.added += 1,
                     _ => taken.changed += 1,
                 }
                 changes.profile(&account.crid, Some(*kept));
@@ -129,17 +129,17 @@ pub(super) async fn preview_within(
     connection: &mut Transaction,
     tenant: &Tenant,
     accounts: &[Account],
-) -> Result<Vec<Change>, MirrorError> {
+) -> Result<Vec<ProfileChange>, MirrorError> {
     // Later than every stored profile.
     let as_of = time::PrimitiveDateTime::MAX.assume_utc();
     let updates = compare(connection, tenant, accounts, as_of).await?;
-    let by_id: BTreeMap<&str, Change> = updates
+    let by_id: BTreeMap<&str, ProfileChange> = updates
         .into_iter()
         .map(|(account, update)| {
             let change = match update {
                 ProfileUpdate::Keep(change, _) => change,
-                ProfileUpdate::Refresh | ProfileUpdate::Older => Change::Unchanged,
-                ProfileUpdate::Refused => Change::Refused,
+                ProfileUpdate::Refresh | ProfileUpdate::Older => ProfileChange::Unchanged,
+                ProfileUpdate::Refused => ProfileChange::Refused,
             };
             (account.crid.as_str(), change)
         })
@@ -170,10 +170,10 @@ async fn compare<'a>(
             return ProfileUpdate::Refused;
         };
         let (change, scanned_at) = match known {
-            None => (Change::Added, None),
+            None => (ProfileChange::Added, None),
             Some(known) if known.as_of > as_of => return ProfileUpdate::Older,
             Some(known) if known.text == text => return ProfileUpdate::Refresh,
-            Some(known) => (Change::Changed, known.scanned_at),
+            Some(known) => (ProfileChange::Changed, known.scanned_at),
         };
         // Parsed again, as it will be read: stored times are truncated to microseconds.
         let Ok(account) = profile::parse(account.crid.as_str(), &text) else {
@@ -204,7 +204,7 @@ pub(super) async fn mark_missing(
     crids: &[String],
     at: OffsetDateTime,
 ) -> Result<u64, MirrorError> {
-    let settings = tenant.settings.directory;
+    let settings = tenant.settings.mirror;
     let most = i16::try_from(settings.removal_confirmations).unwrap_or(i16::MAX);
     let marked = sqlx::query!(
         "UPDATE mirror_entries SET missing = missing + 1, missing_at = $3
@@ -220,7 +220,7 @@ pub(super) async fn mark_missing(
     let mut changes = Changes::default();
     let mut removed = 0;
     for row in marked.iter().filter(|row| row.missing >= most) {
-        let crid = Crid::parse(&row.crid).map_err(|_| crate::row::RowError::Profile)?;
+        let crid = CustomerRegistrationId::parse(&row.crid).map_err(|_| crate::row::RowError::Profile)?;
         changes.profile(&crid, None);
         removed += 1;
     }
@@ -228,16 +228,16 @@ pub(super) async fn mark_missing(
     Ok(removed)
 }
 
-/// As [`masthead_ports::directory::Directory::feed`].
+/// As [`masthead_ports::mirror::UserMirror::record_accounts`].
 pub(super) async fn feed(
     pool: &PgDatabase,
     tenant: &Tenant,
     accounts: &[Account],
     as_of: OffsetDateTime,
-) -> Result<Taken, MirrorError> {
+) -> Result<ChangeCounts, MirrorError> {
     let mut transaction = pool.begin().await?;
     let Some(state) = lock_mirror(&mut transaction, tenant).await? else {
-        return Ok(Taken::default());
+        return Ok(ChangeCounts::default());
     };
     let taken = keep(&mut transaction, tenant, &state, accounts, as_of, SeenBy::Answer).await?;
     if taken.refused > 0 && state.whole {
@@ -250,11 +250,11 @@ pub(super) async fn feed(
     Ok(taken)
 }
 
-/// As [`masthead_ports::directory::Directory::absent`].
+/// As [`masthead_ports::mirror::UserMirror::record_absence`].
 pub(super) async fn absent(
     pool: &PgDatabase,
     tenant: &Tenant,
-    id: &Crid,
+    id: &CustomerRegistrationId,
     at: OffsetDateTime,
 ) -> Result<(), MirrorError> {
     let mut transaction = pool.begin().await?;
@@ -267,12 +267,12 @@ pub(super) async fn absent(
     Ok(())
 }
 
-/// As [`masthead_ports::directory::Directory::preview`].
+/// As [`masthead_ports::mirror::UserMirror::preview_changes`].
 pub(super) async fn preview(
     pool: &PgDatabase,
     tenant: &Tenant,
     accounts: &[Account],
-) -> Result<Vec<Change>, MirrorError> {
+) -> Result<Vec<ProfileChange>, MirrorError> {
     let mut transaction = pool.begin().await?;
     let previewed = preview_within(&mut transaction, tenant, accounts).await?;
     transaction.rollback().await?;

@@ -2,8 +2,8 @@
 
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
-    directory::{Brake, Finished, Run},
-    walk::Scope,
+    mirror::{RemovalBrake, RunSummary, SyncRun},
+    scan::ScanExtent,
 };
 use time::OffsetDateTime;
 
@@ -16,14 +16,14 @@ const BATCH: i64 = 1000;
 /// The brake stops a removal if more than 1 in this many profiles are missing.
 const BRAKE_SHARE: i64 = 100;
 
-/// As [`masthead_ports::directory::Directory::finish`].
+/// As [`masthead_ports::mirror::UserMirror::finish_run`].
 pub(super) async fn finish(
     pool: &PgDatabase,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
-    brake: Brake,
-) -> Result<Finished, MirrorError> {
+    brake: RemovalBrake,
+) -> Result<RunSummary, MirrorError> {
     let mut finished = transaction_in_time(count(pool, tenant, run, at, brake)).await?;
     if finished.braked {
         return Ok(finished);
@@ -47,10 +47,10 @@ pub(super) async fn finish(
 async fn count(
     pool: &PgDatabase,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
-    brake: Brake,
-) -> Result<Finished, MirrorError> {
+    brake: RemovalBrake,
+) -> Result<RunSummary, MirrorError> {
     let mut transaction = pool.begin().await?;
     transaction.allow_long_statements().await?;
     let state = lock_run(&mut transaction, tenant.pool, run).await?;
@@ -65,9 +65,9 @@ async fn count(
     .await?;
     let whole = state.has_shown_all(counts.shown);
     // An incomplete run may have skipped the users that it has not seen.
-    let tells_missing = run.scope == Scope::Everything && whole;
+    let tells_missing = run.scope == ScanExtent::Everything && whole;
     let missing = if tells_missing { counts.missing } else { 0 };
-    let braked = brake == Brake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
+    let braked = brake == RemovalBrake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
         sqlx::query!(
             "UPDATE mirrors SET braked_at = $2, full_as_of = NULL, run_started = NULL, lease_until = NULL WHERE pool = $1",
@@ -78,7 +78,7 @@ async fn count(
         .await?;
     }
     transaction.commit().await?;
-    Ok(Finished {
+    Ok(RunSummary {
         profiles: counts.profiles.unsigned_abs(),
         whole,
         missing: missing.unsigned_abs(),
@@ -91,7 +91,7 @@ async fn count(
 async fn mark(
     pool: &PgDatabase,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
     after: &str,
 ) -> Result<(u64, Option<String>), MirrorError> {
@@ -116,10 +116,10 @@ async fn mark(
 }
 
 /// Ends the run: the mirror is as old as the run's start.
-async fn end(pool: &PgDatabase, tenant: &Tenant, run: &Run, whole: bool) -> Result<(), MirrorError> {
+async fn end(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun, whole: bool) -> Result<(), MirrorError> {
     let mut transaction = pool.begin().await?;
     lock_run(&mut transaction, tenant.pool, run).await?;
-    let is_full = run.scope == Scope::Everything;
+    let is_full = run.scope == ScanExtent::Everything;
     sqlx::query!(
         "UPDATE mirrors
             SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END, whole = $5 AND ($3 OR whole),

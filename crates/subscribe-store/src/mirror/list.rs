@@ -1,14 +1,14 @@
 //! Reading the mirror: lists, profiles, and its state.
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    join::Pair,
+    join::AccountPair,
     query::{CountMode, Total, UserQuery},
     tenant::Tenant,
 };
 use masthead_ports::{
-    directory::{DirectoryEntry, DirectoryPage, Profile, Standing},
+    mirror::{MirrorEntry, MirrorPage, MirrorStatus, Profile},
     source::SourceError,
 };
 use sqlx::postgres::PgRow;
@@ -35,7 +35,7 @@ pub(super) fn page_of(
     found: &SearchRows,
     tenant: &Tenant,
     query: &UserQuery,
-) -> Result<Option<DirectoryPage>, SourceError> {
+) -> Result<Option<MirrorPage>, SourceError> {
     let standing = found
         .rows
         .first()
@@ -60,7 +60,7 @@ pub(super) fn page_of(
         // Different metadata pairs may collide in one search term.
         entries.retain(|entry| meets(entry, tenant, query));
     }
-    Ok(Some(DirectoryPage {
+    Ok(Some(MirrorPage {
         entries,
         more,
         total: found.total,
@@ -69,17 +69,17 @@ pub(super) fn page_of(
     }))
 }
 
-fn meets(entry: &DirectoryEntry, tenant: &Tenant, query: &UserQuery) -> bool {
-    let pair = Pair {
-        theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
-        ours: entry.registration.clone(),
+fn meets(entry: &MirrorEntry, tenant: &Tenant, query: &UserQuery) -> bool {
+    let pair = AccountPair {
+        provider: entry.profile.as_ref().map(|profile| profile.account.clone()),
+        store: entry.registration.clone(),
     };
     pair.merged(&tenant.settings.precedence, SIDE_NAMES)
         .is_some_and(|(merged, _)| query.filter.matches(&merged))
 }
 
 /// The entry of a row, from [`ENTRY`] on; rejects a row of another pool.
-pub(crate) fn read_entry(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, RowError> {
+pub(crate) fn read_entry(row: &PgRow, tenant: &Tenant) -> Result<MirrorEntry, RowError> {
     if row::number(row, ENTRY, "pool")? != tenant.pool.0 {
         return Err(RowError::WrongPool);
     }
@@ -96,12 +96,12 @@ pub(crate) fn read_entry(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry,
     } else {
         Some(row::read_account(row, REGISTRATION, tenant.pool)?)
     };
-    Ok(DirectoryEntry { registration, profile })
+    Ok(MirrorEntry { registration, profile })
 }
 
 /// The page of a filter that no key can meet.
-pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> DirectoryPage {
-    DirectoryPage {
+pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> MirrorPage {
+    MirrorPage {
         whole,
         entries: Vec::new(),
         more: false,
@@ -128,8 +128,12 @@ pub(super) async fn as_of(pool: &PgDatabase, tenant: &Tenant) -> Result<Option<(
     Ok(row.as_of.map(|as_of| (as_of, row.whole)))
 }
 
-/// As [`masthead_ports::directory::Directory::profile`].
-pub(super) async fn profile(pool: &PgDatabase, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, MirrorError> {
+/// As [`masthead_ports::mirror::UserMirror::profile`].
+pub(super) async fn profile(
+    pool: &PgDatabase,
+    tenant: &Tenant,
+    id: &CustomerRegistrationId,
+) -> Result<Option<Profile>, MirrorError> {
     let tag = QueryTag::new();
     let rows = sqlx::query_as!(
         ProfileRow,
@@ -147,7 +151,7 @@ pub(super) async fn profile(pool: &PgDatabase, tenant: &Tenant, id: &Crid) -> Re
     Ok(read_profiles(tag, rows)?.pop())
 }
 
-/// As [`masthead_ports::directory::Directory::profiles_by_email`].
+/// As [`masthead_ports::mirror::UserMirror::profiles_by_email`].
 pub(super) async fn profiles_by_email(
     pool: &PgDatabase,
     tenant: &Tenant,
@@ -199,8 +203,8 @@ fn read_profiles(tag: QueryTag, rows: Vec<ProfileRow>) -> Result<Vec<Profile>, M
     Ok(profiles)
 }
 
-/// As [`masthead_ports::directory::Directory::standing`].
-pub(super) async fn standing(pool: &PgDatabase, tenant: &Tenant) -> Result<Option<Standing>, MirrorError> {
+/// As [`masthead_ports::mirror::UserMirror::status`].
+pub(super) async fn standing(pool: &PgDatabase, tenant: &Tenant) -> Result<Option<MirrorStatus>, MirrorError> {
     let tag = QueryTag::new();
     let row = sqlx::query!(
         r#"SELECT q.n AS "tag!", CASE WHEN s.entered_to IS NULL THEN s.as_of END AS as_of, s.braked_at AS "braked_at?",
@@ -218,7 +222,7 @@ pub(super) async fn standing(pool: &PgDatabase, tenant: &Tenant) -> Result<Optio
     .fetch_one(pool)
     .await?;
     tag.check(row.tag)?;
-    Ok(row.profiles.map(|profiles| Standing {
+    Ok(row.profiles.map(|profiles| MirrorStatus {
         as_of: row.as_of,
         whole: row.whole,
         profiles: profiles.unsigned_abs(),

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -65,7 +67,7 @@ pub(super) fn parse(crid: &str, text: &str) -> Result<Account, RowError> {
         registered_at: kept.registered_at.and_then(moment),
         changed_at: kept.changed_at.and_then(moment),
         last_logout_at: kept.last_logout_at.and_then(moment),
-        ..Account::new(Crid::parse(crid).map_err(|_| RowError::Profile)?)
+        ..Account::new(CustomerRegistrationId::parse(crid).map_err(|_| RowError::Profile)?)
     })
 }
 
@@ -92,7 +94,7 @@ mod tests {
             verified: Some(false),
             metadata: Metadata::new(pairs).unwrap(),
             registered_at: Some(datetime!(1969-12-31 23:59:59.999_999 UTC)),
-            ..Account::new(Crid::parse("auth0|7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("auth0|7").unwrap())
         };
         let text = to_json(&account).unwrap();
         assert_eq!(parse("auth0|7", &text).unwrap(), account);
@@ -104,11 +106,11 @@ mod tests {
     fn unstorable_values_are_rejected_without_the_value() {
         let long = Account {
             first_name: "x".repeat(256).into(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         };
         let nul = Account {
             last_name: "a\0b".into(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         };
         for account in [long, nul] {
             let message = to_json(&account).unwrap_err().to_string();

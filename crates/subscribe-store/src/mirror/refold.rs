@@ -1,6 +1,6 @@
 //! Recomputes the keys of entries after the folding rules have changed.
 
-use masthead_domain::{join::Pair, tenant::PoolId};
+use masthead_domain::{join::AccountPair, tenant::PoolId};
 
 use super::{
     entry_rows::{EntryRows, StoredEntryKeys},
@@ -51,9 +51,9 @@ pub(crate) async fn fold_again(
     let (mut written, mut left) = (0, 0);
     for (keys, entry) in stored.iter().zip(entries) {
         let registration = |id| registrations.iter().find(|known| known.registration_id == Some(id));
-        let pair = Pair {
-            theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
-            ours: entry.registration_id.and_then(registration).cloned(),
+        let pair = AccountPair {
+            provider: entry.profile.as_ref().map(|profile| profile.account.clone()),
+            store: entry.registration_id.and_then(registration).cloned(),
         };
         let mut row = EntryRows::default();
         match row.add(pool, &pair, entry.profile.as_ref(), &precedence) {

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, evidence::Evidence, join::join, merge::Precedence, tenant::PoolId,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, evidence::Evidence, join::join,
+    merge::Precedence, tenant::PoolId,
 };
 
 use super::{
@@ -32,20 +33,20 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// A registration is written that has or had this id and address.
-    pub(crate) fn registration(&mut self, id: i64, crid: &Crid, email: Option<&Email>) {
+    pub(crate) fn registration(&mut self, id: i64, crid: &CustomerRegistrationId, email: Option<&Email>) {
         self.registrations.insert(id);
         self.crids.insert(crid.as_str().to_owned());
         self.email(email);
     }
 
     /// A new registration whose number is not known yet: no other has its id.
-    pub(crate) fn new_registration(&mut self, crid: &Crid, email: Option<&Email>) {
+    pub(crate) fn new_registration(&mut self, crid: &CustomerRegistrationId, email: Option<&Email>) {
         self.crids.insert(crid.as_str().to_owned());
         self.email(email);
     }
 
     /// The profile of this id is replaced or removed.
-    pub(super) fn profile(&mut self, crid: &Crid, profile: Option<StoredProfile>) {
+    pub(super) fn profile(&mut self, crid: &CustomerRegistrationId, profile: Option<StoredProfile>) {
         self.crids.insert(crid.as_str().to_owned());
         self.email(profile.as_ref().and_then(|profile| profile.account.email.as_ref()));
         self.profiles.insert(crid.as_str().to_owned(), profile);

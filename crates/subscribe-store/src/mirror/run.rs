@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
-    directory::{Beginning, Begun, FULL_EVERY_UNTIL_WHOLE, MOST_PASSES, Run, Taken},
-    walk::{Place, Scope, Step},
+    mirror::{ChangeCounts, MAX_FULL_INTERVAL_UNTIL_WHOLE, MAX_PASSES, StartOutcome, StartRun, SyncRun},
+    scan::{ScanCursor, ScanExtent, ScanPage},
 };
 use time::OffsetDateTime;
 
@@ -32,24 +32,28 @@ const BATCH: i64 = 2000;
 /// A longer wait for the pool's row may also have kept the lease holder from renewing.
 const PROMPT: Duration = Duration::from_secs(1);
 
-/// As [`masthead_ports::directory::Directory::begin`].
-pub(super) async fn begin(pool: &PgDatabase, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, MirrorError> {
+/// As [`masthead_ports::mirror::UserMirror::start_run`].
+pub(super) async fn begin(
+    pool: &PgDatabase,
+    tenant: &Tenant,
+    beginning: StartRun<'_>,
+) -> Result<StartOutcome, MirrorError> {
     let begun = transaction_in_time(claim(pool, tenant, beginning)).await?;
-    if let Begun::Run(run) = &begun {
+    if let StartOutcome::Run(run) = &begun {
         while !transaction_in_time(enter(pool, tenant, run)).await? {}
     }
     Ok(begun)
 }
 
 /// Takes the lease, unless another holder has it.
-async fn claim(pool: &PgDatabase, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, MirrorError> {
+async fn claim(pool: &PgDatabase, tenant: &Tenant, beginning: StartRun<'_>) -> Result<StartOutcome, MirrorError> {
     let mut transaction = pool.begin().await?;
     let begun = claim_within(&mut transaction, tenant, beginning).await?;
     // Ended explicitly: a dropped transaction keeps the row locked a little longer, and the holder could not renew its
     // lease.
     match begun {
-        Begun::Run(_) => transaction.commit().await?,
-        Begun::Busy { .. } | Begun::Elsewhere => transaction.rollback().await?,
+        StartOutcome::Run(_) => transaction.commit().await?,
+        StartOutcome::Busy { .. } | StartOutcome::Elsewhere => transaction.rollback().await?,
     }
     Ok(begun)
 }
@@ -57,8 +61,8 @@ async fn claim(pool: &PgDatabase, tenant: &Tenant, beginning: Beginning<'_>) -> 
 async fn claim_within(
     transaction: &mut Transaction,
     tenant: &Tenant,
-    beginning: Beginning<'_>,
-) -> Result<Begun, MirrorError> {
+    beginning: StartRun<'_>,
+) -> Result<StartOutcome, MirrorError> {
     transaction.allow_long_statements().await?;
     sqlx::query!(
         "INSERT INTO mirrors (pool, provider, precedence, entered_to) VALUES ($1, $2, $3, 0) ON CONFLICT (pool) DO NOTHING",
@@ -80,34 +84,34 @@ async fn claim_within(
             .fetch_one(&mut *transaction)
             .await?;
         match Duration::try_from(until - now) {
-            Ok(left) if !left.is_zero() => return Ok(Begun::Busy { left }),
+            Ok(left) if !left.is_zero() => return Ok(StartOutcome::Busy { left }),
             // The lease has expired, but its renewal may be waiting for the row, as this transaction was.
-            _ if !was_prompt => return Ok(Begun::Busy { left: beginning.lease }),
+            _ if !was_prompt => return Ok(StartOutcome::Busy { left: beginning.lease }),
             _ => {}
         }
     }
     if !state.serves(tenant) {
         if serves_another(transaction, tenant, &state).await? {
-            return Ok(Begun::Elsewhere);
+            return Ok(StartOutcome::Elsewhere);
         }
         reset_for(transaction, tenant, &mut state).await?;
     }
     let wanted = scope(&state, beginning);
     let left = state.run_started.filter(|_| {
         // A run about changes cannot stand in for a full run that is due.
-        state.run_since.is_none() || wanted != Scope::Everything
+        state.run_since.is_none() || wanted != ScanExtent::Everything
     });
     let run = match left {
-        Some(started) => Run {
+        Some(started) => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
-            scope: state.run_since.map_or(Scope::Everything, Scope::ChangedSince),
+            scope: state.run_since.map_or(ScanExtent::Everything, ScanExtent::ChangedSince),
             started,
-            place: state.run_cursor.as_deref().and_then(Place::parse),
+            place: state.run_cursor.as_deref().and_then(ScanCursor::parse),
             walked: state.run_scanned,
             resumed: true,
         },
-        None => Run {
+        None => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
             scope: wanted,
@@ -118,8 +122,8 @@ async fn claim_within(
         },
     };
     let since = match run.scope {
-        Scope::Everything => None,
-        Scope::ChangedSince(since) => Some(since),
+        ScanExtent::Everything => None,
+        ScanExtent::ChangedSince(since) => Some(since),
     };
     sqlx::query!(
         "UPDATE mirrors
@@ -131,7 +135,7 @@ async fn claim_within(
         run.number,
         run.started,
         since,
-        run.place.as_ref().map(Place::as_str),
+        run.place.as_ref().map(ScanCursor::as_str),
         run.walked,
         run.resumed && state.run_incomplete,
         state.run_expected.filter(|_| run.resumed),
@@ -141,18 +145,18 @@ async fn claim_within(
     )
     .execute(&mut *transaction)
     .await?;
-    Ok(Begun::Run(run))
+    Ok(StartOutcome::Run(run))
 }
 
-fn scope(state: &MirrorRow, beginning: Beginning<'_>) -> Scope {
+fn scope(state: &MirrorRow, beginning: StartRun<'_>) -> ScanExtent {
     let full_every = if state.whole {
         beginning.full_every
     } else {
-        beginning.full_every.min(FULL_EVERY_UNTIL_WHOLE)
+        beginning.full_every.min(MAX_FULL_INTERVAL_UNTIL_WHOLE)
     };
     match (state.as_of, state.full_as_of) {
-        (Some(as_of), Some(full)) if beginning.at - full < full_every => Scope::ChangedSince(as_of),
-        _ => Scope::Everything,
+        (Some(as_of), Some(full)) if beginning.at - full < full_every => ScanExtent::ChangedSince(as_of),
+        _ => ScanExtent::Everything,
     }
 }
 
@@ -209,7 +213,7 @@ async fn reset_for(transaction: &mut Transaction, tenant: &Tenant, state: &mut M
 }
 
 /// Enters the next registrations; returns whether all are entered.
-async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<bool, MirrorError> {
+async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun) -> Result<bool, MirrorError> {
     let mut transaction = pool.begin().await?;
     transaction.allow_long_statements().await?;
     let state = lock_run(&mut transaction, tenant.pool, run).await?;
@@ -228,7 +232,7 @@ async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<bool, Mi
     .await?;
     let mut changes = Changes::default();
     for row in &rows {
-        let crid = Crid::parse(&row.crid).map_err(|_| RowError::Column { column: "crid" })?;
+        let crid = CustomerRegistrationId::parse(&row.crid).map_err(|_| RowError::Column { column: "crid" })?;
         let email = Email::from_stored(None, &row.email_key);
         changes.registration(row.id, &crid, Some(&email));
     }
@@ -248,21 +252,25 @@ async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<bool, Mi
 }
 
 /// The locked mirror row, while this run is the current one.
-pub(super) async fn lock_run(transaction: &mut Transaction, pool: PoolId, run: &Run) -> Result<MirrorRow, MirrorError> {
+pub(super) async fn lock_run(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    run: &SyncRun,
+) -> Result<MirrorRow, MirrorError> {
     mirror_row::lock(transaction, pool.0)
         .await?
         .filter(|state| state.run == run.number && state.run_started.is_some())
         .ok_or(MirrorError::Lost)
 }
 
-/// As [`masthead_ports::directory::Directory::take`].
+/// As [`masthead_ports::mirror::UserMirror::record_page`].
 pub(super) async fn take(
     pool: &PgDatabase,
     tenant: &Tenant,
-    run: &Run,
-    step: &Step,
+    run: &SyncRun,
+    step: &ScanPage,
     as_of: OffsetDateTime,
-) -> Result<Taken, MirrorError> {
+) -> Result<ChangeCounts, MirrorError> {
     let mut transaction = pool.begin().await?;
     transaction.allow_long_statements().await?;
     let mut state = lock_run(&mut transaction, tenant.pool, run).await?;
@@ -287,7 +295,7 @@ pub(super) async fn take(
                 lease_until = clock_timestamp() + $7::float8 * interval '1 second'
           WHERE pool = $1",
         tenant.pool.0,
-        step.next.as_ref().map(Place::as_str),
+        step.next.as_ref().map(ScanCursor::as_str),
         step.next.is_none() && !taken.again,
         state.run_incomplete,
         state.run_expected,
@@ -305,10 +313,10 @@ pub(super) async fn take(
 async fn another_pass(
     transaction: &mut Transaction,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     state: &MirrorRow,
 ) -> Result<bool, MirrorError> {
-    let may_help = !state.run_incomplete && state.run_passes.unsigned_abs() + 1 < MOST_PASSES;
+    let may_help = !state.run_incomplete && state.run_passes.unsigned_abs() + 1 < MAX_PASSES;
     if !may_help || state.run_expected.is_none() {
         return Ok(false);
     }
@@ -323,8 +331,8 @@ async fn another_pass(
     Ok(!state.has_shown_all(shown))
 }
 
-/// As [`masthead_ports::directory::Directory::renew`].
-pub(super) async fn renew(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<bool, MirrorError> {
+/// As [`masthead_ports::mirror::UserMirror::renew_lease`].
+pub(super) async fn renew(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun) -> Result<bool, MirrorError> {
     // Does not wait for the row: the run's own steps hold it for long, and would be waited for on one more connection.
     let renewed = sqlx::query!(
         "UPDATE mirrors SET lease_until = clock_timestamp() + $3::float8 * interval '1 second'
@@ -353,8 +361,8 @@ pub(super) async fn renew(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Resu
     }
 }
 
-/// As [`masthead_ports::directory::Directory::pause`].
-pub(super) async fn pause(pool: &PgDatabase, tenant: &Tenant, run: &Run) -> Result<(), MirrorError> {
+/// As [`masthead_ports::mirror::UserMirror::release_run`].
+pub(super) async fn pause(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun) -> Result<(), MirrorError> {
     let paused = sqlx::query!(
         "UPDATE mirrors SET lease_until = NULL WHERE pool = $1 AND run = $2 AND run_started IS NOT NULL",
         tenant.pool.0,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use masthead_domain::{
-    order::{Direction, Order, Place, SortColumn, SortKey, SortValue},
+    order::{Direction, ListCursor, Order, SortColumn, SortKey, SortValue},
     query::Position,
 };
 use sqlx::{Postgres, QueryBuilder};
@@ -45,9 +45,9 @@ impl<'a> IndexScan<'a> {
         };
         let (offset, after) = match position {
             Position::Offset(offset) => (i64::try_from(*offset).unwrap_or(i64::MAX), None),
-            Position::After(Place::Key(place)) => (0, Some(place)),
+            Position::After(ListCursor::Key(place)) => (0, Some(place)),
             // This store creates no marks; the search rejects them.
-            Position::After(Place::Mark(_)) => (i64::MAX, None),
+            Position::After(ListCursor::Opaque(_)) => (i64::MAX, None),
         };
         Self {
             column,

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use masthead_domain::{
     account::Account,
-    order::Place,
+    order::ListCursor,
     query::{CountMode, Position, Total, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
+use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorKind};
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 
 use super::{budget::SearchBudget, limits::matches_no_key, statement::SearchStatement, table::Table};
@@ -51,8 +51,8 @@ impl PgSearch {
         }
     }
 
-    pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        if let Position::After(Place::Mark(_)) = query.position {
+    pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        if let Position::After(ListCursor::Opaque(_)) = query.position {
             return Err(SourceError::new(OPERATION, SourceErrorKind::Refused));
         }
         if matches_no_key(&query.filter) {
@@ -84,7 +84,7 @@ impl PgSearch {
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
         // The server's own limit is shorter: it is unavailable, and the search is not too broad.
         let late = || {
-            SourceError::because(
+            SourceError::with_cause(
                 OPERATION,
                 SourceErrorKind::Unavailable,
                 "the database did not answer in time",
@@ -180,12 +180,12 @@ fn broad(error: sqlx::Error) -> SourceError {
         PgErrorKind::Cancelled => SourceErrorKind::TooBroad,
         failure => failure.kind(),
     };
-    SourceError::because(OPERATION, kind, redacted(error))
+    SourceError::with_cause(OPERATION, kind, redacted(error))
 }
 
 pub(crate) fn corrupt(bad: RowError) -> SourceError {
     tracing::error!(reason = %bad, "a row was rejected");
-    SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
+    SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, bad)
 }
 
 fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
@@ -196,11 +196,11 @@ fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
     let total = total
         .map(u64::try_from)
         .transpose()
-        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+        .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
     Ok(total.map(Total::Exact))
 }
 
-fn page_of(found: &SearchRows, tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+fn page_of(found: &SearchRows, tenant: &Tenant, query: &UserQuery) -> Result<AccountPage, SourceError> {
     let mut accounts: Vec<Account> = found
         .rows
         .iter()
@@ -216,8 +216,8 @@ fn page_of(found: &SearchRows, tenant: &Tenant, query: &UserQuery) -> Result<Pag
     Ok(page(accounts, more, found.total))
 }
 
-const fn page(accounts: Vec<Account>, more: bool, total: Option<Total>) -> Page {
-    Page {
+const fn page(accounts: Vec<Account>, more: bool, total: Option<Total>) -> AccountPage {
+    AccountPage {
         accounts,
         more,
         total,
@@ -229,7 +229,7 @@ const fn page(accounts: Vec<Account>, more: bool, total: Option<Total>) -> Page 
 
 /// The number of rows that the planner expects: the first `Plan Rows` in its JSON is that of the whole statement.
 fn planned_rows(row: &PgRow, tag: QueryTag) -> Result<u64, SourceError> {
-    let unreadable = || SourceError::because(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
+    let unreadable = || SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
     let text = row.try_get_raw(0).map_err(source_error(OPERATION))?;
     let text = text.as_str().map_err(|_| unreadable())?;
     if !text.contains(&tag.number().to_string()) {

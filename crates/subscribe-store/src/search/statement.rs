@@ -250,8 +250,8 @@ impl<'a> SearchStatement<'a> {
 #[cfg(test)]
 pub(crate) mod tests {
     use masthead_domain::{
-        crid::Crid,
-        email::EmailNeedle,
+        customer_registration_id::CustomerRegistrationId,
+        email::EmailFragment,
         metadata::MetadataPair,
         order::{Direction, Order, SortColumn},
         query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter},
@@ -264,20 +264,20 @@ pub(crate) mod tests {
         let filters = [
             UserFilter::default(),
             UserFilter {
-                crids: vec![Crid::parse("1").unwrap()],
+                crids: vec![CustomerRegistrationId::parse("1").unwrap()],
                 ..UserFilter::default()
             },
             UserFilter {
-                last_name: Some(NamePrefix::of("m")),
+                last_name: Some(NamePrefix::from_text("m")),
                 ..UserFilter::default()
             },
             UserFilter {
-                emails: vec![EmailFilter::Contains(EmailNeedle::of("gmail"))],
+                emails: vec![EmailFilter::Contains(EmailFragment::from_text("gmail"))],
                 only_active: !table.shares_terms(),
                 ..UserFilter::default()
             },
             UserFilter {
-                metadata: vec![MetadataPair::of("city", "Oslo")],
+                metadata: vec![MetadataPair::new("city", "Oslo")],
                 ..UserFilter::default()
             },
         ];

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use masthead_testkit::{
-    contract::{self, Factory, Loaded, Subject},
+    contract::{self, SourceFactory, SourceSubject, TenantAccounts},
     for_each_source_case,
 };
 
@@ -29,8 +29,8 @@ impl PostgresFactory {
 }
 
 #[async_trait]
-impl Factory for PostgresFactory {
-    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+impl SourceFactory for PostgresFactory {
+    async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let fixture = self.fixture().await;
         let store = &fixture.store;
         let mut tenants = Vec::new();
@@ -40,7 +40,7 @@ impl Factory for PostgresFactory {
             import_accounts(store, &tenant, &loaded.accounts).await;
             tenants.push(tenant);
         }
-        Subject {
+        SourceSubject {
             source: store.registrations(),
             bulk: store.bulk_lookups(),
             tenants,

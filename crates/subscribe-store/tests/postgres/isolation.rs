@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     order::{SortColumn, SortKey},
     query::{CountMode, EmailFilter, NamePrefix, Position, Total, UserFilter, UserQuery},
     tenant::Tenant,
@@ -34,7 +34,7 @@ async fn other_pools_are_invisible_to_every_query() {
                 assert!(source.by_email(&cx, email.key()).await.unwrap().is_empty());
             }
         }
-        let own_ids: Vec<Crid> = (1000..1003).map(|n| sample_user(n).crid).collect();
+        let own_ids: Vec<CustomerRegistrationId> = (1000..1003).map(|n| sample_user(n).crid).collect();
         for filter in filters() {
             for order in all_orders() {
                 for count in [CountMode::Exact, CountMode::None] {
@@ -56,7 +56,7 @@ async fn other_pools_are_invisible_to_every_query() {
         let everyone = first_page(UserFilter::default());
         let page = source.search(&context(&other), &everyone).await.unwrap();
         let query = UserQuery {
-            position: Position::After(SortKey::of(&page.accounts[0], SortColumn::Email, false).into()),
+            position: Position::After(SortKey::for_account(&page.accounts[0], SortColumn::Email, false).into()),
             ..everyone
         };
         let page = source.search(&cx, &query).await.unwrap();
@@ -80,7 +80,7 @@ fn filters() -> Vec<UserFilter> {
         },
         and_first_name(none(), "maria"),
         UserFilter {
-            last_name: Some(NamePrefix::of("b")),
+            last_name: Some(NamePrefix::from_text("b")),
             ..none()
         },
         and_metadata(none(), "country", "no"),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
-    registrations::{Registrations as _, WrittenFor},
+    registrations::{RegistrationWriter as _, WriteOrigin},
     source::CallContext,
 };
 use masthead_subscribe_store::{PgRegistrations, Store};
 use masthead_testkit::{
-    contract::directory::{self, DirectoryFactory, DirectorySubject, NOON, Registrar},
-    for_each_directory_case,
+    contract::mirror::{self, MirrorFactory, MirrorSubject, NOON, Registrar},
+    for_each_mirror_case,
     registrations::write_back,
 };
 
@@ -27,12 +27,12 @@ struct WriteBackRegistrar(Arc<PgRegistrations>);
 impl Registrar for WriteBackRegistrar {
     async fn register(&self, cx: &CallContext, account: &Account) {
         let write_back = write_back(&*self.0, cx, account).await.unwrap();
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: NOON,
         };
-        self.0.synchronise(cx, &write_back, &written_for).await.unwrap();
+        self.0.write_back(cx, &write_back, &written_for).await.unwrap();
     }
 }
 
@@ -41,8 +41,8 @@ pub(crate) fn mirror_subject(
     store: &Store,
     tenants: Vec<Arc<Tenant>>,
     keep: impl Send + Sync + 'static,
-) -> DirectorySubject {
-    DirectorySubject {
+) -> MirrorSubject {
+    MirrorSubject {
         directory: store.mirror(),
         bulk: store.bulk_lookups(),
         registrations: store.registrations(),
@@ -53,8 +53,8 @@ pub(crate) fn mirror_subject(
 }
 
 #[async_trait]
-impl DirectoryFactory for PostgresFactory {
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
+impl MirrorFactory for PostgresFactory {
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let fixture = self.fixture().await;
         let store = Arc::clone(&fixture.store);
         let mut made = Vec::new();
@@ -76,19 +76,19 @@ macro_rules! on_postgres {
     ($($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
-            directory::$case(&PostgresFactory::default()).await;
+            mirror::$case(&PostgresFactory::default()).await;
         })*
 
         mod through_pgbouncer {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                directory::$case(&PostgresFactory { scan: None, pooler: true }).await;
+                mirror::$case(&PostgresFactory { scan: None, pooler: true }).await;
             })*
         }
     };
 }
-for_each_directory_case!(on_postgres);
+for_each_mirror_case!(on_postgres);
 
 #[tokio::test]
 async fn lists_equal_the_model_after_short_scan() {
@@ -96,5 +96,5 @@ async fn lists_equal_the_model_after_short_scan() {
         scan: Some(2),
         pooler: false,
     };
-    directory::lists_are_the_models_while_both_sides_change(&factory).await;
+    mirror::lists_are_the_models_while_both_sides_change(&factory).await;
 }

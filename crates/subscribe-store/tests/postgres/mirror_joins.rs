@@ -13,7 +13,7 @@ use std::{
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     order::{Direction, Order, SortColumn},
     query::UserFilter,
@@ -21,15 +21,15 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake},
+    mirror::{RemovalBrake, StartOutcome, StartRun},
     tenants::Tenants as _,
 };
 use masthead_subscribe_store::Store;
 use masthead_testkit::{
     accounts::readers,
     contract::{
-        directory::{DirectoryFactory as _, DirectorySubject, NOON, PagedBy, beginning, minute, step},
         list,
+        mirror::{MirrorFactory as _, MirrorSubject, NOON, PagedBy, minute, scan_page, start_run},
     },
 };
 use proptest::{
@@ -51,7 +51,7 @@ enum SideChange {
     Registered(Account),
     Imported(Vec<Account>),
     Fed(Vec<Account>),
-    Gone(Crid),
+    Gone(CustomerRegistrationId),
     /// A full run that sees these accounts.
     Synced(Vec<Account>),
 }
@@ -64,7 +64,7 @@ fn account() -> impl Strategy<Value = Account> {
         email: Email::from_source(address).ok(),
         first_name: first_name.into(),
         verified: Some(first_name == "Bo"),
-        ..Account::new(Crid::parse(id).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(id).unwrap())
     })
 }
 
@@ -79,13 +79,13 @@ fn side_change() -> impl Strategy<Value = SideChange> {
 }
 
 /// A subject with one tenant, and its store.
-async fn subject(settings: &[(&str, &str)]) -> (Arc<DirectorySubject>, Arc<Store>) {
+async fn subject(settings: &[(&str, &str)]) -> (Arc<MirrorSubject>, Arc<Store>) {
     let subject = PostgresFactory::default().directory(1, settings).await;
     let store = Arc::clone(&subject.keep.downcast_ref::<StoreFixture>().unwrap().store);
     (Arc::new(subject), store)
 }
 
-fn by_id(accounts: Vec<Account>) -> BTreeMap<Crid, Account> {
+fn by_id(accounts: Vec<Account>) -> BTreeMap<CustomerRegistrationId, Account> {
     let pairs = accounts.into_iter().map(|account| (account.crid.clone(), account));
     pairs.collect()
 }
@@ -93,7 +93,7 @@ fn by_id(accounts: Vec<Account>) -> BTreeMap<Crid, Account> {
 /// The account as a provider has it, optionally with another id.
 fn provider_account(user: &Account, prefix: &str) -> Account {
     Account {
-        crid: Crid::parse(&format!("{prefix}{}", user.crid.as_str())).unwrap(),
+        crid: CustomerRegistrationId::parse(&format!("{prefix}{}", user.crid.as_str())).unwrap(),
         registration_id: None,
         has_password: false,
         ..user.clone()
@@ -109,9 +109,9 @@ const fn ascending(column: SortColumn) -> Order {
 
 /// Applies a change to the store, and to the expected profiles.
 async fn apply(
-    subject: &DirectorySubject,
+    subject: &MirrorSubject,
     store: &Store,
-    profiles: &mut BTreeMap<Crid, Account>,
+    profiles: &mut BTreeMap<CustomerRegistrationId, Account>,
     change: SideChange,
     n: i64,
 ) {
@@ -127,11 +127,11 @@ async fn apply(
             profiles.extend(by_id(accounts));
         }
         SideChange::Gone(id) => {
-            subject.directory.absent(&cx, &id, minute(n)).await.unwrap();
+            subject.directory.record_absence(&cx, &id, minute(n)).await.unwrap();
             profiles.remove(&id);
         }
         SideChange::Synced(accounts) => {
-            subject.run(&accounts, minute(n), Brake::Released).await;
+            subject.run(&accounts, minute(n), RemovalBrake::Released).await;
             *profiles = by_id(accounts);
         }
     }
@@ -166,10 +166,10 @@ fn mirror_equals_join_after_any_history() {
             for change in changes {
                 apply(&subject, &store, &mut profiles, change, minutes).await;
                 minutes += 1;
-                if subject.directory.standing(&subject.context(0)).await.unwrap().is_none() {
+                if subject.directory.status(&subject.context(0)).await.unwrap().is_none() {
                     // Before the first run no profile is stored.
                     profiles.clear();
-                    subject.run(&[], minute(minutes), Brake::On).await;
+                    subject.run(&[], minute(minutes), RemovalBrake::On).await;
                     minutes += 1;
                 }
                 let profiles: Vec<Account> = profiles.values().cloned().collect();
@@ -193,7 +193,7 @@ fn mirror_equals_join_after_any_history() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_writes_of_both_sides_are_joined() {
     let (subject, _store) = subject(&[]).await;
-    subject.run(&[], NOON, Brake::On).await;
+    subject.run(&[], NOON, RemovalBrake::On).await;
     let users = readers(60);
     let profiles: Vec<Account> = users.iter().map(|user| provider_account(user, "a|")).collect();
     let writing: Vec<_> = users
@@ -229,17 +229,24 @@ async fn five_thousand_per_side_make_eight_thousand_users() {
     let import = async |range: Range<usize>| import_accounts(&store, &subject.tenants[0], &users[range]).await;
     // Registrations before the first run are entered by it, later ones while it is under way and afterwards.
     import(3_000..5_500).await;
-    let run = subject.begin(beginning("a", NOON)).await;
+    let run = subject.begin(start_run("a", NOON)).await;
     let cx = subject.context(0);
     for (n, page) in profiles.chunks(1_000).enumerate() {
         let next = (n < 4).then_some("more");
-        let taken = subject.directory.take(&cx, &run, &step(page, next), NOON).await;
+        let taken = subject
+            .directory
+            .record_page(&cx, &run, &scan_page(page, next), NOON)
+            .await;
         assert_eq!(taken.unwrap().added, 1_000);
         if n == 2 {
             import(5_500..7_000).await;
         }
     }
-    subject.directory.finish(&cx, &run, minute(1), Brake::On).await.unwrap();
+    subject
+        .directory
+        .finish_run(&cx, &run, minute(1), RemovalBrake::On)
+        .await
+        .unwrap();
     import(7_000..8_000).await;
     let merged = subject.merged(&profiles).await;
     assert_eq!(merged.len(), 8_000);
@@ -263,7 +270,7 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
         ..readers(1).remove(0)
     };
     subject.register(&registered).await;
-    subject.run(&profiles, NOON, Brake::On).await;
+    subject.run(&profiles, NOON, RemovalBrake::On).await;
 
     // Another paper of the pool, with another precedence.
     let id = TenantId::parse("north/daily/other").unwrap();
@@ -273,19 +280,19 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
     admin.add_tenant(&id, Some("north/daily/0"), &settings).await.unwrap();
     let other = store.tenants().by_id(&id).await.unwrap().unwrap();
     let other = mirror_subject(&store, vec![other], ());
-    let begin = async |subject: &DirectorySubject, minutes| {
-        let over_at_once = Beginning {
+    let begin = async |subject: &MirrorSubject, minutes| {
+        let over_at_once = StartRun {
             lease: Duration::ZERO,
-            ..beginning("b", minute(minutes))
+            ..start_run("b", minute(minutes))
         };
         subject
             .directory
-            .begin(&subject.context(0), over_at_once)
+            .start_run(&subject.context(0), over_at_once)
             .await
             .unwrap()
     };
-    assert_eq!(begin(&other, 10).await, Begun::Elsewhere);
-    assert_eq!(other.directory.standing(&other.context(0)).await.unwrap(), None);
+    assert_eq!(begin(&other, 10).await, StartOutcome::Elsewhere);
+    assert_eq!(other.directory.status(&other.context(0)).await.unwrap(), None);
     let everyone = list(UserFilter::default());
     let listed = other.directory.search(&other.context(0), &everyone).await;
     assert!(listed.unwrap().is_none());
@@ -293,7 +300,7 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
 
     // Once the first tenant is gone, the entries are merged again, and no profile is lost.
     admin.remove_tenant(&subject.tenants[0].id, false).await.unwrap();
-    assert!(matches!(begin(&other, 20).await, Begun::Run(_)));
+    assert!(matches!(begin(&other, 20).await, StartOutcome::Run(_)));
     let merged = other.merged(&profiles).await;
     assert!(merged.iter().any(|user| &*user.first_name == "Ours"));
     let (filter, by_name) = (UserFilter::default(), ascending(SortColumn::FirstName));
@@ -309,6 +316,6 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
     });
     let moved = mirror_subject(&store, vec![moved], ());
     assert_eq!(moved.as_of("r-00002").await, None);
-    moved.run(&[], minute(30), Brake::On).await;
+    moved.run(&[], minute(30), RemovalBrake::On).await;
     assert_eq!(moved.pairs().await, ["- r-00000"]);
 }

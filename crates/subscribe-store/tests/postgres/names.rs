@@ -5,19 +5,19 @@ use std::{collections::BTreeSet, sync::Arc};
 use masthead_domain::{
     account::Account,
     case::RULES,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     metadata::Metadata,
-    name::folded,
+    name::fold_name,
     query::{NamePrefix, UserFilter},
     tenant::Tenant,
 };
 use masthead_ports::{
-    directory::{Brake, Directory as _},
+    mirror::{RemovalBrake, UserMirror as _},
     readiness::Readiness as _,
     source::UserSource as _,
 };
 use masthead_subscribe_store::{KeysMade, SchemaError};
-use masthead_testkit::contract::directory::NOON;
+use masthead_testkit::contract::mirror::NOON;
 use sqlx::Connection as _;
 
 use crate::{
@@ -65,7 +65,7 @@ fn accounts(prefix: &str) -> Vec<Account> {
         first_name: (*name).into(),
         last_name: (*name).into(),
         metadata: Metadata::new([("nick".to_owned(), (*name).to_owned())]).unwrap(),
-        ..Account::new(Crid::parse(&format!("{prefix}{n}")).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(&format!("{prefix}{n}")).unwrap())
     });
     named.collect()
 }
@@ -89,7 +89,7 @@ impl NamesFixture {
             subject.register(&account).await;
         }
         let profiles = [accounts("provider"), accounts("both")].concat();
-        subject.run(&profiles, NOON, Brake::On).await;
+        subject.run(&profiles, NOON, RemovalBrake::On).await;
         Self {
             fixture,
             plain,
@@ -102,7 +102,7 @@ impl NamesFixture {
         let names = Self::new().await;
         let keys: Vec<String> = NAMES
             .iter()
-            .map(|(name, old)| format!("('{name}', '{}', '{old}')", folded(name)))
+            .map(|(name, old)| format!("('{name}', '{}', '{old}')", fold_name(name)))
             .collect();
         let keys = keys.join(", ");
         // The old search terms do not matter: they were hashes of other texts.
@@ -148,7 +148,7 @@ impl NamesFixture {
             let by_first = and_first_name(UserFilter::default(), typed);
             assert_eq!(self.find(by_first).await, expected, "{typed} as a first name");
             let by_last = UserFilter {
-                last_name: Some(NamePrefix::of(typed)),
+                last_name: Some(NamePrefix::from_text(typed)),
                 ..UserFilter::default()
             };
             assert_eq!(self.find(by_last).await, expected, "{typed} as a last name");

@@ -18,7 +18,7 @@ use masthead_domain::{
 };
 use masthead_ports::{
     bulk::{BulkLookups as _, LookupKey},
-    directory::Directory as _,
+    mirror::UserMirror as _,
     source::UserSource as _,
 };
 use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
@@ -146,9 +146,9 @@ impl PlanFixture {
     async fn export(&self, tenant: &Arc<Tenant>, keys: &[LookupKey], with_mirror: bool) -> Vec<u64> {
         let (start, bulk) = (self.log_end(), self.store.bulk_lookups());
         let since = with_mirror.then_some(OffsetDateTime::UNIX_EPOCH);
-        let answer = bulk.by_keys(&context(tenant), keys, since).await.unwrap();
+        let answer = bulk.find_many(&context(tenant), keys, since).await.unwrap();
         let found = if with_mirror {
-            let entries = answer.directory.unwrap().of_keys;
+            let entries = answer.directory.unwrap().by_key;
             entries.into_iter().flatten().flatten().count()
         } else {
             answer.registrations.iter().flatten().flatten().count()
@@ -286,7 +286,7 @@ async fn every_query_shape_touches_few_buffers() {
     };
     let source = loaded.store.registrations();
     let page = source.search(&context(&loaded.big), &distant).await.unwrap();
-    let cursor = SortKey::of(&page.accounts[0], SortColumn::Email, false);
+    let cursor = SortKey::for_account(&page.accounts[0], SortColumn::Email, false);
     let after = UserQuery {
         position: Position::After(cursor.into()),
         ..first

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_domain::{crid::Crid, tenant::TenantId};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId};
 use masthead_ports::{
-    directory::{Brake, Directory as _},
+    mirror::{RemovalBrake, UserMirror as _},
     source::UserSource as _,
     tenants::Tenants as _,
 };
 use masthead_testkit::{
     accounts::{account, readers},
-    contract::directory::{NOON, minute},
+    contract::mirror::{NOON, minute},
 };
 use sqlx::Connection as _;
 
@@ -33,7 +33,7 @@ async fn waiting_writers_leave_other_connections_free() {
     let store = &fixture.store;
     let federated = tenant(store, "a/b/c", FEDERATED).await;
     let subject = Arc::new(mirror_subject(store, vec![Arc::clone(&federated)], ()));
-    subject.run(&readers(3), NOON, Brake::On).await;
+    subject.run(&readers(3), NOON, RemovalBrake::On).await;
 
     // As a run's transaction of many rows does.
     let url = fixture.database.url().unwrap();
@@ -61,9 +61,9 @@ async fn waiting_writers_leave_other_connections_free() {
     store.admin().add_tenant(&id, None, &map(&[])).await.unwrap();
     assert!(store.tenants().by_id(&id).await.unwrap().is_some());
     let cx = context(&federated);
-    let known = Crid::parse("r-00001").unwrap();
+    let known = CustomerRegistrationId::parse("r-00001").unwrap();
     assert!(store.mirror().profile(&cx, &known).await.unwrap().is_some());
-    assert!(store.mirror().standing(&cx).await.unwrap().is_some());
+    assert!(store.mirror().status(&cx).await.unwrap().is_some());
     assert!(store.registrations().by_id(&cx, &known).await.unwrap().is_none());
     assert_eq!(fixture.count(WAITING), 3, "the writers still wait");
 

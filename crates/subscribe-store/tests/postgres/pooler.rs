@@ -7,7 +7,7 @@ use std::{
 };
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::{Direction, Order, SortColumn},
     query::{CountMode, NamePrefix, Total, UserFilter, UserQuery},
@@ -17,8 +17,8 @@ use masthead_domain::{
 };
 use masthead_ports::{
     bulk::{BulkLookups as _, LookupKey},
-    directory::Directory as _,
     events::ReadEvents as _,
+    mirror::UserMirror as _,
     source::{SourceError, SourceErrorKind, UserSource as _},
     tenants::Tenants as _,
     workspaces::Workspaces as _,
@@ -46,11 +46,11 @@ const CLIENTS: u64 = 24;
 
 /// A request of a mixed load; about half of the users belong to the other tenant, and are absent.
 enum LoadRequest {
-    Id(Crid),
+    Id(CustomerRegistrationId),
     Email(EmailKey),
     List(Box<UserQuery>),
     Export(Vec<LookupKey>),
-    Mirror(Crid),
+    Mirror(CustomerRegistrationId),
     Tenant(TenantId),
 }
 
@@ -74,7 +74,7 @@ impl LoadRequest {
                     },
                     count: counts[usize::try_from(dice.below(3)).unwrap()],
                     ..first_page(UserFilter {
-                        last_name: Some(NamePrefix::of(user.last_name.get(..2).unwrap_or("q"))),
+                        last_name: Some(NamePrefix::from_text(user.last_name.get(..2).unwrap_or("q"))),
                         ..UserFilter::default()
                     })
                 }))
@@ -114,16 +114,16 @@ impl LoadRequest {
                 text((ids, page.more, total))
             }
             Self::Export(keys) => {
-                let answer = store.bulk_lookups().by_keys(&cx, keys, None).await?;
+                let answer = store.bulk_lookups().find_many(&cx, keys, None).await?;
                 let ids = answer.registrations.iter().map(|key| {
                     key.as_ref()
                         .map(|accounts| accounts.iter().map(|a| a.registration_id).collect::<Vec<_>>())
                 });
-                text((ids.collect::<Vec<_>>(), answer.directory))
+                text((ids.collect::<Vec<_>>(), answer.mirror))
             }
             Self::Mirror(id) => {
                 let mirror = store.mirror();
-                text((mirror.profile(&cx, id).await?, mirror.standing(&cx).await?))
+                text((mirror.profile(&cx, id).await?, mirror.status(&cx).await?))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
         })
@@ -153,8 +153,8 @@ async fn compare_answers_with_direct_store(settings: &[(&str, &str)]) {
         assert_eq!(import_users(&pooled, &tenant, users).await.inserted, USERS);
         tenants.push(tenant);
     }
-    let unknown = Credential::of(&WorkspaceId::parse("herald").unwrap(), &KeyHash::of("none"));
-    assert!(pooled.workspaces().opened_by(&unknown).await.unwrap().is_none());
+    let unknown = Credential::new(&WorkspaceId::parse("herald").unwrap(), &KeyHash::for_key("none"));
+    assert!(pooled.workspaces().authenticate(&unknown).await.unwrap().is_none());
 
     let mut dice = Dice(1);
     let mut requests = Vec::new();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, query::UserFilter, sync::WriteBack, tenant::Tenant,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    query::UserFilter, tenant::Tenant, write_back::WriteBack,
 };
 use masthead_ports::{
-    directory::{Brake, Directory as _},
-    registrations::{Registrations as _, Synchronised, WrittenFor},
+    mirror::{RemovalBrake, UserMirror as _},
+    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
     source::UserSource as _,
 };
 use masthead_subscribe_store::{Merged, RepairError, Split, Suspects};
@@ -28,7 +29,7 @@ fn account(crid: &str, email: &str) -> Account {
         email: Email::parse(email).ok(),
         first_name: "Ann".into(),
         verified: Some(true),
-        ..Account::new(Crid::parse(crid).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
     }
 }
 
@@ -47,15 +48,18 @@ impl RepairFixture {
         let done = fixture.store.importer().lines(&tenant, &origin(), lines).await;
         assert_eq!(done.unwrap().inserted, imported.len() as u64);
         let subject = mirror_subject(&fixture.store, vec![Arc::clone(&tenant)], ());
-        subject.run(provider, RAN, Brake::On).await;
+        subject.run(provider, RAN, RemovalBrake::On).await;
         Self { fixture, tenant }
     }
 
     /// Writes as earlier versions did, which did not check whose registration it was.
-    async fn write_back(&self, account: &Account, over: Option<&str>) -> Synchronised {
+    async fn write_back(&self, account: &Account, over: Option<&str>) -> WriteBackOutcome {
         let (registrations, cx) = (self.fixture.store.registrations(), context(&self.tenant));
         let read = match over {
-            Some(id) => registrations.by_id(&cx, &Crid::parse(id).unwrap()).await.unwrap(),
+            Some(id) => registrations
+                .by_id(&cx, &CustomerRegistrationId::parse(id).unwrap())
+                .await
+                .unwrap(),
             None => None,
         };
         let key = account.email.as_ref().unwrap().key();
@@ -68,12 +72,12 @@ impl RepairFixture {
             read: read.map(Box::new),
             same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
         };
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: WROTE,
         };
-        registrations.synchronise(&cx, &write_back, &written_for).await.unwrap()
+        registrations.write_back(&cx, &write_back, &written_for).await.unwrap()
     }
 
     async fn suspects(&self) -> Suspects {
@@ -93,7 +97,7 @@ async fn split_registration_is_merged_into_older() {
     let ann = account("auth0|7", "ann@example.com");
     let pool = RepairFixture::new(&[OLD_ANN], std::slice::from_ref(&ann)).await;
     assert_eq!(pool.suspects().await, Suspects::default());
-    assert_eq!(pool.write_back(&ann, None).await, Synchronised::Created);
+    assert_eq!(pool.write_back(&ann, None).await, WriteBackOutcome::Created);
 
     let found = pool.suspects().await;
     let [split] = &found.split[..] else { panic!("{found:?}") };
@@ -147,7 +151,7 @@ async fn legitimately_shared_address_is_no_split() {
         r#"{"customerRegistrationId":"auth0|3","email":"cy@example.com"}"#,
     ];
     let pool = RepairFixture::new(&imported, &provider).await;
-    assert_eq!(pool.write_back(&provider[1], None).await, Synchronised::Created);
+    assert_eq!(pool.write_back(&provider[1], None).await, WriteBackOutcome::Created);
     assert_eq!(pool.suspects().await.split, []);
 }
 
@@ -161,7 +165,7 @@ async fn moved_registration_is_suspected() {
     let pool = RepairFixture::new(&[bobs], &provider).await;
     assert_eq!(pool.suspects().await.moved, []);
     let written = pool.write_back(&provider[0], Some("auth0|2")).await;
-    assert_eq!(written, Synchronised::Updated);
+    assert_eq!(written, WriteBackOutcome::Updated);
     let moved = pool.suspects().await.moved;
     let ids: Vec<_> = moved.iter().map(|moved| moved.crid.as_str()).collect();
     assert_eq!(ids, ["auth0|1"]);

@@ -7,7 +7,7 @@ use std::{
 
 use masthead_dev_postgres::PrivateServer;
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     query::UserFilter,
     tenant::{Tenant, TenantId},
 };
@@ -85,7 +85,7 @@ fn expect_events(server: &PrivateServer, condition: &str, expected: &str) {
 }
 
 /// Each read finds the user or is unavailable, and soon all find.
-async fn wait_for_recovery(store: &Store, tenant: &Arc<Tenant>, id: &Crid) {
+async fn wait_for_recovery(store: &Store, tenant: &Arc<Tenant>, id: &CustomerRegistrationId) {
     let source = store.registrations();
     let started = Instant::now();
     loop {

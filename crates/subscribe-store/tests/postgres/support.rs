@@ -10,7 +10,7 @@ use std::{
 use masthead_dev_postgres::{PgBouncer, PrivateServer, TestDatabase};
 use masthead_domain::{
     account::Account,
-    email::EmailNeedle,
+    email::EmailFragment,
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
@@ -239,7 +239,7 @@ pub(crate) fn all_orders() -> impl Iterator<Item = Order> + Clone {
 /// Addresses that contain the needle.
 pub(crate) fn containing(needle: &str) -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
         ..UserFilter::default()
     }
 }
@@ -247,7 +247,7 @@ pub(crate) fn containing(needle: &str) -> UserFilter {
 /// Addresses with this prefix.
 pub(crate) fn starting_with(prefix: &str) -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Prefix(EmailNeedle::of(prefix))],
+        emails: vec![EmailFilter::Prefix(EmailFragment::from_text(prefix))],
         ..UserFilter::default()
     }
 }
@@ -255,7 +255,7 @@ pub(crate) fn starting_with(prefix: &str) -> UserFilter {
 /// The filter, with a prefix of the first name.
 pub(crate) fn and_first_name(filter: UserFilter, prefix: &str) -> UserFilter {
     UserFilter {
-        first_name: Some(NamePrefix::of(prefix)),
+        first_name: Some(NamePrefix::from_text(prefix)),
         ..filter
     }
 }
@@ -263,7 +263,7 @@ pub(crate) fn and_first_name(filter: UserFilter, prefix: &str) -> UserFilter {
 /// The filter, with a metadata pair.
 pub(crate) fn and_metadata(filter: UserFilter, key: &str, value: &str) -> UserFilter {
     UserFilter {
-        metadata: vec![MetadataPair::of(key, value)],
+        metadata: vec![MetadataPair::new(key, value)],
         ..filter
     }
 }

@@ -45,7 +45,7 @@ async fn tenants_are_found_in_any_group() {
         ("y", "2", vec![]),
         ("X", "1", vec![]),
     ] {
-        let found = tenants.of_any_group(client, paper).await.unwrap();
+        let found = tenants.find_in_any_group(client, paper).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(id).collect();
         assert_eq!(found, expected, "{client}/{paper}");
     }

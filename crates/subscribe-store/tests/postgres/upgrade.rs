@@ -3,15 +3,15 @@
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::{account::Account, query::UserFilter};
 use masthead_ports::{
-    directory::{Brake, DirectoryPage},
-    walk::Place,
+    mirror::{MirrorPage, RemovalBrake},
+    scan::ScanCursor,
 };
 use masthead_subscribe_store::schema;
 use masthead_testkit::{
     accounts::readers,
     contract::{
-        directory::{DirectorySubject, NOON, beginning, minute, step},
         list,
+        mirror::{MirrorSubject, NOON, minute, scan_page, start_run},
     },
 };
 use sqlx::Connection as _;
@@ -104,7 +104,7 @@ async fn events_of_version_8_are_kept() {
 }
 
 /// What the mirror and the registrations answer to several filters.
-async fn answers(subject: &DirectorySubject) -> Vec<(Option<DirectoryPage>, Vec<Account>)> {
+async fn answers(subject: &MirrorSubject) -> Vec<(Option<MirrorPage>, Vec<Account>)> {
     let cx = subject.context(0);
     let mut answers = Vec::new();
     for filter in [UserFilter::default(), containing("ann"), containing("example")] {
@@ -126,12 +126,16 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     for user in &users[..3] {
         subject.register(user).await;
     }
-    subject.run(&users[1..4], NOON, Brake::On).await;
+    subject.run(&users[1..4], NOON, RemovalBrake::On).await;
     let cx = subject.context(0);
-    let run = subject.begin(beginning("a", minute(1))).await;
-    let first = step(&users[4..5], Some("page-2"));
-    subject.directory.take(&cx, &run, &first, minute(1)).await.unwrap();
-    subject.directory.pause(&cx, &run).await.unwrap();
+    let run = subject.begin(start_run("a", minute(1))).await;
+    let first = scan_page(&users[4..5], Some("page-2"));
+    subject
+        .directory
+        .record_page(&cx, &run, &first, minute(1))
+        .await
+        .unwrap();
+    subject.directory.release_run(&cx, &run).await.unwrap();
     let before = answers(&subject).await;
     assert_eq!(subject.pairs().await.len(), 5);
 
@@ -145,17 +149,17 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     store.migrate().await.unwrap();
     assert_eq!(fixture.sql(CATALOG), current);
     assert_eq!(answers(&subject).await, before);
-    let resumed = subject.begin(beginning("b", minute(2))).await;
+    let resumed = subject.begin(start_run("b", minute(2))).await;
     assert!(resumed.resumed);
-    assert_eq!(resumed.place.as_ref().map(Place::as_str), Some("page-2"));
+    assert_eq!(resumed.place.as_ref().map(ScanCursor::as_str), Some("page-2"));
     subject
         .directory
-        .take(&cx, &resumed, &step(&[], None), minute(2))
+        .record_page(&cx, &resumed, &scan_page(&[], None), minute(2))
         .await
         .unwrap();
     let finished = subject
         .directory
-        .finish(&cx, &resumed, minute(3), Brake::On)
+        .finish_run(&cx, &resumed, minute(3), RemovalBrake::On)
         .await
         .unwrap();
     assert!(!finished.whole, "the truncated step is not forgotten");

@@ -31,8 +31,8 @@ fn tenant_id(text: &str) -> TenantId {
 
 /// The workspace with this name and key.
 async fn open(fixture: &StoreFixture, name: &str, key: &str) -> Result<Option<Arc<Workspace>>, SourceError> {
-    let credential = Credential::of(&id(name), &KeyHash::of(key));
-    fixture.store.workspaces().opened_by(&credential).await
+    let credential = Credential::new(&id(name), &KeyHash::for_key(key));
+    fixture.store.workspaces().authenticate(&credential).await
 }
 
 async fn with_workspace(set: WorkspaceChange) -> (StoreFixture, Admin) {
@@ -55,7 +55,10 @@ async fn workspace_is_found_by_each_key() {
     })
     .await;
     for (number, key) in [(1, "one"), (2, "two")] {
-        let given = admin.add_workspace_key(&id("herald"), &KeyHash::of(key)).await.unwrap();
+        let given = admin
+            .add_workspace_key(&id("herald"), &KeyHash::for_key(key))
+            .await
+            .unwrap();
         assert_eq!(given, number);
     }
     let limits = ExportLimits {
@@ -90,15 +93,18 @@ async fn keys_are_numbered_and_limited() {
     let (_fixture, admin) = with_workspace(NO_CHANGE).await;
     let herald = id("herald");
     for n in 0..MAX_KEYS {
-        let hash = KeyHash::of(&n.to_string());
+        let hash = KeyHash::for_key(&n.to_string());
         admin.add_workspace_key(&herald, &hash).await.unwrap();
     }
-    let one_more = admin.add_workspace_key(&herald, &KeyHash::of("more")).await;
+    let one_more = admin.add_workspace_key(&herald, &KeyHash::for_key("more")).await;
     assert!(matches!(one_more, Err(AdminError::TooManyKeys)));
     admin.remove_workspace_key(&herald, 3).await.unwrap();
     let again = admin.remove_workspace_key(&herald, 3).await;
     assert!(matches!(again, Err(AdminError::NoSuchKey)));
-    let number = admin.add_workspace_key(&herald, &KeyHash::of("more")).await.unwrap();
+    let number = admin
+        .add_workspace_key(&herald, &KeyHash::for_key("more"))
+        .await
+        .unwrap();
     assert_eq!(number, 9, "a number is not used again");
     let rows = admin.workspaces().await.unwrap();
     let numbers: Vec<i32> = rows[0].keys.iter().map(|key| key.number).collect();
@@ -128,7 +134,10 @@ async fn invalid_commands_change_nothing() {
         admin.set_workspace(&unknown, NO_CHANGE).await,
         admin.remove_workspace(&unknown).await,
         admin.remove_workspace_key(&unknown, 1).await,
-        admin.add_workspace_key(&unknown, &KeyHash::of("x")).await.map(|_| ()),
+        admin
+            .add_workspace_key(&unknown, &KeyHash::for_key("x"))
+            .await
+            .map(|_| ()),
     ] {
         assert!(matches!(rejected, Err(AdminError::NoSuchWorkspace)));
     }
@@ -146,7 +155,10 @@ async fn workspace_is_changed_and_removed_with_tenant() {
         ..NO_CHANGE
     };
     admin.set_workspace(&herald, change).await.unwrap();
-    admin.add_workspace_key(&herald, &KeyHash::of("one")).await.unwrap();
+    admin
+        .add_workspace_key(&herald, &KeyHash::for_key("one"))
+        .await
+        .unwrap();
     let rows = admin.workspaces().await.unwrap();
     assert!(rows[0].suspended && !rows[0].strict);
     assert_eq!(rows[0].limits.users_per_minute, 50);

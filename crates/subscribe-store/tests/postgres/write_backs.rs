@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack, tenant::Tenant,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    tenant::Tenant, write_back::WriteBack,
 };
 use masthead_ports::{
-    registrations::{Registrations as _, Synchronised, WrittenFor},
+    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
     source::UserSource as _,
 };
 use masthead_testkit::registrations::write_back;
@@ -16,8 +17,8 @@ use crate::support::{FEDERATED, StoreFixture, context, fixture, tenant};
 
 const UPDATES: &str = "events WHERE kind = 4004";
 
-fn id(text: &str) -> Crid {
-    Crid::parse(text).unwrap()
+fn id(text: &str) -> CustomerRegistrationId {
+    CustomerRegistrationId::parse(text).unwrap()
 }
 
 /// The provider account `auth0|7`.
@@ -72,21 +73,21 @@ impl WriteBackFixture {
     }
 
     /// Writes the account over the current registration.
-    async fn write_current(&self, account: &Account) -> Synchronised {
+    async fn write_current(&self, account: &Account) -> WriteBackOutcome {
         let registrations = self.fixture.store.registrations();
         let current = write_back(&*registrations, &context(&self.tenant), account).await;
         self.write(&self.tenant, &current.unwrap()).await
     }
 
-    async fn write(&self, tenant: &Arc<Tenant>, write_back: &WriteBack) -> Synchronised {
-        let written_for = WrittenFor {
+    async fn write(&self, tenant: &Arc<Tenant>, write_back: &WriteBack) -> WriteBackOutcome {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: datetime!(2026-05-06 07:08:09 UTC),
         };
         let registrations = self.fixture.store.registrations();
         let written = registrations
-            .synchronise(&context(tenant), write_back, &written_for)
+            .write_back(&context(tenant), write_back, &written_for)
             .await;
         written.unwrap()
     }
@@ -104,8 +105,8 @@ impl WriteBackFixture {
 #[tokio::test(flavor = "multi_thread")]
 async fn write_back_creates_once_then_updates() {
     let store = WriteBackFixture::new().await;
-    assert_eq!(store.write_current(&ann()).await, Synchronised::Created);
-    assert_eq!(store.write_current(&ann()).await, Synchronised::Unchanged);
+    assert_eq!(store.write_current(&ann()).await, WriteBackOutcome::Created);
+    assert_eq!(store.write_current(&ann()).await, WriteBackOutcome::Unchanged);
     let made = store.stored("auth0|7").await.unwrap();
     assert_eq!(
         (&made.email, &*made.first_name, made.verified),
@@ -117,7 +118,7 @@ async fn write_back_creates_once_then_updates() {
         metadata: metadata("photo", "a.png"),
         ..account("Anna@Example.com", "Änna")
     };
-    assert_eq!(store.write_current(&renamed).await, Synchronised::Updated);
+    assert_eq!(store.write_current(&renamed).await, WriteBackOutcome::Updated);
     let changed = store.stored("auth0|7").await.unwrap();
     assert_eq!(changed.registration_id, made.registration_id);
     assert_eq!(changed.email.as_ref().unwrap().as_str(), "Anna@Example.com");
@@ -141,7 +142,7 @@ async fn changed_id_keeps_number_and_metadata() {
     store.write_current(&with_club).await;
     let made = store.stored("auth0|7").await.unwrap();
     let adopted = over(&made, ann_as("auth0|8"));
-    assert_eq!(store.write(&store.tenant, &adopted).await, Synchronised::Updated);
+    assert_eq!(store.write(&store.tenant, &adopted).await, WriteBackOutcome::Updated);
     assert_eq!(store.stored("auth0|7").await, None);
     let now = store.stored("auth0|8").await.unwrap();
     assert_eq!(
@@ -161,7 +162,7 @@ async fn concurrent_write_backs_create_one_registration() {
         .collect();
     let mut created = 0;
     for writer in writers {
-        created += usize::from(writer.await.unwrap() == Synchronised::Created);
+        created += usize::from(writer.await.unwrap() == WriteBackOutcome::Created);
     }
     assert_eq!(created, 1);
     assert_eq!(store.fixture.count("registrations"), 1);
@@ -178,7 +179,7 @@ async fn registration_of_another_pool_is_not_changed() {
         same_address: Vec::new(),
         ..over(&made, account("evil@example.com", "Eve"))
     };
-    assert_eq!(store.write(&attacker, &forged).await, Synchronised::Unchanged);
+    assert_eq!(store.write(&attacker, &forged).await, WriteBackOutcome::Unchanged);
     assert_eq!(store.stored("auth0|7").await, Some(made));
     assert_eq!(store.stored_for(&attacker, "auth0|7").await, None);
 }
@@ -191,7 +192,7 @@ async fn changed_registration_is_not_overwritten() {
     let read = store.stored("auth0|7").await.unwrap();
     // Another write gives it the id of another account.
     let moved = over(&read, ann_as("auth0|8"));
-    assert_eq!(store.write(&store.tenant, &moved).await, Synchronised::Updated);
+    assert_eq!(store.write(&store.tenant, &moved).await, WriteBackOutcome::Updated);
     let now = store.stored("auth0|8").await.unwrap();
     let other_address = Account {
         email: Email::parse("old@example.com").ok(),
@@ -204,7 +205,7 @@ async fn changed_registration_is_not_overwritten() {
         (&other_address, ann_as("auth0|9")),
     ] {
         let late = over(read, account);
-        assert_eq!(store.write(&store.tenant, &late).await, Synchronised::Unchanged);
+        assert_eq!(store.write(&store.tenant, &late).await, WriteBackOutcome::Unchanged);
     }
     assert_eq!(store.stored("auth0|8").await, Some(now));
 }
@@ -222,11 +223,11 @@ async fn new_registration_of_address_stops_write_back() {
     };
     assert_eq!(
         store.write(&store.tenant, &created_alone).await,
-        Synchronised::Unchanged
+        WriteBackOutcome::Unchanged
     );
-    assert_eq!(store.write_current(&ann_as("auth0|8")).await, Synchronised::Created);
+    assert_eq!(store.write_current(&ann_as("auth0|8")).await, WriteBackOutcome::Created);
     let adopted = over(&first, ann_as("auth0|9"));
-    assert_eq!(store.write(&store.tenant, &adopted).await, Synchronised::Unchanged);
+    assert_eq!(store.write(&store.tenant, &adopted).await, WriteBackOutcome::Unchanged);
     assert!(store.stored("auth0|7").await.is_some());
     assert_eq!(store.fixture.count(UPDATES), 2);
 }
