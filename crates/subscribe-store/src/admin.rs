@@ -1,4 +1,4 @@
-//! An operator's chores: tenants and the pools they draw on.
+//! Operator commands on tenants and pools.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,26 +13,26 @@ use masthead_domain::{
 use thiserror::Error;
 
 use crate::{
-    database::{Database, Transaction},
-    sqlstate::{Failure, redacted},
+    database::{PgDatabase, Transaction},
+    settings_json,
+    sqlstate::{PgErrorKind, redacted},
 };
 
-/// How long one chore may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest name of a pool, in bytes.
 const MAX_POOL_NAME_BYTES: usize = 200;
 
-/// An operator's chores. Each is one transaction.
+/// Operator commands. Each is one transaction.
 #[derive(Clone)]
 pub struct Admin {
-    pub(crate) pool: Database,
+    pub(crate) pool: PgDatabase,
 }
 
-/// A tenant as the operator sees it.
+/// A tenant with its pool and stored settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantRow {
-    /// The triple.
+    /// The tenant id (group, client, paper).
     pub id: TenantId,
     /// The number of its pool.
     pub pool: PoolId,
@@ -42,69 +42,69 @@ pub struct TenantRow {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Why a chore was not done.
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// There is a tenant of this triple.
+    /// A tenant with this id exists.
     #[error("the tenant exists already")]
     TenantExists,
-    /// There is no tenant of this triple.
+    /// No tenant has this id.
     #[error("there is no such tenant")]
     NoSuchTenant,
     /// A pool's name is empty, too long, or holds a control character.
     #[error("a pool's name must be 1 to 200 bytes without control characters")]
     BadPoolName,
-    /// Settings that no tenant can have; every mistake at once.
-    #[error("the settings are not right: {}", told(.0))]
+    /// Settings that no tenant can have; all errors at once.
+    #[error("the settings are invalid: {}", join_messages(.0))]
     BadSettings(Vec<SettingError>),
-    /// The tenant is the last of its pool, and registrations are in it.
-    #[error("it is the last tenant of its pool, and nobody would see the pool's {0} registrations any more")]
+    /// The tenant is the last of its pool, and the pool holds registrations.
+    #[error("it is the last tenant of its pool: the pool would keep {0} registrations without any tenant")]
     WouldOrphan(i64),
-    /// Masthead is to master the accounts of a pool in which addresses occur more than once.
-    #[error("the pool holds several registrations of one address, which only an outside provider may have")]
+    /// The pool would become a pool of unique addresses, but an address occurs more than once.
+    #[error("the pool has several registrations with one address, which only pools of an outside provider may have")]
     AmbiguousAddresses,
-    /// There is a workspace of this name.
+    /// A workspace with this name exists.
     #[error("the workspace exists already")]
     WorkspaceExists,
-    /// There is no workspace of this name.
+    /// No workspace has this name.
     #[error("there is no such workspace")]
     NoSuchWorkspace,
     /// The workspace has no key of this number.
     #[error("the workspace has no key of this number")]
     NoSuchKey,
-    /// The workspace has as many keys as it may have.
+    /// The workspace has the maximum number of keys.
     #[error("the workspace has {MAX_KEYS} keys already; remove one first")]
     TooManyKeys,
-    /// Limits that no workspace can have.
+    /// Limits outside of their ranges.
     #[error(transparent)]
     BadLimits(#[from] ExportLimitsError),
-    /// The database gave no answer.
-    #[error("the database gave no answer")]
+    /// The database is unavailable.
+    #[error("the database is unavailable")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-fn told(mistakes: &[SettingError]) -> String {
+fn join_messages(mistakes: &[SettingError]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl From<sqlx::Error> for AdminError {
     fn from(error: sqlx::Error) -> Self {
-        match Failure::of(&error) {
-            Failure::TenantTaken => Self::TenantExists,
-            Failure::EmailTaken => Self::AmbiguousAddresses,
-            Failure::WorkspaceTaken => Self::WorkspaceExists,
-            Failure::TenantMissing => Self::NoSuchTenant,
+        match PgErrorKind::from_error(&error) {
+            PgErrorKind::TenantTaken => Self::TenantExists,
+            PgErrorKind::EmailTaken => Self::AmbiguousAddresses,
+            PgErrorKind::WorkspaceTaken => Self::WorkspaceExists,
+            PgErrorKind::TenantMissing => Self::NoSuchTenant,
             _ => Self::Database(redacted(error)),
         }
     }
 }
 
 impl Admin {
-    /// Adds a tenant, on the pool of this name, which is made when there is none; without a name, on one of its own.
-    /// Answers the settings' warnings.
+    /// Adds a tenant on the pool of this name, which is created if needed; without a name, the tenant id is the pool's name.
+    /// Returns the warnings about the settings.
     ///
     /// # Errors
-    /// The tenant exists, a setting is wrong, or its pool cannot be mastered by Masthead.
+    /// The tenant exists, a setting is invalid, or the pool holds an address more than once.
     pub async fn add_tenant(
         &self,
         id: &TenantId,
@@ -116,10 +116,10 @@ impl Admin {
         if name.is_empty() || name.len() > MAX_POOL_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(AdminError::BadPoolName);
         }
-        let (parsed, warnings) = checked(settings)?;
-        self.in_time(async {
+        let (parsed, warnings) = check_settings(settings)?;
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            // Who changes the tenants of a pool holds its row, so that the pool's master is decided on all of them.
+            // The pool's row is locked, so that `masters_accounts` is computed from all of its tenants.
             let pool = sqlx::query_scalar!(
                 "INSERT INTO pools (name, masters_accounts) VALUES ($1, $2)
                  ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING id",
@@ -134,7 +134,7 @@ impl Admin {
                 id.client(),
                 id.paper(),
                 pool,
-                as_json(settings),
+                settings_json::to_json(settings),
             )
             .execute(&mut transaction)
             .await?;
@@ -145,12 +145,12 @@ impl Admin {
         .await
     }
 
-    /// Every tenant, by its triple.
+    /// All tenants, ordered by id.
     ///
     /// # Errors
-    /// The database gives no answer.
+    /// The database is unavailable.
     pub async fn tenants(&self) -> Result<Vec<TenantRow>, AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let rows = sqlx::query!(
                 r#"SELECT t.client_group, t.client, t.paper, t.pool, p.name, t.settings::text AS "settings!"
                      FROM tenants AS t JOIN pools AS p ON p.id = t.pool
@@ -161,11 +161,10 @@ impl Admin {
             rows.into_iter()
                 .map(|row| {
                     Ok(TenantRow {
-                        id: TenantId::new(&row.client_group, &row.client, &row.paper)
-                            .map_err(|error| AdminError::Database(Box::new(error)))?,
+                        id: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
                         pool: PoolId(row.pool),
                         pool_name: row.name,
-                        settings: of_json(&row.settings)?,
+                        settings: settings_json::parse(&row.settings).map_err(corrupt)?,
                     })
                 })
                 .collect()
@@ -173,29 +172,20 @@ impl Admin {
         .await
     }
 
-    /// Changes settings of a tenant: those named are set, and an empty value takes one back to its default. Answers the
-    /// settings as they are now, and their warnings.
+    /// Changes settings of a tenant: an empty value resets a setting to its default. Returns all settings and the warnings
+    /// about them.
     ///
     /// # Errors
-    /// There is no such tenant, a setting is wrong, or its pool cannot be mastered by Masthead.
+    /// There is no such tenant, a setting is invalid, or the pool holds an address more than once.
     pub async fn set_tenant(
         &self,
         id: &TenantId,
         changes: &BTreeMap<String, String>,
     ) -> Result<(BTreeMap<String, String>, Vec<SettingError>), AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            let row = sqlx::query!(
-                r#"SELECT t.pool, t.settings::text AS "settings!" FROM tenants AS t JOIN pools AS p ON p.id = t.pool
-                    WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE"#,
-                id.group(),
-                id.client(),
-                id.paper(),
-            )
-            .fetch_optional(&mut transaction)
-            .await?
-            .ok_or(AdminError::NoSuchTenant)?;
-            let mut settings = of_json(&row.settings)?;
+            let (pool, stored) = lock_tenant(&mut transaction, id).await?;
+            let mut settings = settings_json::parse(&stored).map_err(corrupt)?;
             for (name, value) in changes {
                 if value.is_empty() {
                     settings.remove(name);
@@ -203,42 +193,33 @@ impl Admin {
                     settings.insert(name.clone(), value.clone());
                 }
             }
-            let (_, warnings) = checked(&settings)?;
+            let (_, warnings) = check_settings(&settings)?;
             sqlx::query!(
                 "UPDATE tenants SET settings = $4::text::json, changed_at = now()
                   WHERE client_group = $1 AND client = $2 AND paper = $3",
                 id.group(),
                 id.client(),
                 id.paper(),
-                as_json(&settings),
+                settings_json::to_json(&settings),
             )
             .execute(&mut transaction)
             .await?;
-            decide_master(&mut transaction, row.pool).await?;
+            decide_master(&mut transaction, pool).await?;
             transaction.commit().await?;
             Ok((settings, warnings))
         })
         .await
     }
 
-    /// Removes a tenant. Its pool stays, with its registrations and events. The last tenant of a pool that holds
-    /// registrations is removed only when `orphan` says so: a tenant added later with that pool's name sees them again.
+    /// Removes a tenant. Its pool stays, with its registrations and events. The last tenant of a pool with registrations is
+    /// removed only with `orphan`: a tenant added later with that pool's name has them again.
     ///
     /// # Errors
-    /// There is no such tenant, or it would leave registrations that nobody sees.
+    /// There is no such tenant, or the pool would keep registrations without any tenant.
     pub async fn remove_tenant(&self, id: &TenantId, orphan: bool) -> Result<(), AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            let pool = sqlx::query_scalar!(
-                "SELECT t.pool FROM tenants AS t JOIN pools AS p ON p.id = t.pool
-                  WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE",
-                id.group(),
-                id.client(),
-                id.paper(),
-            )
-            .fetch_optional(&mut transaction)
-            .await?
-            .ok_or(AdminError::NoSuchTenant)?;
+            let (pool, _) = lock_tenant(&mut transaction, id).await?;
             sqlx::query!(
                 "DELETE FROM tenants WHERE client_group = $1 AND client = $2 AND paper = $3",
                 id.group(),
@@ -264,15 +245,33 @@ impl Admin {
         .await
     }
 
-    pub(crate) async fn in_time<T>(&self, chore: impl Future<Output = Result<T, AdminError>>) -> Result<T, AdminError> {
-        tokio::time::timeout(PATIENCE, chore)
+    pub(crate) async fn within_time_limit<T>(
+        &self,
+        chore: impl Future<Output = Result<T, AdminError>>,
+    ) -> Result<T, AdminError> {
+        tokio::time::timeout(TIME_LIMIT, chore)
             .await
             .unwrap_or_else(|late| Err(AdminError::Database(Box::new(late))))
     }
 }
 
-/// Masthead masters the accounts of a pool unless every tenant of it has an outside provider. A pool without tenants
-/// stays as it is.
+/// The pool and the stored settings of a tenant; its row and the pool's are locked.
+async fn lock_tenant(transaction: &mut Transaction, id: &TenantId) -> Result<(i64, String), AdminError> {
+    let row = sqlx::query!(
+        r#"SELECT t.pool, t.settings::text AS "settings!" FROM tenants AS t JOIN pools AS p ON p.id = t.pool
+            WHERE t.client_group = $1 AND t.client = $2 AND t.paper = $3 FOR UPDATE"#,
+        id.group(),
+        id.client(),
+        id.paper(),
+    )
+    .fetch_optional(transaction)
+    .await?
+    .ok_or(AdminError::NoSuchTenant)?;
+    Ok((row.pool, row.settings))
+}
+
+/// A pool requires unique addresses unless each of its tenants has an outside provider. A pool without tenants is not
+/// changed.
 async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), AdminError> {
     let rows = sqlx::query!(
         r#"SELECT settings::text AS "settings!" FROM tenants WHERE pool = $1"#,
@@ -282,9 +281,8 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     .await?;
     let mut providers = BTreeSet::new();
     for row in &rows {
-        let settings = of_json(&row.settings)?;
-        let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        providers.insert(TenantSettings::parse(pairs).0.is_federated());
+        let settings = settings_json::parse(&row.settings).map_err(corrupt)?;
+        providers.insert(settings_json::evaluate(&settings).0.is_federated());
     }
     if providers.is_empty() {
         return Ok(());
@@ -299,9 +297,8 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     Ok(())
 }
 
-fn checked(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingError>), AdminError> {
-    let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let (parsed, mistakes) = TenantSettings::parse(pairs);
+fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingError>), AdminError> {
+    let (parsed, mistakes) = settings_json::evaluate(settings);
     let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingError::is_warning);
     for (name, value) in settings {
         if name.contains('\0') || value.contains('\0') {
@@ -315,11 +312,7 @@ fn checked(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<S
     }
 }
 
-fn as_json(settings: &BTreeMap<String, String>) -> String {
-    // A map of texts is always JSON; the empty object is what an impossible failure would leave.
-    serde_json::to_string(settings).unwrap_or_else(|_| "{}".to_owned())
-}
-
-fn of_json(text: &str) -> Result<BTreeMap<String, String>, AdminError> {
-    serde_json::from_str(text).map_err(|error| AdminError::Database(Box::new(error)))
+/// A row that this program cannot read.
+pub(crate) fn corrupt(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {
+    AdminError::Database(cause.into())
 }

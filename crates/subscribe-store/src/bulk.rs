@@ -1,4 +1,4 @@
-//! Many users in one statement, on the connections of searches: single look-ups have theirs for themselves.
+//! Bulk look-ups of exports: many keys in one statement, on the connections of searches.
 
 use std::time::{Duration, Instant};
 
@@ -14,48 +14,48 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use crate::{
-    database::Database,
-    directory::{list, provider_of},
-    question::{Foreign, Question},
-    row::{self, ACCOUNT_COLUMNS, BadRow, account_columns},
-    sqlstate::silence,
+    database::PgDatabase,
+    mirror::{list, provider_of},
+    query_tag::{ForeignRowError, QueryTag},
+    row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
+    sqlstate::source_error,
 };
 
 const OPERATION: &str = "by_keys";
 
-/// How many statements of exports run at a time: they share their connections with searches, which people wait for.
+/// How many export statements run at a time: they share their connections with interactive searches.
 const AT_A_TIME: usize = 2;
 
-/// What a row has before and after an account, in the places that [`list`] reads: the question's number, the key's own, the
-/// directory's standing, the entry; and behind the account whether the profile is missing since, and whether the directory has everybody.
+/// The columns of a row, in the positions that [`list`] reads: the query tag, the key's position, the mirror's `as_of`, the
+/// entry, the account, whether the profile is marked as missing, and whether the mirror is complete.
 macro_rules! row_of {
     ($n:literal, $standing:literal, $entry:literal, $behind:literal) => {
         concat!(
-            "SELECT $11::bigint, ",
+            "SELECT $11::bigint AS query_tag, ",
             $n,
             ", ",
             $standing,
             ", ",
             $entry,
             ", ",
-            account_columns!("r"),
+            account_columns!(),
             ", ",
             $behind
         )
     };
 }
 
-/// The registrations of each key, and from a directory that serves the tenant and is true after `$10` its entries: one
-/// statement, and so one moment. `n` is the place of the key among those that were asked for; the one row without it is the
-/// standing, which is there even where no directory is: an answer without it is not this statement's.
+/// The registrations of each key and, if a mirror serves the tenant and is newer than `$10`, its entries: one statement, so
+/// one snapshot. `n` is the position of the key. One row has no `n`: it carries the state of the mirror and is present even
+/// without a mirror, so an answer that lacks it is not an answer to this statement.
 ///
-/// `OFFSET 0` keeps each look-up an index scan of its own, as in the coalesced look-ups (ADR 0011). The pool is an unknown
-/// to the planner: of a new one the statistics say that it has no rows, for which any of its indexes would do (1,000 keys
-/// of 50,000 entries: 12 s in place of 10 ms).
+/// `OFFSET 0` keeps each look-up a separate index scan, as in the coalesced look-ups (ADR 0011). The pool is a sub-select,
+/// so that the planner does not know its value: for a new pool the statistics have no rows, and any index on `pool` would
+/// look equally good (1,000 keys of 50,000 entries: 12 s instead of 10 ms).
 ///
-/// An entry has the id of its profile: a registration that an address has joined is found by that address (ADR 0070).
-const BY_KEYS: &str = concat!(
-    "WITH standing AS MATERIALIZED (SELECT s.as_of, s.whole FROM directories AS s \
+/// An entry has the id of its profile: a registration that was joined by its address is found by that address (ADR 0070).
+pub(crate) const BY_KEYS: &str = concat!(
+    "WITH standing AS MATERIALIZED (SELECT s.as_of, s.whole FROM mirrors AS s \
         WHERE s.pool = (SELECT $1::bigint) AND s.provider = $8 AND s.precedence = $9 AND s.entered_to IS NULL AND s.as_of > $10 \
           AND s.braked_at IS NULL), \
      named AS MATERIALIZED (SELECT k.n, false AS by_number, r.* FROM unnest($2::bigint[], $3::text[]) AS k (n, crid) \
@@ -65,24 +65,24 @@ const BY_KEYS: &str = concat!(
         CROSS JOIN LATERAL (SELECT * FROM registrations AS r \
            WHERE r.pool = (SELECT $1::bigint) AND r.id = k.id AND r.deleted_at IS NULL OFFSET 0) AS r), \
      entries AS (SELECT k.n, d.* FROM unnest($2::bigint[], $3::text[]) AS k (n, crid) \
-        CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d \
+        CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d \
            WHERE d.pool = (SELECT $1::bigint) AND d.crid = k.crid OFFSET 0) AS d WHERE (SELECT true FROM standing) \
         UNION ALL SELECT k.n, d.* FROM unnest($4::bigint[], $5::text[]) AS k (n, email_key) \
-        CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d \
+        CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d \
            WHERE d.pool = (SELECT $1::bigint) AND d.email_key = k.email_key OFFSET 0) AS d WHERE (SELECT true FROM standing) \
         UNION ALL SELECT r.n, d.* FROM named AS r \
-        CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d \
+        CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d \
            WHERE d.pool = (SELECT $1::bigint) AND d.crid = r.crid AND d.registration_id = r.id OFFSET 0) AS d \
          WHERE r.by_number AND (SELECT true FROM standing) \
         UNION ALL SELECT r.n, d.* FROM named AS r \
-        CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d \
+        CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d \
            WHERE d.pool = (SELECT $1::bigint) AND d.email_key = r.email_key AND d.by_email AND d.registration_id = r.id OFFSET 0) AS d \
          WHERE (SELECT true FROM standing)) ",
     row_of!(
         "r.n",
-        "NULL::timestamptz",
-        "NULL::bigint, NULL::text, NULL::timestamptz, NULL::json",
-        "NULL::boolean, NULL::boolean"
+        "NULL::timestamptz AS as_of",
+        "NULL::bigint AS entry_pool, NULL::text AS entry_crid, NULL::timestamptz AS profile_as_of, NULL::json AS profile",
+        "NULL::boolean AS missing, NULL::boolean AS whole"
     ),
     " FROM named AS r UNION ALL ",
     row_of!("k.n", "NULL", "NULL, NULL, NULL, NULL", "NULL, NULL"),
@@ -102,22 +102,22 @@ const BY_KEYS: &str = concat!(
     " FROM (SELECT) AS always LEFT JOIN standing AS s ON true LEFT JOIN registrations AS r ON false"
 );
 
-/// Where a row has the place of its key.
-const PLACE: usize = 1;
+/// Column of the key's position.
+const POSITION: usize = 1;
 
-/// Where a row says that the profile is missing since, and that the directory has everybody.
+/// Columns after the account: whether the profile is marked as missing, and whether the mirror is complete.
 const MISSING: usize = list::REGISTRATION + ACCOUNT_COLUMNS;
 const WHOLE: usize = MISSING + 1;
 
-/// Looks up many registrations of a tenant's pool at once, and the users of both sides beside them.
+/// Looks up many keys of a tenant's pool at once, in the registrations and in the mirror.
 pub struct PgBulkLookups {
-    database: Database,
+    database: PgDatabase,
     statement_timeout: Duration,
     turns: Semaphore,
 }
 
 impl PgBulkLookups {
-    pub(crate) fn new(database: Database, statement_timeout: Duration) -> Self {
+    pub(crate) fn new(database: PgDatabase, statement_timeout: Duration) -> Self {
         Self {
             database,
             statement_timeout,
@@ -125,7 +125,6 @@ impl PgBulkLookups {
         }
     }
 
-    /// The rows, by the deadline.
     async fn rows(
         &self,
         cx: &CallContext,
@@ -137,22 +136,22 @@ impl PgBulkLookups {
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
-        let mut connection = self.database.acquire_by(until).await.map_err(silence(OPERATION))?;
-        let asked = self.ask(&mut connection, cx, keys, mirror_since);
-        let answer = tokio::time::timeout_at(until.into(), asked).await;
+        let mut connection = self.database.acquire_by(until).await.map_err(source_error(OPERATION))?;
+        let querying = self.query(&mut connection, cx, keys, mirror_since);
+        let answer = tokio::time::timeout_at(until.into(), querying).await;
         drop(turn);
-        let answer = answer.unwrap_or_else(|_late| Err(late("no answer in time")));
+        let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
         if answer
             .as_ref()
             .is_err_and(|error| error.kind == SourceErrorKind::Unavailable)
         {
-            // Half a conversation, or another's answer: the connection is not used again.
+            // The connection may be in the middle of an answer: it is not used again.
             drop(connection.detach());
         }
         answer
     }
 
-    async fn ask(
+    async fn query(
         &self,
         connection: &mut PgConnection,
         cx: &CallContext,
@@ -161,55 +160,56 @@ impl PgBulkLookups {
     ) -> Result<Vec<PgRow>, SourceError> {
         let connector = self.database.connector();
         if !connector.is_pooled() {
-            return ask(connection, cx, keys, mirror_since, true).await;
+            return query_keys(connection, cx, keys, mirror_since, true).await;
         }
         let begun = connector.begin_on(connection).await;
-        let mut transaction = begun.map_err(silence(OPERATION))?;
-        let rows = ask(&mut transaction, cx, keys, mirror_since, false).await;
+        let mut transaction = begun.map_err(source_error(OPERATION))?;
+        let rows = query_keys(&mut transaction, cx, keys, mirror_since, false).await;
         let ended = transaction.rollback().await;
         let rows = rows?;
-        ended.map_err(silence(OPERATION))?;
+        ended.map_err(source_error(OPERATION))?;
         Ok(rows)
     }
 }
 
-async fn ask(
+async fn query_keys(
     connection: &mut PgConnection,
     cx: &CallContext,
     keys: &[LookupKey],
     mirror_since: Option<OffsetDateTime>,
     named: bool,
 ) -> Result<Vec<PgRow>, SourceError> {
-    let question = Question::new();
-    let (mut ids, mut emails, mut registrations) = (Numbered::new(), Numbered::new(), Numbered::new());
+    let tag = QueryTag::new();
+    let (mut ids, mut emails) = (NumberedKeys::default(), NumberedKeys::default());
+    let mut registrations = NumberedKeys::default();
     for (n, key) in (0..).zip(keys) {
         match key {
             LookupKey::Id(crid) => ids.push(n, crid.as_str()),
-            // Neither can be stored; and '' is what rows without an address have for a key.
-            LookupKey::Email(email) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
-            LookupKey::Email(email) => emails.push(n, email.as_str()),
+            LookupKey::Email(email) if is_email_key(email) => emails.push(n, email.as_str()),
+            LookupKey::Email(_) => {}
             LookupKey::Registration(id) => registrations.push(n, *id),
         }
     }
     let rows = sqlx::query(BY_KEYS)
         .bind(cx.tenant.pool.0)
-        .bind(ids.places)
+        .bind(ids.positions)
         .bind(ids.values)
-        .bind(emails.places)
+        .bind(emails.positions)
         .bind(emails.values)
-        .bind(registrations.places)
+        .bind(registrations.positions)
         .bind(registrations.values)
         .bind(provider_of(&cx.tenant))
         .bind(cx.tenant.settings.precedence.canonical())
         .bind(mirror_since)
-        .bind(question.number())
+        .bind(tag.number())
         .persistent(named)
         .fetch_all(connection)
         .await
-        .map_err(silence(OPERATION))?;
-    question.verify(&rows).map_err(|foreign| foreign.silence(OPERATION))?;
-    if !rows.iter().any(|row| row::is_empty(row, PLACE)) {
-        return Err(Foreign::Missing.silence(OPERATION));
+        .map_err(source_error(OPERATION))?;
+    tag.verify(&rows)
+        .map_err(|foreign| foreign.to_source_error(OPERATION))?;
+    if !rows.iter().any(|row| row::is_empty(row, POSITION)) {
+        return Err(ForeignRowError::Missing.to_source_error(OPERATION));
     }
     Ok(rows)
 }
@@ -223,25 +223,26 @@ impl BulkLookups for PgBulkLookups {
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
         let rows = self.rows(cx, keys, mirror_since).await?;
-        let mut told = Told::nothing_of(keys.len());
+        let mut rows_of_keys = BulkRows::new(keys.len());
         for row in &rows {
-            told.read(row, &cx.tenant, keys)
-                .map_err(|foreign| foreign.silence(OPERATION))?;
+            rows_of_keys
+                .read(row, &cx.tenant, keys)
+                .map_err(|foreign| foreign.to_source_error(OPERATION))?;
         }
-        Ok(told.answer())
+        Ok(rows_of_keys.answer())
     }
 }
 
-/// What the rows have told so far, key by key.
-struct Told {
+/// The rows read so far, by key.
+struct BulkRows {
     registrations: Vec<KeyResult>,
     entries: Vec<Option<Vec<MirrorEntry>>>,
-    /// Since when the directory is true, and whether it has everybody.
+    /// `as_of` of the mirror, and whether it is complete.
     standing: Option<(OffsetDateTime, bool)>,
 }
 
-impl Told {
-    fn nothing_of(keys: usize) -> Self {
+impl BulkRows {
+    fn new(keys: usize) -> Self {
         Self {
             registrations: vec![Ok(Vec::new()); keys],
             entries: vec![Some(Vec::new()); keys],
@@ -249,43 +250,34 @@ impl Told {
         }
     }
 
-    /// Reads a row; refuses one that does not belong to the key of its number.
-    fn read(&mut self, row: &PgRow, tenant: &Tenant, keys: &[LookupKey]) -> Result<(), Foreign> {
-        if row::is_empty(row, PLACE) {
+    /// Reads a row; rejects one that does not belong to the key of its number.
+    fn read(&mut self, row: &PgRow, tenant: &Tenant, keys: &[LookupKey]) -> Result<(), ForeignRowError> {
+        if row::is_empty(row, POSITION) {
             let as_of = row::moment(row, list::STANDING, "as_of").ok().flatten();
             self.standing = as_of.zip(row::truth(row, WHOLE, "whole").ok());
             return Ok(());
         }
-        let n = row::number(row, PLACE, "n").ok().and_then(|n| usize::try_from(n).ok());
-        let n = n.filter(|n| *n < keys.len()).ok_or(Foreign::Row)?;
+        let n = row::number(row, POSITION, "n")
+            .ok()
+            .and_then(|n| usize::try_from(n).ok());
+        let n = n.filter(|n| *n < keys.len()).ok_or(ForeignRowError::Row)?;
         if row::is_empty(row, list::ENTRY) {
-            self.registration(n, row, tenant, &keys[n])
+            collect_account(
+                &mut self.registrations[n],
+                (row, list::REGISTRATION),
+                tenant.pool,
+                |account| has_key(account, &keys[n]),
+                |_| SourceErrorKind::Corrupt,
+            )
         } else {
             self.entry(n, row, tenant);
             Ok(())
         }
     }
 
-    fn registration(&mut self, n: usize, row: &PgRow, tenant: &Tenant, key: &LookupKey) -> Result<(), Foreign> {
-        match (
-            row::account_of(row, list::REGISTRATION, tenant.pool),
-            &mut self.registrations[n],
-        ) {
-            (Err(BadRow::WrongPool), _) => return Err(Foreign::Row),
-            (Ok(account), _) if !is_of(&account, key) => return Err(Foreign::Row),
-            (Ok(account), Ok(accounts)) => accounts.push(account),
-            (Ok(_), Err(_)) => {}
-            (Err(bad), answer) => {
-                tracing::error!(reason = %bad, "a row was refused");
-                *answer = Err(SourceErrorKind::Corrupt);
-            }
-        }
-        Ok(())
-    }
-
     fn entry(&mut self, n: usize, row: &PgRow, tenant: &Tenant) {
         let entries = &mut self.entries[n];
-        match (list::entry_of(row, tenant), row::truth(row, MISSING, "missing")) {
+        match (list::read_entry(row, tenant), row::truth(row, MISSING, "missing")) {
             (Ok(entry), Ok(false)) => {
                 if let Some(entries) = entries {
                     entries.push(entry);
@@ -293,16 +285,14 @@ impl Told {
             }
             (Ok(_), Ok(true)) => *entries = None,
             (Err(bad), _) | (_, Err(bad)) => {
-                tracing::error!(reason = %bad, "a row was refused");
+                tracing::error!(reason = %bad, "a row was rejected");
                 *entries = None;
             }
         }
     }
 
     fn answer(mut self) -> BulkAnswer {
-        for accounts in self.registrations.iter_mut().flatten() {
-            accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
-        }
+        sort_accounts(&mut self.registrations);
         BulkAnswer {
             registrations: self.registrations,
             mirror: self.standing.map(|(as_of, whole)| BulkMirrorEntries {
@@ -314,8 +304,8 @@ impl Told {
     }
 }
 
-/// Whether a registration has the key by which it was looked up.
-fn is_of(account: &Account, key: &LookupKey) -> bool {
+/// Whether the account has the key by which it was looked up.
+fn has_key(account: &Account, key: &LookupKey) -> bool {
     match key {
         LookupKey::Id(crid) => account.crid == *crid,
         LookupKey::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
@@ -323,22 +313,16 @@ fn is_of(account: &Account, key: &LookupKey) -> bool {
     }
 }
 
-/// Values with the places of their keys.
-struct Numbered<T> {
-    places: Vec<i64>,
+/// Values, each with the position of its key.
+#[derive(Default)]
+struct NumberedKeys<T> {
+    positions: Vec<i64>,
     values: Vec<T>,
 }
 
-impl<T> Numbered<T> {
-    const fn new() -> Self {
-        Self {
-            places: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, place: i64, value: T) {
-        self.places.push(place);
+impl<T> NumberedKeys<T> {
+    fn push(&mut self, position: i64, value: T) {
+        self.positions.push(position);
         self.values.push(value);
     }
 }

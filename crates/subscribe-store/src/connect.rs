@@ -1,4 +1,4 @@
-//! How connections are made: straight to Postgres, or through a connection pooler (ADR 0086).
+//! Opening connections: directly to Postgres, or through a connection pooler (ADR 0086).
 
 use std::{
     collections::hash_map::RandomState,
@@ -10,50 +10,47 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
 
-use crate::options::StoreOptions;
-
-/// A session setting of our own. Postgres keeps any setting whose name has a prefix that no extension has reserved
-/// (PostgreSQL's manual, "Customized Options").
+/// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
+/// "Customized Options").
 const MARK: &str = "masthead.session";
 
-/// A connection pooler stands where the settings do not expect it, or in a mode that cannot be used.
+/// A connection pooler that the settings do not expect, or in a mode that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PoolerError {
-    /// The server refuses or drops what a session is to start with, so it is a pooler.
+    /// The server rejects or drops start-up settings, so it is a pooler.
     #[error(
         "the URL leads through a connection pooler such as PgBouncer: for database.url set database.pooler = true; \
          database.direct_url must lead to Postgres itself"
     )]
     Unexpected,
     /// `pool_mode = statement` has no transactions.
-    #[error("the connection pooler refuses transactions: PgBouncer must have pool_mode = transaction or session")]
+    #[error("the connection pooler rejects transactions: PgBouncer must have pool_mode = transaction or session")]
     StatementMode,
-    /// With `database.pooler = true` the pooler refuses a start-up parameter, which then is the URL's own.
-    #[error("the connection pooler refuses a start-up parameter of the URL: remove `options` from database.url")]
+    /// With `database.pooler = true` the pooler rejects a start-up parameter, which comes from the URL.
+    #[error("the connection pooler rejects a start-up parameter of the URL: remove `options` from database.url")]
     Parameter,
 }
 
-/// Makes connections of one kind.
+/// Opens connections with one set of session settings.
 #[derive(Clone)]
 pub(crate) struct Connector {
     options: PgConnectOptions,
-    /// The statement that begins a transaction.
     begin: Arc<str>,
-    /// What [`MARK`] has in every session that really started with our settings; `None` through a pooler.
+    /// The value of [`MARK`] in every session that started with our settings; `None` through a pooler.
     mark: Option<Arc<str>>,
 }
 
 impl Connector {
-    /// Connections whose sessions, or through a pooler whose transactions, have these settings. Values are not quoted.
-    pub(crate) fn new(store: &StoreOptions, options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
-        if store.pooler {
-            // A session is another's in the next moment: only what ends with the transaction may be set.
+    /// Connections with these settings: per session, or through a pooler per transaction. Values are not quoted.
+    pub(crate) fn new(is_pooled: bool, options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
+        if is_pooled {
+            // The pooler may give the session to another client after each transaction: only `SET LOCAL` is safe.
             let mut begin = String::from("BEGIN");
             for (name, value) in settings {
                 let _ = write!(begin, "; SET LOCAL {name} = {value}");
             }
             return Self {
-                // The one parameter of sqlx's that PgBouncer refuses unless it is told not to.
+                // The only parameter that sqlx sends and PgBouncer rejects by default.
                 options: options.extra_float_digits(None).statement_cache_capacity(0),
                 begin: begin.into(),
                 mark: None,
@@ -72,17 +69,15 @@ impl Connector {
         }
     }
 
-    /// Whether connections lead through a pooler: then every statement must be within a transaction, and unnamed.
+    /// Whether connections lead through a pooler: then every statement must be in a transaction, and unnamed.
     pub(crate) const fn is_pooled(&self) -> bool {
         self.mark.is_none()
     }
 
-    /// What begins a transaction.
     pub(crate) fn begin(&self) -> AssertSqlSafe<String> {
         AssertSqlSafe(self.begin.to_string())
     }
 
-    /// Begins a transaction on this connection.
     pub(crate) async fn begin_on<'c>(
         &self,
         connection: &'c mut PgConnection,
@@ -95,10 +90,10 @@ impl Connector {
         &self.options
     }
 
-    /// A new connection, which leads where the settings say.
+    /// Opens a connection and verifies that no unexpected pooler is in between.
     ///
     /// # Errors
-    /// There is none; [`sqlx::Error::Configuration`] with a [`PoolerError`] where a pooler is found.
+    /// The connection fails; [`sqlx::Error::Configuration`] with a [`PoolerError`] if a pooler is detected.
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|error| self.explained(error))?;
@@ -106,10 +101,10 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Refuses a connection that did not start with our settings: a pooler that is told to ignore `options` drops them
-    /// without a word, time limits among them, and between the two round trips of a statement it may swap the server.
+    /// Rejects a connection that did not start with our settings: a pooler with `ignore_startup_parameters = options` drops
+    /// them silently, including the time limits, and may switch servers between the two round trips of a statement.
     ///
-    /// The simple protocol is used, whose one message no pooler can part.
+    /// Uses the simple protocol: its single message cannot be split by a pooler.
     pub(crate) async fn verify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Some(mark) = &self.mark else { return Ok(()) };
         let shown = sqlx::raw_sql("SELECT current_setting('masthead.session', true)")
@@ -122,7 +117,7 @@ impl Connector {
         Err(configuration(PoolerError::Unexpected))
     }
 
-    /// The error, or what it says of a pooler. PgBouncer gives all errors of its own the state 08P01.
+    /// Maps the errors of a pooler to [`PoolerError`]. PgBouncer reports all of its own errors with SQLSTATE 08P01.
     pub(crate) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
         let sqlx::Error::Database(refused) = &error else {
             return error;
@@ -149,7 +144,7 @@ pub(crate) fn configuration(error: PoolerError) -> sqlx::Error {
     sqlx::Error::Configuration(Box::new(error))
 }
 
-/// What an error says of a pooler.
+/// The pooler error inside an error, if any.
 pub(crate) fn pooler_error(error: &sqlx::Error) -> Option<PoolerError> {
     match error {
         sqlx::Error::Configuration(cause) => cause.downcast_ref().copied(),

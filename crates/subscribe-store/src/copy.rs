@@ -1,19 +1,18 @@
-//! Rows in the binary form of `COPY` (PostgreSQL's manual, "COPY", "Binary Format"): the cheapest way to write many.
+//! Rows in the binary format of `COPY` (PostgreSQL manual, "COPY", "Binary Format"): the cheapest way to write many rows.
 
 use std::ops::Range;
 
 use time::OffsetDateTime;
 
-/// Signature, flags, and the length of an extension that nobody uses.
+/// Signature, flags, and the length of the unused header extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// Seconds from 1970 to Postgres's year 2000.
+/// Seconds from 1970 to 2000, the epoch of Postgres.
 const EPOCH: i64 = 946_684_800;
-/// The type bigint, as `pg_type` numbers it for all time.
 const BIGINT: i32 = 20;
-/// Where the number of a row's values would stand.
+/// The trailer: a column count of -1.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Rows that are gathered for one `COPY … FROM STDIN (FORMAT binary)`.
+/// Rows for one `COPY … FROM STDIN (FORMAT binary)`.
 pub(crate) struct CopyRows {
     bytes: Vec<u8>,
     columns: i16,
@@ -22,10 +21,10 @@ pub(crate) struct CopyRows {
 /// A value too long for the format.
 #[derive(Debug, thiserror::Error)]
 #[error("a value is too long to be copied")]
-pub(crate) struct TooLong;
+pub(crate) struct ValueTooLongError;
 
 impl CopyRows {
-    /// Where the first row begins.
+    /// The offset of the first row.
     pub(crate) const START: usize = HEADER.len();
 
     pub(crate) fn new(columns: i16) -> Self {
@@ -35,7 +34,7 @@ impl CopyRows {
         }
     }
 
-    /// Begins a row; as many values as there are columns must follow.
+    /// Begins a row; one value per column must follow.
     pub(crate) fn row(&mut self) {
         self.bytes.extend(self.columns.to_be_bytes());
     }
@@ -44,14 +43,14 @@ impl CopyRows {
         self.bytes.extend((-1_i32).to_be_bytes());
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> Result<(), TooLong> {
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), ValueTooLongError> {
         self.bytes
-            .extend(i32::try_from(text.len()).map_err(|_| TooLong)?.to_be_bytes());
+            .extend(i32::try_from(text.len()).map_err(|_| ValueTooLongError)?.to_be_bytes());
         self.bytes.extend(text.as_bytes());
         Ok(())
     }
 
-    pub(crate) fn optional_text(&mut self, text: Option<&str>) -> Result<(), TooLong> {
+    pub(crate) fn optional_text(&mut self, text: Option<&str>) -> Result<(), ValueTooLongError> {
         if let Some(text) = text {
             return self.text(text);
         }
@@ -79,7 +78,7 @@ impl CopyRows {
         self.bytes.push(u8::from(truth));
     }
 
-    /// A time, cut to the microsecond below, as every key of ours is.
+    /// A time, truncated to the microsecond, as all stored times are.
     pub(crate) fn moment(&mut self, at: OffsetDateTime) {
         let seconds = at.unix_timestamp() - EPOCH;
         self.int8(seconds * 1_000_000 + i64::from(at.microsecond()));
@@ -92,11 +91,11 @@ impl CopyRows {
         }
     }
 
-    /// One dimension from 1, without nulls; no dimension when empty, as Postgres writes it itself.
-    pub(crate) fn int8_array(&mut self, numbers: &[i64]) -> Result<(), TooLong> {
-        let count = i32::try_from(numbers.len()).map_err(|_| TooLong)?;
+    /// A one-dimensional array without nulls; an empty array has no dimension, as Postgres encodes it.
+    pub(crate) fn int8_array(&mut self, numbers: &[i64]) -> Result<(), ValueTooLongError> {
+        let count = i32::try_from(numbers.len()).map_err(|_| ValueTooLongError)?;
         let dimensions = i32::from(count > 0);
-        let length = 12 + dimensions * 8 + count.checked_mul(12).ok_or(TooLong)?;
+        let length = 12 + dimensions * 8 + count.checked_mul(12).ok_or(ValueTooLongError)?;
         for head in [length, dimensions, 0, BIGINT] {
             self.bytes.extend(head.to_be_bytes());
         }
@@ -110,22 +109,22 @@ impl CopyRows {
         Ok(())
     }
 
-    /// Where the last row ends.
+    /// The offset after the last row.
     pub(crate) fn end(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes back the rows that end later.
+    /// Drops the rows after this offset.
     pub(crate) fn cut(&mut self, end: usize) {
         self.bytes.truncate(end);
     }
 
-    /// The rows between two ends, as a whole of their own.
+    /// The rows between two offsets, as complete data.
     pub(crate) fn part(&self, rows: Range<usize>) -> Vec<u8> {
         [HEADER, &self.bytes[rows], &END].concat()
     }
 
-    /// The whole, with its end mark.
+    /// The complete data, with the trailer.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.extend(END);
         self.bytes

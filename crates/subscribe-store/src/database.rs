@@ -1,4 +1,4 @@
-//! Pooled connections, and what is executed on them: through a connection pooler always within a transaction (ADR 0086).
+//! Pooled connections and the statements on them: through a connection pooler always in a transaction (ADR 0086).
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,25 +17,25 @@ use tokio::sync::Notify;
 
 use crate::connect::{Connector, PoolerError, configuration, pooler_error};
 
-/// Pooled connections of one kind.
+/// A pool of connections with one set of settings.
 #[derive(Clone)]
-pub(crate) struct Database {
+pub(crate) struct PgDatabase {
     pool: PgPool,
     connector: Connector,
-    /// Wakes those who wait for a connection when one met a pooler that the settings do not name. The pool itself would try
-    /// again until their time is up, and not say why.
+    /// Wakes callers that wait for a connection when an unexpected pooler is detected. The pool itself would retry until the
+    /// callers time out, without the reason.
     refused: Arc<Notify>,
 }
 
-/// A transaction. Dropped, it is rolled back.
+/// A transaction, rolled back when dropped.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     pooled: bool,
 }
 
-impl Database {
-    /// Opens its connections when they are first needed; each is verified then.
+impl PgDatabase {
+    /// Opens connections on first use, and verifies each.
     pub(crate) fn new(connector: Connector, options: PgPoolOptions) -> Self {
         let refused = Arc::new(Notify::new());
         let (refusals, verifier) = (Arc::clone(&refused), connector.clone());
@@ -60,7 +60,7 @@ impl Database {
         &self.connector
     }
 
-    /// A connection, by then. Through a pooler it must only be used within a transaction.
+    /// A connection, until this time. Through a pooler it must only be used in a transaction.
     pub(crate) async fn acquire_by(&self, until: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let acquired = tokio::time::timeout_at(until.into(), self.unless_refused(self.pool.acquire())).await;
         acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -78,9 +78,9 @@ impl Database {
         self.pool.close().await;
     }
 
-    /// What the pool gives, or at once the reason why it will have no connection.
+    /// The result of `work`, or the reason why the pool cannot connect.
     async fn unless_refused<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-        // The pool's own future is large, and part of every use case's.
+        // Boxed: the pool's own future is large, and is part of every use case's future.
         let work = Box::pin(work);
         let mut refused = std::pin::pin!(self.refused.notified());
         refused.as_mut().enable();
@@ -92,9 +92,9 @@ impl Database {
     }
 }
 
-impl std::fmt::Debug for Database {
+impl std::fmt::Debug for PgDatabase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Database(<redacted>)")
+        f.write_str("PgDatabase(<redacted>)")
     }
 }
 
@@ -107,6 +107,15 @@ impl Transaction {
         self.inner.rollback().await
     }
 
+    /// Raises the time limit for a transaction of many rows. Also forces generic plans, where the connection does not: a
+    /// plan for the values of a new pool would be made from statistics that do not know it.
+    pub(crate) async fn allow_long_statements(&mut self) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
+            .execute(self)
+            .await
+            .map(|_| ())
+    }
+
     pub(crate) async fn copy_in(
         &mut self,
         statement: &'static str,
@@ -116,13 +125,40 @@ impl Transaction {
 }
 
 type Describe = sqlx::Describe<Postgres>;
-type Step = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
+type QueryStep = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
 
-/// One statement, which is a transaction of its own.
-impl<'c> Executor<'c> for &Database {
+/// The methods of `Executor` that both implementations share.
+macro_rules! executor_methods {
+    () => {
+        fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+        where
+            'c: 'e,
+            E: 'q + Execute<'q, Postgres>,
+        {
+            first_row(self.fetch_many(query))
+        }
+
+        fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+        where
+            'c: 'e,
+        {
+            refuse_to_prepare()
+        }
+
+        fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
+        where
+            'c: 'e,
+        {
+            refuse_to_prepare()
+        }
+    };
+}
+
+/// Each statement is its own transaction.
+impl<'c> Executor<'c> for &PgDatabase {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -143,33 +179,13 @@ impl<'c> Executor<'c> for &Database {
         stream::once(answered).try_flatten().boxed()
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        first_row(self.fetch_many(query))
-    }
-
-    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
+    executor_methods!();
 }
 
 impl<'c> Executor<'c> for &'c mut Transaction {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -181,31 +197,11 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         }
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        first_row(self.fetch_many(query))
-    }
-
-    fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        refuse_to_prepare()
-    }
+    executor_methods!();
 }
 
-/// The whole answer is read, since an error may come after its first row.
-fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
+/// Reads the whole result, since an error may follow the first row.
+fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
     Box::pin(async move {
         let mut first = None;
         while let Some(step) = steps.try_next().await? {
@@ -215,17 +211,13 @@ fn first_row(mut steps: BoxStream<'_, Step>) -> BoxFuture<'_, Result<Option<PgRo
     })
 }
 
-/// A statement that is prepared outlives its transaction, and its name is another connection's as well.
+/// A prepared statement outlives its transaction, and its name may clash on another connection.
 fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
-    Box::pin(async {
-        Err(sqlx::Error::Protocol(
-            "statements are prepared as they are executed".into(),
-        ))
-    })
+    Box::pin(async { Err(sqlx::Error::Protocol("statements cannot be prepared separately".into())) })
 }
 
-/// A statement that is prepared without a name: a name stays in the server's session, which the next transaction of
-/// another connection has, with another statement under the same name.
+/// Executes a statement without a name. A named one stays in the server session, which the pooler may give to a client that
+/// uses the same name for another statement.
 struct Unnamed<E>(E);
 
 impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {

@@ -1,22 +1,21 @@
-//! Events as rows of the audit log.
+//! Rows of the audit log.
 
 use std::ops::Range;
 
 use masthead_domain::event::Event;
 
 use crate::{
-    copy::{CopyRows, TooLong},
+    copy::{CopyRows, ValueTooLongError},
     database::Transaction,
 };
 
-/// What [`EventRows`] are the data of.
+/// The statement for the data of [`EventRows`].
 pub(crate) const COPY: &str = "COPY events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, \
                                users, network) FROM STDIN (FORMAT binary)";
 
-/// Events as they are copied: each is written out where it happened, so that none of its parts outlives it.
+/// Encoded events: each is encoded when it is recorded, so that no part of it is kept.
 pub(crate) struct EventRows {
     rows: CopyRows,
-    /// Where each row ends.
     ends: Vec<usize>,
 }
 
@@ -28,12 +27,12 @@ impl EventRows {
         }
     }
 
-    pub(crate) fn push(&mut self, event: &Event) -> Result<(), TooLong> {
+    pub(crate) fn push(&mut self, event: &Event) -> Result<(), ValueTooLongError> {
         let end = self.rows.end();
         let pushed = push(&mut self.rows, event);
         match pushed {
             Ok(()) => self.ends.push(self.rows.end()),
-            Err(TooLong) => self.rows.cut(end),
+            Err(ValueTooLongError) => self.rows.cut(end),
         }
         pushed
     }
@@ -42,20 +41,19 @@ impl EventRows {
         self.ends.len()
     }
 
-    /// The data of these events alone.
     pub(crate) fn copied(&self, events: Range<usize>) -> Vec<u8> {
         let end_of = |count: usize| count.checked_sub(1).map_or(CopyRows::START, |last| self.ends[last]);
         self.rows.part(end_of(events.start)..end_of(events.end))
     }
 
-    /// Forgets them, and keeps the room.
+    /// Removes all events and keeps the allocation.
     pub(crate) fn clear(&mut self) {
         self.rows.cut(CopyRows::START);
         self.ends.clear();
     }
 }
 
-fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
+fn push(rows: &mut CopyRows, event: &Event) -> Result<(), ValueTooLongError> {
     rows.row();
     rows.int8(event.pool.0);
     rows.int4(event.kind.id());
@@ -73,8 +71,8 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), TooLong> {
     Ok(())
 }
 
-/// Writes the event of a change, in its transaction. No queue is filled beside the log: nothing relays events yet, and the log
-/// keeps each with its number (ADR 0012).
+/// Writes the event of a change, in its transaction. The outbox stays empty: nothing relays events yet, and the log numbers
+/// each one (ADR 0012).
 pub(crate) async fn insert_change(transaction: &mut Transaction, event: &Event) -> Result<(), sqlx::Error> {
     debug_assert!(event.kind.is_change(), "the index of changes does not have it");
     sqlx::query!(

@@ -1,50 +1,57 @@
-//! Registrations, tenants and events on Postgres; the only package that names sqlx.
+//! Registrations, tenants and events on Postgres; the only package that uses sqlx.
 //!
-//! [`Store::open`] gives the parts; each implements a port of `masthead-ports`. Tables and indexes are in `migrations/`,
-//! their reasons in `docs/adr/0010` and after.
+//! [`Store::open`] creates the parts; each implements a port of `masthead-ports`. Tables and indexes are in `migrations/`,
+//! explained in `docs/adr/0010` and later.
 
 mod admin;
+mod answer_cache;
 mod bulk;
 mod connect;
 mod copy;
 mod database;
-mod directory;
 mod event_rows;
+mod field_error;
+#[cfg(test)]
+mod hand_written;
 mod import;
 mod lookup;
+mod metadata_json;
+mod mirror;
 mod options;
-mod pairs;
-mod question;
+mod query_tag;
 mod read_events;
 mod readiness;
 mod record;
 mod registrations;
-mod remembered;
 mod repairs;
 mod row;
 pub mod schema;
 mod search;
+mod search_keys;
+mod search_terms;
+mod settings_json;
 mod sqlstate;
 mod store;
 mod stored_keys;
-mod synchronise;
 mod tenants;
-mod tokens;
 mod workspace_admin;
 mod workspaces;
+mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
 pub use connect::PoolerError;
-pub use directory::PgDirectory;
-pub use import::{ImportError, ImportOrigin, ImportStop, Imported, Importer, Problem};
+pub use field_error::UnstorableFieldError;
+pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Imported, Importer};
+pub use mirror::PgMirror;
 pub use options::{OpenError, StoreOptions};
 pub use read_events::PgReadEvents;
 pub use readiness::PgReadiness;
-pub use record::{InvalidField, MAX_NAME_BYTES, NewRegistration};
+pub use record::NewRegistration;
 pub use registrations::PgRegistrations;
 pub use repairs::{Merged, Moved, RepairError, Repairs, Split, Suspects};
 pub use schema::SchemaError;
+pub use search_keys::MAX_NAME_BYTES;
 pub use store::Store;
 pub use stored_keys::KeysMade;
 pub use tenants::PgTenants;

@@ -1,4 +1,4 @@
-//! Events of reads: queued at once, written in batches by one task of their own.
+//! Events of reads: queued at once, written in batches by one background task.
 
 use std::{
     mem,
@@ -21,36 +21,36 @@ use tokio::{
 use crate::{
     connect::Connector,
     event_rows::{COPY, EventRows},
-    sqlstate::{Failure, redacted},
+    sqlstate::{PgErrorKind, redacted},
 };
 
-/// How many events are written in one statement at most, about a megabyte. Under load a statement takes what gathered while the
-/// last one was on its way, which is what its three trips to a busy database take rather than its rows.
+/// The maximum number of events in one statement, about a megabyte. Under load a statement writes what was queued during the
+/// last one: its three round trips to a busy database take longer than its rows.
 const BATCH: usize = 8192;
-/// How long events are gathered before they are written: each statement costs as much as dozens of rows.
+/// How long events are collected before they are written: each statement costs as much as dozens of rows.
 const GATHER: Duration = Duration::from_millis(20);
-/// The pause after a batch could not be written; doubled up to [`LONGEST_PAUSE`].
+/// The pause after a failed batch; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// A database that is back must be noticed soon, or the queue overflows for nothing.
+/// A recovered database must be noticed soon, or the queue overflows needlessly.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long one statement may take, and the connection for it where there is none.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a log line tells of dropped events at most.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Time limit of one statement, including a new connection.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The minimum interval between warnings about dropped events.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The writer of read events.
 pub struct PgReadEvents {
-    queue: Arc<Queue>,
+    queue: Arc<EventQueue>,
     task: Mutex<Option<JoinHandle<()>>>,
     dropped: AtomicU64,
-    told: Mutex<Option<Instant>>,
+    warned: Mutex<Option<Instant>>,
 }
 
 impl PgReadEvents {
-    /// Starts the writer, on a connection of its own.
+    /// Starts the writer, on its own connection.
     pub(crate) fn start(connect: Connector, capacity: usize) -> Self {
-        let queue = Arc::new(Queue::new(capacity));
-        let writer = Writer {
+        let queue = Arc::new(EventQueue::new(capacity));
+        let writer = EventWriter {
             queue: Arc::clone(&queue),
             connect,
             connection: None,
@@ -59,18 +59,18 @@ impl PgReadEvents {
             queue,
             task: Mutex::new(Some(tokio::spawn(writer.run()))),
             dropped: AtomicU64::new(0),
-            told: Mutex::new(None),
+            warned: Mutex::new(None),
         }
     }
 
-    /// Waits until everything that was recorded before is written, or dropped for good.
+    /// Waits until all events recorded before are written, or dropped for good.
     pub async fn flush(&self) {
         let (done, answer) = oneshot::channel();
         self.queue.flush(done);
         let _ = answer.await;
     }
 
-    /// Writes what waits, as far as it can be within `patience`, and ends. What is recorded later is dropped.
+    /// Writes the queued events within `patience`, and ends. Later events are dropped.
     pub(crate) async fn close(&self, patience: Duration) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
@@ -78,20 +78,17 @@ impl PgReadEvents {
         if tokio::time::timeout(patience, &mut task).await.is_err() {
             task.abort();
             self.queue.lock().flushes.clear();
-            tracing::warn!("events of reads were not all written before the end");
+            tracing::warn!("not all events of reads were written before shutdown");
         }
     }
 
     fn drop_one(&self) {
         metrics::counter!("masthead_events_dropped_total").increment(1);
         let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            *told = Some(Instant::now());
-            tracing::warn!(
-                dropped,
-                "events of reads are dropped: they come faster than they can be written"
-            );
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            tracing::warn!(dropped, "events of reads are dropped: the queue is full");
         }
     }
 }
@@ -104,7 +101,7 @@ impl ReadEvents for PgReadEvents {
     }
 }
 
-/// A writer whose handle is gone has come to its end.
+/// Without a handle, the writer ends.
 impl Drop for PgReadEvents {
     fn drop(&mut self) {
         self.queue.close();
@@ -113,33 +110,32 @@ impl Drop for PgReadEvents {
 
 /// The queue is full, or closed.
 #[derive(Debug)]
-struct Refused;
+struct EventQueueError;
 
-/// Events that wait for the writer.
-struct Queue {
-    waiting: Mutex<Waiting>,
-    /// The first event waits, or a reason not to gather any longer.
+struct EventQueue {
+    waiting: Mutex<QueuedEvents>,
+    /// The first event waits, or waiting for more must end.
     called: Notify,
     capacity: usize,
 }
 
-struct Waiting {
+struct QueuedEvents {
     rows: EventRows,
     flushes: Vec<oneshot::Sender<()>>,
     closed: bool,
 }
 
-impl Waiting {
-    /// Whether there is a reason not to gather any longer.
+impl QueuedEvents {
+    /// Whether waiting for more events must end.
     fn is_due(&self) -> bool {
         self.rows.len() >= BATCH || !self.flushes.is_empty() || self.closed
     }
 }
 
-impl Queue {
+impl EventQueue {
     fn new(capacity: usize) -> Self {
         Self {
-            waiting: Mutex::new(Waiting {
+            waiting: Mutex::new(QueuedEvents {
                 rows: EventRows::new(),
                 flushes: Vec::new(),
                 closed: false,
@@ -149,12 +145,12 @@ impl Queue {
         }
     }
 
-    fn push(&self, event: &Event) -> Result<(), Refused> {
+    fn push(&self, event: &Event) -> Result<(), EventQueueError> {
         let waiting = &mut *self.lock();
         if waiting.closed || waiting.rows.len() >= self.capacity {
-            return Err(Refused);
+            return Err(EventQueueError);
         }
-        waiting.rows.push(event).map_err(|_too_long| Refused)?;
+        waiting.rows.push(event).map_err(|_too_long| EventQueueError)?;
         if matches!(waiting.rows.len(), 1 | BATCH) {
             self.called.notify_one();
         }
@@ -174,12 +170,12 @@ impl Queue {
         self.called.notify_one();
     }
 
-    /// Gathers for a while once something waits, and puts all of it into `rows`, which were written; tells whom to tell when
-    /// they are. `None` once closed and empty.
+    /// Waits for events, collects more for a while, and swaps them into `rows`, whose old content was written. Returns the
+    /// flush requests to be answered once they are written, or `None` once closed and empty.
     async fn take(&self, rows: &mut EventRows) -> Option<Vec<oneshot::Sender<()>>> {
         rows.clear();
         self.until(|waiting| waiting.rows.len() > 0 || waiting.is_due()).await;
-        let _ = tokio::time::timeout(GATHER, self.until(Waiting::is_due)).await;
+        let _ = tokio::time::timeout(GATHER, self.until(QueuedEvents::is_due)).await;
         let waiting = &mut *self.lock();
         if waiting.closed && waiting.rows.len() == 0 && waiting.flushes.is_empty() {
             return None;
@@ -188,29 +184,29 @@ impl Queue {
         Some(mem::take(&mut waiting.flushes))
     }
 
-    async fn until(&self, ready: impl Fn(&Waiting) -> bool) {
+    async fn until(&self, ready: impl Fn(&QueuedEvents) -> bool) {
         while !ready(&self.lock()) {
             self.called.notified().await;
         }
     }
 
-    /// A panic elsewhere leaves the rows whole: no code of others runs between their changes.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    /// A panic cannot leave the rows half-changed: no foreign code runs between the changes.
+    fn lock(&self) -> MutexGuard<'_, QueuedEvents> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The task that writes.
-struct Writer {
-    queue: Arc<Queue>,
-    /// With commits that do not wait for the disk: a loss is bearable.
+/// The background task.
+struct EventWriter {
+    queue: Arc<EventQueue>,
+    /// With `synchronous_commit = off`: losing some events is acceptable.
     connect: Connector,
     connection: Option<PgConnection>,
 }
 
-impl Writer {
+impl EventWriter {
     async fn run(mut self) {
         let mut rows = EventRows::new();
         while let Some(flushes) = self.queue.take(&mut rows).await {
@@ -227,8 +223,8 @@ impl Writer {
         }
     }
 
-    /// Writes a batch, again and again while the database is silent; the queue behind it is bounded. Events that the
-    /// database will never take are dropped one by one.
+    /// Writes a batch, and retries while the database is unavailable; the queue is bounded. Events that the database rejects
+    /// are dropped one by one.
     async fn write_batch(&mut self, rows: &EventRows, batch: Range<usize>) {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -237,7 +233,7 @@ impl Writer {
                 Err(error) => error,
             };
             match error.0 {
-                Failure::Connection | Failure::Busy | Failure::Contention | Failure::Cancelled => {
+                PgErrorKind::Connection | PgErrorKind::Busy | PgErrorKind::Contention | PgErrorKind::Cancelled => {
                     tracing::warn!(cause = %error.1, waiting = batch.len(), "events of reads cannot be written for now");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -258,21 +254,21 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, rows: Vec<u8>) -> Result<(), (Failure, Cause)> {
+    async fn write(&mut self, rows: Vec<u8>) -> Result<(), (PgErrorKind, Cause)> {
         let started = Instant::now();
-        match tokio::time::timeout(PATIENCE, self.copy(rows)).await {
+        match tokio::time::timeout(TIME_LIMIT, self.copy(rows)).await {
             Ok(Ok(())) => {
                 metrics::histogram!("masthead_events_write_seconds").record(started.elapsed());
                 Ok(())
             }
-            Ok(Err(error)) => Err((Failure::of(&error), redacted(error))),
-            Err(_late) => Err((Failure::Cancelled, "no answer in time".into())),
+            Ok(Err(error)) => Err((PgErrorKind::from_error(&error), redacted(error))),
+            Err(_late) => Err((PgErrorKind::Cancelled, "the database did not answer in time".into())),
         }
     }
 
-    /// One statement, which is a transaction of its own; through a pooler within one, whose settings end with it.
+    /// One statement as its own transaction; through a pooler in one with `SET LOCAL`.
     async fn copy(&mut self, rows: Vec<u8>) -> Result<(), sqlx::Error> {
-        // Out of `self` while it is in use, and back only when all went well: a conversation that broke off is not resumed.
+        // Taken out of `self` during use, and put back only after success: a broken connection is not reused.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect.connect().await?,
@@ -306,7 +302,7 @@ mod tests {
     use super::*;
     use crate::copy::CopyRows;
 
-    fn push(queue: &Queue, events: usize) {
+    fn push(queue: &EventQueue, events: usize) {
         for n in 0..events {
             let event = Event {
                 kind: EventKind::SubscribeUserGetById,
@@ -325,8 +321,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn events_are_gathered_for_a_moment_unless_there_are_many_or_somebody_waits_for_them() {
-        let queue = Queue::new(2 * BATCH);
+    async fn events_are_collected_until_due() {
+        let queue = EventQueue::new(2 * BATCH);
         let mut rows = EventRows::new();
         let started = tokio::time::Instant::now();
         let few = async {
@@ -356,8 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn each_event_can_be_copied_without_the_others() {
-        let queue = Queue::new(3);
+    fn events_are_encoded_independently() {
+        let queue = EventQueue::new(3);
         push(&queue, 3);
         let rows = &queue.lock().rows;
         let all = rows.copied(0..3);

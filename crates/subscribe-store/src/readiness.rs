@@ -1,4 +1,4 @@
-//! Whether the database answers, and is at our version.
+//! Whether the database is available and at the version of this program.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -9,22 +9,21 @@ use async_trait::async_trait;
 use masthead_ports::readiness::Readiness;
 
 use crate::{
-    database::Database,
+    database::PgDatabase,
     schema::{self, SchemaError},
 };
 
-/// How long a check may take.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const TIME_LIMIT: Duration = Duration::from_millis(1500);
 
 /// The database's readiness.
 pub struct PgReadiness {
-    pool: Database,
-    /// A version that was right stays right: migrations only go forward and fit the running version.
+    pool: PgDatabase,
+    /// Checked once: a schema that was right stays right.
     version_seen: AtomicBool,
 }
 
 impl PgReadiness {
-    pub(crate) const fn new(pool: Database) -> Self {
+    pub(crate) const fn new(pool: PgDatabase) -> Self {
         Self {
             pool,
             version_seen: AtomicBool::new(false),
@@ -60,7 +59,7 @@ impl Readiness for PgReadiness {
     }
 
     async fn check(&self) -> Result<(), &'static str> {
-        tokio::time::timeout(PATIENCE, self.answers())
+        tokio::time::timeout(TIME_LIMIT, self.answers())
             .await
             .unwrap_or(Err("no answer in time"))
     }

@@ -1,4 +1,4 @@
-//! Our own registrations as a source of accounts.
+//! The registrations as a source of accounts.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use masthead_domain::{
 use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
 
 use crate::{
-    database::Database,
-    lookup::{Key, Lookups},
+    database::PgDatabase,
+    lookup::{ExactKey, Lookups},
+    row::is_email_key,
     search::PgSearch,
 };
 
@@ -18,11 +19,11 @@ use crate::{
 pub struct PgRegistrations {
     lookups: Arc<Lookups>,
     search: Arc<PgSearch>,
-    writer: Database,
+    writer: PgDatabase,
 }
 
 impl PgRegistrations {
-    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: Database) -> Self {
+    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: PgDatabase) -> Self {
         Self {
             lookups,
             search,
@@ -30,12 +31,12 @@ impl PgRegistrations {
         }
     }
 
-    /// The same registrations, looked up elsewhere.
+    /// The same registrations, with other connections for look-ups.
     pub(crate) fn with_lookups(&self, lookups: Arc<Lookups>) -> Self {
         Self::new(lookups, Arc::clone(&self.search), self.writer.clone())
     }
 
-    pub(crate) const fn writer(&self) -> &Database {
+    pub(crate) const fn writer(&self) -> &PgDatabase {
         &self.writer
     }
 }
@@ -47,17 +48,16 @@ impl UserSource for PgRegistrations {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        let key = Key::Id(id.clone());
+        let key = ExactKey::Id(id.clone());
         let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
         Ok(found.into_iter().next())
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        // Neither can be stored; and '' is what rows without an address have for a key.
-        if email.as_str().is_empty() || email.as_str().contains('\0') {
+        if !is_email_key(email) {
             return Ok(Vec::new());
         }
-        let key = Key::Email(email.clone());
+        let key = ExactKey::Email(email.clone());
         self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
     }
 

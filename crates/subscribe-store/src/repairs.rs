@@ -1,4 +1,4 @@
-//! Registrations that write-backs of earlier versions may have split or moved: finding them, and merging what was split
+//! Finds registrations that write-backs of earlier versions may have split or moved, and merges split ones
 //! (docs/adr/0091-what-earlier-write-backs-left.md).
 
 use std::sync::Arc;
@@ -18,94 +18,97 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    database::{Database, Transaction},
-    directory::{Changes, Trouble, follow, patient, provider_of},
-    record::NewRegistration,
-    sqlstate::silence,
-    synchronise::{Unwritten, lock, record, update},
+    database::{PgDatabase, Transaction},
+    mirror::{Changes, MirrorError, follow, provider_of},
+    sqlstate::source_error,
+    write_back::{RegistrationWriteError, lock, record, update},
 };
 
 const REPAIRS: &str = "repairs";
 
-/// The source system of a merge's events, by which they are told from write-backs.
+/// The source system of the events of a merge, which distinguishes them from write-backs.
 const MERGING: &str = "masthead-registrations";
 
-/// The operator's look at what earlier write-backs left. Cheap to clone.
+/// Finds and repairs damage of earlier write-backs. Cheap to clone.
 #[derive(Clone)]
 pub struct Repairs {
-    pub(crate) pool: Database,
+    pub(crate) pool: PgDatabase,
 }
 
-/// What is suspected of a tenant's pool.
+/// The suspected registrations of a tenant's pool.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Suspects {
-    /// Two registrations that are probably one user's, the oldest first.
+    /// Pairs that probably belong to one user, the oldest first.
     pub split: Vec<Split>,
-    /// Registrations that may have been another user's, the oldest first.
+    /// Registrations that may have belonged to another user, the oldest first.
     pub moved: Vec<Moved>,
 }
 
-/// A registration that a write-back made beside an older one: the provider has one account of their address, its id is the
-/// younger one's, and it has none of the older one's id. Without the younger one the address would join the older one.
+/// A registration that a write-back created beside an older one: the provider has one account of their address, with the id
+/// of the younger registration, and no account with the older id. Without the younger registration the address would join
+/// the older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// The number of the older registration.
     pub older: i64,
     /// Its id.
     pub older_crid: CustomerRegistrationId,
-    /// The number of the one that the write-back made.
+    /// The number of the younger registration, which the write-back created.
     pub younger: i64,
     /// Its id, which is the provider's.
     pub younger_crid: CustomerRegistrationId,
-    /// When it was first written.
+    /// When the write-back created it.
     pub written_at: OffsetDateTime,
 }
 
-/// A registration that a write-back changed and did not make, that holds values which its provider's account has not, while
-/// another account of the provider has had no registration since. No log has the id that it had before.
+/// A registration that a write-back changed but did not create, with values that its provider account lacks, while another
+/// account of the provider has had no registration since. Its former id is not logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// The number of the registration.
     pub registration: i64,
-    /// Its id now.
+    /// Its current id.
     pub crid: CustomerRegistrationId,
     /// When a write-back first changed it.
     pub written_at: OffsetDateTime,
 }
 
-/// What became of a merge.
+/// The result of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merged {
-    /// The older registration has the younger one's id and values; the younger one is deleted, and stays as a row.
+    /// The older registration has the younger one's id and values; the younger one is marked as deleted.
     Done,
-    /// Both hold a value of the same key, or the younger one has a password: somebody must decide.
+    /// Both have different values for a key, or the younger one has a password: an operator must decide.
     ValuesDiffer,
-    /// One of both has changed since the list was made.
+    /// One of them has changed since the suspects were listed.
     Changed,
 }
 
-/// Why nothing can be told.
+/// Why nothing can be listed.
 #[derive(Debug, Error)]
 pub enum RepairError {
-    /// The tenant has no directory that has all users of its provider.
-    #[error("there is no complete directory of the tenant's provider; run `masthead sync` first")]
-    NoDirectory,
-    /// The database gives no answer.
+    /// The tenant has no complete mirror of its provider.
+    #[error("the tenant's provider has no complete mirror; run `masthead sync` first")]
+    NoCompleteMirror,
+    /// The database is unavailable.
     #[error(transparent)]
-    Silent(#[from] SourceError),
+    Unavailable(#[from] SourceError),
 }
 
 impl Repairs {
-    /// Lists what is suspected of the tenant's pool. Nothing is written.
+    /// Lists the suspects of the tenant's pool. Writes nothing.
     ///
     /// # Errors
     /// [`RepairError`].
     pub async fn suspects(&self, cx: &CallContext) -> Result<Suspects, RepairError> {
-        let mut transaction = self.pool.begin().await.map_err(silence(REPAIRS))?;
-        patient(&mut transaction).await.map_err(silence(REPAIRS))?;
+        let mut transaction = self.pool.begin().await.map_err(source_error(REPAIRS))?;
+        transaction
+            .allow_long_statements()
+            .await
+            .map_err(source_error(REPAIRS))?;
         let pool = cx.tenant.pool.0;
         let is_whole = sqlx::query_scalar!(
-            "SELECT EXISTS (SELECT FROM directories AS d JOIN pools AS p ON p.id = d.pool
+            "SELECT EXISTS (SELECT FROM mirrors AS d JOIN pools AS p ON p.id = d.pool
                              WHERE d.pool = $1 AND d.provider = $2 AND d.as_of IS NOT NULL AND d.whole
                                AND NOT p.masters_accounts)
                     AS \"is_whole!\"",
@@ -114,22 +117,22 @@ impl Repairs {
         )
         .fetch_one(&mut transaction)
         .await
-        .map_err(silence(REPAIRS))?;
+        .map_err(source_error(REPAIRS))?;
         if !is_whole {
-            return Err(RepairError::NoDirectory);
+            return Err(RepairError::NoCompleteMirror);
         }
         Ok(Suspects {
-            split: split(&mut transaction, pool).await?,
-            moved: moved(&mut transaction, pool).await?,
+            split: find_split(&mut transaction, pool).await?,
+            moved: find_moved(&mut transaction, pool).await?,
         })
     }
 
-    /// Merges the younger registration of a split into the older one, in one transaction with its events: the older one
-    /// takes its id, e-mail, names and verification, and the values that itself lacks. Where both have one, the provider's
-    /// is taken of those that it wins.
+    /// Merges the younger registration of a split into the older one, in one transaction with its events. The older one
+    /// takes the id, e-mail address, names and verification of the younger one, and metadata that it lacks. If both have a
+    /// value, the provider's value is taken for the fields that the provider wins.
     ///
     /// # Errors
-    /// The database gives no answer, or a row is corrupt.
+    /// The database is unavailable, or a row is corrupt.
     pub async fn merge(
         &self,
         cx: &CallContext,
@@ -143,8 +146,8 @@ impl Repairs {
             at,
         };
         let precedence = &cx.tenant.settings.precedence;
-        let mut transaction = self.pool.begin().await.map_err(silence(REPAIRS))?;
-        // In the order of their numbers, as every other writer that holds several.
+        let mut transaction = self.pool.begin().await.map_err(source_error(REPAIRS))?;
+        // Locked in the order of their numbers, as all writers of several rows do.
         let older = lock(&mut transaction, cx, split.older).await?;
         let younger = lock(&mut transaction, cx, split.younger).await?;
         let (Some(older), Some(younger)) = (older, younger) else {
@@ -156,22 +159,22 @@ impl Repairs {
         if !is_as_listed || older.masters_accounts {
             return Ok(Merged::Changed);
         }
-        let Some(account) = absorbed(&older.account, &younger.account, precedence) else {
+        let Some(account) = absorb(&older.account, &younger.account, precedence) else {
             return Ok(Merged::ValuesDiffer);
         };
         sqlx::query!(
-            "UPDATE registrations SET deleted_at = $3, changed_at = $3, tokens = '{}' WHERE pool = $1 AND id = $2",
+            "UPDATE registrations SET deleted_at = $3, changed_at = $3, search_terms = '{}' WHERE pool = $1 AND id = $2",
             cx.tenant.pool.0,
             younger.id,
             written_for.at,
         )
         .execute(&mut transaction)
         .await
-        .map_err(silence(REPAIRS))?;
+        .map_err(source_error(REPAIRS))?;
         match update(&mut transaction, cx, &older, &account, written_for).await {
             Ok(_) => {}
-            Err(Unwritten::Taken) => return Ok(Merged::Changed),
-            Err(Unwritten::Silent(error)) => return Err(error),
+            Err(RegistrationWriteError::Conflict) => return Ok(Merged::Changed),
+            Err(RegistrationWriteError::Source(error)) => return Err(error),
         }
         let mut changes = Changes::default();
         for stored in [&older, &younger] {
@@ -179,20 +182,20 @@ impl Repairs {
         }
         follow(&mut transaction, cx.tenant.pool, changes)
             .await
-            .map_err(Trouble::of(REPAIRS))?;
+            .map_err(MirrorError::to_source_error(REPAIRS))?;
         for id in [older.id, younger.id] {
             record(&mut transaction, cx, id, written_for)
                 .await
-                .map_err(silence(REPAIRS))?;
+                .map_err(source_error(REPAIRS))?;
         }
-        transaction.commit().await.map_err(silence(REPAIRS))?;
+        transaction.commit().await.map_err(source_error(REPAIRS))?;
         Ok(Merged::Done)
     }
 }
 
-/// What the older registration is to say, or `None` where a person must decide.
-fn absorbed(older: &NewRegistration, younger: &NewRegistration, precedence: &Precedence) -> Option<Account> {
-    if younger.password_hash.is_some() {
+/// The merged values for the older registration; `None` if an operator must decide.
+fn absorb(older: &Account, younger: &Account, precedence: &Precedence) -> Option<Account> {
+    if younger.has_password {
         return None;
     }
     let mut carried = Vec::new();
@@ -210,14 +213,14 @@ fn absorbed(older: &NewRegistration, younger: &NewRegistration, precedence: &Pre
         email: younger.email.clone(),
         first_name: younger.first_name.clone(),
         last_name: younger.last_name.clone(),
-        verified: Some(younger.verified),
+        verified: younger.verified,
         metadata: Metadata::from_valid(carried),
         ..Account::new(younger.crid.clone())
     })
 }
 
-/// Changes alone are in the index of events that names no read.
-async fn split(transaction: &mut Transaction, pool: i64) -> Result<Vec<Split>, SourceError> {
+/// The condition on `kind` matches the partial index of changes.
+async fn find_split(transaction: &mut Transaction, pool: i64) -> Result<Vec<Split>, SourceError> {
     let rows = sqlx::query!(
         r#"WITH written AS MATERIALIZED (
                SELECT e.registration_id, min(e.at) AS first_at FROM events AS e
@@ -227,16 +230,16 @@ async fn split(transaction: &mut Transaction, pool: i64) -> Result<Vec<Split>, S
            SELECT o.id AS older, o.crid AS older_crid, y.id AS younger, y.crid AS younger_crid, w.first_at AS "written_at!"
              FROM written AS w
              JOIN registrations AS y ON y.pool = $1 AND y.id = w.registration_id AND y.deleted_at IS NULL AND y.email_key <> ''
-             JOIN directory_entries AS d ON d.pool = $1 AND d.crid = y.crid AND d.profile IS NOT NULL
+             JOIN mirror_entries AS d ON d.pool = $1 AND d.crid = y.crid AND d.profile IS NOT NULL
                   AND coalesce(d.profile_email, d.email_key) = y.email_key
              JOIN registrations AS o ON o.pool = $1 AND o.email_key = y.email_key AND o.id < y.id AND o.deleted_at IS NULL
-            WHERE NOT EXISTS (SELECT FROM directory_entries AS k
+            WHERE NOT EXISTS (SELECT FROM mirror_entries AS k
                                WHERE k.pool = $1 AND k.crid = o.crid AND k.profile IS NOT NULL)
               AND (SELECT count(*) FROM registrations AS r
                     WHERE r.pool = $1 AND r.email_key = y.email_key AND r.deleted_at IS NULL) = 2
-              AND (SELECT count(*) FROM directory_entries AS k
+              AND (SELECT count(*) FROM mirror_entries AS k
                     WHERE k.pool = $1 AND k.email_key = y.email_key AND k.profile IS NOT NULL AND k.profile_email IS NULL)
-                + (SELECT count(*) FROM directory_entries AS k
+                + (SELECT count(*) FROM mirror_entries AS k
                     WHERE k.pool = $1 AND k.profile_email = y.email_key AND k.profile_email <> '') = 1
             ORDER BY o.id"#,
         pool,
@@ -244,21 +247,21 @@ async fn split(transaction: &mut Transaction, pool: i64) -> Result<Vec<Split>, S
     )
     .fetch_all(transaction)
     .await
-    .map_err(silence(REPAIRS))?;
+    .map_err(source_error(REPAIRS))?;
     let splits = rows.into_iter().map(|row| {
         Ok(Split {
             older: row.older,
-            older_crid: id(&row.older_crid)?,
+            older_crid: parse_id(&row.older_crid)?,
             younger: row.younger,
-            younger_crid: id(&row.younger_crid)?,
+            younger_crid: parse_id(&row.younger_crid)?,
             written_at: row.written_at,
         })
     });
     splits.collect()
 }
 
-/// A write-back that makes a registration dates it as the provider's account, or as its own event.
-async fn moved(transaction: &mut Transaction, pool: i64) -> Result<Vec<Moved>, SourceError> {
+/// A write-back dates a registration that it creates like the provider account, or like its own event.
+async fn find_moved(transaction: &mut Transaction, pool: i64) -> Result<Vec<Moved>, SourceError> {
     let rows = sqlx::query!(
         r#"WITH written AS MATERIALIZED (
                SELECT e.registration_id, min(e.at) AS first_at FROM events AS e
@@ -271,7 +274,7 @@ async fn moved(transaction: &mut Transaction, pool: i64) -> Result<Vec<Moved>, S
                       AND (r.registered_at = w.first_at
                            OR (extract(epoch FROM r.registered_at) * 1000000)::bigint = (d.profile ->> 'registeredAt')::bigint)
                       AS is_made
-                 FROM directory_entries AS d
+                 FROM mirror_entries AS d
                  LEFT JOIN registrations AS r ON r.pool = $1 AND r.id = d.registration_id
                  LEFT JOIN written AS w ON w.registration_id = d.registration_id
                 WHERE d.pool = $1 AND d.profile IS NOT NULL),
@@ -289,18 +292,18 @@ async fn moved(transaction: &mut Transaction, pool: i64) -> Result<Vec<Moved>, S
     )
     .fetch_all(transaction)
     .await
-    .map_err(silence(REPAIRS))?;
+    .map_err(source_error(REPAIRS))?;
     let moved = rows.into_iter().map(|row| {
         Ok(Moved {
             registration: row.id,
-            crid: id(&row.crid)?,
+            crid: parse_id(&row.crid)?,
             written_at: row.written_at,
         })
     });
     moved.collect()
 }
 
-fn id(text: &str) -> Result<CustomerRegistrationId, SourceError> {
+fn parse_id(text: &str) -> Result<CustomerRegistrationId, SourceError> {
     CustomerRegistrationId::parse(text)
         .map_err(|error| SourceError::with_cause(REPAIRS, SourceErrorKind::Corrupt, error))
 }

@@ -1,4 +1,4 @@
-//! The schema: applying its migrations, and refusing a database that is at another version.
+//! The schema: applies migrations, and rejects a database at another version.
 
 use std::{cmp::Ordering, fmt::Write as _};
 
@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use crate::{
     connect::{Connector, PoolerError, pooler_error},
-    database::Database,
-    directory::Trouble,
+    database::PgDatabase,
+    mirror::MirrorError,
     options::{OpenError, connect_options},
     sqlstate::{is_undefined_table, redacted},
     stored_keys::{self, KeysMade},
@@ -21,32 +21,32 @@ use crate::{
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-/// Why the schema is not as it must be.
+/// Why the schema cannot be used.
 #[derive(Debug, Error)]
 pub enum SchemaError {
-    /// The URL cannot be used.
+    /// The URL is invalid.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A connection pooler stands where the settings do not expect it, or in a mode that cannot be used.
+    /// An unexpected connection pooler, or one in a mode that cannot be used.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
-    /// The database has not all of our migrations.
+    /// The database lacks migrations of this program.
     #[error("the database is at schema version {found}, this program needs {needed}: run `masthead migrate`")]
     Behind {
-        /// The newest version applied; 0 for none.
+        /// The newest applied version; 0 for none.
         found: i64,
         /// The newest version of this program.
         needed: i64,
     },
-    /// The database has migrations that this program does not know, or that were changed since.
+    /// The database has migrations that this program does not know, or that have changed since.
     #[error("the database is at schema version {found}, which this program does not know (it needs {needed})")]
     Foreign {
-        /// The first version that we do not know.
+        /// The first unknown version.
         found: i64,
         /// The newest version of this program.
         needed: i64,
     },
-    /// Stored keys of names are not made by the rules of this program (ADR 0098): searches would miss users.
+    /// The stored keys of names follow older rules (ADR 0098): searches would miss users.
     #[error("the stored keys of names are made by rules {found}, this program needs {needed}: run `masthead migrate`")]
     KeysBehind {
         /// The rules of the stored keys.
@@ -54,7 +54,7 @@ pub enum SchemaError {
         /// The rules of this program.
         needed: i16,
     },
-    /// Stored keys are made by rules that this program does not know.
+    /// The stored keys follow rules that this program does not know.
     #[error("the stored keys of names are made by rules {found}, which this program does not know (it needs {needed})")]
     KeysForeign {
         /// The rules of the stored keys.
@@ -62,8 +62,8 @@ pub enum SchemaError {
         /// The rules of this program.
         needed: i16,
     },
-    /// The database gave no answer.
-    #[error("the database gave no answer")]
+    /// The database is unavailable.
+    #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A migration failed.
     #[error("a migration failed")]
@@ -76,8 +76,7 @@ pub fn version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// A text that changes with every change of the migrations and of the rules of stored keys; for those who keep databases that
-/// were migrated.
+/// Changes with every change of the migrations or of the key rules; for caches of migrated databases.
 #[must_use]
 pub fn fingerprint() -> String {
     let mut text = RULES.to_string();
@@ -90,12 +89,12 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies what is missing, and makes stored keys by the rules of this program where they are not. Several at a time wait for
-/// each other, and one that was stopped goes on where it was. The URL must lead to Postgres itself: the lock by which they wait
-/// is the session's, and a pooler hands a session on.
+/// Applies missing migrations, and recomputes stored keys if their rules have changed. Concurrent calls wait for each other,
+/// and an interrupted one is continued. The URL must lead directly to Postgres: the calls wait by a session lock, and a
+/// pooler shares sessions.
 ///
 /// # Errors
-/// The URL leads through a pooler, the database gives no answer, is at a version that this program does not know, or a migration fails.
+/// The URL leads through a pooler, the database is unavailable or at an unknown version, or a migration fails.
 pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     let connector = Connector::direct(connect_options(url)?, &[]);
     let mut connection = connector.connect().await.map_err(unavailable)?;
@@ -103,7 +102,7 @@ pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     let closed = connection.close().await;
     applied.map_err(not_applied)?;
     closed.map_err(unavailable)?;
-    let database = Database::new(connector, PgPoolOptions::new().max_connections(1));
+    let database = PgDatabase::new(connector, PgPoolOptions::new().max_connections(1));
     let made = keys(&database).await;
     database.close().await;
     made
@@ -121,19 +120,18 @@ fn not_applied(error: MigrateError) -> SchemaError {
     }
 }
 
-async fn keys(database: &Database) -> Result<KeysMade, SchemaError> {
+async fn keys(database: &PgDatabase) -> Result<KeysMade, SchemaError> {
     let found = rules(database).await?;
     if found > RULES {
         return Err(SchemaError::KeysForeign { found, needed: RULES });
     }
-    stored_keys::make(database).await.map_err(|trouble| match trouble {
-        Trouble::Database(error) => SchemaError::Migration(redacted(error)),
+    stored_keys::recompute(database).await.map_err(|trouble| match trouble {
+        MirrorError::Database(error) => SchemaError::Migration(redacted(error)),
         other => SchemaError::Migration(Box::new(other)),
     })
 }
 
-/// The rules by which stored keys are made.
-async fn rules(database: &Database) -> Result<i16, SchemaError> {
+async fn rules(database: &PgDatabase) -> Result<i16, SchemaError> {
     sqlx::query_scalar("SELECT rules FROM stored_keys")
         .persistent(false)
         .fetch_one(database)
@@ -141,8 +139,8 @@ async fn rules(database: &Database) -> Result<i16, SchemaError> {
         .map_err(unavailable)
 }
 
-/// Checks that the database has exactly our migrations, and keys by our rules.
-pub(crate) async fn check(pool: &Database) -> Result<(), SchemaError> {
+/// Checks that the database has exactly the migrations and key rules of this program.
+pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     let needed = version();
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
         sqlx::query_as("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
@@ -157,7 +155,7 @@ pub(crate) async fn check(pool: &Database) -> Result<(), SchemaError> {
     for (found, checksum, success) in &applied {
         let known = MIGRATIONS
             .iter()
-            .any(|ours| ours.version == *found && ours.checksum[..] == checksum[..]);
+            .any(|known| known.version == *found && known.checksum[..] == checksum[..]);
         if !known || !success {
             return Err(SchemaError::Foreign { found: *found, needed });
         }

@@ -1,58 +1,45 @@
-//! What a Postgres error means: the one place that reads SQLSTATEs and constraint names.
+//! Classifies Postgres errors: the only module that reads SQLSTATEs and constraint names.
 
 use masthead_ports::source::{SourceError, SourceErrorKind};
 
-/// The unique index of ids (migration 0001).
 const CRID_KEY: &str = "registrations_crid_key";
 /// The unique index of addresses in pools that Masthead masters (migration 0001).
 const EMAIL_KEY: &str = "registrations_email_key";
-/// The primary key of tenants (migration 0001).
 const TENANT_KEY: &str = "tenants_pkey";
-/// The unique names of pools (migration 0001).
-const POOL_NAME_KEY: &str = "pools_name_key";
 
-/// The primary key of workspaces (migration 0004).
 const WORKSPACE_KEY: &str = "workspaces_pkey";
-/// The tenant of a workspace (migration 0004).
 const WORKSPACE_TENANT: &str = "workspaces_tenant_fkey";
 
-/// What went wrong, by what can be done about it.
+/// A class of errors, by the possible reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The connection is gone, or none could be had: another one may do.
+pub(crate) enum PgErrorKind {
+    /// The connection is broken, or none was available: another may work.
     Connection,
-    /// The statement took longer than it may.
+    /// The statement exceeded its time limit.
     Cancelled,
-    /// The values of this statement are at fault, not the connection.
+    /// The values of the statement are invalid; the connection is fine.
     Data,
-    /// A registration with this id exists.
     CridTaken,
-    /// A registration with this address exists.
     EmailTaken,
-    /// A tenant of this triple exists.
     TenantTaken,
-    /// A pool of this name exists.
-    PoolTaken,
-    /// A workspace of this name exists.
     WorkspaceTaken,
-    /// There is no such tenant to belong to.
+    /// The referenced tenant does not exist.
     TenantMissing,
-    /// Two transactions stood in each other's way; the same again may do.
+    /// A conflict of two transactions; a retry may succeed.
     Contention,
-    /// The server takes reads only, or no more work, for the moment.
+    /// The server is read-only or overloaded at the moment.
     Busy,
-    /// Credentials, permissions or the schema are not what this version needs: an operator must act.
+    /// Wrong credentials, permissions or schema: an operator must act.
     Misconfigured,
-    /// What came back is not what the statement asks for.
+    /// The result does not fit the statement.
     Corrupt,
 }
 
-impl Failure {
-    /// Reads an error of sqlx.
-    pub(crate) fn of(error: &sqlx::Error) -> Self {
+impl PgErrorKind {
+    pub(crate) fn from_error(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => {
-                Self::of_state(error.code().as_deref().unwrap_or_default(), error.constraint())
+                Self::from_sqlstate(error.code().as_deref().unwrap_or_default(), error.constraint())
             }
             sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Self::Data,
             sqlx::Error::ColumnDecode { .. }
@@ -62,20 +49,19 @@ impl Failure {
             | sqlx::Error::TypeNotFound { .. }
             | sqlx::Error::RowNotFound => Self::Corrupt,
             sqlx::Error::Configuration(_) => Self::Misconfigured,
-            // Io, Tls, Protocol, pool time-outs, a worker that crashed: the connection cannot be trusted any more.
+            // Io, TLS, protocol, pool time-out, crashed worker: the connection cannot be trusted.
             _ => Self::Connection,
         }
     }
 
-    /// PostgreSQL's appendix "Error Codes": two characters of class, three of the condition.
-    fn of_state(state: &str, constraint: Option<&str>) -> Self {
+    /// PostgreSQL manual, "Error Codes": two characters of class, three of the condition.
+    fn from_sqlstate(state: &str, constraint: Option<&str>) -> Self {
         match state {
             "57014" => Self::Cancelled,
             "23505" => match constraint {
                 Some(CRID_KEY) => Self::CridTaken,
                 Some(EMAIL_KEY) => Self::EmailTaken,
                 Some(TENANT_KEY) => Self::TenantTaken,
-                Some(POOL_NAME_KEY) => Self::PoolTaken,
                 Some(WORKSPACE_KEY) => Self::WorkspaceTaken,
                 _ => Self::Data,
             },
@@ -85,19 +71,19 @@ impl Failure {
             "25006" | "53000" | "53100" | "53200" | "53300" | "53400" => Self::Busy,
             // Undefined table, column or function; no permission; a statement that this server cannot parse.
             "42P01" | "42703" | "42883" | "42501" | "42601" | "3D000" => Self::Misconfigured,
-            // A prepared statement that a connection pooler's other server does not know.
+            // A prepared statement that does not exist on the other server of a connection pooler.
             "26000" => Self::Connection,
             _ => match state.get(..2) {
                 Some("22" | "23" | "54") => Self::Data,
                 Some("28") => Self::Misconfigured,
                 Some("XX" | "42") => Self::Corrupt,
-                // Class 08 connection, 57 operator intervention, and everything that we do not know.
+                // Class 08 connection, 57 operator intervention, and everything unknown.
                 _ => Self::Connection,
             },
         }
     }
 
-    /// What this means to the caller of a source.
+    /// The kind of source error.
     pub(crate) const fn kind(self) -> SourceErrorKind {
         match self {
             Self::Connection | Self::Contention | Self::Busy | Self::Cancelled => SourceErrorKind::Unavailable,
@@ -106,7 +92,6 @@ impl Failure {
             | Self::CridTaken
             | Self::EmailTaken
             | Self::TenantTaken
-            | Self::PoolTaken
             | Self::WorkspaceTaken
             | Self::TenantMissing
             | Self::Corrupt => SourceErrorKind::Corrupt,
@@ -114,20 +99,17 @@ impl Failure {
     }
 }
 
-/// Whether a table does not exist.
 pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| code == "42P01")
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "42P01")
 }
 
-/// Makes the source's error of an error of sqlx.
-pub(crate) fn silence(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
-    move |error| SourceError::with_cause(operation, Failure::of(&error).kind(), redacted(error))
+/// Converts an error of sqlx to a source error.
+pub(crate) fn source_error(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
+    move |error| SourceError::with_cause(operation, PgErrorKind::from_error(&error).kind(), redacted(error))
 }
 
-/// The error without the parts of a database error that repeat values: only state, constraint and table stay.
+/// The error without the parts that repeat values: only state and constraint remain.
 pub(crate) fn redacted(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
         sqlx::Error::Database(error) => Box::new(DatabaseError {
@@ -138,7 +120,7 @@ pub(crate) fn redacted(error: sqlx::Error) -> Box<dyn std::error::Error + Send +
     }
 }
 
-/// A database error as it may be logged: Postgres puts the offending values into its messages.
+/// A database error that is safe to log: messages of Postgres contain the offending values.
 #[derive(Debug, thiserror::Error)]
 #[error("postgres error {state} {constraint}")]
 struct DatabaseError {
@@ -151,20 +133,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_says_what_can_be_done() {
+    fn sqlstates_are_classified() {
         for (state, constraint, failure) in [
-            ("57014", None, Failure::Cancelled),
-            ("57P01", None, Failure::Connection),
-            ("08006", None, Failure::Connection),
-            ("22021", None, Failure::Data),
-            ("23505", Some(EMAIL_KEY), Failure::EmailTaken),
-            ("23505", Some(CRID_KEY), Failure::CridTaken),
-            ("25006", None, Failure::Busy),
-            ("28P01", None, Failure::Misconfigured),
-            ("42P01", None, Failure::Misconfigured),
-            ("40P01", None, Failure::Contention),
+            ("57014", None, PgErrorKind::Cancelled),
+            ("57P01", None, PgErrorKind::Connection),
+            ("08006", None, PgErrorKind::Connection),
+            ("22021", None, PgErrorKind::Data),
+            ("23505", Some(EMAIL_KEY), PgErrorKind::EmailTaken),
+            ("23505", Some(CRID_KEY), PgErrorKind::CridTaken),
+            ("25006", None, PgErrorKind::Busy),
+            ("28P01", None, PgErrorKind::Misconfigured),
+            ("42P01", None, PgErrorKind::Misconfigured),
+            ("40P01", None, PgErrorKind::Contention),
         ] {
-            assert_eq!(Failure::of_state(state, constraint), failure, "{state}");
+            assert_eq!(PgErrorKind::from_sqlstate(state, constraint), failure, "{state}");
         }
     }
 }

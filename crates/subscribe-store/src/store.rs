@@ -1,4 +1,4 @@
-//! The store as a whole: its connections, its parts, and its end.
+//! The store: its connections, its parts, and its shutdown.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,10 +11,10 @@ use crate::{
     admin::Admin,
     bulk::PgBulkLookups,
     connect::Connector,
-    database::Database,
-    directory::PgDirectory,
+    database::PgDatabase,
     import::Importer,
-    lookup::{Limits, Lookups, PgLookups},
+    lookup::{LookupLimits, Lookups, PgLookups},
+    mirror::PgMirror,
     options::{OpenError, StoreOptions, connect_options},
     read_events::PgReadEvents,
     readiness::PgReadiness,
@@ -27,21 +27,21 @@ use crate::{
     workspaces::PgWorkspaces,
 };
 
-/// How long waiting look-ups and events have at the end.
+/// How long waiting look-ups and events may take at shutdown.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
-/// Everything that Postgres keeps for us.
+/// The Postgres store.
 pub struct Store {
-    service: Database,
-    writing: Database,
-    search: Database,
+    service: PgDatabase,
+    writing: PgDatabase,
+    search: PgDatabase,
     migrations_url: String,
     maintenance: Connector,
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
     registrations: Arc<PgRegistrations>,
     bulk: Arc<PgBulkLookups>,
-    directory: Arc<PgDirectory>,
+    mirror: Arc<PgMirror>,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
@@ -49,25 +49,25 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a store that connects when it is first used, so that a service starts, and says that it is not ready, while
-    /// its database is down. Must be called within a Tokio runtime.
+    /// Creates a store that connects on first use, so that a server starts, and reports that it is not ready, while its
+    /// database is down. Must be called in a Tokio runtime.
     ///
     /// # Errors
-    /// The URL cannot be read, or a number that must not be is zero.
+    /// The URL is invalid, or a number is zero.
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         options.check()?;
         let plain = connect_options(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         let to_server = connect_options(direct)?;
-        // Through a pooler, where no other way leads to the server: then its time limit is the role's own.
+        // Without a direct way to the server, the time limit is that of the role.
         let maintenance = if options.pooler && direct == options.url {
-            Connector::new(options, to_server, &[])
+            Connector::new(options.pooler, to_server, &[])
         } else {
             Connector::direct(to_server, &[("statement_timeout", "0")])
         };
 
-        // One plan for good: the shape of these statements does not depend on their values; and of the values of a new pool
-        // the statistics know nothing, so that a plan made for them may read all of it for each key.
+        // Always generic plans: the best plan of these statements does not depend on their values, and a custom plan for the
+        // values of a new pool, which the statistics do not know, may read the whole pool for each key.
         let generic = options.connector(plain.clone(), &[("plan_cache_mode", "force_generic_plan")]);
         let service = options.database(generic.clone(), options.service_connections);
         let writing = options.database(generic.clone(), options.writing_connections);
@@ -82,7 +82,7 @@ impl Store {
             search.clone(),
             options.statement_timeout,
             options.acquire_timeout,
-            options.search_walk,
+            options.search_scan,
         ));
         Ok(Self {
             registrations: Arc::new(PgRegistrations::new(
@@ -90,7 +90,7 @@ impl Store {
                 Arc::clone(&searches),
                 writing.clone(),
             )),
-            directory: Arc::new(PgDirectory::new(service.clone(), writing.clone(), searches)),
+            mirror: Arc::new(PgMirror::new(service.clone(), writing.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             bulk: Arc::new(PgBulkLookups::new(search.clone(), options.statement_timeout)),
@@ -106,14 +106,14 @@ impl Store {
         })
     }
 
-    /// The registrations, as a source of accounts.
+    /// The registrations as a source of accounts.
     #[must_use]
     pub fn registrations(&self) -> Arc<PgRegistrations> {
         Arc::clone(&self.registrations)
     }
 
-    /// The registrations once for each of these runtimes: look-ups asked there travel there, on connections of their own.
-    /// All else is shared. The connections for look-ups are dealt out among them, at least one to each.
+    /// The registrations once per runtime: look-ups on a runtime use connections of that runtime. Everything else is shared.
+    /// The look-up connections are divided among the runtimes, at least one each.
     #[must_use]
     pub fn registrations_on(&self, runtimes: &[&Handle]) -> Vec<Arc<PgRegistrations>> {
         let all = self.lookups.options.lookup_connections;
@@ -129,7 +129,7 @@ impl Store {
         runtimes.iter().map(own).collect()
     }
 
-    /// The registrations, many at once.
+    /// Bulk look-ups.
     #[must_use]
     pub fn bulk_lookups(&self) -> Arc<PgBulkLookups> {
         Arc::clone(&self.bulk)
@@ -141,10 +141,10 @@ impl Store {
         Arc::clone(&self.workspaces)
     }
 
-    /// The directories of federated pools.
+    /// The mirrors of federated pools.
     #[must_use]
-    pub fn directory(&self) -> Arc<PgDirectory> {
-        Arc::clone(&self.directory)
+    pub fn mirror(&self) -> Arc<PgMirror> {
+        Arc::clone(&self.mirror)
     }
 
     /// The tenants.
@@ -159,13 +159,13 @@ impl Store {
         Arc::clone(&self.read_events)
     }
 
-    /// Whether the database can be used.
+    /// The readiness of the database.
     #[must_use]
     pub fn readiness(&self) -> Arc<PgReadiness> {
         Arc::clone(&self.readiness)
     }
 
-    /// The operator's chores.
+    /// The operator commands.
     #[must_use]
     pub fn admin(&self) -> Admin {
         Admin {
@@ -187,7 +187,7 @@ impl Store {
         Importer::new(self.service.clone(), self.maintenance.clone())
     }
 
-    /// Applies the migrations that are missing, and makes stored keys anew where they must be, over the direct URL.
+    /// Applies missing migrations, and recomputes stored keys if needed, over the direct URL.
     ///
     /// # Errors
     /// As [`schema::migrate`].
@@ -198,12 +198,12 @@ impl Store {
     /// Checks that the database is at this program's version.
     ///
     /// # Errors
-    /// It is not, or it gives no answer.
+    /// It is not, or the database is unavailable.
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
         schema::check(&self.service).await
     }
 
-    /// Answers what waits, writes what is queued, and hangs up.
+    /// Answers waiting look-ups, writes queued events, and closes the connections.
     pub async fn close(&self) {
         let started = std::mem::take(&mut *self.started.lock().unwrap_or_else(PoisonError::into_inner));
         let mut lookups: JoinSet<()> = started
@@ -218,7 +218,6 @@ impl Store {
     }
 }
 
-/// What starting look-ups takes.
 struct LookupsStarter {
     connect: Connector,
     options: StoreOptions,
@@ -229,7 +228,7 @@ impl LookupsStarter {
         let options = &self.options;
         let backends = (0..connections)
             .map(|_| PgLookups::new(self.connect.clone(), options.acquire_timeout, options.statement_timeout));
-        let limits = Limits {
+        let limits = LookupLimits {
             waiting: options.lookup_queue,
             batch: options.lookup_batch,
         };

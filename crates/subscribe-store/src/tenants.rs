@@ -1,10 +1,10 @@
-//! Who a tenant is, remembered for a few seconds.
+//! Tenants, cached for a few seconds.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use masthead_domain::{
-    settings::{SettingError, TenantSettings},
+    settings::SettingError,
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_ports::{
@@ -14,44 +14,45 @@ use masthead_ports::{
 use moka::future::Cache;
 
 use crate::{
-    database::Database,
-    question::{Foreign, Question},
-    remembered::{Ages, Remembered},
-    sqlstate::silence,
+    answer_cache::{AnswerAges, AnswerCache, share},
+    database::PgDatabase,
+    query_tag::{ForeignRowError, QueryTag},
+    settings_json,
+    sqlstate::source_error,
 };
 
 const OPERATION: &str = "tenant";
 const GROUPS: &str = "tenants of any group";
 
-/// How old an answer may be. Registrations are silent while the database is, so then it only keeps the error true.
-const AGES: Ages = Ages {
+/// How old an answer may be. While the database is down, stale tenants only make the error of the registrations the right
+/// one.
+const AGES: AnswerAges = AnswerAges {
     fresh: Duration::from_secs(5),
     stale: Duration::from_mins(10),
 };
-/// How many answers are remembered, those about tenants that do not exist among them.
+/// The maximum number of cached answers, including those about tenants that do not exist.
 const REMEMBERED: usize = 10_000;
-/// How long the database may take for a few rows by their key, once there is a connection to it.
+/// How long the database may take to find a few rows by key, on an open connection.
 const FEW_ROWS: Duration = Duration::from_secs(1);
 
-type Known = Option<Arc<Tenant>>;
+type KnownTenant = Option<Arc<Tenant>>;
 type ClientAndPaper = (Box<str>, Box<str>);
 
 /// The tenants of the database.
 pub struct PgTenants {
-    pool: Database,
-    known: Remembered<TenantId, Known>,
-    /// The tenants of a client and a paper.
+    pool: PgDatabase,
+    known: AnswerCache<TenantId, KnownTenant>,
     groups: Cache<ClientAndPaper, Arc<[TenantId]>>,
-    /// How long an answer may take.
+    /// The time limit of a query.
     patience: Duration,
 }
 
 impl PgTenants {
-    pub(crate) fn new(pool: Database, acquire_timeout: Duration) -> Self {
+    pub(crate) fn new(pool: PgDatabase, acquire_timeout: Duration) -> Self {
         let groups = Cache::builder().max_capacity(REMEMBERED as u64);
         Self {
             pool,
-            known: Remembered::new(REMEMBERED, AGES),
+            known: AnswerCache::new(REMEMBERED, AGES),
             groups: groups.time_to_live(AGES.fresh).build(),
             patience: acquire_timeout + FEW_ROWS,
         }
@@ -62,7 +63,13 @@ impl PgTenants {
         operation: &'static str,
         answer: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, SourceError> {
-        let late = || SourceError::with_cause(operation, SourceErrorKind::Unavailable, "no answer in time");
+        let late = || {
+            SourceError::with_cause(
+                operation,
+                SourceErrorKind::Unavailable,
+                "the database did not answer in time",
+            )
+        };
         let answered = tokio::time::timeout(self.patience, answer).await;
         answered.unwrap_or_else(|_| Err(late()))
     }
@@ -74,69 +81,58 @@ impl Tenants for PgTenants {
         if let Some(known) = self.known.fresh(id) {
             return Ok(known);
         }
-        let asked = self.known.ask(id, self.in_time(OPERATION, read(&self.pool, id)));
-        // Rare, and far larger than the way that nearly all take.
-        let answered = Box::pin(asked).await;
-        answered.map_err(|error: Arc<SourceError>| SourceError {
-            operation: OPERATION,
-            kind: error.kind,
-            source: Some(Box::new(error)),
-        })
+        let querying = self.known.query(id, self.in_time(OPERATION, read(&self.pool, id)));
+        // Boxed: rarely used, and much larger than the usual path.
+        Box::pin(querying).await.map_err(|error| share(OPERATION, error))
     }
 
     async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         let key = (Box::from(client), Box::from(paper));
-        let asked = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
-        let answered = self.groups.try_get_with(key, asked).await;
-        answered
-            .map(|ids| ids.to_vec())
-            .map_err(|error: Arc<SourceError>| SourceError {
-                operation: GROUPS,
-                kind: error.kind,
-                source: Some(Box::new(error)),
-            })
+        let querying = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
+        let answered = self.groups.try_get_with(key, querying).await;
+        answered.map(|ids| ids.to_vec()).map_err(|error| share(GROUPS, error))
     }
 }
 
-async fn read(pool: &Database, id: &TenantId) -> Result<Known, SourceError> {
-    let question = Question::new();
+async fn read(pool: &PgDatabase, id: &TenantId) -> Result<KnownTenant, SourceError> {
+    let tag = QueryTag::new();
     let row = sqlx::query!(
-        r#"SELECT q.n AS "question!", t.pool AS "pool?", t.settings::text AS settings
+        r#"SELECT q.n AS "tag!", t.pool AS "pool?", t.settings::text AS settings
              FROM (SELECT $4::bigint AS n) AS q
              LEFT JOIN tenants AS t ON t.client_group = $1 AND t.client = $2 AND t.paper = $3"#,
         id.group(),
         id.client(),
         id.paper(),
-        question.number(),
+        tag.number(),
     )
     .fetch_one(pool)
     .await
-    .map_err(silence(OPERATION))?;
-    question.check(row.question).map_err(silence(OPERATION))?;
+    .map_err(source_error(OPERATION))?;
+    tag.check(row.tag).map_err(source_error(OPERATION))?;
     let found = row.pool.zip(row.settings);
     found
-        .map(|(pool, settings)| tenant_of(id.clone(), PoolId(pool), &settings))
+        .map(|(pool, settings)| parse_tenant(id.clone(), PoolId(pool), &settings))
         .transpose()
 }
 
-async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
-    let question = Question::new();
+async fn read_groups(pool: &PgDatabase, client: &str, paper: &str) -> Result<Arc<[TenantId]>, SourceError> {
+    let tag = QueryTag::new();
     let rows = sqlx::query!(
-        r#"SELECT q.n AS "question!", t.client_group AS "client_group?"
+        r#"SELECT q.n AS "tag!", t.client_group AS "client_group?"
              FROM (SELECT $3::bigint AS n) AS q LEFT JOIN tenants AS t ON t.client = $1 AND t.paper = $2
             ORDER BY t.client_group"#,
         client,
         paper,
-        question.number(),
+        tag.number(),
     )
     .fetch_all(pool)
     .await
-    .map_err(silence(GROUPS))?;
+    .map_err(source_error(GROUPS))?;
     if rows.is_empty() {
-        return Err(Foreign::Missing.silence(GROUPS));
+        return Err(ForeignRowError::Missing.to_source_error(GROUPS));
     }
     for row in &rows {
-        question.check(row.question).map_err(silence(GROUPS))?;
+        tag.check(row.tag).map_err(source_error(GROUPS))?;
     }
     let groups = rows.into_iter().filter_map(|row| row.client_group);
     let id = |group: String| {
@@ -146,12 +142,12 @@ async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[
     groups.map(id).collect()
 }
 
-/// Makes a tenant of its row. Settings that cannot be read are left at their defaults and logged: `tenant set` refuses
-/// them, so they are those of another version.
-fn tenant_of(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
-    let pairs: std::collections::BTreeMap<String, String> = serde_json::from_str(settings)
+/// Parses a tenant. Settings that cannot be parsed keep their defaults and are logged: `tenant set` rejects them, so they
+/// come from another version.
+fn parse_tenant(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
+    let stored = settings_json::parse(settings)
         .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
-    let (settings, mistakes) = TenantSettings::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let (settings, mistakes) = settings_json::evaluate(&stored);
     for mistake in mistakes.iter().filter(|mistake| !SettingError::is_warning(mistake)) {
         tracing::warn!(tenant = %id, %mistake, "a setting is ignored");
     }

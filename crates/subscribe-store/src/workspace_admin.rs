@@ -1,4 +1,4 @@
-//! An operator's chores on workspaces and their keys.
+//! Operator commands on workspaces and their keys.
 
 use masthead_domain::{
     tenant::TenantId,
@@ -7,38 +7,38 @@ use masthead_domain::{
 use time::OffsetDateTime;
 
 use crate::{
-    admin::{Admin, AdminError},
+    admin::{Admin, AdminError, corrupt},
     database::Transaction,
-    workspaces::limits_of,
+    workspaces::parse_limits,
 };
 
-/// A workspace as the operator sees it.
+/// A workspace with its keys.
 #[derive(Debug, Clone)]
 pub struct WorkspaceRow {
     /// Its name.
     pub id: WorkspaceId,
     /// The tenant whose users it exports.
     pub tenant: TenantId,
-    /// Whether it is refused for the time being.
+    /// Whether its requests are rejected for now.
     pub suspended: bool,
-    /// Whether an answer that cannot tell of everybody is refused as a whole.
+    /// Whether an incomplete answer is rejected as a whole.
     pub strict: bool,
-    /// How much it may ask for.
+    /// The limits of its requests.
     pub limits: ExportLimits,
-    /// Its keys, which themselves nobody can show any more.
+    /// Its keys, of which only hashes are stored.
     pub keys: Vec<KeyRow>,
 }
 
-/// A key as the operator sees it.
+/// A key of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyRow {
-    /// Its number within the workspace.
+    /// Its number in the workspace.
     pub number: i32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
-/// What changes in a workspace; what is `None` stays.
+/// Changes of a workspace; `None` keeps a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -53,7 +53,7 @@ pub struct WorkspaceChange {
 }
 
 impl WorkspaceChange {
-    fn of_limits(self, now: ExportLimits) -> ExportLimits {
+    fn apply_to(self, now: ExportLimits) -> ExportLimits {
         ExportLimits {
             identifiers_per_payload: self.identifiers_per_payload.unwrap_or(now.identifiers_per_payload),
             users_per_minute: self.users_per_minute.unwrap_or(now.users_per_minute),
@@ -63,18 +63,18 @@ impl WorkspaceChange {
 }
 
 impl Admin {
-    /// Adds a workspace of this tenant, without a key, with the published limits but for what `set` changes.
+    /// Adds a workspace of this tenant, without keys, with the default limits except for what `set` changes.
     ///
     /// # Errors
-    /// The workspace exists, the tenant does not, or the limits cannot be.
+    /// The workspace exists, the tenant does not, or a limit is out of range.
     pub async fn add_workspace(
         &self,
         id: &WorkspaceId,
         tenant: &TenantId,
         set: WorkspaceChange,
     ) -> Result<(), AdminError> {
-        let [identifiers, users, kilobytes] = columns(set.of_limits(ExportLimits::default()).check()?)?;
-        self.in_time(async {
+        let [identifiers, users, kilobytes] = columns(set.apply_to(ExportLimits::default()).check()?)?;
+        self.within_time_limit(async {
             sqlx::query!(
                 "INSERT INTO workspaces (id, client_group, client, paper, suspended, strict, identifiers_per_payload,
                                          users_per_minute, body_kilobytes)
@@ -96,12 +96,12 @@ impl Admin {
         .await
     }
 
-    /// Every workspace, by its name.
+    /// All workspaces, ordered by name.
     ///
     /// # Errors
-    /// The database gives no answer.
+    /// The database is unavailable.
     pub async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
             let rows = sqlx::query!(
                 "SELECT id, client_group, client, paper, suspended, strict, identifiers_per_payload, users_per_minute,
@@ -113,13 +113,13 @@ impl Admin {
             let mut workspaces = Vec::with_capacity(rows.len());
             for row in rows {
                 workspaces.push(WorkspaceRow {
-                    tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(unreadable)?,
+                    tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
                     suspended: row.suspended,
                     strict: row.strict,
-                    limits: limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)
-                        .map_err(unreadable)?,
-                    keys: keys_of(&mut transaction, &row.id).await?,
-                    id: WorkspaceId::parse(&row.id).map_err(unreadable)?,
+                    limits: parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)
+                        .map_err(corrupt)?,
+                    keys: find_keys(&mut transaction, &row.id).await?,
+                    id: WorkspaceId::parse(&row.id).map_err(corrupt)?,
                 });
             }
             Ok(workspaces)
@@ -130,9 +130,9 @@ impl Admin {
     /// Changes a workspace.
     ///
     /// # Errors
-    /// There is no such workspace, or the limits cannot be.
+    /// There is no such workspace, or a limit is out of range.
     pub async fn set_workspace(&self, id: &WorkspaceId, change: WorkspaceChange) -> Result<(), AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
             let row = sqlx::query!(
                 "SELECT suspended, strict, identifiers_per_payload, users_per_minute, body_kilobytes
@@ -142,8 +142,8 @@ impl Admin {
             .fetch_optional(&mut transaction)
             .await?
             .ok_or(AdminError::NoSuchWorkspace)?;
-            let now = limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes);
-            let [identifiers, users, kilobytes] = columns(change.of_limits(now.map_err(unreadable)?).check()?)?;
+            let now = parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes);
+            let [identifiers, users, kilobytes] = columns(change.apply_to(now.map_err(corrupt)?).check()?)?;
             sqlx::query!(
                 "UPDATE workspaces SET suspended = $2, strict = $3, identifiers_per_payload = $4, users_per_minute = $5,
                                        body_kilobytes = $6
@@ -168,7 +168,7 @@ impl Admin {
     /// # Errors
     /// There is no such workspace.
     pub async fn remove_workspace(&self, id: &WorkspaceId) -> Result<(), AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let removed = sqlx::query!("DELETE FROM workspaces WHERE id = $1", id.as_str())
                 .execute(&self.pool)
                 .await?;
@@ -180,19 +180,19 @@ impl Admin {
         .await
     }
 
-    /// Keeps the hash of one more key and answers its number.
+    /// Adds a key and returns its number.
     ///
     /// # Errors
-    /// There is no such workspace, or it has [`MAX_KEYS`] already.
+    /// There is no such workspace, or it already has [`MAX_KEYS`].
     pub async fn add_workspace_key(&self, id: &WorkspaceId, hash: &KeyHash) -> Result<i32, AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            // Whoever adds a key holds the workspace's row, so that two never take one number.
+            // The lock on the workspace keeps concurrent calls from using the same number.
             sqlx::query!("SELECT id FROM workspaces WHERE id = $1 FOR UPDATE", id.as_str())
                 .fetch_optional(&mut transaction)
                 .await?
                 .ok_or(AdminError::NoSuchWorkspace)?;
-            let keys = keys_of(&mut transaction, id.as_str()).await?;
+            let keys = find_keys(&mut transaction, id.as_str()).await?;
             if keys.len() >= MAX_KEYS {
                 return Err(AdminError::TooManyKeys);
             }
@@ -211,12 +211,12 @@ impl Admin {
         .await
     }
 
-    /// Takes a key back.
+    /// Removes a key.
     ///
     /// # Errors
     /// There is no such workspace, or it has no such key.
     pub async fn remove_workspace_key(&self, id: &WorkspaceId, number: i32) -> Result<(), AdminError> {
-        self.in_time(async {
+        self.within_time_limit(async {
             let removed = sqlx::query!(
                 "DELETE FROM workspace_keys WHERE workspace = $1 AND number = $2",
                 id.as_str(),
@@ -236,7 +236,7 @@ impl Admin {
     }
 }
 
-async fn keys_of(connection: &mut Transaction, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
+async fn find_keys(connection: &mut Transaction, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
     let keys = sqlx::query_as!(
         KeyRow,
         "SELECT number, created_at FROM workspace_keys WHERE workspace = $1 ORDER BY number",
@@ -246,14 +246,10 @@ async fn keys_of(connection: &mut Transaction, workspace: &str) -> Result<Vec<Ke
 }
 
 fn columns(limits: ExportLimits) -> Result<[i32; 3], AdminError> {
-    let column = |number: u32| i32::try_from(number).map_err(unreadable);
+    let column = |number: u32| i32::try_from(number).map_err(corrupt);
     Ok([
         column(limits.identifiers_per_payload)?,
         column(limits.users_per_minute)?,
         column(limits.body_kilobytes)?,
     ])
-}
-
-fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {
-    AdminError::Database(cause.into())
 }

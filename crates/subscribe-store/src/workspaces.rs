@@ -1,7 +1,7 @@
-//! What a workspace is: all of them, read at once and remembered for a few seconds.
+//! Workspaces: all are read at once and cached for a few seconds.
 //!
-//! There are few, and whoever asks for one that there is not must be answered from the same place, in the same time, and
-//! without a statement of its own (ADR 0067, ADR 0069).
+//! There are few of them. A request for an unknown workspace must take as long as any other, and must not cost a statement
+//! of its own (ADR 0067, ADR 0069).
 
 use std::{
     collections::HashMap,
@@ -20,29 +20,28 @@ use masthead_ports::{
 };
 use moka::future::Cache;
 
-use crate::{database::Database, sqlstate::silence};
+use crate::{answer_cache::share, database::PgDatabase, sqlstate::source_error};
 
 const OPERATION: &str = "workspaces";
 
-/// How old an answer may be while the database answers.
+/// How old an answer may be while the database is available.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Each workspace under each of its keys.
-type Known = Arc<HashMap<Credential, Arc<Workspace>>>;
+/// Each workspace under each of its credentials.
+type WorkspacesByCredential = Arc<HashMap<Credential, Arc<Workspace>>>;
 
 /// The workspaces of the database.
 pub struct PgWorkspaces {
-    pool: Database,
-    fresh: Cache<(), Known>,
-    /// The last answer, for while the database is silent: exports are then silent too, and keys that were taken back
-    /// since open nothing but that silence.
-    last_known: Mutex<Option<Known>>,
+    pool: PgDatabase,
+    fresh: Cache<(), WorkspacesByCredential>,
+    /// The last answer, used while the database is unavailable: exports then fail anyway, so a key that was removed
+    /// meanwhile opens nothing.
+    last_known: Mutex<Option<WorkspacesByCredential>>,
 }
 
 impl PgWorkspaces {
-    pub(crate) fn new(pool: Database) -> Self {
+    pub(crate) fn new(pool: PgDatabase) -> Self {
         Self {
             pool,
             fresh: Cache::builder().max_capacity(1).time_to_live(FRESH).build(),
@@ -50,13 +49,13 @@ impl PgWorkspaces {
         }
     }
 
-    async fn ask_or_remember(&self) -> Result<Known, SourceError> {
-        let answered = match tokio::time::timeout(PATIENCE, read(&self.pool)).await {
+    async fn query_or_reuse(&self) -> Result<WorkspacesByCredential, SourceError> {
+        let answered = match tokio::time::timeout(TIME_LIMIT, read(&self.pool)).await {
             Ok(answered) => answered,
             Err(_late) => Err(SourceError::with_cause(
                 OPERATION,
                 SourceErrorKind::Unavailable,
-                "no answer in time",
+                "the database did not answer in time",
             )),
         };
         let mut last_known = self.last_known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,18 +73,14 @@ impl PgWorkspaces {
 #[async_trait]
 impl Workspaces for PgWorkspaces {
     async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
-        // All who ask at the same time wait for one answer.
-        let known = self.fresh.try_get_with((), self.ask_or_remember()).await;
-        let known = known.map_err(|error: Arc<SourceError>| SourceError {
-            operation: OPERATION,
-            kind: error.kind,
-            source: Some(Box::new(error)),
-        })?;
+        // Concurrent callers wait for one answer.
+        let known = self.fresh.try_get_with((), self.query_or_reuse()).await;
+        let known = known.map_err(|error| share(OPERATION, error))?;
         Ok(known.get(credential).cloned())
     }
 }
 
-async fn read(pool: &Database) -> Result<Known, SourceError> {
+async fn read(pool: &PgDatabase) -> Result<WorkspacesByCredential, SourceError> {
     let rows = sqlx::query!(
         r#"SELECT w.id, w.client_group, w.client, w.paper, w.suspended, w.strict, w.identifiers_per_payload,
                   w.users_per_minute, w.body_kilobytes,
@@ -94,7 +89,7 @@ async fn read(pool: &Database) -> Result<Known, SourceError> {
     )
     .fetch_all(pool)
     .await
-    .map_err(silence(OPERATION))?;
+    .map_err(source_error(OPERATION))?;
     let mut known = HashMap::new();
     for row in rows {
         let id = WorkspaceId::parse(&row.id).map_err(corrupt)?;
@@ -102,7 +97,7 @@ async fn read(pool: &Database) -> Result<Known, SourceError> {
             tenant: TenantId::new(&row.client_group, &row.client, &row.paper).map_err(corrupt)?,
             suspended: row.suspended,
             strict: row.strict,
-            limits: limits_of(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)?,
+            limits: parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)?,
             id,
         });
         for key in row.keys {
@@ -114,8 +109,7 @@ async fn read(pool: &Database) -> Result<Known, SourceError> {
     Ok(Arc::new(known))
 }
 
-/// The limits as a row has them.
-pub(crate) fn limits_of(identifiers: i32, users: i32, kilobytes: i32) -> Result<ExportLimits, SourceError> {
+pub(crate) fn parse_limits(identifiers: i32, users: i32, kilobytes: i32) -> Result<ExportLimits, SourceError> {
     let number = |column: i32| u32::try_from(column).map_err(corrupt);
     ExportLimits {
         identifiers_per_payload: number(identifiers)?,

@@ -44,11 +44,11 @@ const FEDERATED: [&str; 8] = [
 
 /// Every reader of a paper as its provider would tell of them: what a finished synchronisation leaves behind.
 const FILL: &str = "\
-    INSERT INTO directories (pool, provider, precedence, as_of, full_as_of)
+    INSERT INTO mirrors (pool, provider, precedence, as_of, full_as_of)
     SELECT t.pool, 'Auth0', '', now(), now() FROM tenants AS t WHERE (t.client_group, t.client, t.paper) = (:tenant);
-    INSERT INTO directory_entries
-           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, shares_tokens, crid,
-            email_key, first_key, last_key, profile, tokens)
+    INSERT INTO mirror_entries
+           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, shares_search_terms, crid,
+            email_key, first_key, last_key, profile, search_terms)
     SELECT r.pool, r.id, r.registered_at, r.changed_at, now(), r.verified, false, true, r.crid, r.email_key,
            r.first_key, r.last_key, json_build_object('email', coalesce(r.email_typed, r.email_key), 'firstName', r.first_name,
                                          'lastName', r.last_name, 'verified', r.verified, 'metadata', r.metadata), '{}'
@@ -133,9 +133,9 @@ fn lists(bench: &Bench<'_>, ratios: &mut Map<String, Value>) -> Outcome<Value> {
 /// fewer than one in fifty, for another day.
 fn settle(bench: &Bench<'_>) -> Outcome {
     const MARKED: &str = "SELECT bool_and(relallvisible >= 0.98 * relpages) FROM pg_class
-         WHERE oid IN ('registrations'::regclass, 'directory_entries'::regclass)";
+         WHERE oid IN ('registrations'::regclass, 'mirror_entries'::regclass)";
     for _ in 0..SETTLING {
-        bench.database.run("VACUUM (ANALYZE) directory_entries")?;
+        bench.database.run("VACUUM (ANALYZE) mirror_entries")?;
         bench.database.run("VACUUM registrations")?;
         if bench.database.run(MARKED)? == "t" {
             return Ok(());
@@ -205,7 +205,7 @@ fn add_tenant(bench: &Bench<'_>, tenant: &[&str], settings: &[&str]) -> Outcome 
 /// Takes away whatever this part leaves behind.
 fn forget(bench: &Bench<'_>) -> Outcome {
     bench.database.run(&format!(
-        "TRUNCATE directory_entries, directories;
+        "TRUNCATE mirror_entries, mirrors;
          CREATE TEMP TABLE written AS SELECT pool FROM tenants WHERE client_group = '{WRITES}';
          DELETE FROM tenants WHERE client_group = '{WRITES}' OR paper = '{PAPER}';
          DELETE FROM registrations WHERE pool IN (SELECT pool FROM written);

@@ -113,7 +113,7 @@ fn measured(bench: &Bench<'_>) -> Outcome<Value> {
     serving.stop()?;
 
     let profiles = bench.database.run(&format!(
-        "SELECT count(*) FROM directory_entries AS e JOIN tenants AS t ON t.pool = e.pool
+        "SELECT count(*) FROM mirror_entries AS e JOIN tenants AS t ON t.pool = e.pool
           WHERE t.client_group = '{GROUP}' AND e.profile IS NOT NULL"
     ))?;
     if profiles.parse() != Ok(USERS) {
@@ -256,8 +256,8 @@ fn calls_to(stand_in: &StandIn) -> Outcome<u64> {
 fn forget(bench: &Bench<'_>) -> Outcome {
     bench.database.run(&format!(
         "CREATE TEMP TABLE synced AS SELECT pool FROM tenants WHERE client_group = '{GROUP}';
-         DELETE FROM directory_entries WHERE pool IN (SELECT pool FROM synced);
-         DELETE FROM directories WHERE pool IN (SELECT pool FROM synced);
+         DELETE FROM mirror_entries WHERE pool IN (SELECT pool FROM synced);
+         DELETE FROM mirrors WHERE pool IN (SELECT pool FROM synced);
          DELETE FROM tenants WHERE client_group = '{GROUP}';
          DELETE FROM registrations WHERE pool IN (SELECT pool FROM synced);
          DELETE FROM pools WHERE id IN (SELECT pool FROM synced)"

@@ -11,7 +11,7 @@ use std::{
 
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::{clock::Clock, tenants::Tenants};
-use masthead_subscribe_store::{ImportOrigin, ImportStop, Imported, Store};
+use masthead_subscribe_store::{ImportOrigin, ImportStopError, Imported, Store};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -98,9 +98,9 @@ async fn find(store: &Store, id: &TenantId, line: u64) -> Result<Arc<Tenant>, Fa
 }
 
 /// The importer numbers the lines of its run.
-fn told(reason: ImportStop, first: u64) -> Failure {
+fn told(reason: ImportStopError, first: u64) -> Failure {
     match reason {
-        ImportStop::Line { line, problem } => Failure::new(format!("line {}: {problem}", first + line - 1)),
+        ImportStopError::Line { line, problem } => Failure::new(format!("line {}: {problem}", first + line - 1)),
         reason => Failure::when("the import stopped")(reason),
     }
 }

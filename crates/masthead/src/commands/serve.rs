@@ -73,7 +73,7 @@ async fn serve(
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(Failure::when(NO_CLIENT))?;
     let syncs = Syncs::scheduled(
-        store.directory(),
+        store.mirror(),
         Arc::new(adapters.clone()),
         Arc::clone(&clock),
         holder(),
@@ -88,7 +88,7 @@ async fn serve(
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
-        directory: store.directory(),
+        directory: store.mirror(),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };

@@ -36,7 +36,7 @@ pub(super) async fn run(
         .map_err(Failure::when("the tenant cannot be looked up"))?
         .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
     let adapters = Arc::new(Adapters::new(providers, &clock).map_err(Failure::when(NO_CLIENT))?);
-    let syncs = Syncs::by_hand(store.directory(), adapters, clock, holder(), settings.full_every);
+    let syncs = Syncs::by_hand(store.mirror(), adapters, clock, holder(), settings.full_every);
 
     let end = CancellationToken::new();
     let mut signals = Signals::listen()?;

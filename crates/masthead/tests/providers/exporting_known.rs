@@ -112,7 +112,7 @@ fn with_the_provider_off_everybody_is_told_while_the_directory_is_young_and_late
 
     world
         .database
-        .run("UPDATE directories SET as_of = as_of - interval '2 hours'")
+        .run("UPDATE mirrors SET as_of = as_of - interval '2 hours'")
         .unwrap();
     world.runtime.block_on(async {
         let data = job.data(&some).await;

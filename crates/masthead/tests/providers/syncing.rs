@@ -144,7 +144,7 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
         .block_on(async { world.client("hand").ask(&by_id("more1-hand"), "live").await });
     assert_eq!((told.status, told.source("Auth0").0), (200, "ok"), "{told:?}");
     let ended = world.end();
-    let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
+    let kept = ended.rows("SELECT count(*) FROM mirror_entries WHERE profile IS NOT NULL");
     assert_eq!(kept, ["42"], "nobody is removed before it is confirmed often enough");
 }
 

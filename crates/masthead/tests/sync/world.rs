@@ -159,7 +159,7 @@ impl World {
         });
         Self {
             subject: MirrorSubject {
-                directory: store.directory(),
+                directory: store.mirror(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
                 registrar: Arc::new(Nobody),
@@ -205,7 +205,7 @@ impl World {
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let walks = Arc::new(Only(Arc::clone(&self.walk)));
-        MirrorSync::new(self.store.directory(), walks, clock, options)
+        MirrorSync::new(self.store.mirror(), walks, clock, options)
     }
 
     /// Makes a run as the process of this name; a week lies between two about everything.
@@ -253,7 +253,7 @@ impl World {
 
     pub(crate) async fn standing(&self) -> MirrorStatus {
         self.store
-            .directory()
+            .mirror()
             .status(&self.cx())
             .await
             .unwrap()

@@ -6,12 +6,12 @@ use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::E
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::Problem;
-use crate::record::{InvalidField, NewRegistration};
+use super::error::ImportLineError;
+use crate::{field_error::UnstorableFieldError, record::NewRegistration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Line<'a> {
+struct ImportLine<'a> {
     #[serde(borrow)]
     customer_registration_id: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -34,13 +34,15 @@ struct Line<'a> {
     last_logout_date: Option<Cow<'a, str>>,
 }
 
-/// Reads one line. Errors name the field and never the value, so serde's own text is not passed on.
-pub(super) fn parse(line: &str) -> Result<NewRegistration, Problem> {
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Problem::Malformed("a field is missing, unknown or of the wrong type"),
-        _ => Problem::Malformed("the JSON is broken"),
+/// Parses one line. Errors name the field and never the value, so the text of serde is not used.
+pub(super) fn parse(line: &str) -> Result<NewRegistration, ImportLineError> {
+    let line: ImportLine<'_> = serde_json::from_str(line).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            ImportLineError::Malformed("a field is missing, unknown or of the wrong type")
+        }
+        _ => ImportLineError::Malformed("the JSON is broken"),
     })?;
-    let invalid = |field, problem| Problem::Field(InvalidField { field, problem });
+    let invalid = |field, problem| ImportLineError::Field(UnstorableFieldError { field, problem });
     let email = match line.email.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(text) => Some(Email::from_source(text).map_err(|_| invalid("email", "cannot be an address"))?),
@@ -60,7 +62,7 @@ pub(super) fn parse(line: &str) -> Result<NewRegistration, Problem> {
         metadata: Metadata::new(line.metadata).map_err(|_| {
             invalid(
                 "metadata",
-                "a key is empty, too long or differs from another only in case, or a value holds a NUL",
+                "a key is empty, too long or differs from another only in case, or a value contains a NUL",
             )
         })?,
         registered_at: moment("dateRegistered", line.date_registered.as_deref())?,
@@ -69,11 +71,11 @@ pub(super) fn parse(line: &str) -> Result<NewRegistration, Problem> {
     })
 }
 
-fn moment(field: &'static str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {
+fn moment(field: &'static str, text: Option<&str>) -> Result<Option<OffsetDateTime>, ImportLineError> {
     text.map(|text| OffsetDateTime::parse(text, &Rfc3339))
         .transpose()
         .map_err(|_| {
-            Problem::Field(InvalidField {
+            ImportLineError::Field(UnstorableFieldError {
                 field,
                 problem: "must be a time as in RFC 3339",
             })
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_registration() {
+    fn line_is_parsed() {
         let new = parse(
             r#"{"customerRegistrationId":"7","email":" Ann@Example.com","firstName":"\u00c1nn","verified":true,
                 "metadata":{"city":"Oslo"},"dateRegistered":"2020-01-02T03:04:05.000006Z"}"#,
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_the_field_and_never_the_value() {
+    fn error_names_field_not_value() {
         for (line, field) in [
             (r#"{"customerRegistrationId":""}"#, "customerRegistrationId"),
             (r#"{"customerRegistrationId":"secret","email":"secret\u0000"}"#, "email"),
@@ -118,9 +120,9 @@ mod tests {
             (r#"{"customerRegistrationId":"secret""#, "broken"),
             (r#"{"email":"secret"}"#, "missing"),
         ] {
-            let told = parse(line).unwrap_err().to_string();
-            assert!(told.contains(field), "{told}");
-            assert!(!told.contains("secret"), "{told}");
+            let message = parse(line).unwrap_err().to_string();
+            assert!(message.contains(field), "{message}");
+            assert!(!message.contains("secret"), "{message}");
         }
     }
 }

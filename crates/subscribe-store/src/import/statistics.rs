@@ -1,17 +1,17 @@
-//! What an import tells the planner of the rows that it brought.
+//! Planner statistics after an import.
 
 use sqlx::Connection as _;
 
-use super::{ImportStop, Importer};
+use super::{error::ImportStopError, importer::Importer};
 
 impl Importer {
-    /// A table that fills has no statistics until autovacuum comes by; until then the planner may look known ids up by any
-    /// index of the pool, and read all of it for each. A table that had more rows than were added has statistics that hold.
-    pub(super) async fn take_statistics(&self, inserted: u64) -> Result<(), ImportStop> {
+    /// A growing table has no statistics until autovacuum runs; until then the planner may look up ids by any index on the
+    /// pool, and read all of it for each. Statistics of a table that had more rows than were added are still good.
+    pub(super) async fn take_statistics(&self, inserted: u64) -> Result<(), ImportStopError> {
         if !self.keeps {
             return Ok(());
         }
-        // Minus one where none were ever taken.
+        // -1 if none were ever taken.
         let counted = sqlx::query_scalar!(
             r#"SELECT reltuples::bigint AS "rows!" FROM pg_class WHERE oid = 'registrations'::regclass"#
         )
@@ -20,26 +20,26 @@ impl Importer {
         if i64::try_from(inserted).is_ok_and(|inserted| inserted <= counted) {
             return Ok(());
         }
-        self.at_leisure("ANALYZE (SKIP_LOCKED) registrations, directory_entries")
+        self.at_leisure("ANALYZE (SKIP_LOCKED) registrations, mirror_entries")
             .await
     }
 
-    /// Marks the new rows as visible to all, takes statistics, and merges what waits in the index of tokens, which
-    /// autovacuum would do a minute later: for the end of an import that came in many parts. A long one does so itself.
+    /// Vacuums and analyses, which also merges the pending list of the search-term index; autovacuum would do so a minute
+    /// later. For the end of an import in many parts; a long import does so itself.
     ///
     /// # Errors
-    /// The database gives no answer.
-    pub async fn tidy(&self) -> Result<(), ImportStop> {
+    /// The database is unavailable.
+    pub async fn tidy(&self) -> Result<(), ImportStopError> {
         if !self.keeps {
             return Ok(());
         }
-        self.at_leisure("VACUUM (ANALYZE, SKIP_LOCKED) registrations, directory_entries")
+        self.at_leisure("VACUUM (ANALYZE, SKIP_LOCKED) registrations, mirror_entries")
             .await
     }
 
-    /// Runs a statement that may take as long as it takes: it reads a large table once. `VACUUM` refuses a transaction; as
-    /// one message of the simple protocol it goes whole through a pooler, and without a limit of ours.
-    async fn at_leisure(&self, statement: &'static str) -> Result<(), ImportStop> {
+    /// Runs a statement without a time limit: it reads a large table once. `VACUUM` cannot run in a transaction; sent as one
+    /// simple-protocol message it passes a pooler.
+    async fn at_leisure(&self, statement: &'static str) -> Result<(), ImportStopError> {
         let mut connection = self.maintenance.connect().await?;
         sqlx::raw_sql(statement).execute(&mut connection).await?;
         Ok(connection.close().await?)

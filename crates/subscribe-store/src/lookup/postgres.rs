@@ -1,4 +1,4 @@
-//! Look-ups on one connection of Postgres, held and reopened with back-off when broken.
+//! Look-ups on one Postgres connection, reopened with back-off after a failure.
 
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,20 @@ use sqlx::{
 };
 
 use super::{
-    Key,
-    statement::Statement,
-    worker::{Answer, Backend, BatchError},
+    key::{ExactKey, KeyResult},
+    statement::LookupStatement,
+    worker::{BatchError, LookupBackend},
 };
 use crate::{
     connect::Connector,
-    sqlstate::{Failure, redacted},
+    sqlstate::{PgErrorKind, redacted},
 };
 
 /// The first pause after a connection could not be opened; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// A database that is back must be noticed in a second or two.
+/// A recovered database must be noticed within seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The backend of one worker.
 pub(crate) struct PgLookups {
     connector: Connector,
     connect_timeout: Duration,
@@ -47,13 +46,13 @@ impl PgLookups {
         }
     }
 
-    /// The connection that is held, or a new one; in the pause after a failure, an error at once.
+    /// The open connection or a new one; during the pause after a failure, an error at once.
     async fn connection(&mut self, deadline: Instant) -> Result<PgConnection, BatchError> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
         if self.closed_until.is_some_and(|until| Instant::now() < until) {
-            return Err(unavailable("the database could not be reached a moment ago"));
+            return Err(unavailable("the last connection attempt has just failed"));
         }
         let until = deadline.min(Instant::now() + self.connect_timeout);
         let error = match tokio::time::timeout_at(until.into(), self.connector.connect()).await {
@@ -62,7 +61,7 @@ impl PgLookups {
                 self.closed_until = None;
                 return Ok(connection);
             }
-            Ok(Err(error)) => BatchError::All(Failure::of(&error).kind(), redacted(error).into()),
+            Ok(Err(error)) => BatchError::All(PgErrorKind::from_error(&error).kind(), redacted(error).into()),
             Err(_late) => unavailable("no connection in time"),
         };
         self.closed_until = Some(Instant::now() + self.pause);
@@ -71,12 +70,14 @@ impl PgLookups {
     }
 }
 
-impl Backend for PgLookups {
-    async fn ask(&mut self, keys: &[(PoolId, &Key)], deadline: Instant) -> Result<Vec<Answer>, BatchError> {
+impl LookupBackend for PgLookups {
+    async fn query(&mut self, keys: &[(PoolId, &ExactKey)], deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
         let held = self.connection.is_some();
-        match self.ask_once(keys, deadline).await {
-            // A connection that was held may have been dead for long; one fresh try is fair, many would be a storm.
-            Err((Failure::Connection, _)) if held => self.ask_once(keys, deadline).await.map_err(|(_, error)| error),
+        match self.query_once(keys, deadline).await {
+            // A kept connection may be dead for long: one retry is fair, more would be a storm.
+            Err((PgErrorKind::Connection, _)) if held => {
+                self.query_once(keys, deadline).await.map_err(|(_, error)| error)
+            }
             answered => answered.map_err(|(_, error)| error),
         }
     }
@@ -89,49 +90,54 @@ impl Backend for PgLookups {
 }
 
 impl PgLookups {
-    async fn ask_once(
+    async fn query_once(
         &mut self,
-        keys: &[(PoolId, &Key)],
+        keys: &[(PoolId, &ExactKey)],
         deadline: Instant,
-    ) -> Result<Vec<Answer>, (Failure, BatchError)> {
-        // Out of `self` while it is in use: were this future dropped, half a conversation would be dropped with it.
+    ) -> Result<Vec<KeyResult>, (PgErrorKind, BatchError)> {
+        // Taken out of `self` during use: if this future is dropped, the half-used connection is dropped with it.
         let mut connection = self
             .connection(deadline)
             .await
-            .map_err(|error| (Failure::Misconfigured, error))?;
+            .map_err(|error| (PgErrorKind::Misconfigured, error))?;
         let until = deadline.min(Instant::now() + self.statement_timeout);
-        let asked = ask(&mut connection, keys, &self.connector);
-        let error = match tokio::time::timeout_at(until.into(), asked).await {
+        let querying = query(&mut connection, keys, &self.connector);
+        let error = match tokio::time::timeout_at(until.into(), querying).await {
             Ok(Ok(answers)) => {
                 self.connection = Some(connection);
                 return Ok(answers);
             }
             Ok(Err(error)) => error,
-            Err(_late) => return Err((Failure::Cancelled, unavailable("no answer in time"))),
+            Err(_late) => {
+                return Err((
+                    PgErrorKind::Cancelled,
+                    unavailable("the database did not answer in time"),
+                ));
+            }
         };
-        let failure = Failure::of(&error);
-        if failure != Failure::Connection {
+        let failure = PgErrorKind::from_error(&error);
+        if failure != PgErrorKind::Connection {
             self.connection = Some(connection);
         }
         let cause = redacted(error).into();
         let error = match failure {
-            Failure::Data | Failure::Corrupt => BatchError::Keys(cause),
+            PgErrorKind::Data | PgErrorKind::Corrupt => BatchError::SearchKeys(cause),
             _ => BatchError::All(failure.kind(), cause),
         };
         Err((failure, error))
     }
 }
 
-async fn ask(
+async fn query(
     connection: &mut PgConnection,
-    keys: &[(PoolId, &Key)],
+    keys: &[(PoolId, &ExactKey)],
     connector: &Connector,
-) -> Result<Vec<Answer>, sqlx::Error> {
-    let statement = Statement::of(keys);
+) -> Result<Vec<KeyResult>, sqlx::Error> {
+    let statement = LookupStatement::new(keys);
     let rows = if connector.is_pooled() {
         let mut transaction = connector.begin_on(connection).await?;
         let rows = rows(&mut transaction, &statement, false).await;
-        // Only read: either end will do, and this one does even after an error.
+        // Read-only: a rollback also works after an error.
         let ended = transaction.rollback().await;
         let rows = rows?;
         ended?;
@@ -139,16 +145,16 @@ async fn ask(
     } else {
         rows(connection, &statement, true).await?
     };
-    // An error of the connection, which is closed then, and the batch asked once more on another.
+    // Handled as a connection error: the connection is closed, and the batch is retried once on another.
     Ok(statement.answers(&rows)?)
 }
 
 async fn rows(
     connection: &mut PgConnection,
-    statement: &Statement<'_>,
+    statement: &LookupStatement<'_>,
     named: bool,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
-    // What `fetch_all` does, with two layers of streams less for each row.
+    // As `fetch_all`, with two layers of streams less per row.
     let mut answers = connection.fetch_many(statement.query().persistent(named));
     let mut rows = Vec::new();
     while let Some(answer) = answers.try_next().await? {

@@ -1,4 +1,4 @@
-//! The bounded queue of look-ups: one lane for each pool, and each pool's turn in order.
+//! The bounded queue of look-ups: one lane per pool, served in turn.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,42 +6,40 @@ use std::{
     time::Instant,
 };
 
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Failed, Key};
+use super::key::{ExactKey, KeyResult};
 
-/// One look-up that waits.
-pub(super) struct Request {
+pub(super) struct PendingLookup {
     pub(super) pool: PoolId,
-    pub(super) key: Key,
+    pub(super) key: ExactKey,
     pub(super) deadline: Instant,
     pub(super) since: Instant,
-    pub(super) reply: oneshot::Sender<Result<Vec<Account>, Failed>>,
+    pub(super) reply: oneshot::Sender<KeyResult>,
 }
 
 /// The queue is full, or closed.
 #[derive(Debug)]
-pub(super) struct Refused;
+pub(super) struct QueueFullError;
 
-/// Look-ups that wait for a worker.
-pub(super) struct Queue {
-    lanes: Mutex<Lanes>,
+pub(super) struct LookupQueue {
+    lanes: Mutex<PoolLanes>,
     arrived: Notify,
     capacity: usize,
 }
 
 #[derive(Default)]
-struct Lanes {
-    /// Only pools that have something waiting.
-    by_pool: HashMap<PoolId, VecDeque<Request>>,
-    /// Whose turn it is; each pool of `by_pool` once.
+struct PoolLanes {
+    /// Only pools with waiting look-ups.
+    by_pool: HashMap<PoolId, VecDeque<PendingLookup>>,
+    /// The order of service; each pool of `by_pool` once.
     turns: VecDeque<PoolId>,
     len: usize,
     closed: bool,
 }
 
-impl Queue {
+impl LookupQueue {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             lanes: Mutex::default(),
@@ -50,17 +48,17 @@ impl Queue {
         }
     }
 
-    /// Queues a look-up, or refuses it at once: when the queue is full, or its pool has half of it.
-    pub(super) fn push(&self, request: Request) -> Result<(), Refused> {
+    /// Queues a look-up; fails at once if the queue is full or its pool fills half of it.
+    pub(super) fn push(&self, request: PendingLookup) -> Result<(), QueueFullError> {
         let pool = request.pool;
         {
             let lanes = &mut *self.lock();
             if lanes.closed || lanes.len >= self.capacity {
-                return Err(Refused);
+                return Err(QueueFullError);
             }
             let lane = lanes.by_pool.entry(pool).or_default();
             if lane.len() >= self.capacity.div_ceil(2) {
-                return Err(Refused);
+                return Err(QueueFullError);
             }
             if lane.is_empty() {
                 lanes.turns.push_back(pool);
@@ -72,14 +70,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until something waits, lets it be joined by what comes in the same turn of the runtime, and takes up to `most`,
-    /// one of each pool in turn. `None` once closed and empty.
-    pub(super) async fn take(&self, most: usize) -> Option<Vec<Request>> {
+    /// Waits for look-ups, yields once to the runtime so that others can join, and takes up to `most`, one per pool in turn.
+    /// Returns `None` once closed and empty.
+    pub(super) async fn take(&self, most: usize) -> Option<Vec<PendingLookup>> {
         loop {
             let arrived = self.arrived.notified();
             if self.waiting() > 0 {
-                // Whoever is ready runs first, and the driver is asked once who else is: no timer, so nobody waits for
-                // company that may not come.
+                // Ready tasks run first, and the I/O driver is polled once. There is no timer: a single look-up is not
+                // delayed.
                 tokio::task::yield_now().await;
             }
             {
@@ -87,13 +85,13 @@ impl Queue {
                 let batch = lanes.take(most);
                 if !batch.is_empty() {
                     if lanes.len > 0 {
-                        // What is left over is for the next worker.
+                        // The next worker takes the rest.
                         self.arrived.notify_one();
                     }
                     return Some(batch);
                 }
                 if lanes.closed {
-                    // Whoever else waits must learn it too.
+                    // Wake the other workers too.
                     self.arrived.notify_one();
                     return None;
                 }
@@ -102,26 +100,25 @@ impl Queue {
         }
     }
 
-    /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.lock().len
     }
 
-    /// Refuses what comes from now on.
+    /// Rejects further look-ups.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_one();
     }
 
-    /// A panic elsewhere leaves the lanes whole: no code of ours runs between their changes.
-    fn lock(&self) -> MutexGuard<'_, Lanes> {
+    /// A panic cannot leave the lanes half-changed: no foreign code runs between the changes.
+    fn lock(&self) -> MutexGuard<'_, PoolLanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lanes {
-    /// Callers that left, or that an answer would reach too late, are skipped.
-    fn take(&mut self, most: usize) -> Vec<Request> {
+impl PoolLanes {
+    /// Skips callers that left or whose deadline has passed.
+    fn take(&mut self, most: usize) -> Vec<PendingLookup> {
         let mut batch = Vec::with_capacity(most.min(self.len));
         let now = Instant::now();
         while batch.len() < most {
@@ -156,13 +153,13 @@ mod tests {
 
     use super::*;
 
-    type Answer = oneshot::Receiver<Result<Vec<Account>, Failed>>;
+    type ReplyReceiver = oneshot::Receiver<KeyResult>;
 
-    fn request(pool: i64, id: &str) -> (Request, Answer) {
+    fn request(pool: i64, id: &str) -> (PendingLookup, ReplyReceiver) {
         let (reply, answer) = oneshot::channel();
-        let request = Request {
+        let request = PendingLookup {
             pool: PoolId(pool),
-            key: Key::Id(CustomerRegistrationId::parse(id).unwrap()),
+            key: ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline: Instant::now() + Duration::from_mins(1),
             since: Instant::now(),
             reply,
@@ -170,13 +167,13 @@ mod tests {
         (request, answer)
     }
 
-    fn pools(batch: &[Request]) -> Vec<i64> {
+    fn pools(batch: &[PendingLookup]) -> Vec<i64> {
         batch.iter().map(|request| request.pool.0).collect()
     }
 
     #[tokio::test]
-    async fn a_flood_of_one_pool_leaves_the_others_their_turn() {
-        let queue = Queue::new(100);
+    async fn pools_are_served_in_turn() {
+        let queue = LookupQueue::new(100);
         let mut answers = Vec::new();
         for n in 0..50 {
             let (request, answer) = request(1, &n.to_string());
@@ -195,8 +192,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_at_once_and_a_closed_one_too() {
-        let queue = Queue::new(2);
+    async fn full_or_closed_queue_rejects() {
+        let queue = LookupQueue::new(2);
         let (first, _a) = request(1, "a");
         let (second, _b) = request(2, "b");
         let (third, _c) = request(3, "c");
@@ -211,8 +208,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn callers_that_left_or_are_late_are_skipped() {
-        let queue = Queue::new(9);
+    async fn left_or_late_callers_are_skipped() {
+        let queue = LookupQueue::new(9);
         let (left, answer) = request(1, "a");
         drop(answer);
         queue.push(left).unwrap();
@@ -222,6 +219,6 @@ mod tests {
         let (here, _here) = request(1, "c");
         queue.push(here).unwrap();
         let batch = queue.take(9).await.unwrap();
-        assert!(matches!(&batch[..], [Request { key: Key::Id(id), .. }] if id.as_str() == "c"));
+        assert!(matches!(&batch[..], [PendingLookup { key: ExactKey::Id(id), .. }] if id.as_str() == "c"));
     }
 }

@@ -1,4 +1,4 @@
-//! Coalescing without a database: a scripted backend shows what travels together and what becomes of callers.
+//! Coalescing without a database: a scripted backend shows which look-ups travel together, and what each caller gets.
 
 use std::{
     collections::BTreeSet,
@@ -11,21 +11,22 @@ use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
 use super::{
-    Key, Limits, Lookups,
-    worker::{Answer, Backend, BatchError},
+    key::{ExactKey, KeyResult},
+    service::{LookupLimits, Lookups},
+    worker::{BatchError, LookupBackend},
 };
 
-/// Answers every id with an account of that id, when it is let.
+/// Answers each id with an account of that id, once a permit is available.
 #[derive(Clone)]
-struct Scripted {
+struct ScriptedBackend {
     batches: Arc<Mutex<Vec<Vec<String>>>>,
-    /// One permit lets one batch through.
+    /// One permit releases one batch.
     gate: Arc<Semaphore>,
     poison: Arc<BTreeSet<&'static str>>,
     dead: bool,
 }
 
-impl Scripted {
+impl ScriptedBackend {
     fn new(permits: usize) -> Self {
         Self {
             batches: Arc::default(),
@@ -39,21 +40,21 @@ impl Scripted {
         self.batches.lock().unwrap().clone()
     }
 
-    /// Waits until so many batches have been asked for.
-    async fn asked(&self, batches: usize) {
+    /// Waits until this many batches were requested.
+    async fn wait_for_batches(&self, batches: usize) {
         while self.batches().len() < batches {
             tokio::task::yield_now().await;
         }
     }
 }
 
-impl Backend for Scripted {
-    async fn ask(&mut self, keys: &[(PoolId, &Key)], _deadline: Instant) -> Result<Vec<Answer>, BatchError> {
+impl LookupBackend for ScriptedBackend {
+    async fn query(&mut self, keys: &[(PoolId, &ExactKey)], _deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
         let names: Vec<String> = keys
             .iter()
             .map(|(pool, key)| match key {
-                Key::Id(id) => format!("{}/{}", pool.0, id.as_str()),
-                Key::Email(email) => format!("{}/{}", pool.0, email.as_str()),
+                ExactKey::Id(id) => format!("{}/{}", pool.0, id.as_str()),
+                ExactKey::Email(email) => format!("{}/{}", pool.0, email.as_str()),
             })
             .collect();
         self.batches.lock().unwrap().push(names.clone());
@@ -65,7 +66,7 @@ impl Backend for Scripted {
             .iter()
             .any(|name| self.poison.iter().any(|poison| name.ends_with(poison)))
         {
-            return Err(BatchError::Keys(Arc::new(std::fmt::Error)));
+            return Err(BatchError::SearchKeys(Arc::new(std::fmt::Error)));
         }
         let account = |name: &String| Account::new(CustomerRegistrationId::parse(name).unwrap());
         Ok(names.iter().map(|name| Ok(vec![account(name)])).collect())
@@ -74,11 +75,11 @@ impl Backend for Scripted {
     async fn close(self) {}
 }
 
-fn lookups(backend: &Scripted, waiting: usize) -> Arc<Lookups> {
+fn lookups(backend: &ScriptedBackend, waiting: usize) -> Arc<Lookups> {
     Arc::new(Lookups::start(
         &tokio::runtime::Handle::current(),
         [backend.clone()],
-        Limits { waiting, batch: 64 },
+        LookupLimits { waiting, batch: 64 },
     ))
 }
 
@@ -88,7 +89,7 @@ async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, So
         .find(
             "test",
             PoolId(pool),
-            Key::Id(CustomerRegistrationId::parse(id).unwrap()),
+            ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline,
         )
         .await
@@ -100,11 +101,11 @@ fn spawn(lookups: &Arc<Lookups>, pool: i64, id: &str) -> tokio::task::JoinHandle
 }
 
 #[tokio::test]
-async fn a_lone_look_up_goes_at_once_and_the_next_batch_is_what_gathered_meanwhile() {
-    let backend = Scripted::new(0);
+async fn waiting_lookups_form_the_next_batch() {
+    let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let first = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     let rest: Vec<_> = [(1, "b"), (2, "b"), (1, "c")]
         .map(|(pool, id)| spawn(&lookups, pool, id))
         .into();
@@ -119,8 +120,8 @@ async fn a_lone_look_up_goes_at_once_and_the_next_batch_is_what_gathered_meanwhi
 }
 
 #[tokio::test]
-async fn who_is_ready_at_the_same_time_travels_together_whoever_woke_the_worker() {
-    let backend = Scripted::new(100);
+async fn ready_callers_share_a_batch() {
+    let backend = ScriptedBackend::new(100);
     let lookups = lookups(&backend, 100);
     let (go, gone) = tokio::sync::oneshot::channel();
     let second = {
@@ -130,20 +131,20 @@ async fn who_is_ready_at_the_same_time_travels_together_whoever_woke_the_worker(
             find(&lookups, 1, "b").await
         })
     };
-    // Both tasks have come to where they wait.
+    // Both tasks are waiting now.
     find(&lookups, 1, "before").await.unwrap();
-    // On one thread tasks run in the order in which they were woken: first the worker, by "a", and then the second caller.
+    // On one thread tasks run in the order of their wake-ups: first the worker, by "a", then the second caller.
     let (a, ()) = tokio::join!(find(&lookups, 1, "a"), async { go.send(()).unwrap() });
     assert!(a.is_ok() && second.await.unwrap().is_ok());
     assert_eq!(backend.batches(), [vec!["1/before"], vec!["1/a", "1/b"]]);
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_takes_nobody_with_it() {
-    let backend = Scripted::new(0);
+async fn leaving_caller_does_not_affect_others() {
+    let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let leaves_early = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     leaves_early.abort();
     let stays = spawn(&lookups, 1, "b");
     let leaves_late = spawn(&lookups, 1, "c");
@@ -157,13 +158,13 @@ async fn a_caller_that_leaves_takes_nobody_with_it() {
     assert_eq!(
         backend.batches(),
         [vec!["1/a"], vec!["1/b"]],
-        "who has left is not asked for"
+        "a caller that has left is skipped"
     );
 }
 
 #[tokio::test]
-async fn a_failing_key_does_not_fail_its_neighbours() {
-    let mut backend = Scripted::new(100);
+async fn failing_key_does_not_affect_others() {
+    let mut backend = ScriptedBackend::new(100);
     backend.poison = Arc::new(BTreeSet::from(["poison"]));
     let lookups = lookups(&backend, 100);
     let (a, poison, b) = tokio::join!(
@@ -176,8 +177,8 @@ async fn a_failing_key_does_not_fail_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_dead_database_fails_a_batch_once_and_not_key_by_key() {
-    let mut backend = Scripted::new(100);
+async fn unavailable_database_is_queried_once_per_batch() {
+    let mut backend = ScriptedBackend::new(100);
     backend.dead = true;
     let lookups = lookups(&backend, 100);
     let (a, b) = tokio::join!(find(&lookups, 1, "a"), find(&lookups, 2, "b"));
@@ -187,43 +188,23 @@ async fn a_dead_database_fails_a_batch_once_and_not_key_by_key() {
     assert_eq!(backend.batches().len(), 1);
 }
 
-#[tokio::test]
-async fn an_overflowing_queue_refuses_at_once() {
-    let backend = Scripted::new(0);
-    let lookups = lookups(&backend, 2);
-    let running = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
-    let waiting = [spawn(&lookups, 1, "b"), spawn(&lookups, 2, "c")];
-    while lookups.queue.waiting() < 2 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(
-        find(&lookups, 3, "d").await.unwrap_err().kind,
-        SourceErrorKind::Unavailable
-    );
-    backend.gate.add_permits(9);
-    for task in [running].into_iter().chain(waiting) {
-        assert!(task.await.unwrap().is_ok());
-    }
-}
-
 #[tokio::test(start_paused = true)]
-async fn each_caller_keeps_its_own_deadline() {
-    let backend = Scripted::new(0);
+async fn callers_keep_their_own_deadlines() {
+    let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
-    let key = Key::Id(CustomerRegistrationId::parse("a").unwrap());
+    let key = ExactKey::Id(CustomerRegistrationId::parse("a").unwrap());
     let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
     assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);
 }
 
 #[tokio::test]
-async fn closing_answers_what_waits_and_refuses_what_comes_later() {
-    let backend = Scripted::new(1);
+async fn close_answers_waiting_and_rejects_later() {
+    let backend = ScriptedBackend::new(1);
     let lookups = lookups(&backend, 100);
     let waiting = spawn(&lookups, 1, "a");
-    backend.asked(1).await;
+    backend.wait_for_batches(1).await;
     lookups.close(Duration::from_mins(1)).await;
     assert!(waiting.await.unwrap().is_ok());
     assert_eq!(

@@ -1,42 +1,38 @@
-//! One worker: takes what waits, asks once, and hands out the answers.
+//! A worker: takes waiting look-ups, queries them as one batch, and delivers the results.
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceErrorKind;
 
 use super::{
-    Failed, Key,
-    queue::{Queue, Request},
+    key::{ExactKey, KeyError, KeyResult},
+    queue::{LookupQueue, PendingLookup},
 };
 
-/// Something that answers many keys at once. One belongs to each worker.
-pub(crate) trait Backend: Send + 'static {
-    /// Answers every key, in their order, by the deadline.
-    fn ask(
+/// Answers many keys at once. Each worker owns one.
+pub(crate) trait LookupBackend: Send + 'static {
+    /// Answers all keys, in their order, within the deadline.
+    fn query(
         &mut self,
-        keys: &[(PoolId, &Key)],
+        keys: &[(PoolId, &ExactKey)],
         deadline: Instant,
-    ) -> impl Future<Output = Result<Vec<Answer>, BatchError>> + Send;
+    ) -> impl Future<Output = Result<Vec<KeyResult>, BatchError>> + Send;
 
-    /// Ends the connection.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What one key of a batch has for an answer.
-pub(crate) type Answer = Result<Vec<Account>, Failed>;
-
-/// A batch without an answer.
+/// A batch without results.
 #[derive(Debug)]
 pub(crate) enum BatchError {
-    /// The values of some key are at fault: the others deserve a second try without it.
-    Keys(Arc<dyn std::error::Error + Send + Sync>),
-    /// No key is at fault; trying each of them would only take longer.
+    /// The values of some key are at fault: the other keys are retried without it.
+    SearchKeys(Arc<dyn std::error::Error + Send + Sync>),
+    /// No key is at fault: retrying each of them would only take longer.
     All(SourceErrorKind, Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// Works until the queue is closed and empty.
-pub(super) async fn run<B: Backend>(queue: Arc<Queue>, mut backend: B, most: usize) {
+/// Runs until the queue is closed and empty.
+pub(super) async fn run<B: LookupBackend>(queue: Arc<LookupQueue>, mut backend: B, most: usize) {
     while let Some(batch) = queue.take(most).await {
         observe(&batch);
         answer(&mut backend, batch).await;
@@ -45,65 +41,61 @@ pub(super) async fn run<B: Backend>(queue: Arc<Queue>, mut backend: B, most: usi
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred keys at most")]
-fn observe(batch: &[Request]) {
+fn observe(batch: &[PendingLookup]) {
     metrics::histogram!("masthead_lookup_batch_size").record(batch.len() as f64);
     if let Some(oldest) = batch.iter().map(|request| request.since).min() {
         metrics::histogram!("masthead_lookup_queue_seconds").record(oldest.elapsed());
     }
 }
 
-async fn answer<B: Backend>(backend: &mut B, batch: Vec<Request>) {
-    let error = match ask(backend, &batch).await {
+async fn answer<B: LookupBackend>(backend: &mut B, batch: Vec<PendingLookup>) {
+    let error = match query(backend, &batch).await {
         Ok(answers) => {
             for (request, answer) in batch.into_iter().zip(answers) {
-                // A caller that has left since is nobody's harm.
+                // The caller may have left meanwhile.
                 let _ = request.reply.send(answer);
             }
             return;
         }
         Err(error) => error,
     };
-    if matches!(error, BatchError::Keys(_)) && batch.len() > 1 {
+    if matches!(error, BatchError::SearchKeys(_)) && batch.len() > 1 {
         for request in batch {
-            let result = match ask(backend, std::slice::from_ref(&request)).await {
-                Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(short_answer())),
+            let result = match query(backend, std::slice::from_ref(&request)).await {
+                Ok(mut answers) => answers.pop().unwrap_or(Err(KeyError {
+                    kind: SourceErrorKind::Corrupt,
+                    cause: None,
+                })),
                 Err(error) => Err(error.for_key()),
             };
             let _ = request.reply.send(result);
         }
         return;
     }
-    tracing::warn!(cause = %error, keys = batch.len(), "a batch of look-ups has no answer");
+    tracing::warn!(cause = %error, keys = batch.len(), "a batch of look-ups failed");
     for request in batch {
         let _ = request.reply.send(Err(error.for_key()));
     }
 }
 
-async fn ask<B: Backend>(backend: &mut B, batch: &[Request]) -> Result<Vec<Answer>, BatchError> {
-    let keys: Vec<(PoolId, &Key)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
-    // The last caller to give up: an answer after that helps nobody.
+async fn query<B: LookupBackend>(backend: &mut B, batch: &[PendingLookup]) -> Result<Vec<KeyResult>, BatchError> {
+    let keys: Vec<(PoolId, &ExactKey)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
+    // The latest deadline of the callers.
     let deadline = batch
         .iter()
         .map(|request| request.deadline)
         .max()
         .unwrap_or_else(Instant::now);
-    backend.ask(&keys, deadline).await
-}
-
-fn short_answer() -> Failed {
-    Failed {
-        kind: SourceErrorKind::Corrupt,
-        cause: None,
-    }
+    backend.query(&keys, deadline).await
 }
 
 impl BatchError {
-    fn for_key(&self) -> Failed {
+    fn for_key(&self) -> KeyError {
         let (kind, cause) = match self {
-            Self::Keys(cause) => (SourceErrorKind::Corrupt, cause),
+            Self::SearchKeys(cause) => (SourceErrorKind::Corrupt, cause),
             Self::All(kind, cause) => (*kind, cause),
         };
-        Failed {
+        KeyError {
             kind,
             cause: Some(Arc::clone(cause)),
         }
@@ -113,7 +105,7 @@ impl BatchError {
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keys(cause) | Self::All(_, cause) => cause.fmt(f),
+            Self::SearchKeys(cause) | Self::All(_, cause) => cause.fmt(f),
         }
     }
 }

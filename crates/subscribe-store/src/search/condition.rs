@@ -1,4 +1,4 @@
-//! The conditions of a filter as SQL: what is checked again on every candidate.
+//! The conditions of a filter as SQL: each candidate row is checked against them.
 
 use masthead_domain::{
     metadata::MetadataPair,
@@ -9,64 +9,61 @@ use masthead_domain::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::table::Table;
-use crate::tokens;
+use super::{sql::push_sql, table::Table};
+use crate::search_terms;
 
-/// One condition that a row must meet.
-pub(super) enum Condition<'a> {
+pub(super) enum SqlCondition<'a> {
     EmailIs(&'a str),
     EmailContains(&'a str),
     EmailStarts(&'a str),
     FirstNameStarts(&'a str),
     LastNameStarts(&'a str),
     CridIs(&'a str),
-    /// By token alone: lower-casing is Rust's, so the pairs themselves are compared once the row is read.
+    /// By search term only: lower-casing is done in Rust, so the pairs are compared after the row is read.
     Metadata(&'a [MetadataPair]),
-    /// The state is not the unverified one.
+    /// The state is not *unverified*.
     Active,
 }
 
-/// Every condition of the filter that excludes anybody.
-pub(super) fn of(filter: &UserFilter) -> Vec<Condition<'_>> {
+/// The conditions of the filter that exclude any row.
+pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
     let emails = filter.emails.iter().map(|email| match email {
-        EmailFilter::Exact(key) => Condition::EmailIs(key.as_str()),
-        EmailFilter::Prefix(needle) => Condition::EmailStarts(needle.as_str()),
-        EmailFilter::Contains(needle) => Condition::EmailContains(needle.as_str()),
+        EmailFilter::Exact(key) => SqlCondition::EmailIs(key.as_str()),
+        EmailFilter::Prefix(needle) => SqlCondition::EmailStarts(needle.as_str()),
+        EmailFilter::Contains(needle) => SqlCondition::EmailContains(needle.as_str()),
     });
-    let crids = filter.crids.iter().map(|crid| Condition::CridIs(crid.as_str()));
+    let crids = filter.crids.iter().map(|crid| SqlCondition::CridIs(crid.as_str()));
     let first = filter
         .first_name
         .iter()
-        .map(|prefix| Condition::FirstNameStarts(prefix.as_str()));
+        .map(|prefix| SqlCondition::FirstNameStarts(prefix.as_str()));
     let last = filter
         .last_name
         .iter()
-        .map(|prefix| Condition::LastNameStarts(prefix.as_str()));
-    let metadata = (!filter.metadata.is_empty()).then_some(Condition::Metadata(&filter.metadata));
+        .map(|prefix| SqlCondition::LastNameStarts(prefix.as_str()));
+    let metadata = (!filter.metadata.is_empty()).then_some(SqlCondition::Metadata(&filter.metadata));
     emails
         .chain(crids)
         .chain(first)
         .chain(last)
         .chain(metadata)
-        .chain(filter.only_active.then_some(Condition::Active))
-        .filter(|condition| !matches!(condition.text(), Some("")) || matches!(condition, Condition::EmailIs(_)))
+        .chain(filter.only_active.then_some(SqlCondition::Active))
+        .filter(|condition| !matches!(condition.text(), Some("")) || matches!(condition, SqlCondition::EmailIs(_)))
         .collect()
 }
 
-impl Condition<'_> {
-    /// The column that it looks at.
+impl SqlCondition<'_> {
     pub(super) const fn column(&self) -> &'static str {
         match self {
             Self::EmailIs(_) | Self::EmailContains(_) | Self::EmailStarts(_) => "email_key",
             Self::FirstNameStarts(_) => "first_key",
             Self::LastNameStarts(_) => "last_key",
             Self::CridIs(_) => "crid",
-            Self::Metadata(_) => "tokens",
+            Self::Metadata(_) => "search_terms",
             Self::Active => "state",
         }
     }
 
-    /// The text that is looked for.
     pub(super) const fn text(&self) -> Option<&str> {
         match self {
             Self::EmailIs(text)
@@ -79,12 +76,16 @@ impl Condition<'_> {
         }
     }
 
-    /// Whether one index entry leads to every row that meets it.
+    pub(super) const fn is_metadata(&self) -> bool {
+        matches!(self, Self::Metadata(_))
+    }
+
+    /// Whether one index entry leads to all matches.
     pub(super) const fn is_exact(&self) -> bool {
         matches!(self, Self::EmailIs(_) | Self::CridIs(_))
     }
 
-    /// Whether it is a range of the index in which this column is walked.
+    /// Whether it is a range of the index that is ordered by this column.
     pub(super) const fn is_range_of(&self, column: SortColumn) -> bool {
         matches!(
             (self, column),
@@ -94,9 +95,9 @@ impl Condition<'_> {
         )
     }
 
-    /// Whether a walk of this column keeps to it by itself: a range of its index; and the state, of which no token tells,
-    /// where nothing else is left to gather by.
-    pub(super) fn is_walked(&self, column: SortColumn, all: &[Self]) -> bool {
+    /// Whether a scan in the order of this column covers it: as a range of the index; or as the state, which has no search
+    /// term, if there is no other condition to search by.
+    pub(super) fn is_scanned(&self, column: SortColumn, all: &[Self]) -> bool {
         let nothing_to_gather_by = || {
             all.iter()
                 .all(|other| other.is_range_of(column) || matches!(other, Self::Active))
@@ -104,59 +105,46 @@ impl Condition<'_> {
         self.is_range_of(column) || (matches!(self, Self::Active) && nothing_to_gather_by())
     }
 
-    /// Whether it is a range of the index of a name.
-    pub(super) const fn is_of_name(&self) -> bool {
+    /// Whether it is a range of a name index.
+    pub(super) const fn is_of_names(&self) -> bool {
         matches!(self, Self::FirstNameStarts(_) | Self::LastNameStarts(_))
     }
 
-    /// Whether it is about the keys that rows are searched by, which an entry has from its registration with the tokens.
+    /// Whether it is about search keys, which an entry that shares its search terms has in common with its registration.
     pub(super) const fn is_of_keys(&self) -> bool {
         !matches!(self, Self::CridIs(_) | Self::Metadata(_) | Self::Active)
     }
 
-    /// Whether the covering indexes have its column.
     pub(super) const fn is_covered(&self) -> bool {
         !matches!(self, Self::Metadata(_) | Self::Active)
     }
 
-    /// Writes it as an expression over the columns of `alias`.
+    /// Writes the condition on the columns of `alias`.
     pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pool: PoolId) {
         let column = self.column();
         match self {
-            Self::EmailIs(text) | Self::CridIs(text) => {
-                sql.push(format_args!("{alias}.{column} = "))
-                    .push_bind((*text).to_owned());
-            }
-            Self::EmailContains(text) => {
-                sql.push(format_args!("strpos({alias}.{column}, "))
-                    .push_bind((*text).to_owned())
-                    .push(") > 0");
-            }
+            Self::EmailIs(text) | Self::CridIs(text) => push_sql!(sql; "{alias}.{column} = ", ?(*text).to_owned()),
+            Self::EmailContains(text) => push_sql!(sql; "strpos({alias}.{column}, ", ?(*text).to_owned(), ") > 0"),
             Self::EmailStarts(text) | Self::FirstNameStarts(text) | Self::LastNameStarts(text) => {
-                sql.push(format_args!("{alias}.{column} >= "))
-                    .push_bind((*text).to_owned());
+                push_sql!(sql; "{alias}.{column} >= ", ?(*text).to_owned());
                 if let Some(end) = after_all(text) {
-                    sql.push(format_args!(" AND {alias}.{column} < ")).push_bind(end);
+                    push_sql!(sql; " AND {alias}.{column} < ", ?end);
                 }
             }
             Self::Metadata(pairs) => {
-                table.push_tokens(sql, alias, pool);
-                sql.push(" @> ").push_bind(tokens::of_pairs(pool, pairs));
+                push_sql!(sql; @table.push_terms(sql, alias, pool), " @> ", ?search_terms::for_pairs(pool, pairs));
             }
-            // Of all ranks the unverified one is the last, so this is a range of the index by state.
-            Self::Active => {
-                sql.push(format_args!("{alias}.{column} < "))
-                    .push_bind(UserState::Unverified.rank());
-            }
+            // `Unverified` has the highest rank, so this is a range of the state index.
+            Self::Active => push_sql!(sql; "{alias}.{column} < ", ?UserState::Unverified.rank()),
         }
     }
 }
 
-/// The first text, by bytes, after all that start with this one; `None` where there is none.
+/// The smallest text, by bytes, after all texts with this prefix; `None` if there is none.
 fn after_all(prefix: &str) -> Option<String> {
     let mut rest = prefix.to_owned();
     while let Some(last) = rest.pop() {
-        // The code points just below the surrogates and at the very end have no successor by one.
+        // Surrogates are skipped, and the last code point has no successor.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             '\u{10ffff}' => None,
@@ -175,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_prefix_is_after_every_text_that_starts_with_it() {
+    fn prefix_end_is_after_all_its_texts() {
         for (prefix, end) in [
             ("ann", Some("ano")),
             ("a\u{10ffff}", Some("b")),

@@ -1,107 +1,74 @@
-//! The total of a list, in the statement of its page: by whichever index has all that it takes.
+//! The total of a list, computed in the statement of its page.
 
 use masthead_domain::query::{CountMode, Position};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
-    condition::Condition,
-    statement::{Statement, Way},
+    condition::SqlCondition,
+    sql::push_sql,
+    statement::{SearchStatement, SearchStrategy},
 };
-use crate::tokens;
+use crate::search_terms;
 
-impl Statement<'_> {
-    pub(super) fn counts_by_tokens_first(&self) -> bool {
+impl SearchStatement<'_> {
+    pub(super) fn counts_by_terms_first(&self) -> bool {
         self.query.count == CountMode::Exact
-            && self.way() == Way::WalkThenGather
-            && !self.tokens_say_all()
+            && self.strategy() == SearchStrategy::ScanThenTerms
+            && !self.terms_decide()
             && self.index_covers_conditions()
     }
 
-    /// Whether the matches can be counted in the index of tokens alone; not where another table's tokens count as well.
-    fn tokens_say_all(&self) -> bool {
-        tokens::say_all(&self.query.filter) && !self.table.shares_tokens()
+    /// Whether the search-term index alone can count the matches; not if another table's terms count too.
+    fn terms_decide(&self) -> bool {
+        search_terms::decide(&self.query.filter) && !self.table.shares_terms()
     }
 
     fn index_covers_conditions(&self) -> bool {
-        !self
-            .conditions
-            .iter()
-            .any(|condition| matches!(condition, Condition::Metadata(_)))
+        !self.conditions.iter().any(SqlCondition::is_metadata)
     }
 
-    /// The total, or NULL. A page that is not full tells it by itself.
+    /// The total, or NULL. A page that is not full determines it.
     pub(super) fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
-        if self.query.count != CountMode::Exact {
-            if self.query.count == CountMode::Estimate && matches!(self.query.position, Position::Offset(_)) {
-                sql.push("CASE WHEN ");
-                self.push_page_tells(sql);
-                sql.push(" END");
-            } else {
-                sql.push("NULL::bigint");
+        let by_page = matches!(self.query.position, Position::Offset(_));
+        match self.query.count {
+            CountMode::Exact if by_page => {
+                push_sql!(sql; @self.push_total_of_last_page(sql), " ELSE ", @self.push_count(sql), " END");
             }
-            return;
-        }
-        if matches!(self.query.position, Position::Offset(_)) {
-            sql.push("CASE WHEN ");
-            self.push_page_tells(sql);
-            sql.push(" ELSE ");
-            self.push_count(sql);
-            sql.push(" END");
-        } else {
-            self.push_count(sql);
+            CountMode::Exact => self.push_count(sql),
+            CountMode::Estimate if by_page => push_sql!(sql; @self.push_total_of_last_page(sql), " END"),
+            CountMode::Estimate | CountMode::None => push_sql!(sql; "NULL::bigint"),
         }
     }
 
-    fn push_page_tells(&self, sql: &mut QueryBuilder<Postgres>) {
-        let least = i64::from(self.walk.offset > 0);
-        sql.push("(SELECT count(*) FROM picked) BETWEEN ")
-            .push_bind(least)
-            .push(" AND ")
-            .push_bind(i64::from(self.query.size))
-            .push(" THEN ")
-            .push_bind(self.walk.offset)
-            .push(" + (SELECT count(*) FROM picked)");
+    fn push_total_of_last_page(&self, sql: &mut QueryBuilder<Postgres>) {
+        let least = i64::from(self.scan.offset > 0);
+        push_sql!(sql; "CASE WHEN (SELECT count(*) FROM picked) BETWEEN ", ?least, " AND ", ?i64::from(self.query.size));
+        push_sql!(sql; " THEN ", ?self.scan.offset, " + (SELECT count(*) FROM picked)");
     }
 
     fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
-        match self.way() {
-            Way::Exact => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_key(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
+        let counted = "(SELECT count(*) FROM ";
+        match self.strategy() {
+            SearchStrategy::Exact => {
+                push_sql!(sql; counted, @self.push_by_key(sql), " AS g WHERE ", @self.push_checked(sql, "g"), ")");
             }
-            Way::WalkThenGather if self.tokens_say_all() => {
-                // Without a look at the rows, Postgres counts in the index what is visible to all.
-                sql.push(format_args!(
-                    "(SELECT count(*) FROM {} AS r WHERE r.tokens @> (SELECT ",
-                    self.table.name()
-                ))
-                .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-                .push("::bigint[]))");
+            SearchStrategy::ScanThenTerms if self.terms_decide() => {
+                // No row is read: Postgres counts in the index what is visible to all transactions.
+                push_sql!(sql; counted, self.table.name(), " AS r WHERE true", @self.push_having_terms(sql), ")");
             }
-            Way::WalkThenGather if !self.index_covers_conditions() => {
-                sql.push("(SELECT count(*) FROM ");
-                self.push_by_tokens(sql);
-                sql.push(" AS g WHERE ");
-                self.push_checked(sql, "g");
-                sql.push(")");
+            SearchStrategy::ScanThenTerms if !self.index_covers_conditions() => {
+                push_sql!(sql; counted, @self.push_by_terms(sql), " AS g WHERE ", @self.push_checked(sql, "g"), ")");
             }
-            Way::WalkThenGather => {
-                sql.push("CASE WHEN (SELECT n FROM few) <= ")
-                    .push_bind(self.budget.count_by_tokens)
-                    .push(" THEN (SELECT n FROM few) ELSE ");
-                self.push_count_along(sql);
-                sql.push(" END");
+            SearchStrategy::ScanThenTerms => {
+                push_sql!(sql; "CASE WHEN (SELECT n FROM few) <= ", ?self.budget.count_by_terms);
+                push_sql!(sql; " THEN (SELECT n FROM few) ELSE ", @self.push_count_along(sql), " END");
             }
-            Way::Walk | Way::WalkThenName => self.push_count_along(sql),
+            SearchStrategy::Scan | SearchStrategy::ScanThenNames => self.push_count_along(sql),
         }
     }
 
     fn push_count_along(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!("(SELECT count(*) FROM {} AS r WHERE ", self.table.name()));
-        self.push_checked(sql, "r");
-        sql.push(")");
+        let table = self.table.name();
+        push_sql!(sql; "(SELECT count(*) FROM {table} AS r WHERE ", @self.push_checked(sql, "r"), ")");
     }
 }

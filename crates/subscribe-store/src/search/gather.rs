@@ -1,175 +1,135 @@
-//! The matches that a walk has not met: all of them where they are few, else those that the page can hold.
+//! Collects the matches that the index scan has not reached: all if they are few, else those that the page can hold.
 //!
-//! Of many matches, the first few that the table happens to hold are a sample. As many of these as the page has rows are a bound:
-//! the page ends at the last of them or sooner, and no match beyond it is read. ADR 0079 says why, and what it saves.
+//! Of many matches, the first ones in the table are a sample. The page ends at the latest where the sample has enough rows
+//! for it; matches beyond this bound are not read (ADR 0079).
 
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
-    order::{FIRST_BEYOND_ASCII, Part},
-    statement::{Statement, Way},
+    index_scan::{FIRST_BEYOND_ASCII, SortPart},
+    sql::push_sql,
+    statement::{SearchStatement, SearchStrategy},
 };
-use crate::tokens;
+use crate::search_terms;
 
-impl Statement<'_> {
-    /// Writes the tables that end in `gathered`, the page's rows.
-    pub(super) fn push_gathered(&self, sql: &mut QueryBuilder<Postgres>, way: Way) {
-        let sample = self.sample(way);
-        sql.push(if sample.is_some() {
-            "sampled AS MATERIALIZED ("
-        } else {
-            "gathered AS MATERIALIZED (SELECT * FROM ("
-        });
-        self.push_matches(sql, way);
-        if let Some(sample) = sample {
-            sql.push(" LIMIT ").push_bind(sample).push(
-                "), bound AS MATERIALIZED (SELECT s.part, s.k, s.crid FROM sampled AS s WHERE (SELECT count(*) FROM sampled) = ",
-            );
-            sql.push_bind(sample);
-            self.push_sorted(sql, "s");
-            sql.push(" LIMIT 1 OFFSET ")
-                .push_bind(self.walk.offset + self.rows() - 1)
-                .push(")");
-            if self.walk.is_covering() {
-                self.push_sooner(sql);
+impl SearchStatement<'_> {
+    /// Writes the CTEs that end in `gathered`, the page's rows.
+    pub(super) fn push_gathered(&self, sql: &mut QueryBuilder<Postgres>, strategy: SearchStrategy) {
+        match self.sample(strategy) {
+            None => push_sql!(sql; "gathered AS MATERIALIZED (SELECT * FROM (", @self.push_matches(sql, strategy)),
+            Some(sample) => {
+                push_sql!(sql; "sampled AS MATERIALIZED (", @self.push_matches(sql, strategy), " LIMIT ", ?sample);
+                push_sql!(sql; "), bound AS MATERIALIZED (SELECT s.part, s.k, s.crid FROM sampled AS s");
+                push_sql!(sql; " WHERE (SELECT count(*) FROM sampled) = ", ?sample, @self.push_sorted(sql, "s"));
+                push_sql!(sql; " LIMIT 1 OFFSET ", ?self.scan.offset + self.rows() - 1, ")");
+                if self.scan.is_covering() {
+                    self.push_earlier_initials(sql);
+                }
+                push_sql!(sql; ", gathered AS MATERIALIZED (SELECT * FROM (SELECT * FROM sampled");
+                push_sql!(sql; " WHERE NOT EXISTS (SELECT FROM bound)", @self.push_bounded(sql));
             }
-            sql.push(
-                ", gathered AS MATERIALIZED (SELECT * FROM (SELECT * FROM sampled WHERE NOT EXISTS (SELECT FROM bound)",
-            );
-            self.push_bounded(sql);
         }
-        sql.push(") AS g");
-        self.push_sorted(sql, "g");
-        sql.push(" LIMIT ")
-            .push_bind(self.rows())
-            .push(" OFFSET ")
-            .push_bind(self.walk.offset)
-            .push(")");
+        push_sql!(sql; ") AS g", @self.push_sorted(sql, "g"), @self.push_limit(sql), ")");
     }
 
-    /// How many matches are looked at before their order decides which others are; none where all are.
-    fn sample(&self, way: Way) -> Option<i64> {
+    /// The sample size; `None` if all matches are read.
+    fn sample(&self, strategy: SearchStrategy) -> Option<i64> {
         let sample = self.budget.sample.of_page(self.rows());
-        // A bound that keeps nearly all costs more than it saves.
-        let pays = self.walk.offset.saturating_add(self.rows()) <= sample / 4;
-        // Tokens that another row keeps are found by the index of that row's table, which has none of our orders.
-        (way == Way::WalkThenGather && pays && !self.table.shares_tokens()).then_some(sample)
+        // A bound that excludes little costs more than it saves.
+        let pays = self.scan.offset.saturating_add(self.rows()) <= sample / 4;
+        // Shared search terms are found in the index of the other table, which does not have the orders of this one.
+        (strategy == SearchStrategy::ScanThenTerms && pays && !self.table.shares_terms()).then_some(sample)
     }
 
     fn push_sorted(&self, sql: &mut QueryBuilder<Postgres>, alias: &str) {
-        sql.push(format_args!(" ORDER BY {alias}.part, {}", self.walk.within("k", alias)));
+        push_sql!(sql; " ORDER BY {alias}.part, ", self.scan.within("k", alias));
     }
 
-    /// Every match that the page can hold.
-    fn push_matches(&self, sql: &mut QueryBuilder<Postgres>, way: Way) {
-        let key = self.walk.key();
-        sql.push(format_args!(
-            "SELECT {} AS part, g.{key} AS k, g.crid FROM ",
-            self.walk.part_of("g")
-        ));
-        match way {
-            Way::Exact => self.push_by_key(sql),
-            Way::WalkThenName => self.push_by_name(sql),
-            Way::Walk | Way::WalkThenGather => self.push_by_tokens(sql),
+    fn push_matches(&self, sql: &mut QueryBuilder<Postgres>, strategy: SearchStrategy) {
+        let (key, part) = (self.scan.key(), self.scan.part_of("g"));
+        push_sql!(sql; "SELECT {part} AS part, g.{key} AS k, g.crid FROM ");
+        match strategy {
+            SearchStrategy::Exact => self.push_by_key(sql),
+            SearchStrategy::ScanThenNames => self.push_by_name(sql),
+            SearchStrategy::Scan | SearchStrategy::ScanThenTerms => self.push_by_terms(sql),
         }
-        sql.push(" AS g WHERE true");
-        if way != Way::WalkThenName {
-            sql.push(" AND ");
-            self.push_checked(sql, "g");
+        push_sql!(sql; " AS g WHERE true");
+        if strategy != SearchStrategy::ScanThenNames {
+            push_sql!(sql; " AND ", @self.push_checked(sql, "g"));
         }
-        if way != Way::Exact {
-            // A condition without columns is tested once, before anything is read.
-            sql.push(" AND (SELECT count(*) FROM walked) <= ")
-                .push_bind(i64::from(self.query.size));
+        if strategy != SearchStrategy::Exact {
+            // A condition without columns: Postgres tests it once, before it reads anything.
+            push_sql!(sql; " AND (SELECT count(*) FROM scanned) <= ", ?i64::from(self.query.size));
         }
-        if self.walk.is_after() {
-            sql.push(" AND (");
-            for (n, part) in self.walk.parts().iter().enumerate() {
-                sql.push(if n == 0 { "(true" } else { " OR (true" });
-                self.walk.push_range(sql, "g", *part);
-                sql.push(")");
+        if self.scan.is_after() {
+            push_sql!(sql; " AND (false");
+            for part in self.scan.parts() {
+                push_sql!(sql; " OR (true", @self.scan.push_range(sql, "g", *part), ")");
             }
-            sql.push(")");
+            push_sql!(sql; ")");
         }
     }
 
-    /// The matches up to the bound, each after `UNION ALL`: what both the index of tokens and another one lead to.
+    /// The matches up to the bound, each after `UNION ALL`: from the search-term index combined with another index.
     fn push_bounded(&self, sql: &mut QueryBuilder<Postgres>) {
-        let parts = self.walk.parts();
-        let (filled, empty) = (parts.contains(&Part::Filled), parts.contains(&Part::Empty));
-        let is_in = |part: Part| format!("(SELECT part FROM bound) = {}", part as u8);
+        let (parts, key) = (self.scan.parts(), self.scan.key());
+        let (filled, empty) = (parts.contains(&SortPart::Filled), parts.contains(&SortPart::Empty));
+        let is_in = |part: SortPart| format!("(SELECT part FROM bound) = {}", part as u8);
         if filled {
-            self.push_branch(sql, Part::Filled, &is_in(Part::Filled), |sql| {
-                // An index that can tell whether a row matches is read faster than the lists of tokens.
-                if !self.is_told_by_index() {
-                    self.push_having_tokens(sql);
+            self.push_branch(sql, SortPart::Filled, &is_in(SortPart::Filled), |sql| {
+                // An index that has all columns of the conditions is read faster than the lists of search terms.
+                if !self.is_answered_by_order_index() {
+                    self.push_having_terms(sql);
                 }
-                self.walk.push_up_to(sql, "r", Part::Filled);
+                self.scan.push_up_to(sql, "r", SortPart::Filled);
             });
         }
-        if filled && self.walk.is_covering() {
-            self.push_branch(sql, Part::Filled, "EXISTS (SELECT FROM bound)", |sql| {
-                self.push_having_tokens(sql);
-                sql.push(" AND r.tokens && (SELECT tokens FROM sooner)");
+        if filled && self.scan.is_covering() {
+            self.push_branch(sql, SortPart::Filled, "EXISTS (SELECT FROM bound)", |sql| {
+                self.push_having_terms(sql);
+                push_sql!(sql; " AND r.search_terms && (SELECT terms FROM earlier_initials)");
             });
-            self.push_branch(sql, Part::Filled, &self.walk.are_others_sooner(), |sql| {
-                self.push_having_tokens(sql);
-                sql.push(format_args!(" AND r.{} >= chr({FIRST_BEYOND_ASCII})", self.walk.key()));
+            self.push_branch(sql, SortPart::Filled, &self.scan.are_beyond_ascii_earlier(), |sql| {
+                self.push_having_terms(sql);
+                push_sql!(sql; " AND r.{key} >= chr({FIRST_BEYOND_ASCII})");
             });
         } else if filled && empty {
-            self.push_branch(sql, Part::Filled, &is_in(Part::Empty), |sql| {
-                self.push_having_tokens(sql);
+            self.push_branch(sql, SortPart::Filled, &is_in(SortPart::Empty), |sql| {
+                self.push_having_terms(sql);
             });
         }
         if empty {
-            self.push_branch(sql, Part::Empty, &is_in(Part::Empty), |sql| {
-                self.push_having_tokens(sql);
-                self.walk.push_up_to(sql, "r", Part::Empty);
+            self.push_branch(sql, SortPart::Empty, &is_in(SortPart::Empty), |sql| {
+                self.push_having_terms(sql);
+                self.scan.push_up_to(sql, "r", SortPart::Empty);
             });
         }
     }
 
-    /// The matches in one part that the condition narrows it to, where what `given` says of the bound is true.
+    /// The matches in one part, restricted by `narrow`, if the condition `given` on the bound holds.
     fn push_branch(
         &self,
         sql: &mut QueryBuilder<Postgres>,
-        part: Part,
+        part: SortPart,
         given: &str,
         narrow: impl FnOnce(&mut QueryBuilder<Postgres>),
     ) {
-        let key = self.walk.key();
-        sql.push(format_args!(
-            " UNION ALL SELECT {} AS part, r.{key} AS k, r.crid FROM {} AS r WHERE ",
-            part as u8,
-            self.table.name(),
-        ));
+        let (part_number, key, table) = (part as u8, self.scan.key(), self.table.name());
+        push_sql!(sql; " UNION ALL SELECT {part_number} AS part, r.{key} AS k, r.crid FROM {table} AS r WHERE ");
         self.push_checked(sql, "r");
-        self.walk.push_range(sql, "r", part);
+        self.scan.push_range(sql, "r", part);
         narrow(sql);
-        sql.push(" AND ").push(given);
+        push_sql!(sql; " AND ", given);
     }
 
-    /// As in `Table::push_with_tokens`, the array is an unknown to the planner.
-    fn push_having_tokens(&self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(" AND r.tokens @> (SELECT ")
-            .push_bind(tokens::of_filter(self.pool, &self.query.filter))
-            .push("::bigint[])");
-    }
-
-    /// The tokens of the ASCII initials that come sooner than that of the bound, of those that any row has.
-    fn push_sooner(&self, sql: &mut QueryBuilder<Postgres>) {
-        let key = self.walk.key();
-        sql.push(", sooner AS MATERIALIZED (SELECT array_agg(i.token) AS tokens FROM bound AS b CROSS JOIN unnest(")
-            .push_bind(tokens::of_initials(self.pool, self.walk.column))
-            .push(format_args!(
-                ") WITH ORDINALITY AS i (token, code) CROSS JOIN LATERAL (SELECT FROM {} AS r WHERE r.pool = ",
-                self.table.name()
-            ))
-            .push_bind(self.pool.0)
-            .push(self.table.and_live("r"))
-            .push(format_args!(
-                " AND r.{key} >= chr(i.code::int) AND r.{key} < chr(i.code::int + 1) ORDER BY r.{key} LIMIT 1) AS r WHERE {})",
-                self.walk.is_sooner("i.code", "b")
-            ));
+    /// The search terms of the ASCII initials that come before the initial of the bound and occur in the table.
+    fn push_earlier_initials(&self, sql: &mut QueryBuilder<Postgres>) {
+        let (key, table) = (self.scan.key(), self.table.name());
+        let initials = search_terms::for_initials(self.pool, self.scan.column);
+        push_sql!(sql; ", earlier_initials AS MATERIALIZED (SELECT array_agg(i.term) AS terms FROM bound AS b");
+        push_sql!(sql; " CROSS JOIN unnest(", ?initials, "::bigint[]) WITH ORDINALITY AS i (term, code)");
+        push_sql!(sql; " CROSS JOIN LATERAL (SELECT FROM {table} AS r WHERE r.pool = ", ?self.pool.0);
+        push_sql!(sql; self.table.and_live("r"), " AND r.{key} >= chr(i.code::int) AND r.{key} < chr(i.code::int + 1)");
+        push_sql!(sql; " ORDER BY r.{key} LIMIT 1) AS r WHERE ", self.scan.is_earlier("i.code", "b"), ")");
     }
 }

@@ -1,124 +1,107 @@
-//! The two tables that lists are answered from: the same keys and tokens under the same names, and what a page needs of each.
+//! The two tables that answer lists: both have the same key columns and search terms.
 
 use masthead_domain::tenant::PoolId;
 use sqlx::{Postgres, QueryBuilder};
 
+use super::sql::push_sql;
 use crate::row::account_columns;
 
-/// Which table a list is answered from.
 pub(crate) enum Table<'a> {
-    /// The registrations.
     Registrations,
-    /// The users of both sides, while the pool's directory is this provider's, merged by this precedence, and complete.
-    Directory {
-        /// The provider's name.
+    /// The mirror, if it belongs to this provider and precedence, and is complete.
+    Mirror {
         provider: &'a str,
-        /// The precedence's canonical text.
         precedence: &'a str,
     },
 }
 
 impl Table<'_> {
-    /// Its name.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Registrations => "registrations",
-            Self::Directory { .. } => "directory_entries",
+            Self::Mirror { .. } => "mirror_entries",
         }
     }
 
-    /// Whether some rows leave their tokens to the registration of the same id.
-    pub(super) const fn shares_tokens(&self) -> bool {
+    /// Whether some rows share the search terms of the registration with the same id.
+    pub(super) const fn shares_terms(&self) -> bool {
         match self {
             Self::Registrations => false,
-            Self::Directory { .. } => true,
+            Self::Mirror { .. } => true,
         }
     }
 
-    /// The tokens of a row, wherever they are.
-    pub(super) fn push_tokens(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
-        if !self.shares_tokens() {
-            sql.push(format_args!("{alias}.tokens"));
-            return;
+    /// The search terms of a row, wherever they are stored.
+    pub(super) fn push_terms(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
+        if self.shares_terms() {
+            push_sql!(sql; "CASE WHEN {alias}.shares_search_terms THEN (SELECT s.search_terms FROM registrations AS s");
+            push_sql!(sql; " WHERE s.pool = ", ?pool.0, " AND s.crid = {alias}.crid AND s.deleted_at IS NULL)");
+            push_sql!(sql; " ELSE {alias}.search_terms END");
+        } else {
+            push_sql!(sql; "{alias}.search_terms");
         }
-        sql.push(format_args!(
-            "CASE WHEN {alias}.shares_tokens THEN (SELECT s.tokens FROM registrations AS s WHERE s.pool = "
-        ))
-        .push_bind(pool.0)
-        .push(format_args!(
-            " AND s.crid = {alias}.crid AND s.deleted_at IS NULL) ELSE {alias}.tokens END"
-        ));
     }
 
-    /// The rows that have every one of these tokens, as a table. The array is an unknown to the planner, whose guess is then
-    /// always the index: its statistics of common tokens would make it read whole tables. `OFFSET 0` keeps all other
-    /// conditions out. Where tokens are another row's, `check` writes conditions on that row's keys, which are the same: a
-    /// candidate that only its grams have brought costs no second row then.
-    pub(super) fn push_with_tokens(
+    /// The rows that have all of these terms, as a table. The array is a sub-select: with known terms the planner would use
+    /// its statistics of common ones and read whole tables. `OFFSET 0` keeps other conditions out. If the terms are shared,
+    /// `check` adds conditions on the registration's keys, which are the same, so that a false candidate costs no second
+    /// row.
+    pub(super) fn push_with_terms(
         &self,
         sql: &mut QueryBuilder<Postgres>,
         pool: PoolId,
-        tokens: &[i64],
+        terms: &[i64],
         check: impl FnOnce(&mut QueryBuilder<Postgres>, &str),
     ) {
         let having = |sql: &mut QueryBuilder<Postgres>, table: &str| {
-            sql.push(format_args!("SELECT * FROM {table} AS r WHERE r.tokens @> (SELECT "))
-                .push_bind(tokens.to_vec())
-                .push("::bigint[])");
+            push_sql!(sql; "SELECT * FROM {table} AS r WHERE r.search_terms @> (SELECT ", ?terms.to_vec(), "::bigint[])");
         };
-        sql.push("(");
-        having(sql, self.name());
-        if self.shares_tokens() {
-            sql.push(" UNION ALL SELECT d.* FROM (");
-            having(sql, Self::Registrations.name());
-            sql.push(" OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM directory_entries AS d WHERE d.pool = ")
-                .push_bind(pool.0)
-                .push(" AND d.crid = r.crid AND d.shares_tokens OFFSET 0) AS d WHERE r.pool = ")
-                .push_bind(pool.0)
-                .push(Self::Registrations.and_live("r"));
-            check(sql, "r");
+        push_sql!(sql; "(", @having(sql, self.name()));
+        if self.shares_terms() {
+            push_sql!(sql; " UNION ALL SELECT d.* FROM (", @having(sql, Self::Registrations.name()), " OFFSET 0) AS r");
+            push_sql!(sql; " CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d WHERE d.pool = ", ?pool.0);
+            push_sql!(sql; " AND d.crid = r.crid AND d.shares_search_terms OFFSET 0) AS d WHERE r.pool = ", ?pool.0);
+            push_sql!(sql; Self::Registrations.and_live("r"), @check(sql, "r"));
         }
-        sql.push(" OFFSET 0)");
+        push_sql!(sql; " OFFSET 0)");
     }
 
-    /// A condition for the rows that count, with `AND` before it.
+    /// A condition for live rows, with a leading `AND`.
     pub(super) fn and_live(&self, alias: &str) -> String {
         match self {
             Self::Registrations => format!(" AND {alias}.deleted_at IS NULL"),
-            Self::Directory { .. } => String::new(),
+            Self::Mirror { .. } => String::new(),
         }
     }
 
-    /// The columns of a page's row, each with a comma before it: of registrations those of an account; of the directory
-    /// when it was true, the entry's own, the registration's account, and whether it is whole.
+    /// The columns of a page's row, each with a leading comma: an account; for the mirror its `as_of`, the entry, the
+    /// account, and whether the mirror is complete.
     pub(super) fn push_columns(&self, sql: &mut QueryBuilder<Postgres>, pool: PoolId) {
         match self {
-            Self::Registrations => {
-                sql.push(concat!(", ", account_columns!("m")));
-            }
-            Self::Directory { provider, precedence } => {
-                sql.push(", (SELECT s.as_of FROM directories AS s WHERE s.entered_to IS NULL AND s.pool = ")
-                    .push_bind(pool.0)
-                    .push(" AND s.provider = ")
-                    .push_bind((*provider).to_owned())
-                    .push(" AND s.precedence = ")
-                    .push_bind((*precedence).to_owned())
-                    .push(concat!(
-                        "), m.pool, m.crid, m.profile_as_of, m.profile, ",
-                        account_columns!("r"),
-                        ", (SELECT s.whole AND s.braked_at IS NULL FROM directories AS s WHERE s.pool = "
-                    ))
-                    .push_bind(pool.0)
-                    .push(")");
+            Self::Registrations => push_sql!(sql; concat!(", ", account_columns!())),
+            Self::Mirror { provider, precedence } => {
+                push_sql!(sql; ", (SELECT s.as_of FROM mirrors AS s WHERE s.entered_to IS NULL AND s.pool = ", ?pool.0);
+                push_sql!(sql; " AND s.provider = ", ?(*provider).to_owned(), " AND s.precedence = ");
+                push_sql!(sql; ?(*precedence).to_owned(), ") AS as_of, m.pool AS entry_pool, m.crid AS entry_crid,");
+                push_sql!(sql; " m.profile_as_of, m.profile, ", account_columns!());
+                push_sql!(sql; ", (SELECT s.whole AND s.braked_at IS NULL FROM mirrors AS s WHERE s.pool = ", ?pool.0);
+                push_sql!(sql; ") AS whole");
             }
         }
     }
 
-    /// What else is joined to a page's row.
+    /// The alias of a page's row: [`account_columns!`] reads registrations from `r`.
+    pub(super) const fn page_alias(&self) -> &'static str {
+        match self {
+            Self::Registrations => "r",
+            Self::Mirror { .. } => "m",
+        }
+    }
+
     pub(super) const fn joins(&self) -> &'static str {
         match self {
             Self::Registrations => "",
-            Self::Directory { .. } => {
+            Self::Mirror { .. } => {
                 " LEFT JOIN LATERAL (SELECT * FROM registrations AS r WHERE r.pool = m.pool AND r.id = m.registration_id \
                  AND r.deleted_at IS NULL OFFSET 0) AS r ON true"
             }

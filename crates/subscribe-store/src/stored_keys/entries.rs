@@ -1,35 +1,35 @@
-//! The keys and tokens of the directories' entries, which are made of a profile, a registration, or both.
+//! Recomputes the keys of mirror entries, which depend on a profile, a registration, or both.
 
 use masthead_domain::tenant::PoolId;
 
-use super::{KeysMade, Place, Window, folds_otherwise};
+use super::progress::{KeysMade, RefoldPosition, affected_pattern};
 use crate::{
     database::Transaction,
-    directory::{Trouble, fold_again},
+    mirror::{MirrorError, fold_again},
 };
 
-/// How many rows one transaction looks at.
+/// The number of rows per transaction.
 const WINDOW: i64 = 1000;
 
-/// Looks at the entries after the place, all of one pool, and moves it.
-pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Result<Window, Trouble> {
+/// Processes the next entries, all of one pool, and advances the position; `None` if none are left.
+pub(super) async fn recompute_window(
+    transaction: &mut Transaction,
+    position: &RefoldPosition,
+) -> Result<Option<KeysMade>, MirrorError> {
     let last = sqlx::query!(
-        r#"WITH w AS (SELECT pool, crid FROM directory_entries WHERE (pool, crid) > ($1, $2) ORDER BY pool, crid LIMIT $3)
+        r#"WITH w AS (SELECT pool, crid FROM mirror_entries WHERE (pool, crid) > ($1, $2) ORDER BY pool, crid LIMIT $3)
            SELECT pool AS "pool!", crid AS "crid!" FROM w WHERE pool = (SELECT min(pool) FROM w) ORDER BY crid DESC LIMIT 1"#,
-        place.entries_pool,
-        place.entries_crid,
+        position.entries_pool,
+        position.entries_crid,
         WINDOW,
     )
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(last) = last else {
-        return Ok(Window {
-            made: KeysMade::default(),
-            is_last: true,
-        });
+        return Ok(None);
     };
-    let after = if last.pool == place.entries_pool {
-        &*place.entries_crid
+    let after = if last.pool == position.entries_pool {
+        &*position.entries_crid
     } else {
         ""
     };
@@ -37,7 +37,7 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
         transaction,
         PoolId(last.pool),
         (after, &last.crid, WINDOW),
-        &folds_otherwise(),
+        &affected_pattern(),
     )
     .await?;
     sqlx::query!(
@@ -47,12 +47,9 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
     )
     .execute(transaction)
     .await?;
-    Ok(Window {
-        made: KeysMade {
-            entries,
-            left,
-            ..KeysMade::default()
-        },
-        is_last: false,
-    })
+    Ok(Some(KeysMade {
+        entries,
+        left,
+        ..KeysMade::default()
+    }))
 }

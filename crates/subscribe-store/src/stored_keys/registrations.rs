@@ -1,14 +1,14 @@
-//! The keys and tokens of registrations.
+//! Recomputes the keys and search terms of registrations.
 
 use masthead_domain::{email::Email, tenant::PoolId};
 
-use super::{KeysMade, Place, Window, folds_otherwise};
-use crate::{database::Transaction, directory::Trouble, pairs::metadata_of, record::Keys, tokens};
+use super::progress::{KeysMade, RefoldPosition, affected_pattern};
+use crate::{database::Transaction, mirror::MirrorError, row, search_keys::SearchKeys, search_terms};
 
-/// How many rows one transaction looks at.
+/// The number of rows per transaction.
 const WINDOW: i64 = 2000;
 
-struct Row {
+struct RegistrationKeysRow {
     pool: i64,
     id: i64,
     email_key: String,
@@ -18,12 +18,12 @@ struct Row {
     first_key: String,
     last_key: String,
     metadata: String,
-    tokens: Vec<i64>,
+    search_terms: Vec<i64>,
 }
 
 /// Rows to be written, column by column.
 #[derive(Default)]
-struct Rows {
+struct ChangedRegistrations {
     pools: Vec<i64>,
     ids: Vec<i64>,
     email_keys: Vec<String>,
@@ -32,14 +32,14 @@ struct Rows {
     metadata: Vec<String>,
     first_keys: Vec<String>,
     last_keys: Vec<String>,
-    /// The tokens of all rows, one after the other, and where each row's begin and end, counted from 1.
-    tokens: Vec<i64>,
-    token_starts: Vec<i32>,
-    token_ends: Vec<i32>,
+    /// The search terms of all rows, concatenated, and where each row's begin and end, counted from 1.
+    search_terms: Vec<i64>,
+    term_starts: Vec<i32>,
+    term_ends: Vec<i32>,
 }
 
-impl Rows {
-    fn add(&mut self, row: &Row, keys: Keys, tokens: &[i64]) {
+impl ChangedRegistrations {
+    fn add(&mut self, row: &RegistrationKeysRow, keys: SearchKeys, search_terms: &[i64]) {
         let place = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
         self.pools.push(row.pool);
         self.ids.push(row.id);
@@ -49,15 +49,18 @@ impl Rows {
         self.metadata.push(row.metadata.clone());
         self.first_keys.push(keys.first.into());
         self.last_keys.push(keys.last.into());
-        self.token_starts.push(place(self.tokens.len() + 1));
-        self.tokens.extend_from_slice(tokens);
-        self.token_ends.push(place(self.tokens.len()));
+        self.term_starts.push(place(self.search_terms.len() + 1));
+        self.search_terms.extend_from_slice(search_terms);
+        self.term_ends.push(place(self.search_terms.len()));
     }
 }
 
-/// Looks at the registrations after the place, and moves it.
-pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Result<Window, Trouble> {
-    let (pool, id) = (place.registrations_pool, place.registrations_id);
+/// Processes the next registrations, and advances the position; `None` if none are left.
+pub(super) async fn recompute_window(
+    transaction: &mut Transaction,
+    position: &RefoldPosition,
+) -> Result<Option<KeysMade>, MirrorError> {
+    let (pool, id) = (position.registrations_pool, position.registrations_id);
     let last = sqlx::query!(
         r#"SELECT pool AS "pool!", id AS "id!"
              FROM (SELECT pool, id FROM registrations WHERE (pool, id) > ($1, $2) ORDER BY pool, id LIMIT $3) AS w
@@ -69,17 +72,15 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(last) = last else {
-        return Ok(Window {
-            made: KeysMade::default(),
-            is_last: true,
-        });
+        return Ok(None);
     };
-    // By the window's limit: a range of two unknowns would be a third of the table to the planner, and read as a whole.
+    // Restricted by the window's LIMIT: the planner expects a third of the table in a range between two unknown values, and
+    // would read the whole table.
     let rows = sqlx::query_as!(
-        Row,
+        RegistrationKeysRow,
         r#"SELECT pool AS "pool!", id AS "id!", email_key AS "email_key!", email_typed, first_name AS "first_name!",
                   last_name AS "last_name!", first_key AS "first_key!", last_key AS "last_key!", metadata::text AS "metadata!",
-                  tokens AS "tokens!"
+                  search_terms AS "search_terms!"
              FROM (SELECT * FROM registrations WHERE (pool, id) > ($1, $2) ORDER BY pool, id LIMIT $3) AS w
             WHERE (pool, id) <= ($4, $5) AND deleted_at IS NULL
               AND (first_name ~ $6 OR last_name ~ $6 OR metadata::text ~ $6)"#,
@@ -88,7 +89,7 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
         WINDOW,
         last.pool,
         last.id,
-        folds_otherwise(),
+        affected_pattern(),
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -100,23 +101,27 @@ pub(super) async fn window(transaction: &mut Transaction, place: &Place) -> Resu
     )
     .execute(transaction)
     .await?;
-    Ok(Window { made, is_last: false })
+    Ok(Some(made))
 }
 
-/// Writes those of these rows whose keys or tokens are other ones. A row that was changed since it was read has keys of whoever
-/// changed it, and is left as it is.
-async fn write(transaction: &mut Transaction, rows: &[Row]) -> Result<KeysMade, Trouble> {
+/// Writes the rows whose keys or terms differ. A row that has changed since it was read already has current keys, and is
+/// skipped.
+async fn write(transaction: &mut Transaction, rows: &[RegistrationKeysRow]) -> Result<KeysMade, MirrorError> {
     let mut made = KeysMade::default();
-    let mut changed = Rows::default();
+    let mut changed = ChangedRegistrations::default();
     for row in rows {
         let email = (!row.email_key.is_empty()).then(|| Email::from_stored(row.email_typed.as_deref(), &row.email_key));
-        let Ok(keys) = Keys::of(email.as_ref(), &row.first_name, &row.last_name) else {
+        let Ok(keys) = SearchKeys::new(email.as_ref(), &row.first_name, &row.last_name) else {
             made.left += 1;
             continue;
         };
-        let tokens = tokens::padded(tokens::of_row(PoolId(row.pool), &keys, &metadata_of(&row.metadata)?));
-        if (&*row.first_key, &*row.last_key, &row.tokens) != (&*keys.first, &*keys.last, &tokens) {
-            changed.add(row, keys, &tokens);
+        let search_terms = search_terms::padded(search_terms::for_row(
+            PoolId(row.pool),
+            &keys,
+            &row::metadata(&row.metadata)?,
+        ));
+        if (&*row.first_key, &*row.last_key, &row.search_terms) != (&*keys.first, &*keys.last, &search_terms) {
+            changed.add(row, keys, &search_terms);
         }
     }
     if changed.ids.is_empty() {
@@ -124,19 +129,19 @@ async fn write(transaction: &mut Transaction, rows: &[Row]) -> Result<KeysMade, 
     }
     let written = sqlx::query!(
         "UPDATE registrations AS r
-            SET first_key = u.first_key, last_key = u.last_key, tokens = ($5::bigint[])[u.token_start:u.token_end]
+            SET first_key = u.first_key, last_key = u.last_key, search_terms = ($5::bigint[])[u.term_start:u.term_end]
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $6::integer[], $7::integer[], $8::text[], $9::text[],
                        $10::text[], $11::text[])
-                AS u (pool, id, first_key, last_key, token_start, token_end, email_key, first_name, last_name, metadata)
+                AS u (pool, id, first_key, last_key, term_start, term_end, email_key, first_name, last_name, metadata)
           WHERE r.pool = u.pool AND r.id = u.id AND r.email_key = u.email_key AND r.first_name = u.first_name
             AND r.last_name = u.last_name AND r.metadata::text = u.metadata AND r.deleted_at IS NULL",
         &changed.pools,
         &changed.ids,
         &changed.first_keys,
         &changed.last_keys,
-        &changed.tokens,
-        &changed.token_starts,
-        &changed.token_ends,
+        &changed.search_terms,
+        &changed.term_starts,
+        &changed.term_ends,
         &changed.email_keys,
         &changed.first_names,
         &changed.last_names,

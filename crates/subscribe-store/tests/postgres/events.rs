@@ -1,4 +1,4 @@
-//! Events of reads: written in the background, bounded, and never in a caller's way. Those of changes are found by their number.
+//! Events of reads are written in the background and never block a caller; events of changes are indexed.
 
 use masthead_domain::{
     event::{Event, EventKind, EventOutcome},
@@ -7,10 +7,7 @@ use masthead_domain::{
 use masthead_ports::events::ReadEvents as _;
 use time::macros::datetime;
 
-use crate::{
-    readers::reader,
-    support::{World, origin, tenant, world, world_with},
-};
+use crate::support::{StoreFixture, fixture, import_users, store_with, tenant};
 
 /// An event of a read.
 pub(crate) fn event(pool: PoolId, request_id: &str) -> Event {
@@ -29,21 +26,20 @@ pub(crate) fn event(pool: PoolId, request_id: &str) -> Event {
 }
 
 #[tokio::test]
-async fn an_event_is_written_with_every_field() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
-    events.record(event(tenant.pool, "r-1"));
+async fn event_has_every_field() {
+    let fixture = fixture().await;
+    let events = fixture.store.read_events();
+    events.record(event(PoolId(1), "r-1"));
     events.record(Event {
         registration_id: None,
         outcome: EventOutcome::Absent,
-        ..event(tenant.pool, "r-2")
+        ..event(PoolId(1), "r-2")
     });
     events.flush().await;
-    let rows = world
-        .database
-        .run("SET timezone = 'UTC'; SELECT kind, at, tenant, request_id, source_system, outcome, registration_id, users FROM events ORDER BY id")
-        .unwrap();
+    let rows = fixture.sql(
+        "SET timezone = 'UTC'; SELECT kind, at, tenant, request_id, source_system, outcome, registration_id, users
+           FROM events ORDER BY id",
+    );
     let rows: Vec<&str> = rows.lines().filter(|line| line.contains('|')).collect();
     assert_eq!(
         rows,
@@ -55,94 +51,73 @@ async fn an_event_is_written_with_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_queued_is_written_before_the_end() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+async fn queued_events_are_written_on_close() {
+    let fixture = fixture().await;
+    let events = fixture.store.read_events();
     for n in 0..3000 {
-        events.record(event(tenant.pool, &n.to_string()));
+        events.record(event(PoolId(1), &n.to_string()));
     }
-    world.store.close().await;
-    assert_eq!(
-        world.database.run("SELECT count(*) FROM events").unwrap().trim(),
-        "3000"
-    );
-    // Too late is dropped, without harm.
-    events.record(event(tenant.pool, "late"));
+    fixture.store.close().await;
+    assert_eq!(fixture.count("events"), 3000);
+    // A later event is dropped.
+    events.record(event(PoolId(1), "late"));
 }
 
 #[tokio::test]
-async fn an_event_that_the_database_will_never_take_takes_no_other_with_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+async fn rejected_event_does_not_affect_others() {
+    let fixture = fixture().await;
+    let events = fixture.store.read_events();
     for id in ["a", "poison\0", "b"] {
-        events.record(event(tenant.pool, id));
+        events.record(event(PoolId(1), id));
     }
     events.flush().await;
-    let ids = world
-        .database
-        .run("SELECT string_agg(request_id, ',' ORDER BY id) FROM events")
-        .unwrap();
-    assert_eq!(ids.trim(), "a,b");
+    let ids = fixture.sql("SELECT string_agg(request_id, ',' ORDER BY id) FROM events");
+    assert_eq!(ids, "a,b");
 }
 
 #[tokio::test]
-async fn a_full_queue_drops_and_does_not_block() {
+async fn full_queue_drops_events_without_blocking() {
     // On one thread the writer does not run before this task waits.
-    let world = world_with(|options| options.event_queue = 4).await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let events = world.store.read_events();
+    let fixture = store_with(|options| options.event_queue = 4).await;
+    let events = fixture.store.read_events();
     for n in 0..100 {
-        events.record(event(tenant.pool, &n.to_string()));
+        events.record(event(PoolId(1), &n.to_string()));
     }
     events.flush().await;
-    assert_eq!(world.database.run("SELECT count(*) FROM events").unwrap().trim(), "4");
+    assert_eq!(fixture.count("events"), 4);
 }
 
-/// The one index of the log, and its condition.
-fn index(world: &World) -> (String, String) {
-    let indexes = world
-        .database
-        .run("SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'events'::regclass")
-        .unwrap();
+/// The name and the condition of the log's only index.
+fn index(fixture: &StoreFixture) -> (String, String) {
+    let indexes = fixture.sql(
+        "SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'events'::regclass",
+    );
     assert_eq!(indexes.lines().count(), 1, "{indexes}");
-    let (name, condition) = indexes.trim().split_once('|').unwrap();
+    let (name, condition) = indexes.split_once('|').unwrap();
     (name.to_owned(), condition.to_owned())
 }
 
 #[tokio::test]
-async fn the_index_of_the_log_has_every_kind_of_change_and_no_read() {
-    let world = world().await;
-    let (_, condition) = index(&world);
+async fn index_contains_exactly_the_change_kinds() {
+    let fixture = fixture().await;
+    let (_, condition) = index(&fixture);
     let kinds = EventKind::ALL.map(|kind| kind.id().to_string()).join(", ");
-    let indexed = world
-        .database
-        .run(&format!(
-            "SELECT kind FROM unnest(ARRAY[{kinds}]) WITH ORDINALITY AS events (kind, place) WHERE {condition} ORDER BY place"
-        ))
-        .unwrap();
-    let changes: Vec<_> = EventKind::ALL
-        .into_iter()
-        .filter(|kind| kind.is_change())
-        .map(|kind| kind.id().to_string())
-        .collect();
+    let indexed = fixture.sql(&format!(
+        "SELECT kind FROM unnest(ARRAY[{kinds}]) WITH ORDINALITY AS events (kind, position) WHERE {condition} ORDER BY position"
+    ));
+    let changes = EventKind::ALL.into_iter().filter(|kind| kind.is_change());
+    let changes: Vec<_> = changes.map(|kind| kind.id().to_string()).collect();
     assert_eq!(indexed.lines().collect::<Vec<_>>(), changes);
 }
 
 #[tokio::test]
-async fn reads_leave_the_index_empty_and_a_change_is_found_by_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let (name, condition) = index(&world);
-    let size = || {
-        world
-            .database
-            .run(&format!("SELECT pg_relation_size('{name}')"))
-            .unwrap()
-    };
+async fn only_changes_are_indexed() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let (name, condition) = index(&fixture);
+    let size = || fixture.sql(&format!("SELECT pg_relation_size('{name}')"));
     let empty = size();
-    let events = world.store.read_events();
+    let events = fixture.store.read_events();
     for kind in EventKind::ALL.into_iter().filter(|kind| !kind.is_change()) {
         events.record(Event {
             kind,
@@ -152,20 +127,13 @@ async fn reads_leave_the_index_empty_and_a_change_is_found_by_it() {
     events.flush().await;
     assert_eq!(size(), empty);
 
-    let import = world.store.importer();
-    import
-        .registrations(&tenant, &origin(), std::iter::once(reader(0)))
-        .await
-        .unwrap();
+    import_users(&fixture.store, &tenant, 0..1).await;
     assert_ne!(size(), empty);
     let changes = format!(
         "SELECT kind FROM events WHERE pool = {} AND id > 0 AND {condition}",
         tenant.pool.0
     );
-    assert_eq!(world.database.run(&changes).unwrap().trim(), "4901");
-    let plan = world
-        .database
-        .run(&format!("SET enable_seqscan = off; EXPLAIN {changes}"))
-        .unwrap();
+    assert_eq!(fixture.sql(&changes), "4901");
+    let plan = fixture.sql(&format!("SET enable_seqscan = off; EXPLAIN {changes}"));
     assert!(plan.contains(&name), "{plan}");
 }

@@ -1,183 +1,95 @@
-//! Imports: whole batches or none, each with its event, and problems told without values.
+//! Imports store whole batches or none, each with its event, and report errors without values.
 
-use masthead_domain::email::EmailKey;
-use masthead_ports::source::UserSource as _;
-use masthead_subscribe_store::{ImportStop, Imported, Problem};
+use std::sync::Arc;
 
-use crate::{
-    readers::reader,
-    support::{World, context, origin, tenant, world},
-};
+use masthead_domain::tenant::Tenant;
+use masthead_subscribe_store::{ImportError, ImportLineError, ImportStopError, Imported};
 
-fn lines(text: &str) -> impl Iterator<Item = std::io::Result<String>> {
-    text.lines()
-        .map(|line| Ok(line.to_owned()))
-        .collect::<Vec<_>>()
-        .into_iter()
+use crate::support::{StoreFixture, fixture, import_users, origin, tenant};
+
+async fn fixture_with_tenant() -> (StoreFixture, Arc<Tenant>) {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    (fixture, tenant)
 }
 
-fn count(world: &World, what: &str) -> String {
-    world
-        .database
-        .run(&format!("SELECT count(*) FROM {what}"))
-        .unwrap()
-        .trim()
-        .to_owned()
+async fn import_lines(fixture: &StoreFixture, tenant: &Tenant, text: &str) -> Result<Imported, ImportError> {
+    let lines = text.lines().map(|line| Ok(line.to_owned()));
+    fixture.store.importer().lines(tenant, &origin(), lines).await
 }
 
 #[tokio::test]
-async fn an_import_is_stored_with_an_event_for_each_batch_and_no_queue_grows() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let done = world
-        .store
-        .importer()
-        .registrations(&tenant, &origin(), (0..4500).map(reader))
-        .await
-        .unwrap();
-    assert_eq!(
-        done,
-        Imported {
-            inserted: 4500,
-            skipped: 0
-        }
-    );
-    assert_eq!(count(&world, "registrations"), "4500");
-    assert_eq!(count(&world, "events WHERE kind = 4901"), "3");
-    assert_eq!(count(&world, "outbox"), "0", "nothing would ever empty it");
-    let told = world
-        .database
-        .run("SELECT sum(users), min(tenant), min(request_id) FROM events")
-        .unwrap();
-    assert_eq!(told.trim(), "4500|north/daily/herald|import-1");
+async fn import_writes_one_event_per_batch() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let done = import_users(&fixture.store, &tenant, 0..4500).await;
+    assert_eq!((done.inserted, done.skipped), (4500, 0));
+    assert_eq!(fixture.count("registrations"), 4500);
+    assert_eq!(fixture.count("events WHERE kind = 4901"), 3);
+    assert_eq!(fixture.count("outbox"), 0, "nothing would ever empty it");
+    let logged = fixture.sql("SELECT sum(users), min(tenant), min(request_id) FROM events");
+    assert_eq!(logged, "4500|north/daily/herald|import-1");
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_skipped_and_counted() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let importer = world.store.importer();
-    importer
-        .registrations(&tenant, &origin(), (0..10).map(reader))
-        .await
-        .unwrap();
-    let again = importer
-        .registrations(&tenant, &origin(), (5..15).map(reader))
-        .await
-        .unwrap();
-    assert_eq!(
-        again,
-        Imported {
-            inserted: 5,
-            skipped: 5
-        }
-    );
-    assert_eq!(count(&world, "registrations"), "15");
+async fn existing_ids_are_skipped() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    import_users(&fixture.store, &tenant, 0..10).await;
+    let again = import_users(&fixture.store, &tenant, 5..15).await;
+    assert_eq!((again.inserted, again.skipped), (5, 5));
+    assert_eq!(fixture.count("registrations"), 15);
 }
 
 #[tokio::test]
-async fn a_bad_line_is_named_and_nothing_of_its_batch_is_stored() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let text = "{\"customerRegistrationId\":\"1\",\"email\":\"a@example.org\"}\n\n\
-                {\"customerRegistrationId\":\"2\",\"email\":\"secret@example.org\",\"dateRegistered\":\"secret\"}\n";
-    let error = world
-        .store
-        .importer()
-        .lines(&tenant, &origin(), lines(text))
-        .await
-        .unwrap_err();
-    assert_eq!(error.before, Imported::default());
-    assert_eq!(
-        error.to_string(),
-        "line 3: dateRegistered: must be a time as in RFC 3339"
-    );
-    assert_eq!(
-        (count(&world, "registrations"), count(&world, "events")),
-        ("0".into(), "0".into())
-    );
-}
-
-#[tokio::test]
-async fn an_address_occurs_once_where_masthead_masters_the_accounts() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let importer = world.store.importer();
-    let first = "{\"customerRegistrationId\":\"1\",\"email\":\"Ann@example.org\"}";
-    importer.lines(&tenant, &origin(), lines(first)).await.unwrap();
-    for (text, line) in [
+async fn bad_line_rejects_its_batch() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    for (text, message) in [
         (
-            "{\"customerRegistrationId\":\"3\"}\n{\"customerRegistrationId\":\"2\",\"email\":\"ann@EXAMPLE.org\"}",
-            2,
+            "{\"customerRegistrationId\":\"1\",\"email\":\"a@example.org\"}\n\n\
+             {\"customerRegistrationId\":\"2\",\"email\":\"secret@example.org\",\"dateRegistered\":\"secret\"}\n",
+            "line 3: dateRegistered: must be a time as in RFC 3339",
         ),
         (
-            "{\"customerRegistrationId\":\"4\",\"email\":\"b@x.y\"}\n{\"customerRegistrationId\":\"5\",\"email\":\"B@x.y\"}",
-            2,
+            "{\"customerRegistrationId\":\"1\"}\n{\"customerRegistrationId\":\"1\"}",
+            "line 2: customerRegistrationId: occurs twice",
         ),
     ] {
-        let error = importer.lines(&tenant, &origin(), lines(text)).await.unwrap_err();
+        let error = import_lines(&fixture, &tenant, text).await.unwrap_err();
+        assert_eq!(error.before, Imported::default());
+        assert_eq!(error.to_string(), message);
+        assert_eq!((fixture.count("registrations"), fixture.count("events")), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn mastered_pool_rejects_duplicate_addresses() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let first = "{\"customerRegistrationId\":\"1\",\"email\":\"Ann@example.org\"}";
+    import_lines(&fixture, &tenant, first).await.unwrap();
+    for text in [
+        "{\"customerRegistrationId\":\"3\"}\n{\"customerRegistrationId\":\"2\",\"email\":\"ann@EXAMPLE.org\"}",
+        "{\"customerRegistrationId\":\"4\",\"email\":\"b@x.y\"}\n{\"customerRegistrationId\":\"5\",\"email\":\"B@x.y\"}",
+    ] {
+        let error = import_lines(&fixture, &tenant, text).await.unwrap_err();
+        let problem = ImportLineError::EmailTaken;
         assert!(
-            matches!(error.reason, ImportStop::Line { line: at, problem: Problem::EmailTaken } if at == line),
+            matches!(error.reason, ImportStopError::Line { line: 2, problem: found } if found == problem),
             "{error}"
         );
     }
-    assert_eq!(count(&world, "registrations"), "1");
-    // The index is the wall behind that check.
-    let forced = world.database.run(
+    assert_eq!(fixture.count("registrations"), 1);
+    // The unique index enforces the same rule.
+    let forced = fixture.database.run(
         "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, \
-         first_name, last_name, metadata, tokens) SELECT pool, state, verified, masters_accounts, 'x', email_key, '', '', \
+         first_name, last_name, metadata, search_terms) SELECT pool, state, verified, masters_accounts, 'x', email_key, '', '', \
          '', '', '{}', '{}' FROM registrations",
     );
     assert!(forced.unwrap_err().to_string().contains("registrations_email_key"));
 }
 
 #[tokio::test]
-async fn a_federated_pool_holds_several_accounts_of_one_address() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[("Flow.UserProvider", "Auth0")]).await;
-    let text = "{\"customerRegistrationId\":\"1\",\"email\":\"a@x.y\"}\n{\"customerRegistrationId\":\"2\",\"email\":\"a@x.y\"}";
-    world
-        .store
-        .importer()
-        .lines(&tenant, &origin(), lines(text))
-        .await
-        .unwrap();
-    let found = world
-        .store
-        .registrations()
-        .by_email(&context(&tenant), &EmailKey::from_text("a@x.y"))
-        .await
-        .unwrap();
-    assert_eq!(found.len(), 2);
-}
-
-#[tokio::test]
-async fn an_id_that_occurs_twice_in_an_import_is_named() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    let text = "{\"customerRegistrationId\":\"1\"}\n{\"customerRegistrationId\":\"1\"}";
-    let error = world
-        .store
-        .importer()
-        .lines(&tenant, &origin(), lines(text))
-        .await
-        .unwrap_err();
-    assert_eq!(error.to_string(), "line 2: customerRegistrationId: occurs twice");
-}
-
-#[tokio::test]
-async fn the_tokens_of_a_row_lie_outside_of_it() {
-    let world = world().await;
-    let tenant = tenant(&world.store, "north/daily/herald", &[]).await;
-    world
-        .store
-        .importer()
-        .registrations(&tenant, &origin(), (0..500).map(reader))
-        .await
-        .unwrap();
-    let width = world
-        .database
-        .run("SELECT pg_relation_size('registrations') / count(*) FROM registrations")
-        .unwrap();
-    assert!(width.trim().parse::<u32>().unwrap() < 512, "{width} bytes a row");
+async fn search_terms_are_stored_out_of_line() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    import_users(&fixture.store, &tenant, 0..500).await;
+    let width = fixture.sql("SELECT pg_relation_size('registrations') / count(*) FROM registrations");
+    assert!(width.parse::<u32>().unwrap() < 512, "{width} bytes a row");
 }

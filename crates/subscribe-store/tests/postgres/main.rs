@@ -1,4 +1,4 @@
-//! The store on a real Postgres, which `masthead-dev-postgres` finds or starts.
+//! Tests of the store on a real Postgres, which `masthead-dev-postgres` finds or starts.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,23 +7,23 @@
 )]
 
 mod contract;
-mod directory;
-mod directory_joins;
 mod events;
-mod held_up;
 mod import;
 mod isolation;
-mod measure;
+mod mirror;
+mod mirror_joins;
 mod names;
 mod plans;
+mod pool_locks;
 mod pooler;
 mod properties;
-mod readers;
+mod query_shapes;
 mod repairs;
 mod restart;
+mod sample_users;
 mod support;
-mod synchronise;
 mod tenants;
 mod time_limits;
 mod upgrade;
 mod workspaces;
+mod write_backs;

@@ -1,24 +1,33 @@
-//! Names are searched ignoring case and accents by script, in registrations and in the directory, also after an upgrade.
+//! Names are searched ignoring case and, by script, accents; stored keys are recomputed when these rules change.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use masthead_domain::{
     account::Account,
+    case::RULES,
     customer_registration_id::CustomerRegistrationId,
-    metadata::{Metadata, MetadataPair},
+    metadata::Metadata,
+    name::fold_name,
     query::{NamePrefix, UserFilter},
     tenant::Tenant,
 };
-use masthead_ports::{mirror::RemovalBrake, mirror::UserMirror as _, source::UserSource as _};
+use masthead_ports::{
+    mirror::{RemovalBrake, UserMirror as _},
+    readiness::Readiness as _,
+    source::UserSource as _,
+};
 use masthead_subscribe_store::{KeysMade, SchemaError};
-use masthead_testkit::contract::mirror::{MirrorSubject, NOON};
+use masthead_testkit::contract::mirror::NOON;
+use sqlx::Connection as _;
 
 use crate::{
-    directory::Synchronising,
-    support::{World, context, first_page, origin, registration, tenant, world},
+    mirror::mirror_subject,
+    support::{
+        FEDERATED, StoreFixture, and_first_name, and_metadata, context, first_page, fixture, import_accounts, tenant,
+    },
 };
 
-/// Names, and the keys that versions before ADR 0098 stored of them: lower case, all marks removed, decomposed.
+/// Names, and the keys that versions before ADR 0098 stored: lower case, all marks removed, decomposed.
 const NAMES: [(&str, &str); 9] = [
     ("Ada", "ada"),
     ("कुमार", "कमर"),
@@ -34,7 +43,7 @@ const NAMES: [(&str, &str); 9] = [
 /// How many of them have another key since.
 const CHANGED: u64 = 7;
 
-/// What is typed, and the names that it finds (ADR 0098; the sources are in the tests of `masthead_domain::name`).
+/// Typed texts, and the names that they find (ADR 0098; sources: the tests of `masthead_domain::name`).
 const FINDS: [(&str, &[&str]); 12] = [
     ("ADA", &["Ada"]),
     ("कुमार", &["कुमार"]),
@@ -50,8 +59,8 @@ const FINDS: [(&str, &[&str]); 12] = [
     ("dang", &["Đặng"]),
 ];
 
-/// One who has each name as a first name, a last name and a value of metadata.
-fn people(prefix: &str) -> Vec<Account> {
+/// One account per name, with the name as first name, last name and metadata value.
+fn accounts(prefix: &str) -> Vec<Account> {
     let named = NAMES.iter().enumerate().map(|(n, (name, _))| Account {
         first_name: (*name).into(),
         last_name: (*name).into(),
@@ -61,83 +70,72 @@ fn people(prefix: &str) -> Vec<Account> {
     named.collect()
 }
 
-/// A pool of our own, and one with a directory: of some users registrations alone, of some profiles alone, of some both.
-struct Names {
-    world: World,
+/// A pool of registrations, and a mirror with registrations only, profiles only, and both.
+struct NamesFixture {
+    fixture: StoreFixture,
     plain: Arc<Tenant>,
     federated: Arc<Tenant>,
 }
 
-impl Names {
-    async fn kept() -> Self {
-        let world = world().await;
-        let store = &world.store;
+impl NamesFixture {
+    async fn new() -> Self {
+        let fixture = fixture().await;
+        let store = &fixture.store;
         let plain = tenant(store, "north/daily/herald", &[]).await;
-        let registrations = people("").into_iter().map(|account| registration(&account));
-        let importer = store.importer();
-        importer.registrations(&plain, &origin(), registrations).await.unwrap();
-        let federated = tenant(store, "north/daily/mirror", &[("Flow.UserProvider", "Auth0")]).await;
-        let subject = MirrorSubject {
-            directory: store.directory(),
-            bulk: store.bulk_lookups(),
-            registrations: store.registrations(),
-            registrar: Arc::new(Synchronising(store.registrations())),
-            tenants: vec![Arc::clone(&federated)],
-            keep: Box::new(()),
-        };
-        for account in [people("ours"), people("both")].concat() {
+        import_accounts(store, &plain, &accounts("")).await;
+        let federated = tenant(store, "north/daily/mirror", FEDERATED).await;
+        let subject = mirror_subject(store, vec![Arc::clone(&federated)], ());
+        for account in [accounts("store"), accounts("both")].concat() {
             subject.register(&account).await;
         }
-        subject
-            .run(&[people("theirs"), people("both")].concat(), NOON, RemovalBrake::On)
-            .await;
+        let profiles = [accounts("provider"), accounts("both")].concat();
+        subject.run(&profiles, NOON, RemovalBrake::On).await;
         Self {
-            world,
+            fixture,
             plain,
             federated,
         }
     }
 
-    /// Makes all keys and tokens what an earlier version wrote, at its version of the schema.
-    fn as_of_version_9(&self) {
+    /// The same, with the keys of version 9.
+    async fn of_version_9() -> Self {
+        let names = Self::new().await;
         let keys: Vec<String> = NAMES
             .iter()
-            .map(|(name, old)| format!("('{name}', '{}', '{old}')", masthead_domain::name::fold_name(name)))
+            .map(|(name, old)| format!("('{name}', '{}', '{old}')", fold_name(name)))
             .collect();
         let keys = keys.join(", ");
-        // What tokens were does not matter: they were hashes of other texts.
-        let script = format!(
-            "UPDATE registrations SET first_key = old, last_key = old, tokens = '{{7}}'
+        // The old search terms do not matter: they were hashes of other texts.
+        names.fixture.sql(&format!(
+            "UPDATE registrations SET first_key = old, last_key = old, search_terms = '{{7}}'
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_name = name AND key <> old;
-             UPDATE directory_entries SET first_key = old, last_key = old,
-                    tokens = CASE WHEN shares_tokens THEN '{{}}'::bigint[] ELSE '{{7}}' END
+             UPDATE mirror_entries SET first_key = old, last_key = old,
+                    search_terms = CASE WHEN shares_search_terms THEN '{{}}'::bigint[] ELSE '{{7}}' END
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_key = key AND key <> old;
              DROP TABLE stored_keys;
              DELETE FROM _sqlx_migrations WHERE version = 10;"
-        );
-        self.world.database.run(&script).unwrap();
+        ));
+        names
     }
 
-    /// Whom a filter finds among our registrations and in the directory: ids, each beginning with where it is.
-    async fn found(&self, filter: UserFilter) -> BTreeSet<String> {
-        let store = &self.world.store;
-        let page = store
-            .registrations()
-            .search(&context(&self.plain), &first_page(filter.clone()))
-            .await
-            .unwrap();
-        let ids = page.accounts.into_iter().map(|account| account.crid);
+    /// Applies the SQL migrations only.
+    async fn migrate_schema_only(&self) {
+        let url = self.fixture.database.url().unwrap();
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::migrate!("../../migrations").run(&mut connection).await.unwrap();
+    }
+
+    /// The ids that a filter finds, in the registrations and in the mirror.
+    async fn find(&self, filter: UserFilter) -> BTreeSet<String> {
+        let store = &self.fixture.store;
         let mut query = first_page(filter);
         query.size = 100;
-        let page = store
-            .directory()
-            .search(&context(&self.federated), &query)
-            .await
-            .unwrap()
-            .unwrap();
-        let entries = page.entries.into_iter().filter_map(|entry| {
-            let theirs = entry.profile.map(|profile| profile.account);
-            theirs.or(entry.registration).map(|account| account.crid)
+        let page = store.registrations().search(&context(&self.plain), &query).await;
+        let ids = page.unwrap().accounts.into_iter().map(|account| account.crid);
+        let page = store.mirror().search(&context(&self.federated), &query).await;
+        let entries = page.unwrap().unwrap().entries.into_iter().filter_map(|entry| {
+            let profile = entry.profile.map(|profile| profile.account);
+            profile.or(entry.registration).map(|account| account.crid)
         });
         ids.chain(entries).map(|crid| crid.as_str().to_owned()).collect()
     }
@@ -145,65 +143,49 @@ impl Names {
     async fn check(&self) {
         for (typed, names) in FINDS {
             let number = |name: &&str| NAMES.iter().position(|(known, _)| known == name).unwrap();
-            let everywhere = |name| ["", "ours", "both", "theirs"].map(|place| format!("{place}{}", number(name)));
-            let wanted: BTreeSet<String> = names.iter().flat_map(everywhere).collect();
-            let prefix = Some(NamePrefix::from_text(typed));
-            let by_first = UserFilter {
-                first_name: prefix.clone(),
-                ..UserFilter::default()
-            };
-            assert_eq!(self.found(by_first).await, wanted, "{typed} as a first name");
+            let everywhere = |name| ["", "store", "both", "provider"].map(|kind| format!("{kind}{}", number(name)));
+            let expected: BTreeSet<String> = names.iter().flat_map(everywhere).collect();
+            let by_first = and_first_name(UserFilter::default(), typed);
+            assert_eq!(self.find(by_first).await, expected, "{typed} as a first name");
             let by_last = UserFilter {
-                last_name: prefix,
+                last_name: Some(NamePrefix::from_text(typed)),
                 ..UserFilter::default()
             };
-            assert_eq!(self.found(by_last).await, wanted, "{typed} as a last name");
+            assert_eq!(self.find(by_last).await, expected, "{typed} as a last name");
         }
-        // Equal ignoring case, accents kept (contract §3.1).
-        for (key, typed, name) in [
-            ("firstName", "STRASSE", Some("straße")),
-            ("nick", "STRASSE", Some("straße")),
-            ("nick", "SØRENSEN", Some("Sørensen")),
-            ("nick", "sorensen", None),
-            ("nick", "कुमार", Some("कुमार")),
+        // Equal ignoring case, but not accents (contract §3.1).
+        for (key, typed, found) in [
+            ("firstName", "STRASSE", 4),
+            ("nick", "STRASSE", 4),
+            ("nick", "SØRENSEN", 4),
+            ("nick", "sorensen", 0),
+            ("nick", "कुमार", 4),
         ] {
-            let wanted = name.map_or(0, |_| 4);
-            let pair = UserFilter {
-                metadata: vec![MetadataPair::new(key, typed)],
-                ..UserFilter::default()
-            };
-            assert_eq!(self.found(pair).await.len(), wanted, "{key} = {typed}");
+            let pair = and_metadata(UserFilter::default(), key, typed);
+            assert_eq!(self.find(pair).await.len(), found, "{key} = {typed}");
         }
     }
 }
 
 #[tokio::test]
-async fn names_are_searched_by_script_in_registrations_and_directory() {
-    Names::kept().await.check().await;
+async fn names_fold_by_script_in_both_tables() {
+    NamesFixture::new().await.check().await;
 }
 
-/// A server that answered from keys of other rules would miss users (ADR 0098).
+/// With keys of other rules a server would miss users (ADR 0098).
 #[tokio::test]
-async fn keys_of_an_earlier_version_are_made_anew_before_a_server_starts() {
-    let names = Names::kept().await;
-    names.as_of_version_9();
-    let store = &names.world.store;
+async fn old_keys_are_recomputed_by_migrate() {
+    let names = NamesFixture::of_version_9().await;
+    let store = &names.fixture.store;
     assert!(matches!(store.check_schema().await, Err(SchemaError::Behind { .. })));
 
     // The schema alone is not enough.
-    let url = names.world.database.url().unwrap();
-    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
-    sqlx::migrate!("../../migrations").run(&mut connection).await.unwrap();
-    assert!(matches!(
-        store.check_schema().await,
-        Err(SchemaError::KeysBehind { found: 1, .. })
-    ));
-    assert_eq!(
-        masthead_ports::readiness::Readiness::check(&*store.readiness()).await,
-        Err("wrong schema version")
-    );
+    names.migrate_schema_only().await;
+    let behind = store.check_schema().await;
+    assert!(matches!(behind, Err(SchemaError::KeysBehind { found: 1, .. })));
+    assert_eq!(store.readiness().check().await, Err("wrong schema version"));
 
-    // Each name has three registrations and three entries of the directory.
+    // Each name has three registrations and three entries.
     let (one, two) = tokio::join!(store.migrate(), store.migrate());
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_eq!(one.registrations + two.registrations, CHANGED * 3);
@@ -213,53 +195,44 @@ async fn keys_of_an_earlier_version_are_made_anew_before_a_server_starts() {
     names.check().await;
 
     let again = store.migrate().await.unwrap();
-    assert_eq!(again, KeysMade::default(), "there is nothing left to do");
+    assert_eq!(again, KeysMade::default(), "nothing is left to do");
 }
 
 #[tokio::test]
-async fn making_keys_goes_on_where_it_was_stopped() {
-    let names = Names::kept().await;
-    names.as_of_version_9();
-    let (store, database) = (&names.world.store, &names.world.database);
-    let url = database.url().unwrap();
-    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
-    sqlx::migrate!("../../migrations").run(&mut connection).await.unwrap();
-    // As a run leaves it that was stopped after the first two registrations of the first pool with any.
-    let stopped = format!(
-        "UPDATE stored_keys SET new_rules = {}, registrations_pool = p.pool, registrations_id = p.id
-           FROM (SELECT pool, id FROM registrations ORDER BY pool, id OFFSET 1 LIMIT 1) AS p",
-        masthead_domain::case::RULES
-    );
-    database.run(&stopped).unwrap();
-    // One of these two is Ada, whose key is the same.
+async fn interrupted_recomputation_is_continued() {
+    let names = NamesFixture::of_version_9().await;
+    let store = &names.fixture.store;
+    names.migrate_schema_only().await;
+    // Interrupted after the first two registrations of the first pool.
+    names.fixture.sql(&format!(
+        "UPDATE stored_keys SET new_rules = {RULES}, registrations_pool = p.pool, registrations_id = p.id
+           FROM (SELECT pool, id FROM registrations ORDER BY pool, id OFFSET 1 LIMIT 1) AS p"
+    ));
+    // One of these two is Ada, whose key has not changed.
     assert_eq!(store.migrate().await.unwrap().registrations, CHANGED * 3 - 1);
 
-    // What a server of the earlier version has written meanwhile is made anew by the next run.
+    // Rows that a server of the earlier version has written meanwhile are recomputed by the next run.
     let made = store.migrate().await.unwrap();
     assert_eq!((made.registrations, made.entries), (1, 0));
     names.check().await;
 }
 
-/// Rows beyond one window, of which a few must be written, and keys of deleted registrations, which no search reads.
+/// More rows than one window; few are written, and none of the deleted ones.
 #[tokio::test]
-async fn making_keys_passes_over_rows_that_fold_as_before() {
-    let names = Names::kept().await;
-    names.as_of_version_9();
-    let database = &names.world.database;
-    database
-        .run(
-            "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
-                                        last_name, metadata, tokens, deleted_at)
-             SELECT p.id, 0, false, p.masters_accounts, 'many' || n, '', CASE WHEN n % 1000 = 0 THEN 'straße' ELSE 'ann' END, '',
-                    CASE WHEN n % 1000 = 0 THEN 'Straße' ELSE 'Ann' END, '', '{}', CASE WHEN n = 5000 THEN '{}'::bigint[] ELSE '{7}' END,
-                    CASE WHEN n = 5000 THEN now() END
-               FROM generate_series(1, 5000) AS n, (SELECT * FROM pools ORDER BY id LIMIT 1) AS p",
-        )
-        .unwrap();
-    let made = names.world.store.migrate().await.unwrap();
+async fn recomputation_skips_unaffected_rows() {
+    let names = NamesFixture::of_version_9().await;
+    names.fixture.sql(
+        "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+                                    last_name, metadata, search_terms, deleted_at)
+         SELECT p.id, 0, false, p.masters_accounts, 'many' || n, '', CASE WHEN n % 1000 = 0 THEN 'straße' ELSE 'ann' END, '',
+                CASE WHEN n % 1000 = 0 THEN 'Straße' ELSE 'Ann' END, '', '{}', CASE WHEN n = 5000 THEN '{}'::bigint[] ELSE '{7}' END,
+                CASE WHEN n = 5000 THEN now() END
+           FROM generate_series(1, 5000) AS n, (SELECT * FROM pools ORDER BY id LIMIT 1) AS p",
+    );
+    let made = names.fixture.store.migrate().await.unwrap();
     assert_eq!(made.registrations, CHANGED * 3 + 4);
-    let keys = database
-        .run("SELECT count(*) FROM registrations WHERE crid LIKE 'many%' AND first_key = 'strasse'")
-        .unwrap();
-    assert_eq!(keys, "4");
+    let changed = names
+        .fixture
+        .count("registrations WHERE crid LIKE 'many%' AND first_key = 'strasse'");
+    assert_eq!(changed, 4);
 }

@@ -1,4 +1,4 @@
-//! Behind a real `PgBouncer` every answer is the database's, and a pooler that the settings do not expect is refused.
+//! Behind a real `PgBouncer` all answers are correct, and an unexpected pooler is rejected.
 
 use std::{
     fmt::Debug,
@@ -11,7 +11,8 @@ use masthead_domain::{
     email::EmailKey,
     order::{Direction, Order, SortColumn},
     query::{CountMode, NamePrefix, Total, UserFilter, UserQuery},
-    tenant::{Tenant, TenantId},
+    settings::TenantSettings,
+    tenant::{PoolId, Tenant, TenantId},
     workspace::{Credential, KeyHash, WorkspaceId},
 };
 use masthead_ports::{
@@ -27,33 +28,35 @@ use tokio::task::JoinSet;
 
 use crate::{
     events::event,
-    readers::{Dice, reader},
-    support::{World, bouncer, context, database, first_page, origin, tenant, world, world_behind},
+    sample_users::{Dice, sample_user},
+    support::{
+        StoreFixture, bouncer, context, database, first_page, fixture, import_users, patient_options,
+        store_behind_pgbouncer, tenant,
+    },
 };
 
-/// How many registrations each tenant has; the second has them from [`READERS`] on.
-const READERS: u64 = 300;
-/// How many questions are asked straight, whose answers are the right ones.
-const QUESTIONS: usize = 800;
-/// How many answers are compared.
+/// The number of users per tenant.
+const USERS: u64 = 300;
+/// The number of distinct requests.
+const REQUESTS: usize = 800;
+/// The number of compared answers.
 const ANSWERS: u64 = 5_000;
-/// How many questions are on their way at a time.
-const ASKERS: u64 = 24;
+/// The number of concurrent clients.
+const CLIENTS: u64 = 24;
 
-/// A question of a mixed load; about half of the users are the other tenant's, and so absent.
-#[derive(Clone)]
-enum Question {
+/// A request of a mixed load; about half of the users belong to the other tenant, and are absent.
+enum LoadRequest {
     Id(CustomerRegistrationId),
     Email(EmailKey),
     List(Box<UserQuery>),
     Export(Vec<LookupKey>),
-    Directory(CustomerRegistrationId),
+    Mirror(CustomerRegistrationId),
     Tenant(TenantId),
 }
 
-impl Question {
-    fn of(dice: &mut Dice) -> Self {
-        let user = reader(dice.below(2 * READERS));
+impl LoadRequest {
+    fn pick(dice: &mut Dice) -> Self {
+        let user = sample_user(dice.below(2 * USERS));
         match dice.below(20) {
             0..9 => Self::Id(user.crid),
             9..15 => match &user.email {
@@ -78,16 +81,16 @@ impl Question {
             }
             17 => Self::Export(
                 (0..dice.below(40))
-                    .map(|_| LookupKey::Id(reader(dice.below(2 * READERS)).crid))
+                    .map(|_| LookupKey::Id(sample_user(dice.below(2 * USERS)).crid))
                     .collect(),
             ),
-            18 => Self::Directory(user.crid),
+            18 => Self::Mirror(user.crid),
             _ => Self::Tenant(TenantId::new("north", "daily", &dice.below(1_000).to_string()).unwrap()),
         }
     }
 
-    /// The answer, as text to be compared and shown.
-    async fn ask(&self, store: &Store, tenant: &Arc<Tenant>) -> Result<String, SourceError> {
+    /// The answer, as text.
+    async fn send(&self, store: &Store, tenant: &Arc<Tenant>) -> Result<String, SourceError> {
         fn text(answer: impl Debug) -> String {
             format!("{answer:?}")
         }
@@ -106,7 +109,7 @@ impl Question {
             Self::List(query) => {
                 let page = source.search(&cx, query).await?;
                 let ids: Vec<_> = page.accounts.iter().map(|account| account.registration_id).collect();
-                // An estimate is the planner's, whose statistics change in between.
+                // An estimate changes with the statistics.
                 let total = page.total.filter(|total| matches!(total, Total::Exact(_)));
                 text((ids, page.more, total))
             }
@@ -118,75 +121,67 @@ impl Question {
                 });
                 text((ids.collect::<Vec<_>>(), answer.mirror))
             }
-            Self::Directory(id) => {
-                let directory = store.directory();
-                text((directory.profile(&cx, id).await?, directory.status(&cx).await?))
+            Self::Mirror(id) => {
+                let mirror = store.mirror();
+                text((mirror.profile(&cx, id).await?, mirror.status(&cx).await?))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
         })
     }
 }
 
-/// Asks the same questions through two stores behind one `PgBouncer` and straight, while events are written.
-async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
-    let world = world_behind(settings, |_| {}).await;
-    let mut options = StoreOptions::new(world.database.url().unwrap());
-    options.acquire_timeout = Duration::from_secs(20);
-    options.statement_timeout = Duration::from_secs(30);
-    let straight = Arc::new(Store::open(&options).unwrap());
-    // Another program's connections, of whose statements some are prepared on the same server at the same time.
-    if let Some(bouncer) = &world.bouncer {
+/// Sends the same requests through two stores behind one `PgBouncer` and directly, while events are written.
+async fn compare_answers_with_direct_store(settings: &[(&str, &str)]) {
+    let StoreFixture {
+        store: pooled,
+        bouncer,
+        database,
+    } = store_behind_pgbouncer(settings, |_| {}).await;
+    let mut options = patient_options(database.url().unwrap());
+    let direct = Store::open(&options).unwrap();
+    // Another client, whose statements are prepared on the same server connections.
+    if let Some(bouncer) = &bouncer {
         options.url = bouncer.url();
     }
     options.pooler = true;
     let beside = Arc::new(Store::open(&options).unwrap());
-    let World {
-        store,
-        bouncer,
-        database,
-    } = world;
-    let pooled = Arc::new(store);
 
-    // All is written through the pooler.
+    // All writes go through the pooler.
     let mut tenants = Vec::new();
-    for (name, readers) in [("north/daily/1", 0..READERS), ("north/daily/2", READERS..2 * READERS)] {
+    for (name, users) in [("north/daily/1", 0..USERS), ("north/daily/2", USERS..2 * USERS)] {
         let tenant = tenant(&pooled, name, &[]).await;
-        let imported = pooled
-            .importer()
-            .registrations(&tenant, &origin(), readers.map(reader))
-            .await;
-        assert_eq!(imported.unwrap().inserted, READERS);
+        assert_eq!(import_users(&pooled, &tenant, users).await.inserted, USERS);
         tenants.push(tenant);
     }
-    let nobody = Credential::new(&WorkspaceId::parse("herald").unwrap(), &KeyHash::for_key("none"));
-    assert!(pooled.workspaces().authenticate(&nobody).await.unwrap().is_none());
+    let unknown = Credential::new(&WorkspaceId::parse("herald").unwrap(), &KeyHash::for_key("none"));
+    assert!(pooled.workspaces().authenticate(&unknown).await.unwrap().is_none());
 
     let mut dice = Dice(1);
-    let mut questions = Vec::new();
-    for n in 0..QUESTIONS {
-        let (tenant, question) = (Arc::clone(&tenants[n % 2]), Question::of(&mut dice));
-        let expected = question.ask(&straight, &tenant).await.unwrap();
-        questions.push((tenant, question, expected));
+    let mut requests = Vec::new();
+    for n in 0..REQUESTS {
+        let (tenant, request) = (Arc::clone(&tenants[n % 2]), LoadRequest::pick(&mut dice));
+        let expected = request.send(&direct, &tenant).await.unwrap();
+        requests.push((tenant, request, expected));
     }
-    let questions = Arc::new(questions);
-    let mut askers = JoinSet::new();
-    for asker in 0..ASKERS {
-        let store = Arc::clone(if asker % 2 == 0 { &pooled } else { &beside });
-        let questions = Arc::clone(&questions);
-        askers.spawn(async move {
-            let mut dice = Dice(asker);
-            for n in 0..=ANSWERS / ASKERS {
-                let (tenant, question, expected) = &questions[usize::try_from(dice.below(QUESTIONS as u64)).unwrap()];
-                store.read_events().record(event(tenant.pool, &format!("{asker}-{n}")));
-                assert_eq!(question.ask(&store, tenant).await.unwrap(), *expected);
+    let requests = Arc::new(requests);
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let store = Arc::clone(if client % 2 == 0 { &pooled } else { &beside });
+        let requests = Arc::clone(&requests);
+        clients.spawn(async move {
+            let mut dice = Dice(client);
+            for n in 0..=ANSWERS / CLIENTS {
+                let (tenant, request, expected) = &requests[usize::try_from(dice.below(REQUESTS as u64)).unwrap()];
+                store.read_events().record(event(tenant.pool, &format!("{client}-{n}")));
+                assert_eq!(request.send(&store, tenant).await.unwrap(), *expected);
             }
         });
     }
-    askers.join_all().await;
-    let events = ASKERS * (ANSWERS / ASKERS + 1);
+    clients.join_all().await;
+    let events = CLIENTS * (ANSWERS / CLIENTS + 1);
     pooled.close().await;
     beside.close().await;
-    straight.close().await;
+    direct.close().await;
     let written = database.run("SELECT count(*) FROM events WHERE kind = 4001").unwrap();
     assert_eq!(written.trim(), events.to_string());
     let names = "SELECT count(*) FROM pg_prepared_statements";
@@ -194,23 +189,23 @@ async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
     drop(bouncer);
 }
 
-/// Four server connections for the forty of two stores: between two transactions a connection has another server's session.
+/// Four server connections for the forty of two stores: each transaction may use another server session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_in_transaction_mode_are_the_databases() {
-    every_answer_is_the_databases(&[("pool_mode", "transaction"), ("default_pool_size", "4")]).await;
+async fn answers_in_transaction_mode_are_correct() {
+    compare_answers_with_direct_store(&[("pool_mode", "transaction"), ("default_pool_size", "4")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_in_session_mode_are_the_databases() {
-    every_answer_is_the_databases(&[("pool_mode", "session"), ("default_pool_size", "60")]).await;
+async fn answers_in_session_mode_are_correct() {
+    compare_answers_with_direct_store(&[("pool_mode", "session"), ("default_pool_size", "60")]).await;
 }
 
-/// What `PgBouncer` says of its own: `ignore_startup_parameters` in <https://www.pgbouncer.org/config.html>.
+/// See `ignore_startup_parameters` in <https://www.pgbouncer.org/config.html>.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_that_no_setting_names_is_refused() {
+async fn unexpected_pooler_is_rejected() {
     let database = database().await;
     for (settings, pooler, expected) in [
-        // As installed it refuses what sqlx sends; told to ignore that, it drops our settings without a word.
+        // By default it rejects a parameter of sqlx; configured to ignore that, it drops our settings silently.
         (&[("pool_mode", "transaction")][..], false, PoolerError::Unexpected),
         (
             &[
@@ -243,19 +238,21 @@ async fn a_pooler_that_no_setting_names_is_refused() {
         );
         let cx = context(&Arc::new(Tenant {
             id: TenantId::parse("north/daily/1").unwrap(),
-            pool: masthead_domain::tenant::PoolId(1),
-            settings: masthead_domain::settings::TenantSettings::default(),
+            pool: PoolId(1),
+            settings: TenantSettings::default(),
         }));
-        let error = store.registrations().by_id(&cx, &reader(0).crid).await.unwrap_err();
-        assert_eq!(error.kind, SourceErrorKind::Misconfigured, "{settings:?} {error:?}");
-        let error = store
-            .registrations()
-            .search(&cx, &first_page(UserFilter::default()))
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind, SourceErrorKind::Misconfigured, "{settings:?} {error:?}");
+        let source = store.registrations();
+        for error in [
+            source.by_id(&cx, &sample_user(0).crid).await.unwrap_err(),
+            source
+                .search(&cx, &first_page(UserFilter::default()))
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.kind, SourceErrorKind::Misconfigured, "{settings:?} {error:?}");
+        }
         store.close().await;
-        // Migrations wait for each other by a lock of the session, which a pooler hands on.
+        // Migrations use a session lock, and a pooler shares sessions.
         let migrated = schema::migrate(&bouncer.url()).await;
         assert!(
             matches!(migrated, Err(SchemaError::Pooler(PoolerError::Unexpected))),
@@ -265,43 +262,36 @@ async fn a_pooler_that_no_setting_names_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_through_a_pooler_ends_at_its_time_limit() {
-    let world = world_behind(&[("pool_mode", "transaction")], |options| {
+async fn pooled_statement_ends_at_its_time_limit() {
+    let fixture = store_behind_pgbouncer(&[("pool_mode", "transaction")], |options| {
         options.statement_timeout = Duration::from_millis(700);
     })
     .await;
-    let tenant = tenant(&world.store, "north/daily/1", &[]).await;
-    let database = Arc::clone(&world.database);
-    let locked = std::thread::spawn(move || {
-        let _ = database.run("BEGIN; LOCK TABLE registrations; SELECT pg_sleep(4); COMMIT");
-    });
-    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock' AND granted";
-    while world.database.run(held).unwrap().trim() == "0" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let tenant = tenant(&fixture.store, "north/daily/1", &[]).await;
+    let locking = fixture.lock_registrations(4).await;
     let started = Instant::now();
-    let source = world.store.registrations();
-    let (cx, query, id) = (context(&tenant), first_page(UserFilter::default()), reader(0).crid);
+    let source = fixture.store.registrations();
+    let (cx, query, id) = (context(&tenant), first_page(UserFilter::default()), sample_user(0).crid);
     let (listed, found) = tokio::join!(source.search(&cx, &query), source.by_id(&cx, &id));
     assert_eq!(listed.unwrap_err().kind, SourceErrorKind::TooBroad);
     assert_eq!(found.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert!(started.elapsed() < Duration::from_secs(3));
-    // The server itself has given them up: no statement of ours waits for the lock any more.
+    // The server has cancelled both: no statement waits for the lock any more.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'registrations'::regclass AND NOT granted";
-    assert_eq!(world.database.run(waiting).unwrap().trim(), "0");
-    world.store.close().await;
-    locked.join().unwrap();
+    let waiting = fixture.count("pg_locks WHERE relation = 'registrations'::regclass AND NOT granted");
+    assert_eq!(waiting, 0);
+    fixture.store.close().await;
+    locking.join().unwrap();
 }
 
 /// Over TCP, `COPY` sends two small packets one after the other: without `TCP_NODELAY` the second waits for the delayed
 /// acknowledgement of the first, 40 ms on Linux (transact-rs/sqlx#4335).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_over_tcp_waits_for_no_acknowledgement() {
-    let world = world().await;
-    assert!(world.database.url().unwrap().contains("127.0.0.1"));
-    let tenant = tenant(&world.store, "north/daily/1", &[]).await;
-    let events = world.store.read_events();
+async fn copy_over_tcp_is_not_delayed() {
+    let fixture = fixture().await;
+    assert!(fixture.database.url().unwrap().contains("127.0.0.1"));
+    let tenant = tenant(&fixture.store, "north/daily/1", &[]).await;
+    let events = fixture.store.read_events();
     let mut took = Vec::new();
     for n in 0..50 {
         events.record(event(tenant.pool, &n.to_string()));
@@ -310,7 +300,7 @@ async fn a_copy_over_tcp_waits_for_no_acknowledgement() {
         took.push(started.elapsed());
     }
     took.sort_unstable();
-    // Half of them in less than the wait that each would have: a busy machine is slow now and then, not always.
+    // The median: a busy machine is slow now and then, but not always.
     assert!(took[25] < Duration::from_millis(35), "{took:?}");
-    world.store.close().await;
+    fixture.store.close().await;
 }

@@ -1,4 +1,4 @@
-//! For any people, any filter, any order and any page: what Postgres answers is what the naive model says.
+//! For any users, filter, order and page, Postgres answers like the naive model.
 
 use std::{
     ops::Range,
@@ -25,43 +25,20 @@ use proptest::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{World, context, origin, registration, tenant, world_with};
+use crate::support::{
+    FEDERATED, StoreFixture, and_metadata, containing, context, current_thread_runtime, import_accounts, store_with,
+    tenant,
+};
 
-/// Few letters, so that things meet; among them what is special to SQL, to LIKE, to JSON and to Unicode.
-const LETTERS: [&str; 29] = [
-    "a",
-    "b",
-    "ab",
-    "A",
-    ".",
-    "@",
-    "%",
-    "_",
-    "\\",
-    "'",
-    "\"",
-    "+",
-    " ",
-    "\u{e9}",
-    "e\u{301}",
-    "\u{130}",
-    "\u{df}",
-    "\u{1F600}",
-    "\u{10ffff}",
-    "{",
-    "$1",
-    "ÿ",
-    "ø",
-    "か",
-    "が",
-    "क",
-    "\u{941}",
-    "기",
-    "김",
+/// Few letters, so that texts collide; among them special characters of SQL, LIKE, JSON and Unicode.
+const LETTERS: [&str; 28] = [
+    "a", "b", "ab", "A", ".", "@", "%", "_", "\\", "'", "\"", "+", " ", "é", "e\u{301}", "İ", "ß", "😀", "{", "$1",
+    "ÿ", "ø", "か", "が", "क", "\u{941}", "기", "김",
 ];
+const LAST_LETTER: &str = "\u{10ffff}";
 
 fn text(most: usize) -> impl Strategy<Value = String> {
-    vec(select(&LETTERS[..]), 0..=most).prop_map(|letters| letters.concat())
+    vec(select([&LETTERS[..], &[LAST_LETTER]].concat()), 0..=most).prop_map(|letters| letters.concat())
 }
 
 fn moment() -> impl Strategy<Value = Option<OffsetDateTime>> {
@@ -93,11 +70,11 @@ fn account() -> impl Strategy<Value = Account> {
     )
 }
 
-/// Distinct ids whose order is not that of arrival.
-fn people(number: Range<usize>) -> impl Strategy<Value = Vec<Account>> {
-    vec(account(), number).prop_map(|people| {
+/// Accounts with distinct ids, whose order is not that of insertion.
+fn users(number: Range<usize>) -> impl Strategy<Value = Vec<Account>> {
+    vec(account(), number).prop_map(|accounts| {
         let ids = ["é", "z", "%", "auth0|", "A"];
-        let numbered = people.into_iter().enumerate();
+        let numbered = accounts.into_iter().enumerate();
         numbered
             .map(|(n, account)| Account {
                 crid: CustomerRegistrationId::parse(&format!("{}{}", ids[n % 5], n * 7 % 61)).unwrap(),
@@ -116,7 +93,7 @@ fn needle() -> impl Strategy<Value = String> {
 
 fn filter() -> impl Strategy<Value = UserFilter> {
     let email = (0..6_u8, needle()).prop_map(|(kind, text)| match kind {
-        // An empty condition never comes so far (contract §3.1).
+        // Empty conditions are not passed to the store (contract §3.1).
         0 if !text.trim().is_empty() => EmailFilter::Exact(EmailKey::from_text(&text)),
         1 | 2 => EmailFilter::Prefix(EmailFragment::from_text(&text)),
         _ => EmailFilter::Contains(EmailFragment::from_text(&text)),
@@ -146,14 +123,11 @@ fn filter() -> impl Strategy<Value = UserFilter> {
         })
 }
 
-/// A filter that many meet.
+/// A filter that many accounts meet.
 fn common() -> impl Strategy<Value = UserFilter> {
     let letter = || select(&LETTERS[..8]);
     prop_oneof![
-        4 => letter().prop_map(|letter| UserFilter {
-            emails: vec![EmailFilter::Contains(EmailFragment::from_text(letter))],
-            ..UserFilter::default()
-        }),
+        4 => letter().prop_map(containing),
         1 => letter().prop_map(|letter| UserFilter {
             last_name: Some(NamePrefix::from_text(letter)),
             ..UserFilter::default()
@@ -176,19 +150,19 @@ fn order() -> impl Strategy<Value = Order> {
     })
 }
 
-type Question = (UserFilter, Order, u16);
+type ListRequest = (UserFilter, Order, u16);
 
 async fn check(
-    world: &World,
+    fixture: &StoreFixture,
     tenant: &Arc<Tenant>,
-    people: &[Account],
-    (filter, order, size): &Question,
+    users: &[Account],
+    (filter, order, size): &ListRequest,
 ) -> Result<(), TestCaseError> {
     let (order, size) = (*order, *size);
     let federated = tenant.settings.is_federated();
-    let wanted = model::list(people, filter, order, federated);
+    let wanted = model::list(users, filter, order, federated);
     let total = Some(Total::Exact(wanted.len() as u64));
-    let source = world.store.registrations();
+    let source = fixture.store.registrations();
     let query = |position| UserQuery {
         filter: filter.clone(),
         order,
@@ -230,17 +204,17 @@ async fn check(
     Ok(())
 }
 
-type Case = (Vec<Account>, bool, Vec<Question>);
+type ListCase = (Vec<Account>, bool, Vec<ListRequest>);
 
-/// All kinds of people and questions.
-fn any_case() -> impl Strategy<Value = Case> {
-    (people(0..30), any::<bool>(), vec((filter(), order(), 1..8_u16), 1..12))
+/// All kinds of users and requests.
+fn any_case() -> impl Strategy<Value = ListCase> {
+    (users(0..30), any::<bool>(), vec((filter(), order(), 1..8_u16), 1..12))
 }
 
-/// Many who all have a colour, and questions that many of them meet, of which a page has few.
-fn of_many() -> impl Strategy<Value = Case> {
-    let people = people(25..40).prop_map(|people| {
-        let coloured = people.into_iter().map(|account| {
+/// Many users with the same colour, and requests that match more of them than fit on a page.
+fn of_many() -> impl Strategy<Value = ListCase> {
+    let users = users(25..40).prop_map(|users| {
+        let coloured = users.into_iter().map(|account| {
             let pairs = account
                 .metadata
                 .iter()
@@ -253,15 +227,12 @@ fn of_many() -> impl Strategy<Value = Case> {
         });
         coloured.collect()
     });
-    (people, any::<bool>(), vec((common(), order(), 1..4_u16), 1..9))
+    (users, any::<bool>(), vec((common(), order(), 1..4_u16), 1..9))
 }
 
-fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32, strategy: impl Strategy<Value = Case>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let world = runtime.block_on(world_with(|options| options.search_walk = walk));
+fn compare_with_model(scan: Option<u32>, cases: u32, strategy: impl Strategy<Value = ListCase>) {
+    let runtime = current_thread_runtime();
+    let fixture = runtime.block_on(store_with(|options| options.search_scan = scan));
     let number = AtomicU32::new(0);
     let mut runner = TestRunner::new(Config {
         cases,
@@ -269,72 +240,62 @@ fn postgres_answers_as_the_model(walk: Option<u32>, cases: u32, strategy: impl S
         max_shrink_iters: 200,
         ..Config::default()
     });
-    let result = runner.run(&strategy, |(people, federated, questions)| {
+    let result = runner.run(&strategy, |(users, federated, requests)| {
         runtime.block_on(async {
             let n = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            // One address may be several people's only where a provider keeps them.
-            let mut people = people;
+            // Only federated pools accept duplicate addresses.
+            let mut users = users;
             if !federated {
                 let mut seen = std::collections::HashSet::new();
-                people.retain(|account| {
+                users.retain(|account| {
                     account
                         .email
                         .as_ref()
                         .is_none_or(|email| seen.insert(email.key().clone()))
                 });
             }
-            let provider: &[_] = if federated {
-                &[("Flow.UserProvider", "Auth0")]
-            } else {
-                &[]
-            };
-            let tenant = tenant(&world.store, &format!("a/b/{n}"), provider).await;
-            let registrations = people.iter().map(registration);
-            world
-                .store
-                .importer()
-                .registrations(&tenant, &origin(), registrations)
-                .await
-                .unwrap();
-            for question in &questions {
-                check(&world, &tenant, &people, question).await?;
+            let settings = if federated { FEDERATED } else { &[] };
+            let tenant = tenant(&fixture.store, &format!("a/b/{n}"), settings).await;
+            import_accounts(&fixture.store, &tenant, &users).await;
+            for request in &requests {
+                check(&fixture, &tenant, &users, request).await?;
             }
             Ok(())
         })
     });
-    runtime.block_on(world.store.close());
+    runtime.block_on(fixture.store.close());
     result.unwrap();
 }
 
 #[test]
-fn search_sort_paging_count_and_cursors_are_the_models() {
-    postgres_answers_as_the_model(None, 48, any_case());
+fn lists_equal_the_model() {
+    compare_with_model(None, 48, any_case());
 }
 
 #[test]
-fn so_they_are_where_the_walk_ends_early() {
-    postgres_answers_as_the_model(Some(3), 48, any_case());
+fn lists_equal_the_model_after_short_scan() {
+    compare_with_model(Some(3), 48, any_case());
 }
 
 #[test]
-fn so_they_are_where_a_sample_of_many_matches_bounds_the_page() {
-    postgres_answers_as_the_model(Some(1), 32, of_many());
+fn lists_equal_the_model_with_bounded_sample() {
+    compare_with_model(Some(1), 32, of_many());
 }
 
 #[tokio::test]
-async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
-    let world = world_with(|options| options.search_walk = Some(2)).await;
-    let tenant = tenant(&world.store, "a/b/c", &[]).await;
-    // By first name: two whom the walk meets and who are of another city, the one wanted first, then two without a name.
-    let people = [
+async fn short_scan_does_not_continue_with_empty_values() {
+    let fixture = store_with(|options| options.search_scan = Some(2)).await;
+    let tenant = tenant(&fixture.store, "a/b/c", &[]).await;
+    // By first name: two users of another city, which the scan reads; the first match; then two without a name.
+    let users = [
         ("a", "Bergen"),
         ("b", "Bergen"),
         ("c", "Oslo"),
         ("", "Oslo"),
         ("", "Oslo"),
     ];
-    let people: Vec<Account> = (0..)
-        .zip(people)
+    let users: Vec<Account> = (0..)
+        .zip(users)
         .map(|(number, (first, city))| Account {
             email: None,
             first_name: first.into(),
@@ -343,17 +304,12 @@ async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
             ..Account::new(CustomerRegistrationId::parse(&format!("{number}")).unwrap())
         })
         .collect();
-    let registrations = people.iter().map(registration);
-    let importer = world.store.importer();
-    importer.registrations(&tenant, &origin(), registrations).await.unwrap();
-    let filter = UserFilter {
-        metadata: vec![MetadataPair::new("city", "Oslo")],
-        ..UserFilter::default()
-    };
+    import_accounts(&fixture.store, &tenant, &users).await;
+    let filter = and_metadata(UserFilter::default(), "city", "Oslo");
     let order = Order {
         column: SortColumn::FirstName,
         direction: Direction::Ascending,
     };
-    check(&world, &tenant, &people, &(filter, order, 1)).await.unwrap();
-    world.store.close().await;
+    check(&fixture, &tenant, &users, &(filter, order, 1)).await.unwrap();
+    fixture.store.close().await;
 }

@@ -1,54 +1,92 @@
-//! A store on a fresh database, and tenants in it.
+//! A store on a fresh database, tenants in it, and short forms of common steps.
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use masthead_dev_postgres::{PgBouncer, TestDatabase};
+use masthead_dev_postgres::{PgBouncer, PrivateServer, TestDatabase};
 use masthead_domain::{
     account::Account,
+    email::EmailFragment,
+    metadata::MetadataPair,
     order::{Direction, Order, SortColumn},
-    query::{CountMode, Position, UserFilter, UserQuery},
+    query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
     source::{CallContext, Priority},
     tenants::Tenants as _,
 };
-use masthead_subscribe_store::{ImportOrigin, NewRegistration, Store, StoreOptions, schema};
+use masthead_subscribe_store::{ImportOrigin, Imported, NewRegistration, Store, StoreOptions, schema};
 use time::macros::datetime;
 
-/// A store, and the database that it is on.
-pub(crate) struct World {
-    pub(crate) store: Store,
-    /// What is between them, if anything.
+use crate::sample_users::sample_user;
+
+/// The settings of a tenant with an outside provider.
+pub(crate) const FEDERATED: &[(&str, &str)] = &[("Flow.UserProvider", "Auth0")];
+
+/// A store with its database, and the PgBouncer between them, if any.
+pub(crate) struct StoreFixture {
+    pub(crate) store: Arc<Store>,
     pub(crate) bouncer: Option<PgBouncer>,
     pub(crate) database: Arc<TestDatabase>,
 }
 
+impl StoreFixture {
+    /// Runs a script with psql and returns its output.
+    pub(crate) fn sql(&self, script: &str) -> String {
+        self.database.run(script).unwrap().trim().to_owned()
+    }
+
+    /// The number of rows of a table, optionally with a condition.
+    pub(crate) fn count(&self, rows: &str) -> u64 {
+        self.sql(&format!("SELECT count(*) FROM {rows}")).parse().unwrap()
+    }
+
+    /// Holds an exclusive lock on the registrations for some seconds, or until the test ends.
+    pub(crate) async fn lock_registrations(&self, seconds: u32) -> std::thread::JoinHandle<()> {
+        let database = Arc::clone(&self.database);
+        let script = format!("BEGIN; LOCK TABLE registrations; SELECT pg_sleep({seconds}); COMMIT");
+        let locking = std::thread::spawn(move || {
+            let _ = database.run(&script);
+        });
+        while self
+            .count("pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock' AND granted")
+            == 0
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        locking
+    }
+}
+
 /// An empty store.
-pub(crate) async fn world() -> World {
-    world_with(|_| {}).await
+pub(crate) async fn fixture() -> StoreFixture {
+    store_with(|_| {}).await
 }
 
 /// An empty store with other options.
-pub(crate) async fn world_with(change: impl FnOnce(&mut StoreOptions)) -> World {
-    world_of(database().await, None, change)
+pub(crate) async fn store_with(change: impl FnOnce(&mut StoreOptions)) -> StoreFixture {
+    open_store(database().await, None, change)
 }
 
 /// An empty store behind a PgBouncer with these settings.
-pub(crate) async fn world_behind(settings: &[(&str, &str)], change: impl FnOnce(&mut StoreOptions)) -> World {
+pub(crate) async fn store_behind_pgbouncer(
+    settings: &[(&str, &str)],
+    change: impl FnOnce(&mut StoreOptions),
+) -> StoreFixture {
     let database = database().await;
     let bouncer = bouncer(&database, settings);
-    world_of(database, bouncer, |options| {
+    open_store(database, bouncer, |options| {
         options.pooler = true;
         change(options);
     })
 }
 
-/// A PgBouncer in front of this database; where it is not installed, the test says so and goes on without.
+/// A PgBouncer in front of this database; `None`, with a message, where it is not installed.
 pub(crate) fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBouncer> {
     let bouncer = PgBouncer::start_if_installed(database, settings).unwrap();
     if bouncer.is_none() {
@@ -57,38 +95,63 @@ pub(crate) fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Opt
     bouncer
 }
 
-fn world_of(database: TestDatabase, bouncer: Option<PgBouncer>, change: impl FnOnce(&mut StoreOptions)) -> World {
-    let database = Arc::new(database);
-    let mut options = StoreOptions::new(database.url().unwrap());
-    // Debug builds on a busy machine are slow; no test is about being fast.
+/// Options with long time limits: debug builds on a busy machine are slow.
+pub(crate) fn patient_options(url: String) -> StoreOptions {
+    let mut options = StoreOptions::new(url);
     options.acquire_timeout = Duration::from_secs(20);
     options.statement_timeout = Duration::from_secs(30);
+    options
+}
+
+fn open_store(
+    database: TestDatabase,
+    bouncer: Option<PgBouncer>,
+    change: impl FnOnce(&mut StoreOptions),
+) -> StoreFixture {
+    let mut options = patient_options(database.url().unwrap());
     if let Some(bouncer) = &bouncer {
         options.direct_url = Some(options.url);
         options.url = bouncer.url();
     }
     change(&mut options);
-    World {
-        store: Store::open(&options).unwrap(),
+    StoreFixture {
+        store: Arc::new(Store::open(&options).unwrap()),
         bouncer,
-        database,
+        database: Arc::new(database),
     }
 }
 
 /// A migrated database.
 pub(crate) async fn database() -> TestDatabase {
-    tokio::task::spawn_blocking(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+    blocking(|| {
+        let runtime = current_thread_runtime();
         TestDatabase::from_template(&schema::fingerprint(), |url| {
             runtime.block_on(schema::migrate(url)).map(|_| ())
         })
     })
     .await
     .unwrap()
-    .unwrap()
+}
+
+/// A server of the test's own, with an empty database of this name.
+pub(crate) async fn private_server(name: &'static str) -> PrivateServer {
+    blocking(move || {
+        let server = PrivateServer::start_new().unwrap();
+        server.server().create_database(name).unwrap();
+        server
+    })
+    .await
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+pub(crate) fn current_thread_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// The tenant of `text`, added with these settings.
@@ -113,7 +176,21 @@ pub(crate) fn origin() -> ImportOrigin {
     }
 }
 
-/// What has to be written so that this account is read.
+/// Imports the sample users of these numbers.
+pub(crate) async fn import_users(store: &Store, tenant: &Tenant, numbers: Range<u64>) -> Imported {
+    import(store, tenant, numbers.map(sample_user)).await
+}
+
+/// Imports registrations from which these accounts are read.
+pub(crate) async fn import_accounts(store: &Store, tenant: &Tenant, accounts: &[Account]) -> Imported {
+    import(store, tenant, accounts.iter().map(registration)).await
+}
+
+pub(crate) async fn import(store: &Store, tenant: &Tenant, new: impl Iterator<Item = NewRegistration>) -> Imported {
+    store.importer().registrations(tenant, &origin(), new).await.unwrap()
+}
+
+/// The registration from which this account is read.
 pub(crate) fn registration(account: &Account) -> NewRegistration {
     NewRegistration {
         crid: account.crid.clone(),
@@ -129,10 +206,13 @@ pub(crate) fn registration(account: &Account) -> NewRegistration {
     }
 }
 
-/// A call on behalf of this tenant, with all the time in the world.
+/// A call of this tenant with a distant deadline.
 pub(crate) fn context(tenant: &Arc<Tenant>) -> CallContext {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    CallContext::new(Arc::clone(tenant), deadline, Priority::Interactive)
+    context_within(tenant, Duration::from_mins(1))
+}
+
+pub(crate) fn context_within(tenant: &Arc<Tenant>, budget: Duration) -> CallContext {
+    CallContext::new(Arc::clone(tenant), Instant::now() + budget, Priority::Interactive)
 }
 
 /// The first page of ten by e-mail, without a count.
@@ -146,5 +226,44 @@ pub(crate) fn first_page(filter: UserFilter) -> UserQuery {
         position: Position::Offset(0),
         size: 10,
         count: CountMode::None,
+    }
+}
+
+/// All orders, ascending and descending.
+pub(crate) fn all_orders() -> impl Iterator<Item = Order> + Clone {
+    SortColumn::ALL
+        .into_iter()
+        .flat_map(|column| [Direction::Ascending, Direction::Descending].map(|direction| Order { column, direction }))
+}
+
+/// Addresses that contain the needle.
+pub(crate) fn containing(needle: &str) -> UserFilter {
+    UserFilter {
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
+        ..UserFilter::default()
+    }
+}
+
+/// Addresses with this prefix.
+pub(crate) fn starting_with(prefix: &str) -> UserFilter {
+    UserFilter {
+        emails: vec![EmailFilter::Prefix(EmailFragment::from_text(prefix))],
+        ..UserFilter::default()
+    }
+}
+
+/// The filter, with a prefix of the first name.
+pub(crate) fn and_first_name(filter: UserFilter, prefix: &str) -> UserFilter {
+    UserFilter {
+        first_name: Some(NamePrefix::from_text(prefix)),
+        ..filter
+    }
+}
+
+/// The filter, with a metadata pair.
+pub(crate) fn and_metadata(filter: UserFilter, key: &str, value: &str) -> UserFilter {
+    UserFilter {
+        metadata: vec![MetadataPair::new(key, value)],
+        ..filter
     }
 }

@@ -1,12 +1,13 @@
-//! Tenants, their settings, their pools, and the schema that they are in.
+//! Tenants, their settings and pools, and the schema version.
 
+use masthead_dev_postgres::TestDatabase;
 use masthead_domain::tenant::TenantId;
 use masthead_ports::{readiness::Readiness as _, tenants::Tenants as _};
 use masthead_subscribe_store::{AdminError, SchemaError, Store, StoreOptions, schema};
 
 use crate::{
-    readers::reader,
-    support::{map, origin, tenant, world},
+    sample_users::sample_user,
+    support::{FEDERATED, blocking, fixture, import, import_users, map, tenant},
 };
 
 fn id(text: &str) -> TenantId {
@@ -14,9 +15,9 @@ fn id(text: &str) -> TenantId {
 }
 
 #[tokio::test]
-async fn a_tenant_has_a_pool_of_its_own_unless_it_shares_one() {
-    let world = world().await;
-    let admin = world.store.admin();
+async fn tenants_share_a_pool_by_name() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
     for (tenant, pool) in [("a/b/1", None), ("a/b/2", Some("shared")), ("a/b/3", Some("shared"))] {
         admin.add_tenant(&id(tenant), pool, &map(&[])).await.unwrap();
     }
@@ -24,126 +25,96 @@ async fn a_tenant_has_a_pool_of_its_own_unless_it_shares_one() {
     let pools: Vec<&str> = rows.iter().map(|row| row.pool_name.as_str()).collect();
     assert_eq!(pools, ["a/b/1", "shared", "shared"]);
     assert!(rows[1].pool == rows[2].pool && rows[0].pool != rows[1].pool);
-    let known = world.store.tenants().by_id(&id("a/b/2")).await.unwrap().unwrap();
+    let tenants = fixture.store.tenants();
+    let known = tenants.by_id(&id("a/b/2")).await.unwrap().unwrap();
     assert_eq!(known.pool, rows[1].pool);
-    assert!(world.store.tenants().by_id(&id("a/b/4")).await.unwrap().is_none());
+    assert!(tenants.by_id(&id("a/b/4")).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn the_tenants_of_a_client_and_paper_are_told_whatever_their_group() {
-    let world = world().await;
-    let admin = world.store.admin();
+async fn tenants_are_found_in_any_group() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
     for tenant in ["b/x/1", "a/x/1", "a/x/2", "a/y/1"] {
         admin.add_tenant(&id(tenant), None, &map(&[])).await.unwrap();
     }
-    let tenants = world.store.tenants();
-    for (client, paper, told) in [
+    let tenants = fixture.store.tenants();
+    for (client, paper, expected) in [
         ("x", "1", vec!["a/x/1", "b/x/1"]),
         ("y", "1", vec!["a/y/1"]),
         ("y", "2", vec![]),
         ("X", "1", vec![]),
     ] {
-        let known = tenants.find_in_any_group(client, paper).await.unwrap();
-        assert_eq!(known, told.into_iter().map(id).collect::<Vec<_>>(), "{client}/{paper}");
+        let found = tenants.find_in_any_group(client, paper).await.unwrap();
+        let expected: Vec<_> = expected.into_iter().map(id).collect();
+        assert_eq!(found, expected, "{client}/{paper}");
     }
 }
 
 #[tokio::test]
-async fn settings_are_merged_an_empty_value_removes_and_mistakes_change_nothing() {
-    let world = world().await;
-    let admin = world.store.admin();
-    let one = id("a/b/1");
-    admin
-        .add_tenant(&one, None, &map(&[("Api.DataAsArray", "true")]))
-        .await
-        .unwrap();
-    assert!(matches!(
-        admin.add_tenant(&one, None, &map(&[])).await,
-        Err(AdminError::TenantExists)
-    ));
-    let (now, warnings) = admin
-        .set_tenant(&one, &map(&[("Api.DataAsArray", ""), ("Flow.UserProvider", "Myspace")]))
-        .await
-        .unwrap();
+async fn settings_are_merged_or_rejected_as_a_whole() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
+    let (one, none) = (id("a/b/1"), map(&[]));
+    let initial = map(&[("Api.DataAsArray", "true")]);
+    admin.add_tenant(&one, None, &initial).await.unwrap();
+    let again = admin.add_tenant(&one, None, &none).await;
+    assert!(matches!(again, Err(AdminError::TenantExists)));
+    let changes = map(&[("Api.DataAsArray", ""), ("Flow.UserProvider", "Myspace")]);
+    let (now, warnings) = admin.set_tenant(&one, &changes).await.unwrap();
     assert_eq!(now, map(&[("Flow.UserProvider", "Myspace")]));
     assert_eq!(warnings.len(), 1);
-    let wrong = admin
-        .set_tenant(&one, &map(&[("Colour", "red"), ("Api.MissAs400", "maybe")]))
-        .await;
-    assert!(matches!(wrong, Err(AdminError::BadSettings(mistakes)) if mistakes.len() == 2));
+    let invalid = map(&[("Colour", "red"), ("Api.MissAs400", "maybe")]);
+    let rejected = admin.set_tenant(&one, &invalid).await;
+    assert!(matches!(rejected, Err(AdminError::BadSettings(errors)) if errors.len() == 2));
     assert_eq!(admin.tenants().await.unwrap()[0].settings, now);
-    assert!(matches!(
-        admin.set_tenant(&id("x/y/z"), &now).await,
-        Err(AdminError::NoSuchTenant)
-    ));
-    assert!(matches!(
-        admin.add_tenant(&id("a/b/2"), Some(""), &map(&[])).await,
-        Err(AdminError::BadPoolName)
-    ));
+    let unknown = admin.set_tenant(&id("x/y/z"), &now).await;
+    assert!(matches!(unknown, Err(AdminError::NoSuchTenant)));
+    let unnamed = admin.add_tenant(&id("a/b/2"), Some(""), &none).await;
+    assert!(matches!(unnamed, Err(AdminError::BadPoolName)));
 }
 
 #[tokio::test]
-async fn the_last_tenant_of_a_pool_with_people_in_it_is_removed_only_by_force() {
-    let world = world().await;
-    let admin = world.store.admin();
-    let one = tenant(&world.store, "a/b/1", &[]).await;
+async fn last_tenant_of_used_pool_needs_orphan() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
+    let one = tenant(&fixture.store, "a/b/1", &[]).await;
     admin.add_tenant(&id("a/b/2"), Some("a/b/1"), &map(&[])).await.unwrap();
-    world
-        .store
-        .importer()
-        .registrations(&one, &origin(), (0..2).map(reader))
-        .await
-        .unwrap();
+    import_users(&fixture.store, &one, 0..2).await;
     admin.remove_tenant(&id("a/b/2"), false).await.unwrap();
-    let refused = admin.remove_tenant(&one.id, false).await;
-    assert!(matches!(refused, Err(AdminError::WouldOrphan(2))));
-    assert_eq!(admin.tenants().await.unwrap().len(), 1, "refused is not done");
+    let rejected = admin.remove_tenant(&one.id, false).await;
+    assert!(matches!(rejected, Err(AdminError::WouldOrphan(2))));
+    assert_eq!(admin.tenants().await.unwrap().len(), 1);
     admin.remove_tenant(&one.id, true).await.unwrap();
     assert!(admin.tenants().await.unwrap().is_empty());
-    assert!(matches!(
-        admin.remove_tenant(&one.id, true).await,
-        Err(AdminError::NoSuchTenant)
-    ));
+    let again = admin.remove_tenant(&one.id, true).await;
+    assert!(matches!(again, Err(AdminError::NoSuchTenant)));
 }
 
 #[tokio::test]
-async fn masthead_takes_over_a_pool_only_when_its_addresses_are_unique() {
-    let world = world().await;
-    let admin = world.store.admin();
-    let one = tenant(&world.store, "a/b/1", &[("Flow.UserProvider", "Auth0")]).await;
-    let mut twin = reader(1);
-    twin.email = reader(0).email;
-    world
-        .store
-        .importer()
-        .registrations(&one, &origin(), [reader(0), twin].into_iter())
-        .await
-        .unwrap();
-    let refused = admin.set_tenant(&one.id, &map(&[("Flow.UserProvider", "")])).await;
-    assert!(matches!(refused, Err(AdminError::AmbiguousAddresses)), "{refused:?}");
-    world.database.run("DELETE FROM registrations WHERE id = 2").unwrap();
-    admin
-        .set_tenant(&one.id, &map(&[("Flow.UserProvider", "")]))
-        .await
-        .unwrap();
-    let mastered = world
-        .database
-        .run("SELECT bool_and(masters_accounts) FROM registrations")
-        .unwrap();
-    assert_eq!(mastered.trim(), "t", "the rows follow their pool");
+async fn mastered_pool_needs_unique_addresses() {
+    let fixture = fixture().await;
+    let admin = fixture.store.admin();
+    let one = tenant(&fixture.store, "a/b/1", FEDERATED).await;
+    let mut twin = sample_user(1);
+    twin.email = sample_user(0).email;
+    import(&fixture.store, &one, [sample_user(0), twin].into_iter()).await;
+    let no_provider = map(&[("Flow.UserProvider", "")]);
+    let rejected = admin.set_tenant(&one.id, &no_provider).await;
+    assert!(matches!(rejected, Err(AdminError::AmbiguousAddresses)), "{rejected:?}");
+    fixture.sql("DELETE FROM registrations WHERE id = 2");
+    admin.set_tenant(&one.id, &no_provider).await.unwrap();
+    let mastered = fixture.sql("SELECT bool_and(masters_accounts) FROM registrations");
+    assert_eq!(mastered, "t", "the rows follow their pool");
 }
 
 #[tokio::test]
-async fn an_unmigrated_or_foreign_database_is_refused_and_not_ready() {
-    let empty = tokio::task::spawn_blocking(masthead_dev_postgres::TestDatabase::empty)
-        .await
-        .unwrap()
-        .unwrap();
-    let store = Store::open(&StoreOptions::new(empty.url().unwrap())).unwrap();
-    assert!(matches!(
-        store.check_schema().await,
-        Err(SchemaError::Behind { found: 0, .. })
-    ));
+async fn other_schema_versions_are_not_ready() {
+    let empty = blocking(TestDatabase::empty).await.unwrap();
+    let options = StoreOptions::new(empty.url().unwrap());
+    let store = Store::open(&options).unwrap();
+    let unmigrated = store.check_schema().await;
+    assert!(matches!(unmigrated, Err(SchemaError::Behind { found: 0, .. })));
     assert_eq!(store.readiness().check().await, Err("wrong schema version"));
     let (one, two) = tokio::join!(store.migrate(), store.migrate());
     one.and(two).unwrap();
@@ -152,13 +123,11 @@ async fn an_unmigrated_or_foreign_database_is_refused_and_not_ready() {
     empty
         .run("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 2")
         .unwrap();
-    let later = Store::open(&StoreOptions::new(empty.url().unwrap())).unwrap();
-    assert!(matches!(
+    let later = Store::open(&options).unwrap();
+    for unknown in [
         later.check_schema().await,
-        Err(SchemaError::Foreign { found: 9999, .. })
-    ));
-    assert!(matches!(
-        schema::migrate(&empty.url().unwrap()).await,
-        Err(SchemaError::Foreign { found: 9999, .. })
-    ));
+        schema::migrate(&options.url).await.map(|_| ()),
+    ] {
+        assert!(matches!(unknown, Err(SchemaError::Foreign { found: 9999, .. })));
+    }
 }

@@ -1,11 +1,28 @@
-//! Upgrades: what an older version wrote comes through, and what it still writes beside the new one is taken.
+//! Upgrades keep the data of older versions.
 
 use masthead_dev_postgres::TestDatabase;
+use masthead_domain::{account::Account, query::UserFilter};
+use masthead_ports::{
+    mirror::{MirrorPage, RemovalBrake},
+    scan::ScanCursor,
+};
 use masthead_subscribe_store::schema;
+use masthead_testkit::{
+    accounts::readers,
+    contract::{
+        list,
+        mirror::{MirrorSubject, NOON, minute, scan_page, start_run},
+    },
+};
 use sqlx::Connection as _;
 
-/// As versions 2 to 8 write them: a read of each kind, then changes with their outbox rows, in two pools.
-const WRITTEN: &str = "
+use crate::{
+    mirror::mirror_subject,
+    support::{FEDERATED, blocking, containing, fixture, tenant},
+};
+
+/// Events as versions 2 to 8 write them: a read of each kind, then changes with their outbox rows, in two pools.
+const WRITTEN_BY_VERSION_8: &str = "
     INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, users)
         SELECT pool, kind, now(), 'north/daily/herald', 'r-1', 'CRM', 'found', 1
         FROM generate_series(1, 2) AS pool, unnest(ARRAY[4000, 4001, 4601, 4902]) AS kind;
@@ -16,17 +33,54 @@ const WRITTEN: &str = "
         RETURNING pool, id)
     INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written;";
 
-#[tokio::test]
-async fn events_and_outbox_come_through_from_version_8_and_its_writes_are_still_taken() {
-    let database = tokio::task::spawn_blocking(TestDatabase::empty).await.unwrap().unwrap();
-    let url = database.url().unwrap();
-    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
-    sqlx::migrate!("../../migrations")
-        .run_to(8, &mut connection)
-        .await
-        .unwrap();
+/// Reverts migration 0012, so that a database of this version is one of version 11.
+const REVERT_TO_VERSION_11: &str = "
+    ALTER TABLE mirrors ADD COLUMN run_truncated boolean NOT NULL DEFAULT false;
+    ALTER TABLE mirrors RENAME COLUMN run_incomplete TO run_gaps;
+    ALTER TABLE mirrors RENAME COLUMN run_cursor TO run_place;
+    ALTER TABLE mirrors RENAME COLUMN run_scanned TO run_walked;
+    ALTER TABLE mirrors RENAME CONSTRAINT mirrors_pkey TO directories_pkey;
+    ALTER TABLE mirrors RENAME CONSTRAINT mirrors_pool_fkey TO directories_pool_fkey;
+    ALTER TABLE mirrors RENAME TO directories;
+    ALTER TABLE mirror_entries RENAME COLUMN scanned_at TO walked_at;
+    ALTER TABLE mirror_entries RENAME COLUMN shares_search_terms TO shares_tokens;
+    ALTER TABLE mirror_entries RENAME COLUMN search_terms TO tokens;
+    ALTER TABLE mirror_entries RENAME CONSTRAINT mirror_entries_sides_check TO directory_entries_somebody_check;
+    ALTER TABLE mirror_entries RENAME CONSTRAINT mirror_entries_search_terms_check TO directory_entries_tokens_check;
+    ALTER TABLE mirror_entries RENAME CONSTRAINT mirror_entries_as_of_check TO directory_entries_as_of_check;
+    ALTER TABLE mirror_entries RENAME CONSTRAINT mirror_entries_pkey TO directory_entries_pkey;
+    ALTER TABLE mirror_entries RENAME TO directory_entries;
+    ALTER INDEX mirror_entries_search_terms_idx RENAME TO directory_entries_tokens_idx;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT indexrelid::regclass FROM pg_index WHERE indexrelid::regclass::text LIKE 'mirror_entries_%' LOOP
+            EXECUTE format('ALTER INDEX %I RENAME TO %I', name, replace(name, 'mirror_entries', 'directory_entries'));
+        END LOOP;
+    END $$;
+    ALTER TABLE registrations RENAME COLUMN search_terms TO tokens;
+    ALTER INDEX registrations_search_terms_idx RENAME TO registrations_tokens_idx;
+    DELETE FROM _sqlx_migrations WHERE version >= 12;";
+
+/// All columns, indexes and constraints, by name.
+const CATALOG: &str = "
+    SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
+     WHERE table_schema = 'public' ORDER BY 1, 2;
+    SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname;
+    SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+     WHERE connamespace = 'public'::regnamespace AND contype <> 'n' ORDER BY conname;";
+
+async fn database_of_version(version: i64) -> TestDatabase {
+    let database = blocking(TestDatabase::empty).await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(&database.url().unwrap()).await.unwrap();
+    let migrations = sqlx::migrate!("../../migrations");
+    migrations.run_to(version, &mut connection).await.unwrap();
     connection.close().await.unwrap();
-    database.run(WRITTEN).unwrap();
+    database
+}
+
+#[tokio::test]
+async fn events_of_version_8_are_kept() {
+    let database = database_of_version(8).await;
+    database.run(WRITTEN_BY_VERSION_8).unwrap();
     let kept = || {
         database
             .run("SELECT e FROM events AS e ORDER BY id; SELECT o FROM outbox AS o ORDER BY event_id")
@@ -35,10 +89,11 @@ async fn events_and_outbox_come_through_from_version_8_and_its_writes_are_still_
     let before = kept();
     assert_eq!(before.lines().count(), 2 * (6 + 2));
 
-    schema::migrate(&url).await.unwrap();
+    schema::migrate(&database.url().unwrap()).await.unwrap();
     assert_eq!(kept(), before);
 
-    database.run(WRITTEN).unwrap();
+    // A server of version 8 may still write.
+    database.run(WRITTEN_BY_VERSION_8).unwrap();
     let found = database
         .run(
             "SELECT count(*), count(kind) FROM outbox LEFT JOIN events
@@ -46,4 +101,66 @@ async fn events_and_outbox_come_through_from_version_8_and_its_writes_are_still_
         )
         .unwrap();
     assert_eq!(found.trim(), "8|8", "each outbox row has its event");
+}
+
+/// What the mirror and the registrations answer to several filters.
+async fn answers(subject: &MirrorSubject) -> Vec<(Option<MirrorPage>, Vec<Account>)> {
+    let cx = subject.context(0);
+    let mut answers = Vec::new();
+    for filter in [UserFilter::default(), containing("ann"), containing("example")] {
+        let query = list(filter);
+        let page = subject.directory.search(&cx, &query).await.unwrap();
+        let registered = subject.registrations.search(&cx, &query).await.unwrap();
+        answers.push((page, registered.accounts));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn mirror_of_version_11_is_served_and_its_run_resumed() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let tenant = tenant(store, "north/daily/herald", FEDERATED).await;
+    let subject = mirror_subject(store, vec![tenant], ());
+    let users = readers(6);
+    for user in &users[..3] {
+        subject.register(user).await;
+    }
+    subject.run(&users[1..4], NOON, RemovalBrake::On).await;
+    let cx = subject.context(0);
+    let run = subject.begin(start_run("a", minute(1))).await;
+    let first = scan_page(&users[4..5], Some("page-2"));
+    subject
+        .directory
+        .record_page(&cx, &run, &first, minute(1))
+        .await
+        .unwrap();
+    subject.directory.release_run(&cx, &run).await.unwrap();
+    let before = answers(&subject).await;
+    assert_eq!(subject.pairs().await.len(), 5);
+
+    let current = fixture.sql(CATALOG);
+    fixture.sql(REVERT_TO_VERSION_11);
+    // A step of the run was truncated, which version 11 records in a column of its own.
+    fixture.sql("UPDATE directories SET run_truncated = true");
+    let version_11 = database_of_version(11).await;
+    assert_eq!(fixture.sql(CATALOG), version_11.run(CATALOG).unwrap().trim());
+
+    store.migrate().await.unwrap();
+    assert_eq!(fixture.sql(CATALOG), current);
+    assert_eq!(answers(&subject).await, before);
+    let resumed = subject.begin(start_run("b", minute(2))).await;
+    assert!(resumed.resumed);
+    assert_eq!(resumed.place.as_ref().map(ScanCursor::as_str), Some("page-2"));
+    subject
+        .directory
+        .record_page(&cx, &resumed, &scan_page(&[], None), minute(2))
+        .await
+        .unwrap();
+    let finished = subject
+        .directory
+        .finish_run(&cx, &resumed, minute(3), RemovalBrake::On)
+        .await
+        .unwrap();
+    assert!(!finished.whole, "the truncated step is not forgotten");
 }

@@ -70,7 +70,7 @@ async fn migrate(store: &Store, settings: &ProviderSettings, asked: &MigrateFrom
         at: clock.now(),
     };
     let importer = if asked.dry_run {
-        store.importer().rehearsing()
+        store.importer().dry_run()
     } else {
         store.importer()
     };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_provider_subscribe::Row;
-use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
+use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStopError, Imported, Importer, NewRegistration};
 
 use crate::failure::Failure;
 
@@ -100,7 +100,7 @@ impl Page {
             match importer.registrations(tenant, origin, registrations).await {
                 Ok(done) => break done,
                 Err(ImportError {
-                    reason: ImportStop::Line { line, problem },
+                    reason: ImportStopError::Line { line, problem },
                     ..
                 }) => self.put_aside(line, &problem.to_string())?,
                 Err(error) => return Err(Failure::when("the migration stopped")(error)),

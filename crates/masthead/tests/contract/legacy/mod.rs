@@ -248,7 +248,7 @@ fn only_active_is_without_deleted_and_unverified_ones() {
     // As erasing leaves a row: deleted ones are never shown, whatever is asked.
     world
         .database
-        .run("UPDATE registrations SET deleted_at = now(), tokens = '{}' WHERE crid = 'a/b c'")
+        .run("UPDATE registrations SET deleted_at = now(), search_terms = '{}' WHERE crid = 'a/b c'")
         .unwrap();
     for target in [
         "/User?email=bo%2Bnews&OnlyActive=true",

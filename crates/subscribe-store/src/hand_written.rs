@@ -1,0 +1,78 @@
+//! Prepares every hand-written statement against the migrated schema, and compares its columns by name: rows are read by
+//! position, and these statements are not checked by `sqlx::query!`.
+
+use masthead_dev_postgres::TestDatabase;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, Statement as _};
+
+use crate::{
+    bulk::BY_KEYS,
+    lookup::{BY_EITHER, BY_EMAIL, BY_ID},
+    mirror::{NEARBY_REGISTRATIONS, REGISTRATIONS_BY_NUMBER, list},
+    row::ACCOUNT_COLUMNS,
+    schema,
+    search::{Table, statements},
+    write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
+};
+
+/// In the order of `read_account`.
+const ACCOUNT: &str = "pool id crid email_key email_typed first_name last_name verified has_password metadata registered_at \
+                       changed_at last_logout_at";
+/// In the order of `list::read_entry`, after the mirror's own column.
+const ENTRY: &str = "as_of entry_pool entry_crid profile_as_of profile";
+
+/// A migrated database, and a connection to it.
+pub(crate) async fn connect() -> (TestDatabase, PgConnection) {
+    let database = tokio::task::spawn_blocking(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        TestDatabase::from_template(&schema::fingerprint(), |url| {
+            runtime.block_on(schema::migrate(url)).map(|_| ())
+        })
+    });
+    let database = database.await.unwrap().unwrap();
+    let connection = PgConnection::connect(&database.url().unwrap()).await.unwrap();
+    (database, connection)
+}
+
+#[tokio::test]
+async fn columns_are_read_where_they_are() {
+    let (_database, mut connection) = connect().await;
+    let of = |text: &str| vec![text.to_owned()];
+    let mirror = Table::Mirror {
+        provider: "Auth0",
+        precedence: "",
+    };
+    for (statements, columns) in [
+        (
+            [BY_ID, BY_EMAIL, BY_EITHER].map(str::to_owned).to_vec(),
+            format!("number {ACCOUNT}"),
+        ),
+        (of(NEARBY_REGISTRATIONS), ACCOUNT.to_owned()),
+        (of(REGISTRATIONS_BY_NUMBER), ACCOUNT.to_owned()),
+        (
+            [LOCK_BY_NUMBER, LOCK_BY_CRID].map(str::to_owned).to_vec(),
+            format!("{ACCOUNT} masters_accounts"),
+        ),
+        (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
+        (statements(&Table::Registrations), format!("query_tag total {ACCOUNT}")),
+        (statements(&mirror), format!("query_tag total {ENTRY} {ACCOUNT} whole")),
+    ] {
+        let expected: Vec<&str> = columns.split_whitespace().collect();
+        for sql in statements {
+            let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await;
+            let prepared = prepared.unwrap_or_else(|error| panic!("{error}: {sql}"));
+            let names: Vec<&str> = prepared.columns().iter().map(sqlx::Column::name).collect();
+            assert_eq!(names, expected, "{sql}");
+        }
+    }
+    assert_eq!(ACCOUNT.split_whitespace().count(), ACCOUNT_COLUMNS);
+    let of_mirror: Vec<String> = format!("query_tag total {ENTRY} {ACCOUNT}")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(of_mirror[list::STANDING], "as_of");
+    assert_eq!(of_mirror[list::ENTRY], "entry_pool");
+    assert_eq!(of_mirror[list::REGISTRATION], "pool");
+}

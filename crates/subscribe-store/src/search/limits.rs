@@ -1,0 +1,18 @@
+//! The length of stored keys, and filters that exceed it.
+
+use masthead_domain::query::{EmailFilter, UserFilter};
+
+/// The maximum length of a stored key, in bytes: a longer needle matches no row.
+pub(super) const MAX_KEY_BYTES: usize = 1000;
+
+/// Whether the filter contains a text that no key can contain.
+pub(crate) fn matches_no_key(filter: &UserFilter) -> bool {
+    let impossible = |text: &str| text.len() > MAX_KEY_BYTES || text.contains('\0');
+    filter.emails.iter().any(|email| match email {
+        EmailFilter::Exact(key) => key.as_str().is_empty() || impossible(key.as_str()),
+        EmailFilter::Prefix(needle) | EmailFilter::Contains(needle) => impossible(needle.as_str()),
+    }) || [&filter.first_name, &filter.last_name]
+        .into_iter()
+        .flatten()
+        .any(|prefix| impossible(prefix.as_str()))
+}
