@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, KeyResult, LookupKey},
@@ -184,10 +185,10 @@ async fn ask(
     let (mut ids, mut emails, mut registrations) = (Numbered::new(), Numbered::new(), Numbered::new());
     for (n, key) in (0..).zip(keys) {
         match key {
-            LookupKey::Id(crid) => ids.push(n, crid.as_str()),
+            LookupKey::User(UserKey::Id(crid)) => ids.push(n, crid.as_str()),
             // Neither can be stored; and '' is what rows without an address have for a key.
-            LookupKey::Email(email) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
-            LookupKey::Email(email) => emails.push(n, email.as_str()),
+            LookupKey::User(UserKey::Email(email)) if email.as_str().is_empty() || email.as_str().contains('\0') => {}
+            LookupKey::User(UserKey::Email(email)) => emails.push(n, email.as_str()),
             LookupKey::Registration(id) => registrations.push(n, *id),
         }
     }
@@ -317,8 +318,7 @@ impl Told {
 /// Whether a registration has the key by which it was looked up.
 fn is_of(account: &Account, key: &LookupKey) -> bool {
     match key {
-        LookupKey::Id(crid) => account.crid == *crid,
-        LookupKey::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
+        LookupKey::User(key) => key.matches(account),
         LookupKey::Registration(id) => account.registration_id == Some(*id),
     }
 }

@@ -3,16 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-};
+use masthead_domain::{account::Account, query::UserQuery, user_key::UserKey};
 use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
 
-use crate::{
-    database::Database,
-    lookup::{Key, Lookups},
-    search::PgSearch,
-};
+use crate::{database::Database, lookup::Lookups, search::PgSearch};
 
 /// The registrations of a tenant's pool.
 pub struct PgRegistrations {
@@ -46,19 +40,15 @@ impl UserSource for PgRegistrations {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        let key = Key::Id(id.clone());
-        let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
-        Ok(found.into_iter().next())
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
         // Neither can be stored; and '' is what rows without an address have for a key.
-        if email.as_str().is_empty() || email.as_str().contains('\0') {
+        if let UserKey::Email(email) = key
+            && (email.as_str().is_empty() || email.as_str().contains('\0'))
+        {
             return Ok(Vec::new());
         }
-        let key = Key::Email(email.clone());
-        self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
+        let (operation, key) = (key.operation(), key.clone());
+        self.lookups.find(operation, cx.tenant.pool, key, cx.deadline).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {

@@ -68,7 +68,7 @@ async fn count(
     .await?;
     let whole = state.has_shown_all(counts.shown);
     // Who was not seen by a run that is not whole may be the one whom it was not shown.
-    let tells_missing = run.scope == ScanExtent::Everything && whole;
+    let tells_missing = run.extent == ScanExtent::Everything && whole;
     let missing = if tells_missing { counts.missing } else { 0 };
     let braked = brake == RemovalBrake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
@@ -122,7 +122,7 @@ async fn mark(
 async fn end(pool: &Database, tenant: &Tenant, run: &SyncRun, whole: bool) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
     held(&mut transaction, tenant.pool, run).await?;
-    let is_full = run.scope == ScanExtent::Everything;
+    let is_full = run.extent == ScanExtent::Everything;
     sqlx::query!(
         "UPDATE directories
             SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END, whole = $5 AND ($3 OR whole),

@@ -125,12 +125,12 @@ pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<(Of
     Ok(row.as_of.map(|as_of| (as_of, row.whole)))
 }
 
-/// As [`masthead_ports::mirror::UserMirror::profile`].
-pub(super) async fn profile(
+/// As [`masthead_ports::mirror::UserMirror::profiles`], by id.
+pub(super) async fn profiles_by_id(
     pool: &Database,
     tenant: &Tenant,
     id: &CustomerRegistrationId,
-) -> Result<Option<Profile>, Trouble> {
+) -> Result<Vec<Profile>, Trouble> {
     let question = Question::new();
     let rows = sqlx::query_as!(
         ProfileRow,
@@ -145,10 +145,10 @@ pub(super) async fn profile(
     )
     .fetch_all(pool)
     .await?;
-    Ok(profiles_of(question, rows)?.pop())
+    profiles_of(question, rows)
 }
 
-/// As [`masthead_ports::mirror::UserMirror::profiles_by_email`].
+/// As [`masthead_ports::mirror::UserMirror::profiles`], by address.
 pub(super) async fn profiles_by_email(
     pool: &Database,
     tenant: &Tenant,

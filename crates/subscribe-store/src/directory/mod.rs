@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    account::Account, customer_registration_id::CustomerRegistrationId, query::UserQuery, user_key::UserKey,
 };
 use masthead_ports::{
     mirror::{
@@ -95,16 +95,14 @@ impl UserMirror for PgDirectory {
         list::page_of(&found, &cx.tenant, query)
     }
 
-    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
-        let profile = list::profile(&self.pool, &cx.tenant, id);
-        read(cx, profile).await.map_err(Trouble::of("directory profile"))
-    }
-
-    async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError> {
-        let profiles = list::profiles_by_email(&self.pool, &cx.tenant, email);
-        read(cx, profiles)
-            .await
-            .map_err(Trouble::of("directory profiles by email"))
+    async fn profiles(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Profile>, SourceError> {
+        let profiles = async {
+            match key {
+                UserKey::Id(id) => list::profiles_by_id(&self.pool, &cx.tenant, id).await,
+                UserKey::Email(email) => list::profiles_by_email(&self.pool, &cx.tenant, email).await,
+            }
+        };
+        read(cx, profiles).await.map_err(Trouble::of("directory profiles"))
     }
 
     async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {

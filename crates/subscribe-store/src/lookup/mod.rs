@@ -15,33 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, tenant::PoolId,
-};
+use masthead_domain::{account::Account, tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 pub(crate) use postgres::PgLookups;
 use queue::{Queue, Request};
-
-/// What is looked up.
-#[derive(Clone)]
-pub(crate) enum Key {
-    /// At most one account.
-    Id(CustomerRegistrationId),
-    /// Every account with this address.
-    Email(EmailKey),
-}
-
-impl Key {
-    /// Whether an account has this key.
-    fn is_of(&self, account: &Account) -> bool {
-        match self {
-            Self::Id(crid) => account.crid == *crid,
-            Self::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
-        }
-    }
-}
 
 /// The bounds of the queue and of its batches.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +68,7 @@ impl Lookups {
         &self,
         operation: &'static str,
         pool: PoolId,
-        key: Key,
+        key: UserKey,
         deadline: Instant,
     ) -> Result<Vec<Account>, SourceError> {
         let (reply, answer) = oneshot::channel();

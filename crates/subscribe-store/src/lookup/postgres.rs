@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use masthead_domain::tenant::PoolId;
+use masthead_domain::user_key::UserKey;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Connection as _, Executor,
@@ -11,7 +12,6 @@ use sqlx::{
 };
 
 use super::{
-    Key,
     statement::Statement,
     worker::{Answer, Backend, BatchError},
 };
@@ -72,7 +72,7 @@ impl PgLookups {
 }
 
 impl Backend for PgLookups {
-    async fn ask(&mut self, keys: &[(PoolId, &Key)], deadline: Instant) -> Result<Vec<Answer>, BatchError> {
+    async fn ask(&mut self, keys: &[(PoolId, &UserKey)], deadline: Instant) -> Result<Vec<Answer>, BatchError> {
         let held = self.connection.is_some();
         match self.ask_once(keys, deadline).await {
             // A connection that was held may have been dead for long; one fresh try is fair, many would be a storm.
@@ -91,7 +91,7 @@ impl Backend for PgLookups {
 impl PgLookups {
     async fn ask_once(
         &mut self,
-        keys: &[(PoolId, &Key)],
+        keys: &[(PoolId, &UserKey)],
         deadline: Instant,
     ) -> Result<Vec<Answer>, (Failure, BatchError)> {
         // Out of `self` while it is in use: were this future dropped, half a conversation would be dropped with it.
@@ -124,7 +124,7 @@ impl PgLookups {
 
 async fn ask(
     connection: &mut PgConnection,
-    keys: &[(PoolId, &Key)],
+    keys: &[(PoolId, &UserKey)],
     connector: &Connector,
 ) -> Result<Vec<Answer>, sqlx::Error> {
     let statement = Statement::of(keys);

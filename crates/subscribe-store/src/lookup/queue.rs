@@ -9,12 +9,14 @@ use std::{
 use masthead_domain::{account::Account, tenant::PoolId};
 use tokio::sync::{Notify, oneshot};
 
-use super::{Failed, Key};
+use masthead_domain::user_key::UserKey;
+
+use super::Failed;
 
 /// One look-up that waits.
 pub(super) struct Request {
     pub(super) pool: PoolId,
-    pub(super) key: Key,
+    pub(super) key: UserKey,
     pub(super) deadline: Instant,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Result<Vec<Account>, Failed>>,
@@ -162,7 +164,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             pool: PoolId(pool),
-            key: Key::Id(CustomerRegistrationId::parse(id).unwrap()),
+            key: UserKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline: Instant::now() + Duration::from_mins(1),
             since: Instant::now(),
             reply,
@@ -222,6 +224,6 @@ mod tests {
         let (here, _here) = request(1, "c");
         queue.push(here).unwrap();
         let batch = queue.take(9).await.unwrap();
-        assert!(matches!(&batch[..], [Request { key: Key::Id(id), .. }] if id.as_str() == "c"));
+        assert!(matches!(&batch[..], [Request { key: UserKey::Id(id), .. }] if id.as_str() == "c"));
     }
 }

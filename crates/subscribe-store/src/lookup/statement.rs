@@ -13,7 +13,9 @@ use sqlx::{
     query::Query,
 };
 
-use super::{Failed, Key, worker::Answer};
+use masthead_domain::user_key::UserKey;
+
+use super::{Failed, worker::Answer};
 use crate::{
     question::Foreign,
     row::{BadRow, account_columns, account_of, is_empty},
@@ -57,7 +59,7 @@ static LAST_NUMBER: AtomicI64 = AtomicI64::new(0);
 /// The keys of a batch, by their kind. Rows carry the number of their key, which no other key of this process has: positive
 /// for ids, negative for addresses.
 pub(super) struct Statement<'a> {
-    keys: &'a [(PoolId, &'a Key)],
+    keys: &'a [(PoolId, &'a UserKey)],
     /// The number before the first key's.
     before: i64,
     ids: Column<'a>,
@@ -74,12 +76,12 @@ struct Column<'a> {
 }
 
 impl<'a> Statement<'a> {
-    pub(super) fn of(keys: &'a [(PoolId, &'a Key)]) -> Self {
+    pub(super) fn of(keys: &'a [(PoolId, &'a UserKey)]) -> Self {
         let (mut ids, mut emails) = (Column::default(), Column::default());
         for (place, (pool, key)) in keys.iter().enumerate() {
             match key {
-                Key::Id(crid) => ids.push(*pool, crid.as_str(), place),
-                Key::Email(email) => emails.push(*pool, email.as_str(), place),
+                UserKey::Id(crid) => ids.push(*pool, crid.as_str(), place),
+                UserKey::Email(email) => emails.push(*pool, email.as_str(), place),
             }
         }
         let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
@@ -120,7 +122,7 @@ impl<'a> Statement<'a> {
                 continue;
             }
             match account_of(row, 1, pool) {
-                Ok(account) if !key.is_of(&account) => return Err(Foreign::Row),
+                Ok(account) if !key.matches(&account) => return Err(Foreign::Row),
                 Err(BadRow::WrongPool) => return Err(Foreign::Row),
                 Ok(account) => {
                     if let Ok(accounts) = answer {
@@ -199,15 +201,15 @@ mod tests {
         (database, connection)
     }
 
-    fn id(crid: &str) -> Key {
-        Key::Id(CustomerRegistrationId::parse(crid).unwrap())
+    fn id(crid: &str) -> UserKey {
+        UserKey::Id(CustomerRegistrationId::parse(crid).unwrap())
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_answer_to_another_question_is_refused_as_a_whole() {
         let (_database, mut connection) = connection().await;
         let (one, none) = (id("one"), id("none"));
-        let email = Key::Email(EmailKey::from_text("one@example.org"));
+        let email = UserKey::Email(EmailKey::from_text("one@example.org"));
         let pool = PoolId(1);
         let keys = [(pool, &one), (pool, &none), (pool, &email)];
         let asked = Statement::of(&keys);

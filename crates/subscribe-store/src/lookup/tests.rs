@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
 use super::{
-    Key, Limits, Lookups,
+    Limits, Lookups,
     worker::{Answer, Backend, BatchError},
 };
 
@@ -48,12 +49,12 @@ impl Scripted {
 }
 
 impl Backend for Scripted {
-    async fn ask(&mut self, keys: &[(PoolId, &Key)], _deadline: Instant) -> Result<Vec<Answer>, BatchError> {
+    async fn ask(&mut self, keys: &[(PoolId, &UserKey)], _deadline: Instant) -> Result<Vec<Answer>, BatchError> {
         let names: Vec<String> = keys
             .iter()
             .map(|(pool, key)| match key {
-                Key::Id(id) => format!("{}/{}", pool.0, id.as_str()),
-                Key::Email(email) => format!("{}/{}", pool.0, email.as_str()),
+                UserKey::Id(id) => format!("{}/{}", pool.0, id.as_str()),
+                UserKey::Email(email) => format!("{}/{}", pool.0, email.as_str()),
             })
             .collect();
         self.batches.lock().unwrap().push(names.clone());
@@ -88,7 +89,7 @@ async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, So
         .find(
             "test",
             PoolId(pool),
-            Key::Id(CustomerRegistrationId::parse(id).unwrap()),
+            UserKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline,
         )
         .await
@@ -212,7 +213,7 @@ async fn each_caller_keeps_its_own_deadline() {
     let backend = Scripted::new(0);
     let lookups = lookups(&backend, 100);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
-    let key = Key::Id(CustomerRegistrationId::parse("a").unwrap());
+    let key = UserKey::Id(CustomerRegistrationId::parse("a").unwrap());
     let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
     assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);

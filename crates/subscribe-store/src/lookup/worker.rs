@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, tenant::PoolId};
 use masthead_ports::source::SourceErrorKind;
 
 use super::{
-    Failed, Key,
+    Failed,
     queue::{Queue, Request},
 };
 
@@ -15,7 +16,7 @@ pub(crate) trait Backend: Send + 'static {
     /// Answers every key, in their order, by the deadline.
     fn ask(
         &mut self,
-        keys: &[(PoolId, &Key)],
+        keys: &[(PoolId, &UserKey)],
         deadline: Instant,
     ) -> impl Future<Output = Result<Vec<Answer>, BatchError>> + Send;
 
@@ -80,7 +81,7 @@ async fn answer<B: Backend>(backend: &mut B, batch: Vec<Request>) {
 }
 
 async fn ask<B: Backend>(backend: &mut B, batch: &[Request]) -> Result<Vec<Answer>, BatchError> {
-    let keys: Vec<(PoolId, &Key)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
+    let keys: Vec<(PoolId, &UserKey)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
     // The last caller to give up: an answer after that helps nobody.
     let deadline = batch
         .iter()

@@ -74,7 +74,7 @@ impl PgSearch {
                 accounts: Vec::new(),
                 more: false,
                 total: (query.count != CountMode::None).then_some(Total::Exact(0)),
-                mark: None,
+                cursor: None,
                 truncated: false,
                 unreadable: false,
             });
@@ -251,7 +251,7 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<AccountP
         accounts,
         more,
         total: found.total,
-        mark: None,
+        cursor: None,
         truncated: false,
         unreadable: false,
     })

@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId};
 use masthead_ports::{
     mirror::{RemovalBrake, UserMirror as _},
-    source::UserSource as _,
     tenants::Tenants as _,
 };
+use masthead_testkit::source_client::FindByKey as _;
 use masthead_testkit::{
     accounts::{account, readers},
     contract::mirror::{MirrorSubject, NOON, minute},
@@ -70,7 +70,15 @@ async fn writers_who_wait_for_a_pool_leave_the_connections_of_all_else_alone() {
     assert!(store.tenants().by_id(&id).await.unwrap().is_some());
     let cx = context(&federated);
     let known = CustomerRegistrationId::parse("r-00001").unwrap();
-    assert!(store.directory().profile(&cx, &known).await.unwrap().is_some());
+    assert!(
+        store
+            .directory()
+            .profiles(&cx, &known.clone().into())
+            .await
+            .unwrap()
+            .len()
+            == 1
+    );
     assert!(store.directory().status(&cx).await.unwrap().is_some());
     assert!(store.registrations().by_id(&cx, &known).await.unwrap().is_none());
     assert_eq!(database.run(WAITING).unwrap().trim(), "3", "they still wait");

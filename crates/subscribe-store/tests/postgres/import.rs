@@ -1,8 +1,8 @@
 //! Imports: whole batches or none, each with its event, and problems told without values.
 
 use masthead_domain::email::EmailKey;
-use masthead_ports::source::UserSource as _;
 use masthead_subscribe_store::{ImportStop, Imported, Problem};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     readers::reader,

@@ -11,6 +11,7 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::source::{SourceErrorKind, UserSource as _};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     readers::reader,

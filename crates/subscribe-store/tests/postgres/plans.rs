@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::future::join_all;
 use masthead_dev_postgres::PrivateServer;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     email::EmailFragment,
     metadata::MetadataPair,
@@ -25,6 +26,7 @@ use masthead_ports::{
     source::UserSource as _,
 };
 use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
+use masthead_testkit::source_client::FindByKey as _;
 use time::OffsetDateTime;
 
 use crate::{
@@ -286,9 +288,9 @@ fn shapes() -> Vec<(String, UserFilter)> {
 fn key_of(number: u64, n: u64) -> LookupKey {
     let reader = reader(number);
     match (n % 3, &reader.email) {
-        (0, Some(email)) => LookupKey::Email(email.key().clone()),
+        (0, Some(email)) => LookupKey::User(UserKey::Email(email.key().clone())),
         (1, _) => LookupKey::Registration(i64::try_from(number).unwrap() + 2),
-        _ => LookupKey::Id(reader.crid),
+        _ => LookupKey::User(UserKey::Id(reader.crid)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
@@ -23,6 +24,7 @@ use masthead_ports::{
     workspaces::Workspaces as _,
 };
 use masthead_subscribe_store::{PoolerError, SchemaError, Store, StoreOptions, schema};
+use masthead_testkit::source_client::FindByKey as _;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -78,7 +80,7 @@ impl Question {
             }
             17 => Self::Export(
                 (0..dice.below(40))
-                    .map(|_| LookupKey::Id(reader(dice.below(2 * READERS)).crid))
+                    .map(|_| LookupKey::User(UserKey::Id(reader(dice.below(2 * READERS)).crid)))
                     .collect(),
             ),
             18 => Self::Directory(user.crid),
@@ -120,7 +122,10 @@ impl Question {
             }
             Self::Directory(id) => {
                 let directory = store.directory();
-                text((directory.profile(&cx, id).await?, directory.status(&cx).await?))
+                text((
+                    directory.profiles(&cx, &id.clone().into()).await?,
+                    directory.status(&cx).await?,
+                ))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
         })

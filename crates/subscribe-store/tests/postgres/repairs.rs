@@ -10,9 +10,9 @@ use masthead_ports::{
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
     scan::ScanPage,
-    source::UserSource as _,
 };
 use masthead_subscribe_store::{ImportOrigin, Merged, RepairError, Suspects};
+use masthead_testkit::source_client::FindByKey as _;
 use time::{OffsetDateTime, macros::datetime};
 
 use crate::support::{World, context, first_page, tenant, world};
@@ -82,14 +82,14 @@ async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over
         None => None,
     };
     let key = account.email.as_ref().unwrap().key();
-    let same_address = registrations.by_email(&cx, key).await.unwrap();
+    let same_email = registrations.by_email(&cx, key).await.unwrap();
     let write_back = WriteBack {
         account: Account {
             metadata: Metadata::default(),
             ..account.clone()
         },
         read: read.map(Box::new),
-        same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
+        same_email: same_email.into_iter().map(|beside| beside.crid).collect(),
     };
     let written_for = WriteOrigin {
         request_id: "r-1".into(),

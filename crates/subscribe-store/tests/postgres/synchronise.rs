@@ -6,11 +6,9 @@ use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
     tenant::Tenant, write_back::WriteBack,
 };
-use masthead_ports::{
-    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
-    source::UserSource as _,
-};
+use masthead_ports::registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin};
 use masthead_testkit::registrations::write_back;
+use masthead_testkit::source_client::FindByKey as _;
 use time::macros::datetime;
 
 use crate::support::{World, context, tenant, world};
@@ -119,7 +117,7 @@ async fn a_changed_id_moves_the_registration_and_metadata_that_is_not_carried_st
             registration_id: made.registration_id,
             ..theirs("ann@example.com", "Ann")
         },
-        same_address: vec![made.crid.clone()],
+        same_email: vec![made.crid.clone()],
         read: Some(Box::new(made.clone())),
     };
     assert_eq!(write(&world, &tenant, &adopted).await, WriteBackOutcome::Updated);
@@ -163,7 +161,7 @@ async fn another_pools_registration_is_never_changed() {
             ..theirs("evil@example.com", "Eve")
         },
         read: Some(Box::new(made.clone())),
-        same_address: Vec::new(),
+        same_email: Vec::new(),
     };
     assert_eq!(write(&world, &attacker, &forged).await, WriteBackOutcome::Unchanged);
     assert_eq!(stored(&world, &tenant_of_ann, "auth0|7").await, Some(made));
@@ -182,7 +180,7 @@ async fn a_registration_that_changed_since_it_was_read_is_not_written() {
             registration_id: read.registration_id,
             ..account
         },
-        same_address: vec![read.crid.clone()],
+        same_email: vec![read.crid.clone()],
         read: Some(Box::new(read.clone())),
     };
     let adopting = |id: &str| Account {
@@ -225,7 +223,7 @@ async fn a_registration_that_came_to_the_address_since_stops_the_write() {
     let made_of_nothing = WriteBack {
         account: other("auth0|8"),
         read: None,
-        same_address: Vec::new(),
+        same_email: Vec::new(),
     };
     assert_eq!(
         write(&world, &tenant, &made_of_nothing).await,
@@ -240,7 +238,7 @@ async fn a_registration_that_came_to_the_address_since_stops_the_write() {
             registration_id: first.registration_id,
             ..other("auth0|9")
         },
-        same_address: vec![first.crid.clone()],
+        same_email: vec![first.crid.clone()],
         read: Some(Box::new(first)),
     };
     assert_eq!(write(&world, &tenant, &adopted).await, WriteBackOutcome::Unchanged);

@@ -7,6 +7,7 @@ use std::{
 
 use masthead_domain::{query::UserFilter, tenant::Tenant};
 use masthead_ports::source::{CallContext, Priority, SourceErrorKind, UserSource as _};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     readers::reader,
