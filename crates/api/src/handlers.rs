@@ -13,7 +13,7 @@ use http::{
     request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use masthead_domain::{answer::UserAnswer, flow::Sources, tenant::Scope};
+use masthead_domain::{answer::UserAnswer, tenant::Scope};
 use masthead_orchestrator::Caller;
 
 use crate::{
@@ -99,9 +99,9 @@ pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> Answer
     }
     let answered = in_time(asked.deadline, async {
         let (request, options) = parameters::of_query(query, Call::ById, ignore_unknown)
-            .and_then(|given| parameters::lookup(parts.uri.path(), &given))
+            .and_then(|given| parameters::lookup(parts.uri.path(), &caller.tenant, &given))
             .map_err(|invalid| ApiError::Parameter(Call::ById, invalid))?;
-        let answer = api.users.by_id(&caller, &request).await;
+        let answer = api.lookup_user.find(&caller, &request).await;
         Ok((answer.map_err(|error| ApiError::Read(Call::ById, error))?, options))
     });
     match answered.await {
@@ -124,7 +124,7 @@ async fn answer_list(
         let (request, options) = given
             .and_then(|given| parameters::search(given, path, tenant, &*api.sealing))
             .map_err(|invalid| ApiError::Parameter(Call::List, invalid))?;
-        let answer = api.users.search(caller, &request).await;
+        let answer = api.list_users.search(caller, &request).await;
         Ok((
             answer.map_err(|error| ApiError::Read(Call::List, error))?,
             request,
@@ -135,8 +135,7 @@ async fn answer_list(
         Ok(answered) => answered,
         Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
     };
-    let sources = Sources::for_request(tenant.settings.user_provider, request.ignore_provider);
-    let list = (&request.query.filter, request.query.order, sources);
+    let list = (&request.query.filter, request.query.order, request.sources);
     let next = answer
         .next
         .as_ref()

@@ -2,15 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_orchestrator::Users;
+use masthead_orchestrator::{ListUsers, LookupUser, SearchProvider};
 use masthead_ports::{sealing::Sealing, tenants::Tenants, tokens::TokenVerifier};
 
 use crate::export::ExportState;
 
 /// The use cases and ports behind the routes.
 pub struct ApiState {
-    /// The reads.
-    pub users: Users,
+    /// One user by id.
+    pub lookup_user: LookupUser,
+    /// Pages of users.
+    pub list_users: ListUsers,
+    /// Users of the provider alone.
+    pub search_provider: SearchProvider,
     /// The customers export.
     pub exports: Arc<ExportState>,
     /// Who the tenants are.

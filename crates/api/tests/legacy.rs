@@ -10,7 +10,7 @@ use masthead_domain::{
     event::EventKind,
     tenant::{PoolId, Scope},
 };
-use masthead_orchestrator::{Export, Users};
+use masthead_orchestrator::UseCases;
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -781,9 +781,10 @@ async fn without_a_client_group_the_tenant_is_the_only_one_that_the_token_grants
         .granting("writer", grant(&[Scope::UsersWrite], &["north/*/*"]));
     let world = masthead_orchestrator::Dependencies {
         store: store.clone(),
+        bulk: Arc::new(FakeStore::default()),
         registrations: Arc::new(RecordingRegistrationWriter::default()),
         providers: Arc::new(FakeProviders(None)),
-        directory: Arc::new(FakeMirror::over(store.clone())),
+        mirror: Arc::new(FakeMirror::over(store.clone())),
         events: Arc::new(RecordingEvents::default()),
         clock: Arc::new(StoppedClock::default()),
     };
@@ -791,13 +792,15 @@ async fn without_a_client_group_the_tenant_is_the_only_one_that_the_token_grants
         tenant("north/daily/herald", 1, &[]),
         tenant("south/daily/herald", 2, &[]),
     ];
-    let users = Users::new(world, 1000);
+    let use_cases = UseCases::new(world, 1000);
     let api = Api::new(ApiState {
         exports: Arc::new(ExportState::new(
-            Export::new(users.clone(), Arc::new(FakeStore::default())),
+            use_cases.export_users,
             Arc::new(FakeWorkspaces::default()),
         )),
-        users,
+        lookup_user: use_cases.lookup_user,
+        list_users: use_cases.list_users,
+        search_provider: use_cases.search_provider,
         tenants: Arc::new(FakeTenants::new(tenants)),
         tokens: Arc::new(tokens),
         sealing: Arc::new(FakeSealing),

@@ -1,34 +1,34 @@
-//! What one side has shown of its accounts, and what it has confirmed beyond them: the knowledge that joins rest on.
+//! The facts that one source has given about its accounts: those it returned, and those it confirmed not to have.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
+use crate::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, user_key::UserKey};
 
-/// The accounts that one side has shown, and how far the side is known to have no others.
+/// The accounts that one source returned, and the lookups for which it is known to have no others.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     accounts: Vec<Account>,
     by_id: HashMap<CustomerRegistrationId, usize>,
     by_number: HashMap<i64, usize>,
     complete_ids: HashSet<CustomerRegistrationId>,
-    complete_addresses: HashSet<EmailKey>,
+    complete_emails: HashSet<EmailKey>,
     whole: bool,
     subjects: HashSet<CustomerRegistrationId>,
 }
 
-/// What is known of the account of one id on one side.
+/// What is known about the account with one id at one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// The side has shown it; the number is its place in [`Evidence::accounts`].
+    /// The source returned it; the number is its index in [`Evidence::accounts`].
     Present(usize),
-    /// The side has confirmed that there is none.
+    /// The source confirmed that it has none.
     Absent,
-    /// The side was not asked, or gave no answer.
+    /// The source was not queried, or did not answer.
     Unknown,
 }
 
 impl Evidence {
-    /// Every account that a side has: whatever is not among them is absent.
+    /// All accounts of a source: any other account is absent.
     #[must_use]
     pub fn whole(accounts: Vec<Account>) -> Self {
         let mut evidence = Self::default();
@@ -39,8 +39,8 @@ impl Evidence {
         evidence
     }
 
-    /// Adds an account. It replaces an older reading of the same id or of the same registration, which may have moved to
-    /// another id or address in between.
+    /// Adds an account. It replaces an older version with the same id or of the same registration, which may have moved to
+    /// another id or address since.
     pub fn add(&mut self, account: Account) {
         let number = account.registration_id;
         let known = self
@@ -63,23 +63,25 @@ impl Evidence {
         }
     }
 
-    /// The side has shown the account of this id, if it has one.
-    pub fn confirm_id(&mut self, id: CustomerRegistrationId) {
-        self.complete_ids.insert(id);
+    /// Records that the source returned every account with this key.
+    pub fn confirm(&mut self, key: UserKey) {
+        match key {
+            UserKey::Id(id) => {
+                self.complete_ids.insert(id);
+            }
+            UserKey::Email(email) => {
+                self.complete_emails.insert(email);
+            }
+        }
     }
 
-    /// The side has shown every account of this address.
-    pub fn confirm_address(&mut self, key: EmailKey) {
-        self.complete_addresses.insert(key);
-    }
-
-    /// The side has shown every account.
+    /// Records that the source returned all its accounts.
     pub fn confirm_whole(&mut self) {
         self.whole = true;
     }
 
-    /// Makes these of the accounts shown so far the subjects of the request. The others, and those that are shown later,
-    /// only decide which users the subjects are.
+    /// Marks the known accounts that the request is about. Other accounts, and accounts added later, only decide how the
+    /// subjects are joined.
     pub fn mark_subjects(&mut self, is_subject: impl Fn(&Account) -> bool) {
         let subjects = self.accounts.iter().filter(|account| is_subject(account));
         self.subjects = subjects.map(|account| account.crid.clone()).collect();
@@ -91,13 +93,13 @@ impl Evidence {
         self.subjects.contains(&account.crid)
     }
 
-    /// The accounts shown, each once.
+    /// The known accounts, each once.
     #[must_use]
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
     }
 
-    /// The accounts in their order, each with whether it is a subject.
+    /// The accounts in order, each with whether it is a subject.
     pub(crate) fn into_subjects(self) -> Vec<Option<(Account, bool)>> {
         let subjects = self.subjects;
         let marked = |account: Account| {
@@ -107,7 +109,7 @@ impl Evidence {
         self.accounts.into_iter().map(marked).collect()
     }
 
-    /// What is known of the account of this id.
+    /// What is known about the account with this id.
     #[must_use]
     pub fn presence(&self, id: &CustomerRegistrationId) -> Presence {
         match self.by_id.get(id) {
@@ -117,10 +119,10 @@ impl Evidence {
         }
     }
 
-    /// Whether every account of this address is among those shown.
+    /// Whether all accounts with this address are known.
     #[must_use]
     pub fn is_complete_for(&self, key: &EmailKey) -> bool {
-        self.whole || self.complete_addresses.contains(key)
+        self.whole || self.complete_emails.contains(key)
     }
 }
 
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_reading_of_a_moved_registration_replaces_the_earlier_one() {
+    fn newer_version_of_moved_registration_replaces_older() {
         let mut evidence = Evidence::default();
         evidence.add(registration(7, "b", "e@example.com"));
         evidence.add(registration(8, "c", "f@example.com"));
@@ -151,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_confirmation_makes_an_id_absent() {
+    fn only_confirmation_makes_id_absent() {
         let mut evidence = Evidence::default();
         let id = CustomerRegistrationId::parse("a").unwrap();
         assert_eq!(evidence.presence(&id), Presence::Unknown);
-        evidence.confirm_id(id.clone());
+        evidence.confirm(UserKey::Id(id.clone()));
         assert_eq!(evidence.presence(&id), Presence::Absent);
         assert_eq!(Evidence::whole(Vec::new()).presence(&id), Presence::Absent);
     }

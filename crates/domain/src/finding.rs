@@ -1,35 +1,35 @@
-//! The answer table: what two sources' findings of one user come to (contract `answers.md`).
+//! The answer table: what a read returns for the findings of two sources about one user (contract `answers.md`).
 
 use crate::query::OnProviderFailure;
 
-/// How one source answered about one user.
+/// The result of one source for one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Finding {
-    /// It has the user, live.
+    /// It has the user now.
     Found,
-    /// It could not be asked; it had the user when it last could.
+    /// It could not be reached; it had the user when it last answered.
     Stale,
-    /// It said, by its own documented signal, that there is none.
+    /// It confirmed, by its documented signal, that it has no such user.
     Absent,
-    /// It gave no usable answer, and nothing is remembered.
+    /// It gave no usable answer, and no earlier answer is known.
     Unknown,
 }
 
-/// What the caller gets.
+/// What the caller receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadOutcome {
-    /// The user, and nothing is missing or old.
+    /// The user, complete and current.
     Complete,
-    /// The user, as far as is known.
+    /// The user, as far as known.
     Partial,
-    /// Every source confirmed that there is none.
+    /// Every queried source confirmed that there is no such user.
     NoSuchUser,
-    /// A source that should know did not answer.
+    /// A source that may have the user did not answer.
     Unavailable,
 }
 
 impl Finding {
-    /// Whether it is the source's own word of now.
+    /// Whether the source answered now.
     #[must_use]
     pub const fn is_live(self) -> bool {
         match self {
@@ -39,9 +39,9 @@ impl Finding {
     }
 }
 
-/// The answer table, for a request that asked the provider and the store.
+/// The answer table for a request to the provider and the store.
 #[must_use]
-pub const fn verdict(provider: Finding, store: Finding, on_failure: OnProviderFailure) -> ReadOutcome {
+pub const fn decide(provider: Finding, store: Finding, on_failure: OnProviderFailure) -> ReadOutcome {
     use Finding::{Absent, Found, Stale, Unknown};
 
     if matches!(on_failure, OnProviderFailure::Fail) && !(provider.is_live() && store.is_live()) {
@@ -57,9 +57,9 @@ pub const fn verdict(provider: Finding, store: Finding, on_failure: OnProviderFa
     }
 }
 
-/// The answer of a request that asked the store alone.
+/// The answer table for a request to the store alone.
 #[must_use]
-pub const fn store_alone(store: Finding) -> ReadOutcome {
+pub const fn decide_store_only(store: Finding) -> ReadOutcome {
     match store {
         Finding::Found => ReadOutcome::Complete,
         Finding::Stale => ReadOutcome::Partial,
@@ -73,8 +73,8 @@ mod tests {
     use super::{Finding::*, OnProviderFailure::*, ReadOutcome::*, *};
 
     #[test]
-    fn every_cell_of_the_published_table_holds() {
-        // Columns: the store found, absent, unknown; rows as published.
+    fn decisions_match_published_table() {
+        // Columns: store found, absent, unknown; rows as published.
         let rows = [
             (Found, [Complete, Complete, Partial]),
             (Stale, [Partial, Partial, Unavailable]),
@@ -83,23 +83,23 @@ mod tests {
         ];
         for (provider, cells) in rows {
             for (store, cell) in [Found, Absent, Unknown].into_iter().zip(cells) {
-                assert_eq!(verdict(provider, store, Degrade), cell, "{provider:?} × {store:?}");
+                assert_eq!(decide(provider, store, Degrade), cell, "{provider:?} × {store:?}");
                 let live = provider.is_live() && store.is_live();
                 let strict = if live { cell } else { Unavailable };
-                assert_eq!(verdict(provider, store, Fail), strict, "{provider:?} × {store:?}, fail");
+                assert_eq!(decide(provider, store, Fail), strict, "{provider:?} × {store:?}, fail");
             }
         }
     }
 
     #[test]
-    fn silence_is_never_absence() {
+    fn unavailable_source_is_never_absent() {
         let all = [Found, Stale, Absent, Unknown];
         for (provider, store) in all.into_iter().flat_map(|p| all.map(|s| (p, s))) {
             for mode in [Degrade, Fail] {
-                if verdict(provider, store, mode) == NoSuchUser {
+                if decide(provider, store, mode) == NoSuchUser {
                     assert_eq!((provider, store), (Absent, Absent));
                 }
-                if verdict(provider, store, mode) == Complete {
+                if decide(provider, store, mode) == Complete {
                     assert!(provider.is_live() && store.is_live());
                 }
             }

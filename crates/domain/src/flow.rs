@@ -1,4 +1,4 @@
-//! Which sources a request asks (contract §2.1).
+//! Which sources a request reads (contract §2.1).
 
 /// The outside identity providers that `Flow.UserProvider` may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,7 @@ impl UserProvider {
     /// Every provider, with its valid name.
     pub const ALL: [Self; 4] = [Self::Auth0, Self::Gigya, Self::Ssor, Self::Firefly];
 
-    /// The provider of this name, spelt exactly; `None` is what the contract calls "not a valid name".
+    /// The provider with exactly this name; `None` is what the contract calls "not a valid name".
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.name() == name)
@@ -38,14 +38,14 @@ impl UserProvider {
 /// The sources of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sources {
-    /// The Subscribe registrations alone.
+    /// The Subscribe registrations only.
     Store,
     /// The provider and the Subscribe registrations, merged into one answer.
     ProviderAndStore(UserProvider),
 }
 
 impl Sources {
-    /// The table of contract §2.1.
+    /// Decides by the table of contract §2.1.
     #[must_use]
     pub const fn for_request(provider: Option<UserProvider>, ignore_provider: bool) -> Self {
         match (provider, ignore_provider) {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_provider_is_asked_when_it_is_valid_and_not_ignored() {
+    fn valid_provider_is_read_unless_ignored() {
         for provider in UserProvider::ALL {
             assert_eq!(
                 Sources::for_request(Some(provider), false),

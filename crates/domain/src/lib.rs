@@ -21,5 +21,6 @@ pub mod query;
 pub mod settings;
 pub mod state;
 pub mod tenant;
+pub mod user_key;
 pub mod workspace;
 pub mod write_back;

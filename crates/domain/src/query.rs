@@ -1,4 +1,4 @@
-//! What a caller looks for, once it is parsed (contract §3.1).
+//! The filter, order and page of a parsed list request (contract §3.1).
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,13 @@ use crate::{
     name,
     order::{ListCursor, Order},
     state::UserState,
+    user_key::UserKey,
 };
 
 /// The largest page.
 pub const MAX_PAGE_SIZE: u16 = 1000;
 
-/// The page size where the caller names none.
+/// The page size where the request has none.
 pub const DEFAULT_PAGE_SIZE: u16 = 10;
 
 /// How an e-mail address must match.
@@ -25,15 +26,15 @@ pub enum EmailFilter {
     Exact(EmailKey),
     /// The key begins with this.
     Prefix(EmailFragment),
-    /// The key holds this somewhere.
+    /// The key contains this.
     Contains(EmailFragment),
 }
 
-/// A beginning of a name, folded as names are.
+/// A prefix of a name, in folded form.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NamePrefix(Box<str>);
 
-/// The conditions that a user must meet, all of them.
+/// The conditions of a request; a user must meet all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct UserFilter {
     /// Conditions on the address; more than one when `email` and `encryptedEmail` are both given.
@@ -44,68 +45,66 @@ pub struct UserFilter {
     pub first_name: Option<NamePrefix>,
     /// The last name starts with this.
     pub last_name: Option<NamePrefix>,
-    /// Each pair is among the user's.
+    /// The user has each of these pairs.
     pub metadata: Vec<MetadataPair>,
-    /// The state is not [`UserState::Unverified`]. It speaks of accounts that our store masters: every user of an outside
-    /// provider is `Standard`, so there nobody sets it.
+    /// The state is not [`UserState::Unverified`]. It applies to tenants without a provider: every user of a provider is
+    /// `Standard`.
     pub only_active: bool,
 }
 
-/// What a filter comes down to: the cheapest way in that answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessPath<'a> {
-    /// Two exact conditions contradict each other: nobody can match.
+/// The cheapest way to read the users of a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessPath {
+    /// Two exact conditions contradict each other: no user can match.
     Contradiction,
-    /// At most one user has this id; the rest of the filter is checked on that one.
-    ById(&'a CustomerRegistrationId),
-    /// The users with exactly this address; the rest of the filter is checked on them.
-    ByEmail(&'a EmailKey),
-    /// A list.
+    /// A lookup by this key; the rest of the filter is checked on the users found.
+    Key(UserKey),
+    /// A search.
     List,
 }
 
 /// Which page of the matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
-    /// The matches after the first so many.
+    /// After this many matches.
     Offset(u64),
-    /// The matches after this place in the order.
+    /// After this cursor.
     After(ListCursor),
 }
 
 /// How the matches are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CountMode {
-    /// Exactly, on the snapshot of the page.
+    /// Exactly, in the snapshot of the page.
     #[default]
     Exact,
-    /// Roughly, and marked so.
+    /// Roughly, marked as an estimate.
     Estimate,
     /// Not at all.
     None,
 }
 
-/// What a source that does not answer does to the whole (contract `answers.md`).
+/// How a request is answered when a source does not answer (contract `answers.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnProviderFailure {
-    /// The answer says what is known, and that it is incomplete.
+    /// With the known users, marked as incomplete.
     #[default]
     Degrade,
-    /// The answer is 503.
+    /// With status 503.
     Fail,
 }
 
 /// How many matches there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Total {
-    /// So many, at the moment of the page.
+    /// Exactly this many, at the time of the page.
     Exact(u64),
-    /// About so many.
+    /// About this many.
     Estimate(u64),
 }
 
 impl Total {
-    /// Whether nobody matches.
+    /// Whether no user matches.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         matches!(self, Self::Exact(0) | Self::Estimate(0))
@@ -113,7 +112,7 @@ impl Total {
 }
 
 impl NamePrefix {
-    /// The prefix in folded form; the empty one matches every name.
+    /// Folds a prefix; the empty one matches every name.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self(name::fold_name(text).into())
@@ -145,12 +144,12 @@ impl EmailFilter {
 }
 
 impl UserFilter {
-    /// The cheapest way in that answers this filter.
+    /// The cheapest way to read the users of this filter.
     #[must_use]
-    pub fn access_path(&self) -> AccessPath<'_> {
+    pub fn access_path(&self) -> AccessPath {
         if let Some((first, rest)) = self.crids.split_first() {
             return if rest.iter().all(|other| other == first) {
-                AccessPath::ById(first)
+                AccessPath::Key(UserKey::Id(first.clone()))
             } else {
                 AccessPath::Contradiction
             };
@@ -160,7 +159,9 @@ impl UserFilter {
             EmailFilter::Prefix(_) | EmailFilter::Contains(_) => None,
         });
         match exact {
-            Some(key) if self.emails.iter().all(|filter| filter.matches(key.as_str())) => AccessPath::ByEmail(key),
+            Some(key) if self.emails.iter().all(|filter| filter.matches(key.as_str())) => {
+                AccessPath::Key(UserKey::Email(key.clone()))
+            }
             Some(_) => AccessPath::Contradiction,
             None => AccessPath::List,
         }
@@ -172,7 +173,7 @@ impl UserFilter {
         self.crids.iter().all(|crid| *crid == account.crid) && self.matches_except_id(account)
     }
 
-    /// Whether this account meets every condition but those on the id, which another account of the user may meet.
+    /// Whether this account meets every condition except those on the id, which another account of the user may meet.
     #[must_use]
     pub fn matches_except_id(&self, account: &Account) -> bool {
         let email = account.email.as_ref().map_or("", |email| email.key().as_str());
@@ -203,11 +204,11 @@ impl UserFilter {
         *self == Self::default()
     }
 
-    /// A text that two filters share only when they are the same; what a cursor is bound to.
+    /// A text that is equal for two filters only if the filters are equal; cursors are bound to it.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut text = String::new();
-        // A length before each text keeps two filters from running into the same canonical form.
+        // A length before each text keeps two different filters from having the same canonical form.
         let mut part = |tag: char, value: &str| {
             let _ = write!(text, "{tag}{}:{value}", value.len());
         };
@@ -239,16 +240,16 @@ impl UserFilter {
     }
 }
 
-/// A list request, ready to be asked of a source.
+/// A list request to a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserQuery {
-    /// Who matches.
+    /// The conditions.
     pub filter: UserFilter,
-    /// In which order.
+    /// The order.
     pub order: Order,
-    /// From where on.
+    /// Where the page starts.
     pub position: Position,
-    /// How many at most, 1 to [`MAX_PAGE_SIZE`].
+    /// The size of the page, 1 to [`MAX_PAGE_SIZE`].
     pub size: u16,
     /// Whether and how the matches are counted.
     pub count: CountMode,
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_condition_is_the_way_in_and_contradictions_match_nobody() {
+    fn exact_condition_decides_the_access_path() {
         let exact = |text| EmailFilter::Exact(EmailKey::from_text(text));
         let mut filter = UserFilter::default();
         assert_eq!(filter.access_path(), AccessPath::List);
@@ -318,7 +319,7 @@ mod tests {
         ];
         assert_eq!(
             filter.access_path(),
-            AccessPath::ByEmail(&EmailKey::from_text("ann@example.com"))
+            AccessPath::Key(UserKey::Email(EmailKey::from_text("ann@example.com")))
         );
         filter.emails.push(exact("bob@example.com"));
         assert_eq!(filter.access_path(), AccessPath::Contradiction);
@@ -328,7 +329,7 @@ mod tests {
         ];
         assert_eq!(
             filter.access_path(),
-            AccessPath::ById(&CustomerRegistrationId::parse("1").unwrap())
+            AccessPath::Key(UserKey::Id(CustomerRegistrationId::parse("1").unwrap()))
         );
         filter.crids.push(CustomerRegistrationId::parse("2").unwrap());
         assert_eq!(filter.access_path(), AccessPath::Contradiction);

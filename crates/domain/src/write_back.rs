@@ -1,4 +1,4 @@
-//! What of a provider's live answer is written into our registrations afterwards (contract `answers.md`).
+//! Decides which registration is created or updated after a live answer of a provider (contract `answers.md`).
 
 use crate::{
     account::Account,
@@ -9,71 +9,75 @@ use crate::{
     metadata::Metadata,
 };
 
-/// One registration to make or to bring in line, and the readings that this rests on: the store writes nothing where they
-/// are not true any more.
+/// One registration to create or update, with the facts that the decision rests on. The store writes nothing if one of
+/// them has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteBack {
-    /// What the registration is to say. Of metadata only what is to change.
+    /// The new content of the registration; its metadata holds only the pairs that change.
     pub account: Account,
-    /// The registration as it was read; `None` where none is this user's, and one is to be made.
+    /// The registration as it was read; `None` where a new one is created.
     pub read: Option<Box<Account>>,
-    /// The ids of all registrations that have the address, in order. Of no meaning where the registration that was read
-    /// has the account's id.
-    pub same_address: Vec<CustomerRegistrationId>,
+    /// The ids of all registrations with the address, in order. Not used where the registration that was read has the id of
+    /// the account.
+    pub same_email: Vec<CustomerRegistrationId>,
 }
 
-/// The registration to make or change, or `None` when there is nothing to write.
+/// Plans the registration to create or change; `None` when there is nothing to write.
 ///
-/// Only a live positive answer of the provider writes, only when the store's own word is live too, and only for a user
-/// whose two sides are resolved. None is made beside one of the same address that may be the user's. Of metadata only what
-/// the provider wins is carried; `merged` is what the caller was answered.
+/// Only a live positive answer of the provider is written, only beside a live answer of the store, and only for a user whose
+/// join is confirmed. No registration is created while another one with the same address may belong to the user. The plan
+/// holds only metadata for which the provider has precedence; `merged` is the user in the answer.
 #[must_use]
-pub fn plan(
+pub fn plan_write_back(
     (pair, link): (&AccountPair, &Link),
     merged: &Account,
     findings: (Finding, Finding),
     precedence: &Precedence,
 ) -> Option<WriteBack> {
-    let ((Finding::Found, Finding::Found | Finding::Absent), Some(theirs)) = (findings, &pair.provider) else {
+    let ((Finding::Found, Finding::Found | Finding::Absent), Some(provider)) = (findings, &pair.provider) else {
         return None;
     };
-    let (ours, same_address) = match (link, &pair.store) {
-        (Link::Id, Some(ours)) => (ours, Vec::new()),
-        (Link::Address, Some(ours)) => (ours, vec![ours.crid.clone()]),
-        (Link::Alone { beside: Some(beside) }, None) => {
+    let (store, same_email) = match (link, &pair.store) {
+        (Link::Id, Some(store)) => (store, Vec::new()),
+        (Link::Email, Some(store)) => (store, vec![store.crid.clone()]),
+        (
+            Link::Alone {
+                same_email: Some(same_email),
+            },
+            None,
+        ) => {
             return Some(WriteBack {
-                account: theirs.clone(),
+                account: provider.clone(),
                 read: None,
-                same_address: beside.clone(),
+                same_email: same_email.clone(),
             });
         }
         _ => return None,
     };
     let differing = merged.metadata.iter().filter(|(key, value)| {
         precedence.winner(&format!("metadata.{key}")) == SourceKind::Provider
-            && ours.metadata.get(key).unwrap_or("") != *value
+            && store.metadata.get(key).unwrap_or("") != *value
     });
     let metadata = Metadata::from_valid(differing.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    let same = merged.crid == ours.crid
-        && merged.email == ours.email
-        && merged.verified.unwrap_or(false) == ours.verified.unwrap_or(false)
-        && merged.first_name == ours.first_name
-        && merged.last_name == ours.last_name
+    let same = merged.crid == store.crid
+        && merged.email == store.email
+        && merged.verified.unwrap_or(false) == store.verified.unwrap_or(false)
+        && merged.first_name == store.first_name
+        && merged.last_name == store.last_name
         && metadata.is_empty();
     (!same).then(|| WriteBack {
         account: Account {
             metadata,
             ..merged.clone()
         },
-        read: Some(Box::new(ours.clone())),
-        same_address,
+        read: Some(Box::new(store.clone())),
+        same_email,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer_registration_id::CustomerRegistrationId;
 
     fn account(first_name: &str) -> Account {
         Account {
@@ -83,39 +87,39 @@ mod tests {
     }
 
     #[test]
-    fn only_a_live_positive_answer_beside_a_live_store_writes() {
+    fn only_live_positive_answers_are_written() {
         use Finding::{Absent, Found, Stale, Unknown};
         let pair = AccountPair {
             provider: Some(account("Ann")),
             store: Some(account("Anna")),
         };
-        for theirs in [Found, Stale, Absent, Unknown] {
-            for ours in [Found, Stale, Absent, Unknown] {
-                let written = plan(
+        for provider in [Found, Stale, Absent, Unknown] {
+            for store in [Found, Stale, Absent, Unknown] {
+                let written = plan_write_back(
                     (&pair, &Link::Id),
                     &account("Ann"),
-                    (theirs, ours),
+                    (provider, store),
                     &Precedence::default(),
                 )
                 .is_some();
                 assert_eq!(
                     written,
-                    theirs == Found && matches!(ours, Found | Absent),
-                    "{theirs:?} {ours:?}"
+                    provider == Found && matches!(store, Found | Absent),
+                    "{provider:?} {store:?}"
                 );
             }
         }
     }
 
     #[test]
-    fn nothing_is_written_when_nothing_differs_and_a_missing_registration_is_made() {
+    fn equal_registration_is_kept_and_missing_one_is_created() {
         let live = (Finding::Found, Finding::Found);
         let same = AccountPair {
             provider: Some(account("Ann")),
             store: Some(account("Ann")),
         };
         assert_eq!(
-            plan((&same, &Link::Id), &account("Ann"), live, &Precedence::default()),
+            plan_write_back((&same, &Link::Id), &account("Ann"), live, &Precedence::default()),
             None
         );
         let missing = AccountPair {
@@ -123,9 +127,9 @@ mod tests {
             store: None,
         };
         let alone = Link::Alone {
-            beside: Some(Vec::new()),
+            same_email: Some(Vec::new()),
         };
-        let made = plan(
+        let made = plan_write_back(
             (&missing, &alone),
             &account("Ann"),
             (Finding::Found, Finding::Absent),
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_metadata_that_the_provider_wins_is_carried() {
+    fn only_metadata_won_by_provider_is_written() {
         let with = |pairs: [(&str, &str); 2]| Account {
             metadata: Metadata::from_valid(pairs.map(|(k, v)| (k.to_owned(), v.to_owned()))),
             ..account("Ann")
@@ -145,7 +149,7 @@ mod tests {
             store: Some(with([("photo", "old"), ("city", "")])),
         };
         let merged = with([("photo", "new"), ("city", "Bergen")]);
-        let written = plan(
+        let written = plan_write_back(
             (&pair, &Link::Id),
             &merged,
             (Finding::Found, Finding::Found),
@@ -157,32 +161,32 @@ mod tests {
 
     /// Contract `answers.md`: written "only when both sides of that user were fully resolved".
     #[test]
-    fn a_user_whose_join_is_not_confirmed_is_never_written() {
-        let unsure = [Link::Open, Link::Alone { beside: None }];
+    fn user_with_unconfirmed_join_is_never_written() {
+        let unsure = [Link::Open, Link::Alone { same_email: None }];
         let pair = AccountPair {
             provider: Some(account("Ann")),
             store: None,
         };
         for link in unsure {
             let findings = (Finding::Found, Finding::Absent);
-            let written = plan((&pair, &link), &account("Ann"), findings, &Precedence::default());
+            let written = plan_write_back((&pair, &link), &account("Ann"), findings, &Precedence::default());
             assert_eq!(written, None, "{link:?}");
         }
     }
 
     #[test]
-    fn a_registration_joined_by_address_names_the_readings_it_rests_on() {
-        let ours = Account {
+    fn registration_joined_by_address_states_its_preconditions() {
+        let store = Account {
             crid: CustomerRegistrationId::parse("2937").unwrap(),
             ..account("Ann")
         };
         let pair = AccountPair {
             provider: Some(account("Ann")),
-            store: Some(ours.clone()),
+            store: Some(store.clone()),
         };
         let live = (Finding::Found, Finding::Found);
-        let written = plan((&pair, &Link::Address), &account("Ann"), live, &Precedence::default()).unwrap();
-        assert_eq!(written.same_address, std::slice::from_ref(&ours.crid));
-        assert_eq!(written.read, Some(Box::new(ours)));
+        let written = plan_write_back((&pair, &Link::Email), &account("Ann"), live, &Precedence::default()).unwrap();
+        assert_eq!(written.same_email, std::slice::from_ref(&store.crid));
+        assert_eq!(written.read, Some(Box::new(store)));
     }
 }

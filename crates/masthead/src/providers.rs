@@ -11,7 +11,7 @@ use masthead_domain::{
 use masthead_ports::{
     bulk::BulkLookups,
     clock::Clock,
-    provider::{Provider, Providers},
+    provider::{IdentityProvider, Providers},
     scan::{UserScan, UserScans},
     source::{CallContext, SUBSCRIBE, UserSource},
 };
@@ -174,7 +174,7 @@ impl ProviderHealth {
 }
 
 impl Providers for Adapters {
-    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>> {
         Some(match tenant.settings.user_provider? {
             UserProvider::Auth0 => {
                 let searchable = self.auth0.inner().searchable(tenant);
@@ -206,7 +206,7 @@ fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn
     walked.then(|| Arc::new(directory.clone()) as _)
 }
 
-fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn Provider> {
+fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
     let searchable = directory.inner().searchable(tenant);
     Arc::new(HeardSource::new(directory.clone(), searchable))
 }

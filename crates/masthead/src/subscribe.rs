@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-    tenant::Tenant,
-};
+use masthead_domain::{account::Account, query::UserQuery, tenant::Tenant, user_key::UserKey};
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, KeyResult, LookupKey},
     source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
@@ -51,12 +48,8 @@ impl UserSource for Subscribe {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        self.of(&cx.tenant).by_id(cx, id).await
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        self.of(&cx.tenant).by_email(cx, email).await
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        self.of(&cx.tenant).find(cx, key).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
@@ -90,8 +83,7 @@ impl BulkLookups for SubscribeBulk {
 impl SubscribeBulk {
     async fn asked(&self, cx: &CallContext, key: &LookupKey) -> KeyResult {
         let answer = match key {
-            LookupKey::Id(id) => self.remote.by_id(cx, id).await.map(Vec::from_iter),
-            LookupKey::Email(email) => self.remote.by_email(cx, email).await,
+            LookupKey::User(key) => self.remote.find(cx, key).await,
             // The far side's own numbers, by which it cannot be asked: nobody has said that there is none.
             LookupKey::Registration(_) => return Err(SourceErrorKind::Refused),
         };

@@ -33,14 +33,17 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// By hand, failures in a row are waited out for about two minutes; then the run is left to the next time.
 const PATIENCE: RetryOptions = RetryOptions {
-    tries: 8,
+    attempts: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
 };
 
 /// A scheduled run ends its turn after three failures in a row, three seconds of pauses beside the calls themselves, and
 /// comes back later. One throttled call is waited out for as long as the provider asks.
-const SCHEDULED: RetryOptions = RetryOptions { tries: 3, ..PATIENCE };
+const SCHEDULED: RetryOptions = RetryOptions {
+    attempts: 3,
+    ..PATIENCE
+};
 
 /// How long the store may take to say how a directory stands.
 const TO_STAND: Duration = Duration::from_secs(30);
@@ -90,7 +93,7 @@ impl Syncs {
             full_every,
             page_deadline: STEP_DEADLINE,
             grace: GRACE,
-            patience,
+            retry: patience,
         };
         Self {
             sync: MirrorSync::new(Arc::clone(&directory), walks, clock, options),
@@ -190,8 +193,8 @@ impl Drop for Running<'_> {
 
 fn count(tenant: &TenantId, before: &SyncProgress, now: &SyncProgress) {
     let tenant = tenant.to_string();
-    counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(now.steps - before.steps);
-    let (before, now) = (before.taken, now.taken);
+    counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(now.pages - before.pages);
+    let (before, now) = (before.changes, now.changes);
     for (change, count) in [
         ("added", now.added - before.added),
         ("changed", now.changed - before.changed),
@@ -204,7 +207,12 @@ fn count(tenant: &TenantId, before: &SyncProgress, now: &SyncProgress) {
 
 fn log(tenant: &TenantId, progress: &SyncProgress, outcome: &SyncOutcome, took: Duration) {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let SyncProgress { steps, seen, taken, .. } = progress;
+    let SyncProgress {
+        pages: steps,
+        seen,
+        changes: taken,
+        ..
+    } = progress;
     match outcome {
         SyncOutcome::Finished(finished) if finished.braked => tracing::error!(
             tenant = %tenant,

@@ -1,31 +1,31 @@
-//! Who asks, once the headers are understood.
+//! The verified caller of a use case.
 
 use std::{sync::Arc, time::Instant};
 
 use masthead_domain::{query::OnProviderFailure, tenant::Tenant};
 use masthead_ports::source::{CallContext, Priority, WaitPolicy};
 
-/// The caller of a use case: verified, and granted the tenant.
+/// The caller of a use case: authenticated, and authorized for the tenant.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The tenant that the headers name.
     pub tenant: Arc<Tenant>,
-    /// The calling application's code.
+    /// The code of the calling application.
     pub source_system: Arc<str>,
-    /// The request's id, as it is answered and logged.
+    /// The request id, as returned and logged.
     pub request_id: Arc<str>,
-    /// When the answer is of no more use.
+    /// When the caller stops waiting.
     pub deadline: Instant,
 }
 
 impl Caller {
-    /// What a call to a source carries for this caller.
+    /// The context of calls to a source for this caller.
     #[must_use]
     pub fn context(&self, priority: Priority) -> CallContext {
         CallContext::new(Arc::clone(&self.tenant), self.deadline, priority)
     }
 
-    /// The same for a person's read of a provider: with `onProviderFailure=fail` a kept answer is of no use.
+    /// The context of an interactive read; `onProviderFailure=fail` cannot use a cached answer.
     pub(crate) fn read_context(&self, on_failure: OnProviderFailure) -> CallContext {
         let wait = match on_failure {
             OnProviderFailure::Degrade => WaitPolicy::UnlessCached,

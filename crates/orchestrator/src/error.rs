@@ -1,37 +1,37 @@
-//! Why a read gives no user.
+//! Why a read returns no user.
 
 use std::time::Duration;
 
 use masthead_domain::answer::Completeness;
 use thiserror::Error;
 
-/// What the client of a read can do.
+/// The error of a read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// Every source asked confirmed that there is no such user.
+    /// Every queried source confirmed that there is no such user.
     #[error("no such user")]
     NoSuchUser {
-        /// What the sources said; `None` for a tenant without a provider.
+        /// How the sources answered; `None` for a tenant without a provider.
         completeness: Option<Completeness>,
     },
-    /// A source that should know did not answer: nobody can tell. The client comes back later.
+    /// A source that may have the user did not answer; the client can retry.
     #[error("a source did not answer")]
     Unavailable {
-        /// When coming back makes sense, when it is known.
+        /// When to retry, if known.
         retry_after: Option<Duration>,
-        /// What the sources said; `None` for a tenant without a provider.
+        /// How the sources answered; `None` for a tenant without a provider.
         completeness: Option<Completeness>,
     },
-    /// The search takes longer than it may; the client narrows it.
+    /// The search takes too long; the client must add filters.
     #[error("the search is too broad")]
     TooBroad,
-    /// The page lies deeper than page numbers reach; the client uses a cursor.
+    /// The page is beyond the reach of page numbers; the client must use a cursor.
     #[error("the page lies deeper than {limit} rows")]
     TooDeep {
-        /// The depth, in rows, that page numbers reach.
+        /// The depth that page numbers reach, in rows.
         limit: u64,
     },
-    /// A source answered with something that cannot be true.
-    #[error("a source answered with something that cannot be true")]
+    /// A source returned contradictory data.
+    #[error("a source returned contradictory data")]
     Corrupt,
 }

@@ -1,28 +1,34 @@
-//! The use cases: each asks the sources that the tenant's flow names, joins their findings, and tells the truth of it.
+//! The use cases: each reads the sources of the tenant, joins their findings, and reports how complete the answer is.
 
-mod both;
 mod caller;
-mod directory;
+mod dependencies;
 mod error;
-mod export;
-mod heed;
-mod known;
-mod lookup;
+mod export_users;
+mod findings;
+mod list_users;
+mod live_union;
+mod lookup_user;
+mod mirror_answers;
+mod mirror_list;
 mod mirror_sync;
+mod mirror_writer;
 mod page;
-mod prefetched;
-mod provider_alone;
-mod search;
-mod settle;
-mod synchronise;
-mod told;
-mod union;
-mod users;
+mod prefetched_store;
+mod provider_reader;
+mod read_log;
+mod request;
+mod resolve;
+mod search_provider;
+mod source_pair;
+mod store_only;
+mod write_back;
 
 pub use caller::Caller;
+pub use dependencies::{Dependencies, UseCases};
 pub use error::ReadError;
-pub use export::{Export, ExportAnswer, ExportRequest, ExportedUser};
-pub use lookup::LookupRequest;
+pub use export_users::{ExportAnswer, ExportRequest, ExportUsers, ExportedUser};
+pub use list_users::ListUsers;
+pub use lookup_user::LookupUser;
 pub use mirror_sync::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome, SyncPreview, SyncProgress};
-pub use search::SearchRequest;
-pub use users::{Dependencies, Users};
+pub use request::{LookupRequest, SearchRequest};
+pub use search_provider::SearchProvider;

@@ -17,11 +17,12 @@ use masthead_domain::{
     answer::{Completeness, SourceStatus, User},
     customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
+    flow::{Sources, UserProvider},
     order::Order,
     query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{clock::Clock, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -54,7 +55,7 @@ enum Way {
 }
 
 struct Stage {
-    users: Users,
+    use_cases: UseCases,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     events: Arc<RecordingEvents>,
@@ -71,14 +72,15 @@ impl Stage {
         let registrations = Arc::new(RecordingRegistrationWriter::default());
         let world = Dependencies {
             store: Arc::clone(&store) as _,
+            bulk: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeMirror::over(Arc::clone(&store))),
+            mirror: Arc::new(FakeMirror::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };
         Self {
-            users: Users::new(world, 100_000),
+            use_cases: UseCases::new(world, 100_000),
             store,
             provider,
             events,
@@ -128,7 +130,7 @@ impl Stage {
                 size: 10,
                 count: CountMode::Exact,
             },
-            ignore_provider: false,
+            sources: Sources::ProviderAndStore(UserProvider::Auth0),
             on_provider_failure,
         };
         let email = |filter| UserFilter {
@@ -140,21 +142,21 @@ impl Stage {
                 let crid = CustomerRegistrationId::parse(ID).unwrap();
                 let request = LookupRequest {
                     crid,
-                    ignore_provider: false,
+                    sources: Sources::ProviderAndStore(UserProvider::Auth0),
                     on_provider_failure,
                 };
-                let answer = self.users.by_id(&self.caller(), &request).await?;
+                let answer = self.use_cases.lookup_user.find(&self.caller(), &request).await?;
                 return Ok((vec![answer.user], answer.completeness.unwrap()));
             }
             Way::ByEmail => list(email(EmailFilter::Exact(EmailKey::from_text(ADDRESS)))),
             Way::List => list(email(EmailFilter::Contains(EmailFragment::from_text("nn@exa")))),
         };
-        let answer = self.users.search(&self.caller(), &search).await?;
+        let answer = self.use_cases.list_users.search(&self.caller(), &search).await?;
         Ok((answer.users, answer.completeness.unwrap()))
     }
 
     async fn written(&self) -> Vec<Account> {
-        self.users.close().await;
+        self.use_cases.close().await;
         self.registrations.take()
     }
 }
@@ -292,10 +294,15 @@ async fn ignoring_the_provider_asks_the_store_alone_and_says_so() {
     let stage = Stage::staged(CellFinding::Found, CellFinding::Found);
     let request = LookupRequest {
         crid: CustomerRegistrationId::parse(ID).unwrap(),
-        ignore_provider: true,
+        sources: Sources::Store,
         on_provider_failure: OnProviderFailure::Fail,
     };
-    let answer = stage.users.by_id(&stage.caller(), &request).await.unwrap();
+    let answer = stage
+        .use_cases
+        .lookup_user
+        .find(&stage.caller(), &request)
+        .await
+        .unwrap();
     assert_eq!(&*answer.user.account.first_name, "Anna");
     assert_eq!(stage.provider.calls(), 0);
     let told: Vec<_> = answer
@@ -322,12 +329,17 @@ async fn a_list_of_both_sides_has_each_user_once_in_order_with_the_true_total() 
             size: 7,
             count: CountMode::Exact,
         },
-        ignore_provider: false,
+        sources: Sources::ProviderAndStore(UserProvider::Auth0),
         on_provider_failure: OnProviderFailure::Degrade,
     };
     let mut seen = Vec::new();
     loop {
-        let answer = stage.users.search(&stage.caller(), &request).await.unwrap();
+        let answer = stage
+            .use_cases
+            .list_users
+            .search(&stage.caller(), &request)
+            .await
+            .unwrap();
         assert_eq!(answer.total, Some(masthead_domain::query::Total::Exact(50)));
         seen.extend(answer.users.iter().map(|user| user.account.crid.as_str().to_owned()));
         match answer.next {

@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, event::EventKind,
     event::EventOutcome, tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, Dependencies, Export, ExportAnswer, ExportRequest, ExportedUser, Users};
+use masthead_orchestrator::{Caller, Dependencies, ExportAnswer, ExportRequest, ExportedUser, UseCases};
 use masthead_ports::{bulk::LookupKey, clock::Clock, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, readers},
@@ -29,8 +30,7 @@ const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 
 struct Stage {
-    users: Users,
-    export: Export,
+    use_cases: UseCases,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     events: Arc<RecordingEvents>,
@@ -47,16 +47,16 @@ impl Stage {
         let registrations = Arc::new(RecordingRegistrationWriter::default());
         let world = Dependencies {
             store: Arc::clone(&store) as _,
+            bulk: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeMirror::over(Arc::clone(&store))),
+            mirror: Arc::new(FakeMirror::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };
-        let users = Users::new(world, 1_000);
+        let use_cases = UseCases::new(world, 1_000);
         Self {
-            export: Export::new(users.clone(), Arc::clone(&store) as _),
-            users,
+            use_cases,
             store,
             provider,
             events,
@@ -80,7 +80,7 @@ impl Stage {
             keys,
             network: Some("203.0.113.0/24".into()),
         };
-        self.export.export(&caller, &request).await
+        self.use_cases.export_users.export(&caller, &request).await
     }
 
     async fn one(&self, key: LookupKey) -> ExportedUser {
@@ -90,11 +90,11 @@ impl Stage {
 }
 
 fn id(text: &str) -> LookupKey {
-    LookupKey::Id(CustomerRegistrationId::parse(text).unwrap())
+    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).unwrap()))
 }
 
 fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::from_text(text))
+    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
 }
 
 fn numbered(number: i64, account: Account) -> Account {
@@ -111,8 +111,8 @@ async fn the_store_is_asked_once_for_twenty_and_for_a_thousand_of_any_kind() {
         stage.store.put(stage.tenant.pool, readers(count));
         let keys = readers(count).into_iter().zip(0..).map(|(reader, n)| {
             Some(match n % 4 {
-                0 => LookupKey::Id(reader.crid),
-                1 => LookupKey::Email(reader.email.unwrap().key().clone()),
+                0 => LookupKey::User(UserKey::Id(reader.crid)),
+                1 => LookupKey::User(UserKey::Email(reader.email.unwrap().key().clone())),
                 2 => LookupKey::Registration(reader.registration_id.unwrap()),
                 _ => id(&format!("nobody-{n}")),
             })
@@ -277,7 +277,7 @@ async fn what_the_provider_knows_better_is_written_once_the_answer_is_made() {
         [(EventKind::SubscribeUserExport, 2), (EventKind::AuthSystemUserGet, 2)],
         "one event of each side, however many are asked for"
     );
-    stage.users.close().await;
+    stage.use_cases.close().await;
     let written = stage.registrations.take();
     assert!(written.iter().all(|account| account.crid == theirs.crid) && !written.is_empty());
 }

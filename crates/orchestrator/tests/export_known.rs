@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::{EventKind, EventOutcome},
 };
-use masthead_orchestrator::{Caller, Dependencies, Export, ExportRequest, ExportedUser, Users};
+use masthead_orchestrator::{Caller, Dependencies, ExportRequest, ExportedUser, UseCases};
 use masthead_ports::{
     bulk::LookupKey,
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
@@ -40,8 +41,7 @@ const OLD: OffsetDateTime = datetime!(2026-03-04 11:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 
 struct Stage {
-    users: Users,
-    export: Export,
+    use_cases: UseCases,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     directory: Arc<FakeMirror>,
@@ -59,19 +59,19 @@ impl Stage {
         let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrationWriter>)>::default();
         let world = Dependencies {
             store: Arc::clone(&store) as _,
+            bulk: Arc::clone(&directory) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::clone(&directory) as _,
+            mirror: Arc::clone(&directory) as _,
             events: Arc::clone(&events) as _,
             clock: Arc::new(StoppedClock::at(NOW)),
         };
-        let users = Users::new(world, 1_000);
+        let use_cases = UseCases::new(world, 1_000);
         let tenant = Arc::new(tenant("north/daily/herald", 1, &[("Flow.UserProvider", "Auth0")]));
         store.put(tenant.pool, ours.iter().cloned());
         provider.put(tenant.pool, theirs.iter().cloned());
         Self {
-            export: Export::new(users.clone(), Arc::clone(&directory) as _),
-            users,
+            use_cases,
             store,
             provider,
             directory,
@@ -120,18 +120,18 @@ impl Stage {
             keys: keys.iter().cloned().map(Some).collect(),
             network: None,
         };
-        let answer = self.export.export(&self.caller, &request).await;
+        let answer = self.use_cases.export_users.export(&self.caller, &request).await;
         let calls = (self.provider.calls() - before.0, self.store.calls() - before.1);
         (answer.outcomes, calls.0, calls.1)
     }
 }
 
 fn id(text: &str) -> LookupKey {
-    LookupKey::Id(CustomerRegistrationId::parse(text).unwrap())
+    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).unwrap()))
 }
 
 fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::from_text(text))
+    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
 }
 
 fn ours(number: i64, crid: &str, address: &str) -> Account {
@@ -162,8 +162,8 @@ async fn the_store_is_asked_once_and_the_provider_never_for_twenty_and_for_a_tho
         let stage = Stage::new(&shown(&people), &people);
         stage.synchronised(&shown(&people), YOUNG, false).await;
         let keys = people.iter().zip(0..).map(|(reader, n)| match n % 4 {
-            0 => LookupKey::Id(reader.crid.clone()),
-            1 => LookupKey::Email(reader.email.as_ref().unwrap().key().clone()),
+            0 => LookupKey::User(UserKey::Id(reader.crid.clone())),
+            1 => LookupKey::User(UserKey::Email(reader.email.as_ref().unwrap().key().clone())),
             2 => LookupKey::Registration(reader.registration_id.unwrap()),
             _ => id(&format!("nobody-{n}")),
         });
@@ -188,7 +188,7 @@ async fn the_store_is_asked_once_and_the_provider_never_for_twenty_and_for_a_tho
             [(EventKind::SubscribeUserExport, EventOutcome::Found, all)],
             "nobody was called"
         );
-        stage.users.close().await;
+        stage.use_cases.close().await;
         assert_eq!(stage.registrations.take(), [], "only a live answer writes");
     }
 }
@@ -216,8 +216,11 @@ async fn the_answers_are_those_of_asking_the_provider() {
         ours(9, "a|9", "fay@example.com"),
     ];
     let accounts = at_theirs.iter().chain(&at_ours);
-    let ids = accounts.clone().map(|account| LookupKey::Id(account.crid.clone()));
-    let addresses = accounts.map(|account| LookupKey::Email(account.email.as_ref().unwrap().key().clone()));
+    let ids = accounts
+        .clone()
+        .map(|account| LookupKey::User(UserKey::Id(account.crid.clone())));
+    let addresses =
+        accounts.map(|account| LookupKey::User(UserKey::Email(account.email.as_ref().unwrap().key().clone())));
     let numbers = (1..12).map(LookupKey::Registration);
     let nobody = [id("nobody"), email("nobody@example.com")];
     let keys: Vec<LookupKey> = ids.chain(addresses).chain(numbers).chain(nobody).collect();

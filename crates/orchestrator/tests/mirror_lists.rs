@@ -12,10 +12,11 @@ use masthead_domain::{
     answer::{ListAnswer, SourceStatus, UserAnswer},
     customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
+    flow::{Sources, UserProvider},
     order::{Direction, Order, SortColumn},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     scan::ScanPage,
@@ -38,7 +39,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 
 struct Stage {
-    users: Users,
+    use_cases: UseCases,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     directory: Arc<FakeMirror>,
@@ -56,14 +57,15 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
     let directory = Arc::new(FakeMirror::over(Arc::clone(&store)));
     let world = Dependencies {
         store: Arc::clone(&store) as _,
+        bulk: Arc::clone(&directory) as _,
         registrations: Arc::new(RecordingRegistrationWriter::default()),
         providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-        directory: Arc::clone(&directory) as _,
+        mirror: Arc::clone(&directory) as _,
         events: Arc::new(RecordingEvents::default()),
         clock: Arc::new(StoppedClock::at(NOW)),
     };
     Stage {
-        users: Users::new(world, 100_000),
+        use_cases: UseCases::new(world, 100_000),
         store,
         provider,
         directory,
@@ -118,27 +120,27 @@ impl Stage {
     async fn search(&self, query: UserQuery, mode: OnProviderFailure) -> Result<ListAnswer, ReadError> {
         let request = SearchRequest {
             query,
-            ignore_provider: false,
+            sources: Sources::ProviderAndStore(UserProvider::Auth0),
             on_provider_failure: mode,
         };
-        self.users.search(&self.caller, &request).await
+        self.use_cases.list_users.search(&self.caller, &request).await
     }
 
     async fn by_id(&self, id: &str) -> Result<UserAnswer, ReadError> {
         let request = LookupRequest {
             crid: CustomerRegistrationId::parse(id).unwrap(),
-            ignore_provider: false,
+            sources: Sources::ProviderAndStore(UserProvider::Auth0),
             on_provider_failure: OnProviderFailure::Degrade,
         };
-        self.users.by_id(&self.caller, &request).await
+        self.use_cases.lookup_user.find(&self.caller, &request).await
     }
 
     async fn known(&self, id: &str) -> Option<(Account, OffsetDateTime)> {
         let profile = self
             .directory
-            .profile(&self.context(), &CustomerRegistrationId::parse(id).unwrap())
+            .profiles(&self.context(), &CustomerRegistrationId::parse(id).unwrap().into())
             .await;
-        profile.unwrap().map(|profile| (profile.account, profile.as_of))
+        profile.unwrap().pop().map(|profile| (profile.account, profile.as_of))
     }
 }
 
@@ -369,7 +371,7 @@ async fn what_a_provider_says_live_is_kept_and_its_silence_is_not() {
     assert!(matches!(stage.by_id("a|8").await, Err(ReadError::NoSuchUser { .. })));
     stage.provider.set_mode(ProviderMode::Failing(DOWN));
     stage.by_id("a|1").await.unwrap();
-    stage.users.close().await;
+    stage.use_cases.close().await;
     assert_eq!(stage.known("a|1").await, Some((renamed, NOW)));
     assert_eq!(stage.known("a|8").await, None);
 }
@@ -383,10 +385,15 @@ async fn ignoring_the_provider_lists_registrations_alone() {
         .put(stage.caller.tenant.pool, [account("3", "joann@example.com", "Jo", "")]);
     let request = SearchRequest {
         query: list("ann"),
-        ignore_provider: true,
+        sources: Sources::Store,
         on_provider_failure: OnProviderFailure::Fail,
     };
-    let answer = stage.users.search(&stage.caller, &request).await.unwrap();
+    let answer = stage
+        .use_cases
+        .list_users
+        .search(&stage.caller, &request)
+        .await
+        .unwrap();
     let ids: Vec<_> = answer.users.iter().map(|user| user.account.crid.as_str()).collect();
     assert_eq!(ids, ["3"]);
 }

@@ -15,7 +15,7 @@ use masthead_domain::{
     order::{Order, SortColumn},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{Caller, Dependencies, ReadError, Users};
+use masthead_orchestrator::{Caller, Dependencies, ReadError, UseCases};
 use masthead_ports::{
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     scan::ScanPage,
@@ -40,7 +40,7 @@ const ID: &str = "auth0|7";
 const ADDRESS: &str = "ann@example.com";
 
 struct Stage {
-    users: Users,
+    use_cases: UseCases,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     directory: Arc<FakeMirror>,
@@ -67,14 +67,15 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
     let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrationWriter>)>::default();
     let world = Dependencies {
         store: store.clone(),
+        bulk: Arc::clone(&directory) as _,
         registrations: registrations.clone(),
         providers: Arc::new(FakeProviders(Some(provider.clone()))),
-        directory: directory.clone(),
+        mirror: directory.clone(),
         events: events.clone(),
         clock: Arc::new(StoppedClock::at(NOW)),
     };
     Stage {
-        users: Users::new(world, 100),
+        use_cases: UseCases::new(world, 100),
         store,
         provider,
         directory,
@@ -115,7 +116,7 @@ async fn ask(stage: &Stage, way: Way, mode: OnProviderFailure) -> Result<(Vec<Us
     let filter = match way {
         Way::ById => {
             let id = CustomerRegistrationId::parse(ID).unwrap();
-            return match stage.users.by_id_at_provider(&stage.caller, &id, mode).await {
+            return match stage.use_cases.search_provider.find(&stage.caller, &id, mode).await {
                 Ok(answer) => Ok((vec![answer.user], answer.completeness)),
                 Err(ReadError::NoSuchUser { completeness }) => Ok((Vec::new(), completeness)),
                 Err(error) => Err(error),
@@ -128,7 +129,11 @@ async fn ask(stage: &Stage, way: Way, mode: OnProviderFailure) -> Result<(Vec<Us
         emails: vec![filter],
         ..UserFilter::default()
     });
-    let answer = stage.users.search_at_provider(&stage.caller, &query, mode).await?;
+    let answer = stage
+        .use_cases
+        .search_provider
+        .search(&stage.caller, &query, mode)
+        .await?;
     Ok((answer.users, answer.completeness))
 }
 
@@ -182,7 +187,7 @@ async fn the_answer_table_holds_with_the_store_left_out() {
                 assert_eq!(stage.store.calls(), 0, "{what}: the store is left out");
                 let kinds: Vec<_> = stage.events.take().iter().map(|event| event.kind).collect();
                 assert_eq!(kinds, [EventKind::AuthSystemUserGet], "{what}");
-                stage.users.close().await;
+                stage.use_cases.close().await;
                 assert_eq!(
                     stage.registrations.take(),
                     [],
@@ -228,8 +233,9 @@ async fn a_list_that_the_provider_cannot_show_whole_says_so_and_has_only_those_w
         ..query(UserFilter::default())
     };
     let answer = stage
-        .users
-        .search_at_provider(&stage.caller, &everybody, OnProviderFailure::Degrade)
+        .use_cases
+        .search_provider
+        .search(&stage.caller, &everybody, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!((answer.users.len(), answer.total), (10, Some(Total::Estimate(1000))));
@@ -239,8 +245,9 @@ async fn a_list_that_the_provider_cannot_show_whole_says_so_and_has_only_those_w
         ..query(UserFilter::default())
     };
     let refused = stage
-        .users
-        .search_at_provider(&stage.caller, &too_deep, OnProviderFailure::Degrade)
+        .use_cases
+        .search_provider
+        .search(&stage.caller, &too_deep, OnProviderFailure::Degrade)
         .await;
     assert!(matches!(refused, Err(ReadError::TooDeep { limit: 100 })));
 }
@@ -254,8 +261,9 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
     let ids = |users: Vec<User>| users.into_iter().map(|user| user.account.crid).collect::<Vec<_>>();
     let alone = stage(&[]);
     let answer = alone
-        .users
-        .search_at_provider(&alone.caller, &active, OnProviderFailure::Degrade)
+        .use_cases
+        .search_provider
+        .search(&alone.caller, &active, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!(
@@ -270,8 +278,9 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
     };
     federated.provider.put(federated.caller.tenant.pool, [bob]);
     let answer = federated
-        .users
-        .search_at_provider(&federated.caller, &active, OnProviderFailure::Degrade)
+        .use_cases
+        .search_provider
+        .search(&federated.caller, &active, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!(
@@ -357,8 +366,9 @@ async fn a_list_is_answered_from_the_providers_own_profiles_while_they_are_curre
             ..named(asked_for)
         };
         let answer = stage
-            .users
-            .search_at_provider(&stage.caller, &query, OnProviderFailure::Degrade)
+            .use_cases
+            .search_provider
+            .search(&stage.caller, &query, OnProviderFailure::Degrade)
             .await
             .unwrap();
         let what = format!("{settings:?} {ago} {asked_for}");
@@ -383,7 +393,7 @@ async fn a_list_is_answered_from_the_providers_own_profiles_while_they_are_curre
             EventKind::AuthSystemUserGet
         };
         assert_eq!(kinds, [kind], "{what}");
-        stage.users.close().await;
+        stage.use_cases.close().await;
         assert_eq!(stage.registrations.take(), [], "{what}");
     }
 }
@@ -396,8 +406,9 @@ async fn a_list_of_the_provider_alone_is_not_answered_from_a_directory_that_is_n
     synchronised_but_for(&stage, &[], time::Duration::ZERO, true).await;
     stage.provider.put(stage.caller.tenant.pool, [ann]);
     let answer = stage
-        .users
-        .search_at_provider(&stage.caller, &named("ann@"), OnProviderFailure::Degrade)
+        .use_cases
+        .search_provider
+        .search(&stage.caller, &named("ann@"), OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!((answer.users.len(), stage.provider.calls()), (1, 1));

@@ -8,16 +8,17 @@ use std::{
 };
 
 use async_trait::async_trait;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, SourceStatus},
-    customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
+    flow::{Sources, UserProvider},
     order::{ListCursor, Order},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
     tenant::{PoolId, Tenant},
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{
     clock::Clock,
     source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
@@ -36,7 +37,7 @@ use masthead_testkit::{
 const POOL: PoolId = PoolId(1);
 
 struct Stage {
-    users: Users,
+    use_cases: UseCases,
     provider: Arc<FakeProvider>,
     registrations: Arc<RecordingRegistrationWriter>,
     tenant: Arc<Tenant>,
@@ -49,15 +50,16 @@ impl Stage {
         let registrations = Arc::new(RecordingRegistrationWriter::default());
         let world = Dependencies {
             store,
+            bulk: Arc::<FakeStore>::default(),
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeMirror::over(Arc::default())),
+            mirror: Arc::new(FakeMirror::over(Arc::default())),
             events: Arc::new(RecordingEvents::default()),
             clock,
         };
         let settings = [&[("Flow.UserProvider", "Auth0")], settings].concat();
         Self {
-            users: Users::new(world, 100_000),
+            use_cases: UseCases::new(world, 100_000),
             provider,
             registrations,
             tenant: Arc::new(tenant("north/daily/herald", POOL.0, &settings)),
@@ -76,10 +78,14 @@ impl Stage {
     async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
         let request = SearchRequest {
             query: page(filter, position),
-            ignore_provider: false,
+            sources: Sources::ProviderAndStore(UserProvider::Auth0),
             on_provider_failure: OnProviderFailure::Degrade,
         };
-        self.users.search(&self.caller(), &request).await.unwrap()
+        self.use_cases
+            .list_users
+            .search(&self.caller(), &request)
+            .await
+            .unwrap()
     }
 }
 
@@ -116,7 +122,7 @@ async fn nothing_is_synchronised_into_a_remote_store() {
             ..UserFilter::default()
         };
         assert_eq!(stage.list(one, Position::Offset(0)).await.users.len(), 1);
-        stage.users.close().await;
+        stage.use_cases.close().await;
         assert_eq!(stage.registrations.take().len(), written, "{settings:?}");
     }
 }
@@ -148,24 +154,20 @@ impl UserSource for Marking {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, _: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        Ok(None)
-    }
-
-    async fn by_email(&self, _: &CallContext, _: &EmailKey) -> Result<Vec<Account>, SourceError> {
+    async fn find(&self, _: &CallContext, _: &UserKey) -> Result<Vec<Account>, SourceError> {
         Ok(Vec::new())
     }
 
     async fn search(&self, _: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        let (account, mark) = match &query.position {
+        let (account, cursor) = match &query.position {
             Position::Offset(0) => (user(1), Some("on".into())),
-            Position::After(ListCursor::Opaque(mark)) if **mark == *"on" => (user(2), None),
+            Position::After(ListCursor::Opaque(cursor)) if **cursor == *"on" => (user(2), None),
             _ => return Err(SourceError::new("search", SourceErrorKind::Refused)),
         };
         Ok(AccountPage {
             accounts: vec![account],
-            more: mark.is_some(),
-            mark,
+            more: cursor.is_some(),
+            cursor,
             total: Some(Total::Exact(2)),
             truncated: false,
             unreadable: false,
@@ -209,10 +211,10 @@ async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
         stage.provider.put(POOL, [user(7)]);
         let request = LookupRequest {
             crid: user(7).crid,
-            ignore_provider: true,
+            sources: Sources::Store,
             on_provider_failure: OnProviderFailure::Degrade,
         };
-        match stage.users.by_id(&stage.caller(), &request).await {
+        match stage.use_cases.lookup_user.find(&stage.caller(), &request).await {
             Err(ReadError::Corrupt) => assert!(!is_remote),
             Err(ReadError::Unavailable { completeness, .. }) => {
                 assert!(is_remote);
@@ -243,10 +245,12 @@ async fn a_list_that_goes_on_without_a_silent_store_says_who_was_not_asked() {
     stage.provider.put(POOL, [user(7)]);
     let request = SearchRequest {
         query: page(some(), Position::After(ListCursor::Opaque("on".into()))),
-        ignore_provider: false,
+        sources: Sources::ProviderAndStore(UserProvider::Auth0),
         on_provider_failure: OnProviderFailure::Degrade,
     };
-    let Err(ReadError::Unavailable { completeness, .. }) = stage.users.search(&stage.caller(), &request).await else {
+    let Err(ReadError::Unavailable { completeness, .. }) =
+        stage.use_cases.list_users.search(&stage.caller(), &request).await
+    else {
         unreachable!("only the store knows the mark");
     };
     let told = completeness.unwrap();

@@ -1,4 +1,4 @@
-//! What is written to the accounts of an outside provider.
+//! Writing accounts of a provider.
 
 use std::fmt;
 
@@ -10,33 +10,33 @@ use thiserror::Error;
 
 use crate::source::{CallContext, SourceError, SourceName};
 
-/// The longest text of a provider that is passed on to the person, in characters.
+/// The maximum length of a provider message that is shown to the user, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 300;
 
-/// A password as a person chose it. `Debug` shows nothing of it.
+/// A password in clear text. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainPassword(Box<str>);
 
 impl PlainPassword {
-    /// Takes the text as it is; whether it is good enough is for whoever keeps it to say.
+    /// Takes the text unchanged; the provider decides whether it is strong enough.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place that sends or hashes it.
+    /// The text, for sending or hashing.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// An account to make.
+/// An account to create.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewAccount {
     /// The address.
     pub email: Email,
-    /// The password; `None` makes an account without one, where the provider can.
+    /// The password; `None` creates an account without one, where the provider supports that.
     pub password: Option<PlainPassword>,
     /// The first name, `""` for none.
     pub first_name: Box<str>,
@@ -44,11 +44,11 @@ pub struct NewAccount {
     pub last_name: Box<str>,
     /// Whether the address counts as verified.
     pub verified: bool,
-    /// Everything else; keys that the provider does not keep are left out.
+    /// The metadata; keys that the provider does not store are left out.
     pub metadata: Metadata,
 }
 
-/// What changes in an account; what is not named stays.
+/// A change of an account; fields that are `None` keep their value.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct AccountChange {
     /// The first name; `""` removes it.
@@ -57,17 +57,17 @@ pub struct AccountChange {
     pub last_name: Option<Box<str>>,
     /// Whether the address counts as verified.
     pub verified: Option<bool>,
-    /// Metadata, key by key; `None` removes. Keys that the provider does not keep are left out.
+    /// Metadata by key; `None` removes a key. Keys that the provider does not store are left out.
     pub metadata: Vec<(Box<str>, Option<Box<str>>)>,
 }
 
-/// A text of the provider that is meant for the person, such as its rule for passwords: without control characters and at
-/// most [`MAX_MESSAGE_CHARS`] long. `Debug` shows nothing of it.
+/// A message of the provider to the user, such as its password rules: without control characters and at most
+/// [`MAX_MESSAGE_CHARS`] long. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserFacingMessage(Box<str>);
 
 impl UserFacingMessage {
-    /// Takes a text, cut to its bounds; `None` when nothing is left of it.
+    /// Cleans and cuts a text; `None` when nothing remains.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let printable = text.chars().map(|char| if char.is_control() { ' ' } else { char });
@@ -83,37 +83,37 @@ impl UserFacingMessage {
     }
 }
 
-/// A write that was not done, or of which nobody knows.
+/// A write that failed, or whose outcome is unknown.
 #[derive(Debug, Error)]
 pub enum WriteError {
-    /// Somebody else has the address (contract: E400_08).
+    /// Another account has the address (contract: E400_08).
     #[error("the address is already in use")]
     AlreadyExists,
     /// The provider has no such user.
     #[error("there is no such user")]
     NoSuchUser,
-    /// The provider will not; what it says may be for the person to read.
+    /// The provider refuses the write.
     #[error("the provider refuses")]
     Refused {
-        /// What the person can do about it, in the provider's words.
+        /// A message to the user, such as the password rules.
         message: Option<UserFacingMessage>,
     },
-    /// No usable answer. [`SourceErrorKind::OutcomeUnknown`](crate::source::SourceErrorKind::OutcomeUnknown): it may have
-    /// been done.
+    /// No usable answer. With [`SourceErrorKind::OutcomeUnknown`](crate::source::SourceErrorKind::OutcomeUnknown) the write
+    /// may have happened.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
-/// Writes to a provider's accounts. No write is made twice by itself; one whose answer did not come says so.
+/// Writes accounts of a provider. No write is retried; a write without an answer reports an unknown outcome.
 #[async_trait]
 pub trait AccountWriter: Send + Sync {
-    /// The name by which answers and metrics call the provider.
+    /// The name in answers and metrics.
     fn name(&self) -> SourceName;
 
-    /// Makes an account; its id is the provider's.
+    /// Creates an account; the provider assigns its id.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError>;
 
-    /// Changes an account and answers it as it is then.
+    /// Changes an account and returns the new version.
     async fn update(
         &self,
         cx: &CallContext,
@@ -138,7 +138,7 @@ pub trait AccountWriter: Send + Sync {
         verified: bool,
     ) -> Result<Account, WriteError>;
 
-    /// Removes the account. Done also when there was none: a provider may not tell.
+    /// Deletes the account. Succeeds also for an unknown account, since providers may not report that.
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError>;
 }
 
@@ -158,16 +158,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_for_the_person_is_cut_and_printable_and_never_shown_in_logs() {
-        let told = UserFacingMessage::new(&format!(" too\nweak{}", "!".repeat(1_000))).unwrap();
-        assert!(told.as_str().starts_with("too weak!"));
-        assert!(told.as_str().chars().count() <= MAX_MESSAGE_CHARS);
-        assert_eq!(format!("{told:?}"), "UserFacingMessage(<redacted>)");
+    fn user_facing_message_is_cut_printable_and_redacted() {
+        let message = UserFacingMessage::new(&format!(" too\nweak{}", "!".repeat(1_000))).unwrap();
+        assert!(message.as_str().starts_with("too weak!"));
+        assert!(message.as_str().chars().count() <= MAX_MESSAGE_CHARS);
+        assert_eq!(format!("{message:?}"), "UserFacingMessage(<redacted>)");
         assert_eq!(UserFacingMessage::new(" \n "), None);
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn password_is_redacted() {
         assert_eq!(
             format!("{:?}", PlainPassword::new("hunter2")),
             "PlainPassword(<redacted>)"

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-/// Tells the time of day; the only way to it, so that tests can stop it.
+/// Provides the current time; tests replace it.
 pub trait Clock: Send + Sync {
-    /// The moment, in UTC.
+    /// The current time, in UTC.
     fn now(&self) -> OffsetDateTime;
 }

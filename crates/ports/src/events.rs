@@ -1,9 +1,9 @@
-//! The audit log, as seen by those who write it.
+//! Writing the audit log.
 
 use masthead_domain::event::Event;
 
-/// Takes events of reads. Writes append theirs in the transaction of their change.
+/// Records events of reads. Events of writes are part of the transaction of the write.
 pub trait ReadEvents: Send + Sync {
-    /// Queues the event and returns at once; when the queue is full it is counted as dropped (contract `answers.md`).
+    /// Queues the event and returns immediately; if the queue is full, the event is counted as dropped (contract `answers.md`).
     fn record(&self, event: Event);
 }

@@ -1,6 +1,6 @@
-//! The traits that the orchestrator and the api need of the world, and their errors.
+//! The ports of the orchestrator and the API: traits that adapters implement, and their errors.
 //!
-//! A port promises behaviour in the words of its caller; silence is an error, never absence.
+//! An unavailable source is an error, never an absent user.
 
 pub mod accounts;
 pub mod bulk;

@@ -1,5 +1,4 @@
-//! The directory: our own, dated knowledge of a provider's users, joined with our registrations; lists are answered from
-//! it, and a synchronisation keeps it.
+//! The mirror: our dated copy of a provider's users, joined with our registrations. Lists are read from it; syncs update it.
 
 use std::time::Duration;
 
@@ -7,8 +6,8 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     query::{Total, UserQuery},
+    user_key::UserKey,
 };
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -18,201 +17,195 @@ use crate::{
     source::{CallContext, SourceError},
 };
 
-/// The last account that a provider is known to have had.
+/// The last known account of the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// The account, as the provider told it.
+    /// The account, as the provider returned it.
     pub account: Account,
-    /// When that was true.
+    /// When it was true.
     pub as_of: OffsetDateTime,
 }
 
 /// One user: a registration, a profile, or both joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorEntry {
-    /// Our registration.
+    /// The registration in our store.
     pub registration: Option<Account>,
-    /// The provider's account.
+    /// The account of the provider.
     pub profile: Option<Profile>,
 }
 
-/// One page of the users of both sides, each once, in the order that was asked for.
+/// One page of the users of both sources, each once, in the order of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorPage {
     /// The users of the page.
     pub entries: Vec<MirrorEntry>,
     /// Whether more match after the last of them.
     pub more: bool,
-    /// How many match before paging; `None` when it was not asked.
+    /// The number of matches before paging; `None` when not requested.
     pub total: Option<Total>,
-    /// When the provider's side was last true as a whole: [`MirrorStatus::as_of`].
+    /// When the mirror was last complete: [`MirrorStatus::as_of`].
     pub as_of: OffsetDateTime,
-    /// Whether every user of the provider is known to be in the directory: [`MirrorStatus::whole`], and no brake is on. Where it
-    /// is false, a user who is not found may still exist, and a total is an estimate.
+    /// Whether the mirror is known to have every user of the provider: [`MirrorStatus::whole`], and no brake is on. If false, a
+    /// user who is not found may still exist, and a total is an estimate.
     pub whole: bool,
 }
 
-/// What is known of the provider's side as a whole.
+/// The state of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MirrorStatus {
-    /// When the last run that came to its end began: whatever the provider had then is in the directory. `None` before the
-    /// first one has, and while the directory is made over for other settings: then no list is answered from it.
+    /// When the last finished run started: all users that the provider had then are in the mirror. `None` before the first
+    /// finished run and while the mirror is rebuilt for other settings; then no list is read from it.
     pub as_of: Option<OffsetDateTime>,
-    /// Whether that run, and each run since the last one about everything, showed and kept every user of the provider:
-    /// [`RunSummary::whole`].
+    /// Whether that run, and each run since the last full one, was complete: [`RunSummary::whole`].
     pub whole: bool,
-    /// How many profiles there are.
+    /// The number of profiles.
     pub profiles: u64,
-    /// When the brake last stopped a removal that nobody has released since.
+    /// When the brake last stopped a removal that was not released since.
     pub braked_at: Option<OffsetDateTime>,
 }
 
-/// How long after a run about everything the next one is due at the latest while the directory is not whole: no run about
-/// changes can make it whole again.
+/// The maximum time between full runs while the mirror is not whole: a run over changes cannot make it whole.
 pub const MAX_FULL_INTERVAL_UNTIL_WHOLE: Duration = Duration::from_hours(24);
 
-/// How often a run goes through all users when a pass shows fewer of them than the provider says that it has.
+/// The maximum number of scans of one run, where a scan returns fewer users than the provider reports.
 pub const MAX_PASSES: u16 = 3;
 
-/// Who begins a run, and how.
+/// A request to start a sync run.
 #[derive(Debug, Clone, Copy)]
 pub struct StartRun<'a> {
-    /// The process that will make the run. The same one may take up its own run at once; another waits for the lease's end.
+    /// The process that makes the run. It can resume its own run immediately; another process waits until the lease ends.
     pub holder: &'a str,
-    /// The moment.
+    /// The current time.
     pub at: OffsetDateTime,
-    /// How long the run is this holder's without being renewed. The store counts it by its own clock, so that processes whose
-    /// clocks differ agree on it.
+    /// How long the run belongs to this holder without a renewal, measured by the clock of the store.
     pub lease: Duration,
-    /// How long after a run about everything the runs are about changes alone; zero makes each run about everything. While
-    /// the directory is not whole it is [`MAX_FULL_INTERVAL_UNTIL_WHOLE`] at most.
+    /// The time between full runs; runs in between cover changes only. Zero makes each run a full one. At most
+    /// [`MAX_FULL_INTERVAL_UNTIL_WHOLE`] while the mirror is not whole.
     pub full_every: Duration,
 }
 
-/// A run through the provider's users, held by one process.
+/// A sync run, held by one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncRun {
-    /// Its number: a run that is taken up by another process has another one, so that the former does no more harm.
+    /// Its number. A run that another process resumes has a new number, so that the first process can no longer write.
     pub number: i64,
-    /// How long it stays its holder's without being renewed.
+    /// How long it belongs to its holder without a renewal.
     pub lease: Duration,
-    /// Which users it is about.
-    pub scope: ScanExtent,
-    /// When it began, the first time.
+    /// Which users it covers.
+    pub extent: ScanExtent,
+    /// When it first started.
     pub started: OffsetDateTime,
-    /// Where to go on; `None` at the beginning.
-    pub place: Option<ScanCursor>,
-    /// Every step is taken; only [`UserMirror::finish_run`] is left.
-    pub walked: bool,
-    /// Whether it was begun before, and not brought to its end.
+    /// Where the scan continues; `None` at the beginning.
+    pub cursor: Option<ScanCursor>,
+    /// Whether all pages are recorded, so that only [`UserMirror::finish_run`] is left.
+    pub scanned: bool,
+    /// Whether it continues a run that was not finished.
     pub resumed: bool,
 }
 
-/// What became of the wish to begin.
+/// The answer to [`UserMirror::start_run`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartOutcome {
-    /// The run is the caller's.
+    /// The run belongs to the caller.
     Run(SyncRun),
-    /// Another process is at it.
+    /// Another process holds the run.
     Busy {
-        /// How long its lease still lasts unless it is renewed.
+        /// How long its lease lasts without a renewal.
         left: Duration,
     },
-    /// The pool's directory serves another tenant, whose provider or field precedence differs from this tenant's. Lists of
-    /// this tenant are not answered from it.
+    /// The mirror of the pool serves another tenant with another provider or merge precedence; lists of this tenant are not
+    /// read from it.
     Elsewhere,
 }
 
-/// What a step has changed.
+/// The profiles that a write changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChangeCounts {
-    /// Profiles that are new.
+    /// New profiles.
     pub added: u64,
-    /// Profiles that are different now.
+    /// Changed profiles.
     pub changed: u64,
-    /// Profiles of which only the date is new, or not even that.
+    /// Profiles with only a new date, or not even that.
     pub unchanged: u64,
-    /// Accounts that cannot be kept: a text is too long, or holds a NUL.
+    /// Accounts that cannot be stored: a text is too long, or contains a NUL.
     pub refused: u64,
-    /// The last step of a pass is kept, and the pass showed fewer users than the provider says that it has: the walk goes on
-    /// from its beginning, in the same run. At most [`MAX_PASSES`] passes are made.
+    /// The last page of a scan was recorded with fewer users than the provider reports: the run scans again from the
+    /// beginning. At most [`MAX_PASSES`] scans are made.
     pub again: bool,
 }
 
-/// What an account would change.
+/// The effect of an account on the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileChange {
-    /// The profile would be new.
+    /// A new profile.
     Added,
-    /// The profile would be different.
+    /// A changed profile.
     Changed,
-    /// Only the date would be new.
+    /// Only a new date.
     Unchanged,
-    /// The account cannot be kept.
+    /// The account cannot be stored.
     Refused,
 }
 
-/// Whether many missing profiles at once stop a run's end.
+/// Whether many missing profiles prevent their removal at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemovalBrake {
-    /// When more than one profile, and more than 1 % of all, were not seen.
+    /// If more than one profile, and more than 1 % of all, are missing.
     On,
-    /// Never: an operator has looked, and says that they are gone.
+    /// Never: an operator has confirmed that they are gone.
     Released,
 }
 
-/// What came of a run's end.
+/// The result of a finished run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunSummary {
-    /// How many profiles there were before anything was removed.
+    /// The number of profiles before removals.
     pub profiles: u64,
-    /// Whether the provider showed, and the directory kept, every user the run was about: no step was truncated or had gaps,
-    /// every account could be kept, and no fewer users were shown than the provider says that it has.
+    /// Whether the provider returned, and the mirror stored, every user that the run covers: no page was truncated or had gaps,
+    /// every account could be stored, and no fewer users were returned than the provider reports.
     pub whole: bool,
-    /// How many the run should have seen and has not; 0 when it was about changes, or was not whole: then it proves nobody
-    /// absent.
+    /// The number of profiles that the run did not find; 0 for a run over changes and for an incomplete run, which prove no
+    /// user absent.
     pub missing: u64,
-    /// How many of them were removed, being missing often and long enough.
+    /// The number of profiles removed, because they were missing often and long enough.
     pub removed: u64,
-    /// The brake stopped it: nothing is marked or removed, the directory stays as old as it was, and the next run is about
-    /// everything. An alarm is due.
+    /// The brake stopped the removal: nothing is marked or removed, the mirror keeps its date, and the next run is a full
+    /// one. An alarm is due.
     pub braked: bool,
 }
 
-/// Why a run does not go on.
+/// Why a run cannot continue.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// Another process has taken the run up, or it has ended: nothing was written.
-    #[error("the run is another's")]
+    /// Another process has resumed the run, or it has ended: nothing was written.
+    #[error("the run belongs to another process")]
     Lost,
-    /// The store gives no answer. Nothing was written, unless the kind says that nobody knows.
+    /// The store did not answer. Nothing was written, unless the kind is an unknown outcome.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
-/// The directory of a tenant's pool. Each method that writes is one transaction or, where it says so, several that leave
-/// the directory true between them.
+/// The mirror of a tenant's pool. Each method that writes is one transaction or, where documented, several that leave the
+/// mirror consistent between them.
 ///
-/// Profiles and registrations are joined as [`masthead_domain::join::join`] joins all of them, whatever the order in which
-/// they came: the directory changes in the transaction of the registration or the profile that it is made of.
+/// Profiles and registrations are joined as by [`masthead_domain::join::join`] over all of them, independent of the order of
+/// writes: the mirror changes in the transaction that changes the registration or the profile.
 #[async_trait]
 pub trait UserMirror: Send + Sync {
-    /// One page of the users that meet every condition of the query, in its order, or `None` while no list of this tenant
-    /// may be answered from the directory ([`MirrorStatus::as_of`], [`StartOutcome::Elsewhere`]).
+    /// Returns one page of the users that meet every condition of the query, in its order; `None` while no list of this
+    /// tenant can be read from the mirror ([`MirrorStatus::as_of`], [`StartOutcome::Elsewhere`]).
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<MirrorPage>, SourceError>;
 
-    /// The last known account of the provider with this id. `None` says nothing about the provider.
-    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError>;
+    /// Finds the last known accounts of the provider with this key, in the order of their ids. An empty answer does not mean
+    /// that the provider has no account.
+    async fn profiles(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Profile>, SourceError>;
 
-    /// The last known accounts of the provider with exactly this address, in the order of their ids. Their absence says
-    /// nothing about the provider.
-    async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError>;
-
-    /// How the directory stands; `None` where there is none for this tenant.
+    /// The state of the mirror; `None` where this tenant has none.
     async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError>;
 
-    /// Keeps what the provider has just said of these accounts. What is known of a later moment stays. An account that cannot
-    /// be kept makes the directory not whole. Nothing happens where no run has ever begun.
+    /// Records accounts that the provider just returned; newer profiles are kept. An account that cannot be stored makes the
+    /// mirror incomplete. Nothing is recorded before the first run.
     async fn record_accounts(
         &self,
         cx: &CallContext,
@@ -220,8 +213,8 @@ pub trait UserMirror: Send + Sync {
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, SourceError>;
 
-    /// Marks the profile of this id as missing, as the provider itself has confirmed; removes it once the tenant's settings
-    /// have it missing often and long enough. A later word of the provider takes the marks back.
+    /// Marks the profile with this id as missing, as the provider confirmed, and removes it once it was missing as often and
+    /// as long as the tenant's settings require. A later account with the id removes the marks.
     async fn record_absence(
         &self,
         cx: &CallContext,
@@ -229,31 +222,30 @@ pub trait UserMirror: Send + Sync {
         as_of: OffsetDateTime,
     ) -> Result<(), SourceError>;
 
-    /// Begins a run, or takes up the one that did not come to its end. The first run of a pool enters its registrations
-    /// before anything else, in several transactions.
-    async fn start_run(&self, cx: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError>;
+    /// Starts a run, or resumes one that was not finished. The first run of a pool adds its registrations first, in several
+    /// transactions.
+    async fn start_run(&self, cx: &CallContext, start: StartRun<'_>) -> Result<StartOutcome, SourceError>;
 
-    /// Keeps the accounts of a step as of the moment before the step was made, the place after it, and renews the lease. Of the
-    /// users whom the step left out ([`ScanPage::left_out`]), and of those whose account cannot be kept, what was known stays, and
-    /// they are not missing. The run's end is [`UserMirror::finish_run`], whatever the step's `next` says, unless the walk is to be
-    /// made again ([`ChangeCounts::again`]).
+    /// Records the accounts of a page as of the time before it was fetched, and the cursor after it, and renews the lease.
+    /// Profiles of left out rows ([`ScanPage::left_out`]) and of accounts that cannot be stored are kept and are not missing.
+    /// The run ends with [`UserMirror::finish_run`], unless the scan must be repeated ([`ChangeCounts::again`]).
     async fn record_page(
         &self,
         cx: &CallContext,
         run: &SyncRun,
-        step: &ScanPage,
+        page: &ScanPage,
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, RunError>;
 
-    /// Renews the lease: it now ends [`SyncRun::lease`] after this moment of the store's clock. `false` when a transaction that
-    /// is under way holds the directory, perhaps a step of this very run: the lease stays as it is, and can be renewed soon.
+    /// Renews the lease for another [`SyncRun::lease`]. `false` while a transaction locks the mirror, perhaps one of this
+    /// run: the lease is unchanged, and can be renewed soon.
     async fn renew_lease(&self, cx: &CallContext, run: &SyncRun) -> Result<bool, RunError>;
 
-    /// Gives a run up for others to take up at once where it is.
+    /// Releases a run, so that any process can resume it immediately.
     async fn release_run(&self, cx: &CallContext, run: &SyncRun) -> Result<(), RunError>;
 
-    /// Ends a run whose last step is taken. After a whole run about everything each profile that was not seen is marked as
-    /// missing, as [`UserMirror::record_absence`] does, unless the brake stops it; in several transactions.
+    /// Ends a run whose last page is recorded. After a complete full run each profile that was not found is marked as missing,
+    /// as by [`UserMirror::record_absence`], unless the brake stops it; in several transactions.
     async fn finish_run(
         &self,
         cx: &CallContext,
@@ -262,6 +254,6 @@ pub trait UserMirror: Send + Sync {
         brake: RemovalBrake,
     ) -> Result<RunSummary, RunError>;
 
-    /// What each of these accounts would change, in their order. Nothing is written.
+    /// The effect of each account on the mirror, in their order. Nothing is written.
     async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError>;
 }

@@ -1,93 +1,123 @@
-//! An outside identity provider as the use cases see it: guarded, budgeted, and honest about what is only remembered.
+//! An identity provider as the use cases see it: rate limited, cached, and explicit about answers that are not live.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-    tenant::Tenant,
-};
+use masthead_domain::{account::Account, query::UserQuery, tenant::Tenant, user_key::UserKey};
 use time::OffsetDateTime;
 
-use crate::source::{AccountPage, CallContext, SourceErrorKind, SourceName};
+use crate::source::{CallContext, SourceErrorKind, SourceName};
 
-/// What was heard of a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard<T> {
-    /// Its own answer: live, or a live one of moments ago.
-    Live {
-        /// The answer; an absence in it is one that the provider confirmed by its own documented signal.
-        value: T,
-        /// When it was true.
-        as_of: OffsetDateTime,
-    },
-    /// It could not be asked; this was its last positive answer.
-    Remembered {
-        /// The answer of then.
-        value: T,
-        /// When it was true.
-        as_of: OffsetDateTime,
-        /// Why it could not be asked.
-        reason: SourceErrorKind,
-    },
-    /// No usable answer, and nothing remembered.
-    Nothing {
-        /// Why.
-        reason: SourceErrorKind,
-    },
+/// Where an answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// The source answered now, or moments ago.
+    Live,
+    /// The source could not be reached for this reason; the accounts are its last positive answer.
+    Remembered(SourceErrorKind),
+    /// The source gave no usable answer for this reason, and no earlier answer is known.
+    Failed(SourceErrorKind),
 }
 
-/// What was heard, and whether a call of this very request left us to hear it (event 4601 tells of those).
+/// The answer to one lookup or search.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked<T> {
-    /// What was heard.
-    pub heard: Heard<T>,
-    /// Whether this request made the call, and not a cache or another request that waited for the same.
+pub struct Lookup {
+    /// The accounts; an empty live answer is an absence that the source confirmed by its documented signal.
+    pub accounts: Vec<Account>,
+    /// When the answer was true; `None` for a failed lookup.
+    pub as_of: Option<OffsetDateTime>,
+    /// Where the answer comes from.
+    pub freshness: Freshness,
+    /// Whether this request called the source, rather than a cache or another request that waited for the same answer.
     pub called: bool,
+    /// A search matched more accounts than it returned.
+    pub truncated: bool,
+    /// A search left out rows that cannot be read.
+    pub unreadable: bool,
 }
 
-/// Which conditions of a search a provider can apply itself. What it cannot is checked on the merged record, or
-/// declared.
+impl Lookup {
+    /// A live answer to a call of this request.
+    #[must_use]
+    pub fn live(accounts: Vec<Account>, as_of: OffsetDateTime) -> Self {
+        Self {
+            accounts,
+            as_of: Some(as_of),
+            freshness: Freshness::Live,
+            called: true,
+            truncated: false,
+            unreadable: false,
+        }
+    }
+
+    /// The last positive answer of a source that cannot be reached.
+    #[must_use]
+    pub fn remembered(accounts: Vec<Account>, as_of: OffsetDateTime, reason: SourceErrorKind) -> Self {
+        Self {
+            freshness: Freshness::Remembered(reason),
+            ..Self::live(accounts, as_of)
+        }
+    }
+
+    /// No usable answer.
+    #[must_use]
+    pub fn failed(reason: SourceErrorKind) -> Self {
+        Self {
+            accounts: Vec::new(),
+            as_of: None,
+            freshness: Freshness::Failed(reason),
+            called: true,
+            truncated: false,
+            unreadable: false,
+        }
+    }
+
+    /// Whether the source itself answered.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.freshness == Freshness::Live
+    }
+}
+
+/// The conditions of a search that a provider can apply. The others are checked on the merged users, or the answer is
+/// marked as incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "five independent abilities")]
 pub struct Searchable {
     /// It can list its users at all.
     pub list: bool,
-    /// Beginnings of e-mail addresses.
+    /// Prefixes of e-mail addresses.
     pub email_prefix: bool,
-    /// Parts of e-mail addresses, from this many characters on; `None` when not at all.
+    /// Parts of e-mail addresses of at least this many characters; `None` when it cannot.
     pub email_contains: Option<usize>,
-    /// Beginnings of first and last names.
+    /// Prefixes of first and last names.
     pub name_prefix: bool,
     /// Exact metadata pairs.
     pub metadata: bool,
 }
 
-/// A provider of one tenant, with its budget, breaker, memory and deadlines around it.
+/// The provider of one tenant, with its rate limit, circuit breaker, cache and deadlines.
 #[async_trait]
-pub trait Provider: Send + Sync {
-    /// The name by which answers and metrics call it.
+pub trait IdentityProvider: Send + Sync {
+    /// The name in answers and metrics.
     fn name(&self) -> SourceName;
 
-    /// Which conditions it can apply itself.
+    /// The conditions that it can apply.
     fn searchable(&self) -> Searchable;
 
-    /// The account with this id.
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>>;
+    /// Finds every account with this key, in the order of their ids.
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Lookup;
 
-    /// Every account with exactly this address, in the order of their ids.
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>>;
-
-    /// The accounts that meet every condition of the filter that is [`Searchable`], in any order, from the first on, at
-    /// most `query.size`; the order, position and count of the query are not for a provider.
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage>;
+    /// Searches the accounts that meet every [`Searchable`] condition of the filter: the first `query.size` in any order.
+    /// Order, position and count of the query are ignored.
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Lookup;
 }
 
-/// Gives each tenant its provider.
+/// Creates the provider of each tenant.
 pub trait Providers: Send + Sync {
     /// The provider of this tenant; `None` when its flow names none.
     ///
-    /// A provider whose settings cannot be used is given too: it answers [`Heard::Nothing`] with
-    /// [`SourceErrorKind::Misconfigured`], so that the store is still heard and nobody is taken for absent.
-    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>>;
+    /// A provider with unusable settings is returned too: it fails each lookup with [`SourceErrorKind::Misconfigured`], so
+    /// that the store is still read and no user is taken for absent.
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>>;
 }

@@ -1,13 +1,13 @@
-//! Whether a part of the service can do its work now.
+//! Readiness checks of the service.
 
 use async_trait::async_trait;
 
-/// A part that can say whether it is ready.
+/// A component that reports whether it is ready.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// The part's name in `/health/ready`.
+    /// The name in `/health/ready`.
     fn name(&self) -> &'static str;
 
-    /// Checks it, within a second or two. `Err` carries a short word of why not, without addresses or secrets.
+    /// Checks the component within two seconds. An error is a short reason without addresses or secrets.
     async fn check(&self) -> Result<(), &'static str>;
 }

@@ -1,4 +1,4 @@
-//! What is written to our own registrations.
+//! Writing registrations of our store.
 
 use std::sync::Arc;
 
@@ -8,42 +8,42 @@ use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError};
 
-/// Who asked for a write, for its event.
+/// The request that caused a write, for its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteOrigin {
     /// The request's `X-RequestId`.
     pub request_id: Arc<str>,
-    /// The calling application's code.
+    /// The code of the calling application.
     pub source_system: Arc<str>,
-    /// The moment of the write.
+    /// The time of the write.
     pub at: OffsetDateTime,
 }
 
-/// What became of a synchronisation.
+/// The result of a write-back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteBackOutcome {
-    /// The registration was made.
+    /// The registration was created.
     Created,
-    /// Its identity fields were brought up to date.
+    /// Its identity fields were updated.
     Updated,
-    /// It already said so, or a reading that the write rests on is not true any more: the next live answer decides anew.
+    /// It was already equal, or a fact that the write rests on has changed; the next live answer decides anew.
     Unchanged,
 }
 
-/// The write side of our store; each method is one whole transaction with its events in it.
+/// Writes registrations; each method is one transaction that includes its events.
 #[async_trait]
 pub trait RegistrationWriter: Send + Sync {
-    /// Brings one registration in line with what the provider said live: makes it, or changes its id, e-mail, verification,
-    /// names and the metadata given, where they differ. Event 4004. Metadata keys that are not given are left alone.
+    /// Writes a live answer of the provider into one registration: creates it, or changes its id, e-mail, verification,
+    /// names and the given metadata, where they differ (event 4004). Other metadata keys are not changed.
     ///
     /// It never changes whose registration it is. Nothing is written unless, in the transaction of the write,
-    /// * the registration that was read still has the id, address, names and verification that were read;
-    /// * none has the id, where one is to be made or is to take the id;
-    /// * the registrations of the address are those that were read, where one is to be made or is to take the id.
+    /// * the registration that was read still has the same id, address, names and verification;
+    /// * no registration has the id, where one is created or receives the id;
+    /// * the registrations with the address are those that were read, where one is created or receives the id.
     async fn write_back(
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        written_for: &WriteOrigin,
+        origin: &WriteOrigin,
     ) -> Result<WriteBackOutcome, SourceError>;
 }

@@ -1,4 +1,4 @@
-//! Going through every user of a provider, step by step, over days and restarts if need be.
+//! Reading all users of a provider page by page, over days and restarts if necessary.
 
 use std::{fmt, sync::Arc};
 
@@ -8,29 +8,29 @@ use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError, SourceName};
 
-/// Which users a walk is about.
+/// Which users a scan covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanExtent {
-    /// All of them.
+    /// All users.
     Everything,
-    /// Those who were made or changed at this moment or later. A walk looks a little further back than that, as far as its
-    /// provider's search may lag; whoever is gone is not among them.
+    /// Users created or changed at this time or later. The scan starts earlier by the lag of the provider's search. Deleted
+    /// users are not found.
     ChangedSince(OffsetDateTime),
 }
 
-/// Where a walk goes on: a text of the walk's own, without personal data or secrets, fit to be kept over restarts.
+/// Where a scan continues: an opaque text without personal data or secrets, which survives restarts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScanCursor(Box<str>);
 
 impl ScanCursor {
-    /// The longest place, in bytes; a provider's own cursor may be part of it.
+    /// The maximum length, in bytes; a cursor of the provider may be a part of it.
     pub const MAX_BYTES: usize = 4 * 1024;
 
-    /// Takes the text of a place; `None` when it is empty, too long, or holds a control character, which no store keeps.
+    /// Takes the text of a cursor; `None` when it is empty, too long, or contains a control character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let good = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
-        good.then(|| Self(text.into()))
+        let is_valid = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        is_valid.then(|| Self(text.into()))
     }
 
     /// The text.
@@ -42,57 +42,57 @@ impl ScanCursor {
 
 impl fmt::Debug for ScanCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A provider's cursor is for the provider alone.
-        f.debug_struct("Place").finish_non_exhaustive()
+        // A cursor of the provider must not be logged.
+        f.debug_struct("ScanCursor").finish_non_exhaustive()
     }
 }
 
-/// What one step of a walk has shown.
+/// One page of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPage {
-    /// The accounts, each once, as they are now or were within the provider's lag. Other steps may show them again.
+    /// The accounts, each once, as they are now or were within the provider's lag. Other pages may repeat them.
     pub accounts: Vec<Account>,
-    /// Where it goes on; `None` after the last step.
+    /// Where the scan continues; `None` after the last page.
     pub next: Option<ScanCursor>,
-    /// How many different accounts the whole walk comes to, as the provider says at this step. A run that was shown fewer is
-    /// not whole, so a walk leaves out a number that its accounts cannot be held against.
+    /// The number of accounts of the whole scan, as the provider reports it with this page. A run with fewer accounts is
+    /// incomplete, so a scan omits a number that does not count its accounts.
     pub expected: Option<u64>,
-    /// The provider has users here whom it does not show: the walk goes on behind them, and proves nobody absent.
+    /// The provider has users here that it does not return: the scan continues after them, and proves no user absent.
     pub truncated: bool,
-    /// Somebody may be missing from the step whom the provider has: a user of whom no account can be made, or one who
-    /// slipped over the edge of a page. Such a walk shows who is there, and not that nobody else is.
+    /// The page may lack users that the provider has: a row from which no account can be built, or a user moved past the
+    /// edge of a page. Such a scan proves no user absent.
     pub gaps: bool,
-    /// The rows of the step of which no account can be made: the user's id, or `None` where not even that can be read.
-    /// Where there are any, the step has gaps. The provider has such a user: one whose id is here is not missing.
+    /// The rows from which no account can be built: the user's id, or `None` where it cannot be read. A page with such rows
+    /// has gaps. Users whose id is here are not missing.
     pub left_out: Vec<Option<CustomerRegistrationId>>,
 }
 
-/// The users of a tenant's provider, in an order of the walk's own.
+/// Reads the users of a tenant's provider, in an order of the adapter's choice.
 ///
-/// Whoever is there from a walk's first step to its last is in one of the steps, unless a step was truncated, or the
-/// provider knows no order in which users who come and go do not push others over the edge of a page (each adapter says).
+/// Every user that exists from the first page of a scan to the last is in one of its pages, unless a page was truncated, or
+/// the provider has no stable order (each adapter documents that).
 #[async_trait]
 pub trait UserScan: Send + Sync {
-    /// The name by which answers and metrics call the provider.
+    /// The name in answers and metrics.
     fn name(&self) -> SourceName;
 
-    /// Whether it can tell who was changed. Where it cannot, every walk is about [`ScanExtent::Everything`], whatever is asked.
+    /// Whether it can list only changed users. If not, every scan covers [`ScanExtent::Everything`].
     fn can_list_changes(&self) -> bool;
 
-    /// Makes one step from a place, or the first one. It makes one call as a rule, and a few at most.
+    /// Fetches the page at a cursor, or the first one; usually with one call.
     ///
-    /// A place that is none of this walk's, such as one of a provider that the tenant had before, is taken as the beginning.
+    /// A cursor of another scan, such as one of the tenant's previous provider, starts from the beginning.
     async fn fetch_page(
         &self,
         cx: &CallContext,
-        scope: ScanExtent,
+        extent: ScanExtent,
         from: Option<&ScanCursor>,
     ) -> Result<ScanPage, SourceError>;
 }
 
-/// Gives each tenant the walk through its provider.
+/// Creates the scan of each tenant's provider.
 pub trait UserScans: Send + Sync {
-    /// The walk through this tenant's provider; `None` when its flow names none, or one that cannot be walked.
+    /// The scan of this tenant's provider; `None` when its flow names none, or one that cannot be scanned.
     fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn UserScan>>;
 }
 
@@ -101,14 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_bounded_and_can_be_kept() {
+    fn cursor_is_bounded_and_redacted() {
         assert_eq!(ScanCursor::parse("{\"page\":2}").unwrap().as_str(), "{\"page\":2}");
         for bad in [String::new(), "a\0b".to_owned(), "a".repeat(ScanCursor::MAX_BYTES + 1)] {
             assert_eq!(ScanCursor::parse(&bad), None);
         }
         assert_eq!(
             format!("{:?}", ScanCursor::parse("secret-cursor").unwrap()),
-            "Place { .. }"
+            "ScanCursor { .. }"
         );
     }
 }

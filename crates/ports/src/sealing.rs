@@ -1,23 +1,23 @@
-//! The published encrypted ids and e-mails, and other texts that only we can open (contract §2.5).
+//! Sealing of ids, e-mails and cursors, so that only this service can open them (contract §2.5).
 
 use masthead_domain::tenant::TenantId;
 use thiserror::Error;
 
-/// What a sealed text is for; one sealed for another purpose does not open.
+/// The purpose of a sealed text; it opens only for the same purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose<'a> {
     /// `encryptedCustomerRegistrationId`
     CustomerRegistrationId,
     /// `encryptedEmail`
     Email,
-    /// A place in a list, bound to what the list is of.
+    /// A list cursor, bound to its list.
     Cursor {
-        /// Filter, order and source; a cursor opens only with the same.
+        /// The filter, order and sources of the list.
         binding: &'a str,
     },
 }
 
-/// Seals and opens texts: keyed, deterministic, authenticated, per tenant. A tenant can plug another in.
+/// Seals and opens texts: keyed, deterministic and authenticated, per tenant.
 pub trait Sealing: Send + Sync {
     /// Seals under the current key, in standard base64.
     fn seal(&self, tenant: &TenantId, purpose: Purpose<'_>, plain: &str) -> String;
@@ -26,11 +26,11 @@ pub trait Sealing: Send + Sync {
     /// base64, padded or not, and a blank where `+` was.
     ///
     /// # Errors
-    /// One error for every cause, so that nobody learns which.
+    /// One error for every cause, so that callers cannot distinguish causes.
     fn open(&self, tenant: &TenantId, purpose: Purpose<'_>, sealed: &str) -> Result<String, SealError>;
 }
 
-/// The text was not sealed by us, for this tenant and purpose.
+/// The text was not sealed by this service for this tenant and purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a sealed text of this tenant")]
 pub struct SealError;

@@ -1,4 +1,4 @@
-//! A source of accounts: our own store and every outside provider answer through this port.
+//! A source of accounts. The store and every provider adapter implement this port.
 
 use std::{
     fmt,
@@ -12,34 +12,33 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     query::{AccessPath, CountMode, Total, UserQuery},
     tenant::Tenant,
+    user_key::UserKey,
 };
 use thiserror::Error;
 
-/// What every call to a source carries.
+/// The context of every call to a source.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// For whom; a source never answers with another tenant's accounts.
+    /// The tenant; a source never returns accounts of another tenant.
     pub tenant: Arc<Tenant>,
-    /// When the answer is of no more use; a source gives up by then.
+    /// When the caller stops waiting; a source gives up by then.
     pub deadline: Instant,
-    /// Who waits.
+    /// How urgent the call is.
     pub priority: Priority,
-    /// Counts the calls that leave us on behalf of this request; clones count together.
+    /// Counts the outbound calls of this request; clones share the count.
     pub calls: CallCount,
-    /// The read that the calls belong to.
+    /// The read to which the calls belong.
     pub read: ReadHandle,
-    /// For how long the caller waits where calls are scarce.
+    /// How long the caller waits for a rate limited or slow source.
     pub wait: WaitPolicy,
-    /// When the first call of the read must have left us: where its turn comes later, none is made.
+    /// When the first call of the read must start; after that no call is made.
     pub start_by: Option<Instant>,
 }
 
 impl CallContext {
-    /// A context on whose behalf nothing has left us yet.
+    /// A context of a new request.
     #[must_use]
     pub fn new(tenant: Arc<Tenant>, deadline: Instant, priority: Priority) -> Self {
         Self {
@@ -53,7 +52,7 @@ impl CallContext {
         }
     }
 
-    /// The same context for a read of its own.
+    /// The same context for another read.
     #[must_use]
     pub fn new_read(&self) -> Self {
         Self {
@@ -63,50 +62,50 @@ impl CallContext {
     }
 }
 
-/// For how long a caller waits for a provider whose calls are scarce or late.
+/// How long a caller waits for a rate limited or slow provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WaitPolicy {
-    /// Until the deadline; where the provider's memory has an answer, only for a short time.
+    /// Until the deadline, but only for a short time where the cache has an answer.
     #[default]
     UnlessCached,
-    /// Until the deadline: a kept answer is of no use to the caller.
+    /// Until the deadline: the caller cannot use a cached answer.
     ForLiveAnswer,
-    /// Until the deadline once a call has left, and only for a short time until then: the caller may know an answer.
+    /// Until the deadline once a call has started, but only for a short time before: the caller may know an answer.
     UnlessRateLimited,
 }
 
-/// One read of a source: it may need several calls, also side by side, and a circuit breaker that lets one read try lets
-/// all of them pass. Clones are the same read; every default is another.
+/// Identifies one read of a source and tracks its calls. A read may need several calls, also concurrent ones; a circuit
+/// breaker that admits a read admits all of them. Clones are the same read; each default is a new one.
 #[derive(Debug, Clone, Default)]
-pub struct ReadHandle(Arc<Progress>);
+pub struct ReadHandle(Arc<ReadCalls>);
 
-/// How far the calls of a read are.
+/// The calls of a read.
 #[derive(Debug, Default)]
-struct Progress {
-    left: AtomicU32,
+struct ReadCalls {
+    started: AtomicU32,
     waiting: AtomicU32,
 }
 
 impl ReadHandle {
-    /// A call of it leaves us.
+    /// Records that a call starts.
     pub fn record_call(&self) {
-        self.0.left.fetch_add(1, Ordering::Relaxed);
+        self.0.started.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a call of it has left us.
+    /// Whether a call has started.
     #[must_use]
     pub fn has_calls(&self) -> bool {
-        self.0.left.load(Ordering::Relaxed) > 0
+        self.0.started.load(Ordering::Relaxed) > 0
     }
 
-    /// A call of it waits for its turn until the guard is dropped.
+    /// Records that a call waits for its turn, until the guard is dropped.
     #[must_use]
     pub fn wait_for_turn(&self) -> TurnGuard<'_> {
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
         TurnGuard(self)
     }
 
-    /// Whether a call of it waits for its turn.
+    /// Whether a call waits for its turn.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
@@ -121,7 +120,7 @@ impl PartialEq for ReadHandle {
 
 impl Eq for ReadHandle {}
 
-/// A call waits for its turn.
+/// Marks a call as waiting for its turn until dropped.
 #[derive(Debug)]
 pub struct TurnGuard<'a>(&'a ReadHandle);
 
@@ -131,61 +130,61 @@ impl Drop for TurnGuard<'_> {
     }
 }
 
-/// How many calls have left us, for the events that tell of them (contract `answers.md`, event 4601).
+/// The number of outbound calls, for the audit log (contract `answers.md`, event 4601).
 #[derive(Debug, Clone, Default)]
 pub struct CallCount(Arc<AtomicU32>);
 
 impl CallCount {
-    /// One more call leaves us.
+    /// Counts one more call.
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many have left so far.
+    /// The number of calls so far.
     #[must_use]
     pub fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Who waits for a call, the most urgent first.
+/// The urgency of a call, highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// A request with a person behind it.
+    /// A request that a user waits for.
     Interactive,
     /// A bulk export.
     Bulk,
-    /// Keeping the directory current.
+    /// A sync of the mirror.
     Sync,
 }
 
-/// The name of a source, as `meta.sources` and metrics say it.
+/// The name of a source in `meta.sources` and metrics.
 pub type SourceName = &'static str;
 
-/// The name of our own store.
+/// The name of the store.
 pub const SUBSCRIBE: SourceName = "Subscribe";
 
-/// One page of accounts, in the order that was asked for.
+/// One page of accounts, in the order of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountPage {
     /// The accounts of the page.
     pub accounts: Vec<Account>,
     /// Whether more match after the last of them.
     pub more: bool,
-    /// The source's own word for where the next page begins, given only where [`Self::more`] holds and the place of the
-    /// last account does not say it; it comes back as [`Place::Mark`](masthead_domain::order::ListCursor).
-    pub mark: Option<Box<str>>,
-    /// How many match before paging; `None` when it was not asked.
+    /// A cursor of the source for the next page, only where [`Self::more`] holds and the sort key of the last account is not
+    /// enough; it comes back as [`ListCursor::Opaque`](masthead_domain::order::ListCursor).
+    pub cursor: Option<Box<str>>,
+    /// The number of matches before paging; `None` when not requested.
     pub total: Option<Total>,
-    /// The source has more matches than it can show (Auth0 stops at 1,000).
+    /// The source has more matches than it can return (Auth0 stops at 1,000).
     pub truncated: bool,
-    /// The source showed rows that cannot be read: they are left out, and the page is not the whole.
+    /// The source returned rows that cannot be read; they are left out, so the page is incomplete.
     pub unreadable: bool,
 }
 
 impl AccountPage {
-    /// The first page of the accounts that a source has found, which no order of its own goes on. `unseen` is how many it
-    /// says there are, when it has not shown them all.
+    /// The first page of all accounts that a source found. `unseen` is the number that it reports, where it did not return
+    /// all of them.
     #[must_use]
     pub fn from_matches(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Self {
         let size = usize::from(query.size);
@@ -201,33 +200,29 @@ impl AccountPage {
             accounts,
             more,
             total,
-            mark: None,
+            cursor: None,
             truncated: unseen.is_some() && !more,
             unreadable: false,
         }
     }
 }
 
-/// Answers who a user is, from one place.
+/// Finds accounts of users in one source.
 #[async_trait]
 pub trait UserSource: Send + Sync {
-    /// The name by which answers and metrics call it.
+    /// The name in answers and metrics.
     fn name(&self) -> SourceName;
 
-    /// Finds the user with this id. `None` means the source said there is none; silence is an error, never `None`.
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError>;
+    /// Finds every account with this key, in the order of their ids; an id has at most one. An empty answer means that the
+    /// source confirmed the absence; an unavailable source is an error, never an empty answer.
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError>;
 
-    /// Finds every user with exactly this address, in the order of their ids; never "the first of many".
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError>;
-
-    /// Answers one page of the users that meet every condition of the query, in its order.
-    ///
-    /// The size is what the query says, or less at the end.
+    /// Returns one page of the accounts that meet every condition of the query, in its order. The page has the size of the
+    /// query, or fewer accounts at the end.
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError>;
 }
 
-/// Answers a query that names its users, by id or by address, with what `source` finds of them and `meets` lets through;
-/// `None` for one that asks for a list.
+/// Answers a query by id or by address with the accounts of `source` for which `meets` is true; `None` for any other query.
 ///
 /// # Errors
 /// Those of the source.
@@ -239,51 +234,50 @@ pub async fn search_by_key(
 ) -> Result<Option<AccountPage>, SourceError> {
     let mut found = match query.filter.access_path() {
         AccessPath::Contradiction => Vec::new(),
-        AccessPath::ById(id) => Vec::from_iter(source.by_id(cx, id).await?),
-        AccessPath::ByEmail(email) => source.by_email(cx, email).await?,
+        AccessPath::Key(key) => source.find(cx, &key).await?,
         AccessPath::List => return Ok(None),
     };
     found.retain(meets);
     Ok(Some(AccountPage::from_matches(found, query, None)))
 }
 
-/// A source gave no usable answer. The cause rides in `source`, never in the text.
+/// A source gave no usable answer. The cause is in `source`, never in the text.
 #[derive(Debug, Error)]
 #[error("{operation}: {kind}")]
 pub struct SourceError {
-    /// What was being done, as a log would name it.
+    /// The operation, for logs.
     pub operation: &'static str,
-    /// What the caller can do about it.
+    /// The kind of the failure.
     pub kind: SourceErrorKind,
-    /// Why, for the log.
+    /// The cause, for logs.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What the caller of a source can do about its silence.
+/// Why a source gave no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceErrorKind {
-    /// Too many calls; come back after this long, when it is known.
+    /// Too many calls.
     RateLimited {
-        /// How long to wait.
+        /// When to retry, if known.
         retry_after: Option<Duration>,
     },
     /// No usable answer in time.
     Unavailable,
-    /// The search takes longer than it may: narrow it; the same search again will not be faster.
+    /// The search takes too long; it must be narrowed, since a retry is not faster.
     TooBroad,
-    /// The bytes of a write left us and no answer came: it may have happened.
+    /// A write was sent and not answered; it may have happened.
     OutcomeUnknown,
-    /// The source understood and will not.
+    /// The source refused the request.
     Refused,
-    /// The source rejects *our* credentials or settings: an operator must act.
+    /// The source rejects *our* credentials or settings; an operator must act.
     Misconfigured,
-    /// The source answered with something that cannot be true, such as another tenant's row.
+    /// The source returned contradictory data, such as a row of another tenant.
     Corrupt,
 }
 
 impl SourceErrorKind {
-    /// Whether the same call may succeed a little later.
+    /// Whether the same call may succeed soon.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         match self {
@@ -292,7 +286,7 @@ impl SourceErrorKind {
         }
     }
 
-    /// The word for logs, metrics and `meta.sources[].reason`.
+    /// The name in logs, metrics and `meta.sources[].reason`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -314,7 +308,7 @@ impl fmt::Display for SourceErrorKind {
 }
 
 impl SourceError {
-    /// An error without a cause worth logging.
+    /// An error without a cause.
     #[must_use]
     pub const fn new(operation: &'static str, kind: SourceErrorKind) -> Self {
         Self {
@@ -324,7 +318,7 @@ impl SourceError {
         }
     }
 
-    /// An error with its cause.
+    /// An error with a cause.
     pub fn with_cause(
         operation: &'static str,
         kind: SourceErrorKind,

@@ -1,4 +1,4 @@
-//! The tenants that the service knows.
+//! Finding tenants.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use masthead_domain::tenant::{Tenant, TenantId};
 
 use crate::source::SourceError;
 
-/// Tells who a tenant is.
+/// Finds the tenants of this service. Answers may be a few seconds old.
 #[async_trait]
 pub trait Tenants: Send + Sync {
-    /// The tenant of this triple; `None` when there is none. An answer may be a few seconds old.
+    /// The tenant with this id, if it exists.
     async fn by_id(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, SourceError>;
 
-    /// Every tenant with this client and paper, whatever its client group, in the order of their groups. An answer may be
-    /// a few seconds old. It says nothing of who may ask for them: that is the token's to say.
+    /// The tenants with this client and paper in any client group, in the order of the groups. It does not check whether the
+    /// caller may use them.
     async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError>;
 }

@@ -1,4 +1,4 @@
-//! Verifying the callers' tokens.
+//! Verification of access tokens.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use masthead_domain::tenant::Grant;
 use thiserror::Error;
 
-/// Tells what a bearer token grants.
+/// Verifies bearer tokens.
 #[async_trait]
 pub trait TokenVerifier: Send + Sync {
     /// Verifies signature, issuer, audience and time of a JWT (RFC 7519), and reads its grant.
@@ -15,37 +15,37 @@ pub trait TokenVerifier: Send + Sync {
     async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError>;
 }
 
-/// Why a token is not taken. The text never repeats any part of it.
+/// Why a token is rejected. The text never contains a part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum TokenError {
-    /// Not a JWT, or its header names no algorithm of ours.
+    /// Not a JWT, or its algorithm is not supported.
     #[error("the token is malformed")]
     Malformed,
-    /// No key of ours signed it, or not with that key's algorithm.
+    /// No known key signed it with its algorithm.
     #[error("the token is not signed by a known key")]
     BadSignature,
-    /// It is past its time.
+    /// It is expired.
     #[error("the token is expired")]
     Expired,
     /// It is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Somebody else issued it.
+    /// It has another issuer.
     #[error("the token is from another issuer")]
     WrongIssuer,
-    /// It is meant for somebody else.
+    /// It has another audience.
     #[error("the token is for another audience")]
     WrongAudience,
-    /// It states another kind of token, or has the claims of one.
+    /// It is another kind of token.
     #[error("the token is not an access token")]
     NotAccessToken,
-    /// It would be good for longer than the operator allows.
+    /// Its lifetime is longer than allowed.
     #[error("the token is valid for longer than is allowed")]
     LongLived,
     /// `scope` or `tenants` is missing or not of the published form.
     #[error("the token's claims are not of the published form")]
     BadClaims,
-    /// The keys could not be fetched, so nothing can be said of the token.
+    /// The signing keys could not be fetched, so the token cannot be verified.
     #[error("the signing keys cannot be fetched")]
     KeysUnavailable,
 }

@@ -1,4 +1,4 @@
-//! The workspaces of the customers export.
+//! Authentication of export workspaces.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use masthead_domain::workspace::{Credential, Workspace};
 
 use crate::source::SourceError;
 
-/// Tells what a workspace is.
+/// Authenticates workspaces of the customers export.
 #[async_trait]
 pub trait Workspaces: Send + Sync {
-    /// The workspace that this opens; `None` alike where there is no such workspace and where it has no such key, and after
-    /// the same steps, so that nobody learns which there are. An answer may be a few seconds old.
+    /// The workspace with this credential. An unknown workspace and a wrong key both give `None` after the same steps, so that
+    /// callers cannot find out which workspaces exist. Answers may be a few seconds old.
     async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError>;
 }

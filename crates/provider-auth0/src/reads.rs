@@ -10,6 +10,7 @@ use masthead_domain::{
     email::EmailKey,
     name::fold_name,
     query::{UserFilter, UserQuery},
+    user_key::UserKey,
 };
 use masthead_ports::source::{
     AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
@@ -41,6 +42,22 @@ impl UserSource for Auth0 {
         AUTH0
     }
 
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        match key {
+            UserKey::Id(id) => self.by_id(cx, id).await.map(Vec::from_iter),
+            UserKey::Email(email) => self.by_email(cx, email).await,
+        }
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        match search_by_key(self, cx, query, |account| meets(&query.filter, account)).await? {
+            Some(page) => Ok(page),
+            None => self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
+        }
+    }
+}
+
+impl Auth0 {
     async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let api = self.api(&cx.tenant, BY_ID)?;
         let id = id.as_str();
@@ -63,13 +80,6 @@ impl UserSource for Auth0 {
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
-    }
-
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        match search_by_key(self, cx, query, |account| meets(&query.filter, account)).await? {
-            Some(page) => Ok(page),
-            None => self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use masthead_domain::{
     email::EmailKey,
     name::fold_name,
     query::{EmailFilter, NamePrefix, UserFilter, UserQuery},
+    user_key::UserKey,
 };
 use masthead_ports::source::{
     AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
@@ -39,12 +40,12 @@ impl UserSource for Directory {
         self.preset.name
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        self.of(&cx.tenant, BY_ID)?.account(cx, id).await
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        self.of(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let described = self.of(&cx.tenant, key.operation())?;
+        match key {
+            UserKey::Id(id) => described.account(cx, id).await.map(Vec::from_iter),
+            UserKey::Email(email) => described.accounts_with(cx, email).await,
+        }
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    user_key::UserKey,
 };
 use masthead_ports::source::{
     AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
@@ -37,6 +38,22 @@ impl UserSource for Gigya {
         GIGYA
     }
 
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        match key {
+            UserKey::Id(id) => self.by_id(cx, id).await.map(Vec::from_iter),
+            UserKey::Email(email) => self.by_email(cx, email).await,
+        }
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        match search_by_key(self, cx, query, |account| query.filter.matches(account)).await? {
+            Some(page) => Ok(page),
+            None => self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
+        }
+    }
+}
+
+impl Gigya {
     async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let site = self.site(&cx.tenant, BY_ID)?;
         let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
@@ -54,13 +71,6 @@ impl UserSource for Gigya {
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
-    }
-
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        match search_by_key(self, cx, query, |account| query.filter.matches(account)).await? {
-            Some(page) => Ok(page),
-            None => self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
-        }
     }
 }
 

@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, tenant::Tenant,
-};
+use masthead_domain::{account::Account, tenant::Tenant, user_key::UserKey};
 use masthead_ports::source::SourceName;
 use moka::future::Cache;
 use time::OffsetDateTime;
@@ -30,14 +28,7 @@ const MOST_FORGOTTEN: u64 = 100_000;
 pub(crate) struct Question {
     /// A number that no other tenant has, and this one only as long as its settings mean the same accounts.
     scope: u64,
-    about: About,
-}
-
-/// Whom it is about.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) enum About {
-    Id(CustomerRegistrationId),
-    Email(EmailKey),
+    about: UserKey,
 }
 
 /// What was said, and when. An empty list is the source's own word that there is nobody.
@@ -114,7 +105,7 @@ impl Answers {
 
     /// The question, as this tenant asks it now: settings that mean other accounts make it another. A budget or a rotated
     /// secret does not, since what was said remains true.
-    pub(crate) fn question(&self, tenant: &Tenant, about: About) -> Question {
+    pub(crate) fn question(&self, tenant: &Tenant, about: UserKey) -> Question {
         let number = |_: &Tenant| Ok::<_, Infallible>(self.next_scope.fetch_add(1, Ordering::Relaxed));
         let Ok(scope) = self.scopes.of(tenant, number);
         Question { scope: *scope, about }
@@ -171,6 +162,8 @@ fn weight(said: &Said) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use masthead_domain::customer_registration_id::CustomerRegistrationId;
+
     use super::*;
 
     fn question(answers: &Answers, id: &str) -> Question {
@@ -179,7 +172,7 @@ mod tests {
             pool: masthead_domain::tenant::PoolId(1),
             settings: masthead_domain::settings::TenantSettings::default(),
         };
-        answers.question(&tenant, About::Id(CustomerRegistrationId::parse(id).unwrap()))
+        answers.question(&tenant, UserKey::Id(CustomerRegistrationId::parse(id).unwrap()))
     }
 
     fn said(accounts: usize) -> Said {

@@ -106,14 +106,14 @@ pub async fn check_source(
 async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: Hints, report: &mut Report) {
     let subject = "an unknown id";
     if let Ok(id) = CustomerRegistrationId::parse(hints.nobodys_id) {
-        match source.by_id(cx, &id).await {
-            Ok(None) => report.agrees(subject, "the answer is the word for nobody"),
-            Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
-            Err(error) => report.differs(subject, words_of(&error, hints)),
+        match source.find(cx, &id.into()).await.as_deref() {
+            Ok([]) => report.agrees(subject, "the answer is the word for nobody"),
+            Ok([_, ..]) => report.differs(subject, "the answer has a user with an id that nobody has"),
+            Err(error) => report.differs(subject, words_of(error, hints)),
         }
     }
     let subject = "an unknown address";
-    match source.by_email(cx, &EmailKey::from_text(NOBODYS_ADDRESS)).await {
+    match source.find(cx, &EmailKey::from_text(NOBODYS_ADDRESS).into()).await {
         Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
         Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
         Err(error) => report.differs(subject, words_of(&error, hints)),
@@ -158,7 +158,8 @@ async fn check_known(
     report: &mut Report,
 ) {
     let subject = "a known id";
-    let account = match source.by_id(cx, id).await {
+    let found = source.find(cx, &id.clone().into()).await;
+    let account = match found.map(|found| found.into_iter().next()) {
         Ok(Some(account)) => account,
         Ok(None) => return report.differs(subject, "the answer says that there is nobody"),
         Err(error) => return report.differs(subject, words_of(&error, hints)),
@@ -169,7 +170,7 @@ async fn check_known(
         return report.add(subject, Verdict::Untried, "the user has none");
     };
     let among = |found: &[Account]| found.iter().any(|found| found.crid == account.crid);
-    match source.by_email(cx, email.key()).await {
+    match source.find(cx, &email.key().clone().into()).await {
         Ok(found) if among(&found) => report.agrees(subject, "the user is among the answers"),
         Ok(_) => report.differs(subject, "the user is not among the answers"),
         Err(error) => report.differs(subject, words_of(&error, hints)),

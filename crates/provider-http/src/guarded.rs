@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-    tenant::Tenant,
+    tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
     clock::Clock,
@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 pub use crate::answers::GuardOptions;
 use crate::{
-    answers::{About, Answers, Question, Said},
+    answers::{Answers, Question, Said},
     failure::{Failure, FailureClass},
     single_flight::SingleFlight,
 };
@@ -88,33 +88,33 @@ impl<S: UserSource + 'static> GuardedSource<S> {
 
     /// The user with this id as last seen within [`GuardOptions::stale`], for when the source cannot be asked.
     pub async fn remembered_by_id(&self, tenant: &Tenant, id: &CustomerRegistrationId) -> Option<Remembered> {
-        self.remembered(tenant, About::Id(id.clone())).await
+        self.remembered(tenant, UserKey::Id(id.clone())).await
     }
 
     /// The users with exactly this address as last seen, likewise.
     pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<Remembered> {
-        self.remembered(tenant, About::Email(email.clone())).await
+        self.remembered(tenant, UserKey::Email(email.clone())).await
     }
 
     /// Forgets what is known of an id and of addresses, and does not remember answers that are on their way: for after a
     /// write, with the old address and the new one.
     pub async fn forget(&self, tenant: &Tenant, id: Option<&CustomerRegistrationId>, emails: &[&EmailKey]) {
-        let ids = id.into_iter().map(|id| About::Id(id.clone()));
-        let emails = emails.iter().map(|email| About::Email((*email).clone()));
+        let ids = id.into_iter().map(|id| UserKey::Id(id.clone()));
+        let emails = emails.iter().map(|email| UserKey::Email((*email).clone()));
         for about in ids.chain(emails) {
             self.0.answers.forget(self.0.answers.question(tenant, about)).await;
         }
     }
 
     /// What was last said of whom this is about, within [`GuardOptions::stale`].
-    pub(crate) async fn remembered(&self, tenant: &Tenant, about: About) -> Option<Remembered> {
+    pub(crate) async fn remembered(&self, tenant: &Tenant, about: UserKey) -> Option<Remembered> {
         let question = self.0.answers.question(tenant, about);
         let Said { accounts, as_of, .. } = self.0.answers.stale(&question).await?;
         Some(Remembered { accounts, as_of })
     }
 
     /// What the source says, or said a moment ago. The calls are those of the context's read.
-    pub(crate) async fn ask(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+    pub(crate) async fn ask(&self, cx: &CallContext, about: UserKey) -> Result<Said, SourceError> {
         let operation = about.operation();
         let question = self.0.answers.question(&cx.tenant, about.clone());
         if let Some(said) = self.0.answers.fresh(&question).await {
@@ -154,7 +154,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
 }
 
 impl<S: UserSource> Inner<S> {
-    async fn fetch(&self, question: Question, about: About, cx: CallContext) -> Landed {
+    async fn fetch(&self, question: Question, about: UserKey, cx: CallContext) -> Landed {
         let deadline = Instant::from_std(cx.deadline);
         // Who looked just before another call's answer was remembered, and came here just after that call had landed.
         if let Some(said) = self.answers.fresh(&question).await {
@@ -164,16 +164,8 @@ impl<S: UserSource> Inner<S> {
             };
         }
         let (asked, as_of) = (Instant::now(), self.clock.now());
-        let said = match &about {
-            About::Id(id) => self
-                .source
-                .by_id(&cx, id)
-                .await
-                .map(|found| found.into_iter().collect()),
-            About::Email(email) => self.source.by_email(&cx, email).await.map(Arc::<[Account]>::from),
-        };
-        let said = said.map(|accounts| Said {
-            accounts,
+        let said = self.source.find(&cx, &about).await.map(|accounts| Said {
+            accounts: accounts.into(),
             as_of,
             at: asked,
         });
@@ -183,15 +175,6 @@ impl<S: UserSource> Inner<S> {
         Landed {
             said: said.map_err(Arc::new),
             deadline,
-        }
-    }
-}
-
-impl About {
-    pub(crate) const fn operation(&self) -> &'static str {
-        match self {
-            Self::Id(_) => "by_id",
-            Self::Email(_) => "by_email",
         }
     }
 }
@@ -212,13 +195,8 @@ impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
         self.0.source.name()
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), About::Id(id.clone())).await?;
-        Ok(said.accounts.first().cloned())
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), About::Email(email.clone())).await?;
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let said = self.ask(&cx.new_read(), key.clone()).await?;
         Ok(said.accounts.to_vec())
     }
 

@@ -3,17 +3,15 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-};
+use masthead_domain::{query::UserQuery, user_key::UserKey};
 use masthead_ports::{
-    provider::{Asked, Heard, Provider, Searchable},
-    source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, SourceName, UserSource, WaitPolicy},
+    provider::{IdentityProvider, Lookup, Searchable},
+    source::{CallContext, Priority, SourceError, SourceErrorKind, SourceName, UserSource, WaitPolicy},
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    answers::{About, Said},
+    answers::Said,
     failure::FailureClass,
     guarded::{GuardedSource, Remembered, silence},
 };
@@ -44,32 +42,9 @@ impl<S: UserSource + 'static> HeardSource<S> {
         error.kind
     }
 
-    async fn look_up<T: Send>(
-        &self,
-        cx: &CallContext,
-        about: About,
-        unfold: impl Fn(&[Account]) -> T + Send,
-    ) -> Asked<T> {
-        let before = cx.calls.get();
-        let heard = match self.said(cx, about.clone()).await {
-            Ok(said) => Heard::Live {
-                value: unfold(&said.accounts),
-                as_of: said.as_of,
-            },
-            Err(error) => {
-                let remembered = self.source.remembered(&cx.tenant, about);
-                recalled(self.reason(cx, &error), remembered, unfold).await
-            }
-        };
-        Asked {
-            heard,
-            called: cx.calls.get() > before,
-        }
-    }
-
     /// The live answer. Where a kept one can be shown to a person, it is waited for only so long, and not at all where the
     /// budget has no call for it in that time; a call that has left goes on by itself and refreshes what is kept.
-    async fn said(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+    async fn said(&self, cx: &CallContext, about: UserKey) -> Result<Said, SourceError> {
         let is_person = cx.priority == Priority::Interactive;
         let has_kept = is_person
             && cx.wait != WaitPolicy::ForLiveAnswer
@@ -95,25 +70,6 @@ impl<S: UserSource + 'static> HeardSource<S> {
     }
 }
 
-/// What is heard of a source that did not answer: its last positive word, where that may stand in.
-async fn recalled<T>(
-    reason: SourceErrorKind,
-    remembered: impl Future<Output = Option<Remembered>>,
-    unfold: impl FnOnce(&[Account]) -> T,
-) -> Heard<T> {
-    if !may_be_remembered(reason) {
-        return Heard::Nothing { reason };
-    }
-    match remembered.await {
-        Some(Remembered { accounts, as_of }) => Heard::Remembered {
-            value: unfold(&accounts),
-            as_of,
-            reason,
-        },
-        None => Heard::Nothing { reason },
-    }
-}
-
 /// Whether memory may stand in: not for a source that did answer, with something that cannot be taken.
 const fn may_be_remembered(reason: SourceErrorKind) -> bool {
     match reason {
@@ -126,7 +82,7 @@ const fn may_be_remembered(reason: SourceErrorKind) -> bool {
 }
 
 #[async_trait]
-impl<S: UserSource + 'static> Provider for HeardSource<S> {
+impl<S: UserSource + 'static> IdentityProvider for HeardSource<S> {
     fn name(&self) -> SourceName {
         self.source.name()
     }
@@ -135,28 +91,44 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
         self.searchable
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>> {
-        self.look_up(cx, About::Id(id.clone()), |accounts| accounts.first().cloned())
-            .await
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Lookup {
+        let before = cx.calls.get();
+        let lookup = match self.said(cx, key.clone()).await {
+            Ok(said) => Lookup::live(said.accounts.to_vec(), said.as_of),
+            Err(error) => {
+                let reason = self.reason(cx, &error);
+                let remembered = if may_be_remembered(reason) {
+                    self.source.remembered(&cx.tenant, key.clone()).await
+                } else {
+                    None
+                };
+                match remembered {
+                    Some(Remembered { accounts, as_of }) => Lookup::remembered(accounts.to_vec(), as_of, reason),
+                    None => Lookup::failed(reason),
+                }
+            }
+        };
+        Lookup {
+            called: cx.calls.get() > before,
+            ..lookup
+        }
     }
 
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>> {
-        self.look_up(cx, About::Email(email.clone()), <[Account]>::to_vec).await
-    }
-
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Lookup {
         let before = cx.calls.get();
         let as_of = self.source.clock().now();
-        let heard = match self.source.search(cx, query).await {
-            Ok(value) => Heard::Live { value, as_of },
-            // Nobody remembers a search.
-            Err(error) => Heard::Nothing {
-                reason: self.reason(cx, &error),
+        let lookup = match self.source.search(cx, query).await {
+            Ok(page) => Lookup {
+                truncated: page.more || page.truncated,
+                unreadable: page.unreadable,
+                ..Lookup::live(page.accounts, as_of)
             },
+            // Searches are not cached.
+            Err(error) => Lookup::failed(self.reason(cx, &error)),
         };
-        Asked {
-            heard,
+        Lookup {
             called: cx.calls.get() > before,
+            ..lookup
         }
     }
 }
@@ -176,6 +148,9 @@ mod tests {
         time::Duration,
     };
 
+    use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId};
+    use masthead_ports::{provider::Freshness, source::AccountPage};
+
     use super::*;
     use crate::{
         GuardOptions,
@@ -191,20 +166,19 @@ mod tests {
             "Fake"
         }
 
-        async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
+        async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
             cx.calls.add();
             let late = *self.1.lock().unwrap();
             if !late.is_zero() {
                 tokio::time::sleep(late).await;
             }
+            let UserKey::Id(id) = key else {
+                return Err(SourceError::new("fake", SourceErrorKind::Refused));
+            };
             match *self.0.lock().unwrap() {
                 Some(kind) => Err(SourceError::new("fake", kind)),
-                None => Ok(Some(Account::new(id.clone()))),
+                None => Ok(vec![Account::new(id.clone())]),
             }
-        }
-
-        async fn by_email(&self, _: &CallContext, _: &EmailKey) -> Result<Vec<Account>, SourceError> {
-            Err(SourceError::new("fake", SourceErrorKind::Refused))
         }
 
         async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
@@ -225,8 +199,8 @@ mod tests {
         (source.clone(), HeardSource::new(source, Searchable::default()))
     }
 
-    fn id() -> CustomerRegistrationId {
-        CustomerRegistrationId::parse("auth0|1").unwrap()
+    fn id() -> UserKey {
+        CustomerRegistrationId::parse("auth0|1").unwrap().into()
     }
 
     #[tokio::test]
@@ -241,40 +215,32 @@ mod tests {
             (SourceErrorKind::Refused, false),
         ];
         *source.inner().0.lock().unwrap() = Some(SourceErrorKind::Unavailable);
-        let Heard::Nothing { .. } = provider.by_id(&cx, &id()).await.heard else {
-            panic!("nothing is known yet")
-        };
+        let first = provider.find(&cx, &id()).await;
+        assert_eq!(first.freshness, Freshness::Failed(SourceErrorKind::Unavailable));
         *source.inner().0.lock().unwrap() = None;
-        assert!(matches!(
-            provider.by_id(&cx, &id()).await.heard,
-            Heard::Live { value: Some(_), .. }
-        ));
+        let live = provider.find(&cx, &id()).await;
+        assert_eq!((live.freshness, live.accounts.len()), (Freshness::Live, 1));
         for (kind, remembered) in kinds {
             *source.inner().0.lock().unwrap() = Some(kind);
-            let heard = provider.by_id(&cx, &id()).await.heard;
-            assert_eq!(
-                matches!(heard, Heard::Remembered { reason, .. } if reason == kind),
-                remembered,
-                "{kind}"
-            );
-            assert_eq!(
-                matches!(heard, Heard::Nothing { reason } if reason == kind),
-                !remembered,
-                "{kind}"
-            );
+            let wanted = if remembered {
+                Freshness::Remembered(kind)
+            } else {
+                Freshness::Failed(kind)
+            };
+            assert_eq!(provider.find(&cx, &id()).await.freshness, wanted, "{kind}");
         }
     }
 
     #[tokio::test]
     async fn a_call_is_told_of_by_the_request_that_made_it_and_not_by_one_that_a_fresh_answer_served() {
         let (_, provider) = heard(Duration::from_mins(1));
-        assert!(provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
-        assert!(!provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
+        assert!(provider.find(&cx(Duration::from_secs(5)), &id()).await.called);
+        assert!(!provider.find(&cx(Duration::from_secs(5)), &id()).await.called);
     }
     /// One that was asked once and is a second late from then on; what it said then is no longer fresh.
     async fn late_with_a_kept_answer() -> (GuardedSource<Fake>, HeardSource<Fake>) {
         let (source, provider) = heard(Duration::from_secs(5));
-        provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        provider.find(&cx(Duration::from_secs(10)), &id()).await;
         *source.inner().1.lock().unwrap() = Duration::from_secs(1);
         tokio::time::advance(Duration::from_secs(6)).await;
         (source, provider)
@@ -284,14 +250,13 @@ mod tests {
     async fn a_kept_answer_is_shown_after_the_set_time_and_the_call_refreshes_it() {
         let (_, provider) = late_with_a_kept_answer().await;
         let began = Instant::now();
-        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        let asked = provider.find(&cx(Duration::from_secs(10)), &id()).await;
         assert_eq!(began.elapsed(), GuardOptions::default().stale_after);
-        let reason = SourceErrorKind::Unavailable;
-        assert!(matches!(asked.heard, Heard::Remembered { reason: why, .. } if why == reason));
+        assert_eq!(asked.freshness, Freshness::Remembered(SourceErrorKind::Unavailable));
         // The call was not given up with its caller.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
-        assert!(matches!(asked.heard, Heard::Live { .. }) && !asked.called, "{asked:?}");
+        let asked = provider.find(&cx(Duration::from_secs(10)), &id()).await;
+        assert!(asked.is_live() && !asked.called, "{asked:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,11 +272,8 @@ mod tests {
                 priority,
                 ..cx(Duration::from_secs(10))
             };
-            let asked = provider.by_id(&patient, &id()).await;
-            assert!(
-                matches!(asked.heard, Heard::Live { .. }),
-                "{wait:?} {priority:?}: {asked:?}"
-            );
+            let asked = provider.find(&patient, &id()).await;
+            assert!(asked.is_live(), "{wait:?} {priority:?}: {asked:?}");
         }
     }
 
@@ -341,14 +303,14 @@ mod tests {
             ("Fake.ClientId", "another", false),
         ] {
             let (source, provider) = heard(Duration::ZERO);
-            provider.by_id(&settings(&before), &id()).await;
+            provider.find(&settings(&before), &id()).await;
             *source.inner().0.lock().unwrap() = Some(SourceErrorKind::Unavailable);
             let changed = before
                 .into_iter()
                 .filter(|(known, _)| *known != name)
                 .chain([(name, value)]);
-            let asked = provider.by_id(&settings(&changed.collect::<Vec<_>>()), &id()).await;
-            assert_eq!(matches!(asked.heard, Heard::Remembered { .. }), keeps, "{name}");
+            let asked = provider.find(&settings(&changed.collect::<Vec<_>>()), &id()).await;
+            assert_eq!(matches!(asked.freshness, Freshness::Remembered(_)), keeps, "{name}");
         }
     }
 }

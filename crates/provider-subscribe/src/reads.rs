@@ -9,6 +9,7 @@ use masthead_domain::{
     email::EmailKey,
     order::{ListCursor, Order, SortColumn, SortKey},
     query::{AccessPath, CountMode, EmailFilter, MAX_PAGE_SIZE, Position, Total, UserFilter, UserQuery},
+    user_key::UserKey,
 };
 use masthead_ports::source::{
     AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource,
@@ -37,12 +38,12 @@ impl UserSource for RemoteSubscribe {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        self.far(&cx.tenant, BY_ID)?.account(cx, id).await
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        self.far(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let far = self.far(&cx.tenant, key.operation())?;
+        match key {
+            UserKey::Id(id) => far.account(cx, id).await.map(Vec::from_iter),
+            UserKey::Email(email) => far.accounts_with(cx, email).await,
+        }
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
@@ -50,7 +51,7 @@ impl UserSource for RemoteSubscribe {
             return Ok(AccountPage {
                 accounts: Vec::new(),
                 more: false,
-                mark: None,
+                cursor: None,
                 total: counted(query, Total::Exact(0)),
                 truncated: false,
                 unreadable: false,
@@ -156,7 +157,7 @@ impl Far {
             let page = AccountPage {
                 accounts,
                 more: mark.is_some(),
-                mark,
+                cursor: mark,
                 total,
                 truncated: false,
                 unreadable: left_out.any(),
@@ -291,7 +292,7 @@ fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) ->
     AccountPage {
         more: skipped.saturating_add(accounts.len()) < total,
         accounts,
-        mark: None,
+        cursor: None,
         total: counted(query, Total::Exact(total as u64)),
         truncated: false,
         unreadable: false,

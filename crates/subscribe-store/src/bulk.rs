@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, KeyResult, LookupKey},
@@ -184,9 +185,9 @@ async fn query_keys(
     let mut registrations = NumberedKeys::default();
     for (n, key) in (0..).zip(keys) {
         match key {
-            LookupKey::Id(crid) => ids.push(n, crid.as_str()),
-            LookupKey::Email(email) if is_email_key(email) => emails.push(n, email.as_str()),
-            LookupKey::Email(_) => {}
+            LookupKey::User(UserKey::Id(id)) => ids.push(n, id.as_str()),
+            LookupKey::User(UserKey::Email(email)) if is_email_key(email) => emails.push(n, email.as_str()),
+            LookupKey::User(UserKey::Email(_)) => {}
             LookupKey::Registration(id) => registrations.push(n, *id),
         }
     }
@@ -307,8 +308,7 @@ impl BulkRows {
 /// Whether the account has the key by which it was looked up.
 fn has_key(account: &Account, key: &LookupKey) -> bool {
     match key {
-        LookupKey::Id(crid) => account.crid == *crid,
-        LookupKey::Email(key) => account.email.as_ref().is_some_and(|email| email.key() == key),
+        LookupKey::User(key) => key.matches(account),
         LookupKey::Registration(id) => account.registration_id == Some(*id),
     }
 }

@@ -3,17 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-};
+use masthead_domain::{account::Account, query::UserQuery, user_key::UserKey};
 use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
 
-use crate::{
-    database::PgDatabase,
-    lookup::{ExactKey, Lookups},
-    row::is_email_key,
-    search::PgSearch,
-};
+use crate::{database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch};
 
 /// The registrations of a tenant's pool.
 pub struct PgRegistrations {
@@ -47,18 +40,14 @@ impl UserSource for PgRegistrations {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        let key = ExactKey::Id(id.clone());
-        let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
-        Ok(found.into_iter().next())
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        if !is_email_key(email) {
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        if let UserKey::Email(email) = key
+            && !is_email_key(email)
+        {
             return Ok(Vec::new());
         }
-        let key = ExactKey::Email(email.clone());
-        self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
+        let (operation, key) = (key.operation(), key.clone());
+        self.lookups.find(operation, cx.tenant.pool, key, cx.deadline).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {

@@ -205,7 +205,7 @@ async fn has_unchanged_address_holders(
 ) -> Result<bool, SourceError> {
     let read = write_back.read.as_deref().unwrap_or(&write_back.account);
     let Some(email) = read.email.as_ref().filter(|email| !email.key().as_str().is_empty()) else {
-        return Ok(write_back.same_address.is_empty());
+        return Ok(write_back.same_email.is_empty());
     };
     let holders = sqlx::query_scalar!(
         "SELECT crid FROM registrations WHERE pool = $1 AND email_key = $2 AND deleted_at IS NULL ORDER BY crid",
@@ -218,7 +218,7 @@ async fn has_unchanged_address_holders(
     Ok(holders
         .iter()
         .map(String::as_str)
-        .eq(write_back.same_address.iter().map(CustomerRegistrationId::as_str)))
+        .eq(write_back.same_email.iter().map(CustomerRegistrationId::as_str)))
 }
 
 pub(crate) enum RegistrationWriteError {

@@ -11,13 +11,13 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     evidence::Evidence,
     join::{AccountPair, join},
     merge::SourceNames,
     order::{ListCursor, SortKey},
     query::{CountMode, Position, Total, UserQuery},
     tenant::{PoolId, Tenant},
+    user_key::UserKey,
 };
 use masthead_ports::{
     mirror::{
@@ -139,23 +139,14 @@ impl UserMirror for FakeMirror {
         }))
     }
 
-    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
+    async fn profiles(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Profile>, SourceError> {
         let pools = self.lock();
-        let pool = pools.get(&cx.tenant.pool);
-        Ok(pool
-            .and_then(|pool| pool.profiles.get(id))
-            .map(|kept| kept.profile.clone()))
-    }
-
-    async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError> {
-        let pools = self.lock();
-        let profiles = pools
+        let kept = pools
             .get(&cx.tenant.pool)
             .into_iter()
             .flat_map(|pool| pool.profiles.values());
-        let has = |account: &Account| account.email.as_ref().is_some_and(|known| known.key() == email);
-        Ok(profiles
-            .filter(|kept| has(&kept.profile.account))
+        Ok(kept
+            .filter(|kept| key.matches(&kept.profile.account))
             .map(|kept| kept.profile.clone())
             .collect())
     }
@@ -201,7 +192,7 @@ impl UserMirror for FakeMirror {
         Ok(())
     }
 
-    async fn start_run(&self, cx: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
+    async fn start_run(&self, cx: &CallContext, start: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let mut pools = self.lock();
         let pool = pools.entry(cx.tenant.pool).or_insert_with(|| Pool {
             made_for: made_for(&cx.tenant),
@@ -210,7 +201,7 @@ impl UserMirror for FakeMirror {
         let now = Instant::now();
         if let Some(held) = &pool.run
             && let Some(until) = held.until.filter(|until| *until > now)
-            && held.holder != beginning.holder
+            && held.holder != start.holder
         {
             return Ok(StartOutcome::Busy { left: until - now });
         }
@@ -218,27 +209,27 @@ impl UserMirror for FakeMirror {
             return Ok(StartOutcome::Elsewhere);
         }
         let full_every = if pool.whole {
-            beginning.full_every
+            start.full_every
         } else {
-            beginning.full_every.min(MAX_FULL_INTERVAL_UNTIL_WHOLE)
+            start.full_every.min(MAX_FULL_INTERVAL_UNTIL_WHOLE)
         };
-        let scope = match (pool.as_of, pool.full_as_of) {
-            (Some(as_of), Some(full)) if beginning.at - full < full_every => ScanExtent::ChangedSince(as_of),
+        let extent = match (pool.as_of, pool.full_as_of) {
+            (Some(as_of), Some(full)) if start.at - full < full_every => ScanExtent::ChangedSince(as_of),
             _ => ScanExtent::Everything,
         };
         pool.last_run += 1;
         let left = pool
             .run
             .take()
-            .filter(|held| held.run.scope == ScanExtent::Everything || scope != ScanExtent::Everything);
+            .filter(|held| held.run.extent == ScanExtent::Everything || extent != ScanExtent::Everything);
         let mut held = left.unwrap_or_else(|| Held {
             run: SyncRun {
                 number: pool.last_run,
-                lease: beginning.lease,
-                scope,
-                started: beginning.at,
-                place: None,
-                walked: false,
+                lease: start.lease,
+                extent,
+                started: start.at,
+                cursor: None,
+                scanned: false,
                 resumed: false,
             },
             holder: String::new(),
@@ -248,9 +239,9 @@ impl UserMirror for FakeMirror {
             shown: BTreeSet::new(),
         });
         held.run.resumed = held.run.number != pool.last_run;
-        (held.run.number, held.run.lease) = (pool.last_run, beginning.lease);
-        beginning.holder.clone_into(&mut held.holder);
-        held.until = Some(now + beginning.lease);
+        (held.run.number, held.run.lease) = (pool.last_run, start.lease);
+        start.holder.clone_into(&mut held.holder);
+        held.until = Some(now + start.lease);
         let run = held.run.clone();
         pool.run = Some(held);
         Ok(StartOutcome::Run(run))
@@ -260,29 +251,29 @@ impl UserMirror for FakeMirror {
         &self,
         cx: &CallContext,
         run: &SyncRun,
-        step: &ScanPage,
+        page: &ScanPage,
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, RunError> {
         let mut taken = ChangeCounts::default();
         self.held(cx, run, |pool| {
-            taken = pool.keep(&step.accounts, as_of);
-            for crid in step.left_out.iter().flatten() {
+            taken = pool.keep(&page.accounts, as_of);
+            for crid in page.left_out.iter().flatten() {
                 pool.not_missing(crid, as_of);
             }
             if let Some(held) = &mut pool.run {
-                let kept = step.accounts.iter().map(|account| account.crid.clone());
+                let kept = page.accounts.iter().map(|account| account.crid.clone());
                 held.shown.extend(kept);
-                held.pass.truncated |= step.truncated || step.left_out.contains(&None);
-                held.pass.gaps |= step.gaps || taken.refused > 0 || !step.left_out.is_empty();
-                held.pass.expected = held.pass.expected.max(step.expected);
+                held.pass.truncated |= page.truncated || page.left_out.contains(&None);
+                held.pass.gaps |= page.gaps || taken.refused > 0 || !page.left_out.is_empty();
+                held.pass.expected = held.pass.expected.max(page.expected);
                 let may_help = !held.pass.truncated && !held.pass.gaps && held.passes + 1 < MAX_PASSES;
-                if step.next.is_none() && may_help && !held.has_shown_all() {
+                if page.next.is_none() && may_help && !held.has_shown_all() {
                     taken.again = true;
                     held.passes += 1;
                     held.pass = Pass::default();
                 }
-                held.run.place.clone_from(&step.next);
-                held.run.walked = step.next.is_none() && !taken.again;
+                held.run.cursor.clone_from(&page.next);
+                held.run.scanned = page.next.is_none() && !taken.again;
                 held.until = Some(Instant::now() + run.lease);
             }
         })?;
@@ -316,7 +307,7 @@ impl UserMirror for FakeMirror {
         let mut finished = None;
         self.held(cx, run, |pool| {
             let profiles = pool.profiles.len();
-            let is_full = run.scope == ScanExtent::Everything;
+            let is_full = run.extent == ScanExtent::Everything;
             let whole = pool.run.take().is_some_and(|held| held.has_shown_all());
             let tells_missing = is_full && whole;
             let unseen: Vec<CustomerRegistrationId> = pool

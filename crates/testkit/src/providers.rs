@@ -1,4 +1,4 @@
-//! A provider whose word can be live, remembered, or silence.
+//! A provider with live, remembered or failed answers.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -9,26 +9,26 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     query::UserQuery,
     tenant::{PoolId, Tenant},
+    user_key::UserKey,
 };
 use masthead_ports::{
-    provider::{Asked, Heard, Provider, Providers, Searchable},
-    source::{AccountPage, CallContext, SourceErrorKind, SourceName, UserSource},
+    provider::{IdentityProvider, Lookup, Providers, Searchable},
+    source::{CallContext, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use time::OffsetDateTime;
 
 use crate::store::FakeStore;
 
-/// How a fake provider speaks.
+/// How a fake provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderMode {
-    /// Its own word of this moment.
+    /// Live, as of this time.
     Live(OffsetDateTime),
-    /// What it had said at this moment; silence about those whom it did not have.
+    /// From memory, as of this time; it fails for users that it does not have.
     Remembered(OffsetDateTime, SourceErrorKind),
-    /// Nothing.
+    /// It fails.
     Failing(SourceErrorKind),
 }
 
@@ -36,18 +36,18 @@ pub enum ProviderMode {
 #[derive(Debug)]
 pub struct FakeProvider {
     accounts: FakeStore,
-    voice: Mutex<ProviderMode>,
+    mode: Mutex<ProviderMode>,
     searchable: Searchable,
     calls: AtomicU64,
 }
 
 impl FakeProvider {
-    /// A provider of this name that speaks so.
+    /// A provider with this name and mode.
     #[must_use]
-    pub const fn new(name: SourceName, voice: ProviderMode) -> Self {
+    pub const fn new(name: SourceName, mode: ProviderMode) -> Self {
         Self {
             accounts: FakeStore::named(name),
-            voice: Mutex::new(voice),
+            mode: Mutex::new(mode),
             searchable: Searchable {
                 list: true,
                 email_prefix: true,
@@ -64,48 +64,43 @@ impl FakeProvider {
         self.accounts.put(pool, accounts);
     }
 
-    /// Removes the account of this id.
+    /// Removes the account with this id.
     pub fn remove(&self, pool: PoolId, id: &CustomerRegistrationId) {
         self.accounts.remove(pool, id);
     }
 
-    /// Every account of a pool, without a call.
+    /// All accounts of a pool, without a call.
     #[must_use]
     pub fn kept(&self, pool: PoolId) -> Vec<Account> {
         self.accounts.kept(pool)
     }
 
-    /// Speaks so from now on.
-    pub fn set_mode(&self, voice: ProviderMode) {
-        *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = voice;
+    /// Changes the mode.
+    pub fn set_mode(&self, mode: ProviderMode) {
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
     }
 
-    /// How often it was asked.
+    /// The number of calls.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    async fn say<T>(
-        &self,
-        answer: impl Future<Output = Result<T, masthead_ports::source::SourceError>>,
-        positive: impl Fn(&T) -> bool,
-    ) -> Asked<T> {
+    fn answer(&self, found: Result<Vec<Account>, SourceError>) -> Lookup {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let voice = *self.voice.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = match (voice, answer.await) {
-            (ProviderMode::Live(as_of), Ok(value)) => Heard::Live { value, as_of },
-            (ProviderMode::Remembered(as_of, reason), Ok(value)) if positive(&value) => {
-                Heard::Remembered { value, as_of, reason }
+        let mode = *self.mode.lock().unwrap_or_else(PoisonError::into_inner);
+        match (mode, found) {
+            (ProviderMode::Live(as_of), Ok(accounts)) => Lookup::live(accounts, as_of),
+            (ProviderMode::Remembered(as_of, reason), Ok(accounts)) if !accounts.is_empty() => {
+                Lookup::remembered(accounts, as_of, reason)
             }
-            (ProviderMode::Failing(reason) | ProviderMode::Remembered(_, reason), _) => Heard::Nothing { reason },
-            (ProviderMode::Live(_), Err(error)) => Heard::Nothing { reason: error.kind },
-        };
-        Asked { heard, called: true }
+            (ProviderMode::Failing(reason) | ProviderMode::Remembered(_, reason), _) => Lookup::failed(reason),
+            (ProviderMode::Live(_), Err(error)) => Lookup::failed(error.kind),
+        }
     }
 }
 
 #[async_trait]
-impl Provider for FakeProvider {
+impl IdentityProvider for FakeProvider {
     fn name(&self) -> SourceName {
         self.accounts.name()
     }
@@ -114,28 +109,29 @@ impl Provider for FakeProvider {
         self.searchable
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>> {
-        self.say(self.accounts.by_id(cx, id), Option::is_some).await
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Lookup {
+        self.answer(self.accounts.find(cx, key).await)
     }
 
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>> {
-        self.say(self.accounts.by_email(cx, email), |accounts| !accounts.is_empty())
-            .await
-    }
-
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage> {
-        self.say(self.accounts.search(cx, query), |page| !page.accounts.is_empty())
-            .await
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Lookup {
+        let (accounts, truncated) = match self.accounts.search(cx, query).await {
+            Ok(page) => (Ok(page.accounts), page.more || page.truncated),
+            Err(error) => (Err(error), false),
+        };
+        Lookup {
+            truncated,
+            ..self.answer(accounts)
+        }
     }
 }
 
-/// Gives every federated tenant the same provider, or none at all.
+/// Gives every tenant with a provider the same one, or none.
 #[derive(Debug, Default)]
 pub struct FakeProviders(pub Option<Arc<FakeProvider>>);
 
 impl Providers for FakeProviders {
-    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>> {
         tenant.settings.user_provider?;
-        self.0.clone().map(|provider| provider as Arc<dyn Provider>)
+        self.0.clone().map(|provider| provider as Arc<dyn IdentityProvider>)
     }
 }

@@ -1,4 +1,4 @@
-//! The write side of a store: one that only records, and one that writes to a store in memory.
+//! Writers of registrations: one that only records, and one that writes to a store in memory.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,9 @@ use masthead_ports::{
     source::{CallContext, SourceError, UserSource},
 };
 
-use crate::store::FakeStore;
+use crate::{source_client::FindByKey as _, store::FakeStore};
 
-/// Keeps every account that it was told to synchronise, in order.
+/// Records the account of every write-back, in order.
 #[derive(Debug, Default)]
 pub struct RecordingRegistrationWriter(Mutex<Vec<Account>>);
 
@@ -34,7 +34,7 @@ impl RegistrationWriter for RecordingRegistrationWriter {
         &self,
         _cx: &CallContext,
         write_back: &WriteBack,
-        _written_for: &WriteOrigin,
+        _origin: &WriteOrigin,
     ) -> Result<WriteBackOutcome, SourceError> {
         self.0
             .lock()
@@ -44,7 +44,7 @@ impl RegistrationWriter for RecordingRegistrationWriter {
     }
 }
 
-/// Writes to a store in memory, by the promise of the port.
+/// Writes to a store in memory, with the preconditions of the port.
 #[derive(Debug)]
 pub struct InMemoryRegistrationWriter(pub Arc<FakeStore>);
 
@@ -54,14 +54,14 @@ impl RegistrationWriter for InMemoryRegistrationWriter {
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        _written_for: &WriteOrigin,
+        _origin: &WriteOrigin,
     ) -> Result<WriteBackOutcome, SourceError> {
         let pool = cx.tenant.pool;
         let kept = self.0.kept(pool);
         let WriteBack {
             account,
             read,
-            same_address,
+            same_email,
         } = write_back;
         let by_id = |id: &CustomerRegistrationId| kept.iter().find(|known| known.crid == *id);
         if let Some(read) = read
@@ -77,7 +77,7 @@ impl RegistrationWriter for InMemoryRegistrationWriter {
                 .map(|known| known.crid.clone())
                 .collect();
             holders.sort();
-            if by_id(&account.crid).is_some() || holders != *same_address {
+            if by_id(&account.crid).is_some() || holders != *same_email {
                 return Ok(WriteBackOutcome::Unchanged);
             }
         }
@@ -107,19 +107,19 @@ impl RegistrationWriter for InMemoryRegistrationWriter {
     }
 }
 
-/// The write of an account over what a store has now: its registration, and those of its address.
+/// The write-back of an account over the current registrations of a store.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn write_back(store: &dyn UserSource, cx: &CallContext, account: &Account) -> Result<WriteBack, SourceError> {
     let read = store.by_id(cx, &account.crid).await?;
-    let same_address = match &account.email {
+    let same_email = match &account.email {
         Some(email) => store.by_email(cx, email.key()).await?,
         None => Vec::new(),
     };
     Ok(WriteBack {
         account: account.clone(),
         read: read.map(Box::new),
-        same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
+        same_email: same_email.into_iter().map(|registration| registration.crid).collect(),
     })
 }

@@ -1,4 +1,4 @@
-//! Asking a source for one tenant, in the words of a test.
+//! Reads a source on behalf of one tenant, for tests.
 
 use std::{
     fmt,
@@ -14,30 +14,49 @@ use masthead_domain::{
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
     tenant::Tenant,
+    user_key::UserKey,
 };
 use masthead_ports::source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, UserSource};
 
-/// A source under test and the tenant that asks it.
+/// Lookups by one kind of key.
+#[async_trait]
+pub trait FindByKey: UserSource {
+    /// Finds the account with this id.
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
+        let found = self.find(cx, &UserKey::Id(id.clone())).await?;
+        assert!(found.len() <= 1, "an id has one account");
+        Ok(found.into_iter().next())
+    }
+
+    /// Finds the accounts with this address.
+    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
+        self.find(cx, &UserKey::Email(email.clone())).await
+    }
+}
+
+impl<S: UserSource + ?Sized> FindByKey for S {}
+
+/// A source under test, and the tenant that reads it.
 #[async_trait]
 pub trait SourceClient: Sync {
     /// The source.
     fn source(&self) -> &dyn UserSource;
 
-    /// Who asks.
+    /// The tenant.
     fn tenant(&self) -> &Arc<Tenant>;
 
-    /// A call of a person who waits longer than a busy machine stalls.
+    /// An interactive call with a deadline that a busy machine meets.
     fn cx(&self) -> CallContext {
         let deadline = Instant::now() + Duration::from_mins(1);
         CallContext::new(Arc::clone(self.tenant()), deadline, Priority::Interactive)
     }
 
-    /// The user with this id.
+    /// Finds the user with this id.
     async fn by_id(&self, id: &str) -> Result<Option<Account>, SourceError> {
         self.source().by_id(&self.cx(), &crid(id)).await
     }
 
-    /// The users with this address.
+    /// Finds the users with this address.
     async fn by_email(&self, email: &str) -> Result<Vec<Account>, SourceError> {
         self.source().by_email(&self.cx(), &EmailKey::from_text(email)).await
     }
@@ -47,13 +66,13 @@ pub trait SourceClient: Sync {
         ids(&self.by_email(email).await.expect("an answer"))
     }
 
-    /// The page of a query.
+    /// Returns the page of a query.
     async fn search(&self, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.source().search(&self.cx(), query).await
     }
 }
 
-/// The id of this text.
+/// Parses an id.
 #[must_use]
 pub fn crid(id: &str) -> CustomerRegistrationId {
     CustomerRegistrationId::parse(id).expect("an id")
@@ -66,12 +85,12 @@ pub fn ids(accounts: &[Account]) -> Vec<String> {
     ids.collect()
 }
 
-/// The kind of the error that an answer is.
+/// The kind of the error.
 pub fn kind<T: fmt::Debug>(answer: Result<T, SourceError>) -> SourceErrorKind {
-    answer.expect_err("silence").kind
+    answer.expect_err("an error").kind
 }
 
-/// The first page, of this size, of the users who meet a filter, counted.
+/// A query for the first page, of this size, of the users that meet a filter, with their number.
 #[must_use]
 pub fn listing(filter: UserFilter, size: u16) -> UserQuery {
     UserQuery {

@@ -1,4 +1,4 @@
-//! A source of accounts in memory: naive, obviously right, and ill on demand.
+//! A source of accounts in memory: simple, and failing on demand.
 
 use std::{
     cmp::Ordering,
@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     order::{ListCursor, SortKey},
     query::{CountMode, Position, Total, UserQuery},
     tenant::PoolId,
+    user_key::UserKey,
 };
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, LookupKey},
@@ -21,32 +21,32 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
-/// How a fake source behaves.
+/// How a fake source answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
     /// It answers.
     Answering,
     /// It fails at once in this way.
     Failing(SourceErrorKind),
-    /// It answers after this long, whatever the deadline says.
+    /// It answers after this time, ignoring the deadline.
     Slow(Duration),
     /// It never answers.
     Stuck,
-    /// It panics, as a bug would.
+    /// It panics.
     Panicking,
 }
 
-/// A source of accounts kept in memory, pool by pool.
+/// A source of accounts in memory, by pool.
 #[derive(Debug)]
 pub struct FakeStore {
     name: SourceName,
-    inside: Mutex<Inside>,
+    state: Mutex<StoreState>,
 }
 
 #[derive(Debug)]
-struct Inside {
+struct StoreState {
     accounts: Vec<(PoolId, Account)>,
-    mood: StoreMode,
+    mode: StoreMode,
     calls: u64,
 }
 
@@ -57,20 +57,20 @@ impl Default for FakeStore {
 }
 
 impl FakeStore {
-    /// An empty source of this name.
+    /// An empty source with this name.
     #[must_use]
     pub const fn named(name: SourceName) -> Self {
         Self {
             name,
-            inside: Mutex::new(Inside {
+            state: Mutex::new(StoreState {
                 accounts: Vec::new(),
-                mood: StoreMode::Answering,
+                mode: StoreMode::Answering,
                 calls: 0,
             }),
         }
     }
 
-    /// Our own store with these accounts.
+    /// The store with these accounts.
     #[must_use]
     pub fn with(pool: PoolId, accounts: impl IntoIterator<Item = Account>) -> Self {
         let store = Self::default();
@@ -78,69 +78,69 @@ impl FakeStore {
         store
     }
 
-    /// Adds accounts; one with an id that the pool has takes the other's place.
+    /// Adds accounts; one with a known id replaces the other.
     pub fn put(&self, pool: PoolId, accounts: impl IntoIterator<Item = Account>) {
-        let mut inside = self.lock();
+        let mut state = self.lock();
         for account in accounts {
-            inside
+            state
                 .accounts
                 .retain(|(known, other)| (*known, &other.crid) != (pool, &account.crid));
-            inside.accounts.push((pool, account));
+            state.accounts.push((pool, account));
         }
     }
 
-    /// Removes the account of this id.
+    /// Removes the account with this id.
     pub fn remove(&self, pool: PoolId, id: &CustomerRegistrationId) {
         self.lock()
             .accounts
             .retain(|(kept_in, account)| (*kept_in, &account.crid) != (pool, id));
     }
 
-    /// Behaves in this way from now on.
-    pub fn set_mode(&self, mood: StoreMode) {
-        self.lock().mood = mood;
+    /// Changes the mode.
+    pub fn set_mode(&self, mode: StoreMode) {
+        self.lock().mode = mode;
     }
 
-    /// How often it was asked.
+    /// The number of calls.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.lock().calls
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, StoreState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every account of the tenant's pool; a call like any other.
+    /// All accounts of the pool of the tenant, as a call.
     ///
     /// # Errors
-    /// As the mood has it.
+    /// Those of the mode.
     pub async fn accounts(&self, cx: &CallContext) -> Result<Vec<Account>, SourceError> {
-        self.ask(cx, "accounts").await
+        self.call(cx, "accounts").await
     }
 
-    /// Counts the call, suffers the mood, and gives the pool's accounts.
-    async fn ask(&self, cx: &CallContext, operation: &'static str) -> Result<Vec<Account>, SourceError> {
-        let mood = {
-            let mut inside = self.lock();
-            inside.calls += 1;
-            inside.mood
+    /// Counts a call, applies the mode, and returns the accounts of the pool.
+    async fn call(&self, cx: &CallContext, operation: &'static str) -> Result<Vec<Account>, SourceError> {
+        let mode = {
+            let mut state = self.lock();
+            state.calls += 1;
+            state.mode
         };
-        match mood {
+        match mode {
             StoreMode::Answering => {}
             StoreMode::Failing(kind) => return Err(SourceError::new(operation, kind)),
             StoreMode::Slow(time) => tokio::time::sleep(time).await,
             StoreMode::Stuck => std::future::pending().await,
-            StoreMode::Panicking => std::panic::resume_unwind(Box::new("the fake store was told to panic")),
+            StoreMode::Panicking => std::panic::resume_unwind(Box::new("the fake store panics")),
         }
         Ok(self.kept(cx.tenant.pool))
     }
 
-    /// Every account of a pool, without a call.
+    /// All accounts of a pool, without a call.
     #[must_use]
     pub fn kept(&self, pool: PoolId) -> Vec<Account> {
-        let inside = self.lock();
-        let of_pool = inside.accounts.iter().filter(|(kept_in, _)| *kept_in == pool);
+        let state = self.lock();
+        let of_pool = state.accounts.iter().filter(|(kept_in, _)| *kept_in == pool);
         of_pool.map(|(_, account)| account.clone()).collect()
     }
 }
@@ -151,20 +151,15 @@ impl UserSource for FakeStore {
         self.name
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        let all = self.ask(cx, "by id").await?;
-        Ok(all.into_iter().find(|account| account.crid == *id))
-    }
-
-    async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        let mut matches = self.ask(cx, "by email").await?;
-        matches.retain(|account| account.email.as_ref().is_some_and(|known| known.key() == email));
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let mut matches = self.call(cx, key.operation()).await?;
+        matches.retain(|account| key.matches(account));
         matches.sort_by(|a, b| a.crid.cmp(&b.crid));
         Ok(matches)
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        let mut matches = self.ask(cx, "search").await?;
+        let mut matches = self.call(cx, "search").await?;
         matches.retain(|account| query.filter.matches(account));
         let outside_provider = cx.tenant.settings.is_federated();
         let place = |account: &Account| SortKey::for_account(account, query.order.column, outside_provider);
@@ -172,7 +167,6 @@ impl UserSource for FakeStore {
         let total = matches.len();
         let skipped = match &query.position {
             Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            // This store makes no marks.
             Position::After(ListCursor::Opaque(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
             Position::After(ListCursor::Key(last)) => matches
                 .iter()
@@ -192,7 +186,7 @@ impl UserSource for FakeStore {
                 CountMode::Estimate => Some(Total::Estimate(total as u64)),
                 CountMode::None => None,
             },
-            mark: None,
+            cursor: None,
             truncated: false,
             unreadable: false,
         })
@@ -207,10 +201,9 @@ impl BulkLookups for FakeStore {
         keys: &[LookupKey],
         _: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        let all = self.ask(cx, "by keys").await?;
+        let all = self.call(cx, "by keys").await?;
         let is_named = |account: &Account, key: &LookupKey| match key {
-            LookupKey::Id(id) => account.crid == *id,
-            LookupKey::Email(email) => account.email.as_ref().is_some_and(|known| known.key() == email),
+            LookupKey::User(key) => key.matches(account),
             LookupKey::Registration(number) => account.registration_id == Some(*number),
         };
         let accounts_of = |key| {

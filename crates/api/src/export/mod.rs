@@ -15,7 +15,7 @@ mod view;
 
 use std::sync::Arc;
 
-use masthead_orchestrator::Export;
+use masthead_orchestrator::ExportUsers;
 use masthead_ports::workspaces::Workspaces;
 
 pub(crate) use attributes::TABLE as ATTRIBUTES;
@@ -45,7 +45,7 @@ pub(crate) fn is_address(path: &str) -> bool {
 
 /// The use case and the ports behind the export.
 pub struct ExportState {
-    export: Export,
+    export: ExportUsers,
     workspaces: Arc<dyn Workspaces>,
     rates: rate::Rates,
 }
@@ -53,7 +53,7 @@ pub struct ExportState {
 impl ExportState {
     /// Wires the export. Nobody has used up anything yet.
     #[must_use]
-    pub fn new(export: Export, workspaces: Arc<dyn Workspaces>) -> Self {
+    pub fn new(export: ExportUsers, workspaces: Arc<dyn Workspaces>) -> Self {
         Self {
             export,
             workspaces,

@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue, StatusCode, request::Parts};
 use masthead_domain::{
     answer::{Completeness, SourceStatus, User},
+    flow::Sources,
     query::{OnProviderFailure, Total},
 };
 use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest};
@@ -91,6 +92,11 @@ struct Answer {
     completeness: Option<Completeness>,
 }
 
+/// The sources of this side.
+fn sources(caller: &Caller, side: Side) -> Sources {
+    Sources::for_request(caller.tenant.settings.user_provider, side == Side::StoreOnly)
+}
+
 async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -> Result<Answer, ApiError> {
     let answer = match wanted {
         Wanted::Nobody => Answer {
@@ -101,14 +107,14 @@ async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -
         Wanted::ById(crid) => {
             let on_provider_failure = OnProviderFailure::Degrade;
             let answer = match side {
-                Side::ProviderOnly => api.users.by_id_at_provider(caller, &crid, on_provider_failure).await,
+                Side::ProviderOnly => api.search_provider.find(caller, &crid, on_provider_failure).await,
                 Side::ProviderAndStore | Side::StoreOnly => {
                     let request = LookupRequest {
                         crid,
-                        ignore_provider: side == Side::StoreOnly,
+                        sources: sources(caller, side),
                         on_provider_failure,
                     };
-                    api.users.by_id(caller, &request).await
+                    api.lookup_user.find(caller, &request).await
                 }
             };
             match answer {
@@ -128,14 +134,14 @@ async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -
         Wanted::List(query) => {
             let on_provider_failure = OnProviderFailure::Degrade;
             let answer = match side {
-                Side::ProviderOnly => api.users.search_at_provider(caller, &query, on_provider_failure).await,
+                Side::ProviderOnly => api.search_provider.search(caller, &query, on_provider_failure).await,
                 Side::ProviderAndStore | Side::StoreOnly => {
                     let request = SearchRequest {
                         query,
-                        ignore_provider: side == Side::StoreOnly,
+                        sources: sources(caller, side),
                         on_provider_failure,
                     };
-                    api.users.search(caller, &request).await
+                    api.list_users.search(caller, &request).await
                 }
             };
             let answer = answer.map_err(|error| ApiError::Read(error::Call::List, error))?;

@@ -30,7 +30,7 @@ pub(crate) fn search(
     sealing: &dyn Sealing,
 ) -> Result<(SearchRequest, ViewOptions), InvalidParameter> {
     let options = view_options(&given)?;
-    let ignore_provider = given.flag(Parameter::IgnoreProvider).unwrap_or(false);
+    let sources = sources(tenant, &given);
     let on_provider_failure = on_provider_failure(&given);
     let order = order(&given);
     let size = given
@@ -50,7 +50,6 @@ pub(crate) fn search(
         // The first page is what is meant without a number: a client that always sends it contradicts nothing.
         (Some(_), Some(2..)) => return Err(InvalidParameter::CursorAndPageNumber),
         (Some(cursor), _) => {
-            let sources = Sources::for_request(tenant.settings.user_provider, ignore_provider);
             let place = Some(cursor)
                 .filter(|cursor| cursor.len() <= MAX_SEALED_BYTES)
                 .and_then(|cursor| cursor::open(sealing, tenant, (&filter, order, sources), &cursor));
@@ -69,20 +68,30 @@ pub(crate) fn search(
     };
     let request = SearchRequest {
         query,
-        ignore_provider,
+        sources,
         on_provider_failure,
     };
     Ok((request, options))
 }
 
 /// Whom a by-id request asks for: the last segment of the path, decoded once.
-pub(crate) fn lookup(path: &str, given: &Given<'_>) -> Result<(LookupRequest, ViewOptions), InvalidParameter> {
+pub(crate) fn lookup(
+    path: &str,
+    tenant: &Tenant,
+    given: &Given<'_>,
+) -> Result<(LookupRequest, ViewOptions), InvalidParameter> {
     let request = LookupRequest {
         crid: id_of_path(path)?,
-        ignore_provider: given.flag(Parameter::IgnoreProvider).unwrap_or(false),
+        sources: sources(tenant, given),
         on_provider_failure: on_provider_failure(given),
     };
     Ok((request, view_options(given)?))
+}
+
+/// The sources that a request reads.
+fn sources(tenant: &Tenant, given: &Given<'_>) -> Sources {
+    let ignore_provider = given.flag(Parameter::IgnoreProvider).unwrap_or(false);
+    Sources::for_request(tenant.settings.user_provider, ignore_provider)
 }
 
 /// The id that the last segment of a path stands for.

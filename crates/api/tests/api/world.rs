@@ -7,7 +7,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, Arrival, ExportState, RequestBody};
 use masthead_domain::tenant::{PoolId, Scope};
-use masthead_orchestrator::{Export, Users};
+use masthead_orchestrator::UseCases;
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
 use masthead_testkit::{
     clock::StoppedClock,
@@ -66,12 +66,13 @@ impl World {
             "Auth0",
             ProviderMode::Failing(SourceErrorKind::Unavailable),
         ));
-        let users = Users::new(
+        let use_cases = UseCases::new(
             masthead_orchestrator::Dependencies {
                 store: store.clone(),
+                bulk: store.clone(),
                 registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
-                directory: Arc::new(FakeMirror::over(store.clone())),
+                mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: events.clone(),
                 clock: Arc::new(StoppedClock::default()),
             },
@@ -79,13 +80,15 @@ impl World {
         );
         let api = Api::new(ApiState {
             exports: Arc::new(ExportState::new(
-                Export::new(users.clone(), store.clone()),
+                use_cases.export_users,
                 Arc::new(FakeWorkspaces::new([
                     workspace("herald", contract_world::HERALD, "key"),
                     workspace("courier", contract_world::COURIER, "key"),
                 ])),
             )),
-            users,
+            lookup_user: use_cases.lookup_user,
+            list_users: use_cases.list_users,
+            search_provider: use_cases.search_provider,
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),
             sealing: Arc::new(FakeSealing),

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_orchestrator::{Dependencies, Export, Users};
+use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
@@ -88,11 +88,12 @@ async fn serve(
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
-        directory: store.mirror(),
+        bulk: adapters.subscribe_bulk(store.bulk_lookups()),
+        mirror: store.mirror(),
         events: store.read_events(),
         clock: Arc::clone(&clock),
     };
-    let users = Users::new(world, settings.search.max_depth);
+    let use_cases = UseCases::new(world, settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let schedule = Schedule {
         syncs,
@@ -102,12 +103,14 @@ async fn serve(
         settings: settings.sync.clone(),
     };
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
-    let exports = Export::new(users.clone(), adapters.subscribe_bulk(store.bulk_lookups()));
     // One for all threads: what a workspace has asked for is counted once.
-    let exports = Arc::new(ExportState::new(exports, store.workspaces()));
+    let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
     let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
+        let reads = use_cases.with_store(adapters.subscribe(registrations));
         let api = ApiState {
-            users: users.reading(adapters.subscribe(registrations)),
+            lookup_user: reads.lookup_user,
+            list_users: reads.list_users,
+            search_provider: reads.search_provider,
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
@@ -153,7 +156,7 @@ async fn serve(
     let serving = server::serve(listener, http, seats, &lifecycle);
     let end_syncs = CancellationToken::new();
     let background = Background {
-        users: &users,
+        use_cases: &use_cases,
         syncs: tokio::spawn(schedule.keep(end_syncs.clone())),
         end_syncs,
         store: &store,
@@ -165,7 +168,7 @@ async fn serve(
 
 /// What goes on beside the answers, and is brought to its end after them.
 struct Background<'a> {
-    users: &'a Users,
+    use_cases: &'a UseCases,
     syncs: JoinHandle<()>,
     end_syncs: CancellationToken,
     store: &'a Store,
@@ -191,7 +194,7 @@ async fn until_the_end(
         if drained.cut > 0 {
             tracing::warn!(cut = drained.cut, "connections were cut: http.drain_timeout is over");
         }
-        background.users.close().await;
+        background.use_cases.close().await;
         if let Err(error) = background.syncs.await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

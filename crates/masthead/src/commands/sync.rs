@@ -77,9 +77,9 @@ async fn sync(
     let SyncOutcome::Finished(finished) = outcome else {
         return Err(told(outcome));
     };
-    let taken = progress.taken;
+    let taken = progress.changes;
     say(json!({
-        "steps": progress.steps, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
+        "steps": progress.pages, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
         "unchanged": taken.unchanged, "refused": taken.refused, "profiles": finished.profiles,
         "whole": finished.whole, "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
     }))?;
@@ -96,7 +96,7 @@ async fn preview(syncs: &Syncs, tenant: &Arc<Tenant>, end: &CancellationToken, b
     let preview = syncs.preview(tenant, end, &mut |progress| bar.show(progress)).await;
     bar.end();
     let preview = preview.map_err(told)?;
-    let would = preview.would;
+    let would = preview.changes;
     say(json!({
         "dryRun": true, "seen": preview.seen, "added": would.added, "changed": would.changed,
         "unchanged": would.unchanged, "refused": would.refused, "profiles": preview.profiles,
@@ -141,7 +141,7 @@ impl Bar {
                 self.0.set_style(style);
             }
         }
-        let taken = progress.taken;
+        let taken = progress.changes;
         self.0.set_position(progress.seen);
         self.0
             .set_message(format!("{} new, {} changed", taken.added, taken.changed));

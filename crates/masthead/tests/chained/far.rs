@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
-use masthead_orchestrator::{Dependencies, Export, Users};
+use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
@@ -49,21 +49,26 @@ impl Far {
             store.put(PoolId(number), loaded.accounts);
             tenants.push(tenant(&name(number), number, settings));
         }
-        let users = Users::new(
+        let use_cases = UseCases::new(
             Dependencies {
                 store: store.clone(),
+                bulk: store.clone(),
                 registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(None)),
-                directory: Arc::new(FakeMirror::over(store.clone())),
+                mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: Arc::new(RecordingEvents::default()),
                 clock: Arc::new(StoppedClock::default()),
             },
             1_000_000,
         );
-        let exports = Export::new(users.clone(), store);
         let api = Arc::new(Api::new(ApiState {
-            exports: Arc::new(ExportState::new(exports, Arc::new(FakeWorkspaces::default()))),
-            users,
+            exports: Arc::new(ExportState::new(
+                use_cases.export_users,
+                Arc::new(FakeWorkspaces::default()),
+            )),
+            lookup_user: use_cases.lookup_user,
+            list_users: use_cases.list_users,
+            search_provider: use_cases.search_provider,
             tenants: Arc::new(FakeTenants::new(tenants)),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),

@@ -9,6 +9,7 @@ use masthead_domain::{
     query::{Position, UserFilter, UserQuery},
 };
 use masthead_ports::source::SourceErrorKind;
+use masthead_testkit::source_client::FindByKey as _;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract::{self, SourceFactory, SourceSubject, TenantAccounts, list, local},

@@ -1,16 +1,14 @@
 //! The end of an outage: each read path by itself, with nothing else asking, must find out that the source answers again.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     answer::Completeness, customer_registration_id::CustomerRegistrationId, email::EmailKey, merge::SourceKind,
     query::OnProviderFailure,
 };
-use masthead_orchestrator::{Export, ExportRequest, ExportedUser, ReadError};
+use masthead_orchestrator::{ExportRequest, ExportedUser, ReadError};
 use masthead_ports::{
     bulk::LookupKey,
     mirror::{RemovalBrake, StartOutcome, StartRun},
@@ -101,7 +99,7 @@ async fn path_recovers(source: &'static Source, path: Path) {
 /// The directory's first synchronisation.
 pub(crate) async fn synchronise(stage: &Stage) {
     let cx = stage.caller(Instant::now() + PATIENT).context(Priority::Sync);
-    let (directory, at) = (&stage.world.directory, stage.world.clock.now());
+    let (directory, at) = (&stage.world.mirror, stage.world.clock.now());
     let beginning = StartRun {
         holder: "test",
         at,
@@ -139,25 +137,30 @@ async fn is_complete(stage: &Stage, path: Path) -> bool {
     let completeness = match path {
         Path::Both(way) => Some(stage.ask(Ask::new(way, "both")).await.completeness),
         Path::ListOfTheDirectory => Some(stage.ask(Ask::new(Way::List, "both")).await.completeness),
-        Path::Alone(Way::ById) => match stage.users.by_id_at_provider(&caller, &id, mode).await {
+        Path::Alone(Way::ById) => match stage.use_cases.search_provider.find(&caller, &id, mode).await {
             Ok(answer) => answer.completeness,
             Err(error) => cannot_tell(error),
         },
-        Path::Alone(way) => match stage.users.search_at_provider(&caller, &query(way, "both"), mode).await {
+        Path::Alone(way) => match stage
+            .use_cases
+            .search_provider
+            .search(&caller, &query(way, "both"), mode)
+            .await
+        {
             Ok(answer) => answer.completeness,
             Err(error) => cannot_tell(error),
         },
         Path::Export(way) => {
             // Nobody is absent where every source says so, and unresolved otherwise: absence is never remembered.
             let key = match way {
-                Way::ById => LookupKey::Id(CustomerRegistrationId::parse(&crid(NOBODY)).unwrap()),
-                Way::ByEmail | Way::List => LookupKey::Email(EmailKey::from_text(&email(NOBODY))),
+                Way::ById => LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(&crid(NOBODY)).unwrap())),
+                Way::ByEmail | Way::List => LookupKey::User(UserKey::Email(EmailKey::from_text(&email(NOBODY)))),
             };
             let request = ExportRequest {
                 keys: vec![Some(key)],
                 network: None,
             };
-            let export = Export::new(stage.users.clone(), Arc::clone(&stage.bulk));
+            let export = &stage.use_cases.export_users;
             return export.export(&caller, &request).await.outcomes == [ExportedUser::Absent];
         }
         Path::Sync => {

@@ -18,12 +18,13 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::Event,
+    flow::Sources,
     merge::SourceKind,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
@@ -158,7 +159,7 @@ pub(crate) struct Stage {
     registrations: Arc<RecordingRegistrationWriter>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) world: Dependencies,
-    pub(crate) users: Users,
+    pub(crate) use_cases: UseCases,
     pub(crate) adapters: Adapters,
     pub(crate) bulk: Arc<dyn BulkLookups>,
 }
@@ -233,9 +234,10 @@ impl Stage {
         let registrations = Arc::new(RecordingRegistrationWriter::default());
         let world = Dependencies {
             store,
+            bulk: Arc::clone(&bulk),
             registrations: Arc::clone(&registrations) as _,
             providers,
-            directory,
+            mirror: directory,
             events: Arc::clone(&events) as _,
             clock,
         };
@@ -246,7 +248,7 @@ impl Stage {
             events,
             registrations,
             tenant,
-            users: Users::new(world.clone(), 100_000),
+            use_cases: UseCases::new(world.clone(), 100_000),
             world,
             adapters,
             bulk,
@@ -307,20 +309,20 @@ impl Stage {
             Way::ById => {
                 let request = LookupRequest {
                     crid: CustomerRegistrationId::parse(&crid(ask.name)).unwrap(),
-                    ignore_provider: ask.ignore_provider,
+                    sources: Sources::for_request(self.tenant.settings.user_provider, ask.ignore_provider),
                     on_provider_failure: ask.on_failure,
                 };
-                let answer = self.users.by_id(&caller, &request).await?;
+                let answer = self.use_cases.lookup_user.find(&caller, &request).await?;
                 return Ok((vec![answer.user], answer.completeness));
             }
             Way::ByEmail | Way::List => query(ask.way, ask.name),
         };
         let request = SearchRequest {
             query,
-            ignore_provider: ask.ignore_provider,
+            sources: Sources::for_request(self.tenant.settings.user_provider, ask.ignore_provider),
             on_provider_failure: ask.on_failure,
         };
-        let answer = self.users.search(&caller, &request).await?;
+        let answer = self.use_cases.list_users.search(&caller, &request).await?;
         Ok((answer.users, answer.completeness))
     }
 
@@ -331,8 +333,8 @@ impl Stage {
 
     /// What was written since the last time, once all of it is.
     pub(crate) async fn written(&mut self) -> Vec<Account> {
-        let next = Users::new(self.world.clone(), 100_000);
-        std::mem::replace(&mut self.users, next).close().await;
+        let next = UseCases::new(self.world.clone(), 100_000);
+        std::mem::replace(&mut self.use_cases, next).close().await;
         self.registrations.take()
     }
 }

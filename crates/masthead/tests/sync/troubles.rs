@@ -71,7 +71,7 @@ async fn a_provider_that_goes_away_in_the_middle_leaves_what_was_kept_and_the_sy
         };
         let theirs = world.theirs().await;
         let mut break_down = |progress: &SyncProgress| {
-            if progress.steps == 2 {
+            if progress.pages == 2 {
                 world.sandbox.inject(FaultRule::from(down.clone()));
             }
         };

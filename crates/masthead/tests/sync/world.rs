@@ -197,8 +197,8 @@ impl World {
             full_every,
             page_deadline: FOREVER,
             grace: FOREVER,
-            patience: RetryOptions {
-                tries: 6,
+            retry: RetryOptions {
+                attempts: 6,
                 first_pause: Duration::from_millis(1),
                 longest_pause: Duration::from_millis(50),
             },

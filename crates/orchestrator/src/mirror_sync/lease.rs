@@ -1,36 +1,34 @@
-//! Keeping a run this process's while it goes on.
+//! Renews the lease of a run while it continues.
 
 use std::{sync::Arc, time::Duration};
 
 use masthead_domain::tenant::Tenant;
-use masthead_ports::mirror::{RunError, SyncRun};
+use masthead_ports::mirror::{RunError, SyncRun, UserMirror};
 use tokio::time::sleep;
 
-use super::{MirrorSync, context};
+use super::context::context;
 
-/// A lease is renewed when a third of it has passed, so that one renewal may fail.
+/// The number of renewals per lease, so that a failed renewal does not lose it.
 const RENEWALS: u32 = 3;
 
-/// While a transaction holds the directory it is tried so much more often, to be renewed as soon as that ends.
-const MORE_OFTEN: u32 = 5;
+/// The number of attempts per renewal while a transaction locks the mirror.
+const ATTEMPTS: u32 = 5;
 
-impl MirrorSync {
-    /// Renews the run's lease again and again; returns when another process has the run. A store that does not answer is
-    /// asked again: what the run writes is refused there once it is another's.
-    pub(super) async fn lease_is_lost(&self, tenant: &Arc<Tenant>, run: &SyncRun) {
-        let pause = (run.lease / RENEWALS).max(Duration::from_millis(1));
-        let mut next = pause;
-        loop {
-            sleep(next).await;
-            next = match self.directory.renew_lease(&context(tenant, pause), run).await {
-                Ok(true) => pause,
-                Ok(false) => pause / MORE_OFTEN,
-                Err(RunError::Lost) => return,
-                Err(RunError::Source(error)) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the run's lease is not renewed");
-                    pause / MORE_OFTEN
-                }
-            };
-        }
+/// Renews the lease until another process has resumed the run. An unavailable store is retried: it rejects writes of this
+/// process once the run belongs to another.
+pub(super) async fn renew_until_lost(mirror: &dyn UserMirror, tenant: &Arc<Tenant>, run: &SyncRun) {
+    let pause = (run.lease / RENEWALS).max(Duration::from_millis(1));
+    let mut next = pause;
+    loop {
+        sleep(next).await;
+        next = match mirror.renew_lease(&context(tenant, pause), run).await {
+            Ok(true) => pause,
+            Ok(false) => pause / ATTEMPTS,
+            Err(RunError::Lost) => return,
+            Err(RunError::Source(error)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the lease is not renewed");
+                pause / ATTEMPTS
+            }
+        };
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of a run: on the way, and at its end.
+//! The progress and the outcome of a sync run.
 
 use std::time::Duration;
 
@@ -7,71 +7,72 @@ use masthead_ports::{
     scan::ScanPage,
     source::SourceError,
 };
-/// How far a run is, since this process has it.
+
+/// The progress of a run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncProgress {
-    /// It goes on with what another run has left, so that its numbers are not all.
+    /// It continues an unfinished run, so that its numbers are not those of the whole run.
     pub resumed: bool,
-    /// How many steps were made.
-    pub steps: u64,
-    /// How many accounts they showed; some may be there twice.
+    /// The number of pages.
+    pub pages: u64,
+    /// The number of accounts on them, possibly repeated.
     pub seen: u64,
-    /// What the steps have changed, added up.
-    pub taken: ChangeCounts,
-    /// How many accounts the provider says that all steps of a pass come to.
+    /// The changes of all pages.
+    pub changes: ChangeCounts,
+    /// The number of accounts of a scan, as the provider reports it.
     pub expected: Option<u64>,
-    /// The provider had users whom it did not show.
+    /// The provider had users that it did not return.
     pub truncated: bool,
-    /// How many calls to the provider have failed since the last step that was kept.
+    /// The number of failed calls to the provider since the last recorded page.
     pub failures: u32,
 }
 
 impl SyncProgress {
-    pub(super) fn add(&mut self, step: &ScanPage, taken: ChangeCounts) {
-        self.shown(step);
-        self.taken.added += taken.added;
-        self.taken.changed += taken.changed;
-        self.taken.unchanged += taken.unchanged;
-        self.taken.refused += taken.refused;
+    pub(super) fn add_recorded(&mut self, page: &ScanPage, changes: ChangeCounts) {
+        self.add_page(page);
+        self.changes.added += changes.added;
+        self.changes.changed += changes.changed;
+        self.changes.unchanged += changes.unchanged;
+        self.changes.refused += changes.refused;
     }
 
-    pub(super) fn shown(&mut self, step: &ScanPage) {
-        self.steps += 1;
+    pub(super) fn add_page(&mut self, page: &ScanPage) {
+        self.pages += 1;
         self.failures = 0;
-        self.seen += step.accounts.len() as u64;
-        self.expected = step.expected.or(self.expected);
-        self.truncated |= step.truncated;
+        self.seen += page.accounts.len() as u64;
+        self.expected = page.expected.or(self.expected);
+        self.truncated |= page.truncated;
     }
 }
 
-/// How a run ended for this process.
+/// How a run ended in this process.
 #[derive(Debug)]
 pub enum SyncOutcome {
-    /// All users were seen.
+    /// The run is finished.
     Finished(RunSummary),
-    /// It was told to stop; the next run goes on from there.
+    /// The run was stopped; the next run resumes it.
     Stopped,
-    /// The provider or the store gave no usable answer for too long; the next run goes on from there.
+    /// The provider or the store failed for too long; the next run resumes it.
     Failed(SourceError),
-    /// Another process has taken the run up.
+    /// Another process has resumed the run.
     Lost,
-    /// Another process is at it.
+    /// Another process holds the run.
     Busy {
-        /// How long its lease still lasts unless it is renewed.
+        /// How long its lease lasts without a renewal.
         left: Duration,
     },
-    /// The pool's directory serves a tenant with another provider or field precedence.
+    /// The mirror of the pool serves a tenant with another provider or merge precedence.
     Elsewhere,
-    /// The tenant has no provider that can be gone through.
+    /// The tenant has no provider that can be scanned.
     NoScan,
 }
 
 impl SyncOutcome {
-    /// The word for logs and metrics.
+    /// The name in logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Finished(finished) if finished.braked => "braked",
+            Self::Finished(summary) if summary.braked => "braked",
             Self::Finished(_) => "finished",
             Self::Stopped => "stopped",
             Self::Failed(_) => "failed",
@@ -83,15 +84,32 @@ impl SyncOutcome {
     }
 }
 
-/// What a run about everything would change; nothing was written.
+/// What a full run would change; nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncPreview {
-    /// How many different users the provider has.
+    /// The number of different users of the provider.
     pub seen: u64,
-    /// What would be new, different, the same, and not kept.
-    pub would: ChangeCounts,
-    /// How many profiles the directory has.
+    /// The changes that the run would make.
+    pub changes: ChangeCounts,
+    /// The number of profiles in the mirror.
     pub profiles: u64,
-    /// How many of them the provider did not show; `None` when it did not show everybody.
+    /// The number of profiles that the scan did not find; `None` if the scan was incomplete.
     pub missing: Option<u64>,
+}
+
+/// Why a run does not continue in this process.
+pub(super) enum Halt {
+    Stopped,
+    Failed(SourceError),
+    Lost,
+}
+
+impl From<Halt> for SyncOutcome {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Stopped => Self::Stopped,
+            Halt::Failed(error) => Self::Failed(error),
+            Halt::Lost => Self::Lost,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What a run would change, without changing it.
+//! Previews the changes of a sync run without writing.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -9,84 +9,88 @@ use masthead_ports::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Halt, MirrorSync, On, SyncOutcome, SyncPreview, SyncProgress, TO_KEEP, context, patience::Patience};
+use super::{
+    context::{RECORD_LIMIT, context},
+    outcome::{Halt, SyncOutcome, SyncPreview, SyncProgress},
+    retry::Retry,
+    run::{MirrorSync, OnProgress, PageRequest},
+};
 
 impl MirrorSync {
-    /// Goes through all of the provider's users and tells what a run about everything would change. Nothing is written, no
-    /// run is begun; the calls are made all the same. It remembers the ids of all users until it ends.
+    /// Scans all users of the provider and reports what a full run would change. Nothing is written and no run is started. It
+    /// keeps the ids of all users in memory.
     ///
     /// # Errors
-    /// The outcome that stands in the way of a preview: as [`Self::run`] has them.
+    /// The outcome that prevents the preview, as of [`Self::run`].
     pub async fn preview(
         &self,
         tenant: &Arc<Tenant>,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&SyncProgress) + Send),
+        on_progress: &mut (dyn FnMut(&SyncProgress) + Send),
     ) -> Result<SyncPreview, SyncOutcome> {
-        let Some(walk) = self.walks.for_tenant(tenant) else {
+        let Some(scan) = self.scans.for_tenant(tenant) else {
             return Err(SyncOutcome::NoScan);
         };
-        Ok(self.previewed(tenant, &*walk, end, told).await?)
+        Ok(self.preview_scan(tenant, &*scan, end, on_progress).await?)
     }
 
-    async fn previewed(
+    async fn preview_scan(
         &self,
         tenant: &Arc<Tenant>,
-        walk: &dyn UserScan,
+        scan: &dyn UserScan,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&SyncProgress) + Send),
+        on_progress: OnProgress<'_>,
     ) -> Result<SyncPreview, Halt> {
         let (mut progress, mut preview) = (SyncProgress::default(), SyncPreview::default());
-        let (mut known, mut place, mut gaps) = (HashSet::<CustomerRegistrationId>::new(), None, false);
+        let (mut known, mut cursor, mut gaps) = (HashSet::<CustomerRegistrationId>::new(), None, false);
         loop {
-            let on = On {
-                scope: ScanExtent::Everything,
-                from: place.as_ref(),
+            let request = PageRequest {
+                extent: ScanExtent::Everything,
+                from: cursor.as_ref(),
             };
-            let mut step = self.stepped(tenant, walk, on, end, &mut progress, told).await?;
-            gaps |= step.gaps;
-            progress.shown(&step);
-            step.accounts.retain(|account| known.insert(account.crid.clone()));
-            for change in self.changes(tenant, &step.accounts, end).await? {
+            let mut page = self
+                .fetch_page(tenant, scan, request, end, &mut progress, on_progress)
+                .await?;
+            gaps |= page.gaps;
+            progress.add_page(&page);
+            page.accounts.retain(|account| known.insert(account.crid.clone()));
+            for change in self.preview_changes(tenant, &page.accounts, end).await? {
                 preview.seen += 1;
                 *match change {
-                    ProfileChange::Added => &mut preview.would.added,
-                    ProfileChange::Changed => &mut preview.would.changed,
-                    ProfileChange::Unchanged => &mut preview.would.unchanged,
-                    ProfileChange::Refused => &mut preview.would.refused,
+                    ProfileChange::Added => &mut preview.changes.added,
+                    ProfileChange::Changed => &mut preview.changes.changed,
+                    ProfileChange::Unchanged => &mut preview.changes.unchanged,
+                    ProfileChange::Refused => &mut preview.changes.refused,
                 } += 1;
             }
-            told(&progress);
-            place = step.next;
-            if place.is_none() {
+            on_progress(&progress);
+            cursor = page.next;
+            if cursor.is_none() {
                 break;
             }
         }
-        let standing = self.directory.status(&context(tenant, TO_KEEP)).await;
-        preview.profiles = standing.map_err(Halt::Failed)?.map_or(0, |standing| standing.profiles);
-        let shown = preview.would.changed + preview.would.unchanged;
-        // What a run that is not whole would prove absent: nobody.
-        let shown_all = progress.expected.is_none_or(|expected| known.len() as u64 >= expected);
-        let whole = !progress.truncated && !gaps && preview.would.refused == 0 && shown_all;
-        preview.missing = whole.then(|| preview.profiles.saturating_sub(shown));
+        let status = self.mirror.status(&context(tenant, RECORD_LIMIT)).await;
+        preview.profiles = status.map_err(Halt::Failed)?.map_or(0, |status| status.profiles);
+        let found = preview.changes.changed + preview.changes.unchanged;
+        // An incomplete scan proves no user absent.
+        let found_all = progress.expected.is_none_or(|expected| known.len() as u64 >= expected);
+        let is_complete = !progress.truncated && !gaps && preview.changes.refused == 0 && found_all;
+        preview.missing = is_complete.then(|| preview.profiles.saturating_sub(found));
         Ok(preview)
     }
 
-    async fn changes(
+    async fn preview_changes(
         &self,
         tenant: &Arc<Tenant>,
         accounts: &[Account],
         end: &CancellationToken,
     ) -> Result<Vec<ProfileChange>, Halt> {
-        let mut patience = Patience::new(self.options.patience);
+        let mut retry = Retry::new(self.options.retry);
         loop {
-            match self
-                .directory
-                .preview_changes(&context(tenant, TO_KEEP), accounts)
-                .await
-            {
+            let cx = context(tenant, RECORD_LIMIT);
+            match self.mirror.preview_changes(&cx, accounts).await {
                 Ok(changes) => return Ok(changes),
-                Err(error) => patience.after(error, end).await?,
+                Err(error) => retry.pause_after(error, end).await?,
             }
         }
     }

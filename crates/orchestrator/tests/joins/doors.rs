@@ -1,9 +1,11 @@
 //! The doors of the reads, and what the model says that each answers.
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     answer::Completeness,
     email::{EmailFragment, EmailKey},
+    flow::{Sources, UserProvider},
     join::AccountPair,
     metadata::MetadataPair,
     order::Order,
@@ -138,7 +140,7 @@ impl Door {
 
     /// What it answers; the answer must be complete.
     pub(crate) async fn ask(self, reads: &Reads) -> Answer {
-        let Reads { users, export, caller } = reads;
+        let Reads { use_cases, caller } = reads;
         let degrade = OnProviderFailure::Degrade;
         let exported = |key: LookupKey| ExportRequest {
             keys: vec![Some(key)],
@@ -149,39 +151,39 @@ impl Door {
             Self::ById(id) => {
                 let request = LookupRequest {
                     crid: crid(id),
-                    ignore_provider: false,
+                    sources: Sources::ProviderAndStore(UserProvider::Auth0),
                     on_provider_failure: degrade,
                 };
-                return one(users.by_id(caller, &request).await);
+                return one(use_cases.lookup_user.find(caller, &request).await);
             }
-            Self::ProviderById(id) => return one(users.by_id_at_provider(caller, &crid(id), degrade).await),
+            Self::ProviderById(id) => return one(use_cases.search_provider.find(caller, &crid(id), degrade).await),
             Self::ByIdFilter(id) => {
                 let filter = UserFilter {
                     crids: vec![crid(id)],
                     ..UserFilter::default()
                 };
-                users.search(caller, &list(filter)).await
+                use_cases.list_users.search(caller, &list(filter)).await
             }
             Self::ByEmail(at) => {
                 let filter = UserFilter {
                     emails: vec![EmailFilter::Exact(key(at))],
                     ..UserFilter::default()
                 };
-                users.search(caller, &list(filter)).await
+                use_cases.list_users.search(caller, &list(filter)).await
             }
-            Self::List(at, _) => users.search(caller, &list_request(at)).await,
+            Self::List(at, _) => use_cases.list_users.search(caller, &list_request(at)).await,
             Self::ProviderList(at) => {
                 let query = all_of(filters()[at].clone());
-                users.search_at_provider(caller, &query, degrade).await
+                use_cases.search_provider.search(caller, &query, degrade).await
             }
             Self::ExportId(..) | Self::ExportEmail(..) | Self::ExportNumber(..) => {
                 let key = match self {
-                    Self::ExportId(id, _) => LookupKey::Id(crid(id)),
-                    Self::ExportEmail(at, _) => LookupKey::Email(key(at)),
+                    Self::ExportId(id, _) => LookupKey::User(UserKey::Id(crid(id))),
+                    Self::ExportEmail(at, _) => LookupKey::User(UserKey::Email(key(at))),
                     Self::ExportNumber(number, _) => LookupKey::Registration(number),
                     _ => unreachable!("the other doors are above"),
                 };
-                let mut outcomes = export.export(caller, &exported(key)).await.outcomes;
+                let mut outcomes = use_cases.export_users.export(caller, &exported(key)).await.outcomes;
                 return match outcomes.pop() {
                     Some(ExportedUser::User(user)) => Answer::of(vec![*user]),
                     Some(ExportedUser::Absent) => Answer::of(Vec::new()),
@@ -225,7 +227,7 @@ pub(crate) fn list_request(at: usize) -> SearchRequest {
 fn list(filter: UserFilter) -> SearchRequest {
     SearchRequest {
         query: all_of(filter),
-        ignore_provider: false,
+        sources: Sources::ProviderAndStore(UserProvider::Auth0),
         on_provider_failure: OnProviderFailure::Degrade,
     }
 }

@@ -38,7 +38,7 @@ async fn asked(sides: &Sides, door: Door) -> (Vec<(String, String, String)>, u64
     let Answer::Users(users) = door.ask(&reads).await else {
         unreachable!("{door:?} is unresolved")
     };
-    reads.users.close().await;
+    reads.use_cases.close().await;
     let told = users.into_iter().map(|user| {
         let club = user.metadata.get("club").unwrap_or_default().to_owned();
         (user.crid.as_str().to_owned(), user.first_name.to_string(), club)
@@ -128,8 +128,13 @@ async fn a_list_writes_no_registration() {
             .reads_writing_to(Arc::clone(&recording) as _, Synchronised::Never)
             .await;
         let request = crate::doors::list_request(filter);
-        let answer = reads.users.search(&reads.caller, &request).await.unwrap();
-        reads.users.close().await;
+        let answer = reads
+            .use_cases
+            .list_users
+            .search(&reads.caller, &request)
+            .await
+            .unwrap();
+        reads.use_cases.close().await;
         assert_eq!(recording.take(), [], "filter {filter}");
         // Of the filtered one the provider would have to be asked about a hundred keys: it says that it is not complete.
         assert_eq!(answer.completeness.unwrap().complete, filter == 0);

@@ -160,7 +160,7 @@ async fn step(sides: &Sides, door: Door, between: Option<&Move>) {
         sides.make(between);
     }
     let (before, kept) = (sides.owners(), sides.ours());
-    reads.users.close().await;
+    reads.use_cases.close().await;
     let after = sides.owners();
     for (number, (owner, registration)) in &before {
         let (now, changed) = &after[number];
@@ -202,7 +202,7 @@ async fn settled(sides: &Sides, order: &[Door]) -> Vec<Account> {
         for door in order {
             let reads = sides.reads(Synchronised::Never).await;
             door.ask(&reads).await;
-            reads.users.close().await;
+            reads.use_cases.close().await;
         }
         if sides.ours() == before {
             break;

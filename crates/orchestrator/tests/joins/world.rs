@@ -6,7 +6,7 @@ use std::{
 };
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
-use masthead_orchestrator::{Caller, Dependencies, Export, Users};
+use masthead_orchestrator::{Caller, Dependencies, UseCases};
 use masthead_ports::{
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     registrations::RegistrationWriter,
@@ -37,8 +37,7 @@ pub(crate) struct Sides {
 
 /// The use cases over both sides for one request; what it writes is written when it is closed.
 pub(crate) struct Reads {
-    pub(crate) users: Users,
-    pub(crate) export: Export,
+    pub(crate) use_cases: UseCases,
     pub(crate) caller: Caller,
 }
 
@@ -101,16 +100,15 @@ impl Sides {
         }
         let world = Dependencies {
             store: Arc::clone(&self.store) as _,
+            bulk: Arc::clone(&directory) as _,
             registrations,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&self.provider)))),
-            directory: Arc::clone(&directory) as _,
+            mirror: Arc::clone(&directory) as _,
             events: Arc::new(RecordingEvents::default()),
             clock: Arc::new(StoppedClock::at(NOW)),
         };
-        let users = Users::new(world, 1_000);
         Reads {
-            export: Export::new(users.clone(), directory),
-            users,
+            use_cases: UseCases::new(world, 1_000),
             caller,
         }
     }

@@ -26,7 +26,7 @@ async fn everybody_is_kept_each_page_is_asked_for_once_and_each_step_is_told() {
     assert_eq!(outcome.name(), "finished");
     assert_eq!((world.kept(), world.asked()), (23, vec![0, 1, 2, 3, 4]));
     let last = told.last().unwrap();
-    assert_eq!((told.len(), last.steps, last.seen, last.taken.added), (5, 5, 23, 23));
+    assert_eq!((told.len(), last.pages, last.seen, last.changes.added), (5, 5, 23, 23));
     assert_eq!((last.expected, last.resumed), (Some(23), false));
     assert_eq!(world.directory.held().finished, 1);
 }
@@ -51,7 +51,7 @@ async fn a_provider_that_goes_on_failing_is_left_for_later_and_the_next_run_goes
     let world = World::of(20);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let mut fail_after_two = |progress: &SyncProgress| {
-        if progress.steps == 2 && progress.failures == 0 {
+        if progress.pages == 2 && progress.failures == 0 {
             world.fail([SourceErrorKind::Unavailable; 4]);
         }
     };
@@ -143,7 +143,7 @@ async fn a_store_that_is_away_for_a_while_costs_no_call() {
     let world = World::of(10);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let mut silence = |progress: &SyncProgress| {
-        if progress.steps < 3 {
+        if progress.pages < 3 {
             world.directory.held().silent = 2;
         }
     };
@@ -222,7 +222,7 @@ async fn a_call_that_fails_is_told_before_it_is_waited_out() {
     let world = World::of(10);
     world.fail([SourceErrorKind::Unavailable; 2]);
     let (stop, mut told) = (CancellationToken::new(), Vec::new());
-    let mut tell = |progress: &SyncProgress| told.push((progress.failures, progress.steps));
+    let mut tell = |progress: &SyncProgress| told.push((progress.failures, progress.pages));
     let outcome = world
         .process("a")
         .run(&world.tenant, RemovalBrake::On, &stop, &mut tell)
@@ -276,7 +276,7 @@ async fn a_preview_counts_and_writes_nothing() {
     let (stop, process) = (CancellationToken::new(), world.process("b"));
     let preview = process.preview(&world.tenant, &stop, &mut |_| {}).await.unwrap();
     assert_eq!((preview.seen, preview.profiles, preview.missing), (41, 40, Some(2)));
-    let taken = preview.would;
+    let taken = preview.changes;
     assert_eq!(
         (taken.added, taken.changed, taken.unchanged, taken.refused),
         (3, 3, 35, 0)

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     query::UserQuery,
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
+    user_key::UserKey,
 };
 use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions};
 use masthead_ports::{
@@ -130,11 +130,7 @@ impl UserMirror for Memory {
         Ok(None)
     }
 
-    async fn profile(&self, _: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
-        Ok(None)
-    }
-
-    async fn profiles_by_email(&self, _: &CallContext, _: &EmailKey) -> Result<Vec<Profile>, SourceError> {
+    async fn profiles(&self, _: &CallContext, _: &UserKey) -> Result<Vec<Profile>, SourceError> {
         Ok(Vec::new())
     }
 
@@ -181,11 +177,11 @@ impl UserMirror for Memory {
         let run = SyncRun {
             number: held.runs,
             lease: beginning.lease,
-            scope: ScanExtent::Everything,
+            extent: ScanExtent::Everything,
             started: beginning.at,
             resumed: left.is_some(),
-            walked: left.as_ref().is_some_and(|(run, _, _)| run.walked),
-            place: left.and_then(|(run, _, _)| run.place),
+            scanned: left.as_ref().is_some_and(|(run, _, _)| run.scanned),
+            cursor: left.and_then(|(run, _, _)| run.cursor),
         };
         if !run.resumed {
             held.seen.clear();
@@ -216,8 +212,8 @@ impl UserMirror for Memory {
             taken.again = true;
         }
         let (current, _, until) = held.run.as_mut().unwrap();
-        current.place.clone_from(&step.next);
-        current.walked = step.next.is_none() && !taken.again;
+        current.cursor.clone_from(&step.next);
+        current.scanned = step.next.is_none() && !taken.again;
         *until = Instant::now() + run.lease;
         Ok(taken)
     }
@@ -323,8 +319,8 @@ impl World {
             full_every: Duration::from_hours(24),
             page_deadline: Duration::from_mins(1),
             grace: Duration::from_secs(5),
-            patience: RetryOptions {
-                tries: 4,
+            retry: RetryOptions {
+                attempts: 4,
                 first_pause: Duration::from_secs(1),
                 longest_pause: Duration::from_secs(30),
             },

@@ -10,6 +10,7 @@ use masthead_domain::{
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_testkit::source_client::FindByKey as _;
 use proptest::{
     prelude::*,
     strategy::ValueTree,

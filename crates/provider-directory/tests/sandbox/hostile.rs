@@ -5,8 +5,9 @@ use masthead_domain::{
     email::{EmailFragment, EmailKey},
     query::{EmailFilter, NamePrefix, UserFilter},
 };
-use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_ports::source::SourceErrorKind;
 use masthead_provider_http::path::is_segment;
+use masthead_testkit::source_client::FindByKey as _;
 use masthead_testkit::source_client::{SourceClient, ids};
 use proptest::{
     strategy::{Strategy, ValueTree},

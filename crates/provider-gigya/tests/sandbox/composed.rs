@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_ports::{
-    provider::{Heard, Provider},
+    provider::{Freshness, IdentityProvider},
     source::SourceErrorKind,
 };
 use masthead_provider_http::{GuardOptions, GuardedSource, HeardSource};
@@ -12,7 +12,7 @@ use masthead_testkit::clock::StoppedClock;
 use crate::support::{SourceClient, World, crid, reader};
 
 /// The world's adapter with everything around it; nothing stands in for a live answer.
-fn provider(world: World) -> (Arc<dyn Provider>, World) {
+fn provider(world: World) -> (Arc<dyn IdentityProvider>, World) {
     let (gigya, world) = world.take_gigya();
     let searchable = gigya.searchable(&world.tenant);
     let options = GuardOptions {
@@ -26,15 +26,10 @@ fn provider(world: World) -> (Arc<dyn Provider>, World) {
 #[tokio::test]
 async fn a_request_is_told_whether_its_own_call_left() {
     let (provider, world) = provider(World::with(vec![reader("1", "ann@example.com")], &[]).await);
-    assert!(provider.by_id(&world.cx(), &crid("1")).await.called);
+    assert!(provider.find(&world.cx(), &crid("1").into()).await.called);
     let misconfigured = World::with(vec![], &[("Gigya.PageSize", "0")]).await;
     let (provider, world) = self::provider(misconfigured);
-    let asked = provider.by_id(&world.cx(), &crid("1")).await;
-    assert_eq!(
-        asked.heard,
-        Heard::Nothing {
-            reason: SourceErrorKind::Misconfigured
-        }
-    );
+    let asked = provider.find(&world.cx(), &crid("1").into()).await;
+    assert_eq!(asked.freshness, Freshness::Failed(SourceErrorKind::Misconfigured));
     assert!(!asked.called);
 }

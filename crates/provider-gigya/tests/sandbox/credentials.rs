@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use SourceErrorKind::{Misconfigured, OutcomeUnknown, Unavailable};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter as _},
-    source::{SourceErrorKind, UserSource as _},
+    source::SourceErrorKind,
 };
 use masthead_provider_gigya::{NoChance, Nonces};
 use masthead_sandbox::Application;
+use masthead_testkit::source_client::FindByKey as _;
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,

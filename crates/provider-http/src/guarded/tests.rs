@@ -48,11 +48,7 @@ impl UserSource for Fake {
         "Fake"
     }
 
-    async fn by_id(&self, cx: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
-        Ok(self.answer(cx).await?.into_iter().next())
-    }
-
-    async fn by_email(&self, cx: &CallContext, _: &EmailKey) -> Result<Vec<Account>, SourceError> {
+    async fn find(&self, cx: &CallContext, _: &UserKey) -> Result<Vec<Account>, SourceError> {
         self.answer(cx).await
     }
 
@@ -62,7 +58,7 @@ impl UserSource for Fake {
             accounts,
             more: false,
             total: None,
-            mark: None,
+            cursor: None,
             truncated: false,
             unreadable: false,
         })
@@ -103,7 +99,7 @@ async fn five_hundred_identical_look_ups_make_one_call_also_when_the_first_hangs
     let source = guarded(Ok(vec![account("auth0|1")]));
     let ask = || {
         let source = Arc::clone(&source);
-        tokio::spawn(async move { source.by_id(&patient(), &id()).await })
+        tokio::spawn(async move { source.find(&patient(), &id().into()).await })
     };
     let first = ask();
     tokio::task::yield_now().await;
@@ -111,7 +107,7 @@ async fn five_hundred_identical_look_ups_make_one_call_also_when_the_first_hangs
     tokio::task::yield_now().await;
     first.abort();
     for other in others {
-        assert_eq!(other.await.unwrap().unwrap(), Some(account("auth0|1")));
+        assert_eq!(other.await.unwrap().unwrap(), [account("auth0|1")]);
     }
     assert_eq!(calls(&source), 1);
 }
@@ -138,13 +134,10 @@ async fn tenants_questions_and_priorities_are_not_mixed() {
             ..patient()
         },
     ];
-    let same_text = CustomerRegistrationId::parse("a@b.example").unwrap();
-    let asks = contexts.iter().map(|cx| source.by_id(cx, &same_text));
-    let email = EmailKey::from_text("a@b.example");
-    let (ids, mail) = tokio::join!(
-        futures_util::future::join_all(asks),
-        source.by_email(&contexts[0], &email)
-    );
+    let same_text = UserKey::Id(CustomerRegistrationId::parse("a@b.example").unwrap());
+    let asks = contexts.iter().map(|cx| source.find(cx, &same_text));
+    let email = UserKey::Email(EmailKey::from_text("a@b.example"));
+    let (ids, mail) = tokio::join!(futures_util::future::join_all(asks), source.find(&contexts[0], &email));
     assert!(ids.iter().all(Result::is_ok) && mail.is_ok());
     assert_eq!(calls(&source), 5);
 }
@@ -154,13 +147,13 @@ async fn found_and_absent_stand_in_for_a_short_time_and_only_found_for_longer() 
     for answer in [vec![account("auth0|1")], Vec::new()] {
         let source = guarded(Ok(answer.clone()));
         for _ in 0..3 {
-            assert_eq!(source.by_id(&patient(), &id()).await.unwrap(), answer.first().cloned());
+            assert_eq!(source.find(&patient(), &id().into()).await.unwrap(), answer);
         }
         assert_eq!(calls(&source), 1);
         advance(Duration::from_secs(5)).await;
         // The source stops answering: nothing stands in by itself, but what was found can be asked for by name.
         *source.inner().answer.lock().unwrap() = Err(SourceErrorKind::Unavailable);
-        assert!(source.by_id(&patient(), &id()).await.is_err());
+        assert!(source.find(&patient(), &id().into()).await.is_err());
         let remembered = source.remembered_by_id(&tenant(), &id()).await;
         assert_eq!(remembered.is_some(), !answer.is_empty());
         if let Some(remembered) = remembered {
@@ -185,7 +178,7 @@ async fn silence_is_never_remembered() {
     ] {
         let source = guarded(Err(kind));
         let error = source
-            .by_email(&patient(), &EmailKey::from_text("a@b.example"))
+            .find(&patient(), &EmailKey::from_text("a@b.example").into())
             .await
             .unwrap_err();
         assert_eq!(error.kind, kind);
@@ -198,7 +191,7 @@ async fn silence_is_never_remembered() {
         *source.inner().answer.lock().unwrap() = Ok(vec![account("auth0|1")]);
         assert_eq!(
             source
-                .by_email(&patient(), &EmailKey::from_text("a@b.example"))
+                .find(&patient(), &EmailKey::from_text("a@b.example").into())
                 .await
                 .unwrap()
                 .len(),
@@ -212,7 +205,7 @@ async fn what_was_written_is_asked_anew_also_when_an_old_answer_is_on_its_way() 
     let source = guarded(Ok(vec![account("auth0|1")]));
     let on_its_way = {
         let source = Arc::clone(&source);
-        tokio::spawn(async move { source.by_id(&patient(), &id()).await })
+        tokio::spawn(async move { source.find(&patient(), &id().into()).await })
     };
     tokio::task::yield_now().await;
     advance(Duration::from_millis(10)).await;
@@ -221,7 +214,7 @@ async fn what_was_written_is_asked_anew_also_when_an_old_answer_is_on_its_way() 
         .await;
     assert!(on_its_way.await.unwrap().is_ok());
     assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
-    assert!(source.by_id(&patient(), &id()).await.is_ok());
+    assert!(source.find(&patient(), &id().into()).await.is_ok());
     assert_eq!(calls(&source), 2);
 }
 
@@ -230,10 +223,10 @@ async fn who_has_more_time_than_the_one_who_started_the_call_asks_once_more() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let hasty = {
         let source = Arc::clone(&source);
-        tokio::spawn(async move { source.by_id(&cx(Duration::from_millis(200)), &id()).await })
+        tokio::spawn(async move { source.find(&cx(Duration::from_millis(200)), &id().into()).await })
     };
     tokio::task::yield_now().await;
-    let found = source.by_id(&patient(), &id()).await;
+    let found = source.find(&patient(), &id().into()).await;
     assert!(found.is_ok());
     assert_eq!(hasty.await.unwrap().unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(calls(&source), 2);
@@ -245,10 +238,15 @@ async fn a_caller_waits_no_longer_than_its_deadline_and_searches_pass_through() 
     let started = Instant::now();
     let slow = {
         let source = Arc::clone(&source);
-        tokio::spawn(async move { source.by_id(&patient(), &id()).await })
+        tokio::spawn(async move { source.find(&patient(), &id().into()).await })
     };
     tokio::task::yield_now().await;
-    assert!(source.by_id(&cx(Duration::from_millis(300)), &id()).await.is_err());
+    assert!(
+        source
+            .find(&cx(Duration::from_millis(300)), &id().into())
+            .await
+            .is_err()
+    );
     assert_eq!(started.elapsed(), Duration::from_millis(300));
     assert!(slow.await.unwrap().is_ok());
     for _ in 0..2 {
@@ -264,7 +262,7 @@ async fn a_caller_waits_no_longer_than_its_deadline_and_searches_pass_through() 
     }
     assert!(
         source
-            .by_email(&cx(Duration::ZERO), &EmailKey::from_text("a@b.example"))
+            .find(&cx(Duration::ZERO), &EmailKey::from_text("a@b.example").into())
             .await
             .is_err()
     );

@@ -179,8 +179,8 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
     for number in 1..=3 {
         let page = numbered.search(&query).await.unwrap();
         assert!(last(&numbered).line.contains(&format!("pageNumber={number}&")));
-        assert_eq!((page.more, page.mark.is_some()), (number < 3, number < 3));
-        if let Some(mark) = page.mark {
+        assert_eq!((page.more, page.cursor.is_some()), (number < 3, number < 3));
+        if let Some(mark) = page.cursor {
             query.position = Position::After(ListCursor::Opaque(mark));
         }
     }
@@ -196,7 +196,7 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
         ..list(UserFilter::default())
     };
     let page = with_cursor.search(&query).await.unwrap();
-    query.position = Position::After(ListCursor::Opaque(page.mark.unwrap()));
+    query.position = Position::After(ListCursor::Opaque(page.cursor.unwrap()));
     with_cursor.search(&query).await.unwrap();
     let body: Value = serde_json::from_str(&last(&with_cursor).body).unwrap();
     assert_eq!((&body["cursor"], &body["pageNumber"]), (&json!("on=/+"), &Value::Null));

@@ -17,6 +17,7 @@ use masthead_domain::{
 use masthead_ports::source::{AccountPage, CallContext, Priority, SourceError, UserSource};
 use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
+use masthead_testkit::source_client::FindByKey as _;
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 use tokio::{

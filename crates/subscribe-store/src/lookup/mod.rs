@@ -12,7 +12,6 @@ mod statement;
 mod tests;
 mod worker;
 
-pub(crate) use key::ExactKey;
 pub(crate) use postgres::PgLookups;
 pub(crate) use service::{LookupLimits, Lookups};
 #[cfg(test)]

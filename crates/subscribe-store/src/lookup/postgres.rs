@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use masthead_domain::tenant::PoolId;
+use masthead_domain::user_key::UserKey;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Connection as _, Executor,
@@ -11,7 +12,7 @@ use sqlx::{
 };
 
 use super::{
-    key::{ExactKey, KeyResult},
+    key::KeyResult,
     statement::LookupStatement,
     worker::{BatchError, LookupBackend},
 };
@@ -71,7 +72,7 @@ impl PgLookups {
 }
 
 impl LookupBackend for PgLookups {
-    async fn query(&mut self, keys: &[(PoolId, &ExactKey)], deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
+    async fn query(&mut self, keys: &[(PoolId, &UserKey)], deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
         let held = self.connection.is_some();
         match self.query_once(keys, deadline).await {
             // A kept connection may be dead for long: one retry is fair, more would be a storm.
@@ -92,7 +93,7 @@ impl LookupBackend for PgLookups {
 impl PgLookups {
     async fn query_once(
         &mut self,
-        keys: &[(PoolId, &ExactKey)],
+        keys: &[(PoolId, &UserKey)],
         deadline: Instant,
     ) -> Result<Vec<KeyResult>, (PgErrorKind, BatchError)> {
         // Taken out of `self` during use: if this future is dropped, the half-used connection is dropped with it.
@@ -130,7 +131,7 @@ impl PgLookups {
 
 async fn query(
     connection: &mut PgConnection,
-    keys: &[(PoolId, &ExactKey)],
+    keys: &[(PoolId, &UserKey)],
     connector: &Connector,
 ) -> Result<Vec<KeyResult>, sqlx::Error> {
     let statement = LookupStatement::new(keys);

@@ -7,13 +7,14 @@ use std::{
 };
 
 use masthead_domain::tenant::PoolId;
+use masthead_domain::user_key::UserKey;
 use tokio::sync::{Notify, oneshot};
 
-use super::key::{ExactKey, KeyResult};
+use super::key::KeyResult;
 
 pub(super) struct PendingLookup {
     pub(super) pool: PoolId,
-    pub(super) key: ExactKey,
+    pub(super) key: UserKey,
     pub(super) deadline: Instant,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<KeyResult>,
@@ -159,7 +160,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let request = PendingLookup {
             pool: PoolId(pool),
-            key: ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
+            key: UserKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline: Instant::now() + Duration::from_mins(1),
             since: Instant::now(),
             reply,
@@ -219,6 +220,6 @@ mod tests {
         let (here, _here) = request(1, "c");
         queue.push(here).unwrap();
         let batch = queue.take(9).await.unwrap();
-        assert!(matches!(&batch[..], [PendingLookup { key: ExactKey::Id(id), .. }] if id.as_str() == "c"));
+        assert!(matches!(&batch[..], [PendingLookup { key: UserKey::Id(id), .. }] if id.as_str() == "c"));
     }
 }

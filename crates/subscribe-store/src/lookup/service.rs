@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 use super::{
-    key::ExactKey,
     queue::{LookupQueue, PendingLookup},
     worker,
 };
@@ -53,7 +53,7 @@ impl Lookups {
         &self,
         operation: &'static str,
         pool: PoolId,
-        key: ExactKey,
+        key: UserKey,
         deadline: Instant,
     ) -> Result<Vec<Account>, SourceError> {
         let (reply, answer) = oneshot::channel();

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use masthead_domain::tenant::PoolId;
+use masthead_domain::user_key::UserKey;
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Postgres,
@@ -13,7 +14,7 @@ use sqlx::{
     query::Query,
 };
 
-use super::key::{ExactKey, KeyError, KeyResult};
+use super::key::{KeyError, KeyResult};
 use crate::{
     query_tag::ForeignRowError,
     row::{account_columns, collect_account, is_empty, sort_accounts},
@@ -56,7 +57,7 @@ static LAST_NUMBER: AtomicI64 = AtomicI64::new(0);
 /// The keys of a batch, by kind. Each row carries the number of its key, unique in this process: positive for ids, negative
 /// for addresses.
 pub(super) struct LookupStatement<'a> {
-    keys: &'a [(PoolId, &'a ExactKey)],
+    keys: &'a [(PoolId, &'a UserKey)],
     /// The number before the first key.
     before: i64,
     ids: KeyColumn<'a>,
@@ -72,12 +73,12 @@ struct KeyColumn<'a> {
 }
 
 impl<'a> LookupStatement<'a> {
-    pub(super) fn new(keys: &'a [(PoolId, &'a ExactKey)]) -> Self {
+    pub(super) fn new(keys: &'a [(PoolId, &'a UserKey)]) -> Self {
         let (mut ids, mut emails) = (KeyColumn::default(), KeyColumn::default());
         for (position, (pool, key)) in keys.iter().enumerate() {
             match key {
-                ExactKey::Id(crid) => ids.push(*pool, crid.as_str(), position),
-                ExactKey::Email(email) => emails.push(*pool, email.as_str(), position),
+                UserKey::Id(crid) => ids.push(*pool, crid.as_str(), position),
+                UserKey::Email(email) => emails.push(*pool, email.as_str(), position),
             }
         }
         let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
@@ -182,15 +183,15 @@ mod tests {
         (database, connection)
     }
 
-    fn id(crid: &str) -> ExactKey {
-        ExactKey::Id(CustomerRegistrationId::parse(crid).unwrap())
+    fn id(crid: &str) -> UserKey {
+        UserKey::Id(CustomerRegistrationId::parse(crid).unwrap())
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn foreign_or_truncated_answer_is_rejected() {
         let (_database, mut connection) = connection().await;
         let (one, none) = (id("one"), id("none"));
-        let email = ExactKey::Email(EmailKey::from_text("one@example.org"));
+        let email = UserKey::Email(EmailKey::from_text("one@example.org"));
         let pool = PoolId(1);
         let keys = [(pool, &one), (pool, &none), (pool, &email)];
         let statement = LookupStatement::new(&keys);

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
 use super::{
-    key::{ExactKey, KeyResult},
+    key::KeyResult,
     service::{LookupLimits, Lookups},
     worker::{BatchError, LookupBackend},
 };
@@ -49,12 +50,12 @@ impl ScriptedBackend {
 }
 
 impl LookupBackend for ScriptedBackend {
-    async fn query(&mut self, keys: &[(PoolId, &ExactKey)], _deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
+    async fn query(&mut self, keys: &[(PoolId, &UserKey)], _deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
         let names: Vec<String> = keys
             .iter()
             .map(|(pool, key)| match key {
-                ExactKey::Id(id) => format!("{}/{}", pool.0, id.as_str()),
-                ExactKey::Email(email) => format!("{}/{}", pool.0, email.as_str()),
+                UserKey::Id(id) => format!("{}/{}", pool.0, id.as_str()),
+                UserKey::Email(email) => format!("{}/{}", pool.0, email.as_str()),
             })
             .collect();
         self.batches.lock().unwrap().push(names.clone());
@@ -89,7 +90,7 @@ async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, So
         .find(
             "test",
             PoolId(pool),
-            ExactKey::Id(CustomerRegistrationId::parse(id).unwrap()),
+            UserKey::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline,
         )
         .await
@@ -193,7 +194,7 @@ async fn callers_keep_their_own_deadlines() {
     let backend = ScriptedBackend::new(0);
     let lookups = lookups(&backend, 100);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
-    let key = ExactKey::Id(CustomerRegistrationId::parse("a").unwrap());
+    let key = UserKey::Id(CustomerRegistrationId::parse("a").unwrap());
     let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
     assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);

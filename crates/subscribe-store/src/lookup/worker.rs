@@ -3,10 +3,11 @@
 use std::{fmt, sync::Arc, time::Instant};
 
 use masthead_domain::tenant::PoolId;
+use masthead_domain::user_key::UserKey;
 use masthead_ports::source::SourceErrorKind;
 
 use super::{
-    key::{ExactKey, KeyError, KeyResult},
+    key::{KeyError, KeyResult},
     queue::{LookupQueue, PendingLookup},
 };
 
@@ -15,7 +16,7 @@ pub(crate) trait LookupBackend: Send + 'static {
     /// Answers all keys, in their order, within the deadline.
     fn query(
         &mut self,
-        keys: &[(PoolId, &ExactKey)],
+        keys: &[(PoolId, &UserKey)],
         deadline: Instant,
     ) -> impl Future<Output = Result<Vec<KeyResult>, BatchError>> + Send;
 
@@ -79,7 +80,7 @@ async fn answer<B: LookupBackend>(backend: &mut B, batch: Vec<PendingLookup>) {
 }
 
 async fn query<B: LookupBackend>(backend: &mut B, batch: &[PendingLookup]) -> Result<Vec<KeyResult>, BatchError> {
-    let keys: Vec<(PoolId, &ExactKey)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
+    let keys: Vec<(PoolId, &UserKey)> = batch.iter().map(|request| (request.pool, &request.key)).collect();
     // The latest deadline of the callers.
     let deadline = batch
         .iter()

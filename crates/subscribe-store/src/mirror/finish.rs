@@ -65,7 +65,7 @@ async fn count(
     .await?;
     let whole = state.has_shown_all(counts.shown);
     // An incomplete run may have skipped the users that it has not seen.
-    let tells_missing = run.scope == ScanExtent::Everything && whole;
+    let tells_missing = run.extent == ScanExtent::Everything && whole;
     let missing = if tells_missing { counts.missing } else { 0 };
     let braked = brake == RemovalBrake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
@@ -119,7 +119,7 @@ async fn mark(
 async fn end(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun, whole: bool) -> Result<(), MirrorError> {
     let mut transaction = pool.begin().await?;
     lock_run(&mut transaction, tenant.pool, run).await?;
-    let is_full = run.scope == ScanExtent::Everything;
+    let is_full = run.extent == ScanExtent::Everything;
     sqlx::query!(
         "UPDATE mirrors
             SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END, whole = $5 AND ($3 OR whole),

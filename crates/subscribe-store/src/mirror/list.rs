@@ -128,12 +128,12 @@ pub(super) async fn as_of(pool: &PgDatabase, tenant: &Tenant) -> Result<Option<(
     Ok(row.as_of.map(|as_of| (as_of, row.whole)))
 }
 
-/// As [`masthead_ports::mirror::UserMirror::profile`].
-pub(super) async fn profile(
+/// As [`masthead_ports::mirror::UserMirror::profiles`], by id.
+pub(super) async fn profiles_by_id(
     pool: &PgDatabase,
     tenant: &Tenant,
     id: &CustomerRegistrationId,
-) -> Result<Option<Profile>, MirrorError> {
+) -> Result<Vec<Profile>, MirrorError> {
     let tag = QueryTag::new();
     let rows = sqlx::query_as!(
         ProfileRow,
@@ -148,10 +148,10 @@ pub(super) async fn profile(
     )
     .fetch_all(pool)
     .await?;
-    Ok(read_profiles(tag, rows)?.pop())
+    read_profiles(tag, rows)
 }
 
-/// As [`masthead_ports::mirror::UserMirror::profiles_by_email`].
+/// As [`masthead_ports::mirror::UserMirror::profiles`], by address.
 pub(super) async fn profiles_by_email(
     pool: &PgDatabase,
     tenant: &Tenant,

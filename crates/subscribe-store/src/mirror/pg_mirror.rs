@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    account::Account, customer_registration_id::CustomerRegistrationId, query::UserQuery, user_key::UserKey,
 };
 use masthead_ports::{
     mirror::{
@@ -59,18 +59,16 @@ impl UserMirror for PgMirror {
         list::page_of(&found, &cx.tenant, query)
     }
 
-    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
-        let profile = list::profile(&self.pool, &cx.tenant, id);
-        read_in_time(cx, profile)
-            .await
-            .map_err(MirrorError::to_source_error("mirror profile"))
-    }
-
-    async fn profiles_by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Profile>, SourceError> {
-        let profiles = list::profiles_by_email(&self.pool, &cx.tenant, email);
+    async fn profiles(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Profile>, SourceError> {
+        let profiles = async {
+            match key {
+                UserKey::Id(id) => list::profiles_by_id(&self.pool, &cx.tenant, id).await,
+                UserKey::Email(email) => list::profiles_by_email(&self.pool, &cx.tenant, email).await,
+            }
+        };
         read_in_time(cx, profiles)
             .await
-            .map_err(MirrorError::to_source_error("mirror profiles by email"))
+            .map_err(MirrorError::to_source_error("mirror profiles"))
     }
 
     async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {

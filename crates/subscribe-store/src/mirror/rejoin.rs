@@ -192,14 +192,19 @@ impl NearbyEntries {
         let accounts = profiles.values().map(|profile| profile.account.clone()).collect();
         let mut rows = EntryRows::default();
         for pair in join(Evidence::whole(accounts), Evidence::whole(registrations)).into_pairs() {
-            let Some(crid) = pair.theirs.as_ref().or(pair.ours.as_ref()).map(|one| one.crid.clone()) else {
+            let Some(crid) = pair
+                .provider
+                .as_ref()
+                .or(pair.store.as_ref())
+                .map(|one| one.crid.clone())
+            else {
                 continue;
             };
-            let registration_id = pair.ours.as_ref().and_then(|ours| ours.registration_id);
-            let by_email = pair.ours.as_ref().is_some_and(|ours| ours.crid != crid);
+            let registration_id = pair.store.as_ref().and_then(|store| store.registration_id);
+            let by_email = pair.store.as_ref().is_some_and(|store| store.crid != crid);
             let is_new = registration_id.is_some_and(|id| changes.registrations.contains(&id))
                 || changed_profiles.contains(crid.as_str());
-            let now = (registration_id, by_email, pair.theirs.is_some());
+            let now = (registration_id, by_email, pair.provider.is_some());
             if before.remove(crid.as_str()) == Some(now) && !is_new {
                 continue;
             }

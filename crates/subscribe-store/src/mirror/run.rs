@@ -105,23 +105,23 @@ async fn claim_within(
         Some(started) => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
-            scope: state.run_since.map_or(ScanExtent::Everything, ScanExtent::ChangedSince),
+            extent: state.run_since.map_or(ScanExtent::Everything, ScanExtent::ChangedSince),
             started,
-            place: state.run_cursor.as_deref().and_then(ScanCursor::parse),
-            walked: state.run_scanned,
+            cursor: state.run_cursor.as_deref().and_then(ScanCursor::parse),
+            scanned: state.run_scanned,
             resumed: true,
         },
         None => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
-            scope: wanted,
+            extent: wanted,
             started: beginning.at,
-            place: None,
-            walked: false,
+            cursor: None,
+            scanned: false,
             resumed: false,
         },
     };
-    let since = match run.scope {
+    let since = match run.extent {
         ScanExtent::Everything => None,
         ScanExtent::ChangedSince(since) => Some(since),
     };
@@ -135,8 +135,8 @@ async fn claim_within(
         run.number,
         run.started,
         since,
-        run.place.as_ref().map(ScanCursor::as_str),
-        run.walked,
+        run.cursor.as_ref().map(ScanCursor::as_str),
+        run.scanned,
         run.resumed && state.run_incomplete,
         state.run_expected.filter(|_| run.resumed),
         if run.resumed { state.run_passes } else { 0 },

@@ -221,7 +221,7 @@ const fn page(accounts: Vec<Account>, more: bool, total: Option<Total>) -> Accou
         accounts,
         more,
         total,
-        mark: None,
+        cursor: None,
         truncated: false,
         unreadable: false,
     }

@@ -9,6 +9,7 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::source::{SourceErrorKind, UserSource as _};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     sample_users::sample_user,

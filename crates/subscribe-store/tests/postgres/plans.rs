@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::future::join_all;
 use masthead_dev_postgres::PrivateServer;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, Position, UserFilter, UserQuery},
@@ -22,6 +23,7 @@ use masthead_ports::{
     source::UserSource as _,
 };
 use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
+use masthead_testkit::source_client::FindByKey as _;
 use time::OffsetDateTime;
 
 use crate::{
@@ -148,7 +150,7 @@ impl PlanFixture {
         let since = with_mirror.then_some(OffsetDateTime::UNIX_EPOCH);
         let answer = bulk.find_many(&context(tenant), keys, since).await.unwrap();
         let found = if with_mirror {
-            let entries = answer.directory.unwrap().by_key;
+            let entries = answer.mirror.unwrap().by_key;
             entries.into_iter().flatten().flatten().count()
         } else {
             answer.registrations.iter().flatten().flatten().count()
@@ -181,9 +183,9 @@ fn buffers_of(log: &str) -> Vec<u64> {
 fn key_of(number: u64, n: u64) -> LookupKey {
     let user = sample_user(number);
     match (n % 3, &user.email) {
-        (0, Some(email)) => LookupKey::Email(email.key().clone()),
+        (0, Some(email)) => LookupKey::User(UserKey::Email(email.key().clone())),
         (1, _) => LookupKey::Registration(i64::try_from(number).unwrap() + 2),
-        _ => LookupKey::Id(user.crid),
+        _ => LookupKey::User(UserKey::Id(user.crid)),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId};
 use masthead_ports::{
     mirror::{RemovalBrake, UserMirror as _},
-    source::UserSource as _,
     tenants::Tenants as _,
 };
+use masthead_testkit::source_client::FindByKey as _;
 use masthead_testkit::{
     accounts::{account, readers},
     contract::mirror::{NOON, minute},
@@ -62,7 +63,14 @@ async fn waiting_writers_leave_other_connections_free() {
     assert!(store.tenants().by_id(&id).await.unwrap().is_some());
     let cx = context(&federated);
     let known = CustomerRegistrationId::parse("r-00001").unwrap();
-    assert!(store.mirror().profile(&cx, &known).await.unwrap().is_some());
+    assert!(
+        !store
+            .mirror()
+            .profiles(&cx, &UserKey::Id(known.clone()))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(store.mirror().status(&cx).await.unwrap().is_some());
     assert!(store.registrations().by_id(&cx, &known).await.unwrap().is_none());
     assert_eq!(fixture.count(WAITING), 3, "the writers still wait");

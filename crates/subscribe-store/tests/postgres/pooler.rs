@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
@@ -24,6 +25,7 @@ use masthead_ports::{
     workspaces::Workspaces as _,
 };
 use masthead_subscribe_store::{PoolerError, SchemaError, Store, StoreOptions, schema};
+use masthead_testkit::source_client::FindByKey as _;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -81,7 +83,7 @@ impl LoadRequest {
             }
             17 => Self::Export(
                 (0..dice.below(40))
-                    .map(|_| LookupKey::Id(sample_user(dice.below(2 * USERS)).crid))
+                    .map(|_| LookupKey::User(UserKey::Id(sample_user(dice.below(2 * USERS)).crid)))
                     .collect(),
             ),
             18 => Self::Mirror(user.crid),
@@ -123,7 +125,10 @@ impl LoadRequest {
             }
             Self::Mirror(id) => {
                 let mirror = store.mirror();
-                text((mirror.profile(&cx, id).await?, mirror.status(&cx).await?))
+                text((
+                    mirror.profiles(&cx, &UserKey::Id(id.clone())).await?,
+                    mirror.status(&cx).await?,
+                ))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
         })

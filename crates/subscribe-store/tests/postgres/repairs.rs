@@ -9,9 +9,9 @@ use masthead_domain::{
 use masthead_ports::{
     mirror::{RemovalBrake, UserMirror as _},
     registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
-    source::UserSource as _,
 };
 use masthead_subscribe_store::{Merged, RepairError, Split, Suspects};
+use masthead_testkit::source_client::FindByKey as _;
 use time::{OffsetDateTime, macros::datetime};
 
 use crate::{
@@ -70,7 +70,7 @@ impl RepairFixture {
                 ..account.clone()
             },
             read: read.map(Box::new),
-            same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
+            same_email: same_address.into_iter().map(|beside| beside.crid).collect(),
         };
         let written_for = WriteOrigin {
             request_id: "r-1".into(),

@@ -18,6 +18,7 @@ use masthead_ports::{
     tenants::Tenants as _,
 };
 use masthead_subscribe_store::{Store, StoreOptions};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     events::event,

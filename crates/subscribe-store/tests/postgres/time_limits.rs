@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource as _};
+use masthead_testkit::source_client::FindByKey as _;
 
 use crate::{
     sample_users::sample_user,

@@ -151,7 +151,7 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     assert_eq!(answers(&subject).await, before);
     let resumed = subject.begin(start_run("b", minute(2))).await;
     assert!(resumed.resumed);
-    assert_eq!(resumed.place.as_ref().map(ScanCursor::as_str), Some("page-2"));
+    assert_eq!(resumed.cursor.as_ref().map(ScanCursor::as_str), Some("page-2"));
     subject
         .directory
         .record_page(&cx, &resumed, &scan_page(&[], None), minute(2))

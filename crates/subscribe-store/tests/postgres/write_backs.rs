@@ -6,11 +6,9 @@ use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
     tenant::Tenant, write_back::WriteBack,
 };
-use masthead_ports::{
-    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
-    source::UserSource as _,
-};
+use masthead_ports::registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin};
 use masthead_testkit::registrations::write_back;
+use masthead_testkit::source_client::FindByKey as _;
 use time::macros::datetime;
 
 use crate::support::{FEDERATED, StoreFixture, context, fixture, tenant};
@@ -54,7 +52,7 @@ fn over(read: &Account, account: Account) -> WriteBack {
             registration_id: read.registration_id,
             ..account
         },
-        same_address: vec![read.crid.clone()],
+        same_email: vec![read.crid.clone()],
         read: Some(Box::new(read.clone())),
     }
 }
@@ -176,7 +174,7 @@ async fn registration_of_another_pool_is_not_changed() {
     let made = store.stored("auth0|7").await.unwrap();
     let attacker = tenant(&store.fixture.store, "south/daily/herald", FEDERATED).await;
     let forged = WriteBack {
-        same_address: Vec::new(),
+        same_email: Vec::new(),
         ..over(&made, account("evil@example.com", "Eve"))
     };
     assert_eq!(store.write(&attacker, &forged).await, WriteBackOutcome::Unchanged);
@@ -219,7 +217,7 @@ async fn new_registration_of_address_stops_write_back() {
     let created_alone = WriteBack {
         account: ann_as("auth0|8"),
         read: None,
-        same_address: Vec::new(),
+        same_email: Vec::new(),
     };
     assert_eq!(
         store.write(&store.tenant, &created_alone).await,

@@ -1,17 +1,19 @@
 //! Many users at once.
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::bulk::LookupKey;
 
 use super::{SourceFactory, SourceSubject, federated, ids, local};
 use crate::accounts::{account, readers};
+use crate::source_client::FindByKey as _;
 
 pub(super) fn id(text: &str) -> LookupKey {
-    LookupKey::Id(CustomerRegistrationId::parse(text).expect("an id"))
+    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).expect("an id")))
 }
 
 pub(super) fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::from_text(text))
+    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
 }
 
 /// The accounts of each key, all of which must have an answer.
@@ -32,7 +34,10 @@ pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory
         let found = subject.source.by_id(&context, &reader.crid).await.expect("an answer");
         let number = found.as_ref().and_then(|account| account.registration_id);
         let by_email = subject.source.by_email(&context, &key).await.expect("an answer");
-        keys.extend([LookupKey::Id(reader.crid), LookupKey::Email(key)]);
+        keys.extend([
+            LookupKey::User(UserKey::Id(reader.crid)),
+            LookupKey::User(UserKey::Email(key)),
+        ]);
         alone.extend([Vec::from_iter(found.clone()), by_email]);
         if let Some(number) = number {
             keys.push(LookupKey::Registration(number));

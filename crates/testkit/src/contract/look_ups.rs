@@ -5,6 +5,7 @@ use time::macros::datetime;
 
 use super::{SourceFactory, federated, ids, local};
 use crate::accounts::{account, readers, with_metadata};
+use crate::source_client::FindByKey as _;
 
 fn crid(text: &str) -> CustomerRegistrationId {
     CustomerRegistrationId::parse(text).expect("an id")

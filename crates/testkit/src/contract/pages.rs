@@ -99,7 +99,7 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory)
         loop {
             let page = page(&subject, &query).await;
             assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)));
-            let place = match (page.mark, page.accounts.last()) {
+            let place = match (page.cursor, page.accounts.last()) {
                 (Some(mark), _) => Some(ListCursor::Opaque(mark)),
                 (None, Some(last)) if page.more => Some(SortKey::for_account(last, order.column, false).into()),
                 (None, _) => None,

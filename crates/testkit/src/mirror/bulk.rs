@@ -1,6 +1,7 @@
 //! Many users of both sides at once, from a directory in memory.
 
 use async_trait::async_trait;
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     evidence::Evidence,
     join::{AccountPair, join},
@@ -75,11 +76,11 @@ impl BulkLookups for FakeMirror {
 /// Whether the key names this user.
 pub(crate) fn is_named(pair: &AccountPair, key: &LookupKey, tenant: &Tenant) -> bool {
     match key {
-        LookupKey::Id(id) => [&pair.provider, &pair.store]
+        LookupKey::User(UserKey::Id(id)) => [&pair.provider, &pair.store]
             .into_iter()
             .flatten()
             .any(|one| one.crid == *id),
-        LookupKey::Email(email) => {
+        LookupKey::User(UserKey::Email(email)) => {
             let merged = pair.merged(&tenant.settings.precedence, NAMES);
             merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     email::Email,
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     accounts::{account, readers},
     mirror::is_named,
+    source_client::FindByKey as _,
 };
 
 /// Older than any run here.
@@ -78,8 +80,9 @@ impl MirrorSubject {
         .into_pairs()
         .collect::<Vec<_>>();
         let accounts = || pairs.iter().flat_map(|pair| [&pair.provider, &pair.store]).flatten();
-        let ids = accounts().map(|account| LookupKey::Id(account.crid.clone()));
-        let emails = accounts().filter_map(|account| Some(LookupKey::Email(account.email.as_ref()?.key().clone())));
+        let ids = accounts().map(|account| LookupKey::User(UserKey::Id(account.crid.clone())));
+        let emails = accounts()
+            .filter_map(|account| Some(LookupKey::User(UserKey::Email(account.email.as_ref()?.key().clone()))));
         let numbers = accounts().filter_map(|account| account.registration_id.map(LookupKey::Registration));
         let keys: Vec<LookupKey> = ids.chain(emails).chain(numbers).collect();
         let told = self.entries(0, &keys, BEFORE).await.expect("a directory").by_key;

@@ -114,8 +114,11 @@ pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn Mirror
     subject.feed(std::slice::from_ref(&renamed), minute(5)).await;
     subject.feed(&[ann("a|1")], minute(3)).await;
     let id = CustomerRegistrationId::parse("a|1").expect("an id");
-    let kept = subject.directory.profile(&subject.context(0), &id).await;
-    let kept = kept.expect("an answer").expect("a profile");
+    let kept = subject
+        .directory
+        .profiles(&subject.context(0), &id.clone().into())
+        .await;
+    let kept = kept.expect("an answer").pop().expect("a profile");
     assert_eq!((&*kept.account.first_name, kept.as_of), ("Anna", minute(5)));
     let absent = subject
         .directory
@@ -139,7 +142,7 @@ pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory
         async move {
             let found = subject
                 .directory
-                .profiles_by_email(&subject.context(0), &EmailKey::from_text(text))
+                .profiles(&subject.context(0), &EmailKey::from_text(text).into())
                 .await;
             let found = found.expect("an answer");
             let ids: Vec<_> = found
@@ -168,8 +171,8 @@ pub async fn directories_of_other_pools_are_apart(factory: &dyn MirrorFactory) {
     let asked = subject.directory.search(&other, &list(UserFilter::default())).await;
     assert!(asked.expect("an answer").is_none());
     let id = CustomerRegistrationId::parse("a|1").expect("an id");
-    let theirs = subject.directory.profile(&other, &id).await;
-    assert_eq!(theirs.expect("an answer"), None);
+    let theirs = subject.directory.profiles(&other, &id.clone().into()).await;
+    assert_eq!(theirs.expect("an answer"), []);
     subject
         .directory
         .record_absence(&other, &id, minute(1))

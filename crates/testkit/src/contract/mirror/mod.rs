@@ -205,8 +205,9 @@ impl MirrorSubject {
     /// The directory does not answer.
     pub async fn as_of(&self, id: &str) -> Option<OffsetDateTime> {
         let id = CustomerRegistrationId::parse(id).expect("an id");
-        let profile = self.directory.profile(&self.context(0), &id).await;
-        profile.expect("an answer").map(|profile| profile.as_of)
+        let profiles = self.directory.profiles(&self.context(0), &id.into()).await;
+        let profile = profiles.expect("an answer").pop();
+        profile.map(|profile| profile.as_of)
     }
 
     /// All registrations of the first tenant.

@@ -80,7 +80,7 @@ pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory
     }
     assert_eq!(again, [false, true]);
     let run = subject.begin(start_run("a", minute(1))).await;
-    assert_eq!((run.place.clone(), run.walked, run.started), (None, false, NOON));
+    assert_eq!((run.cursor.clone(), run.scanned, run.started), (None, false, NOON));
     // The missing user is told of meanwhile by a look-up, which does not make the walk whole.
     subject.feed(&people[3..], minute(1)).await;
     for page in &pages {
@@ -141,7 +141,7 @@ pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFacto
     assert_eq!(subject.pairs().await.len(), 3);
     // No run about changes can make the directory whole again: the next one about everything is not a week away.
     let soon = subject.begin(start_run("a", minute(60 + DAY))).await;
-    assert_eq!(soon.scope, ScanExtent::Everything);
+    assert_eq!(soon.extent, ScanExtent::Everything);
 }
 
 /// Who goes while a pass is under way was shown by the pass before: the second one need not show them.

@@ -35,7 +35,7 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
     let cx = subject.context(0);
     let first = subject.begin(start_run("a", NOON)).await;
     assert_eq!(
-        (first.scope, first.place.clone(), first.resumed),
+        (first.extent, first.cursor.clone(), first.resumed),
         (ScanExtent::Everything, None, false)
     );
     assert!(is_busy(&begun(&subject, start_run("b", minute(1))).await));
@@ -48,11 +48,11 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
     assert!(is_busy(&begun(&subject, start_run("b", minute(6))).await));
 
     let again = subject.begin(over_at_once("a", minute(6))).await;
-    assert_eq!(again.place, ScanCursor::parse("page 2"));
-    assert!(again.resumed && !again.walked && again.started == NOON);
+    assert_eq!(again.cursor, ScanCursor::parse("page 2"));
+    assert!(again.resumed && !again.scanned && again.started == NOON);
     let second = subject.begin(start_run("b", minute(12))).await;
     assert_eq!(
-        (second.place.clone(), second.started),
+        (second.cursor.clone(), second.started),
         (ScanCursor::parse("page 2"), NOON)
     );
     subject.directory.release_run(&cx, &second).await.expect("paused");
@@ -64,7 +64,7 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
     taken.expect("taken");
     // Killed before its end: nothing is walked twice.
     let last = subject.begin(start_run("d", minute(30))).await;
-    assert!(last.walked && last.resumed);
+    assert!(last.scanned && last.resumed);
     let finished = subject
         .directory
         .finish_run(&cx, &last, minute(31), RemovalBrake::On)
@@ -139,7 +139,7 @@ pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn Mirr
     let cx = subject.context(0);
     subject.run(&readers(3), NOON, RemovalBrake::On).await;
     let run = subject.begin(start_run("a", minute(60))).await;
-    assert_eq!(run.scope, ScanExtent::ChangedSince(NOON));
+    assert_eq!(run.extent, ScanExtent::ChangedSince(NOON));
     let changed = [account("r-00000", "zoe@example.org", "Zoe", "")];
     let taken = subject
         .directory
@@ -157,10 +157,10 @@ pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn Mirr
         .await;
     assert_eq!(finished.expect("finished").missing, 0);
     let next = subject.begin(start_run("a", minute(120))).await;
-    assert_eq!(next.scope, ScanExtent::ChangedSince(minute(60)));
+    assert_eq!(next.extent, ScanExtent::ChangedSince(minute(60)));
     // A run about changes that was left is not enough where one about everything is due.
     let due = subject.begin(start_run("a", minute(7 * DAY))).await;
-    assert_eq!((due.scope, due.resumed), (ScanExtent::Everything, false));
+    assert_eq!((due.extent, due.resumed), (ScanExtent::Everything, false));
 }
 
 /// Three of them, a day apart, are what the settings have by default.
@@ -230,7 +230,7 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
     );
     // The next run is about everything, whatever the time.
     let next = subject.begin(start_run("a", minute(61))).await;
-    assert_eq!(next.scope, ScanExtent::Everything);
+    assert_eq!(next.extent, ScanExtent::Everything);
     let within = subject.run(&people[2..], minute(120), RemovalBrake::On).await;
     assert_eq!((within.missing, within.removed, within.braked), (2, 2, false));
     let released = subject.run(&people[100..], minute(180), RemovalBrake::Released).await;

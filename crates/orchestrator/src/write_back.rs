@@ -1,4 +1,4 @@
-//! Bringing our registrations in line with a provider's live answer, after the caller has been answered.
+//! Writes live answers of a provider into registrations, after the response is sent.
 
 use std::{
     collections::HashSet,
@@ -10,25 +10,25 @@ use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::
 use masthead_ports::{
     clock::Clock,
     registrations::{RegistrationWriter, WriteOrigin},
-    source::{CallContext, Priority},
+    source::Priority,
 };
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::{Caller, Users};
+use crate::Caller;
 
-/// How many registrations may wait to be written; beyond it the next live answer tries again.
+/// The maximum number of waiting writes; further ones are discarded, since the next live answer plans them again.
 const MAX_WAITING: usize = 1024;
 
-/// How many are written at a time, so that synchronising never takes the store from those who ask it.
+/// The maximum number of concurrent writes, so that write-backs never block the reads of the store.
 const MAX_WRITING: usize = 2;
 
-/// How long a write may take.
+/// The time limit of one write.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Writes on tracked tasks, each registration once at a time.
+/// Writes on tracked tasks; each registration has at most one waiting write.
 #[derive(Clone)]
-pub(crate) struct Synchroniser {
+pub(crate) struct WriteBackQueue {
     registrations: Arc<dyn RegistrationWriter>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
@@ -36,7 +36,7 @@ pub(crate) struct Synchroniser {
     writing: Arc<Semaphore>,
 }
 
-impl Synchroniser {
+impl WriteBackQueue {
     pub(crate) fn new(registrations: Arc<dyn RegistrationWriter>, clock: Arc<dyn Clock>) -> Self {
         Self {
             registrations,
@@ -52,6 +52,13 @@ impl Synchroniser {
         self.tasks.wait().await;
     }
 
+    /// Queues these writes.
+    pub(crate) fn enqueue(&self, caller: &Caller, write_backs: Vec<WriteBack>) {
+        for write_back in write_backs {
+            self.spawn(caller, write_back);
+        }
+    }
+
     fn spawn(&self, caller: &Caller, write_back: WriteBack) {
         let key = (caller.tenant.pool, write_back.account.crid.clone());
         {
@@ -60,39 +67,26 @@ impl Synchroniser {
                 return;
             }
         }
-        let synchroniser = self.clone();
+        let queue = self.clone();
         let mut cx = caller.context(Priority::Sync);
-        let written_for = WriteOrigin {
+        let origin = WriteOrigin {
             request_id: caller.request_id.clone(),
             source_system: caller.source_system.clone(),
             at: self.clock.now(),
         };
         self.tasks.spawn(async move {
-            if let Ok(_permit) = synchroniser.writing.acquire().await {
+            if let Ok(_permit) = queue.writing.acquire().await {
                 cx.deadline = Instant::now() + DEADLINE;
-                synchroniser.write(&cx, &write_back, &written_for).await;
+                // A lost write-back loses no data: the next live answer plans it again.
+                if let Err(error) = queue.registrations.write_back(&cx, &write_back, &origin).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, tenant = %cx.tenant.id, "not written back");
+                }
             }
-            synchroniser
+            queue
                 .waiting
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&key);
         });
-    }
-
-    async fn write(&self, cx: &CallContext, write_back: &WriteBack, written_for: &WriteOrigin) {
-        // Losing a synchronisation loses nothing: the next live answer brings it again.
-        if let Err(error) = self.registrations.write_back(cx, write_back, written_for).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, tenant = %cx.tenant.id, "not synchronised");
-        }
-    }
-}
-
-impl Users {
-    /// Writes these registrations once the answer is on its way.
-    pub(crate) fn synchronise_later(&self, caller: &Caller, write_backs: Vec<WriteBack>) {
-        for write_back in write_backs {
-            self.synchroniser.spawn(caller, write_back);
-        }
     }
 }

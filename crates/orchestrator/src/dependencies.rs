@@ -1,0 +1,133 @@
+//! Builds the use cases from the ports.
+
+use std::sync::Arc;
+
+use masthead_ports::{
+    bulk::BulkLookups, clock::Clock, events::ReadEvents, mirror::UserMirror, provider::Providers,
+    registrations::RegistrationWriter, source::UserSource,
+};
+
+use crate::{
+    export_users::ExportUsers, list_users::ListUsers, live_union::LiveUnion, lookup_user::LookupUser,
+    mirror_list::MirrorLists, mirror_writer::MirrorWriter, provider_reader::ProviderReader, read_log::ReadLog,
+    search_provider::SearchProvider, source_pair::SourcePair, store_only::StoreOnly, write_back::WriteBackQueue,
+};
+
+/// The ports that the use cases need.
+#[derive(Clone)]
+pub struct Dependencies {
+    /// Our registrations.
+    pub store: Arc<dyn UserSource>,
+    /// The same registrations, for bulk lookups.
+    pub bulk: Arc<dyn BulkLookups>,
+    /// The writer of the same registrations.
+    pub registrations: Arc<dyn RegistrationWriter>,
+    /// The identity providers.
+    pub providers: Arc<dyn Providers>,
+    /// The mirror of the providers' users.
+    pub mirror: Arc<dyn UserMirror>,
+    /// The audit log.
+    pub events: Arc<dyn ReadEvents>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// All use cases, over shared write queues. Cheap to clone.
+#[derive(Clone)]
+pub struct UseCases {
+    /// One user by id.
+    pub lookup_user: LookupUser,
+    /// Pages of users.
+    pub list_users: ListUsers,
+    /// Users of the provider alone.
+    pub search_provider: SearchProvider,
+    /// Many users by key.
+    pub export_users: ExportUsers,
+    dependencies: Dependencies,
+    max_depth: u64,
+    write_back: WriteBackQueue,
+    mirror_writer: MirrorWriter,
+}
+
+impl UseCases {
+    /// Builds the use cases; `max_depth` is the depth that page numbers reach, in rows.
+    #[must_use]
+    pub fn new(dependencies: Dependencies, max_depth: u64) -> Self {
+        let write_back = WriteBackQueue::new(Arc::clone(&dependencies.registrations), Arc::clone(&dependencies.clock));
+        let mirror_writer = MirrorWriter::new(Arc::clone(&dependencies.mirror));
+        Self::assemble(dependencies, max_depth, write_back, mirror_writer)
+    }
+
+    /// The same use cases over another handle of the same store, such as one that runs lookups on the thread of the caller.
+    #[must_use]
+    pub fn with_store(&self, store: Arc<dyn UserSource>) -> Self {
+        let dependencies = Dependencies {
+            store,
+            ..self.dependencies.clone()
+        };
+        Self::assemble(
+            dependencies,
+            self.max_depth,
+            self.write_back.clone(),
+            self.mirror_writer.clone(),
+        )
+    }
+
+    /// Waits until all queued writes are done; later writes are discarded.
+    pub async fn close(&self) {
+        tokio::join!(self.write_back.close(), self.mirror_writer.close());
+    }
+
+    fn assemble(
+        dependencies: Dependencies,
+        max_depth: u64,
+        write_back: WriteBackQueue,
+        mirror_writer: MirrorWriter,
+    ) -> Self {
+        let Dependencies {
+            store,
+            bulk,
+            providers,
+            mirror,
+            events,
+            clock,
+            ..
+        } = dependencies.clone();
+        let log = ReadLog::new(events, Arc::clone(&clock));
+        let reader = ProviderReader::new(Arc::clone(&mirror), mirror_writer.clone());
+        let sources = SourcePair::new(Arc::clone(&store), reader.clone(), Arc::clone(&clock));
+        let store_only = StoreOnly::new(store, log.clone(), Arc::clone(&clock));
+        let mirror_lists = MirrorLists::new(mirror, log.clone(), Arc::clone(&clock));
+        let union = LiveUnion::new(sources.clone(), store_only.clone(), log.clone(), write_back.clone());
+        Self {
+            lookup_user: LookupUser::new(
+                Arc::clone(&providers),
+                sources.clone(),
+                store_only.clone(),
+                log.clone(),
+                write_back.clone(),
+            ),
+            search_provider: SearchProvider::new(
+                Arc::clone(&providers),
+                reader,
+                store_only.clone(),
+                mirror_lists.clone(),
+                log.clone(),
+                max_depth,
+            ),
+            list_users: ListUsers::new(
+                Arc::clone(&providers),
+                sources.clone(),
+                store_only,
+                mirror_lists,
+                union,
+                max_depth,
+            ),
+            export_users: ExportUsers::new(providers, bulk, sources, log, write_back.clone(), clock),
+            dependencies,
+            max_depth,
+            write_back,
+            mirror_writer,
+        }
+    }
+}
