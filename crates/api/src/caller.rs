@@ -103,7 +103,7 @@ pub(crate) async fn verified(
         tenant,
         // Both go into the audit log.
         source_system: kept(&told.source_system).into(),
-        request_id: request_id.kept().into(),
+        request_id: request_id.redacted().into(),
         deadline,
     })
 }

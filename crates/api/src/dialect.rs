@@ -9,7 +9,7 @@ use crate::{
     error::ApiError,
     export, legacy,
     request::RequestId,
-    routes::Answer,
+    routes::ApiResponse,
 };
 
 /// A refusal of the server's own, before or beside the route table.
@@ -34,7 +34,7 @@ pub enum ServerRefusal {
 /// The answer to a request for this path, in the shape of the API that the path belongs to; `retry_after` is what the
 /// answer says where it says when to come back.
 #[must_use]
-pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> Answer {
+pub fn refuse_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> ApiResponse {
     let error = match refusal {
         ServerRefusal::BadRequest => ApiError::BadRequest,
         ServerRefusal::ContentEncoding => ApiError::ContentEncoding,
@@ -44,7 +44,7 @@ pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, ret
         ServerRefusal::Internal => ApiError::Internal,
         ServerRefusal::Unavailable => ApiError::Unavailable,
     };
-    let mut answer = refuse_at(path, error, request_id, retry_after);
+    let mut answer = refuse_error_at(path, error, request_id, retry_after);
     if refusal == ServerRefusal::ContentEncoding {
         answer
             .headers_mut()
@@ -54,7 +54,12 @@ pub fn refusal_at(path: &str, refusal: ServerRefusal, request_id: RequestId, ret
 }
 
 /// The same for any error of the parts that all APIs share.
-pub(crate) fn refuse_at(path: &str, error: ApiError, request_id: RequestId, retry_after: Duration) -> Answer {
+pub(crate) fn refuse_error_at(
+    path: &str,
+    error: ApiError,
+    request_id: RequestId,
+    retry_after: Duration,
+) -> ApiResponse {
     if export::is_address(path) {
         export::refuse(error, &request_id, retry_after)
     } else if legacy::is_address(path) {

@@ -12,7 +12,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use crate::{openapi, page, routes::Answer};
+use crate::{openapi, page, routes::ApiResponse};
 
 /// Where the OpenAPI document is.
 pub(crate) const OPENAPI: &str = "/openapi.json";
@@ -28,15 +28,15 @@ const POLICY: &str =
 static OPENAPI_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::document().to_text()));
 static PAGE_TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page::html()));
 
-pub(crate) fn openapi() -> Answer {
+pub(crate) fn openapi() -> ApiResponse {
     document("application/json", OPENAPI_TEXT.clone())
 }
 
-pub(crate) fn page() -> Answer {
+pub(crate) fn page() -> ApiResponse {
     document("text/html; charset=utf-8", PAGE_TEXT.clone())
 }
 
-pub(crate) fn style() -> Answer {
+pub(crate) fn style() -> ApiResponse {
     document(
         "text/css; charset=utf-8",
         Bytes::from_static(include_bytes!("page/style.css")),
@@ -44,7 +44,7 @@ pub(crate) fn style() -> Answer {
 }
 
 /// The page's links are relative, so that it also works behind a prefix; they need the address without the slash.
-pub(crate) fn page_moved() -> Answer {
+pub(crate) fn page_moved() -> ApiResponse {
     let mut response = document("text/plain; charset=utf-8", Bytes::new());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response
@@ -53,9 +53,9 @@ pub(crate) fn page_moved() -> Answer {
     response
 }
 
-fn document(content_type: &'static str, text: Bytes) -> Answer {
+fn document(content_type: &'static str, text: Bytes) -> ApiResponse {
     let length = text.len();
-    let mut response = Answer::new(Full::new(text));
+    let mut response = ApiResponse::new(Full::new(text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -20,7 +20,7 @@ use crate::{
     error::{ApiError, Refusal},
     json::{self, WriteJson},
     request::{REQUEST_ID, RequestId},
-    routes::Answer,
+    routes::ApiResponse,
 };
 
 /// A tenant's switches that shape its envelopes; the default is used until the tenant is known.
@@ -214,7 +214,7 @@ pub(crate) fn success(
     meta: Option<Meta<'_>>,
     data: impl WriteJson,
     size_hint: usize,
-) -> Answer {
+) -> ApiResponse {
     match Envelope::of_success(code, shape, meta, data).written(size_hint) {
         Ok(body) => json(code.entry().status, body, request_id),
         Err(error) => {
@@ -225,7 +225,7 @@ pub(crate) fn success(
 }
 
 /// An error, in the shape of the tenant where it is known; `retry_after` is what a 503 says where nobody knows better.
-pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry_after: Duration) -> Answer {
+pub(crate) fn refuse(error: ApiError, shape: Shape, request_id: RequestId, retry_after: Duration) -> ApiResponse {
     let status = if error.is_missing_user() && shape.miss_as_400 {
         Some(StatusCode::BAD_REQUEST)
     } else {
@@ -264,9 +264,9 @@ pub(crate) fn written(value: &impl Serialize, size_hint: usize) -> serde_json::R
     Ok(body)
 }
 
-pub(crate) fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> Answer {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> ApiResponse {
     let length = body.len();
-    let mut response = Answer::new(Full::from(body));
+    let mut response = ApiResponse::new(Full::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

@@ -24,7 +24,7 @@ use crate::{
     error::{ApiError, Call},
     parameters::{self, Given, InvalidParameter},
     request::Asked,
-    routes::{Answer, BodyTimeout, RequestBody},
+    routes::{ApiResponse, BodyTimeout, RequestBody},
     state::ApiState,
     view::{USER_BYTES, UserView, UsersView, ViewOptions, Viewer},
 };
@@ -42,7 +42,7 @@ impl Asked {
     }
 
     /// Verifies the caller, or makes the refusal.
-    async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, Answer> {
+    async fn caller(&self, api: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiResponse> {
         self.reader(api, headers, GroupHeader::Required)
             .await
             .map_err(|error| refuse(error, Shape::default(), self.request_id.clone(), api.limits.retry_after))
@@ -50,7 +50,7 @@ impl Asked {
 }
 
 /// `GET /v4/Users?…`
-pub(crate) async fn list(api: &ApiState, asked: Asked, parts: &Parts) -> Answer {
+pub(crate) async fn list(api: &ApiState, asked: Asked, parts: &Parts) -> ApiResponse {
     let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
@@ -64,7 +64,7 @@ pub(crate) async fn list(api: &ApiState, asked: Asked, parts: &Parts) -> Answer 
 }
 
 /// `POST /v4/Users/Search`
-pub(crate) async fn search<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> Answer {
+pub(crate) async fn search<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> ApiResponse {
     let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
@@ -85,7 +85,7 @@ pub(crate) async fn search<B: RequestBody>(api: &ApiState, asked: Asked, parts: 
 
 /// `GET /v4/Users/{crid}`; with a parameter that only a list takes, the list of the users that meet every filter and have
 /// this id.
-pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> Answer {
+pub(crate) async fn by_id(api: &ApiState, asked: Asked, parts: &Parts) -> ApiResponse {
     let caller = match asked.caller(api, &parts.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
@@ -117,7 +117,7 @@ async fn answer_list(
     caller: &Caller,
     path: Option<&str>,
     given: Result<Given<'_>, InvalidParameter>,
-) -> Answer {
+) -> ApiResponse {
     let tenant = &*caller.tenant;
     let shape = Shape::of(&tenant.settings);
     let answered = in_time(asked.deadline, async {
@@ -159,7 +159,7 @@ async fn answer_list(
     )
 }
 
-fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, options: &ViewOptions) -> Answer {
+fn show_one(api: &ApiState, asked: Asked, caller: &Caller, answer: &UserAnswer, options: &ViewOptions) -> ApiResponse {
     let shape = Shape::of(&caller.tenant.settings);
     let viewer = Viewer {
         sealing: &*api.sealing,

@@ -25,8 +25,8 @@ mod state;
 mod view;
 
 pub use code::{Code, Entry, Origin, PLACEHOLDER};
-pub use dialect::{ServerRefusal, refusal_at, wants_caller_address};
+pub use dialect::{ServerRefusal, refuse_at, wants_caller_address};
 pub use export::ExportState;
-pub use request::{Arrival, CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
+pub use request::{CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId};
 pub use routes::{Answer, Api, BodyTimeout, RequestBody, Route};
 pub use state::{ApiLimits, ApiState};

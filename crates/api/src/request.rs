@@ -21,7 +21,7 @@ pub const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// What the binary knows of a request when its head has arrived. Where it is absent the API helps itself.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct RequestContext {
     /// The id under which the request is answered and logged; where it is absent, the caller's, else a number that counts
     /// up, which is unique in this process alone.
     pub request_id: RequestId,
@@ -40,7 +40,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn of(api: &ApiState, arrival: Option<Arrival>, headers: &HeaderMap) -> Self {
+    pub(crate) fn of(api: &ApiState, arrival: Option<RequestContext>, headers: &HeaderMap) -> Self {
         match arrival {
             Some(arrival) => Self {
                 request_id: arrival.request_id,
@@ -92,7 +92,7 @@ impl fmt::Debug for CallerAddress {
     }
 }
 
-/// The id under which a request is answered and logged, in visible ASCII: the caller's own ([`RequestId::given`]), or one
+/// The id under which a request is answered and logged, in visible ASCII: the caller's own ([`RequestId::from_headers`]), or one
 /// that was made up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
@@ -100,7 +100,7 @@ pub struct RequestId(HeaderValue);
 impl RequestId {
     /// The caller's own id: the `X-RequestId` header, when it is 1 to [`MAX_REQUEST_ID_BYTES`] visible ASCII characters.
     #[must_use]
-    pub fn given(headers: &HeaderMap) -> Option<Self> {
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         headers
             .get(&REQUEST_ID)
             .filter(|value| is_good(value))
@@ -108,7 +108,7 @@ impl RequestId {
             .map(Self)
     }
 
-    /// An id that somebody made up; `None` under the same conditions as for [`RequestId::given`].
+    /// An id that somebody made up; `None` under the same conditions as for [`RequestId::from_headers`].
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         HeaderValue::from_str(text).ok().filter(is_good).map(Self)
@@ -116,7 +116,7 @@ impl RequestId {
 
     /// A number as an id, for where nothing better can be made up.
     #[must_use]
-    pub fn counted(number: u64) -> Self {
+    pub fn from_number(number: u64) -> Self {
         Self(HeaderValue::from(number))
     }
 
@@ -135,14 +135,14 @@ impl RequestId {
 
     /// The text as it may be kept, in logs and events: what looks like an address is withheld.
     #[must_use]
-    pub fn kept(&self) -> &str {
+    pub fn redacted(&self) -> &str {
         kept(self.as_str())
     }
 
     /// The caller's own, or the next number.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self::given(headers).unwrap_or_else(|| Self::counted(COUNT.fetch_add(1, Ordering::Relaxed)))
+        Self::from_headers(headers).unwrap_or_else(|| Self::from_number(COUNT.fetch_add(1, Ordering::Relaxed)))
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
@@ -180,7 +180,7 @@ mod tests {
             ("ann@example.org", "withheld"),
             ("ann%40example.org", "withheld"),
         ] {
-            assert_eq!(RequestId::new(id).unwrap().kept(), kept);
+            assert_eq!(RequestId::new(id).unwrap().redacted(), kept);
         }
     }
 

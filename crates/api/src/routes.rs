@@ -14,16 +14,16 @@ use http_body::Body;
 use http_body_util::Full;
 
 use crate::{
-    dialect::refuse_at,
+    dialect::refuse_error_at,
     documents,
     error::ApiError,
     export, handlers, legacy,
-    request::{Arrival, Asked},
+    request::{Asked, RequestContext},
     state::ApiState,
 };
 
 /// An answer, whole: none of this API's are sent while they are still being made.
-pub type Answer = Response<Full<Bytes>>;
+pub type ApiResponse = Response<Full<Bytes>>;
 
 /// The body of a request, as it arrives.
 pub trait RequestBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send {}
@@ -93,7 +93,7 @@ impl Called {
 }
 
 /// The API: a request in, an answer out. Whatever is asked, the answer has the shape of the API that the address belongs to;
-/// a panic is the server's to catch (see [`refusal_at`](crate::refusal_at)).
+/// a panic is the server's to catch (see [`refuse_at`](crate::refuse_at)).
 pub struct Api {
     state: ApiState,
     routes: matchit::Router<Route>,
@@ -116,18 +116,19 @@ impl Api {
     pub async fn answer<B: RequestBody>(
         &self,
         route: Option<&Route>,
-        arrival: Option<Arrival>,
+        arrival: Option<RequestContext>,
         parts: &Parts,
         body: B,
-    ) -> Answer {
+    ) -> ApiResponse {
         let api = &self.state;
         let asked = Asked::of(api, arrival, &parts.headers);
-        let refuse = |error, asked: Asked| refuse_at(parts.uri.path(), error, asked.request_id, api.limits.retry_after);
+        let refuse =
+            |error, asked: Asked| refuse_error_at(parts.uri.path(), error, asked.request_id, api.limits.retry_after);
         let Some(Route { call, .. }) = route else {
             return refuse(ApiError::NoRoute, asked);
         };
         // What is called is a future of its own in a box: they are long, and this one as long as the longest.
-        let called: Pin<Box<dyn Future<Output = Answer> + Send + '_>> = match (call, &parts.method) {
+        let called: Pin<Box<dyn Future<Output = ApiResponse> + Send + '_>> = match (call, &parts.method) {
             (Called::SearchOrById, &Method::POST) => Box::pin(handlers::search(api, asked, parts, body)),
             (Called::Export, &Method::POST) => Box::pin(export::export(api, asked, parts, body)),
             (Called::List, &Method::GET | &Method::HEAD) => Box::pin(handlers::list(api, asked, parts)),

@@ -28,7 +28,7 @@ pub struct ApiState {
 pub struct ApiLimits {
     /// The largest body, in bytes; a larger one is 413.
     pub body_bytes: usize,
-    /// How long a request may take that comes without a [`Arrival`](crate::Arrival).
+    /// How long a request may take that comes without a [`RequestContext`](crate::RequestContext).
     pub deadline: Duration,
     /// What `Retry-After` says where nobody knows better; rounded up to whole seconds.
     pub retry_after: Duration,

@@ -12,7 +12,7 @@ use crate::{
     envelope::{json, whole_seconds, written},
     error::ApiError,
     request::RequestId,
-    routes::Answer,
+    routes::ApiResponse,
 };
 
 /// What is wrong with a part of a body. None repeats what was given.
@@ -231,7 +231,7 @@ impl ExportError {
     }
 
     /// The refusal as it is answered; `usual` is what `Retry-After` says where nobody knows better.
-    pub(super) fn response(&self, request_id: &RequestId, usual: Duration) -> Answer {
+    pub(super) fn response(&self, request_id: &RequestId, usual: Duration) -> ApiResponse {
         // Texts cannot fail to be written; an empty body is still the right status.
         let body = written(&self.told(request_id), 256).unwrap_or_default();
         let mut response = json(self.status(), body, request_id.clone());
@@ -277,6 +277,6 @@ impl From<ApiError> for ExportError {
 }
 
 /// An error of the parts that all APIs share, in the shape of the export.
-pub(crate) fn refuse(error: ApiError, request_id: &RequestId, retry_after: Duration) -> Answer {
+pub(crate) fn refuse(error: ApiError, request_id: &RequestId, retry_after: Duration) -> ApiResponse {
     ExportError::from(error).response(request_id, retry_after)
 }

@@ -28,7 +28,12 @@ use super::{
 };
 
 /// `POST /v1/customers/export` and `POST /v1/users/export/{workspace}`
-pub(crate) async fn export<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> routes::Answer {
+pub(crate) async fn export<B: RequestBody>(
+    api: &ApiState,
+    asked: Asked,
+    parts: &Parts,
+    body: B,
+) -> routes::ApiResponse {
     match answered(api, &asked, parts, body).await {
         Ok(answer) => json(StatusCode::OK, answer, asked.request_id),
         Err(refusal) => refusal.response(&asked.request_id, api.limits.retry_after),
@@ -59,7 +64,7 @@ async fn answered<B: RequestBody>(
     let caller = Caller {
         tenant,
         source_system: workspace.id.as_str().into(),
-        request_id: asked.request_id.kept().into(),
+        request_id: asked.request_id.redacted().into(),
         deadline: asked.deadline,
     };
     told(api, &caller, wanted, strict, address).await

@@ -240,7 +240,7 @@ fn answer_example(attributes: &Attributes) -> serde_json::Result<Vec<u8>> {
 
 /// The request whose id the examples carry.
 fn example_id() -> RequestId {
-    RequestId::new("b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55").unwrap_or_else(|| RequestId::counted(1))
+    RequestId::new("b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55").unwrap_or_else(|| RequestId::from_number(1))
 }
 
 fn raw(body: serde_json::Result<Vec<u8>>) -> Node {

@@ -13,7 +13,7 @@ use crate::{
     envelope::{json, whole_seconds, written},
     error::{ApiError, HeaderFault},
     request::RequestId,
-    routes::Answer,
+    routes::ApiResponse,
 };
 
 /// The published texts.
@@ -120,7 +120,7 @@ impl Refusal {
 }
 
 /// An error in the shape of the legacy API; `retry_after` is what a 500 says where nobody knows better.
-pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Duration) -> Answer {
+pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Duration) -> ApiResponse {
     let mut response = refused(&Refusal::of(error), request_id);
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         let wait = match error {
@@ -134,7 +134,7 @@ pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Dura
 }
 
 /// A refusal as it is answered.
-pub(super) fn refused(refusal: &Refusal, request_id: &RequestId) -> Answer {
+pub(super) fn refused(refusal: &Refusal, request_id: &RequestId) -> ApiResponse {
     // Texts cannot fail to be written; an empty body is still the right status.
     match refusal {
         Refusal::Business(error) => {

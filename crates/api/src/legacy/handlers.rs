@@ -32,7 +32,7 @@ use super::{
 const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
 /// `GET /User` and all below it.
-pub(crate) async fn read(api: &ApiState, asked: Asked, parts: &Parts) -> routes::Answer {
+pub(crate) async fn read(api: &ApiState, asked: Asked, parts: &Parts) -> routes::ApiResponse {
     let refuse_with = |error: &ApiError| refuse(error, &asked.request_id, api.limits.retry_after);
     let caller = match asked.reader(api, &parts.headers, GroupHeader::Optional).await {
         Ok(caller) => caller,
@@ -170,7 +170,7 @@ fn would_lie(completeness: &Completeness, total: u64) -> bool {
     !completeness.complete && (total == 0 || store_is_silent)
 }
 
-fn show(api: &ApiState, asked: &Asked, caller: &Caller, answer: &Answer) -> routes::Answer {
+fn show(api: &ApiState, asked: &Asked, caller: &Caller, answer: &Answer) -> routes::ApiResponse {
     let found = Found {
         users: Users {
             viewer: Viewer {

@@ -154,7 +154,7 @@ fn example(body: serde_json::Result<Vec<u8>>) -> Node {
 
 /// The request whose id the examples carry.
 fn example_id() -> RequestId {
-    RequestId::new("b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55").unwrap_or_else(|| RequestId::counted(1))
+    RequestId::new("b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55").unwrap_or_else(|| RequestId::from_number(1))
 }
 
 fn found_example() -> serde_json::Result<Vec<u8>> {

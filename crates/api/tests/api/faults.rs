@@ -11,7 +11,7 @@ use futures_util::{Stream, TryStreamExt};
 use http::Request;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use masthead_api::{ApiLimits, Arrival, BodyTimeout, RequestBody, RequestId, ServerRefusal, refusal_at};
+use masthead_api::{ApiLimits, BodyTimeout, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{Case, Expect},
@@ -137,7 +137,7 @@ async fn the_deadline_of_the_connection_loop_is_kept_and_the_route_noted() {
     for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
         request = request.header(name, value);
     }
-    let arrival = Arrival {
+    let arrival = RequestContext {
         request_id: RequestId::new("loop-7").unwrap(),
         deadline: Instant::now(),
         caller: None,
@@ -221,7 +221,7 @@ async fn a_body_that_announces_too_much_is_not_waited_for() {
 async fn the_servers_own_refusals_have_the_shape_of_the_address() {
     let at = async |path, refusal| {
         let id = RequestId::new("r-9-12345").unwrap();
-        read(refusal_at(path, refusal, id, Duration::from_millis(1500))).await
+        read(refuse_at(path, refusal, id, Duration::from_millis(1500))).await
     };
     let internal = at("/v4/Users/7", ServerRefusal::Internal).await;
     assert_eq!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request};
 use http_body_util::BodyExt;
-use masthead_api::{Api, ApiLimits, ApiState, Arrival, ExportState, RequestBody};
+use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
 use masthead_domain::tenant::{PoolId, Scope};
 use masthead_orchestrator::{Export, Users};
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
@@ -159,15 +159,15 @@ impl Environment for World {
 /// What the API answers.
 pub(crate) async fn answered<B: RequestBody>(
     api: &Api,
-    arrival: Option<Arrival>,
+    arrival: Option<RequestContext>,
     request: Request<B>,
-) -> masthead_api::Answer {
+) -> masthead_api::ApiResponse {
     let (head, body) = request.into_parts();
     api.answer(api.route(head.uri.path()), arrival, &head, body).await
 }
 
 /// The whole of a response, with what every answer has checked.
-pub(crate) async fn read(response: masthead_api::Answer) -> Answer {
+pub(crate) async fn read(response: masthead_api::ApiResponse) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());

@@ -19,7 +19,8 @@ use http::{
 };
 use hyper::body::{Body, Incoming};
 use masthead_api::{
-    Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
+    Api, ApiResponse, CallerAddress, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
+    wants_caller_address,
 };
 
 pub use arriving::Arriving;
@@ -54,10 +55,10 @@ pub trait Routes: Send + Sync + 'static {
     fn answer(
         &self,
         route: Option<&Self::Route>,
-        arrival: Arrival,
+        arrival: RequestContext,
         head: &Head,
         body: Arriving,
-    ) -> impl Future<Output = Answer> + Send;
+    ) -> impl Future<Output = ApiResponse> + Send;
 }
 
 impl Routes for Api {
@@ -74,10 +75,10 @@ impl Routes for Api {
     fn answer(
         &self,
         route: Option<&Route>,
-        arrival: Arrival,
+        arrival: RequestContext,
         head: &Head,
         body: Arriving,
-    ) -> impl Future<Output = Answer> + Send {
+    ) -> impl Future<Output = ApiResponse> + Send {
         Self::answer(self, route, Some(arrival), head, body)
     }
 }
@@ -130,11 +131,11 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> Answer {
+    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> ApiResponse {
         let path = head.uri.path();
         let caller = wants_caller_address(path)
             .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
-        let arrival = Arrival {
+        let arrival = RequestContext {
             request_id: told.id.clone(),
             deadline: told.began + self.http.request_deadline,
             caller,
@@ -148,7 +149,7 @@ impl<R: Routes> Edge<R> {
             .catch_unwind()
             .await
             // The panic hook has told the log where it was.
-            .unwrap_or_else(|_| refusal_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
     }
 }
 
@@ -163,7 +164,7 @@ impl<R: Routes> Respond for Edge<R> {
     ) -> Response<Counted> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
-        let id = RequestId::given(&head.headers).unwrap_or_else(|| self.ids.next());
+        let id = RequestId::from_headers(&head.headers).unwrap_or_else(|| self.ids.next());
         let mut told = Box::new(Told {
             teller: Arc::clone(&self.teller),
             request: access::Request {
@@ -179,7 +180,7 @@ impl<R: Routes> Respond for Edge<R> {
         let path = head.uri.path();
         let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
         let mut answer = if let Some(refusal) = refusal {
-            refusal_at(path, refusal, id.clone(), RETRY_AFTER)
+            refuse_at(path, refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             told.request.route = Some(page.path().into());
             self.ops.answer(page, &head.method).await
@@ -201,13 +202,13 @@ impl<R: Routes> Respond for Edge<R> {
         answer.map(|body| Counted::new(body, told))
     }
 
-    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse {
         let given = head
             .values("x-requestid")
             .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
         let id = given.unwrap_or_else(|| self.ids.next());
         let path = head.path();
-        let answer = refusal_at(path, refusal, id.clone(), RETRY_AFTER);
+        let answer = refuse_at(path, refusal, id.clone(), RETRY_AFTER);
         drop(Told {
             teller: Arc::clone(&self.teller),
             request: access::Request {
