@@ -5,6 +5,7 @@ mod bench;
 mod child;
 mod ci;
 mod dev;
+mod docs;
 mod layers;
 mod postgres;
 mod shell;
@@ -33,6 +34,8 @@ enum Chore {
     Ci(ci::Options),
     /// Checks the rules of the house: allowed arrows, lints, sizes and openings of files, migrations.
     Layers,
+    /// Writes the generated tables of docs/api.md and docs/migration.md.
+    Docs,
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::Options),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Ci(options) => ci::run(&options),
         Chore::Layers => layers::run(),
+        Chore::Docs => docs::run(),
         Chore::Sqlx(options) => sqlx::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Postgres(options) => postgres::run(&options),

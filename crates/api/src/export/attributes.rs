@@ -1,11 +1,11 @@
-//! The attributes of an exported user: one table for names, meanings and values, then whatever metadata a user has.
+//! The attributes of an exported user: a table of names, meanings and values, followed by the user's metadata.
 
 use std::borrow::Cow;
 
 use masthead_domain::account::Account;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::envelope::published_time;
+use crate::http::response::published_time;
 
 /// A standard attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub(crate) enum Attribute {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttributeSpec {
     attribute: Attribute,
-    /// The name by which it is answered where none is asked for.
+    /// The name in responses without a selection.
     pub(crate) name: &'static str,
-    /// Its short name, which may be asked for as well.
+    /// Its short name in selections.
     pub(crate) short: Option<&'static str>,
-    /// What it holds.
+    /// What it contains.
     pub(crate) meaning: &'static str,
     /// A value for examples.
     pub(crate) example: &'static str,
@@ -53,7 +53,7 @@ const fn row(
     }
 }
 
-/// The standard attributes in their order; every value is a text.
+/// The standard attributes in order; every value is a text.
 pub(crate) const TABLE: [AttributeSpec; 11] = [
     row(
         Attribute::CustomerId,
@@ -117,20 +117,20 @@ pub(crate) const TABLE: [AttributeSpec; 11] = [
         Attribute::LastSeen,
         "last_seen",
         Some("u_l_a"),
-        "when the user last logged out, the only visit that is kept",
+        "when the user last logged out, the only recorded visit",
         "2021-02-03T04:05:06.000Z",
     ),
 ];
 
-/// The standard attribute that a name, long or short, stands for.
-fn named(name: &str) -> Option<Attribute> {
+/// Finds a standard attribute by its name or short name.
+fn find(name: &str) -> Option<Attribute> {
     let spec = TABLE.iter().find(|spec| spec.name == name || spec.short == Some(name));
     spec.map(|spec| spec.attribute)
 }
 
 impl Attribute {
     /// The value; `None` when it is not set.
-    fn of(self, account: &Account) -> Option<Cow<'_, str>> {
+    fn value(self, account: &Account) -> Option<Cow<'_, str>> {
         let metadata = |key| account.metadata.get(key).map(Cow::Borrowed);
         let moment = |at: Option<time::OffsetDateTime>| at.and_then(published_time).map(Cow::Owned);
         let value = match self {
@@ -154,19 +154,19 @@ impl Attribute {
     }
 }
 
-/// Which attributes are asked for.
+/// The requested attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Attributes {
-    /// Every one that is set.
+pub(crate) enum AttributeSelection {
+    /// Every attribute that is set.
     #[default]
-    Set,
-    /// These, in this order, each once, `null` where it is not set; then `id`.
+    AllSet,
+    /// These in this order, each once, then `id`; `null` where unset.
     Named(Vec<Box<str>>),
 }
 
-impl Attributes {
-    /// Those of these names; all that are set, where no name is given.
-    pub(crate) fn named(names: impl IntoIterator<Item = String>) -> Self {
+impl AttributeSelection {
+    /// Selects these names; an empty list selects everything that is set.
+    pub(crate) fn from_names(names: impl IntoIterator<Item = String>) -> Self {
         let mut once: Vec<Box<str>> = Vec::new();
         for name in names {
             if !once.iter().any(|other| **other == *name) {
@@ -174,7 +174,7 @@ impl Attributes {
             }
         }
         if once.is_empty() {
-            return Self::Set;
+            return Self::AllSet;
         }
         if !once.iter().any(|name| &**name == "id") {
             once.push("id".into());
@@ -183,34 +183,34 @@ impl Attributes {
     }
 }
 
-/// The attributes of a user, on their way out.
+/// Renders the selected attributes of a user.
 pub(super) struct UserAttributes<'a> {
     pub(super) account: &'a Account,
-    pub(super) attributes: &'a Attributes,
+    pub(super) selection: &'a AttributeSelection,
 }
 
 impl Serialize for UserAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
-        match self.attributes {
-            Attributes::Named(names) => {
+        match self.selection {
+            AttributeSelection::Named(names) => {
                 for name in names {
-                    let value = match named(name) {
-                        Some(attribute) => attribute.of(self.account),
+                    let value = match find(name) {
+                        Some(attribute) => attribute.value(self.account),
                         None => self.account.metadata.get(name).map(Cow::Borrowed),
                     };
                     object.serialize_entry(name, &value)?;
                 }
             }
-            Attributes::Set => {
+            AttributeSelection::AllSet => {
                 for spec in &TABLE {
-                    if let Some(value) = spec.attribute.of(self.account) {
+                    if let Some(value) = spec.attribute.value(self.account) {
                         object.serialize_entry(spec.name, &value)?;
                     }
                 }
-                // A standard name is the standard attribute's alone.
-                let own = self.account.metadata.iter();
-                for (key, value) in own.filter(|(key, value)| !value.is_empty() && named(key).is_none()) {
+                // Metadata never replaces a standard attribute.
+                let metadata = self.account.metadata.iter();
+                for (key, value) in metadata.filter(|(key, value)| !value.is_empty() && find(key).is_none()) {
                     object.serialize_entry(key, value)?;
                 }
             }
@@ -226,8 +226,8 @@ mod tests {
 
     use super::*;
 
-    fn shown(account: &Account, attributes: &Attributes) -> (Value, String) {
-        let text = serde_json::to_string(&UserAttributes { account, attributes }).unwrap();
+    fn render(account: &Account, selection: &AttributeSelection) -> (Value, String) {
+        let text = serde_json::to_string(&UserAttributes { account, selection }).unwrap();
         (serde_json::from_str(&text).unwrap(), text)
     }
 
@@ -241,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_is_left_out_where_no_field_is_named() {
-        let (_, text) = shown(&bo(), &Attributes::Set);
+    fn unset_attributes_are_omitted_without_a_selection() {
+        let (_, text) = render(&bo(), &AttributeSelection::AllSet);
         assert_eq!(
             text,
             r#"{"customer_id":"7","name":"Ash","last_name":"Ash","mobile":"555-0100","city":"Oslo","cellPhone":"555-0100"}"#
@@ -250,19 +250,22 @@ mod tests {
     }
 
     #[test]
-    fn named_fields_come_in_their_order_and_id_with_them() {
+    fn selected_attributes_keep_their_order_and_add_id() {
         let names = ["u_ln", "uid", "u_ln", "city", "nothing", "first_name"];
-        let (_, text) = shown(&bo(), &Attributes::named(names.map(str::to_owned)));
+        let (_, text) = render(&bo(), &AttributeSelection::from_names(names.map(str::to_owned)));
         assert_eq!(
             text,
             r#"{"u_ln":"Ash","uid":"7","city":"Oslo","nothing":null,"first_name":null,"id":null}"#
         );
-        let (value, _) = shown(&bo(), &Attributes::named(["id".to_owned(), "name".to_owned()]));
+        let (value, _) = render(
+            &bo(),
+            &AttributeSelection::from_names(["id".to_owned(), "name".to_owned()]),
+        );
         assert_eq!(value, json!({"id": null, "name": "Ash"}));
     }
 
     #[test]
-    fn no_two_attributes_share_a_name() {
+    fn attribute_names_are_unique() {
         let names = TABLE.iter().flat_map(|spec| [Some(spec.name), spec.short]).flatten();
         let mut names: Vec<_> = names.collect();
         let all = names.len();

@@ -20,7 +20,6 @@ use http::{
 use hyper::body::{Body, Incoming};
 use masthead_api::{
     Api, ApiResponse, CallerAddress, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
-    wants_caller_address,
 };
 
 pub use arriving::Arriving;
@@ -42,19 +41,24 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the edge is put around: the API, and in tests of the edge something smaller.
 pub trait Routes: Send + Sync + 'static {
-    /// What a path is for.
-    type Route: Sync;
-
     /// The route of a path.
-    fn route(&self, path: &str) -> Option<&Self::Route>;
+    type Route<'p>: Send + Sync;
 
-    /// Its pattern, which is told in place of the path.
-    fn pattern(route: &Self::Route) -> &Arc<str>;
+    /// Finds the route of a path.
+    fn route<'p>(&'p self, path: &'p str) -> Option<Self::Route<'p>>;
+
+    /// The pattern of a route, which is logged in place of the path.
+    fn pattern<'r>(route: &'r Self::Route<'_>) -> &'r Arc<str>;
+
+    /// Whether the route needs the caller's address.
+    fn needs_caller_address(_route: &Self::Route<'_>) -> bool {
+        false
+    }
 
     /// Answers a request for the route of its path.
-    fn answer(
-        &self,
-        route: Option<&Self::Route>,
+    fn answer<'p>(
+        &'p self,
+        route: Option<Self::Route<'p>>,
         arrival: RequestContext,
         head: &Head,
         body: Arriving,
@@ -62,19 +66,23 @@ pub trait Routes: Send + Sync + 'static {
 }
 
 impl Routes for Api {
-    type Route = Route;
+    type Route<'p> = Route<'p>;
 
-    fn route(&self, path: &str) -> Option<&Route> {
+    fn route<'p>(&'p self, path: &'p str) -> Option<Route<'p>> {
         Self::route(self, path)
     }
 
-    fn pattern(route: &Route) -> &Arc<str> {
+    fn pattern<'r>(route: &'r Route<'_>) -> &'r Arc<str> {
         route.pattern()
     }
 
-    fn answer(
-        &self,
-        route: Option<&Route>,
+    fn needs_caller_address(route: &Route<'_>) -> bool {
+        route.needs_caller_address()
+    }
+
+    fn answer<'p>(
+        &'p self,
+        route: Option<Route<'p>>,
         arrival: RequestContext,
         head: &Head,
         body: Arriving,
@@ -133,16 +141,18 @@ impl<R: Routes> Edge<R> {
 
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> ApiResponse {
         let path = head.uri.path();
-        let caller = wants_caller_address(path)
+        let route = self.routes.route(path);
+        let caller = route
+            .as_ref()
+            .is_some_and(R::needs_caller_address)
             .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
         let arrival = RequestContext {
             request_id: told.id.clone(),
             deadline: told.began + self.http.request_deadline,
             caller,
         };
-        let route = self.routes.route(path);
         // Before it is answered: a handler may end in a panic, or its client leave.
-        told.route = route.map(R::pattern).cloned();
+        told.route = route.as_ref().map(R::pattern).cloned();
         let body = Arriving::new(body, self.http.body_timeout);
         // The routes are shared and answer every request afresh: a panic leaves nothing half-done in them.
         AssertUnwindSafe(self.routes.answer(route, arrival, head, body))
@@ -213,7 +223,7 @@ impl<R: Routes> Respond for Edge<R> {
             teller: Arc::clone(&self.teller),
             request: access::Request {
                 method: head.method().unwrap_or_else(unknown_method),
-                route: self.routes.route(path).map(R::pattern).cloned(),
+                route: self.routes.route(path).as_ref().map(R::pattern).cloned(),
                 status: answer.status().as_u16(),
                 began: Instant::now(),
                 bytes: answer.body().size_hint().exact().unwrap_or_default(),

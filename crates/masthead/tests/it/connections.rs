@@ -77,19 +77,19 @@ impl Odd {
 }
 
 impl Routes for Odd {
-    type Route = Arc<str>;
+    type Route<'p> = &'p Arc<str>;
 
-    fn route(&self, path: &str) -> Option<&Arc<str>> {
+    fn route<'p>(&'p self, path: &'p str) -> Option<&'p Arc<str>> {
         self.0.get(if path.starts_with("/wait/") { "/wait" } else { path })
     }
 
-    fn pattern(route: &Arc<str>) -> &Arc<str> {
+    fn pattern<'r>(route: &'r &Arc<str>) -> &'r Arc<str> {
         route
     }
 
-    async fn answer(
-        &self,
-        route: Option<&Arc<str>>,
+    async fn answer<'p>(
+        &'p self,
+        route: Option<&'p Arc<str>>,
         _: RequestContext,
         head: &request::Parts,
         body: Arriving,
