@@ -1,4 +1,4 @@
-//! Silence, slowness and bugs behind the router.
+//! Unavailable, slow and faulty dependencies behind the router.
 
 use std::{
     error::Error,
@@ -18,7 +18,7 @@ use masthead_testkit::{
     store::Mood,
 };
 
-use crate::world::{World, answered, header, read};
+use crate::fixture::{ApiFixture, answer, header, read};
 
 const READS: [&str; 3] = [
     "/v4/Users/2937",
@@ -39,8 +39,8 @@ fn unavailable() -> Expect {
 }
 
 #[tokio::test]
-async fn a_store_that_is_silent_is_503_with_retry_after() {
-    let world = World::new();
+async fn unavailable_store_is_503_with_retry_after() {
+    let api = ApiFixture::new();
     for (kind, seconds) in [
         (SourceErrorKind::Unavailable, "1"),
         (SourceErrorKind::Misconfigured, "1"),
@@ -51,149 +51,134 @@ async fn a_store_that_is_silent_is_503_with_retry_after() {
             "7",
         ),
     ] {
-        world.store.be(Mood::Failing(kind));
+        api.store.be(Mood::Failing(kind));
         for target in READS {
             let case = Case::get(target, unavailable()).answering("retry-after", seconds);
-            world.holds(vec![case]).await;
+            api.check(vec![case]).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_search_that_is_too_broad_is_e400_90() {
-    let world = World::new();
-    world.store.be(Mood::Failing(SourceErrorKind::TooBroad));
-    let text = "The search cannot be answered - it takes longer than it may; narrow it";
-    world
-        .holds(vec![Case::get("/v4/Users?email=a", error(400, "E400_90", text))])
+async fn search_that_times_out_is_e400_90() {
+    let api = ApiFixture::new();
+    api.store.be(Mood::Failing(SourceErrorKind::TooBroad));
+    let text = "The search cannot be answered - the search timed out; add filters";
+    api.check(vec![Case::get("/v4/Users?email=a", error(400, "E400_90", text))])
         .await;
 }
 
 #[tokio::test]
-async fn a_store_that_says_what_cannot_be_true_is_500_by_workflow() {
-    let world = World::new();
-    world.store.be(Mood::Failing(SourceErrorKind::Corrupt));
+async fn corrupt_store_is_500_by_operation() {
+    let api = ApiFixture::new();
+    api.store.be(Mood::Failing(SourceErrorKind::Corrupt));
     let by_id = error(500, "E500_01", "There was a problem during the GetById workflow.");
     let list = error(500, "E500_02", "There was a problem during the Get workflow.");
-    world
-        .holds(vec![
-            Case::get("/v4/Users/2937", by_id),
-            Case::get("/v4/Users?email=ann@example.com", list.clone()),
-            Case::get("/v4/Users", list),
-        ])
-        .await;
+    api.check(vec![
+        Case::get("/v4/Users/2937", by_id),
+        Case::get("/v4/Users?email=ann@example.com", list.clone()),
+        Case::get("/v4/Users", list),
+    ])
+    .await;
 }
 
 #[tokio::test]
-async fn silence_about_the_tenant_or_the_keys_is_503() {
-    let world = World::new();
+async fn unavailable_tenants_or_keys_are_503() {
+    let api = ApiFixture::new();
     let no_keys = Case::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
-    world.holds(vec![no_keys.answering("retry-after", "1")]).await;
-    world.tenants.be_silent(true);
+    api.check(vec![no_keys.answering("retry-after", "1")]).await;
+    api.tenants.be_silent(true);
     let case = Case::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
-    world.holds(vec![case.clone()]).await;
-    world.tenants.be_silent(false);
-    assert!(case.check(&world, &world.get("/v4/Users/2937").await).is_err());
+    api.check(vec![case.clone()]).await;
+    api.tenants.be_silent(false);
+    assert!(case.check(&api, &api.get("/v4/Users/2937").await).is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_use_case_that_does_not_answer_by_the_deadline_is_503() {
-    let world = World::with_limits(ApiLimits {
+async fn missed_deadline_is_503() {
+    let api = ApiFixture::with_limits(ApiLimits {
         deadline: Duration::from_secs(3),
         retry_after: Duration::from_secs(4),
         ..ApiLimits::default()
     });
-    world.store.be(Mood::Stuck);
+    api.store.be(Mood::Stuck);
     for target in READS {
         let started = tokio::time::Instant::now();
-        world
-            .holds(vec![Case::get(target, unavailable()).answering("retry-after", "4")])
+        api.check(vec![Case::get(target, unavailable()).answering("retry-after", "4")])
             .await;
         assert!(
             started.elapsed() >= Duration::from_secs(2),
             "the clock is paused: {target}"
         );
     }
-    world.store.be(Mood::Slow(Duration::from_secs(1)));
-    assert_eq!(world.get("/v4/Users/2937").await.status, 200);
+    api.store.be(Mood::Slow(Duration::from_secs(1)));
+    assert_eq!(api.get("/v4/Users/2937").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_gives_up_by_the_deadline_still_tells_its_event() {
-    let world = World::with_limits(ApiLimits {
+async fn source_that_ends_at_the_deadline_writes_its_event() {
+    let api = ApiFixture::with_limits(ApiLimits {
         deadline: Duration::from_secs(3),
         ..ApiLimits::default()
     });
-    world.store.be(Mood::Slow(Duration::from_secs(3)));
-    assert_eq!(world.get("/v4/Users/2937").await.status, 200);
-    assert_eq!(world.events.take().len(), 1);
+    api.store.be(Mood::Slow(Duration::from_secs(3)));
+    assert_eq!(api.get("/v4/Users/2937").await.status, 200);
+    assert_eq!(api.events.take().len(), 1);
 }
 
 #[tokio::test]
-async fn the_deadline_of_the_connection_loop_is_kept_and_the_route_noted() {
-    let world = World::new();
-    world.store.be(Mood::Stuck);
-    let mut request = Request::builder().uri("/v4/Users/2937");
-    for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
-        request = request.header(name, value);
-    }
-    let arrival = RequestContext {
+async fn context_of_the_server_is_used() {
+    let api = ApiFixture::new();
+    api.store.be(Mood::Stuck);
+    let request = api.with_good_headers(Request::get("/v4/Users/2937"));
+    let context = RequestContext {
         request_id: RequestId::new("loop-7").unwrap(),
         deadline: Instant::now(),
         caller: None,
     };
     let request = request.body(String::new()).unwrap();
-    let answer = read(answered(&world.api, Some(arrival), request).await).await;
+    let answer = read(answer(&api.api, Some(context), request).await).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(header(&answer, "x-requestid"), Some("loop-7"));
     assert_eq!(
-        &**world.api.route("/v4/Users/2937").unwrap().pattern(),
+        &**api.api.route("/v4/Users/2937").unwrap().pattern(),
         "/v4/Users/{crid}"
     );
 }
 
-/// A body of which nobody knows how long it is.
+/// A body of unknown length.
 fn streamed(chunks: impl Stream<Item = Result<Bytes, std::io::Error>> + Send) -> impl RequestBody {
     StreamBody::new(chunks.map_ok(Frame::data))
 }
 
 /// RFC 9110 §15.5.9.
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_ends_is_answered_with_408() {
-    let world = World::new();
-    let mut request = Request::post("/v4/Users/Search");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
-        request = request.header(name, value);
-    }
+async fn endless_body_is_408() {
+    let api = ApiFixture::new();
+    let request = api.with_good_headers(Request::post("/v4/Users/Search"));
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
-    let answer = world.send(request.body(streamed(endless)).unwrap()).await;
+    let answer = api.send(request.body(streamed(endless)).unwrap()).await;
     assert_eq!(answer.status, 408);
     assert!(answer.body.contains("UsersOrchestrator_E408"), "{}", answer.body);
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_a_bad_request_and_a_late_one_is_408() {
-    let world = World::new();
+async fn broken_body_is_400_and_late_body_is_408() {
+    let api = ApiFixture::new();
     let (cut, late): (Box<dyn Error + Send + Sync>, Box<dyn Error + Send + Sync>) =
         (std::io::Error::other("cut").into(), BodyTimeout.into());
     for (error, status) in [(cut, 400), (late, 408)] {
-        let mut request = Request::post("/v4/Users/Search");
-        for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
-            request = request.header(name, value);
-        }
+        let request = api.with_good_headers(Request::post("/v4/Users/Search"));
         let body = StreamBody::new(futures_util::stream::iter([Err::<Frame<Bytes>, _>(error)]));
-        let answer = world.send(request.body(body).unwrap()).await;
+        let answer = api.send(request.body(body).unwrap()).await;
         assert_eq!(answer.status, status, "{}", answer.body);
     }
 }
 
 #[tokio::test]
-async fn a_body_is_bounded_whatever_its_length_claims() {
-    let world = World::new();
-    let mut request = Request::post("/v4/Users/Search");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
-        request = request.header(name, value);
-    }
+async fn body_of_unknown_length_is_bounded() {
+    let api = ApiFixture::new();
+    let request = api.with_good_headers(Request::post("/v4/Users/Search"));
     let chunk = Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]));
     let chunks = futures_util::stream::iter((0..100_000).map(move |_| {
         chunk
@@ -201,24 +186,21 @@ async fn a_body_is_bounded_whatever_its_length_claims() {
             .map(Bytes::clone)
             .map_err(|_| std::io::Error::other("none"))
     }));
-    let answer = world.send(request.body(streamed(chunks)).unwrap()).await;
+    let answer = api.send(request.body(streamed(chunks)).unwrap()).await;
     assert_eq!(answer.status, 413, "{}", answer.body);
 }
 
 #[tokio::test]
-async fn a_body_that_announces_too_much_is_not_waited_for() {
-    let world = World::new();
-    let mut request = Request::post("/v4/Users/Search").header("Content-Length", "65537");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
-        request = request.header(name, value);
-    }
+async fn announced_large_body_is_refused_at_once() {
+    let api = ApiFixture::new();
+    let request = api.with_good_headers(Request::post("/v4/Users/Search").header("Content-Length", "65537"));
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
-    let answer = world.send(request.body(streamed(endless)).unwrap()).await;
+    let answer = api.send(request.body(streamed(endless)).unwrap()).await;
     assert_eq!(answer.status, 413, "{}", answer.body);
 }
 
 #[tokio::test]
-async fn the_servers_own_refusals_have_the_shape_of_the_address() {
+async fn server_refusals_have_the_shape_of_the_api() {
     let at = async |path, refusal| {
         let id = RequestId::new("r-9-12345").unwrap();
         read(refuse_at(path, refusal, id, Duration::from_millis(1500))).await
@@ -295,13 +277,13 @@ async fn the_servers_own_refusals_have_the_shape_of_the_address() {
 }
 
 #[tokio::test]
-async fn a_request_id_that_cannot_be_echoed_is_replaced() {
-    let world = World::new();
+async fn invalid_request_id_is_replaced() {
+    let api = ApiFixture::new();
     for bad in ["a b", &"x".repeat(129)] {
         let case = Case::get("/v4/Users/2937", Expect::Status(200)).with("X-RequestId", bad);
-        let answer = world.ask(&case).await;
+        let answer = api.send_case(&case).await;
         let id = header(&answer, "x-requestid").unwrap();
         assert!(id != bad && !id.is_empty());
-        assert_eq!(&*world.events.take()[0].request_id, id);
+        assert_eq!(&*api.events.take()[0].request_id, id);
     }
 }

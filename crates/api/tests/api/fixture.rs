@@ -1,9 +1,9 @@
-//! The contract's world on fakes.
+//! The API over fakes, with the users of the contract's table.
 
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{Method, Request};
+use http::{Method, Request, request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
 use masthead_domain::tenant::{PoolId, Scope};
@@ -24,7 +24,7 @@ use masthead_testkit::{
 };
 
 /// The API and the fakes behind it.
-pub(crate) struct World {
+pub(crate) struct ApiFixture {
     pub(crate) api: Api,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) tenants: Arc<FakeTenants>,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) provider: Arc<FakeProvider>,
 }
 
-impl World {
+impl ApiFixture {
     pub(crate) fn new() -> Self {
         Self::with_limits(ApiLimits::default())
     }
@@ -53,10 +53,10 @@ impl World {
         }
         let tenants = Arc::new(FakeTenants::new(tenants));
         let events = Arc::new(RecordingEvents::default());
-        let ours = ["north/*/*", "south/*/*"];
+        let granted = ["north/*/*", "south/*/*"];
         let tokens = FakeTokens::new()
-            .granting("reader", grant(&[Scope::UsersRead], &ours))
-            .granting("writer", grant(&[Scope::UsersWrite], &ours))
+            .granting("reader", grant(&[Scope::UsersRead], &granted))
+            .granting("writer", grant(&[Scope::UsersWrite], &granted))
             .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
             .refusing("expired", TokenError::Expired)
             .refusing("no-keys", TokenError::KeysUnavailable);
@@ -96,25 +96,33 @@ impl World {
     }
 
     /// Sends a request of the contract's table.
-    pub(crate) async fn ask(&self, case: &Case) -> Answer {
-        let asked = case.request(self);
+    pub(crate) async fn send_case(&self, case: &Case) -> Answer {
+        let prepared = case.request(self);
         let mut request = Request::builder()
-            .method(asked.method.parse::<Method>().unwrap())
-            .uri(&asked.target);
-        for (name, value) in &asked.headers {
+            .method(prepared.method.parse::<Method>().unwrap())
+            .uri(&prepared.target);
+        for (name, value) in &prepared.headers {
             request = request.header(*name, value);
         }
-        self.send(request.body(asked.body).unwrap()).await
+        self.send(request.body(prepared.body).unwrap()).await
+    }
+
+    /// Adds the headers of a valid search or read.
+    pub(crate) fn with_good_headers(&self, mut request: request::Builder) -> request::Builder {
+        for (name, value) in Case::search("", Expect::Status(200)).request(self).headers {
+            request = request.header(name, value);
+        }
+        request
     }
 
     /// Sends any request.
     pub(crate) async fn send<B: RequestBody>(&self, request: Request<B>) -> Answer {
-        read(answered(&self.api, None, request).await).await
+        read(answer(&self.api, None, request).await).await
     }
 
     /// Gets this path as a reader of the first tenant.
     pub(crate) async fn get(&self, target: &str) -> Answer {
-        self.ask(&Case::get(target, Expect::Status(200))).await
+        self.send_case(&Case::get(target, Expect::Status(200))).await
     }
 
     /// Exports by a body, as the workspace of this name.
@@ -127,19 +135,19 @@ impl World {
         self.send(request.unwrap()).await
     }
 
-    /// Runs one line of the contract's table.
-    pub(crate) async fn holds(&self, cases: Vec<Case>) {
+    /// Sends cases and checks their answers.
+    pub(crate) async fn check(&self, cases: Vec<Case>) {
         assert!(!cases.is_empty());
         let mut differences = Vec::new();
         for case in cases {
-            let answer = self.ask(&case).await;
+            let answer = self.send_case(&case).await;
             differences.extend(case.check(self, &answer).err());
         }
         assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
 }
 
-impl Environment for World {
+impl Environment for ApiFixture {
     fn sealing(&self) -> &dyn Sealing {
         &FakeSealing
     }
@@ -156,17 +164,17 @@ impl Environment for World {
     }
 }
 
-/// What the API answers.
-pub(crate) async fn answered<B: RequestBody>(
+/// Answers a request by the route of its path.
+pub(crate) async fn answer<B: RequestBody>(
     api: &Api,
-    arrival: Option<RequestContext>,
+    context: Option<RequestContext>,
     request: Request<B>,
 ) -> masthead_api::ApiResponse {
     let (head, body) = request.into_parts();
-    api.answer(api.route(head.uri.path()), arrival, &head, body).await
+    api.answer(api.route(head.uri.path()), context, &head, body).await
 }
 
-/// The whole of a response, with what every answer has checked.
+/// Reads a response, and checks what every response has.
 pub(crate) async fn read(response: masthead_api::ApiResponse) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

@@ -1,7 +1,5 @@
-//! The legacy API, the export and v4 are views of one record, and no input makes an error that is not documented.
-#![expect(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
+//! Property: a user is the same record by v4, the legacy API, a search and the export, for any accounts of both sources.
 
-use http::Request;
 use masthead_domain::{
     account::Account,
     crid::Crid,
@@ -20,11 +18,8 @@ use masthead_testkit::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
 use time::{Duration, macros::datetime};
-use world::World;
 
-#[path = "api/world.rs"]
-#[expect(dead_code, reason = "shared with the tests of v4")]
-mod world;
+use crate::fixture::ApiFixture;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -43,8 +38,8 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A reader of some source; ids and addresses are few, so that the sides often speak of the same one.
-fn reader() -> impl Strategy<Value = Account> {
+/// An account of a source; ids and addresses are few, so that both sources often have the same user.
+fn any_account() -> impl Strategy<Value = Account> {
     let key = prop_oneof![
         8 => select(&STANDARD_KEYS[..]).prop_map(str::to_owned),
         1 => Just("isSocial".to_owned()),
@@ -82,7 +77,7 @@ fn parsed(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// The published mapping, in its own words: legacy key, metadata key.
+/// The published mapping of legacy fields to metadata keys.
 const TEXTS: [(&str, &str); 8] = [
     ("Gender", "gender"),
     ("Phone", "phoneNumber"),
@@ -120,18 +115,18 @@ const CONSENTS: [(&str, &str); 7] = [
     ("AcceptsEENotification", "acceptsEENotification"),
 ];
 
-fn mapping_holds(legacy: &Value) {
-    let kept = |key: &str| legacy["Metadata"][key].as_str().unwrap();
+fn check_mapping(legacy: &Value) {
+    let metadata = |key: &str| legacy["Metadata"][key].as_str().unwrap();
     for (name, key) in TEXTS {
-        assert_eq!(legacy[name].as_str().unwrap_or_default(), kept(key), "{name}");
+        assert_eq!(legacy[name].as_str().unwrap_or_default(), metadata(key), "{name}");
         assert!(legacy[name] != "", "{name} is null when unset");
     }
     for (name, key) in FLAGS {
-        let set = ["Y", "y", "true", "1"].contains(&kept(key));
+        let set = ["Y", "y", "true", "1"].contains(&metadata(key));
         assert_eq!(legacy[name], Value::from(set), "{name}");
     }
     for (name, key) in CONSENTS {
-        match (kept(key), legacy[name].as_u64()) {
+        match (metadata(key), legacy[name].as_u64()) {
             ("N", code) => assert_eq!(code, Some(78), "{name}"),
             ("Y", code) => assert_eq!(code, Some(89), "{name}"),
             (text, Some(code)) => {
@@ -143,235 +138,83 @@ fn mapping_holds(legacy: &Value) {
     }
 }
 
-fn one(kind: &str, identifier: &str) -> Value {
+fn identifier(kind: &str, identifier: &str) -> Value {
     serde_json::json!({"identifier_type": kind, "identifier": identifier})
 }
 
 #[test]
-fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
+fn every_api_shows_the_same_record() {
     let runtime = runtime();
-    let sides = (vec(reader(), 0..4), vec(reader(), 0..4), any::<bool>());
-    proptest!(ProptestConfig::with_cases(96), |((ours, theirs, federated) in sides)| {
-        let world = World::new();
+    let sides = (vec(any_account(), 0..4), vec(any_account(), 0..4), any::<bool>());
+    proptest!(ProptestConfig::with_cases(96), |((stored, provided, federated) in sides)| {
+        let api = ApiFixture::new();
         let (tenant, pool) = if federated { (COURIER, 4) } else { (HERALD, 1) };
-        world.provider.speak(Voice::Live(datetime!(2026-03-01 12:00 UTC)));
-        // One registration an address, as a store that masters its accounts keeps them.
+        api.provider.speak(Voice::Live(datetime!(2026-03-01 12:00 UTC)));
+        // The store of a tenant without provider has one registration per address.
         let mut addresses = Vec::new();
-        for (number, account) in (100..).zip(ours) {
+        for (number, account) in (100..).zip(stored) {
             let key = account.email.as_ref().map(|email| email.key().clone());
             if federated || key.is_none() || !addresses.contains(&key) {
                 addresses.push(key);
-                world.store.put(PoolId(pool), [Account { registration_id: Some(number), ..account }]);
+                api.store.put(PoolId(pool), [Account { registration_id: Some(number), ..account }]);
             }
         }
-        world.provider.put(PoolId(4), theirs);
-        let ask = |target: &str| {
+        api.provider.put(PoolId(4), provided);
+        let get = |target: &str| {
             let case = Case::get(target, Expect::Status(200)).of(tenant);
-            runtime.block_on(world.ask(&case))
+            runtime.block_on(api.send_case(&case))
         };
         let search = |body: Value| {
             let case = Case::search(&body.to_string(), Expect::Status(200)).of(tenant);
-            parsed(&runtime.block_on(world.ask(&case)))
+            parsed(&runtime.block_on(api.send_case(&case)))
         };
         let export = |identifier: Value| {
             let body = serde_json::json!({"identifiers": [identifier]});
             let workspace = if federated { "courier" } else { "herald" };
-            parsed(&runtime.block_on(world.export(workspace, &body)))["data"].clone()
+            parsed(&runtime.block_on(api.export(workspace, &body)))["data"].clone()
         };
         for id in ["a", "b", "c"] {
             for ignored in [false, true] {
-                let new = ask(&format!("/v4/Users/{id}?ignoreProvider={ignored}"));
-                let old = parsed(&ask(&format!("/User/{id}/{}", if ignored { 2 } else { 0 })));
+                let new = get(&format!("/v4/Users/{id}?ignoreProvider={ignored}"));
+                let old = parsed(&get(&format!("/User/{id}/{}", if ignored { 2 } else { 0 })));
                 if new.status == 404 {
                     prop_assert_eq!(&old["Result"], &serde_json::json!({"Users": [], "TotalUsersFound": 0}));
                 } else {
                     let new = parsed(&new);
-                    mapping_holds(&old["Result"]["Users"][0]);
+                    check_mapping(&old["Result"]["Users"][0]);
                     prop_assert_eq!(legacy_as_v4(&old["Result"]["Users"][0]), new["data"].clone());
                 }
             }
-            let by_id = ask(&format!("/v4/Users/{id}"));
-            let searched = parsed(&ask(&format!("/v4/Users?customerRegistrationId={id}")));
+            let by_id = get(&format!("/v4/Users/{id}"));
+            let searched = parsed(&get(&format!("/v4/Users?customerRegistrationId={id}")));
             prop_assert_eq!(&search(serde_json::json!({"customerRegistrationId": id})), &searched);
-            let exported = export(one("customer_id", id));
+            let exported = export(identifier("customer_id", id));
             if by_id.status == 404 {
                 prop_assert_eq!(&searched["data"], &serde_json::json!([]));
-                prop_assert_eq!(exported, serde_json::json!({"users_not_found": [one("customer_id", id)], "users": []}));
+                prop_assert_eq!(exported, serde_json::json!({"users_not_found": [identifier("customer_id", id)], "users": []}));
             } else {
                 let by_id = parsed(&by_id);
                 prop_assert_eq!(exported_without_store(&exported["users"]), serde_json::json!([v4_as_exported(&by_id["data"])]));
                 prop_assert!(searched["data"].as_array().unwrap().contains(&by_id["data"]));
             }
-            let new = parsed(&ask(&format!("/v4/Users?email={id}@example.com&orderBy=1")));
+            let new = parsed(&get(&format!("/v4/Users?email={id}@example.com&orderBy=1")));
             prop_assert_eq!(&search(serde_json::json!({"email": format!("{id}@example.com"), "orderBy": 1})), &new);
-            let old = parsed(&ask(&format!("/User/0?email={id}@example.com&SortBy=CustomerRegistrationId")));
+            let old = parsed(&get(&format!("/User/0?email={id}@example.com&SortBy=CustomerRegistrationId")));
             prop_assert_eq!(&old["Result"]["TotalUsersFound"], &new["meta"]["totalRecords"]);
             let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(legacy_as_v4).collect();
             prop_assert_eq!(Value::from(users), new["data"].clone());
-            let identifier = one("email", &format!("{id}@example.com"));
-            let exported = export(identifier.clone());
+            let by_email = identifier("email", &format!("{id}@example.com"));
+            let exported = export(by_email.clone());
             match &new["data"].as_array().unwrap()[..] {
-                [] => prop_assert_eq!(&exported["users_not_found"], &serde_json::json!([identifier])),
+                [] => prop_assert_eq!(&exported["users_not_found"], &serde_json::json!([by_email])),
                 [only] => prop_assert_eq!(exported_without_store(&exported["users"]), serde_json::json!([v4_as_exported(only)])),
-                // Several share the address: never the first of many.
-                _ => prop_assert_eq!(&exported["users_unresolved"], &serde_json::json!([identifier])),
+                // Several users share the address: none is chosen.
+                _ => prop_assert_eq!(&exported["users_unresolved"], &serde_json::json!([by_email])),
             }
         }
-        let new = parsed(&ask("/v4/Users?email=example&emailMatch=contains&orderBy=4&orderByType=1"));
-        let old = parsed(&ask("/User?request.email=example&SortBy=LastName&SortOrder=desc"));
+        let new = parsed(&get("/v4/Users?email=example&emailMatch=contains&orderBy=4&orderByType=1"));
+        let old = parsed(&get("/User?request.email=example&SortBy=LastName&SortOrder=desc"));
         let users: Vec<_> = old["Result"]["Users"].as_array().unwrap().iter().map(legacy_as_v4).collect();
         prop_assert_eq!(Value::from(users), new["data"].clone());
     });
-}
-
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![
-        select(vec![
-            "email",
-            "request.email",
-            "REQUEST.",
-            "encryptedEmail",
-            "encryptedCustomerRegistrationId",
-            "Type",
-            "OnlyActive",
-            "SortBy",
-            "SortOrder",
-            "UsersPerPage",
-            "request.PageNumber",
-            "LookupInUserProvider",
-            "AuthSystemId",
-        ])
-        .prop_map(str::to_owned),
-        "[ -~]{0,10}",
-        "\\PC{0,6}",
-    ]
-}
-
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        select(vec![
-            "0",
-            "1",
-            "2",
-            "-1",
-            "true",
-            "asc",
-            "Email",
-            "ann",
-            "%",
-            "\\",
-            "'",
-            "\0",
-            "fn5+",
-            "99999999999"
-        ])
-        .prop_map(|text| text.as_bytes().to_vec()),
-        vec(any::<u8>(), 0..40),
-    ]
-}
-
-fn encoded(bytes: &[u8], hard: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || (!hard && matches!(byte, b'@' | b'.' | b'+' | b'_' | b'%'));
-    bytes.iter().fold(String::new(), |text, byte| {
-        if plain(*byte) {
-            text + char::from(*byte).encode_utf8(&mut [0; 4])
-        } else {
-            format!("{text}%{byte:02x}")
-        }
-    })
-}
-
-#[test]
-fn hostile_input_is_answered_or_refused_as_documented() {
-    let world = World::new();
-    let runtime = runtime();
-    let segments = vec(
-        prop_oneof![3 => bytes(), 1 => Just(b"Encrypted".to_vec()), 1 => Just(b"0".to_vec())],
-        0..4,
-    );
-    let pairs = vec((name(), bytes(), any::<bool>()), 0..4);
-    let header = option::of((
-        select(vec![
-            "authorization",
-            "x-sourcesystem",
-            "x-clientcode",
-            "x-papercode",
-            "x-mediagroupcode",
-            "x-requestid",
-        ]),
-        vec(any::<u8>(), 0..60),
-    ));
-    proptest!(|(segments in segments, pairs in pairs, header in header, hard in any::<bool>())| {
-        let path = segments.iter().map(|segment| encoded(segment, hard)).fold("/User".to_owned(), |path, segment| path + "/" + &segment);
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(name, value, hard)| format!("{}={}", encoded(name.as_bytes(), true), encoded(value, *hard)))
-            .collect();
-        let mut request = Request::get(format!("{path}?{}", pairs.join("&")));
-        for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
-            request = request.header(name, value);
-        }
-        if let Some((name, value)) = header
-            && let Ok(value) = http::HeaderValue::from_bytes(&value)
-            && let Some(all) = request.headers_mut()
-        {
-            all.insert(name, value);
-        }
-        let Ok(request) = request.body(String::new()) else { return Ok(()) };
-        let told = format!("{} {:?}", request.uri(), request.headers());
-        let answer = runtime.block_on(world.send(request));
-        let whole: Value = serde_json::from_str(&answer.body).unwrap();
-        match answer.status {
-            200 => {
-                let refused = whole["Result"].is_null();
-                prop_assert_eq!(refused, whole["Errors"] != serde_json::json!([]), "{}", told);
-                prop_assert_eq!(whole.as_object().unwrap().len(), 5);
-            }
-            400 | 401 | 404 => {
-                prop_assert!(whole["error"].is_string() && whole.as_object().unwrap().len() == 1, "{told}: {whole}");
-            }
-            other => prop_assert!(false, "{told}: {other} {whole}"),
-        }
-        prop_assert!(answer.body.len() < 600 || !whole["Result"].is_null(), "{told}: {whole}");
-    });
-}
-
-#[test]
-fn a_refusal_never_repeats_a_value() {
-    const SECRET: &str = "s3cr3t";
-    let world = World::new();
-    let runtime = runtime();
-    let mut targets = vec![
-        format!("/User/{SECRET}"),
-        format!("/User/{SECRET}/{SECRET}"),
-        format!("/User/{SECRET}%zz/0"),
-        format!("/User/{SECRET}/0/{SECRET}"),
-        format!("/User?colour={SECRET}"),
-        format!("/User?email={SECRET}%00"),
-        format!("/User/Encrypted?encryptedEmail={SECRET}"),
-        format!("/User/Encrypted/0?encryptedCustomerRegistrationId={SECRET}"),
-    ];
-    for name in [
-        "Type",
-        "OnlyActive",
-        "SortBy",
-        "SortOrder",
-        "UsersPerPage",
-        "PageNumber",
-        "LookupInUserProvider",
-        "AuthSystemId",
-    ] {
-        targets.push(format!("/User?{name}={SECRET}"));
-    }
-    for target in targets {
-        let answer = runtime.block_on(world.get(&target));
-        let whole: Value = serde_json::from_str(&answer.body).unwrap();
-        assert!(
-            answer.status == 404 || whole["Result"].is_null(),
-            "{target}: {}",
-            answer.body
-        );
-        assert!(!answer.body.contains(SECRET), "{target}: {}", answer.body);
-    }
-    assert_eq!(world.store.calls(), 0);
 }
