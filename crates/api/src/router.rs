@@ -74,7 +74,7 @@ enum ApiFamily {
 
 /// An operation, or the few that share a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+enum RoutedOperation {
     ListUsers,
     GetUser,
     /// `Search` is also a valid id: POST searches, GET gets the user.
@@ -87,7 +87,7 @@ enum Operation {
     DocsStyle,
 }
 
-impl Operation {
+impl RoutedOperation {
     const fn api(self) -> ApiFamily {
         match self {
             Self::ListUsers | Self::GetUser | Self::SearchUsers => ApiFamily::V4,
@@ -102,7 +102,13 @@ impl Operation {
         match self {
             Self::SearchUsers => "POST,GET,HEAD",
             Self::ExportUsers => "POST",
-            _ => "GET,HEAD",
+            Self::ListUsers
+            | Self::GetUser
+            | Self::ReadLegacyUsers
+            | Self::OpenApi
+            | Self::DocsPage
+            | Self::DocsPageWithSlash
+            | Self::DocsStyle => "GET,HEAD",
         }
     }
 }
@@ -111,7 +117,7 @@ impl Operation {
 #[derive(Debug)]
 struct RouteEntry {
     pattern: Arc<str>,
-    operation: Operation,
+    operation: RoutedOperation,
 }
 
 /// The route of a path: its pattern, its API, its operation and its parameters.
@@ -119,7 +125,7 @@ struct RouteEntry {
 pub struct Route<'p> {
     pattern: &'p Arc<str>,
     api: ApiFamily,
-    operation: Operation,
+    operation: RoutedOperation,
     /// The segments in the place of the pattern's names, still encoded.
     segments: [Option<&'p str>; 2],
 }
@@ -211,25 +217,29 @@ impl Api {
         let [first, second] = route.segments;
         // Boxed, since the futures are large and this one would be as large as the largest.
         let answer: Pin<Box<dyn Future<Output = ApiResponse> + Send + '_>> = match (route.operation, &parts.method) {
-            (Operation::SearchUsers, &Method::POST) => Box::pin(search_users(&self.v4, context, parts, body)),
-            (Operation::ExportUsers, &Method::POST) => {
+            (RoutedOperation::SearchUsers, &Method::POST) => Box::pin(search_users(&self.v4, context, parts, body)),
+            (RoutedOperation::ExportUsers, &Method::POST) => {
                 Box::pin(export_users(&self.export, context, parts, first, body))
             }
-            (Operation::ListUsers, &Method::GET | &Method::HEAD) => Box::pin(list_users(&self.v4, context, parts)),
-            (Operation::GetUser, &Method::GET | &Method::HEAD) => {
+            (RoutedOperation::ListUsers, &Method::GET | &Method::HEAD) => {
+                Box::pin(list_users(&self.v4, context, parts))
+            }
+            (RoutedOperation::GetUser, &Method::GET | &Method::HEAD) => {
                 Box::pin(get_user(&self.v4, context, parts, first.unwrap_or_default()))
             }
-            (Operation::SearchUsers, &Method::GET | &Method::HEAD) => {
+            (RoutedOperation::SearchUsers, &Method::GET | &Method::HEAD) => {
                 Box::pin(get_user(&self.v4, context, parts, "Search"))
             }
-            (Operation::ReadLegacyUsers, &Method::GET | &Method::HEAD) => {
+            (RoutedOperation::ReadLegacyUsers, &Method::GET | &Method::HEAD) => {
                 let path = LegacyPath::from_segments(first, second);
                 Box::pin(read_users(&self.legacy, context, parts, path))
             }
-            (Operation::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::openapi())),
-            (Operation::DocsPage, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::page())),
-            (Operation::DocsPageWithSlash, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::page_redirect())),
-            (Operation::DocsStyle, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::style())),
+            (RoutedOperation::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::openapi())),
+            (RoutedOperation::DocsPage, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::page())),
+            (RoutedOperation::DocsPageWithSlash, &Method::GET | &Method::HEAD) => {
+                Box::pin(ready(serve::page_redirect()))
+            }
+            (RoutedOperation::DocsStyle, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::style())),
             (operation, _) => {
                 let error = RequestError::MethodNotAllowed;
                 let mut response = route.api.refuse(error, context.request_id, retry_after);
@@ -298,10 +308,10 @@ fn route_table() -> matchit::Router<RouteEntry> {
         let added = routes.insert(pattern.to_string(), RouteEntry { pattern, operation });
         debug_assert!(added.is_ok(), "two routes have the same pattern: {added:?}");
     };
-    add(serve::OPENAPI, Operation::OpenApi);
-    add(serve::PAGE, Operation::DocsPage);
-    add(&format!("{}/", serve::PAGE), Operation::DocsPageWithSlash);
-    add(serve::STYLE, Operation::DocsStyle);
+    add(serve::OPENAPI, RoutedOperation::OpenApi);
+    add(serve::PAGE, RoutedOperation::DocsPage);
+    add(&format!("{}/", serve::PAGE), RoutedOperation::DocsPageWithSlash);
+    add(serve::STYLE, RoutedOperation::DocsStyle);
     let mut add_variants = |pattern: &str, operation| {
         add(pattern, operation);
         add(&format!("{pattern}/"), operation);
@@ -311,17 +321,17 @@ fn route_table() -> matchit::Router<RouteEntry> {
         }
     };
     for base in v4::BASES {
-        add_variants(base, Operation::ListUsers);
-        add_variants(&format!("{base}/Search"), Operation::SearchUsers);
-        add_variants(&format!("{base}/{{crid}}"), Operation::GetUser);
+        add_variants(base, RoutedOperation::ListUsers);
+        add_variants(&format!("{base}/Search"), RoutedOperation::SearchUsers);
+        add_variants(&format!("{base}/{{crid}}"), RoutedOperation::GetUser);
     }
     for pattern in legacy::PATTERNS {
-        add_variants(pattern, Operation::ReadLegacyUsers);
+        add_variants(pattern, RoutedOperation::ReadLegacyUsers);
     }
     // A doubled slash before a type counts as one.
-    add_variants("/User//{type}", Operation::ReadLegacyUsers);
+    add_variants("/User//{type}", RoutedOperation::ReadLegacyUsers);
     for pattern in export::PATTERNS {
-        add_variants(pattern, Operation::ExportUsers);
+        add_variants(pattern, RoutedOperation::ExportUsers);
     }
     routes
 }

@@ -18,31 +18,23 @@ pub(crate) struct HeaderSpec {
     pub(crate) example: &'static str,
 }
 
-static AUTHORIZATION: HeaderSpec = HeaderSpec {
-    name: "Authorization",
-    meaning: "`bearer` and a JWT; the scheme in any case",
-    example: "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
-};
-static SOURCE_SYSTEM: HeaderSpec = HeaderSpec {
-    name: "X-SourceSystem",
-    meaning: "code of the calling application",
-    example: "CRM",
-};
-static CLIENT: HeaderSpec = HeaderSpec {
-    name: "X-ClientCode",
-    meaning: "client of the tenant",
-    example: "daily",
-};
-static PAPER: HeaderSpec = HeaderSpec {
-    name: "X-PaperCode",
-    meaning: "newspaper of the tenant",
-    example: "herald",
-};
-static GROUP: HeaderSpec = HeaderSpec {
-    name: "X-ClientGroupCode",
-    meaning: "client group of the tenant; `X-MediaGroupCode` is an alias",
-    example: "north",
-};
+const fn header(name: &'static str, meaning: &'static str, example: &'static str) -> HeaderSpec {
+    HeaderSpec { name, meaning, example }
+}
+
+static AUTHORIZATION: HeaderSpec = header(
+    "Authorization",
+    "`bearer` and a JWT; the scheme in any case",
+    "bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+);
+static SOURCE_SYSTEM: HeaderSpec = header("X-SourceSystem", "code of the calling application", "CRM");
+static CLIENT: HeaderSpec = header("X-ClientCode", "client of the tenant", "daily");
+static PAPER: HeaderSpec = header("X-PaperCode", "newspaper of the tenant", "herald");
+static GROUP: HeaderSpec = header(
+    "X-ClientGroupCode",
+    "client group of the tenant; `X-MediaGroupCode` is an alias",
+    "north",
+);
 /// Another name of [`GROUP`].
 const GROUP_ALIAS: &str = "X-MediaGroupCode";
 

@@ -11,7 +11,7 @@ use masthead_ports::{
 };
 use serde_json::value::RawValue;
 
-use super::node::{Node, object};
+use super::node::{DocNode, object};
 use crate::{
     auth::error::{AuthError, HeaderError},
     http::{error::RequestError, request::RequestId},
@@ -149,10 +149,10 @@ pub(super) fn with_example_user<T>(render: impl FnOnce(&dyn Sealing, &TenantId, 
 }
 
 /// An example of the OpenAPI document.
-pub(super) fn example(json: JsonResult) -> Node {
+pub(super) fn example(json: JsonResult) -> DocNode {
     let text = json.ok().and_then(|json| String::from_utf8(json).ok());
     let raw = text.and_then(|text| RawValue::from_string(text).ok());
-    object! {"value": Node::Raw(raw.unwrap_or_else(|| RawValue::NULL.to_owned()))}
+    object! {"value": DocNode::Raw(raw.unwrap_or_else(|| RawValue::NULL.to_owned()))}
 }
 
 /// JSON with indentation, for the page.

@@ -7,7 +7,7 @@ use masthead_orchestrator::Exported;
 
 use super::{
     examples::{self, JsonResult, example, with_example_user},
-    node::{Node, list, object, reference, schema_ref},
+    node::{DocNode, list, object, reference, schema_ref},
     response::{header, response, with_server_responses},
 };
 use crate::{
@@ -22,75 +22,33 @@ use crate::{
 };
 
 /// Every error, and its cause.
+#[rustfmt::skip]
 pub(super) fn errors() -> [(ExportError, &'static str); 19] {
     [
-        (
-            ExportError::Missing("identifiers"),
-            "the payload has no identifiers, or an empty list of them",
-        ),
+        (ExportError::Missing("identifiers"), "the payload has no identifiers, or an empty list of them"),
         (ExportError::Missing("data"), "the payload is an empty object"),
-        (
-            ExportError::Malformed,
-            "the body is not a JSON object, not UTF-8, repeats a key, or did not arrive whole",
-        ),
-        (
-            ExportError::Invalid("identifiers[2].identifier".into(), BodyError::Empty),
-            "an identifier is empty, not a text, of an unknown type, or impossible (`id` not in its published form, an id over \
-             255 bytes, an address over 320); the attribute has its index, from 0 (extension)",
-        ),
-        (
-            ExportError::TooMany(20),
-            "there are more identifiers than the workspace may send",
-        ),
+        (ExportError::Malformed, "the body is not a JSON object, not UTF-8, repeats a key, or did not arrive whole"),
+        (ExportError::Invalid("identifiers[2].identifier".into(), BodyError::Empty), "an identifier is empty, not a text, of an unknown type, or impossible (`id` not in its published form, an id over 255 bytes, an address over 320); the attribute has its index, from 0 (extension)"),
+        (ExportError::TooMany(20), "there are more identifiers than the workspace may send"),
         (ExportError::NoAppId, "neither path nor query names the workspace"),
-        (
-            ExportError::Parameter("strict"),
-            "a query parameter cannot be understood (extension)",
-        ),
+        (ExportError::Parameter("strict"), "a query parameter cannot be understood (extension)"),
         (ExportError::NoCredentials, "there are no Basic credentials"),
-        (
-            ExportError::WrongKey,
-            "there is no such workspace, or no such key of it",
-        ),
+        (ExportError::WrongKey, "there is no such workspace, or no such key of it"),
         (ExportError::Suspended, "the workspace is suspended"),
-        (
-            RequestError::UnknownPath.into(),
-            "the path below the export's does not exist (extension)",
-        ),
-        (
-            RequestError::MethodNotAllowed.into(),
-            "only POST is allowed (extension)",
-        ),
-        (
-            ExportError::AppIdDiffers,
-            "path, query and user name are not one workspace",
-        ),
-        (
-            RequestError::BodyTooLarge(128 * 1_024).into(),
-            "the body is larger than the workspace may send",
-        ),
-        (
-            RequestError::UriTooLong.into(),
-            "path and query are longer than the limit (extension)",
-        ),
+        (RequestError::UnknownPath.into(), "the path below the export's does not exist (extension)"),
+        (RequestError::MethodNotAllowed.into(), "only POST is allowed (extension)"),
+        (ExportError::AppIdDiffers, "path, query and user name are not one workspace"),
+        (RequestError::BodyTooLarge(128 * 1_024).into(), "the body is larger than the workspace may send"),
+        (RequestError::UriTooLong.into(), "path and query are longer than the limit (extension)"),
         (RequestError::ContentType.into(), "the body is not declared as JSON"),
-        (
-            ExportError::TooOften(Duration::from_secs(30)),
-            "this client has reached the workspace's limit of users per minute; with `Retry-After`",
-        ),
-        (
-            RequestError::Internal.into(),
-            "an error of the server; report the `request_id`",
-        ),
-        (
-            ExportError::Unresolved(None),
-            "the workspace or the request is strict, and a source that should know did not answer (extension); with `Retry-After`",
-        ),
+        (ExportError::TooOften(Duration::from_secs(30)), "this client has reached the workspace's limit of users per minute; with `Retry-After`"),
+        (RequestError::Internal.into(), "an error of the server; report the `request_id`"),
+        (ExportError::Unresolved(None), "the workspace or the request is strict, and a source that should know did not answer (extension); with `Retry-After`"),
     ]
 }
 
 /// The paths with their operations.
-pub(super) fn paths() -> impl Iterator<Item = (&'static str, Node)> {
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
     let [path, older, _] = export::PATTERNS;
     [
         (path, object! {"post": operation("exportUsers", false)}),
@@ -99,7 +57,7 @@ pub(super) fn paths() -> impl Iterator<Item = (&'static str, Node)> {
     .into_iter()
 }
 
-fn operation(id: &'static str, older: bool) -> Node {
+fn operation(id: &'static str, older: bool) -> DocNode {
     object! {
         "tags": list!["Export"],
         "operationId": id,
@@ -124,7 +82,7 @@ fn operation(id: &'static str, older: bool) -> Node {
     }
 }
 
-fn body_example() -> Node {
+fn body_example() -> DocNode {
     let one = |kind: &'static str, identifier: &'static str| {
         object! {"identifier_type": kind, "identifier": identifier}
     };
@@ -134,7 +92,7 @@ fn body_example() -> Node {
     }
 }
 
-fn parameters(older: bool) -> Vec<Node> {
+fn parameters(older: bool) -> Vec<DocNode> {
     let workspace = |name: &'static str, place: &'static str, required: bool| {
         object! {
             "name": name,
@@ -168,7 +126,7 @@ fn parameters(older: bool) -> Vec<Node> {
     parameters
 }
 
-fn responses() -> Node {
+fn responses() -> DocNode {
     let found = response(
         "what is known of each identifier",
         [],
@@ -233,7 +191,7 @@ pub(super) fn error_example(error: &ExportError) -> JsonResult {
 }
 
 /// The authentication of the export.
-pub(super) fn security_scheme() -> Node {
+pub(super) fn security_scheme() -> DocNode {
     object! {
         "type": "http",
         "scheme": "basic",

@@ -1,13 +1,13 @@
 //! The schemas of the export.
 
 use super::{
-    node::{Node, list, object, schema_ref},
+    node::{DocNode, list, object, schema_ref},
     schema::{ID, TEXT},
 };
 use crate::export::{attributes::TABLE, body::TYPES};
 
 /// The schemas, by name.
-pub(super) fn schemas() -> [(&'static str, Node); 8] {
+pub(super) fn schemas() -> [(&'static str, DocNode); 8] {
     [
         ("ExportIdentifier", identifier()),
         (
@@ -28,7 +28,7 @@ pub(super) fn schemas() -> [(&'static str, Node); 8] {
 }
 
 /// Identifiers, and the fields to answer.
-fn request(description: &'static str) -> Node {
+fn request(description: &'static str) -> DocNode {
     object! {
         "type": "object",
         "description": description,
@@ -44,11 +44,11 @@ fn request(description: &'static str) -> Node {
     }
 }
 
-fn at_root() -> Node {
+fn at_root() -> DocNode {
     request("The identifiers at the root.").with("not", object! {"required": list!["data"]})
 }
 
-fn under_data() -> Node {
+fn under_data() -> DocNode {
     object! {
         "type": "object",
         "description": "The identifiers under `data`.",
@@ -62,13 +62,13 @@ fn under_data() -> Node {
 }
 
 /// An identifier, with the form of each type.
-fn identifier() -> Node {
+fn identifier() -> DocNode {
     let types: Vec<String> = TYPES
         .iter()
-        .map(|(name, meaning)| format!("`{name}`: {meaning}"))
+        .map(|(name, _, meaning)| format!("`{name}`: {meaning}"))
         .collect();
-    let names: Vec<Node> = TYPES.iter().map(|(name, _)| Node::from(*name)).collect();
-    let of_type = |types: Node| object! {"properties": object! {"identifier_type": object! {"enum": types}}};
+    let names: Vec<DocNode> = TYPES.iter().map(|(name, ..)| DocNode::from(*name)).collect();
+    let of_type = |types: DocNode| object! {"properties": object! {"identifier_type": object! {"enum": types}}};
     let like = |description: &'static str, pattern: &'static str| {
         object! {"properties": object! {
             "identifier": object! {"description": description, "pattern": pattern},
@@ -98,7 +98,7 @@ fn identifier() -> Node {
     }
 }
 
-fn attributes() -> Node {
+fn attributes() -> DocNode {
     let attributes = TABLE.iter().map(|spec| {
         let meaning = match spec.short {
             Some(short) => format!("{}; also as `{short}`", spec.meaning),
@@ -110,12 +110,12 @@ fn attributes() -> Node {
     object! {
         "type": "object",
         "description": "Every value is a text, or null where it was named and is not set.",
-        "properties": Node::object(attributes),
+        "properties": DocNode::object(attributes),
         "additionalProperties": object! {"type": list!["string", "null"], "description": "metadata"},
     }
 }
 
-fn answer() -> Node {
+fn answer() -> DocNode {
     let identifiers = |description: &'static str| {
         object! {"type": "array", "description": description, "items": schema_ref("ExportIdentifier")}
     };
@@ -146,7 +146,7 @@ fn answer() -> Node {
     }
 }
 
-fn error() -> Node {
+fn error() -> DocNode {
     object! {
         "type": "object",
         "required": list!["status", "error"],

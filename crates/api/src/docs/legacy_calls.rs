@@ -93,52 +93,14 @@ pub(super) struct LegacyErrorDoc {
     pub(super) in_v4: &'static str,
 }
 
-const fn error(status: &'static str, text: &'static str, when: &'static str, in_v4: &'static str) -> LegacyErrorDoc {
-    LegacyErrorDoc {
-        status,
-        text,
-        when,
-        in_v4,
-    }
-}
-
 /// The infrastructure errors, `{"error":"…"}` each.
+#[rustfmt::skip]
 pub(super) const ERRORS: [LegacyErrorDoc; 7] = [
-    error(
-        "400",
-        "Authorization is missing.",
-        "a required header is missing or blank: this text for each",
-        "400 `E400_00`",
-    ),
-    error("400", "X-SourceSystem is missing.", "the same", "400 `E400_00`"),
-    error(
-        "400",
-        SEVERAL_GROUPS,
-        "the client group is required only then (extension)",
-        "400 `E400_00`: v4 always requires it",
-    ),
-    error(
-        "400",
-        NO_REQUEST,
-        "a call other than by id without any parameter",
-        "no such error: without a filter v4 lists all users",
-    ),
-    error(
-        "401",
-        INVALID_AUTHORIZATION,
-        "the token is refused, or does not grant this tenant, or there is no such tenant",
-        "401 `E401` for the token, 403 `E403` for the tenant",
-    ),
-    error(
-        "401",
-        INVALID_SOURCE_SYSTEM,
-        "the tenant does not know the source system, or it is not printable ASCII of 1 to 64 characters",
-        "401 `E401`, or 400 `E400_00` where it is not printable",
-    ),
-    error(
-        "500",
-        WENT_WRONG,
-        "a source that should know did not answer, so the answer is unknown; with `Retry-After`",
-        "503 `E503`",
-    ),
+    LegacyErrorDoc { status: "400", text: "Authorization is missing.", when: "a required header is missing or blank: this text for each", in_v4: "400 `E400_00`" },
+    LegacyErrorDoc { status: "400", text: "X-SourceSystem is missing.", when: "the same", in_v4: "400 `E400_00`" },
+    LegacyErrorDoc { status: "400", text: SEVERAL_GROUPS, when: "the client group is required only then (extension)", in_v4: "400 `E400_00`: v4 always requires it" },
+    LegacyErrorDoc { status: "400", text: NO_REQUEST, when: "a call other than by id without any parameter", in_v4: "no such error: without a filter v4 lists all users" },
+    LegacyErrorDoc { status: "401", text: INVALID_AUTHORIZATION, when: "the token is refused, or does not grant this tenant, or there is no such tenant", in_v4: "401 `E401` for the token, 403 `E403` for the tenant" },
+    LegacyErrorDoc { status: "401", text: INVALID_SOURCE_SYSTEM, when: "the tenant does not know the source system, or it is not printable ASCII of 1 to 64 characters", in_v4: "401 `E401`, or 400 `E400_00` where it is not printable" },
+    LegacyErrorDoc { status: "500", text: WENT_WRONG, when: "a source that should know did not answer, so the answer is unknown; with `Retry-After`", in_v4: "503 `E503`" },
 ];

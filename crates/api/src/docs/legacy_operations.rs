@@ -3,7 +3,7 @@
 use super::{
     examples::{self, JsonResult, example, with_example_user},
     legacy_calls::{ERRORS, LegacyOperationDoc, OPERATIONS},
-    node::{Node, list, object, reference, texts},
+    node::{DocNode, list, object, reference, texts},
     response::{header, response, with_server_responses},
     schema::query_parameter,
     v4_operations::id_parameter,
@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// The paths with their operations.
-pub(super) fn paths() -> impl Iterator<Item = (&'static str, Node)> {
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
     OPERATIONS.iter().map(|doc| (doc.path, object! {"get": operation(doc)}))
 }
 
-fn operation(doc: &LegacyOperationDoc) -> Node {
+fn operation(doc: &LegacyOperationDoc) -> DocNode {
     object! {
         "tags": list!["Legacy"],
         "operationId": doc.id,
@@ -38,8 +38,8 @@ fn operation(doc: &LegacyOperationDoc) -> Node {
     }
 }
 
-fn parameters(doc: &LegacyOperationDoc) -> Vec<Node> {
-    let mut parameters: Vec<Node> = REQUIRED
+fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
+    let mut parameters: Vec<DocNode> = REQUIRED
         .iter()
         .filter(|header| !["Authorization", "X-ClientGroupCode"].contains(&header.name))
         .map(|header| reference("parameters", header.name))
@@ -73,7 +73,7 @@ fn parameters(doc: &LegacyOperationDoc) -> Vec<Node> {
     parameters
 }
 
-fn responses(doc: &LegacyOperationDoc) -> Node {
+fn responses(doc: &LegacyOperationDoc) -> DocNode {
     let incomplete = object! {
         "description": "an extension: the sources that are missing from the answer or stale",
         "schema": object! {"type": "string"},

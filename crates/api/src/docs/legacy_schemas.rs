@@ -2,14 +2,14 @@
 
 use masthead_domain::state::UserState;
 
-use super::node::{Node, list, object, schema_ref};
+use super::node::{DocNode, list, object, schema_ref};
 use crate::legacy::{
     fields::{FIELDS, FieldContent},
     systems::{SYSTEMS, state_number},
 };
 
 /// The schemas, by name.
-pub(super) fn schemas() -> [(&'static str, Node); 5] {
+pub(super) fn schemas() -> [(&'static str, DocNode); 5] {
     [
         ("LegacyUser", user()),
         ("LegacyAnswer", answer()),
@@ -19,7 +19,7 @@ pub(super) fn schemas() -> [(&'static str, Node); 5] {
     ]
 }
 
-fn error() -> Node {
+fn error() -> DocNode {
     object! {
         "type": "object",
         "required": list!["error"],
@@ -27,7 +27,7 @@ fn error() -> Node {
     }
 }
 
-fn result() -> Node {
+fn result() -> DocNode {
     object! {
         "type": "object",
         "required": list!["Users", "TotalUsersFound"],
@@ -42,7 +42,7 @@ fn result() -> Node {
     }
 }
 
-fn business_error() -> Node {
+fn business_error() -> DocNode {
     object! {
         "type": "object",
         "required": list!["Message", "Code", "Type", "ErrorSource"],
@@ -62,7 +62,7 @@ fn business_error() -> Node {
     }
 }
 
-fn answer() -> Node {
+fn answer() -> DocNode {
     let text = || object! {"type": "string"};
     object! {
         "type": "object",
@@ -84,7 +84,7 @@ fn answer() -> Node {
     }
 }
 
-fn user() -> Node {
+fn user() -> DocNode {
     let properties = FIELDS.iter().map(|field| {
         let description = match &*field.content.in_v4() {
             "" => field.content.remark().to_owned(),
@@ -95,12 +95,12 @@ fn user() -> Node {
     object! {
         "type": "object",
         "description": "All of these, in this order.",
-        "required": FIELDS.iter().map(|field| Node::from(field.name)).collect::<Vec<_>>(),
-        "properties": Node::object(properties),
+        "required": FIELDS.iter().map(|field| DocNode::from(field.name)).collect::<Vec<_>>(),
+        "properties": DocNode::object(properties),
     }
 }
 
-fn field_schema(content: FieldContent) -> Node {
+fn field_schema(content: FieldContent) -> DocNode {
     let or_null = |kind: &'static str| object! {"type": list![kind, "null"]};
     match content {
         FieldContent::Nothing => object! {"type": "null"},
@@ -126,12 +126,12 @@ fn field_schema(content: FieldContent) -> Node {
         }},
         FieldContent::Verified => or_null("boolean"),
         FieldContent::AuthSystem => object! {"type": "object", "properties": object! {
-            "AuthSystemId": object! {"type": "integer", "enum": SYSTEMS.iter().map(|system| Node::from(system.id)).collect::<Vec<_>>()},
-            "AuthSystemCode": object! {"type": "string", "enum": SYSTEMS.iter().map(|system| Node::from(system.code)).collect::<Vec<_>>()},
+            "AuthSystemId": object! {"type": "integer", "enum": SYSTEMS.iter().map(|system| DocNode::from(system.id)).collect::<Vec<_>>()},
+            "AuthSystemCode": object! {"type": "string", "enum": SYSTEMS.iter().map(|system| DocNode::from(system.code)).collect::<Vec<_>>()},
             "AuthSystemName": object! {"type": "string"},
         }},
         FieldContent::UserState => object! {"type": "object", "properties": object! {
-            "UserStateId": object! {"type": "integer", "enum": states().map(|state| Node::from(u32::from(state_number(state)))).collect::<Vec<_>>()},
+            "UserStateId": object! {"type": "integer", "enum": states().map(|state| DocNode::from(u32::from(state_number(state)))).collect::<Vec<_>>()},
             "UserStateCode": schema_ref("UserState"),
         }},
         FieldContent::Metadata => schema_ref("Metadata"),

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 /// An object with its keys in this order.
 macro_rules! object {
     ($($key:literal : $value:expr),* $(,)?) => {
-        $crate::docs::node::Node::Object(vec![
-            $((std::borrow::Cow::Borrowed($key), $crate::docs::node::Node::from($value))),*
+        $crate::docs::node::DocNode::Object(vec![
+            $((std::borrow::Cow::Borrowed($key), $crate::docs::node::DocNode::from($value))),*
         ])
     };
 }
@@ -20,7 +20,7 @@ macro_rules! object {
 /// A list.
 macro_rules! list {
     ($($value:expr),* $(,)?) => {
-        $crate::docs::node::Node::List(vec![$($crate::docs::node::Node::from($value)),*])
+        $crate::docs::node::DocNode::List(vec![$($crate::docs::node::DocNode::from($value)),*])
     };
 }
 
@@ -28,7 +28,7 @@ pub(super) use {list, object};
 
 /// A JSON value.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(super) enum DocNode {
     Text(Cow<'static, str>),
     Number(i64),
     Flag(bool),
@@ -38,7 +38,7 @@ pub(super) enum Node {
     Raw(Box<RawValue>),
 }
 
-impl Node {
+impl DocNode {
     /// The text of the document.
     pub(super) fn to_text(&self) -> String {
         // Texts and numbers are always writable.
@@ -62,7 +62,7 @@ impl Node {
     }
 }
 
-impl Serialize for Node {
+impl Serialize for DocNode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
@@ -81,52 +81,52 @@ impl Serialize for Node {
     }
 }
 
-impl From<&'static str> for Node {
+impl From<&'static str> for DocNode {
     fn from(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 }
 
-impl From<String> for Node {
+impl From<String> for DocNode {
     fn from(text: String) -> Self {
         Self::Text(Cow::Owned(text))
     }
 }
 
-impl From<bool> for Node {
+impl From<bool> for DocNode {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
 }
 
 /// A reference to a component.
-pub(super) fn reference(kind: &str, name: &str) -> Node {
+pub(super) fn reference(kind: &str, name: &str) -> DocNode {
     object! {"$ref": format!("#/components/{kind}/{name}")}
 }
 
 /// A reference to a schema.
-pub(super) fn schema_ref(name: &str) -> Node {
+pub(super) fn schema_ref(name: &str) -> DocNode {
     reference("schemas", name)
 }
 
 /// A list of texts.
-pub(super) fn texts<'a>(texts: impl IntoIterator<Item = &'a &'static str>) -> Node {
-    Node::List(texts.into_iter().map(|text| Node::from(*text)).collect())
+pub(super) fn texts<'a>(texts: impl IntoIterator<Item = &'a &'static str>) -> DocNode {
+    DocNode::List(texts.into_iter().map(|text| DocNode::from(*text)).collect())
 }
 
-impl From<u32> for Node {
+impl From<u32> for DocNode {
     fn from(number: u32) -> Self {
         Self::Number(i64::from(number))
     }
 }
 
-impl From<usize> for Node {
+impl From<usize> for DocNode {
     fn from(number: usize) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<Vec<Self>> for Node {
+impl From<Vec<Self>> for DocNode {
     fn from(items: Vec<Self>) -> Self {
         Self::List(items)
     }

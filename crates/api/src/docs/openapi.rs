@@ -3,7 +3,7 @@
 use super::{
     examples::EXAMPLE_REQUEST_ID,
     export_operations, export_schemas, legacy_operations, legacy_schemas,
-    node::{Node, list, object},
+    node::{DocNode, list, object},
     v4_operations, v4_schemas,
 };
 use crate::auth::headers::REQUIRED;
@@ -12,7 +12,7 @@ use crate::auth::headers::REQUIRED;
 const OPENAPI_VERSION: &str = "3.1.0";
 
 /// The document.
-pub(super) fn document() -> Node {
+pub(super) fn document() -> DocNode {
     object! {
         "openapi": OPENAPI_VERSION,
         "info": object! {
@@ -34,12 +34,12 @@ pub(super) fn document() -> Node {
     }
 }
 
-fn paths() -> Node {
+fn paths() -> DocNode {
     let paths = v4_operations::paths().chain(legacy_operations::paths());
-    Node::object(paths.chain(export_operations::paths()))
+    DocNode::object(paths.chain(export_operations::paths()))
 }
 
-fn components() -> Node {
+fn components() -> DocNode {
     let schemas = legacy_schemas::schemas().into_iter().chain(export_schemas::schemas());
     object! {
         "securitySchemes": object! {
@@ -57,7 +57,7 @@ fn components() -> Node {
     }
 }
 
-fn header_parameters() -> Node {
+fn header_parameters() -> DocNode {
     let code = "^[A-Za-z0-9._-]{1,64}$";
     let printable = "^[!-~]([ -~]{0,62}[!-~])?$";
     let required = REQUIRED.iter().filter(|header| header.name != "Authorization");
@@ -80,10 +80,10 @@ fn header_parameters() -> Node {
         "schema": object! {"type": "string"},
         "example": EXAMPLE_REQUEST_ID,
     };
-    Node::object(headers.chain([("X-RequestId", request_id)]))
+    DocNode::object(headers.chain([("X-RequestId", request_id)]))
 }
 
-fn response_headers() -> Node {
+fn response_headers() -> DocNode {
     let text = || object! {"type": "string"};
     object! {
         "X-RequestId": object! {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::node::{Node, object, reference, schema_ref};
+use super::node::{DocNode, object, reference, schema_ref};
 
 /// Responses of the server before or beside an operation: every operation has them. Status and cause.
 const SERVER_RESPONSES: [(&str, &str); 5] = [
@@ -24,39 +24,39 @@ const SERVER_RESPONSES: [(&str, &str); 5] = [
 
 /// A response with JSON content.
 pub(super) fn response<K: Into<Cow<'static, str>>>(
-    description: impl Into<Node>,
-    headers: impl IntoIterator<Item = (&'static str, Node)>,
+    description: impl Into<DocNode>,
+    headers: impl IntoIterator<Item = (&'static str, DocNode)>,
     schema: &str,
-    examples: impl IntoIterator<Item = (K, Node)>,
-) -> Node {
-    let examples = Node::object(examples);
+    examples: impl IntoIterator<Item = (K, DocNode)>,
+) -> DocNode {
+    let examples = DocNode::object(examples);
     let json = object! {"schema": schema_ref(schema)};
     let json = match &examples {
-        Node::Object(pairs) if pairs.is_empty() => json,
+        DocNode::Object(pairs) if pairs.is_empty() => json,
         _ => json.with("examples", examples),
     };
     object! {
         "description": description.into(),
-        "headers": Node::object([header("X-RequestId")].into_iter().chain(headers)),
+        "headers": DocNode::object([header("X-RequestId")].into_iter().chain(headers)),
         "content": object! {"application/json": json},
     }
 }
 
 /// A header among the components.
-pub(super) fn header(name: &'static str) -> (&'static str, Node) {
+pub(super) fn header(name: &'static str) -> (&'static str, DocNode) {
     (name, reference("headers", name))
 }
 
 /// The responses of an operation, and those of the server that it does not describe; `schema` is the schema of its errors.
-pub(super) fn with_server_responses(own: impl IntoIterator<Item = (String, Node)>, schema: &'static str) -> Node {
-    let mut responses: Vec<(String, Node)> = own.into_iter().collect();
+pub(super) fn with_server_responses(own: impl IntoIterator<Item = (String, DocNode)>, schema: &'static str) -> DocNode {
+    let mut responses: Vec<(String, DocNode)> = own.into_iter().collect();
     for (status, cause) in SERVER_RESPONSES {
         if responses.iter().all(|(known, _)| known != status) {
             let headers = (status == "405").then(|| header("Allow"));
-            let none: [(&str, Node); 0] = [];
+            let none: [(&str, DocNode); 0] = [];
             responses.push((status.to_owned(), response(cause, headers, schema, none)));
         }
     }
     responses.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Node::object(responses)
+    DocNode::object(responses)
 }

@@ -6,7 +6,7 @@
 
 use masthead_domain::{crid::MAX_CRID_BYTES, metadata::MAX_KEY_BYTES};
 
-use super::node::{Node, object, texts};
+use super::node::{DocNode, object, texts};
 use crate::v4::{
     fields::UserField,
     parameters::{
@@ -25,7 +25,7 @@ pub(super) const ID: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 const SEALED: &str = r"^[A-Za-z0-9+/_ -]+={0,2}$";
 
 /// The schema of a parameter's value.
-pub(super) fn for_kind(kind: ParameterKind) -> Node {
+pub(super) fn for_kind(kind: ParameterKind) -> DocNode {
     match kind {
         ParameterKind::Flag => object! {"type": "boolean"},
         ParameterKind::Number { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
@@ -41,7 +41,7 @@ pub(super) fn for_kind(kind: ParameterKind) -> Node {
 }
 
 /// A parameter in the query, with the words that follow its meaning.
-pub(super) fn query_parameter(spec: &ParameterSpec, required: Option<bool>, remark: &str) -> Node {
+pub(super) fn query_parameter(spec: &ParameterSpec, required: Option<bool>, remark: &str) -> DocNode {
     let name = object! {"name": spec.name, "in": "query"};
     let name = match required {
         Some(required) => name.with("required", required),
@@ -61,36 +61,36 @@ pub(super) fn description(spec: &ParameterSpec) -> String {
 }
 
 /// The example of a parameter, in its type.
-fn example(spec: &ParameterSpec) -> Node {
+fn example(spec: &ParameterSpec) -> DocNode {
     match (spec.kind, spec.example.parse::<u32>()) {
-        (ParameterKind::Flag, _) => Node::Flag(spec.example == "true"),
-        (ParameterKind::Number { .. }, Ok(number)) => Node::from(number),
-        _ => Node::from(spec.example),
+        (ParameterKind::Flag, _) => DocNode::Flag(spec.example == "true"),
+        (ParameterKind::Number { .. }, Ok(number)) => DocNode::from(number),
+        _ => DocNode::from(spec.example),
     }
 }
 
 /// The schema of a customer registration id, in a path or a parameter.
-pub(super) fn id() -> Node {
+pub(super) fn id() -> DocNode {
     text(ID, MAX_CRID_BYTES)
 }
 
 /// The schema of the value of a metadata key.
-pub(super) fn metadata_value() -> Node {
+pub(super) fn metadata_value() -> DocNode {
     text(r"^[^\u0000]+$", MAX_METADATA_VALUE_BYTES)
 }
 
 /// The schema of a metadata key.
-pub(super) fn metadata_key() -> Node {
+pub(super) fn metadata_key() -> DocNode {
     object! {"minLength": 1_u32, "maxLength": MAX_KEY_BYTES, "pattern": ID}
 }
 
 /// The schema of the name of a `metadata.{key}` parameter.
-pub(super) fn metadata_name() -> Node {
+pub(super) fn metadata_name() -> DocNode {
     let pattern = format!(r"^metadata\.[^\u0000-\u001f\u007f-\u009f]{{1,{MAX_KEY_BYTES}}}$");
     object! {"pattern": pattern}
 }
 
-fn text(pattern: impl Into<Node>, max: usize) -> Node {
+fn text(pattern: impl Into<DocNode>, max: usize) -> DocNode {
     object! {"type": "string", "minLength": 1_u32, "maxLength": max, "pattern": pattern.into()}
 }
 

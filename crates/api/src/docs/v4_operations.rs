@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{
     examples::{self, ExampleFields, example},
-    node::{Node, list, object, reference, schema_ref},
+    node::{DocNode, list, object, reference, schema_ref},
     response::{header, response, with_server_responses},
     schema::{id, metadata_name, metadata_value, query_parameter},
 };
@@ -128,14 +128,14 @@ pub(super) static OPERATIONS: [V4OperationDoc; 3] = [
 ];
 
 /// The paths with their operations.
-pub(super) fn paths() -> impl Iterator<Item = (&'static str, Node)> {
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
     OPERATIONS.iter().map(|doc| {
         let method = doc.method.to_ascii_lowercase();
-        (doc.path, Node::object([(method, operation(doc))]))
+        (doc.path, DocNode::object([(method, operation(doc))]))
     })
 }
 
-fn operation(doc: &V4OperationDoc) -> Node {
+fn operation(doc: &V4OperationDoc) -> DocNode {
     let operation = object! {
         "tags": list!["Users"],
         "operationId": doc.id,
@@ -150,8 +150,8 @@ fn operation(doc: &V4OperationDoc) -> Node {
     operation.with("responses", responses(doc))
 }
 
-fn parameters(doc: &V4OperationDoc) -> Vec<Node> {
-    let mut parameters: Vec<Node> = REQUIRED
+fn parameters(doc: &V4OperationDoc) -> Vec<DocNode> {
+    let mut parameters: Vec<DocNode> = REQUIRED
         .iter()
         .filter(|header| header.name != "Authorization")
         .map(|header| reference("parameters", header.name))
@@ -168,7 +168,7 @@ fn parameters(doc: &V4OperationDoc) -> Vec<Node> {
 }
 
 /// The id in a path.
-pub(super) fn id_parameter(example: &'static str) -> Node {
+pub(super) fn id_parameter(example: &'static str) -> DocNode {
     object! {
         "name": "customerRegistrationId",
         "in": "path",
@@ -180,7 +180,7 @@ pub(super) fn id_parameter(example: &'static str) -> Node {
 }
 
 /// `metadata.{key}`: an object whose keys are complete parameter names, which `form` and `explode` write as they are.
-fn metadata_parameter() -> Node {
+fn metadata_parameter() -> DocNode {
     object! {
         "name": "metadata",
         "in": "query",
@@ -196,7 +196,7 @@ fn metadata_parameter() -> Node {
     }
 }
 
-fn search_body() -> Node {
+fn search_body() -> DocNode {
     object! {
         "required": true,
         "content": object! {
@@ -223,7 +223,7 @@ fn search_body() -> Node {
 }
 
 /// One response for each status, with an example for each of its codes.
-fn responses(doc: &V4OperationDoc) -> Node {
+fn responses(doc: &V4OperationDoc) -> DocNode {
     let mut by_status: Vec<(StatusCode, Vec<Code>)> = Vec::new();
     for code in doc.codes {
         let status = code.entry().status;
@@ -238,7 +238,7 @@ fn responses(doc: &V4OperationDoc) -> Node {
     with_server_responses(own, "ErrorAnswer")
 }
 
-fn response_with(doc: &V4OperationDoc, status: StatusCode, codes: &[Code]) -> Node {
+fn response_with(doc: &V4OperationDoc, status: StatusCode, codes: &[Code]) -> DocNode {
     let meanings: Vec<String> = codes
         .iter()
         .map(|code| format!("`{}`: {}", code.entry().name, code.entry().meaning))
@@ -257,7 +257,7 @@ fn response_with(doc: &V4OperationDoc, status: StatusCode, codes: &[Code]) -> No
     response(meanings.join("; "), headers, schema, examples)
 }
 
-fn examples_of(doc: &V4OperationDoc, code: Code) -> Vec<(Cow<'static, str>, Node)> {
+fn examples_of(doc: &V4OperationDoc, code: Code) -> Vec<(Cow<'static, str>, DocNode)> {
     match (examples::error_answer(code), doc.operation) {
         (Some(error), _) => vec![(code.entry().name.into(), example(error))],
         (None, V4Operation::GetUser) if code == Code::S200_02 => {

@@ -3,7 +3,7 @@
 use masthead_domain::{metadata::STANDARD_KEYS, state::UserState};
 
 use super::{
-    node::{Node, list, object, schema_ref},
+    node::{DocNode, list, object, schema_ref},
     schema::{description, for_kind, metadata_key, metadata_value},
 };
 use crate::v4::{
@@ -15,7 +15,7 @@ use crate::v4::{
 };
 
 /// The schemas, by name.
-pub(super) fn schemas() -> Node {
+pub(super) fn schemas() -> DocNode {
     object! {
         "UserAnswer": answer(
             "One user; an array where a parameter of lists is given, which may be empty, or a tenant's switch selects it.",
@@ -52,7 +52,7 @@ pub(super) fn schemas() -> Node {
     }
 }
 
-fn answer(description: &'static str, meta: Node, data: Node) -> Node {
+fn answer(description: &'static str, meta: DocNode, data: DocNode) -> DocNode {
     object! {
         "type": "object",
         "description": description,
@@ -61,7 +61,7 @@ fn answer(description: &'static str, meta: Node, data: Node) -> Node {
     }
 }
 
-fn message() -> Node {
+fn message() -> DocNode {
     object! {
         "type": "object",
         "required": list!["code", "text", "type"],
@@ -76,7 +76,7 @@ fn message() -> Node {
     }
 }
 
-fn meta() -> Node {
+fn meta() -> DocNode {
     object! {
         "type": "object",
         "properties": object! {
@@ -99,7 +99,7 @@ fn meta() -> Node {
     }
 }
 
-fn source() -> Node {
+fn source() -> DocNode {
     object! {
         "type": "object",
         "required": list!["name", "status"],
@@ -116,13 +116,13 @@ fn source() -> Node {
     }
 }
 
-fn user_state() -> Node {
+fn user_state() -> DocNode {
     let states = [UserState::Lite, UserState::Standard, UserState::Unverified];
-    let names: Vec<_> = states.iter().map(|state| Node::from(state.name())).collect();
+    let names: Vec<_> = states.iter().map(|state| DocNode::from(state.name())).collect();
     object! {"type": "string", "enum": names}
 }
 
-fn user() -> Node {
+fn user() -> DocNode {
     let field_schema = |field| match field {
         UserField::CustomerRegistrationId => object! {"type": "string"},
         UserField::EncryptedCustomerRegistrationId => {
@@ -143,21 +143,21 @@ fn user() -> Node {
     object! {
         "type": "object",
         "description": "All of these, unless `fields` names a few.",
-        "properties": Node::object(fields.into_iter().chain([("provenance", provenance)])),
+        "properties": DocNode::object(fields.into_iter().chain([("provenance", provenance)])),
     }
 }
 
-fn metadata() -> Node {
+fn metadata() -> DocNode {
     let standard = STANDARD_KEYS.map(|key| (key, object! {"type": "string"}));
     object! {
         "type": "object",
         "description": "Every standard key, empty when unset, then the custom ones.",
-        "properties": Node::object(standard),
+        "properties": DocNode::object(standard),
         "additionalProperties": object! {"type": "string"},
     }
 }
 
-fn search() -> Node {
+fn search() -> DocNode {
     let properties = TABLE.iter().map(|row| {
         let spec = &row.spec;
         (spec.name, for_kind(spec.kind).with("description", description(spec)))
@@ -173,7 +173,7 @@ fn search() -> Node {
     object! {
         "type": "object",
         "description": "The parameters of the query string; numbers and booleans as themselves or as text.",
-        "properties": Node::object(properties.chain([("metadata", metadata)])),
+        "properties": DocNode::object(properties.chain([("metadata", metadata)])),
         "additionalProperties": false,
     }
 }

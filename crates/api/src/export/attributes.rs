@@ -4,29 +4,13 @@ use std::borrow::Cow;
 
 use masthead_domain::account::Account;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use time::OffsetDateTime;
 
 use crate::http::response::published_time;
 
-/// A standard attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attribute {
-    CustomerId,
-    Id,
-    Name,
-    FirstName,
-    LastName,
-    Email,
-    Mobile,
-    Gender,
-    Birthday,
-    FirstSeen,
-    LastSeen,
-}
-
-/// A row of the table.
-#[derive(Debug, Clone, Copy)]
+/// A standard attribute: a row of the table.
+#[derive(Debug)]
 pub(crate) struct AttributeSpec {
-    attribute: Attribute,
     /// The name in responses without a selection.
     pub(crate) name: &'static str,
     /// Its short name in selections.
@@ -35,122 +19,59 @@ pub(crate) struct AttributeSpec {
     pub(crate) meaning: &'static str,
     /// A value for examples.
     pub(crate) example: &'static str,
-}
-
-const fn row(
-    attribute: Attribute,
-    name: &'static str,
-    short: Option<&'static str>,
-    meaning: &'static str,
-    example: &'static str,
-) -> AttributeSpec {
-    AttributeSpec {
-        attribute,
-        name,
-        short,
-        meaning,
-        example,
-    }
+    /// The value of a user; `None` or empty when it is not set.
+    value: fn(&Account) -> Option<Cow<'_, str>>,
 }
 
 /// The standard attributes in order; every value is a text.
-pub(crate) const TABLE: [AttributeSpec; 11] = [
-    row(
-        Attribute::CustomerId,
-        "customer_id",
-        Some("uid"),
-        "the `customerRegistrationId`",
-        "2937",
-    ),
-    row(
-        Attribute::Id,
-        "id",
-        None,
-        "the number of the registration in the store, `null` where only the provider has the user",
-        "41",
-    ),
-    row(
-        Attribute::Name,
-        "name",
-        Some("u_n"),
-        "first and last name with a blank between",
-        "Ann Lee",
-    ),
-    row(
-        Attribute::FirstName,
-        "first_name",
-        Some("u_fn"),
-        "the first name",
-        "Ann",
-    ),
-    row(Attribute::LastName, "last_name", Some("u_ln"), "the last name", "Lee"),
-    row(
-        Attribute::Email,
-        "email",
-        Some("u_em"),
-        "the address as typed",
-        "ann@example.com",
-    ),
-    row(
-        Attribute::Mobile,
-        "mobile",
-        Some("u_mb"),
-        "the metadata `cellPhone`",
-        "555-0199",
-    ),
-    row(Attribute::Gender, "gender", Some("u_gd"), "the metadata `gender`", "F"),
-    row(
-        Attribute::Birthday,
-        "birthday",
-        Some("u_bd"),
-        "the metadata `dob`",
-        "1980-02-29",
-    ),
-    row(
-        Attribute::FirstSeen,
-        "first_seen",
-        Some("cr_t"),
-        "when the user registered",
-        "2020-01-02T03:04:05.000Z",
-    ),
-    row(
-        Attribute::LastSeen,
-        "last_seen",
-        Some("u_l_a"),
-        "when the user last logged out, the only recorded visit",
-        "2021-02-03T04:05:06.000Z",
-    ),
+#[rustfmt::skip]
+pub(crate) static TABLE: [AttributeSpec; 11] = [
+    AttributeSpec { name: "customer_id", short: Some("uid"), meaning: "the `customerRegistrationId`", example: "2937",
+        value: |user| Some(Cow::Borrowed(user.crid.as_str())) },
+    AttributeSpec { name: "id", short: None, meaning: "the number of the registration in the store, `null` where only the provider has the user", example: "41",
+        value: |user| user.registration_id.map(|id| Cow::Owned(id.to_string())) },
+    AttributeSpec { name: "name", short: Some("u_n"), meaning: "first and last name with a blank between", example: "Ann Lee",
+        value: |user| Some(Cow::Owned(full_name(user))) },
+    AttributeSpec { name: "first_name", short: Some("u_fn"), meaning: "the first name", example: "Ann",
+        value: |user| Some(Cow::Borrowed(&*user.first_name)) },
+    AttributeSpec { name: "last_name", short: Some("u_ln"), meaning: "the last name", example: "Lee",
+        value: |user| Some(Cow::Borrowed(&*user.last_name)) },
+    AttributeSpec { name: "email", short: Some("u_em"), meaning: "the address as typed", example: "ann@example.com",
+        value: |user| user.email.as_ref().map(|email| Cow::Borrowed(email.as_str())) },
+    AttributeSpec { name: "mobile", short: Some("u_mb"), meaning: "the metadata `cellPhone`", example: "555-0199",
+        value: |user| metadata(user, "cellPhone") },
+    AttributeSpec { name: "gender", short: Some("u_gd"), meaning: "the metadata `gender`", example: "F",
+        value: |user| metadata(user, "gender") },
+    AttributeSpec { name: "birthday", short: Some("u_bd"), meaning: "the metadata `dob`", example: "1980-02-29",
+        value: |user| metadata(user, "dob") },
+    AttributeSpec { name: "first_seen", short: Some("cr_t"), meaning: "when the user registered", example: "2020-01-02T03:04:05.000Z",
+        value: |user| time(user.registered_at) },
+    AttributeSpec { name: "last_seen", short: Some("u_l_a"), meaning: "when the user last logged out, the only recorded visit", example: "2021-02-03T04:05:06.000Z",
+        value: |user| time(user.last_logout_at) },
 ];
 
-/// Finds a standard attribute by its name or short name.
-fn find(name: &str) -> Option<Attribute> {
-    let spec = TABLE.iter().find(|spec| spec.name == name || spec.short == Some(name));
-    spec.map(|spec| spec.attribute)
+fn full_name(user: &Account) -> String {
+    let name = format!("{} {}", user.first_name, user.last_name);
+    name.trim().to_owned()
 }
 
-impl Attribute {
+fn metadata<'a>(user: &'a Account, key: &str) -> Option<Cow<'a, str>> {
+    user.metadata.get(key).map(Cow::Borrowed)
+}
+
+fn time(at: Option<OffsetDateTime>) -> Option<Cow<'static, str>> {
+    at.and_then(published_time).map(Cow::Owned)
+}
+
+/// Finds a standard attribute by its name or short name.
+fn find(name: &str) -> Option<&'static AttributeSpec> {
+    TABLE.iter().find(|spec| spec.name == name || spec.short == Some(name))
+}
+
+impl AttributeSpec {
     /// The value; `None` when it is not set.
-    fn value(self, account: &Account) -> Option<Cow<'_, str>> {
-        let metadata = |key| account.metadata.get(key).map(Cow::Borrowed);
-        let moment = |at: Option<time::OffsetDateTime>| at.and_then(published_time).map(Cow::Owned);
-        let value = match self {
-            Self::CustomerId => Some(Cow::Borrowed(account.crid.as_str())),
-            Self::Id => account.registration_id.map(|id| Cow::Owned(id.to_string())),
-            Self::Name => Some(Cow::Owned(
-                format!("{} {}", account.first_name, account.last_name)
-                    .trim()
-                    .to_owned(),
-            )),
-            Self::FirstName => Some(Cow::Borrowed(&*account.first_name)),
-            Self::LastName => Some(Cow::Borrowed(&*account.last_name)),
-            Self::Email => account.email.as_ref().map(|email| Cow::Borrowed(email.as_str())),
-            Self::Mobile => metadata("cellPhone"),
-            Self::Gender => metadata("gender"),
-            Self::Birthday => metadata("dob"),
-            Self::FirstSeen => moment(account.registered_at),
-            Self::LastSeen => moment(account.last_logout_at),
-        };
-        value.filter(|value| !value.is_empty())
+    fn value<'a>(&self, user: &'a Account) -> Option<Cow<'a, str>> {
+        (self.value)(user).filter(|value| !value.is_empty())
     }
 }
 
@@ -196,15 +117,15 @@ impl Serialize for UserAttributes<'_> {
             AttributeSelection::Named(names) => {
                 for name in names {
                     let value = match find(name) {
-                        Some(attribute) => attribute.value(self.account),
-                        None => self.account.metadata.get(name).map(Cow::Borrowed),
+                        Some(spec) => spec.value(self.account),
+                        None => metadata(self.account, name),
                     };
                     object.serialize_entry(name, &value)?;
                 }
             }
             AttributeSelection::AllSet => {
                 for spec in &TABLE {
-                    if let Some(value) = spec.attribute.value(self.account) {
+                    if let Some(value) = spec.value(self.account) {
                         object.serialize_entry(spec.name, &value)?;
                     }
                 }

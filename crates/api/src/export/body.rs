@@ -12,12 +12,21 @@ use super::{
     error::{BodyError, ExportError},
 };
 
+/// What an identifier names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentifierType {
+    CustomerId,
+    RegistrationNumber,
+    Email,
+}
+
 /// The types of identifiers and their meanings, as documented; the last is an extension.
-pub(crate) const TYPES: [(&str, &str); 4] = [
-    ("customer_id", "the `customerRegistrationId`"),
-    ("id", "the number of the registration in the store"),
-    ("moengage_id", "the same as `id`"),
-    ("email", "the whole e-mail address, ignoring case (extension)"),
+#[rustfmt::skip]
+pub(crate) const TYPES: [(&str, IdentifierType, &str); 4] = [
+    ("customer_id", IdentifierType::CustomerId, "the `customerRegistrationId`"),
+    ("id", IdentifierType::RegistrationNumber, "the number of the registration in the store"),
+    ("moengage_id", IdentifierType::RegistrationNumber, "the same as `id`"),
+    ("email", IdentifierType::Email, "the whole e-mail address, ignoring case (extension)"),
 ];
 
 /// Placeholders in the data of jobs: by the contract they never match, even where a user has such an id.
@@ -52,7 +61,7 @@ struct BodyRoot<'a> {
     user_fields_to_export: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct BodyData<'a> {
     #[serde(borrow)]
     identifiers: Option<&'a RawValue>,
@@ -67,10 +76,7 @@ pub(super) fn parse(body: &[u8], most: u32) -> Result<ExportBody, ExportError> {
     let data = match root.data {
         Some(data) => parse_object::<BodyData<'_>>(data.get())
             .ok_or(ExportError::Invalid("data".into(), BodyError::NotAnObject))?,
-        None => BodyData {
-            identifiers: None,
-            user_fields_to_export: None,
-        },
+        None => BodyData::default(),
     };
     let identifiers = either_place(root.identifiers, data.identifiers)?;
     let fields = either_place(root.user_fields_to_export, data.user_fields_to_export)?;
@@ -124,14 +130,13 @@ fn parse_identifiers(text: &str, most: u32) -> Result<IdentifiersAndKeys, Export
         let at = |part: &str| format!("identifiers[{index}]{part}").into();
         let identifier: Identifier =
             parse_object(given.get()).ok_or_else(|| ExportError::Invalid(at(""), BodyError::NotAnIdentifier))?;
-        if !TYPES.iter().any(|(name, _)| *name == identifier.identifier_type) {
-            return Err(ExportError::Invalid(at(".identifier_type"), BodyError::UnknownType));
-        }
+        let known = TYPES.iter().find(|(name, ..)| *name == identifier.identifier_type);
+        let (_, kind, _) = known.ok_or_else(|| ExportError::Invalid(at(".identifier_type"), BodyError::UnknownType))?;
         if identifier.identifier.is_empty() {
             return Err(ExportError::Invalid(at(".identifier"), BodyError::Empty));
         }
-        let key = identifier
-            .lookup_key()
+        let key = kind
+            .lookup_key(&identifier.identifier)
             .map_err(|error| ExportError::Invalid(at(".identifier"), error))?;
         if seen.insert(identifier.clone()) {
             once.0.push(identifier);
@@ -147,19 +152,18 @@ fn parse_attributes(text: &str) -> Result<AttributeSelection, ExportError> {
     Ok(AttributeSelection::from_names(names))
 }
 
-impl Identifier {
-    /// The lookup key; `None` for a reserved one. Only texts that no source can hold are refused: the form of an identifier
+impl IdentifierType {
+    /// The lookup key of an identifier; `None` for a reserved one. Only texts that no source can hold are refused: the form of an identifier
     /// does not prove that a user is absent.
-    fn lookup_key(&self) -> Result<Option<LookupKey>, BodyError> {
-        let text = &*self.identifier;
+    fn lookup_key(self, text: &str) -> Result<Option<LookupKey>, BodyError> {
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(text)) {
             return Ok(None);
         }
-        let key = match &*self.identifier_type {
-            "customer_id" => LookupKey::Id(Crid::parse(text).map_err(|_| BodyError::NotAnId)?),
-            "email" => LookupKey::Email(EmailKey::wanted(text).map_err(|_| BodyError::NotAnAddress)?),
+        let key = match self {
+            Self::CustomerId => LookupKey::Id(Crid::parse(text).map_err(|_| BodyError::NotAnId)?),
+            Self::Email => LookupKey::Email(EmailKey::wanted(text).map_err(|_| BodyError::NotAnAddress)?),
             // Only the published form: `007` is refused, not absent.
-            _ => {
+            Self::RegistrationNumber => {
                 let number: i64 = text.parse().map_err(|_| BodyError::NotANumber)?;
                 if number < 1 || number.to_string() != text {
                     return Err(BodyError::NotANumber);
@@ -202,11 +206,16 @@ mod tests {
         }
     }
 
+    fn lookup_key(kind: &str, text: &str) -> Result<Option<LookupKey>, BodyError> {
+        let (_, kind, _) = TYPES.iter().find(|(name, ..)| *name == kind).unwrap();
+        kind.lookup_key(text)
+    }
+
     #[test]
     fn reserved_identifier_is_not_looked_up() {
         for text in RESERVED.into_iter().chain(["GUEST", "True", "N/A"]) {
             for kind in ["customer_id", "id", "email"] {
-                assert_eq!(identifier(kind, text).lookup_key(), Ok(None), "{kind} {text}");
+                assert_eq!(lookup_key(kind, text), Ok(None), "{kind} {text}");
             }
         }
     }
@@ -225,7 +234,7 @@ mod tests {
             ("customer_id", "a\0", BodyError::NotAnId),
             ("customer_id", &"x".repeat(256), BodyError::NotAnId),
         ] {
-            assert_eq!(identifier(kind, text).lookup_key(), Err(error), "{kind} {text}");
+            assert_eq!(lookup_key(kind, text), Err(error), "{kind} {text}");
         }
     }
 
@@ -239,14 +248,11 @@ mod tests {
             "a@b@mail.example",
             "\"john doe\"@mail.example",
         ] {
-            assert_eq!(identifier("email", text).lookup_key(), email(text));
+            assert_eq!(lookup_key("email", text), email(text));
         }
+        assert_eq!(lookup_key("email", "Ann@Example.com"), email("ann@example.com"));
         assert_eq!(
-            identifier("email", "Ann@Example.com").lookup_key(),
-            email("ann@example.com")
-        );
-        assert_eq!(
-            identifier("moengage_id", "9223372036854775807").lookup_key(),
+            lookup_key("moengage_id", "9223372036854775807"),
             Ok(Some(LookupKey::Registration(i64::MAX)))
         );
     }

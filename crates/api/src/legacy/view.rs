@@ -32,7 +32,7 @@ pub(crate) struct LegacyResult<'a> {
     pub(crate) total_users_found: u64,
 }
 
-/// LegacyUsersView, as an array.
+/// Users, as an array.
 pub(crate) struct LegacyUsersView<'a> {
     pub(crate) context: LegacyViewContext<'a>,
     pub(crate) users: &'a [User],
@@ -64,7 +64,7 @@ struct FieldValue<'a>(&'a LegacyUserView<'a>, FieldContent);
 
 impl Serialize for FieldValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(LegacyUserView(context, user), content) = *self;
+        let Self(LegacyUserView(view, user), content) = *self;
         let account = &user.account;
         let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let metadata = |key: &str| account.metadata.get(key).filter(|value| !value.is_empty());
@@ -72,9 +72,9 @@ impl Serialize for FieldValue<'_> {
             FieldContent::Nothing => serializer.serialize_none(),
             FieldContent::RegistrationId => account.registration_id.serialize(serializer),
             FieldContent::CustomerRegistrationId => account.crid.as_str().serialize(serializer),
-            FieldContent::EncryptedCustomerRegistrationId => context
+            FieldContent::EncryptedCustomerRegistrationId => view
                 .sealing
-                .seal(context.tenant, Purpose::CustomerRegistrationId, account.crid.as_str())
+                .seal(view.tenant, Purpose::CustomerRegistrationId, account.crid.as_str())
                 .serialize(serializer),
             FieldContent::Email => account.email.as_ref().map(Email::as_str).serialize(serializer),
             FieldContent::FirstName => non_empty(&account.first_name).serialize(serializer),
@@ -88,9 +88,9 @@ impl Serialize for FieldValue<'_> {
             FieldContent::Photos => Vec::from_iter(metadata("photo").map(PhotoView::new)).serialize(serializer),
             FieldContent::Verified => account.verified.serialize(serializer),
             FieldContent::AuthSystem => SystemView {
-                id: context.system.id,
-                code: context.system.code,
-                name: context.system.code,
+                id: view.system.id,
+                code: view.system.code,
+                name: view.system.code,
             }
             .serialize(serializer),
             FieldContent::UserState => StateView {

@@ -131,7 +131,15 @@ fn json_to_text(spec: &ParameterSpec, value: Value) -> Result<Cow<'static, str>,
         (ParameterKind::Flag | ParameterKind::Number { .. }, _) => {
             return Err(ParameterError::BadForm(spec.name, spec.kind));
         }
-        _ => return Err(ParameterError::JsonType(EchoedName::known(spec.name), "a text")),
+        (
+            ParameterKind::Id
+            | ParameterKind::Text { .. }
+            | ParameterKind::EmailText { .. }
+            | ParameterKind::Fields
+            | ParameterKind::Sealed
+            | ParameterKind::Choice(_),
+            _,
+        ) => return Err(ParameterError::JsonType(EchoedName::known(spec.name), "a text")),
     };
     Ok(Cow::Owned(text))
 }

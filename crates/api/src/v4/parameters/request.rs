@@ -16,7 +16,7 @@ use super::{
         open_id, parse_path_id,
     },
     error::ParameterError,
-    values::{EmailMatch, V4Parameters},
+    values::{EmailMatchMode, V4Parameters},
 };
 use crate::v4::{
     cursor::{self, CursorScope},
@@ -136,9 +136,9 @@ impl V4Parameters<'_> {
             };
         };
         match self.email_match {
-            Some(EmailMatch::Exact) => email_equals(text),
-            Some(EmailMatch::Prefix) => email_starts_with(text),
-            Some(EmailMatch::Contains) => email_contains(text),
+            Some(EmailMatchMode::Exact) => email_equals(text),
+            Some(EmailMatchMode::Prefix) => email_starts_with(text),
+            Some(EmailMatchMode::Contains) => email_contains(text),
             None if tenant.settings.email_contains => email_contains(text),
             None => email_by_form(text),
         }

@@ -11,7 +11,7 @@ use super::{
     kind::{ParameterKind, words},
     spec::ParameterSpec,
     value::ParameterValue,
-    values::{EmailMatch, V4Parameters},
+    values::{EmailMatchMode, V4Parameters},
 };
 use crate::v4::{
     code::ContractOrigin::{self, Extension, Published},
@@ -40,10 +40,10 @@ const METADATA_PREFIX: &str = "metadata.";
 pub(crate) const METADATA_MEANING: &str = "the value of this metadata key equals, ignoring case; the key in any case; one parameter per key, all of \
      which must hold; `metadata.firstName` and `metadata.lastName` also match the top-level fields";
 
-const EMAIL_MATCHES: [(&str, EmailMatch); 3] = [
-    ("exact", EmailMatch::Exact),
-    ("prefix", EmailMatch::Prefix),
-    ("contains", EmailMatch::Contains),
+const EMAIL_MATCHES: [(&str, EmailMatchMode); 3] = [
+    ("exact", EmailMatchMode::Exact),
+    ("prefix", EmailMatchMode::Prefix),
+    ("contains", EmailMatchMode::Contains),
 ];
 static EMAIL_MATCH_WORDS: [&str; 3] = words(&EMAIL_MATCHES);
 const COUNTS: [(&str, CountMode); 3] = [

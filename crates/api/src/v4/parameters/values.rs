@@ -17,7 +17,7 @@ pub(crate) const MAX_METADATA_PAIRS: usize = 32;
 
 /// How `email` matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EmailMatch {
+pub(crate) enum EmailMatchMode {
     Exact,
     Prefix,
     Contains,
@@ -28,7 +28,7 @@ pub(crate) enum EmailMatch {
 pub(crate) struct V4Parameters<'a> {
     pub(crate) ignore_provider: Option<bool>,
     pub(crate) email: Option<Cow<'a, str>>,
-    pub(crate) email_match: Option<EmailMatch>,
+    pub(crate) email_match: Option<EmailMatchMode>,
     pub(crate) encrypted_email: Option<Cow<'a, str>>,
     pub(crate) customer_registration_id: Option<Cow<'a, str>>,
     pub(crate) encrypted_customer_registration_id: Option<Cow<'a, str>>,
