@@ -211,7 +211,7 @@ impl Api {
         let context = context.unwrap_or_else(|| RequestContext::from_headers(&parts.headers, &self.limits));
         let retry_after = self.limits.retry_after;
         let Some(route) = route else {
-            let api = ApiFamily::of_unrouted(parts.uri.path());
+            let api = ApiFamily::from_unrouted_path(parts.uri.path());
             return api.refuse(RequestError::UnknownPath, context.request_id, retry_after);
         };
         let [first, second] = route.segments;
@@ -260,7 +260,7 @@ impl Api {
 impl ApiFamily {
     /// The API whose shape a refusal has where no route is known: the path has none, or the server could not read the
     /// request.
-    fn of_unrouted(path: &str) -> Self {
+    fn from_unrouted_path(path: &str) -> Self {
         let is_below = |base: &str| {
             let rest = path.strip_prefix(base);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -293,7 +293,7 @@ impl ApiFamily {
 /// `retry_after` is the usual value of `Retry-After`.
 #[must_use]
 pub fn refuse_at(path: &str, refusal: ServerRefusal, request_id: RequestId, retry_after: Duration) -> ApiResponse {
-    let mut response = ApiFamily::of_unrouted(path).refuse(refusal.into(), request_id, retry_after);
+    let mut response = ApiFamily::from_unrouted_path(path).refuse(refusal.into(), request_id, retry_after);
     if refusal == ServerRefusal::ContentEncoding {
         let identity = HeaderValue::from_static("identity");
         response.headers_mut().insert(ACCEPT_ENCODING, identity);
@@ -384,7 +384,7 @@ mod tests {
         ] {
             let table = route_table();
             let routed = table.at(path).unwrap().value.operation.api();
-            assert_eq!(routed, ApiFamily::of_unrouted(path), "{path}");
+            assert_eq!(routed, ApiFamily::from_unrouted_path(path), "{path}");
         }
     }
 }

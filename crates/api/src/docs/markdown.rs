@@ -1,18 +1,34 @@
 //! The generated tables of docs/api.md and docs/migration.md. The tests compare the files; `cargo xtask docs` runs them with
 //! `UPDATE_DOCS=1`, which writes the files.
 
-use std::{env, fmt::Write as _, fs, path::Path};
+use std::{env, fs, path::Path};
 
 use super::{export_operations, legacy_calls, v4_operations};
 use crate::{
     auth::headers::REQUIRED,
-    export,
+    export::{attributes, body::TYPES},
     legacy::{fields::FIELDS, operation::LegacyOperation, parameters, systems::SYSTEMS},
     v4::{
         code::{Code, ContractOrigin},
         parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
     },
 };
+
+/// A table with these heads and rows.
+fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut table = line(&heads.map(str::to_owned)) + "|" + &"---|".repeat(N) + "\n";
+    table.extend(rows.into_iter().map(|row| line(&row)));
+    table
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+fn optional_code(text: Option<&str>) -> String {
+    text.map_or_else(String::new, code)
+}
 
 const fn mark(origin: ContractOrigin) -> &'static str {
     match origin {
@@ -22,168 +38,132 @@ const fn mark(origin: ContractOrigin) -> &'static str {
 }
 
 fn headers() -> String {
-    let mut table = "| header | meaning |\n|---|---|\n".to_owned();
-    for header in REQUIRED {
-        let _ = writeln!(table, "| `{}` | {} |", header.name, header.meaning);
-    }
-    table
+    let rows = REQUIRED.map(|header| [code(header.name), header.meaning.to_owned()]);
+    table(["header", "meaning"], rows)
 }
 
 fn v4_parameters() -> String {
-    let mut table = "| parameter | value | default | by id too | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for row in &TABLE {
+    let rows = TABLE.iter().map(|row| {
         let spec = &row.spec;
-        let default = spec.default.map_or_else(String::new, |default| format!("`{default}`"));
-        let by_id = if row.by_id { "yes" } else { "" };
-        let _ = writeln!(
-            table,
-            "| `{}`{} | {} | {default} | {by_id} | {} |",
-            spec.name,
-            mark(row.origin),
-            spec.kind,
-            spec.meaning
-        );
-    }
-    let _ = writeln!(
-        table,
-        "| `metadata.{{key}}` | 1 to 4096 bytes | | | {METADATA_MEANING} |"
-    );
-    table.push_str("\n| no longer accepted | successor |\n|---|---|\n");
-    for (name, successor) in DEPRECATED {
-        let _ = writeln!(table, "| `{name}` | {successor} |");
-    }
-    table
+        [
+            code(spec.name) + mark(row.origin),
+            spec.kind.to_string(),
+            optional_code(spec.default),
+            if row.by_id { "yes" } else { "" }.to_owned(),
+            spec.meaning.to_owned(),
+        ]
+    });
+    let metadata = ["`metadata.{key}`", "1 to 4096 bytes", "", "", METADATA_MEANING].map(str::to_owned);
+    let old = DEPRECATED.map(|(name, successor)| [code(name), successor.to_owned()]);
+    table(
+        ["parameter", "value", "default", "by id too", "meaning"],
+        rows.chain([metadata]),
+    ) + "\n"
+        + &table(["no longer accepted", "successor"], old)
 }
 
 fn codes() -> String {
-    let mut table = "| HTTP | code | text | meaning |\n|---|---|---|---|\n".to_owned();
-    for code in Code::ALL {
-        let entry = code.entry();
-        let _ = writeln!(
-            table,
-            "| {} | `{}`{} | {} | {} |",
-            entry.status.as_u16(),
-            entry.name,
-            mark(entry.origin),
-            entry.template(),
-            entry.meaning
-        );
-    }
-    table
+    let rows = Code::ALL.iter().map(|row| {
+        let entry = row.entry();
+        [
+            entry.status.as_str().to_owned(),
+            code(entry.name) + mark(entry.origin),
+            entry.template().to_owned(),
+            entry.meaning.to_owned(),
+        ]
+    });
+    table(["HTTP", "code", "text", "meaning"], rows)
 }
 
 fn operations() -> String {
-    let mut text = String::new();
-    for doc in &v4_operations::OPERATIONS {
-        let _ = writeln!(
-            text,
-            "**{}** — `{} {}`. {}\n\n```sh\n{}\n```\n",
-            doc.title, doc.method, doc.path, doc.meaning, doc.curl
-        );
-    }
-    text
+    let operations = v4_operations::OPERATIONS.iter().map(|doc| {
+        let (title, method, path, meaning, curl) = (doc.title, doc.method, doc.path, doc.meaning, doc.curl);
+        format!("**{title}** — `{method} {path}`. {meaning}\n\n```sh\n{curl}\n```\n\n")
+    });
+    operations.collect()
 }
 
 fn export_identifiers() -> String {
-    let mut table = "| identifier_type | is |\n|---|---|\n".to_owned();
-    for (name, _, meaning) in export::body::TYPES {
-        let _ = writeln!(table, "| `{name}` | {meaning} |");
-    }
-    table
+    let rows = TYPES.map(|(name, _, meaning)| [code(name), meaning.to_owned()]);
+    table(["identifier_type", "is"], rows)
 }
 
 fn export_attributes() -> String {
-    let mut table = "| attribute | short | holds |\n|---|---|---|\n".to_owned();
-    for spec in &export::attributes::TABLE {
-        let short = spec.short.map_or_else(String::new, |short| format!("`{short}`"));
-        let _ = writeln!(table, "| `{}` | {short} | {} |", spec.name, spec.meaning);
-    }
-    table
+    let rows = attributes::TABLE.iter();
+    let rows = rows.map(|spec| [code(spec.name), optional_code(spec.short), spec.meaning.to_owned()]);
+    table(["attribute", "short", "holds"], rows)
 }
 
 fn export_errors() -> String {
-    let mut table = "| HTTP | type | message | attribute | when |\n|---|---|---|---|---|\n".to_owned();
-    for (error, when) in export_operations::errors() {
-        let _ = writeln!(
-            table,
-            "| {} | {} | {} | {} | {when} |",
-            error.status().as_u16(),
-            error.kind().unwrap_or("–"),
-            error.message(),
-            error.attribute().unwrap_or_default(),
-        );
-    }
-    table
+    let rows = export_operations::errors().map(|(error, when)| {
+        [
+            error.status().as_str().to_owned(),
+            error.kind().unwrap_or("–").to_owned(),
+            error.message().into_owned(),
+            error.attribute().unwrap_or_default().into_owned(),
+            when.to_owned(),
+        ]
+    });
+    table(["HTTP", "type", "message", "attribute", "when"], rows)
 }
 
 fn legacy_operations() -> String {
-    let mut table = "| legacy call | v4 | |\n|---|---|---|\n".to_owned();
-    for doc in &legacy_calls::OPERATIONS {
-        let _ = writeln!(table, "| `GET {}` | {} | {} |", doc.path, doc.in_v4, doc.meaning);
-    }
-    table.push_str("\n| for example | |\n|---|---|\n");
-    for doc in &legacy_calls::OPERATIONS {
-        let _ = writeln!(table, "| {} | `GET {}` |", doc.title, doc.example);
-    }
-    table
+    let docs = &legacy_calls::OPERATIONS;
+    let get = |path: &str| format!("`GET {path}`");
+    let successors = docs
+        .iter()
+        .map(|doc| [get(doc.path), doc.in_v4.to_owned(), doc.meaning.to_owned()]);
+    let examples = docs.iter().map(|doc| [doc.title.to_owned(), get(doc.example)]);
+    table(["legacy call", "v4", ""], successors) + "\n" + &table(["for example", ""], examples)
 }
 
 fn legacy_parameters() -> String {
-    let mut table =
-        "| legacy parameter | value | default | operations | meaning | in v4 |\n|---|---|---|---|---|---|\n".to_owned();
-    for row in &parameters::TABLE {
-        let spec = &row.spec;
-        let path = |operation: &LegacyOperation| {
-            let known = legacy_calls::OPERATIONS.iter().find(|doc| doc.operation == *operation);
-            known.map_or_else(String::new, |known| format!("`{}`", known.path))
-        };
+    let path = |operation: &LegacyOperation| {
+        let mut docs = legacy_calls::OPERATIONS.iter();
+        optional_code(docs.find(|doc| doc.operation == *operation).map(|doc| doc.path))
+    };
+    let rows = parameters::TABLE.iter().map(|row| {
         let paths: Vec<String> = row.operations.iter().map(path).collect();
-        let default = spec.default.map_or_else(String::new, |default| format!("`{default}`"));
-        let _ = writeln!(
-            table,
-            "| `{}` | {} | {default} | {} | {} | {} |",
-            spec.name,
-            spec.kind,
+        [
+            code(row.spec.name),
+            row.spec.kind.to_string(),
+            optional_code(row.spec.default),
             paths.join(", "),
-            spec.meaning,
-            row.successor()
-        );
-    }
-    table
+            row.spec.meaning.to_owned(),
+            row.successor().to_owned(),
+        ]
+    });
+    let heads = ["legacy parameter", "value", "default", "operations", "meaning", "in v4"];
+    table(heads, rows)
 }
 
 fn legacy_fields() -> String {
-    let mut table = "| legacy field | in v4 | |\n|---|---|---|\n".to_owned();
-    for field in &FIELDS {
-        let in_v4 = field.content.in_v4();
-        let in_v4 = if in_v4.is_empty() {
-            "–".to_owned()
-        } else {
-            format!("`{in_v4}`")
+    let rows = FIELDS.iter().map(|field| {
+        let in_v4 = match &*field.content.in_v4() {
+            "" => "–".to_owned(),
+            name => code(name),
         };
-        let _ = writeln!(table, "| `{}` | {in_v4} | {} |", field.name, field.content.remark());
-    }
-    table
+        [code(field.name), in_v4, field.content.remark().to_owned()]
+    });
+    table(["legacy field", "in v4", ""], rows)
 }
 
 fn legacy_systems() -> String {
-    let mut table = "| AuthSystemId | AuthSystemCode and AuthSystemName |\n|---|---|\n".to_owned();
-    for system in SYSTEMS {
-        let _ = writeln!(table, "| {} | `{}` |", system.id, system.code);
-    }
-    table
+    let rows = SYSTEMS.map(|system| [system.id.to_string(), code(system.code)]);
+    table(["AuthSystemId", "AuthSystemCode and AuthSystemName"], rows)
 }
 
 fn legacy_errors() -> String {
-    let mut table = "| HTTP | `error` | when | in v4 |\n|---|---|---|---|\n".to_owned();
-    for error in legacy_calls::ERRORS {
-        let _ = writeln!(
-            table,
-            "| {} | `{}` | {} | {} |",
-            error.status, error.text, error.when, error.in_v4
-        );
-    }
-    table
+    let rows = legacy_calls::ERRORS;
+    let rows = rows.map(|error| {
+        [
+            error.status.to_owned(),
+            code(error.text),
+            error.when.to_owned(),
+            error.in_v4.to_owned(),
+        ]
+    });
+    table(["HTTP", "`error`", "when", "in v4"], rows)
 }
 
 /// Compares the generated parts of a file in docs/, or writes them.

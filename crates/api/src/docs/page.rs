@@ -63,25 +63,33 @@ const HEAD: &str = r##"<!doctype html>
 
 const FOOT: &str = "</main>\n</body>\n</html>\n";
 
+/// A table with these heads; `class` is its class, with a blank before it.
+fn table(page: &mut String, class: &str, heads: &[&str], rows: impl IntoIterator<Item = String>) {
+    let _ = write!(page, "<div class=\"wide\"><table{class}><thead><tr>");
+    page.extend(heads.iter().map(|head| format!("<th>{head}</th>")));
+    page.push_str("</tr></thead><tbody>\n");
+    page.extend(rows.into_iter().map(|row| format!("<tr>{row}</tr>\n")));
+    page.push_str("</tbody></table></div>");
+}
+
 fn headers(page: &mut String) {
     page.push_str(
         "<section id=\"headers\"><h2>Headers</h2>\n<p>Every operation of v4 needs all five. They are checked in this order; the \
-         first missing one is named.</p>\n<div class=\"wide\"><table><thead><tr><th>header</th><th>meaning</th>\
-         <th>example</th></tr></thead><tbody>\n",
+         first missing one is named.</p>\n",
     );
-    for header in REQUIRED {
-        let _ = writeln!(
-            page,
-            "<tr><th><code>{}</code></th><td>{}</td><td><code>{}</code></td></tr>",
-            header.name,
-            prose(header.meaning),
-            escape(header.example)
-        );
-    }
-    page.push_str(
-        "<tr><th><code>X-RequestId</code></th><td>optional: an id that the client chooses, echoed in the response; generated \
-         when absent</td><td><code>b1946ac9-2492</code></td></tr>\n</tbody></table></div></section>\n",
+    let row = |name: &str, meaning: &str, example: &str| {
+        let (meaning, example) = (prose(meaning), escape(example));
+        format!("<th><code>{name}</code></th><td>{meaning}</td><td><code>{example}</code></td>")
+    };
+    let request_id = row(
+        "X-RequestId",
+        "optional: an id that the client chooses, echoed in the response; generated when absent",
+        "b1946ac9-2492",
     );
+    let rows = REQUIRED.map(|header| row(header.name, header.meaning, header.example));
+    let rows = rows.into_iter().chain([request_id]);
+    table(page, "", &["header", "meaning", "example"], rows);
+    page.push_str("</section>\n");
 }
 
 fn operation(page: &mut String, doc: &V4OperationDoc) {
@@ -119,45 +127,29 @@ fn operation(page: &mut String, doc: &V4OperationDoc) {
 }
 
 fn parameters(page: &mut String, doc: &V4OperationDoc) {
-    page.push_str(
-        "<div class=\"wide\"><table class=\"parameters\"><thead><tr><th>parameter</th><th>value</th><th>default</th>\
-         <th>meaning</th></tr></thead><tbody>\n",
-    );
-    for row in doc.parameters() {
-        parameter(page, row);
-    }
     let is_list = doc.operation == V4Operation::ListUsers;
-    if is_list {
-        let _ = writeln!(
-            page,
-            "<tr><th><code>metadata.{{key}}</code></th><td>1 to 4096 bytes</td><td></td><td>{}</td></tr>",
-            prose(METADATA_MEANING)
-        );
-    }
-    page.push_str("</tbody></table></div>\n");
+    let metadata = format!(
+        "<th><code>metadata.{{key}}</code></th><td>1 to 4096 bytes</td><td></td><td>{}</td>",
+        prose(METADATA_MEANING)
+    );
+    let rows = doc.parameters().map(parameter).chain(is_list.then_some(metadata));
+    let heads = ["parameter", "value", "default", "meaning"];
+    table(page, " class=\"parameters\"", &heads, rows);
+    page.push('\n');
     if is_list {
         page.push_str("<p>Names are accepted in any case; <small>extension</small> marks additions to the published contract. Unknown, repeated and empty parameters are refused by name. No longer accepted: ");
-        let old: Vec<_> = DEPRECATED
-            .iter()
-            .map(|(name, successor)| format!("<code>{name}</code> ({successor})"))
-            .collect();
+        let old = DEPRECATED.map(|(name, successor)| format!("<code>{name}</code> ({successor})"));
         let _ = writeln!(page, "{}.</p>", old.join(", "));
     }
 }
 
-fn parameter(page: &mut String, row: &V4ParameterRow) {
-    let spec = &row.spec;
+fn parameter(row: &V4ParameterRow) -> String {
+    let (spec, mark) = (&row.spec, mark(row.origin));
     let default = spec
         .default
         .map_or_else(String::new, |default| format!("<code>{default}</code>"));
-    let _ = writeln!(
-        page,
-        "<tr><th><code>{}</code>{}</th><td>{}</td><td>{default}</td><td>{}</td></tr>",
-        spec.name,
-        mark(row.origin),
-        spec.kind,
-        prose(spec.meaning)
-    );
+    let (name, kind, meaning) = (spec.name, spec.kind, prose(spec.meaning));
+    format!("<th><code>{name}</code>{mark}</th><td>{kind}</td><td>{default}</td><td>{meaning}</td>")
 }
 
 const fn mark(origin: ContractOrigin) -> &'static str {
@@ -184,20 +176,17 @@ fn legacy_operations(page: &mut String) {
     page.push_str(
         "<section id=\"legacy\"><h2>Legacy</h2>\n<p>For clients that have not migrated, with the responses that they know; \
          the OpenAPI document has every parameter and field. <code>X-ClientGroupCode</code> is needed only where the token \
-         grants several tenants with the client and paper.</p>\n<div class=\"wide\"><table><thead><tr><th>call</th>\
-         <th>meaning</th></tr></thead><tbody>\n",
+         grants several tenants with the client and paper.</p>\n",
     );
-    for doc in &legacy_calls::OPERATIONS {
-        let _ = writeln!(
-            page,
-            "<tr><th><code>GET {}</code></th><td>{}: {} <code>{}</code></td></tr>",
-            escape(doc.path),
-            doc.title,
-            prose(doc.meaning),
-            escape(doc.example)
-        );
-    }
-    page.push_str("</tbody></table></div></section>\n");
+    let rows = legacy_calls::OPERATIONS.iter().map(|doc| {
+        let (path, meaning, example) = (escape(doc.path), prose(doc.meaning), escape(doc.example));
+        format!(
+            "<th><code>GET {path}</code></th><td>{}: {meaning} <code>{example}</code></td>",
+            doc.title
+        )
+    });
+    table(page, "", &["call", "meaning"], rows);
+    page.push_str("</section>\n");
 }
 
 fn export_operation(page: &mut String) {
@@ -206,39 +195,33 @@ fn export_operation(page: &mut String) {
     let _ = writeln!(
         page,
         "<section id=\"export\"><h2>Export</h2>\n<p><code>POST /v1/customers/export?app_id=</code> answers many users by \
-         their identifiers, for marketing jobs, with credentials and error bodies of its own: the workspace and one of its \
-         keys by HTTP Basic. The OpenAPI document has the request and every error.</p>\n<pre><code>{}</code></pre>\n\
-         <div class=\"wide\"><table><thead><tr><th>attribute</th><th>short</th><th>meaning</th></tr></thead><tbody>",
+         their identifiers, for marketing jobs, with its own credentials and error bodies: the workspace and one of its \
+         keys by HTTP Basic. The OpenAPI document has the request and every error.</p>\n<pre><code>{}</code></pre>",
         escape(&error)
     );
-    for spec in &attributes::TABLE {
-        let _ = writeln!(
-            page,
-            "<tr><th><code>{}</code></th><td><code>{}</code></td><td>{}</td></tr>",
-            spec.name,
-            spec.short.unwrap_or_default(),
-            prose(spec.meaning)
-        );
-    }
-    page.push_str("</tbody></table></div></section>\n");
+    let rows = attributes::TABLE.iter().map(|spec| {
+        let (name, short, meaning) = (spec.name, spec.short.unwrap_or_default(), prose(spec.meaning));
+        format!("<th><code>{name}</code></th><td><code>{short}</code></td><td>{meaning}</td>")
+    });
+    table(page, "", &["attribute", "short", "meaning"], rows);
+    page.push_str("</section>\n");
 }
 
 fn codes(page: &mut String) {
-    page.push_str(
-        "<section id=\"codes\"><h2>Codes</h2>\n<div class=\"wide\"><table><thead><tr><th>HTTP</th><th>code</th>\
-         <th>text</th><th>meaning</th></tr></thead><tbody>\n",
-    );
+    page.push_str("<section id=\"codes\"><h2>Codes</h2>\n<div class=\"wide\"><table><thead><tr>");
+    page.push_str("<th>HTTP</th><th>code</th><th>text</th><th>meaning</th></tr></thead><tbody>\n");
     for code in Code::ALL {
         let entry = code.entry();
-        let _ = writeln!(
-            page,
-            "<tr id=\"{}\"><td>{}</td><th><code>{}</code>{}</th><td>{}</td><td>{}</td></tr>",
+        let (id, status, name, mark) = (
             short_code(entry.name),
             entry.status.as_u16(),
             entry.name,
             mark(entry.origin),
-            escape(entry.template()),
-            prose(entry.meaning)
+        );
+        let (text, meaning) = (escape(entry.template()), prose(entry.meaning));
+        let _ = writeln!(
+            page,
+            "<tr id=\"{id}\"><td>{status}</td><th><code>{name}</code>{mark}</th><td>{text}</td><td>{meaning}</td></tr>"
         );
     }
     page.push_str("</tbody></table></div></section>\n");
