@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use masthead_domain::tenant::{InvalidTenant, TenantId};
+use masthead_domain::tenant::{TenantId, TenantIdError};
 
 use super::error::{AuthError, HeaderError};
 
@@ -87,9 +87,9 @@ impl<'a> CallerHeaders<'a> {
         let tenant =
             TenantId::new(&text(group.unwrap_or(NO_GROUP)), &text(client), &text(paper)).map_err(|invalid| {
                 HeaderError::NotACode(match invalid {
-                    InvalidTenant::BadCode { part: "client" } => CLIENT.name,
-                    InvalidTenant::BadCode { part: "paper" } => PAPER.name,
-                    InvalidTenant::BadCode { .. } | InvalidTenant::NotThreeParts => GROUP.name,
+                    TenantIdError::BadCode { part: "client" } => CLIENT.name,
+                    TenantIdError::BadCode { part: "paper" } => PAPER.name,
+                    TenantIdError::BadCode { .. } | TenantIdError::NotThreeParts => GROUP.name,
                 })
             })?;
         Ok(Self {

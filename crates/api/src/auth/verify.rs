@@ -41,7 +41,7 @@ impl Authenticator {
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
         let tenant = tenant.ok_or(AuthError::NotGranted)?;
-        if !tenant.settings.knows_source_system(&headers.source_system) {
+        if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
         Ok(Caller {
@@ -55,7 +55,7 @@ impl Authenticator {
 
     /// The only tenant with this client and paper, of any client group, that the token grants.
     async fn find_granted_tenant(&self, grant: &Grant, scope: Scope, wanted: &TenantId) -> Result<TenantId, AuthError> {
-        let known = self.tenants.of_any_group(wanted.client(), wanted.paper()).await;
+        let known = self.tenants.find_in_any_group(wanted.client(), wanted.paper()).await;
         let known = known.map_err(|error| unavailable(&error))?;
         let mut granted = known.into_iter().filter(|tenant| grant.allows(scope, tenant));
         match (granted.next(), granted.next()) {

@@ -1,8 +1,8 @@
 //! Examples for the documents, written by the code that writes the responses.
 
 use masthead_domain::{
-    account::Account, answer::User, crid::Crid, email::Email, metadata::Metadata, query::Total, state::UserState,
-    tenant::TenantId,
+    account::Account, answer::User, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    query::Total, state::UserState, tenant::TenantId,
 };
 use masthead_orchestrator::ReadError;
 use masthead_ports::{
@@ -137,7 +137,7 @@ pub(super) fn with_example_user<T>(render: impl FnOnce(&dyn Sealing, &TenantId, 
         last_name: "Lee".into(),
         verified: Some(true),
         metadata,
-        ..Account::new(Crid::parse("2937").ok()?)
+        ..Account::new(CustomerRegistrationId::parse("2937").ok()?)
     };
     let user = User {
         account,

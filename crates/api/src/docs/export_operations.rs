@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use masthead_domain::account::Account;
-use masthead_orchestrator::Exported;
+use masthead_orchestrator::ExportedUser;
 
 use super::{
     examples::{self, JsonResult, example, with_example_user},
@@ -176,12 +176,16 @@ fn answer_example(selection: &AttributeSelection) -> JsonResult {
         identifier("customer_id", "nobody"),
     ];
     let user = with_example_user(|_, _, user| {
-        Exported::User(Box::new(Account {
+        ExportedUser::User(Box::new(Account {
             registration_id: Some(41),
             ..user.account.clone()
         }))
     });
-    let outcomes = [user.unwrap_or(Exported::Absent), Exported::Unresolved, Exported::Absent];
+    let outcomes = [
+        user.unwrap_or(ExportedUser::Absent),
+        ExportedUser::Unresolved,
+        ExportedUser::Absent,
+    ];
     to_json(&ExportView::new(&identifiers, &outcomes, selection), 1_024)
 }
 

@@ -4,7 +4,7 @@
 //! None has a `default`: generated clients send defaults, and a parameter that is sent may exclude another or turn a lookup
 //! into a list. The descriptions name the defaults.
 
-use masthead_domain::{crid::MAX_CRID_BYTES, metadata::MAX_KEY_BYTES};
+use masthead_domain::{customer_registration_id::MAX_ID_BYTES, metadata::MAX_KEY_BYTES};
 
 use super::node::{DocNode, object, texts};
 use crate::v4::{
@@ -71,7 +71,7 @@ fn example(spec: &ParameterSpec) -> DocNode {
 
 /// The schema of a customer registration id, in a path or a parameter.
 pub(super) fn id() -> DocNode {
-    text(ID, MAX_CRID_BYTES)
+    text(ID, MAX_ID_BYTES)
 }
 
 /// The schema of the value of a metadata key.

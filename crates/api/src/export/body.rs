@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use masthead_domain::{crid::Crid, email::EmailKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::bulk::LookupKey;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -160,8 +160,8 @@ impl IdentifierType {
             return Ok(None);
         }
         let key = match self {
-            Self::CustomerId => LookupKey::Id(Crid::parse(text).map_err(|_| BodyError::NotAnId)?),
-            Self::Email => LookupKey::Email(EmailKey::wanted(text).map_err(|_| BodyError::NotAnAddress)?),
+            Self::CustomerId => LookupKey::Id(CustomerRegistrationId::parse(text).map_err(|_| BodyError::NotAnId)?),
+            Self::Email => LookupKey::Email(EmailKey::parse_lenient(text).map_err(|_| BodyError::NotAnAddress)?),
             // Only the published form: `007` is refused, not absent.
             Self::RegistrationNumber => {
                 let number: i64 = text.parse().map_err(|_| BodyError::NotANumber)?;
@@ -197,7 +197,11 @@ mod tests {
         ] {
             let parsed = parse(body.as_bytes(), 20).unwrap();
             assert_eq!(parsed.identifiers, [identifier("customer_id", "7")], "{body}");
-            assert_eq!(parsed.keys, [Some(LookupKey::Id(Crid::parse("7").unwrap()))], "{body}");
+            assert_eq!(
+                parsed.keys,
+                [Some(LookupKey::Id(CustomerRegistrationId::parse("7").unwrap()))],
+                "{body}"
+            );
             assert_eq!(
                 parsed.attributes,
                 AttributeSelection::from_names(["name".to_owned()]),
@@ -240,7 +244,7 @@ mod tests {
 
     #[test]
     fn possible_identifier_is_looked_up() {
-        let email = |text| Ok(Some(LookupKey::Email(EmailKey::of(text))));
+        let email = |text| Ok(Some(LookupKey::Email(EmailKey::from_text(text))));
         for text in [
             "ann",
             "ann@intranet",

@@ -7,7 +7,7 @@ use masthead_domain::{
     tenant::Tenant,
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
-use masthead_orchestrator::{Caller, ExportRequest, Exported};
+use masthead_orchestrator::{Caller, ExportRequest, ExportedUser};
 use masthead_ports::{source::SourceError, tenants::Tenants};
 
 use super::{
@@ -90,7 +90,7 @@ async fn read_users(
     };
     let export = async { Ok::<_, ExportError>(state.export.export(caller, &request).await) };
     let answer = by_deadline(caller.deadline, export).await?;
-    if strict && answer.outcomes.contains(&Exported::Unresolved) {
+    if strict && answer.outcomes.contains(&ExportedUser::Unresolved) {
         return Err(ExportError::Unresolved(answer.retry_after));
     }
     let size_hint = 256 + answer.outcomes.len() * USER_BYTES;
@@ -105,8 +105,8 @@ async fn read_users(
 async fn authenticate(state: &ExportState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
     let credentials = BasicCredentials::from_headers(&parts.headers).ok_or(ExportError::NoCredentials)?;
     let id = WorkspaceId::parse(&credentials.user).map_err(|_| ExportError::WrongKey)?;
-    let credential = Credential::of(&id, &KeyHash::of(&credentials.password));
-    let workspace = state.workspaces.opened_by(&credential).await;
+    let credential = Credential::new(&id, &KeyHash::for_key(&credentials.password));
+    let workspace = state.workspaces.authenticate(&credential).await;
     match workspace.map_err(|error| unavailable(&error))? {
         Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
         Some(workspace) => Ok(workspace),

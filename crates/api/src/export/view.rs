@@ -1,6 +1,6 @@
 //! Renders the answer of an export, its keys in the published order.
 
-use masthead_orchestrator::Exported;
+use masthead_orchestrator::ExportedUser;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use super::{
@@ -30,7 +30,7 @@ struct ExportData<'a> {
 }
 
 struct ExportedUsers<'a> {
-    outcomes: &'a [Exported],
+    outcomes: &'a [ExportedUser],
     selection: &'a AttributeSelection,
 }
 
@@ -43,7 +43,7 @@ impl Serialize for ExportedUsers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for outcome in self.outcomes {
-            if let Exported::User(account) = outcome {
+            if let ExportedUser::User(account) = outcome {
                 list.serialize_element(&ExportedUser {
                     user_attributes: UserAttributes {
                         account,
@@ -60,10 +60,10 @@ impl<'a> ExportView<'a> {
     /// The answer to these identifiers, one outcome each.
     pub(crate) fn new(
         identifiers: &'a [Identifier],
-        outcomes: &'a [Exported],
+        outcomes: &'a [ExportedUser],
         selection: &'a AttributeSelection,
     ) -> Self {
-        let with = |wanted: &Exported| {
+        let with = |wanted: &ExportedUser| {
             let all = identifiers.iter().zip(outcomes);
             all.filter(|(_, outcome)| *outcome == wanted)
                 .map(|(identifier, _)| identifier)
@@ -73,9 +73,9 @@ impl<'a> ExportView<'a> {
             status: "success",
             kind: "export_users",
             data: ExportData {
-                users_not_found: with(&Exported::Absent),
+                users_not_found: with(&ExportedUser::Absent),
                 users: ExportedUsers { outcomes, selection },
-                users_unresolved: with(&Exported::Unresolved),
+                users_unresolved: with(&ExportedUser::Unresolved),
             },
         }
     }

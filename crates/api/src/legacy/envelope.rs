@@ -96,7 +96,7 @@ impl From<&LegacyError> for PublishedError {
                     let code = code_of_read_error(*operation, error);
                     Self::Business(BusinessError::new(code, &read_error_detail(error)))
                 }
-                ReadError::NoSuchUser { .. } | ReadError::CannotTell { .. } | ReadError::Corrupt => {
+                ReadError::NoSuchUser { .. } | ReadError::Unavailable { .. } | ReadError::Corrupt => {
                     infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG)
                 }
             },
@@ -151,7 +151,7 @@ pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_
     let mut response = json_response(status, body, request_id.clone());
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         let known = match error {
-            LegacyError::Read(_, ReadError::CannotTell { retry_after, .. }) => *retry_after,
+            LegacyError::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
             _ => None,
         };
         let wait = retry_after_seconds(known.unwrap_or(retry_after));

@@ -139,7 +139,7 @@ async fn read_sources(
     };
     match answer.completeness {
         Some(completeness) if is_misleading(&completeness, answer.total) => {
-            let unknown = ReadError::CannotTell {
+            let unknown = ReadError::Unavailable {
                 retry_after: None,
                 completeness: Some(completeness),
             };

@@ -1,7 +1,7 @@
 //! Turns a legacy request into a request of the use cases.
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     order::Order,
     query::{CountMode, DEFAULT_PAGE_SIZE, Position, UserFilter, UserQuery},
     tenant::Tenant,
@@ -20,7 +20,7 @@ use crate::v4::parameters::conditions::{email_by_form, email_contains, open_emai
 #[derive(Debug)]
 pub(super) enum LegacyRead {
     /// One user.
-    User(Crid),
+    User(CustomerRegistrationId),
     /// A page of users.
     List(UserQuery),
     /// Nothing: the tenant has no users of the requested system.

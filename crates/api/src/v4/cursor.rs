@@ -2,9 +2,9 @@
 
 use masthead_domain::{
     case,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     flow::Sources,
-    order::{Direction, Order, Place, SortColumn, SortKey, SortValue},
+    order::{Direction, ListCursor, Order, SortColumn, SortKey, SortValue},
     query::UserFilter,
     tenant::Tenant,
 };
@@ -29,7 +29,7 @@ fn binding(tenant: &Tenant, CursorScope { filter, order, sources }: CursorScope<
         Sources::ProviderAndStore(provider) => provider.name(),
     };
     // A remote store uses its own marks, which the local store cannot read.
-    let remote = if tenant.settings.subscribe_is_remote() {
+    let remote = if tenant.settings.has_remote_store() {
         " remote"
     } else {
         ""
@@ -52,13 +52,13 @@ fn binding(tenant: &Tenant, CursorScope { filter, order, sources }: CursorScope<
 }
 
 /// The cursor of the users after this position.
-pub(crate) fn seal(sealing: &dyn Sealing, tenant: &Tenant, scope: CursorScope<'_>, place: &Place) -> String {
+pub(crate) fn seal(sealing: &dyn Sealing, tenant: &Tenant, scope: CursorScope<'_>, place: &ListCursor) -> String {
     let binding = binding(tenant, scope);
     sealing.seal(&tenant.id, Purpose::Cursor { binding: &binding }, &encode(place))
 }
 
 /// The position of a cursor; `None` when it was not sealed for this list.
-pub(crate) fn open(sealing: &dyn Sealing, tenant: &Tenant, scope: CursorScope<'_>, cursor: &str) -> Option<Place> {
+pub(crate) fn open(sealing: &dyn Sealing, tenant: &Tenant, scope: CursorScope<'_>, cursor: &str) -> Option<ListCursor> {
     let binding = binding(tenant, scope);
     let plain = sealing
         .open(&tenant.id, Purpose::Cursor { binding: &binding }, cursor)
@@ -67,10 +67,10 @@ pub(crate) fn open(sealing: &dyn Sealing, tenant: &Tenant, scope: CursorScope<'_
 }
 
 /// Encodes a position as `t{length}:{text}{id}`, `n{number}:{id}` or `e:{id}` (no number), or `m:{mark}` of a source.
-fn encode(place: &Place) -> String {
+fn encode(place: &ListCursor) -> String {
     let place = match place {
-        Place::Key(key) => key,
-        Place::Mark(mark) => return format!("m:{mark}"),
+        ListCursor::Key(key) => key,
+        ListCursor::Opaque(mark) => return format!("m:{mark}"),
     };
     let crid = place.crid.as_str();
     match &place.value {
@@ -80,7 +80,7 @@ fn encode(place: &Place) -> String {
     }
 }
 
-fn decode(plain: &str) -> Option<Place> {
+fn decode(plain: &str) -> Option<ListCursor> {
     let (head, rest) = plain.split_once(':')?;
     let (value, crid) = match head.split_at_checked(1)? {
         ("t", length) => {
@@ -89,10 +89,10 @@ fn decode(plain: &str) -> Option<Place> {
         }
         ("n", number) => (SortValue::Number(Some(number.parse().ok()?)), rest),
         ("e", "") => (SortValue::Number(None), rest),
-        ("m", "") => return Some(Place::Mark(rest.into())),
+        ("m", "") => return Some(ListCursor::Opaque(rest.into())),
         _ => return None,
     };
-    let crid = Crid::parse(crid).ok()?;
+    let crid = CustomerRegistrationId::parse(crid).ok()?;
     Some(SortKey { value, crid }.into())
 }
 
@@ -124,9 +124,9 @@ mod tests {
             let opened = open(&FakeSealing, &tenant, scope, &before);
             assert_eq!(opened.is_none(), by_name, "{}", column.name());
 
-            let place = Place::Key(SortKey {
+            let place = ListCursor::Key(SortKey {
                 value: SortValue::Text("abc".into()),
-                crid: Crid::parse("7").unwrap(),
+                crid: CustomerRegistrationId::parse("7").unwrap(),
             });
             let now = seal(&FakeSealing, &tenant, scope, &place);
             assert!(open(&FakeSealing, &tenant, scope, &now) == Some(place));
@@ -141,11 +141,11 @@ mod tests {
             SortValue::Number(Some(-5)),
             SortValue::Number(None),
         ] {
-            let crid = Crid::parse("auth0|7:é").unwrap();
-            let place = Place::Key(SortKey { value, crid });
+            let crid = CustomerRegistrationId::parse("auth0|7:é").unwrap();
+            let place = ListCursor::Key(SortKey { value, crid });
             assert!(decode(&encode(&place)) == Some(place));
         }
-        let mark = Place::Mark("c:é|".into());
+        let mark = ListCursor::Opaque("c:é|".into());
         assert!(decode(&encode(&mark)) == Some(mark));
     }
 

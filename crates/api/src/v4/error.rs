@@ -52,7 +52,7 @@ impl V4Error {
     /// When a retry may succeed, where a source named a time.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Read(_, ReadError::CannotTell { retry_after, .. }) => *retry_after,
+            Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
             _ => None,
         }
     }
@@ -60,7 +60,7 @@ impl V4Error {
     /// The state of the sources, where the use case reports it.
     pub(crate) const fn completeness(&self) -> Option<&Completeness> {
         match self {
-            Self::Read(_, ReadError::NoSuchUser { completeness } | ReadError::CannotTell { completeness, .. }) => {
+            Self::Read(_, ReadError::NoSuchUser { completeness } | ReadError::Unavailable { completeness, .. }) => {
                 completeness.as_ref()
             }
             _ => None,
@@ -105,7 +105,7 @@ const fn code_of_parameter_error(operation: V4Operation) -> Code {
 pub(crate) const fn code_of_read_error(operation: V4Operation, error: &ReadError) -> Code {
     match (operation, error) {
         (_, ReadError::NoSuchUser { .. }) => Code::E404,
-        (_, ReadError::CannotTell { .. }) => Code::E503,
+        (_, ReadError::Unavailable { .. }) => Code::E503,
         (_, ReadError::TooBroad | ReadError::TooDeep { .. }) => Code::E400_90,
         (V4Operation::GetUser, ReadError::Corrupt) => Code::E500_01,
         (V4Operation::ListUsers, ReadError::Corrupt) => Code::E500_02,
@@ -118,7 +118,7 @@ pub(crate) fn read_error_detail(error: &ReadError) -> Cow<'static, str> {
         ReadError::NoSuchUser { .. } => "there is no such user".into(),
         ReadError::TooBroad => "the search timed out; add filters".into(),
         ReadError::TooDeep { limit } => format!("pageNumber reaches {limit} rows deep; use cursor to go on").into(),
-        ReadError::CannotTell { .. } | ReadError::Corrupt => "".into(),
+        ReadError::Unavailable { .. } | ReadError::Corrupt => "".into(),
     }
 }
 

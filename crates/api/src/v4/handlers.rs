@@ -158,7 +158,7 @@ async fn search(
     let scope = CursorScope {
         filter: &request.query.filter,
         order: request.query.order,
-        sources: Sources::of(tenant.settings.user_provider, request.ignore_provider),
+        sources: Sources::for_request(tenant.settings.user_provider, request.ignore_provider),
     };
     let next = answer.next.as_ref();
     let next = next.map(|place| cursor::seal(&*state.sealing, tenant, scope, place));

@@ -2,12 +2,12 @@
 //! the contract tests of the server.
 
 use http::Request;
-use masthead_testkit::contract_cases::Answer;
+use masthead_testkit::contract_cases::CaseAnswer;
 use serde_json::Value;
 
 use crate::fixture::{ApiFixture, header};
 
-async fn get(api: &ApiFixture, target: &str) -> Answer {
+async fn get(api: &ApiFixture, target: &str) -> CaseAnswer {
     api.send(Request::get(target).body(String::new()).unwrap()).await
 }
 

@@ -14,8 +14,8 @@ use http_body_util::StreamBody;
 use masthead_api::{ApiLimits, BodyTimeout, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
-    contract_cases::{Case, Expect},
-    store::Mood,
+    contract_cases::{ContractCase, Expectation},
+    store::StoreMode,
 };
 
 use crate::fixture::{ApiFixture, answer, header, read};
@@ -26,11 +26,11 @@ const READS: [&str; 3] = [
     "/v4/Users?email=ann",
 ];
 
-fn error(status: u16, code: &'static str, text: &str) -> Expect {
-    Expect::Error(status, code, text.to_owned())
+fn error(status: u16, code: &'static str, text: &str) -> Expectation {
+    Expectation::Error(status, code, text.to_owned())
 }
 
-fn unavailable() -> Expect {
+fn unavailable() -> Expectation {
     error(
         503,
         "E503",
@@ -51,9 +51,9 @@ async fn unavailable_store_is_503_with_retry_after() {
             "7",
         ),
     ] {
-        api.store.be(Mood::Failing(kind));
+        api.store.set_mode(StoreMode::Failing(kind));
         for target in READS {
-            let case = Case::get(target, unavailable()).answering("retry-after", seconds);
+            let case = ContractCase::get(target, unavailable()).answering("retry-after", seconds);
             api.check(vec![case]).await;
         }
     }
@@ -62,22 +62,25 @@ async fn unavailable_store_is_503_with_retry_after() {
 #[tokio::test]
 async fn search_that_times_out_is_e400_90() {
     let api = ApiFixture::new();
-    api.store.be(Mood::Failing(SourceErrorKind::TooBroad));
+    api.store.set_mode(StoreMode::Failing(SourceErrorKind::TooBroad));
     let text = "The search cannot be answered - the search timed out; add filters";
-    api.check(vec![Case::get("/v4/Users?email=a", error(400, "E400_90", text))])
-        .await;
+    api.check(vec![ContractCase::get(
+        "/v4/Users?email=a",
+        error(400, "E400_90", text),
+    )])
+    .await;
 }
 
 #[tokio::test]
 async fn corrupt_store_is_500_by_operation() {
     let api = ApiFixture::new();
-    api.store.be(Mood::Failing(SourceErrorKind::Corrupt));
+    api.store.set_mode(StoreMode::Failing(SourceErrorKind::Corrupt));
     let by_id = error(500, "E500_01", "There was a problem during the GetById workflow.");
     let list = error(500, "E500_02", "There was a problem during the Get workflow.");
     api.check(vec![
-        Case::get("/v4/Users/2937", by_id),
-        Case::get("/v4/Users?email=ann@example.com", list.clone()),
-        Case::get("/v4/Users", list),
+        ContractCase::get("/v4/Users/2937", by_id),
+        ContractCase::get("/v4/Users?email=ann@example.com", list.clone()),
+        ContractCase::get("/v4/Users", list),
     ])
     .await;
 }
@@ -85,12 +88,12 @@ async fn corrupt_store_is_500_by_operation() {
 #[tokio::test]
 async fn unavailable_tenants_or_keys_are_503() {
     let api = ApiFixture::new();
-    let no_keys = Case::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
+    let no_keys = ContractCase::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
     api.check(vec![no_keys.answering("retry-after", "1")]).await;
-    api.tenants.be_silent(true);
-    let case = Case::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
+    api.tenants.set_unavailable(true);
+    let case = ContractCase::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
     api.check(vec![case.clone()]).await;
-    api.tenants.be_silent(false);
+    api.tenants.set_unavailable(false);
     assert!(case.check(&api, &api.get("/v4/Users/2937").await).is_err());
 }
 
@@ -101,17 +104,19 @@ async fn missed_deadline_is_503() {
         retry_after: Duration::from_secs(4),
         ..ApiLimits::default()
     });
-    api.store.be(Mood::Stuck);
+    api.store.set_mode(StoreMode::Stuck);
     for target in READS {
         let started = tokio::time::Instant::now();
-        api.check(vec![Case::get(target, unavailable()).answering("retry-after", "4")])
-            .await;
+        api.check(vec![
+            ContractCase::get(target, unavailable()).answering("retry-after", "4"),
+        ])
+        .await;
         assert!(
             started.elapsed() >= Duration::from_secs(2),
             "the clock is paused: {target}"
         );
     }
-    api.store.be(Mood::Slow(Duration::from_secs(1)));
+    api.store.set_mode(StoreMode::Slow(Duration::from_secs(1)));
     assert_eq!(api.get("/v4/Users/2937").await.status, 200);
 }
 
@@ -121,7 +126,7 @@ async fn source_that_ends_at_the_deadline_writes_its_event() {
         deadline: Duration::from_secs(3),
         ..ApiLimits::default()
     });
-    api.store.be(Mood::Slow(Duration::from_secs(3)));
+    api.store.set_mode(StoreMode::Slow(Duration::from_secs(3)));
     assert_eq!(api.get("/v4/Users/2937").await.status, 200);
     assert_eq!(api.events.take().len(), 1);
 }
@@ -129,7 +134,7 @@ async fn source_that_ends_at_the_deadline_writes_its_event() {
 #[tokio::test]
 async fn context_of_the_server_is_used() {
     let api = ApiFixture::new();
-    api.store.be(Mood::Stuck);
+    api.store.set_mode(StoreMode::Stuck);
     let request = api.with_good_headers(Request::get("/v4/Users/2937"));
     let context = RequestContext {
         request_id: RequestId::new("loop-7").unwrap(),
@@ -258,7 +263,7 @@ async fn server_refusals_have_the_shape_of_the_api() {
 async fn invalid_request_id_is_replaced() {
     let api = ApiFixture::new();
     for bad in ["a b", &"x".repeat(129)] {
-        let case = Case::get("/v4/Users/2937", Expect::Status(200)).with("X-RequestId", bad);
+        let case = ContractCase::get("/v4/Users/2937", Expectation::Status(200)).with("X-RequestId", bad);
         let answer = api.send_case(&case).await;
         let id = header(&answer, "x-requestid").unwrap();
         assert!(id != bad && !id.is_empty());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, request::Builder};
 use http_body_util::Full;
-use masthead_testkit::contract_cases::{Answer, Case, Expect};
+use masthead_testkit::contract_cases::{CaseAnswer, ContractCase, Expectation};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -18,7 +18,7 @@ fn runtime() -> Runtime {
 }
 
 /// Sends a request, if it is valid HTTP, and checks the response.
-fn send(api: &ApiFixture, runtime: &Runtime, request: Builder, body: Vec<u8>, check: fn(&Answer, &str)) {
+fn send(api: &ApiFixture, runtime: &Runtime, request: Builder, body: Vec<u8>, check: fn(&CaseAnswer, &str)) {
     let Ok(request) = request.body(Full::<Bytes>::from(body)) else {
         return;
     };
@@ -26,7 +26,7 @@ fn send(api: &ApiFixture, runtime: &Runtime, request: Builder, body: Vec<u8>, ch
     check(&runtime.block_on(api.send(request)), &sent);
 }
 
-fn check_v4(answer: &Answer, sent: &str) {
+fn check_v4(answer: &CaseAnswer, sent: &str) {
     assert!(answer.status < 500, "{sent}: {} {}", answer.status, answer.body);
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(whole.as_object().unwrap().len(), 3, "{sent}");
@@ -37,7 +37,7 @@ fn check_v4(answer: &Answer, sent: &str) {
     assert!(text.len() < 600 && !text.contains("{Message}"), "{sent}: {text}");
 }
 
-fn check_legacy(answer: &Answer, sent: &str) {
+fn check_legacy(answer: &CaseAnswer, sent: &str) {
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
     let keys = whole.as_object().unwrap().len();
     match answer.status {
@@ -249,7 +249,7 @@ const SECRET: &str = "s3cr3t";
 #[tokio::test]
 async fn refusal_never_repeats_a_value() {
     let api = ApiFixture::new();
-    let get = |target: String| Case::get(&target, Expect::Status(400));
+    let get = |target: String| ContractCase::get(&target, Expectation::Status(400));
     let mut cases = vec![
         get(format!("/v4/Users/{SECRET}%zz")),
         get(format!("/v4/Users?metadata.city={SECRET}%00")),
@@ -284,7 +284,7 @@ async fn refusal_never_repeats_a_value() {
             format!("{{\"{name}\":[\"{SECRET}\"]}}"),
             format!("{{\"{name}\":{SECRET}}}"),
         ] {
-            cases.push(Case::search(&body, Expect::Status(400)));
+            cases.push(ContractCase::search(&body, Expectation::Status(400)));
         }
     }
     for case in cases {

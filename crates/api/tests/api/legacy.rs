@@ -6,11 +6,11 @@ use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::account,
     contract_cases::{
-        Answer, Case, Expect,
-        world::{COURIER, HERALD},
+        CaseAnswer, ContractCase, Expectation,
+        fixture::{COURIER, HERALD},
     },
-    providers::Voice,
-    store::Mood,
+    providers::ProviderMode,
+    store::StoreMode,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -22,18 +22,18 @@ const COURIERS: PoolId = PoolId(4);
 const NOW: time::OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 /// A legacy request, without a client group.
-fn call(target: &str) -> Case {
-    Case::get(target, Expect::Status(200))
+fn call(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200))
         .without("X-ClientGroupCode")
         .with("X-RequestId", "r-1")
 }
 
-async fn get_of(api: &ApiFixture, tenant: &'static str, target: &str) -> Answer {
-    api.send_case(&call(target).of(tenant)).await
+async fn get_of(api: &ApiFixture, tenant: &'static str, target: &str) -> CaseAnswer {
+    api.send_case(&call(target).for_tenant(tenant)).await
 }
 
 /// The ids of the users of an answer, and the total.
-fn found(answer: &Answer) -> (Vec<String>, u64) {
+fn found(answer: &CaseAnswer) -> (Vec<String>, u64) {
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(whole["Errors"], json!([]), "{}", answer.body);
     let users = whole["Result"]["Users"].as_array().unwrap();
@@ -44,7 +44,7 @@ fn found(answer: &Answer) -> (Vec<String>, u64) {
     )
 }
 
-async fn fails(api: &ApiFixture, case: &Case, status: u16, text: &str) {
+async fn fails(api: &ApiFixture, case: &ContractCase, status: u16, text: &str) {
     let answer = api.send_case(case).await;
     let expected = format!("{{\"error\":{}}}", Value::from(text));
     assert_eq!((answer.status, &*answer.body), (status, &*expected), "{case:?}");
@@ -54,7 +54,7 @@ async fn fails(api: &ApiFixture, case: &Case, status: u16, text: &str) {
 /// Auth0 has `auth0|1` and `auth0|3`, the store `auth0|1` and `auth0|2`.
 fn federated() -> ApiFixture {
     let api = ApiFixture::new();
-    api.provider.speak(Voice::Live(NOW));
+    api.provider.set_mode(ProviderMode::Live(NOW));
     api.provider.put(
         COURIERS,
         [
@@ -140,20 +140,20 @@ async fn unknown_answer_is_500_with_retry_after() {
         SourceErrorKind::Corrupt,
         SourceErrorKind::Misconfigured,
     ] {
-        api.store.be(Mood::Failing(kind));
+        api.store.set_mode(StoreMode::Failing(kind));
         for target in ["/User/2937/0", "/User/2?email=ann@example.com", "/User?email=ann"] {
             let case = call(target);
             fails(&api, &case, 500, WENT_WRONG).await;
             assert_eq!(header(&api.send_case(&case).await, "retry-after"), Some("1"));
         }
     }
-    api.store.be(Mood::Well);
+    api.store.set_mode(StoreMode::Answering);
     // The provider is unavailable: a user that the store lacks may exist.
-    fails(&api, &call("/User/auth0%7C9/0").of(COURIER), 500, WENT_WRONG).await;
-    fails(&api, &call("/User?email=nobody").of(COURIER), 500, WENT_WRONG).await;
+    fails(&api, &call("/User/auth0%7C9/0").for_tenant(COURIER), 500, WENT_WRONG).await;
+    fails(&api, &call("/User?email=nobody").for_tenant(COURIER), 500, WENT_WRONG).await;
     let ann = || call("/User/2937/0");
     fails(&api, &ann().with("Authorization", "Bearer no-keys"), 500, WENT_WRONG).await;
-    api.tenants.be_silent(true);
+    api.tenants.set_unavailable(true);
     fails(&api, &ann(), 500, WENT_WRONG).await;
     fails(&api, &ann().with("X-ClientGroupCode", "north"), 500, WENT_WRONG).await;
 }
@@ -169,17 +169,19 @@ async fn unknown_data_is_never_shown_as_absent() {
     let federated = federated();
     let whole = get_of(&federated, COURIER, "/User/auth0%7C1/0").await;
     assert_eq!(header(&whole, "x-incomplete"), None);
-    federated.store.be(Mood::Failing(SourceErrorKind::Unavailable));
+    federated
+        .store
+        .set_mode(StoreMode::Failing(SourceErrorKind::Unavailable));
     for target in ["/User/auth0%7C1/0", "/User/0?email=una@example.com", "/User?email=una"] {
         assert_eq!(get_of(&federated, COURIER, target).await.status, 500, "{target}");
     }
     let provider_only = get_of(&federated, COURIER, "/User/auth0%7C1/1").await;
     assert_eq!(found(&provider_only), (vec!["auth0|1".to_owned()], 1));
     // A remembered answer of the provider is shown, and reported as incomplete.
-    federated.store.be(Mood::Well);
+    federated.store.set_mode(StoreMode::Answering);
     federated
         .provider
-        .speak(Voice::Remembered(NOW, SourceErrorKind::Unavailable));
+        .set_mode(ProviderMode::Remembered(NOW, SourceErrorKind::Unavailable));
     let stale = get_of(&federated, COURIER, "/User/auth0%7C1/0").await;
     assert_eq!((found(&stale).1, header(&stale, "x-incomplete")), (1, Some("Auth0")));
 }
@@ -196,7 +198,8 @@ async fn v4_and_legacy_write_the_same_events() {
         ),
     ] {
         let kinds = || api.events.take().iter().map(|event| event.kind).collect::<Vec<_>>();
-        api.send_case(&Case::get(new, Expect::Status(200)).of(COURIER)).await;
+        api.send_case(&ContractCase::get(new, Expectation::Status(200)).for_tenant(COURIER))
+            .await;
         let expected = kinds();
         get_of(&api, COURIER, old).await;
         assert_eq!(kinds(), expected, "{old}");

@@ -2,17 +2,17 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     metadata::{Metadata, STANDARD_KEYS},
     tenant::PoolId,
 };
 use masthead_testkit::{
     contract_cases::{
-        Answer, Case, Expect,
-        world::{COURIER, HERALD},
+        CaseAnswer, ContractCase, Expectation,
+        fixture::{COURIER, HERALD},
     },
-    providers::Voice,
+    providers::ProviderMode,
     views::{exported_without_store, legacy_as_v4, v4_as_exported},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -66,13 +66,13 @@ fn any_account() -> impl Strategy<Value = Account> {
                     metadata: Metadata::new(metadata).unwrap_or_default(),
                     registered_at: registered.map(at),
                     changed_at: changed.map(at),
-                    ..Account::new(Crid::parse(&crid).unwrap())
+                    ..Account::new(CustomerRegistrationId::parse(&crid).unwrap())
                 }
             },
         )
 }
 
-fn parsed(answer: &Answer) -> Value {
+fn parsed(answer: &CaseAnswer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
@@ -149,7 +149,7 @@ fn every_api_shows_the_same_record() {
     proptest!(ProptestConfig::with_cases(96), |((stored, provided, federated) in sides)| {
         let api = ApiFixture::new();
         let (tenant, pool) = if federated { (COURIER, 4) } else { (HERALD, 1) };
-        api.provider.speak(Voice::Live(datetime!(2026-03-01 12:00 UTC)));
+        api.provider.set_mode(ProviderMode::Live(datetime!(2026-03-01 12:00 UTC)));
         // The store of a tenant without provider has one registration per address.
         let mut addresses = Vec::new();
         for (number, account) in (100..).zip(stored) {
@@ -161,11 +161,11 @@ fn every_api_shows_the_same_record() {
         }
         api.provider.put(PoolId(4), provided);
         let get = |target: &str| {
-            let case = Case::get(target, Expect::Status(200)).of(tenant);
+            let case = ContractCase::get(target, Expectation::Status(200)).for_tenant(tenant);
             runtime.block_on(api.send_case(&case))
         };
         let search = |body: Value| {
-            let case = Case::search(&body.to_string(), Expect::Status(200)).of(tenant);
+            let case = ContractCase::search(&body.to_string(), Expectation::Status(200)).for_tenant(tenant);
             parsed(&runtime.block_on(api.send_case(&case)))
         };
         let export = |identifier: Value| {

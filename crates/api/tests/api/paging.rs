@@ -1,13 +1,13 @@
 //! The ends of lists, tampered cursors, and lists of federated tenants.
 
-use masthead_testkit::contract_cases::{Case, Expect, world::GAZETTE};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::GAZETTE};
 use serde_json::Value;
 
 use crate::fixture::ApiFixture;
 
 /// The ids of a page, and its cursor ready for a URL.
 async fn page(api: &ApiFixture, query: &str) -> (Vec<String>, Option<String>) {
-    let case = Case::get(&format!("/v4/Users?{query}"), Expect::Status(200)).of(GAZETTE);
+    let case = ContractCase::get(&format!("/v4/Users?{query}"), Expectation::Status(200)).for_tenant(GAZETTE);
     let answer = api.send_case(&case).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
@@ -37,7 +37,8 @@ async fn tampered_cursor_is_never_a_server_error() {
         let mut bytes = cursor.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
         let tampered = String::from_utf8(bytes).unwrap();
-        let case = Case::search(&format!("{{\"cursor\":\"{tampered}\"}}"), Expect::Status(200)).of(GAZETTE);
+        let case = ContractCase::search(&format!("{{\"cursor\":\"{tampered}\"}}"), Expectation::Status(200))
+            .for_tenant(GAZETTE);
         let answer = api.send_case(&case).await;
         assert!(answer.status < 500, "{}", answer.body);
     }
@@ -47,14 +48,14 @@ async fn tampered_cursor_is_never_a_server_error() {
 async fn federated_list_by_state_continues() {
     let api = ApiFixture::new();
     let tenant = "south/post/courier";
-    let first = Case::get(
+    let first = ContractCase::get(
         "/v4/Users?ignoreProvider=true&orderBy=5&pageSize=1",
-        Expect::Status(200),
+        Expectation::Status(200),
     )
-    .of(tenant);
+    .for_tenant(tenant);
     let whole: Value = serde_json::from_str(&api.send_case(&first).await.body).unwrap();
     let cursor = whole["meta"]["nextCursor"].as_str().unwrap();
     let body = format!(r#"{{"ignoreProvider":true,"orderBy":5,"pageSize":1,"cursor":"{cursor}"}}"#);
-    let second = Case::search(&body, Expect::Users(vec!["auth0|2"], 2)).of(tenant);
+    let second = ContractCase::search(&body, Expectation::Users(vec!["auth0|2"], 2)).for_tenant(tenant);
     api.check(vec![second]).await;
 }

@@ -3,8 +3,8 @@
 use masthead_domain::tenant::PoolId;
 use masthead_testkit::{
     accounts::account,
-    contract_cases::{Case, Expect, Token, world::COURIER},
-    providers::Voice,
+    contract_cases::{CaseToken, ContractCase, Expectation, fixture::COURIER},
+    providers::ProviderMode,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -19,13 +19,13 @@ fn parsed(body: &str) -> Value {
 async fn refused_request_reads_nothing() {
     let api = ApiFixture::new();
     for case in [
-        Case::get("/v4/Users?pageSize=0", Expect::Status(400)),
-        Case::get("/v4/Users/2937?colour=x", Expect::Status(400)),
-        Case::get("/v4/Users/%zz", Expect::Status(400)),
-        Case::get("/v4/Users", Expect::Status(401)).bearing(Token::Expired),
-        Case::get("/v4/Users", Expect::Status(403)).bearing(Token::OtherTenant),
-        Case::get("/v4/Users", Expect::Status(400)).without("X-SourceSystem"),
-        Case::search("[]", Expect::Status(400)),
+        ContractCase::get("/v4/Users?pageSize=0", Expectation::Status(400)),
+        ContractCase::get("/v4/Users/2937?colour=x", Expectation::Status(400)),
+        ContractCase::get("/v4/Users/%zz", Expectation::Status(400)),
+        ContractCase::get("/v4/Users", Expectation::Status(401)).bearing(CaseToken::Expired),
+        ContractCase::get("/v4/Users", Expectation::Status(403)).bearing(CaseToken::OtherTenant),
+        ContractCase::get("/v4/Users", Expectation::Status(400)).without("X-SourceSystem"),
+        ContractCase::search("[]", Expectation::Status(400)),
     ] {
         api.check(vec![case]).await;
     }
@@ -36,7 +36,7 @@ async fn refused_request_reads_nothing() {
 #[tokio::test]
 async fn federated_answer_reports_its_sources() {
     let api = ApiFixture::new();
-    let courier = |target: &str| Case::get(target, Expect::Status(200)).of(COURIER);
+    let courier = |target: &str| ContractCase::get(target, Expectation::Status(200)).for_tenant(COURIER);
     let meta_of = |body: &str| parsed(body)["meta"].clone();
 
     let alone = api
@@ -69,17 +69,18 @@ async fn federated_answer_reports_its_sources() {
 #[tokio::test]
 async fn explain_names_the_source_of_each_field() {
     let api = ApiFixture::new();
-    api.provider.speak(Voice::Live(datetime!(2026-03-01 11:59:59.5 UTC)));
+    api.provider
+        .set_mode(ProviderMode::Live(datetime!(2026-03-01 11:59:59.5 UTC)));
     let fourth_pool = PoolId(4);
     api.provider
         .put(fourth_pool, [account("auth0|1", "una@example.com", "Una Maria", "")]);
-    let case = Case::get(
+    let case = ContractCase::get(
         "/v4/Users/auth0%7C1?explain=true&fields=firstName,lastName",
-        Expect::Data(json!({
+        Expectation::Data(json!({
             "firstName": "Una Maria",
             "lastName": "Vale",
             "provenance": {"firstName": "Auth0", "lastName": "Subscribe"},
         })),
     );
-    api.check(vec![case.of(COURIER)]).await;
+    api.check(vec![case.for_tenant(COURIER)]).await;
 }

@@ -1,8 +1,8 @@
 //! The conditions of a filter, made of checked texts: addresses, ids and sealed values, for v4 and the legacy API.
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     query::{EmailFilter, NamePrefix},
     tenant::Tenant,
 };
@@ -15,15 +15,15 @@ use crate::http::percent::{Plus, decode};
 pub(crate) const MAX_SEALED_BYTES: usize = 4096;
 
 /// Parses the id in a segment of a path.
-pub(crate) fn parse_path_id(segment: &str) -> Result<Crid, ParameterError> {
+pub(crate) fn parse_path_id(segment: &str) -> Result<CustomerRegistrationId, ParameterError> {
     decode(segment, Plus::Literal)
-        .and_then(|text| Crid::parse(&text).ok())
+        .and_then(|text| CustomerRegistrationId::parse(&text).ok())
         .ok_or(ParameterError::PathId)
 }
 
 /// Matches exactly this address.
 pub(super) fn email_equals(text: &str) -> Result<EmailFilter, ParameterError> {
-    let key = EmailKey::wanted(text).map_err(|_| empty("email"))?;
+    let key = EmailKey::parse_lenient(text).map_err(|_| empty("email"))?;
     Ok(EmailFilter::Exact(key))
 }
 
@@ -43,8 +43,8 @@ pub(crate) fn email_by_form(text: &str) -> Result<EmailFilter, ParameterError> {
 }
 
 /// A normalised text that is empty would match every user, so it counts as absent.
-fn needle(text: &str) -> Result<EmailNeedle, ParameterError> {
-    let needle = EmailNeedle::of(text);
+fn needle(text: &str) -> Result<EmailFragment, ParameterError> {
+    let needle = EmailFragment::from_text(text);
     if needle.as_str().is_empty() {
         Err(empty("email"))
     } else {
@@ -54,7 +54,7 @@ fn needle(text: &str) -> Result<EmailNeedle, ParameterError> {
 
 /// A prefix of a name; one that folds to nothing would match every user, so it counts as absent.
 pub(super) fn name_prefix(name: &'static str, text: Option<&str>) -> Result<Option<NamePrefix>, ParameterError> {
-    let prefix = text.map(NamePrefix::of);
+    let prefix = text.map(NamePrefix::from_text);
     match &prefix {
         Some(prefix) if prefix.as_str().is_empty() => Err(empty(name)),
         _ => Ok(prefix),
@@ -68,15 +68,20 @@ const fn empty(name: &'static str) -> ParameterError {
 /// Opens a sealed address, which then matches exactly.
 pub(crate) fn open_email(sealed: &str, tenant: &Tenant, sealing: &dyn Sealing) -> Result<EmailFilter, ParameterError> {
     let error = ParameterError::CannotOpen("encryptedEmail");
-    let key = open(sealed, Purpose::Email, tenant, sealing).and_then(|text| EmailKey::wanted(&text).ok());
+    let key = open(sealed, Purpose::Email, tenant, sealing).and_then(|text| EmailKey::parse_lenient(&text).ok());
     key.map(EmailFilter::Exact).ok_or(error)
 }
 
 /// Opens a sealed id.
-pub(crate) fn open_id(sealed: &str, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Crid, ParameterError> {
+pub(crate) fn open_id(
+    sealed: &str,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<CustomerRegistrationId, ParameterError> {
     let error = ParameterError::CannotOpen("encryptedCustomerRegistrationId");
     let text = open(sealed, Purpose::CustomerRegistrationId, tenant, sealing);
-    text.and_then(|text| Crid::parse(&text).ok()).ok_or(error)
+    text.and_then(|text| CustomerRegistrationId::parse(&text).ok())
+        .ok_or(error)
 }
 
 fn open(sealed: &str, purpose: Purpose<'_>, tenant: &Tenant, sealing: &dyn Sealing) -> Option<String> {

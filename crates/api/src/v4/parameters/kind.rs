@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use masthead_domain::crid::MAX_CRID_BYTES;
+use masthead_domain::customer_registration_id::MAX_ID_BYTES;
 
 /// The longest list of fields, in bytes.
 pub(crate) const MAX_FIELDS_BYTES: usize = 2048;
@@ -32,7 +32,7 @@ impl ParameterKind {
     /// The longest text of this kind, in bytes. A sealed text has none here: it is refused like any that does not open.
     pub(super) const fn max_bytes(self) -> Option<usize> {
         match self {
-            Self::Id => Some(MAX_CRID_BYTES),
+            Self::Id => Some(MAX_ID_BYTES),
             Self::Text { max_bytes } | Self::EmailText { max_bytes } => Some(max_bytes),
             Self::Fields => Some(MAX_FIELDS_BYTES),
             Self::Flag | Self::Number { .. } | Self::Sealed | Self::Choice(_) => None,
@@ -45,7 +45,7 @@ impl fmt::Display for ParameterKind {
         match self {
             Self::Flag => f.write_str("true or false"),
             Self::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Self::Id => write!(f, "1 to {MAX_CRID_BYTES} bytes"),
+            Self::Id => write!(f, "1 to {MAX_ID_BYTES} bytes"),
             Self::Text { max_bytes } | Self::EmailText { max_bytes } => write!(f, "1 to {max_bytes} bytes"),
             Self::Fields => write!(f, "1 to {MAX_FIELDS_BYTES} bytes"),
             Self::Sealed => f.write_str("a text that was answered by this service"),

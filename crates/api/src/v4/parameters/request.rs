@@ -1,7 +1,7 @@
 //! Turns checked v4 parameters into the requests of the use cases.
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     flow::Sources,
     order::Order,
     query::{DEFAULT_PAGE_SIZE, EmailFilter, Position, UserFilter, UserQuery},
@@ -52,7 +52,7 @@ impl V4Parameters<'_> {
                 let scope = CursorScope {
                     filter: &filter,
                     order,
-                    sources: Sources::of(tenant.settings.user_provider, ignore_provider),
+                    sources: Sources::for_request(tenant.settings.user_provider, ignore_provider),
                 };
                 let place = Some(cursor)
                     .filter(|cursor| cursor.len() <= MAX_SEALED_BYTES)
@@ -101,7 +101,7 @@ impl V4Parameters<'_> {
 
     fn into_filter(
         self,
-        path_id: Option<Crid>,
+        path_id: Option<CustomerRegistrationId>,
         tenant: &Tenant,
         sealing: &dyn Sealing,
     ) -> Result<UserFilter, ParameterError> {
@@ -116,7 +116,9 @@ impl V4Parameters<'_> {
         }
         filter.crids.extend(path_id);
         if let Some(id) = &self.customer_registration_id {
-            filter.crids.push(Crid::parse(id).map_err(|_| ParameterError::BadId)?);
+            filter
+                .crids
+                .push(CustomerRegistrationId::parse(id).map_err(|_| ParameterError::BadId)?);
         }
         if let Some(sealed) = &self.encrypted_customer_registration_id {
             filter.crids.push(open_id(sealed, tenant, sealing)?);

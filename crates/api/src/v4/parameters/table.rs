@@ -99,7 +99,7 @@ pub(crate) static TABLE: [V4ParameterRow; 17] = [
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.page_number, Some),
         spec: ParameterSpec { name: "pageNumber", kind: ParameterKind::Number { min: 1, max: MAX_PAGE_NUMBER }, default: Some("1"), example: "2",
             meaning: "which page, from 1; past the end the page is empty; too deep is E400_90: continue with `cursor`" } },
-    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.order_by, |number| SortColumn::numbered(u8::try_from(number).ok()?)),
+    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.order_by, |number| SortColumn::from_number(u8::try_from(number).ok()?)),
         spec: ParameterSpec { name: "orderBy", kind: ParameterKind::Number { min: 1, max: 8 }, default: Some("2"), example: "4",
             meaning: "the column to sort by: 1 customerRegistrationId, 2 email, 3 firstName, 4 lastName, 5 state, 6 verified, 7 dateRegistered, 8 changeDate; empty values come last, the id breaks ties" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.order_by_type, direction),

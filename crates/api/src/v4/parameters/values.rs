@@ -65,7 +65,7 @@ impl V4Parameters<'_> {
         if self.metadata.len() == MAX_METADATA_PAIRS {
             return Err(ParameterError::TooManyMetadata(MAX_METADATA_PAIRS));
         }
-        let pair = MetadataPair::of(key, value);
+        let pair = MetadataPair::new(key, value);
         if self.metadata.iter().any(|other| other.key() == pair.key()) {
             return Err(ParameterError::Repeated(name()));
         }
