@@ -7,6 +7,7 @@ mod ci;
 mod code;
 mod code_metrics;
 mod dev;
+mod docs;
 mod layers;
 mod postgres;
 mod shell;
@@ -37,6 +38,8 @@ enum Chore {
     Layers,
     /// Measures size and readability of the code: lines, circles of modules, repeated type names, names of tests.
     CodeMetrics(code_metrics::Options),
+    /// Writes the generated tables of docs/api.md and docs/migration.md.
+    Docs,
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::Options),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Ci(options) => ci::run(&options),
         Chore::Layers => layers::run(),
         Chore::CodeMetrics(options) => code_metrics::run(&options),
+        Chore::Docs => docs::run(),
         Chore::Sqlx(options) => sqlx::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Postgres(options) => postgres::run(&options),

@@ -1,32 +1,23 @@
-//! The HTTP face of the user family, v4, legacy and export: routes, headers, parameters, views, envelopes and OpenAPI.
+//! The HTTP APIs of the user family, v4, legacy and export: routes, headers, parameters, views, envelopes and OpenAPI.
 //!
-//! [`Api`] is the whole of it; the connection loop, its limits and its logs are the binary's.
+//! [`Api`] answers requests; connections, their limits and their logs belong to the server.
 
-#[cfg(test)]
-mod api_md;
-mod caller;
-mod code;
-mod cursor;
-mod dialect;
-mod documents;
-mod envelope;
-mod error;
+mod auth;
+mod docs;
 mod export;
-mod fields;
-mod handlers;
-mod json;
+mod http;
 mod legacy;
-mod openapi;
-mod page;
-mod parameters;
-mod request;
-mod routes;
-mod state;
-mod view;
+mod router;
+mod v4;
 
-pub use code::{Code, Entry, Origin, PLACEHOLDER};
-pub use dialect::{ServerRefusal, refusal_at, wants_caller_address};
-pub use export::ExportState;
-pub use request::{Arrival, CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestId};
-pub use routes::{Answer, Api, BodyTimeout, RequestBody, Route};
-pub use state::{ApiLimits, ApiState};
+pub use crate::{
+    export::state::ExportState,
+    http::{
+        body::{BodyTimeout, RequestBody},
+        error::ServerRefusal,
+        limits::ApiLimits,
+        request::{CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
+        response::ApiResponse,
+    },
+    router::{Api, ApiState, Route, refuse_at},
+};

@@ -58,7 +58,7 @@ impl RequestIds for TimedIds {
         let mut text = Uuid::encode_buffer();
         let text = id.into_uuid().hyphenated().encode_lower(&mut text);
         // A UUID is an id: the count is only what the types ask for.
-        RequestId::new(text).unwrap_or_else(|| RequestId::counted(count))
+        RequestId::new(text).unwrap_or_else(|| RequestId::from_number(count))
     }
 }
 

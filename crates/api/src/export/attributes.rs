@@ -1,172 +1,93 @@
-//! The attributes of an exported user: one table for names, meanings and values, then whatever metadata a user has.
+//! The attributes of an exported user: a table of names, meanings and values, followed by the user's metadata.
 
 use std::borrow::Cow;
 
 use masthead_domain::account::Account;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use time::OffsetDateTime;
 
-use crate::envelope::published_time;
+use crate::http::response::published_time;
 
-/// A standard attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attribute {
-    CustomerId,
-    Id,
-    Name,
-    FirstName,
-    LastName,
-    Email,
-    Mobile,
-    Gender,
-    Birthday,
-    FirstSeen,
-    LastSeen,
-}
-
-/// A row of the table.
-#[derive(Debug, Clone, Copy)]
+/// A standard attribute: a row of the table.
+#[derive(Debug)]
 pub(crate) struct AttributeSpec {
-    attribute: Attribute,
-    /// The name by which it is answered where none is asked for.
+    /// The name in responses without a selection.
     pub(crate) name: &'static str,
-    /// Its short name, which may be asked for as well.
+    /// Its short name in selections.
     pub(crate) short: Option<&'static str>,
-    /// What it holds.
+    /// What it contains.
     pub(crate) meaning: &'static str,
     /// A value for examples.
     pub(crate) example: &'static str,
+    /// The value of a user; `None` or empty when it is not set.
+    value: fn(&Account) -> Option<Cow<'_, str>>,
 }
 
-const fn row(
-    attribute: Attribute,
-    name: &'static str,
-    short: Option<&'static str>,
-    meaning: &'static str,
-    example: &'static str,
-) -> AttributeSpec {
-    AttributeSpec {
-        attribute,
-        name,
-        short,
-        meaning,
-        example,
-    }
-}
-
-/// The standard attributes in their order; every value is a text.
-pub(crate) const TABLE: [AttributeSpec; 11] = [
-    row(
-        Attribute::CustomerId,
-        "customer_id",
-        Some("uid"),
-        "the `customerRegistrationId`",
-        "2937",
-    ),
-    row(
-        Attribute::Id,
-        "id",
-        None,
-        "the number of the registration in the store, `null` where only the provider has the user",
-        "41",
-    ),
-    row(
-        Attribute::Name,
-        "name",
-        Some("u_n"),
-        "first and last name with a blank between",
-        "Ann Lee",
-    ),
-    row(
-        Attribute::FirstName,
-        "first_name",
-        Some("u_fn"),
-        "the first name",
-        "Ann",
-    ),
-    row(Attribute::LastName, "last_name", Some("u_ln"), "the last name", "Lee"),
-    row(
-        Attribute::Email,
-        "email",
-        Some("u_em"),
-        "the address as typed",
-        "ann@example.com",
-    ),
-    row(
-        Attribute::Mobile,
-        "mobile",
-        Some("u_mb"),
-        "the metadata `cellPhone`",
-        "555-0199",
-    ),
-    row(Attribute::Gender, "gender", Some("u_gd"), "the metadata `gender`", "F"),
-    row(
-        Attribute::Birthday,
-        "birthday",
-        Some("u_bd"),
-        "the metadata `dob`",
-        "1980-02-29",
-    ),
-    row(
-        Attribute::FirstSeen,
-        "first_seen",
-        Some("cr_t"),
-        "when the user registered",
-        "2020-01-02T03:04:05.000Z",
-    ),
-    row(
-        Attribute::LastSeen,
-        "last_seen",
-        Some("u_l_a"),
-        "when the user last logged out, the only visit that is kept",
-        "2021-02-03T04:05:06.000Z",
-    ),
+/// The standard attributes in order; every value is a text.
+#[rustfmt::skip]
+pub(crate) static TABLE: [AttributeSpec; 11] = [
+    AttributeSpec { name: "customer_id", short: Some("uid"), meaning: "the `customerRegistrationId`", example: "2937",
+        value: |user| Some(Cow::Borrowed(user.crid.as_str())) },
+    AttributeSpec { name: "id", short: None, meaning: "the number of the registration in the store, `null` where only the provider has the user", example: "41",
+        value: |user| user.registration_id.map(|id| Cow::Owned(id.to_string())) },
+    AttributeSpec { name: "name", short: Some("u_n"), meaning: "first and last name with a blank between", example: "Ann Lee",
+        value: |user| Some(Cow::Owned(full_name(user))) },
+    AttributeSpec { name: "first_name", short: Some("u_fn"), meaning: "the first name", example: "Ann",
+        value: |user| Some(Cow::Borrowed(&*user.first_name)) },
+    AttributeSpec { name: "last_name", short: Some("u_ln"), meaning: "the last name", example: "Lee",
+        value: |user| Some(Cow::Borrowed(&*user.last_name)) },
+    AttributeSpec { name: "email", short: Some("u_em"), meaning: "the address as typed", example: "ann@example.com",
+        value: |user| user.email.as_ref().map(|email| Cow::Borrowed(email.as_str())) },
+    AttributeSpec { name: "mobile", short: Some("u_mb"), meaning: "the metadata `cellPhone`", example: "555-0199",
+        value: |user| metadata(user, "cellPhone") },
+    AttributeSpec { name: "gender", short: Some("u_gd"), meaning: "the metadata `gender`", example: "F",
+        value: |user| metadata(user, "gender") },
+    AttributeSpec { name: "birthday", short: Some("u_bd"), meaning: "the metadata `dob`", example: "1980-02-29",
+        value: |user| metadata(user, "dob") },
+    AttributeSpec { name: "first_seen", short: Some("cr_t"), meaning: "when the user registered", example: "2020-01-02T03:04:05.000Z",
+        value: |user| time(user.registered_at) },
+    AttributeSpec { name: "last_seen", short: Some("u_l_a"), meaning: "when the user last logged out, the only recorded visit", example: "2021-02-03T04:05:06.000Z",
+        value: |user| time(user.last_logout_at) },
 ];
 
-/// The standard attribute that a name, long or short, stands for.
-fn named(name: &str) -> Option<Attribute> {
-    let spec = TABLE.iter().find(|spec| spec.name == name || spec.short == Some(name));
-    spec.map(|spec| spec.attribute)
+fn full_name(user: &Account) -> String {
+    let name = format!("{} {}", user.first_name, user.last_name);
+    name.trim().to_owned()
 }
 
-impl Attribute {
+fn metadata<'a>(user: &'a Account, key: &str) -> Option<Cow<'a, str>> {
+    user.metadata.get(key).map(Cow::Borrowed)
+}
+
+fn time(at: Option<OffsetDateTime>) -> Option<Cow<'static, str>> {
+    at.and_then(published_time).map(Cow::Owned)
+}
+
+/// Finds a standard attribute by its name or short name.
+fn find(name: &str) -> Option<&'static AttributeSpec> {
+    TABLE.iter().find(|spec| spec.name == name || spec.short == Some(name))
+}
+
+impl AttributeSpec {
     /// The value; `None` when it is not set.
-    fn of(self, account: &Account) -> Option<Cow<'_, str>> {
-        let metadata = |key| account.metadata.get(key).map(Cow::Borrowed);
-        let moment = |at: Option<time::OffsetDateTime>| at.and_then(published_time).map(Cow::Owned);
-        let value = match self {
-            Self::CustomerId => Some(Cow::Borrowed(account.crid.as_str())),
-            Self::Id => account.registration_id.map(|id| Cow::Owned(id.to_string())),
-            Self::Name => Some(Cow::Owned(
-                format!("{} {}", account.first_name, account.last_name)
-                    .trim()
-                    .to_owned(),
-            )),
-            Self::FirstName => Some(Cow::Borrowed(&*account.first_name)),
-            Self::LastName => Some(Cow::Borrowed(&*account.last_name)),
-            Self::Email => account.email.as_ref().map(|email| Cow::Borrowed(email.as_str())),
-            Self::Mobile => metadata("cellPhone"),
-            Self::Gender => metadata("gender"),
-            Self::Birthday => metadata("dob"),
-            Self::FirstSeen => moment(account.registered_at),
-            Self::LastSeen => moment(account.last_logout_at),
-        };
-        value.filter(|value| !value.is_empty())
+    fn value<'a>(&self, user: &'a Account) -> Option<Cow<'a, str>> {
+        (self.value)(user).filter(|value| !value.is_empty())
     }
 }
 
-/// Which attributes are asked for.
+/// The requested attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Attributes {
-    /// Every one that is set.
+pub(crate) enum AttributeSelection {
+    /// Every attribute that is set.
     #[default]
-    Set,
-    /// These, in this order, each once, `null` where it is not set; then `id`.
+    AllSet,
+    /// These in this order, each once, then `id`; `null` where unset.
     Named(Vec<Box<str>>),
 }
 
-impl Attributes {
-    /// Those of these names; all that are set, where no name is given.
-    pub(crate) fn named(names: impl IntoIterator<Item = String>) -> Self {
+impl AttributeSelection {
+    /// Selects these names; an empty list selects everything that is set.
+    pub(crate) fn from_names(names: impl IntoIterator<Item = String>) -> Self {
         let mut once: Vec<Box<str>> = Vec::new();
         for name in names {
             if !once.iter().any(|other| **other == *name) {
@@ -174,7 +95,7 @@ impl Attributes {
             }
         }
         if once.is_empty() {
-            return Self::Set;
+            return Self::AllSet;
         }
         if !once.iter().any(|name| &**name == "id") {
             once.push("id".into());
@@ -183,34 +104,34 @@ impl Attributes {
     }
 }
 
-/// The attributes of a user, on their way out.
+/// Renders the selected attributes of a user.
 pub(super) struct UserAttributes<'a> {
     pub(super) account: &'a Account,
-    pub(super) attributes: &'a Attributes,
+    pub(super) selection: &'a AttributeSelection,
 }
 
 impl Serialize for UserAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
-        match self.attributes {
-            Attributes::Named(names) => {
+        match self.selection {
+            AttributeSelection::Named(names) => {
                 for name in names {
-                    let value = match named(name) {
-                        Some(attribute) => attribute.of(self.account),
-                        None => self.account.metadata.get(name).map(Cow::Borrowed),
+                    let value = match find(name) {
+                        Some(spec) => spec.value(self.account),
+                        None => metadata(self.account, name),
                     };
                     object.serialize_entry(name, &value)?;
                 }
             }
-            Attributes::Set => {
+            AttributeSelection::AllSet => {
                 for spec in &TABLE {
-                    if let Some(value) = spec.attribute.of(self.account) {
+                    if let Some(value) = spec.value(self.account) {
                         object.serialize_entry(spec.name, &value)?;
                     }
                 }
-                // A standard name is the standard attribute's alone.
-                let own = self.account.metadata.iter();
-                for (key, value) in own.filter(|(key, value)| !value.is_empty() && named(key).is_none()) {
+                // Metadata never replaces a standard attribute.
+                let metadata = self.account.metadata.iter();
+                for (key, value) in metadata.filter(|(key, value)| !value.is_empty() && find(key).is_none()) {
                     object.serialize_entry(key, value)?;
                 }
             }
@@ -226,8 +147,8 @@ mod tests {
 
     use super::*;
 
-    fn shown(account: &Account, attributes: &Attributes) -> (Value, String) {
-        let text = serde_json::to_string(&UserAttributes { account, attributes }).unwrap();
+    fn render(account: &Account, selection: &AttributeSelection) -> (Value, String) {
+        let text = serde_json::to_string(&UserAttributes { account, selection }).unwrap();
         (serde_json::from_str(&text).unwrap(), text)
     }
 
@@ -241,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_is_left_out_where_no_field_is_named() {
-        let (_, text) = shown(&bo(), &Attributes::Set);
+    fn unset_attributes_are_omitted_without_a_selection() {
+        let (_, text) = render(&bo(), &AttributeSelection::AllSet);
         assert_eq!(
             text,
             r#"{"customer_id":"7","name":"Ash","last_name":"Ash","mobile":"555-0100","city":"Oslo","cellPhone":"555-0100"}"#
@@ -250,19 +171,22 @@ mod tests {
     }
 
     #[test]
-    fn named_fields_come_in_their_order_and_id_with_them() {
+    fn selected_attributes_keep_their_order_and_add_id() {
         let names = ["u_ln", "uid", "u_ln", "city", "nothing", "first_name"];
-        let (_, text) = shown(&bo(), &Attributes::named(names.map(str::to_owned)));
+        let (_, text) = render(&bo(), &AttributeSelection::from_names(names.map(str::to_owned)));
         assert_eq!(
             text,
             r#"{"u_ln":"Ash","uid":"7","city":"Oslo","nothing":null,"first_name":null,"id":null}"#
         );
-        let (value, _) = shown(&bo(), &Attributes::named(["id".to_owned(), "name".to_owned()]));
+        let (value, _) = render(
+            &bo(),
+            &AttributeSelection::from_names(["id".to_owned(), "name".to_owned()]),
+        );
         assert_eq!(value, json!({"id": null, "name": "Ash"}));
     }
 
     #[test]
-    fn no_two_attributes_share_a_name() {
+    fn attribute_names_are_unique() {
         let names = TABLE.iter().flat_map(|spec| [Some(spec.name), spec.short]).flatten();
         let mut names: Vec<_> = names.collect();
         let all = names.len();

@@ -1,50 +1,58 @@
-//! The body of an export: its identifiers and the fields to answer, at the root or under `data`.
+//! Parses the body of an export: identifiers and requested attributes, at the root or under `data`.
 
 use std::collections::HashSet;
 
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey, user_key::UserKey};
 use masthead_ports::bulk::LookupKey;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    attributes::Attributes,
-    error::{ExportError, Fault},
+    attributes::AttributeSelection,
+    error::{BodyError, ExportError},
 };
 
-/// The kinds of identifier and what each is, as they are printed; the last is ours.
-pub(crate) const TYPES: [(&str, &str); 4] = [
-    ("customer_id", "the `customerRegistrationId`"),
-    ("id", "the number of the registration in the store"),
-    ("moengage_id", "the same as `id`"),
-    ("email", "the whole e-mail address, ignoring case (ours)"),
+/// What an identifier names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentifierType {
+    CustomerId,
+    RegistrationNumber,
+    Email,
+}
+
+/// The types of identifiers and their meanings, as documented; the last is an extension.
+#[rustfmt::skip]
+pub(crate) const TYPES: [(&str, IdentifierType, &str); 4] = [
+    ("customer_id", IdentifierType::CustomerId, "the `customerRegistrationId`"),
+    ("id", IdentifierType::RegistrationNumber, "the number of the registration in the store"),
+    ("moengage_id", IdentifierType::RegistrationNumber, "the same as `id`"),
+    ("email", IdentifierType::Email, "the whole e-mail address, ignoring case (extension)"),
 ];
 
-/// What stands for no user in a job's data: by the contract these never match, even where a user has one for an id.
+/// Placeholders in the data of jobs: by the contract they never match, even where a user has such an id.
 const RESERVED: [&str; 10] = [
     "unknown", "guest", "null", "0", "1", "true", "false", "na", "n/a", "none",
 ];
 
-/// One identifier, as it was given and is given back.
+/// An identifier, returned as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Identifier {
-    pub(super) identifier_type: String,
-    pub(super) identifier: String,
+pub(crate) struct Identifier {
+    pub(crate) identifier_type: String,
+    pub(crate) identifier: String,
 }
 
-/// What is asked for.
+/// A parsed body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct ExportBody {
     /// Each once, in the order of the request.
     pub(super) identifiers: Vec<Identifier>,
-    /// By what each of them is looked up; `None` for a reserved one, which never matches.
+    /// The lookup key of each; `None` for a reserved one, which never matches.
     pub(super) keys: Vec<Option<LookupKey>>,
-    pub(super) attributes: Attributes,
+    pub(super) attributes: AttributeSelection,
 }
 
 #[derive(Deserialize)]
-struct Root<'a> {
+struct BodyRoot<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -53,49 +61,50 @@ struct Root<'a> {
     user_fields_to_export: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Data<'a> {
+#[derive(Deserialize, Default)]
+struct BodyData<'a> {
     #[serde(borrow)]
     identifiers: Option<&'a RawValue>,
     #[serde(borrow)]
     user_fields_to_export: Option<&'a RawValue>,
 }
 
-/// Reads a body. What is deep is never descended into, and keys that are given twice are refused.
-pub(super) fn read(body: &[u8], most: u32) -> Result<Wanted, ExportError> {
+/// Parses a body. Unknown values are skipped without recursion, and repeated keys are refused.
+pub(super) fn parse(body: &[u8], most: u32) -> Result<ExportBody, ExportError> {
     let text = std::str::from_utf8(body).map_err(|_| ExportError::Malformed)?;
-    let root: Root<'_> = object(text).ok_or(ExportError::Malformed)?;
+    let root: BodyRoot<'_> = parse_object(text).ok_or(ExportError::Malformed)?;
     let data = match root.data {
-        Some(data) => object::<Data<'_>>(data.get()).ok_or(ExportError::Invalid("data".into(), Fault::NotAnObject))?,
-        None => Data {
-            identifiers: None,
-            user_fields_to_export: None,
-        },
+        Some(data) => parse_object::<BodyData<'_>>(data.get())
+            .ok_or(ExportError::Invalid("data".into(), BodyError::NotAnObject))?,
+        None => BodyData::default(),
     };
-    let given = only(root.identifiers, data.identifiers)?;
-    let fields = only(root.user_fields_to_export, data.user_fields_to_export)?;
-    let Some(given) = given else {
+    let identifiers = either_place(root.identifiers, data.identifiers)?;
+    let fields = either_place(root.user_fields_to_export, data.user_fields_to_export)?;
+    let Some(identifiers) = identifiers else {
         let is_empty = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}");
         return Err(ExportError::Missing(if is_empty { "data" } else { "identifiers" }));
     };
-    let (identifiers, keys) = identifiers(given.get(), most)?;
-    Ok(Wanted {
+    let (identifiers, keys) = parse_identifiers(identifiers.get(), most)?;
+    Ok(ExportBody {
         identifiers,
         keys,
-        attributes: fields.map_or(Ok(Attributes::Set), |fields| attributes(fields.get()))?,
+        attributes: fields.map_or(Ok(AttributeSelection::AllSet), |fields| parse_attributes(fields.get()))?,
     })
 }
 
 /// Both places are published, but not both at once.
-fn only<'a>(at_root: Option<&'a RawValue>, in_data: Option<&'a RawValue>) -> Result<Option<&'a RawValue>, ExportError> {
+fn either_place<'a>(
+    at_root: Option<&'a RawValue>,
+    in_data: Option<&'a RawValue>,
+) -> Result<Option<&'a RawValue>, ExportError> {
     match (at_root, in_data) {
         (Some(_), Some(_)) => Err(ExportError::Malformed),
         (at_root, in_data) => Ok(at_root.or(in_data)),
     }
 }
 
-/// An object, and nothing that could be taken for one.
-fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+/// Parses an object; serde alone would also accept a list.
+fn parse_object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if text.trim_ascii_start().starts_with('{') {
         serde_json::from_str(text).ok()
     } else {
@@ -103,12 +112,12 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     }
 }
 
-/// The identifiers and their keys, in two lists of one order.
-type Identifiers = (Vec<Identifier>, Vec<Option<LookupKey>>);
+/// The identifiers and their keys, in the same order.
+type IdentifiersAndKeys = (Vec<Identifier>, Vec<Option<LookupKey>>);
 
-fn identifiers(text: &str, most: u32) -> Result<Identifiers, ExportError> {
+fn parse_identifiers(text: &str, most: u32) -> Result<IdentifiersAndKeys, ExportError> {
     let given: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|_| ExportError::Invalid("identifiers".into(), Fault::NotAList))?;
+        serde_json::from_str(text).map_err(|_| ExportError::Invalid("identifiers".into(), BodyError::NotAList))?;
     if given.is_empty() {
         return Err(ExportError::Missing("identifiers"));
     }
@@ -120,16 +129,15 @@ fn identifiers(text: &str, most: u32) -> Result<Identifiers, ExportError> {
     for (index, given) in given.into_iter().enumerate() {
         let at = |part: &str| format!("identifiers[{index}]{part}").into();
         let identifier: Identifier =
-            object(given.get()).ok_or_else(|| ExportError::Invalid(at(""), Fault::NotAnIdentifier))?;
-        if !TYPES.iter().any(|(name, _)| *name == identifier.identifier_type) {
-            return Err(ExportError::Invalid(at(".identifier_type"), Fault::UnknownType));
-        }
+            parse_object(given.get()).ok_or_else(|| ExportError::Invalid(at(""), BodyError::NotAnIdentifier))?;
+        let known = TYPES.iter().find(|(name, ..)| *name == identifier.identifier_type);
+        let (_, kind, _) = known.ok_or_else(|| ExportError::Invalid(at(".identifier_type"), BodyError::UnknownType))?;
         if identifier.identifier.is_empty() {
-            return Err(ExportError::Invalid(at(".identifier"), Fault::Empty));
+            return Err(ExportError::Invalid(at(".identifier"), BodyError::Empty));
         }
-        let key = identifier
-            .key()
-            .map_err(|fault| ExportError::Invalid(at(".identifier"), fault))?;
+        let key = kind
+            .lookup_key(&identifier.identifier)
+            .map_err(|error| ExportError::Invalid(at(".identifier"), error))?;
         if seen.insert(identifier.clone()) {
             once.0.push(identifier);
             once.1.push(key);
@@ -138,32 +146,31 @@ fn identifiers(text: &str, most: u32) -> Result<Identifiers, ExportError> {
     Ok(once)
 }
 
-fn attributes(text: &str) -> Result<Attributes, ExportError> {
+fn parse_attributes(text: &str) -> Result<AttributeSelection, ExportError> {
     let names: Vec<String> = serde_json::from_str(text)
-        .map_err(|_| ExportError::Invalid("user_fields_to_export".into(), Fault::NotAListOfTexts))?;
-    Ok(Attributes::named(names))
+        .map_err(|_| ExportError::Invalid("user_fields_to_export".into(), BodyError::NotAListOfTexts))?;
+    Ok(AttributeSelection::from_names(names))
 }
 
-impl Identifier {
-    /// By what it is looked up; `None` for a reserved one. What is refused here is what no source can hold, by the rule of
-    /// the other calls: a user is absent when the sources say so, never by the shape of an identifier.
-    fn key(&self) -> Result<Option<LookupKey>, Fault> {
-        let text = &*self.identifier;
+impl IdentifierType {
+    /// The lookup key of an identifier; `None` for a reserved one. Only texts that no source can hold are refused: the form of an identifier
+    /// does not prove that a user is absent.
+    fn lookup_key(self, text: &str) -> Result<Option<LookupKey>, BodyError> {
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(text)) {
             return Ok(None);
         }
-        let key = match &*self.identifier_type {
-            "customer_id" => LookupKey::User(UserKey::Id(
-                CustomerRegistrationId::parse(text).map_err(|_| Fault::NoCrid)?,
+        let key = match self {
+            Self::CustomerId => LookupKey::User(UserKey::Id(
+                CustomerRegistrationId::parse(text).map_err(|_| BodyError::NotAnId)?,
             )),
-            "email" => LookupKey::User(UserKey::Email(
-                EmailKey::parse_lenient(text).map_err(|_| Fault::NoAddress)?,
+            Self::Email => LookupKey::User(UserKey::Email(
+                EmailKey::parse_lenient(text).map_err(|_| BodyError::NotAnAddress)?,
             )),
-            // As it is answered, and in no other way: `007` is not 7, nor is it a number that is not there.
-            _ => {
-                let number: i64 = text.parse().map_err(|_| Fault::NoNumber)?;
+            // Only the published form: `007` is refused, not absent.
+            Self::RegistrationNumber => {
+                let number: i64 = text.parse().map_err(|_| BodyError::NotANumber)?;
                 if number < 1 || number.to_string() != text {
-                    return Err(Fault::NoNumber);
+                    return Err(BodyError::NotANumber);
                 }
                 LookupKey::Registration(number)
             }
@@ -184,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_and_fields_stand_at_the_root_or_under_data() {
+    fn body_may_use_root_or_data() {
         let one = r#"[{"identifier_type":"customer_id","identifier":"7"}]"#;
         for body in [
             format!(r#"{{"identifiers":{one},"user_fields_to_export":["name"]}}"#),
@@ -192,48 +199,57 @@ mod tests {
             format!(r#" {{"data":{{"identifiers":{one}}},"user_fields_to_export":["name"],"other":[[]]}}"#),
             format!(r#"{{"identifiers":{one},"data":{{"user_fields_to_export":["name"]}}}}"#),
         ] {
-            let wanted = read(body.as_bytes(), 20).unwrap();
-            assert_eq!(wanted.identifiers, [identifier("customer_id", "7")], "{body}");
+            let parsed = parse(body.as_bytes(), 20).unwrap();
+            assert_eq!(parsed.identifiers, [identifier("customer_id", "7")], "{body}");
             assert_eq!(
-                wanted.keys,
+                parsed.keys,
                 [Some(LookupKey::User(UserKey::Id(
                     CustomerRegistrationId::parse("7").unwrap()
                 )))],
                 "{body}"
             );
-            assert_eq!(wanted.attributes, Attributes::named(["name".to_owned()]), "{body}");
+            assert_eq!(
+                parsed.attributes,
+                AttributeSelection::from_names(["name".to_owned()]),
+                "{body}"
+            );
         }
     }
 
+    fn lookup_key(kind: &str, text: &str) -> Result<Option<LookupKey>, BodyError> {
+        let (_, kind, _) = TYPES.iter().find(|(name, ..)| *name == kind).unwrap();
+        kind.lookup_key(text)
+    }
+
     #[test]
-    fn a_reserved_identifier_is_not_looked_up() {
+    fn reserved_identifier_is_not_looked_up() {
         for text in RESERVED.into_iter().chain(["GUEST", "True", "N/A"]) {
             for kind in ["customer_id", "id", "email"] {
-                assert_eq!(identifier(kind, text).key(), Ok(None), "{kind} {text}");
+                assert_eq!(lookup_key(kind, text), Ok(None), "{kind} {text}");
             }
         }
     }
 
     #[test]
-    fn an_identifier_that_no_source_can_hold_is_refused() {
-        for (kind, text, fault) in [
-            ("id", "x", Fault::NoNumber),
-            ("id", "007", Fault::NoNumber),
-            ("id", "+7", Fault::NoNumber),
-            ("id", "-7", Fault::NoNumber),
-            ("moengage_id", "9223372036854775808", Fault::NoNumber),
-            ("email", " ", Fault::NoAddress),
-            ("email", "ann\0@example.com", Fault::NoAddress),
-            ("email", &"x".repeat(321), Fault::NoAddress),
-            ("customer_id", "a\0", Fault::NoCrid),
-            ("customer_id", &"x".repeat(256), Fault::NoCrid),
+    fn impossible_identifier_is_refused() {
+        for (kind, text, error) in [
+            ("id", "x", BodyError::NotANumber),
+            ("id", "007", BodyError::NotANumber),
+            ("id", "+7", BodyError::NotANumber),
+            ("id", "-7", BodyError::NotANumber),
+            ("moengage_id", "9223372036854775808", BodyError::NotANumber),
+            ("email", " ", BodyError::NotAnAddress),
+            ("email", "ann\0@example.com", BodyError::NotAnAddress),
+            ("email", &"x".repeat(321), BodyError::NotAnAddress),
+            ("customer_id", "a\0", BodyError::NotAnId),
+            ("customer_id", &"x".repeat(256), BodyError::NotAnId),
         ] {
-            assert_eq!(identifier(kind, text).key(), Err(fault), "{kind} {text}");
+            assert_eq!(lookup_key(kind, text), Err(error), "{kind} {text}");
         }
     }
 
     #[test]
-    fn an_identifier_of_any_shape_is_looked_up() {
+    fn possible_identifier_is_looked_up() {
         let email = |text| Ok(Some(LookupKey::User(UserKey::Email(EmailKey::from_text(text)))));
         for text in [
             "ann",
@@ -242,17 +258,17 @@ mod tests {
             "a@b@mail.example",
             "\"john doe\"@mail.example",
         ] {
-            assert_eq!(identifier("email", text).key(), email(text));
+            assert_eq!(lookup_key("email", text), email(text));
         }
-        assert_eq!(identifier("email", "Ann@Example.com").key(), email("ann@example.com"));
+        assert_eq!(lookup_key("email", "Ann@Example.com"), email("ann@example.com"));
         assert_eq!(
-            identifier("moengage_id", "9223372036854775807").key(),
+            lookup_key("moengage_id", "9223372036854775807"),
             Ok(Some(LookupKey::Registration(i64::MAX)))
         );
     }
 
     #[test]
-    fn what_is_deep_costs_no_more_than_its_length() {
+    fn deep_nesting_does_not_recurse() {
         let deep = "[".repeat(60_000);
         for body in [
             deep.clone(),
@@ -260,7 +276,7 @@ mod tests {
             format!(r#"{{"other":{deep}"#),
             format!(r#"{{"identifiers":[{deep}{}]}}"#, "]".repeat(60_000)),
         ] {
-            assert!(read(body.as_bytes(), 20).is_err());
+            assert!(parse(body.as_bytes(), 20).is_err());
         }
     }
 }

@@ -1,20 +1,20 @@
-//! HTTP Basic (RFC 7617): the workspace as user, its key as password.
+//! HTTP Basic credentials (RFC 7617): the workspace as user name, its key as password.
 
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 
-/// What a caller says who it is. `Debug` shows nothing of it.
+/// Unverified credentials. `Debug` does not show them.
 #[derive(PartialEq, Eq)]
-pub(super) struct Credentials {
+pub(super) struct BasicCredentials {
     pub(super) user: String,
     pub(super) password: String,
 }
 
-impl Credentials {
-    /// The credentials of a request; `None` where there are none of this scheme, in any case of its name, or more than one.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+impl BasicCredentials {
+    /// The credentials of a request; `None` where there is no header of this scheme, in any case, or more than one.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         const SCHEME: &[u8] = b"basic ";
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -33,9 +33,9 @@ impl Credentials {
     }
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for BasicCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(<redacted>)")
+        f.write_str("BasicCredentials(<redacted>)")
     }
 }
 
@@ -45,25 +45,25 @@ mod tests {
 
     use super::*;
 
-    fn of(values: &[&str]) -> Option<(String, String)> {
+    fn parse(values: &[&str]) -> Option<(String, String)> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        Credentials::of(&headers).map(|Credentials { user, password }| (user, password))
+        BasicCredentials::from_headers(&headers).map(|BasicCredentials { user, password }| (user, password))
     }
 
     #[test]
-    fn a_user_and_a_password_are_read_whatever_the_schemes_case() {
+    fn scheme_is_case_insensitive() {
         let expected = Some(("herald".to_owned(), "a:b".to_owned()));
         for scheme in ["Basic", "basic", "BASIC"] {
-            assert_eq!(of(&[&format!("{scheme} aGVyYWxkOmE6Yg==")]), expected);
+            assert_eq!(parse(&[&format!("{scheme} aGVyYWxkOmE6Yg==")]), expected);
         }
-        assert_eq!(of(&["Basic Og=="]), Some((String::new(), String::new())));
+        assert_eq!(parse(&["Basic Og=="]), Some((String::new(), String::new())));
     }
 
     #[test]
-    fn all_else_is_no_credentials() {
+    fn malformed_credentials_are_rejected() {
         for bad in [
             "",
             "Basic",
@@ -73,9 +73,9 @@ mod tests {
             "Bearer aGVyYWxkOmE6Yg==",
             "Basic /w==",
         ] {
-            assert_eq!(of(&[bad]), None, "{bad:?}");
+            assert_eq!(parse(&[bad]), None, "{bad:?}");
         }
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&["Basic aGVyYWxkOmE6Yg==", "Basic aGVyYWxkOmE6Yg=="]), None);
+        assert_eq!(parse(&[]), None);
+        assert_eq!(parse(&["Basic aGVyYWxkOmE6Yg==", "Basic aGVyYWxkOmE6Yg=="]), None);
     }
 }

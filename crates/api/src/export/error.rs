@@ -1,4 +1,4 @@
-//! Why an export is refused, and the one match that makes status, type and message of it.
+//! Why an export is refused, with the status, type and message of each error.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -8,28 +8,27 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{
-    envelope::{json, whole_seconds, written},
-    error::ApiError,
+use crate::http::{
+    error::RequestError,
     request::RequestId,
-    routes::Answer,
+    response::{ApiResponse, json_response, retry_after_seconds, to_json},
 };
 
-/// What is wrong with a part of a body. None repeats what was given.
+/// What is wrong with a part of a body. The texts never repeat a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum BodyError {
     NotAnObject,
     NotAList,
     NotAListOfTexts,
     NotAnIdentifier,
     UnknownType,
     Empty,
-    NoCrid,
-    NoAddress,
-    NoNumber,
+    NotAnId,
+    NotAnAddress,
+    NotANumber,
 }
 
-impl Fault {
+impl BodyError {
     const fn text(self) -> &'static str {
         match self {
             Self::NotAnObject => "must be an object without repeated keys",
@@ -38,17 +37,19 @@ impl Fault {
             Self::NotAnIdentifier => "must be an object with the texts identifier_type and identifier, each once",
             Self::UnknownType => "must be one of customer_id, id, moengage_id, email",
             Self::Empty => "must not be empty",
-            Self::NoCrid => "must be 1 to 255 bytes without control characters",
-            Self::NoAddress => "must be an e-mail address of 1 to 320 bytes without NUL",
-            Self::NoNumber => "must be the number of a registration as it is answered: digits without leading zeros",
+            Self::NotAnId => "must be 1 to 255 bytes without control characters",
+            Self::NotAnAddress => "must be an e-mail address of 1 to 320 bytes without NUL",
+            Self::NotANumber => "must be the number of a registration as it is answered: digits without leading zeros",
         }
     }
 }
 
-/// Everything that ends an export without its answer.
+/// Why an export is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExportError {
-    /// No Basic credentials.
+    /// The request cannot be read, routed or answered.
+    Request(RequestError),
+    /// There are no Basic credentials.
     NoCredentials,
     /// No workspace has this name and key.
     WrongKey,
@@ -56,83 +57,51 @@ pub(crate) enum ExportError {
     Suspended,
     /// Neither path nor query names the workspace.
     NoAppId,
-    /// Path, query and credentials name different ones.
+    /// Path, query and credentials name different workspaces.
     AppIdDiffers,
-    /// A query parameter that cannot be.
+    /// A query parameter has no valid value.
     Parameter(&'static str),
-    /// The body is not declared as JSON.
-    MediaType,
-    /// The body is larger than so many units of 1,024 bytes.
-    TooLarge(u32),
-    /// The body is no JSON object, not UTF-8, repeats a key, or did not arrive whole.
+    /// The body is not a JSON object, not UTF-8, repeats a key, or broke off.
     Malformed,
-    /// A part of the body that must be there.
+    /// The body lacks a required part.
     Missing(&'static str),
-    /// A part of the body, by its place, that cannot be.
-    Invalid(Box<str>, Fault),
-    /// More identifiers than the workspace may give.
+    /// A part of the body, by its position, is not valid.
+    Invalid(Box<str>, BodyError),
+    /// More identifiers than the workspace may send.
     TooMany(u32),
-    /// More users than the workspace may ask for in a minute.
+    /// More users than the workspace may request in a minute.
     TooOften(Duration),
-    /// A strict workspace, and somebody of whom nobody can tell.
+    /// The answer is strict, and not every user is resolved.
     Unresolved(Option<Duration>),
-    /// Somebody we depend on did not answer in time.
-    Unavailable,
-    /// The request is not valid HTTP.
-    BadRequest,
-    /// The body did not arrive in time.
-    Timeout,
-    /// The request needs what the server does not have.
-    NotImplemented,
-    /// No such address.
-    NoRoute,
-    /// The address takes other methods.
-    Method,
-    /// Path and query are too long.
-    UriTooLong,
-    /// The headers are too large.
-    HeadersTooLarge,
-    /// A bug.
-    Internal,
 }
 
-/// An error as it is answered, its keys in the published order.
+/// The published body of an error, its keys in order.
 #[derive(Serialize)]
-struct Told {
+pub(crate) struct ErrorBody {
+    status: &'static str,
+    error: ErrorDetail,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     attribute: Option<Cow<'static, str>>,
     message: Cow<'static, str>,
-    /// None is published for a workspace that differs.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     request_id: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct Failure {
-    status: &'static str,
-    error: Told,
-}
-
 impl ExportError {
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
+            Self::Request(error) => error.status(),
             Self::NoCredentials | Self::WrongKey => StatusCode::UNAUTHORIZED,
             Self::Suspended => StatusCode::FORBIDDEN,
-            Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::AppIdDiffers => StatusCode::CONFLICT,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UriTooLong => StatusCode::URI_TOO_LONG,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unresolved(_) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::BadRequest
-            | Self::NoAppId
+            Self::Unresolved(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoAppId
             | Self::Parameter(_)
             | Self::Malformed
             | Self::Missing(_)
@@ -141,31 +110,35 @@ impl ExportError {
         }
     }
 
-    /// The published type, or ours where nothing is published; `None` where the published error has none.
+    /// The published type, or an extension where none is published; `None` where the published error has none.
     pub(crate) const fn kind(&self) -> Option<&'static str> {
         Some(match self {
             Self::AppIdDiffers => return None,
             Self::Missing(_) => "MissingAttributeError",
-            Self::Malformed => "Malformed JSON",
+            Self::Malformed | Self::Request(RequestError::BodyIncomplete) => "Malformed JSON",
             Self::TooMany(_) => "LimitBreached",
             Self::NoAppId => "ParamsRequired",
             Self::NoCredentials | Self::WrongKey => "Authentication required",
             Self::Suspended => "Account Suspended",
-            Self::TooLarge(_) => "PayloadTooLarge",
-            Self::MediaType => "MediaTypeError",
             Self::TooOften(_) => "RateLimitError",
-            Self::Internal => "ServerError",
-            // Ours.
+            // Extensions.
             Self::Parameter(_) => "InvalidParams",
             Self::Invalid(..) => "InvalidAttributeError",
-            Self::BadRequest => "BadRequest",
-            Self::Timeout => "RequestTimeout",
-            Self::NotImplemented => "NotImplemented",
-            Self::NoRoute => "NotFound",
-            Self::Method => "MethodNotAllowed",
-            Self::UriTooLong => "UriTooLong",
-            Self::HeadersTooLarge => "HeadersTooLarge",
-            Self::Unresolved(_) | Self::Unavailable => "ServiceUnavailable",
+            Self::Unresolved(_) => "ServiceUnavailable",
+            Self::Request(error) => match error {
+                RequestError::BodyTooLarge(_) => "PayloadTooLarge",
+                RequestError::ContentType | RequestError::ContentEncoding => "MediaTypeError",
+                RequestError::Internal => "ServerError",
+                // Extensions.
+                RequestError::BadRequest | RequestError::BodyIncomplete => "BadRequest",
+                RequestError::BodyTimeout => "RequestTimeout",
+                RequestError::NotImplemented => "NotImplemented",
+                RequestError::UnknownPath => "NotFound",
+                RequestError::MethodNotAllowed => "MethodNotAllowed",
+                RequestError::UriTooLong => "UriTooLong",
+                RequestError::HeadersTooLarge => "HeadersTooLarge",
+                RequestError::Unavailable => "ServiceUnavailable",
+            },
         })
     }
 
@@ -177,25 +150,18 @@ impl ExportError {
             Self::NoAppId => "app_id is required in path/query params.".into(),
             Self::AppIdDiffers => "App key mismatch in params and authentication".into(),
             Self::Parameter(name) => format!("{name} cannot be understood").into(),
-            Self::MediaType => "Unsupported Media Type".into(),
-            Self::TooLarge(kilobytes) => format!("Payload size exceeds {kilobytes} KB").into(),
-            Self::Malformed => {
+            Self::Malformed | Self::Request(RequestError::BodyIncomplete) => {
                 "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.".into()
             }
             Self::Missing(attribute) => format!("{attribute} is not found in the payload").into(),
-            Self::Invalid(place, fault) => format!("{place} {}", fault.text()).into(),
+            Self::Invalid(place, error) => format!("{place} {}", error.text()).into(),
             Self::TooMany(most) => format!("max limit allowed is {most}").into(),
             Self::TooOften(_) => "Rate limit exceeded".into(),
             Self::Unresolved(_) => "A source that should know did not answer".into(),
-            Self::Unavailable => "Service Unavailable".into(),
-            Self::BadRequest => "Bad Request".into(),
-            Self::Timeout => "Request Timeout".into(),
-            Self::NotImplemented => "Not Implemented".into(),
-            Self::NoRoute => "Not Found".into(),
-            Self::Method => "Method Not Allowed".into(),
-            Self::UriTooLong => "URI Too Long".into(),
-            Self::HeadersTooLarge => "Request Header Fields Too Large".into(),
-            Self::Internal => "Internal Server Error".into(),
+            Self::Request(RequestError::BodyTooLarge(bytes)) => {
+                format!("Payload size exceeds {} KB", bytes / 1_024).into()
+            }
+            Self::Request(error) => error.status().canonical_reason().unwrap_or_default().into(),
         }
     }
 
@@ -208,10 +174,11 @@ impl ExportError {
         }
     }
 
-    pub(super) fn told(&self, request_id: &RequestId) -> Failure {
-        Failure {
+    /// The published body.
+    pub(crate) fn body(&self, request_id: &RequestId) -> ErrorBody {
+        ErrorBody {
             status: "fail",
-            error: Told {
+            error: ErrorDetail {
                 attribute: self.attribute(),
                 message: self.message(),
                 kind: self.kind(),
@@ -220,21 +187,21 @@ impl ExportError {
         }
     }
 
-    /// When coming back makes sense; `None` where it makes none.
+    /// When a retry may succeed; `None` where it makes no difference.
     fn retry_after(&self, usual: Duration) -> Option<Duration> {
         match self {
             Self::TooOften(wait) => Some(*wait),
             Self::Unresolved(wait) => Some(wait.unwrap_or(usual)),
-            Self::Unavailable => Some(usual),
+            Self::Request(RequestError::Unavailable) => Some(usual),
             _ => None,
         }
     }
 
-    /// The refusal as it is answered; `usual` is what `Retry-After` says where nobody knows better.
-    pub(super) fn response(&self, request_id: &RequestId, usual: Duration) -> Answer {
-        // Texts cannot fail to be written; an empty body is still the right status.
-        let body = written(&self.told(request_id), 256).unwrap_or_default();
-        let mut response = json(self.status(), body, request_id.clone());
+    /// The response; `usual` is the usual value of `Retry-After`.
+    pub(crate) fn response(&self, request_id: &RequestId, usual: Duration) -> ApiResponse {
+        // Texts are always writable.
+        let body = to_json(&self.body(request_id), 256).unwrap_or_default();
+        let mut response = json_response(self.status(), body, request_id.clone());
         let headers = response.headers_mut();
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(
@@ -243,40 +210,14 @@ impl ExportError {
             );
         }
         if let Some(wait) = self.retry_after(usual) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+            headers.insert(RETRY_AFTER, retry_after_seconds(wait));
         }
         response
     }
 }
 
-impl From<ApiError> for ExportError {
-    /// What the parts that all APIs share refuse; what only the others can meet is a bug here.
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::BadRequest => Self::BadRequest,
-            ApiError::BodyTimeout => Self::Timeout,
-            ApiError::NotImplemented => Self::NotImplemented,
-            ApiError::ContentType | ApiError::ContentEncoding => Self::MediaType,
-            ApiError::BodyCut => Self::Malformed,
-            ApiError::BodyTooLarge(bytes) => Self::TooLarge(u32::try_from(bytes / 1_024).unwrap_or(u32::MAX)),
-            ApiError::Unavailable => Self::Unavailable,
-            ApiError::NoRoute => Self::NoRoute,
-            ApiError::Method => Self::Method,
-            ApiError::UriTooLong => Self::UriTooLong,
-            ApiError::HeadersTooLarge => Self::HeadersTooLarge,
-            ApiError::Header(_)
-            | ApiError::NotBearer
-            | ApiError::Token(_)
-            | ApiError::SourceSystem
-            | ApiError::NotGranted
-            | ApiError::Parameter(..)
-            | ApiError::Read(..)
-            | ApiError::Internal => Self::Internal,
-        }
+impl From<RequestError> for ExportError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
     }
-}
-
-/// An error of the parts that all APIs share, in the shape of the export.
-pub(crate) fn refuse(error: ApiError, request_id: &RequestId, retry_after: Duration) -> Answer {
-    ExportError::from(error).response(request_id, retry_after)
 }

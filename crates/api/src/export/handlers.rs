@@ -1,6 +1,6 @@
-//! The export as HTTP: credentials, limits, use case, answer.
+//! The export operation: credentials, limits, use case, response.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
 use masthead_domain::{
@@ -8,153 +8,166 @@ use masthead_domain::{
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
 use masthead_orchestrator::{Caller, ExportRequest, ExportedUser};
-use masthead_ports::source::SourceError;
-
-use crate::{
-    envelope::{json, written},
-    handlers::{in_time, read_body},
-    parameters::query::{Plus, decoded},
-    request::{Asked, CallerAddress},
-    routes::{self, RequestBody},
-    state::ApiState,
-};
+use masthead_ports::{source::SourceError, tenants::Tenants};
 
 use super::{
-    BASES,
-    body::{self, Wanted},
-    credentials::Credentials,
+    body::{self, ExportBody},
+    credentials::BasicCredentials,
     error::ExportError,
-    view::{Answer, USER_BYTES},
+    state::ExportState,
+    view::{ExportView, USER_BYTES},
+};
+use crate::http::{
+    body::{RequestBody, read_json_body},
+    deadline::by_deadline,
+    error::RequestError,
+    percent::{Plus, decode, query_pairs},
+    request::{CallerAddress, RequestContext},
+    response::{ApiResponse, json_response, log_unwritable, to_json},
 };
 
+/// What the export operation needs.
+pub(crate) struct ExportApi {
+    pub(crate) state: Arc<ExportState>,
+    pub(crate) tenants: Arc<dyn Tenants>,
+    pub(crate) retry_after: Duration,
+}
+
 /// `POST /v1/customers/export` and `POST /v1/users/export/{workspace}`
-pub(crate) async fn export<B: RequestBody>(api: &ApiState, asked: Asked, parts: &Parts, body: B) -> routes::Answer {
-    match answered(api, &asked, parts, body).await {
-        Ok(answer) => json(StatusCode::OK, answer, asked.request_id),
-        Err(refusal) => refusal.response(&asked.request_id, api.limits.retry_after),
+pub(crate) async fn export_users<B: RequestBody>(
+    api: &ExportApi,
+    context: RequestContext,
+    parts: &Parts,
+    path_workspace: Option<&str>,
+    body: B,
+) -> ApiResponse {
+    match answer(api, &context, parts, path_workspace, body).await {
+        Ok(answer) => json_response(StatusCode::OK, answer, context.request_id),
+        Err(error) => error.response(&context.request_id, api.retry_after),
     }
 }
 
-async fn answered<B: RequestBody>(
-    api: &ApiState,
-    asked: &Asked,
+async fn answer<B: RequestBody>(
+    api: &ExportApi,
+    context: &RequestContext,
     parts: &Parts,
+    path_workspace: Option<&str>,
     body: B,
 ) -> Result<Vec<u8>, ExportError> {
-    let named = Named::of(parts);
-    let workspace = in_time(asked.deadline, async { Ok(opened(api, parts).await) }).await??;
-    let strict = named?.check(&workspace)?;
+    let parameters = ExportParameters::parse(path_workspace, parts.uri.query().unwrap_or_default());
+    let workspace = by_deadline(context.deadline, authenticate(&api.state, parts)).await?;
+    let strict = parameters?.check(&workspace)?;
     let limits = workspace.limits;
     let kilobytes = usize::try_from(limits.body_kilobytes).unwrap_or(usize::MAX);
-    let whole = read_body(kilobytes.saturating_mul(1_024), asked.deadline, parts, body).await?;
-    let wanted = body::read(&whole, limits.identifiers_per_payload)?;
-    let users = u32::try_from(wanted.identifiers.len()).unwrap_or(u32::MAX);
-    let rates = &api.exports.rates;
-    let address = asked.from;
-    let counted = address.map(CallerAddress::counted);
+    let body_bytes = kilobytes.saturating_mul(1_024);
+    let body = read_json_body(body_bytes, context.deadline, &parts.headers, body).await?;
+    let body = body::parse(&body, limits.identifiers_per_payload)?;
+    let users = u32::try_from(body.identifiers.len()).unwrap_or(u32::MAX);
+    let key = context.caller.map(CallerAddress::rate_limit_key);
+    let rates = &api.state.rates;
     rates
-        .take(&workspace.id, counted, users, limits.users_per_minute)
+        .take(&workspace.id, key, users, limits.users_per_minute)
         .map_err(ExportError::TooOften)?;
-    let tenant = tenant(api, &workspace).await?;
     let caller = Caller {
-        tenant,
+        tenant: find_tenant(&*api.tenants, &workspace).await?,
         source_system: workspace.id.as_str().into(),
-        request_id: asked.request_id.kept().into(),
-        deadline: asked.deadline,
+        request_id: context.request_id.redacted().into(),
+        deadline: context.deadline,
     };
-    told(api, &caller, wanted, strict, address).await
+    read_users(&api.state, &caller, body, strict, context.caller).await
 }
 
-async fn told(
-    api: &ApiState,
+async fn read_users(
+    state: &ExportState,
     caller: &Caller,
-    wanted: Wanted,
+    body: ExportBody,
     strict: bool,
     address: Option<CallerAddress>,
 ) -> Result<Vec<u8>, ExportError> {
     let request = ExportRequest {
-        keys: wanted.keys,
+        keys: body.keys,
         network: address.map(|address| address.network().into()),
     };
-    let export = async { Ok(api.exports.export.export(caller, &request).await) };
-    let answer = in_time(caller.deadline, export).await?;
+    let export = async { Ok::<_, ExportError>(state.export.export(caller, &request).await) };
+    let answer = by_deadline(caller.deadline, export).await?;
     if strict && answer.outcomes.contains(&ExportedUser::Unresolved) {
         return Err(ExportError::Unresolved(answer.retry_after));
     }
     let size_hint = 256 + answer.outcomes.len() * USER_BYTES;
-    let body = Answer::new(&wanted.identifiers, &answer.outcomes, &wanted.attributes);
-    written(&body, size_hint).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "the answer cannot be written");
-        ExportError::Internal
+    let view = ExportView::new(&body.identifiers, &answer.outcomes, &body.attributes);
+    to_json(&view, size_hint).map_err(|error| {
+        log_unwritable(&error);
+        RequestError::Internal.into()
     })
 }
 
-/// The workspace that the credentials open. Whether there is no such workspace or no such key takes the same steps, and is
-/// refused in the same words.
-async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
-    let credentials = Credentials::of(&parts.headers).ok_or(ExportError::NoCredentials)?;
+/// Finds the workspace of the credentials. An unknown workspace and a wrong key take the same steps and get the same refusal.
+async fn authenticate(state: &ExportState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
+    let credentials = BasicCredentials::from_headers(&parts.headers).ok_or(ExportError::NoCredentials)?;
     let id = WorkspaceId::parse(&credentials.user).map_err(|_| ExportError::WrongKey)?;
     let credential = Credential::new(&id, &KeyHash::for_key(&credentials.password));
-    let opened = api.exports.workspaces.authenticate(&credential).await;
-    match opened.map_err(|error| silent(&error))? {
+    let workspace = state.workspaces.authenticate(&credential).await;
+    match workspace.map_err(|error| unavailable(&error))? {
         Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
         Some(workspace) => Ok(workspace),
         None => Err(ExportError::WrongKey),
     }
 }
 
-async fn tenant(api: &ApiState, workspace: &Workspace) -> Result<Arc<Tenant>, ExportError> {
-    let found = api.tenants.by_id(&workspace.tenant).await;
-    // A workspace goes with its tenant: what is remembered of either may be some seconds old.
-    found.map_err(|error| silent(&error))?.ok_or(ExportError::WrongKey)
+async fn find_tenant(tenants: &dyn Tenants, workspace: &Workspace) -> Result<Arc<Tenant>, ExportError> {
+    let tenant = tenants.by_id(&workspace.tenant).await;
+    // A workspace is deleted with its tenant; the cached copy of either may be some seconds old.
+    tenant
+        .map_err(|error| unavailable(&error))?
+        .ok_or(ExportError::WrongKey)
 }
 
-fn silent(error: &SourceError) -> ExportError {
+fn unavailable(error: &SourceError) -> ExportError {
     tracing::warn!(
         error = error as &dyn std::error::Error,
         "a workspace or its tenant cannot be looked up"
     );
-    ExportError::Unavailable
+    RequestError::Unavailable.into()
 }
 
-/// What path and query say.
-struct Named {
-    /// Every naming of the workspace.
+/// The parameters in path and query.
+struct ExportParameters {
+    /// Each mention of the workspace.
     app_ids: Vec<String>,
     strict: Option<bool>,
 }
 
-impl Named {
-    fn of(parts: &Parts) -> Result<Self, ExportError> {
-        let path = parts.uri.path();
-        let mut named = Self {
+impl ExportParameters {
+    fn parse(path_workspace: Option<&str>, query: &str) -> Result<Self, ExportError> {
+        let mut parameters = Self {
             app_ids: Vec::new(),
             strict: None,
         };
-        let in_path = BASES.iter().find_map(|base| path.strip_prefix(base));
-        let in_path = in_path.map_or("", |rest| rest.trim_matches('/'));
-        if !in_path.is_empty() {
-            named.app_ids.push(text("app_id", in_path, Plus::Kept)?);
+        if let Some(workspace) = path_workspace {
+            parameters
+                .app_ids
+                .push(decode_text("app_id", workspace, Plus::Literal)?);
         }
-        for pair in parts.uri.query().unwrap_or_default().split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in query_pairs(query) {
             match name {
-                "app_id" if !value.is_empty() => named.app_ids.push(text("app_id", value, Plus::Blank)?),
+                "app_id" if !value.is_empty() => {
+                    parameters.app_ids.push(decode_text("app_id", value, Plus::Blank)?);
+                }
                 "strict" => {
-                    named.strict = Some(match value {
+                    parameters.strict = Some(match value {
                         "true" => true,
                         "false" => false,
                         _ => return Err(ExportError::Parameter("strict")),
                     });
                 }
-                // Jobs add parameters of their own, and nothing that is looked up depends on them.
+                // Jobs send parameters of their own; none changes the answer.
                 _ => {}
             }
         }
-        Ok(named)
+        Ok(parameters)
     }
 
-    /// That it names the workspace that was opened, and no other; whether the answer is to be strict.
+    /// Checks that every mention is the authenticated workspace. Returns whether the answer is strict.
     fn check(self, workspace: &Workspace) -> Result<bool, ExportError> {
         if self.app_ids.is_empty() {
             return Err(ExportError::NoAppId);
@@ -162,12 +175,12 @@ impl Named {
         if self.app_ids.iter().any(|id| id != workspace.id.as_str()) {
             return Err(ExportError::AppIdDiffers);
         }
-        // A workspace that was set to be strict is not talked out of it.
+        // `strict=false` does not override a strict workspace.
         Ok(workspace.strict || self.strict == Some(true))
     }
 }
 
-fn text(name: &'static str, raw: &str, plus: Plus) -> Result<String, ExportError> {
-    let text = decoded(raw, plus).ok_or(ExportError::Parameter(name))?;
+fn decode_text(name: &'static str, raw: &str, plus: Plus) -> Result<String, ExportError> {
+    let text = decode(raw, plus).ok_or(ExportError::Parameter(name))?;
     Ok(text.into_owned())
 }

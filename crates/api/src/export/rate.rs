@@ -1,6 +1,6 @@
-//! How many users each caller of each workspace has asked for in the last minute, in this process (ADR 0043).
+//! Limits how many users a caller of a workspace requests per minute, in this process (ADR 0043).
 //!
-//! A minute that slides, not a bucket that refills: the published limit is of users a minute, whichever minute one looks at.
+//! The window slides: the published limit holds for every minute, which a token bucket would not guarantee.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,43 +14,43 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Calls this close together are counted as one, so that a minute is at most some six hundred numbers.
+/// Calls this close together are counted as one, which bounds a window to about 600 entries.
 const GRAIN: Duration = Duration::from_millis(100);
 
-/// How many callers of a workspace are told apart at a time; those beyond share one minute. This bounds the memory, and what
-/// somebody with a key and many addresses can ask for.
+/// How many callers of a workspace have a window of their own; all others share one. This bounds the memory, and what a
+/// client with a key and many addresses can request.
 const CALLERS: usize = 16;
 
-/// The last minutes of each workspace. Only those that have a key get here, so there are no more than there are workspaces.
+/// The windows of all workspaces. Calls arrive with a valid key, so there is at most one entry per workspace.
 #[derive(Default)]
-pub(super) struct Rates(Mutex<HashMap<WorkspaceId, Callers>>);
+pub(super) struct RateLimits(Mutex<HashMap<WorkspaceId, WorkspaceCallers>>);
 
 #[derive(Default)]
-struct Callers {
-    known: HashMap<IpAddr, LastMinute>,
-    /// Of those who come when there is no more room, and of those whose address nobody knows.
-    others: LastMinute,
+struct WorkspaceCallers {
+    known: HashMap<IpAddr, SlidingWindow>,
+    /// For callers beyond [`CALLERS`], and those without a known address.
+    others: SlidingWindow,
 }
 
-/// What was asked for, oldest first.
+/// The calls of the last minute, oldest first.
 #[derive(Default)]
-struct LastMinute {
-    asked: VecDeque<Asked>,
+struct SlidingWindow {
+    batches: VecDeque<CallBatch>,
     users: u32,
 }
 
-/// Calls that are counted as one, which is as old as the last of them.
-struct Asked {
+/// Calls that are counted as one, as old as the last of them.
+struct CallBatch {
     first: Instant,
     last: Instant,
     users: u32,
 }
 
-impl Rates {
-    /// Takes so many users of what a caller may ask a workspace for in a minute.
+impl RateLimits {
+    /// Counts a call for this many users.
     ///
     /// # Errors
-    /// It may not now: how long until it may. Nothing is taken then.
+    /// The call exceeds the limit: how long until it would not. It is not counted.
     pub(super) fn take(
         &self,
         workspace: &WorkspaceId,
@@ -61,15 +61,15 @@ impl Rates {
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let callers = rates.entry(workspace.clone()).or_default();
-        callers.last_minute(caller, now).take(users, per_minute, now)
+        callers.window(caller, now).take(users, per_minute, now)
     }
 }
 
-impl Callers {
-    fn last_minute(&mut self, caller: Option<IpAddr>, now: Instant) -> &mut LastMinute {
-        // Nobody's address is held for longer than it counts, unless nobody asks the workspace any more.
+impl WorkspaceCallers {
+    fn window(&mut self, caller: Option<IpAddr>, now: Instant) -> &mut SlidingWindow {
+        // Addresses are personal data: they are dropped when their minute is over, at the next call.
         self.known
-            .retain(|other, last| Some(*other) == caller || last.counts(now));
+            .retain(|other, last| Some(*other) == caller || last.is_recent(now));
         match caller {
             Some(caller) if self.known.len() < CALLERS || self.known.contains_key(&caller) => {
                 self.known.entry(caller).or_default()
@@ -79,23 +79,23 @@ impl Callers {
     }
 }
 
-impl LastMinute {
-    fn counts(&self, now: Instant) -> bool {
-        self.asked.back().is_some_and(|asked| asked.counts(now))
+impl SlidingWindow {
+    fn is_recent(&self, now: Instant) -> bool {
+        self.batches.back().is_some_and(|batch| batch.is_recent(now))
     }
 
     fn take(&mut self, users: u32, per_minute: u32, now: Instant) -> Result<(), Duration> {
-        while let Some(asked) = self.asked.pop_front_if(|asked| !asked.counts(now)) {
-            self.users -= asked.users;
+        while let Some(batch) = self.batches.pop_front_if(|batch| !batch.is_recent(now)) {
+            self.users -= batch.users;
         }
         let mut left = self.users;
         let mut wait = Duration::ZERO;
-        for asked in &self.asked {
+        for batch in &self.batches {
             if left.saturating_add(users) <= per_minute {
                 break;
             }
-            left -= asked.users;
-            wait = asked.last + MINUTE - now;
+            left -= batch.users;
+            wait = batch.last + MINUTE - now;
         }
         if !wait.is_zero() {
             return Err(wait);
@@ -103,12 +103,12 @@ impl LastMinute {
         if users > per_minute {
             return Err(MINUTE);
         }
-        match self.asked.back_mut() {
-            Some(asked) if now.duration_since(asked.first) < GRAIN => {
-                asked.last = now;
-                asked.users += users;
+        match self.batches.back_mut() {
+            Some(batch) if now.duration_since(batch.first) < GRAIN => {
+                batch.last = now;
+                batch.users += users;
             }
-            _ => self.asked.push_back(Asked {
+            _ => self.batches.push_back(CallBatch {
                 first: now,
                 last: now,
                 users,
@@ -119,8 +119,8 @@ impl LastMinute {
     }
 }
 
-impl Asked {
-    fn counts(&self, now: Instant) -> bool {
+impl CallBatch {
+    fn is_recent(&self, now: Instant) -> bool {
         now.duration_since(self.last) < MINUTE
     }
 }
@@ -140,8 +140,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_minute_slides_and_the_wait_is_until_enough_of_it_is_over() {
-        let (rates, herald) = (Rates::default(), workspace("herald"));
+    async fn window_slides_and_reports_the_wait() {
+        let (rates, herald) = (RateLimits::default(), workspace("herald"));
         let take = |users| rates.take(&herald, Some(address(1)), users, 100);
         assert_eq!(take(60), Ok(()));
         tokio::time::advance(Duration::from_secs(20)).await;
@@ -155,8 +155,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_workspace_and_each_address_of_it_has_a_minute_of_its_own() {
-        let (rates, herald, times) = (Rates::default(), workspace("herald"), workspace("times"));
+    async fn workspaces_and_addresses_are_counted_separately() {
+        let (rates, herald, times) = (RateLimits::default(), workspace("herald"), workspace("times"));
         assert_eq!(rates.take(&herald, Some(address(1)), 100, 100), Ok(()));
         assert_eq!(rates.take(&herald, Some(address(1)), 1, 100), Err(MINUTE));
         assert_eq!(rates.take(&herald, Some(address(2)), 100, 100), Ok(()));
@@ -164,39 +164,39 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn callers_beyond_those_who_are_told_apart_share_one_minute() {
-        let (rates, herald) = (Rates::default(), workspace("herald"));
+    async fn callers_beyond_the_limit_share_a_window() {
+        let (rates, herald) = (RateLimits::default(), workspace("herald"));
         let take = |caller, users| rates.take(&herald, caller, users, 100);
         for caller in 0..16 {
             assert_eq!(take(Some(address(caller)), 100), Ok(()), "{caller}");
         }
         assert_eq!(take(Some(address(16)), 60), Ok(()));
-        assert_eq!(take(Some(address(17)), 60), Err(MINUTE), "there is no more room");
-        assert_eq!(take(None, 60), Err(MINUTE), "nor for who has no address");
+        assert_eq!(take(Some(address(17)), 60), Err(MINUTE), "no window is left");
+        assert_eq!(take(None, 60), Err(MINUTE), "callers without an address share it too");
         assert_eq!(take(Some(address(0)), 1), Err(MINUTE));
         tokio::time::advance(MINUTE).await;
         for caller in 17..33 {
             assert_eq!(
                 take(Some(address(caller)), 100),
                 Ok(()),
-                "{caller}: the others are forgotten"
+                "{caller}: the old windows are gone"
             );
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_minute_of_many_calls_is_a_bounded_list_and_none_is_forgotten_early() {
-        let mut last = LastMinute::default();
+    async fn window_is_bounded_and_keeps_every_call() {
+        let mut window = SlidingWindow::default();
         let between = Duration::from_millis(1);
         for _ in 0..60_000 {
-            assert_eq!(last.take(1, 60_000, Instant::now()), Ok(()));
+            assert_eq!(window.take(1, 60_000, Instant::now()), Ok(()));
             tokio::time::advance(between).await;
         }
-        assert_eq!(last.asked.len(), 600);
-        // The first hundred go together, when the last of them is a minute old.
-        assert_eq!(last.take(1, 60_000, Instant::now()), Err(between * 99));
+        assert_eq!(window.batches.len(), 600);
+        // The first hundred expire together, when the last of them is a minute old.
+        assert_eq!(window.take(1, 60_000, Instant::now()), Err(between * 99));
         tokio::time::advance(between * 99).await;
-        assert_eq!(last.take(100, 60_000, Instant::now()), Ok(()));
-        assert!(last.take(1, 60_000, Instant::now()).is_err());
+        assert_eq!(window.take(100, 60_000, Instant::now()), Ok(()));
+        assert!(window.take(1, 60_000, Instant::now()).is_err());
     }
 }

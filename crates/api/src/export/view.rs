@@ -1,53 +1,53 @@
-//! An answer on its way out, its keys in the published order.
+//! Renders the answer of an export, its keys in the published order.
 
 use masthead_orchestrator::ExportedUser;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use super::{
-    attributes::{Attributes, UserAttributes},
+    attributes::{AttributeSelection, UserAttributes},
     body::Identifier,
 };
 
-/// Roughly what one user takes, in bytes.
+/// The approximate size of a user in a response, in bytes.
 pub(super) const USER_BYTES: usize = 512;
 
-/// The whole body.
+/// The body of an answer.
 #[derive(Serialize)]
-pub(super) struct Answer<'a> {
+pub(crate) struct ExportView<'a> {
     status: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
-    data: Data<'a>,
+    data: ExportData<'a>,
 }
 
 #[derive(Serialize)]
-struct Data<'a> {
+struct ExportData<'a> {
     users_not_found: Vec<&'a Identifier>,
-    users: Users<'a>,
-    /// Ours: those of whom nobody can tell.
+    users: ExportedUsersView<'a>,
+    /// An extension: users whose existence is unknown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     users_unresolved: Vec<&'a Identifier>,
 }
 
-struct Users<'a> {
+struct ExportedUsersView<'a> {
     outcomes: &'a [ExportedUser],
-    attributes: &'a Attributes,
+    selection: &'a AttributeSelection,
 }
 
 #[derive(Serialize)]
-struct User<'a> {
+struct ExportedUserView<'a> {
     user_attributes: UserAttributes<'a>,
 }
 
-impl Serialize for Users<'_> {
+impl Serialize for ExportedUsersView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for outcome in self.outcomes {
             if let ExportedUser::User(account) = outcome {
-                list.serialize_element(&User {
+                list.serialize_element(&ExportedUserView {
                     user_attributes: UserAttributes {
                         account,
-                        attributes: self.attributes,
+                        selection: self.selection,
                     },
                 })?;
             }
@@ -56,9 +56,13 @@ impl Serialize for Users<'_> {
     }
 }
 
-impl<'a> Answer<'a> {
-    /// The answer to these identifiers, of which each has its outcome.
-    pub(super) fn new(identifiers: &'a [Identifier], outcomes: &'a [ExportedUser], attributes: &'a Attributes) -> Self {
+impl<'a> ExportView<'a> {
+    /// The answer to these identifiers, one outcome each.
+    pub(crate) fn new(
+        identifiers: &'a [Identifier],
+        outcomes: &'a [ExportedUser],
+        selection: &'a AttributeSelection,
+    ) -> Self {
         let with = |wanted: &ExportedUser| {
             let all = identifiers.iter().zip(outcomes);
             all.filter(|(_, outcome)| *outcome == wanted)
@@ -68,9 +72,9 @@ impl<'a> Answer<'a> {
         Self {
             status: "success",
             kind: "export_users",
-            data: Data {
+            data: ExportData {
                 users_not_found: with(&ExportedUser::Absent),
-                users: Users { outcomes, attributes },
+                users: ExportedUsersView { outcomes, selection },
                 users_unresolved: with(&ExportedUser::Unresolved),
             },
         }

@@ -1,14 +1,14 @@
-//! The fields of a legacy user in published order: one table for the answers, OpenAPI and `docs/migration.md` (contract
-//! §2.4, §3.3).
+//! The fields of a legacy user in published order: one table for responses, the OpenAPI document and `docs/migration.md`
+//! (contract §2.4, §3.3).
 
 use std::borrow::Cow;
 
 use masthead_domain::legacy::{LEGACY_FIELDS, LegacyField, LegacyForm};
 
-/// Where the value of a field comes from.
+/// The content of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// Nowhere: always null.
+pub(crate) enum FieldContent {
+    /// Always null.
     Nothing,
     RegistrationId,
     CustomerRegistrationId,
@@ -18,7 +18,7 @@ pub(super) enum Holds {
     LastName,
     /// A metadata key, verbatim; null when unset.
     Text(&'static str),
-    /// A metadata key, true where it says `Y`, `y`, `true` or `1`.
+    /// A metadata key, true where its value is `Y`, `y`, `true` or `1`.
     Flag(&'static str),
     /// A metadata key as a number from 0 to 255, a letter by its ASCII code; null when it is neither.
     Consent(&'static str),
@@ -30,41 +30,41 @@ pub(super) enum Holds {
     Verified,
     AuthSystem,
     UserState,
-    /// The metadata, as v4 answers it.
+    /// The metadata, as in v4.
     Metadata,
 }
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field {
+pub(crate) struct LegacyUserField {
     /// The published key.
-    pub(super) name: &'static str,
-    pub(super) holds: Holds,
+    pub(crate) name: &'static str,
+    pub(crate) content: FieldContent,
 }
 
-const fn field(name: &'static str, holds: Holds) -> Field {
-    Field { name, holds }
+const fn field(name: &'static str, content: FieldContent) -> LegacyUserField {
+    LegacyUserField { name, content }
 }
 
-/// The field that shows a metadata key; its rule is the domain's, since what reads this API needs it too.
-const fn kept(name: &'static str) -> Field {
+/// A field that shows a metadata key. The rules are in the domain, since a client of this API needs them too.
+const fn metadata_field(name: &'static str) -> LegacyUserField {
     let mut at = 0;
     while at < LEGACY_FIELDS.len() {
         let LegacyField { name: known, form, key } = LEGACY_FIELDS[at];
-        if is_same(name, known) {
+        if is_equal(name, known) {
             return match form {
-                LegacyForm::Text => field(name, Holds::Text(key)),
-                LegacyForm::Flag => field(name, Holds::Flag(key)),
-                LegacyForm::Consent => field(name, Holds::Consent(key)),
+                LegacyForm::Text => field(name, FieldContent::Text(key)),
+                LegacyForm::Flag => field(name, FieldContent::Flag(key)),
+                LegacyForm::Consent => field(name, FieldContent::Consent(key)),
             };
         }
         at += 1;
     }
-    field(name, Holds::Nothing)
+    field(name, FieldContent::Nothing)
 }
 
-/// Equality of texts, while the program is compiled.
-const fn is_same(one: &str, other: &str) -> bool {
+/// Equality of texts in constants.
+const fn is_equal(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut at = 0;
     while at < one.len() && at < other.len() && one[at] == other[at] {
@@ -74,65 +74,65 @@ const fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// Every key of a user, in published order.
-pub(super) static FIELDS: [Field; 50] = [
-    field("RegistrationId", Holds::RegistrationId),
-    field("LoginName", Holds::Email),
-    field("LoginPassword", Holds::Nothing),
-    field("CustomerRegistrationId", Holds::CustomerRegistrationId),
+pub(crate) static FIELDS: [LegacyUserField; 50] = [
+    field("RegistrationId", FieldContent::RegistrationId),
+    field("LoginName", FieldContent::Email),
+    field("LoginPassword", FieldContent::Nothing),
+    field("CustomerRegistrationId", FieldContent::CustomerRegistrationId),
     field(
         "EncryptedCustomerRegistrationId",
-        Holds::EncryptedCustomerRegistrationId,
+        FieldContent::EncryptedCustomerRegistrationId,
     ),
-    field("FirstName", Holds::FirstName),
-    field("LastName", Holds::LastName),
-    field("Email", Holds::Email),
-    kept("Gender"),
-    kept("Phone"),
-    kept("MobilePhone"),
-    kept("OptInEVantageSubscriberRewards"),
-    kept("OptInSpecialOffers"),
-    kept("OptInContestAndPromotions"),
-    kept("OptInPaperlessBilling"),
-    kept("OptInEEdition"),
-    kept("OptInEEditionEmailNotification"),
-    kept("OptInSubscriberDiscounts"),
-    kept("OptInAdvertiserEmails"),
-    kept("MemberEvent"),
-    kept("ContentEngagement"),
-    kept("SUBCOM"),
-    kept("Survey"),
-    kept("AccountUpdates"),
-    kept("DateOfBirth"),
-    kept("BirthYear"),
-    kept("AcceptsEmailOffers"),
-    kept("AcceptsEmailAds"),
-    kept("AcceptsEmailPromotions"),
-    kept("IsOkToEmail"),
-    kept("IsOkToPhone"),
-    kept("IsOkToMail"),
-    kept("AcceptsEENotification"),
-    field("ChangeDate", Holds::ChangeDate),
-    field("DateRegistered", Holds::DateRegistered),
-    field("AddDate", Holds::DateRegistered),
-    field("Photos", Holds::Photos),
-    kept("IsSocial"),
-    kept("DisplayName"),
-    kept("AgreeToTerms"),
-    kept("OptOutMarketing"),
-    kept("Photo"),
-    field("VerificationCode", Holds::Nothing),
-    field("Verified", Holds::Verified),
-    field("AuthSystem", Holds::AuthSystem),
-    field("UserState", Holds::UserState),
-    kept("BounceType"),
-    field("LastLogoutDate", Holds::LastLogoutDate),
-    field("UrlPasswordChangeTicket", Holds::Nothing),
-    field("Metadata", Holds::Metadata),
+    field("FirstName", FieldContent::FirstName),
+    field("LastName", FieldContent::LastName),
+    field("Email", FieldContent::Email),
+    metadata_field("Gender"),
+    metadata_field("Phone"),
+    metadata_field("MobilePhone"),
+    metadata_field("OptInEVantageSubscriberRewards"),
+    metadata_field("OptInSpecialOffers"),
+    metadata_field("OptInContestAndPromotions"),
+    metadata_field("OptInPaperlessBilling"),
+    metadata_field("OptInEEdition"),
+    metadata_field("OptInEEditionEmailNotification"),
+    metadata_field("OptInSubscriberDiscounts"),
+    metadata_field("OptInAdvertiserEmails"),
+    metadata_field("MemberEvent"),
+    metadata_field("ContentEngagement"),
+    metadata_field("SUBCOM"),
+    metadata_field("Survey"),
+    metadata_field("AccountUpdates"),
+    metadata_field("DateOfBirth"),
+    metadata_field("BirthYear"),
+    metadata_field("AcceptsEmailOffers"),
+    metadata_field("AcceptsEmailAds"),
+    metadata_field("AcceptsEmailPromotions"),
+    metadata_field("IsOkToEmail"),
+    metadata_field("IsOkToPhone"),
+    metadata_field("IsOkToMail"),
+    metadata_field("AcceptsEENotification"),
+    field("ChangeDate", FieldContent::ChangeDate),
+    field("DateRegistered", FieldContent::DateRegistered),
+    field("AddDate", FieldContent::DateRegistered),
+    field("Photos", FieldContent::Photos),
+    metadata_field("IsSocial"),
+    metadata_field("DisplayName"),
+    metadata_field("AgreeToTerms"),
+    metadata_field("OptOutMarketing"),
+    metadata_field("Photo"),
+    field("VerificationCode", FieldContent::Nothing),
+    field("Verified", FieldContent::Verified),
+    field("AuthSystem", FieldContent::AuthSystem),
+    field("UserState", FieldContent::UserState),
+    metadata_field("BounceType"),
+    field("LastLogoutDate", FieldContent::LastLogoutDate),
+    field("UrlPasswordChangeTicket", FieldContent::Nothing),
+    field("Metadata", FieldContent::Metadata),
 ];
 
-impl Holds {
-    /// Where v4 has the value; `""` where it has none.
-    pub(super) fn in_v4(self) -> Cow<'static, str> {
+impl FieldContent {
+    /// The field of v4 with the value; `""` where it has none.
+    pub(crate) fn in_v4(self) -> Cow<'static, str> {
         match self {
             Self::Nothing
             | Self::AuthSystem
@@ -153,27 +153,27 @@ impl Holds {
         }
     }
 
-    /// What the value is, and how it comes about.
-    pub(super) const fn remark(self) -> &'static str {
+    /// The type of the value and its difference from v4.
+    pub(crate) const fn remark(self) -> &'static str {
         match self {
             Self::Nothing => "always null; v4 has no such field",
             Self::RegistrationId => {
-                "a number, null for whom only the provider knows; v4 names users by `customerRegistrationId` alone"
+                "a number, null for a user that only the provider has; v4 names users by `customerRegistrationId` alone"
             }
             Self::CustomerRegistrationId | Self::EncryptedCustomerRegistrationId => "a text",
             Self::Email => "a text, null where no source has one",
             Self::FirstName | Self::LastName | Self::Text(_) => "a text, null when unset; in v4 empty when unset",
             Self::Flag(_) => "true where the text in v4 is `Y`, `y`, `true` or `1`, else false",
             Self::Consent(_) => {
-                "a number from 0 to 255, a letter by its ASCII code (78 `N`, 89 `Y`), null when unset or neither; in v4 the text as it is kept"
+                "a number from 0 to 255, a letter by its ASCII code (78 `N`, 89 `Y`), null when unset or neither; in v4 the stored text"
             }
             Self::DateRegistered => "`yyyy-MM-ddTHH:mm:ss.fffZ`, null when unset; in v4 an order only: `orderBy=7`",
             Self::ChangeDate => "`yyyy-MM-ddTHH:mm:ss.fffZ`, null when unset; in v4 an order only: `orderBy=8`",
             Self::LastLogoutDate => "`yyyy-MM-ddTHH:mm:ss.fffZ`, null when unset; not among the fields of v4's reads",
             Self::Photos => "a list: empty, or one object of `Id` (null), `Value` (the photo) and `Type` (null)",
-            Self::Verified => "true or false, null where no source says",
+            Self::Verified => "true or false, null where no source has it",
             Self::AuthSystem => {
-                "who keeps the account: an object of number, code and name; in v4 the tenant's settings say it"
+                "the system of the account: an object of number, code and name; in v4 it follows from the tenant's settings"
             }
             Self::UserState => "an object of number and name: 1 `Lite`, 2 `Unverified`, 3 `Standard`; in v4 the name",
             Self::Metadata => "the same object as in v4: every standard key, then the custom ones",
@@ -187,30 +187,30 @@ mod tests {
     use masthead_domain::metadata::STANDARD_KEYS;
 
     #[test]
-    fn every_field_of_the_domains_table_is_shown_as_it_says() {
+    fn fields_follow_the_domain_table() {
         for known in &LEGACY_FIELDS {
-            let own = FIELDS.iter().find(|field| field.name == known.name).unwrap();
-            let shows = match own.holds {
-                Holds::Text(key) => (LegacyForm::Text, key),
-                Holds::Flag(key) => (LegacyForm::Flag, key),
-                Holds::Consent(key) => (LegacyForm::Consent, key),
+            let field = FIELDS.iter().find(|field| field.name == known.name).unwrap();
+            let shown = match field.content {
+                FieldContent::Text(key) => (LegacyForm::Text, key),
+                FieldContent::Flag(key) => (LegacyForm::Flag, key),
+                FieldContent::Consent(key) => (LegacyForm::Consent, key),
                 other => panic!("{}: {other:?}", known.name),
             };
-            assert_eq!(shows, (known.form, known.key), "{}", known.name);
+            assert_eq!(shown, (known.form, known.key), "{}", known.name);
         }
     }
 
     #[test]
-    fn every_key_of_the_metadata_that_is_mapped_is_a_standard_one() {
+    fn mapped_metadata_keys_are_standard() {
         for row in &FIELDS {
-            if let Holds::Text(key) | Holds::Flag(key) | Holds::Consent(key) = row.holds {
+            if let FieldContent::Text(key) | FieldContent::Flag(key) | FieldContent::Consent(key) = row.content {
                 assert!(STANDARD_KEYS.contains(&key) || key == "isSocial", "{}", row.name);
             }
         }
     }
 
     #[test]
-    fn no_key_is_named_twice() {
+    fn field_names_are_unique() {
         let mut names: Vec<_> = FIELDS.iter().map(|row| row.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -1,4 +1,6 @@
-//! The legacy reads as HTTP: request in, the same use cases as v4, answer out.
+//! The legacy operations: request in, the same use cases as v4, response out.
+
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, StatusCode, request::Parts};
 use masthead_domain::{
@@ -6,146 +8,131 @@ use masthead_domain::{
     flow::Sources,
     query::{OnProviderFailure, Total},
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest};
-use masthead_ports::source::SUBSCRIBE;
-
-use crate::{
-    caller::GroupHeader,
-    envelope::json,
-    error::{self, ApiError},
-    handlers::in_time,
-    request::Asked,
-    routes,
-    state::ApiState,
-};
+use masthead_orchestrator::{Caller, ListUsers, LookupRequest, LookupUser, ReadError, SearchProvider, SearchRequest};
+use masthead_ports::{sealing::Sealing, source::SUBSCRIBE};
 
 use super::{
-    answer::{BusinessError, NO_REQUEST, Refusal, enveloped, refuse, refused},
-    given::{Given, Invalid},
-    parameters::Call,
-    request::{Side, Wanted, list, one},
+    envelope::{envelope_json, error_response},
+    error::LegacyError,
+    operation::LegacyPath,
+    parameters::LegacySources,
+    request::{LegacyRead, parse_request},
     systems::AuthSystem,
-    view::{Found, USER_BYTES, Users, Viewer},
+    view::{LegacyResult, LegacyUsersView, LegacyViewContext, USER_BYTES},
+};
+use crate::{
+    auth::{headers::GroupHeader, verify::Authenticator},
+    http::{
+        deadline::by_deadline,
+        error::RequestError,
+        request::RequestContext,
+        response::{ApiResponse, json_response, log_unwritable},
+    },
+    v4::operation::V4Operation,
 };
 
-/// Response header (ours): the sources that an answer does without, or has only from memory. v4 says it in `meta`, for
-/// which the legacy envelope has no place.
+/// The response header that names the sources which are missing or stale. v4 has `meta` for this; the legacy envelope has
+/// no place for it.
 const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
-/// `GET /User` and all below it.
-pub(crate) async fn read(api: &ApiState, asked: Asked, parts: &Parts) -> routes::Answer {
-    let refuse_with = |error: &ApiError| refuse(error, &asked.request_id, api.limits.retry_after);
-    let caller = match asked.reader(api, &parts.headers, GroupHeader::Optional).await {
-        Ok(caller) => caller,
-        Err(error) => return refuse_with(&error),
-    };
-    let query = parts.uri.query().unwrap_or_default();
-    let (side, wanted) = match understood(parts.uri.path(), query, api, &caller) {
-        Ok(understood) => understood,
-        Err(refusal) => return refused(&refusal, &asked.request_id),
-    };
-    match in_time(asked.deadline, answered(api, &caller, side, wanted)).await {
-        Ok(answer) => show(api, &asked, &caller, &answer),
-        Err(error) => refuse_with(&error),
+/// What the legacy operations need.
+pub(crate) struct LegacyState {
+    pub(crate) lookup_user: LookupUser,
+    pub(crate) list_users: ListUsers,
+    pub(crate) search_provider: SearchProvider,
+    pub(crate) callers: Arc<Authenticator>,
+    pub(crate) sealing: Arc<dyn Sealing>,
+    pub(crate) retry_after: Duration,
+}
+
+/// `GET /User` and everything below it.
+pub(crate) async fn read_users(
+    state: &LegacyState,
+    context: RequestContext,
+    parts: &Parts,
+    path: LegacyPath<'_>,
+) -> ApiResponse {
+    match answer(state, &context, parts, path).await {
+        Ok(response) => response,
+        Err(error) => error_response(&error, &context.request_id, state.retry_after),
     }
 }
 
-/// Which call a path and a query are. Where two could be meant: `Encrypted`, in any case, is never an id; one more segment
-/// that is 0, 1 or 2 is a type; two segments are an id and a type, whatever the id looks like.
-fn understood(path: &str, query: &str, api: &ApiState, caller: &Caller) -> Result<(Side, Wanted), Refusal> {
-    let segments: Vec<&str> = path
-        .strip_prefix(super::BASE)
-        .unwrap_or(path)
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    let is_encrypted = |segment: &str| segment.eq_ignore_ascii_case("Encrypted");
-    let (call, side) = match *segments {
-        [] => (Call::List, None),
-        [first] if is_encrypted(first) => (Call::EncryptedEmail, None),
-        [side] => (Call::ByType, Some(side)),
-        [first, side] if is_encrypted(first) => (Call::EncryptedId, Some(side)),
-        _ => (Call::ById, None),
+async fn answer(
+    state: &LegacyState,
+    context: &RequestContext,
+    parts: &Parts,
+    path: LegacyPath<'_>,
+) -> Result<ApiResponse, LegacyError> {
+    let verify = async {
+        let caller = state
+            .callers
+            .verify_reader(&parts.headers, GroupHeader::Optional, context);
+        Ok::<_, LegacyError>(caller.await?)
     };
-    let tenant = &*caller.tenant;
-    let given =
-        Given::of(query, call, tenant.settings.ignore_unknown_parameters).map_err(|invalid| refusal(&invalid))?;
-    let (Call::ById, [crid, side]) = (call, &*segments) else {
-        let given = given.ok_or_else(|| Refusal::Infrastructure(StatusCode::BAD_REQUEST, NO_REQUEST.into()))?;
-        let wanted = side
-            .map(Side::of_segment)
-            .transpose()
-            .and_then(|side| list(&given, call, side, tenant, &*api.sealing));
-        return wanted.map_err(|invalid| refusal(&invalid));
-    };
-    one(crid, side).map_err(|invalid| refusal(&invalid))
+    let caller = by_deadline(context.deadline, verify).await?;
+    let query = parts.uri.query().unwrap_or_default();
+    let (sources, read) = parse_request(path, query, &caller.tenant, &*state.sealing)?;
+    let answer = by_deadline(context.deadline, read_sources(state, &caller, sources, read)).await?;
+    show_users(state, context, &caller, &answer)
 }
 
-fn refusal(invalid: &Invalid) -> Refusal {
-    Refusal::Business(BusinessError::new(Invalid::CODE, &invalid.to_string()))
-}
-
-/// What the use cases told.
-struct Answer {
+/// The users of a read.
+#[derive(Default)]
+struct LegacyAnswer {
     users: Vec<User>,
     total: u64,
     completeness: Option<Completeness>,
 }
 
-/// The sources of this side.
-fn sources(caller: &Caller, side: Side) -> Sources {
-    Sources::for_request(caller.tenant.settings.user_provider, side == Side::StoreOnly)
-}
-
-async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -> Result<Answer, ApiError> {
-    let answer = match wanted {
-        Wanted::Nobody => Answer {
-            users: Vec::new(),
-            total: 0,
-            completeness: None,
-        },
-        Wanted::ById(crid) => {
-            let on_provider_failure = OnProviderFailure::Degrade;
-            let answer = match side {
-                Side::ProviderOnly => api.search_provider.find(caller, &crid, on_provider_failure).await,
-                Side::ProviderAndStore | Side::StoreOnly => {
-                    let request = LookupRequest {
-                        crid,
-                        sources: sources(caller, side),
-                        on_provider_failure,
-                    };
-                    api.lookup_user.find(caller, &request).await
-                }
+async fn read_sources(
+    state: &LegacyState,
+    caller: &Caller,
+    selected: LegacySources,
+    read: LegacyRead,
+) -> Result<LegacyAnswer, LegacyError> {
+    let on_provider_failure = OnProviderFailure::Degrade;
+    let ignore_provider = selected == LegacySources::StoreOnly;
+    let sources = Sources::for_request(caller.tenant.settings.user_provider, ignore_provider);
+    let answer = match read {
+        LegacyRead::Empty => LegacyAnswer::default(),
+        LegacyRead::User(crid) => {
+            let answer = if selected == LegacySources::ProviderOnly {
+                state.search_provider.find(caller, &crid, on_provider_failure).await
+            } else {
+                let request = LookupRequest {
+                    crid,
+                    sources,
+                    on_provider_failure,
+                };
+                state.lookup_user.find(caller, &request).await
             };
             match answer {
-                Ok(answer) => Answer {
+                Ok(answer) => LegacyAnswer {
                     users: vec![answer.user],
                     total: 1,
                     completeness: answer.completeness,
                 },
-                Err(ReadError::NoSuchUser { completeness }) => Answer {
-                    users: Vec::new(),
-                    total: 0,
+                Err(ReadError::NoSuchUser { completeness }) => LegacyAnswer {
                     completeness,
+                    ..LegacyAnswer::default()
                 },
-                Err(error) => return Err(ApiError::Read(error::Call::ById, error)),
+                Err(error) => return Err(LegacyError::Read(V4Operation::GetUser, error)),
             }
         }
-        Wanted::List(query) => {
-            let on_provider_failure = OnProviderFailure::Degrade;
-            let answer = match side {
-                Side::ProviderOnly => api.search_provider.search(caller, &query, on_provider_failure).await,
-                Side::ProviderAndStore | Side::StoreOnly => {
-                    let request = SearchRequest {
-                        query,
-                        sources: sources(caller, side),
-                        on_provider_failure,
-                    };
-                    api.list_users.search(caller, &request).await
-                }
+        LegacyRead::List(query) => {
+            let answer = if selected == LegacySources::ProviderOnly {
+                state.search_provider.search(caller, &query, on_provider_failure).await
+            } else {
+                let request = SearchRequest {
+                    query,
+                    sources,
+                    on_provider_failure,
+                };
+                state.list_users.search(caller, &request).await
             };
-            let answer = answer.map_err(|error| ApiError::Read(error::Call::List, error))?;
-            Answer {
+            let answer = answer.map_err(|error| LegacyError::Read(V4Operation::ListUsers, error))?;
+            LegacyAnswer {
                 total: answer
                     .total
                     .map_or(0, |(Total::Exact(count) | Total::Estimate(count))| count),
@@ -155,56 +142,58 @@ async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -
         }
     };
     match answer.completeness {
-        Some(completeness) if would_lie(&completeness, answer.total) => Err(ApiError::Read(
-            error::Call::List,
-            ReadError::Unavailable {
+        Some(completeness) if is_misleading(&completeness, answer.total) => {
+            let unknown = ReadError::Unavailable {
                 retry_after: None,
                 completeness: Some(completeness),
-            },
-        )),
-        completeness => Ok(Answer { completeness, ..answer }),
+            };
+            Err(LegacyError::Read(V4Operation::ListUsers, unknown))
+        }
+        completeness => Ok(LegacyAnswer { completeness, ..answer }),
     }
 }
 
-/// Whether the legacy envelope, which has no place for doubt, would show as absent what could not be told: an empty list
-/// of which somebody knows only a part, or a user whose consents, which our store alone keeps, nobody could read.
-fn would_lie(completeness: &Completeness, total: u64) -> bool {
-    let store_is_silent = completeness
+/// Whether the legacy envelope, which cannot express doubt, would present unknown data as absent: an empty list from
+/// incomplete sources, or a user without the consents that only the unavailable store has.
+fn is_misleading(completeness: &Completeness, total: u64) -> bool {
+    let store_is_unavailable = completeness
         .sources
         .iter()
         .any(|source| source.name == SUBSCRIBE && source.status == SourceStatus::Unavailable);
-    !completeness.complete && (total == 0 || store_is_silent)
+    !completeness.complete && (total == 0 || store_is_unavailable)
 }
 
-fn show(api: &ApiState, asked: &Asked, caller: &Caller, answer: &Answer) -> routes::Answer {
-    let found = Found {
-        users: Users {
-            viewer: Viewer {
-                sealing: &*api.sealing,
+fn show_users(
+    state: &LegacyState,
+    context: &RequestContext,
+    caller: &Caller,
+    answer: &LegacyAnswer,
+) -> Result<ApiResponse, LegacyError> {
+    let result = LegacyResult {
+        users: LegacyUsersView {
+            context: LegacyViewContext {
+                sealing: &*state.sealing,
                 tenant: &caller.tenant.id,
-                system: AuthSystem::of(&caller.tenant.settings),
+                system: AuthSystem::from(&caller.tenant.settings),
             },
             users: &answer.users,
         },
         total_users_found: answer.total,
     };
     let size_hint = 256 + answer.users.len() * USER_BYTES;
-    let body = match enveloped(&[], Some(found), &asked.request_id, size_hint) {
-        Ok(body) => body,
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the answer cannot be written");
-            return refuse(&ApiError::Internal, &asked.request_id, api.limits.retry_after);
-        }
-    };
-    let mut response = json(StatusCode::OK, body, asked.request_id.clone());
-    if let Some(sources) = answer.completeness.as_ref().and_then(incomplete) {
+    let body = envelope_json(&[], Some(result), &context.request_id, size_hint).map_err(|error| {
+        log_unwritable(&error);
+        RequestError::Internal
+    })?;
+    let mut response = json_response(StatusCode::OK, body, context.request_id.clone());
+    if let Some(sources) = answer.completeness.as_ref().and_then(incomplete_sources) {
         response.headers_mut().insert(INCOMPLETE, sources);
     }
-    response
+    Ok(response)
 }
 
-/// The names of the sources that are not whole, with commas between them.
-fn incomplete(completeness: &Completeness) -> Option<HeaderValue> {
+/// The names of the missing and stale sources, comma-separated.
+fn incomplete_sources(completeness: &Completeness) -> Option<HeaderValue> {
     if completeness.complete {
         return None;
     }

@@ -1,141 +1,118 @@
-//! From a legacy request to what the use cases are asked.
+//! Turns a legacy request into a request of the use cases.
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
-    order::{Direction, Order, SortColumn},
+    order::Order,
     query::{CountMode, DEFAULT_PAGE_SIZE, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
 use masthead_ports::sealing::Sealing;
 
-use crate::parameters::request::{email_by_form, email_contains, opened_crid, opened_email, path_id};
-
 use super::{
-    given::{Given, Invalid},
-    parameters::{Call, Parameter},
+    error::{LegacyError, LegacyParameterError},
+    operation::LegacyPath,
+    parameters::{LegacyParameters, LegacySources, TYPE_WORDS, TYPES},
     systems::AuthSystem,
 };
+use crate::v4::parameters::conditions::{email_by_form, email_contains, open_email, open_id, parse_path_id};
 
-/// Who is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    /// Type 0.
-    ProviderAndStore,
-    /// Type 1.
-    ProviderOnly,
-    /// Type 2.
-    StoreOnly,
-}
-
-/// What is asked.
+/// What a legacy request reads.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum LegacyRead {
     /// One user.
-    ById(CustomerRegistrationId),
+    User(CustomerRegistrationId),
     /// A page of users.
     List(UserQuery),
-    /// Users of a system that the tenant has none of.
-    Nobody,
+    /// Nothing: the tenant has no users of the requested system.
+    Empty,
 }
 
-impl Side {
-    /// The side of this type.
-    fn of(number: &str) -> Option<Self> {
-        match number {
-            "0" => Some(Self::ProviderAndStore),
-            "1" => Some(Self::ProviderOnly),
-            "2" => Some(Self::StoreOnly),
-            _ => None,
-        }
-    }
-
-    /// The side of a type in the path.
-    pub(super) fn of_segment(segment: &str) -> Result<Self, Invalid> {
-        Self::of(segment).ok_or(Invalid::PathType)
-    }
-
-    /// The side that `Type` and `LookupInUserProvider` name together.
-    fn given(given: &Given<'_>) -> Result<Self, Invalid> {
-        let by_type = given.choice(Parameter::Type).and_then(Self::of);
-        let look_up = given.flag(Parameter::LookupInUserProvider);
-        match (by_type, look_up) {
-            (Some(Self::StoreOnly), Some(true)) | (Some(Self::ProviderAndStore | Self::ProviderOnly), Some(false)) => {
-                Err(Invalid::Contradiction)
-            }
-            (Some(side), _) => Ok(side),
-            (None, Some(false)) => Ok(Self::StoreOnly),
-            (None, Some(true) | None) => Ok(Self::ProviderAndStore),
-        }
-    }
-}
-
-/// What a list request asks for; `side` is the path's, where it has one.
-pub(super) fn list(
-    given: &Given<'_>,
-    call: Call,
-    side: Option<Side>,
+/// Parses path and query.
+pub(super) fn parse_request(
+    path: LegacyPath<'_>,
+    query: &str,
     tenant: &Tenant,
     sealing: &dyn Sealing,
-) -> Result<(Side, Wanted), Invalid> {
-    let side = side.map_or_else(|| Side::given(given), Ok)?;
-    let filter = filter(given, call, tenant, sealing)?;
-    let own = AuthSystem::of(&tenant.settings);
-    if given.number(Parameter::AuthSystemId).is_some_and(|id| id != own.id) {
-        return Ok((side, Wanted::Nobody));
-    }
-    let per_page = given
-        .number(Parameter::UsersPerPage)
-        .and_then(|number| u16::try_from(number).ok())
-        .unwrap_or(DEFAULT_PAGE_SIZE);
-    let page = given.number(Parameter::PageNumber).unwrap_or(1);
-    let query = UserQuery {
-        filter,
-        order: order(given),
-        position: Position::Offset(u64::from(page.saturating_sub(1)) * u64::from(per_page)),
-        size: per_page,
-        count: CountMode::Exact,
+) -> Result<(LegacySources, LegacyRead), LegacyError> {
+    let ignore_unknown = tenant.settings.ignore_unknown_parameters;
+    let parameters = LegacyParameters::from_query(query, path.operation(), ignore_unknown)?;
+    let sources = match path {
+        LegacyPath::ById { id, kind } => {
+            let sources = parse_path_type(kind)?;
+            let id = parse_path_id(id).map_err(LegacyParameterError::from)?;
+            return Ok((sources, LegacyRead::User(id)));
+        }
+        LegacyPath::ByType { kind } | LegacyPath::EncryptedId { kind } => Some(kind),
+        LegacyPath::List | LegacyPath::EncryptedEmail => None,
     };
-    Ok((side, Wanted::List(query)))
+    let parameters = parameters.ok_or(LegacyError::NoParameters)?;
+    let sources = sources.map_or_else(|| parameters.sources(), parse_path_type)?;
+    let filter = parameters.filter(path, tenant, sealing)?;
+    let tenant_system = AuthSystem::from(&tenant.settings);
+    if parameters.auth_system_id.is_some_and(|id| id != tenant_system.id) {
+        return Ok((sources, LegacyRead::Empty));
+    }
+    Ok((sources, LegacyRead::List(parameters.query(filter))))
 }
 
-/// Whom a path names.
-pub(super) fn one(crid: &str, side: &str) -> Result<(Side, Wanted), Invalid> {
-    Ok((Side::of_segment(side)?, Wanted::ById(path_id(crid)?)))
+fn parse_path_type(segment: &str) -> Result<LegacySources, LegacyParameterError> {
+    let known = TYPES.iter().find(|(word, _)| *word == segment);
+    known
+        .map(|(_, sources)| *sources)
+        .ok_or(LegacyParameterError::PathType(&TYPE_WORDS))
 }
 
-fn filter(given: &Given<'_>, call: Call, tenant: &Tenant, sealing: &dyn Sealing) -> Result<UserFilter, Invalid> {
-    let mut filter = UserFilter {
-        only_active: given.flag(Parameter::OnlyActive).unwrap_or(false),
-        ..UserFilter::default()
-    };
-    if let Some(text) = given.text(Parameter::Email) {
-        filter.emails.push(if call == Call::ByType {
-            email_by_form(text)?
-        } else {
-            email_contains(text)?
-        });
+impl LegacyParameters<'_> {
+    /// The sources that `Type` and `LookupInUserProvider` select together.
+    fn sources(&self) -> Result<LegacySources, LegacyParameterError> {
+        use LegacySources::{ProviderAndStore, ProviderOnly, StoreOnly};
+        match (self.sources, self.lookup_in_user_provider) {
+            (Some(StoreOnly), Some(true)) | (Some(ProviderAndStore | ProviderOnly), Some(false)) => {
+                Err(LegacyParameterError::Contradiction)
+            }
+            (Some(sources), _) => Ok(sources),
+            (None, Some(false)) => Ok(StoreOnly),
+            (None, Some(true) | None) => Ok(ProviderAndStore),
+        }
     }
-    if let Some(sealed) = given.text(Parameter::EncryptedEmail) {
-        filter.emails.push(opened_email(sealed, tenant, sealing)?);
-    }
-    if let Some(sealed) = given.text(Parameter::EncryptedCustomerRegistrationId) {
-        filter.crids.push(opened_crid(sealed, tenant, sealing)?);
-    }
-    Ok(filter)
-}
 
-fn order(given: &Given<'_>) -> Order {
-    let column = match given.choice(Parameter::SortBy) {
-        Some("FirstName") => SortColumn::FirstName,
-        Some("LastName") => SortColumn::LastName,
-        Some("DateRegistered") => SortColumn::DateRegistered,
-        Some("ChangeDate") => SortColumn::ChangeDate,
-        Some("CustomerRegistrationId") => SortColumn::CustomerRegistrationId,
-        _ => SortColumn::Email,
-    };
-    let direction = match given.choice(Parameter::SortOrder) {
-        Some("desc" | "1") => Direction::Descending,
-        _ => Direction::Ascending,
-    };
-    Order { column, direction }
+    fn filter(
+        &self,
+        path: LegacyPath<'_>,
+        tenant: &Tenant,
+        sealing: &dyn Sealing,
+    ) -> Result<UserFilter, LegacyParameterError> {
+        let mut filter = UserFilter {
+            only_active: self.only_active.unwrap_or_default(),
+            ..UserFilter::default()
+        };
+        if let Some(text) = &self.email {
+            filter.emails.push(match path {
+                LegacyPath::ByType { .. } => email_by_form(text)?,
+                _ => email_contains(text)?,
+            });
+        }
+        if let Some(sealed) = &self.encrypted_email {
+            filter.emails.push(open_email(sealed, tenant, sealing)?);
+        }
+        if let Some(sealed) = &self.encrypted_customer_registration_id {
+            filter.crids.push(open_id(sealed, tenant, sealing)?);
+        }
+        Ok(filter)
+    }
+
+    fn query(&self, filter: UserFilter) -> UserQuery {
+        let size = self.users_per_page.unwrap_or(DEFAULT_PAGE_SIZE);
+        let page = self.page_number.unwrap_or(1);
+        UserQuery {
+            filter,
+            order: Order {
+                column: self.sort_by.unwrap_or(Order::default().column),
+                direction: self.sort_order.unwrap_or_default(),
+            },
+            position: Position::Offset(u64::from(page.saturating_sub(1)) * u64::from(size)),
+            size,
+            count: CountMode::Exact,
+        }
+    }
 }

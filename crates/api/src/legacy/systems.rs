@@ -1,17 +1,17 @@
-//! The numbers by which the legacy API calls identity systems and states.
+//! The numbers of identity systems and user states in the legacy API.
 
 use masthead_domain::{flow::UserProvider, settings::TenantSettings, state::UserState};
 
-/// Who keeps a user's account.
+/// The identity system of a user's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AuthSystem {
-    pub(super) id: u32,
-    /// Code and name alike.
-    pub(super) code: &'static str,
+pub(crate) struct AuthSystem {
+    pub(crate) id: u32,
+    /// Its code, which is also its name.
+    pub(crate) code: &'static str,
 }
 
-/// Every system. The first two numbers were seen in published answers, the others are ours.
-pub(super) const SYSTEMS: [AuthSystem; 5] = [
+/// Every system. The first two numbers are published, the others are extensions.
+pub(crate) const SYSTEMS: [AuthSystem; 5] = [
     AuthSystem { id: 1, code: "MG2" },
     AuthSystem { id: 2, code: "Firefly" },
     AuthSystem { id: 3, code: "Auth0" },
@@ -20,26 +20,28 @@ pub(super) const SYSTEMS: [AuthSystem; 5] = [
 ];
 
 /// The largest number of a system.
-pub(super) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
+pub(crate) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
 
 impl AuthSystem {
-    /// Our own: the accounts that our store masters.
-    pub(super) const MASTHEAD: Self = SYSTEMS[0];
+    /// The system of accounts without an outside provider.
+    pub(crate) const MASTHEAD: Self = SYSTEMS[0];
+}
 
-    /// The system of a tenant's users: its provider, or our own.
-    pub(super) const fn of(settings: &TenantSettings) -> Self {
-        SYSTEMS[match settings.user_provider {
-            None => return Self::MASTHEAD,
-            Some(UserProvider::Firefly) => 1,
-            Some(UserProvider::Auth0) => 2,
-            Some(UserProvider::Gigya) => 3,
-            Some(UserProvider::Ssor) => 4,
-        }]
+impl From<&TenantSettings> for AuthSystem {
+    /// The system of a tenant's users: its provider, or [`AuthSystem::MASTHEAD`].
+    fn from(settings: &TenantSettings) -> Self {
+        match settings.user_provider {
+            None => Self::MASTHEAD,
+            Some(UserProvider::Firefly) => SYSTEMS[1],
+            Some(UserProvider::Auth0) => SYSTEMS[2],
+            Some(UserProvider::Gigya) => SYSTEMS[3],
+            Some(UserProvider::Ssor) => SYSTEMS[4],
+        }
     }
 }
 
-/// The number of a state: 2 and 3 were seen, 1 is inferred.
-pub(super) const fn state_number(state: UserState) -> u8 {
+/// The number of a state: 2 and 3 are published, 1 is inferred.
+pub(crate) const fn state_number(state: UserState) -> u8 {
     match state {
         UserState::Lite => 1,
         UserState::Unverified => 2,
@@ -52,16 +54,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_provider_has_the_system_of_its_name() {
+    fn provider_and_system_share_a_name() {
         for provider in UserProvider::ALL {
             let settings = TenantSettings {
                 user_provider: Some(provider),
                 ..TenantSettings::default()
             };
-            let system = AuthSystem::of(&settings);
+            let system = AuthSystem::from(&settings);
             assert_eq!(system.code, provider.name());
         }
-        assert_eq!(AuthSystem::of(&TenantSettings::default()), AuthSystem::MASTHEAD);
+        assert_eq!(AuthSystem::from(&TenantSettings::default()), AuthSystem::MASTHEAD);
         assert!(SYSTEMS.iter().zip(1..).all(|(system, id)| system.id == id));
     }
 }

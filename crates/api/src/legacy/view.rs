@@ -1,4 +1,4 @@
-//! A user as the legacy API answers it: the table of fields, written straight from the domain's values.
+//! Renders users as the legacy API publishes them: the table of fields, written straight from the domain's values.
 
 use masthead_domain::{account::Account, answer::User, email::Email, tenant::TenantId};
 use masthead_ports::sealing::{Purpose, Sealing};
@@ -7,110 +7,109 @@ use serde::{
     ser::{SerializeMap, SerializeSeq},
 };
 
-use crate::envelope::published_time;
-
 use super::{
-    fields::{FIELDS, Holds},
+    fields::{FIELDS, FieldContent},
     systems::{AuthSystem, state_number},
 };
+use crate::http::response::published_time;
 
-/// About as many bytes as a user takes in an answer, for reserving room.
-pub(super) const USER_BYTES: usize = 3072;
+/// The approximate size of a user in a response, in bytes.
+pub(crate) const USER_BYTES: usize = 3072;
 
-/// Shows users of one tenant.
+/// What rendering the users of one tenant needs.
 #[derive(Clone, Copy)]
-pub(super) struct Viewer<'a> {
-    pub(super) sealing: &'a dyn Sealing,
-    pub(super) tenant: &'a TenantId,
-    pub(super) system: AuthSystem,
+pub(crate) struct LegacyViewContext<'a> {
+    pub(crate) sealing: &'a dyn Sealing,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) system: AuthSystem,
 }
 
 /// `Result`: the users of the page, and how many match.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Found<'a> {
-    pub(super) users: Users<'a>,
-    pub(super) total_users_found: u64,
+pub(crate) struct LegacyResult<'a> {
+    pub(crate) users: LegacyUsersView<'a>,
+    pub(crate) total_users_found: u64,
 }
 
 /// Users, as an array.
-pub(super) struct Users<'a> {
-    pub(super) viewer: Viewer<'a>,
-    pub(super) users: &'a [User],
+pub(crate) struct LegacyUsersView<'a> {
+    pub(crate) context: LegacyViewContext<'a>,
+    pub(crate) users: &'a [User],
 }
 
-struct OneUser<'a>(Viewer<'a>, &'a User);
+struct LegacyUserView<'a>(LegacyViewContext<'a>, &'a User);
 
-impl Serialize for Users<'_> {
+impl Serialize for LegacyUsersView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut array = serializer.serialize_seq(Some(self.users.len()))?;
         for user in self.users {
-            array.serialize_element(&OneUser(self.viewer, user))?;
+            array.serialize_element(&LegacyUserView(self.context, user))?;
         }
         array.end()
     }
 }
 
-impl Serialize for OneUser<'_> {
+impl Serialize for LegacyUserView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(FIELDS.len()))?;
         for field in &FIELDS {
-            object.serialize_entry(field.name, &Value(self, field.holds))?;
+            object.serialize_entry(field.name, &FieldValue(self, field.content))?;
         }
         object.end()
     }
 }
 
-struct Value<'a>(&'a OneUser<'a>, Holds);
+struct FieldValue<'a>(&'a LegacyUserView<'a>, FieldContent);
 
-impl Serialize for Value<'_> {
+impl Serialize for FieldValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(OneUser(viewer, user), holds) = *self;
+        let Self(LegacyUserView(view, user), content) = *self;
         let account = &user.account;
-        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let metadata = |key: &str| account.metadata.get(key).filter(|value| !value.is_empty());
-        match holds {
-            Holds::Nothing => serializer.serialize_none(),
-            Holds::RegistrationId => account.registration_id.serialize(serializer),
-            Holds::CustomerRegistrationId => account.crid.as_str().serialize(serializer),
-            Holds::EncryptedCustomerRegistrationId => viewer
+        match content {
+            FieldContent::Nothing => serializer.serialize_none(),
+            FieldContent::RegistrationId => account.registration_id.serialize(serializer),
+            FieldContent::CustomerRegistrationId => account.crid.as_str().serialize(serializer),
+            FieldContent::EncryptedCustomerRegistrationId => view
                 .sealing
-                .seal(viewer.tenant, Purpose::CustomerRegistrationId, account.crid.as_str())
+                .seal(view.tenant, Purpose::CustomerRegistrationId, account.crid.as_str())
                 .serialize(serializer),
-            Holds::Email => account.email.as_ref().map(Email::as_str).serialize(serializer),
-            Holds::FirstName => filled(&account.first_name).serialize(serializer),
-            Holds::LastName => filled(&account.last_name).serialize(serializer),
-            Holds::Text(key) => metadata(key).serialize(serializer),
-            Holds::Flag(key) => metadata(key).is_some_and(flag).serialize(serializer),
-            Holds::Consent(key) => metadata(key).and_then(consent).serialize(serializer),
-            Holds::DateRegistered => account.registered_at.and_then(published_time).serialize(serializer),
-            Holds::ChangeDate => account.changed_at.and_then(published_time).serialize(serializer),
-            Holds::LastLogoutDate => account.last_logout_at.and_then(published_time).serialize(serializer),
-            Holds::Photos => Vec::from_iter(metadata("photo").map(Photo::of)).serialize(serializer),
-            Holds::Verified => account.verified.serialize(serializer),
-            Holds::AuthSystem => SystemView {
-                id: viewer.system.id,
-                code: viewer.system.code,
-                name: viewer.system.code,
+            FieldContent::Email => account.email.as_ref().map(Email::as_str).serialize(serializer),
+            FieldContent::FirstName => non_empty(&account.first_name).serialize(serializer),
+            FieldContent::LastName => non_empty(&account.last_name).serialize(serializer),
+            FieldContent::Text(key) => metadata(key).serialize(serializer),
+            FieldContent::Flag(key) => metadata(key).is_some_and(is_set).serialize(serializer),
+            FieldContent::Consent(key) => metadata(key).and_then(consent_number).serialize(serializer),
+            FieldContent::DateRegistered => account.registered_at.and_then(published_time).serialize(serializer),
+            FieldContent::ChangeDate => account.changed_at.and_then(published_time).serialize(serializer),
+            FieldContent::LastLogoutDate => account.last_logout_at.and_then(published_time).serialize(serializer),
+            FieldContent::Photos => Vec::from_iter(metadata("photo").map(PhotoView::new)).serialize(serializer),
+            FieldContent::Verified => account.verified.serialize(serializer),
+            FieldContent::AuthSystem => SystemView {
+                id: view.system.id,
+                code: view.system.code,
+                name: view.system.code,
             }
             .serialize(serializer),
-            Holds::UserState => StateView {
+            FieldContent::UserState => StateView {
                 id: state_number(user.state),
                 code: user.state.name(),
             }
             .serialize(serializer),
-            Holds::Metadata => MetadataView(account).serialize(serializer),
+            FieldContent::Metadata => MetadataView(account).serialize(serializer),
         }
     }
 }
 
 /// Whether a flag is set.
-fn flag(text: &str) -> bool {
+fn is_set(text: &str) -> bool {
     matches!(text, "Y" | "y" | "true" | "1")
 }
 
 /// A consent as a number: itself, or the code of a letter.
-fn consent(text: &str) -> Option<u8> {
+fn consent_number(text: &str) -> Option<u8> {
     match text.as_bytes() {
         [letter] if letter.is_ascii_alphabetic() => Some(*letter),
         digits if digits.iter().all(u8::is_ascii_digit) => text.parse().ok(),
@@ -120,15 +119,15 @@ fn consent(text: &str) -> Option<u8> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Photo<'a> {
+struct PhotoView<'a> {
     id: (),
     value: &'a str,
     #[serde(rename = "Type")]
     kind: (),
 }
 
-impl<'a> Photo<'a> {
-    const fn of(value: &'a str) -> Self {
+impl<'a> PhotoView<'a> {
+    const fn new(value: &'a str) -> Self {
         Self {
             id: (),
             value,
@@ -168,17 +167,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_is_set_by_four_texts_only() {
+    fn four_texts_set_a_flag() {
         for yes in ["Y", "y", "true", "1"] {
-            assert!(flag(yes), "{yes}");
+            assert!(is_set(yes), "{yes}");
         }
         for no in ["", "N", "n", "false", "0", "yes", "TRUE", " Y", "89"] {
-            assert!(!flag(no), "{no}");
+            assert!(!is_set(no), "{no}");
         }
     }
 
     #[test]
-    fn a_consent_is_a_number_or_a_letters_code() {
+    fn consent_is_a_number_or_a_letter_code() {
         for (text, number) in [
             ("78", 78),
             ("89", 89),
@@ -188,10 +187,10 @@ mod tests {
             ("Y", 89),
             ("y", 121),
         ] {
-            assert_eq!(consent(text), Some(number), "{text}");
+            assert_eq!(consent_number(text), Some(number), "{text}");
         }
         for neither in ["256", "-1", "+1", "yes", "1.5", "\u{e9}", " ", "9999999999999999999"] {
-            assert_eq!(consent(neither), None, "{neither}");
+            assert_eq!(consent_number(neither), None, "{neither}");
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use masthead_testkit::{contract_cases, for_each_contract_line};
 
-use crate::world::World;
+use crate::fixture::ApiFixture;
 
 macro_rules! as_tests {
     ($($line:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $line() {
-            World::new().holds(contract_cases::$line()).await;
+            ApiFixture::new().check(contract_cases::$line()).await;
         }
     )*};
 }

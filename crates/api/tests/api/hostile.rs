@@ -1,51 +1,64 @@
-//! No input makes a 500 or a panic, and every refusal is in the envelope.
+//! Hostile input never causes a 500 or a panic, and every refusal has the envelope of its API.
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, request::Builder};
 use http_body_util::Full;
 use masthead_testkit::contract_cases::{CaseAnswer, ContractCase, Expectation};
-use proptest::prelude::*;
-use serde_json::Value;
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
-use crate::world::World;
+use crate::fixture::ApiFixture;
 
-/// Sends it when it is HTTP at all, and looks at what every answer has to have.
-fn survives(world: &World, runtime: &tokio::runtime::Runtime, request: http::request::Builder, body: Vec<u8>) {
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+/// Sends a request, if it is valid HTTP, and checks the response.
+fn send(api: &ApiFixture, runtime: &Runtime, request: Builder, body: Vec<u8>, check: fn(&CaseAnswer, &str)) {
     let Ok(request) = request.body(Full::<Bytes>::from(body)) else {
         return;
     };
-    let told = format!("{} {}", request.method(), request.uri());
-    let answer = runtime.block_on(world.send(request));
-    checked(&answer, &told);
+    let sent = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
+    check(&runtime.block_on(api.send(request)), &sent);
 }
 
-fn checked(answer: &CaseAnswer, told: &str) {
-    assert!(answer.status < 500, "{told}: {} {}", answer.status, answer.body);
+fn check_v4(answer: &CaseAnswer, sent: &str) {
+    assert!(answer.status < 500, "{sent}: {} {}", answer.status, answer.body);
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
-    let keys: Vec<_> = whole.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 3, "{told}");
+    assert_eq!(whole.as_object().unwrap().len(), 3, "{sent}");
     let is_error = whole["message"]["type"] == "Error";
-    assert_eq!(is_error, answer.status >= 400, "{told}");
-    assert_eq!(is_error, whole["data"].is_null(), "{told}");
+    assert_eq!(is_error, answer.status >= 400, "{sent}");
+    assert_eq!(is_error, whole["data"].is_null(), "{sent}");
     let text = whole["message"]["text"].as_str().unwrap();
-    assert!(text.len() < 600 && !text.contains("{Message}"), "{told}: {text}");
+    assert!(text.len() < 600 && !text.contains("{Message}"), "{sent}: {text}");
 }
 
-fn good_headers(world: &World, mut request: http::request::Builder) -> http::request::Builder {
-    for (name, value) in ContractCase::search("", Expectation::Status(200))
-        .request(world)
-        .headers
-    {
-        request = request.header(name, value);
+fn check_legacy(answer: &CaseAnswer, sent: &str) {
+    let whole: Value = serde_json::from_str(&answer.body).unwrap();
+    let keys = whole.as_object().unwrap().len();
+    match answer.status {
+        200 => {
+            let is_refused = whole["Result"].is_null();
+            assert_eq!(is_refused, whole["Errors"] != json!([]), "{sent}");
+            assert_eq!(keys, 5, "{sent}");
+        }
+        400 | 401 | 404 => assert!(whole["error"].is_string() && keys == 1, "{sent}: {whole}"),
+        other => panic!("{sent}: {other} {whole}"),
     }
-    request
+    assert!(answer.body.len() < 600 || !whole["Result"].is_null(), "{sent}: {whole}");
 }
 
-/// Names that mean something, now and then.
+/// Known names and arbitrary ones.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
-        proptest::sample::select(vec![
+        select(vec![
             "email",
+            "request.email",
+            "REQUEST.",
             "emailMatch",
             "encryptedEmail",
             "customerRegistrationId",
@@ -64,7 +77,13 @@ fn name() -> impl Strategy<Value = String> {
             "explain",
             "ignoreProvider",
             "onProviderFailure",
+            "Type",
+            "OnlyActive",
             "SortBy",
+            "SortOrder",
+            "UsersPerPage",
+            "LookupInUserProvider",
+            "AuthSystemId",
         ])
         .prop_map(str::to_owned),
         "[ -~]{0,12}",
@@ -72,16 +91,19 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Values that mean something, now and then, in bytes.
+/// Meaningful values and arbitrary bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        proptest::sample::select(vec![
+        select(vec![
             "1",
             "0",
+            "2",
             "-1",
             "1000",
             "true",
             "exact",
+            "asc",
+            "Email",
             "ann@example.com",
             "%",
             "_",
@@ -95,13 +117,14 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
             "99999999999999999999",
         ])
         .prop_map(|text| text.as_bytes().to_vec()),
-        proptest::collection::vec(any::<u8>(), 0..40),
+        vec(any::<u8>(), 0..40),
         "\\PC{0,20}".prop_map(String::into_bytes),
     ]
 }
 
-fn encoded(bytes: &[u8], hard: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || (!hard && matches!(byte, b'@' | b'.' | b'+' | b'_' | b'%'));
+/// Percent-encodes bytes, all or only the ones that are not usual in a URL.
+fn encode(bytes: &[u8], all: bool) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || (!all && matches!(byte, b'@' | b'.' | b'+' | b'_' | b'%'));
     bytes.iter().fold(String::new(), |text, byte| {
         if plain(*byte) {
             text + char::from(*byte).encode_utf8(&mut [0; 4])
@@ -111,76 +134,28 @@ fn encoded(bytes: &[u8], hard: bool) -> String {
     })
 }
 
-#[test]
-fn any_query_string_is_answered_or_refused() {
-    let world = World::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let pairs = proptest::collection::vec((name(), value(), any::<bool>()), 0..5);
-    proptest!(|(pairs in pairs, by_id in any::<bool>())| {
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(name, value, hard)| format!("{}={}", encoded(name.as_bytes(), true), encoded(value, *hard)))
-            .collect();
-        let path = if by_id { "/v4/Users/2937" } else { "/v4/Users" };
-        let request = Request::get(format!("{path}?{}", pairs.join("&")));
-        survives(&world, &runtime, good_headers(&world, request), Vec::new());
-    });
-}
-
-#[test]
-fn any_path_is_answered_or_refused() {
-    let world = World::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    proptest!(|(segments in proptest::collection::vec(value(), 0..4), hard in any::<bool>())| {
-        let path = segments.iter().map(|segment| encoded(segment, hard)).fold(String::new(), |path, segment| path + "/" + &segment);
-        for path in [format!("/v4/Users{path}"), format!("/{path}")] {
-            survives(&world, &runtime, good_headers(&world, Request::get(path)), Vec::new());
-        }
-    });
-}
-
-#[test]
-fn any_body_is_answered_or_refused() {
-    let world = World::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let scalar = prop_oneof![
-        value().prop_map(|bytes| Value::from(String::from_utf8_lossy(&bytes))),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<bool>().prop_map(Value::from),
-        Just(Value::Null),
-        Just(serde_json::json!({"city": "Oslo", "a": [1]})),
-        Just(serde_json::json!([[], {}])),
-    ];
-    let object = proptest::collection::vec((name(), scalar), 0..5).prop_map(|pairs| {
+/// A query string.
+fn query() -> impl Strategy<Value = String> {
+    vec((name(), value(), any::<bool>()), 0..5).prop_map(|pairs| {
         let pairs = pairs
             .iter()
-            .map(|(name, value)| format!("{}:{value}", Value::from(&**name)));
-        format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")).into_bytes()
-    });
-    let body = prop_oneof![object, proptest::collection::vec(any::<u8>(), 0..60)];
-    proptest!(|(body in body)| {
-        survives(&world, &runtime, good_headers(&world, Request::post("/v4/Users/Search")), body);
-    });
+            .map(|(name, value, all)| format!("{}={}", encode(name.as_bytes(), true), encode(value, *all)));
+        pairs.collect::<Vec<_>>().join("&")
+    })
 }
 
-#[test]
-fn any_header_is_answered_or_refused() {
-    let world = World::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let name = proptest::sample::select(vec![
+/// Some segments of a path.
+fn segments() -> impl Strategy<Value = String> {
+    let segment = prop_oneof![6 => value(), 1 => Just(b"Encrypted".to_vec()), 1 => Just(b"0".to_vec())];
+    (vec(segment, 0..4), any::<bool>()).prop_map(|(segments, all)| {
+        let encoded = segments.iter().map(|segment| encode(segment, all));
+        encoded.fold(String::new(), |path, segment| path + "/" + &segment)
+    })
+}
+
+/// Arbitrary values of the headers that are read.
+fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
+    let name = select(vec![
         "authorization",
         "x-sourcesystem",
         "x-clientcode",
@@ -190,22 +165,90 @@ fn any_header_is_answered_or_refused() {
         "x-requestid",
         "content-type",
     ]);
-    proptest!(|(headers in proptest::collection::vec((name, proptest::collection::vec(any::<u8>(), 0..80)), 0..6))| {
-        let mut request = good_headers(&world, Request::get("/v4/Users"));
-        for (name, value) in headers {
-            let Ok(value) = http::HeaderValue::from_bytes(&value) else { continue };
-            if let Some(all) = request.headers_mut() {
-                all.insert(name, value);
-            }
+    vec((name, vec(any::<u8>(), 0..80)), 0..6)
+}
+
+fn with_headers(mut request: Builder, headers: Vec<(&'static str, Vec<u8>)>) -> Builder {
+    for (name, value) in headers {
+        if let Ok(value) = http::HeaderValue::from_bytes(&value)
+            && let Some(all) = request.headers_mut()
+        {
+            all.insert(name, value);
         }
-        survives(&world, &runtime, request, Vec::new());
+    }
+    request
+}
+
+#[test]
+fn any_query_string_is_answered_or_refused() {
+    let (api, runtime) = (ApiFixture::new(), runtime());
+    proptest!(|(query in query(), by_id in any::<bool>())| {
+        let path = if by_id { "/v4/Users/2937" } else { "/v4/Users" };
+        let request = api.with_good_headers(Request::get(format!("{path}?{query}")));
+        send(&api, &runtime, request, Vec::new(), check_v4);
     });
 }
 
+#[test]
+fn any_path_is_answered_or_refused() {
+    let (api, runtime) = (ApiFixture::new(), runtime());
+    proptest!(|(segments in segments())| {
+        for path in [format!("/v4/Users{segments}"), format!("/{segments}")] {
+            let request = api.with_good_headers(Request::get(path));
+            send(&api, &runtime, request, Vec::new(), check_v4);
+        }
+    });
+}
+
+#[test]
+fn any_body_is_answered_or_refused() {
+    let (api, runtime) = (ApiFixture::new(), runtime());
+    let scalar = prop_oneof![
+        value().prop_map(|bytes| Value::from(String::from_utf8_lossy(&bytes))),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(json!({"city": "Oslo", "a": [1]})),
+        Just(json!([[], {}])),
+    ];
+    let object = vec((name(), scalar), 0..5).prop_map(|pairs| {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| format!("{}:{value}", Value::from(&**name)));
+        format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")).into_bytes()
+    });
+    let body = prop_oneof![object, vec(any::<u8>(), 0..60)];
+    proptest!(|(body in body)| {
+        let request = api.with_good_headers(Request::post("/v4/Users/Search"));
+        send(&api, &runtime, request, body, check_v4);
+    });
+}
+
+#[test]
+fn any_header_is_answered_or_refused() {
+    let (api, runtime) = (ApiFixture::new(), runtime());
+    proptest!(|(headers in headers())| {
+        let request = api.with_good_headers(Request::get("/v4/Users"));
+        send(&api, &runtime, with_headers(request, headers), Vec::new(), check_v4);
+    });
+}
+
+#[test]
+fn any_legacy_request_is_answered_or_refused() {
+    let (api, runtime) = (ApiFixture::new(), runtime());
+    proptest!(|(segments in segments(), query in query(), headers in option::of(headers()))| {
+        let request = api.with_good_headers(Request::get(format!("/User{segments}?{query}")));
+        let request = with_headers(request, headers.unwrap_or_default());
+        send(&api, &runtime, request, Vec::new(), check_legacy);
+    });
+}
+
+const SECRET: &str = "s3cr3t";
+
 #[tokio::test]
-async fn a_refusal_never_repeats_a_value() {
-    const SECRET: &str = "s3cr3t";
-    let world = World::new();
+async fn refusal_never_repeats_a_value() {
+    let api = ApiFixture::new();
     let get = |target: String| ContractCase::get(&target, Expectation::Status(400));
     let mut cases = vec![
         get(format!("/v4/Users/{SECRET}%zz")),
@@ -245,9 +288,44 @@ async fn a_refusal_never_repeats_a_value() {
         }
     }
     for case in cases {
-        let answer = world.ask(&case).await;
+        let answer = api.send_case(&case).await;
         assert!(matches!(answer.status, 400 | 401), "{case:?}: {}", answer.body);
         assert!(!answer.body.contains(SECRET), "{}", answer.body);
         assert!(answer.headers.iter().all(|(_, value)| !value.contains(SECRET)));
     }
+}
+
+#[tokio::test]
+async fn legacy_refusal_never_repeats_a_value() {
+    let api = ApiFixture::new();
+    let mut targets = vec![
+        format!("/User/{SECRET}"),
+        format!("/User/{SECRET}/{SECRET}"),
+        format!("/User/{SECRET}%zz/0"),
+        format!("/User/{SECRET}/0/{SECRET}"),
+        format!("/User?colour={SECRET}"),
+        format!("/User?email={SECRET}%00"),
+        format!("/User/Encrypted?encryptedEmail={SECRET}"),
+        format!("/User/Encrypted/0?encryptedCustomerRegistrationId={SECRET}"),
+    ];
+    for name in [
+        "Type",
+        "OnlyActive",
+        "SortBy",
+        "SortOrder",
+        "UsersPerPage",
+        "PageNumber",
+        "LookupInUserProvider",
+        "AuthSystemId",
+    ] {
+        targets.push(format!("/User?{name}={SECRET}"));
+    }
+    for target in targets {
+        let answer = api.get(&target).await;
+        let whole: Value = serde_json::from_str(&answer.body).unwrap();
+        let is_refused = answer.status == 404 || whole["Result"].is_null();
+        assert!(is_refused, "{target}: {}", answer.body);
+        assert!(!answer.body.contains(SECRET), "{target}: {}", answer.body);
+    }
+    assert_eq!(api.store.calls(), 0);
 }

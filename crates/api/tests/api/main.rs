@@ -1,10 +1,12 @@
-//! The router with fakes, no socket: the contract's table, faults, hostile input, events, documents.
-#![expect(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
+//! The router with fakes, without sockets: the contract's table, faults, hostile input, documents, the legacy API.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests and their helpers may panic")]
 
 mod contract;
 mod documents;
 mod faults;
+mod fixture;
 mod hostile;
+mod legacy;
+mod one_record;
 mod paging;
 mod reads;
-mod world;

@@ -19,7 +19,7 @@ use http::{
 };
 use hyper::body::{Body, Incoming};
 use masthead_api::{
-    Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
+    Api, ApiResponse, CallerAddress, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
 };
 
 pub use arriving::Arriving;
@@ -41,43 +41,52 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the edge is put around: the API, and in tests of the edge something smaller.
 pub trait Routes: Send + Sync + 'static {
-    /// What a path is for.
-    type Route: Sync;
-
     /// The route of a path.
-    fn route(&self, path: &str) -> Option<&Self::Route>;
+    type Route<'p>: Send + Sync;
 
-    /// Its pattern, which is told in place of the path.
-    fn pattern(route: &Self::Route) -> &Arc<str>;
+    /// Finds the route of a path.
+    fn route<'p>(&'p self, path: &'p str) -> Option<Self::Route<'p>>;
+
+    /// The pattern of a route, which is logged in place of the path.
+    fn pattern<'r>(route: &'r Self::Route<'_>) -> &'r Arc<str>;
+
+    /// Whether the route needs the caller's address.
+    fn needs_caller_address(_route: &Self::Route<'_>) -> bool {
+        false
+    }
 
     /// Answers a request for the route of its path.
-    fn answer(
-        &self,
-        route: Option<&Self::Route>,
-        arrival: Arrival,
+    fn answer<'p>(
+        &'p self,
+        route: Option<Self::Route<'p>>,
+        arrival: RequestContext,
         head: &Head,
         body: Arriving,
-    ) -> impl Future<Output = Answer> + Send;
+    ) -> impl Future<Output = ApiResponse> + Send;
 }
 
 impl Routes for Api {
-    type Route = Route;
+    type Route<'p> = Route<'p>;
 
-    fn route(&self, path: &str) -> Option<&Route> {
+    fn route<'p>(&'p self, path: &'p str) -> Option<Route<'p>> {
         Self::route(self, path)
     }
 
-    fn pattern(route: &Route) -> &Arc<str> {
+    fn pattern<'r>(route: &'r Route<'_>) -> &'r Arc<str> {
         route.pattern()
     }
 
-    fn answer(
-        &self,
-        route: Option<&Route>,
-        arrival: Arrival,
+    fn needs_caller_address(route: &Route<'_>) -> bool {
+        route.needs_caller_address()
+    }
+
+    fn answer<'p>(
+        &'p self,
+        route: Option<Route<'p>>,
+        arrival: RequestContext,
         head: &Head,
         body: Arriving,
-    ) -> impl Future<Output = Answer> + Send {
+    ) -> impl Future<Output = ApiResponse> + Send {
         Self::answer(self, route, Some(arrival), head, body)
     }
 }
@@ -130,25 +139,27 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> Answer {
+    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> ApiResponse {
         let path = head.uri.path();
-        let caller = wants_caller_address(path)
+        let route = self.routes.route(path);
+        let caller = route
+            .as_ref()
+            .is_some_and(R::needs_caller_address)
             .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
-        let arrival = Arrival {
+        let arrival = RequestContext {
             request_id: told.id.clone(),
             deadline: told.began + self.http.request_deadline,
             caller,
         };
-        let route = self.routes.route(path);
         // Before it is answered: a handler may end in a panic, or its client leave.
-        told.route = route.map(R::pattern).cloned();
+        told.route = route.as_ref().map(R::pattern).cloned();
         let body = Arriving::new(body, self.http.body_timeout);
         // The routes are shared and answer every request afresh: a panic leaves nothing half-done in them.
         AssertUnwindSafe(self.routes.answer(route, arrival, head, body))
             .catch_unwind()
             .await
             // The panic hook has told the log where it was.
-            .unwrap_or_else(|_| refusal_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
     }
 }
 
@@ -163,7 +174,7 @@ impl<R: Routes> Respond for Edge<R> {
     ) -> Response<Counted> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
-        let id = RequestId::given(&head.headers).unwrap_or_else(|| self.ids.next());
+        let id = RequestId::from_headers(&head.headers).unwrap_or_else(|| self.ids.next());
         let mut told = Box::new(Told {
             teller: Arc::clone(&self.teller),
             request: access::Request {
@@ -179,7 +190,7 @@ impl<R: Routes> Respond for Edge<R> {
         let path = head.uri.path();
         let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
         let mut answer = if let Some(refusal) = refusal {
-            refusal_at(path, refusal, id.clone(), RETRY_AFTER)
+            refuse_at(path, refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             told.request.route = Some(page.path().into());
             self.ops.answer(page, &head.method).await
@@ -201,18 +212,18 @@ impl<R: Routes> Respond for Edge<R> {
         answer.map(|body| Counted::new(body, told))
     }
 
-    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse {
         let given = head
             .values("x-requestid")
             .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
         let id = given.unwrap_or_else(|| self.ids.next());
         let path = head.path();
-        let answer = refusal_at(path, refusal, id.clone(), RETRY_AFTER);
+        let answer = refuse_at(path, refusal, id.clone(), RETRY_AFTER);
         drop(Told {
             teller: Arc::clone(&self.teller),
             request: access::Request {
                 method: head.method().unwrap_or_else(unknown_method),
-                route: self.routes.route(path).map(R::pattern).cloned(),
+                route: self.routes.route(path).as_ref().map(R::pattern).cloned(),
                 status: answer.status().as_u16(),
                 began: Instant::now(),
                 bytes: answer.body().size_hint().exact().unwrap_or_default(),

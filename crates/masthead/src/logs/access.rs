@@ -128,7 +128,7 @@ fn json(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Durati
     line.extend_from_slice(b",\"bytes\":");
     number(line, request.bytes, 1);
     line.extend_from_slice(b",\"request_id\":\"");
-    safe(line, request.id.kept().as_bytes());
+    safe(line, request.id.redacted().as_bytes());
     let named = &request.named;
     if let (Some(group), Some(client), Some(paper)) = (&named.group, &named.client, &named.paper) {
         line.extend_from_slice(b"\",\"tenant\":\"");
@@ -157,7 +157,7 @@ fn pretty(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Dura
     line.push(b' ');
     milliseconds(line, took);
     // A buffer takes every write.
-    let _ = writeln!(line, " ms, {} bytes, {}", request.bytes, request.id.kept());
+    let _ = writeln!(line, " ms, {} bytes, {}", request.bytes, request.id.redacted());
 }
 
 /// RFC 3339 in UTC with microseconds, as `tracing` writes it.

@@ -19,7 +19,7 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
-use masthead_api::{Answer, RequestId, ServerRefusal, refusal_at};
+use masthead_api::{ApiResponse, RequestId, ServerRefusal, refuse_at};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{Health, Part, Report};
@@ -79,7 +79,7 @@ impl Ops {
         }
     }
 
-    pub(crate) async fn answer(&self, page: Page, method: &Method) -> Answer {
+    pub(crate) async fn answer(&self, page: Page, method: &Method) -> ApiResponse {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
             answer
@@ -128,8 +128,8 @@ impl Ops {
     }
 }
 
-fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
-    let mut answer = Answer::new(Full::from(body));
+fn text(status: StatusCode, kind: &'static str, body: String) -> ApiResponse {
+    let mut answer = ApiResponse::new(Full::from(body));
     *answer.status_mut() = status;
     answer
         .headers_mut()
@@ -141,9 +141,9 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
 }
 
 /// A refusal on the operators' own address, in the first envelope.
-fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> Answer {
-    let id = RequestId::given(headers).unwrap_or_else(|| RequestId::counted(0));
-    refusal_at("", refusal, id, RETRY_AFTER)
+fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> ApiResponse {
+    let id = RequestId::from_headers(headers).unwrap_or_else(|| RequestId::from_number(0));
+    refuse_at("", refusal, id, RETRY_AFTER)
 }
 
 /// On an address of its own (`metrics.listen`), nothing but these pages is answered.
@@ -155,7 +155,7 @@ impl Respond for Ops {
         request: Request<Incoming>,
         _peer: IpAddr,
         refusal: Option<ServerRefusal>,
-    ) -> Answer {
+    ) -> ApiResponse {
         if let Some(refusal) = refusal {
             return refused(request.headers(), refusal);
         }
@@ -165,7 +165,7 @@ impl Respond for Ops {
         }
     }
 
-    fn unreadable(&self, _head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+    fn unreadable(&self, _head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse {
         refused(&HeaderMap::new(), refusal)
     }
 

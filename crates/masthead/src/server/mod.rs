@@ -19,7 +19,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 pub use lifecycle::{Lifecycle, Phase};
-use masthead_api::{Answer, ServerRefusal};
+use masthead_api::{ApiResponse, ServerRefusal};
 pub use raw_head::RawHead;
 pub use seats::{Seat, Threads};
 use tokio::{
@@ -47,7 +47,7 @@ pub trait Respond: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to an HTTP/1 head that the parser refuses, whose connection is closed.
-    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer;
+    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse;
 
     /// The whole HTTP/1.1 answer, head and body, to a connection that is one too many.
     fn overloaded(&self) -> Vec<u8>;

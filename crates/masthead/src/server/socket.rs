@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use masthead_api::Answer;
+use masthead_api::ApiResponse;
 
 use super::{
     Respond,
@@ -79,7 +79,7 @@ impl<R: Respond> Socket<R> {
         };
         self.replacing = Some(self.watch.with_head(|head| {
             let refusal = unreadable::refusal(status, head, self.max_uri_bytes);
-            let answer: Answer = self.respond.unreadable(head, refusal);
+            let answer: ApiResponse = self.respond.unreadable(head, refusal);
             Replacement::new(answer, bytes, head)
         }));
     }

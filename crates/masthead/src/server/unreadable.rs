@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{StatusCode, header::CONNECTION};
 use http_body_util::BodyExt;
-use masthead_api::{Answer, ServerRefusal};
+use masthead_api::{ApiResponse, ServerRefusal};
 use tokio::{io::AsyncWrite, net::TcpStream};
 
 use super::{raw_head::RawHead, rules::codings};
@@ -53,7 +53,7 @@ pub(super) struct Replacement {
 
 impl Replacement {
     /// Writes `answer` as it goes over the wire. hyper's own date is kept.
-    pub(super) fn new(answer: Answer, of_hyper: &[u8], head: &RawHead<'_>) -> Self {
+    pub(super) fn new(answer: ApiResponse, of_hyper: &[u8], head: &RawHead<'_>) -> Self {
         let (parts, body) = answer.into_parts();
         // The whole body is there.
         let body = body.collect().now_or_never().and_then(Result::ok);

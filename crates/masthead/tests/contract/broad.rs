@@ -37,7 +37,7 @@ fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api(
     let world = World::with(&of_the_contract(), |settings| {
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "1s"));
     });
-    let what = "The search cannot be answered - it takes longer than it may; narrow it";
+    let what = "The search cannot be answered - the search timed out; add filters";
     let v4 = |case: ContractCase| case.for_tenant(GAZETTE);
     let refused = Expectation::Error(400, "E400_90", what.to_owned());
     let cases = [

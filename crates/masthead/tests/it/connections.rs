@@ -25,7 +25,7 @@ use masthead::{
     server::{self, Drained, Lifecycle, Seat, Threads},
     settings::{Gathered, HttpSettings, LogFormat},
 };
-use masthead_api::{Answer, Arrival, BodyTimeout};
+use masthead_api::{ApiResponse, BodyTimeout, RequestContext};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -77,17 +77,23 @@ impl Odd {
 }
 
 impl Routes for Odd {
-    type Route = Arc<str>;
+    type Route<'p> = &'p Arc<str>;
 
-    fn route(&self, path: &str) -> Option<&Arc<str>> {
+    fn route<'p>(&'p self, path: &'p str) -> Option<&'p Arc<str>> {
         self.0.get(if path.starts_with("/wait/") { "/wait" } else { path })
     }
 
-    fn pattern(route: &Arc<str>) -> &Arc<str> {
+    fn pattern<'r>(route: &'r &Arc<str>) -> &'r Arc<str> {
         route
     }
 
-    async fn answer(&self, route: Option<&Arc<str>>, _: Arrival, head: &request::Parts, body: Arriving) -> Answer {
+    async fn answer<'p>(
+        &'p self,
+        route: Option<&'p Arc<str>>,
+        _: RequestContext,
+        head: &request::Parts,
+        body: Arriving,
+    ) -> ApiResponse {
         let text: Bytes = match route.map_or("", |route| &**route) {
             "/hello" => "hello".into(),
             "/wait" => {
@@ -109,12 +115,12 @@ impl Routes for Odd {
             "" => return with_status(StatusCode::NOT_FOUND),
             _ => panicking().into(),
         };
-        Answer::new(text.into())
+        ApiResponse::new(text.into())
     }
 }
 
-fn with_status(status: StatusCode) -> Answer {
-    let mut answer = Answer::default();
+fn with_status(status: StatusCode) -> ApiResponse {
+    let mut answer = ApiResponse::default();
     *answer.status_mut() = status;
     answer
 }

@@ -230,7 +230,7 @@ pub fn fields_are_sparse_and_in_published_order() -> Vec<ContractCase> {
             Expectation::Data(json!([{"metadata": {"badge": "Gold", "title": "Dr"}}])),
         ),
     ];
-    let text = "Invalid InputModel - fields must be names of a user's fields with commas between them";
+    let text = "Invalid InputModel - fields must be a comma-separated list of field names";
     for bad in ["colour", "email,", ",", "metadata.", "email.x", "password"] {
         let refused = |code| Expectation::Error(400, code, text.to_owned());
         cases.push(ContractCase::get(

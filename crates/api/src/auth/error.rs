@@ -1,0 +1,76 @@
+//! Why a caller is refused.
+
+use std::borrow::Cow;
+
+use masthead_ports::tokens::TokenError;
+
+/// A header that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeaderError {
+    /// Absent or blank.
+    Missing(&'static str),
+    /// Sent more than once.
+    Repeated(&'static str),
+    /// Not of the form of a code.
+    NotACode(&'static str),
+    /// Not 1 to 64 printable ASCII characters.
+    NotPrintable(&'static str),
+    /// `X-ClientGroupCode` and its alias differ.
+    AliasDiffers,
+    /// The client group is absent, and the token grants more than one.
+    SeveralGroups,
+}
+
+/// The text of [`HeaderError::SeveralGroups`].
+pub(crate) const SEVERAL_GROUPS: &str =
+    "X-ClientGroupCode is missing: the token grants several tenants with this X-ClientCode and X-PaperCode.";
+
+/// Why a caller is refused.
+#[derive(Debug)]
+pub(crate) enum AuthError {
+    /// A header cannot be used.
+    Header(HeaderError),
+    /// The `Authorization` header is not `bearer` and a token.
+    NotBearer,
+    /// The token is refused.
+    Token(TokenError),
+    /// The tenant does not accept this source system.
+    UnknownSourceSystem,
+    /// Scope or tenant is not granted, or the tenant does not exist.
+    NotGranted,
+    /// The tenants cannot be looked up now.
+    TenantsUnavailable,
+}
+
+impl HeaderError {
+    /// The text for the client.
+    pub(crate) fn detail(self) -> Cow<'static, str> {
+        match self {
+            Self::Missing(name) => format!("{name} is missing.").into(),
+            Self::Repeated(name) => format!("{name} is given more than once.").into(),
+            Self::NotACode(name) => format!("{name} must be 1 to 64 letters, digits, '-', '_' or '.'.").into(),
+            Self::NotPrintable(name) => format!("{name} must be 1 to 64 printable ASCII characters.").into(),
+            Self::AliasDiffers => "X-MediaGroupCode differs from X-ClientGroupCode.".into(),
+            Self::SeveralGroups => SEVERAL_GROUPS.into(),
+        }
+    }
+}
+
+impl AuthError {
+    /// The text for the client; `""` where the code is enough.
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Header(error) => error.detail(),
+            Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
+            Self::Token(error) => error.to_string().into(),
+            Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
+            Self::NotGranted | Self::TenantsUnavailable => "".into(),
+        }
+    }
+}
+
+impl From<HeaderError> for AuthError {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}

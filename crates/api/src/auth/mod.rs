@@ -1,0 +1,5 @@
+//! Who calls, for which tenant, and with which rights (contract §1): for v4 and the legacy API.
+
+pub(crate) mod error;
+pub(crate) mod headers;
+pub(crate) mod verify;

@@ -1,0 +1,139 @@
+//! The OpenAPI operations of the legacy API.
+
+use super::{
+    examples::{self, JsonResult, example, with_example_user},
+    legacy_calls::{ERRORS, LegacyOperationDoc, OPERATIONS},
+    node::{DocNode, list, object, reference, texts},
+    response::{header, response, with_server_responses},
+    schema::query_parameter,
+    v4_operations::id_parameter,
+};
+use crate::{
+    auth::headers::REQUIRED,
+    legacy::{
+        envelope::{BusinessError, envelope_json},
+        error::LegacyParameterError,
+        operation::LegacyOperation,
+        parameters::{PREFIX, TYPE_WORDS},
+        systems::AuthSystem,
+        view::{LegacyResult, LegacyUsersView, LegacyViewContext},
+    },
+    v4::parameters::{error::ParameterError, kind::ParameterKind},
+};
+
+/// The paths with their operations.
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
+    OPERATIONS.iter().map(|doc| (doc.path, object! {"get": operation(doc)}))
+}
+
+fn operation(doc: &LegacyOperationDoc) -> DocNode {
+    object! {
+        "tags": list!["Legacy"],
+        "operationId": doc.id,
+        "summary": doc.title,
+        "description": format!("{} In its place: {}.", doc.meaning, doc.in_v4),
+        "deprecated": true,
+        "parameters": parameters(doc),
+        "responses": responses(doc),
+    }
+}
+
+fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
+    let mut parameters: Vec<DocNode> = REQUIRED
+        .iter()
+        .filter(|header| !["Authorization", "X-ClientGroupCode"].contains(&header.name))
+        .map(|header| reference("parameters", header.name))
+        .collect();
+    parameters.push(object! {
+        "name": "X-ClientGroupCode",
+        "in": "header",
+        "description": "required only where the token grants several tenants with this client and paper; \
+                        `X-MediaGroupCode` is an alias",
+        "schema": object! {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "example": "north",
+    });
+    parameters.push(reference("parameters", "X-RequestId"));
+    if doc.operation == LegacyOperation::ById {
+        parameters.push(id_parameter("2937"));
+    }
+    if doc.path.ends_with("{type}") {
+        parameters.push(object! {
+            "name": "type",
+            "in": "path",
+            "required": true,
+            "description": "0 provider and store, 1 the provider only, 2 the store only",
+            "schema": object! {"type": "string", "enum": texts(&TYPE_WORDS)},
+            "example": "0",
+        });
+    }
+    parameters.extend(doc.parameters().map(|row| {
+        let remark = format!("; also as `{PREFIX}{}`; in v4: {}", row.spec.name, row.successor());
+        query_parameter(&row.spec, Some(row.required == Some(doc.operation)), &remark)
+    }));
+    parameters
+}
+
+fn responses(doc: &LegacyOperationDoc) -> DocNode {
+    let incomplete = object! {
+        "description": "an extension: the sources that are missing from the answer or stale",
+        "schema": object! {"type": "string"},
+    };
+    let found = response(
+        "the users, or `Errors` with the reason of a refusal",
+        [("X-Incomplete", incomplete)],
+        "LegacyAnswer",
+        [
+            ("found", example(found_example())),
+            ("nobody", example(empty_example())),
+            ("refused", example(refused_example(doc))),
+        ],
+    );
+    let errors = ["400", "401", "500"].map(|status| {
+        let of_status = || ERRORS.iter().filter(move |error| error.status == status);
+        let descriptions: Vec<String> = of_status()
+            .map(|error| format!("`{}`: {} (in v4: {})", error.text, error.when, error.in_v4))
+            .collect();
+        let examples = of_status().enumerate().map(|(n, error)| {
+            let value = object! {"error": error.text};
+            (format!("error{}", n + 1), object! {"value": value})
+        });
+        let headers = (status == "500").then(|| header("Retry-After"));
+        let response = response(descriptions.join("; "), headers, "LegacyError", examples);
+        (status.to_owned(), response)
+    });
+    with_server_responses([("200".to_owned(), found)].into_iter().chain(errors), "LegacyError")
+}
+
+fn found_example() -> JsonResult {
+    let found = with_example_user(|sealing, tenant, user| {
+        let context = LegacyViewContext {
+            sealing,
+            tenant,
+            system: AuthSystem::MASTHEAD,
+        };
+        let users = std::slice::from_ref(user);
+        let result = LegacyResult {
+            users: LegacyUsersView { context, users },
+            total_users_found: 1,
+        };
+        envelope_json(&[], Some(result), &examples::request_id(), 4096)
+    });
+    found.unwrap_or_else(empty_example)
+}
+
+fn empty_example() -> JsonResult {
+    let empty = serde_json::json!({"Users": [], "TotalUsersFound": 0});
+    envelope_json(&[], Some(empty), &examples::request_id(), 256)
+}
+
+/// A refusal of a number, or of the type in the path.
+fn refused_example(doc: &LegacyOperationDoc) -> JsonResult {
+    let is_number = |kind| matches!(kind, ParameterKind::Number { .. });
+    let number = doc.parameters().find(|row| is_number(row.spec.kind));
+    let error = match number {
+        Some(row) => ParameterError::BadForm(row.spec.name, row.spec.kind).into(),
+        None => LegacyParameterError::PathType(&TYPE_WORDS),
+    };
+    let error = BusinessError::for_parameter(&error);
+    envelope_json(&[error], None::<()>, &examples::request_id(), 512)
+}

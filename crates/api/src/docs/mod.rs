@@ -1,0 +1,19 @@
+//! The documents about the APIs: the OpenAPI document, the readable page, and the tables of docs/api.md and
+//! docs/migration.md. All are made of the tables that drive the parsers and the responses (ADR 0040).
+
+mod examples;
+mod export_operations;
+mod export_schemas;
+mod legacy_calls;
+mod legacy_operations;
+mod legacy_schemas;
+#[cfg(test)]
+mod markdown;
+mod node;
+mod openapi;
+mod page;
+mod response;
+mod schema;
+pub(crate) mod serve;
+mod v4_operations;
+mod v4_schemas;

@@ -1,0 +1,10 @@
+//! What every API shares: requests, bodies, deadlines, responses, JSON and percent-encoding. It knows no operation.
+
+pub(crate) mod body;
+pub(crate) mod deadline;
+pub(crate) mod error;
+pub(crate) mod json;
+pub(crate) mod limits;
+pub(crate) mod percent;
+pub(crate) mod request;
+pub(crate) mod response;

@@ -1,0 +1,135 @@
+//! Why a v4 request is refused, with the code and the text of each error.
+
+use std::{borrow::Cow, time::Duration};
+
+use http::StatusCode;
+use masthead_domain::answer::Completeness;
+use masthead_orchestrator::ReadError;
+use masthead_ports::tokens::TokenError;
+
+use super::{code::Code, operation::V4Operation, parameters::error::ParameterError};
+use crate::{auth::error::AuthError, http::error::RequestError};
+
+/// Why a v4 request is refused.
+#[derive(Debug)]
+pub(crate) enum V4Error {
+    /// The request cannot be read, routed or answered.
+    Request(RequestError),
+    /// The caller is refused.
+    Auth(AuthError),
+    /// A parameter is refused, in query, path or body.
+    Parameter(V4Operation, ParameterError),
+    /// The use case failed.
+    Read(V4Operation, ReadError),
+}
+
+impl V4Error {
+    /// The published code.
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::Request(error) => code_of_request_error(*error),
+            Self::Auth(error) => match error {
+                AuthError::Header(_) => Code::E400_00,
+                AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => Code::E503,
+                AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
+                AuthError::NotGranted => Code::E403,
+            },
+            Self::Parameter(operation, _) => code_of_parameter_error(*operation),
+            Self::Read(operation, error) => code_of_read_error(*operation, error),
+        }
+    }
+
+    /// The part of the text that depends on the case; `""` where the code has none.
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Request(error) => error.detail(),
+            Self::Auth(error) => error.detail(),
+            Self::Parameter(_, error) => error.to_string().into(),
+            Self::Read(_, error) => read_error_detail(error),
+        }
+    }
+
+    /// When a retry may succeed, where a source named a time.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The state of the sources, where the use case reports it.
+    pub(crate) const fn completeness(&self) -> Option<&Completeness> {
+        match self {
+            Self::Read(_, ReadError::NoSuchUser { completeness } | ReadError::Unavailable { completeness, .. }) => {
+                completeness.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The HTTP status; `miss_as_400` is the tenant's switch for an absent user.
+    pub(crate) const fn status(&self, miss_as_400: bool) -> StatusCode {
+        match self {
+            Self::Read(_, ReadError::NoSuchUser { .. }) if miss_as_400 => StatusCode::BAD_REQUEST,
+            _ => self.code().entry().status,
+        }
+    }
+}
+
+/// The code of an error that does not depend on the operation.
+pub(crate) const fn code_of_request_error(error: RequestError) -> Code {
+    match error {
+        RequestError::BadRequest => Code::E400,
+        RequestError::ContentType | RequestError::ContentEncoding => Code::E415,
+        RequestError::BodyTooLarge(_) => Code::E413,
+        RequestError::BodyIncomplete => Code::E400_02,
+        RequestError::BodyTimeout => Code::E408,
+        RequestError::NotImplemented => Code::E501,
+        RequestError::Unavailable => Code::E503,
+        RequestError::UnknownPath => Code::E404,
+        RequestError::MethodNotAllowed => Code::E405,
+        RequestError::UriTooLong => Code::E414,
+        RequestError::HeadersTooLarge => Code::E431,
+        RequestError::Internal => Code::E500,
+    }
+}
+
+const fn code_of_parameter_error(operation: V4Operation) -> Code {
+    match operation {
+        V4Operation::GetUser => Code::E400_00,
+        V4Operation::ListUsers => Code::E400_02,
+    }
+}
+
+/// The code of a failed use case.
+pub(crate) const fn code_of_read_error(operation: V4Operation, error: &ReadError) -> Code {
+    match (operation, error) {
+        (_, ReadError::NoSuchUser { .. }) => Code::E404,
+        (_, ReadError::Unavailable { .. }) => Code::E503,
+        (_, ReadError::TooBroad | ReadError::TooDeep { .. }) => Code::E400_90,
+        (V4Operation::GetUser, ReadError::Corrupt) => Code::E500_01,
+        (V4Operation::ListUsers, ReadError::Corrupt) => Code::E500_02,
+    }
+}
+
+/// The text of a failed use case for the client; `""` where the code is enough.
+pub(crate) fn read_error_detail(error: &ReadError) -> Cow<'static, str> {
+    match error {
+        ReadError::NoSuchUser { .. } => "there is no such user".into(),
+        ReadError::TooBroad => "the search timed out; add filters".into(),
+        ReadError::TooDeep { limit } => format!("pageNumber reaches {limit} rows deep; use cursor to go on").into(),
+        ReadError::Unavailable { .. } | ReadError::Corrupt => "".into(),
+    }
+}
+
+impl From<RequestError> for V4Error {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<AuthError> for V4Error {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}

@@ -1,0 +1,192 @@
+//! The v4 operations: request in, use case, response out.
+
+use std::{sync::Arc, time::Duration};
+
+use http::request::Parts;
+use masthead_domain::{answer::UserAnswer, tenant::Tenant};
+use masthead_orchestrator::{Caller, ListUsers, LookupUser};
+use masthead_ports::sealing::Sealing;
+
+use super::{
+    code::Code,
+    cursor::{self, CursorScope},
+    envelope::{EnvelopeShape, V4Meta, V4Responder},
+    error::V4Error,
+    operation::V4Operation,
+    parameters::{error::ParameterError, query::has_list_parameter, values::V4Parameters},
+    view::{USER_BYTES, UserView, UsersView, V4ViewContext, ViewOptions},
+};
+use crate::{
+    auth::{headers::GroupHeader, verify::Authenticator},
+    http::{
+        body::{RequestBody, read_json_body},
+        deadline::by_deadline,
+        request::RequestContext,
+        response::ApiResponse,
+    },
+};
+
+/// What the v4 operations need.
+pub(crate) struct V4State {
+    pub(crate) lookup_user: LookupUser,
+    pub(crate) list_users: ListUsers,
+    pub(crate) callers: Arc<Authenticator>,
+    pub(crate) sealing: Arc<dyn Sealing>,
+    pub(crate) body_bytes: usize,
+    pub(crate) retry_after: Duration,
+}
+
+impl V4State {
+    /// Verifies the caller, or makes the refusal.
+    async fn authenticate(
+        &self,
+        context: &RequestContext,
+        parts: &Parts,
+    ) -> Result<(Caller, V4Responder), ApiResponse> {
+        let verify = async {
+            let caller = self
+                .callers
+                .verify_reader(&parts.headers, GroupHeader::Required, context);
+            Ok::<_, V4Error>(caller.await?)
+        };
+        let responder = V4Responder {
+            request_id: context.request_id.clone(),
+            shape: EnvelopeShape::default(),
+            retry_after: self.retry_after,
+        };
+        match by_deadline(context.deadline, verify).await {
+            Ok(caller) => {
+                let shape = EnvelopeShape::from(&caller.tenant.settings);
+                Ok((caller, V4Responder { shape, ..responder }))
+            }
+            Err(error) => Err(responder.error(&error)),
+        }
+    }
+
+    fn view<'a>(&'a self, tenant: &'a Tenant, options: &'a ViewOptions) -> V4ViewContext<'a> {
+        V4ViewContext {
+            sealing: &*self.sealing,
+            tenant: &tenant.id,
+            options,
+        }
+    }
+}
+
+/// `GET /v4/Users?…`
+pub(crate) async fn list_users(state: &V4State, context: RequestContext, parts: &Parts) -> ApiResponse {
+    let (caller, responder) = match state.authenticate(&context, parts).await {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return refusal,
+    };
+    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let query = parts.uri.query().unwrap_or_default();
+    let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
+    search(state, responder, &caller, None, parameters).await
+}
+
+/// `POST /v4/Users/Search`
+pub(crate) async fn search_users<B: RequestBody>(
+    state: &V4State,
+    context: RequestContext,
+    parts: &Parts,
+    body: B,
+) -> ApiResponse {
+    let (caller, responder) = match state.authenticate(&context, parts).await {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return refusal,
+    };
+    let body = match read_json_body(state.body_bytes, context.deadline, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(error) => return responder.error(&error.into()),
+    };
+    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let parameters = match parts.uri.query() {
+        // Addresses in the URL are what the body is meant to avoid.
+        Some(query) if !query.is_empty() && !ignore_unknown => Err(ParameterError::QueryBesideBody),
+        _ => V4Parameters::from_json(&body, ignore_unknown),
+    };
+    search(state, responder, &caller, None, parameters).await
+}
+
+/// `GET /v4/Users/{crid}`; with a parameter that only lists have, the list of the users that match every filter and have this
+/// id.
+pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &Parts, path_id: &str) -> ApiResponse {
+    let (caller, responder) = match state.authenticate(&context, parts).await {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return refusal,
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    if has_list_parameter(query) {
+        let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
+        return search(state, responder, &caller, Some(path_id), parameters).await;
+    }
+    let lookup = async {
+        let (request, options) = V4Parameters::from_query(query, V4Operation::GetUser, ignore_unknown)
+            .and_then(|parameters| parameters.into_lookup(path_id, &caller.tenant))
+            .map_err(|error| V4Error::Parameter(V4Operation::GetUser, error))?;
+        let answer = state.lookup_user.find(&caller, &request).await;
+        let answer = answer.map_err(|error| V4Error::Read(V4Operation::GetUser, error))?;
+        Ok((answer, options))
+    };
+    match by_deadline(context.deadline, lookup).await {
+        Ok((answer, options)) => show_user(state, responder, &caller, &answer, &options),
+        Err(error) => responder.error(&error),
+    }
+}
+
+/// Answers a page of a list; `path_id` is the id in the path of a list of one user.
+async fn search(
+    state: &V4State,
+    responder: V4Responder,
+    caller: &Caller,
+    path_id: Option<&str>,
+    parameters: Result<V4Parameters<'_>, ParameterError>,
+) -> ApiResponse {
+    let tenant = &*caller.tenant;
+    let search = async {
+        let (request, options) = parameters
+            .and_then(|parameters| parameters.into_search(path_id, tenant, &*state.sealing))
+            .map_err(|error| V4Error::Parameter(V4Operation::ListUsers, error))?;
+        let answer = state.list_users.search(caller, &request).await;
+        let answer = answer.map_err(|error| V4Error::Read(V4Operation::ListUsers, error))?;
+        Ok((answer, request, options))
+    };
+    let (answer, request, options) = match by_deadline(caller.deadline, search).await {
+        Ok(answered) => answered,
+        Err(error) => return responder.error(&error),
+    };
+    let scope = CursorScope {
+        filter: &request.query.filter,
+        order: request.query.order,
+        sources: request.sources,
+    };
+    let next = answer.next.as_ref();
+    let next = next.map(|place| cursor::seal(&*state.sealing, tenant, scope, place));
+    let users = UsersView {
+        context: state.view(tenant, &options),
+        users: &answer.users,
+    };
+    let meta = V4Meta::for_list(answer.total, answer.completeness.as_ref(), next);
+    let size_hint = 512 + answer.users.len() * USER_BYTES;
+    responder.success(Code::S200_02, Some(meta), users, size_hint)
+}
+
+fn show_user(
+    state: &V4State,
+    responder: V4Responder,
+    caller: &Caller,
+    answer: &UserAnswer,
+    options: &ViewOptions,
+) -> ApiResponse {
+    let context = state.view(&caller.tenant, options);
+    let user = &answer.user;
+    let meta = V4Meta::for_sources(answer.completeness.as_ref());
+    let size_hint = 512 + USER_BYTES;
+    if responder.shape.data_as_array {
+        let users = std::slice::from_ref(user);
+        responder.success(Code::S200_01, meta, UsersView { context, users }, size_hint)
+    } else {
+        responder.success(Code::S200_01, meta, UserView { context, user }, size_hint)
+    }
+}

@@ -1,0 +1,19 @@
+//! The v4 user family: operations, parameters, codes, envelopes and views (contract §2, §3.1).
+
+pub(crate) mod code;
+pub(crate) mod cursor;
+pub(crate) mod envelope;
+pub(crate) mod error;
+pub(crate) mod fields;
+pub(crate) mod handlers;
+pub(crate) mod operation;
+pub(crate) mod parameters;
+pub(crate) mod view;
+
+/// The paths of the user family; a trailing slash is accepted everywhere (contract §1).
+pub(crate) const BASES: [&str; 4] = [
+    "/v4/Users",
+    "/Users",
+    "/UsersOrchestrator/v4/Users",
+    "/UsersOrchestrator/Users",
+];

@@ -1,0 +1,213 @@
+//! The API over fakes, with the users of the contract's table.
+
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{Method, Request, request};
+use http_body_util::BodyExt;
+use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
+use masthead_domain::tenant::{PoolId, Scope};
+use masthead_orchestrator::UseCases;
+use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
+use masthead_testkit::{
+    clock::StoppedClock,
+    contract_cases::{
+        self, CaseAnswer, CaseEnvironment, CaseToken, ContractCase, Expectation, fixture as contract_world,
+    },
+    events::RecordingEvents,
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    sealing::FakeSealing,
+    store::FakeStore,
+    tenants::{FakeTenants, tenant},
+    tokens::{FakeTokens, grant},
+    workspaces::{FakeWorkspaces, workspace},
+};
+
+/// The API and the fakes behind it.
+pub(crate) struct ApiFixture {
+    pub(crate) api: Api,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) tenants: Arc<FakeTenants>,
+    pub(crate) events: Arc<RecordingEvents>,
+    pub(crate) provider: Arc<FakeProvider>,
+}
+
+impl ApiFixture {
+    pub(crate) fn new() -> Self {
+        Self::with_limits(ApiLimits::default())
+    }
+
+    pub(crate) fn with_limits(limits: ApiLimits) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let mut tenants = Vec::new();
+        for (pool, (id, settings)) in (1..).zip(contract_world::tenants()) {
+            tenants.push(tenant(id, pool, settings));
+            let numbered = (1..).zip(contract_world::accounts(id));
+            store.put(
+                PoolId(pool),
+                numbered.map(|(number, account)| masthead_domain::account::Account {
+                    registration_id: Some(number),
+                    ..account
+                }),
+            );
+        }
+        let tenants = Arc::new(FakeTenants::new(tenants));
+        let events = Arc::new(RecordingEvents::default());
+        let granted = ["north/*/*", "south/*/*"];
+        let tokens = FakeTokens::new()
+            .granting("reader", grant(&[Scope::UsersRead], &granted))
+            .granting("writer", grant(&[Scope::UsersWrite], &granted))
+            .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
+            .refusing("expired", TokenError::Expired)
+            .refusing("no-keys", TokenError::KeysUnavailable);
+        let provider = Arc::new(FakeProvider::new(
+            "Auth0",
+            ProviderMode::Failing(SourceErrorKind::Unavailable),
+        ));
+        let use_cases = UseCases::new(
+            masthead_orchestrator::Dependencies {
+                store: store.clone(),
+                bulk: store.clone(),
+                registrations: Arc::new(RecordingRegistrationWriter::default()),
+                providers: Arc::new(FakeProviders(Some(provider.clone()))),
+                mirror: Arc::new(FakeMirror::over(store.clone())),
+                events: events.clone(),
+                clock: Arc::new(StoppedClock::default()),
+            },
+            contract_world::MAX_DEPTH,
+        );
+        let api = Api::new(ApiState {
+            exports: Arc::new(ExportState::new(
+                use_cases.export_users,
+                Arc::new(FakeWorkspaces::new([
+                    workspace("herald", contract_world::HERALD, "key"),
+                    workspace("courier", contract_world::COURIER, "key"),
+                ])),
+            )),
+            lookup_user: use_cases.lookup_user,
+            list_users: use_cases.list_users,
+            search_provider: use_cases.search_provider,
+            tenants: tenants.clone(),
+            tokens: Arc::new(tokens),
+            sealing: Arc::new(FakeSealing),
+            limits,
+        });
+        Self {
+            api,
+            store,
+            tenants,
+            events,
+            provider,
+        }
+    }
+
+    /// Sends a request of the contract's table.
+    pub(crate) async fn send_case(&self, case: &ContractCase) -> CaseAnswer {
+        let prepared = case.request(self);
+        let mut request = Request::builder()
+            .method(prepared.method.parse::<Method>().unwrap())
+            .uri(&prepared.target);
+        for (name, value) in &prepared.headers {
+            request = request.header(*name, value);
+        }
+        self.send(request.body(prepared.body).unwrap()).await
+    }
+
+    /// Adds the headers of a valid search or read.
+    pub(crate) fn with_good_headers(&self, mut request: request::Builder) -> request::Builder {
+        for (name, value) in ContractCase::search("", Expectation::Status(200)).request(self).headers {
+            request = request.header(name, value);
+        }
+        request
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send<B: RequestBody>(&self, request: Request<B>) -> CaseAnswer {
+        read(answer(&self.api, None, request).await).await
+    }
+
+    /// Gets this path as a reader of the first tenant.
+    pub(crate) async fn get(&self, target: &str) -> CaseAnswer {
+        self.send_case(&ContractCase::get(target, Expectation::Status(200)))
+            .await
+    }
+
+    /// Exports by a body, as the workspace of this name.
+    pub(crate) async fn export(&self, workspace: &str, body: &serde_json::Value) -> CaseAnswer {
+        let credentials = BASE64_STANDARD.encode(format!("{workspace}:key"));
+        let request = Request::post(format!("/v1/customers/export?app_id={workspace}"))
+            .header("authorization", format!("Basic {credentials}"))
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        self.send(request.unwrap()).await
+    }
+
+    /// Sends cases and checks their answers.
+    pub(crate) async fn check(&self, cases: Vec<ContractCase>) {
+        assert!(!cases.is_empty());
+        let mut differences = Vec::new();
+        for case in cases {
+            let answer = self.send_case(&case).await;
+            differences.extend(case.check(self, &answer).err());
+        }
+        assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    }
+}
+
+impl CaseEnvironment for ApiFixture {
+    fn sealing(&self) -> &dyn Sealing {
+        &FakeSealing
+    }
+
+    fn token(&self, kind: contract_cases::CaseToken) -> String {
+        match kind {
+            CaseToken::Reader => "reader",
+            CaseToken::WriterOnly => "writer",
+            CaseToken::OtherTenant => "other",
+            CaseToken::Expired => "expired",
+            CaseToken::Forged => "forged",
+        }
+        .to_owned()
+    }
+}
+
+/// Answers a request by the route of its path.
+pub(crate) async fn answer<B: RequestBody>(
+    api: &Api,
+    context: Option<RequestContext>,
+    request: Request<B>,
+) -> masthead_api::ApiResponse {
+    let (head, body) = request.into_parts();
+    api.answer(api.route(head.uri.path()), context, &head, body).await
+}
+
+/// Reads a response, and checks what every response has.
+pub(crate) async fn read(response: masthead_api::ApiResponse) -> CaseAnswer {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(header("content-length"), Some(&*body.len().to_string()));
+    if header("content-type") == Some("application/json; charset=utf-8") {
+        assert!(header("x-requestid").is_some_and(|id| !id.is_empty()));
+    }
+    CaseAnswer {
+        status: parts.status.as_u16(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
+            .collect(),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+/// A header of an answer.
+pub(crate) fn header<'a>(answer: &'a CaseAnswer, name: &str) -> Option<&'a str> {
+    answer
+        .headers
+        .iter()
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| &**value)
+}
