@@ -44,7 +44,7 @@ impl Step {
                 "--workspace",
                 "--all-targets",
                 "--features",
-                "xtask/bench",
+                "xtask/bench,masthead-dev-postgres/download",
                 "--",
                 "-D",
                 "warnings",

@@ -1,7 +1,7 @@
 //! `cargo xtask postgres`: the server that development and tests share.
 
 use clap::{Args, Subcommand};
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
 use crate::dev::DATABASE;
 use crate::shell::Outcome;
@@ -22,7 +22,7 @@ enum Verb {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let server = Server::obtain()?;
+    let server = PostgresServer::obtain()?;
     match options.verb {
         Verb::Start => {
             let began = if server.started_here() {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Args;
-use masthead_dev_postgres::{Server, TestDatabase, workspace};
+use masthead_dev_postgres::{PostgresServer, TestDatabase, workspace};
 
 use crate::shell::{Outcome, cargo, run as run_command};
 
@@ -65,7 +65,7 @@ fn renew() -> Outcome {
 
 /// What the macros say of every query, on a database that has had all migrations and nothing else.
 fn generated() -> Outcome<Cache> {
-    let server = Server::obtain()?;
+    let server = PostgresServer::obtain()?;
     let made = {
         let database = TestDatabase::empty()?;
         migrate(&database)?;

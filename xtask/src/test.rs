@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use clap::Args;
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
 use crate::shell::{Outcome, cargo, run as run_command};
 
@@ -17,7 +17,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     // Obtained before anything is compiled: what is missing is said at once, and the lease keeps it up between tests.
-    let server = Server::obtain()?;
+    let server = PostgresServer::obtain()?;
     println!("Postgres: {}", server.describe());
     let tested = all(options);
     server.release()?;

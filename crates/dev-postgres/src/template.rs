@@ -1,44 +1,43 @@
-//! Template databases: prepared once, copied by every test.
+//! Template databases: prepared once, copied by each test.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use crate::locks::{self, Held};
-use crate::server::files;
-use crate::{Error, Server, name};
+use crate::{Error, PostgresServer, locks, name};
 
-/// How many templates are kept: one for each branch that somebody works on at the moment.
+/// The number of templates that are kept: one for each branch in use.
 const KEPT: usize = 6;
 
-/// The template of `key`, prepared if need be, and a lock under which nobody drops it.
-pub(crate) fn ready<E>(
-    server: &Server,
+/// Returns the name of the template for `key`, prepared when it does not exist, and a lock that prevents its drop.
+pub(crate) fn prepared<E>(
+    server: &PostgresServer,
     key: &str,
     prepare: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<(String, Held), Error>
+) -> Result<(String, File), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let template = format!("masthead_template_{:016x}", name::hash(key.as_bytes()));
     let folder = server.state().join("templates");
     let lock = folder.join(&template);
-    let held = locks::shared(&lock)?;
+    let in_use = locks::shared(&lock)?;
     if server.has_database(&template)? {
-        return Ok((template, held));
+        return Ok((template, in_use));
     }
-    drop(held);
-
-    let building = locks::exclusive(&lock)?;
-    if !server.has_database(&template)? {
-        build(server, &template, prepare)?;
-        drop_oldest(server, &folder, &template)?;
+    drop(in_use);
+    {
+        let _building = locks::exclusive(&lock)?;
+        if !server.has_database(&template)? {
+            build(server, &template, prepare)?;
+            drop_oldest(server, &folder, &template)?;
+        }
     }
-    drop(building);
-    let held = locks::shared(&lock)?;
-    Ok((template, held))
+    Ok((template, locks::shared(&lock)?))
 }
 
-/// Prepares the template under another name, so that one cut short is never taken for a finished one.
-fn build<E>(server: &Server, template: &str, prepare: impl FnOnce(&str) -> Result<(), E>) -> Result<(), Error>
+/// Prepares the template under another name and renames it, so that an interrupted preparation leaves no template.
+fn build<E>(server: &PostgresServer, template: &str, prepare: impl FnOnce(&str) -> Result<(), E>) -> Result<(), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -46,7 +45,7 @@ where
     server.drop_database(&unfinished)?;
     server.create_database(&unfinished)?;
     prepare(&server.url(&unfinished)?).map_err(|error| Error::Prepare(error.into()))?;
-    // Whoever prepared it may not have hung up yet, and nobody may be connected to a template.
+    // The connections of `prepare` may still be open, and a template must have none.
     server.maintain(&format!(
         "ALTER DATABASE {unfinished} ALLOW_CONNECTIONS false;\n\
          SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{unfinished}';\n\
@@ -55,21 +54,20 @@ where
     Ok(())
 }
 
-/// Drops templates beyond the newest few; one that is in use stays.
-fn drop_oldest(server: &Server, folder: &Path, newest: &str) -> Result<(), Error> {
-    let mut others: Vec<(std::time::SystemTime, PathBuf)> = files(folder)
-        .into_iter()
-        .filter(|path| !path.ends_with(newest))
-        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+/// Drops the oldest templates that are not in use.
+fn drop_oldest(server: &PostgresServer, folder: &Path, newest: &str) -> Result<(), Error> {
+    let entries = fs::read_dir(folder).map_err(Error::io("cannot read", folder))?;
+    let mut others: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter(|entry| entry.file_name() != newest)
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     others.sort();
-    others.reverse();
-    for (_, lock) in others.iter().skip(KEPT - 1) {
-        let Some(_nobody) = locks::exclusive_now(lock)? else {
-            continue;
-        };
-        if let Some(template) = lock.file_name().and_then(|name| name.to_str()) {
-            // The lock file stays: somebody may be waiting for it.
+    for (_, lock) in others.iter().rev().skip(KEPT - 1) {
+        if let Some(_unused) = locks::try_exclusive(lock)?
+            && let Some(template) = lock.file_name().and_then(|name| name.to_str())
+        {
+            // The lock file stays: another process may be waiting for it.
             server.drop_database(template)?;
         }
     }

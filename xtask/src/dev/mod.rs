@@ -18,7 +18,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use clap::Args;
-use masthead_dev_postgres::{Server, workspace};
+use masthead_dev_postgres::{PostgresServer, workspace};
 
 use crate::shell::Outcome;
 use binary::{Masthead, Programs};
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let signals = serving::Signals::listen()?;
     report::forget(&folder)?;
 
-    let server = Server::obtain()?;
+    let server = PostgresServer::obtain()?;
     println!("Postgres: {}", server.describe());
     let outcome = serve(options, &server, &folder, signals);
     let forgotten = report::forget(&folder);
@@ -63,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     outcome.and(forgotten)
 }
 
-fn serve(options: &Options, server: &Server, folder: &Path, signals: serving::Signals) -> Outcome {
+fn serve(options: &Options, server: &PostgresServer, folder: &Path, signals: serving::Signals) -> Outcome {
     if options.fresh {
         server.drop_database(DATABASE)?;
     }

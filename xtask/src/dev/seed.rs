@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
 use super::DATABASE;
 use super::binary::Masthead;
@@ -15,7 +15,7 @@ const EDITION: u32 = 1;
 
 /// Seeds every tenant that is not seeded yet. What was seeded is noted as the database's comment: it lives exactly as
 /// long as the data, and is in no table of the schema.
-pub(super) fn fill(server: &Server, masthead: &Masthead) -> Outcome {
+pub(super) fn fill(server: &PostgresServer, masthead: &Masthead) -> Outcome {
     let mut seeded = server.run(
         DATABASE,
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()",
