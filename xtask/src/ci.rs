@@ -50,7 +50,7 @@ impl Step {
                 "warnings",
             ])),
             Self::Sqlx => sqlx::check(),
-            Self::Test => test::run(&test::Options::default()),
+            Self::Test => test::run(&test::TestArguments::default()),
             Self::Doc => run_command(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
         }
     }

@@ -26,9 +26,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Chore {
     /// Runs a seeded server on a Postgres of its own, until Ctrl-C.
-    Dev(dev::Options),
+    Dev(dev::DevArguments),
     /// Runs every test, with the Postgres they need: nextest where it is installed, then doc tests.
-    Test(test::Options),
+    Test(test::TestArguments),
     /// Runs all that must be green before review: format, clippy, layers, query cache, tests, docs.
     Ci(ci::Options),
     /// Checks the rules of the house: allowed arrows, lints, sizes and openings of files, migrations.
@@ -38,7 +38,7 @@ enum Chore {
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
     Bench(bench::Options),
     /// Starts or stops the Postgres that development and tests share.
-    Postgres(postgres::Options),
+    Postgres(postgres::PostgresArguments),
 }
 
 fn main() -> ExitCode {
