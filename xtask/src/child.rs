@@ -1,25 +1,32 @@
-//! Child processes that end with their owner.
+//! Child processes that end with their owner, even when it is killed.
 
 use std::io::{BufRead, BufReader};
 use std::ops::{Deref, DerefMut};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use masthead_dev_postgres::CleanUp;
 use serde_json::Value;
 
 use crate::shell::{TaskResult, run};
 
-/// A process that is killed when this value is dropped.
-pub(crate) struct ChildGuard(Child);
+/// A process that is killed when this value is dropped, or when this process ends, however it ends.
+pub(crate) struct ChildGuard {
+    child: Child,
+    kill: Option<CleanUp>,
+}
 
 impl ChildGuard {
     /// Starts it.
     pub(crate) fn start(command: &mut Command) -> TaskResult<Self> {
-        Ok(Self(command.spawn()?))
+        let child = command.spawn()?;
+        let kill = CleanUp::prepare(Command::new("sh").args(["-c", "kill -KILL $0", &child.id().to_string()]))?;
+        let kill = Some(kill);
+        Ok(Self { child, kill })
     }
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) -> TaskResult {
-        terminate(self.0.id())
+        terminate(self.child.id())
     }
 }
 
@@ -32,21 +39,33 @@ impl Deref for ChildGuard {
     type Target = Child;
 
     fn deref(&self) -> &Child {
-        &self.0
+        &self.child
     }
 }
 
 impl DerefMut for ChildGuard {
     fn deref_mut(&mut self) -> &mut Child {
-        &mut self.0
+        &mut self.child
     }
 }
 
 impl Drop for ChildGuard {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        match (self.child.try_wait(), self.kill.take()) {
+            // It has ended, and its number may be that of another process by now.
+            (Ok(Some(_)), Some(kill)) => kill.cancel(),
+            (_, kill) => {
+                drop(kill);
+                let _ = self.child.wait();
+            }
+        }
     }
+}
+
+/// Stops the shared Postgres, unless it is in use, when this process is killed.
+pub(crate) fn stop_postgres_after_crash() -> TaskResult<CleanUp> {
+    let stop = CleanUp::prepare(Command::new(std::env::current_exe()?).args(["postgres", "stop"]))?;
+    Ok(stop)
 }
 
 /// A running `masthead-sandbox`. It stores nothing, so it may be killed.

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use clap::Args;
 use masthead_dev_postgres::PostgresServer;
 
+use crate::child::stop_postgres_after_crash;
 use crate::shell::{TaskResult, cargo, run as run_command};
 
 /// Which tests, and how.
@@ -18,9 +19,11 @@ pub(crate) struct TestArguments {
 pub(crate) fn run(arguments: &TestArguments) -> TaskResult {
     // Before the build, so that a missing Postgres is reported at once. The lease keeps it running between tests.
     let server = PostgresServer::obtain()?;
+    let after_crash = stop_postgres_after_crash()?;
     println!("Postgres: {}", server.describe());
     let tested = run_all(arguments);
     server.release()?;
+    after_crash.cancel();
     tested
 }
 

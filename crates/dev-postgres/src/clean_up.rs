@@ -1,4 +1,4 @@
-//! Commands that run when their owner is gone, so that a crashed test leaves no server and no database.
+//! Commands that run when their owner is gone, so that a crash leaves no server and no database.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,11 +10,11 @@ use crate::Error;
 /// A shell waits for the end of a pipe that only this process holds open. It is in its own process group, so that neither
 /// Ctrl-C nor a test runner that kills the test's group ends it.
 #[derive(Debug)]
-pub(crate) struct CleanUp(Child);
+pub struct CleanUp(Child);
 
 impl CleanUp {
     /// Prepares `command`, its arguments and its environment.
-    pub(crate) fn prepare(command: &Command) -> Result<Self, Error> {
+    pub fn prepare(command: &Command) -> Result<Self, Error> {
         use std::os::unix::process::CommandExt;
         let mut shell = Command::new("/bin/sh");
         shell
@@ -35,6 +35,11 @@ impl CleanUp {
         let child = shell.spawn().map_err(Error::io("cannot run", Path::new("/bin/sh")))?;
         Ok(Self(child))
     }
+
+    /// Drops this value without running the command.
+    pub fn cancel(mut self) {
+        let _ = self.0.kill();
+    }
 }
 
 impl Drop for CleanUp {
@@ -49,13 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn command_runs_when_its_owner_is_dropped() {
+    fn command_runs_at_drop_unless_cancelled() {
         let file = std::env::temp_dir().join(format!("masthead-clean-up-{}", std::process::id()));
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "echo \"$TEXT\" >\"$0\""])
             .arg(&file)
             .env("TEXT", "a b");
+        CleanUp::prepare(&command).unwrap().cancel();
         let clean_up = CleanUp::prepare(&command).unwrap();
         assert!(!file.exists());
         drop(clean_up);

@@ -48,6 +48,7 @@ mod template;
 mod test_database;
 
 pub use bouncer::PgBouncer;
+pub use clean_up::CleanUp;
 pub use environment::workspace;
 pub use error::Error;
 pub use name::PREFIX;

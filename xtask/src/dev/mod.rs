@@ -20,6 +20,7 @@ use std::path::Path;
 use clap::Args;
 use masthead_dev_postgres::{PostgresServer, workspace};
 
+use crate::child::stop_postgres_after_crash;
 use crate::shell::TaskResult;
 use masthead::{Masthead, Programs};
 use secrets::DevSecrets;
@@ -55,12 +56,14 @@ pub(crate) fn run(arguments: &DevArguments) -> TaskResult {
     report::remove(&folder)?;
 
     let server = PostgresServer::obtain()?;
+    let after_crash = stop_postgres_after_crash()?;
     println!("Postgres: {}", server.describe());
     let result = serve(arguments, &server, &folder, signals);
     let removed = report::remove(&folder);
     if server.release()? {
         println!("Postgres is stopped; the data are kept for the next run");
     }
+    after_crash.cancel();
     result.and(removed)
 }
 
