@@ -25,12 +25,7 @@ pub(crate) fn run(arguments: &PostgresArguments) -> TaskResult {
     let server = PostgresServer::obtain()?;
     match arguments.verb {
         PostgresVerb::Start => {
-            let state = if server.started_here() {
-                "started"
-            } else {
-                "running already"
-            };
-            println!("{state}: {}", server.describe());
+            println!("running: {}", server.describe());
             if server.has_database(DATABASE)? {
                 println!("psql '{}'", server.url(DATABASE)?);
             }

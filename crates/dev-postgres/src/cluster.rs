@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::binaries::Binaries;
+use crate::folder::write_private;
 use crate::os_user::OsUser;
 use crate::psql::Psql;
 use crate::server_url::{SUPERUSER, ServerUrl};
@@ -114,16 +114,16 @@ impl Cluster {
         fs::rename(&fresh, &data).map_err(Error::io("cannot rename to", &data))
     }
 
-    /// Starts the server unless it runs, and waits until it is ready; true when this call started it.
+    /// Starts the server unless it runs, and waits until it is ready.
     ///
     /// The caller holds the lock for starting and stopping this cluster.
-    pub(crate) fn start(&self) -> Result<bool, Error> {
+    pub(crate) fn start(&self) -> Result<(), Error> {
         let begun = Instant::now();
         while let Err(error) = self.check() {
             // A free port shows that a pid file is left from a server that was killed.
             let has_server = self.pid_file().exists() && self.port().is_some_and(|port| !is_free(port));
             if !has_server {
-                return self.start_stopped().map(|()| true);
+                return self.start_stopped();
             }
             // It is starting or stopping: the process that did that was killed.
             if begun.elapsed() > READY_WITHIN {
@@ -131,7 +131,7 @@ impl Cluster {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Executes a query; another server at this port refuses the password.
@@ -154,20 +154,13 @@ impl Cluster {
         let _ = fs::remove_file(self.pid_file());
         // The log of the previous run is kept, no older one.
         let _ = fs::rename(self.log(), self.folder.join("log.old"));
-        let mut started = Err(Error::failed("pg_ctl start", "no free port found"));
-        for port in self.free_ports() {
-            self.write(
-                &self.data().join("masthead.conf"),
-                &format!("{SETTINGS}port = {port}\n"),
-            )?;
-            self.write(&self.folder.join("port"), &port.to_string())?;
-            started = self.pg_ctl(&["start"]);
-            // Another process may have bound the port in the meantime; nothing else is worth another attempt.
-            if started.is_ok() || is_free(port) {
-                break;
-            }
-        }
-        started
+        let port = self.free_port()?;
+        self.write(
+            &self.data().join("masthead.conf"),
+            &format!("{SETTINGS}port = {port}\n"),
+        )?;
+        self.write(&self.folder.join("port"), &port.to_string())?;
+        self.pg_ctl(&["start"])
     }
 
     /// Stops the server in one of `pg_ctl`'s modes and waits for its end; does nothing when it does not run.
@@ -192,20 +185,20 @@ impl Cluster {
         })
     }
 
-    /// The port of the last run, then others below the range for outgoing connections.
-    fn free_ports(&self) -> impl Iterator<Item = u16> {
+    /// The port of the last run, else another one below the range for outgoing connections.
+    fn free_port(&self) -> Result<u16, Error> {
         let hash = name::hash(self.folder.as_os_str().as_encoded_bytes());
         let first = u16::try_from(hash % 8_000).unwrap_or_default();
-        let others = (0..8_000).map(move |step| 20_000 + (first + step) % 8_000);
-        let all = self.port().into_iter().chain(others);
-        all.filter(|port| is_free(*port)).take(5)
+        let others = (0..8_000).map(|step| 20_000 + (first + step) % 8_000);
+        let mut ports = self.port().into_iter().chain(others);
+        ports
+            .find(|port| is_free(*port))
+            .ok_or_else(|| Error::failed("starting Postgres", "no free port"))
     }
 
     /// Writes a file that only the cluster's user may read.
     fn write(&self, path: &Path, text: &str) -> Result<(), Error> {
-        fs::write(path, text).map_err(Error::io("cannot write", path))?;
-        let mode = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(path, mode).map_err(Error::io("cannot change the mode of", path))?;
+        write_private(path, text)?;
         self.user.own(path)
     }
 }

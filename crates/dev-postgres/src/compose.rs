@@ -1,12 +1,11 @@
 //! A server in a container, started by `docker compose` with the workspace's `docker-compose.yml`.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::folder::write_private;
 use crate::psql::Psql;
 use crate::server_url::ServerUrl;
 use crate::{Error, locks, name};
@@ -94,14 +93,7 @@ impl Compose {
 /// The text of a private file, which is written when it does not exist.
 fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> Result<String, Error> {
     if !path.is_file() {
-        File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| file.write_all(create().as_bytes()))
-            .map_err(Error::io("cannot write", path))?;
+        write_private(path, &create())?;
     }
     fs::read_to_string(path).map_err(Error::io("cannot read", path))
 }

@@ -5,12 +5,11 @@
 )]
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder of the workspace: the nearest one above the running package, or above the current folder, whose
-/// `Cargo.toml` has a `[workspace]`; else the one that this crate was built in.
+/// The folder of the workspace: the nearest one with a `Cargo.lock` above the running package, else above the current
+/// folder, else the one that this crate was built in.
 #[must_use]
 pub fn workspace() -> PathBuf {
     let starts = [
@@ -18,18 +17,10 @@ pub fn workspace() -> PathBuf {
         env::current_dir().ok(),
         Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))),
     ];
-    let found = starts
-        .iter()
-        .flatten()
-        .flat_map(|start| start.ancestors())
-        .find(|folder| is_workspace(folder));
-    let folder = found.unwrap_or(Path::new("."));
+    let mut folders = starts.iter().flatten().flat_map(|start| start.ancestors());
+    let folder = folders.find(|folder| folder.join("Cargo.lock").is_file());
+    let folder = folder.unwrap_or(Path::new("."));
     folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
-}
-
-fn is_workspace(folder: &Path) -> bool {
-    fs::read_to_string(folder.join("Cargo.toml"))
-        .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
 }
 
 /// The URL of the server to use, when the developer sets one.

@@ -1,7 +1,7 @@
 //! The folders of servers: in the workspace's `target/`, or in `/var/tmp` where their user cannot reach that.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -42,4 +42,10 @@ fn create(folder: &Path, mode: u32) -> Result<bool, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(Error::io("cannot create the folder", folder)(error)),
     }
+}
+
+/// Writes a file that only its owner may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::io("cannot write", path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(Error::io("cannot change the mode of", path))
 }

@@ -16,8 +16,8 @@
 //! stops it unless another process holds a lease. `cargo xtask test` and `cargo xtask dev` release at their end. After
 //! `cargo test` it runs on, until `cargo xtask postgres stop`.
 //!
-//! **After a crash.** Databases, private servers and poolers of tests are removed by a shell that waits for the end of the
-//! test's process. The shared server stays for the next run.
+//! **After a crash.** A shell that waits for the end of the process ([`CleanUp`]) removes the databases, private servers
+//! and poolers of a test. The shared server runs on, except after a crash of `cargo xtask dev` or `cargo xtask test`.
 //!
 //! SQL is executed by the program `psql`, which comes with the server programs and is inside the image: a Postgres client
 //! library would be most of what `cargo xtask` compiles.

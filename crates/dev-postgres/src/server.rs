@@ -23,7 +23,6 @@ pub struct PostgresServer {
     maintenance: String,
     /// The folder of this server's locks.
     state: PathBuf,
-    started_here: bool,
     lease: Option<File>,
 }
 
@@ -54,9 +53,8 @@ impl PostgresServer {
         let name = format!("cluster-{}", binaries.major);
         let user = OsUser::choose()?;
         let cluster = Cluster::open(binaries, user, folder::private_folder(&state, &name, user)?)?;
-        let started_here = cluster.start()?;
+        cluster.start()?;
         Ok(Self {
-            started_here,
             lease: Some(lease),
             ..Self::from_cluster(cluster, state)?
         })
@@ -84,7 +82,6 @@ impl PostgresServer {
             && !server.is_running()
         {
             compose.start()?;
-            server.started_here = true;
         }
         Ok(server)
     }
@@ -102,7 +99,6 @@ impl PostgresServer {
             psql,
             maintenance: "postgres".to_owned(),
             state,
-            started_here: false,
             lease: None,
         }
     }
@@ -122,12 +118,6 @@ impl PostgresServer {
             ServerOrigin::Cluster(cluster) => format!("a private cluster in {}", cluster.folder().display()),
             ServerOrigin::Compose(_) => "a container started by docker compose".to_owned(),
         }
-    }
-
-    /// Whether [`PostgresServer::obtain`] started the server; false when it ran already.
-    #[must_use]
-    pub fn started_here(&self) -> bool {
-        self.started_here
     }
 
     /// Whether the server answers a query now.
@@ -176,11 +166,7 @@ impl PostgresServer {
     }
 
     /// Creates a database as a copy of `template`, which must have no connections.
-    pub fn create_from_template(&self, template: &str, database: &str) -> Result<(), Error> {
-        self.create(database, name::check(template)?)
-    }
-
-    fn create(&self, database: &str, template: &str) -> Result<(), Error> {
+    pub(crate) fn create(&self, database: &str, template: &str) -> Result<(), Error> {
         let database = name::check(database)?;
         self.maintain(&format!("CREATE DATABASE {database} TEMPLATE {template}"))?;
         Ok(())

@@ -27,7 +27,7 @@ impl TestDatabase {
     {
         let server = PostgresServer::obtain()?;
         let (template, _in_use) = template::prepared(&server, key, prepare)?;
-        Self::create(server, |server, name| server.create_from_template(&template, name))
+        Self::create(server, |server, name| server.create(name, &template))
     }
 
     fn create(
