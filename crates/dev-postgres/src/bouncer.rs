@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::clean_up::CleanUp;
 use crate::environment::{is_ci, search_path};
-use crate::os_user::OsUser;
 use crate::server_url::ServerUrl;
 use crate::{Error, TestDatabase, folder, name};
 
@@ -61,8 +60,7 @@ impl PgBouncer {
     }
 
     fn start(program: &Path, database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Self, Error> {
-        let user = OsUser::choose()?;
-        let folder = folder::private_folder(&folder::state(), &format!("b-{}", name::random()), user)?;
+        let (folder, user) = folder::private_folder(&folder::state(), &format!("b-{}", name::random()))?;
         let port = free_port()?;
         let (configuration, log) = (folder.join("pgbouncer.ini"), folder.join("pgbouncer.log"));
         fs::write(&configuration, ini(database, port, &log, settings)?)

@@ -45,7 +45,6 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Opens the cluster in `folder`, and creates it when there is none.
     pub(crate) fn open(binaries: Binaries, user: OsUser, folder: PathBuf) -> Result<Self, Error> {
-        let user = user.or_owner_of(&folder);
         let cluster = Self { binaries, user, folder };
         if !cluster.data().join("PG_VERSION").is_file() {
             cluster.create()?;

@@ -11,7 +11,6 @@ use crate::binaries::Binaries;
 use crate::environment::workspace;
 use crate::folder::private_folder;
 use crate::locks;
-use crate::os_user::OsUser;
 
 /// The version that is downloaded.
 const VERSION: &str = "17.5.0";
@@ -21,7 +20,8 @@ const LIMIT: &str = "180";
 
 /// The downloaded programs; the first call downloads them, and concurrent calls wait for it.
 pub(crate) fn binaries(state: &Path) -> Result<Binaries, Error> {
-    let folder = private_folder(state, &format!("downloaded-{VERSION}"), OsUser::choose()?)?.join("server");
+    let (folder, _) = private_folder(state, &format!("downloaded-{VERSION}"))?;
+    let folder = folder.join("server");
     let _guard = locks::exclusive(&state.join("download.lock"))?;
     if !folder.is_dir() {
         download(&folder).map_err(|download| Error::NothingFound { download })?;

@@ -14,11 +14,15 @@ pub(crate) fn state() -> PathBuf {
     workspace().join("target").join("postgres")
 }
 
-/// Creates or finds a folder that only `user` may enter.
-pub(crate) fn private_folder(state: &Path, name: &str, user: OsUser) -> Result<PathBuf, Error> {
+/// Finds or creates a folder that only one user may enter, and returns the user. Root chooses another user.
+pub(crate) fn private_folder(state: &Path, name: &str) -> Result<(PathBuf, OsUser), Error> {
     fs::create_dir_all(state).map_err(Error::io("cannot create the folder", state))?;
     let mut folder = state.join(name);
-    // Only root runs servers as another user, for example in a workspace below /root.
+    if let Some(owner) = OsUser::owner_of(&folder) {
+        return Ok((folder, owner));
+    }
+    let user = OsUser::choose()?;
+    // For example in a workspace below /root.
     if !user.can_enter(state) {
         let hash = hash(state.as_os_str().as_encoded_bytes());
         let elsewhere = PathBuf::from(format!("/var/tmp/masthead-postgres-{hash:016x}"));
@@ -28,19 +32,22 @@ pub(crate) fn private_folder(state: &Path, name: &str, user: OsUser) -> Result<P
             return Err(Error::FolderNotOwned(elsewhere));
         }
         folder = elsewhere.join(name);
+        if let Some(owner) = OsUser::owner_of(&folder) {
+            return Ok((folder, owner));
+        }
     }
-    if create(&folder, 0o700)? {
-        user.own(&folder)?;
-    }
-    Ok(folder)
+    create(&folder, 0o700)?;
+    user.own(&folder)?;
+    Ok((folder, user))
 }
 
-/// Creates a folder; false when it exists.
-fn create(folder: &Path, mode: u32) -> Result<bool, Error> {
+/// Creates a folder unless it exists.
+fn create(folder: &Path, mode: u32) -> Result<(), Error> {
     match DirBuilder::new().mode(mode).create(folder) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("cannot create the folder", folder)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io("cannot create the folder", folder)(error))
+        }
+        _ => Ok(()),
     }
 }
 

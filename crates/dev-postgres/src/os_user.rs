@@ -26,7 +26,7 @@ pub(crate) enum OsUser {
 impl OsUser {
     /// The current user; for root, `postgres` if it exists, else `nobody`.
     pub(crate) fn choose() -> Result<Self, Error> {
-        if id(&["-u"]) != Some(0) {
+        if current_uid() != Some(0) {
             return Ok(Self::Current);
         }
         ["postgres", "_postgres", "nobody"]
@@ -38,14 +38,14 @@ impl OsUser {
             .ok_or(Error::NoUnprivilegedUser)
     }
 
-    /// For root, the owner of `folder` if an earlier run chose another user; else this user.
-    pub(crate) fn or_owner_of(self, folder: &Path) -> Self {
-        match (self, fs::metadata(folder)) {
-            (Self::Other { .. }, Ok(found)) if found.uid() != 0 => Self::Other {
-                uid: found.uid(),
-                gid: found.gid(),
-            },
-            _ => self,
+    /// The owner of a folder that an earlier run created; `None` for root.
+    pub(crate) fn owner_of(folder: &Path) -> Option<Self> {
+        let folder = fs::metadata(folder).ok()?;
+        let (uid, gid) = (folder.uid(), folder.gid());
+        match current_uid() {
+            _ if uid == 0 => None,
+            Some(current) if current == uid => Some(Self::Current),
+            _ => Some(Self::Other { uid, gid }),
         }
     }
 
@@ -82,6 +82,11 @@ impl OsUser {
             .status()
             .is_ok_and(|status| status.success())
     }
+}
+
+fn current_uid() -> Option<u32> {
+    let process = fs::metadata("/proc/self").ok();
+    process.map(|process| process.uid()).or_else(|| id(&["-u"]))
 }
 
 /// The number that `id` prints; `None` for an unknown user.

@@ -5,7 +5,6 @@ use std::process::Command;
 use crate::binaries::Binaries;
 use crate::clean_up::CleanUp;
 use crate::cluster::Cluster;
-use crate::os_user::OsUser;
 use crate::{Error, PostgresServer, download, folder, name};
 
 /// Stops the server as `pg_ctl stop --mode=immediate` does, waits up to ten seconds for its end, and removes its folder.
@@ -33,8 +32,7 @@ impl PrivateServer {
             Some(binaries) => binaries,
             None => download::binaries(&state)?,
         };
-        let user = OsUser::choose()?;
-        let folder = folder::private_folder(&state, &format!("p-{}", name::random()), user)?;
+        let (folder, user) = folder::private_folder(&state, &format!("p-{}", name::random()))?;
         let remove = CleanUp::prepare(Command::new("/bin/sh").args(["-c", REMOVE]).arg(&folder))?;
         let cluster = Cluster::open(binaries, user, folder.clone())?;
         cluster.start()?;

@@ -8,7 +8,6 @@ use crate::clean_up::CleanUp;
 use crate::cluster::Cluster;
 use crate::compose::Compose;
 use crate::environment::{database_url, workspace};
-use crate::os_user::OsUser;
 use crate::psql::Psql;
 use crate::server_url::ServerUrl;
 use crate::{Error, download, folder, locks, name};
@@ -51,8 +50,8 @@ impl PostgresServer {
         let _guard = locks::exclusive(&state.join("start.lock"))?;
         // One major version cannot read the data of another.
         let name = format!("cluster-{}", binaries.major);
-        let user = OsUser::choose()?;
-        let cluster = Cluster::open(binaries, user, folder::private_folder(&state, &name, user)?)?;
+        let (folder, user) = folder::private_folder(&state, &name)?;
+        let cluster = Cluster::open(binaries, user, folder)?;
         cluster.start()?;
         Ok(Self {
             lease: Some(lease),

@@ -1,39 +1,42 @@
 //! Template databases: prepared once, copied by each test.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
 use crate::{Error, PostgresServer, locks, name};
 
 /// The number of templates that are kept: one for each branch in use.
 const KEPT: usize = 6;
 
-/// Returns the name of the template for `key`, prepared when it does not exist, and a lock that prevents its drop.
-pub(crate) fn prepared<E>(
+/// Creates a database as a copy of the template for `key`, which is prepared when it does not exist.
+pub(crate) fn copy<E>(
     server: &PostgresServer,
     key: &str,
+    database: &str,
     prepare: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<(String, File), Error>
+) -> Result<(), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let template = format!("masthead_template_{:016x}", name::hash(key.as_bytes()));
     let folder = server.state().join("templates");
     let lock = folder.join(&template);
-    let in_use = locks::shared(&lock)?;
-    if server.has_database(&template)? {
-        return Ok((template, in_use));
+    {
+        // A shared lock prevents the drop of the template.
+        let _in_use = locks::shared(&lock)?;
+        match server.create(database, &template) {
+            Err(_) if !server.has_database(&template)? => {}
+            copied => return copied,
+        }
     }
-    drop(in_use);
     {
         let _building = locks::exclusive(&lock)?;
         if !server.has_database(&template)? {
             build(server, &template, prepare)?;
-            drop_oldest(server, &folder, &template)?;
+            drop_oldest(server, &folder)?;
         }
     }
-    Ok((template, locks::shared(&lock)?))
+    let _in_use = locks::shared(&lock)?;
+    server.create(database, &template)
 }
 
 /// Prepares the template under another name and renames it, so that an interrupted preparation leaves no template.
@@ -54,20 +57,14 @@ where
     Ok(())
 }
 
-/// Drops the oldest templates that are not in use.
-fn drop_oldest(server: &PostgresServer, folder: &Path, newest: &str) -> Result<(), Error> {
-    let entries = fs::read_dir(folder).map_err(Error::io("cannot read", folder))?;
-    let mut others: Vec<(SystemTime, PathBuf)> = entries
-        .flatten()
-        .filter(|entry| entry.file_name() != newest)
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-        .collect();
-    others.sort();
-    for (_, lock) in others.iter().rev().skip(KEPT - 1) {
-        if let Some(_unused) = locks::try_exclusive(lock)?
-            && let Some(template) = lock.file_name().and_then(|name| name.to_str())
-        {
-            // The lock file stays: another process may be waiting for it.
+/// Drops the oldest templates of this workspace that are not in use.
+fn drop_oldest(server: &PostgresServer, folder: &Path) -> Result<(), Error> {
+    let newest_first = server
+        .maintain("SELECT datname FROM pg_database WHERE datname LIKE 'masthead\\_template\\_%' ORDER BY oid DESC")?;
+    let locks = newest_first.lines().map(|template| (template, folder.join(template)));
+    for (template, lock) in locks.filter(|(_, lock)| lock.is_file()).skip(KEPT) {
+        // The lock file stays: another process may be waiting for it.
+        if let Some(_unused) = locks::try_exclusive(&lock)? {
             server.drop_database(template)?;
         }
     }

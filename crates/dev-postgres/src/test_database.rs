@@ -25,9 +25,9 @@ impl TestDatabase {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let server = PostgresServer::obtain()?;
-        let (template, _in_use) = template::prepared(&server, key, prepare)?;
-        Self::create(server, |server, name| server.create(name, &template))
+        Self::create(PostgresServer::obtain()?, |server, name| {
+            template::copy(server, key, name, prepare)
+        })
     }
 
     fn create(
