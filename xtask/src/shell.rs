@@ -10,9 +10,16 @@ use serde_json::Value;
 pub(crate) type TaskResult<T = ()> = Result<T, Box<dyn Error>>;
 pub(crate) use TaskResult as Outcome;
 
-/// A `cargo` command in the workspace, with the committed query cache.
+/// A `cargo` command in the workspace, with the committed query cache. The variables that `cargo run` sets for this
+/// program are removed: the build script of ring depends on them, so each change would compile ring and its users again.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
         .args(arguments)
         .current_dir(masthead_dev_postgres::workspace())
