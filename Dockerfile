@@ -1,7 +1,7 @@
-# The server alone, without root: settings come from the environment (see docker-compose.yml, `masthead --help`).
+# The server without root; settings are environment variables (docker-compose.yml, `masthead --help`).
 
 FROM rust:1.95-slim-bookworm AS build
-# The image's own toolchain is the one of rust-toolchain.toml, without the components that only development needs.
+# The image has the toolchain of rust-toolchain.toml, without the components that only development needs.
 ENV RUSTUP_TOOLCHAIN=1.95.0 SQLX_OFFLINE=true
 WORKDIR /build
 COPY . .
@@ -11,7 +11,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp target/dist/masthead /masthead
 
 FROM debian:bookworm-slim
-# The authorities that an https key set or provider is checked against.
+# The certificate authorities for https key sets and providers.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*

@@ -1,26 +1,26 @@
-//! `cargo xtask ci`: all that must be green before review, stopping at the first step that is not.
+//! `cargo xtask ci`: the checks before a review; it stops at the first that fails.
 
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::shell::{Outcome, cargo, run as run_command};
+use crate::shell::{TaskResult, cargo, run as run_command};
 use crate::{layers, sqlx, test};
 
 /// Which steps.
 #[derive(Args)]
-pub(crate) struct Options {
+pub(crate) struct CiArguments {
     /// Leaves a step out; may be repeated.
     #[arg(long, value_enum)]
-    skip: Vec<Step>,
+    skip: Vec<CiStep>,
 }
 
 /// One step, in the order they run: the cheap ones first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Step {
+enum CiStep {
     /// `cargo fmt --check`
     Fmt,
-    /// The rules of the house.
+    /// The rules of the workspace (`cargo xtask layers`).
     Layers,
     /// `cargo clippy` on everything, warnings refused.
     Clippy,
@@ -32,10 +32,10 @@ enum Step {
     Doc,
 }
 
-impl Step {
+impl CiStep {
     const ALL: [Self; 6] = [Self::Fmt, Self::Layers, Self::Clippy, Self::Sqlx, Self::Test, Self::Doc];
 
-    fn run(self) -> Outcome {
+    fn run(self) -> TaskResult {
         match self {
             Self::Fmt => run_command(&mut cargo(&["fmt", "--all", "--check"])),
             Self::Layers => layers::run(),
@@ -44,24 +44,24 @@ impl Step {
                 "--workspace",
                 "--all-targets",
                 "--features",
-                "xtask/bench",
+                "xtask/bench,masthead-dev-postgres/download",
                 "--",
                 "-D",
                 "warnings",
             ])),
             Self::Sqlx => sqlx::check(),
-            Self::Test => test::run(&test::Options::default()),
+            Self::Test => test::run(&test::TestArguments::default()),
             Self::Doc => run_command(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
         }
     }
 }
 
-pub(crate) fn run(options: &Options) -> Outcome {
-    let steps: Vec<Step> = Step::ALL
+pub(crate) fn run(arguments: &CiArguments) -> TaskResult {
+    let steps: Vec<CiStep> = CiStep::ALL
         .into_iter()
-        .filter(|step| !options.skip.contains(step))
+        .filter(|step| !arguments.skip.contains(step))
         .collect();
-    let mut done: Vec<(Step, Duration)> = Vec::new();
+    let mut done: Vec<(CiStep, Duration)> = Vec::new();
     for step in &steps {
         println!("\n──── {step:?} ────");
         let begun = Instant::now();
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-fn summary(steps: &[Step], done: &[(Step, Duration)]) -> String {
+fn summary(steps: &[CiStep], done: &[(CiStep, Duration)]) -> String {
     let lines = steps.iter().enumerate().map(|(place, step)| match done.get(place) {
         Some((_, took)) => format!("  {step:?}: green ({:.1} s)", took.as_secs_f32()),
         None if place == done.len() => format!("  {step:?}: FAILED"),
@@ -89,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_tells_what_was_green_what_failed_and_what_was_not_run() {
-        let steps = [Step::Fmt, Step::Layers, Step::Clippy];
-        let said = summary(&steps, &[(Step::Fmt, Duration::from_millis(1500))]);
-        assert_eq!(said, "  Fmt: green (1.5 s)\n  Layers: FAILED\n  Clippy: not run");
+    fn summary_lists_every_step() {
+        let steps = [CiStep::Fmt, CiStep::Layers, CiStep::Clippy];
+        let text = summary(&steps, &[(CiStep::Fmt, Duration::from_millis(1500))]);
+        assert_eq!(text, "  Fmt: green (1.5 s)\n  Layers: FAILED\n  Clippy: not run");
     }
 }

@@ -1,5 +1,5 @@
-//! Chores of the workspace: `cargo xtask --help`.
-#![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
+//! Tasks of the workspace: `cargo xtask --help`.
+#![expect(clippy::print_stdout, reason = "tasks print their results")]
 
 mod bench;
 mod child;
@@ -18,47 +18,47 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chores of the workspace.
+/// Tasks of the workspace.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
-    /// Runs a seeded server on a Postgres of its own, until Ctrl-C.
-    Dev(dev::Options),
-    /// Runs every test, with the Postgres they need: nextest where it is installed, then doc tests.
-    Test(test::Options),
-    /// Runs all that must be green before review: format, clippy, layers, query cache, tests, docs.
-    Ci(ci::Options),
-    /// Checks the rules of the house: allowed arrows, lints, sizes and openings of files, migrations.
+enum Task {
+    /// Runs a seeded server with its Postgres, until Ctrl-C.
+    Dev(dev::DevArguments),
+    /// Runs all tests with their Postgres: by nextest where it is installed, then doc tests.
+    Test(test::TestArguments),
+    /// Runs the checks before a review: format, clippy, layers, query cache, tests, docs.
+    Ci(ci::CiArguments),
+    /// Checks the rules of the workspace: allowed dependencies, lints, sizes and first lines of files, migrations.
     Layers,
     /// Measures size and readability of the code: lines, circles of modules, repeated type names, names of tests.
     CodeMetrics(code_metrics::Options),
     /// Writes the generated tables of docs/api.md and docs/migration.md.
     Docs,
     /// Renews `.sqlx/`, the committed cache of checked queries.
-    Sqlx(sqlx::Options),
+    Sqlx(sqlx::SqlxArguments),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
     Bench(bench::Options),
     /// Starts or stops the Postgres that development and tests share.
-    Postgres(postgres::Options),
+    Postgres(postgres::PostgresArguments),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().chore {
-        Chore::Dev(options) => dev::run(&options),
-        Chore::Test(options) => test::run(&options),
-        Chore::Ci(options) => ci::run(&options),
-        Chore::Layers => layers::run(),
-        Chore::CodeMetrics(options) => code_metrics::run(&options),
-        Chore::Docs => docs::run(),
-        Chore::Sqlx(options) => sqlx::run(&options),
-        Chore::Bench(options) => bench::run(&options),
-        Chore::Postgres(options) => postgres::run(&options),
+    let done = match CommandLine::parse().task {
+        Task::Dev(options) => dev::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Ci(options) => ci::run(&options),
+        Task::Layers => layers::run(),
+        Task::CodeMetrics(options) => code_metrics::run(&options),
+        Task::Docs => docs::run(),
+        Task::Sqlx(options) => sqlx::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::Postgres(options) => postgres::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,21 +1,21 @@
-//! `cargo xtask sqlx`: renews `.sqlx/` from a freshly migrated database, or checks that it is current.
+//! `cargo xtask sqlx`: renews `.sqlx/` from a newly migrated database, or checks that it is current.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use clap::Args;
-use masthead_dev_postgres::{Server, TestDatabase, workspace};
+use masthead_dev_postgres::{PostgresServer, TestDatabase, workspace};
 
-use crate::shell::{Outcome, cargo, run as run_command};
+use crate::shell::{TaskResult, cargo, run as run_command};
 
-/// The only package that names sqlx.
+/// The only package that uses sqlx.
 const PACKAGE: &str = "masthead-subscribe-store";
 
 /// Renew, or check.
 #[derive(Args)]
-pub(crate) struct Options {
-    /// Changes nothing, and fails when the committed cache differs from what the queries and migrations say.
+pub(crate) struct SqlxArguments {
+    /// Changes nothing, and fails when the committed cache differs from the queries and migrations.
     #[arg(long)]
     check: bool,
 }
@@ -23,12 +23,12 @@ pub(crate) struct Options {
 /// File name → text.
 type Cache = BTreeMap<String, String>;
 
-pub(crate) fn run(options: &Options) -> Outcome {
-    if options.check { check() } else { renew() }
+pub(crate) fn run(arguments: &SqlxArguments) -> TaskResult {
+    if arguments.check { check() } else { renew() }
 }
 
-/// Fails when the committed cache is not what it would be now.
-pub(crate) fn check() -> Outcome {
+/// Fails when the committed cache is not current.
+pub(crate) fn check() -> TaskResult {
     let current = generated()?;
     let committed = read(&workspace().join(".sqlx"))?;
     let differences = differences(&committed, &current);
@@ -43,7 +43,7 @@ pub(crate) fn check() -> Outcome {
     .into())
 }
 
-fn renew() -> Outcome {
+fn renew() -> TaskResult {
     let current = generated()?;
     let folder = workspace().join(".sqlx");
     let before = read(&folder)?;
@@ -63,9 +63,9 @@ fn renew() -> Outcome {
     Ok(())
 }
 
-/// What the macros say of every query, on a database that has had all migrations and nothing else.
-fn generated() -> Outcome<Cache> {
-    let server = Server::obtain()?;
+/// The cache that the macros write, on a database with all migrations and no data.
+fn generated() -> TaskResult<Cache> {
+    let server = PostgresServer::obtain()?;
     let made = {
         let database = TestDatabase::empty()?;
         migrate(&database)?;
@@ -75,9 +75,9 @@ fn generated() -> Outcome<Cache> {
     made
 }
 
-fn migrate(database: &TestDatabase) -> Outcome {
+fn migrate(database: &TestDatabase) -> TaskResult {
     let folder = workspace().join("migrations");
-    // Names begin with their number in four digits (checked by `cargo xtask layers`), so this is their order.
+    // Names begin with a number of four digits (checked by `cargo xtask layers`), so they are in order.
     for (name, script) in read(&folder)? {
         if Path::new(&name).extension().is_some_and(|extension| extension == "sql") {
             database
@@ -88,15 +88,14 @@ fn migrate(database: &TestDatabase) -> Outcome {
     Ok(())
 }
 
-fn generate(url: &str) -> Outcome<Cache> {
+fn generate(url: &str) -> TaskResult<Cache> {
     let folder = workspace().join("target").join("sqlx");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    // The macros run only when the package is compiled, and cargo would find it fresh: a flag that it has not seen
-    // before makes it compile this one package, and no dependency.
-    let never_seen = format!("sqlx_renewed_{}", folder_stamp(url));
+    // The macros run only when the package is compiled. A new flag makes cargo compile this package, and no dependency.
+    let new_flag = format!("sqlx_renewed_{}", folder_stamp(url));
     run_command(
         cargo(&[
             "rustc",
@@ -107,7 +106,7 @@ fn generate(url: &str) -> Outcome<Cache> {
             "check",
             "--",
             "--cfg",
-            &never_seen,
+            &new_flag,
         ])
         .env("SQLX_OFFLINE", "false")
         .env("SQLX_OFFLINE_DIR", &folder)
@@ -116,13 +115,13 @@ fn generate(url: &str) -> Outcome<Cache> {
     read(&folder)
 }
 
-/// The throw-away database's own random name.
+/// The random name of the test database.
 fn folder_stamp(url: &str) -> &str {
     let name = url.rsplit('/').next().unwrap_or_default();
     name.split('?').next().unwrap_or_default()
 }
 
-fn read(folder: &Path) -> Outcome<Cache> {
+fn read(folder: &Path) -> TaskResult<Cache> {
     if !folder.is_dir() {
         return Ok(Cache::new());
     }
@@ -161,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_files_do_not_differ() {
+    fn equal_files_do_not_differ() {
         let one = cache(&[("a", "1")]);
         assert!(differences(&one, &one.clone()).is_empty());
     }
 
     #[test]
-    fn a_file_too_many_too_few_or_changed_is_told() {
+    fn added_removed_and_changed_files_are_reported() {
         let committed = cache(&[("a", "1"), ("b", "1")]);
         let current = cache(&[("b", "2"), ("c", "1")]);
         assert_eq!(
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stamp_is_the_databases_name() {
+    fn stamp_is_the_database_name() {
         assert_eq!(
             folder_stamp("postgres://u:p@h:1/masthead_test_0f?a=b"),
             "masthead_test_0f"

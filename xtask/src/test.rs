@@ -1,31 +1,34 @@
-//! `cargo xtask test`: every test, with the Postgres they need.
+//! `cargo xtask test`: all tests, with their Postgres.
 
 use std::process::Stdio;
 
 use clap::Args;
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
-use crate::shell::{Outcome, cargo, run as run_command};
+use crate::child::stop_postgres_after_crash;
+use crate::shell::{TaskResult, cargo, run as run_command};
 
 /// Which tests, and how.
 #[derive(Args, Default)]
-pub(crate) struct Options {
-    /// Handed to `cargo nextest run` (or `cargo test`): `-p masthead-domain`, a part of a test's name, …
+pub(crate) struct TestArguments {
+    /// Arguments of `cargo nextest run` (or `cargo test`): `-p masthead-domain`, a part of a test's name, …
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
-pub(crate) fn run(options: &Options) -> Outcome {
-    // Obtained before anything is compiled: what is missing is said at once, and the lease keeps it up between tests.
-    let server = Server::obtain()?;
+pub(crate) fn run(arguments: &TestArguments) -> TaskResult {
+    // Before the build, so that a missing Postgres is reported at once. The lease keeps it running between tests.
+    let server = PostgresServer::obtain()?;
+    let after_crash = stop_postgres_after_crash()?;
     println!("Postgres: {}", server.describe());
-    let tested = all(options);
+    let tested = run_all(arguments);
     server.release()?;
+    after_crash.cancel();
     tested
 }
 
-fn all(options: &Options) -> Outcome {
-    let rest: Vec<&str> = options.rest.iter().map(String::as_str).collect();
+fn run_all(arguments: &TestArguments) -> TaskResult {
+    let rest: Vec<&str> = arguments.rest.iter().map(String::as_str).collect();
     let command: &[&str] = if has_nextest() {
         &["nextest", "run"]
     } else {
@@ -40,20 +43,20 @@ fn all(options: &Options) -> Outcome {
     }
 }
 
-/// The whole workspace, unless the arguments choose packages themselves.
+/// The whole workspace, unless the arguments choose packages.
 fn scope(rest: &[&str]) -> &'static [&'static str] {
-    let chooses = |argument: &&str| {
+    let is_choice = |argument: &&str| {
         matches!(*argument, "-p" | "--package" | "--workspace" | "--all") || argument.starts_with("--package=")
     };
-    if rest.iter().take_while(|argument| **argument != "--").any(chooses) {
+    if rest.iter().take_while(|argument| **argument != "--").any(is_choice) {
         &[]
     } else {
-        // What only measuring needs is tested too.
+        // The code of benchmarks is tested too.
         &["--workspace", "--features", "xtask/bench"]
     }
 }
 
-/// A fresh machine has only Rust: nextest is welcome, not needed.
+/// nextest is optional: a new machine has only Rust.
 fn has_nextest() -> bool {
     cargo(&["nextest", "--version"])
         .stdout(Stdio::null())
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chosen_package_takes_the_place_of_the_workspace() {
+    fn chosen_package_replaces_the_workspace() {
         assert_eq!(scope(&[]), ["--workspace", "--features", "xtask/bench"]);
         assert_eq!(scope(&["some_name"]), scope(&[]));
         assert!(scope(&["-p", "masthead-domain"]).is_empty());

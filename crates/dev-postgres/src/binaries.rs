@@ -1,16 +1,16 @@
-//! The server binaries of this machine.
+//! The Postgres server programs installed on this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Error;
-use crate::environment::{search_path, without_pg_variables};
+use crate::environment::{binaries_folder, search_path, without_pg_variables};
 
-/// `pg_terminate_backend` with a time-out came with 14; older ones are out of support besides.
+/// The oldest supported major version: 14 introduced the time-out of `pg_terminate_backend`.
 const OLDEST: u32 = 14;
 
-/// Where packagers put each version's programs: `*` stands for anything, newest first.
+/// Folders of the packages, per version; `*` is the version.
 const FOLDERS: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -25,8 +25,8 @@ const FOLDERS: &[&str] = &[
     "/usr/local/pgsql/bin",
 ];
 
-/// One version's server programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The server programs of one version.
+#[derive(Debug, Clone)]
 pub(crate) struct Binaries {
     pub(crate) initdb: PathBuf,
     pub(crate) pg_ctl: PathBuf,
@@ -35,36 +35,25 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The programs on `PATH`, else the newest in the folders that packagers use; `None` when there are none.
-    ///
-    /// # Errors
-    /// [`Error::ProgramMissing`] when there is a server but no `psql`.
+    /// Finds the programs on `PATH`, else the newest version in [`FOLDERS`]. `DEV_POSTGRES_BIN` replaces both.
     pub(crate) fn find() -> Result<Option<Self>, Error> {
-        let mut folders = search_path();
-        folders.extend(FOLDERS.iter().flat_map(|pattern| newest_first(pattern)));
+        let folders = binaries_folder().map_or_else(
+            || search_path().into_iter().chain(packaged()).collect(),
+            |folder| vec![folder],
+        );
         folders.iter().find_map(|folder| Self::in_folder(folder)).transpose()
     }
 
-    /// Another program of the same version, such as `pgbench`.
-    pub(crate) fn beside(&self, name: &str) -> Option<PathBuf> {
-        let folder = self.pg_ctl.canonicalize().ok()?;
-        Some(folder.parent()?.join(name)).filter(|path| path.is_file())
-    }
-
-    fn in_folder(folder: &Path) -> Option<Result<Self, Error>> {
+    /// The programs in one folder; `None` when the server is missing or too old.
+    pub(crate) fn in_folder(folder: &Path) -> Option<Result<Self, Error>> {
         let [initdb, pg_ctl, postgres] = ["initdb", "pg_ctl", "postgres"].map(|name| folder.join(name));
         if !(initdb.is_file() && pg_ctl.is_file() && postgres.is_file()) {
             return None;
         }
         let major = version(&postgres).filter(|major| *major >= OLDEST)?;
-        // Links on PATH may lead to the server's programs alone, so psql may stand elsewhere.
-        let real = postgres.canonicalize().ok();
-        let beside = real.as_deref().and_then(Path::parent).map(|real| real.join("psql"));
-        let psql = [Some(folder.join("psql")), beside]
-            .into_iter()
-            .flatten()
-            .find(|path| path.is_file())
-            .map_or_else(psql, Ok);
+        // PATH may hold links to the server programs only: then psql is elsewhere.
+        let beside = Some(folder.join("psql")).filter(|path| path.is_file());
+        let psql = beside.map_or_else(psql, Ok);
         Some(psql.map(|psql| Self {
             initdb,
             pg_ctl,
@@ -72,26 +61,32 @@ impl Binaries {
             major,
         }))
     }
+
+    /// Another program of the same version, such as `pgbench`.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.pg_ctl.canonicalize().ok()?.with_file_name(name);
+        path.is_file().then_some(path)
+    }
 }
 
 /// The newest `psql` of this machine.
-///
-/// # Errors
-/// [`Error::ProgramMissing`] when there is none.
 pub(crate) fn psql() -> Result<PathBuf, Error> {
     program("psql").ok_or(Error::ProgramMissing {
         program: "psql",
-        package: "the Postgres client (Debian, Ubuntu: `apt install postgresql-client`)",
+        package: "the Postgres client (Debian, Ubuntu: `apt-get install postgresql-client`)",
     })
 }
 
-/// The newest program of this name beside a server's binaries, else the one on `PATH` (which Debian wraps in a slow script).
+/// The newest program of this name in [`FOLDERS`], else the one on `PATH`, which is a slow wrapper on Debian.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let packaged = FOLDERS.iter().flat_map(|pattern| newest_first(pattern));
-    packaged
+    packaged()
         .chain(search_path())
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
+}
+
+fn packaged() -> impl Iterator<Item = PathBuf> {
+    FOLDERS.iter().flat_map(|pattern| newest_first(pattern))
 }
 
 fn newest_first(pattern: &str) -> Vec<PathBuf> {
@@ -99,10 +94,8 @@ fn newest_first(pattern: &str) -> Vec<PathBuf> {
         return vec![PathBuf::from(pattern)];
     };
     let (folder, start) = before.rsplit_once('/').unwrap_or(("", before));
-    let mut found: Vec<(u32, PathBuf)> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let version = name.strip_prefix(start)?;
@@ -115,17 +108,17 @@ fn newest_first(pattern: &str) -> Vec<PathBuf> {
 }
 
 fn version(postgres: &Path) -> Option<u32> {
-    let said = without_pg_variables(&mut Command::new(postgres))
+    let output = without_pg_variables(&mut Command::new(postgres))
         .arg("--version")
         .stdin(Stdio::null())
         .output()
         .ok()?;
-    parse_version(&String::from_utf8_lossy(&said.stdout))
+    parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
-fn parse_version(said: &str) -> Option<u32> {
-    leading_number(said.split_once("(PostgreSQL) ")?.1)
+/// Reads the major version from `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn parse_version(output: &str) -> Option<u32> {
+    leading_number(output.split_once("(PostgreSQL) ")?.1)
 }
 
 fn leading_number(text: &str) -> Option<u32> {
@@ -136,21 +129,21 @@ fn leading_number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name;
 
     #[test]
-    fn the_major_version_is_read_from_what_postgres_says() {
-        assert_eq!(
-            parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            Some(15)
-        );
-        assert_eq!(parse_version("postgres (PostgreSQL) 18beta1"), Some(18));
-        assert_eq!(parse_version("something else 9"), None);
+    fn major_version_is_parsed() {
+        for (output, major) in [
+            ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", Some(15)),
+            ("postgres (PostgreSQL) 18beta1", Some(18)),
+            ("another program 9", None),
+        ] {
+            assert_eq!(parse_version(output), major, "{output}");
+        }
     }
 
     #[test]
-    fn the_newest_folder_comes_first_by_number_not_by_letter() {
-        let folder = std::env::temp_dir().join(format!("masthead-bin-{}", name::random()));
+    fn newest_folder_is_chosen_by_number() {
+        let folder = std::env::temp_dir().join(format!("masthead-bin-{}", std::process::id()));
         for version in ["9.6", "15", "17"] {
             fs::create_dir_all(folder.join(version).join("bin")).unwrap();
         }

@@ -1,64 +1,56 @@
-//! A `PgBouncer` in front of one database, for tests of what a connection pooler does to a client.
+//! A `PgBouncer` in front of one database, for tests of clients behind a connection pooler.
 
+use std::fmt::Write;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::account::Account;
+use crate::clean_up::CleanUp;
 use crate::environment::{is_ci, search_path};
-use crate::{Error, TestDatabase, name, place};
+use crate::server_url::ServerUrl;
+use crate::{Error, TestDatabase, folder, name};
 
-/// How long it may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for it to listen.
+const LISTENS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Where packagers put the program besides the folders of `PATH`, which often lacks the second ones.
+/// Folders of the packages; `PATH` often lacks those for administrators.
 const FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
 
-/// A running `PgBouncer` on loopback, stopped when dropped; its settings are those of the test.
+const MISSING: Error = Error::ProgramMissing {
+    program: "pgbouncer",
+    package: "PgBouncer 1.18 or newer (Debian, Ubuntu: `apt-get install pgbouncer`)",
+};
+
+/// A running `PgBouncer` on loopback; stopped when dropped, or when the test's process ends, however it ends.
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Child,
-    folder: PathBuf,
+    stop: Option<CleanUp>,
     port: u16,
     database: String,
 }
 
 impl PgBouncer {
-    /// Starts one in front of this database with these settings, as another user when we are root, which it refuses.
-    ///
-    /// # Errors
-    /// [`Error::ProgramMissing`] without the program; [`Error::Failed`] with the end of its log when it does not listen.
-    pub fn start(database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Self, Error> {
-        let program = program().ok_or(Error::ProgramMissing {
-            program: "pgbouncer",
-            package: "PgBouncer 1.18 or newer (Debian, Ubuntu: `apt install pgbouncer`)",
-        })?;
-        let account = Account::choose()?;
-        let folder = place::private_folder(&place::state(), &format!("b-{}", name::random()), account)?;
-        let mut started = Err(failed("it was not tried".to_owned()));
-        // Another process may take the free port before it does.
-        for _ in 0..3 {
-            started = Self::start_in(&program, account, &folder, database, settings);
-            if started.is_ok() {
-                return started;
-            }
-        }
-        let _ = fs::remove_dir_all(&folder);
-        started
-    }
-
-    /// As [`PgBouncer::start`]; `None` without the program, unless `CI` is set: CI must have it.
-    ///
-    /// # Errors
-    /// As [`PgBouncer::start`].
+    /// Starts one in front of this database with these settings; as another user for root, which it refuses. Returns
+    /// `None` where it is not installed, unless `CI` is set.
     pub fn start_if_installed(database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Option<Self>, Error> {
-        match Self::start(database, settings) {
-            Err(Error::ProgramMissing { .. }) if !is_ci() => Ok(None),
-            started => started.map(Some),
+        let folders = search_path().into_iter().chain(FOLDERS.iter().map(PathBuf::from));
+        let mut programs = folders.map(|folder| folder.join("pgbouncer"));
+        let Some(program) = programs.find(|path| path.is_file()) else {
+            return if is_ci() { Err(MISSING) } else { Ok(None) };
+        };
+        // Another process may bind the free port before it does.
+        let mut started = Self::start(&program, database, settings);
+        for _ in 0..2 {
+            if started.is_ok() {
+                break;
+            }
+            started = Self::start(&program, database, settings);
         }
+        started.map(Some)
     }
 
     /// The `postgres://` URL of the database through it.
@@ -67,20 +59,14 @@ impl PgBouncer {
         format!("postgres://masthead@127.0.0.1:{}/{}", self.port, self.database)
     }
 
-    fn start_in(
-        program: &Path,
-        account: Account,
-        folder: &Path,
-        database: &TestDatabase,
-        settings: &[(&str, &str)],
-    ) -> Result<Self, Error> {
+    fn start(program: &Path, database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Self, Error> {
+        let (folder, user) = folder::private_folder(&folder::state(), &format!("b-{}", name::random()))?;
         let port = free_port()?;
-        let configuration = folder.join("pgbouncer.ini");
-        let log = folder.join("pgbouncer.log");
+        let (configuration, log) = (folder.join("pgbouncer.ini"), folder.join("pgbouncer.log"));
         fs::write(&configuration, ini(database, port, &log, settings)?)
             .map_err(Error::io("cannot write", &configuration))?;
-        account.own(&configuration)?;
-        let process = account
+        user.own(&configuration)?;
+        let process = user
             .command(program)
             .arg("--quiet")
             .arg(&configuration)
@@ -88,20 +74,23 @@ impl PgBouncer {
             .stderr(Stdio::null())
             .spawn()
             .map_err(Error::io("cannot run", program))?;
+        let mut stop = Command::new("/bin/sh");
+        stop.args(["-c", "kill -KILL \"$1\"; rm -rf \"$0\""])
+            .arg(&folder)
+            .arg(process.id().to_string());
         let mut bouncer = Self {
+            stop: Some(CleanUp::prepare(&stop)?),
             process,
-            folder: folder.to_owned(),
             port,
             database: database.name().to_owned(),
         };
-        let until = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            let ended = bouncer.process.try_wait().ok().flatten().is_some();
-            if ended || Instant::now() > until {
-                let said = fs::read_to_string(&log).unwrap_or_default();
-                // The folder is needed for the next try.
-                bouncer.folder = PathBuf::new();
-                return Err(failed(said));
+            if bouncer.process.try_wait().is_ok_and(|ended| ended.is_some()) || begun.elapsed() > LISTENS_WITHIN {
+                return Err(Error::failed(
+                    "pgbouncer",
+                    &fs::read_to_string(&log).unwrap_or_default(),
+                ));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -111,107 +100,46 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // Killed before it is reaped: later its number may be that of another process.
+        self.stop.take();
         let _ = self.process.wait();
-        if self.folder.is_absolute() {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
     }
-}
-
-fn failed(said: String) -> Error {
-    Error::Failed {
-        what: "pgbouncer".to_owned(),
-        said,
-    }
-}
-
-fn program() -> Option<PathBuf> {
-    let folders = search_path().into_iter().chain(FOLDERS.iter().map(PathBuf::from));
-    folders
-        .map(|folder| folder.join("pgbouncer"))
-        .find(|path| path.is_file())
 }
 
 fn free_port() -> Result<u16, Error> {
-    let here = Path::new("127.0.0.1:0");
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("cannot listen on", here))?;
-    Ok(listener
-        .local_addr()
-        .map_err(Error::io("cannot listen on", here))?
-        .port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let address = listener.map_err(Error::io("cannot listen on", Path::new("127.0.0.1:0")))?;
+    Ok(address.port())
 }
 
-/// Its settings: any client may come, and is the database's own user there.
+/// The configuration: every client is accepted, and connects as the database's own user.
 fn ini(database: &TestDatabase, port: u16, log: &Path, settings: &[(&str, &str)]) -> Result<String, Error> {
-    let url = database.url()?;
-    let server = Server::parse(&url)
-        .ok_or_else(|| Error::UrlRefused("PgBouncer needs postgres://user:password@host:port/database".to_owned()))?;
+    let url = ServerUrl::parse(&database.url()?)?;
+    let (user, password) = (url.user.unwrap_or_default(), url.password.unwrap_or_default());
+    // The format has no escapes.
+    if [&user, &password, &url.address]
+        .iter()
+        .any(|text| text.contains(['%', '\'', ' ', '=']))
+    {
+        return Err(Error::UrlRefused(
+            "PgBouncer needs a user, password and host without special characters".to_owned(),
+        ));
+    }
+    let (host, server_port) = url.address.rsplit_once(':').unwrap_or((&url.address, "5432"));
     let name = database.name();
+    let password = if password.is_empty() {
+        password
+    } else {
+        format!(" password={password}")
+    };
     let mut ini = format!(
-        "[databases]\n{name} = host={} port={} dbname={name} user={}{}\n[pgbouncer]\n\
+        "[databases]\n{name} = host={host} port={server_port} dbname={name} user={user}{password}\n[pgbouncer]\n\
          listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nlogfile = {}\nauth_type = any\n",
-        server.host,
-        server.port,
-        server.user,
-        server
-            .password
-            .map(|password| format!(" password={password}"))
-            .unwrap_or_default(),
         log.display(),
     );
     for (name, value) in settings {
-        ini.push_str(name);
-        ini.push_str(" = ");
-        ini.push_str(value);
-        ini.push('\n');
+        // Writing to a string does not fail.
+        let _ = writeln!(ini, "{name} = {value}");
     }
     Ok(ini)
-}
-
-/// The parts of a plain URL: what needs quotes or percent signs is not taken.
-struct Server<'a> {
-    user: &'a str,
-    password: Option<&'a str>,
-    host: &'a str,
-    port: &'a str,
-}
-
-impl<'a> Server<'a> {
-    fn parse(url: &'a str) -> Option<Self> {
-        let (credentials, address) = url.split_once("://")?.1.rsplit_once('@')?;
-        let (user, password) = match credentials.split_once(':') {
-            Some((user, password)) => (user, Some(password)),
-            None => (credentials, None),
-        };
-        let address = address.split('/').next()?;
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
-        let is_plain = |text: &str| !text.contains(['%', '\'', ' ', '=']);
-        (is_plain(credentials) && is_plain(address)).then_some(Self {
-            user,
-            password,
-            host,
-            port,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plain_url_is_taken_apart_and_no_other() {
-        let server = Server::parse("postgres://masthead:secret@127.0.0.1:5433/masthead_x?sslmode=disable").unwrap();
-        assert_eq!(
-            (server.user, server.password, server.host, server.port),
-            ("masthead", Some("secret"), "127.0.0.1", "5433")
-        );
-        let server = Server::parse("postgres://masthead@db.example/masthead_x").unwrap();
-        assert_eq!(
-            (server.password, server.host, server.port),
-            (None, "db.example", "5432")
-        );
-        assert!(Server::parse("postgres://masthead:a%20b@127.0.0.1/masthead_x").is_none());
-    }
 }

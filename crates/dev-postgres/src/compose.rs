@@ -1,51 +1,47 @@
-//! A server in a container, by the workspace's own `docker-compose.yml`.
+//! A server in a container, started by `docker compose` with the workspace's `docker-compose.yml`.
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::Error;
-use crate::name;
+use crate::folder::write_private;
+use crate::psql::Psql;
+use crate::server_url::ServerUrl;
+use crate::{Error, locks, name};
 
-/// The superuser that `docker-compose.yml` makes.
-pub(crate) const SUPERUSER: &str = "masthead";
-
-/// One compose project, apart from any that a person starts from the same file.
-#[derive(Debug, Clone)]
+/// A compose project of this workspace, separate from one that the developer starts with the same file.
+#[derive(Debug)]
 pub(crate) struct Compose {
-    workspace: PathBuf,
-    state: PathBuf,
+    /// The arguments of `docker` before the verb.
+    arguments: Vec<String>,
+    password: String,
+    port: String,
 }
 
 impl Compose {
-    /// A container engine that answers, with a compose command; `None` when there is none.
-    pub(crate) fn find(workspace: &Path, state: &Path) -> Option<Self> {
-        let answers = |arguments: &[&str]| {
-            Command::new("docker")
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success())
+    /// Returns `None` without a running container engine that has `docker compose`.
+    pub(crate) fn find(workspace: &Path, state: &Path) -> Result<Option<Self>, Error> {
+        let _guard = locks::exclusive(&state.join("compose.lock"))?;
+        let free_port = || {
+            let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            listener.map(|address| address.port().to_string()).unwrap_or_default()
         };
-        let there =
-            workspace.join("docker-compose.yml").is_file() && answers(&["compose", "version"]) && answers(&["info"]);
-        there.then(|| Self {
-            workspace: workspace.to_owned(),
-            state: state.to_owned(),
-        })
+        let project = name::hash(workspace.as_os_str().as_encoded_bytes());
+        let compose = Self {
+            arguments: vec![
+                "compose".to_owned(),
+                format!("--project-name=masthead-dev-{project:016x}"),
+                format!("--file={}", workspace.join("docker-compose.yml").display()),
+            ],
+            password: read_or_create(&state.join("compose-password"), name::password)?,
+            port: read_or_create(&state.join("compose-port"), free_port)?,
+        };
+        Ok(compose.run(&["ps"]).is_ok().then_some(compose))
     }
 
-    /// Starts the container unless it runs, and waits until it is healthy.
+    /// Starts the container, and waits until it is healthy.
     pub(crate) fn start(&self) -> Result<(), Error> {
-        self.remembered("port", || {
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-            port.map(|address| address.port().to_string()).unwrap_or_default()
-        })?;
-        self.remembered("password", || format!("{}{}", name::random(), name::random()))?;
         self.run(&["up", "--detach", "--wait", "postgres"])
     }
 
@@ -54,84 +50,50 @@ impl Compose {
         self.run(&["stop", "postgres"])
     }
 
-    /// Whether the container answers.
-    pub(crate) fn is_running(&self) -> bool {
-        self.run(&["exec", "-T", "postgres", "pg_isready", "--quiet"]).is_ok()
+    /// The URL over loopback.
+    pub(crate) fn url(&self) -> ServerUrl {
+        ServerUrl::for_loopback(&self.password, &self.port)
     }
 
-    /// The port on loopback.
-    pub(crate) fn port(&self) -> Result<String, Error> {
-        self.read("port")
+    /// The `psql` inside the container, where loopback needs no password.
+    pub(crate) fn psql(&self) -> Psql {
+        let inside = ["exec", "-T", "postgres", "psql"].map(str::to_owned);
+        Psql {
+            program: PathBuf::from("docker"),
+            arguments: self.arguments.iter().cloned().chain(inside).collect(),
+            variables: self.variables().to_vec(),
+            url: ServerUrl::for_loopback("", "5432"),
+        }
     }
 
-    /// The superuser's password.
-    pub(crate) fn password(&self) -> Result<String, Error> {
-        self.read("password")
-    }
-
-    /// The command line of a `psql` inside the container.
-    pub(crate) fn psql(&self) -> Vec<String> {
-        let mut words = vec!["docker".to_owned()];
-        words.extend(self.arguments());
-        words.extend(["exec", "-T", "postgres", "psql", "--username", SUPERUSER].map(str::to_owned));
-        words
-    }
-
-    /// The variables that `docker-compose.yml` asks for.
-    pub(crate) fn variables(&self) -> Result<Vec<(&'static str, String)>, Error> {
-        Ok(vec![
-            ("POSTGRES_PASSWORD", self.password()?),
-            ("MASTHEAD_POSTGRES_PORT", self.port()?),
-        ])
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        let hash = name::hash(self.workspace.as_os_str().as_encoded_bytes());
-        let file = self.workspace.join("docker-compose.yml").display().to_string();
+    /// The variables of `docker-compose.yml`.
+    fn variables(&self) -> [(&'static str, String); 2] {
         [
-            "compose",
-            "--project-name",
-            &format!("masthead-dev-{hash:016x}"),
-            "--file",
-            &file,
+            ("POSTGRES_PASSWORD", self.password.clone()),
+            ("MASTHEAD_POSTGRES_PORT", self.port.clone()),
         ]
-        .map(str::to_owned)
-        .to_vec()
     }
 
     fn run(&self, arguments: &[&str]) -> Result<(), Error> {
-        let said = Command::new("docker")
-            .args(self.arguments())
+        let output = Command::new("docker")
+            .args(&self.arguments)
             .args(arguments)
-            .envs(self.variables()?)
+            .envs(self.variables())
             .stdin(Stdio::null())
             .output()
             .map_err(Error::io("cannot run", Path::new("docker")))?;
-        if said.status.success() {
+        if output.status.success() {
             return Ok(());
         }
-        Err(Error::Failed {
-            what: format!("docker compose {}", arguments.join(" ")),
-            said: String::from_utf8_lossy(&said.stderr).trim().to_owned(),
-        })
+        let what = format!("docker compose {}", arguments.join(" "));
+        Err(Error::failed(what, &String::from_utf8_lossy(&output.stderr)))
     }
+}
 
-    fn path(&self, what: &str) -> PathBuf {
-        self.state.join(format!("compose-{what}"))
+/// The text of a private file, which is written when it does not exist.
+fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> Result<String, Error> {
+    if !path.is_file() {
+        write_private(path, &create())?;
     }
-
-    fn read(&self, what: &str) -> Result<String, Error> {
-        let path = self.path(what);
-        fs::read_to_string(&path).map_err(Error::io("cannot read", &path))
-    }
-
-    fn remembered(&self, what: &str, make: impl FnOnce() -> String) -> Result<(), Error> {
-        let path = self.path(what);
-        if path.is_file() {
-            return Ok(());
-        }
-        fs::write(&path, make()).map_err(Error::io("cannot write", &path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-            .map_err(Error::io("cannot change the mode of", &path))
-    }
+    fs::read_to_string(path).map_err(Error::io("cannot read", path))
 }

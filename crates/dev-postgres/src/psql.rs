@@ -1,56 +1,74 @@
-//! SQL chores, done by the `psql` program.
+//! SQL scripts, executed by the `psql` program.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::Error;
 use crate::environment::without_pg_variables;
+use crate::server_url::ServerUrl;
 
-/// How a `psql` reaches its server.
+/// A `psql` command line for one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Psql {
-    program: Vec<String>,
-    settings: Vec<(&'static str, String)>,
+    pub(crate) program: PathBuf,
+    /// The first arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Further environment variables.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) url: ServerUrl,
 }
 
 impl Psql {
-    /// A `psql` that is told its server by `PG*` variables: an argument would show a password to every user of the machine.
-    pub(crate) fn new(program: Vec<String>, settings: Vec<(&'static str, String)>) -> Self {
-        Self { program, settings }
+    /// A `psql` on this machine.
+    pub(crate) fn new(program: PathBuf, url: ServerUrl) -> Self {
+        // Arguments are visible to all users of the machine, variables are not.
+        let password = url.decoded_password().map(|password| ("PGPASSWORD", password));
+        Self {
+            program,
+            arguments: Vec::new(),
+            variables: password.into_iter().collect(),
+            url,
+        }
     }
 
-    /// Runs a script, each statement in a transaction of its own, and gives what it printed (unaligned, `|` between columns).
-    pub(crate) fn run(&self, database: &str, script: &str) -> Result<String, Error> {
-        let (program, arguments) = self.program.split_first().ok_or(Error::NothingFound)?;
-        let mut command = Command::new(program);
+    /// The command on one database, without a script.
+    pub(crate) fn command(&self, database: &str) -> Command {
+        let mut command = Command::new(&self.program);
         without_pg_variables(&mut command)
-            .args(arguments)
+            .args(&self.arguments)
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password"])
-            .args(["--set=ON_ERROR_STOP=1", "--dbname", database, "--file=-"])
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .env("LC_ALL", "C")
+            .arg("--set=ON_ERROR_STOP=1")
+            .arg(format!("--dbname={}", self.url.without_password(database)))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .env("LC_ALL", "C");
+        command
+    }
+
+    /// Executes a script, each statement in its own transaction, and returns the output (unaligned, `|` between columns).
+    pub(crate) fn run(&self, database: &str, script: &str) -> Result<String, Error> {
+        let cannot_run = || Error::io("cannot run", Path::new(&self.program));
+        let mut child = self
+            .command(database)
+            .arg("--file=-")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let unusable = || Error::io("cannot run", Path::new(program));
-        let mut child = command.spawn().map_err(unusable())?;
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(cannot_run())?;
         let input = child.stdin.take();
-        let script = script.to_owned();
-        // Written beside the reading: a long script and a long answer would otherwise wait for each other.
-        let writer = std::thread::spawn(move || {
-            // A psql that stops at an error closes its input; its own words say why.
-            input.map(|mut input| input.write_all(script.as_bytes()))
+        // The script is written while the output is read, since both pipes may fill up. A psql that stops at an error
+        // closes its input; its own output has the reason.
+        let output = thread::scope(|scope| {
+            scope.spawn(|| input.map(|mut input| input.write_all(script.as_bytes())));
+            child.wait_with_output()
         });
-        let said = child.wait_with_output().map_err(unusable())?;
-        // Whatever became of the writing, psql's own state is what counts.
-        drop(writer.join());
-        if said.status.success() {
-            return Ok(String::from_utf8_lossy(&said.stdout).trim_end().to_owned());
+        let output = output.map_err(cannot_run())?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
         }
-        Err(Error::Failed {
-            what: format!("psql on {database}"),
-            said: String::from_utf8_lossy(&said.stderr).trim().to_owned(),
-        })
+        let message = String::from_utf8_lossy(&output.stderr);
+        Err(Error::failed(format!("psql on {database}"), &message))
     }
 }

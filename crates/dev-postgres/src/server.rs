@@ -1,263 +1,189 @@
 //! The server that development, tests and benchmarks share.
 
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::account::Account;
 use crate::binaries::{self, Binaries};
-use crate::cluster::{self, Cluster, Stop};
-use crate::compose::{self, Compose};
+use crate::clean_up::CleanUp;
+use crate::cluster::Cluster;
+use crate::compose::Compose;
 use crate::environment::{database_url, workspace};
-use crate::locks::{self, Held};
-use crate::named::NamedServer;
 use crate::psql::Psql;
-use crate::{Error, name, place};
+use crate::server_url::ServerUrl;
+use crate::{Error, download, folder, locks, name};
 
-/// A Postgres that answers, and a lease on it: nobody who keeps to [`Server::release`] stops it while this value lives.
+/// A running Postgres and a lease on it: [`PostgresServer::release`] of another process does not stop it meanwhile.
 #[derive(Debug)]
-pub struct Server {
-    origin: Origin,
+pub struct PostgresServer {
+    origin: ServerOrigin,
+    url: ServerUrl,
     psql: Psql,
-    /// The database from which others are made and dropped; nothing in it is read or changed.
+    /// The database for statements on whole databases; its contents are neither read nor changed.
     maintenance: String,
     /// The folder of this server's locks.
     state: PathBuf,
-    started_here: bool,
-    lease: Option<Held>,
+    lease: Option<File>,
 }
 
 #[derive(Debug)]
-enum Origin {
-    Named(NamedServer),
+enum ServerOrigin {
+    DatabaseUrl,
     Cluster(Cluster),
     Compose(Compose),
 }
 
-impl Server {
+impl PostgresServer {
     /// Finds or starts the server, in the order that the crate's description gives, and takes a lease on it.
-    ///
-    /// # Errors
-    /// [`Error::NothingFound`] when there is nothing to find or start; [`Error::UrlRefused`] for a `DATABASE_URL` that
-    /// names a database that is not ours; others when the server does not start or answer.
     pub fn obtain() -> Result<Self, Error> {
-        let state = place::state();
+        let state = folder::state();
         if let Some(url) = database_url() {
-            return Self::named(&NamedServer::parse(&url)?, &state);
+            return Self::from_url(ServerUrl::parse(&url)?, &state);
         }
-        if let Some(binaries) = Binaries::find()? {
-            return Self::of_this_machine(binaries, &state);
-        }
-        match Compose::find(&workspace(), &state) {
-            Some(compose) => Self::container(compose, &state),
-            None => Err(Error::NothingFound),
-        }
-    }
-
-    fn named(server: &NamedServer, state: &Path) -> Result<Self, Error> {
-        let (url, password) = server.apart("postgres");
-        let program = binaries::psql()?.display().to_string();
-        let settings = password.map(|password| ("PGPASSWORD", password)).into_iter().collect();
-        let mut found = Self {
-            psql: Psql::new(vec![program], settings),
-            maintenance: url,
-            state: state.join(format!("named-{:016x}", server.identity())),
-            started_here: false,
-            lease: None,
-            origin: Origin::Named(server.clone()),
-        };
-        // A role may be kept out of `postgres`; then the database of ours that the URL names must serve.
-        if let Err(error) = found.psql.run(&found.maintenance, "SELECT 1") {
-            let own = server.database().map(|database| server.apart(database).0);
-            let own = own.filter(|own| found.psql.run(own, "SELECT 1").is_ok());
-            found.maintenance = own.ok_or(error)?;
-        }
-        Ok(found)
-    }
-
-    fn of_this_machine(binaries: Binaries, state: &Path) -> Result<Self, Error> {
-        let account = Account::choose()?;
-        // Data of one major version cannot be read by another.
-        let folder = format!("cluster-{}", binaries.major);
         let lease = locks::shared(&state.join("in-use.lock"))?;
-        let open = || {
-            let folder = place::private_folder(state, &folder, account)?;
-            Cluster::open(binaries, account, folder)
+        let binaries = match Binaries::find()? {
+            Some(binaries) => binaries,
+            None => match Compose::find(&workspace(), &state)? {
+                Some(compose) => return Self::from_compose(compose, &state, lease),
+                None => download::binaries(&state)?,
+            },
         };
-        let guard = locks::exclusive(&state.join("start.lock"))?;
-        let cluster = open()?;
-        let started_here = cluster.start()?;
-        drop(guard);
-        Self::on(cluster, state.to_owned(), started_here, Some(lease))
-    }
-
-    /// The server of a cluster that runs.
-    pub(crate) fn on(cluster: Cluster, state: PathBuf, started_here: bool, lease: Option<Held>) -> Result<Self, Error> {
-        let settings = vec![
-            ("PGHOST", cluster.socket().display().to_string()),
-            ("PGPORT", cluster.port()?.to_string()),
-            ("PGUSER", cluster::SUPERUSER.to_owned()),
-        ];
+        let _guard = locks::exclusive(&state.join("start.lock"))?;
+        // One major version cannot read the data of another.
+        let name = format!("cluster-{}", binaries.major);
+        let (folder, user) = folder::private_folder(&state, &name)?;
+        let cluster = Cluster::open(binaries, user, folder)?;
+        cluster.start()?;
         Ok(Self {
-            psql: Psql::new(vec![cluster.psql().display().to_string()], settings),
-            maintenance: "postgres".to_owned(),
-            state,
-            started_here,
-            lease,
-            origin: Origin::Cluster(cluster),
+            lease: Some(lease),
+            ..Self::from_cluster(cluster, state)?
         })
     }
 
-    fn container(compose: Compose, state: &Path) -> Result<Self, Error> {
-        let lease = locks::shared(&state.join("in-use.lock"))?;
-        let guard = locks::exclusive(&state.join("start.lock"))?;
-        let running = compose.port().is_ok() && compose.is_running();
-        if !running {
+    fn from_url(url: ServerUrl, state: &Path) -> Result<Self, Error> {
+        let identity = name::hash(url.without_password("").as_bytes());
+        let psql = Psql::new(binaries::psql()?, url.clone());
+        let state = state.join(format!("named-{identity:016x}"));
+        let mut server = Self::new(ServerOrigin::DatabaseUrl, url, psql, state);
+        // A role may lack access to `postgres`; then the database of the URL must do.
+        if let Err(error) = server.maintain("SELECT 1") {
+            server.maintenance = server.url.database.clone().ok_or(error)?;
+            server.maintain("SELECT 1")?;
+        }
+        Ok(server)
+    }
+
+    fn from_compose(compose: Compose, state: &Path, lease: File) -> Result<Self, Error> {
+        let _guard = locks::exclusive(&state.join("start.lock"))?;
+        let (url, psql) = (compose.url(), compose.psql());
+        let mut server = Self::new(ServerOrigin::Compose(compose), url, psql, state.join("compose"));
+        server.lease = Some(lease);
+        if let ServerOrigin::Compose(compose) = &server.origin
+            && !server.is_running()
+        {
             compose.start()?;
         }
-        drop(guard);
-        Ok(Self {
-            psql: Psql::new(compose.psql(), compose.variables()?),
-            maintenance: "postgres".to_owned(),
-            state: state.join("compose"),
-            started_here: !running,
-            lease: Some(lease),
-            origin: Origin::Compose(compose),
-        })
+        Ok(server)
     }
 
-    /// Where the server comes from, in words for a person; no password in it.
+    /// The server of a running cluster.
+    pub(crate) fn from_cluster(cluster: Cluster, state: PathBuf) -> Result<Self, Error> {
+        let (url, psql) = (cluster.url()?, cluster.psql()?);
+        Ok(Self::new(ServerOrigin::Cluster(cluster), url, psql, state))
+    }
+
+    fn new(origin: ServerOrigin, url: ServerUrl, psql: Psql, state: PathBuf) -> Self {
+        Self {
+            origin,
+            url,
+            psql,
+            maintenance: "postgres".to_owned(),
+            state,
+            lease: None,
+        }
+    }
+
+    fn cluster(&self) -> Option<&Cluster> {
+        match &self.origin {
+            ServerOrigin::Cluster(cluster) => Some(cluster),
+            ServerOrigin::DatabaseUrl | ServerOrigin::Compose(_) => None,
+        }
+    }
+
+    /// Describes where the server comes from; without a password.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.origin {
-            Origin::Named(_) => "the server that DATABASE_URL names".to_owned(),
-            Origin::Cluster(cluster) => {
-                format!(
-                    "a private cluster (socket and log in {})",
-                    cluster.socket().with_file_name("").display()
-                )
-            }
-            Origin::Compose(_) => "a container started by docker compose".to_owned(),
+            ServerOrigin::DatabaseUrl => "the server of DATABASE_URL".to_owned(),
+            ServerOrigin::Cluster(cluster) => format!("a private cluster in {}", cluster.folder().display()),
+            ServerOrigin::Compose(_) => "a container started by docker compose".to_owned(),
         }
     }
 
-    /// Whether this value's making started the server; false when it was running already.
-    #[must_use]
-    pub fn started_here(&self) -> bool {
-        self.started_here
-    }
-
-    /// Whether the server answers now.
+    /// Whether the server answers a query now.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        match &self.origin {
-            Origin::Named(_) => self.psql.run(&self.maintenance, "SELECT 1").is_ok(),
-            Origin::Cluster(cluster) => cluster.is_running(),
-            Origin::Compose(compose) => compose.is_running(),
-        }
+        self.maintain("SELECT 1").is_ok()
     }
 
-    /// The `postgres://` URL of one of our databases, over TCP, with the password where there is one.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Io`] when the cluster's own files are gone.
+    /// The `postgres://` URL of a database, over TCP, with the password.
     pub fn url(&self, database: &str) -> Result<String, Error> {
-        let database = name::ours(database)?;
-        let local = |user: &str, password: String, port: String| {
-            format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
-        };
-        Ok(match &self.origin {
-            Origin::Named(server) => server.url(database),
-            Origin::Cluster(cluster) => local(cluster::SUPERUSER, cluster.password()?, cluster.port()?.to_string()),
-            Origin::Compose(compose) => local(compose::SUPERUSER, compose.password()?, compose.port()?),
-        })
+        Ok(self.url.with_database(name::check(database)?))
     }
 
-    /// The folder of the server's Unix socket; `None` unless it is a private cluster. Its superuser needs no password there.
-    #[must_use]
-    pub fn socket_folder(&self) -> Option<PathBuf> {
-        match &self.origin {
-            Origin::Cluster(cluster) => Some(cluster.socket()),
-            Origin::Named(_) | Origin::Compose(_) => None,
-        }
-    }
-
-    /// The file that the server logs to (`auto_explain` writes there); `None` unless it is a private cluster.
+    /// The server's log file (`auto_explain` writes there); `None` unless it is a private cluster.
     #[must_use]
     pub fn log_file(&self) -> Option<PathBuf> {
-        match &self.origin {
-            Origin::Cluster(cluster) => Some(cluster.log()),
-            Origin::Named(_) | Origin::Compose(_) => None,
-        }
+        self.cluster().map(Cluster::log)
     }
 
-    /// A program that comes with Postgres, such as `pgbench`: of the private cluster's own version, or the newest of this
-    /// machine; `None` when there is none.
+    /// A program of Postgres, such as `pgbench`: of the private cluster's version, or the newest of this machine.
     #[must_use]
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        match &self.origin {
-            Origin::Cluster(cluster) => cluster.program(name),
-            Origin::Named(_) | Origin::Compose(_) => binaries::program(name),
+        match self.cluster() {
+            Some(cluster) => cluster.program(name),
+            None => binaries::program(name),
         }
     }
 
-    /// Runs a script of SQL on one of our databases, each statement in a transaction of its own, stopping at the first
-    /// error; gives what it printed, unaligned, `|` between columns.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Failed`] with the server's words.
+    /// Executes an SQL script on a database, each statement in its own transaction, until the first error; returns the
+    /// output, unaligned, `|` between columns.
     pub fn run(&self, database: &str, script: &str) -> Result<String, Error> {
-        let database = name::ours(database)?;
-        match &self.origin {
-            Origin::Named(server) => self.psql.run(&server.apart(database).0, script),
-            Origin::Cluster(_) | Origin::Compose(_) => self.psql.run(database, script),
-        }
+        self.psql.run(name::check(database)?, script)
     }
 
-    /// Whether there is a database of this name.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Failed`] when the server does not answer.
+    /// Whether a database exists.
     pub fn has_database(&self, database: &str) -> Result<bool, Error> {
-        let database = name::ours(database)?;
+        let database = name::check(database)?;
         let found = self.maintain(&format!("SELECT 1 FROM pg_database WHERE datname = '{database}'"))?;
         Ok(!found.is_empty())
     }
 
     /// Creates an empty database.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Failed`] when there is one already.
     pub fn create_database(&self, database: &str) -> Result<(), Error> {
-        // template1 may carry what somebody put there.
+        // template1 may contain objects of the machine's administrator.
         self.create(database, "template0")
     }
 
-    /// Creates a database as a copy of `template`, to which nobody may be connected.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Failed`] when the server refuses.
-    pub fn create_from_template(&self, template: &str, database: &str) -> Result<(), Error> {
-        self.create(database, name::ours(template)?)
+    /// Creates a database as a copy of `template`, which must have no connections.
+    pub(crate) fn create(&self, database: &str, template: &str) -> Result<(), Error> {
+        let database = name::check(database)?;
+        self.maintain(&format!("CREATE DATABASE {database} TEMPLATE {template}"))?;
+        Ok(())
     }
 
-    fn create(&self, database: &str, template: &str) -> Result<(), Error> {
-        let database = name::ours(database)?;
-        self.maintain(&format!("CREATE DATABASE {database} TEMPLATE {template}"))
-            .map(drop)
-    }
-
-    /// Drops a database if there is one, and whoever is connected to it.
-    ///
-    /// # Errors
-    /// [`Error::NameRefused`] for a name that is not ours; [`Error::Failed`] when the server refuses.
+    /// Drops a database if it exists, and closes its connections.
     pub fn drop_database(&self, database: &str) -> Result<(), Error> {
-        let database = name::ours(database)?;
-        // A notice about what is not there is nobody's concern.
-        self.maintain(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
-            .map(drop)
+        self.maintain(&drop_statement(name::check(database)?))?;
+        Ok(())
     }
 
-    /// Runs statements that concern whole databases.
+    /// Prepares the drop of a database for when its owner is gone.
+    pub(crate) fn drop_at_end(&self, database: &str) -> Result<CleanUp, Error> {
+        let mut command = self.psql.command(&self.maintenance);
+        CleanUp::prepare(command.arg("--command").arg(drop_statement(name::check(database)?)))
+    }
+
+    /// Executes statements on whole databases.
     pub(crate) fn maintain(&self, script: &str) -> Result<String, Error> {
         self.psql.run(&self.maintenance, script)
     }
@@ -267,31 +193,26 @@ impl Server {
         &self.state
     }
 
-    /// Gives the lease back and stops the server unless somebody else holds one; true when it was stopped. A server that
-    /// `DATABASE_URL` names is never stopped. Data are kept.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] when the server does not stop.
+    /// Returns the lease, and stops the server unless another process holds one; true when it was stopped. The data are
+    /// kept. A server of `DATABASE_URL` is never stopped.
     pub fn release(mut self) -> Result<bool, Error> {
         if self.lease.take().is_none() {
             return Ok(false);
         }
-        let state = place::state();
+        let state = folder::state();
         let _guard = locks::exclusive(&state.join("start.lock"))?;
-        let Some(_nobody_else) = locks::exclusive_now(&state.join("in-use.lock"))? else {
+        let Some(_unused) = locks::try_exclusive(&state.join("in-use.lock"))? else {
             return Ok(false);
         };
         match &self.origin {
-            Origin::Named(_) => return Ok(false),
-            Origin::Cluster(cluster) => cluster.stop(Stop::Fast)?,
-            Origin::Compose(compose) => compose.stop()?,
+            ServerOrigin::DatabaseUrl => return Ok(false),
+            ServerOrigin::Cluster(cluster) => cluster.stop("fast")?,
+            ServerOrigin::Compose(compose) => compose.stop()?,
         }
         Ok(true)
     }
 }
 
-/// Reads a folder that may not be there yet.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).collect()
+fn drop_statement(database: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 }

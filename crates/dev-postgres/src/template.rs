@@ -1,44 +1,46 @@
-//! Template databases: prepared once, copied by every test.
+//! Template databases: prepared once, copied by each test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::locks::{self, Held};
-use crate::server::files;
-use crate::{Error, Server, name};
+use crate::{Error, PostgresServer, locks, name};
 
-/// How many templates are kept: one for each branch that somebody works on at the moment.
+/// The number of templates that are kept: one for each branch in use.
 const KEPT: usize = 6;
 
-/// The template of `key`, prepared if need be, and a lock under which nobody drops it.
-pub(crate) fn ready<E>(
-    server: &Server,
+/// Creates a database as a copy of the template for `key`, which is prepared when it does not exist.
+pub(crate) fn copy<E>(
+    server: &PostgresServer,
     key: &str,
+    database: &str,
     prepare: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<(String, Held), Error>
+) -> Result<(), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let template = format!("masthead_template_{:016x}", name::hash(key.as_bytes()));
     let folder = server.state().join("templates");
     let lock = folder.join(&template);
-    let held = locks::shared(&lock)?;
-    if server.has_database(&template)? {
-        return Ok((template, held));
+    {
+        // A shared lock prevents the drop of the template.
+        let _in_use = locks::shared(&lock)?;
+        match server.create(database, &template) {
+            Err(_) if !server.has_database(&template)? => {}
+            copied => return copied,
+        }
     }
-    drop(held);
-
-    let building = locks::exclusive(&lock)?;
-    if !server.has_database(&template)? {
-        build(server, &template, prepare)?;
-        drop_oldest(server, &folder, &template)?;
+    {
+        let _building = locks::exclusive(&lock)?;
+        if !server.has_database(&template)? {
+            build(server, &template, prepare)?;
+            drop_oldest(server, &folder)?;
+        }
     }
-    drop(building);
-    let held = locks::shared(&lock)?;
-    Ok((template, held))
+    let _in_use = locks::shared(&lock)?;
+    server.create(database, &template)
 }
 
-/// Prepares the template under another name, so that one cut short is never taken for a finished one.
-fn build<E>(server: &Server, template: &str, prepare: impl FnOnce(&str) -> Result<(), E>) -> Result<(), Error>
+/// Prepares the template under another name and renames it, so that an interrupted preparation leaves no template.
+fn build<E>(server: &PostgresServer, template: &str, prepare: impl FnOnce(&str) -> Result<(), E>) -> Result<(), Error>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -46,7 +48,7 @@ where
     server.drop_database(&unfinished)?;
     server.create_database(&unfinished)?;
     prepare(&server.url(&unfinished)?).map_err(|error| Error::Prepare(error.into()))?;
-    // Whoever prepared it may not have hung up yet, and nobody may be connected to a template.
+    // The connections of `prepare` may still be open, and a template must have none.
     server.maintain(&format!(
         "ALTER DATABASE {unfinished} ALLOW_CONNECTIONS false;\n\
          SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{unfinished}';\n\
@@ -55,21 +57,14 @@ where
     Ok(())
 }
 
-/// Drops templates beyond the newest few; one that is in use stays.
-fn drop_oldest(server: &Server, folder: &Path, newest: &str) -> Result<(), Error> {
-    let mut others: Vec<(std::time::SystemTime, PathBuf)> = files(folder)
-        .into_iter()
-        .filter(|path| !path.ends_with(newest))
-        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
-        .collect();
-    others.sort();
-    others.reverse();
-    for (_, lock) in others.iter().skip(KEPT - 1) {
-        let Some(_nobody) = locks::exclusive_now(lock)? else {
-            continue;
-        };
-        if let Some(template) = lock.file_name().and_then(|name| name.to_str()) {
-            // The lock file stays: somebody may be waiting for it.
+/// Drops the oldest templates of this workspace that are not in use.
+fn drop_oldest(server: &PostgresServer, folder: &Path) -> Result<(), Error> {
+    let newest_first = server
+        .maintain("SELECT datname FROM pg_database WHERE datname LIKE 'masthead\\_template\\_%' ORDER BY oid DESC")?;
+    let locks = newest_first.lines().map(|template| (template, folder.join(template)));
+    for (template, lock) in locks.filter(|(_, lock)| lock.is_file()).skip(KEPT) {
+        // The lock file stays: another process may be waiting for it.
+        if let Some(_unused) = locks::try_exclusive(&lock)? {
             server.drop_database(template)?;
         }
     }

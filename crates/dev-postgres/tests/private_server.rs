@@ -1,11 +1,18 @@
-//! A throw-away cluster that tests may stop and restart, from the machine's own server binaries.
+//! Private servers of tests, from the machine's own server programs.
+#![expect(clippy::unwrap_used, reason = "helpers of tests unwrap")]
 
-use std::path::Path;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use masthead_dev_postgres::PrivateServer;
 
+fn folder(postgres: &PrivateServer) -> PathBuf {
+    postgres.server().log_file().unwrap().with_file_name("")
+}
+
 #[test]
-fn it_comes_back_with_its_committed_data_after_a_crash_and_after_a_stop() {
+fn committed_data_survive_crash_and_stop() {
     let postgres = PrivateServer::start_new().unwrap();
     let server = postgres.server();
     server.create_database("masthead_kept").unwrap();
@@ -15,61 +22,54 @@ fn it_comes_back_with_its_committed_data_after_a_crash_and_after_a_stop() {
     let url = server.url("masthead_kept").unwrap();
 
     postgres.restart_immediate().unwrap();
-    assert!(postgres.is_running());
     assert_eq!(server.run("masthead_kept", "SELECT n FROM t").unwrap(), "1");
 
     postgres.stop().unwrap();
-    assert!(!postgres.is_running());
-    assert!(server.run("masthead_kept", "SELECT 1").is_err());
-
+    assert!(!server.is_running());
     postgres.start().unwrap();
     assert_eq!(server.run("masthead_kept", "SELECT n FROM t").unwrap(), "1");
     assert_eq!(server.url("masthead_kept").unwrap(), url, "the port is kept");
 }
 
 #[test]
-fn programs_of_its_own_version_are_found() {
+fn programs_of_the_same_version_are_found() {
     let postgres = PrivateServer::start_new().unwrap();
-    let postgres = postgres.server();
-    assert!(postgres.program("pg_ctl").is_some_and(|path| path.is_file()));
-    assert!(postgres.program("no-such-program").is_none());
+    assert!(postgres.server().program("pg_ctl").is_some_and(|path| path.is_file()));
+    assert!(postgres.server().program("no-such-program").is_none());
 }
 
 #[test]
-fn dropping_it_stops_the_server_and_removes_its_folder() {
+fn drop_stops_server_and_removes_folder() {
     let postgres = PrivateServer::start_new().unwrap();
-    let socket = postgres.server().socket_folder().unwrap();
-    let data = socket.with_file_name("data");
-    assert!(data.is_dir());
+    let folder = folder(&postgres);
+    let url = postgres.server().url("masthead_x").unwrap();
+    let (_, address) = url.rsplit_once('@').unwrap();
+    let address = address.trim_end_matches("/masthead_x").to_owned();
+    assert!(TcpStream::connect(&address).is_ok());
     drop(postgres);
-    assert!(!data.exists());
+    assert!(!folder.exists());
+    assert!(TcpStream::connect(&address).is_err());
 }
 
 #[test]
-fn a_pid_file_that_names_a_stranger_does_not_keep_it_from_starting() {
+fn pid_file_of_another_process_is_ignored() {
     let postgres = PrivateServer::start_new().unwrap();
-    let pid_file = postgres
-        .server()
-        .socket_folder()
-        .unwrap()
-        .with_file_name("data")
-        .join("postmaster.pid");
+    let pid_file = folder(&postgres).join("data/postmaster.pid");
     let written = std::fs::read_to_string(&pid_file).unwrap();
     postgres.stop().unwrap();
 
     let (_, rest) = written.split_once('\n').unwrap();
     std::fs::write(&pid_file, format!("{}\n{rest}", std::process::id())).unwrap();
-    assert!(!postgres.is_running());
     postgres.start().unwrap();
-    assert!(postgres.is_running());
+    assert!(postgres.server().is_running());
 }
 
 #[test]
-fn planning_has_its_defaults_and_auto_explain_can_be_loaded() {
+fn planner_settings_have_their_defaults() {
     let postgres = PrivateServer::start_new().unwrap();
     let server = postgres.server();
     server.create_database("masthead_plans").unwrap();
-    let said = server
+    let output = server
         .run(
             "masthead_plans",
             "SET client_min_messages = 'log'; LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; \
@@ -77,18 +77,16 @@ fn planning_has_its_defaults_and_auto_explain_can_be_loaded() {
              SHOW server_encoding",
         )
         .unwrap();
-    assert_eq!(said, "0\n4\n200\nUTF8");
+    assert_eq!(output, "0\n4\n200\nUTF8");
     let log = std::fs::read_to_string(server.log_file().unwrap()).unwrap();
     assert!(log.contains("Query Text"), "{log}");
 }
 
 #[test]
-fn only_its_owner_may_pass_to_the_socket_and_to_the_password() {
-    use std::os::unix::fs::PermissionsExt;
+fn folder_and_password_are_private() {
     let postgres = PrivateServer::start_new().unwrap();
-    let folder = postgres.server().socket_folder().unwrap();
-    let folder = folder.parent().unwrap();
+    let folder = folder(&postgres);
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(folder), 0o700);
+    assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&folder.join("password")), 0o600);
 }

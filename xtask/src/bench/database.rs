@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
 use super::people::{self, EDITION, People, TENANTS};
 use super::server::Program;
@@ -27,13 +27,13 @@ const AT_ONCE: usize = 4;
 
 /// The database of the bench.
 pub(super) struct Database<'a> {
-    pub(super) server: &'a Server,
+    pub(super) server: &'a PostgresServer,
     pub(super) name: String,
 }
 
 impl<'a> Database<'a> {
     /// The one of so many people, whether it is there or not.
-    pub(super) fn of(server: &'a Server, people: People) -> Self {
+    pub(super) fn of(server: &'a PostgresServer, people: People) -> Self {
         let name = match people.rows {
             WHOLE => "masthead_bench".to_owned(),
             rows => format!("masthead_bench_{rows}"),

@@ -46,11 +46,11 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::child::Owned;
+    use crate::child::ChildGuard;
 
     #[test]
     fn what_this_process_has_started_is_known() {
-        let owned = Owned::start(Command::new("sleep").arg("600")).unwrap();
+        let owned = ChildGuard::start(Command::new("sleep").arg("600")).unwrap();
         assert!(children().contains(&owned.id()));
     }
 }

@@ -15,7 +15,7 @@ use hyper::{Request, Response, body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::child::Owned;
+use crate::child::ChildGuard;
 use crate::shell::Outcome;
 
 /// Answers until the standard input ends; tells its address first.
@@ -49,7 +49,7 @@ async fn accept(listener: TcpListener, body: Bytes) -> io::Result<()> {
 
 /// Such a server in a process of its own; it ends with this value.
 pub(super) struct BareHyper {
-    child: Owned,
+    child: ChildGuard,
     _input: Option<ChildStdin>,
     pub(super) address: String,
 }
@@ -60,7 +60,7 @@ impl BareHyper {
         fs::write(file, body)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "hyper"]).arg(file);
-        let mut child = Owned::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let mut child = ChildGuard::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or("a child without output")?;
         let mut address = String::new();

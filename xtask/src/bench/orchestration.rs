@@ -13,7 +13,7 @@ use super::figures::{median, rounded};
 use super::people::{People, codes};
 use super::server::Program;
 use super::whole::Bench;
-use crate::child::StandIn;
+use crate::child::SandboxProcess;
 use crate::dev::providers::AUTH0;
 use crate::shell::Outcome;
 
@@ -201,7 +201,7 @@ impl<'a> Ask<'a> {
 }
 
 /// A stand-in Auth0 that takes its time.
-struct Provider(StandIn);
+struct Provider(SandboxProcess);
 
 impl Provider {
     fn start(bench: &Bench<'_>) -> Outcome<Self> {
@@ -216,7 +216,7 @@ impl Provider {
             .arg(&seed)
             .arg("--client-secret-file")
             .arg(&secret);
-        let provider = StandIn::start(&mut command)?;
+        let provider = SandboxProcess::start(&mut command)?;
         let mut control = Client::connect(host(&provider.control)?)?;
         let quota = json!({"quota": {"burst": 100_000, "perSecond": 100_000}});
         good(&control.send("PATCH", "/settings", "", &quota.to_string())?)?;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use crate::child::Owned;
+use crate::child::ChildGuard;
 use crate::shell::{Outcome, cargo, executable, output, run};
 
 /// How long it may take until it is ready.
@@ -104,7 +104,7 @@ impl Program {
             .envs(settings.iter().copied())
             .stdout(to_log.try_clone()?)
             .stderr(to_log);
-        let child = Owned::start(&mut command)?;
+        let child = ChildGuard::start(&mut command)?;
         let mut serving = Serving {
             child,
             address,
@@ -117,7 +117,7 @@ impl Program {
 
 /// A server that runs; ended by force when dropped without [`Serving::stop`].
 pub(super) struct Serving {
-    child: Owned,
+    child: ChildGuard,
     pub(super) address: String,
     log: PathBuf,
 }

@@ -16,7 +16,7 @@ use super::client::{Client, encoded};
 use super::figures::{median, number, rounded};
 use super::server::{Program, Serving};
 use super::whole::Bench;
-use crate::child::StandIn;
+use crate::child::SandboxProcess;
 use crate::shell::{Outcome, run};
 
 /// How many users the provider has.
@@ -204,13 +204,13 @@ impl Taken {
 }
 
 /// A stand-in Auth0.
-fn stand_in(bench: &Bench<'_>) -> Outcome<StandIn> {
+fn stand_in(bench: &Bench<'_>) -> Outcome<SandboxProcess> {
     let mut command = Command::new(Program::built("masthead-sandbox", bench.profile)?);
-    StandIn::start(command.args(["--provider", "auth0", "--users", &USERS.to_string()]))
+    SandboxProcess::start(command.args(["--provider", "auth0", "--users", &USERS.to_string()]))
 }
 
 /// Does this while somebody takes page after page of it, at the pace of a sync.
-fn while_pages_are_taken(stand_in: &StandIn, work: impl FnOnce() -> Outcome) -> Outcome {
+fn while_pages_are_taken(stand_in: &SandboxProcess, work: impl FnOnce() -> Outcome) -> Outcome {
     let asked = json!({
         "grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET,
         "audience": format!("{}/api/v2/", stand_in.url),
@@ -244,7 +244,7 @@ fn while_pages_are_taken(stand_in: &StandIn, work: impl FnOnce() -> Outcome) -> 
 }
 
 /// How often it was called.
-fn calls_to(stand_in: &StandIn) -> Outcome<u64> {
+fn calls_to(stand_in: &SandboxProcess) -> Outcome<u64> {
     let address = stand_in.control.trim_start_matches("http://");
     let state = Client::connect(address)?
         .get("/state", "")?

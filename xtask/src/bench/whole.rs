@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use masthead_dev_postgres::{Server, workspace};
+use masthead_dev_postgres::{PostgresServer, workspace};
 use serde_json::{Map, Value, json};
 
 use super::cpu::Accounts;
@@ -85,14 +85,14 @@ pub(super) fn run(options: &Options) -> Outcome {
     let folder = workspace().join("target").join("bench");
     fs::create_dir_all(&folder)?;
     let plan = Plan::of(options);
-    let server = Server::obtain()?;
+    let server = PostgresServer::obtain()?;
     println!("Postgres: {}", server.describe());
     let measured = measure(options, &plan, &server, &folder);
     server.release()?;
     measured
 }
 
-fn measure(options: &Options, plan: &Plan, server: &Server, folder: &Path) -> Outcome {
+fn measure(options: &Options, plan: &Plan, server: &PostgresServer, folder: &Path) -> Outcome {
     let profile = if options.release { "release" } else { "dist" };
     let people = People { rows: plan.rows };
     let database = Database::of(server, people);

@@ -1,14 +1,14 @@
-//! The outside providers of development: each is one entry here, and the sandbox stands in for it.
+//! The providers of development: one entry each, simulated by the sandbox.
 
 use serde_json::{Value, json};
 
-/// A provider, and how a tenant is set up to ask its stand-in.
+/// A provider, and the settings of a tenant that uses its stand-in.
 pub(crate) struct DevProvider {
     /// Its name in `Flow.UserProvider`.
     pub(crate) name: &'static str,
     /// Its name in `masthead-sandbox --provider`.
     pub(crate) stand_in: &'static str,
-    /// Where the stand-in listens unless told otherwise; its control address takes the next port.
+    /// The usual port of the stand-in; its control address has the next one.
     pub(crate) port: u16,
     /// The setting of a tenant that holds the stand-in's address.
     pub(crate) address: &'static str,
@@ -16,9 +16,9 @@ pub(crate) struct DevProvider {
     pub(crate) secret: &'static str,
     /// The other settings of a tenant.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// The id that it gives to the user of this number, drawn by lot.
+    /// The id of a user, from a random number.
     pub(crate) id: fn(u64) -> String,
-    /// A registration as the provider shows the same person.
+    /// The provider's user of the same person as a registration.
     pub(crate) user: fn(&Value) -> Value,
 }
 
@@ -38,11 +38,11 @@ pub(crate) const AUTH0: DevProvider = DevProvider {
         ("Auth0.BudgetBurst", "50"),
         ("Auth0.BudgetPerSecond", "16"),
     ],
-    id: |drawn| format!("auth0|{drawn:024x}"),
+    id: |random| format!("auth0|{random:024x}"),
     user: auth0_user,
 };
 
-/// SSOR, by Masthead's own contract for it.
+/// SSOR, by Masthead's contract for it.
 pub(crate) const SSOR: DevProvider = DevProvider {
     name: "SSOR",
     stand_in: "ssor",
@@ -55,11 +55,11 @@ pub(crate) const SSOR: DevProvider = DevProvider {
         ("SSOR.BudgetBurst", "50"),
         ("SSOR.BudgetPerSecond", "16"),
     ],
-    id: |drawn| (70_000_000 + drawn % 1_000_000_000_000).to_string(),
+    id: |random| (70_000_000 + random % 1_000_000_000_000).to_string(),
     user: ssor_user,
 };
 
-/// Firefly, by Masthead's own contract for it.
+/// Firefly, by Masthead's contract for it.
 pub(crate) const FIREFLY: DevProvider = DevProvider {
     name: "Firefly",
     stand_in: "firefly",
@@ -72,12 +72,12 @@ pub(crate) const FIREFLY: DevProvider = DevProvider {
         ("Firefly.BudgetBurst", "50"),
         ("Firefly.BudgetPerSecond", "16"),
     ],
-    id: |drawn| format!("{:08x}-5a4d-4b0c-8000-{:012x}", drawn >> 32, drawn & 0xffff_ffff_ffff),
+    id: |random| format!("{:08x}-5a4d-4b0c-8000-{:012x}", random >> 32, random & 0xffff_ffff_ffff),
     user: firefly_user,
 };
 
-/// Gigya, with the budget that its adapter has unless told otherwise, since SAP publishes no quota.
-pub(super) const GIGYA: DevProvider = DevProvider {
+/// Gigya, with its adapter's default budget, since SAP publishes no quota.
+pub(crate) const GIGYA: DevProvider = DevProvider {
     name: "Gigya",
     stand_in: "gigya",
     port: 8210,
@@ -90,42 +90,42 @@ pub(super) const GIGYA: DevProvider = DevProvider {
         ("Gigya.BudgetBurst", "50"),
         ("Gigya.BudgetPerSecond", "16"),
     ],
-    id: |drawn| format!("{drawn:032x}"),
+    id: |random| format!("{random:032x}"),
     user: gigya_user,
 };
 
 fn ssor_user(registration: &Value) -> Value {
-    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    let text = |key: &str| registration[key].as_str().unwrap_or_default();
     json!({
-        "consumerId": of("customerRegistrationId"),
-        "userName": of("email"),
-        "displayName": of("firstName"),
-        "firstName": of("firstName"),
-        "lastName": of("lastName"),
-        "email": of("email"),
-        "linkedIdentifiers": [{"provider": "facebook", "emailAddress": of("email")}],
+        "consumerId": text("customerRegistrationId"),
+        "userName": text("email"),
+        "displayName": text("firstName"),
+        "firstName": text("firstName"),
+        "lastName": text("lastName"),
+        "email": text("email"),
+        "linkedIdentifiers": [{"provider": "facebook", "emailAddress": text("email")}],
         "zipCode": "60611",
         "tos": true,
     })
 }
 
 fn firefly_user(registration: &Value) -> Value {
-    let of = |key: &str| registration[key].as_str().unwrap_or_default();
+    let text = |key: &str| registration[key].as_str().unwrap_or_default();
     json!({
-        "userGUID": of("customerRegistrationId"),
-        "email": of("email"),
+        "userGUID": text("customerRegistrationId"),
+        "email": text("email"),
         "emailVerified": registration["verified"],
-        "firstName": of("firstName"),
-        "lastName": of("lastName"),
-        "displayName": of("firstName"),
+        "firstName": text("firstName"),
+        "lastName": text("lastName"),
+        "displayName": text("firstName"),
         "entitlements": {"digital": true},
         "attributes": {"timeZone": "America/New_York"},
     })
 }
 
 fn gigya_user(registration: &Value) -> Value {
-    let of = |key: &str| registration[key].as_str().unwrap_or_default();
-    let (id, email, since) = (of("customerRegistrationId"), of("email"), of("dateRegistered"));
+    let text = |key: &str| registration[key].as_str().unwrap_or_default();
+    let (id, email, since) = (text("customerRegistrationId"), text("email"), text("dateRegistered"));
     json!({
         "UID": id,
         "isRegistered": true,
@@ -136,9 +136,9 @@ fn gigya_user(registration: &Value) -> Value {
         "emails": {"verified": [email], "unverified": []},
         "profile": {
             "email": email,
-            "firstName": of("firstName"),
-            "lastName": of("lastName"),
-            "nickname": of("firstName"),
+            "firstName": text("firstName"),
+            "lastName": text("lastName"),
+            "nickname": text("firstName"),
             "photoURL": format!("https://pictures.example.com/{id}.png"),
         },
         "data": {"timeZone": "Europe/Madrid"},
@@ -148,28 +148,28 @@ fn gigya_user(registration: &Value) -> Value {
     })
 }
 
-/// The person's names and address, what only Auth0 keeps, and nothing of what only a newspaper keeps.
+/// Names, address and Auth0's fields; no field that only a newspaper has.
 fn auth0_user(registration: &Value) -> Value {
-    let of = |key: &str| registration[key].as_str().unwrap_or_default();
-    let id = of("customerRegistrationId");
-    let own = id.split_once('|').map_or(id, |(_, own)| own);
-    let (first, last) = (of("firstName"), of("lastName"));
+    let text = |key: &str| registration[key].as_str().unwrap_or_default();
+    let id = text("customerRegistrationId");
+    let subject = id.split_once('|').map_or(id, |(_, subject)| subject);
+    let (first, last) = (text("firstName"), text("lastName"));
     json!({
         "user_id": id,
-        "email": of("email"),
+        "email": text("email"),
         "email_verified": registration["verified"],
         "given_name": first,
         "family_name": last,
         "name": format!("{first} {last}"),
         "nickname": first,
-        "picture": format!("https://pictures.example.com/{own}.png"),
+        "picture": format!("https://pictures.example.com/{subject}.png"),
         "identities": [{
-            "connection": "Username-Password-Authentication", "provider": "auth0", "user_id": own, "isSocial": false,
+            "connection": "Username-Password-Authentication", "provider": "auth0", "user_id": subject, "isSocial": false,
         }],
         "user_metadata": {"timeZone": "Europe/Oslo", "title": "Dr"},
         "app_metadata": {"plan": "digital"},
-        "created_at": of("dateRegistered"),
-        "updated_at": of("dateRegistered"),
+        "created_at": text("dateRegistered"),
+        "updated_at": text("dateRegistered"),
         "logins_count": 1,
     })
 }
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_person_of_a_registration_is_the_same_one_at_auth0() {
+    fn auth0_user_matches_the_registration() {
         let registration = json!({
             "customerRegistrationId": "auth0|0a", "email": "zoe@example.com", "firstName": "Zoë", "lastName": "Hale",
             "verified": true, "dateRegistered": "2019-03-01T08:00:00Z", "metadata": {"city": "Ashford"},
@@ -191,11 +191,11 @@ mod tests {
             (&user["email"], &user["name"]),
             (&json!("zoe@example.com"), &json!("Zoë Hale"))
         );
-        assert!(!user.to_string().contains("Ashford"), "a newspaper's own field");
+        assert!(!user.to_string().contains("Ashford"), "a field of the newspaper");
     }
 
     #[test]
-    fn the_secret_is_where_the_settings_say_and_not_in_them() {
+    fn settings_name_the_variable_of_the_secret() {
         for provider in [AUTH0, SSOR, FIREFLY, GIGYA] {
             let named = provider.settings.iter().any(|(_, value)| *value == provider.secret);
             assert!(named, "{}", provider.name);

@@ -1,4 +1,4 @@
-//! What a person and a script are told: the address, tokens, lines to paste, and `dev.json`.
+//! The output of a run: addresses, tokens and command lines for the developer, and `dev.json` for scripts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,84 +6,77 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::binary::Masthead;
-use super::chain;
-use super::http::{self, encoded};
-use super::people::registration;
-use super::sandboxes::Sandbox;
+use super::http::{self, encode};
+use super::masthead::Masthead;
+use super::registrations::registration;
+use super::sandboxes::DevSandbox;
 use super::secrets::write_private;
 use super::tenants::{DevTenant, TENANTS};
-use super::workspaces::Workspace;
-use crate::shell::Outcome;
+use super::workspaces::DevWorkspace;
+use crate::shell::TaskResult;
 
-/// How long the printed tokens hold.
-const TOKEN_HOLDS: &str = "12h";
+/// The lifetime of the tokens.
+const TOKEN_LIFETIME: &str = "12h";
 
-/// What the printed tokens allow: every scope there is, for a developer and a script try everything.
+/// All scopes.
 const SCOPES: &str = "users:read users:write users:export admin";
 
-/// How many of the invented people are looked for before any user of the tenant will do.
-const LOOKED_FOR: usize = 5;
+/// The number of invented users that are tried as the sample.
+const SAMPLES_TRIED: usize = 5;
 
-/// The five headers of a tenant, filled in.
-type Headers = Vec<(&'static str, String)>;
+/// The five headers of a tenant.
+type TenantHeaders = Vec<(&'static str, String)>;
 
-/// Removes what an earlier run wrote: the file is there exactly while the server is.
-pub(super) fn forget(folder: &Path) -> Outcome {
+/// Removes `dev.json`: the file exists while the server runs.
+pub(super) fn remove(folder: &Path) -> TaskResult {
     match fs::remove_file(folder.join("dev.json")) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Asks the running server for a user of each tenant, prints what to paste, and writes `dev.json`.
+/// Finds a user of each tenant, prints command lines, and writes `dev.json`.
 pub(super) fn write(
     folder: &Path,
     address: &str,
     masthead: &Masthead,
-    sandboxes: &[Sandbox],
-    workspaces: &[Workspace],
-) -> Outcome {
+    sandboxes: &[DevSandbox],
+    workspaces: &[DevWorkspace],
+) -> TaskResult {
     let url = format!("http://{address}");
     let mut tenants = Vec::new();
     let mut exports = Vec::new();
-    // Told in one piece at the end: the server's log lines come in between otherwise.
-    let mut told = vec![format!(
-        "\nMasthead answers at {url}   (read {url}/docs; metrics at {url}/metrics; stop with Ctrl-C)"
+    // Printed at once at the end, so that no log line of the server comes in between.
+    let mut lines = vec![format!(
+        "\nMasthead runs at {url}   (read {url}/docs; metrics at {url}/metrics; stop with Ctrl-C)"
     )];
     for tenant in TENANTS {
+        let name = tenant.name();
         let headers = headers(tenant, masthead)?;
-        let sample = sample(tenant, address, &headers)?;
-        let file = folder.join(format!("{}-{}-{}.headers", tenant.group, tenant.client, tenant.paper));
-        let lines: Vec<String> = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\n"))
-            .collect();
-        write_private(&file, &lines.concat())?;
-        told.extend(in_words(tenant, &url, &file, &headers, &sample));
+        let sample = find_sample(tenant, address, &headers)?;
+        let file = folder.join(format!("{}.headers", name.replace('/', "-")));
+        let text = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        write_private(&file, &text.collect::<String>())?;
+        lines.extend(examples(tenant, &url, &file, &headers, &sample));
         let mut entry = json!({
-            "name": tenant.name(),
+            "name": name,
             "userProvider": tenant.user_provider(),
             "headers": headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>(),
             "sample": sample,
         });
-        if tenant.name() == chain::NEAR.name() {
-            told.push(format!(
-                "its registrations are those of {}, asked through the API of this same server (docs/chaining.md)",
-                chain::FAR
+        if let Some(target) = tenant.chained_to {
+            lines.push(format!(
+                "its registrations are those of {target}, read through the API of this server (docs/chaining.md)"
             ));
-            entry["chainedTo"] = json!(chain::FAR);
+            entry["chainedTo"] = json!(target);
         }
-        if let Some(sandbox) = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == tenant.name()) {
-            told.extend(of_provider(&url, &file, &sample, sandbox));
-            entry["sandbox"] = sandbox.for_scripts();
+        if let Some(sandbox) = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == name) {
+            lines.extend(provider_examples(&url, &file, &sample, sandbox));
+            entry["sandbox"] = sandbox.to_json();
         }
-        if let Some(workspace) = workspaces
-            .iter()
-            .find(|workspace| workspace.tenant.name() == tenant.name())
-        {
-            told.extend(workspace.in_words(&url, &sample));
-            exports.push(workspace.for_scripts(&sample));
+        if let Some(workspace) = workspaces.iter().find(|workspace| workspace.tenant.name() == name) {
+            lines.extend(workspace.examples(&url, &sample));
+            exports.push(workspace.to_json(&sample));
         }
         tenants.push(entry);
     }
@@ -92,37 +85,36 @@ pub(super) fn write(
         "url": url,
         "tenants": tenants,
         "workspaces": exports,
-        "command": masthead.for_scripts(variables()),
+        "command": masthead.to_json(variables()),
     });
-    // Auth0's is the one that scripts know by this name; every tenant's own is in its entry.
-    let auth0 = sandboxes
-        .iter()
-        .find(|sandbox| sandbox.tenant.user_provider() == Some("Auth0"));
-    if let Some(sandbox) = auth0 {
-        all["sandbox"] = sandbox.for_scripts();
+    // Scripts know Auth0's stand-in by this name; every tenant's is in its entry.
+    let auth0 = |sandbox: &&DevSandbox| sandbox.tenant.user_provider() == Some("Auth0");
+    if let Some(sandbox) = sandboxes.iter().find(auth0) {
+        all["sandbox"] = sandbox.to_json();
     }
     write_private(&script, &serde_json::to_string_pretty(&all)?)?;
-    println!("{}\n\nfor scripts: {}\n", told.join("\n"), script.display());
+    println!("{}\n\nfor scripts: {}\n", lines.join("\n"), script.display());
     Ok(())
 }
 
-/// The environment of this process that is Unicode; a setting is nothing else.
+/// The environment of this process, without values that are not Unicode.
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn headers(tenant: &DevTenant, masthead: &Masthead) -> Outcome<Headers> {
-    let token = masthead.output(&[
+fn headers(tenant: &DevTenant, masthead: &Masthead) -> TaskResult<TenantHeaders> {
+    let name = tenant.name();
+    let arguments = [
         "token",
         "--tenant",
-        &tenant.name(),
+        &name,
         "--scope",
         SCOPES,
         "--expires-in",
-        TOKEN_HOLDS,
-    ])?;
+        TOKEN_LIFETIME,
+    ];
     Ok(vec![
-        ("Authorization", format!("Bearer {token}")),
+        ("Authorization", format!("Bearer {}", masthead.output(&arguments)?)),
         ("X-SourceSystem", "DEV".to_owned()),
         ("X-ClientCode", tenant.client.to_owned()),
         ("X-PaperCode", tenant.paper.to_owned()),
@@ -130,87 +122,90 @@ fn headers(tenant: &DevTenant, masthead: &Masthead) -> Outcome<Headers> {
     ])
 }
 
-/// A user that the server really has now: one of the invented ones, with what has become of their name; else the first
-/// that the tenant has.
-fn sample(tenant: &DevTenant, address: &str, headers: &Headers) -> Outcome<Value> {
-    for number in 0..LOOKED_FOR {
+/// A user as the server has it now: an invented one, else the first of the tenant.
+fn find_sample(tenant: &DevTenant, address: &str, headers: &TenantHeaders) -> TaskResult<Value> {
+    for number in 0..SAMPLES_TRIED {
         let invented = registration(tenant, number);
-        let id = invented["customerRegistrationId"].as_str().unwrap_or_default();
-        let (status, body) = http::get(address, &format!("/v4/Users/{}", encoded(id)), headers)?;
+        let target = format!("/v4/Users/{}", encode(text(&invented, "customerRegistrationId")));
+        let (status, body) = http::get(address, &target, headers)?;
         match status {
-            200 => return picked(&serde_json::from_str::<Value>(&body)?["data"]),
+            200 => return pick_fields(&serde_json::from_str::<Value>(&body)?["data"]),
             400 | 404 => {}
-            _ => return Err(format!("the server answers {status} to a look-up by id: {body}").into()),
+            _ => return Err(format!("the server responds {status} to a look-up by id: {body}").into()),
         }
     }
     let (status, body) = http::get(address, "/v4/Users?pageSize=1", headers)?;
     let list: Value = serde_json::from_str(&body)?;
     match list["data"].get(0) {
-        Some(user) if status == 200 => picked(user),
+        Some(user) if status == 200 => pick_fields(user),
         _ => Err(format!("{} has no user; start again with --fresh", tenant.name()).into()),
     }
 }
 
-fn picked(user: &Value) -> Outcome<Value> {
-    // By id the answer is one user, or a list of one where the tenant is set so.
+fn pick_fields(user: &Value) -> TaskResult<Value> {
+    // A look-up by id returns a user, or a list with one user, as the tenant's settings say.
     let user = user.get(0).unwrap_or(user);
     let mut sample = Map::new();
     for key in ["customerRegistrationId", "email", "firstName", "lastName"] {
-        let value = user[key]
-            .as_str()
-            .ok_or_else(|| format!("the server's answer has no {key}"))?;
-        sample.insert(key.to_owned(), json!(value));
+        if !user[key].is_string() {
+            return Err(format!("the server's response has no {key}").into());
+        }
+        sample.insert(key.to_owned(), user[key].clone());
     }
     Ok(Value::Object(sample))
 }
 
-fn in_words(tenant: &DevTenant, url: &str, file: &Path, headers: &Headers, sample: &Value) -> Vec<String> {
-    let of = |key: &str| sample[key].as_str().unwrap_or_default().to_owned();
+fn text<'a>(sample: &'a Value, key: &str) -> &'a str {
+    sample[key].as_str().unwrap_or_default()
+}
+
+fn examples(tenant: &DevTenant, url: &str, file: &Path, headers: &TenantHeaders, sample: &Value) -> Vec<String> {
     let (name, count, file) = (tenant.name(), tenant.registrations, file.display());
+    let encoded = |key: &str| encode(text(sample, key));
     let token = headers
         .first()
         .map_or("", |(_, value)| value.trim_start_matches("Bearer "));
     let curl = |rest: String| format!("  curl -s -H @'{file}' {rest}");
     vec![
         format!(
-            "\n{name} ({count} invented registrations); its headers are in the file named below, its token for {TOKEN_HOLDS}:\nTOKEN='{token}'"
+            "\n{name} ({count} invented registrations); its headers are in the file named below, its token for {TOKEN_LIFETIME}:\nTOKEN='{token}'"
         ),
         curl(format!(
             "'{url}/v4/Users?metadata.firstName={}&metadata.lastName={}'",
-            encoded(&of("firstName")),
-            encoded(&of("lastName"))
+            encoded("firstName"),
+            encoded("lastName")
         )),
-        curl(format!("'{url}/v4/Users?email={}'", encoded(&of("email")))),
-        curl(format!("'{url}/v4/Users/{}'", encoded(&of("customerRegistrationId")))),
+        curl(format!("'{url}/v4/Users?email={}'", encoded("email"))),
+        curl(format!("'{url}/v4/Users/{}'", encoded("customerRegistrationId"))),
         curl(format!(
             "-H 'Content-Type: application/json' -d '{}' '{url}/v4/Users/Search'",
-            json!({"email": of("email")})
+            json!({"email": text(sample, "email")})
         )),
     ]
 }
 
-/// What a tenant with a provider has to show besides: who said what, one side alone, and the provider off and on.
-fn of_provider(url: &str, file: &Path, sample: &Value, sandbox: &Sandbox) -> Vec<String> {
-    let of = |key: &str| encoded(sample[key].as_str().unwrap_or_default());
-    let (id, email) = (of("customerRegistrationId"), of("email"));
+/// Further lines for a tenant with a provider: the source of each field, the store alone, and the provider off and on.
+fn provider_examples(url: &str, file: &Path, sample: &Value, sandbox: &DevSandbox) -> Vec<String> {
+    let id = encode(text(sample, "customerRegistrationId"));
+    let email = encode(text(sample, "email"));
     let (file, control) = (file.display(), sandbox.control());
     let provider = sandbox.tenant.user_provider().unwrap_or_default();
     let curl = |rest: String| format!("  curl -s -H @'{file}' '{url}/v4/Users{rest}'");
     let switch = |to: &str| format!("  curl -s -X POST '{control}/{to}'");
     vec![
-        format!("who of {provider} and the store said what of this reader:"),
+        format!("which fields of this user come from {provider}, and which from the store:"),
         curl(format!("/{id}?explain=true")),
         curl(format!("?email={email}&explain=true")),
         "the store alone:".to_owned(),
         curl(format!("/{id}?ignoreProvider=true")),
         curl(format!("?email={email}&ignoreProvider=true")),
-        format!("{provider} off, what is then told of this reader and of one whom nobody knows, and on again:"),
+        format!("{provider} off, the responses for this user and for an unknown one, and on again:"),
         switch("off"),
         curl(format!("/{id}")),
         curl(format!("/{id}?onProviderFailure=fail")),
-        curl("/auth0%7Cnobody".to_owned()),
+        curl("/auth0%7Cunknown".to_owned()),
         switch("on"),
-        format!("what else can go wrong with it: curl -s '{control}/'"),
+        format!("other faults: curl -s '{control}/'"),
     ]
 }
 
@@ -220,20 +215,19 @@ mod tests {
 
     use super::*;
 
-    /// `target/dev/dev.json` is for trying everything (README).
     #[test]
-    fn tokens_of_development_carry_every_scope() {
+    fn tokens_have_every_scope() {
         let every: Vec<&str> = Scope::ALL.into_iter().map(|(_, name)| name).collect();
         assert_eq!(SCOPES.split(' ').collect::<Vec<_>>(), every);
     }
 
     #[test]
-    fn the_lines_to_paste_carry_the_headers_and_encode_what_a_url_cannot_carry() {
+    fn examples_have_headers_and_encoded_values() {
         let sample = json!({
             "customerRegistrationId": "auth0|1", "email": "a@example.com", "firstName": "Zoë", "lastName": "O'Hara",
         });
         let headers = vec![("Authorization", "Bearer abc".to_owned())];
-        let lines = in_words(&TENANTS[0], "http://h:1", Path::new("/f"), &headers, &sample);
+        let lines = examples(&TENANTS[0], "http://h:1", Path::new("/f"), &headers, &sample);
         assert!(lines[0].ends_with("\nTOKEN='abc'"));
         assert_eq!(
             lines[1],
@@ -243,15 +237,15 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_has_the_four_fields_of_one_user_and_no_more() {
+    fn sample_has_four_fields() {
         let user = json!({
             "customerRegistrationId": "1", "email": "a@example.com", "firstName": "A", "lastName": "B", "state": "Lite",
         });
         let expected = json!({
             "customerRegistrationId": "1", "email": "a@example.com", "firstName": "A", "lastName": "B",
         });
-        assert_eq!(picked(&user).unwrap(), expected);
-        assert_eq!(picked(&json!([user])).unwrap(), expected);
-        assert!(picked(&json!({"email": "a@example.com"})).is_err());
+        assert_eq!(pick_fields(&user).unwrap(), expected);
+        assert_eq!(pick_fields(&json!([user])).unwrap(), expected);
+        assert!(pick_fields(&json!({"email": "a@example.com"})).is_err());
     }
 }

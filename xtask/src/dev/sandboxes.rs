@@ -1,4 +1,4 @@
-//! The stand-ins for outside providers: child processes that end with the server.
+//! The stand-ins for providers: child processes that end with the server.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -7,39 +7,38 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::binary::Programs;
-use super::people::registration;
+use super::masthead::Programs;
 use super::providers::DevProvider;
-use super::secrets::{Secrets, write_private};
+use super::registrations::registration;
+use super::secrets::{DevSecrets, write_private};
 use super::tenants::{DevTenant, TENANTS};
-use crate::child::StandIn;
-use crate::shell::Outcome;
+use crate::child::SandboxProcess;
+use crate::shell::TaskResult;
 
-/// How many pairs of ports are tried from the usual one on.
-const PORTS_TRIED: u16 = 50;
+/// The number of ports after the usual one that are tried.
+const PORTS_TRIED: u16 = 100;
 
-/// A stand-in that runs; ended when this value is dropped.
-pub(super) struct Sandbox {
-    stand_in: StandIn,
-    /// The tenant whose provider it is.
+/// A running stand-in; ended when dropped.
+pub(super) struct DevSandbox {
+    process: SandboxProcess,
+    /// The tenant of the provider.
     pub(super) tenant: &'static DevTenant,
 }
 
-/// Starts one for each tenant with a provider. `known` is where the tenant's settings have it already: there again, if
-/// that port is free.
-pub(super) fn start(
+/// Starts one for each tenant with a provider; at the address that `known` returns, if its port is free.
+pub(super) fn start_all<'a>(
     programs: &Programs,
     folder: &Path,
-    secrets: &Secrets,
-    known: impl Fn(&DevTenant, &DevProvider) -> Option<String>,
-) -> Outcome<Vec<Sandbox>> {
+    secrets: &DevSecrets,
+    known: impl Fn(&DevTenant, &DevProvider) -> Option<&'a str>,
+) -> TaskResult<Vec<DevSandbox>> {
     let secret = folder.join("sandbox-secret");
     write_private(&secret, &secrets.provider)?;
     let mut running = Vec::new();
     for tenant in TENANTS {
         let Some(provider) = tenant.provider else { continue };
-        let usual = known(tenant, provider).as_deref().and_then(port_of);
-        let port = free_pair(usual.into_iter().chain(provider.port..provider.port + PORTS_TRIED * 2))
+        let last = known(tenant, provider).and_then(port_in);
+        let port = find_free_pair(last.into_iter().chain(provider.port..provider.port + PORTS_TRIED))
             .ok_or_else(|| format!("no two free ports from {} on", provider.port))?;
         let users: Vec<Value> = tenant
             .known_to_provider()
@@ -55,41 +54,37 @@ pub(super) fn start(
             .arg("--seed")
             .arg(&seed)
             .arg("--client-secret-file")
-            .arg(&secret);
-        running.push(Sandbox::start(command, tenant)?);
+            .arg(&secret)
+            // As for the server: Ctrl-C in the terminal reaches this process alone.
+            .process_group(0);
+        let process = SandboxProcess::start(&mut command).map_err(|error| format!("{}: {error}", tenant.name()))?;
+        println!("{} simulates the provider of {}", process.url, tenant.name());
+        running.push(DevSandbox { process, tenant });
     }
     Ok(running)
 }
 
-impl Sandbox {
-    /// In a process group of its own, as the server: Ctrl-C in the terminal reaches us alone.
-    fn start(mut command: Command, tenant: &'static DevTenant) -> Outcome<Self> {
-        let stand_in =
-            StandIn::start(command.process_group(0)).map_err(|error| format!("{}: {error}", tenant.name()))?;
-        println!("{} stands in for {}'s provider", stand_in.url, tenant.name());
-        Ok(Self { stand_in, tenant })
-    }
-
-    /// The provider's address, without a slash at its end.
+impl DevSandbox {
+    /// The provider's address, without a final slash.
     pub(super) fn url(&self) -> &str {
-        &self.stand_in.url
+        &self.process.url
     }
 
-    /// The address that changes how it behaves, likewise.
+    /// The address for faults, without a final slash.
     pub(super) fn control(&self) -> &str {
-        &self.stand_in.control
+        &self.process.control
     }
 
-    /// An end of its own accord is an error: the tenant's answers would tell of an outage that nobody wanted.
-    pub(super) fn still_runs(&mut self) -> Outcome {
-        match self.stand_in.process.try_wait()? {
-            Some(status) => Err(format!("the sandbox of {} ended by itself ({status})", self.tenant.name()).into()),
+    /// Fails when it has ended: the tenant's responses would show an outage.
+    pub(super) fn check_running(&mut self) -> TaskResult {
+        match self.process.child.try_wait()? {
+            Some(status) => Err(format!("the sandbox of {} ended ({status})", self.tenant.name()).into()),
             None => Ok(()),
         }
     }
 
-    /// How scripts find it, and switch it off and on.
-    pub(super) fn for_scripts(&self) -> Value {
+    /// Its entry in `dev.json`.
+    pub(super) fn to_json(&self) -> Value {
         let switch = |to: &str| json!({"method": "POST", "url": format!("{}/{to}", self.control())});
         json!({
             "url": self.url(),
@@ -99,15 +94,15 @@ impl Sandbox {
     }
 }
 
-/// The port of an address on this machine; `None` for any other address.
-pub(super) fn port_of(url: &str) -> Option<u16> {
+/// The port of an address on loopback; `None` for any other address.
+pub(super) fn port_in(url: &str) -> Option<u16> {
     url.strip_prefix("http://127.0.0.1:")?.parse().ok()
 }
 
-/// The first of these ports that is free together with the one after it.
-fn free_pair(mut ports: impl Iterator<Item = u16>) -> Option<u16> {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    ports.find(|port| port.checked_add(1).is_some_and(|next| free(*port) && free(next)))
+/// The first port that is free together with the next one.
+fn find_free_pair(mut ports: impl Iterator<Item = u16>) -> Option<u16> {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    ports.find(|port| port.checked_add(1).is_some_and(|next| is_free(*port) && is_free(next)))
 }
 
 #[cfg(test)]
@@ -115,22 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_known_of_an_address_on_this_machine_alone() {
-        assert_eq!(port_of("http://127.0.0.1:8180"), Some(8180));
-        assert_eq!(port_of("https://readers.example.com"), None);
-        assert_eq!(port_of("http://127.0.0.1:"), None);
+    fn only_loopback_addresses_have_a_port() {
+        assert_eq!(port_in("http://127.0.0.1:8180"), Some(8180));
+        assert_eq!(port_in("https://readers.example.com"), None);
+        assert_eq!(port_in("http://127.0.0.1:"), None);
     }
 
     #[test]
-    fn a_port_that_is_taken_and_the_one_before_it_are_passed_over() {
+    fn pair_with_a_taken_port_is_skipped() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert_eq!(free_pair([port, port - 1].into_iter()), None);
-        drop(taken);
-        assert_eq!(
-            free_pair([u16::MAX].into_iter()),
-            None,
-            "nothing comes after the last port"
-        );
+        assert_eq!(find_free_pair([port, port - 1, u16::MAX].into_iter()), None);
     }
 }

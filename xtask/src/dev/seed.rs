@@ -1,59 +1,46 @@
-//! Seeding: invented registrations for every tenant, once for each database.
+//! Seeding: invented registrations for each tenant, once per database.
 
 use std::fmt::Write;
 
-use masthead_dev_postgres::Server;
+use masthead_dev_postgres::PostgresServer;
 
-use super::DATABASE;
-use super::binary::Masthead;
-use super::people::registration;
+use super::masthead::Masthead;
+use super::registrations::registration;
 use super::tenants::{DevTenant, TENANTS};
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
-/// Changes when the invented people change; a tenant seeded by an earlier one gets the new people besides.
+/// The database of development; kept between runs.
+pub(crate) const DATABASE: &str = "masthead_dev";
+
+/// Incremented when the invented registrations change; seeded tenants then get the new ones in addition.
 const EDITION: u32 = 1;
 
-/// Seeds every tenant that is not seeded yet. What was seeded is noted as the database's comment: it lives exactly as
-/// long as the data, and is in no table of the schema.
-pub(super) fn fill(server: &Server, masthead: &Masthead) -> Outcome {
+/// Seeds the tenants that are not seeded yet. The comment of the database lists the seeded ones: it has the lifetime of
+/// the data, and is in no table of the schema.
+pub(super) fn fill(server: &PostgresServer, masthead: &Masthead) -> TaskResult {
     let mut seeded = server.run(
         DATABASE,
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()",
     )?;
     for tenant in TENANTS {
-        let mark = mark(tenant);
+        let (name, count) = (tenant.name(), tenant.registrations);
+        let mark = format!("seeded {name} {count} {EDITION}");
         if seeded.lines().any(|line| line == mark) {
             continue;
         }
-        println!(
-            "seeding {} with {} invented registrations",
-            tenant.name(),
-            tenant.registrations
-        );
-        let said = masthead.output_of_input(&["import", "--tenant", &tenant.name(), "-"], &lines(tenant))?;
-        println!("  {}", said.trim_end());
+        println!("seeding {name} with {count} invented registrations");
+        let output = masthead.output_for_input(&["import", "--tenant", &name, "-"], &lines(tenant))?;
+        println!("  {}", output.trim_end());
         writeln!(seeded, "\n{mark}")?;
-        server.run(
-            DATABASE,
-            &format!(
-                "COMMENT ON DATABASE {DATABASE} IS '{}'",
-                seeded.trim().replace('\'', "''")
-            ),
-        )?;
+        let comment = seeded.trim().replace('\'', "''");
+        server.run(DATABASE, &format!("COMMENT ON DATABASE {DATABASE} IS '{comment}'"))?;
     }
     Ok(())
 }
 
-fn mark(tenant: &DevTenant) -> String {
-    format!("seeded {} {} {EDITION}", tenant.name(), tenant.registrations)
-}
-
 fn lines(tenant: &DevTenant) -> String {
-    (0..tenant.registrations).fold(String::new(), |mut lines, number| {
-        // Writing to a string does not fail.
-        let _ = writeln!(lines, "{}", registration(tenant, number));
-        lines
-    })
+    let lines = (0..tenant.registrations).map(|number| registration(tenant, number).to_string());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -61,13 +48,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_line_for_each_registration() {
+    fn each_registration_is_one_json_line() {
         let lines = lines(&TENANTS[0]);
         assert_eq!(lines.lines().count(), TENANTS[0].registrations);
-        assert!(
-            lines
-                .lines()
-                .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
-        );
+        let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert!(lines.lines().all(is_json));
     }
 }

@@ -1,33 +1,32 @@
-//! The server's process: started, watched, and ended in an orderly way.
+//! The server's process: started, watched, and stopped in an orderly way.
 
 use std::os::unix::process::CommandExt;
-use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::binary::Masthead;
 use super::http;
-use crate::child::Owned;
-use crate::shell::Outcome;
+use super::masthead::Masthead;
+use crate::child::ChildGuard;
+use crate::shell::TaskResult;
 
-/// How long the server may take until it is ready, a slow first connection to Postgres included.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit for the server to become ready.
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// How long the server may take to drain before it is ended by force.
-const DRAIN: Duration = Duration::from_mins(1);
+/// The time limit for the server to drain before it is killed.
+const DRAINED_WITHIN: Duration = Duration::from_mins(1);
 
-/// How often the process is looked at.
-const GLANCE: Duration = Duration::from_millis(50);
+/// The interval of checks.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Wishes to end: Ctrl-C, SIGTERM, or the terminal's closing.
-pub(super) struct Signals(Receiver<i32>);
+/// Requests to stop: Ctrl-C, SIGTERM, or the end of the terminal.
+pub(super) struct StopSignals(Receiver<i32>);
 
-impl Signals {
-    /// From now on these signals end nothing by themselves.
-    pub(super) fn listen() -> Outcome<Self> {
+impl StopSignals {
+    /// Receives these signals from now on instead of ending the process.
+    pub(super) fn listen() -> TaskResult<Self> {
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let (sender, receiver) = channel();
         thread::spawn(move || {
@@ -40,88 +39,84 @@ impl Signals {
         Ok(Self(receiver))
     }
 
-    /// Waits for a signal for a moment; true when one came.
-    fn came_within(&self, moment: Duration) -> bool {
-        match self.0.recv_timeout(moment) {
+    /// Waits one interval for a signal; true when there is one.
+    fn wait(&self) -> bool {
+        match self.0.recv_timeout(INTERVAL) {
             Ok(_) => true,
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => {
-                thread::sleep(moment);
+                thread::sleep(INTERVAL);
                 false
             }
         }
     }
 }
 
-/// A server that runs; ended by force when dropped before [`Serving::wait`] is done.
-pub(super) struct Serving {
-    child: Owned,
-    signals: Signals,
-    /// The wish to end came before the server was ready.
-    asked: bool,
+/// A running server; killed when dropped before the end of [`DevServer::wait`].
+pub(super) struct DevServer {
+    child: ChildGuard,
+    signals: StopSignals,
+    /// A signal came before the server was ready.
+    stopping: bool,
 }
 
-impl Serving {
-    /// Starts it in a process group of its own: Ctrl-C in the terminal reaches us alone, and we hand on one SIGTERM.
-    pub(super) fn start(masthead: &Masthead, port: u16, signals: Signals) -> Outcome<Self> {
+impl DevServer {
+    /// Starts it in its own process group: Ctrl-C in the terminal reaches this process alone, which sends one SIGTERM.
+    pub(super) fn start(masthead: &Masthead, port: u16, signals: StopSignals) -> TaskResult<Self> {
         println!("starting the server on port {port}");
         let mut command = masthead.command(&["serve"]);
         command
             .env("MASTHEAD__HTTP__LISTEN", format!("127.0.0.1:{port}"))
             .process_group(0);
-        let child = Owned::start(&mut command)?;
         Ok(Self {
-            child,
+            child: ChildGuard::start(&mut command)?,
             signals,
-            asked: false,
+            stopping: false,
         })
     }
 
-    /// Waits until it says that it is ready; false when a signal came first.
-    pub(super) fn wait_until_ready(&mut self, address: &str) -> Outcome<bool> {
+    /// Waits until it is ready; false when a signal came first.
+    pub(super) fn wait_until_ready(&mut self, address: &str) -> TaskResult<bool> {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < READY_WITHIN {
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("the server ended before it was ready ({status})").into());
             }
-            if self.signals.came_within(GLANCE) {
-                self.asked = true;
+            if self.signals.wait() {
+                self.stopping = true;
                 return Ok(false);
             }
             if http::get(address, "/health/ready", &[]).is_ok_and(|(status, _)| status == 200) {
                 return Ok(true);
             }
         }
-        Err(format!("the server was not ready within {} s", PATIENCE.as_secs()).into())
+        Err(format!("the server was not ready within {} s", READY_WITHIN.as_secs()).into())
     }
 
-    /// Waits until a signal comes, hands it on, and waits for the drain; an end of its own accord is an error, and so is
-    /// what its companions say meanwhile.
-    pub(super) fn wait(mut self, mut companions: impl FnMut() -> Outcome) -> Outcome {
-        while !self.asked {
-            companions()?;
-            self.asked = self.signals.came_within(GLANCE);
+    /// Waits for a signal, forwards it, and waits until the server has drained. Fails when the server ends without a
+    /// signal, or when `check` fails.
+    pub(super) fn wait(mut self, mut check: impl FnMut() -> TaskResult) -> TaskResult {
+        while !self.stopping {
+            check()?;
+            self.stopping = self.signals.wait();
             if let Some(status) = self.child.try_wait()? {
-                return Err(format!("the server ended by itself ({status})").into());
+                return Err(format!("the server ended without a signal ({status})").into());
             }
         }
-        println!("\nstopping: the server answers what it has accepted");
+        println!("\nstopping: the server completes the accepted requests");
         self.child.terminate()?;
-        match self.gone_within(DRAIN)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(format!("the server did not end well ({status})").into()),
-            None => Err(format!("the server did not drain within {} s, and was killed", DRAIN.as_secs()).into()),
-        }
-    }
-
-    fn gone_within(&mut self, patience: Duration) -> Outcome<Option<ExitStatus>> {
         let begun = Instant::now();
-        while begun.elapsed() < patience {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(Some(status));
+        while begun.elapsed() < DRAINED_WITHIN {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("the server failed to stop ({status})").into()),
+                None => thread::sleep(INTERVAL),
             }
-            thread::sleep(GLANCE);
         }
-        Ok(None)
+        Err(format!(
+            "the server did not drain within {} s, and was killed",
+            DRAINED_WITHIN.as_secs()
+        )
+        .into())
     }
 }

@@ -1,181 +1,95 @@
-//! The tenants of development: three papers of different sizes, one for each outside provider, and one chained to another.
+//! The tenants of development: three newspapers of different sizes, one for each provider, and one chained to another.
 
-use serde_json::Value;
-
-use super::binary::Masthead;
-use super::chain;
 use super::providers::{AUTH0, DevProvider, FIREFLY, GIGYA, SSOR};
-use super::sandboxes::{Sandbox, port_of};
-use crate::shell::Outcome;
 
-/// One paper.
+/// One newspaper.
 pub(super) struct DevTenant {
     pub(super) group: &'static str,
     pub(super) client: &'static str,
     pub(super) paper: &'static str,
-    /// How many registrations it is seeded with.
+    /// The number of seeded registrations.
     pub(super) registrations: usize,
-    /// Whether some of its users have no password, or are not verified.
+    /// Whether some users have no password, or are not verified.
     pub(super) mixed: bool,
-    /// The outside provider of its readers, which the sandbox stands in for.
+    /// The provider that the sandbox simulates.
     pub(super) provider: Option<&'static DevProvider>,
+    /// The tenant whose registrations this one reads through the API (docs/chaining.md).
+    pub(super) chained_to: Option<&'static str>,
 }
 
-/// All but those with a provider ask the store alone.
+/// All tenants. Those without a provider use the store alone.
 pub(super) const TENANTS: &[DevTenant] = &[
     DevTenant {
-        group: "northwind",
-        client: "daily",
-        paper: "herald",
-        registrations: 50,
         mixed: true,
-        provider: None,
+        ..DevTenant::new("northwind", "daily", "herald", 50)
     },
+    DevTenant::new("coastal", "media", "times", 2_000),
+    DevTenant::new("metro", "group", "post", 20_000),
+    DevTenant::with_provider("mirror", 300, &AUTH0),
+    DevTenant::with_provider("courier", 100, &SSOR),
+    DevTenant::with_provider("gazette", 100, &FIREFLY),
+    DevTenant::with_provider("tribune", 100, &GIGYA),
     DevTenant {
-        group: "coastal",
-        client: "media",
-        paper: "times",
-        registrations: 2_000,
-        mixed: false,
-        provider: None,
+        chained_to: Some("coastal/media/times"),
+        ..DevTenant::new("coastal", "media", "annex", 0)
     },
-    DevTenant {
-        group: "metro",
-        client: "group",
-        paper: "post",
-        registrations: 20_000,
-        mixed: false,
-        provider: None,
-    },
-    DevTenant {
-        group: "harbor",
-        client: "news",
-        paper: "mirror",
-        registrations: 300,
-        mixed: false,
-        provider: Some(&AUTH0),
-    },
-    DevTenant {
-        group: "harbor",
-        client: "news",
-        paper: "courier",
-        registrations: 100,
-        mixed: false,
-        provider: Some(&SSOR),
-    },
-    DevTenant {
-        group: "harbor",
-        client: "news",
-        paper: "gazette",
-        registrations: 100,
-        mixed: false,
-        provider: Some(&FIREFLY),
-    },
-    DevTenant {
-        group: "harbor",
-        client: "news",
-        paper: "tribune",
-        registrations: 100,
-        mixed: false,
-        provider: Some(&GIGYA),
-    },
-    chain::NEAR,
 ];
 
-/// How many readers a tenant's provider has, or would have, whom the store lacks.
+/// The number of users that a provider has and the store lacks.
 const ONLY_AT_PROVIDER: usize = 100;
 
 impl DevTenant {
+    const fn new(group: &'static str, client: &'static str, paper: &'static str, registrations: usize) -> Self {
+        Self {
+            group,
+            client,
+            paper,
+            registrations,
+            mixed: false,
+            provider: None,
+            chained_to: None,
+        }
+    }
+
+    const fn with_provider(paper: &'static str, registrations: usize, provider: &'static DevProvider) -> Self {
+        Self {
+            provider: Some(provider),
+            ..Self::new("harbor", "news", paper, registrations)
+        }
+    }
+
     /// Its name in commands and tokens.
     pub(super) fn name(&self) -> String {
         format!("{}/{}/{}", self.group, self.client, self.paper)
     }
 
-    /// Its `Flow.UserProvider`, when it has one.
+    /// Its `Flow.UserProvider`.
     pub(super) fn user_provider(&self) -> Option<&'static str> {
         self.provider.map(|provider| provider.name)
     }
 
-    /// The numbers of the invented people whom its provider knows: three of four whom the store has, so that one is the
-    /// store's alone, and some whom the store has not.
+    /// The numbers of the users that its provider has: three of four in the store, and some that the store lacks.
     pub(super) fn known_to_provider(&self) -> impl Iterator<Item = usize> + use<> {
         (0..self.registrations + ONLY_AT_PROVIDER).filter(|number| number % 4 != 3)
     }
 
-    /// Its settings, as `tenant add --set` takes them, with its provider at this address.
-    fn settings(&self, provider_url: &str) -> Vec<String> {
+    /// The settings of its provider at this address, as `tenant add --set` takes them.
+    pub(super) fn settings(&self, provider_url: &str) -> Vec<String> {
         let Some(provider) = self.provider else {
             return Vec::new();
         };
-        let own = [("Flow.UserProvider", provider.name), (provider.address, provider_url)];
-        let all = own.iter().chain(provider.settings);
+        let first = [("Flow.UserProvider", provider.name), (provider.address, provider_url)];
+        let all = first.iter().chain(provider.settings);
         all.map(|(key, value)| format!("{key}={value}")).collect()
     }
 }
 
-/// The tenants that there are, as `tenant list` tells them.
-pub(super) fn known(masthead: &Masthead) -> Outcome<Value> {
-    Ok(serde_json::from_str(&masthead.output(&["tenant", "list", "--json"])?)?)
-}
-
-/// One setting of a tenant that there is.
-pub(super) fn setting(known: &Value, tenant: &DevTenant, key: &str) -> Option<String> {
-    let settings = &entry(known, &tenant.name())?["settings"];
-    settings[key].as_str().map(str::to_owned)
-}
-
-/// Adds those that are not there yet; the others keep what the developer has set, but for the address of a stand-in that
-/// has moved.
-pub(super) fn set_up(masthead: &Masthead, known: &Value, sandboxes: &[Sandbox]) -> Outcome {
-    for tenant in TENANTS {
-        let name = tenant.name();
-        let sandbox = sandboxes.iter().find(|sandbox| sandbox.tenant.name() == name);
-        let url = sandbox.map_or("", Sandbox::url);
-        if entry(known, &name).is_none() {
-            let settings = tenant.settings(url);
-            let mut arguments = vec!["tenant", "add", &name];
-            for setting in &settings {
-                arguments.extend(["--set", setting]);
-            }
-            masthead.run(&arguments)?;
-        } else if let Some(provider) = tenant.provider
-            && let Some(before) = setting(known, tenant, provider.address)
-            && port_of(&before).is_some()
-            && before != url
-        {
-            masthead.run(&["tenant", "set", &name, &format!("{}={url}", provider.address)])?;
-        }
-    }
-    Ok(())
-}
-
-fn entry<'a>(known: &'a Value, name: &str) -> Option<&'a Value> {
-    known.as_array()?.iter().find(|tenant| tenant["tenant"] == name)
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_tenant_is_found_in_the_list_by_its_whole_name() {
-        let mirror = &TENANTS[3];
-        let list = json!([
-            {"tenant": "harbor/news/mirror-two", "settings": {}},
-            {"tenant": "harbor/news/mirror", "settings": {"Auth0.BaseUrl": "http://127.0.0.1:1"}},
-        ]);
-        assert_eq!(
-            setting(&list, mirror, "Auth0.BaseUrl").as_deref(),
-            Some("http://127.0.0.1:1")
-        );
-        assert_eq!(setting(&list, mirror, "Auth0.Domain"), None);
-        assert_eq!(setting(&list, &TENANTS[0], "Auth0.BaseUrl"), None);
-    }
-
-    #[test]
-    fn a_tenant_with_a_provider_is_set_to_ask_it_and_the_others_are_set_to_nothing() {
+    fn only_tenants_with_a_provider_have_settings() {
         let settings = TENANTS[3].settings("http://127.0.0.1:9");
         assert!(settings.contains(&"Flow.UserProvider=Auth0".to_owned()));
         assert!(settings.contains(&"Auth0.BaseUrl=http://127.0.0.1:9".to_owned()));
@@ -183,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn some_readers_are_on_both_sides_and_some_on_either_alone() {
+    fn store_and_provider_overlap() {
         let mirror = &TENANTS[3];
         let known: Vec<usize> = mirror.known_to_provider().collect();
         assert!(known.contains(&0), "the first one is the sample");
@@ -192,8 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn the_tenants_of_the_store_alone_differ_in_size() {
-        let sizes: Vec<usize> = TENANTS[..3].iter().map(|tenant| tenant.registrations).collect();
-        assert!(sizes.is_sorted_by(|one, next| one < next));
+    fn chained_tenant_reads_a_tenant_of_the_store() {
+        let chained = TENANTS.iter().find_map(|tenant| tenant.chained_to).unwrap();
+        let target = TENANTS.iter().find(|tenant| tenant.name() == chained).unwrap();
+        assert!(target.registrations > 0 && target.provider.is_none());
+    }
+
+    #[test]
+    fn papers_are_unique() {
+        let papers: std::collections::HashSet<_> = TENANTS.iter().map(|tenant| tenant.paper).collect();
+        assert_eq!(papers.len(), TENANTS.len(), "they name the workspaces");
     }
 }

@@ -1,19 +1,18 @@
-//! The workspaces of development: one for each tenant, whose key is made anew in every run, since nobody keeps keys.
+//! The workspaces of development: one for each tenant, with a new key in each run, since keys are stored as hashes.
 
 use serde_json::{Value, json};
 
-use super::binary::Masthead;
+use super::masthead::Masthead;
 use super::tenants::{DevTenant, TENANTS};
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
-/// A workspace, and what opens it.
-pub(super) struct Workspace {
+/// A workspace and its key.
+pub(super) struct DevWorkspace {
     pub(super) tenant: &'static DevTenant,
     pub(super) key: String,
 }
 
-/// How much a workspace of a tenant this large may ask for: the published limits, and of the largest one as much as there
-/// can be asked for.
+/// The limits of a tenant's workspace: the published ones, and the highest ones for the largest tenant.
 fn limits(tenant: &DevTenant) -> &'static [&'static str] {
     if tenant.registrations < 10_000 {
         return &[];
@@ -21,13 +20,14 @@ fn limits(tenant: &DevTenant) -> &'static [&'static str] {
     &["--identifiers-per-payload", "1000", "--users-per-minute", "10000000"]
 }
 
-/// Makes the workspaces that are not there yet, and a new key of each in place of those of earlier runs.
-pub(super) fn set_up(masthead: &Masthead) -> Outcome<Vec<Workspace>> {
+/// Adds missing workspaces, and replaces the keys of earlier runs.
+pub(super) fn set_up(masthead: &Masthead) -> TaskResult<Vec<DevWorkspace>> {
     let known: Value = serde_json::from_str(&masthead.output(&["workspace", "list", "--json"])?)?;
+    let known = known.as_array().map_or(&[][..], Vec::as_slice);
     let mut workspaces = Vec::new();
     for tenant in TENANTS {
         let name = tenant.paper;
-        let key = match entry(&known, name) {
+        let key = match known.iter().find(|entry| entry["workspace"] == name) {
             None => {
                 let tenant_name = tenant.name();
                 let add = [&["workspace", "add", name, "--tenant", &tenant_name], limits(tenant)].concat();
@@ -41,18 +41,14 @@ pub(super) fn set_up(masthead: &Masthead) -> Outcome<Vec<Workspace>> {
                 masthead.output(&["workspace", "key", name])?
             }
         };
-        workspaces.push(Workspace { tenant, key });
+        workspaces.push(DevWorkspace { tenant, key });
     }
     Ok(workspaces)
 }
 
-fn entry<'a>(known: &'a Value, name: &str) -> Option<&'a Value> {
-    known.as_array()?.iter().find(|entry| entry["workspace"] == name)
-}
-
-impl Workspace {
-    /// What a script needs; the sample is a user whom the export finds.
-    pub(super) fn for_scripts(&self, sample: &Value) -> Value {
+impl DevWorkspace {
+    /// Its entry in `dev.json`; the sample is a user that the export finds.
+    pub(super) fn to_json(&self, sample: &Value) -> Value {
         json!({
             "id": self.tenant.paper,
             "key": self.key,
@@ -61,12 +57,12 @@ impl Workspace {
         })
     }
 
-    /// What a person pastes.
-    pub(super) fn in_words(&self, url: &str, sample: &Value) -> Vec<String> {
+    /// Command lines to paste.
+    pub(super) fn examples(&self, url: &str, sample: &Value) -> Vec<String> {
         let (id, key) = (self.tenant.paper, &self.key);
-        let identifier = |of: &Value| json!({"identifier_type": "customer_id", "identifier": of});
+        let identifier = |id: &Value| json!({"identifier_type": "customer_id", "identifier": id});
         let body = json!({
-            "identifiers": [identifier(&sample["customerRegistrationId"]), identifier(&json!("nobody"))],
+            "identifiers": [identifier(&sample["customerRegistrationId"]), identifier(&json!("unknown"))],
         });
         vec![
             "the customers export:".to_owned(),
@@ -82,28 +78,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_the_workspaces_differ() {
-        let mut names: Vec<_> = TENANTS.iter().map(|tenant| tenant.paper).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), TENANTS.len());
-    }
-
-    #[test]
-    fn a_script_gets_id_key_and_sample_and_a_person_a_line() {
-        let workspace = Workspace {
+    fn entry_and_example_have_id_and_key() {
+        let workspace = DevWorkspace {
             tenant: &TENANTS[0],
             key: "mhk_x".to_owned(),
         };
         let sample = json!({"customerRegistrationId": "2937", "email": "a@example.com"});
         assert_eq!(
-            workspace.for_scripts(&sample),
+            workspace.to_json(&sample),
             json!({
                 "id": "herald", "key": "mhk_x", "tenant": "northwind/daily/herald",
                 "sample": {"customerRegistrationId": "2937"},
             })
         );
-        let lines = workspace.in_words("http://h:1", &sample);
+        let lines = workspace.examples("http://h:1", &sample);
         assert!(lines[1].starts_with("  curl -s -u 'herald:mhk_x' "), "{}", lines[1]);
         assert!(lines[1].ends_with("'http://h:1/v1/customers/export?app_id=herald'"));
     }

@@ -1,4 +1,4 @@
-//! The programs of development: built here, and the server told its settings by its environment.
+//! The programs of development: compiled here, and the `masthead` program with its settings as environment variables.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,48 +6,43 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::secrets::Secrets;
+use super::secrets::DevSecrets;
 use super::tenants::TENANTS;
-use crate::shell::{Outcome, cargo, executable, output, run};
+use crate::shell::{TaskResult, cargo, executable, output, run};
 
-/// Where they are.
+/// The paths of the programs.
 pub(super) struct Programs {
     server: PathBuf,
     pub(super) sandbox: PathBuf,
 }
 
 impl Programs {
-    /// Builds them.
-    pub(super) fn build(optimised: bool) -> Outcome<Self> {
+    /// Compiles them.
+    pub(super) fn build(optimised: bool) -> TaskResult<Self> {
         let (server, sandbox) = ("masthead", "masthead-sandbox");
         let mut build = cargo(&["build", "--package", server, "--package", sandbox]);
-        build.args([
-            "--bin",
-            server,
-            "--bin",
-            sandbox,
-            "--message-format=json-render-diagnostics",
-        ]);
+        build.args(["--bin", server, "--bin", sandbox]);
+        build.arg("--message-format=json-render-diagnostics");
         if optimised {
             build.arg("--release");
         }
-        let said = output(&mut build)?;
+        let messages = output(&mut build)?;
         Ok(Self {
-            server: executable(&said, server)?,
-            sandbox: executable(&said, sandbox)?,
+            server: executable(&messages, server)?,
+            sandbox: executable(&messages, sandbox)?,
         })
     }
 }
 
-/// The `masthead` program, and the settings that every command of it gets.
+/// The `masthead` program, and the settings of all its commands.
 pub(super) struct Masthead {
     program: PathBuf,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Masthead {
-    /// Gathers its settings. A `MASTHEAD__…` variable that is not among them is inherited.
-    pub(super) fn new(programs: &Programs, database: &str, secrets: &Secrets) -> Self {
+    /// The settings of this run. Other `MASTHEAD__…` variables are inherited.
+    pub(super) fn new(programs: &Programs, database: &str, secrets: &DevSecrets) -> Self {
         let mut settings = vec![
             ("MASTHEAD__DATABASE__URL", database.to_owned()),
             ("MASTHEAD__TOKENS__HS256_SECRET", secrets.signing.clone()),
@@ -60,10 +55,9 @@ impl Masthead {
             ("MASTHEAD__LOG__FORMAT", "pretty".to_owned()),
             // The sandbox is on this machine.
             ("MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
-            // Whoever switches a provider off sees it at the next request, and not after a while.
+            // A provider that is switched off shows at the next request.
             ("MASTHEAD__PROVIDERS__FRESH", "0s".to_owned()),
-            // Nor do lists answer from a directory that knew everybody a minute ago; `masthead sync` makes one when it is
-            // wanted.
+            // Lists show the provider's present users; `masthead sync` creates a mirror when one is wanted.
             ("MASTHEAD__SYNC__EVERY", "0s".to_owned()),
         ];
         let providers = TENANTS.iter().filter_map(|tenant| tenant.provider);
@@ -74,21 +68,18 @@ impl Masthead {
         }
     }
 
-    /// The same with one secret more, for a tenant's settings to name.
+    /// The same with another secret, for a tenant's settings to name.
     pub(super) fn with_secret(mut self, name: &'static str, secret: String) -> Self {
         self.settings.push((name, secret));
         self
     }
 
-    /// How a script runs `masthead …` on the same database and settings: `program`, then `arguments`, then the command's
-    /// own arguments, with `environment` added to the script's own. `inherited` is the environment of this process; its
-    /// `MASTHEAD…` variables count, unless a setting of this run replaces them.
-    pub(super) fn for_scripts(&self, inherited: impl Iterator<Item = (String, String)>) -> Value {
+    /// The command for scripts: `program`, then `arguments`, then the verb, with `environment` added. The `MASTHEAD…`
+    /// variables among `inherited` are included, unless a setting of this run replaces them.
+    pub(super) fn to_json(&self, inherited: impl Iterator<Item = (String, String)>) -> Value {
         let inherited = inherited.filter(|(name, _)| name.starts_with("MASTHEAD"));
-        let settings = self
-            .settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let settings = self.settings.iter();
+        let settings = settings.map(|(name, value)| ((*name).to_owned(), value.clone()));
         let environment: Map<String, Value> = inherited
             .chain(settings)
             .map(|(name, value)| (name, Value::String(value)))
@@ -96,42 +87,40 @@ impl Masthead {
         json!({"program": self.program, "arguments": [], "environment": environment})
     }
 
-    /// A command of the program, with its settings.
+    /// A command with the settings.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).envs(self.settings.iter().cloned());
         command
     }
 
     /// Runs a command to its end.
-    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(super) fn run(&self, arguments: &[&str]) -> TaskResult {
         run(&mut self.command(arguments))
     }
 
-    /// Runs a command to its end and gives what it printed, without the line's end.
-    pub(super) fn output(&self, arguments: &[&str]) -> Outcome<String> {
+    /// Runs a command to its end, and returns its output without the final line break.
+    pub(super) fn output(&self, arguments: &[&str]) -> TaskResult<String> {
         Ok(output(&mut self.command(arguments))?.trim_end().to_owned())
     }
 
-    /// Runs a command that reads `input`, and gives what it printed.
-    pub(super) fn output_of_input(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+    /// Runs a command that reads `input`, and returns its output.
+    pub(super) fn output_for_input(&self, arguments: &[&str], input: &str) -> TaskResult<String> {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let pipe = child.stdin.take();
-        let said = std::thread::scope(|scope| {
-            // Beside the reading, or two full pipes would wait for each other; a child that stops early says why itself.
+        let output = std::thread::scope(|scope| {
+            // Both pipes may fill up. A child that stops early prints its reason itself.
             scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
             child.wait_with_output()
         })?;
-        if said.status.success() {
-            return Ok(String::from_utf8(said.stdout)?);
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
         }
-        Err(format!("`masthead {}` failed ({})", arguments.join(" "), said.status).into())
+        Err(format!("`masthead {}` failed ({})", arguments.join(" "), output.status).into())
     }
 }
 
@@ -139,30 +128,26 @@ impl Masthead {
 mod tests {
     use super::*;
 
-    fn masthead() -> Masthead {
+    #[test]
+    fn scripts_get_program_and_settings() {
         let programs = Programs {
             server: PathBuf::from("/bin/sh"),
             sandbox: PathBuf::new(),
         };
-        let secrets = Secrets {
+        let secrets = DevSecrets {
             signing: "signing".to_owned(),
             sealing: "sealing".to_owned(),
             provider: "provider".to_owned(),
         };
-        Masthead::new(&programs, "postgres://127.0.0.1/masthead_dev", &secrets)
-    }
-
-    /// The command of `dev.json` is what this program runs itself: same program, same settings.
-    #[test]
-    fn a_script_gets_the_program_and_every_setting() {
-        let masthead = masthead().with_secret("MASTHEAD_SECRET_CHAIN", "token".to_owned());
+        let masthead = Masthead::new(&programs, "postgres://127.0.0.1/masthead_dev", &secrets)
+            .with_secret("MASTHEAD_SECRET_CHAIN", "token".to_owned());
         let inherited = [
             ("MASTHEAD__SEARCH__BUDGET", "9"),
             ("MASTHEAD__TOKENS__ISSUER", "replaced"),
             ("HOME", "/home"),
         ];
         let inherited = inherited.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let script = masthead.for_scripts(inherited.into_iter());
+        let script = masthead.to_json(inherited.into_iter());
 
         let command = masthead.command(&[]);
         assert_eq!(script["program"], json!(command.get_program().to_str()));

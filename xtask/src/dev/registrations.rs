@@ -1,79 +1,20 @@
-//! Invented readers: the same ones in every run, none of them real, no address that could be delivered to.
+//! Invented registrations: the same in every run, of no real person, with addresses that cannot receive mail.
 
 use serde_json::{Value, json};
 
 use super::tenants::DevTenant;
 
-const FIRST_NAMES: &[&str] = &[
-    "Ada", "Agnès", "Alma", "Amara", "Anselm", "Åsa", "Beatriz", "Bjørn", "Bruno", "Camille", "Chidi", "Clara",
-    "Dalia", "Dmitri", "Edda", "Elif", "Emil", "Esra", "Farid", "Fiona", "Gareth", "Giulia", "Hanna", "Hugo", "Ines",
-    "Ivo", "Jana", "João", "José", "Kaito", "Karin", "Lena", "Leïla", "Liam", "Lucía", "Maja", "Marek", "Maria",
-    "Milo", "Mirela", "Nadia", "Nils", "Noor", "Olga", "Omar", "Paula", "Petra", "Quentin", "Rahel", "Renée", "Rosa",
-    "Samir", "Selma", "Søren", "Tariq", "Tove", "Ulla", "Viktor", "Wanda", "Yara", "Zoë", "Žofia",
-];
+const FIRST_NAMES: &str = "\
+    Ada Agnès Alma Amara Anselm Åsa Beatriz Bjørn Bruno Camille Chidi Clara Dalia Dmitri Edda Elif Emil Esra Farid \
+    Fiona Gareth Giulia Hanna Hugo Ines Ivo Jana João José Kaito Karin Lena Leïla Liam Lucía Maja Marek Maria Milo \
+    Mirela Nadia Nils Noor Olga Omar Paula Petra Quentin Rahel Renée Rosa Samir Selma Søren Tariq Tove Ulla Viktor \
+    Wanda Yara Zoë Žofia";
 
-const LAST_NAMES: &[&str] = &[
-    "Abara",
-    "Alvarez",
-    "Andersson",
-    "Arden",
-    "Barlow",
-    "Bergström",
-    "Bianchi",
-    "Brandt",
-    "Castillo",
-    "Chevalier",
-    "Dahl",
-    "Delacroix",
-    "Demir",
-    "Dubois",
-    "Eriksen",
-    "Falk",
-    "Ferrari",
-    "Fontaine",
-    "García",
-    "Grünwald",
-    "Haddad",
-    "Hale",
-    "Hartmann",
-    "Ibsen",
-    "Ivanova",
-    "Jansen",
-    "Kaminski",
-    "Keller",
-    "Kovács",
-    "Lindqvist",
-    "Lovell",
-    "Marchetti",
-    "Mbeki",
-    "Moreau",
-    "Müller",
-    "Nakamura",
-    "Novák",
-    "O'Hara",
-    "Okafor",
-    "Øverland",
-    "Pereira",
-    "Petrov",
-    "Quist",
-    "Ramos",
-    "Reyes",
-    "Rossi",
-    "Sato",
-    "Schreiber",
-    "Silva",
-    "Şahin",
-    "Tamm",
-    "Thornton",
-    "Urban",
-    "Vance",
-    "Virtanen",
-    "Weiss",
-    "Winter",
-    "Yilmaz",
-    "Zeman",
-    "Ziegler",
-];
+const LAST_NAMES: &str = "\
+    Abara Alvarez Andersson Arden Barlow Bergström Bianchi Brandt Castillo Chevalier Dahl Delacroix Demir Dubois \
+    Eriksen Falk Ferrari Fontaine García Grünwald Haddad Hale Hartmann Ibsen Ivanova Jansen Kaminski Keller Kovács \
+    Lindqvist Lovell Marchetti Mbeki Moreau Müller Nakamura Novák O'Hara Okafor Øverland Pereira Petrov Quist Ramos \
+    Reyes Rossi Sato Schreiber Silva Şahin Tamm Thornton Urban Vance Virtanen Weiss Winter Yilmaz Zeman Ziegler";
 
 const CITIES: &[&str] = &[
     "Ashford",
@@ -85,7 +26,7 @@ const CITIES: &[&str] = &[
     "Gullhaven",
 ];
 
-/// Domains that the standards keep for examples: nobody receives mail there.
+/// Domains reserved for examples (RFC 2606).
 const DOMAINS: &[&str] = &[
     "example.com",
     "example.org",
@@ -94,21 +35,21 @@ const DOMAINS: &[&str] = &[
     "post.example",
 ];
 
-/// A password hash in the form that the store keeps; no password is known for it.
+/// A password hash as the store keeps it; its password is unknown.
 const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bWFzdGhlYWQtZGV2LXNhbHQ$4Zb0Wn6m2y0uY7jJ3m0pB0o8p7d3fZ1qk2vQx5s9TtA";
 
-/// The reader of the README's worked example: the first one of the first tenant.
-const README_READER: (&str, &str) = ("Ada", "Birch");
+/// The user of the README's example: the first one of the first tenant.
+const README_USER: (&str, &str) = ("Ada", "Birch");
 
-/// Registration number `number` of a tenant, as a line of `masthead import` has it.
+/// Registration `number` of a tenant, as a line of `masthead import`.
 pub(super) fn registration(tenant: &DevTenant, number: usize) -> Value {
-    let chance = Chance::of(tenant, number);
+    let chance = Chance::new(tenant, number);
     let (first, last, address) = if tenant.mixed && number == 0 {
-        let (first, last) = README_READER;
+        let (first, last) = README_USER;
         (first, last, "ada.birch@example.org".to_owned())
     } else {
-        let (first, last) = (chance.pick(0, FIRST_NAMES), chance.pick(1, LAST_NAMES));
+        let (first, last) = (chance.word(0, FIRST_NAMES), chance.word(1, LAST_NAMES));
         (
             first,
             last,
@@ -116,14 +57,14 @@ pub(super) fn registration(tenant: &DevTenant, number: usize) -> Value {
         )
     };
     let (password, verified) = match number % 10 {
-        // Who has a provider has the password there.
+        // Users of a provider have their password there.
         _ if tenant.provider.is_some() => (false, true),
         3 | 7 if tenant.mixed => (false, number % 20 == 7),
         5 if tenant.mixed => (true, false),
         _ => (true, true),
     };
     let mut line = json!({
-        "customerRegistrationId": crid(tenant, number),
+        "customerRegistrationId": registration_id(tenant, number),
         "email": address,
         "firstName": first,
         "lastName": last,
@@ -147,30 +88,30 @@ pub(super) fn registration(tenant: &DevTenant, number: usize) -> Value {
     line
 }
 
-/// The kinds of id that are seen in the field: numbers, GUIDs, and an Auth0 subject.
-fn crid(tenant: &DevTenant, number: usize) -> String {
+/// Ids as publishers have them: numbers, GUIDs, and Auth0 subjects.
+fn registration_id(tenant: &DevTenant, number: usize) -> String {
+    let chance = Chance::new(tenant, number);
     if let Some(provider) = tenant.provider {
-        return (provider.id)(Chance::of(tenant, number).draw(20));
+        return (provider.id)(chance.draw(20));
     }
     match (tenant.mixed, number % 5) {
         (true, _) => (2_937 + number).to_string(),
-        (false, 4) => format!("auth0|{:024x}", Chance::of(tenant, number).draw(20)),
+        (false, 4) => format!("auth0|{:024x}", chance.draw(20)),
         (false, _) => {
-            let chance = Chance::of(tenant, number);
-            let (one, other) = (chance.draw(21), chance.draw(22));
+            let (high, low) = (chance.draw(21), chance.draw(22));
             format!(
                 "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-                one >> 32,
-                one >> 16 & 0xffff,
-                one & 0xfff,
-                other >> 52,
-                other & 0xffff_ffff_ffff
+                high >> 32,
+                high >> 16 & 0xffff,
+                high & 0xfff,
+                low >> 52,
+                low & 0xffff_ffff_ffff
             )
         }
     }
 }
 
-/// Letters that an address may have everywhere.
+/// The name in lower-case ASCII letters, for an address.
 fn ascii(name: &str) -> String {
     let plain = name.chars().filter_map(|letter| match letter {
         'a'..='z' => Some(letter),
@@ -187,12 +128,12 @@ fn ascii(name: &str) -> String {
     plain.collect()
 }
 
-/// Numbers that look drawn by lot, and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 #[derive(Clone, Copy)]
 struct Chance(u64);
 
 impl Chance {
-    fn of(tenant: &DevTenant, number: usize) -> Self {
+    fn new(tenant: &DevTenant, number: usize) -> Self {
         let seed = tenant.name().bytes().fold(number as u64, |seed, byte| {
             seed.wrapping_mul(131).wrapping_add(u64::from(byte))
         });
@@ -213,6 +154,11 @@ impl Chance {
         usize::try_from(self.draw(which) % limit as u64).unwrap_or_default()
     }
 
+    fn word(self, which: u64, words: &str) -> &str {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.pick(which, &words)
+    }
+
     fn pick<'a>(self, which: u64, list: &[&'a str]) -> &'a str {
         list[self.below(which, list.len())]
     }
@@ -226,55 +172,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_of_a_tenant_has_an_id_and_an_address_of_their_own() {
+    fn ids_and_addresses_are_unique_per_tenant() {
         for tenant in TENANTS {
-            // Those whom only a provider has come after the registrations.
-            let everybody: Vec<Value> = (0..tenant.registrations + 100)
-                .map(|number| registration(tenant, number))
-                .collect();
+            let last = tenant.known_to_provider().last().unwrap();
+            let lines: Vec<Value> = (0..=last).map(|number| registration(tenant, number)).collect();
             for key in ["customerRegistrationId", "email"] {
-                let different: HashSet<&str> = everybody.iter().filter_map(|line| line[key].as_str()).collect();
-                assert_eq!(different.len(), everybody.len(), "{key} of {}", tenant.name());
+                let different: HashSet<&str> = lines.iter().filter_map(|line| line[key].as_str()).collect();
+                assert_eq!(different.len(), lines.len(), "{key} of {}", tenant.name());
             }
         }
     }
 
     #[test]
-    fn the_same_person_is_invented_every_time() {
+    fn registrations_are_the_same_in_every_run() {
         assert_eq!(registration(&TENANTS[1], 7), registration(&TENANTS[1], 7));
         assert_ne!(registration(&TENANTS[1], 7), registration(&TENANTS[2], 7));
     }
 
     #[test]
-    fn the_worked_example_of_the_readme_is_there() {
+    fn readme_example_exists() {
         let line = registration(&TENANTS[0], 0);
-        assert_eq!(
-            (TENANTS[0].name().as_str(), &line["customerRegistrationId"]),
-            ("northwind/daily/herald", &json!("2937"))
-        );
-        assert_eq!(
-            (&line["firstName"], &line["lastName"]),
-            (&json!("Ada"), &json!("Birch"))
-        );
-        assert_eq!(line["email"], "ada.birch@example.org");
-    }
-
-    #[test]
-    fn no_address_can_be_delivered_to_and_all_are_plain() {
-        for number in 0..2_000 {
-            let line = registration(&TENANTS[1], number);
-            let (local, domain) = line["email"].as_str().unwrap().split_once('@').unwrap();
-            assert!(domain.contains("example"));
-            assert!(
-                local
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.')
-            );
+        assert_eq!(TENANTS[0].name(), "northwind/daily/herald");
+        for (key, value) in [
+            ("customerRegistrationId", "2937"),
+            ("firstName", "Ada"),
+            ("lastName", "Birch"),
+            ("email", "ada.birch@example.org"),
+        ] {
+            assert_eq!(line[key], value);
         }
     }
 
     #[test]
-    fn the_mixed_tenant_has_users_in_every_state() {
+    fn addresses_are_plain_and_undeliverable() {
+        for number in 0..2_000 {
+            let line = registration(&TENANTS[1], number);
+            let (local, domain) = line["email"].as_str().unwrap().split_once('@').unwrap();
+            assert!(domain.contains("example"));
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
+            assert!(local.bytes().all(is_plain));
+        }
+    }
+
+    #[test]
+    fn mixed_tenant_has_every_user_state() {
         let states: HashSet<(bool, bool)> = (0..50)
             .map(|number| registration(&TENANTS[0], number))
             .map(|line| (line.get("passwordHash").is_some(), line["verified"] == true))

@@ -1,0 +1,67 @@
+//! A server of one test, for tests that stop or restart Postgres.
+
+use std::process::Command;
+
+use crate::binaries::Binaries;
+use crate::clean_up::CleanUp;
+use crate::cluster::Cluster;
+use crate::{Error, PostgresServer, download, folder, name};
+
+/// Stops the server as `pg_ctl stop --mode=immediate` does, waits up to ten seconds for its end, and removes its folder.
+const REMOVE: &str = r#"file="$0/data/postmaster.pid"
+if kill -QUIT "$(head -n 1 "$file")"; then
+    tries=500
+    while [ -e "$file" ] && [ $tries -gt 0 ]; do tries=$((tries - 1)); sleep 0.02; done
+fi
+rm -rf "$0""#;
+
+/// A private cluster, stopped and removed when dropped, or when the test's process ends, however it ends.
+#[derive(Debug)]
+pub struct PrivateServer {
+    server: PostgresServer,
+    cluster: Cluster,
+    _remove: CleanUp,
+}
+
+impl PrivateServer {
+    /// Creates and starts a cluster, in less than a second. It needs server programs: the test stops it, so the server of
+    /// `DATABASE_URL` and a container cannot take its place.
+    pub fn start_new() -> Result<Self, Error> {
+        let state = folder::state();
+        let binaries = match Binaries::find()? {
+            Some(binaries) => binaries,
+            None => download::binaries(&state)?,
+        };
+        let (folder, user) = folder::private_folder(&state, &format!("p-{}", name::random()))?;
+        let remove = CleanUp::prepare(Command::new("/bin/sh").args(["-c", REMOVE]).arg(&folder))?;
+        let cluster = Cluster::open(binaries, user, folder.clone())?;
+        cluster.start()?;
+        Ok(Self {
+            server: PostgresServer::from_cluster(cluster.clone(), folder.join("locks"))?,
+            cluster,
+            _remove: remove,
+        })
+    }
+
+    /// The server, for its databases and URLs.
+    #[must_use]
+    pub fn server(&self) -> &PostgresServer {
+        &self.server
+    }
+
+    /// Starts it again on the same port, and waits until it is ready; does nothing when it runs.
+    pub fn start(&self) -> Result<(), Error> {
+        self.cluster.start()
+    }
+
+    /// Stops it: connections are closed, open transactions are rolled back.
+    pub fn stop(&self) -> Result<(), Error> {
+        self.cluster.stop("fast")
+    }
+
+    /// Stops it as a crash does and starts it again: connections are cut, and it recovers from its log.
+    pub fn restart_immediate(&self) -> Result<(), Error> {
+        self.cluster.stop("immediate")?;
+        self.start()
+    }
+}
