@@ -36,7 +36,7 @@ enum Chore {
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::Options),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
-    Bench(bench::Options),
+    Bench(bench::BenchOptions),
     /// Starts or stops the Postgres that development and tests share.
     Postgres(postgres::Options),
 }
