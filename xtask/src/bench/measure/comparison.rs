@@ -204,7 +204,9 @@ impl LoadComparison<'_> {
                 let paced = contenders[at].pace_of.and_then(|of| contenders[of].rounds.last());
                 let pace = paced.map(|round| round.per_second);
                 let contender = &mut contenders[at];
-                let round = contender.measure(context, pace)?;
+                let round = contender
+                    .measure(context, pace)
+                    .map_err(|error| format!("{}: {error}", contender.name))?;
                 println!(
                     "round {number} of {}: {:.0} requests a second by {}, {} connections",
                     context.plan.rounds, round.per_second, contender.name, contender.connections

@@ -78,7 +78,7 @@ fn create_workspace(context: &BenchContext<'_>) -> Outcome<String> {
         context.program.output(&["workspace", "remove", WORKSPACE])?;
     }
     let tenant = tenant_codes(LARGEST).join("/");
-    let limits = ["--identifiers-per-payload", "1000", "--users-per-minute", "100000000"];
+    let limits = ["--identifiers-per-payload", "1000", "--users-per-minute", "10000000"];
     let add = [&["workspace", "add", WORKSPACE, "--tenant", &tenant], &limits[..]].concat();
     context.program.output(&add)
 }

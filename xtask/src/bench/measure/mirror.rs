@@ -40,8 +40,8 @@ const PROVIDER: [&str; 4] = [
 
 /// The mirror of a tenant's pool, as a finished sync leaves it.
 const ADD_MIRROR: &str = "\
-    INSERT INTO directories (pool, provider, precedence, as_of, full_as_of)
-    SELECT t.pool, 'Auth0', '', now(), now() FROM tenants AS t WHERE (t.client_group, t.client, t.paper) = (:tenant)";
+    INSERT INTO directories (pool, provider, precedence, as_of, full_as_of, whole)
+    SELECT t.pool, 'Auth0', '', now(), now(), true FROM tenants AS t WHERE (t.client_group, t.client, t.paper) = (:tenant)";
 
 /// Every registration as the provider's copy.
 const FILL_MIRROR: &str = "\

@@ -36,7 +36,7 @@ pub(super) type ChartBar = (String, f64, String);
 impl BenchReport {
     /// Adds figures under this name and prints them.
     pub(super) fn print_section(&mut self, name: &str, value: Value) {
-        println!("{name}: {value:#}");
+        println!("{name}: {value}");
         self.add_section(name, value);
     }
 

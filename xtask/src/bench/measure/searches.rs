@@ -127,14 +127,16 @@ pub(super) fn measure(context: &BenchContext<'_>, report: &mut BenchReport) -> O
         ("The slowest first pages", &lists[0]),
         ("The slowest deep pages by number", &lists[1]),
     ] {
+        println!("{title}:");
         let bars = list.iter().map(|(page, search)| {
+            println!("{search}");
             let needle = search["needle"].as_str().unwrap_or_default();
             (needle.to_owned(), *page, format!("{page:.1} ms"))
         });
         report.add_chart(&format!("{title}: milliseconds"), &bars.collect::<Vec<_>>());
     }
     let [slowest, deep] = lists.map(|list| list.into_iter().map(|(_, search)| search).collect::<Vec<_>>());
-    report.print_section(
+    report.add_section(
         "searches",
         json!({
             "needles": cases.len(),

@@ -90,7 +90,9 @@ impl WrkRequests {
         let mut headers = headers.clone();
         headers.push(("Content-Length", length.to_string()));
         let head = format!("POST {}", request_tail(target, &headers));
-        let keys = bodies.iter().map(|body| (0, format!("{body:length$}")));
+        let keys = bodies
+            .iter()
+            .map(|body| (0, body.clone() + &" ".repeat(length - body.len())));
         Self::write(folder, name, &head, keys, &[String::new()])
     }
 
