@@ -11,7 +11,7 @@ use crate::code::comments::{comment_lines, words};
 use crate::code::file::{SourceFile, rust_files};
 use crate::code::modules::ModuleTree;
 use crate::code::words::UnwantedWords;
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// What to measure.
 #[derive(Args)]
@@ -46,7 +46,7 @@ struct Names {
 }
 
 /// Prints one line for each package and one for all.
-pub(crate) fn run(options: &Options) -> Outcome {
+pub(crate) fn run(options: &Options) -> TaskResult {
     let root = options.root.clone().unwrap_or_else(masthead_dev_postgres::workspace);
     let mut packages = Vec::new();
     for folder in package_folders(&root)? {
@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-fn package_folders(root: &Path) -> Outcome<Vec<PathBuf>> {
+fn package_folders(root: &Path) -> TaskResult<Vec<PathBuf>> {
     let mut folders = vec![root.join("xtask")];
     for entry in std::fs::read_dir(root.join("crates"))? {
         folders.push(entry?.path());
@@ -81,7 +81,7 @@ fn package_folders(root: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn measure(root: &Path, package: &Path) -> Outcome<Figures> {
+fn measure(root: &Path, package: &Path) -> TaskResult<Figures> {
     let unwanted = UnwantedWords::from_repository();
     let mut figures = Figures::default();
     for path in rust_files(package)? {
@@ -100,7 +100,7 @@ fn measure(root: &Path, package: &Path) -> Outcome<Figures> {
 }
 
 /// The circles of the package's crates: its library and its program.
-pub(crate) fn circles(root: &Path, package: &Path) -> Outcome<Vec<Circle>> {
+pub(crate) fn circles(root: &Path, package: &Path) -> TaskResult<Vec<Circle>> {
     let mut circles = Vec::new();
     for crate_root in ["src/lib.rs", "src/main.rs"].map(|file| package.join(file)) {
         if crate_root.is_file() {

@@ -43,7 +43,7 @@ enum Task {
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::SqlxArguments),
     /// Measures the server beside the bare database and a bare hyper, and writes `target/bench/`.
-    Bench(bench::Options),
+    Bench(bench::BenchOptions),
     /// Starts or stops the Postgres that development and tests share.
     Postgres(postgres::PostgresArguments),
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 /// The result of a task; the error's text is for the developer.
 pub(crate) type TaskResult<T = ()> = Result<T, Box<dyn Error>>;
-pub(crate) use TaskResult as Outcome;
 
 /// A `cargo` command in the workspace, with the committed query cache. The variables that `cargo run` sets for this
 /// program are removed: the build script of ring depends on them, so each change would compile ring and its users again.

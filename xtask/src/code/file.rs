@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// A Rust file of a package.
 pub(crate) struct SourceFile {
@@ -18,7 +18,7 @@ impl SourceFile {
     ///
     /// # Errors
     /// Names the file when it cannot be read or is not Rust.
-    pub(crate) fn read(root: &Path, path: &Path) -> Outcome<Self> {
+    pub(crate) fn read(root: &Path, path: &Path) -> TaskResult<Self> {
         let name = path.strip_prefix(root).unwrap_or(path).display().to_string();
         let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
         let syntax = syn::parse_file(&text).map_err(|error| format!("{name}: {error}"))?;
@@ -56,7 +56,7 @@ pub(crate) fn production_lines(text: &str) -> usize {
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub(crate) fn rust_files(package: &Path) -> Outcome<Vec<PathBuf>> {
+pub(crate) fn rust_files(package: &Path) -> TaskResult<Vec<PathBuf>> {
     let mut files = Vec::new();
     for part in ["src", "tests", "benches", "examples"] {
         collect(&package.join(part), &mut files)?;
@@ -65,7 +65,7 @@ pub(crate) fn rust_files(package: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome {
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> TaskResult {
     if !folder.is_dir() {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use syn::visit::Visit;
 
 use super::file::SourceFile;
 use super::references::{References, Segments, is_for_tests};
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// Names of modules from the crate's root on; empty for the root.
 pub(crate) type ModulePath = Vec<String>;
@@ -23,14 +23,14 @@ impl ModuleTree {
     ///
     /// # Errors
     /// A file that cannot be read, is not Rust, or is missing.
-    pub(crate) fn read(workspace: &Path, root: &Path) -> Outcome<Self> {
+    pub(crate) fn read(workspace: &Path, root: &Path) -> TaskResult<Self> {
         let mut tree = Self::default();
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
         tree.add_file(workspace, root, &folder, &[])?;
         Ok(tree)
     }
 
-    fn add_file(&mut self, workspace: &Path, file: &Path, children: &Path, path: &[String]) -> Outcome {
+    fn add_file(&mut self, workspace: &Path, file: &Path, children: &Path, path: &[String]) -> TaskResult {
         let file = SourceFile::read(workspace, file)?;
         self.add(workspace, &file, &file.syntax.items, children, path)
     }
@@ -42,7 +42,7 @@ impl ModuleTree {
         items: &[syn::Item],
         children: &Path,
         path: &[String],
-    ) -> Outcome {
+    ) -> TaskResult {
         let mut references = References::default();
         for item in items {
             references.visit_item(item);

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use crate::code::file::rust_files;
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// What Prometheus adds to the name of a histogram.
 const HISTOGRAM_SERIES: &[&str] = &["_bucket", "_count", "_sum"];
 
 /// A fault for every metric of `deploy/` that no source file of these packages names.
-pub(super) fn faults<'a>(root: &Path, packages: impl Iterator<Item = &'a Path>) -> Outcome<Vec<String>> {
+pub(super) fn faults<'a>(root: &Path, packages: impl Iterator<Item = &'a Path>) -> TaskResult<Vec<String>> {
     let mut sources = String::new();
     for package in packages {
         for file in rust_files(package)? {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::code::file::{SourceFile, is_test_file, production_lines, rust_files};
 use crate::code::words::UnwantedWords;
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// Lines of production code a file may have; tests at its end do not count.
 const LONGEST: usize = 400;
@@ -13,7 +13,7 @@ const LONGEST: usize = 400;
 const LONGER: &[(&str, &str)] = &[];
 
 /// The faults of every Rust file in a package's folder.
-pub(super) fn faults(root: &Path, package: &Path) -> Outcome<Vec<String>> {
+pub(super) fn faults(root: &Path, package: &Path) -> TaskResult<Vec<String>> {
     let unwanted = UnwantedWords::from_repository();
     let mut faults = Vec::new();
     for path in rust_files(package)? {

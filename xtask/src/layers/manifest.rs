@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// When a dependency is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +27,14 @@ pub(super) struct Package {
 }
 
 /// Reads the answer of `cargo metadata --no-deps`.
-pub(super) fn packages(metadata: &Value) -> Outcome<Vec<Package>> {
+pub(super) fn packages(metadata: &Value) -> TaskResult<Vec<Package>> {
     let list = metadata["packages"]
         .as_array()
         .ok_or("cargo metadata told no packages")?;
     list.iter().map(package).collect()
 }
 
-fn package(found: &Value) -> Outcome<Package> {
+fn package(found: &Value) -> TaskResult<Package> {
     let text = |value: &Value| {
         value
             .as_str()
@@ -65,7 +65,7 @@ fn short(name: &str) -> String {
 
 impl Package {
     /// Whether the manifest opts in to what the workspace says for all.
-    pub(super) fn faults(&self) -> Outcome<Vec<String>> {
+    pub(super) fn faults(&self) -> TaskResult<Vec<String>> {
         let text = fs::read_to_string(self.folder.join("Cargo.toml"))?;
         Ok(manifest_faults(&self.name, &text))
     }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
 /// The faults of the folder; none when there is no folder.
-pub(super) fn faults(folder: &Path) -> Outcome<Vec<String>> {
+pub(super) fn faults(folder: &Path) -> TaskResult<Vec<String>> {
     let mut names = Vec::new();
     if folder.is_dir() {
         for entry in fs::read_dir(folder)? {

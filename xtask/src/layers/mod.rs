@@ -9,10 +9,10 @@ mod migrations;
 use masthead_dev_postgres::workspace;
 
 use crate::code_metrics;
-use crate::shell::{Outcome, cargo, output};
+use crate::shell::{TaskResult, cargo, output};
 
 /// Checks every rule, prints each fault, and fails when there is one.
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run() -> TaskResult {
     let metadata = output(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
     let packages = manifest::packages(&serde_json::from_str(&metadata)?)?;
     let root = workspace();

@@ -1,4 +1,4 @@
-//! The measure of what HTTP itself costs: a bare hyper that answers every request with the same bytes.
+//! A bare hyper server that answers every request with the same bytes: what HTTP itself costs.
 
 use std::convert::Infallible;
 use std::fs;
@@ -16,17 +16,17 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::child::ChildGuard;
-use crate::shell::Outcome;
+use crate::shell::TaskResult;
 
-/// Answers until the standard input ends; tells its address first.
-pub(super) fn serve(body: &Path) -> Outcome {
+/// Prints its address, then serves until the standard input ends.
+pub(super) fn serve(body: &Path) -> TaskResult {
     let body = Bytes::from(fs::read(body)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         println!("{}", listener.local_addr()?);
         tokio::spawn(accept(listener, body));
-        // Whoever started this is gone when the input ends.
+        // The input ends with the process that started this one.
         tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
         Ok(())
     })
@@ -47,7 +47,7 @@ async fn accept(listener: TcpListener, body: Bytes) -> io::Result<()> {
     }
 }
 
-/// Such a server in a process of its own; it ends with this value.
+/// Such a server in a process of its own, which ends when this value is dropped.
 pub(super) struct BareHyper {
     child: ChildGuard,
     _input: Option<ChildStdin>,
@@ -55,8 +55,8 @@ pub(super) struct BareHyper {
 }
 
 impl BareHyper {
-    /// Starts one that answers with these bytes, kept in `file`.
-    pub(super) fn start(file: &Path, body: &[u8]) -> Outcome<Self> {
+    /// Starts a server that answers with these bytes, which are written to `file`.
+    pub(super) fn start(file: &Path, body: &[u8]) -> TaskResult<Self> {
         fs::write(file, body)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "hyper"]).arg(file);

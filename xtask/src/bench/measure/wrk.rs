@@ -1,0 +1,161 @@
+//! Closed-loop load by `wrk`: each connection sends its next request when its answer has arrived.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use masthead_dev_postgres::workspace;
+use serde_json::Value;
+
+use super::http::HeaderList;
+use crate::shell::{TaskResult, output};
+
+/// Connections are shared between so many threads: one could not keep two processors busy.
+const THREADS: u32 = 2;
+
+/// The requests of a load, written to files that `wrk.lua` reads. Each request is a head, a key and a tail.
+#[derive(Default)]
+pub(super) struct WrkRequests(PathBuf);
+
+/// What `wrk` reports of a run.
+pub(super) struct WrkResult {
+    pub(super) requests: u64,
+    pub(super) per_second: f64,
+    /// CPU time of `wrk` itself, in microseconds a request.
+    pub(super) cpu_us: f64,
+    /// Milliseconds.
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}
+
+/// Checks that `wrk` can be started.
+pub(super) fn require_wrk() -> TaskResult {
+    match Command::new("wrk").arg("-v").stdout(Stdio::null()).status() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err("the program `wrk` is missing: install the package `wrk` (apt-get install wrk)".into())
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// What follows the key in a GET request: the rest of the target, and the headers.
+pub(super) fn request_tail(target: &str, headers: &HeaderList) -> String {
+    let mut tail = format!("{target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n");
+    for (name, value) in headers {
+        // Writing to a string does not fail.
+        let _ = write!(tail, "{name}: {value}\r\n");
+    }
+    tail + "\r\n"
+}
+
+impl WrkRequests {
+    /// GET requests of one user of one tenant each: `keys` yields the key in the target and the number of its tail.
+    pub(super) fn write(
+        folder: &Path,
+        name: &str,
+        head: &str,
+        keys: impl Iterator<Item = (u32, String)>,
+        tails: &[String],
+    ) -> TaskResult<Self> {
+        let mut lines = String::new();
+        for (tail, key) in keys {
+            writeln!(lines, "{tail:03}{key}")?;
+        }
+        let keys = folder.join(format!("{name}.keys"));
+        fs::write(&keys, lines)?;
+        // Rust's quoting of ASCII text is also Lua's.
+        let keys = keys.display().to_string();
+        let mut script = format!("return {{ keys = {keys:?}, head = {head:?}, tails = {{\n");
+        for (number, tail) in tails.iter().enumerate() {
+            writeln!(script, "[\"{number:03}\"] = {tail:?},")?;
+        }
+        script.push_str("} }\n");
+        let file = folder.join(format!("{name}.lua"));
+        fs::write(&file, script)?;
+        Ok(Self(file))
+    }
+
+    /// Requests that are written out: a head, the body of each, and a length that is the same for all.
+    pub(super) fn write_posts(
+        folder: &Path,
+        name: &str,
+        target: &str,
+        headers: &HeaderList,
+        bodies: &[String],
+    ) -> TaskResult<Self> {
+        // JSON may end in blanks, so that all bodies have one length.
+        let length = bodies.iter().map(String::len).max().unwrap_or_default();
+        let mut headers = headers.clone();
+        headers.push(("Content-Length", length.to_string()));
+        let head = format!("POST {}", request_tail(target, &headers));
+        let keys = bodies
+            .iter()
+            .map(|body| (0, body.clone() + &" ".repeat(length - body.len())));
+        Self::write(folder, name, &head, keys, &[String::new()])
+    }
+
+    /// Runs a load, at `pace` requests a second at most if there is one.
+    ///
+    /// # Errors
+    /// When an answer has an error status or a connection fails: such a load measures nothing.
+    pub(super) fn run(
+        &self,
+        address: &str,
+        connections: u32,
+        seconds: u32,
+        pace: Option<f64>,
+    ) -> TaskResult<WrkResult> {
+        let threads = connections.min(THREADS);
+        let pace = pace.unwrap_or_default() / f64::from(threads);
+        let mut command = Command::new("wrk");
+        command
+            .args([
+                format!("-t{threads}"),
+                format!("-c{connections}"),
+                format!("-d{seconds}s"),
+            ])
+            .args(["--timeout", "30s", "--script"])
+            .arg(workspace().join("xtask/src/bench/measure/wrk.lua"))
+            .arg(format!("http://{address}"))
+            .env("BENCH_REQUESTS", &self.0)
+            .env("BENCH_THREADS", threads.to_string())
+            .env("BENCH_PACE", pace.to_string());
+        parse(&output(&mut command)?)
+    }
+}
+
+fn parse(printed: &str) -> TaskResult<WrkResult> {
+    let line = printed
+        .lines()
+        .rfind(|line| line.starts_with('{'))
+        .ok_or("wrk printed no summary")?;
+    let summary: Value = serde_json::from_str(line)?;
+    if summary["badStatus"] != 0 || summary["brokenConnections"] != 0 {
+        return Err(format!("some answers were errors: {summary}").into());
+    }
+    let figure = |name: &str| summary[name].as_f64().ok_or_else(|| format!("wrk reports no {name}"));
+    Ok(WrkResult {
+        requests: summary["requests"].as_u64().unwrap_or_default(),
+        per_second: figure("requests")? * 1e6 / figure("microseconds")?,
+        cpu_us: figure("cpu")? / figure("requests")?.max(1.0),
+        p50: figure("p50")? / 1e3,
+        p99: figure("p99")? / 1e3,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_with_failed_answers_is_an_error() {
+        let good = r#"{"requests":3000,"microseconds":1500000,"cpu":9000,"p50":1500,"p99":9000,"badStatus":0,"brokenConnections":0}"#;
+        let result = parse(&format!("Running 1s test\n\n{good}\n")).unwrap();
+        assert!((result.per_second - 2_000.0).abs() < 1e-6 && (result.p50 - 1.5).abs() < 1e-6);
+        assert!(parse(&good.replace("badStatus\":0", "badStatus\":7")).is_err());
+        assert!(parse(&good.replace("Connections\":0", "Connections\":1")).is_err());
+        assert!(parse("unable to connect").is_err());
+    }
+}
