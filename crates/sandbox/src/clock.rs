@@ -8,7 +8,7 @@ use time::{Duration as Span, OffsetDateTime};
 
 /// The time by which tokens expire, quotas refill and the search index catches up.
 #[derive(Debug, Default)]
-pub struct Clock {
+pub struct SandboxClock {
     reading: Mutex<Reading>,
 }
 
@@ -24,7 +24,7 @@ impl Default for Reading {
     }
 }
 
-impl Clock {
+impl SandboxClock {
     /// The current time, as the stand-ins see it.
     pub fn now(&self) -> OffsetDateTime {
         match *self.reading() {
@@ -51,7 +51,7 @@ impl Clock {
         };
     }
 
-    /// Stops the clock where it is; from here only [`Clock::advance`] moves it.
+    /// Stops the clock where it is; from here only [`SandboxClock::advance`] moves it.
     pub fn freeze(&self) {
         let now = self.now();
         *self.reading() = Reading::Frozen(now);
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_frozen_clock_moves_only_when_it_is_pushed() {
-        let clock = Clock::default();
+        let clock = SandboxClock::default();
         clock.freeze();
         let then = clock.now();
         assert_eq!(clock.now(), then);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_running_clock_can_be_pushed_ahead_and_set_back() {
-        let clock = Clock::default();
+        let clock = SandboxClock::default();
         clock.advance(Duration::from_hours(1));
         assert!(clock.now() - wall() > time::Duration::minutes(59));
         clock.set_back(Duration::from_hours(2));

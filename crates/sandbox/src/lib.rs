@@ -17,17 +17,17 @@
 //! ```
 //!
 //! What is given to [`Sandbox::start`] says which provider it is: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
-//! [`GigyaConfig`], a [`DirectoryConfig`] (SSOR, Firefly, or a contract of the test's own), or a [`UsersApiConfig`].
+//! [`GigyaConfig`], a [`GenericStubConfig`] (SSOR, Firefly, or a contract of the test's own), or a [`UsersApiConfig`].
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
-//! use masthead_sandbox::{DirectoryConfig, Fault, GigyaConfig, Sandbox, sample_accounts};
+//! use masthead_sandbox::{GenericStubConfig, Fault, GigyaConfig, Sandbox, sample_accounts};
 //!
 //! let gigya = Sandbox::start(GigyaConfig::default()).await?;
 //! gigya.gigya().seed(sample_accounts(100));
 //! gigya.inject(Fault::ErrorCode { code: 403_048 });
-//! let firefly = Sandbox::start(DirectoryConfig::firefly()).await?;
-//! assert_eq!(firefly.directory().user_count(), 0);
+//! let firefly = Sandbox::start(GenericStubConfig::firefly()).await?;
+//! assert_eq!(firefly.generic().user_count(), 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -35,8 +35,8 @@
 mod auth0;
 mod clock;
 mod control;
-mod directory;
 mod fault;
+mod generic;
 mod gigya;
 mod people;
 mod person;
@@ -48,16 +48,16 @@ mod server;
 mod spoil;
 mod users_api;
 
-pub use auth0::{Auth0, Auth0Config, Auth0Settings, Client, sample_user, sample_users};
-pub use clock::Clock;
-pub use directory::{
-    Comparison, Directory, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging,
-    SESSION_GRADE, Shape, sample_directory_user, sample_directory_users,
-};
+pub use auth0::{Auth0, Auth0Client, Auth0Config, Auth0StubSettings, sample_user, sample_users};
+pub use clock::SandboxClock;
 pub use fault::{ActiveFault, Fault, FaultId, FaultRule};
-pub use gigya::{Application, Gigya, GigyaConfig, GigyaSettings, sample_account, sample_accounts};
+pub use generic::{
+    FilterComparison, GenericStub, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter,
+    GenericStubSettings, SESSION_GRADE, StubPaging, UserShape, sample_generic_user, sample_generic_users,
+};
+pub use gigya::{Gigya, GigyaApplication, GigyaConfig, GigyaStubSettings, sample_account, sample_accounts};
 pub use quota::Quota;
-pub use record::Recorded;
+pub use record::RecordedRequest;
 pub use sandbox::{Kind, Sandbox, SandboxConfig};
 pub use server::Outage;
 pub use users_api::{UsersApi, UsersApiConfig, UsersApiSettings, sample_registration, sample_registrations};

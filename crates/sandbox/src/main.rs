@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use masthead_sandbox::{
-    Application, Auth0Config, Client, DirectoryAuth, DirectoryConfig, GigyaConfig, Sandbox, SandboxConfig,
-    UsersApiConfig, sample_accounts, sample_directory_users, sample_registrations, sample_users,
+    Auth0Client, Auth0Config, GenericStubAuth, GenericStubConfig, GigyaApplication, GigyaConfig, Sandbox,
+    SandboxConfig, UsersApiConfig, sample_accounts, sample_generic_users, sample_registrations, sample_users,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -75,8 +75,8 @@ fn config(arguments: &Arguments) -> Result<SandboxConfig> {
     let mut config = match arguments.provider {
         Provider::Auth0 => auth0(arguments, seeds, secret).into(),
         Provider::Gigya => gigya(arguments, seeds, secret).into(),
-        Provider::Ssor => directory(DirectoryConfig::ssor(), arguments, seeds, secret).into(),
-        Provider::Firefly => directory(DirectoryConfig::firefly(), arguments, seeds, secret).into(),
+        Provider::Ssor => directory(GenericStubConfig::ssor(), arguments, seeds, secret).into(),
+        Provider::Firefly => directory(GenericStubConfig::firefly(), arguments, seeds, secret).into(),
         Provider::UsersApi => users_api(arguments, seeds, secret).into(),
     };
     let SandboxConfig { listen, control, .. } = &mut config;
@@ -85,7 +85,7 @@ fn config(arguments: &Arguments) -> Result<SandboxConfig> {
 }
 
 fn auth0(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> Auth0Config {
-    let mut client = Client::default();
+    let mut client = Auth0Client::default();
     client.client_id = arguments.client_id.clone().unwrap_or(client.client_id);
     client.client_secret = secret.unwrap_or(client.client_secret);
     Auth0Config {
@@ -96,7 +96,7 @@ fn auth0(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> Au
 }
 
 fn gigya(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> GigyaConfig {
-    let mut application = Application::default();
+    let mut application = GigyaApplication::default();
     application.user_key = arguments.client_id.clone().unwrap_or(application.user_key);
     application.secret = secret.unwrap_or(application.secret);
     GigyaConfig {
@@ -107,22 +107,22 @@ fn gigya(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> Gi
 }
 
 fn directory(
-    preset: DirectoryConfig,
+    preset: GenericStubConfig,
     arguments: &Arguments,
     seeds: Vec<Value>,
     secret: Option<String>,
-) -> DirectoryConfig {
+) -> GenericStubConfig {
     let mut config = preset;
     if let Some(secret) = secret {
         match &mut config.settings.auth {
-            DirectoryAuth::Bearer { token } => *token = secret,
-            DirectoryAuth::Header { value, .. } | DirectoryAuth::Field { value, .. } => *value = secret,
-            DirectoryAuth::ClientCredentials { client_secret, .. } => *client_secret = secret,
-            DirectoryAuth::Basic { password, .. } => *password = secret,
-            DirectoryAuth::None => {}
+            GenericStubAuth::Bearer { token } => *token = secret,
+            GenericStubAuth::Header { value, .. } | GenericStubAuth::Field { value, .. } => *value = secret,
+            GenericStubAuth::ClientCredentials { client_secret, .. } => *client_secret = secret,
+            GenericStubAuth::Basic { password, .. } => *password = secret,
+            GenericStubAuth::None => {}
         }
     }
-    config.users = sample_directory_users(config.settings.shape, arguments.users)
+    config.users = sample_generic_users(config.settings.shape, arguments.users)
         .chain(seeds)
         .collect();
     config
@@ -148,11 +148,11 @@ fn announce(sandbox: &Sandbox, arguments: &Arguments) -> Result<()> {
         Provider::Gigya => {
             line["apiKey"] = sandbox.gigya().settings().api_key.into();
             line["userKey"] = sandbox.gigya().applications()[0].user_key.as_str().into();
-            line["users"] = sandbox.gigya().account_count().into();
+            line["users"] = sandbox.gigya().user_count().into();
         }
         Provider::Ssor | Provider::Firefly => {
-            line["required"] = json!(sandbox.directory().settings().required);
-            line["users"] = sandbox.directory().user_count().into();
+            line["required"] = json!(sandbox.generic().settings().required);
+            line["users"] = sandbox.generic().user_count().into();
         }
         Provider::UsersApi => {
             line["tenant"] = sandbox.users_api().settings().tenant.into();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::clock::Clock;
+use crate::clock::SandboxClock;
 use crate::fault::play::{self, After};
 use crate::fault::{Fault, FaultBook};
 use crate::record::Log;
@@ -77,14 +77,14 @@ pub(crate) trait Steered: StandIn {
 /// A stand-in with its faults and its log.
 #[derive(Debug)]
 pub(crate) struct Provider {
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) clock: Arc<SandboxClock>,
     pub(crate) stand_in: Arc<dyn Steered>,
     faults: Mutex<FaultBook>,
     log: Mutex<Log>,
 }
 
 impl Provider {
-    pub(crate) fn new(stand_in: Arc<dyn Steered>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(stand_in: Arc<dyn Steered>, clock: Arc<SandboxClock>) -> Self {
         Self {
             clock,
             stand_in,

@@ -27,7 +27,7 @@ const HIDDEN: &str = "<hidden>";
 
 /// One request that a stand-in received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Recorded {
+pub struct RecordedRequest {
     /// Counts from 1, since the last reset.
     pub number: u64,
     /// The method, as sent.
@@ -46,7 +46,7 @@ pub struct Recorded {
     pub faulty: bool,
 }
 
-impl Recorded {
+impl RecordedRequest {
     /// The first header of this (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -112,7 +112,7 @@ fn hide(json: &mut Value) -> bool {
 /// The requests received since the last reset.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    kept: VecDeque<Recorded>,
+    kept: VecDeque<RecordedRequest>,
     count: u64,
     under_way: u64,
     most_at_once: u64,
@@ -127,7 +127,7 @@ impl Log {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back(Recorded {
+        self.kept.push_back(RecordedRequest {
             number: self.count,
             method: request.method.clone(),
             path: request.path().to_owned(),
@@ -153,7 +153,7 @@ impl Log {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    pub(crate) fn list(&self, secrets: bool) -> Vec<Recorded> {
+    pub(crate) fn list(&self, secrets: bool) -> Vec<RecordedRequest> {
         let kept = self.kept.iter().cloned();
         kept.map(|entry| if secrets { entry } else { entry.hidden() }).collect()
     }
@@ -184,7 +184,7 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn recorded(authorization: &str, body: &str) -> Recorded {
+    fn recorded(authorization: &str, body: &str) -> RecordedRequest {
         let mut log = Log::default();
         log.note(&Request {
             method: "POST".into(),

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::auth0::{Auth0, Auth0Config};
-use crate::clock::Clock;
+use crate::clock::SandboxClock;
 use crate::control::Control;
-use crate::directory::{Directory, DirectoryConfig};
 use crate::fault::{ActiveFault, FaultId, FaultRule};
+use crate::generic::{GenericStub, GenericStubConfig};
 use crate::gigya::{Gigya, GigyaConfig};
 use crate::provider::{Provider, Steered};
-use crate::record::Recorded;
+use crate::record::RecordedRequest;
 use crate::server::Outage;
 use crate::server::gate::{Gate, Lever, Site};
 use crate::users_api::{UsersApi, UsersApiConfig};
@@ -25,7 +25,7 @@ pub enum Kind {
     /// Gigya, which is SAP Customer Data Cloud.
     Gigya,
     /// A directory of Masthead's own contract: SSOR, Firefly, or one that the test describes.
-    Directory,
+    GenericStub,
     /// A Users API, v4 and legacy: a far deployment that stands in place of a tenant's own registrations.
     UsersApi,
 }
@@ -44,7 +44,7 @@ pub struct SandboxConfig {
     /// The stand-in Gigya.
     pub gigya: GigyaConfig,
     /// The stand-in directory.
-    pub directory: DirectoryConfig,
+    pub generic: GenericStubConfig,
     /// The stand-in Users API.
     pub users_api: UsersApiConfig,
 }
@@ -68,11 +68,11 @@ impl From<GigyaConfig> for SandboxConfig {
     }
 }
 
-impl From<DirectoryConfig> for SandboxConfig {
-    fn from(directory: DirectoryConfig) -> Self {
+impl From<GenericStubConfig> for SandboxConfig {
+    fn from(generic: GenericStubConfig) -> Self {
         Self {
-            kind: Kind::Directory,
-            directory,
+            kind: Kind::GenericStub,
+            generic,
             ..Self::default()
         }
     }
@@ -97,7 +97,7 @@ impl Default for SandboxConfig {
             kind: Kind::default(),
             auth0: Auth0Config::default(),
             gigya: GigyaConfig::default(),
-            directory: DirectoryConfig::default(),
+            generic: GenericStubConfig::default(),
             users_api: UsersApiConfig::default(),
         }
     }
@@ -117,7 +117,7 @@ pub(crate) struct Inner {
     pub(crate) url: String,
     auth0: Arc<Auth0>,
     gigya: Arc<Gigya>,
-    directory: Arc<Directory>,
+    generic: Arc<GenericStub>,
     users_api: Arc<UsersApi>,
     pub(crate) provider: Arc<Provider>,
     lever: Lever,
@@ -158,15 +158,15 @@ impl Sandbox {
         let config = config.into();
         let (site, control) = (Site::take(config.listen)?, Site::take(config.control)?);
         let (url, control_url) = (site.url(), control.url());
-        let clock = Arc::new(Clock::default());
+        let clock = Arc::new(SandboxClock::default());
         let auth0 = Arc::new(Auth0::new(config.auth0, url.clone(), Arc::clone(&clock))?);
         let gigya = Arc::new(Gigya::new(config.gigya, Arc::clone(&clock)));
-        let directory = Arc::new(Directory::new(config.directory, Arc::clone(&clock)));
+        let generic = Arc::new(GenericStub::new(config.generic, Arc::clone(&clock)));
         let users_api = Arc::new(UsersApi::new(config.users_api, Arc::clone(&clock)));
         let served: Arc<dyn Steered> = match config.kind {
             Kind::Auth0 => Arc::<Auth0>::clone(&auth0),
             Kind::Gigya => Arc::<Gigya>::clone(&gigya),
-            Kind::Directory => Arc::<Directory>::clone(&directory),
+            Kind::GenericStub => Arc::<GenericStub>::clone(&generic),
             Kind::UsersApi => Arc::<UsersApi>::clone(&users_api),
         };
         let provider = Arc::new(Provider::new(served, clock));
@@ -176,7 +176,7 @@ impl Sandbox {
             url,
             auth0,
             gigya,
-            directory,
+            generic,
             users_api,
             provider,
             lever: gate.lever(),
@@ -214,10 +214,10 @@ impl Sandbox {
         &self.inner.gigya
     }
 
-    /// The stand-in directory: its users and settings.
+    /// The stand-in generic: its users and settings.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.inner.directory
+    pub fn generic(&self) -> &GenericStub {
+        &self.inner.generic
     }
 
     /// The stand-in Users API: its users and settings.
@@ -228,7 +228,7 @@ impl Sandbox {
 
     /// The clock that tokens, quotas and the search index go by.
     #[must_use]
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &SandboxClock {
         &self.inner.provider.clock
     }
 
@@ -280,13 +280,13 @@ impl Sandbox {
 
     /// The newest requests (20,000 at most), oldest first, with secrets hidden.
     #[must_use]
-    pub fn log(&self) -> Vec<Recorded> {
+    pub fn log(&self) -> Vec<RecordedRequest> {
         self.inner.provider.log().list(false)
     }
 
     /// The same with tokens, secrets and passwords as they were sent.
     #[must_use]
-    pub fn log_with_secrets(&self) -> Vec<Recorded> {
+    pub fn log_with_secrets(&self) -> Vec<RecordedRequest> {
         self.inner.provider.log().list(true)
     }
 

@@ -83,9 +83,9 @@ pub(super) fn injected(status: u16, token_endpoint: bool) -> Reply {
         (403, true) => oauth(
             403,
             "access_denied",
-            "Client is not authorized to access \"the audience\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
+            "Auth0Client is not authorized to access \"the audience\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
         ),
-        (429, true) => oauth(429, "too_many_requests", "Client quota exceeded"),
+        (429, true) => oauth(429, "too_many_requests", "Auth0Client quota exceeded"),
         (_, true) => oauth(status, "server_error", reason(status)),
         (401, false) => unauthorized("Invalid token."),
         (403, false) => insufficient_scope(&["read:users"]),

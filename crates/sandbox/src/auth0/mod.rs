@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 pub use sample::{sample_user, sample_users};
-pub use settings::{Auth0Settings, Client};
+pub use settings::{Auth0Client, Auth0StubSettings};
 
-use crate::clock::{Clock, timestamp};
+use crate::clock::{SandboxClock, timestamp};
 use crate::server::reply::Reply;
 use crate::server::request::{Request, segment};
 use tenant::Tenant;
@@ -36,9 +36,9 @@ const LONGEST_TARGET: usize = 8 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct Auth0Config {
     /// How the tenant is set up.
-    pub settings: Auth0Settings,
+    pub settings: Auth0StubSettings,
     /// The applications that may ask for tokens; one with every user scope when empty.
-    pub clients: Vec<Client>,
+    pub clients: Vec<Auth0Client>,
     /// The users, as Auth0 shows them; each needs a `user_id`. They are kept to the letter.
     pub users: Vec<Value>,
 }
@@ -46,17 +46,17 @@ pub struct Auth0Config {
 /// A stand-in Auth0 that is running.
 #[derive(Debug)]
 pub struct Auth0 {
-    clock: Arc<Clock>,
+    clock: Arc<SandboxClock>,
     issuer: String,
     initial: Auth0Config,
     tenant: Mutex<Tenant>,
 }
 
 impl Auth0 {
-    pub(crate) fn new(config: Auth0Config, issuer: String, clock: Arc<Clock>) -> std::io::Result<Self> {
+    pub(crate) fn new(config: Auth0Config, issuer: String, clock: Arc<SandboxClock>) -> std::io::Result<Self> {
         let mut initial = config;
         if initial.clients.is_empty() {
-            initial.clients.push(Client::default());
+            initial.clients.push(Auth0Client::default());
         }
         let tenant = Tenant::new(&initial, clock.now()).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(Self {
@@ -75,7 +75,7 @@ impl Auth0 {
 
     /// The applications that may ask for tokens.
     #[must_use]
-    pub fn clients(&self) -> &[Client] {
+    pub fn clients(&self) -> &[Auth0Client] {
         &self.initial.clients
     }
 
@@ -111,12 +111,12 @@ impl Auth0 {
 
     /// How the tenant is set up now.
     #[must_use]
-    pub fn settings(&self) -> Auth0Settings {
+    pub fn settings(&self) -> Auth0StubSettings {
         self.tenant().settings.clone()
     }
 
     /// Changes the set-up; a changed quota begins with a full bucket.
-    pub fn change_settings(&self, change: impl FnOnce(&mut Auth0Settings)) {
+    pub fn change_settings(&self, change: impl FnOnce(&mut Auth0StubSettings)) {
         let now = self.clock.now();
         let mut tenant = self.tenant();
         let mut settings = tenant.settings.clone();

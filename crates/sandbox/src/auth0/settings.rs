@@ -7,7 +7,7 @@ use crate::quota::Quota;
 /// A machine-to-machine application of the tenant.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Client {
+pub struct Auth0Client {
     /// Its id.
     pub client_id: String,
     /// Its secret.
@@ -16,15 +16,15 @@ pub struct Client {
     pub scopes: Vec<String>,
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for Auth0Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
+        f.debug_struct("Auth0Client")
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
 }
 
-impl Default for Client {
+impl Default for Auth0Client {
     fn default() -> Self {
         let scopes = [
             "read:users",
@@ -44,7 +44,7 @@ impl Default for Client {
 /// How the tenant is set up. Every part may be left out in JSON, and then keeps its default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Auth0Settings {
+pub struct Auth0StubSettings {
     /// The Management API's quota.
     pub quota: Quota,
     /// The token endpoint's quota.
@@ -66,7 +66,7 @@ pub struct Auth0Settings {
     pub connections: Vec<String>,
 }
 
-impl Default for Auth0Settings {
+impl Default for Auth0StubSettings {
     fn default() -> Self {
         Self {
             quota: Quota::enterprise(),

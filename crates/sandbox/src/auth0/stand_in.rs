@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::tenant::Tenant;
-use super::{Auth0, Auth0Settings, LONGEST_TARGET, errors, sample_users, tamper, token};
+use super::{Auth0, Auth0StubSettings, LONGEST_TARGET, errors, sample_users, tamper, token};
 use crate::fault::Fault;
 use crate::provider::{StandIn, Steered};
 use crate::server::reply::Reply;
@@ -129,7 +129,7 @@ impl Steered for Auth0 {
     }
 
     fn set_up(&self, settings: Value) -> Result<(), String> {
-        let settings: Auth0Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+        let settings: Auth0StubSettings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
         self.change_settings(|current| *current = settings);
         Ok(())
     }

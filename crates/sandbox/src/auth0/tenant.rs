@@ -5,14 +5,14 @@ use time::OffsetDateTime;
 
 use super::Auth0Config;
 use super::keys::KeyRing;
-use super::settings::{Auth0Settings, Client};
+use super::settings::{Auth0Client, Auth0StubSettings};
 use crate::people::People;
 use crate::quota::Bucket;
 
 #[derive(Debug)]
 pub(super) struct Tenant {
-    pub(super) settings: Auth0Settings,
-    pub(super) clients: Vec<Client>,
+    pub(super) settings: Auth0StubSettings,
+    pub(super) clients: Vec<Auth0Client>,
     pub(super) users: People,
     pub(super) keys: KeyRing,
     pub(super) calls: Bucket,
@@ -51,7 +51,7 @@ impl Tenant {
         self.users.clear();
     }
 
-    pub(super) fn set_up(&mut self, settings: Auth0Settings, now: OffsetDateTime) {
+    pub(super) fn set_up(&mut self, settings: Auth0StubSettings, now: OffsetDateTime) {
         if settings.quota != self.settings.quota {
             self.calls = Bucket::full(settings.quota, now);
         }

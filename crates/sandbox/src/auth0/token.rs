@@ -99,7 +99,7 @@ impl Auth0 {
         } else {
             let wait = (standing.reset - now.unix_timestamp()).max(1);
             let quota = format!("b=per_hour;q={};r=0;t={wait}", standing.limit);
-            errors::oauth(429, "too_many_requests", "Client quota exceeded")
+            errors::oauth(429, "too_many_requests", "Auth0Client quota exceeded")
                 .with("retry-after", wait)
                 .with("auth0-client-quota-limit", quota)
         };
@@ -139,7 +139,7 @@ impl Auth0 {
         }
         if !self.audiences().contains(&asked.audience) || client.scopes.is_empty() {
             let text = format!(
-                "Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
+                "Auth0Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
                 asked.audience
             );
             return Err(errors::oauth(403, "access_denied", &text));

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::bearer::{Bearer, Freshness};
 use super::params::Params;
 use super::refusal::Refusal;
-use super::settings::{Application, GigyaSettings};
+use super::settings::{GigyaApplication, GigyaStubSettings};
 use super::signature;
 use crate::server::request::Request;
 
@@ -18,7 +18,7 @@ const MILLISECONDS: i64 = 100_000_000_000;
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
     /// A server with an application's credentials.
-    Application(Application),
+    Application(GigyaApplication),
     /// Anybody who knows the API key, such as a browser.
     Client,
 }
@@ -39,7 +39,7 @@ impl Nonces {
 }
 
 /// The site and data centre are checked before anybody's credentials.
-pub(super) fn at_home(settings: &GigyaSettings, request: &Request, params: &Params) -> Result<(), Refusal> {
+pub(super) fn at_home(settings: &GigyaStubSettings, request: &Request, params: &Params) -> Result<(), Refusal> {
     if params.need("apiKey")? != settings.api_key {
         return Err(Refusal::plain(400_093));
     }
@@ -75,8 +75,8 @@ fn signed_url(request: &Request) -> String {
 
 /// Finds out who calls; nothing of a call that fails here is carried out.
 pub(super) fn caller(
-    settings: &GigyaSettings,
-    applications: &[Application],
+    settings: &GigyaStubSettings,
+    applications: &[GigyaApplication],
     nonces: &mut Nonces,
     request: &Request,
     params: &Params,

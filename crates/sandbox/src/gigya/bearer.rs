@@ -7,7 +7,7 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::refusal::Refusal;
-use super::settings::Application;
+use super::settings::GigyaApplication;
 
 /// A token whose parts could be read; nothing of it is believed yet.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// Checks the signature against the application's registered key.
-    pub(super) fn verified(&self, application: &Application) -> Result<Freshness, Refusal> {
+    pub(super) fn verified(&self, application: &GigyaApplication) -> Result<Freshness, Refusal> {
         let pair = application.pkcs8().and_then(|key| KeyPair::from_pkcs8(key).ok());
         let pair = pair.ok_or_else(|| flawed("the application has no public key"))?;
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public().as_ref())
@@ -72,7 +72,7 @@ impl<'a> Bearer<'a> {
 
 /// A token as an application makes it, for the sandbox's own tests.
 #[cfg(test)]
-pub(super) fn signed(application: &Application, head: &Value, claims: &Value) -> String {
+pub(super) fn signed(application: &GigyaApplication, head: &Value, claims: &Value) -> String {
     let pair = KeyPair::from_pkcs8(application.pkcs8().unwrap()).unwrap();
     let part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let message = format!("{}.{}", part(head), part(claims));
@@ -95,9 +95,9 @@ mod tests {
     use super::*;
 
     fn verdict(head: &Value, claims: &Value, registered: usize) -> Result<Freshness, Refusal> {
-        let application = Application::default();
+        let application = GigyaApplication::default();
         let header = format!("Bearer {}", signed(&application, head, claims));
-        Bearer::parse(&header)?.verified(&Application {
+        Bearer::parse(&header)?.verified(&GigyaApplication {
             key: Some(registered),
             ..application
         })

@@ -21,9 +21,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 pub use sample::{sample_account, sample_accounts};
-pub use settings::{Application, GigyaSettings};
+pub use settings::{GigyaApplication, GigyaStubSettings};
 
-use crate::clock::Clock;
+use crate::clock::SandboxClock;
 use crate::server::request::Request;
 use admission::Caller;
 use params::Params;
@@ -37,9 +37,9 @@ const AT_ONCE: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub struct GigyaConfig {
     /// How the site is set up.
-    pub settings: GigyaSettings,
+    pub settings: GigyaStubSettings,
     /// The applications that may call it; one with every permission and a key pair when empty.
-    pub applications: Vec<Application>,
+    pub applications: Vec<GigyaApplication>,
     /// The accounts, as Gigya shows them; each needs a `UID`. They are kept to the letter, but for a text in
     /// `password`, which becomes the account's password.
     pub accounts: Vec<Value>,
@@ -48,16 +48,16 @@ pub struct GigyaConfig {
 /// A stand-in Gigya that is running.
 #[derive(Debug)]
 pub struct Gigya {
-    clock: Arc<Clock>,
+    clock: Arc<SandboxClock>,
     initial: GigyaConfig,
     site: Mutex<Site>,
 }
 
 impl Gigya {
-    pub(crate) fn new(config: GigyaConfig, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(config: GigyaConfig, clock: Arc<SandboxClock>) -> Self {
         let mut initial = config;
         if initial.applications.is_empty() {
-            initial.applications.push(Application::default());
+            initial.applications.push(GigyaApplication::default());
         }
         let site = Mutex::new(Site::new(&initial, clock.now()));
         Self { clock, initial, site }
@@ -65,7 +65,7 @@ impl Gigya {
 
     /// The applications that may call.
     #[must_use]
-    pub fn applications(&self) -> &[Application] {
+    pub fn applications(&self) -> &[GigyaApplication] {
         &self.initial.applications
     }
 
@@ -77,25 +77,25 @@ impl Gigya {
     }
 
     /// Removes every account.
-    pub fn clear_accounts(&self) {
+    pub fn clear_users(&self) {
         self.site().clear();
     }
 
     /// How many accounts there are.
     #[must_use]
-    pub fn account_count(&self) -> usize {
+    pub fn user_count(&self) -> usize {
         self.site().people.len()
     }
 
     /// Every account as the record is this moment, by UID.
     #[must_use]
-    pub fn accounts(&self) -> Vec<Value> {
+    pub fn users(&self) -> Vec<Value> {
         self.site().people.all().map(|account| (**account).clone()).collect()
     }
 
     /// One account as the record is this moment.
     #[must_use]
-    pub fn account(&self, uid: &str) -> Option<Value> {
+    pub fn user(&self, uid: &str) -> Option<Value> {
         self.site().people.get(uid).map(|account| (**account).clone())
     }
 
@@ -107,12 +107,12 @@ impl Gigya {
 
     /// How the site is set up now.
     #[must_use]
-    pub fn settings(&self) -> GigyaSettings {
+    pub fn settings(&self) -> GigyaStubSettings {
         self.site().settings.clone()
     }
 
     /// Changes the set-up; a changed quota begins with a full bucket.
-    pub fn change_settings(&self, change: impl FnOnce(&mut GigyaSettings)) {
+    pub fn change_settings(&self, change: impl FnOnce(&mut GigyaStubSettings)) {
         let now = self.clock.now();
         let mut site = self.site();
         let mut settings = site.settings.clone();

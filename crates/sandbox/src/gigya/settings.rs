@@ -15,7 +15,7 @@ const KEYS: [&[u8]; 3] = [
 
 /// An application of the console: a user key with its secret, and perhaps a key pair for bearer tokens.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Application {
+pub struct GigyaApplication {
     /// The user key that names it.
     pub user_key: String,
     /// Its secret, base64 as the console shows it: a signature's key is what it decodes to.
@@ -26,16 +26,16 @@ pub struct Application {
     pub denied: Vec<String>,
 }
 
-impl std::fmt::Debug for Application {
+impl std::fmt::Debug for GigyaApplication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Application")
+        f.debug_struct("GigyaApplication")
             .field("user_key", &self.user_key)
             .field("denied", &self.denied)
             .finish_non_exhaustive()
     }
 }
 
-impl Default for Application {
+impl Default for GigyaApplication {
     fn default() -> Self {
         Self {
             user_key: "sandbox-user-key".into(),
@@ -46,7 +46,7 @@ impl Default for Application {
     }
 }
 
-impl Application {
+impl GigyaApplication {
     /// The private half of its key pair, PKCS #8 in PEM, as the console hands it out once.
     #[must_use]
     pub fn private_key_pem(&self) -> Option<String> {
@@ -73,7 +73,7 @@ impl Application {
     clippy::struct_excessive_bools,
     reason = "independent switches of a console, not states"
 )]
-pub struct GigyaSettings {
+pub struct GigyaStubSettings {
     /// The site's API key.
     pub api_key: String,
     /// The data centre that the site lives in.
@@ -112,7 +112,7 @@ pub struct GigyaSettings {
     pub compress: bool,
 }
 
-impl Default for GigyaSettings {
+impl Default for GigyaStubSettings {
     fn default() -> Self {
         Self {
             api_key: "3_sandbox-api-key".into(),

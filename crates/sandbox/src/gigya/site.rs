@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use super::admission::Nonces;
 use super::refusal::Refusal;
 use super::search::cursor::Cursors;
-use super::settings::{Application, GigyaSettings};
+use super::settings::{GigyaApplication, GigyaStubSettings};
 use super::{GigyaConfig, account};
 use crate::people::People;
 use crate::quota::Bucket;
@@ -31,8 +31,8 @@ struct Failures {
 
 #[derive(Debug)]
 pub(super) struct Site {
-    pub(super) settings: GigyaSettings,
-    pub(super) applications: Vec<Application>,
+    pub(super) settings: GigyaStubSettings,
+    pub(super) applications: Vec<GigyaApplication>,
     pub(super) people: People,
     pub(super) cursors: Cursors,
     pub(super) nonces: Nonces,
@@ -93,7 +93,7 @@ impl Site {
         self.registrations.clear();
     }
 
-    pub(super) fn set_up(&mut self, settings: GigyaSettings, now: OffsetDateTime) {
+    pub(super) fn set_up(&mut self, settings: GigyaStubSettings, now: OffsetDateTime) {
         if settings.quota != self.settings.quota {
             self.calls = Bucket::full(settings.quota, now);
         }

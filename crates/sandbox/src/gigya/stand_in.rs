@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::params::Params;
 use super::refusal::{self, Refusal};
-use super::{Gigya, GigyaSettings, sample_account, sample_accounts};
+use super::{Gigya, GigyaStubSettings, sample_account, sample_accounts};
 use crate::fault::Fault;
 use crate::provider::{StandIn, Steered};
 use crate::server::reply::{Reply, reason};
@@ -145,11 +145,11 @@ impl Steered for Gigya {
     }
 
     fn users(&self) -> Vec<Value> {
-        self.accounts()
+        Self::users(self)
     }
 
     fn user_count(&self) -> usize {
-        self.account_count()
+        Self::user_count(self)
     }
 
     fn seed(&self, users: Vec<Value>) -> usize {
@@ -161,7 +161,7 @@ impl Steered for Gigya {
     }
 
     fn clear_users(&self) {
-        self.clear_accounts();
+        Self::clear_users(self);
     }
 
     fn settings(&self) -> Value {
@@ -169,7 +169,7 @@ impl Steered for Gigya {
     }
 
     fn set_up(&self, settings: Value) -> Result<(), String> {
-        let settings: GigyaSettings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+        let settings: GigyaStubSettings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
         self.change_settings(|current| *current = settings);
         Ok(())
     }
@@ -192,9 +192,9 @@ impl Steered for Gigya {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{Application, GigyaConfig};
+    use super::super::{GigyaApplication, GigyaConfig};
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::SandboxClock;
 
     fn call(secret: &str) -> Request {
         let secret = secret.replace('=', "%3D");
@@ -219,8 +219,8 @@ mod tests {
             accounts: vec![json!({"UID": "u"})],
             ..GigyaConfig::default()
         };
-        let gigya = Gigya::new(config, Arc::new(Clock::default()));
-        let request = call(&Application::default().secret);
+        let gigya = Gigya::new(config, Arc::new(SandboxClock::default()));
+        let request = call(&GigyaApplication::default().secret);
         for _ in 0..5 {
             gigya.enter(&request);
         }

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 pub use sample::{sample_registration, sample_registrations};
 pub use settings::UsersApiSettings;
 
-use crate::clock::Clock;
+use crate::clock::SandboxClock;
 use crate::people::People;
 use crate::quota::Bucket;
 use crate::server::reply::Reply;
@@ -39,7 +39,7 @@ pub struct UsersApiConfig {
 /// A stand-in Users API that is running. It is only read: there is no call that writes.
 #[derive(Debug)]
 pub struct UsersApi {
-    clock: Arc<Clock>,
+    clock: Arc<SandboxClock>,
     initial: UsersApiConfig,
     state: Mutex<State>,
 }
@@ -90,7 +90,7 @@ impl State {
 }
 
 impl UsersApi {
-    pub(crate) fn new(config: UsersApiConfig, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(config: UsersApiConfig, clock: Arc<SandboxClock>) -> Self {
         let state = Mutex::new(State::new(&config, clock.now()));
         Self {
             clock,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use masthead_sandbox::{Application, Fault, FaultRule, GigyaConfig, Quota, Sandbox, sample_account};
+use masthead_sandbox::{Fault, FaultRule, GigyaApplication, GigyaConfig, Quota, Sandbox, sample_account};
 use serde_json::{Value, json};
 
 use crate::plain::{FORM, Plain, Site};
@@ -90,7 +90,7 @@ async fn credentials_are_checked_before_anything_else() {
             "{method}"
         );
     }
-    assert_eq!(site.sandbox.gigya().account_count(), 1);
+    assert_eq!(site.sandbox.gigya().user_count(), 1);
     site.sandbox.gigya().change_settings(|all| all.https = false);
     site.refused("getAccountInfo", &[("UID", &id)], 403_006).await;
 }
@@ -231,11 +231,11 @@ async fn a_skewed_clock_is_told_by_the_date_header() {
 
 #[tokio::test]
 async fn an_application_without_a_permission_or_a_key_is_refused() {
-    let second = Application {
+    let second = GigyaApplication {
         user_key: "limited".into(),
         key: None,
         denied: vec!["accounts.deleteAccount".into()],
-        ..Application::default()
+        ..GigyaApplication::default()
     };
     let config = GigyaConfig {
         applications: vec![second],
@@ -249,7 +249,7 @@ async fn an_application_without_a_permission_or_a_key_is_refused() {
     site.refused("deleteAccount", &[("UID", &uid(0))], 403_007).await;
     assert!(site.sandbox.gigya().applications()[0].private_key_pem().is_none());
     assert!(
-        Application::default()
+        GigyaApplication::default()
             .private_key_pem()
             .unwrap()
             .starts_with("-----BEGIN PRIVATE KEY-----\n")
@@ -444,7 +444,7 @@ async fn a_change_is_checked_whole_before_it_is_written() {
         let all: Vec<(&str, &str)> = params.into_iter().chain([("UID", first.as_str())]).collect();
         site.refused("setAccountInfo", &all, code).await;
     }
-    assert_eq!(site.sandbox.gigya().account(&first), Some(sample_account(0)));
+    assert_eq!(site.sandbox.gigya().user(&first), Some(sample_account(0)));
     site.refused("setAccountInfo", &[("profile", "{}")], 400_002).await;
     site.refused("setAccountInfo", &[("UID", "nobody"), ("profile", "{}")], 403_005)
         .await;
@@ -672,7 +672,7 @@ async fn the_control_address_drives_gigya_and_hides_its_secrets() {
         (&json!("gigya"), &json!(3), &json!("eu1"))
     );
     control("POST", "users", r#"{"sample": 20}"#).await;
-    assert_eq!(site.sandbox.gigya().account_count(), 20);
+    assert_eq!(site.sandbox.gigya().user_count(), 20);
     control("PATCH", "settings", r#"{"searchLagMs": 7}"#).await;
     assert_eq!(site.sandbox.gigya().settings().search_lag_ms, 7);
     assert_eq!(control("PATCH", "settings", r#"{"shoes": 7}"#).await.status, 400);
@@ -688,6 +688,6 @@ async fn the_control_address_drives_gigya_and_hides_its_secrets() {
         "{text}"
     );
     control("POST", "reset", "").await;
-    assert_eq!(site.sandbox.gigya().account_count(), 3);
+    assert_eq!(site.sandbox.gigya().user_count(), 3);
     assert_eq!(site.sandbox.gigya().settings().search_lag_ms, 0);
 }

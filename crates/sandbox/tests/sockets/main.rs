@@ -5,9 +5,9 @@ mod auth0;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
-mod directory;
-#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod generic;
 #[cfg(test)]
 mod gigya;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::settings::{DirectoryEnvelope, DirectorySettings};
+use super::settings::{GenericStubEnvelope, GenericStubSettings};
 use crate::server::reply::Reply;
 
 /// Why a call is not carried out, before it is clothed as the contract says.
@@ -58,26 +58,26 @@ pub(super) fn values<'a>(user: &'a Value, path: &str) -> Vec<&'a Value> {
 }
 
 /// A right answer, with the mark of success where the contract wants one.
-pub(super) fn success(settings: &DirectorySettings, mut body: Value) -> Reply {
-    if let DirectoryEnvelope::Status { pointer, ok } = &settings.envelope {
+pub(super) fn success(settings: &GenericStubSettings, mut body: Value) -> Reply {
+    if let GenericStubEnvelope::Status { pointer, ok } = &settings.envelope {
         put(&mut body, pointer, json!(ok));
     }
     Reply::json(200, &body)
 }
 
 /// A failure, with its own status or inside a 200, as the contract says.
-pub(super) fn failure(settings: &DirectorySettings, failure: &Failure) -> Reply {
+pub(super) fn failure(settings: &GenericStubSettings, failure: &Failure) -> Reply {
     let mut body = Value::Object(Map::new());
     match &settings.envelope {
-        DirectoryEnvelope::Plain => put(&mut body, "/error", failure.text.clone().into()),
-        DirectoryEnvelope::Status { pointer, .. } => {
+        GenericStubEnvelope::Plain => put(&mut body, "/error", failure.text.clone().into()),
+        GenericStubEnvelope::Status { pointer, .. } => {
             put(&mut body, pointer, failure.status.into());
             let beside = pointer.rsplit_once('/').map_or("", |(before, _)| before);
             put(&mut body, &format!("{beside}/message"), failure.text.clone().into());
         }
-        DirectoryEnvelope::Member { name } => put(&mut body, &format!("/{name}"), failure.text.clone().into()),
+        GenericStubEnvelope::Member { name } => put(&mut body, &format!("/{name}"), failure.text.clone().into()),
     }
-    let plain = settings.envelope == DirectoryEnvelope::Plain;
+    let plain = settings.envelope == GenericStubEnvelope::Plain;
     let own = plain || settings.statuses.contains(&failure.status);
     let reply = Reply::json(if own { failure.status } else { 200 }, &body);
     match failure.wait {
@@ -113,14 +113,14 @@ mod tests {
     fn a_failure_wears_the_clothes_of_its_contract() {
         let body = |reply: &Reply| serde_json::from_slice::<Value>(&reply.body).unwrap();
         let gone = Failure::new(404, "no such user");
-        let reply = failure(&DirectorySettings::firefly(), &gone);
+        let reply = failure(&GenericStubSettings::firefly(), &gone);
         assert_eq!(
             (reply.status, body(&reply)["meta"]["status"].as_i64()),
             (200, Some(404))
         );
-        let reply = failure(&DirectorySettings::ssor(), &gone);
+        let reply = failure(&GenericStubSettings::ssor(), &gone);
         assert_eq!((reply.status, body(&reply)), (404, json!({"errMsg": "no such user"})));
-        let reply = failure(&DirectorySettings::ssor(), &Failure::new(400, "bad"));
+        let reply = failure(&GenericStubSettings::ssor(), &Failure::new(400, "bad"));
         assert_eq!((reply.status, body(&reply)), (200, json!({"errMsg": "bad"})));
     }
 }

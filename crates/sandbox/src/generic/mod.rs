@@ -14,10 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-pub use sample::{SESSION_GRADE, sample_directory_user, sample_directory_users};
-pub use settings::{Comparison, DirectoryAuth, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape};
+pub use sample::{SESSION_GRADE, sample_generic_user, sample_generic_users};
+pub use settings::{
+    FilterComparison, GenericStubAuth, GenericStubEnvelope, GenericStubFilter, GenericStubSettings, StubPaging,
+    UserShape,
+};
 
-use crate::clock::Clock;
+use crate::clock::SandboxClock;
 use crate::people::People;
 use crate::quota::Bucket;
 use crate::server::reply::Reply;
@@ -27,29 +30,29 @@ use shape::Failure;
 
 /// What a stand-in directory starts with, and returns to when it is reset.
 #[derive(Debug, Clone)]
-pub struct DirectoryConfig {
+pub struct GenericStubConfig {
     /// The contract that it keeps.
-    pub settings: DirectorySettings,
+    pub settings: GenericStubSettings,
     /// The users, kept to the letter; each needs its id where the settings say it is.
     pub users: Vec<Value>,
 }
 
-impl DirectoryConfig {
+impl GenericStubConfig {
     /// An empty SSOR.
     #[must_use]
     pub fn ssor() -> Self {
-        Self::with(DirectorySettings::ssor())
+        Self::with(GenericStubSettings::ssor())
     }
 
     /// An empty Firefly.
     #[must_use]
     pub fn firefly() -> Self {
-        Self::with(DirectorySettings::firefly())
+        Self::with(GenericStubSettings::firefly())
     }
 
     /// An empty directory with a contract of the caller's own.
     #[must_use]
-    pub fn with(settings: DirectorySettings) -> Self {
+    pub fn with(settings: GenericStubSettings) -> Self {
         Self {
             settings,
             users: Vec::new(),
@@ -57,7 +60,7 @@ impl DirectoryConfig {
     }
 }
 
-impl Default for DirectoryConfig {
+impl Default for GenericStubConfig {
     fn default() -> Self {
         Self::ssor()
     }
@@ -65,22 +68,22 @@ impl Default for DirectoryConfig {
 
 /// A stand-in directory that is running.
 #[derive(Debug)]
-pub struct Directory {
-    clock: Arc<Clock>,
-    initial: DirectoryConfig,
+pub struct GenericStub {
+    clock: Arc<SandboxClock>,
+    initial: GenericStubConfig,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    settings: DirectorySettings,
+    settings: GenericStubSettings,
     people: People,
     calls: Bucket,
     tokens: Tokens,
 }
 
 impl State {
-    fn new(config: &DirectoryConfig, now: OffsetDateTime) -> Self {
+    fn new(config: &GenericStubConfig, now: OffsetDateTime) -> Self {
         let mut state = Self {
             settings: config.settings.clone(),
             people: People::known_by(|_| Vec::new()),
@@ -141,7 +144,7 @@ impl State {
             .ok_or_else(|| Failure::new(404, "no such user"))?;
         let mut body = Value::Object(Map::new());
         // Tribune's answers may carry a session beside the user: nothing that an adapter may hand on.
-        if self.settings.shape == Shape::Ssor {
+        if self.settings.shape == UserShape::Ssor {
             shape::put(&mut body, "/loginToken", format!("{SESSION_GRADE}-login").into());
         }
         shape::put(&mut body, &self.settings.user_pointer, (**user).clone());
@@ -149,8 +152,8 @@ impl State {
     }
 }
 
-impl Directory {
-    pub(crate) fn new(config: DirectoryConfig, clock: Arc<Clock>) -> Self {
+impl GenericStub {
+    pub(crate) fn new(config: GenericStubConfig, clock: Arc<SandboxClock>) -> Self {
         let state = Mutex::new(State::new(&config, clock.now()));
         Self {
             clock,
@@ -165,7 +168,7 @@ impl Directory {
         self.state().seed(users, 0, now)
     }
 
-    /// Adds or replaces one user as if it had been changed in the directory: lists see it after the lag.
+    /// Adds or replaces one user as if it had been changed in the generic: lists see it after the lag.
     pub fn change(&self, user: Value) -> bool {
         let now = self.clock.now();
         let mut state = self.state();
@@ -206,12 +209,12 @@ impl Directory {
 
     /// The contract that it keeps now.
     #[must_use]
-    pub fn settings(&self) -> DirectorySettings {
+    pub fn settings(&self) -> GenericStubSettings {
         self.state().settings.clone()
     }
 
     /// Changes the contract; a changed quota begins with a full bucket, and tokens that were handed out end.
-    pub fn change_settings(&self, change: impl FnOnce(&mut DirectorySettings)) {
+    pub fn change_settings(&self, change: impl FnOnce(&mut GenericStubSettings)) {
         let now = self.clock.now();
         let mut state = self.state();
         let before = state.settings.quota;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use masthead_sandbox::{
-    DirectoryAuth, DirectoryConfig, DirectoryEnvelope, Fault, FaultRule, Paging, Quota, SESSION_GRADE, Sandbox, Shape,
-    sample_directory_user, sample_directory_users,
+    Fault, FaultRule, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, Quota, SESSION_GRADE, Sandbox,
+    StubPaging, UserShape, sample_generic_user, sample_generic_users,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +23,8 @@ struct Town {
 }
 
 impl Town {
-    async fn with(mut config: DirectoryConfig, headers: &[(&'static str, &'static str)], users: usize) -> Self {
-        config.users = sample_directory_users(config.settings.shape, users).collect();
+    async fn with(mut config: GenericStubConfig, headers: &[(&'static str, &'static str)], users: usize) -> Self {
+        config.users = sample_generic_users(config.settings.shape, users).collect();
         Self {
             sandbox: Sandbox::start(config).await.unwrap(),
             plain: Plain::new(),
@@ -33,11 +33,11 @@ impl Town {
     }
 
     async fn ssor(users: usize) -> Self {
-        Self::with(DirectoryConfig::ssor(), &SSOR, users).await
+        Self::with(GenericStubConfig::ssor(), &SSOR, users).await
     }
 
     async fn firefly(users: usize) -> Self {
-        Self::with(DirectoryConfig::firefly(), &FIREFLY, users).await
+        Self::with(GenericStubConfig::firefly(), &FIREFLY, users).await
     }
 
     async fn get(&self, target: &str) -> Answer {
@@ -65,7 +65,7 @@ async fn ssor_shows_a_user_in_a_list_of_one_with_session_grade_ids_about() {
     let answer = town.get("registration/users/70000003?product_code=sandbox").await;
     assert_eq!(answer.status, 200);
     let body = answer.json();
-    assert_eq!(body["users"][0], sample_directory_user(Shape::Ssor, 3));
+    assert_eq!(body["users"][0], sample_generic_user(UserShape::Ssor, 3));
     for pointer in ["/loginToken", "/users/0/masterId", "/users/0/PUID"] {
         assert!(
             body.pointer(pointer)
@@ -121,7 +121,7 @@ async fn filters_compare_as_the_settings_say_and_odd_values_are_only_data() {
     let town = Town::ssor(60).await;
     let odd = "o'neil+'<>()*!~&=%é@example.com";
     town.sandbox
-        .directory()
+        .generic()
         .seed([json!({"consumerId": "odd", "email": odd, "firstName": "Ørsted \"JJ\" \\"})]);
     let find = async |name: &str, value: &str| {
         let target = format!("registration/users?product_code=sandbox&{name}={}", encoded(value));
@@ -130,11 +130,11 @@ async fn filters_compare_as_the_settings_say_and_odd_values_are_only_data() {
     assert_eq!(find("email", &odd.to_uppercase()).await, ["odd"]);
     assert!(find("email", "o'neil").await.is_empty());
     assert_eq!(find("firstName", "ørsted \"jj\" \\").await, ["odd"]);
-    let linked = sample_directory_user(Shape::Ssor, 11);
+    let linked = sample_generic_user(UserShape::Ssor, 11);
     assert!(linked.get("email").is_none());
     let address = linked["linkedIdentifiers"][0]["emailAddress"].as_str().unwrap();
     assert_eq!(find("email", address).await, ["70000011"]);
-    let shared = sample_directory_user(Shape::Ssor, 24);
+    let shared = sample_generic_user(UserShape::Ssor, 24);
     assert_eq!(
         find("email", shared["email"].as_str().unwrap()).await,
         ["70000023", "70000024"]
@@ -144,7 +144,7 @@ async fn filters_compare_as_the_settings_say_and_odd_values_are_only_data() {
 #[tokio::test]
 async fn firefly_marks_every_answer_and_says_absent_inside_a_200() {
     let town = Town::firefly(60).await;
-    let user = sample_directory_user(Shape::Firefly, 5);
+    let user = sample_generic_user(UserShape::Firefly, 5);
     let id = user["userGUID"].as_str().unwrap();
     let body = town.get(&format!("v4/users/{id}?siteCode=SAND")).await.json();
     assert_eq!(
@@ -170,8 +170,8 @@ async fn firefly_marks_every_answer_and_says_absent_inside_a_200() {
         .await
         .json();
     assert_eq!(empty["response"], json!({"total": 0, "users": []}));
-    town.sandbox.directory().change_settings(|all| {
-        all.envelope = DirectoryEnvelope::Status {
+    town.sandbox.generic().change_settings(|all| {
+        all.envelope = GenericStubEnvelope::Status {
             pointer: "/meta/status".into(),
             ok: 0,
         };
@@ -183,14 +183,14 @@ async fn firefly_marks_every_answer_and_says_absent_inside_a_200() {
 async fn each_kind_of_proof_is_asked_for() {
     let basic = ("authorization", "Basic bWU6cDpxIQ==");
     for (auth, headers, target) in [
-        (DirectoryAuth::None, vec![], ""),
+        (GenericStubAuth::None, vec![], ""),
         (
-            DirectoryAuth::Bearer { token: "t".into() },
+            GenericStubAuth::Bearer { token: "t".into() },
             vec![("authorization", "Bearer t")],
             "",
         ),
         (
-            DirectoryAuth::Header {
+            GenericStubAuth::Header {
                 name: "X-Secret".into(),
                 value: "s".into(),
             },
@@ -198,7 +198,7 @@ async fn each_kind_of_proof_is_asked_for() {
             "",
         ),
         (
-            DirectoryAuth::Basic {
+            GenericStubAuth::Basic {
                 user: "me".into(),
                 password: "p:q!".into(),
             },
@@ -206,7 +206,7 @@ async fn each_kind_of_proof_is_asked_for() {
             "",
         ),
         (
-            DirectoryAuth::Field {
+            GenericStubAuth::Field {
                 name: "secret".into(),
                 value: "s&t".into(),
             },
@@ -214,7 +214,7 @@ async fn each_kind_of_proof_is_asked_for() {
             "&secret=s%26t",
         ),
     ] {
-        let mut config = DirectoryConfig::firefly();
+        let mut config = GenericStubConfig::firefly();
         config.settings.auth = auth.clone();
         let mut town = Town::with(config, &headers, 3).await;
         assert_eq!(
@@ -222,7 +222,7 @@ async fn each_kind_of_proof_is_asked_for() {
             200,
             "{auth:?}"
         );
-        if auth == DirectoryAuth::None {
+        if auth == GenericStubAuth::None {
             continue;
         }
         town.headers = vec![("authorization", "Bearer wrong"), ("x-secret", "wrong")];
@@ -234,8 +234,8 @@ async fn each_kind_of_proof_is_asked_for() {
 
 #[tokio::test]
 async fn a_token_for_credentials_lives_as_long_as_it_says() {
-    let mut config = DirectoryConfig::ssor();
-    config.settings.auth = DirectoryAuth::ClientCredentials {
+    let mut config = GenericStubConfig::ssor();
+    config.settings.auth = GenericStubAuth::ClientCredentials {
         path: "/token".into(),
         client_id: "me".into(),
         client_secret: "s3".into(),
@@ -271,18 +271,18 @@ async fn a_token_for_credentials_lives_as_long_as_it_says() {
 
 #[tokio::test]
 async fn a_directory_of_ones_own_can_be_described() {
-    let mut config = DirectoryConfig::firefly();
-    config.settings.auth = DirectoryAuth::Field {
+    let mut config = GenericStubConfig::firefly();
+    config.settings.auth = GenericStubAuth::Field {
         name: "secret".into(),
         value: "s".into(),
     };
     config.settings.required.clear();
     config.settings.list_method = "POST".into();
     config.settings.list_path = "/find".into();
-    config.settings.envelope = DirectoryEnvelope::Plain;
+    config.settings.envelope = GenericStubEnvelope::Plain;
     config.settings.list_pointer = String::new();
     config.settings.total_pointer = None;
-    config.settings.paging = Paging::None;
+    config.settings.paging = StubPaging::None;
     let town = Town::with(config, &[], 120).await;
     let url = format!("{}find", town.sandbox.url());
     let ask = async |kind: &str, body: &str| {
@@ -293,7 +293,7 @@ async fn a_directory_of_ones_own_can_be_described() {
     };
     let all = ask("application/json", r#"{"secret":"s"}"#).await;
     assert_eq!((all.status.as_u16(), all.json().as_array().unwrap().len()), (200, 120));
-    let wanted = sample_directory_user(Shape::Firefly, 5);
+    let wanted = sample_generic_user(UserShape::Firefly, 5);
     let body = json!({"secret": "s", "email": wanted["email"]}).to_string();
     assert_eq!(ask("application/json", &body).await.json(), json!([wanted]));
     assert_eq!(ask(FORM.1, "secret=s&firstName=zzz").await.json(), json!([]));
@@ -307,8 +307,8 @@ async fn a_directory_of_ones_own_can_be_described() {
 
 #[tokio::test]
 async fn a_cursor_leads_through_the_whole_list() {
-    let mut config = DirectoryConfig::ssor();
-    config.settings.paging = Paging::Cursor {
+    let mut config = GenericStubConfig::ssor();
+    config.settings.paging = StubPaging::Cursor {
         cursor: "after".into(),
         limit: "limit".into(),
         next: "/next".into(),
@@ -335,12 +335,10 @@ async fn a_cursor_leads_through_the_whole_list() {
 async fn a_quota_says_how_long_to_wait_and_a_change_reaches_lists_late() {
     let town = Town::ssor(2).await;
     town.sandbox.clock().freeze();
-    town.sandbox
-        .directory()
-        .change_settings(|all| all.search_lag_ms = 1_000);
+    town.sandbox.generic().change_settings(|all| all.search_lag_ms = 1_000);
     assert!(
         town.sandbox
-            .directory()
+            .generic()
             .change(json!({"consumerId": "new", "email": "new@example.com"}))
     );
     let count = async || town.get("registration/users?product_code=sandbox").await.json()["total"].clone();
@@ -351,12 +349,12 @@ async fn a_quota_says_how_long_to_wait_and_a_change_reaches_lists_late() {
     assert_eq!(count().await, 2);
     town.sandbox.clock().advance(Duration::from_secs(1));
     assert_eq!(count().await, 3);
-    town.sandbox.directory().remove("new");
+    town.sandbox.generic().remove("new");
     assert_eq!(
         town.get("registration/users/new?product_code=sandbox").await.status,
         404
     );
-    town.sandbox.directory().change_settings(|all| {
+    town.sandbox.generic().change_settings(|all| {
         all.quota = Quota {
             burst: 1,
             per_second: 1,
@@ -384,7 +382,7 @@ async fn faults_wear_the_clothes_of_the_contract() {
         assert_ne!(spoilt, right);
         assert_eq!(spoilt["response"]["users"].as_array().unwrap().len(), left);
     }
-    let user = sample_directory_user(Shape::Firefly, 5);
+    let user = sample_generic_user(UserShape::Firefly, 5);
     let id = user["userGUID"].as_str().unwrap();
     inject(Fault::OtherUser);
     let other = town.get(&format!("v4/users/{id}?siteCode=SAND")).await.json();
@@ -421,7 +419,7 @@ async fn the_control_address_drives_a_directory_and_hides_its_secrets() {
     let state = control("GET", "state", "").await.json();
     assert_eq!((&state["provider"], &state["users"]), (&json!("firefly"), &json!(3)));
     control("POST", "users", r#"{"sample": 9}"#).await;
-    assert_eq!(town.sandbox.directory().user_count(), 9);
+    assert_eq!(town.sandbox.generic().user_count(), 9);
     control("PATCH", "settings", r#"{"longestPage": 2}"#).await;
     let page = town.get("v4/users?siteCode=SAND").await.json();
     assert_eq!(page["response"]["users"].as_array().unwrap().len(), 2);
@@ -433,8 +431,8 @@ async fn the_control_address_drives_a_directory_and_hides_its_secrets() {
     control("POST", "reset", "").await;
     assert_eq!(
         (
-            town.sandbox.directory().user_count(),
-            town.sandbox.directory().settings().longest_page
+            town.sandbox.generic().user_count(),
+            town.sandbox.generic().settings().longest_page
         ),
         (3, 50)
     );

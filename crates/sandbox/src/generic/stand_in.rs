@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::shape::{self, Failure};
-use super::{Directory, DirectorySettings, Shape, State, sample_directory_user, sample_directory_users};
+use super::{GenericStub, GenericStubSettings, State, UserShape, sample_generic_user, sample_generic_users};
 use crate::fault::Fault;
 use crate::provider::{StandIn, Steered};
 use crate::server::reply::{Reply, reason};
 use crate::server::request::Request;
 use crate::spoil;
 
-impl StandIn for Directory {
+impl StandIn for GenericStub {
     fn answer(&self, request: &Request) -> Reply {
         if request.too_large {
             return shape::failure(&self.state().settings, &Failure::new(413, "the body is too long"));
@@ -65,7 +65,7 @@ impl StandIn for Directory {
             let id = user.pointer(&settings.id).and_then(Value::as_str);
             let known = id.and_then(|id| state.people.other_than(id));
             known.map_or_else(
-                || sample_directory_user(settings.shape, 999_999),
+                || sample_generic_user(settings.shape, 999_999),
                 |other| (**other).clone(),
             )
         };
@@ -89,11 +89,11 @@ impl StandIn for Directory {
     }
 }
 
-impl Steered for Directory {
+impl Steered for GenericStub {
     fn name(&self) -> &'static str {
         match self.state().settings.shape {
-            Shape::Ssor => "ssor",
-            Shape::Firefly => "firefly",
+            UserShape::Ssor => "ssor",
+            UserShape::Firefly => "firefly",
         }
     }
 
@@ -115,7 +115,7 @@ impl Steered for Directory {
 
     fn seed_samples(&self, count: usize) -> usize {
         let shape = Self::settings(self).shape;
-        Self::seed(self, sample_directory_users(shape, count))
+        Self::seed(self, sample_generic_users(shape, count))
     }
 
     fn clear_users(&self) {
@@ -127,7 +127,7 @@ impl Steered for Directory {
     }
 
     fn set_up(&self, settings: Value) -> Result<(), String> {
-        let settings: DirectorySettings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+        let settings: GenericStubSettings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
         self.change_settings(|current| *current = settings);
         Ok(())
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::settings::{Comparison, DirectorySettings, Filter, Paging};
+use super::settings::{FilterComparison, GenericStubFilter, GenericStubSettings, StubPaging};
 use super::shape::{Failure, put, values};
 
 /// A list as the contract shapes it.
 pub(super) fn list<'a>(
-    settings: &DirectorySettings,
+    settings: &GenericStubSettings,
     users: impl Iterator<Item = &'a Arc<Value>>,
     parameters: &[(String, String)],
 ) -> Result<Value, Failure> {
-    let mut wanted: Vec<(&Filter, &str)> = Vec::new();
+    let mut wanted: Vec<(&GenericStubFilter, &str)> = Vec::new();
     let paging = names(&settings.paging);
     for (index, (name, value)) in parameters.iter().enumerate() {
         if parameters[..index].iter().any(|(before, _)| before == name) {
@@ -39,7 +39,7 @@ pub(super) fn list<'a>(
     if let Some(pointer) = &settings.total_pointer {
         put(&mut body, pointer, found.len().into());
     }
-    if let Paging::Cursor { next, .. } = &settings.paging
+    if let StubPaging::Cursor { next, .. } = &settings.paging
         && skip.saturating_add(take) < found.len()
     {
         put(&mut body, next, format!("sandbox-{:x}", skip + take).into());
@@ -48,17 +48,17 @@ pub(super) fn list<'a>(
     Ok(body)
 }
 
-fn names(paging: &Paging) -> Vec<&str> {
+fn names(paging: &StubPaging) -> Vec<&str> {
     match paging {
-        Paging::Page { number, size, .. } => vec![number, size],
-        Paging::Offset { offset, limit } => vec![offset, limit],
-        Paging::Cursor { cursor, limit, .. } => vec![cursor, limit],
-        Paging::None => Vec::new(),
+        StubPaging::Page { number, size, .. } => vec![number, size],
+        StubPaging::Offset { offset, limit } => vec![offset, limit],
+        StubPaging::Cursor { cursor, limit, .. } => vec![cursor, limit],
+        StubPaging::None => Vec::new(),
     }
 }
 
 /// How many users to skip, and how many to show.
-fn page(settings: &DirectorySettings, parameters: &[(String, String)]) -> Result<(usize, usize), Failure> {
+fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Result<(usize, usize), Failure> {
     let text = |name: &str| {
         parameters
             .iter()
@@ -77,9 +77,9 @@ fn page(settings: &DirectorySettings, parameters: &[(String, String)]) -> Result
         asked => Ok(asked.unwrap_or(settings.longest_page).min(settings.longest_page)),
     };
     let (skip, take) = match &settings.paging {
-        Paging::None => (0, u64::MAX),
-        Paging::Offset { offset, limit } => (number(offset)?.unwrap_or(0), size(limit)?),
-        Paging::Page {
+        StubPaging::None => (0, u64::MAX),
+        StubPaging::Offset { offset, limit } => (number(offset)?.unwrap_or(0), size(limit)?),
+        StubPaging::Page {
             number: page,
             size: per_page,
             first,
@@ -90,7 +90,7 @@ fn page(settings: &DirectorySettings, parameters: &[(String, String)]) -> Result
             let before = before.ok_or_else(|| Failure::new(400, format!("pages begin with {first}")))?;
             (before.saturating_mul(take), take)
         }
-        Paging::Cursor { cursor, limit, .. } => {
+        StubPaging::Cursor { cursor, limit, .. } => {
             let at = |text: &str| {
                 let at = text
                     .strip_prefix("sandbox-")
@@ -104,11 +104,11 @@ fn page(settings: &DirectorySettings, parameters: &[(String, String)]) -> Result
     Ok((whole(skip), whole(take)))
 }
 
-fn passes(filter: &Filter, wanted: &str, user: &Value) -> bool {
+fn passes(filter: &GenericStubFilter, wanted: &str, user: &Value) -> bool {
     let there = filter.fields.iter().flat_map(|field| values(user, field));
     there.filter_map(Value::as_str).any(|value| match filter.how {
-        Comparison::Exact => value == wanted,
-        Comparison::IgnoringCase => value.to_lowercase() == wanted.to_lowercase(),
-        Comparison::Prefix => value.to_lowercase().starts_with(&wanted.to_lowercase()),
+        FilterComparison::Exact => value == wanted,
+        FilterComparison::IgnoringCase => value.to_lowercase() == wanted.to_lowercase(),
+        FilterComparison::Prefix => value.to_lowercase().starts_with(&wanted.to_lowercase()),
     })
 }

@@ -1,4 +1,4 @@
-//! Who may call a directory: each kind of proof, and the tokens that one of them hands out.
+//! Who may call a generic: each kind of proof, and the tokens that one of them hands out.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::settings::{DirectoryAuth, DirectorySettings};
+use super::settings::{GenericStubAuth, GenericStubSettings};
 use super::shape::Failure;
 use crate::server::reply::Reply;
 use crate::server::request::{Request, form};
@@ -38,7 +38,7 @@ pub(super) fn parameters(request: &Request) -> Result<Vec<(String, String)>, Fai
 
 /// Passes a caller that proves itself, and hands on its parameters without the proof.
 pub(super) fn admitted(
-    settings: &DirectorySettings,
+    settings: &GenericStubSettings,
     tokens: &mut Tokens,
     request: &Request,
     now: OffsetDateTime,
@@ -51,19 +51,19 @@ pub(super) fn admitted(
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token);
     let right = match &settings.auth {
-        DirectoryAuth::None => true,
-        DirectoryAuth::Bearer { token } => bearer == Some(token.as_str()),
-        DirectoryAuth::ClientCredentials { .. } => {
+        GenericStubAuth::None => true,
+        GenericStubAuth::Bearer { token } => bearer == Some(token.as_str()),
+        GenericStubAuth::ClientCredentials { .. } => {
             tokens.live.retain(|_, ends| *ends > now);
             bearer.is_some_and(|token| tokens.live.contains_key(token))
         }
-        DirectoryAuth::Header { name, value } => request.header(&name.to_ascii_lowercase()) == Some(value.as_str()),
-        DirectoryAuth::Field { name, value } => {
+        GenericStubAuth::Header { name, value } => request.header(&name.to_ascii_lowercase()) == Some(value.as_str()),
+        GenericStubAuth::Field { name, value } => {
             let right = all.iter().any(|(known, given)| known == name && given == value);
             all.retain(|(known, _)| known != name);
             right
         }
-        DirectoryAuth::Basic { user, password } => basic(request) == Some((user.clone(), password.clone())),
+        GenericStubAuth::Basic { user, password } => basic(request) == Some((user.clone(), password.clone())),
     };
     if !right {
         return Err(Failure::new(401, "credentials are missing or wrong"));
@@ -88,12 +88,12 @@ fn basic(request: &Request) -> Option<(String, String)> {
 
 /// Hands out a token, when this is where tokens are and how they are asked for.
 pub(super) fn token(
-    settings: &DirectorySettings,
+    settings: &GenericStubSettings,
     tokens: &mut Tokens,
     request: &Request,
     now: OffsetDateTime,
 ) -> Option<Reply> {
-    let DirectoryAuth::ClientCredentials {
+    let GenericStubAuth::ClientCredentials {
         path,
         client_id,
         client_secret,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::settings::Shape;
+use super::settings::UserShape;
 use crate::person::Person;
 
 /// Stands in every value that opens a session (`masterId`, `PUID`, `atyponId`, `sessionKey`, `loginToken`), so that a
@@ -13,13 +13,13 @@ pub const SESSION_GRADE: &str = "session-grade";
 ///
 /// Every tenth keeps the capitals of the address; every twenty-fifth has the address of the user before; every twelfth
 /// of SSOR has it only as a linked identifier; every twentieth lacks names.
-pub fn sample_directory_users(shape: Shape, count: usize) -> impl Iterator<Item = Value> {
-    (0..count).map(move |number| sample_directory_user(shape, number))
+pub fn sample_generic_users(shape: UserShape, count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(move |number| sample_generic_user(shape, number))
 }
 
 /// One invented user, the same for the same number and shape.
 #[must_use]
-pub fn sample_directory_user(shape: Shape, number: usize) -> Value {
+pub fn sample_generic_user(shape: UserShape, number: usize) -> Value {
     let index = if number % 25 == 24 { number - 1 } else { number };
     let person = Person::invented(index);
     let email = if number % 10 == 9 {
@@ -29,7 +29,7 @@ pub fn sample_directory_user(shape: Shape, number: usize) -> Value {
     };
     let phone = format!("+1202555{:04}", index % 10_000);
     let mut user = match shape {
-        Shape::Ssor => json!({
+        UserShape::Ssor => json!({
             "consumerId": format!("{}", 70_000_000 + number),
             "masterId": format!("{SESSION_GRADE}-master-{number:x}"), "PUID": format!("{SESSION_GRADE}-puid-{number:x}"),
             "userName": person.local.to_lowercase(), "displayName": format!("{} {}", person.given, person.family),
@@ -39,7 +39,7 @@ pub fn sample_directory_user(shape: Shape, number: usize) -> Value {
             "birthDate": format!("{:02}/{:02}", number % 12 + 1, number % 28 + 1), "birthYear": 1950 + person.draw % 55,
             "tos": true,
         }),
-        Shape::Firefly => json!({
+        UserShape::Firefly => json!({
             "userGUID": format!("{:08x}-5a4d-4b0c-8000-{number:012x}", person.draw & 0xFFFF_FFFF),
             "atyponId": format!("{SESSION_GRADE}-atypon-{number:x}"), "sessionKey": format!("{SESSION_GRADE}-key-{number:x}"),
             "email": email, "emailVerified": number % 7 != 3,
@@ -50,7 +50,7 @@ pub fn sample_directory_user(shape: Shape, number: usize) -> Value {
         }),
     };
     if let Some(members) = user.as_object_mut() {
-        if shape == Shape::Ssor && number % 12 == 11 {
+        if shape == UserShape::Ssor && number % 12 == 11 {
             members.remove("email");
         }
         if number % 20 == 13 {
@@ -71,11 +71,11 @@ mod tests {
     #[test]
     fn users_are_the_same_every_time_with_ids_of_their_own_and_session_grade_ids_beside() {
         for (shape, id, secrets) in [
-            (Shape::Ssor, "consumerId", ["masterId", "PUID"]),
-            (Shape::Firefly, "userGUID", ["atyponId", "sessionKey"]),
+            (UserShape::Ssor, "consumerId", ["masterId", "PUID"]),
+            (UserShape::Firefly, "userGUID", ["atyponId", "sessionKey"]),
         ] {
-            let users: Vec<Value> = sample_directory_users(shape, 500).collect();
-            assert_eq!(users[123], sample_directory_user(shape, 123));
+            let users: Vec<Value> = sample_generic_users(shape, 500).collect();
+            assert_eq!(users[123], sample_generic_user(shape, 123));
             let ids: BTreeSet<&str> = users.iter().filter_map(|user| user[id].as_str()).collect();
             assert_eq!(ids.len(), 500);
             assert_eq!(

@@ -16,7 +16,7 @@ use crate::quota::Quota;
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
-pub enum DirectoryAuth {
+pub enum GenericStubAuth {
     /// Not at all.
     None,
     /// A fixed bearer token.
@@ -58,7 +58,7 @@ pub enum DirectoryAuth {
     },
 }
 
-impl std::fmt::Debug for DirectoryAuth {
+impl std::fmt::Debug for GenericStubAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "None",
@@ -79,7 +79,7 @@ impl std::fmt::Debug for DirectoryAuth {
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
-pub enum Paging {
+pub enum StubPaging {
     /// By the page's number.
     Page {
         /// Names the number.
@@ -117,7 +117,7 @@ pub enum Paging {
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
-pub enum DirectoryEnvelope {
+pub enum GenericStubEnvelope {
     /// Failure is an HTTP status.
     Plain,
     /// Every answer carries a number: this one when all is well, else what an HTTP status would say.
@@ -137,17 +137,17 @@ pub enum DirectoryEnvelope {
 /// What one filter compares, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Filter {
+pub struct GenericStubFilter {
     /// Paths into a user, as JSON pointers; `*` stands for every entry of a list.
     pub fields: Vec<String>,
     /// How the value is compared.
-    pub how: Comparison,
+    pub how: FilterComparison,
 }
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Comparison {
+pub enum FilterComparison {
     /// To the letter.
     Exact,
     /// Whole, whatever its case.
@@ -159,22 +159,22 @@ pub enum Comparison {
 /// Whose invented users the directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shape {
+pub enum UserShape {
     /// Tribune's, with `masterId` and `PUID`.
     Ssor,
     /// Gannett's, with `atyponId` and `sessionKey`.
     Firefly,
 }
 
-/// How the directory is set up. In JSON every part must be given; [`DirectorySettings::ssor`] and
-/// [`DirectorySettings::firefly`] show how.
+/// How the directory is set up. In JSON every part must be given; [`GenericStubSettings::ssor`] and
+/// [`GenericStubSettings::firefly`] show how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DirectorySettings {
+pub struct GenericStubSettings {
     /// What its users look like.
-    pub shape: Shape,
+    pub shape: UserShape,
     /// How a caller proves itself.
-    pub auth: DirectoryAuth,
+    pub auth: GenericStubAuth,
     /// Parameters that every call must carry, with these values.
     pub required: BTreeMap<String, String>,
     /// The path of one user, with `{id}` in it.
@@ -186,15 +186,15 @@ pub struct DirectorySettings {
     /// The path to a user's id, as a JSON pointer.
     pub id: String,
     /// The filters that the list knows, by parameter. Every other parameter is refused.
-    pub filters: BTreeMap<String, Filter>,
+    pub filters: BTreeMap<String, GenericStubFilter>,
     /// Parameters that are taken and make no difference.
     pub ignored: Vec<String>,
     /// How lists are cut.
-    pub paging: Paging,
+    pub paging: StubPaging,
     /// What a page is cut to, silently; also its size when none is asked.
     pub longest_page: u64,
     /// How success and failure look.
-    pub envelope: DirectoryEnvelope,
+    pub envelope: GenericStubEnvelope,
     /// Failures whose HTTP status says so; the others come inside a 200.
     pub statuses: Vec<u16>,
     /// Where one user is in an answer, as a JSON pointer.
@@ -211,23 +211,23 @@ pub struct DirectorySettings {
     pub compress: bool,
 }
 
-fn filters(given: &[(&str, &[&str], Comparison)]) -> BTreeMap<String, Filter> {
+fn filters(given: &[(&str, &[&str], FilterComparison)]) -> BTreeMap<String, GenericStubFilter> {
     given
         .iter()
         .map(|(name, fields, how)| {
             let fields = fields.iter().map(|&field| field.to_owned()).collect();
-            ((*name).to_owned(), Filter { fields, how: *how })
+            ((*name).to_owned(), GenericStubFilter { fields, how: *how })
         })
         .collect()
 }
 
-impl DirectorySettings {
+impl GenericStubSettings {
     /// The preset for SSOR: bearer token, `product_code`, offsets, one of four error members inside a 200.
     #[must_use]
     pub fn ssor() -> Self {
         Self {
-            shape: Shape::Ssor,
-            auth: DirectoryAuth::Bearer {
+            shape: UserShape::Ssor,
+            auth: GenericStubAuth::Bearer {
                 token: "sandbox-ssor-token".into(),
             },
             required: BTreeMap::from([("product_code".into(), "sandbox".into())]),
@@ -239,18 +239,18 @@ impl DirectorySettings {
                 (
                     "email",
                     &["/email", "/linkedIdentifiers/*/emailAddress"],
-                    Comparison::IgnoringCase,
+                    FilterComparison::IgnoringCase,
                 ),
-                ("firstName", &["/firstName"], Comparison::Prefix),
-                ("lastName", &["/lastName"], Comparison::Prefix),
+                ("firstName", &["/firstName"], FilterComparison::Prefix),
+                ("lastName", &["/lastName"], FilterComparison::Prefix),
             ]),
             ignored: Vec::new(),
-            paging: Paging::Offset {
+            paging: StubPaging::Offset {
                 offset: "offset".into(),
                 limit: "limit".into(),
             },
             longest_page: 50,
-            envelope: DirectoryEnvelope::Member { name: "errMsg".into() },
+            envelope: GenericStubEnvelope::Member { name: "errMsg".into() },
             statuses: vec![401, 404, 429, 503],
             user_pointer: "/users/0".into(),
             list_pointer: "/users".into(),
@@ -265,8 +265,8 @@ impl DirectorySettings {
     #[must_use]
     pub fn firefly() -> Self {
         Self {
-            shape: Shape::Firefly,
-            auth: DirectoryAuth::Header {
+            shape: UserShape::Firefly,
+            auth: GenericStubAuth::Header {
                 name: "x-firefly-secret".into(),
                 value: "sandbox-firefly-secret".into(),
             },
@@ -275,16 +275,16 @@ impl DirectorySettings {
             list_path: "/v4/users".into(),
             id: "/userGUID".into(),
             filters: filters(&[
-                ("email", &["/email"], Comparison::IgnoringCase),
-                ("firstName", &["/firstName"], Comparison::Prefix),
-                ("lastName", &["/lastName"], Comparison::Prefix),
+                ("email", &["/email"], FilterComparison::IgnoringCase),
+                ("firstName", &["/firstName"], FilterComparison::Prefix),
+                ("lastName", &["/lastName"], FilterComparison::Prefix),
             ]),
-            paging: Paging::Page {
+            paging: StubPaging::Page {
                 number: "page".into(),
                 size: "pageSize".into(),
                 first: 0,
             },
-            envelope: DirectoryEnvelope::Status {
+            envelope: GenericStubEnvelope::Status {
                 pointer: "/meta/status".into(),
                 ok: 200,
             },
