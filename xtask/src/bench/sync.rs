@@ -229,7 +229,7 @@ fn while_pages_are_taken(stand_in: &StandIn, work: impl FnOnce() -> Outcome) -> 
         while !is_over.load(Ordering::Relaxed) {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             due += Duration::from_secs(1) / PAGES_A_SECOND;
-            let page = "/api/v2/users?include_totals=true&per_page=100&sort=created_at:1&q=created_at:%5B2019-03-01%20TO%20*%5D";
+            let page = "/api/v2/users?include_totals=true&per_page=100&sort=created_at:1&q=created_at:%5B2019-03-01T00:00:00.000Z%20TO%20*%7D";
             client.get(page, &headers)?.good("a page")?;
         }
         Ok(())

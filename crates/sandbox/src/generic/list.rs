@@ -1,34 +1,34 @@
-//! Lists: which users match, and which of them are on the page.
+//! Lists: the matching users, and those on the page.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::response::{GenericStubError, put, values};
 use super::settings::{FilterComparison, GenericStubFilter, GenericStubSettings, StubPaging};
-use super::shape::{Failure, put, values};
 
-/// A list as the contract shapes it.
+/// A list in the format of the contract.
 pub(super) fn list<'a>(
     settings: &GenericStubSettings,
     users: impl Iterator<Item = &'a Arc<Value>>,
     parameters: &[(String, String)],
-) -> Result<Value, Failure> {
+) -> Result<Value, GenericStubError> {
     let mut wanted: Vec<(&GenericStubFilter, &str)> = Vec::new();
-    let paging = names(&settings.paging);
+    let paging = parameter_names(&settings.paging);
     for (index, (name, value)) in parameters.iter().enumerate() {
         if parameters[..index].iter().any(|(before, _)| before == name) {
-            return Err(Failure::new(400, format!("{name} is given twice")));
+            return Err(GenericStubError::new(400, format!("{name} is given twice")));
         }
         match settings.filters.get(name) {
             Some(filter) => wanted.push((filter, value)),
             None if paging.contains(&name.as_str()) || settings.ignored.contains(name) => {}
-            None => return Err(Failure::new(400, format!("{name} is no parameter of this list"))),
+            None => return Err(GenericStubError::unknown_parameter(name)),
         }
     }
     let found: Vec<&Arc<Value>> = users
-        .filter(|user| wanted.iter().all(|(filter, value)| passes(filter, value, user)))
+        .filter(|user| wanted.iter().all(|(filter, value)| matches(filter, value, user)))
         .collect();
-    let (skip, take) = page(settings, parameters)?;
+    let (skip, take) = parse_page(settings, parameters)?;
     let rows: Vec<Value> = found
         .iter()
         .skip(skip)
@@ -48,7 +48,7 @@ pub(super) fn list<'a>(
     Ok(body)
 }
 
-fn names(paging: &StubPaging) -> Vec<&str> {
+fn parameter_names(paging: &StubPaging) -> Vec<&str> {
     match paging {
         StubPaging::Page { number, size, .. } => vec![number, size],
         StubPaging::Offset { offset, limit } => vec![offset, limit],
@@ -58,7 +58,10 @@ fn names(paging: &StubPaging) -> Vec<&str> {
 }
 
 /// How many users to skip, and how many to show.
-fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Result<(usize, usize), Failure> {
+fn parse_page(
+    settings: &GenericStubSettings,
+    parameters: &[(String, String)],
+) -> Result<(usize, usize), GenericStubError> {
     let text = |name: &str| {
         parameters
             .iter()
@@ -68,12 +71,12 @@ fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Resu
     let number = |name: &str| {
         let parse = |text: &str| {
             text.parse::<u64>()
-                .map_err(|_| Failure::new(400, format!("{name} is a number")))
+                .map_err(|_| GenericStubError::new(400, format!("{name} is a number")))
         };
         text(name).map(parse).transpose()
     };
     let size = |name: &str| match number(name)? {
-        Some(0) => Err(Failure::new(400, format!("{name} is 1 or more"))),
+        Some(0) => Err(GenericStubError::new(400, format!("{name} is 1 or more"))),
         asked => Ok(asked.unwrap_or(settings.longest_page).min(settings.longest_page)),
     };
     let (skip, take) = match &settings.paging {
@@ -87,7 +90,7 @@ fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Resu
             let take = size(per_page)?;
             let page = number(page)?.unwrap_or(*first);
             let before = page.checked_sub(*first);
-            let before = before.ok_or_else(|| Failure::new(400, format!("pages begin with {first}")))?;
+            let before = before.ok_or_else(|| GenericStubError::new(400, format!("pages begin with {first}")))?;
             (before.saturating_mul(take), take)
         }
         StubPaging::Cursor { cursor, limit, .. } => {
@@ -95,7 +98,7 @@ fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Resu
                 let at = text
                     .strip_prefix("sandbox-")
                     .and_then(|at| u64::from_str_radix(at, 16).ok());
-                at.ok_or_else(|| Failure::new(400, "no such cursor"))
+                at.ok_or_else(|| GenericStubError::new(400, "no such cursor"))
             };
             (text(cursor).map(at).transpose()?.unwrap_or(0), size(limit)?)
         }
@@ -104,9 +107,9 @@ fn page(settings: &GenericStubSettings, parameters: &[(String, String)]) -> Resu
     Ok((whole(skip), whole(take)))
 }
 
-fn passes(filter: &GenericStubFilter, wanted: &str, user: &Value) -> bool {
-    let there = filter.fields.iter().flat_map(|field| values(user, field));
-    there.filter_map(Value::as_str).any(|value| match filter.how {
+fn matches(filter: &GenericStubFilter, wanted: &str, user: &Value) -> bool {
+    let found = filter.fields.iter().flat_map(|field| values(user, field));
+    found.filter_map(Value::as_str).any(|value| match filter.how {
         FilterComparison::Exact => value == wanted,
         FilterComparison::IgnoringCase => value.to_lowercase() == wanted.to_lowercase(),
         FilterComparison::Prefix => value.to_lowercase().starts_with(&wanted.to_lowercase()),

@@ -1,15 +1,15 @@
-//! Invented users of SSOR and Firefly, the same ones every time, in the shapes of Masthead's contract for them.
+//! Invented users of SSOR and Firefly, the same ones every time, in the formats of Masthead's contract.
 
 use serde_json::{Value, json};
 
 use super::settings::UserShape;
-use crate::person::Person;
+use crate::sample_person::SamplePerson;
 
-/// Stands in every value that opens a session (`masterId`, `PUID`, `atyponId`, `sessionKey`, `loginToken`), so that a
+/// Part of every value that opens a session (`masterId`, `PUID`, `atyponId`, `sessionKey`, `loginToken`), so that a
 /// test can prove that none was returned, stored or logged.
 pub const SESSION_GRADE: &str = "session-grade";
 
-/// The first `count` invented users of this shape; a larger count only adds to a smaller one.
+/// The first `count` invented users in this format; a larger count only adds to a smaller one.
 ///
 /// Every tenth keeps the capitals of the address; every twenty-fifth has the address of the user before; every twelfth
 /// of SSOR has it only as a linked identifier; every twentieth lacks names.
@@ -17,16 +17,12 @@ pub fn sample_generic_users(shape: UserShape, count: usize) -> impl Iterator<Ite
     (0..count).map(move |number| sample_generic_user(shape, number))
 }
 
-/// One invented user, the same for the same number and shape.
+/// The invented user with this number; always the same.
 #[must_use]
 pub fn sample_generic_user(shape: UserShape, number: usize) -> Value {
     let index = if number % 25 == 24 { number - 1 } else { number };
-    let person = Person::invented(index);
-    let email = if number % 10 == 9 {
-        person.email()
-    } else {
-        person.email().to_lowercase()
-    };
+    let person = SamplePerson::from_number(index);
+    let email = person.email(number % 10 == 9);
     let phone = format!("+1202555{:04}", index % 10_000);
     let mut user = match shape {
         UserShape::Ssor => json!({
@@ -69,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_the_same_every_time_with_ids_of_their_own_and_session_grade_ids_beside() {
+    fn users_are_stable_with_unique_ids_and_session_values() {
         for (shape, id, secrets) in [
             (UserShape::Ssor, "consumerId", ["masterId", "PUID"]),
             (UserShape::Firefly, "userGUID", ["atyponId", "sessionKey"]),

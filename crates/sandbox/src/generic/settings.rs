@@ -1,14 +1,52 @@
-//! The contract that a stand-in directory keeps: how callers prove themselves, how lists are paged, how failure looks.
+//! The contract of the simulated generic provider: authentication, paging, and the format of failures.
 //!
-//! The vendors' own protocols for SSOR and Firefly are private. Everything here is Masthead's contract, not theirs.
+//! The vendors' protocols for SSOR and Firefly are private. Everything here is Masthead's contract.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::quota::Quota;
+use crate::stub::StubSettings;
 
-/// How a caller proves itself. (Client certificates are left out: loopback has no TLS.)
+/// What a simulated generic provider starts with, and returns to when it is reset.
+#[derive(Debug, Clone)]
+pub struct GenericStubConfig {
+    /// The contract.
+    pub settings: GenericStubSettings,
+    /// The users, stored unchanged, each with an id where the settings place it.
+    pub users: Vec<Value>,
+}
+
+impl GenericStubConfig {
+    /// SSOR without users.
+    #[must_use]
+    pub fn ssor() -> Self {
+        Self::with(GenericStubSettings::ssor())
+    }
+
+    /// Firefly without users.
+    #[must_use]
+    pub fn firefly() -> Self {
+        Self::with(GenericStubSettings::firefly())
+    }
+
+    /// A provider with this contract and without users.
+    #[must_use]
+    pub fn with(settings: GenericStubSettings) -> Self {
+        let users = Vec::new();
+        Self { settings, users }
+    }
+}
+
+impl Default for GenericStubConfig {
+    fn default() -> Self {
+        Self::ssor()
+    }
+}
+
+/// How a client authenticates. (Client certificates are left out: loopback has no TLS.)
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -17,36 +55,36 @@ use crate::quota::Quota;
     deny_unknown_fields
 )]
 pub enum GenericStubAuth {
-    /// Not at all.
+    /// No authentication.
     None,
     /// A fixed bearer token.
     Bearer {
         /// The token.
         token: String,
     },
-    /// A bearer token that the caller gets for its credentials, which it sends as a form or as HTTP Basic.
+    /// A bearer token issued for client credentials, which are sent as a form or as HTTP Basic.
     ClientCredentials {
-        /// Where it asks.
+        /// The path of the token endpoint.
         path: String,
-        /// Its id.
+        /// The client id.
         client_id: String,
-        /// Its secret.
+        /// The client secret.
         client_secret: String,
         /// How long a token lives, in seconds.
         lifetime_s: u64,
     },
-    /// A header of its own.
+    /// A dedicated header.
     Header {
         /// The header's name.
         name: String,
-        /// What it holds.
+        /// The value.
         value: String,
     },
     /// A member of the query, the form or the JSON body.
     Field {
-        /// Its name.
+        /// The name.
         name: String,
-        /// What it holds.
+        /// The value.
         value: String,
     },
     /// HTTP Basic.
@@ -71,7 +109,7 @@ impl std::fmt::Debug for GenericStubAuth {
     }
 }
 
-/// How a list is cut into pages; the names are those of the parameters.
+/// How a list is paged; the names are those of the parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "style",
@@ -80,36 +118,36 @@ impl std::fmt::Debug for GenericStubAuth {
     deny_unknown_fields
 )]
 pub enum StubPaging {
-    /// By the page's number.
+    /// By page number.
     Page {
-        /// Names the number.
+        /// The name of the page number.
         number: String,
-        /// Names the size.
+        /// The name of the page size.
         size: String,
-        /// The first page's number.
+        /// The number of the first page.
         first: u64,
     },
-    /// By how many users to skip.
+    /// By offset.
     Offset {
-        /// Names how many to skip.
+        /// The name of the offset.
         offset: String,
-        /// Names the size.
+        /// The name of the page size.
         limit: String,
     },
-    /// By what the page before said.
+    /// By a cursor from the page before.
     Cursor {
-        /// Names the cursor.
+        /// The name of the cursor.
         cursor: String,
-        /// Names the size.
+        /// The name of the page size.
         limit: String,
-        /// Where a page tells the next one's cursor, as a JSON pointer; absent on the last.
+        /// The JSON pointer to the next cursor; absent on the last page.
         next: String,
     },
-    /// Not at all: every match at once.
+    /// No paging: every match at once.
     None,
 }
 
-/// How success and failure look.
+/// The format of success and failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -120,11 +158,11 @@ pub enum StubPaging {
 pub enum GenericStubEnvelope {
     /// Failure is an HTTP status.
     Plain,
-    /// Every answer carries a number: this one when all is well, else what an HTTP status would say.
+    /// Every response carries a number: this one for success, else an HTTP status.
     Status {
-        /// Where it is, as a JSON pointer.
+        /// The JSON pointer to the number.
         pointer: String,
-        /// What success says.
+        /// The number of success.
         ok: i64,
     },
     /// A failure has a member of this name, e.g. `err`, `errMsg`, `errorMessage` or `errorThrown`.
@@ -140,23 +178,23 @@ pub enum GenericStubEnvelope {
 pub struct GenericStubFilter {
     /// Paths into a user, as JSON pointers; `*` stands for every entry of a list.
     pub fields: Vec<String>,
-    /// How the value is compared.
+    /// The comparison.
     pub how: FilterComparison,
 }
 
-/// How a filter compares.
+/// The comparison of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilterComparison {
-    /// To the letter.
+    /// Exactly.
     Exact,
-    /// Whole, whatever its case.
+    /// The whole value, ignoring case.
     IgnoringCase,
-    /// By its beginning, whatever its case.
+    /// A prefix, ignoring case.
     Prefix,
 }
 
-/// Whose invented users the directory holds.
+/// The format of the invented users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UserShape {
@@ -166,48 +204,48 @@ pub enum UserShape {
     Firefly,
 }
 
-/// How the directory is set up. In JSON every part must be given; [`GenericStubSettings::ssor`] and
+/// The settings of the simulated provider. In JSON every member is required; [`GenericStubSettings::ssor`] and
 /// [`GenericStubSettings::firefly`] show how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GenericStubSettings {
-    /// What its users look like.
+    /// The format of the invented users.
     pub shape: UserShape,
-    /// How a caller proves itself.
+    /// How a client authenticates.
     pub auth: GenericStubAuth,
-    /// Parameters that every call must carry, with these values.
+    /// Required parameters and their values.
     pub required: BTreeMap<String, String>,
-    /// The path of one user, with `{id}` in it.
+    /// The path of one user, containing `{id}`.
     pub user_path: String,
     /// The path of the list.
     pub list_path: String,
     /// `GET`, or `POST` with a form or JSON body.
     pub list_method: String,
-    /// The path to a user's id, as a JSON pointer.
+    /// The JSON pointer to a user's id.
     pub id: String,
-    /// The filters that the list knows, by parameter. Every other parameter is refused.
+    /// The supported filters by parameter; every other parameter is refused.
     pub filters: BTreeMap<String, GenericStubFilter>,
-    /// Parameters that are taken and make no difference.
+    /// Parameters that are accepted and ignored.
     pub ignored: Vec<String>,
-    /// How lists are cut.
+    /// How lists are paged.
     pub paging: StubPaging,
-    /// What a page is cut to, silently; also its size when none is asked.
+    /// The longest page, which is also the default size.
     pub longest_page: u64,
-    /// How success and failure look.
+    /// The format of success and failure.
     pub envelope: GenericStubEnvelope,
-    /// Failures whose HTTP status says so; the others come inside a 200.
+    /// Failures that are sent with their HTTP status; the others come inside a 200.
     pub statuses: Vec<u16>,
-    /// Where one user is in an answer, as a JSON pointer.
+    /// The JSON pointer to the user in a response with one user.
     pub user_pointer: String,
-    /// Where the list is.
+    /// The JSON pointer to the list.
     pub list_pointer: String,
-    /// Where the number of all matches is, if anywhere.
+    /// The JSON pointer to the number of all matches, if there is one.
     pub total_pointer: Option<String>,
-    /// What may be called.
+    /// The quota of calls.
     pub quota: Quota,
     /// How long a change stays hidden from the list, in milliseconds.
     pub search_lag_ms: u64,
-    /// Whether long answers are packed for callers that take gzip.
+    /// Whether long responses are compressed for clients that accept gzip.
     pub compress: bool,
 }
 
@@ -261,7 +299,7 @@ impl GenericStubSettings {
         }
     }
 
-    /// The preset for Firefly: a secret header, `siteCode`, numbered pages, `/meta/status` (200) in every answer.
+    /// The preset for Firefly: a secret header, `siteCode`, numbered pages, `/meta/status` (200) in every response.
     #[must_use]
     pub fn firefly() -> Self {
         Self {
@@ -294,5 +332,19 @@ impl GenericStubSettings {
             total_pointer: Some("/response/total".into()),
             ..Self::ssor()
         }
+    }
+}
+
+impl StubSettings for GenericStubSettings {
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    fn search_lag_ms(&self) -> u64 {
+        self.search_lag_ms
+    }
+
+    fn compress(&self) -> bool {
+        self.compress
     }
 }

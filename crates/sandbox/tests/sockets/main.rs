@@ -1,7 +1,9 @@
-//! The sandbox from the outside: its endpoints, its faults, its control address, and what the providers' own libraries made of it.
+//! The sandbox from the outside: its endpoints, faults and control API, and recordings of the vendors' own libraries.
 
 #[cfg(test)]
 mod auth0;
+#[cfg(test)]
+mod client;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
@@ -12,9 +14,5 @@ mod generic;
 mod gigya;
 #[cfg(test)]
 mod golden;
-#[cfg(test)]
-mod plain;
-#[cfg(test)]
-mod support;
 #[cfg(test)]
 mod users_api;
