@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::http::request::WireRequest;
+use crate::name_list::contains_name;
 
 /// The number of requests kept; older ones are dropped and still counted.
 const KEPT: usize = 20_000;
@@ -60,10 +61,6 @@ impl RecordedRequest {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    SECRETS.split(' ').any(|secret| secret == name)
-}
-
 fn hide_in_body(body: &str) -> String {
     let Ok(mut json @ Value::Object(_)) = serde_json::from_str::<Value>(body) else {
         return hide_in_form(body);
@@ -77,7 +74,7 @@ fn hide_in_body(body: &str) -> String {
 
 fn hide_in_form(text: &str) -> String {
     let pairs = text.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
+        Some((name, _)) if contains_name(SECRETS, name) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
     });
     pairs.collect::<Vec<_>>().join("&")
@@ -87,7 +84,7 @@ fn hide_in_form(text: &str) -> String {
 fn hide_in_json(json: &mut Value) -> bool {
     match json {
         Value::Object(members) => members.iter_mut().fold(false, |found, (name, value)| {
-            if is_secret(name) {
+            if contains_name(SECRETS, name) {
                 *value = HIDDEN.into();
                 return true;
             }
@@ -181,7 +178,10 @@ mod tests {
         log.record(&WireRequest {
             method: "POST".into(),
             target: "/oauth/token?x=1".into(),
-            headers: vec![("authorization".into(), authorization.into())],
+            headers: vec![
+                ("authorization".into(), authorization.into()),
+                ("x-firefly-secret".into(), "s3".into()),
+            ],
             body: body.as_bytes().to_vec(),
             ..WireRequest::default()
         });
@@ -192,6 +192,7 @@ mod tests {
     fn secrets_are_hidden_by_default() {
         let entry = recorded("Bearer aaa.bbb.ccc", "client_id=me&client_secret=s3");
         assert_eq!(entry.header("authorization"), Some("Bearer <hidden>"));
+        assert_eq!(entry.header("x-firefly-secret"), Some("<hidden>"));
         assert_eq!(entry.body, "client_id=me&client_secret=<hidden>");
         let entry = recorded("", "apiKey=3_x&secret=c2VjcmV0&newPassword=p&UID=1");
         assert_eq!(entry.body, "apiKey=3_x&secret=<hidden>&newPassword=<hidden>&UID=1");

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::errors;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
+use crate::name_list::contains_name;
 use crate::stub::log_unsupported;
 
 const TEXTS: &str = "email password given_name family_name name nickname picture connection user_id";
@@ -41,10 +42,6 @@ pub(super) fn parse_update(request: &WireRequest) -> Result<UserMembers, StubRes
     Ok(members)
 }
 
-fn has_name(names: &str, name: &str) -> bool {
-    names.split(' ').any(|known| known == name)
-}
-
 fn parse(request: &WireRequest) -> Result<UserMembers, StubResponse> {
     if !request.has_content_type("application/json") {
         let message = "Unsupported content type, expected application/json";
@@ -54,9 +51,9 @@ fn parse(request: &WireRequest) -> Result<UserMembers, StubResponse> {
     let members = request.json_object().ok_or_else(invalid_json)?;
     for (name, value) in &members {
         let (wanted, fits) = match name.as_str() {
-            text if has_name(TEXTS, text) => ("string", value.is_string()),
-            flag if has_name(FLAGS, flag) => ("boolean", value.is_boolean()),
-            object if has_name(OBJECTS, object) => ("object", value.is_object()),
+            text if contains_name(TEXTS, text) => ("string", value.is_string()),
+            flag if contains_name(FLAGS, flag) => ("boolean", value.is_boolean()),
+            object if contains_name(OBJECTS, object) => ("object", value.is_object()),
             _ => {
                 log_unsupported("auth0", &format!("the member {name}"));
                 let hint = "(consider storing them in app_metadata or user_metadata. See \"Users Metadata\" in https://auth0.com/docs/api/v2/changes for more details)";

@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::name_list::contains_name;
 use crate::shape_reader::ShapeReader;
 
 /// Fields whose text can be searched, and dates.
@@ -97,7 +98,7 @@ fn parse_group(reader: &mut ShapeReader<'_>) -> Result<Vec<Auth0Term>, Auth0Quer
 
 fn parse_term(reader: &mut ShapeReader<'_>) -> Result<Auth0Term, Auth0QueryError> {
     let field = reader.take_until(":").unwrap_or_default().to_owned();
-    let is_text = TEXT_FIELDS.split(' ').any(|known| known == field);
+    let is_text = contains_name(TEXT_FIELDS, &field);
     let test = if DATE_FIELDS.contains(&&*field) {
         parse_range(reader)?
     } else if !is_text {

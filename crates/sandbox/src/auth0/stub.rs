@@ -195,37 +195,27 @@ fn respond_to_management_call(
     rest: &str,
     now: OffsetDateTime,
 ) -> std::result::Result<StubResponse, StubResponse> {
-    let scopes = token::check_token(&tenant, request, now)?;
+    let required: &[&str] = match request.method.as_str() {
+        "POST" => &["create:users"],
+        "PATCH" => &["update:users", "update:users_app_metadata"],
+        "DELETE" => &["delete:users"],
+        _ => &["read:users"],
+    };
+    token::check_token(&tenant, request, now)?.require_any(required)?;
     let id = rest
         .strip_prefix("users/")
         .filter(|id| !id.is_empty() && !id.contains('/'));
     match (request.method.as_str(), rest, id.map(decode_segment)) {
         ("GET", "users", _) => {
-            scopes.require_any(&["read:users"])?;
             let list = list::parse_list(&mut tenant, request, now)?;
             drop(tenant);
             Ok(list.to_response())
         }
-        ("POST", "users", _) => {
-            scopes.require_any(&["create:users"])?;
-            users::create(&mut tenant, request, now)
-        }
-        ("GET", "users-by-email", _) => {
-            scopes.require_any(&["read:users"])?;
-            users::find_by_email(&tenant, request)
-        }
-        ("GET", _, Some(id)) => {
-            scopes.require_any(&["read:users"])?;
-            users::find_by_id(&tenant, request, &id)
-        }
-        ("PATCH", _, Some(id)) => {
-            scopes.require_any(&["update:users", "update:users_app_metadata"])?;
-            users::update(&mut tenant, request, &id, now)
-        }
-        ("DELETE", _, Some(id)) => {
-            scopes.require_any(&["delete:users"])?;
-            users::delete(&mut tenant, &id, now)
-        }
+        ("POST", "users", _) => users::create(&mut tenant, request, now),
+        ("GET", "users-by-email", _) => users::find_by_email(&tenant, request),
+        ("GET", _, Some(id)) => users::find_by_id(&tenant, request, &id),
+        ("PATCH", _, Some(id)) => users::update(&mut tenant, request, &id, now),
+        ("DELETE", _, Some(id)) => users::delete(&mut tenant, &id, now),
         (method, ..) => {
             log_unsupported("auth0", &format!("{method} {}", request.path()));
             Err(errors::not_found())

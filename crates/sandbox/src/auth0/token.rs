@@ -49,8 +49,8 @@ pub(super) fn check_token(
         return Err(errors::unauthorized(message));
     }
     let audience = &claims["aud"];
-    let is_ours = |audience: &Value| audience.as_str().is_some_and(|audience| tenant.is_audience(audience));
-    if !is_ours(audience) && !audience.as_array().is_some_and(|all| all.iter().any(is_ours)) {
+    let is_for_api = |audience: &Value| audience.as_str().is_some_and(|audience| tenant.is_audience(audience));
+    if !is_for_api(audience) && !audience.as_array().is_some_and(|all| all.iter().any(is_for_api)) {
         return Err(errors::unauthorized(&format!("Bad audience: {audience}")));
     }
     let scopes = claims["scope"].as_str().unwrap_or_default();

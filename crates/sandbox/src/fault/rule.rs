@@ -195,38 +195,30 @@ impl From<Fault> for FaultRule {
 impl FaultRule {
     /// Applies only to calls whose path as sent begins with this, or equals it when it ends in `$`.
     #[must_use]
-    pub fn on(self, path: impl Into<String>) -> Self {
-        Self {
-            path: Some(path.into()),
-            ..self
-        }
+    pub fn on(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
     }
 
     /// Applies only to calls of this method.
     #[must_use]
-    pub fn method(self, method: impl Into<String>) -> Self {
-        Self {
-            method: Some(method.into()),
-            ..self
-        }
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
     }
 
     /// Ends after this many calls.
     #[must_use]
-    pub fn times(self, times: u64) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
     }
 
     /// Applies to this share of the matching calls.
     #[must_use]
-    pub fn percent(self, percent: u8) -> Self {
-        Self {
-            percent: percent.min(100),
-            ..self
-        }
+    pub fn percent(mut self, percent: u8) -> Self {
+        self.percent = percent.min(100);
+        self
     }
 
     pub(crate) fn matches(&self, request: &WireRequest) -> bool {

@@ -77,7 +77,7 @@ fn parse_page(
     };
     let size = |name: &str| match number(name)? {
         Some(0) => Err(GenericStubError::new(400, format!("{name} is 1 or more"))),
-        asked => Ok(asked.unwrap_or(settings.longest_page).min(settings.longest_page)),
+        requested => Ok(requested.unwrap_or(settings.longest_page).min(settings.longest_page)),
     };
     let (skip, take) = match &settings.paging {
         StubPaging::None => (0, u64::MAX),

@@ -57,35 +57,3 @@ pub fn sample_generic_user(shape: UserShape, number: usize) -> Value {
     }
     user
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn users_are_stable_with_unique_ids_and_session_values() {
-        for (shape, id, secrets) in [
-            (UserShape::Ssor, "consumerId", ["masterId", "PUID"]),
-            (UserShape::Firefly, "userGUID", ["atyponId", "sessionKey"]),
-        ] {
-            let users: Vec<Value> = sample_generic_users(shape, 500).collect();
-            assert_eq!(users[123], sample_generic_user(shape, 123));
-            let ids: BTreeSet<&str> = users.iter().filter_map(|user| user[id].as_str()).collect();
-            assert_eq!(ids.len(), 500);
-            assert_eq!(
-                users[24]["email"],
-                users[23].get("email").cloned().unwrap_or(users[24]["email"].clone())
-            );
-            assert!(users.iter().any(|user| user.get("firstName").is_none()));
-            for user in &users {
-                assert!(
-                    secrets
-                        .iter()
-                        .all(|name| user[*name].as_str().unwrap().starts_with(SESSION_GRADE))
-                );
-            }
-        }
-    }
-}

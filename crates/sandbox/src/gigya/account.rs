@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::error::GigyaCallError;
 use crate::clock::format_timestamp;
+use crate::name_list::contains_name;
 
 /// Sections that a call shows only when they are included.
 const SECTIONS: &str = "identities loginIDs emails profile data memberships password isLockedOut lastLoginLocation \
@@ -58,14 +59,10 @@ impl IncludedSections {
     /// The included part of an account.
     pub(super) fn show(&self, account: &Value) -> Map<String, Value> {
         let members = account.as_object().into_iter().flatten();
-        let is_shown = |name: &str| self.0.iter().any(|included| included == name) || !has_name(SECTIONS, name);
+        let is_shown = |name: &str| self.0.iter().any(|included| included == name) || !contains_name(SECTIONS, name);
         let shown = members.filter(|(name, _)| is_shown(name));
         shown.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
-}
-
-fn has_name(names: &str, name: &str) -> bool {
-    names.split_whitespace().any(|known| known == name)
 }
 
 /// The members of every new account.
@@ -113,7 +110,7 @@ pub(super) fn merge(into: &mut Value, change: Map<String, Value>) {
 /// Refuses profile fields that the schema does not have.
 pub(super) fn check_profile(change: &Map<String, Value>) -> Result<(), GigyaCallError> {
     for (name, value) in change {
-        if !has_name(PROFILE, name) {
+        if !contains_name(PROFILE, name) {
             return Err(GigyaCallError::invalid("profile", &format!("no field {name}")));
         }
         if name == "email" && !value.is_null() && !value.as_str().is_some_and(is_address) {

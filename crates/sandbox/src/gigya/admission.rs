@@ -96,8 +96,8 @@ pub(super) fn authenticate(
             Err(GigyaCallError::from_code(403_002))
         }
     };
-    if let Some(header) = request.header("authorization") {
-        let bearer = GigyaBearer::parse(header)?;
+    if request.header("authorization").is_some() {
+        let bearer = GigyaBearer::parse(request.credentials("bearer").unwrap_or_default())?;
         let application = find(&bearer.user_key)?;
         let GigyaTokenClaims { issued, expires, nonce } = bearer.verify(application)?;
         check_time(parse_time(issued)?)?;

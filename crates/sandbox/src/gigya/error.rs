@@ -138,7 +138,6 @@ const fn message(code: u64) -> &'static str {
         403_036 => "Unauthorized partner",
         403_041 => "Account disabled",
         403_042 => "Invalid LoginID",
-        403_043 => "Login identifier exists",
         403_047 => "LoginID does not exist",
         403_048 => "Api Rate limit exceeded",
         403_120 => "Account temporarily locked out",
@@ -146,9 +145,6 @@ const fn message(code: u64) -> &'static str {
         405_001 => "Invalid API method",
         409_030 => "Too many requests for same user",
         500_001 => "General Server Error",
-        500_002 => "Server login error",
-        500_028 => "Database error",
-        504_001 | 504_002 => "Timeout",
         _ => "Error",
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::GigyaCallError;
 use crate::http::request::WireRequest;
+use crate::name_list::contains_name;
 
 /// The parameters of every call.
 const COMMON: &str = "apiKey userKey secret sig nonce timestamp format";
@@ -62,7 +63,7 @@ impl GigyaParams {
         let Some((_, known)) = METHODS.iter().find(|(known, _)| *known == method) else {
             return Err(GigyaCallError::from_code(405_001));
         };
-        let is_known = |name: &str| COMMON.split(' ').chain(known.split(' ')).any(|known| known == name);
+        let is_known = |name: &str| contains_name(COMMON, name) || contains_name(known, name);
         match self.0.keys().find(|name| !is_known(name)) {
             Some(name) => Err(GigyaCallError::unsupported(name, &format!("no parameter of {method}"))),
             None => Ok(()),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::account::NOT_IN_A_STAR;
 use super::error::GigyaCallError;
+use crate::name_list::contains_name;
 use crate::shape_reader::ShapeReader;
 
 /// The limit when none is given, or a larger one than allowed.
@@ -65,7 +66,7 @@ fn unsupported(what: &str) -> GigyaCallError {
 /// Reads a field name, which must be one of these.
 fn parse_field(reader: &mut ShapeReader<'_>, known: &str) -> Result<String, GigyaCallError> {
     let name = reader.take_while(|char| char.is_ascii_alphabetic() || ".*".contains(char));
-    if known.split(' ').any(|known| known == name) {
+    if contains_name(known, name) {
         Ok(name.to_owned())
     } else {
         Err(unsupported(&format!("the field {name}")))
@@ -79,7 +80,7 @@ fn parse_number(reader: &mut ShapeReader<'_>) -> Result<usize, GigyaCallError> {
 
 fn parse_condition(reader: &mut ShapeReader<'_>) -> Result<GigyaCondition, GigyaCallError> {
     let field = parse_field(reader, &[ENCRYPTED, CLEAR_TEXTS, NUMBERS].join(" "))?;
-    let is = |kind: &str| kind.split(' ').any(|known| known == field);
+    let is = |kind: &str| contains_name(kind, &field);
     if is(NUMBERS) {
         if !reader.take(" >= ") {
             return Err(unsupported("a number is compared by >="));

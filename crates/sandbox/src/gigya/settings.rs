@@ -6,14 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::quota::Quota;
+use crate::rs256::PRIVATE_KEYS;
 use crate::stub::StubSettings;
-
-/// The sandbox's three throw-away key pairs; see keys/README.md.
-const KEYS: [&[u8]; 3] = [
-    include_bytes!("../../keys/1.pkcs8.der"),
-    include_bytes!("../../keys/2.pkcs8.der"),
-    include_bytes!("../../keys/3.pkcs8.der"),
-];
 
 /// What a simulated Gigya starts with, and returns to when it is reset.
 #[derive(Debug, Clone)]
@@ -74,7 +68,7 @@ impl GigyaApplication {
     /// The private key of its key pair, PKCS #8 in PEM, as the console shows it once.
     #[must_use]
     pub fn private_key_pem(&self) -> Option<String> {
-        let text = STANDARD.encode(self.pkcs8()?);
+        let text = STANDARD.encode(PRIVATE_KEYS.get(self.key?)?);
         let lines: Vec<&str> = (0..text.len())
             .step_by(64)
             .map(|at| &text[at..text.len().min(at + 64)])
@@ -83,10 +77,6 @@ impl GigyaApplication {
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
             lines.join("\n")
         ))
-    }
-
-    pub(super) fn pkcs8(&self) -> Option<&'static [u8]> {
-        KEYS.get(self.key?).copied()
     }
 }
 

@@ -109,85 +109,71 @@ mod tests {
 
     use super::*;
 
-    fn records() -> Vec<Arc<Value>> {
-        let user = |id: &str, email: &str, last: &str, city: &str| {
+    /// The ids on the page, the total, and where the next page begins.
+    fn find(query: &UserListQuery) -> (String, usize, Option<usize>) {
+        let record = |(id, email, last, city)| {
             Arc::new(json!({
                 "customerRegistrationId": id, "email": email, "firstName": "José", "lastName": last,
                 "metadata": {"City": city}, "state": "Unverified",
             }))
         };
-        vec![
-            user("1", "B@example.com", "Åkesson", "Oslo"),
-            user("2", "", "Zeta", "Bergen"),
-            user("3", "a@example.com", "Zeta", "oslo"),
+        let records = [
+            ("1", "B@example.com", "Åkesson", "Oslo"),
+            ("2", "", "Zeta", "Bergen"),
+            ("3", "a@example.com", "Zeta", "oslo"),
         ]
-    }
-
-    fn ids(query: &UserListQuery) -> (Vec<String>, usize, Option<usize>) {
-        let records = records();
+        .map(record);
         let page = find_page(records.iter(), query, false);
-        let ids = page
-            .users
-            .iter()
-            .map(|user| text(user, "customerRegistrationId").to_owned());
+        let ids = page.users.iter().map(|user| text(user, "customerRegistrationId"));
         (ids.collect(), page.total, page.next)
     }
 
     #[test]
     fn empty_values_sort_last_and_equal_ones_by_id() {
-        for (column, descending, wanted) in [
-            (UserColumn::Email, false, ["3", "1", "2"]),
-            (UserColumn::Email, true, ["1", "3", "2"]),
-            (UserColumn::LastName, false, ["1", "2", "3"]),
-            (UserColumn::LastName, true, ["3", "2", "1"]),
+        for (column, descending, ids) in [
+            (UserColumn::Email, false, "312"),
+            (UserColumn::Email, true, "132"),
+            (UserColumn::LastName, false, "123"),
+            (UserColumn::LastName, true, "321"),
         ] {
             let query = UserListQuery {
                 column,
                 descending,
                 ..UserListQuery::default()
             };
-            assert_eq!(ids(&query).0, wanted, "{column:?} {descending}");
+            assert_eq!(find(&query).0, ids, "{column:?} {descending}");
         }
     }
 
     #[test]
     fn pages_continue_to_the_end() {
-        let mut query = UserListQuery {
-            take: 2,
-            ..UserListQuery::default()
-        };
-        assert_eq!(ids(&query), (vec!["3".into(), "1".into()], 3, Some(2)));
-        query.skip = 2;
-        assert_eq!(ids(&query), (vec!["2".into()], 3, None));
-        query.skip = 7;
-        assert_eq!(ids(&query), (vec![], 3, None));
+        for (skip, ids, next) in [(0, "31", Some(2)), (2, "2", None), (7, "", None)] {
+            let query = UserListQuery {
+                take: 2,
+                skip,
+                ..UserListQuery::default()
+            };
+            assert_eq!(find(&query), (ids.to_owned(), 3, next));
+        }
     }
 
     #[test]
     fn all_conditions_must_match() {
-        for (conditions, wanted) in [
-            (vec![UserCondition::EmailIs("b@example.com".into())], vec!["1"]),
-            (vec![UserCondition::EmailContains("example".into())], vec!["3", "1"]),
-            (vec![UserCondition::LastName("ake".into())], vec!["1"]),
-            (
-                vec![UserCondition::Metadata("city".into(), "oslo".into())],
-                vec!["3", "1"],
-            ),
-            (
-                vec![UserCondition::Metadata("firstname".into(), "josé".into())],
-                vec!["3", "1", "2"],
-            ),
-            (
-                vec![UserCondition::FirstName("jose".into()), UserCondition::Id("2".into())],
-                vec!["2"],
-            ),
-            (vec![UserCondition::Active], vec![]),
+        let first_name = UserCondition::FirstName("jose".into());
+        for (conditions, ids) in [
+            (vec![UserCondition::EmailIs("b@example.com".into())], "1"),
+            (vec![UserCondition::EmailContains("example".into())], "31"),
+            (vec![UserCondition::LastName("ake".into())], "1"),
+            (vec![UserCondition::Metadata("city".into(), "oslo".into())], "31"),
+            (vec![UserCondition::Metadata("firstname".into(), "josé".into())], "312"),
+            (vec![first_name, UserCondition::Id("2".into())], "2"),
+            (vec![UserCondition::Active], ""),
         ] {
             let query = UserListQuery {
                 conditions,
                 ..UserListQuery::default()
             };
-            assert_eq!(ids(&query).0, wanted, "{query:?}");
+            assert_eq!(find(&query).0, ids, "{query:?}");
         }
     }
 }

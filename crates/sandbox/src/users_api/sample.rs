@@ -32,20 +32,3 @@ pub fn sample_registration(number: usize) -> Value {
         "dateRegistered": format!("2020-{:02}-{:02}T00:00:00.000Z", number % 12 + 1, number % 28 + 1),
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn registrations_are_stable_with_unique_ids_and_addresses() {
-        let all: Vec<Value> = sample_registrations(500).collect();
-        assert_eq!(all[123], sample_registration(123));
-        for key in ["customerRegistrationId", "email"] {
-            let texts: BTreeSet<&str> = all.iter().filter_map(|user| user[key].as_str()).collect();
-            assert_eq!(texts.len(), 500, "{key}");
-        }
-    }
-}

@@ -67,48 +67,44 @@ async fn silence_keeps_the_connection_open() {
 #[tokio::test]
 async fn status_has_body_and_headers_of_the_provider() {
     let client = SandboxClient::auth0(1).await;
-    let status = |status, retry_after, reset_in| Fault::Status {
-        status,
-        retry_after,
-        reset_in,
-        body: None,
+    let inject = |status, retry_after, reset_in| {
+        let fault = Fault::Status {
+            status,
+            retry_after,
+            reset_in,
+            body: None,
+        };
+        client.sandbox.inject(FaultRule::from(fault).on("/api/").times(1));
     };
-    for (fault, expected) in [
-        (status(500, None, None), "Internal Server Error"),
-        (status(401, None, None), "Unauthorized"),
-        (status(403, None, None), "Forbidden"),
+    for (status, error) in [
+        (500, "Internal Server Error"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
     ] {
-        let id = client.sandbox.inject(fault);
-        assert_eq!(client.get(LIST).await["error"], expected);
-        assert!(client.sandbox.withdraw(id));
+        inject(status, None, None);
+        assert_eq!(client.get(LIST).await["error"], error);
     }
-    client
-        .sandbox
-        .inject(FaultRule::from(status(503, Some(7), None)).times(1));
-    let answer = client.call("GET", LIST, None).await;
-    assert_eq!((answer.status.as_u16(), answer.number("retry-after")), (503, 7));
-    client
-        .sandbox
-        .inject(FaultRule::from(status(429, None, Some(30))).times(1));
-    let answer = client.call("GET", LIST, None).await;
-    let wait = answer.number("x-ratelimit-reset") - client.sandbox.clock().now().unix_timestamp();
-    assert!(answer.status == 429 && (28..=30).contains(&wait), "{wait}");
-    client.sandbox.inject(FaultRule::from(status(502, None, None)).times(1));
-    let answer = client.call("GET", LIST, None).await;
-    assert!(
-        answer.headers["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("text/html")
-    );
-    client
-        .sandbox
-        .inject(FaultRule::from(status(403, None, None)).on("/oauth/token"));
-    assert_eq!(
-        client.request_token(&client.credentials()).await.json()["error"],
-        "access_denied"
-    );
-    assert_eq!(client.call("GET", LIST, None).await.status, 200);
+    inject(503, Some(7), None);
+    let response = client.call("GET", LIST, None).await;
+    assert_eq!((response.status.as_u16(), response.number("retry-after")), (503, 7));
+    inject(429, None, Some(30));
+    let response = client.call("GET", LIST, None).await;
+    let wait = response.number("x-ratelimit-reset") - client.sandbox.clock().now().unix_timestamp();
+    assert!(response.status == 429 && (28..=30).contains(&wait), "{wait}");
+    inject(502, None, None);
+    let response = client.call("GET", LIST, None).await;
+    assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
+    let rule = FaultRule::from(Fault::Status {
+        status: 403,
+        retry_after: None,
+        reset_in: None,
+        body: None,
+    });
+    let id = client.sandbox.inject(rule.on("/oauth/token"));
+    let refused = client.request_token(&client.credentials()).await;
+    assert_eq!(refused.json()["error"], "access_denied");
+    assert!(client.sandbox.withdraw(id));
+    assert_eq!(client.status(LIST).await, 200);
 }
 
 #[tokio::test]

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use masthead_sandbox::{Fault, FaultRule, GigyaApplication, GigyaConfig, sample_account, sample_accounts};
-use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::client::{FORM, ONE_CALL, SandboxClient, SandboxResponse, percent_encode};
@@ -87,37 +84,6 @@ impl GigyaTest {
     async fn batch(&self, cursor: &Value) -> Value {
         self.call("search", &[("cursorId", cursor.as_str().unwrap())]).await
     }
-
-    /// A call that is signed as SAP's guide describes.
-    fn signed(&self, method: &str, uid: &str, timestamp: i64, nonce: &str) -> FormFields<'static> {
-        let gigya = self.0.sandbox.gigya();
-        let application = &gigya.applications()[0];
-        let mut all: FormFields<'static> = BTreeMap::from([
-            ("UID", uid.to_owned()),
-            ("apiKey", gigya.settings().api_key),
-            ("userKey", application.user_key.clone()),
-            ("timestamp", timestamp.to_string()),
-            ("nonce", nonce.to_owned()),
-        ]);
-        let strict = |text: &str| {
-            let encoded = percent_encode(text);
-            encoded
-                .replace("%2D", "-")
-                .replace("%2E", ".")
-                .replace("%5F", "_")
-                .replace("%7E", "~")
-        };
-        let pairs: Vec<String> = all
-            .iter()
-            .map(|(name, value)| format!("{name}={}", strict(value)))
-            .collect();
-        let url = format!("{}accounts.{method}", self.0.sandbox.url());
-        let base = format!("POST&{}&{}", strict(&url), strict(&pairs.join("&")));
-        let secret = STANDARD.decode(&application.secret).unwrap();
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
-        all.insert("sig", STANDARD.encode(hmac::sign(&key, base.as_bytes())));
-        all
-    }
 }
 
 #[tokio::test]
@@ -196,66 +162,6 @@ async fn other_data_center_reports_the_right_one() {
         .gigya()
         .change_settings(|all| all.served_data_center = Some("au1".into()));
     site.refused("getAccountInfo", &[("UID", "x")], 301_001).await;
-}
-
-#[tokio::test]
-async fn signed_request_is_valid_once_and_in_time() {
-    let site = GigyaTest::start(1).await;
-    let clock = site.0.sandbox.clock();
-    clock.freeze();
-    let (id, now) = (uid(0), clock.now().unix_timestamp());
-    let code = async |params: FormFields<'static>| site.code("getAccountInfo", &[], &params).await;
-    let right = site.signed("getAccountInfo", &id, now, "n1");
-    assert_eq!(code(right.clone()).await, 0);
-    assert_eq!(code(right).await, 403_004);
-    for (at, expected) in [
-        (now * 1000, 0),
-        (now - 300, 0),
-        (now - 301, 403_002),
-        (now + 300, 0),
-        (now + 301, 403_002),
-    ] {
-        let nonce = format!("at{at}");
-        assert_eq!(
-            code(site.signed("getAccountInfo", &id, at, &nonce)).await,
-            expected,
-            "{at}"
-        );
-    }
-    assert_eq!(code(site.signed("search", &id, now, "n3")).await, 403_003);
-    for (name, value, expected) in [
-        ("UID", "other", 403_003),
-        ("nonce", "", 400_002),
-        ("timestamp", "", 400_002),
-        ("userKey", "", 400_002),
-    ] {
-        let mut changed = site.signed("getAccountInfo", &id, now, "n4");
-        changed.insert(name, value.into());
-        assert_eq!(code(changed).await, expected, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn date_header_shows_the_clock_of_the_provider() {
-    let site = GigyaTest::start(1).await;
-    let clock = site.0.sandbox.clock();
-    clock.freeze();
-    let client_time = clock.now().unix_timestamp();
-    clock.set_back(Duration::from_hours(2));
-    let params = site.signed("getAccountInfo", &uid(0), client_time, "a");
-    let refused = site.post("getAccountInfo", &[], &params).await;
-    assert_eq!(refused.json()["errorCode"], 403_002);
-    let date = refused.headers["date"].to_str().unwrap();
-    let format = time::macros::format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let provider_time = time::PrimitiveDateTime::parse(date, &format)
-        .unwrap()
-        .assume_utc()
-        .unix_timestamp();
-    assert_eq!(client_time - provider_time, 7_200, "{date}");
-    let corrected = site.signed("getAccountInfo", &uid(0), provider_time, "b");
-    assert_eq!(site.code("getAccountInfo", &[], &corrected).await, 0);
 }
 
 #[tokio::test]

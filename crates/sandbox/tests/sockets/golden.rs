@@ -99,9 +99,16 @@ async fn gigya_library_recordings_are_verified_exactly() {
                 clock.freeze_at(made_at(request) + time::Duration::seconds(late));
                 assert_eq!(code(body).await, 403_002, "{file}");
             }
-            clock.freeze_at(made_at(request));
+            clock.freeze_at(made_at(request) - time::Duration::seconds(300));
             if body.contains("sig=") {
                 assert_eq!(code(&format!("{body}&more=1")).await, 403_003, "{file}");
+                for parameter in ["nonce=", "timestamp=", "userKey="] {
+                    assert_eq!(
+                        code(&body.replace(parameter, "unknown=")).await,
+                        400_002,
+                        "{file} {parameter}"
+                    );
+                }
             }
             assert_eq!(code(body).await, request["errorCode"], "{file}");
             assert_eq!(code(body).await, 403_004, "{file}");

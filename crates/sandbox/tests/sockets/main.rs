@@ -15,4 +15,6 @@ mod gigya;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod users_api;
