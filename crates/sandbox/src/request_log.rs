@@ -88,11 +88,11 @@ fn hide_in_json(json: &mut Value) -> bool {
                 *value = HIDDEN.into();
                 return true;
             }
-            hide_in_json(value) || found
+            hide_in_json(value) | found
         }),
         Value::Array(entries) => entries
             .iter_mut()
-            .fold(false, |found, entry| hide_in_json(entry) || found),
+            .fold(false, |found, entry| hide_in_json(entry) | found),
         _ => false,
     }
 }

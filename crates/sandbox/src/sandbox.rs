@@ -137,13 +137,13 @@ impl Sandbox {
         let gigya = Arc::new(Stub::new(config.gigya, url.clone(), Arc::clone(&clock))?);
         let generic = Arc::new(Stub::new(config.generic, url.clone(), Arc::clone(&clock))?);
         let users_api = Arc::new(Stub::new(config.users_api, url.clone(), Arc::clone(&clock))?);
-        let served: Arc<dyn ControlledStub> = match config.provider {
+        let stub: Arc<dyn ControlledStub> = match config.provider {
             SimulatedProvider::Auth0 => Arc::<Auth0Stub>::clone(&auth0),
             SimulatedProvider::Gigya => Arc::<GigyaStub>::clone(&gigya),
             SimulatedProvider::Generic => Arc::<GenericStub>::clone(&generic),
             SimulatedProvider::UsersApi => Arc::<UsersApiStub>::clone(&users_api),
         };
-        let server = Arc::new(StubServer::new(served, clock));
+        let server = Arc::new(StubServer::new(stub, clock));
         let listener = listener.run(Arc::clone(&server));
         let running = Arc::new(SwitchableServer::new(url, server, listener.switch()));
         let control = control.run(Arc::new(ControlApi(Arc::clone(&running))));

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::clock::SandboxClock;
 use crate::fault::delivery::{self, AfterResponse};
 use crate::fault::queue::FaultQueue;
+use crate::fault::rule::Fault;
 use crate::http::request::{WireRequest, read_request};
 use crate::listener::ConnectionHandler;
 use crate::request_log::RequestLog;
@@ -62,7 +63,7 @@ impl StubServer {
             sleep(Duration::from_millis(faults.latency_ms)).await;
         }
         let response = self.stub.respond(request, faults.fault.as_ref());
-        let sends_status = faults.fault.as_ref().is_none_or(|fault| fault.sends_status());
+        let sends_status = faults.fault.as_ref().is_none_or(Fault::sends_status);
         let is_faulty = faults.fault.is_some() || faults.latency_ms > 0;
         self.log()
             .set_status(number, sends_status.then_some(response.status), is_faulty);

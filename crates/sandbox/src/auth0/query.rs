@@ -179,9 +179,12 @@ impl Auth0Term {
     }
 
     fn accepts_text(&self, text: &str) -> bool {
-        let fold = |text: &str| match is_case_insensitive(&self.field) {
-            true => text.to_lowercase(),
-            false => text.to_owned(),
+        let fold = |text: &str| {
+            if is_case_insensitive(&self.field) {
+                text.to_lowercase()
+            } else {
+                text.to_owned()
+            }
         };
         match &self.test {
             Auth0TermTest::Equals(whole) => fold(text) == fold(whole),

@@ -160,11 +160,7 @@ impl SandboxClient {
 
 /// Percent-encodes everything but letters and digits.
 pub(crate) fn percent_encode(text: &str) -> String {
-    let encode = |byte: u8| match byte.is_ascii_alphanumeric() {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// The texts of this member in a list.
