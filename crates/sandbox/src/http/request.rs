@@ -43,7 +43,7 @@ impl WireRequest {
     /// The credentials of the `authorization` header, when it has this scheme.
     pub(crate) fn credentials(&self, scheme: &str) -> Option<&str> {
         let (given, credentials) = self.header("authorization")?.split_once(' ')?;
-        given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
+        given.eq_ignore_ascii_case(scheme).then_some(credentials)
     }
 
     /// Whether the body has this media type.
