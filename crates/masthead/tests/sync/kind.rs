@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_ports::{clock::Clock, walk::Walk};
+use masthead_ports::{clock::Clock, scan::UserScan};
 use masthead_provider_auth0::Auth0;
 use masthead_provider_directory::{Directory, Preset};
 use masthead_provider_firefly::FIREFLY;
@@ -180,7 +180,7 @@ impl Kind {
     }
 
     /// The adapter of a new process.
-    pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
+    pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn UserScan> {
         let client = HttpClient::new(HttpOptions {
             // A call that a stalled machine made late would be counted as one made twice.
             connect_timeout: Duration::from_mins(5),
@@ -196,7 +196,7 @@ impl Kind {
             min_calls: u32::MAX,
             ..BreakerOptions::default()
         };
-        let described = |preset: Preset, secret: &str| -> Arc<dyn Walk> {
+        let described = |preset: Preset, secret: &str| -> Arc<dyn UserScan> {
             let options = AdapterOptions {
                 allow_private: true,
                 breaker,

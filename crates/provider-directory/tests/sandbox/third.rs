@@ -8,7 +8,7 @@ use masthead_sandbox::{
     FilterComparison, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter, GenericStubSettings,
     StubPaging, UserShape,
 };
-use masthead_testkit::asking::Asking;
+use masthead_testkit::source_client::SourceClient;
 
 use crate::{
     suite::{Subject, keeps},

@@ -83,7 +83,7 @@ fn admit(settings: &UsersApiSettings, request: &WireRequest) -> Result<(), Users
     if request.credentials("bearer") != Some(&settings.token) || known != Some(tenant.as_str()) {
         return Err(unauthorized("Authorization"));
     }
-    if !settings.knows_source_system(source_system) {
+    if !settings.allows_source_system(source_system) {
         return Err(unauthorized("X-SourceSystem"));
     }
     Ok(())

@@ -63,7 +63,7 @@ impl fmt::Debug for UsersApiSettings {
 }
 
 impl UsersApiSettings {
-    pub(super) fn knows_source_system(&self, name: &str) -> bool {
+    pub(super) fn allows_source_system(&self, name: &str) -> bool {
         self.source_systems.is_empty() || self.source_systems.iter().any(|known| known == name)
     }
 }

@@ -30,7 +30,7 @@ fn admit(settings: &UsersApiSettings, request: &WireRequest) -> Result<(), Users
     header("authorization")?;
     let source_system = header("x-sourcesystem")?;
     let codes = TENANT_HEADERS.into_iter().map(header).collect::<Result<Vec<_>, _>>()?;
-    if request.credentials("bearer") != Some(&settings.token) || !settings.knows_source_system(source_system) {
+    if request.credentials("bearer") != Some(&settings.token) || !settings.allows_source_system(source_system) {
         return Err(UsersApiError::new(401));
     }
     if codes.join("/") != settings.tenant {
