@@ -14,7 +14,7 @@ mod world;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_firefly::FIREFLY;
-    use masthead_sandbox::{Shape, sample_directory_user};
+    use masthead_sandbox::{UserShape, sample_generic_user};
     use masthead_testkit::source_client::SourceClient;
 
     use crate::{
@@ -24,7 +24,7 @@ mod tests {
 
     const FIREFLY_STAND_IN: Subject = Subject {
         preset: FIREFLY,
-        stand_in: |count| stand_in(Shape::Firefly, count),
+        stand_in: |count| stand_in(UserShape::Firefly, count),
         secret: "sandbox-firefly-secret",
         settings: &[("Param.siteCode", "SAND")],
         id: "/userGUID",
@@ -46,7 +46,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_whole_profile_is_read() {
-        let user = sample_directory_user(Shape::Firefly, 5);
+        let user = sample_generic_user(UserShape::Firefly, 5);
         let text = |pointer: &str| user.pointer(pointer).unwrap().as_str().unwrap();
         let account = FIREFLY_STAND_IN
             .world(12)

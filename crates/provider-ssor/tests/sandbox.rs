@@ -14,7 +14,7 @@ mod world;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
-    use masthead_sandbox::{Shape, sample_directory_user};
+    use masthead_sandbox::{UserShape, sample_generic_user};
     use masthead_testkit::source_client::SourceClient;
 
     use crate::{
@@ -24,7 +24,7 @@ mod tests {
 
     const SSOR_STAND_IN: Subject = Subject {
         preset: SSOR,
-        stand_in: |count| stand_in(Shape::Ssor, count),
+        stand_in: |count| stand_in(UserShape::Ssor, count),
         secret: "sandbox-ssor-token",
         settings: &[("Param.product_code", "sandbox")],
         id: "/consumerId",
@@ -48,7 +48,7 @@ mod tests {
     #[tokio::test]
     async fn the_whole_profile_is_read() {
         let account = SSOR_STAND_IN.world(12).await.by_id("70000005").await.unwrap().unwrap();
-        let user = sample_directory_user(Shape::Ssor, 5);
+        let user = sample_generic_user(UserShape::Ssor, 5);
         let text = |name: &str| user[name].as_str().unwrap();
         assert_eq!(account.metadata.get("postalCode"), Some(text("zipCode")));
         assert_eq!(account.metadata.get("gender"), Some(text("gender")));
@@ -86,7 +86,7 @@ mod tests {
             ("Metadata.displayName", "/displayName"),
         ];
         let other = Subject {
-            stand_in: |count| stand_in(Shape::Firefly, count),
+            stand_in: |count| stand_in(UserShape::Firefly, count),
             secret: "sandbox-firefly-secret",
             settings: DESCRIBED,
             id: "/userGUID",

@@ -1,4 +1,4 @@
-//! The sandbox's clock: it can be pushed or frozen, so that no test has to wait for a token to expire.
+//! The sandbox's clock: tests push or freeze it instead of waiting.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,81 +8,81 @@ use time::{Duration as Span, OffsetDateTime};
 
 /// The time by which tokens expire, quotas refill and the search index catches up.
 #[derive(Debug, Default)]
-pub struct Clock {
-    reading: Mutex<Reading>,
+pub struct SandboxClock {
+    mode: Mutex<ClockMode>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Reading {
+enum ClockMode {
     Ahead(Span),
     Frozen(OffsetDateTime),
 }
 
-impl Default for Reading {
+impl Default for ClockMode {
     fn default() -> Self {
         Self::Ahead(Span::ZERO)
     }
 }
 
-impl Clock {
-    /// The current time, as the stand-ins see it.
+impl SandboxClock {
+    /// The current time of the simulated providers.
     pub fn now(&self) -> OffsetDateTime {
-        match *self.reading() {
-            Reading::Ahead(by) => wall().saturating_add(by),
-            Reading::Frozen(at) => at,
+        match *self.mode() {
+            ClockMode::Ahead(by) => machine_time().saturating_add(by),
+            ClockMode::Frozen(at) => at,
         }
     }
 
-    /// Pushes the clock forward, whether it runs or is frozen.
+    /// Moves the clock forward, running or frozen.
     pub fn advance(&self, by: Duration) {
         self.push(Span::try_from(by).unwrap_or(Span::MAX));
     }
 
-    /// Pushes the clock back, so that the callers' clocks are ahead of the provider's.
+    /// Moves the clock back, so that the callers' clocks are ahead of the provider's.
     pub fn set_back(&self, by: Duration) {
         self.push(-Span::try_from(by).unwrap_or(Span::MAX));
     }
 
     fn push(&self, by: Span) {
-        let mut reading = self.reading();
-        *reading = match *reading {
-            Reading::Ahead(already) => Reading::Ahead(already.saturating_add(by)),
-            Reading::Frozen(at) => Reading::Frozen(at.saturating_add(by)),
+        let mut mode = self.mode();
+        *mode = match *mode {
+            ClockMode::Ahead(already) => ClockMode::Ahead(already.saturating_add(by)),
+            ClockMode::Frozen(at) => ClockMode::Frozen(at.saturating_add(by)),
         };
     }
 
-    /// Stops the clock where it is; from here only [`Clock::advance`] moves it.
+    /// Stops the clock at the current time; after that only [`SandboxClock::advance`] moves it.
     pub fn freeze(&self) {
         let now = self.now();
-        *self.reading() = Reading::Frozen(now);
+        self.freeze_at(now);
     }
 
-    /// Stops the clock at a moment of the caller's choice.
+    /// Stops the clock at this time.
     pub fn freeze_at(&self, at: OffsetDateTime) {
-        *self.reading() = Reading::Frozen(at);
+        *self.mode() = ClockMode::Frozen(at);
     }
 
-    /// Lets the clock run with the machine's again.
+    /// Follows the machine's clock again.
     pub fn reset(&self) {
-        *self.reading() = Reading::default();
+        *self.mode() = ClockMode::default();
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mode(&self) -> MutexGuard<'_, ClockMode> {
+        self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A moment as Auth0 and Gigya write it: to the millisecond, in UTC.
-pub(crate) fn timestamp(at: OffsetDateTime) -> String {
+/// A time as Auth0 and Gigya write it: milliseconds, UTC.
+pub(crate) fn format_timestamp(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     at.format(&format).unwrap_or_default()
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the sandbox uses no workspace crate, so this is its own one room for the wall clock"
+    reason = "the sandbox uses no workspace crate, so it reads the machine's clock itself, here alone"
 )]
-fn wall() -> OffsetDateTime {
+fn machine_time() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
@@ -91,8 +91,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frozen_clock_moves_only_when_it_is_pushed() {
-        let clock = Clock::default();
+    fn frozen_clock_moves_only_when_pushed() {
+        let clock = SandboxClock::default();
         clock.freeze();
         let then = clock.now();
         assert_eq!(clock.now(), then);
@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn a_running_clock_can_be_pushed_ahead_and_set_back() {
-        let clock = Clock::default();
+    fn running_clock_moves_forward_and_back() {
+        let clock = SandboxClock::default();
         clock.advance(Duration::from_hours(1));
-        assert!(clock.now() - wall() > time::Duration::minutes(59));
+        assert!(clock.now() - machine_time() > time::Duration::minutes(59));
         clock.set_back(Duration::from_hours(2));
-        assert!(clock.now() - wall() < -time::Duration::minutes(59));
+        assert!(clock.now() - machine_time() < -time::Duration::minutes(59));
         clock.reset();
-        assert!(clock.now() - wall() < time::Duration::minutes(1));
+        assert!(clock.now() - machine_time() < time::Duration::minutes(1));
     }
 }

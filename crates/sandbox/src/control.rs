@@ -1,4 +1,4 @@
-//! The control address: reads and changes the sandbox over HTTP. Unauthenticated, on loopback only.
+//! The control API: reads and changes the sandbox over HTTP, without authentication, on loopback only.
 
 use std::io::Result;
 use std::sync::Arc;
@@ -9,30 +9,30 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::fault::play::{self, After};
-use crate::fault::{FaultId, FaultRule};
-use crate::sandbox::Inner;
-use crate::server::Outage;
-use crate::server::gate::Desk;
-use crate::server::reply::Reply;
-use crate::server::request::{self, Request};
+use crate::fault::delivery::{self, AfterResponse};
+use crate::fault::queue::FaultId;
+use crate::fault::rule::FaultRule;
+use crate::http::request::{WireRequest, read_request};
+use crate::http::response::StubResponse;
+use crate::listener::{ConnectionHandler, Outage};
+use crate::switchable::SwitchableServer;
 
-/// Room for a seed of a hundred thousand users.
+/// Enough for a seed of a hundred thousand users.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
 
-/// What can be asked, as `GET /` tells it.
+/// The list of calls, as `GET /` shows it.
 const HELP: &str = include_str!("control.txt");
 
 #[derive(Debug)]
-pub(crate) struct Control(pub(crate) Arc<Inner>);
+pub(crate) struct ControlApi(pub(crate) Arc<SwitchableServer>);
 
-impl Desk for Control {
+impl ConnectionHandler for ControlApi {
     async fn serve(&self, stream: &mut TcpStream) -> Result<()> {
-        let mut kept = Vec::new();
-        while let Some(request) = request::read(stream, &mut kept, BODY_LIMIT).await? {
-            let reply = self.answer(&request).await.unwrap_or_else(|refusal| refusal);
-            let now = self.0.provider.clock.now();
-            if play::plainly(stream, &reply, request.close, now).await? == After::Close {
+        let mut unread = Vec::new();
+        while let Some(request) = read_request(stream, &mut unread, BODY_LIMIT).await? {
+            let response = self.respond(&request).await.unwrap_or_else(|refusal| refusal);
+            let now = self.0.server.clock.now();
+            if delivery::send(stream, &response, request.close, now).await? == AfterResponse::Close {
                 break;
             }
         }
@@ -42,13 +42,13 @@ impl Desk for Control {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Off {
+struct OffCommand {
     how: Outage,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClockChange {
+struct ClockCommand {
     #[serde(default)]
     advance_ms: i64,
     freeze: Option<bool>,
@@ -56,99 +56,96 @@ struct ClockChange {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Seed {
+enum SeedCommand {
     Users(Vec<Value>),
     Sample { sample: usize },
 }
 
-impl Control {
-    async fn answer(&self, request: &Request) -> std::result::Result<Reply, Reply> {
-        let inner = &self.0;
+impl ControlApi {
+    async fn respond(&self, request: &WireRequest) -> std::result::Result<StubResponse, StubResponse> {
         if request.too_large {
             return Err(refusal(413, "the body is too long"));
         }
-        match (request.method.as_str(), request.path()) {
-            ("GET", "/") => {
-                return Ok(Reply {
-                    body: HELP.into(),
-                    ..Reply::empty(200)
-                }
-                .with("content-type", "text/plain; charset=utf-8"));
-            }
-            ("GET", "/state") => {}
+        let server = &self.0.server;
+        let body = match (request.method.as_str(), request.path()) {
+            ("GET", "/") => return Ok(StubResponse::new(200, "text/plain; charset=utf-8", HELP)),
             ("POST", "/off") => {
-                let how = if request.body.is_empty() {
-                    Outage::Refused
-                } else {
-                    body::<Off>(request)?.how
+                let how = match &*request.body {
+                    [] => Outage::Refused,
+                    _ => parse_body::<OffCommand>(request)?.how,
                 };
-                inner.turn(Some(how)).await.map_err(|error| failed(&error))?;
+                self.0.set_outage(Some(how)).await.map_err(internal_error)?;
+                Value::Null
             }
-            ("POST", "/on") => inner.turn(None).await.map_err(|error| failed(&error))?,
-            ("POST", "/reset") => inner.reset().await.map_err(|error| failed(&error))?,
-            ("GET", "/users") => return Ok(Reply::json(200, &Value::Array(inner.provider.stand_in.users()))),
-            ("POST", "/users") => {
-                let taken = match body::<Seed>(request)? {
-                    Seed::Users(users) => inner.provider.stand_in.seed(users),
-                    Seed::Sample { sample } => inner.provider.stand_in.seed_samples(sample),
-                };
-                return Ok(Reply::json(200, &json!({"taken": taken})));
+            ("POST", "/on") => {
+                self.0.set_outage(None).await.map_err(internal_error)?;
+                Value::Null
             }
-            ("DELETE", "/users") => inner.provider.stand_in.clear_users(),
+            ("POST", "/reset") => {
+                self.0.reset().await.map_err(internal_error)?;
+                Value::Null
+            }
             ("GET", "/requests") => {
-                let secrets = request
-                    .parameters()
-                    .iter()
-                    .any(|(name, value)| name == "secrets" && value == "true");
-                return Ok(Reply::json(200, &json!(inner.provider.log().list(secrets))));
+                let with_secrets = ("secrets".to_owned(), "true".to_owned());
+                json!(server.log().list(request.query_pairs().contains(&with_secrets)))
             }
-            ("DELETE", "/requests") => inner.provider.log().clear(),
-            ("GET", "/settings") => return Ok(Reply::json(200, &inner.provider.stand_in.settings())),
-            ("PATCH", "/settings") => self.change_settings(&body(request)?)?,
-            ("POST", "/clock") => self.change_clock(&body(request)?),
-            ("GET", "/faults") => return Ok(Reply::json(200, &json!(inner.provider.faults().list()))),
+            _ => self.respond_at_once(request)?,
+        };
+        let body = if body.is_null() { self.state().await } else { body };
+        Ok(StubResponse::json(200, &body))
+    }
+
+    /// Carries out the calls that do not wait; `null` stands for the state.
+    fn respond_at_once(&self, request: &WireRequest) -> std::result::Result<Value, StubResponse> {
+        let server = &self.0.server;
+        match (request.method.as_str(), request.path()) {
+            ("GET", "/state") => {}
+            ("GET", "/users") => return Ok(server.stub.users().into()),
+            ("POST", "/users") => {
+                let taken = match parse_body(request)? {
+                    SeedCommand::Users(users) => server.stub.seed(users),
+                    SeedCommand::Sample { sample } => server.stub.seed_samples(sample),
+                };
+                return Ok(json!({"taken": taken}));
+            }
+            ("DELETE", "/users") => server.stub.clear_users(),
+            ("DELETE", "/requests") => server.log().clear(),
+            ("GET", "/settings") => return Ok(server.stub.settings()),
+            ("PATCH", "/settings") => {
+                let change = server.stub.change_settings(parse_body(request)?);
+                change.map_err(|why| refusal(400, &why))?;
+            }
+            ("POST", "/clock") => self.change_clock(&parse_body(request)?),
+            ("GET", "/faults") => return Ok(json!(server.faults().list())),
             ("POST", "/faults") => {
-                let id = inner.provider.faults().add(rule(&body(request)?)?);
-                return Ok(Reply::json(200, &json!({"id": id})));
+                let id = server.faults().add(parse_rule(&parse_body(request)?)?);
+                return Ok(json!({"id": id}));
             }
-            ("DELETE", "/faults") => inner.provider.faults().clear(),
+            ("DELETE", "/faults") => server.faults().clear(),
             ("DELETE", path) if path.starts_with("/faults/") => {
                 let id = path["/faults/".len()..].parse().ok().map(FaultId);
-                if !id.is_some_and(|id| inner.provider.faults().remove(id)) {
+                if !id.is_some_and(|id| server.faults().remove(id)) {
                     return Err(refusal(404, "no such fault"));
                 }
             }
-            _ => match inner.provider.stand_in.command(request) {
-                Some(Ok(Value::Null)) => {}
-                Some(Ok(told)) => return Ok(Reply::json(200, &told)),
-                Some(Err(why)) => return Err(refusal(400, &why)),
-                None => return Err(refusal(404, "no such call; GET / lists them")),
-            },
+            _ => {
+                let unknown = || refusal(404, "no such call; GET / lists them");
+                let result = server.stub.command(request).ok_or_else(unknown)?;
+                return result.map_err(|why| refusal(400, &why));
+            }
         }
-        Ok(Reply::json(200, &self.state().await))
+        Ok(Value::Null)
     }
 
-    /// Members that are not named keep their value.
-    fn change_settings(&self, change: &Value) -> std::result::Result<(), Reply> {
-        let mut all = self.0.provider.stand_in.settings();
-        let members = change
-            .as_object()
-            .ok_or_else(|| refusal(400, "settings are an object"))?;
-        for (name, value) in members {
-            all[name.as_str()] = value.clone();
-        }
-        self.0.provider.stand_in.set_up(all).map_err(|why| refusal(400, &why))
-    }
-
-    fn change_clock(&self, change: &ClockChange) {
-        let clock = &self.0.provider.clock;
-        match change.freeze {
+    fn change_clock(&self, command: &ClockCommand) {
+        let clock = &self.0.server.clock;
+        match command.freeze {
             Some(true) => clock.freeze(),
             Some(false) => clock.reset(),
             None => {}
         }
-        let by = Duration::from_millis(change.advance_ms.unsigned_abs());
-        if change.advance_ms < 0 {
+        let by = Duration::from_millis(command.advance_ms.unsigned_abs());
+        if command.advance_ms < 0 {
             clock.set_back(by);
         } else {
             clock.advance(by);
@@ -156,50 +153,45 @@ impl Control {
     }
 
     async fn state(&self) -> Value {
-        let inner = &self.0;
-        let outage = inner.outage().await;
-        let faults = inner.provider.faults().list();
+        let outage = self.0.outage().await;
+        let server = &self.0.server;
         let (calls, most_at_once) = {
-            let log = inner.provider.log();
+            let log = server.log();
             (log.count(), log.most_at_once())
         };
-        let stand_in = &inner.provider.stand_in;
         let mut state = json!({
-            "provider": stand_in.name(), "url": inner.url, "outage": outage, "users": stand_in.user_count(),
-            "settings": stand_in.settings(), "faults": faults, "calls": calls, "mostAtOnce": most_at_once,
+            "url": self.0.url, "outage": outage, "faults": server.faults().list(), "calls": calls,
+            "mostAtOnce": most_at_once,
         });
-        if let (Some(all), Value::Object(own)) = (state.as_object_mut(), stand_in.state()) {
-            all.extend(own);
+        if let Some(all) = state.as_object_mut() {
+            all.extend(server.stub.state());
         }
         state
     }
 }
 
-fn body<T: DeserializeOwned>(request: &Request) -> std::result::Result<T, Reply> {
+fn parse_body<T: DeserializeOwned>(request: &WireRequest) -> std::result::Result<T, StubResponse> {
     serde_json::from_slice(&request.body).map_err(|error| refusal(400, &error.to_string()))
 }
 
-/// Reads a fault; serde overlooks members that a kind without settings does not know, so they are looked for here.
-fn rule(given: &Value) -> std::result::Result<FaultRule, Reply> {
+/// Parses a fault. Serde ignores unknown members of a flattened kind, so they are checked here.
+fn parse_rule(given: &Value) -> std::result::Result<FaultRule, StubResponse> {
     let rule = FaultRule::deserialize(given).map_err(|error| refusal(400, &error.to_string()))?;
     let understood = json!(rule);
-    let common = ["path", "method", "times", "percent"];
-    let known = |name: &str| common.contains(&name) || understood.get(name).is_some();
-    match given
-        .as_object()
-        .into_iter()
-        .flatten()
-        .find(|(name, value)| !value.is_null() && !known(name))
-    {
+    let is_known =
+        |name: &str| ["path", "method", "times", "percent"].contains(&name) || understood.get(name).is_some();
+    let mut members = given.as_object().into_iter().flatten();
+    match members.find(|(name, value)| !value.is_null() && !is_known(name)) {
         Some((name, _)) => Err(refusal(400, &format!("this fault has no `{name}`"))),
         None => Ok(rule),
     }
 }
 
-fn refusal(status: u16, error: &str) -> Reply {
-    Reply::json(status, &json!({"error": error}))
+fn refusal(status: u16, error: &str) -> StubResponse {
+    StubResponse::json(status, &json!({"error": error}))
 }
 
-fn failed(error: &std::io::Error) -> Reply {
+#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
+fn internal_error(error: std::io::Error) -> StubResponse {
     refusal(500, &error.to_string())
 }

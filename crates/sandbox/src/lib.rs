@@ -1,7 +1,7 @@
-//! Stand-ins for the identity providers and the remote Users API that Masthead speaks to, for development and tests.
+//! Simulated identity providers and a simulated remote Users API, for development and tests.
 //!
-//! A stand-in answers as the provider does, as far as Masthead calls it, and can be made to fail in every way a
-//! provider fails. A test embeds it; `cargo run -p masthead-sandbox` runs it by itself.
+//! A stub responds as the provider does to the calls that Masthead makes, refuses all other calls, and can be made to
+//! fail in every way a provider fails. A test embeds it; `cargo run -p masthead-sandbox` runs it as a process.
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -16,18 +16,18 @@
 //! # }
 //! ```
 //!
-//! What is given to [`Sandbox::start`] says which provider it is: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
-//! [`GigyaConfig`], a [`DirectoryConfig`] (SSOR, Firefly, or a contract of the test's own), or a [`UsersApiConfig`].
+//! The argument of [`Sandbox::start`] selects the provider: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
+//! [`GigyaConfig`], a [`GenericStubConfig`] (SSOR, Firefly, or a contract of the test), or a [`UsersApiConfig`].
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
-//! use masthead_sandbox::{DirectoryConfig, Fault, GigyaConfig, Sandbox, sample_accounts};
+//! use masthead_sandbox::{Fault, GenericStubConfig, GigyaConfig, Sandbox, sample_accounts};
 //!
 //! let gigya = Sandbox::start(GigyaConfig::default()).await?;
 //! gigya.gigya().seed(sample_accounts(100));
 //! gigya.inject(Fault::ErrorCode { code: 403_048 });
-//! let firefly = Sandbox::start(DirectoryConfig::firefly()).await?;
-//! assert_eq!(firefly.directory().user_count(), 0);
+//! let firefly = Sandbox::start(GenericStubConfig::firefly()).await?;
+//! assert_eq!(firefly.generic().user_count(), 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -35,29 +35,35 @@
 mod auth0;
 mod clock;
 mod control;
-mod directory;
 mod fault;
+mod generic;
 mod gigya;
-mod people;
-mod person;
-mod provider;
+mod http;
+mod listener;
+mod name_list;
 mod quota;
-mod record;
+mod request_log;
+mod rs256;
+mod sample_person;
 mod sandbox;
 mod server;
-mod spoil;
+mod shape_reader;
+mod stub;
+mod switchable;
+mod user_records;
 mod users_api;
 
-pub use auth0::{Auth0, Auth0Config, Auth0Settings, Client, sample_user, sample_users};
-pub use clock::Clock;
-pub use directory::{
-    Comparison, Directory, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging,
-    SESSION_GRADE, Shape, sample_directory_user, sample_directory_users,
+pub use auth0::{Auth0Client, Auth0Config, Auth0Stub, Auth0StubSettings, sample_user, sample_users};
+pub use clock::SandboxClock;
+pub use fault::queue::{ActiveFault, FaultId};
+pub use fault::rule::{Fault, FaultRule};
+pub use generic::{
+    FilterComparison, GenericStub, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter,
+    GenericStubSettings, SESSION_GRADE, StubPaging, UserShape, sample_generic_user, sample_generic_users,
 };
-pub use fault::{ActiveFault, Fault, FaultId, FaultRule};
-pub use gigya::{Application, Gigya, GigyaConfig, GigyaSettings, sample_account, sample_accounts};
+pub use gigya::{GigyaApplication, GigyaConfig, GigyaStub, GigyaStubSettings, sample_account, sample_accounts};
+pub use listener::Outage;
 pub use quota::Quota;
-pub use record::Recorded;
-pub use sandbox::{Kind, Sandbox, SandboxConfig};
-pub use server::Outage;
-pub use users_api::{UsersApi, UsersApiConfig, UsersApiSettings, sample_registration, sample_registrations};
+pub use request_log::RecordedRequest;
+pub use sandbox::{Sandbox, SandboxConfig, SimulatedProvider};
+pub use users_api::{UsersApiConfig, UsersApiSettings, UsersApiStub, sample_registration, sample_registrations};

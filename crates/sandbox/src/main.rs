@@ -1,4 +1,4 @@
-//! The sandbox as a program: listens, prints its addresses as one line of JSON, and ends at SIGTERM.
+//! The sandbox as a program: listens, prints its addresses as one line of JSON, and ends on SIGTERM.
 
 use std::io::{Error, Result, Write as _};
 use std::net::SocketAddr;
@@ -6,41 +6,41 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use masthead_sandbox::{
-    Application, Auth0Config, Client, DirectoryAuth, DirectoryConfig, GigyaConfig, Sandbox, SandboxConfig,
-    UsersApiConfig, sample_accounts, sample_directory_users, sample_registrations, sample_users,
+    Auth0Config, GenericStubAuth, GenericStubConfig, GigyaConfig, Sandbox, SandboxConfig, UsersApiConfig,
+    sample_accounts, sample_generic_users, sample_registrations, sample_users,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A stand-in identity provider or remote Users API, with a control address beside it.
+/// A simulated identity provider or remote Users API, with a control address beside it.
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Arguments {
-    /// Which provider to stand in for.
-    #[arg(long, value_enum, default_value_t = Provider::Auth0)]
-    provider: Provider,
-    /// Where the stand-in listens; loopback only.
+struct SandboxArguments {
+    /// The provider to simulate.
+    #[arg(long, value_enum, default_value_t = ProviderChoice::Auth0)]
+    provider: ProviderChoice,
+    /// The provider's address; loopback only.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Where the control address listens; loopback only.
+    /// The control address; loopback only.
     #[arg(long, default_value = "127.0.0.1:0")]
     control: SocketAddr,
-    /// How many invented users to begin with.
+    /// The number of invented users at the start.
     #[arg(long, default_value_t = 0)]
     users: usize,
-    /// A JSON array of further users, in the shape the provider shows them.
+    /// A JSON array of further users, in the format of the provider.
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// Who may call: Auth0's client id (`sandbox-client` when not given) or Gigya's user key (`sandbox-user-key`).
+    /// The client id at Auth0 (`sandbox-client` by default) or the user key at Gigya (`sandbox-user-key`).
     #[arg(long)]
     client_id: Option<String>,
-    /// A file with the caller's secret, token or password, without which it is the library's default.
+    /// A file with the client's secret, token or password instead of the library's default.
     #[arg(long)]
     client_secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Provider {
+enum ProviderChoice {
     Auth0,
     Gigya,
     Ssor,
@@ -51,110 +51,91 @@ enum Provider {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let mut ended = signal(SignalKind::terminate())?;
+    let arguments = SandboxArguments::parse();
+    let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let sandbox = Sandbox::start(config(&arguments)?).await?;
-    announce(&sandbox, &arguments)?;
+    announce(&sandbox, arguments.provider)?;
     tokio::select! {
-        _ = ended.recv() => {}
+        _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
     Ok(())
 }
 
-fn config(arguments: &Arguments) -> Result<SandboxConfig> {
-    let mut seeds: Vec<Value> = Vec::new();
-    if let Some(path) = &arguments.seed {
-        seeds = serde_json::from_slice(&std::fs::read(path)?).map_err(Error::other)?;
-    }
-    let secret = match &arguments.client_secret_file {
-        Some(path) => Some(std::fs::read_to_string(path)?.trim_end().to_owned()),
-        None => None,
+fn config(arguments: &SandboxArguments) -> Result<SandboxConfig> {
+    let seed: Vec<Value> = match &arguments.seed {
+        Some(path) => serde_json::from_slice(&std::fs::read(path)?).map_err(Error::other)?,
+        None => Vec::new(),
     };
-    let mut config = match arguments.provider {
-        Provider::Auth0 => auth0(arguments, seeds, secret).into(),
-        Provider::Gigya => gigya(arguments, seeds, secret).into(),
-        Provider::Ssor => directory(DirectoryConfig::ssor(), arguments, seeds, secret).into(),
-        Provider::Firefly => directory(DirectoryConfig::firefly(), arguments, seeds, secret).into(),
-        Provider::UsersApi => users_api(arguments, seeds, secret).into(),
+    let secret = arguments.client_secret_file.as_ref().map(std::fs::read_to_string);
+    let secret = secret.transpose()?.map(|text| text.trim_end().to_owned());
+    let (count, client_id) = (arguments.users, arguments.client_id.clone());
+    let mut config: SandboxConfig = match arguments.provider {
+        ProviderChoice::Auth0 => {
+            let mut config = Auth0Config::default();
+            set_if_given(&mut config.clients[0].client_id, client_id);
+            set_if_given(&mut config.clients[0].client_secret, secret);
+            config.users = sample_users(count).chain(seed).collect();
+            config.into()
+        }
+        ProviderChoice::Gigya => {
+            let mut config = GigyaConfig::default();
+            set_if_given(&mut config.applications[0].user_key, client_id);
+            set_if_given(&mut config.applications[0].secret, secret);
+            config.accounts = sample_accounts(count).chain(seed).collect();
+            config.into()
+        }
+        ProviderChoice::Ssor | ProviderChoice::Firefly => {
+            let mut config = match arguments.provider {
+                ProviderChoice::Ssor => GenericStubConfig::ssor(),
+                _ => GenericStubConfig::firefly(),
+            };
+            if let GenericStubAuth::Bearer { token: value } | GenericStubAuth::Header { value, .. } =
+                &mut config.settings.auth
+            {
+                set_if_given(value, secret);
+            }
+            config.users = sample_generic_users(config.settings.shape, count).chain(seed).collect();
+            config.into()
+        }
+        ProviderChoice::UsersApi => {
+            let mut config = UsersApiConfig::default();
+            set_if_given(&mut config.settings.token, secret);
+            config.users = sample_registrations(count).chain(seed).collect();
+            config.into()
+        }
     };
-    let SandboxConfig { listen, control, .. } = &mut config;
-    (*listen, *control) = (arguments.listen, arguments.control);
+    (config.listen, config.control) = (arguments.listen, arguments.control);
     Ok(config)
 }
 
-fn auth0(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> Auth0Config {
-    let mut client = Client::default();
-    client.client_id = arguments.client_id.clone().unwrap_or(client.client_id);
-    client.client_secret = secret.unwrap_or(client.client_secret);
-    Auth0Config {
-        users: sample_users(arguments.users).chain(seeds).collect(),
-        clients: vec![client],
-        ..Auth0Config::default()
+fn set_if_given(setting: &mut String, given: Option<String>) {
+    if let Some(given) = given {
+        *setting = given;
     }
 }
 
-fn gigya(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> GigyaConfig {
-    let mut application = Application::default();
-    application.user_key = arguments.client_id.clone().unwrap_or(application.user_key);
-    application.secret = secret.unwrap_or(application.secret);
-    GigyaConfig {
-        accounts: sample_accounts(arguments.users).chain(seeds).collect(),
-        applications: vec![application],
-        ..GigyaConfig::default()
-    }
-}
-
-fn directory(
-    preset: DirectoryConfig,
-    arguments: &Arguments,
-    seeds: Vec<Value>,
-    secret: Option<String>,
-) -> DirectoryConfig {
-    let mut config = preset;
-    if let Some(secret) = secret {
-        match &mut config.settings.auth {
-            DirectoryAuth::Bearer { token } => *token = secret,
-            DirectoryAuth::Header { value, .. } | DirectoryAuth::Field { value, .. } => *value = secret,
-            DirectoryAuth::ClientCredentials { client_secret, .. } => *client_secret = secret,
-            DirectoryAuth::Basic { password, .. } => *password = secret,
-            DirectoryAuth::None => {}
-        }
-    }
-    config.users = sample_directory_users(config.settings.shape, arguments.users)
-        .chain(seeds)
-        .collect();
-    config
-}
-
-fn users_api(arguments: &Arguments, seeds: Vec<Value>, secret: Option<String>) -> UsersApiConfig {
-    let mut config = UsersApiConfig::default();
-    config.settings.token = secret.unwrap_or(config.settings.token);
-    config.users = sample_registrations(arguments.users).chain(seeds).collect();
-    config
-}
-
-fn announce(sandbox: &Sandbox, arguments: &Arguments) -> Result<()> {
+fn announce(sandbox: &Sandbox, provider: ProviderChoice) -> Result<()> {
     let mut line = json!({
         "url": sandbox.url(), "control": sandbox.control_url(), "pid": std::process::id(),
     });
-    match arguments.provider {
-        Provider::Auth0 => {
+    match provider {
+        ProviderChoice::Auth0 => {
             line["audience"] = sandbox.auth0().audience().into();
             line["clientId"] = sandbox.auth0().clients()[0].client_id.as_str().into();
             line["users"] = sandbox.auth0().user_count().into();
         }
-        Provider::Gigya => {
+        ProviderChoice::Gigya => {
             line["apiKey"] = sandbox.gigya().settings().api_key.into();
             line["userKey"] = sandbox.gigya().applications()[0].user_key.as_str().into();
-            line["users"] = sandbox.gigya().account_count().into();
+            line["users"] = sandbox.gigya().user_count().into();
         }
-        Provider::Ssor | Provider::Firefly => {
-            line["required"] = json!(sandbox.directory().settings().required);
-            line["users"] = sandbox.directory().user_count().into();
+        ProviderChoice::Ssor | ProviderChoice::Firefly => {
+            line["required"] = json!(sandbox.generic().settings().required);
+            line["users"] = sandbox.generic().user_count().into();
         }
-        Provider::UsersApi => {
+        ProviderChoice::UsersApi => {
             line["tenant"] = sandbox.users_api().settings().tenant.into();
             line["users"] = sandbox.users_api().user_count().into();
         }

@@ -1,32 +1,34 @@
-//! A running sandbox: a stand-in provider behind its own address, and the control address beside it.
+//! A running sandbox: a simulated provider at its address, and the control API at another.
 
 use std::io::Result;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::auth0::{Auth0, Auth0Config};
-use crate::clock::Clock;
-use crate::control::Control;
-use crate::directory::{Directory, DirectoryConfig};
-use crate::fault::{ActiveFault, FaultId, FaultRule};
-use crate::gigya::{Gigya, GigyaConfig};
-use crate::provider::{Provider, Steered};
-use crate::record::Recorded;
-use crate::server::Outage;
-use crate::server::gate::{Gate, Lever, Site};
-use crate::users_api::{UsersApi, UsersApiConfig};
+use crate::auth0::{Auth0Config, Auth0Stub};
+use crate::clock::SandboxClock;
+use crate::control::ControlApi;
+use crate::fault::queue::{ActiveFault, FaultId};
+use crate::fault::rule::FaultRule;
+use crate::generic::{GenericStub, GenericStubConfig};
+use crate::gigya::{GigyaConfig, GigyaStub};
+use crate::listener::{BoundListener, Outage, RunningListener};
+use crate::request_log::RecordedRequest;
+use crate::server::StubServer;
+use crate::stub::{ControlledStub, Stub};
+use crate::switchable::SwitchableServer;
+use crate::users_api::{UsersApiConfig, UsersApiStub};
 
-/// Which provider a sandbox stands in for.
+/// Which provider a sandbox simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum SimulatedProvider {
     /// Auth0.
     #[default]
     Auth0,
     /// Gigya, which is SAP Customer Data Cloud.
     Gigya,
-    /// A directory of Masthead's own contract: SSOR, Firefly, or one that the test describes.
-    Directory,
-    /// A Users API, v4 and legacy: a far deployment that stands in place of a tenant's own registrations.
+    /// A provider described by settings: SSOR, Firefly, or one of a test.
+    Generic,
+    /// A remote Users API, v4 and legacy, which replaces the store of a tenant.
     UsersApi,
 }
 
@@ -37,67 +39,66 @@ pub struct SandboxConfig {
     pub listen: SocketAddr,
     /// The control address; loopback only.
     pub control: SocketAddr,
-    /// Which of the stand-ins is served; the others are there and never called.
-    pub kind: Kind,
-    /// The stand-in Auth0.
+    /// Which of the stubs is served; the others exist and receive no calls.
+    pub provider: SimulatedProvider,
+    /// The simulated Auth0.
     pub auth0: Auth0Config,
-    /// The stand-in Gigya.
+    /// The simulated Gigya.
     pub gigya: GigyaConfig,
-    /// The stand-in directory.
-    pub directory: DirectoryConfig,
-    /// The stand-in Users API.
+    /// The simulated generic provider.
+    pub generic: GenericStubConfig,
+    /// The simulated Users API.
     pub users_api: UsersApiConfig,
 }
 
 impl From<Auth0Config> for SandboxConfig {
     fn from(auth0: Auth0Config) -> Self {
-        Self {
-            auth0,
-            ..Self::default()
-        }
+        let mut config = Self::for_provider(SimulatedProvider::Auth0);
+        config.auth0 = auth0;
+        config
     }
 }
 
 impl From<GigyaConfig> for SandboxConfig {
     fn from(gigya: GigyaConfig) -> Self {
-        Self {
-            kind: Kind::Gigya,
-            gigya,
-            ..Self::default()
-        }
+        let mut config = Self::for_provider(SimulatedProvider::Gigya);
+        config.gigya = gigya;
+        config
     }
 }
 
-impl From<DirectoryConfig> for SandboxConfig {
-    fn from(directory: DirectoryConfig) -> Self {
-        Self {
-            kind: Kind::Directory,
-            directory,
-            ..Self::default()
-        }
+impl From<GenericStubConfig> for SandboxConfig {
+    fn from(generic: GenericStubConfig) -> Self {
+        let mut config = Self::for_provider(SimulatedProvider::Generic);
+        config.generic = generic;
+        config
     }
 }
 
 impl From<UsersApiConfig> for SandboxConfig {
     fn from(users_api: UsersApiConfig) -> Self {
-        Self {
-            kind: Kind::UsersApi,
-            users_api,
-            ..Self::default()
-        }
+        let mut config = Self::for_provider(SimulatedProvider::UsersApi);
+        config.users_api = users_api;
+        config
     }
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::for_provider(SimulatedProvider::default())
+    }
+}
+
+impl SandboxConfig {
+    fn for_provider(provider: SimulatedProvider) -> Self {
+        let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            listen: free,
-            control: free,
-            kind: Kind::default(),
+            listen: free_port,
+            control: free_port,
+            provider,
             auth0: Auth0Config::default(),
             gigya: GigyaConfig::default(),
-            directory: DirectoryConfig::default(),
+            generic: GenericStubConfig::default(),
             users_api: UsersApiConfig::default(),
         }
     }
@@ -106,94 +107,61 @@ impl Default for SandboxConfig {
 /// A running sandbox; dropping it closes its sockets.
 #[derive(Debug)]
 pub struct Sandbox {
-    inner: Arc<Inner>,
+    running: Arc<SwitchableServer>,
+    auth0: Arc<Auth0Stub>,
+    gigya: Arc<GigyaStub>,
+    generic: Arc<GenericStub>,
+    users_api: Arc<UsersApiStub>,
     control_url: String,
-    _gates: [Gate; 2],
-}
-
-/// What the control address and the library's methods both work on.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) url: String,
-    auth0: Arc<Auth0>,
-    gigya: Arc<Gigya>,
-    directory: Arc<Directory>,
-    users_api: Arc<UsersApi>,
-    pub(crate) provider: Arc<Provider>,
-    lever: Lever,
-    outage: tokio::sync::Mutex<Option<Outage>>,
-}
-
-impl Inner {
-    /// Shuts the provider's address in this way, or opens it; when this returns, it is so.
-    pub(crate) async fn turn(&self, wanted: Option<Outage>) -> Result<()> {
-        let mut outage = self.outage.lock().await;
-        if *outage != wanted {
-            self.lever.turn(wanted).await?;
-            *outage = wanted;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn outage(&self) -> Option<Outage> {
-        *self.outage.lock().await
-    }
-
-    pub(crate) async fn reset(&self) -> Result<()> {
-        self.provider.reset();
-        self.turn(None).await
-    }
+    _listeners: [RunningListener; 2],
 }
 
 impl Sandbox {
     /// Starts listening; needs a Tokio runtime with network and time.
     ///
     /// # Errors
-    /// When an address is taken or is no loopback address.
+    /// When an address is in use or is no loopback address.
     #[expect(
         clippy::unused_async,
-        reason = "a promise to be called on a runtime, which the listening tasks need"
+        reason = "must be called on a runtime, which the listening tasks need"
     )]
     pub async fn start(config: impl Into<SandboxConfig>) -> Result<Self> {
         let config = config.into();
-        let (site, control) = (Site::take(config.listen)?, Site::take(config.control)?);
-        let (url, control_url) = (site.url(), control.url());
-        let clock = Arc::new(Clock::default());
-        let auth0 = Arc::new(Auth0::new(config.auth0, url.clone(), Arc::clone(&clock))?);
-        let gigya = Arc::new(Gigya::new(config.gigya, Arc::clone(&clock)));
-        let directory = Arc::new(Directory::new(config.directory, Arc::clone(&clock)));
-        let users_api = Arc::new(UsersApi::new(config.users_api, Arc::clone(&clock)));
-        let served: Arc<dyn Steered> = match config.kind {
-            Kind::Auth0 => Arc::<Auth0>::clone(&auth0),
-            Kind::Gigya => Arc::<Gigya>::clone(&gigya),
-            Kind::Directory => Arc::<Directory>::clone(&directory),
-            Kind::UsersApi => Arc::<UsersApi>::clone(&users_api),
+        let (listener, control) = (
+            BoundListener::bind(config.listen)?,
+            BoundListener::bind(config.control)?,
+        );
+        let (url, control_url) = (listener.url(), control.url());
+        let clock = Arc::new(SandboxClock::default());
+        let auth0 = Arc::new(Stub::new(config.auth0, url.clone(), Arc::clone(&clock))?);
+        let gigya = Arc::new(Stub::new(config.gigya, url.clone(), Arc::clone(&clock))?);
+        let generic = Arc::new(Stub::new(config.generic, url.clone(), Arc::clone(&clock))?);
+        let users_api = Arc::new(Stub::new(config.users_api, url.clone(), Arc::clone(&clock))?);
+        let stub: Arc<dyn ControlledStub> = match config.provider {
+            SimulatedProvider::Auth0 => Arc::<Auth0Stub>::clone(&auth0),
+            SimulatedProvider::Gigya => Arc::<GigyaStub>::clone(&gigya),
+            SimulatedProvider::Generic => Arc::<GenericStub>::clone(&generic),
+            SimulatedProvider::UsersApi => Arc::<UsersApiStub>::clone(&users_api),
         };
-        let provider = Arc::new(Provider::new(served, clock));
-        let gate = site.open(Arc::clone(&provider));
-        let outage = tokio::sync::Mutex::default();
-        let inner = Arc::new(Inner {
-            url,
+        let server = Arc::new(StubServer::new(stub, clock));
+        let listener = listener.run(Arc::clone(&server));
+        let running = Arc::new(SwitchableServer::new(url, server, listener.switch()));
+        let control = control.run(Arc::new(ControlApi(Arc::clone(&running))));
+        Ok(Self {
+            running,
             auth0,
             gigya,
-            directory,
+            generic,
             users_api,
-            provider,
-            lever: gate.lever(),
-            outage,
-        });
-        let control = control.open(Arc::new(Control(Arc::clone(&inner))));
-        Ok(Self {
-            inner,
             control_url,
-            _gates: [gate, control],
+            _listeners: [listener, control],
         })
     }
 
-    /// The provider's base address, `http://127.0.0.1:PORT/`: what the tenant's domain would be.
+    /// The provider's base address, `http://127.0.0.1:PORT/`.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.inner.url
+        &self.running.url
     }
 
     /// The control address, `http://127.0.0.1:PORT/`.
@@ -202,62 +170,62 @@ impl Sandbox {
         &self.control_url
     }
 
-    /// The stand-in Auth0: its users, settings and keys.
+    /// The simulated Auth0: its users, settings and keys.
     #[must_use]
-    pub fn auth0(&self) -> &Auth0 {
-        &self.inner.auth0
+    pub fn auth0(&self) -> &Auth0Stub {
+        &self.auth0
     }
 
-    /// The stand-in Gigya: its accounts, settings and applications.
+    /// The simulated Gigya: its accounts, settings and applications.
     #[must_use]
-    pub fn gigya(&self) -> &Gigya {
-        &self.inner.gigya
+    pub fn gigya(&self) -> &GigyaStub {
+        &self.gigya
     }
 
-    /// The stand-in directory: its users and settings.
+    /// The simulated generic provider: its users and settings.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.inner.directory
+    pub fn generic(&self) -> &GenericStub {
+        &self.generic
     }
 
-    /// The stand-in Users API: its users and settings.
+    /// The simulated Users API: its users and settings.
     #[must_use]
-    pub fn users_api(&self) -> &UsersApi {
-        &self.inner.users_api
+    pub fn users_api(&self) -> &UsersApiStub {
+        &self.users_api
     }
 
-    /// The clock that tokens, quotas and the search index go by.
+    /// The clock of tokens, quotas and the search index.
     #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.inner.provider.clock
+    pub fn clock(&self) -> &SandboxClock {
+        &self.running.server.clock
     }
 
-    /// Lets a fault befall calls from now on.
+    /// Injects a fault into the calls from now on.
     pub fn inject(&self, rule: impl Into<FaultRule>) -> FaultId {
-        self.inner.provider.faults().add(rule.into())
+        self.running.server.faults().add(rule.into())
     }
 
-    /// Takes one fault back; says whether it was still there.
-    #[expect(clippy::must_use_candidate, reason = "called for what it does")]
+    /// Removes one fault; returns whether it had not ended yet.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn withdraw(&self, id: FaultId) -> bool {
-        self.inner.provider.faults().remove(id)
+        self.running.server.faults().remove(id)
     }
 
-    /// Takes all faults back (an outage stays).
+    /// Removes all faults (an outage stays).
     pub fn clear_faults(&self) {
-        self.inner.provider.faults().clear();
+        self.running.server.faults().clear();
     }
 
-    /// The faults that are waiting to happen.
+    /// The injected faults that have not ended.
     #[must_use]
     pub fn faults(&self) -> Vec<ActiveFault> {
-        self.inner.provider.faults().list()
+        self.running.server.faults().list()
     }
 
     /// Switches the provider off as if its process had ended: connections are reset and new ones refused.
     ///
     /// # Errors
-    /// When the sandbox has ended.
+    /// When the sandbox has stopped.
     pub async fn off(&self) -> Result<()> {
         self.outage(Outage::Refused).await
     }
@@ -265,59 +233,51 @@ impl Sandbox {
     /// Puts the provider out of reach in this way.
     ///
     /// # Errors
-    /// When the sandbox has ended or the address cannot be taken again.
+    /// When the sandbox has stopped or the address cannot be bound again.
     pub async fn outage(&self, outage: Outage) -> Result<()> {
-        self.inner.turn(Some(outage)).await
+        self.running.set_outage(Some(outage)).await
     }
 
     /// Ends an outage, at the same address; faults stay.
     ///
     /// # Errors
-    /// When the sandbox has ended or the address cannot be taken again.
+    /// When the sandbox has stopped or the address cannot be bound again.
     pub async fn on(&self) -> Result<()> {
-        self.inner.turn(None).await
+        self.running.set_outage(None).await
     }
 
-    /// The newest requests (20,000 at most), oldest first, with secrets hidden.
+    /// The newest requests (20,000 at most), oldest first, without secrets.
     #[must_use]
-    pub fn log(&self) -> Vec<Recorded> {
-        self.inner.provider.log().list(false)
+    pub fn log(&self) -> Vec<RecordedRequest> {
+        self.running.server.log().list(false)
     }
 
-    /// The same with tokens, secrets and passwords as they were sent.
+    /// The newest requests with tokens, secrets and passwords as they were sent.
     #[must_use]
-    pub fn log_with_secrets(&self) -> Vec<Recorded> {
-        self.inner.provider.log().list(true)
+    pub fn log_with_secrets(&self) -> Vec<RecordedRequest> {
+        self.running.server.log().list(true)
     }
 
-    /// How many requests came since the start or the last reset.
+    /// The number of requests since the start or the last reset.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.inner.provider.log().count()
+        self.running.server.log().count()
     }
 
-    /// How many of the requests in the log have a path, as sent, that begins so.
+    /// The number of logged requests whose path, as sent, begins with this prefix.
     #[must_use]
     pub fn calls_to(&self, prefix: &str) -> u64 {
-        self.inner.provider.log().count_under(prefix)
+        self.running.server.log().count_under(prefix)
     }
 
-    /// The most requests that were under way at the same time.
+    /// The highest number of concurrent requests.
     #[must_use]
     pub fn most_at_once(&self) -> u64 {
-        self.inner.provider.log().most_at_once()
+        self.running.server.log().most_at_once()
     }
 
-    /// Forgets the requests; users, faults and settings stay.
+    /// Drops the logged requests; users, faults and settings stay.
     pub fn clear_log(&self) {
-        self.inner.provider.log().clear();
-    }
-
-    /// Back to how it started: users, keys, settings and quotas; no faults, no outage, no log, the clock with the machine's.
-    ///
-    /// # Errors
-    /// When the sandbox has ended or the address cannot be taken again.
-    pub async fn reset(&self) -> Result<()> {
-        self.inner.reset().await
+        self.running.server.log().clear();
     }
 }

@@ -3,7 +3,8 @@
 use masthead_domain::merge::SourceKind;
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{
-    Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig, UsersApiConfig, UsersApiSettings,
+    Auth0Config, Auth0StubSettings, GenericStubConfig, GigyaConfig, Quota, SandboxConfig, UsersApiConfig,
+    UsersApiSettings,
 };
 use serde_json::{Value, json};
 
@@ -75,10 +76,10 @@ pub(crate) const AUTH0: Source = Source {
         ("Auth0.BudgetBurst", "1000"),
     ],
     stand_in: |users| {
-        let settings = Auth0Settings {
+        let settings = Auth0StubSettings {
             quota: Quota::unlimited(),
             token_quota: Quota::unlimited(),
-            ..Auth0Settings::default()
+            ..Auth0StubSettings::default()
         };
         let config = Auth0Config {
             settings,
@@ -145,7 +146,7 @@ pub(crate) const SSOR: Source = Source {
         ("SSOR.BudgetPerSecond", "1000"),
         ("SSOR.BudgetBurst", "1000"),
     ],
-    stand_in: |users| directory(DirectoryConfig::ssor(), users),
+    stand_in: |users| directory(GenericStubConfig::ssor(), users),
     user: |name| {
         json!({
             "consumerId": crid(name), "email": email(name), "firstName": THEIR_NAME, "lastName": LAST_NAME,
@@ -167,7 +168,7 @@ pub(crate) const FIREFLY: Source = Source {
         ("Firefly.BudgetPerSecond", "1000"),
         ("Firefly.BudgetBurst", "1000"),
     ],
-    stand_in: |users| directory(DirectoryConfig::firefly(), users),
+    stand_in: |users| directory(GenericStubConfig::firefly(), users),
     user: |name| {
         json!({
             "userGUID": crid(name), "email": email(name), "emailVerified": true, "firstName": THEIR_NAME,
@@ -178,8 +179,8 @@ pub(crate) const FIREFLY: Source = Source {
     token: None,
 };
 
-fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
-    DirectoryConfig { users, ..empty }.into()
+fn directory(empty: GenericStubConfig, users: Vec<Value>) -> SandboxConfig {
+    GenericStubConfig { users, ..empty }.into()
 }
 
 /// A remote Users API in place of our registrations.

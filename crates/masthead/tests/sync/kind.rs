@@ -10,8 +10,8 @@ use masthead_provider_gigya::Gigya;
 use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_ssor::SSOR;
 use masthead_sandbox::{
-    Application, Auth0Config, DirectoryConfig, GigyaConfig, Quota, Sandbox, SandboxConfig, Shape, sample_account,
-    sample_directory_user, sample_user,
+    Auth0Config, GenericStubConfig, GigyaApplication, GigyaConfig, Quota, Sandbox, SandboxConfig, UserShape,
+    sample_account, sample_generic_user, sample_user,
 };
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -49,8 +49,8 @@ impl Kind {
         let user = match self {
             Self::Auth0 => sample_user(number),
             Self::Gigya => sample_account(number),
-            Self::Ssor => sample_directory_user(Shape::Ssor, number),
-            Self::Firefly => sample_directory_user(Shape::Firefly, number),
+            Self::Ssor => sample_generic_user(UserShape::Ssor, number),
+            Self::Firefly => sample_generic_user(UserShape::Firefly, number),
         };
         (user["isLite"] != true).then_some(user)
     }
@@ -83,7 +83,7 @@ impl Kind {
 
     /// A sandbox with these users and without quotas.
     pub(crate) async fn sandbox(self, users: Vec<Value>) -> Sandbox {
-        let directory = |config: DirectoryConfig, users| DirectoryConfig { users, ..config };
+        let directory = |config: GenericStubConfig, users| GenericStubConfig { users, ..config };
         let config: SandboxConfig = match self {
             Self::Auth0 => {
                 let mut config = Auth0Config {
@@ -101,8 +101,8 @@ impl Kind {
                 ..GigyaConfig::default()
             }
             .into(),
-            Self::Ssor => directory(DirectoryConfig::ssor(), users).into(),
-            Self::Firefly => directory(DirectoryConfig::firefly(), users).into(),
+            Self::Ssor => directory(GenericStubConfig::ssor(), users).into(),
+            Self::Firefly => directory(GenericStubConfig::firefly(), users).into(),
         };
         Sandbox::start(config).await.unwrap()
     }
@@ -112,7 +112,7 @@ impl Kind {
         match self {
             Self::Auth0 => sandbox.auth0().seed(users),
             Self::Gigya => sandbox.gigya().seed(users),
-            Self::Ssor | Self::Firefly => sandbox.directory().seed(users),
+            Self::Ssor | Self::Firefly => sandbox.generic().seed(users),
         };
     }
 
@@ -122,8 +122,8 @@ impl Kind {
         users.truncate(count);
         match self {
             Self::Auth0 => sandbox.auth0().clear_users(),
-            Self::Gigya => sandbox.gigya().clear_accounts(),
-            Self::Ssor | Self::Firefly => sandbox.directory().clear_users(),
+            Self::Gigya => sandbox.gigya().clear_users(),
+            Self::Ssor | Self::Firefly => sandbox.generic().clear_users(),
         }
         self.seed(sandbox, users);
     }
@@ -132,8 +132,8 @@ impl Kind {
     pub(crate) fn users(self, sandbox: &Sandbox) -> Vec<Value> {
         match self {
             Self::Auth0 => sandbox.auth0().users(),
-            Self::Gigya => sandbox.gigya().accounts(),
-            Self::Ssor | Self::Firefly => sandbox.directory().users(),
+            Self::Gigya => sandbox.gigya().users(),
+            Self::Ssor | Self::Firefly => sandbox.generic().users(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Kind {
                     breaker,
                     ..AdapterOptions::default()
                 };
-                let secrets = Arc::new(Told(Application::default().secret));
+                let secrets = Arc::new(Told(GigyaApplication::default().secret));
                 Arc::new(Gigya::new(options, client, clock, secrets))
             }
             Self::Ssor => described(SSOR, "sandbox-ssor-token"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword};
-use masthead_sandbox::Recorded;
+use masthead_sandbox::RecordedRequest;
 use serde_json::{Value, json};
 
 use crate::support::{DATABASE, SourceClient, World, crid};
@@ -47,7 +47,7 @@ fn compared(method: &str, path: &str, query: &str, kind: Option<&str>, body: &st
 }
 
 fn ours(world: &World) -> Vec<Value> {
-    let form = |entry: &Recorded| {
+    let form = |entry: &RecordedRequest| {
         let body = entry.body.replace(
             &encoded(world.sandbox.auth0().audience().as_str()),
             "https%3A%2F%2Ftenant.example%2Fapi%2Fv2%2F",

@@ -2,7 +2,7 @@
 
 use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_provider_http::{Checked, Verdict};
-use masthead_sandbox::DirectoryConfig;
+use masthead_sandbox::GenericStubConfig;
 use masthead_testkit::source_client::SourceClient;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the check says of the third directory when these settings are otherwise.
-async fn told_of(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<Checked> {
+async fn told_of(config: GenericStubConfig, other: &[(&str, &str)]) -> Vec<Checked> {
     let kept = DESCRIPTION
         .iter()
         .filter(|(name, _)| !other.iter().any(|(changed, _)| changed == name));
@@ -20,7 +20,7 @@ async fn told_of(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<Checked
     world.directory.check(&world.cx(), None).await.unwrap()
 }
 
-async fn differs(config: DirectoryConfig, other: &[(&str, &str)], subject: &str, words: &str) {
+async fn differs(config: GenericStubConfig, other: &[(&str, &str)], subject: &str, words: &str) {
     let told = told_of(config, other).await;
     let found = told
         .iter()
@@ -96,7 +96,7 @@ async fn ways_of_paging_and_comparing_are_tried() {
     differs(config, &sized, "the list", "lower Page.Size").await;
     let mut config = third(50);
     for filter in config.settings.filters.values_mut() {
-        filter.how = masthead_sandbox::Comparison::Exact;
+        filter.how = masthead_sandbox::FilterComparison::Exact;
     }
     differs(config, &[], "a known address in capitals", "with case").await;
 }
@@ -111,7 +111,7 @@ async fn somebody_who_is_named_takes_the_place_of_the_list() {
         told.iter()
             .any(|one| one.verdict == Verdict::Untried && one.subject == "a known user")
     );
-    let id = CustomerRegistrationId::parse(world.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
+    let id = CustomerRegistrationId::parse(world.sandbox.generic().users()[1]["userGUID"].as_str().unwrap()).unwrap();
     let told = world.directory.check(&world.cx(), Some(&id)).await.unwrap();
     assert!(
         told.iter()

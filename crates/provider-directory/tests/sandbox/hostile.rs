@@ -55,7 +55,7 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
             EmailKey::from_text(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
-        world.sandbox.directory().seed([known]);
+        world.sandbox.generic().seed([known]);
         let found = world.directory.by_id(&world.cx(), &id).await;
         if is_segment(id.as_str()) {
             assert_eq!(found.unwrap().unwrap().crid, id, "{text:?}");

@@ -8,7 +8,7 @@ use masthead_ports::{
     provider::Searchable,
     source::{SourceErrorKind, UserSource},
 };
-use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
+use masthead_sandbox::{GenericStubConfig, StubPaging, UserShape, sample_generic_user};
 use masthead_testkit::source_client::{SourceClient, ids};
 
 use crate::{
@@ -18,17 +18,17 @@ use crate::{
 
 #[tokio::test]
 async fn every_way_of_paging_shows_each_reader_once() {
-    let page = |first| Paging::Page {
+    let page = |first| StubPaging::Page {
         number: "p".into(),
         size: "n".into(),
         first,
     };
-    let cursor = Paging::Cursor {
+    let cursor = StubPaging::Cursor {
         cursor: "after".into(),
         limit: "n".into(),
         next: "/next".into(),
     };
-    let ways: [(Paging, Settings); 5] = [
+    let ways: [(StubPaging, Settings); 5] = [
         (
             page(0),
             &[("Page.Style", "page"), ("Page.At", "p"), ("Page.SizeName", "n")],
@@ -43,7 +43,7 @@ async fn every_way_of_paging_shows_each_reader_once() {
             ],
         ),
         (
-            Paging::Offset {
+            StubPaging::Offset {
                 offset: "o".into(),
                 limit: "n".into(),
             },
@@ -58,7 +58,7 @@ async fn every_way_of_paging_shows_each_reader_once() {
                 ("Page.Next", "/next"),
             ],
         ),
-        (Paging::None, &[("Page.Style", "none")]),
+        (StubPaging::None, &[("Page.Style", "none")]),
     ];
     for (paging, settings) in ways {
         // The directory tells a total or not, and cuts pages to what was asked or shorter.
@@ -82,14 +82,14 @@ async fn every_way_of_paging_shows_each_reader_once() {
 #[tokio::test]
 async fn a_directory_that_ignores_the_page_is_not_taken_for_whole() {
     let world = World::with(PLAIN, config(60), TOKEN, &[]).await;
-    world.sandbox.directory().change_settings(|settings| {
+    world.sandbox.generic().change_settings(|settings| {
         settings.ignored = vec!["skip".into()];
     });
     let settings = [("Page.At", "skip")];
     let other = World::with(
         PLAIN,
-        DirectoryConfig {
-            settings: world.sandbox.directory().settings(),
+        GenericStubConfig {
+            settings: world.sandbox.generic().settings(),
             ..config(60)
         },
         TOKEN,
@@ -169,7 +169,7 @@ async fn a_directory_that_compares_otherwise_is_not_taken_for_whole() {
     let loose = [settings[0], settings[1], ("ByEmail.Loose", "true")];
     let world = World::with(PLAIN, ignoring, TOKEN, &loose).await;
     assert_eq!(world.by_email("nobody@example.com").await.unwrap(), []);
-    let email = sample_directory_user(Shape::Ssor, 2)["email"]
+    let email = sample_generic_user(UserShape::Ssor, 2)["email"]
         .as_str()
         .unwrap()
         .to_owned();

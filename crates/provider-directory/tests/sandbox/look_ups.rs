@@ -1,7 +1,7 @@
 //! Who is found by an id or an address, and what says that there is nobody.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_sandbox::{DirectoryEnvelope, Fault, FaultRule};
+use masthead_sandbox::{Fault, FaultRule, GenericStubEnvelope};
 use masthead_testkit::source_client::{SourceClient, ids};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
 #[tokio::test]
 async fn a_linked_address_that_is_not_the_readers_own_finds_nobody() {
     let world = World::with(PLAIN, config(0), TOKEN, &[]).await;
-    world.sandbox.directory().seed([
+    world.sandbox.generic().seed([
         json!({"consumerId": "1", "email": "Own@Example.com", "linkedIdentifiers": [{"emailAddress": "linked@example.com"}]}),
         json!({"consumerId": "2", "linkedIdentifiers": [{"emailAddress": "ONLY@example.com"}]}),
     ]);
@@ -29,7 +29,7 @@ async fn an_address_kept_with_a_unicode_domain_is_found() {
     let world = World::with(PLAIN, config(0), TOKEN, &[]).await;
     world
         .sandbox
-        .directory()
+        .generic()
         .seed([json!({"consumerId": "1", "email": "ann@m\u{fc}nchen.example"})]);
     assert_eq!(world.ids_by_email("ann@M\u{dc}NCHEN.example").await, ["1"]);
     // In ASCII, in Unicode, and decomposed.
@@ -39,11 +39,11 @@ async fn an_address_kept_with_a_unicode_domain_is_found() {
 #[tokio::test]
 async fn ids_are_compared_to_the_letter() {
     let mut config = config(0);
-    config.settings.envelope = DirectoryEnvelope::Plain;
+    config.settings.envelope = GenericStubEnvelope::Plain;
     let world = World::with(PLAIN, config, TOKEN, &[("Envelope.Errors", "")]).await;
     world
         .sandbox
-        .directory()
+        .generic()
         .seed([json!({"consumerId": "abc"}), json!({"consumerId": "\u{e9}/x y"})]);
     assert_eq!(world.by_id("ABC").await.unwrap(), None);
     assert!(world.by_id("\u{e9}/x y").await.unwrap().is_some());

@@ -2,7 +2,7 @@
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_directory::Preset;
-use masthead_sandbox::{DirectoryConfig, Shape};
+use masthead_sandbox::{GenericStubConfig, UserShape};
 
 use crate::{
     suite::{Subject, keeps},
@@ -40,8 +40,8 @@ pub(crate) type Settings = &'static [(&'static str, &'static str)];
 
 pub(crate) const TOKEN: &str = "sandbox-ssor-token";
 
-pub(crate) fn config(count: usize) -> DirectoryConfig {
-    stand_in(Shape::Ssor, count)
+pub(crate) fn config(count: usize) -> GenericStubConfig {
+    stand_in(UserShape::Ssor, count)
 }
 
 const PLAINLY: Subject = Subject {

@@ -1,7 +1,7 @@
 //! Every kind of proof opens the door, and only the right one.
 
 use masthead_ports::{provider::Searchable, source::SourceErrorKind};
-use masthead_sandbox::{DirectoryAuth, Shape, sample_directory_user};
+use masthead_sandbox::{GenericStubAuth, UserShape, sample_generic_user};
 use masthead_testkit::source_client::SourceClient;
 
 use crate::{
@@ -13,11 +13,11 @@ use crate::{
 async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
     let value = || "right & \"proper\"".to_owned();
     let plain = || "right-and-proper".to_owned();
-    let kinds: [(DirectoryAuth, &'static str, Settings); 6] = [
-        (DirectoryAuth::None, "", &[("Auth", "none"), ("SecretEnv", "")]),
-        (DirectoryAuth::Bearer { token: plain() }, "right-and-proper", &[]),
+    let kinds: [(GenericStubAuth, &'static str, Settings); 6] = [
+        (GenericStubAuth::None, "", &[("Auth", "none"), ("SecretEnv", "")]),
+        (GenericStubAuth::Bearer { token: plain() }, "right-and-proper", &[]),
         (
-            DirectoryAuth::ClientCredentials {
+            GenericStubAuth::ClientCredentials {
                 path: "/oauth/token".into(),
                 client_id: "masthead".into(),
                 client_secret: value(),
@@ -31,7 +31,7 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
             ],
         ),
         (
-            DirectoryAuth::Header {
+            GenericStubAuth::Header {
                 name: "x-directory-key".into(),
                 value: value(),
             },
@@ -39,7 +39,7 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
             &[("Auth", "header"), ("AuthHeader", "X-Directory-Key")],
         ),
         (
-            DirectoryAuth::Field {
+            GenericStubAuth::Field {
                 name: "secret".into(),
                 value: value(),
             },
@@ -47,7 +47,7 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
             &[("Auth", "field"), ("AuthField", "secret")],
         ),
         (
-            DirectoryAuth::Basic {
+            GenericStubAuth::Basic {
                 user: "masthead".into(),
                 password: value(),
             },
@@ -56,7 +56,7 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
         ),
     ];
     for (auth, secret, settings) in kinds {
-        let open = auth == DirectoryAuth::None;
+        let open = auth == GenericStubAuth::None;
         let shown = format!("{settings:?}");
         let mut config = config(3);
         config.settings.auth = auth;
@@ -84,7 +84,7 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
 async fn a_secret_field_goes_into_the_body_where_there_is_one() {
     let mut config = config(3);
     config.settings.list_method = "POST".into();
-    config.settings.auth = DirectoryAuth::Field {
+    config.settings.auth = GenericStubAuth::Field {
         name: "secret".into(),
         value: "in the body".into(),
     };
@@ -97,7 +97,7 @@ async fn a_secret_field_goes_into_the_body_where_there_is_one() {
             ("ByEmail.Body", body),
         ];
         let world = World::with(PLAIN, config.clone(), "in the body", &settings).await;
-        let email = sample_directory_user(Shape::Ssor, 1)["email"]
+        let email = sample_generic_user(UserShape::Ssor, 1)["email"]
             .as_str()
             .unwrap()
             .to_owned();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_directory::Preset;
 use masthead_sandbox::{
-    Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
+    FilterComparison, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter, GenericStubSettings,
+    StubPaging, UserShape,
 };
 use masthead_testkit::source_client::SourceClient;
 
@@ -41,13 +42,13 @@ const THIRD: Subject = Subject {
 };
 
 /// What the directory does.
-pub(crate) fn third(count: usize) -> DirectoryConfig {
-    let compared = |field: &str| Filter {
+pub(crate) fn third(count: usize) -> GenericStubConfig {
+    let compared = |field: &str| GenericStubFilter {
         fields: vec![field.to_owned()],
-        how: Comparison::IgnoringCase,
+        how: FilterComparison::IgnoringCase,
     };
-    let settings = DirectorySettings {
-        auth: DirectoryAuth::Basic {
+    let settings = GenericStubSettings {
+        auth: GenericStubAuth::Basic {
             user: "masthead".into(),
             password: SECRET.into(),
         },
@@ -59,26 +60,26 @@ pub(crate) fn third(count: usize) -> DirectoryConfig {
             ("mail".into(), compared("/email")),
             (
                 "given".into(),
-                Filter {
-                    how: Comparison::Prefix,
+                GenericStubFilter {
+                    how: FilterComparison::Prefix,
                     ..compared("/firstName")
                 },
             ),
             (
                 "family".into(),
-                Filter {
-                    how: Comparison::Prefix,
+                GenericStubFilter {
+                    how: FilterComparison::Prefix,
                     ..compared("/lastName")
                 },
             ),
         ]),
-        paging: Paging::Cursor {
+        paging: StubPaging::Cursor {
             cursor: "after".into(),
             limit: "take".into(),
             next: "/page/next".into(),
         },
         longest_page: 20,
-        envelope: DirectoryEnvelope::Status {
+        envelope: GenericStubEnvelope::Status {
             pointer: "/outcome/code".into(),
             ok: 1,
         },
@@ -86,11 +87,11 @@ pub(crate) fn third(count: usize) -> DirectoryConfig {
         user_pointer: "/person".into(),
         list_pointer: "/page/people".into(),
         total_pointer: None,
-        ..DirectorySettings::firefly()
+        ..GenericStubSettings::firefly()
     };
-    DirectoryConfig {
+    GenericStubConfig {
         settings,
-        ..stand_in(Shape::Firefly, count)
+        ..stand_in(UserShape::Firefly, count)
     }
 }
 
@@ -141,7 +142,7 @@ keeps!(
 #[tokio::test]
 async fn nothing_of_the_preset_is_left() {
     let world = world(1).await;
-    let id = world.sandbox.directory().users()[0]["userGUID"].clone();
+    let id = world.sandbox.generic().users()[0]["userGUID"].clone();
     let account = world.by_id(id.as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!(account.metadata.get("left"), None);
 }

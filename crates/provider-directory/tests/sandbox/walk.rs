@@ -5,7 +5,7 @@ use masthead_ports::{
     source::{SourceError, SourceErrorKind},
 };
 use masthead_provider_directory::Preset;
-use masthead_sandbox::{DirectoryConfig, Fault, Paging, Shape, sample_directory_user};
+use masthead_sandbox::{Fault, GenericStubConfig, StubPaging, UserShape, sample_generic_user};
 use masthead_testkit::{
     scanning::{self, ScannedUsers},
     source_client::SourceClient,
@@ -34,7 +34,7 @@ impl World {
     }
 }
 
-async fn plain(config: DirectoryConfig) -> World {
+async fn plain(config: GenericStubConfig) -> World {
     World::with(PLAIN, config, TOKEN, &[]).await
 }
 
@@ -52,14 +52,14 @@ async fn shuffled_and_doubled_pages_lose_nobody() {
 async fn a_walk_from_which_users_go_begins_anew() {
     // The first user goes after the first page, and pushes another over the edge of the second.
     let world = plain(config(180)).await;
-    let first = sample_directory_user(Shape::Ssor, 0)["consumerId"]
+    let first = sample_generic_user(UserShape::Ssor, 0)["consumerId"]
         .as_str()
         .unwrap()
         .to_owned();
     let walked = world
         .walk_while(|steps| {
             if steps == 1 {
-                world.sandbox.directory().remove(&first);
+                world.sandbox.generic().remove(&first);
             }
         })
         .await
@@ -75,14 +75,14 @@ async fn a_walk_from_which_users_go_begins_anew() {
     let world = plain(config(180)).await;
     let users: Vec<String> = (0..20)
         .map(|number| {
-            sample_directory_user(Shape::Ssor, number)["consumerId"]
+            sample_generic_user(UserShape::Ssor, number)["consumerId"]
                 .as_str()
                 .unwrap()
                 .to_owned()
         })
         .collect();
     let walked = world
-        .walk_while(|steps| world.sandbox.directory().remove(&users[steps]))
+        .walk_while(|steps| world.sandbox.generic().remove(&users[steps]))
         .await
         .unwrap();
     assert!(walked.gaps);
@@ -113,7 +113,7 @@ async fn a_walk_that_may_have_lost_somebody_says_so() {
 #[tokio::test]
 async fn a_directory_that_does_not_turn_its_pages_is_found_out() {
     let mut config = config(60);
-    config.settings.paging = Paging::None;
+    config.settings.paging = StubPaging::None;
     config.settings.ignored = vec!["offset".into(), "limit".into()];
     config.settings.total_pointer = None;
     let never_turns = Preset {

@@ -8,7 +8,7 @@ use masthead_domain::query::{Total, UserFilter};
 use masthead_ports::{scan::ScanExtent, source::SourceErrorKind};
 use masthead_provider_directory::{DirectorySettings, Mistake, Preset};
 use masthead_provider_http::Verdict;
-use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
+use masthead_sandbox::{Fault, GenericStubConfig, SESSION_GRADE};
 use masthead_testkit::{
     logs::LogCapture,
     scanning,
@@ -24,7 +24,7 @@ use SourceErrorKind::Corrupt;
 pub(crate) struct Subject {
     pub(crate) preset: Preset,
     /// The stand-in, with this many users.
-    pub(crate) stand_in: fn(usize) -> DirectoryConfig,
+    pub(crate) stand_in: fn(usize) -> GenericStubConfig,
     pub(crate) secret: &'static str,
     /// What a tenant sets beside the preset, the address and the secret.
     pub(crate) settings: &'static [(&'static str, &'static str)],
@@ -76,7 +76,7 @@ fn address(user: &Value) -> &str {
 /// Every user is found by id, by address, and in the list; nobody else is.
 pub(crate) async fn reads_agree_with_the_directory(subject: Subject) {
     let world = subject.world(120).await;
-    let users = world.sandbox.directory().users();
+    let users = world.sandbox.generic().users();
     assert!(users.len() > 50, "more than one page");
     for user in users.iter().take(60) {
         let id = subject.id_of(user);
@@ -124,7 +124,7 @@ fn status(status: u16) -> Fault {
 /// the description says so, and of one user alone.
 pub(crate) async fn what_only_a_description_can_tell_has_its_kind(subject: Subject) {
     let world = subject.world(3).await;
-    let user = &world.sandbox.directory().users()[0];
+    let user = &world.sandbox.generic().users()[0];
     let (id, email) = (subject.id_of(user), address(user));
     let rule = world.sandbox.inject(Fault::ErrorCode { code: 500 });
     for got in [
@@ -147,7 +147,7 @@ pub(crate) async fn what_only_a_description_can_tell_has_its_kind(subject: Subje
 /// An answer that contradicts itself is no absence and no whole list.
 pub(crate) async fn what_cannot_be_true_is_refused(subject: Subject) {
     let world = subject.world(120).await;
-    let users = world.sandbox.directory().users();
+    let users = world.sandbox.generic().users();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
     let rule = world.sandbox.inject(Fault::Missing);
     assert_eq!(
@@ -176,7 +176,7 @@ pub(crate) async fn what_cannot_be_true_is_refused(subject: Subject) {
 pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
     let world = subject.world(60).await;
     let logged = LogCapture::start(tracing::Level::TRACE);
-    let users = world.sandbox.directory().users();
+    let users = world.sandbox.generic().users();
     assert!(
         users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
         "the directory does send them"
@@ -217,7 +217,7 @@ pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
 /// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
 pub(crate) async fn a_walk_shows_everybody(subject: Subject) {
     let world = subject.world(1_020).await;
-    let users = world.sandbox.directory().users();
+    let users = world.sandbox.generic().users();
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = world.sandbox.calls();

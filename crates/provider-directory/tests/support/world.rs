@@ -8,7 +8,7 @@ use masthead_ports::{
     source::{AccountPage, SourceError, SourceErrorKind, UserSource},
 };
 use masthead_provider_directory::{Directory, Preset};
-use masthead_sandbox::{DirectoryConfig, Sandbox, Shape, sample_directory_users};
+use masthead_sandbox::{GenericStubConfig, Sandbox, UserShape, sample_generic_users};
 use masthead_testkit::{
     clock::StoppedClock,
     source_client::{SourceClient, listing},
@@ -36,7 +36,12 @@ impl SourceClient for World {
 
 impl World {
     /// A tenant with these settings (without the preset's name before them) and this secret; one try for each call.
-    pub(crate) async fn with(preset: Preset, config: DirectoryConfig, secret: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(
+        preset: Preset,
+        config: GenericStubConfig,
+        secret: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let sandbox = Sandbox::start(config).await.unwrap();
         let clock = Arc::new(StoppedClock::default());
         sandbox.clock().freeze_at(clock.now());
@@ -67,13 +72,13 @@ impl World {
 }
 
 /// A directory of this shape as it comes, with this many users.
-pub(crate) fn stand_in(shape: Shape, count: usize) -> DirectoryConfig {
+pub(crate) fn stand_in(shape: UserShape, count: usize) -> GenericStubConfig {
     let config = match shape {
-        Shape::Ssor => DirectoryConfig::ssor(),
-        Shape::Firefly => DirectoryConfig::firefly(),
+        UserShape::Ssor => GenericStubConfig::ssor(),
+        UserShape::Firefly => GenericStubConfig::firefly(),
     };
-    DirectoryConfig {
-        users: sample_directory_users(shape, count).collect(),
+    GenericStubConfig {
+        users: sample_generic_users(shape, count).collect(),
         ..config
     }
 }

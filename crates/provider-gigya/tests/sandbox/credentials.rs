@@ -8,7 +8,7 @@ use masthead_ports::{
     source::SourceErrorKind,
 };
 use masthead_provider_gigya::{NoChance, Nonces};
-use masthead_sandbox::Application;
+use masthead_sandbox::GigyaApplication;
 use masthead_testkit::source_client::FindByKey as _;
 use proptest::{
     prelude::*,
@@ -30,9 +30,9 @@ async fn keys_that_gigya_does_not_take_are_an_alarm_for_every_look_up() {
             assert!(world.gigya.health()[0].1.misconfigured);
         }
     }
-    let another = Application {
+    let another = GigyaApplication {
         key: Some(1),
-        ..Application::default()
+        ..GigyaApplication::default()
     };
     for (way, secret) in [
         ("signed", "YW5vdGhlcg==".to_owned()),
@@ -53,7 +53,7 @@ async fn the_wrong_data_centre_and_a_secret_without_tls_are_alarms() {
     gigya.change_settings(|settings| settings.served_data_center = Some("us1".into()));
     assert_eq!(kind(world.by_id("nobody").await), Misconfigured);
     assert!(world.gigya.health()[0].1.misconfigured);
-    gigya.change_settings(|settings| *settings = masthead_sandbox::GigyaSettings::default());
+    gigya.change_settings(|settings| *settings = masthead_sandbox::GigyaStubSettings::default());
     assert!(world.by_id("nobody").await.unwrap().is_none());
     assert!(!world.gigya.health()[0].1.misconfigured);
 }

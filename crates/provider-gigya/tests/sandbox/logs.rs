@@ -2,7 +2,7 @@
 
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
-use masthead_sandbox::{Application, Fault, FaultRule};
+use masthead_sandbox::{Fault, FaultRule, GigyaApplication};
 use masthead_testkit::logs::LogCapture;
 
 use crate::support::{SourceClient, WAYS, World, reader};
@@ -78,7 +78,7 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
     ] {
         assert!(logged.contains(told), "{told} is not told:\n{logged}");
     }
-    let secret = Application::default().secret;
+    let secret = GigyaApplication::default().secret;
     for private in ["sentinel", &*secret, "Bearer", "sig="] {
         assert!(
             !logged.to_lowercase().contains(&private.to_lowercase()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{clock::Clock, source::UserSource};
 use masthead_provider_gigya::Gigya;
-use masthead_sandbox::{Application, GigyaConfig, Sandbox};
+use masthead_sandbox::{GigyaApplication, GigyaConfig, Sandbox};
 pub(crate) use masthead_testkit::source_client::{SourceClient, crid, ids, kind, listing};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl World {
     /// The same with so many tries for each call.
     pub(crate) async fn patient(accounts: Vec<Value>, settings: &[(&str, &str)], attempts: u32) -> Self {
         let bearer = settings.contains(&("Gigya.Auth", "bearer"));
-        let application = Application::default();
+        let application = GigyaApplication::default();
         let secret = if bearer {
             application.private_key_pem().unwrap()
         } else {

@@ -134,14 +134,14 @@ async fn nobody_is_skipped_while_accounts_come_change_and_go() {
                     return;
                 }
                 let now = NOW + time::Duration::seconds(i64::try_from(steps).unwrap());
-                let mut all = world.sandbox.gigya().accounts();
+                let mut all = world.sandbox.gigya().users();
                 if steps == 5 {
                     all.retain(|account| !gone.contains(&uid(account)));
                 }
                 for account in all.iter_mut().skip(steps).step_by(90) {
                     stamp(account, "lastUpdated", now);
                 }
-                world.sandbox.gigya().clear_accounts();
+                world.sandbox.gigya().clear_users();
                 world.sandbox.gigya().seed(all);
                 world.sandbox.gigya().seed([made(&format!("new{steps}"), now)]);
                 if steps % 2 == 0 {

@@ -50,7 +50,7 @@ async fn an_account_is_made_and_found_as_it_was_made() {
             assert_eq!((&*found.first_name, found.verified), ("Nova", Some(verified)));
             assert_eq!(found.metadata.get("cellPhone"), Some("+12025550100"));
             assert_eq!(found.metadata.get("timeZone"), Some("Europe/Oslo"));
-            let kept = world.sandbox.gigya().account(made.crid.as_str()).unwrap();
+            let kept = world.sandbox.gigya().user(made.crid.as_str()).unwrap();
             assert_eq!(kept["isRegistered"], true);
             assert!(
                 world
@@ -149,7 +149,7 @@ async fn a_change_merges_removes_and_leaves_the_rest() {
         changed.metadata.iter().collect::<Vec<_>>(),
         [("timeZone", "Europe/Madrid"), ("cellPhone", "9")]
     );
-    let kept = world.sandbox.gigya().account("1").unwrap();
+    let kept = world.sandbox.gigya().user("1").unwrap();
     assert_eq!(kept["data"], json!({"timeZone": "Europe/Madrid", "internal": "kept"}));
     assert_eq!(kept["profile"]["email"], "ann@example.com");
 }
@@ -189,7 +189,7 @@ async fn an_address_is_changed_and_signs_in_from_then_on() {
         .set_email(&world.cx(), &crid("2"), &email, true)
         .await
         .unwrap();
-    let kept = world.sandbox.gigya().account("2").unwrap();
+    let kept = world.sandbox.gigya().user("2").unwrap();
     assert_eq!(kept["loginIDs"]["emails"], json!([]));
     assert_eq!(kept["profile"]["email"], "bobby@example.com");
 }
@@ -229,7 +229,7 @@ async fn who_is_not_there_cannot_be_changed_and_is_removed_already() {
     for _ in 0..2 {
         world.gigya.delete(&cx, &crid("1")).await.unwrap();
     }
-    assert_eq!(world.sandbox.gigya().account_count(), 0);
+    assert_eq!(world.sandbox.gigya().user_count(), 0);
 }
 
 #[tokio::test]

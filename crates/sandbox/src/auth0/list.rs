@@ -2,195 +2,131 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::errors;
-use super::params::{Params, Projection};
-use super::query::{Query, is_insensitive};
-use super::tenant::Tenant;
-use crate::people::Users;
-use crate::server::reply::Reply;
-use crate::server::request::Request;
+use super::params::Auth0Params;
+use super::query::{Auth0Query, is_case_insensitive};
+use super::tenant::Auth0Tenant;
+use crate::http::request::WireRequest;
+use crate::http::response::StubResponse;
+use crate::user_records::UsersById;
 
 /// How far any search can be paged.
-const CAP: u64 = 1_000;
+const PAGING_LIMIT: u64 = 1_000;
 
-const KNOWN: [&str; 10] = [
-    "page",
-    "per_page",
-    "include_totals",
-    "sort",
-    "connection",
-    "fields",
-    "include_fields",
-    "q",
-    "search_engine",
-    "primary_order",
-];
+const SUPPORTED: [&str; 6] = ["page", "per_page", "include_totals", "sort", "q", "search_engine"];
 
-/// A list that was asked for, with all that it takes: whoever looks at every user keeps nobody else waiting meanwhile.
-pub(super) struct List {
-    index: Arc<Users>,
-    query: Option<Query>,
-    order: Option<Order>,
-    ordered: bool,
+/// A requested list with all that it needs, so that searching does not hold the tenant's lock.
+pub(super) struct Auth0List {
+    index: Arc<UsersById>,
+    query: Option<Auth0Query>,
+    sort: Option<Auth0Sort>,
     page: u64,
     per_page: u64,
     totals: bool,
-    projection: Projection,
 }
 
-/// Reads what is asked for.
-pub(super) fn users(tenant: &mut Tenant, request: &Request, now: OffsetDateTime) -> Result<List, Reply> {
-    let params = Params::parse(request, &KNOWN)?;
-    let page = params.number(
-        "page",
-        0,
-        u64::from(u32::MAX),
-        "Page index of the results to return. First page is 0.",
-    )?;
-    let per_page = params.number("per_page", 50, 100, "Number of results per page.")?;
-    let per_page = per_page.min(tenant.settings.longest_page);
-    let totals = params.flag("include_totals", false)?;
-    let ordered = params.flag("primary_order", true)?;
-    let projection = params.projection(false)?;
-    let order = params.text("sort").map(Order::parse).transpose()?;
-    match params.text("search_engine") {
-        None | Some("v3") => {}
-        Some("v1" | "v2") => {
-            return Err(errors::api(
-                400,
-                "This search engine version is no longer available",
-                None,
-            ));
-        }
-        Some(_) => return Err(errors::invalid_query("'No enum match' on property search_engine.")),
+/// Parses the request.
+pub(super) fn parse_list(
+    tenant: &mut Auth0Tenant,
+    request: &WireRequest,
+    now: OffsetDateTime,
+) -> Result<Auth0List, StubResponse> {
+    let params = Auth0Params::parse(request, &SUPPORTED)?;
+    let page = params.number("page", 0, u64::from(u32::MAX))?;
+    let per_page = params.number("per_page", 50, 100)?;
+    let totals = params.flag("include_totals")?;
+    let sort = params.text("sort").map(Auth0Sort::parse).transpose()?;
+    if !matches!(params.text("search_engine"), None | Some("v3")) {
+        return Err(errors::unsupported_query("'No enum match' on property search_engine."));
     }
-    let query = params
-        .text("q")
-        .map(Query::parse)
-        .transpose()
-        .map_err(|error| errors::invalid_query(&error.0))?;
-    if (page + 1) * per_page > CAP {
-        return Err(errors::past_the_cap());
+    let query = params.text("q").map(Auth0Query::parse).transpose();
+    let query = query.map_err(|error| errors::unsupported_query(&error.0))?;
+    let settings = &tenant.shared.settings;
+    let per_page = per_page.min(settings.longest_page);
+    if (page + 1) * per_page > PAGING_LIMIT {
+        return Err(errors::past_the_paging_limit());
     }
-    if tenant.settings.slow_wildcards && query.as_ref().is_some_and(Query::is_slow) {
+    if settings.slow_wildcards && query.as_ref().is_some_and(Auth0Query::is_slow) {
         return Err(errors::search_timed_out());
     }
-    Ok(List {
-        index: Arc::clone(tenant.users.searchable(now)),
+    Ok(Auth0List {
+        index: Arc::clone(tenant.shared.users.searchable(now)),
         query,
-        order,
-        ordered,
+        sort,
         page,
         per_page,
         totals,
-        projection,
     })
 }
 
-impl List {
-    pub(super) fn reply(&self) -> Reply {
-        let is_asked_for = |user: &&Arc<Value>| self.query.as_ref().is_none_or(|query| query.matches(user));
-        let mut found: Vec<&Arc<Value>> = self.index.values().filter(is_asked_for).collect();
+impl Auth0List {
+    pub(super) fn to_response(&self) -> StubResponse {
+        let matches = |user: &&Arc<Value>| self.query.as_ref().is_none_or(|query| query.matches(user));
+        let mut found: Vec<&Arc<Value>> = self.index.values().filter(matches).collect();
         let total = found.len();
         let start = usize::try_from(self.page * self.per_page).unwrap_or(usize::MAX);
         let length = usize::try_from(self.per_page).unwrap_or(usize::MAX);
-        if let Some(order) = &self.order {
+        if let Some(sort) = &self.sort {
             let end = start.saturating_add(length);
-            // Whoever comes after the page need not be in order.
+            // Users after the page need no order.
             if end < total {
-                found.select_nth_unstable_by(end, |left, right| order.compare(left, right));
+                found.select_nth_unstable_by(end, |left, right| sort.compare(left, right));
                 found.truncate(end);
             }
-            found.sort_unstable_by(|left, right| order.compare(left, right));
-        } else if !self.ordered {
-            // Unordered is as stable as this sandbox makes it, and must not look like an order.
-            found.sort_by_cached_key(|user| scattered(user));
+            found.sort_unstable_by(|left, right| sort.compare(left, right));
         }
-        let shown: Vec<Value> = found
-            .into_iter()
-            .skip(start)
-            .take(length)
-            .map(|user| self.projection.of(user))
-            .collect();
+        let users: Vec<&Value> = found.into_iter().skip(start).take(length).map(|user| &**user).collect();
         let body = if self.totals {
-            json!({"start": start, "limit": self.per_page, "length": shown.len(), "users": shown, "total": total})
+            json!({"start": start, "limit": self.per_page, "length": users.len(), "users": users, "total": total})
         } else {
-            Value::Array(shown)
+            json!(users)
         };
-        Reply::json(200, &body)
+        StubResponse::json(200, &body)
     }
-}
-
-fn scattered(user: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    user["user_id"].as_str().hash(&mut hasher);
-    hasher.finish()
 }
 
 #[derive(Debug)]
-struct Order {
-    path: Vec<String>,
+struct Auth0Sort {
+    field: String,
     descending: bool,
 }
 
-impl Order {
-    fn parse(text: &str) -> Result<Self, Reply> {
-        let wrong =
-            || errors::invalid_query("'String does not match pattern ^[a-zA-Z0-9_.]+:(1|-1)$' on property sort.");
-        let (field, direction) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let plain = |char: char| char.is_ascii_alphanumeric() || "_.".contains(char);
-        if field.is_empty() || !field.chars().all(plain) || !matches!(direction, "1" | "-1") {
-            return Err(wrong());
+impl Auth0Sort {
+    fn parse(text: &str) -> Result<Self, StubResponse> {
+        let is_plain = |char: char| char.is_ascii_lowercase() || char == '_';
+        match text.rsplit_once(':') {
+            Some((field, direction @ ("1" | "-1"))) if !field.is_empty() && field.chars().all(is_plain) => Ok(Self {
+                field: field.to_owned(),
+                descending: direction == "-1",
+            }),
+            _ => Err(errors::unsupported_query(
+                "'String does not match pattern' on property sort.",
+            )),
         }
-        let path: Vec<String> = field.split('.').map(str::to_owned).collect();
-        if ["user_metadata", "app_metadata"].contains(&path[0].as_str()) {
-            return Err(errors::invalid_query(
-                "sorting by user_metadata or app_metadata is not supported",
-            ));
-        }
-        Ok(Self {
-            path,
-            descending: direction == "-1",
-        })
     }
 
-    /// Users without the value come last either way; equals are in order of their ids.
+    /// Users without the value come last in both directions; equal users are ordered by id.
     fn compare(&self, left: &Value, right: &Value) -> Ordering {
-        let (ours, theirs) = (self.key(left), self.key(right));
-        let by_value = match (&ours, &theirs) {
-            (Some(ours), Some(theirs)) if self.descending => compared(theirs, ours),
-            (Some(ours), Some(theirs)) => compared(ours, theirs),
-            _ => ours.is_none().cmp(&theirs.is_none()),
+        let (left_key, right_key) = (self.key(left), self.key(right));
+        let by_value = match (&left_key, &right_key) {
+            (Some(left), Some(right)) if self.descending => right.cmp(left),
+            (Some(left), Some(right)) => left.cmp(right),
+            _ => left_key.is_none().cmp(&right_key.is_none()),
         };
         by_value.then_with(|| left["user_id"].as_str().cmp(&right["user_id"].as_str()))
     }
 
-    fn key<'a>(&self, user: &'a Value) -> Option<Cow<'a, Value>> {
-        let mut value = user;
-        for name in &self.path {
-            value = value.get(name)?;
-        }
-        match value {
-            Value::Null => None,
-            Value::String(text) if is_insensitive(&self.path[0]) => Some(Cow::Owned(text.to_lowercase().into())),
-            other => Some(Cow::Borrowed(other)),
-        }
-    }
-}
-
-fn compared(left: &Value, right: &Value) -> Ordering {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => left
-            .as_f64()
-            .unwrap_or_default()
-            .total_cmp(&right.as_f64().unwrap_or_default()),
-        (Value::String(left), Value::String(right)) => left.cmp(right),
-        _ => left.to_string().cmp(&right.to_string()),
+    fn key<'a>(&self, user: &'a Value) -> Option<Cow<'a, str>> {
+        let text = user[&self.field].as_str()?;
+        Some(if is_case_insensitive(&self.field) {
+            text.to_lowercase().into()
+        } else {
+            text.into()
+        })
     }
 }

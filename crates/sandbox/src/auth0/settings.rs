@@ -1,30 +1,53 @@
-//! What can be set on the stand-in Auth0 while it runs.
+//! What the simulated Auth0 starts with, and the settings that change while it runs.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::quota::Quota;
+use crate::stub::StubSettings;
+
+/// What a simulated Auth0 starts with, and returns to when it is reset.
+#[derive(Debug, Clone)]
+pub struct Auth0Config {
+    /// The tenant's settings.
+    pub settings: Auth0StubSettings,
+    /// The applications that may request tokens; by default one with every user scope.
+    pub clients: Vec<Auth0Client>,
+    /// The users in Auth0's format, each with a `user_id`. They are stored unchanged.
+    pub users: Vec<Value>,
+}
+
+impl Default for Auth0Config {
+    fn default() -> Self {
+        Self {
+            settings: Auth0StubSettings::default(),
+            clients: vec![Auth0Client::default()],
+            users: Vec::new(),
+        }
+    }
+}
 
 /// A machine-to-machine application of the tenant.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Client {
-    /// Its id.
+pub struct Auth0Client {
+    /// The client id.
     pub client_id: String,
-    /// Its secret.
+    /// The client secret.
     pub client_secret: String,
-    /// What it may be granted on the Management API; empty means that it has no grant at all.
+    /// The scopes that it may be granted on the Management API; empty means that it has no grant.
     pub scopes: Vec<String>,
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for Auth0Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
+        f.debug_struct("Auth0Client")
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
 }
 
-impl Default for Client {
+impl Default for Auth0Client {
     fn default() -> Self {
         let scopes = [
             "read:users",
@@ -41,10 +64,10 @@ impl Default for Client {
     }
 }
 
-/// How the tenant is set up. Every part may be left out in JSON, and then keeps its default.
+/// The settings of the simulated tenant. In JSON every member is optional and has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Auth0Settings {
+pub struct Auth0StubSettings {
     /// The Management API's quota.
     pub quota: Quota,
     /// The token endpoint's quota.
@@ -53,20 +76,18 @@ pub struct Auth0Settings {
     pub search_lag_ms: u64,
     /// How long an access token lives, in seconds.
     pub token_lifetime_s: u64,
-    /// What a page is cut to, silently, below the documented maximum of 100: the docs name 50 and 100, so nobody may
-    /// assume that a page is as long as asked.
+    /// The longest page, below the documented maximum of 100: the documentation names 50 and 100, so a client must not
+    /// rely on the page size that it requested.
     pub longest_page: u64,
     /// Whether a pattern with a leading wildcard exceeds the two seconds that a search may take (503).
     pub slow_wildcards: bool,
-    /// Whether long answers are packed for callers that take gzip, as the real edge does.
+    /// Whether long responses are compressed for clients that accept gzip, as the real edge does.
     pub compress: bool,
-    /// Database connections: here an e-mail is lower-cased and needs a password, and profiles may be changed.
+    /// Database connections: their users have a lower-case e-mail and a password, and their profiles can be changed.
     pub databases: Vec<String>,
-    /// Passwordless and social connections of the tenant.
-    pub connections: Vec<String>,
 }
 
-impl Default for Auth0Settings {
+impl Default for Auth0StubSettings {
     fn default() -> Self {
         Self {
             quota: Quota::enterprise(),
@@ -80,7 +101,20 @@ impl Default for Auth0Settings {
             slow_wildcards: false,
             compress: true,
             databases: vec!["Username-Password-Authentication".into(), "imported-readers".into()],
-            connections: vec!["email".into(), "sms".into(), "google-oauth2".into(), "facebook".into()],
         }
+    }
+}
+
+impl StubSettings for Auth0StubSettings {
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    fn search_lag_ms(&self) -> u64 {
+        self.search_lag_ms
+    }
+
+    fn compress(&self) -> bool {
+        self.compress
     }
 }

@@ -1,79 +1,55 @@
-//! The tenant's state: its users, keys, quotas and settings.
+//! The state of the simulated tenant: its users, keys, quotas and settings.
 
-use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::Auth0Config;
 use super::keys::KeyRing;
-use super::settings::{Auth0Settings, Client};
-use crate::people::People;
+use super::settings::{Auth0Client, Auth0Config, Auth0StubSettings};
 use crate::quota::Bucket;
+use crate::stub::StubState;
 
 #[derive(Debug)]
-pub(super) struct Tenant {
-    pub(super) settings: Auth0Settings,
-    pub(super) clients: Vec<Client>,
-    pub(super) users: People,
+pub struct Auth0Tenant {
+    pub(super) shared: StubState<Auth0StubSettings>,
+    /// The tenant's address, which is the issuer of its tokens.
+    pub(super) issuer: String,
+    pub(super) clients: Vec<Auth0Client>,
     pub(super) keys: KeyRing,
-    pub(super) calls: Bucket,
-    pub(super) tokens: Bucket,
-    made: u64,
+    pub(super) token_calls: Bucket,
+    last_id: u64,
 }
 
-impl Tenant {
-    pub(super) fn new(config: &Auth0Config, now: OffsetDateTime) -> Result<Self, ring::error::KeyRejected> {
-        let mut tenant = Self {
-            settings: config.settings.clone(),
+impl Auth0Tenant {
+    pub(super) fn new(
+        config: &Auth0Config,
+        issuer: &str,
+        now: OffsetDateTime,
+    ) -> Result<Self, ring::error::KeyRejected> {
+        let addresses = |user: &serde_json::Value| user["email"].as_str().map(str::to_owned).into_iter().collect();
+        Ok(Self {
+            shared: StubState::new(&config.settings, addresses, now),
+            issuer: issuer.to_owned(),
             clients: config.clients.clone(),
-            users: People::known_by(addresses),
             keys: KeyRing::new()?,
-            calls: Bucket::full(config.settings.quota, now),
-            tokens: Bucket::full(config.settings.token_quota, now),
-            made: 0,
-        };
-        tenant.seed(config.users.iter().cloned(), now);
-        Ok(tenant)
+            token_calls: Bucket::full(config.settings.token_quota, now),
+            last_id: 0,
+        })
     }
 
-    pub(super) fn seed(&mut self, users: impl IntoIterator<Item = Value>, now: OffsetDateTime) -> usize {
-        let mut taken = 0;
-        for user in users {
-            if let Some(id) = user["user_id"].as_str().map(str::to_owned) {
-                self.users.put(&id, Some(user), now, 0);
-                taken += 1;
-            }
-        }
-        self.users.searchable(now);
-        taken
+    /// The audience of the Management API, with its trailing slash.
+    pub(super) fn audience(&self) -> String {
+        format!("{}api/v2/", self.issuer)
     }
 
-    pub(super) fn clear_users(&mut self) {
-        self.users.clear();
+    /// Whether this is the audience of the Management API. Auth0's libraries always write `https://`, which loopback
+    /// does not have.
+    pub(super) fn is_audience(&self, audience: &str) -> bool {
+        let own = self.audience();
+        audience == own || audience == own.replacen("http://", "https://", 1)
     }
 
-    pub(super) fn set_up(&mut self, settings: Auth0Settings, now: OffsetDateTime) {
-        if settings.quota != self.settings.quota {
-            self.calls = Bucket::full(settings.quota, now);
-        }
-        if settings.token_quota != self.settings.token_quota {
-            self.tokens = Bucket::full(settings.token_quota, now);
-        }
-        self.settings = settings;
+    /// A user id in Auth0's format, never given twice.
+    pub(super) fn next_user_id(&mut self) -> String {
+        self.last_id += 1;
+        format!("5a4db0c5{:016x}", self.last_id)
     }
-
-    /// Writes a record, or removes it.
-    pub(super) fn put(&mut self, id: &str, user: Option<Value>, now: OffsetDateTime) {
-        let lag = self.settings.search_lag_ms;
-        self.users.put(id, user, now, lag);
-    }
-
-    /// A user id of Auth0's shape, never given twice.
-    pub(super) fn new_id(&mut self) -> String {
-        self.made += 1;
-        format!("5a4db0c5{:016x}", self.made)
-    }
-}
-
-fn addresses(user: &Value) -> Vec<String> {
-    user["email"].as_str().map(str::to_owned).into_iter().collect()
 }

@@ -3,148 +3,90 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::refusal::Refusal;
-use crate::clock::timestamp;
+use super::error::GigyaCallError;
+use crate::clock::format_timestamp;
+use crate::name_list::contains_name;
 
-/// What `include` may name, and the member that it shows.
-const INCLUDES: [(&str, &str); 21] = [
-    ("identities-active", "identities"),
-    ("identities-all", "identities"),
-    ("identities-global", "identities"),
-    ("loginIDs", "loginIDs"),
-    ("emails", "emails"),
-    ("profile", "profile"),
-    ("data", "data"),
-    ("memberships", "memberships"),
-    ("password", "password"),
-    ("isLockedOut", "isLockedOut"),
-    ("lastLoginLocation", "lastLoginLocation"),
-    ("regSource", "regSource"),
-    ("irank", "iRank"),
-    ("rba", "rbaPolicy"),
-    ("subscriptions", "subscriptions"),
-    ("userInfo", "userInfo"),
-    ("preferences", "preferences"),
-    ("groups", "groups"),
-    ("internal", "internal"),
-    ("customIdentifiers", "customIdentifiers"),
-    ("id_token", "id_token"),
-];
+/// Sections that a call shows only when they are included.
+const SECTIONS: &str = "identities loginIDs emails profile data memberships password isLockedOut lastLoginLocation \
+                        regSource iRank rbaPolicy subscriptions userInfo preferences groups internal \
+                        customIdentifiers id_token";
+
+/// The sections that the adapter includes.
+const INCLUDABLE: [&str; 4] = ["profile", "data", "emails", "loginIDs"];
 
 /// The members that a search for `*` leaves out.
 pub(super) const NOT_IN_A_STAR: [&str; 4] = ["emails", "loginIDs", "subscriptions", "password"];
 
-/// Fields of the profile, as the schema knows them.
-pub(super) const PROFILE: [&str; 36] = [
-    "firstName",
-    "lastName",
-    "email",
-    "username",
-    "nickname",
-    "gender",
-    "age",
-    "birthDay",
-    "birthMonth",
-    "birthYear",
-    "country",
-    "state",
-    "city",
-    "zip",
-    "address",
-    "phones",
-    "photoURL",
-    "thumbnailURL",
-    "profileURL",
-    "locale",
-    "languages",
-    "bio",
-    "timezone",
-    "honors",
-    "industry",
-    "professionalHeadline",
-    "politicalView",
-    "relationshipStatus",
-    "religion",
-    "specialties",
-    "hometown",
-    "interestedIn",
-    "proxyemail",
-    "education",
-    "work",
-    "likes",
-];
+/// The fields of the profile in the schema.
+const PROFILE: &str = "firstName lastName email username nickname gender age birthDay birthMonth birthYear country \
+                       state city zip address phones photoURL thumbnailURL profileURL locale languages bio timezone \
+                       honors industry professionalHeadline politicalView relationshipStatus religion specialties \
+                       hometown interestedIn proxyemail education work likes";
 
-/// What a login can name, in lower case: addresses (verified or not) and the user name.
+/// The identifiers that an account signs in with, in lower case: addresses (verified or not) and the user name.
 pub(super) fn login_ids(account: &Value) -> Vec<String> {
     let ids = &account["loginIDs"];
-    let lists = ["emails", "unverifiedEmails"]
+    let lists = [&ids["emails"], &ids["unverifiedEmails"]]
         .into_iter()
-        .filter_map(|name| ids[name].as_array());
-    let texts = lists
-        .flatten()
-        .filter_map(Value::as_str)
-        .chain(ids["username"].as_str());
+        .filter_map(Value::as_array);
+    let texts = lists.flatten().chain([&ids["username"]]).filter_map(Value::as_str);
     texts.map(str::to_lowercase).collect()
 }
 
-/// The members that a call shows.
+/// The sections that a call shows: profile and data by default.
 #[derive(Debug)]
-pub(super) struct Include(Vec<&'static str>);
+pub(super) struct IncludedSections(Vec<String>);
 
-impl Include {
-    /// Profile and data, unless the caller says otherwise: then those as well only when named.
-    pub(super) fn parse(names: &[&str]) -> Result<Self, Refusal> {
-        if names.is_empty() {
-            return Ok(Self(vec!["profile", "data"]));
-        }
-        let member = |name: &&str| {
-            let found = INCLUDES.iter().find(|(known, _)| known == name);
-            found
-                .map(|(_, member)| *member)
-                .ok_or_else(|| Refusal::invalid("include", "no such part"))
-        };
-        names.iter().map(member).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// The account as far as it is asked for; `password` shows hash and salt, as the real one does.
-    pub(super) fn of(&self, account: &Value, has_password: bool) -> Map<String, Value> {
-        let mut shown = Map::new();
-        for (name, value) in account.as_object().into_iter().flatten() {
-            let section = INCLUDES.iter().any(|(_, member)| member == name);
-            if !section || self.0.contains(&name.as_str()) {
-                shown.insert(name.clone(), value.clone());
-            }
-        }
-        if has_password && self.0.contains(&"password") {
-            let hash = json!({"hash": "sandbox-password-hash", "hashSettings": {"algorithm": "pbkdf2", "rounds": 3000, "salt": "sandbox-salt"}});
-            shown.insert("password".into(), hash);
-        }
-        shown
+impl Default for IncludedSections {
+    fn default() -> Self {
+        Self(vec!["profile".to_owned(), "data".to_owned()])
     }
 }
 
-/// The members that every new account has.
-pub(super) fn fresh(uid: &str, now: OffsetDateTime) -> Value {
+impl IncludedSections {
+    /// Once a section is named, the default ones are shown only when they are named too.
+    pub(super) fn parse(names: &[&str]) -> Result<Self, GigyaCallError> {
+        if names.is_empty() {
+            return Ok(Self::default());
+        }
+        if let Some(name) = names.iter().find(|name| !INCLUDABLE.contains(name)) {
+            return Err(GigyaCallError::unsupported("include", name));
+        }
+        Ok(Self(names.iter().map(|&name| name.to_owned()).collect()))
+    }
+
+    /// The included part of an account.
+    pub(super) fn show(&self, account: &Value) -> Map<String, Value> {
+        let members = account.as_object().into_iter().flatten();
+        let is_shown = |name: &str| self.0.iter().any(|included| included == name) || !contains_name(SECTIONS, name);
+        let shown = members.filter(|(name, _)| is_shown(name));
+        shown.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// The members of every new account.
+pub(super) fn new_account(uid: &str, now: OffsetDateTime) -> Value {
     let mut account = json!({
         "UID": uid, "isRegistered": false, "isActive": true, "isVerified": false, "loginProvider": "site",
         "socialProviders": "site", "profile": {}, "data": {}, "emails": {"verified": [], "unverified": []},
         "loginIDs": {"emails": [], "unverifiedEmails": []}, "identities": [], "subscriptions": {}, "preferences": {},
     });
-    stamp(&mut account, "created", now);
-    stamp(&mut account, "lastUpdated", now);
-    never(&mut account, "lastLogin");
+    set_time(&mut account, "created", now);
+    set_time(&mut account, "lastUpdated", now);
+    set_never(&mut account, "lastLogin");
     account
 }
 
-/// Writes a moment in both its forms.
-pub(super) fn stamp(account: &mut Value, name: &str, now: OffsetDateTime) {
+/// Writes a time in both its formats.
+pub(super) fn set_time(account: &mut Value, name: &str, now: OffsetDateTime) {
     let milliseconds = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    account[name] = timestamp(now).into();
+    account[name] = format_timestamp(now).into();
     account[format!("{name}Timestamp")] = milliseconds.into();
 }
 
-/// Writes that something has never been.
-pub(super) fn never(account: &mut Value, name: &str) {
+/// Writes Gigya's value for an event that never happened.
+pub(super) fn set_never(account: &mut Value, name: &str) {
     account[name] = "0001-01-01T00:00:00Z".into();
     account[format!("{name}Timestamp")] = 0.into();
 }
@@ -166,13 +108,13 @@ pub(super) fn merge(into: &mut Value, change: Map<String, Value>) {
 }
 
 /// Refuses profile fields that the schema does not have.
-pub(super) fn checked_profile(change: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn check_profile(change: &Map<String, Value>) -> Result<(), GigyaCallError> {
     for (name, value) in change {
-        if !PROFILE.contains(&name.as_str()) {
-            return Err(Refusal::invalid("profile", &format!("no field {name}")));
+        if !contains_name(PROFILE, name) {
+            return Err(GigyaCallError::invalid("profile", &format!("no field {name}")));
         }
         if name == "email" && !value.is_null() && !value.as_str().is_some_and(is_address) {
-            return Err(Refusal::invalid("profile.email", "no e-mail address"));
+            return Err(GigyaCallError::invalid("profile.email", "not an e-mail address"));
         }
     }
     Ok(())
@@ -180,10 +122,10 @@ pub(super) fn checked_profile(change: &Map<String, Value>) -> Result<(), Refusal
 
 /// Whether a text can be an e-mail address.
 pub(super) fn is_address(text: &str) -> bool {
-    let bad = |char: char| char.is_whitespace() || char.is_control();
+    let is_bad = |char: char| char.is_whitespace() || char.is_control();
     text.split_once('@')
         .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'))
-        && !text.contains(bad)
+        && !text.contains(is_bad)
 }
 
 #[cfg(test)]
@@ -191,27 +133,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn once_something_is_included_the_profile_must_be_named_too() {
+    fn named_sections_replace_the_default_ones() {
         let account = json!({"UID": "u", "profile": {}, "data": {}, "emails": {}, "isActive": true});
         let names = |include: &[&str]| -> Vec<String> {
-            Include::parse(include)
-                .unwrap()
-                .of(&account, true)
-                .keys()
-                .cloned()
-                .collect()
+            let included = IncludedSections::parse(include).unwrap();
+            included.show(&account).keys().cloned().collect()
         };
         assert_eq!(names(&[]), ["UID", "data", "isActive", "profile"]);
         assert_eq!(names(&["emails"]), ["UID", "emails", "isActive"]);
-        assert_eq!(
-            names(&["profile", "password"]),
-            ["UID", "isActive", "password", "profile"]
-        );
-        assert!(Include::parse(&["profile", "shoes"]).is_err());
+        assert!(IncludedSections::parse(&["profile", "password"]).is_err());
     }
 
     #[test]
-    fn a_change_is_merged_level_by_level_and_null_removes() {
+    fn change_merges_by_level_and_null_removes() {
         let mut data = json!({"a": {"x": 1, "y": 2}, "b": 1});
         let change = json!({"a": {"x": null, "z": 3}, "b": null, "c": {"d": 1}});
         merge(&mut data, change.as_object().unwrap().clone());
@@ -219,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_addresses_are_addresses() {
+    fn unusual_addresses_are_valid() {
         for odd in [
             "o'neil+news&co=1%@example.com",
             "'<>()*!~+&=%@example.org",

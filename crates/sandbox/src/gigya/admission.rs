@@ -1,71 +1,72 @@
-//! Who calls: the site, the data centre, and the three ways in which an application proves itself.
+//! Admission of a call: the site, the data centre, and the three ways in which an application authenticates.
 
 use std::collections::HashMap;
 
 use time::{Duration, OffsetDateTime};
 
-use super::bearer::{Bearer, Freshness};
-use super::params::Params;
-use super::refusal::Refusal;
-use super::settings::{Application, GigyaSettings};
+use super::bearer::{GigyaBearer, GigyaTokenClaims};
+use super::error::GigyaCallError;
+use super::params::GigyaParams;
+use super::settings::{GigyaApplication, GigyaStubSettings};
 use super::signature;
-use crate::server::request::Request;
+use crate::http::request::WireRequest;
 
-/// Timestamps beyond this are milliseconds: SAP's libraries send seconds, npm gigya milliseconds, and both work.
-const MILLISECONDS: i64 = 100_000_000_000;
+/// Larger timestamps are milliseconds: SAP's libraries send seconds, npm gigya milliseconds, and both work.
+const LARGEST_SECONDS: i64 = 100_000_000_000;
 
-/// Who is behind a call.
-#[derive(Debug, Clone)]
-pub(super) enum Caller {
-    /// A server with an application's credentials.
-    Application(Application),
-    /// Anybody who knows the API key, such as a browser.
-    Client,
-}
-
-/// The nonces that were used, each as long as its request could be played again.
+/// The used nonces, kept as long as their requests could be replayed.
 #[derive(Debug, Default)]
-pub(super) struct Nonces(HashMap<(String, String), OffsetDateTime>);
+pub(super) struct UsedNonces(HashMap<(String, String), OffsetDateTime>);
 
-impl Nonces {
-    fn take(&mut self, user_key: &str, nonce: &str, now: OffsetDateTime, lifetime: Duration) -> Result<(), Refusal> {
+impl UsedNonces {
+    fn use_once(
+        &mut self,
+        user_key: &str,
+        nonce: &str,
+        now: OffsetDateTime,
+        lifetime: Duration,
+    ) -> Result<(), GigyaCallError> {
         self.0.retain(|_, used| (now - *used).abs() <= lifetime * 2);
         let key = (user_key.to_owned(), nonce.to_owned());
         if self.0.insert(key, now).is_some() {
-            return Err(Refusal::plain(403_004));
+            return Err(GigyaCallError::from_code(403_004));
         }
         Ok(())
     }
 }
 
-/// The site and data centre are checked before anybody's credentials.
-pub(super) fn at_home(settings: &GigyaSettings, request: &Request, params: &Params) -> Result<(), Refusal> {
-    if params.need("apiKey")? != settings.api_key {
-        return Err(Refusal::plain(400_093));
+/// Checks the site and the data centre; this comes before the credentials.
+pub(super) fn check_site(
+    settings: &GigyaStubSettings,
+    request: &WireRequest,
+    params: &GigyaParams,
+) -> Result<(), GigyaCallError> {
+    if params.require("apiKey")? != settings.api_key {
+        return Err(GigyaCallError::from_code(400_093));
     }
-    let addressed = named(request).map(|(_, center)| center);
+    let addressed = gigya_host(request).map(|(_, center)| center);
     let here = addressed.or(settings.served_data_center.as_deref());
     if here.is_some_and(|here| here != settings.data_center) {
         let domain = format!("{}.gigya.com", settings.data_center);
         let location = format!("https://accounts.{domain}{}", request.path());
-        return Err(Refusal::new(301_001, "The site belongs to another data center")
+        return Err(GigyaCallError::new(301_001, "The site belongs to another data center")
             .with("apiDomain", domain)
             .with("location", location));
     }
     Ok(())
 }
 
-/// The host and data centre in a `host` header of Gigya's own shape.
-fn named(request: &Request) -> Option<(&str, &str)> {
+/// The host and data centre in a `host` header of Gigya's own form.
+fn gigya_host(request: &WireRequest) -> Option<(&str, &str)> {
     let host = request.header("host")?;
     let center = host.strip_prefix("accounts.")?.strip_suffix(".gigya.com")?;
     Some((host, center))
 }
 
-/// The address that the caller signs: Gigya's own when the call names it, else the sandbox's, which is plain HTTP.
-fn signed_url(request: &Request) -> String {
+/// The URL that the client signs: Gigya's own when the `host` header names it, else the sandbox's, which is plain HTTP.
+fn signed_url(request: &WireRequest) -> String {
     let path = request.path();
-    if let Some((host, _)) = named(request) {
+    if let Some((host, _)) = gigya_host(request) {
         return format!("https://{}{path}", host.to_ascii_lowercase());
     }
     let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
@@ -73,71 +74,72 @@ fn signed_url(request: &Request) -> String {
     format!("http://{host}{path}")
 }
 
-/// Finds out who calls; nothing of a call that fails here is carried out.
-pub(super) fn caller(
-    settings: &GigyaSettings,
-    applications: &[Application],
-    nonces: &mut Nonces,
-    request: &Request,
-    params: &Params,
+/// Authenticates the calling application; a call that fails here has no effect.
+pub(super) fn authenticate(
+    settings: &GigyaStubSettings,
+    applications: &[GigyaApplication],
+    nonces: &mut UsedNonces,
+    request: &WireRequest,
+    params: &GigyaParams,
     now: OffsetDateTime,
-) -> Result<Caller, Refusal> {
+) -> Result<GigyaApplication, GigyaCallError> {
     let lifetime = Duration::seconds(i64::try_from(settings.request_lifetime_s).unwrap_or(i64::MAX));
     let find = |user_key: &str| {
         let found = applications.iter().find(|known| known.user_key == user_key);
-        found.ok_or_else(|| Refusal::new(403_005, "The supplied userkey was not found"))
+        found.ok_or_else(|| GigyaCallError::new(403_005, "The supplied userkey was not found"))
     };
-    let fresh = |at: OffsetDateTime| {
-        // In whole seconds, as timestamps are.
+    let check_time = |at: OffsetDateTime| {
+        // In whole seconds, like timestamps.
         if Duration::seconds(now.unix_timestamp() - at.unix_timestamp()).abs() <= lifetime {
             Ok(())
         } else {
-            Err(Refusal::plain(403_002))
+            Err(GigyaCallError::from_code(403_002))
         }
     };
-    if let Some(header) = request.header("authorization") {
-        let bearer = Bearer::parse(header)?;
+    if request.header("authorization").is_some() {
+        let bearer = GigyaBearer::parse(request.credentials("bearer").unwrap_or_default())?;
         let application = find(&bearer.user_key)?;
-        let Freshness { issued, expires, nonce } = bearer.verified(application)?;
-        fresh(moment(issued)?)?;
+        let GigyaTokenClaims { issued, expires, nonce } = bearer.verify(application)?;
+        check_time(parse_time(issued)?)?;
         if expires.is_some_and(|at| at <= now.unix_timestamp()) {
-            return Err(Refusal::plain(403_002));
+            return Err(GigyaCallError::from_code(403_002));
         }
-        nonces.take(&application.user_key, &nonce, now, lifetime)?;
-        return Ok(Caller::Application(application.clone()));
+        nonces.use_once(&application.user_key, &nonce, now, lifetime)?;
+        return Ok(application.clone());
     }
     if params.get("sig").is_some() {
-        let application = find(params.need("userKey")?)?;
-        let timestamp = params.need("timestamp")?;
-        let nonce = params.need("nonce")?;
+        let application = find(params.require("userKey")?)?;
+        let timestamp = params.require("timestamp")?;
+        let nonce = params.require("nonce")?;
         let at = timestamp
             .parse()
-            .map_err(|_| Refusal::invalid("timestamp", "UNIX seconds"))?;
-        fresh(moment(at)?)?;
-        if !signature::is_right(&application.secret, &request.method, &signed_url(request), params) {
-            return Err(Refusal::plain(403_003));
+            .map_err(|_| GigyaCallError::invalid("timestamp", "UNIX seconds"))?;
+        check_time(parse_time(at)?)?;
+        if !signature::is_valid(&application.secret, &request.method, &signed_url(request), params) {
+            return Err(GigyaCallError::from_code(403_003));
         }
-        nonces.take(&application.user_key, nonce, now, lifetime)?;
-        return Ok(Caller::Application(application.clone()));
+        nonces.use_once(&application.user_key, nonce, now, lifetime)?;
+        return Ok(application.clone());
     }
+    // Without credentials the real one treats the caller as a browser; the adapter never calls it so.
     let Some(secret) = params.get("secret") else {
-        return Ok(Caller::Client);
+        return Err(GigyaCallError::new(403_005, "Session not found"));
     };
     if !settings.https {
-        return Err(Refusal::plain(403_006));
+        return Err(GigyaCallError::from_code(403_006));
     }
-    // The partner's own secret, which needs no user key, is refused since 2023-01-31.
+    // The partner's secret, which needs no user key, is refused since 2023-01-31.
     let Some(user_key) = params.get("userKey") else {
-        return Err(Refusal::plain(403_036));
+        return Err(GigyaCallError::from_code(403_036));
     };
     let application = find(user_key)?;
     if application.secret != secret {
-        return Err(Refusal::new(403_010, "Invalid parameter: secret"));
+        return Err(GigyaCallError::new(403_010, "Invalid parameter: secret"));
     }
-    Ok(Caller::Application(application.clone()))
+    Ok(application.clone())
 }
 
-fn moment(at: i64) -> Result<OffsetDateTime, Refusal> {
-    let seconds = if at > MILLISECONDS { at / 1000 } else { at };
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| Refusal::invalid("timestamp", "UNIX seconds"))
+fn parse_time(at: i64) -> Result<OffsetDateTime, GigyaCallError> {
+    let seconds = if at > LARGEST_SECONDS { at / 1000 } else { at };
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| GigyaCallError::invalid("timestamp", "UNIX seconds"))
 }

@@ -1,127 +1,87 @@
-//! Bearer tokens that an application signs itself: RS256, the user key in `kid`, `iat` and `jti` among the claims.
+//! Bearer tokens signed by an application: RS256, the user key in `kid`, `iat` and `jti` among the claims.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rsa::KeyPair;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use serde_json::Value;
+use super::error::GigyaCallError;
+use super::settings::GigyaApplication;
+use crate::rs256::{self, UnverifiedToken};
 
-use super::refusal::Refusal;
-use super::settings::Application;
-
-/// A token whose parts could be read; nothing of it is believed yet.
+/// A parsed token that is not verified yet.
 #[derive(Debug)]
-pub(super) struct Bearer<'a> {
-    message: &'a str,
-    signature: Vec<u8>,
+pub(super) struct GigyaBearer<'a> {
+    token: UnverifiedToken<'a>,
     pub(super) user_key: String,
-    claims: Value,
 }
 
-/// What is left to check by the clock and the memory of nonces.
+/// The claims that are checked against the clock and the used nonces.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Freshness {
+pub(super) struct GigyaTokenClaims {
     pub(super) issued: i64,
     pub(super) expires: Option<i64>,
     pub(super) nonce: String,
 }
 
-fn flawed(why: &str) -> Refusal {
-    Refusal::new(403_003, format!("Invalid token: {why}"))
+fn invalid_token(why: &str) -> GigyaCallError {
+    GigyaCallError::new(403_003, format!("Invalid token: {why}"))
 }
 
-impl<'a> Bearer<'a> {
-    pub(super) fn parse(header: &'a str) -> Result<Self, Refusal> {
-        let token = match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => return Err(flawed("no bearer token")),
-        };
-        let unreadable = || flawed("not three parts of base64url");
-        let (message, signature) = token.rsplit_once('.').ok_or_else(unreadable)?;
-        let (head, claims) = message.split_once('.').ok_or_else(unreadable)?;
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| unreadable());
-        let parse = |part: &str| serde_json::from_slice(&decode(part)?).map_err(|_| flawed("not JSON"));
-        let (head, claims): (Value, Value) = (parse(head)?, parse(claims)?);
-        if head["alg"] != "RS256" || head["typ"] != "JWT" {
-            return Err(flawed("alg is RS256 and typ is JWT"));
+impl<'a> GigyaBearer<'a> {
+    pub(super) fn parse(token: &'a str) -> Result<Self, GigyaCallError> {
+        let token = UnverifiedToken::parse(token).ok_or_else(|| invalid_token("not a token"))?;
+        if token.header["alg"] != "RS256" || token.header["typ"] != "JWT" {
+            return Err(invalid_token("alg is RS256 and typ is JWT"));
         }
-        let user_key = head["kid"].as_str().ok_or_else(|| flawed("kid is the user key"))?;
-        Ok(Self {
-            message,
-            signature: decode(signature)?,
-            user_key: user_key.to_owned(),
-            claims,
-        })
+        let user_key = token.header["kid"].as_str().map(str::to_owned);
+        let user_key = user_key.ok_or_else(|| invalid_token("kid is the user key"))?;
+        Ok(Self { token, user_key })
     }
 
-    /// Checks the signature against the application's registered key.
-    pub(super) fn verified(&self, application: &Application) -> Result<Freshness, Refusal> {
-        let pair = application.pkcs8().and_then(|key| KeyPair::from_pkcs8(key).ok());
-        let pair = pair.ok_or_else(|| flawed("the application has no public key"))?;
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public().as_ref())
-            .verify(self.message.as_bytes(), &self.signature)
-            .map_err(|_| flawed("signature"))?;
-        let nonce = self.claims["jti"].as_str().filter(|nonce| !nonce.is_empty());
-        Ok(Freshness {
-            issued: self.claims["iat"].as_i64().ok_or_else(|| flawed("iat is missing"))?,
-            expires: self.claims["exp"].as_i64(),
-            nonce: nonce.ok_or_else(|| flawed("jti is missing"))?.to_owned(),
+    /// Verifies the signature with the application's registered key.
+    pub(super) fn verify(&self, application: &GigyaApplication) -> Result<GigyaTokenClaims, GigyaCallError> {
+        let pair = application.key.and_then(|key| rs256::key_pair(key).ok());
+        let pair = pair.ok_or_else(|| invalid_token("the application has no public key"))?;
+        if !self.token.is_signed_by(&pair) {
+            return Err(invalid_token("signature"));
+        }
+        let claims = &self.token.claims;
+        let nonce = claims["jti"].as_str().filter(|nonce| !nonce.is_empty());
+        Ok(GigyaTokenClaims {
+            issued: claims["iat"].as_i64().ok_or_else(|| invalid_token("iat is missing"))?,
+            expires: claims["exp"].as_i64(),
+            nonce: nonce.ok_or_else(|| invalid_token("jti is missing"))?.to_owned(),
         })
     }
-}
-
-/// A token as an application makes it, for the sandbox's own tests.
-#[cfg(test)]
-pub(super) fn signed(application: &Application, head: &Value, claims: &Value) -> String {
-    let pair = KeyPair::from_pkcs8(application.pkcs8().unwrap()).unwrap();
-    let part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let message = format!("{}.{}", part(head), part(claims));
-    let mut signature = vec![0; pair.public().modulus_len()];
-    let random = ring::rand::SystemRandom::new();
-    pair.sign(
-        &ring::signature::RSA_PKCS1_SHA256,
-        &random,
-        message.as_bytes(),
-        &mut signature,
-    )
-    .unwrap();
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn verdict(head: &Value, claims: &Value, registered: usize) -> Result<Freshness, Refusal> {
-        let application = Application::default();
-        let header = format!("Bearer {}", signed(&application, head, claims));
-        Bearer::parse(&header)?.verified(&Application {
+    fn verify(head: &Value, claims: &Value, registered: usize) -> Result<GigyaTokenClaims, GigyaCallError> {
+        let token = rs256::sign(&rs256::key_pair(0).unwrap(), head, claims).unwrap();
+        GigyaBearer::parse(&token)?.verify(&GigyaApplication {
             key: Some(registered),
-            ..application
+            ..GigyaApplication::default()
         })
     }
 
     #[test]
-    fn a_token_needs_its_header_its_claims_and_the_registered_key() {
+    fn token_needs_header_claims_and_registered_key() {
         let head = json!({"alg": "RS256", "typ": "JWT", "kid": "sandbox-user-key"});
         let claims = json!({"iat": 5, "jti": "n"});
-        let fresh = verdict(&head, &claims, 0).unwrap();
-        assert_eq!((fresh.issued, fresh.nonce.as_str()), (5, "n"));
-        assert_eq!(verdict(&head, &claims, 1).unwrap_err().code, 403_003);
+        let valid = verify(&head, &claims, 0).unwrap();
+        assert_eq!((valid.issued, valid.nonce.as_str()), (5, "n"));
+        assert_eq!(verify(&head, &claims, 1).unwrap_err().code, 403_003);
         for head in [
             json!({"alg": "none", "typ": "JWT", "kid": "sandbox-user-key"}),
-            json!({"alg": "HS256", "typ": "JWT", "kid": "sandbox-user-key"}),
             json!({"alg": "RS256", "kid": "sandbox-user-key"}),
             json!({"alg": "RS256", "typ": "JWT"}),
         ] {
-            assert_eq!(verdict(&head, &claims, 0).unwrap_err().code, 403_003, "{head}");
+            assert_eq!(verify(&head, &claims, 0).unwrap_err().code, 403_003, "{head}");
         }
         for claims in [json!({"jti": "n"}), json!({"iat": 5}), json!({"iat": 5, "jti": ""})] {
-            assert_eq!(verdict(&head, &claims, 0).unwrap_err().code, 403_003, "{claims}");
+            assert_eq!(verify(&head, &claims, 0).unwrap_err().code, 403_003, "{claims}");
         }
-        assert_eq!(Bearer::parse("Bearer rubbish").unwrap_err().code, 403_003);
-        assert_eq!(Bearer::parse("Basic eHg=").unwrap_err().code, 403_003);
+        assert_eq!(GigyaBearer::parse("rubbish").unwrap_err().code, 403_003);
     }
 }

@@ -3,150 +3,121 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::account::{self, Include, checked_profile, is_address, merge, stamp};
-use super::admission::Caller;
-use super::params::Params;
-use super::read::shown;
-use super::refusal::{Outcome, Refusal};
-use super::site::Site;
+use super::account::{IncludedSections, check_profile, is_address, merge, new_account, set_time};
+use super::error::{GigyaCallError, GigyaResult};
+use super::params::GigyaParams;
+use super::site::GigyaSite;
 
-/// A token that lives an hour.
-pub(super) fn init(site: &mut Site, now: OffsetDateTime) -> Map<String, Value> {
+/// Returns a token that is valid for an hour.
+pub(super) fn init(site: &mut GigyaSite, now: OffsetDateTime) -> Map<String, Value> {
     let token = site.open_registration(None, now);
     Map::from_iter([("regToken".to_owned(), token.into())])
 }
 
-/// Makes the account; it counts only once the registration is finalized.
-pub(super) fn register(site: &mut Site, caller: &Caller, params: &Params, now: OffsetDateTime) -> Outcome {
-    let token = params.need("regToken")?.to_owned();
-    if site.registration(&token, now)?.uid.is_some() {
-        return Err(Refusal::invalid("regToken", "already registered"));
+/// Creates the account; it is complete once the registration is finalized.
+pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
+    let token = params.require("regToken")?;
+    if site.registration(token, now)?.uid.is_some() {
+        return Err(GigyaCallError::invalid("regToken", "already registered"));
     }
     let profile = params.object("profile")?.unwrap_or_default();
     let data = params.object("data")?.unwrap_or_default();
-    checked_profile(&profile)?;
-    let include = Include::parse(&params.list("include"))?;
-    let finalize = params.flag("finalizeRegistration")?.unwrap_or(false);
-    let (email, username, password) = (params.get("email"), params.get("username"), params.get("password"));
-    let mut flaws = Vec::new();
-    match (email, username) {
-        (None, None) => flaws.push((400_002, "email", "email or username is required")),
-        (Some(email), _) if !is_address(email) => flaws.push((400_006, "email", "Unallowed value for field: email")),
-        (Some(email), _) if site.by_login(email).is_some() => flaws.push((400_003, "email", "email already exists")),
-        _ => {}
+    check_profile(&profile)?;
+    let (email, password) = (params.get("email"), params.get("password"));
+    let mut errors = Vec::new();
+    match email {
+        None => errors.push((400_002, "email", "email is required")),
+        Some(email) if !is_address(email) => errors.push((400_006, "email", "Unallowed value for field: email")),
+        Some(email) if site.account_by_login(email).is_some() => {
+            errors.push((400_003, "email", "email already exists"));
+        }
+        Some(_) => {}
     }
-    if username.is_some_and(|username| site.by_login(username).is_some()) {
-        flaws.push((400_003, "username", "username already exists"));
-    }
-    match password.map(|password| site.strong(password)) {
-        None => flaws.push((400_002, "password", "password is required")),
-        Some(Err(why)) => flaws.push((400_006, "password", why)),
+    match password.map(|password| site.check_password_rules(password)) {
+        None => errors.push((400_002, "password", "password is required")),
+        Some(Err(why)) => errors.push((400_006, "password", why)),
         Some(Ok(())) => {}
     }
-    if !flaws.is_empty() {
-        return Err(Refusal::validation(&flaws));
-    }
-    let uid = site.new_id();
-    let mut account = account::fresh(&uid, now);
+    let (Some(email), Some(password), true) = (email, password, errors.is_empty()) else {
+        return Err(GigyaCallError::validation(&errors));
+    };
+    let uid = site.next_id();
+    let mut account = new_account(&uid, now);
     merge(&mut account["profile"], profile);
     merge(&mut account["data"], data);
-    if let Some(email) = email {
-        account["profile"]["email"] = email.into();
-        account["emails"]["unverified"] = json!([email]);
-        account["loginIDs"]["emails"] = json!([email]);
-    }
-    if let Some(username) = username {
-        account["loginIDs"]["username"] = username.into();
-    }
+    account["profile"]["email"] = email.into();
+    account["emails"]["unverified"] = json!([email]);
+    account["loginIDs"]["emails"] = json!([email]);
     site.put(&uid, Some(account), now);
-    if let Some(password) = password {
-        site.set_password(&uid, password);
-    }
-    site.close_registration(&token);
+    site.set_password(&uid, password);
+    site.close_registration(token);
     let token = site.open_registration(Some(uid.clone()), now);
-    if finalize {
-        return finish(site, caller, &token, &uid, &include, now);
+    if params.flag("finalizeRegistration")?.unwrap_or(false) {
+        return finish(site, &token, &uid, now);
     }
-    Err(pending(site, caller, 206_001, &uid, &token, &include, now))
+    Err(pending(site, 206_001, &uid, &token))
 }
 
-pub(super) fn finalize(site: &mut Site, caller: &Caller, params: &Params, now: OffsetDateTime) -> Outcome {
-    let token = params.need("regToken")?.to_owned();
-    let include = Include::parse(&params.list("include"))?;
-    let uid = site.registration(&token, now)?.uid;
-    let uid = uid.ok_or_else(|| Refusal::invalid("regToken", "nothing registered yet"))?;
-    finish(site, caller, &token, &uid, &include, now)
+pub(super) fn finalize(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
+    let token = params.require("regToken")?;
+    let uid = site.registration(token, now)?.uid;
+    let uid = uid.ok_or_else(|| GigyaCallError::invalid("regToken", "nothing registered yet"))?;
+    finish(site, token, &uid, now)
 }
 
-fn finish(site: &mut Site, caller: &Caller, token: &str, uid: &str, include: &Include, now: OffsetDateTime) -> Outcome {
+fn finish(site: &mut GigyaSite, token: &str, uid: &str, now: OffsetDateTime) -> GigyaResult {
     let mut account = site.account(uid)?;
     if account["isRegistered"] != true {
         account["isRegistered"] = true.into();
-        stamp(&mut account, "registered", now);
+        set_time(&mut account, "registered", now);
         site.put(uid, Some(account.clone()), now);
     }
-    if site.settings.require_verification && account["isVerified"] != true {
-        return Err(pending(site, caller, 206_002, uid, token, include, now));
+    if site.shared.settings.require_verification && account["isVerified"] != true {
+        return Err(pending(site, 206_002, uid, token));
     }
     site.close_registration(token);
-    entered(site, caller, uid, include, now)
+    open_session(site, uid, now)
 }
 
-/// A code that comes with the account's data and the token to go on with.
-fn pending(
-    site: &Site,
-    caller: &Caller,
-    code: u64,
-    uid: &str,
-    token: &str,
-    include: &Include,
-    now: OffsetDateTime,
-) -> Refusal {
-    let members = shown(site, caller, uid, include, now).unwrap_or_default();
-    let refusal = members
+/// A code that comes with the account and a token to continue with.
+fn pending(site: &GigyaSite, code: u64, uid: &str, token: &str) -> GigyaCallError {
+    let account = site.account(uid).unwrap_or_default();
+    let members = IncludedSections::default().show(&account);
+    let error = GigyaCallError::from_code(code).with("regToken", token);
+    members
         .into_iter()
-        .fold(Refusal::plain(code), |refusal, (name, value)| {
-            refusal.with(&name, value)
-        });
-    refusal.with("regToken", token)
+        .fold(error, |error, (name, value)| error.with(&name, value))
 }
 
-/// An account that is in, with its session, which nobody may store or show.
-fn entered(site: &mut Site, caller: &Caller, uid: &str, include: &Include, now: OffsetDateTime) -> Outcome {
-    let session = format!("st2.sandbox.{}", site.new_id());
+/// The account with its session, which a client must neither store nor show.
+fn open_session(site: &mut GigyaSite, uid: &str, now: OffsetDateTime) -> GigyaResult {
+    let session = format!("st2.sandbox.{}", site.next_id());
     let mut account = site.account(uid)?;
-    stamp(&mut account, "lastLogin", now);
+    set_time(&mut account, "lastLogin", now);
+    let mut members = IncludedSections::default().show(&account);
     site.put(uid, Some(account), now);
-    let mut members = shown(site, caller, uid, include, now)?;
-    members.insert(
-        "sessionInfo".into(),
-        json!({"cookieName": "glt_sandbox", "cookieValue": session}),
-    );
-    members.insert("newUser".into(), Value::Bool(false));
+    let session = json!({"cookieName": "glt_sandbox", "cookieValue": session});
+    members.insert("sessionInfo".into(), session);
     Ok(members)
 }
 
-/// By login identifier and password. An unknown identifier and a wrong password are told apart by nobody.
-pub(super) fn login(site: &mut Site, caller: &Caller, params: &Params, now: OffsetDateTime) -> Outcome {
-    let (login, password) = (params.need("loginID")?, params.need("password")?);
-    let include = Include::parse(&params.list("include"))?;
-    let account = site.by_login(login);
-    let account = account.ok_or_else(|| Refusal::new(403_042, "invalid loginID or password"))?;
+/// Signs in by login identifier and password. The error is the same for an unknown identifier and a wrong password.
+pub(super) fn login(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
+    let (login, password) = (params.require("loginID")?, params.require("password")?);
+    let account = site.account_by_login(login);
+    let account = account.ok_or_else(GigyaCallError::wrong_credentials)?;
     let uid = account["UID"].as_str().unwrap_or_default().to_owned();
-    site.log_in(&uid, password, now)?;
+    site.check_login(&uid, password, now)?;
     if account["isActive"] == false {
-        return Err(Refusal::plain(403_041));
+        return Err(GigyaCallError::from_code(403_041));
     }
-    let unfinished = if account["isRegistered"] == false {
-        Some(206_001)
-    } else if site.settings.require_verification && account["isVerified"] == false {
-        Some(206_002)
+    let pending_code = if account["isRegistered"] == false {
+        206_001
+    } else if site.shared.settings.require_verification && account["isVerified"] == false {
+        206_002
     } else {
-        None
+        return open_session(site, &uid, now);
     };
-    if let Some(code) = unfinished {
-        let token = site.open_registration(Some(uid.clone()), now);
-        return Err(pending(site, caller, code, &uid, &token, &include, now));
-    }
-    entered(site, caller, &uid, &include, now)
+    let token = site.open_registration(Some(uid.clone()), now);
+    Err(pending(site, pending_code, &uid, &token))
 }

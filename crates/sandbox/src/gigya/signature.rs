@@ -1,18 +1,21 @@
-//! Request signatures, checked by what SAP's PHP library and guide describe; written apart from every adapter.
+//! Request signatures, verified as SAP's PHP library and guide describe; shares no code with the adapter.
 //!
 //! `base64(HMAC-SHA1(base64decode(secret), METHOD & enc(URL) & enc(parameters)))`, where the parameters (all but `sig`)
-//! are `name=enc(value)`, sorted by name and joined by `&`, and `enc` leaves only letters, digits and `-._~` as they are.
+//! are `name=enc(value)`, sorted by name and joined by `&`, and `enc` escapes all but letters, digits and `-._~`.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::hmac;
 
-use super::params::Params;
+use super::params::GigyaParams;
 
-/// The text that is signed.
-pub(super) fn base_string(method: &str, url: &str, params: &Params) -> String {
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The signed text.
+pub(super) fn base_string(method: &str, url: &str, params: &GigyaParams) -> String {
     let pairs: Vec<String> = params
         .all()
         .filter(|(name, _)| *name != "sig")
@@ -26,8 +29,8 @@ pub(super) fn base_string(method: &str, url: &str, params: &Params) -> String {
     )
 }
 
-/// Whether the `sig` among the parameters is the one that this secret makes.
-pub(super) fn is_right(secret: &str, method: &str, url: &str, params: &Params) -> bool {
+/// Whether the parameter `sig` is the signature with this secret.
+pub(super) fn is_valid(secret: &str, method: &str, url: &str, params: &GigyaParams) -> bool {
     let (Ok(key), Some(Ok(given))) = (
         STANDARD.decode(secret),
         params.get("sig").map(|sig| STANDARD.decode(sig)),
@@ -38,24 +41,9 @@ pub(super) fn is_right(secret: &str, method: &str, url: &str, params: &Params) -
     hmac::verify(&key, base_string(method, url, params).as_bytes(), &given).is_ok()
 }
 
-/// A signature over any text, as Gigya itself signs what it hands out.
-pub(super) fn over(secret: &str, text: &str) -> String {
-    let key = STANDARD.decode(secret).unwrap_or_default();
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
-    STANDARD.encode(hmac::sign(&key, text.as_bytes()))
-}
-
-fn strict(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => {
-                let _ = write!(out, "%{other:02X}");
-            }
-        }
-    }
-    out
+/// Escapes all but the unreserved characters.
+fn strict(text: &str) -> impl Display {
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]
@@ -64,8 +52,8 @@ mod tests {
 
     const URL: &str = "https://accounts.eu1.gigya.com/accounts.search";
 
-    fn vector<'a>(sig: &'a str, query: &'a str) -> Params {
-        Params::of(&[
+    fn vector<'a>(sig: &'a str, query: &'a str) -> GigyaParams {
+        GigyaParams::from_pairs(&[
             ("apiKey", "3_api"),
             ("format", "json"),
             ("nonce", "28646487289"),
@@ -77,34 +65,37 @@ mod tests {
     }
 
     #[test]
-    fn the_known_answer_is_right_and_its_neighbours_are_not() {
-        // Produced by npm gigya 3.0.1 and computed again, independently, in Python; the key is no real one.
+    fn known_signature_is_valid_and_changed_requests_are_not() {
+        // Produced by npm gigya 3.0.1 and verified independently in Python; the key is invented.
         let secret = STANDARD.encode("0123456789abcdef0123");
         let sig = "1zm0tVs8bUT1TCvHoE+aRTsKqEE=";
         let query = r#"SELECT * FROM accounts WHERE profile.email = "a'b@x.com" LIMIT 10"#;
-        assert!(is_right(&secret, "post", URL, &vector(sig, query)));
-        assert!(!is_right(&secret, "GET", URL, &vector(sig, query)));
-        assert!(!is_right(
+        assert!(is_valid(&secret, "post", URL, &vector(sig, query)));
+        assert!(!is_valid(&secret, "GET", URL, &vector(sig, query)));
+        assert!(!is_valid(
             &secret,
             "POST",
             "https://accounts.us1.gigya.com/accounts.search",
             &vector(sig, query)
         ));
-        assert!(!is_right(&secret, "POST", URL, &vector(sig, "SELECT * FROM accounts")));
-        assert!(!is_right(&STANDARD.encode("another"), "POST", URL, &vector(sig, query)));
-        assert!(!is_right(&secret, "POST", URL, &vector("no base64!", query)));
-        assert!(!is_right(&secret, "POST", URL, &vector("", query)));
+        assert!(!is_valid(&secret, "POST", URL, &vector(sig, "SELECT * FROM accounts")));
+        assert!(!is_valid(&STANDARD.encode("another"), "POST", URL, &vector(sig, query)));
+        assert!(!is_valid(&secret, "POST", URL, &vector("no base64!", query)));
+        assert!(!is_valid(&secret, "POST", URL, &vector("", query)));
     }
 
     #[test]
-    fn everything_but_the_unreserved_is_escaped() {
-        assert_eq!(strict("aZ09-._~"), "aZ09-._~");
-        assert_eq!(strict("'<>()*!+&=% é"), "%27%3C%3E%28%29%2A%21%2B%26%3D%25%20%C3%A9");
+    fn all_but_unreserved_characters_are_escaped() {
+        assert_eq!(strict("aZ09-._~").to_string(), "aZ09-._~");
+        assert_eq!(
+            strict("'<>()*!+&=% é").to_string(),
+            "%27%3C%3E%28%29%2A%21%2B%26%3D%25%20%C3%A9"
+        );
     }
 
     #[test]
-    fn parameters_are_sorted_and_the_signature_is_left_out() {
-        let params = Params::of(&[("b", "2 3"), ("a", "~"), ("sig", "x"), ("B", "")]);
+    fn parameters_are_sorted_without_the_signature() {
+        let params = GigyaParams::from_pairs(&[("b", "2 3"), ("a", "~"), ("sig", "x"), ("B", "")]);
         assert_eq!(
             base_string("get", "http://h/p", &params),
             "GET&http%3A%2F%2Fh%2Fp&B%3D%26a%3D~%26b%3D2%25203"

@@ -4,194 +4,194 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::UsersApiSettings;
+use super::error::{self, UsersApiError};
 use super::list::{self, state, text};
-use super::question::{Column, Condition, Question, is_complete, within};
-use super::refusal::Refusal;
-use crate::people::People;
-use crate::server::reply::Reply;
-use crate::server::request::{Request, segment};
+use super::query::{UserColumn, UserCondition, UserListQuery, is_complete, parse_within};
+use super::settings::UsersApiSettings;
+use crate::http::request::{WireRequest, decode_segment};
+use crate::http::response::StubResponse;
+use crate::user_records::UserRecords;
 
-/// The most users of a page.
+/// The longest page.
 const LONGEST: usize = 1_000;
 
-/// How a field shows the metadata that is under its key.
+/// The format of a field that shows metadata.
 #[derive(Debug, Clone, Copy)]
-enum Form {
+enum LegacyFormat {
     /// The text; null when unset.
     Text,
-    /// Whether it is a yes.
+    /// Whether the text means yes.
     Flag,
-    /// The code of a letter, or the number; null when unset.
+    /// The code of the letter, or the number; null when unset.
     Consent,
 }
 
-/// The fields that show metadata, and its keys.
-const FIELDS: [(&str, Form, &str); 30] = [
-    ("Gender", Form::Text, "gender"),
-    ("Phone", Form::Text, "phoneNumber"),
-    ("MobilePhone", Form::Text, "cellPhone"),
-    ("OptInEVantageSubscriberRewards", Form::Flag, "eadvan_flag"),
-    ("OptInSpecialOffers", Form::Flag, "feat_flag"),
-    ("OptInContestAndPromotions", Form::Flag, "promo_flag"),
-    ("OptInPaperlessBilling", Form::Flag, "ebill_flag"),
-    ("OptInEEdition", Form::Flag, "eedition_flag"),
-    ("OptInEEditionEmailNotification", Form::Flag, "ee_email_flag"),
-    ("OptInSubscriberDiscounts", Form::Flag, "dealdigger_flag"),
-    ("OptInAdvertiserEmails", Form::Flag, "ads_flag"),
-    ("MemberEvent", Form::Flag, "member_event_flag"),
-    ("ContentEngagement", Form::Flag, "contentEngagement_flag"),
-    ("SUBCOM", Form::Flag, "subcom_flag"),
-    ("Survey", Form::Flag, "survey_flag"),
-    ("AccountUpdates", Form::Flag, "accountUpdates_flag"),
-    ("DateOfBirth", Form::Text, "dob"),
-    ("BirthYear", Form::Text, "dobYYYY"),
-    ("AcceptsEmailOffers", Form::Consent, "acceptsEmailOffers"),
-    ("AcceptsEmailAds", Form::Consent, "acceptsEmailAds"),
-    ("AcceptsEmailPromotions", Form::Consent, "acceptsEmailPromotions"),
-    ("IsOkToEmail", Form::Consent, "isOkToEmail"),
-    ("IsOkToPhone", Form::Consent, "isOkToPhone"),
-    ("IsOkToMail", Form::Consent, "isOkToMail"),
-    ("AcceptsEENotification", Form::Consent, "acceptsEENotification"),
-    ("DisplayName", Form::Text, "displayName"),
-    ("AgreeToTerms", Form::Flag, "agreeToTerms"),
-    ("OptOutMarketing", Form::Flag, "optOutMarketing"),
-    ("Photo", Form::Text, "photo"),
-    ("BounceType", Form::Text, "bounceType"),
+/// The fields that show metadata, and their keys.
+const FIELDS: [(&str, LegacyFormat, &str); 30] = [
+    ("Gender", LegacyFormat::Text, "gender"),
+    ("Phone", LegacyFormat::Text, "phoneNumber"),
+    ("MobilePhone", LegacyFormat::Text, "cellPhone"),
+    ("OptInEVantageSubscriberRewards", LegacyFormat::Flag, "eadvan_flag"),
+    ("OptInSpecialOffers", LegacyFormat::Flag, "feat_flag"),
+    ("OptInContestAndPromotions", LegacyFormat::Flag, "promo_flag"),
+    ("OptInPaperlessBilling", LegacyFormat::Flag, "ebill_flag"),
+    ("OptInEEdition", LegacyFormat::Flag, "eedition_flag"),
+    ("OptInEEditionEmailNotification", LegacyFormat::Flag, "ee_email_flag"),
+    ("OptInSubscriberDiscounts", LegacyFormat::Flag, "dealdigger_flag"),
+    ("OptInAdvertiserEmails", LegacyFormat::Flag, "ads_flag"),
+    ("MemberEvent", LegacyFormat::Flag, "member_event_flag"),
+    ("ContentEngagement", LegacyFormat::Flag, "contentEngagement_flag"),
+    ("SUBCOM", LegacyFormat::Flag, "subcom_flag"),
+    ("Survey", LegacyFormat::Flag, "survey_flag"),
+    ("AccountUpdates", LegacyFormat::Flag, "accountUpdates_flag"),
+    ("DateOfBirth", LegacyFormat::Text, "dob"),
+    ("BirthYear", LegacyFormat::Text, "dobYYYY"),
+    ("AcceptsEmailOffers", LegacyFormat::Consent, "acceptsEmailOffers"),
+    ("AcceptsEmailAds", LegacyFormat::Consent, "acceptsEmailAds"),
+    (
+        "AcceptsEmailPromotions",
+        LegacyFormat::Consent,
+        "acceptsEmailPromotions",
+    ),
+    ("IsOkToEmail", LegacyFormat::Consent, "isOkToEmail"),
+    ("IsOkToPhone", LegacyFormat::Consent, "isOkToPhone"),
+    ("IsOkToMail", LegacyFormat::Consent, "isOkToMail"),
+    ("AcceptsEENotification", LegacyFormat::Consent, "acceptsEENotification"),
+    ("DisplayName", LegacyFormat::Text, "displayName"),
+    ("AgreeToTerms", LegacyFormat::Flag, "agreeToTerms"),
+    ("OptOutMarketing", LegacyFormat::Flag, "optOutMarketing"),
+    ("Photo", LegacyFormat::Text, "photo"),
+    ("BounceType", LegacyFormat::Text, "bounceType"),
 ];
 
-/// Whether a call is one of this API's.
-pub(super) fn is_asked(request: &Request) -> bool {
+/// Whether a call is for this API.
+pub(super) fn is_legacy_call(request: &WireRequest) -> bool {
     request.path() == "/User" || request.path().starts_with("/User/")
 }
 
-/// Passes a caller that proves itself.
-fn admitted(settings: &UsersApiSettings, request: &Request) -> Result<(), Refusal> {
-    let header = |name, shown| {
-        let value = request.header(name).filter(|value| !value.is_empty());
-        value.ok_or_else(|| Refusal::missing(shown))
+/// Admits a call with every header, a valid token and a known tenant.
+fn admit(settings: &UsersApiSettings, request: &WireRequest) -> Result<(), UsersApiError> {
+    let header = |name: &str| {
+        let value = request.header(&name.to_lowercase()).filter(|value| !value.is_empty());
+        value.ok_or_else(|| UsersApiError::missing_header(name))
     };
-    let authorization = header("authorization", "Authorization")?;
-    let source_system = header("x-sourcesystem", "X-SourceSystem")?;
-    let (client, paper) = (
-        header("x-clientcode", "X-ClientCode")?,
-        header("x-papercode", "X-PaperCode")?,
-    );
-    let token = authorization
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let own = settings.tenant.split_once('/').map(|(_, own)| own);
-    if token.is_none_or(|(_, token)| token != settings.token) || own != Some(&*format!("{client}/{paper}")) {
-        return Err(Refusal::of(401).saying("Invalid Authorization."));
+    let unauthorized = |what: &str| UsersApiError::new(401).with_text(format!("Invalid {what}."));
+    header("Authorization")?;
+    let source_system = header("X-SourceSystem")?;
+    let tenant = format!("{}/{}", header("X-ClientCode")?, header("X-PaperCode")?);
+    let known = settings.tenant.split_once('/').map(|(_, codes)| codes);
+    if request.credentials("bearer") != Some(&settings.token) || known != Some(tenant.as_str()) {
+        return Err(unauthorized("Authorization"));
     }
-    if !settings.source_systems.is_empty() && !settings.source_systems.iter().any(|known| known == source_system) {
-        return Err(Refusal::of(401).saying("Invalid X-SourceSystem."));
+    if !settings.allows_source_system(source_system) {
+        return Err(unauthorized("X-SourceSystem"));
     }
     Ok(())
 }
 
-/// The right answer.
-pub(super) fn answer(settings: &UsersApiSettings, people: &People, request: &Request) -> Result<Reply, Refusal> {
+/// The right response.
+pub(super) fn respond(
+    settings: &UsersApiSettings,
+    records: &UserRecords,
+    request: &WireRequest,
+) -> Result<StubResponse, UsersApiError> {
     if request.method != "GET" {
-        return Err(Refusal::of(405));
+        return Err(UsersApiError::new(405));
     }
-    admitted(settings, request)?;
+    admit(settings, request)?;
     let parts: Vec<&str> = request.path().split('/').skip(2).collect();
-    let (asked, sources) = match parts[..] {
+    let (query, sources) = match parts[..] {
         [] => {
-            let asked = question(request, &[])?;
-            let sources = if asked.ignores_provider { "2" } else { "0" };
-            (asked, sources)
+            let query = parse_query(request, &[])?;
+            let sources = if query.ignores_provider { "2" } else { "0" };
+            (query, sources)
         }
-        [sources] => (question(request, &["lookupinuserprovider", "onlyactive"])?, sources),
+        [sources] => (parse_query(request, &["lookupinuserprovider", "onlyactive"])?, sources),
         [id, sources] if request.query().is_empty() => {
-            let asked = Question {
-                conditions: vec![Condition::Id(segment(id))],
-                ..Question::default()
+            let query = UserListQuery {
+                conditions: vec![UserCondition::Id(decode_segment(id))],
+                ..UserListQuery::default()
             };
-            (asked, sources)
+            (query, sources)
         }
-        _ => return Err(Refusal::of(404)),
+        _ => return Err(UsersApiError::new(404)),
     };
     match (sources, &settings.user_provider) {
-        ("2", _) | ("0", None) => Ok(found(settings, people, &asked)),
-        // The provider is never heard.
-        ("0", Some(provider)) => Ok(found(settings, people, &asked).with("x-incomplete", provider)),
-        ("1", _) => Err(Refusal::of(500).saying("Something went wrong. Please try again later.")),
-        _ => Err(Refusal::of(404)),
+        ("2", _) | ("0", None) => Ok(list_response(settings, records, &query)),
+        // The provider is never available.
+        ("0", Some(provider)) => Ok(list_response(settings, records, &query).with("x-incomplete", provider)),
+        ("1", _) => Err(UsersApiError::new(500).with_text("Something went wrong. Please try again later.")),
+        _ => Err(UsersApiError::new(404)),
     }
 }
 
-/// Reads the parameters of a list, all but these.
-fn question(request: &Request, unknown: &[&str]) -> Result<Question, Refusal> {
+/// Parses the parameters of a list; `unknown` ones are invalid.
+fn parse_query(request: &WireRequest, unknown: &[&str]) -> Result<UserListQuery, UsersApiError> {
     let whole = request.path() == "/User";
     let mut known = BTreeSet::new();
-    let mut asked = Question::default();
+    let mut query = UserListQuery::default();
     let mut page = 1;
-    for (name, value) in request.parameters() {
+    for (name, value) in request.query_pairs() {
         let name = name.to_lowercase();
         let name = name.strip_prefix("request.").filter(|_| whole).unwrap_or(&name);
-        let refused = || Refusal::input(format!("{name} has a value that it cannot have"));
+        let invalid = || UsersApiError::invalid_input(format!("{name} has an invalid value"));
         if value.is_empty() || unknown.contains(&name) || !known.insert(name.to_owned()) {
-            return Err(refused());
+            return Err(invalid());
         }
-        let set = || value.to_lowercase().parse::<bool>().map_err(|_| refused());
+        let flag = || value.to_lowercase().parse::<bool>().map_err(|_| invalid());
         match name {
             "email" => {
                 let email = value.trim().to_lowercase();
                 let exact = !whole && is_complete(&email);
-                asked.conditions.push(if exact {
-                    Condition::EmailIs(email)
+                query.conditions.push(if exact {
+                    UserCondition::EmailIs(email)
                 } else {
-                    Condition::EmailContains(email)
+                    UserCondition::EmailContains(email)
                 });
             }
-            "onlyactive" if set()? => asked.conditions.push(Condition::Active),
+            "onlyactive" if flag()? => query.conditions.push(UserCondition::Active),
             "onlyactive" => {}
-            "lookupinuserprovider" => asked.ignores_provider = !set()?,
+            "lookupinuserprovider" => query.ignores_provider = !flag()?,
             "sortby" => {
-                asked.column = match value.as_str() {
-                    "CustomerRegistrationId" => Column::Id,
-                    "Email" => Column::Email,
-                    "FirstName" => Column::FirstName,
-                    "LastName" => Column::LastName,
-                    "DateRegistered" => Column::DateRegistered,
-                    "ChangeDate" => Column::ChangeDate,
-                    _ => return Err(refused()),
+                query.column = match value.as_str() {
+                    "CustomerRegistrationId" => UserColumn::Id,
+                    "Email" => UserColumn::Email,
+                    "FirstName" => UserColumn::FirstName,
+                    "LastName" => UserColumn::LastName,
+                    "DateRegistered" => UserColumn::DateRegistered,
+                    "ChangeDate" => UserColumn::ChangeDate,
+                    _ => return Err(invalid()),
                 }
             }
             "sortorder" => {
-                asked.descending = match value.as_str() {
+                query.descending = match value.as_str() {
                     "asc" | "0" => false,
                     "desc" | "1" => true,
-                    _ => return Err(refused()),
+                    _ => return Err(invalid()),
                 }
             }
-            "usersperpage" => asked.take = within(&value, 1..=LONGEST).ok_or_else(refused)?,
-            "pagenumber" => page = within(&value, 1..=usize::MAX).ok_or_else(refused)?,
-            _ => return Err(Refusal::input(format!("{name} is no parameter"))),
+            "usersperpage" => query.take = parse_within(&value, 1..=LONGEST).ok_or_else(invalid)?,
+            "pagenumber" => page = parse_within(&value, 1..=usize::MAX).ok_or_else(invalid)?,
+            _ => return Err(UsersApiError::invalid_input(format!("{name} is not a parameter"))),
         }
     }
-    asked.turn_to(page)?;
-    Ok(asked)
+    query.set_page(page)?;
+    Ok(query)
 }
 
-fn found(settings: &UsersApiSettings, people: &People, asked: &Question) -> Reply {
-    let outside_provider = settings.user_provider.is_some();
-    let page = list::page(people.all(), asked, outside_provider);
-    let users: Vec<Value> = page.users.iter().map(|user| shown(user, outside_provider)).collect();
+fn list_response(settings: &UsersApiSettings, records: &UserRecords, query: &UserListQuery) -> StubResponse {
+    let has_provider = settings.user_provider.is_some();
+    let page = list::find_page(records.all(), query, has_provider);
+    let users: Vec<Value> = page.users.iter().map(|user| show(user, has_provider)).collect();
     let result = json!({"Users": users, "TotalUsersFound": page.total});
-    Reply::json(
-        200,
-        &json!({"Code": 200, "Errors": [], "Result": result, "SessionId": "sandbox", "RequestId": "sandbox"}),
-    )
+    error::legacy_envelope(&json!([]), &result)
 }
 
-/// A user as this API shows it.
-pub(super) fn shown(user: &Value, outside_provider: bool) -> Value {
+/// A user in the format of this API.
+pub(super) fn show(user: &Value, has_provider: bool) -> Value {
     let metadata = user["metadata"].as_object().cloned().unwrap_or_default();
     let unset_is_null = |member: &str| Some(text(user, member)).filter(|text| !text.is_empty());
-    let state = state(user, outside_provider);
+    let state = state(user, has_provider);
     let number = ["Lite", "Unverified", "Standard"]
         .iter()
         .position(|known| *known == state);
@@ -207,21 +207,21 @@ pub(super) fn shown(user: &Value, outside_provider: bool) -> Value {
         "UserState": {"UserStateId": number.map(|place| place + 1), "UserStateCode": state},
         "UrlPasswordChangeTicket": null,
     });
-    for (field, form, key) in FIELDS {
-        shown[field] = view(form, text(&user["metadata"], key));
+    for (field, format, key) in FIELDS {
+        shown[field] = show_metadata(format, text(&user["metadata"], key));
     }
     shown["Metadata"] = Value::Object(metadata);
     shown
 }
 
-fn view(form: Form, kept: &str) -> Value {
-    match form {
-        Form::Flag => ["Y", "y", "true", "1"].contains(&kept).into(),
-        Form::Text if kept.is_empty() => Value::Null,
-        Form::Text => kept.into(),
-        Form::Consent => match kept.as_bytes() {
+fn show_metadata(format: LegacyFormat, value: &str) -> Value {
+    match format {
+        LegacyFormat::Flag => ["Y", "y", "true", "1"].contains(&value).into(),
+        LegacyFormat::Text if value.is_empty() => Value::Null,
+        LegacyFormat::Text => value.into(),
+        LegacyFormat::Consent => match value.as_bytes() {
             [letter] if letter.is_ascii_alphabetic() => (*letter).into(),
-            _ => kept.parse::<u8>().map_or(Value::Null, Value::from),
+            _ => value.parse::<u8>().map_or(Value::Null, Value::from),
         },
     }
 }
@@ -231,33 +231,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metadata_is_shown_in_the_form_of_its_field() {
-        for (form, kept, wanted) in [
-            (Form::Text, "", Value::Null),
-            (Form::Text, "Oslo", json!("Oslo")),
-            (Form::Flag, "y", json!(true)),
-            (Form::Flag, "", json!(false)),
-            (Form::Consent, "N", json!(78)),
-            (Form::Consent, "1", json!(1)),
-            (Form::Consent, "", Value::Null),
+    fn metadata_has_the_format_of_its_field() {
+        for (format, value, wanted) in [
+            (LegacyFormat::Text, "", Value::Null),
+            (LegacyFormat::Text, "Oslo", json!("Oslo")),
+            (LegacyFormat::Flag, "y", json!(true)),
+            (LegacyFormat::Flag, "", json!(false)),
+            (LegacyFormat::Consent, "N", json!(78)),
+            (LegacyFormat::Consent, "1", json!(1)),
+            (LegacyFormat::Consent, "", Value::Null),
         ] {
-            assert_eq!(view(form, kept), wanted, "{form:?} {kept:?}");
+            assert_eq!(show_metadata(format, value), wanted, "{format:?} {value:?}");
         }
     }
 
     #[test]
-    fn a_user_has_its_number_of_state_and_its_metadata_beside_the_fields() {
+    fn user_has_state_number_and_metadata() {
         let user = json!({"customerRegistrationId": "7", "state": "Lite", "metadata": {"promo_flag": "Y", "own": "x"}});
-        let told = shown(&user, false);
-        assert_eq!(told["UserState"], json!({"UserStateId": 1, "UserStateCode": "Lite"}));
+        let user = show(&user, false);
+        assert_eq!(user["UserState"], json!({"UserStateId": 1, "UserStateCode": "Lite"}));
         assert_eq!(
             (
-                &told["OptInContestAndPromotions"],
-                &told["Metadata"]["own"],
-                &told["Email"]
+                &user["OptInContestAndPromotions"],
+                &user["Metadata"]["own"],
+                &user["Email"]
             ),
             (&json!(true), &json!("x"), &Value::Null)
         );
-        assert_eq!(shown(&user, true)["UserState"]["UserStateCode"], "Standard");
+        assert_eq!(
+            show(&json!({"state": "Lite"}), true)["UserState"]["UserStateCode"],
+            "Standard"
+        );
     }
 }

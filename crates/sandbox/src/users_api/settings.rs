@@ -1,27 +1,39 @@
-//! How the stand-in Users API is set up: its one tenant, who may call, and how often.
+//! What the simulated Users API starts with, and its settings: one tenant, its callers, and their quota.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::quota::Quota;
+use crate::stub::StubSettings;
 
-/// How a stand-in Users API is set up.
+/// What a simulated Users API starts with, and returns to when it is reset.
+#[derive(Debug, Clone, Default)]
+pub struct UsersApiConfig {
+    /// The settings.
+    pub settings: UsersApiSettings,
+    /// The users in the format of v4, each with a `customerRegistrationId`. Missing members are shown as unset; the
+    /// members of the legacy API are optional: `registrationId`, `dateRegistered`, `changeDate`, `lastLogoutDate`.
+    pub users: Vec<Value>,
+}
+
+/// The settings of the simulated Users API.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UsersApiSettings {
-    /// The bearer token of its callers.
+    /// The bearer token of the clients.
     pub token: String,
-    /// The tenant whose users it has: `group/client/paper`.
+    /// The tenant of its users: `group/client/paper`.
     pub tenant: String,
-    /// The values of `X-SourceSystem` that the tenant knows; all when there are none.
+    /// The known values of `X-SourceSystem`; any when empty.
     pub source_systems: Vec<String>,
-    /// The tenant's outside provider, if it has one. It is never heard: a call that does not leave it out is answered from
-    /// the tenant's own users, and marked incomplete.
+    /// The tenant's provider, if it has one. It is never available: a call that does not skip it is answered from the
+    /// tenant's own users, and marked incomplete.
     pub user_provider: Option<String>,
-    /// What may be called.
+    /// The quota of calls.
     pub quota: Quota,
-    /// Whether long answers are packed for callers that take gzip.
+    /// Whether long responses are compressed for clients that accept gzip.
     pub compress: bool,
 }
 
@@ -47,5 +59,21 @@ impl fmt::Debug for UsersApiSettings {
             .field("quota", &self.quota)
             .field("compress", &self.compress)
             .finish_non_exhaustive()
+    }
+}
+
+impl UsersApiSettings {
+    pub(super) fn allows_source_system(&self, name: &str) -> bool {
+        self.source_systems.is_empty() || self.source_systems.iter().any(|known| known == name)
+    }
+}
+
+impl StubSettings for UsersApiSettings {
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    fn compress(&self) -> bool {
+        self.compress
     }
 }

@@ -1,110 +1,99 @@
-//! The control address and the program.
+//! The control API and the program.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::support::World;
+use masthead_sandbox::{GenericStubConfig, GigyaConfig, Sandbox, SandboxConfig, UsersApiConfig};
 use serde_json::{Value, json};
 
+use crate::client::SandboxClient;
+
+const LIST: &str = "api/v2/users";
+
 #[tokio::test]
-async fn the_provider_is_switched_off_and_on_over_http() {
-    let world = World::with(2).await;
-    assert_eq!(world.control("POST", "off", None).await.json()["outage"], "refused");
-    assert!(world.attempt("GET", "/api/v2/users", None).await.is_err());
-    assert_eq!(world.control("POST", "on", None).await.json()["outage"], Value::Null);
-    assert_eq!(world.call("GET", "/api/v2/users", None).await.status, 200);
+async fn provider_is_switched_off_and_on() {
+    let client = SandboxClient::auth0(2).await;
+    assert_eq!(
+        client.control("POST", "off", &Value::Null).await.json()["outage"],
+        "refused"
+    );
+    assert!(client.try_call("GET", LIST, None).await.is_err());
+    assert_eq!(
+        client.control("POST", "on", &Value::Null).await.json()["outage"],
+        Value::Null
+    );
+    assert_eq!(client.status(LIST).await, 200);
     let how = json!({"how": "unreachable"});
     assert_eq!(
-        world.control("POST", "off", Some(&how)).await.json()["outage"],
+        client.control("POST", "off", &how).await.json()["outage"],
         "unreachable"
     );
 }
 
 #[tokio::test]
-async fn faults_are_put_in_listed_and_taken_back_over_http() {
-    let world = World::with(2).await;
+async fn faults_are_injected_listed_and_removed() {
+    let client = SandboxClient::auth0(2).await;
     let rule = json!({"fault": "status", "status": 500, "path": "/api/v2/users", "times": 2});
-    let id = world.control("POST", "faults", Some(&rule)).await.json()["id"].clone();
-    assert_eq!(world.call("GET", "/api/v2/users", None).await.status, 500);
-    let listed = world.control("GET", "faults", None).await.json();
-    assert_eq!(
-        (&listed[0]["befallen"], &listed[0]["times"], &listed[0]["fault"]),
-        (&json!(1), &json!(1), &json!("status"))
-    );
-    assert_eq!(world.control("DELETE", &format!("faults/{id}"), None).await.status, 200);
-    assert_eq!(world.call("GET", "/api/v2/users", None).await.status, 200);
-    assert_eq!(world.control("DELETE", &format!("faults/{id}"), None).await.status, 404);
+    let id = client.control("POST", "faults", &rule).await.json()["id"].clone();
+    assert_eq!(client.status(LIST).await, 500);
+    let listed = &client.control("GET", "faults", &Value::Null).await.json()[0];
+    let shown = [&listed["befallen"], &listed["times"], &listed["fault"]];
+    assert_eq!(shown, [&json!(1), &json!(1), &json!("status")]);
+    let remove = async || {
+        client
+            .control("DELETE", &format!("faults/{id}"), &Value::Null)
+            .await
+            .status
+    };
+    assert_eq!(remove().await, 200);
+    assert_eq!(client.status(LIST).await, 200);
+    assert_eq!(remove().await, 404);
     for wrong in [
         json!({"fault": "rain"}),
         json!({"fault": "status"}),
         json!({"fault": "bom", "tmies": 1}),
     ] {
-        assert_eq!(
-            world.control("POST", "faults", Some(&wrong)).await.status,
-            400,
-            "{wrong}"
-        );
+        assert_eq!(client.control("POST", "faults", &wrong).await.status, 400, "{wrong}");
     }
 }
 
 #[tokio::test]
-async fn users_settings_keys_and_clock_are_set_over_http() {
-    let world = World::with(0).await;
+async fn users_settings_keys_and_clock_are_changed() {
+    let client = SandboxClient::auth0(0).await;
+    let control = async |method: &str, path: &str, body: Value| client.control(method, path, &body).await.json();
     assert_eq!(
-        world
-            .control("POST", "users", Some(&json!({"sample": 5_000})))
-            .await
-            .json(),
+        control("POST", "users", json!({"sample": 5_000})).await,
         json!({"taken": 5_000})
     );
     let user = json!([{"user_id": "auth0|x", "email": "x@example.com"}, {"no": "id"}]);
+    assert_eq!(control("POST", "users", user).await, json!({"taken": 1}));
     assert_eq!(
-        world.control("POST", "users", Some(&user)).await.json(),
-        json!({"taken": 1})
-    );
-    assert_eq!(
-        world
-            .control("GET", "users", None)
-            .await
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
+        control("GET", "users", Value::Null).await.as_array().unwrap().len(),
         5_001
     );
     let change = json!({"searchLagMs": 250, "quota": {"burst": 2, "perSecond": 1}});
-    let state = world.control("PATCH", "settings", Some(&change)).await.json();
+    let state = control("PATCH", "settings", change).await;
+    let settings = &state["settings"];
     assert_eq!(
-        (&state["settings"]["searchLagMs"], &state["settings"]["tokenLifetimeS"]),
+        (&settings["searchLagMs"], &settings["tokenLifetimeS"]),
         (&json!(250), &json!(86_400))
     );
-    assert_eq!(world.sandbox.auth0().settings().quota.burst, 2);
+    assert_eq!(client.sandbox.auth0().settings().quota.burst, 2);
     assert_eq!(
-        world
-            .control("PATCH", "settings", Some(&json!({"lag": 1})))
-            .await
-            .status,
-        400
-    );
-    assert_eq!(
-        world.control("POST", "keys/rotate", None).await.json()["keys"]
+        control("POST", "keys/rotate", Value::Null).await["keys"]
             .as_array()
             .unwrap()
             .len(),
         2
     );
-    let before = world.sandbox.clock().now();
-    world
-        .control("POST", "clock", Some(&json!({"advanceMs": 3_600_000})))
-        .await;
-    assert!(world.sandbox.clock().now() - before >= std::time::Duration::from_hours(1));
-    let token = world
-        .control("POST", "tokens", Some(&json!({"sub": "auth0|x"})))
-        .await
-        .json();
+    let before = client.sandbox.clock().now();
+    control("POST", "clock", json!({"advanceMs": 3_600_000})).await;
+    assert!(client.sandbox.clock().now() - before >= Duration::from_hours(1));
+    let token = control("POST", "tokens", json!({"sub": "auth0|x"})).await;
     assert_eq!(token["token"].as_str().unwrap().split('.').count(), 3);
-    assert_eq!(world.control("DELETE", "users", None).await.json()["users"], 0);
-    let state = world.control("POST", "reset", None).await.json();
+    assert_eq!(control("DELETE", "users", Value::Null).await["users"], 0);
+    let state = control("POST", "reset", Value::Null).await;
     assert_eq!(
         (&state["settings"]["searchLagMs"], &state["calls"]),
         (&json!(0), &json!(0))
@@ -112,53 +101,102 @@ async fn users_settings_keys_and_clock_are_set_over_http() {
 }
 
 #[tokio::test]
-async fn the_log_keeps_the_wire_form_and_hides_secrets() {
-    let world = World::with(1).await;
-    world
+async fn every_provider_is_controlled_in_the_same_way() {
+    let configs: [(SandboxConfig, &str); 5] = [
+        (SandboxConfig::default(), "auth0"),
+        (GigyaConfig::default().into(), "gigya"),
+        (GenericStubConfig::ssor().into(), "ssor"),
+        (GenericStubConfig::firefly().into(), "firefly"),
+        (UsersApiConfig::default().into(), "users-api"),
+    ];
+    for (config, name) in configs {
+        let client = SandboxClient::start(config).await;
+        let state = client.control("GET", "state", &Value::Null).await.json();
+        assert_eq!((&state["provider"], &state["users"]), (&json!(name), &json!(0)));
+        client.control("POST", "users", &json!({"sample": 9})).await;
+        let change = json!({"quota": {"burst": 7, "perSecond": 7}});
+        let state = client.control("PATCH", "settings", &change).await.json();
+        assert_eq!(
+            (&state["users"], &state["settings"]["quota"]["burst"]),
+            (&json!(9), &json!(7)),
+            "{name}"
+        );
+        for (method, path, status) in [("PATCH", "settings", 400), ("POST", "nothing", 404)] {
+            assert_eq!(
+                client.control(method, path, &json!({"shoes": 7})).await.status,
+                status,
+                "{name}"
+            );
+        }
+        let state = client.control("POST", "reset", &Value::Null).await.json();
+        assert_eq!(
+            (&state["users"], &state["settings"]["quota"]["burst"] == 7),
+            (&json!(0), false),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn applications_are_shown_with_their_keys() {
+    let client = SandboxClient::start(GigyaConfig::default()).await;
+    let applications = client.control("GET", "applications", &Value::Null).await.json();
+    assert!(applications[0]["privateKey"].as_str().unwrap().contains("PRIVATE KEY"));
+    assert_eq!(client.control("POST", "keys/rotate", &json!({})).await.status, 404);
+}
+
+#[tokio::test]
+async fn log_keeps_requests_as_sent_without_secrets() {
+    let client = SandboxClient::auth0(1).await;
+    client
         .call("GET", "/api/v2/users?q=email:%22a%2Bb%22&page=0", None)
         .await;
-    let log = world.control("GET", "requests", None).await.json();
+    let token = client.headers[0].1.trim_start_matches("Bearer ");
+    let log = client.control("GET", "requests", &Value::Null).await.json();
     assert_eq!(
         (&log[0]["path"], &log[0]["status"]),
         (&json!("/oauth/token"), &json!(200))
     );
-    assert!(log[0]["body"].as_str().unwrap().contains("<hidden>"));
-    assert_eq!(
-        (&log[1]["method"], &log[1]["query"]),
-        (&json!("GET"), &json!("q=email:%22a%2Bb%22&page=0"))
-    );
-    assert!(!log.to_string().contains(world.token.as_deref().unwrap()));
-    let open = world.control("GET", "requests?secrets=true", None).await.json();
-    assert!(open.to_string().contains(world.token.as_deref().unwrap()));
-    assert_eq!((world.sandbox.calls(), world.sandbox.calls_to("/api/v2/")), (2, 1));
-    world.control("DELETE", "requests", None).await;
-    assert_eq!(world.sandbox.calls(), 0);
+    assert!(log[0]["body"].as_str().unwrap().contains("<hidden>") && !log.to_string().contains(token));
+    let sent = [&log[1]["method"], &log[1]["query"]];
+    assert_eq!(sent, [&json!("GET"), &json!("q=email:%22a%2Bb%22&page=0")]);
+    let with_secrets = client
+        .control("GET", "requests?secrets=true", &Value::Null)
+        .await
+        .json();
+    assert!(with_secrets.to_string().contains(token));
+    assert_eq!((client.sandbox.calls(), client.sandbox.calls_to("/api/v2/")), (2, 1));
+    client.control("DELETE", "requests", &Value::Null).await;
+    assert_eq!(client.sandbox.calls(), 0);
 }
 
 #[tokio::test]
-async fn only_loopback_is_listened_on() {
-    let listen = "0.0.0.0:0".parse().unwrap();
-    let config = masthead_sandbox::SandboxConfig {
-        listen,
-        ..Default::default()
+async fn only_loopback_addresses_are_bound() {
+    let config = SandboxConfig {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        ..SandboxConfig::default()
     };
-    assert!(masthead_sandbox::Sandbox::start(config).await.is_err());
+    assert!(Sandbox::start(config).await.is_err());
 }
 
 #[tokio::test]
-async fn the_help_names_every_call() {
-    let world = World::with(0).await;
-    let help = world.control("GET", "", None).await;
+async fn help_names_every_call() {
+    let client = SandboxClient::auth0(0).await;
+    let help = client.control("GET", "", &Value::Null).await;
     let text = String::from_utf8_lossy(&help.body).into_owned();
     for call in ["POST   /off", "POST   /on", "POST   /faults", "GET    /requests"] {
         assert!(text.contains(call), "{call}");
     }
-    assert_eq!(world.control("GET", "nothing", None).await.status, 404);
 }
 
 #[test]
-fn the_program_prints_its_addresses_and_ends_at_sigterm() {
-    for (provider, own) in [("auth0", "audience"), ("users-api", "tenant")] {
+fn program_prints_its_addresses_and_ends_on_sigterm() {
+    for (provider, member) in [
+        ("auth0", "audience"),
+        ("gigya", "apiKey"),
+        ("ssor", "required"),
+        ("users-api", "tenant"),
+    ] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_masthead-sandbox"))
             .args(["--provider", provider, "--users", "10"])
             .stdout(Stdio::piped())
@@ -168,14 +206,15 @@ fn the_program_prints_its_addresses_and_ends_at_sigterm() {
         BufReader::new(program.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        assert!(
-            said["url"].as_str().unwrap().starts_with("http://127.0.0.1:") && said["users"] == 10,
-            "{said}"
-        );
-        assert!(said["control"].as_str().unwrap().starts_with("http://127.0.0.1:"));
-        assert!(said[own].is_string(), "{said}");
-        let pid = said["pid"].to_string();
+        let printed: Value = serde_json::from_str(&line).unwrap();
+        for address in ["url", "control"] {
+            assert!(
+                printed[address].as_str().unwrap().starts_with("http://127.0.0.1:"),
+                "{printed}"
+            );
+        }
+        assert!(printed["users"] == 10 && !printed[member].is_null(), "{printed}");
+        let pid = printed["pid"].to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert!(program.wait().unwrap().success());
     }

@@ -1,10 +1,9 @@
-//! The stand-in Users API over its socket: v4 and legacy.
+//! The simulated Users API over a socket: v4 and legacy.
 
-use masthead_sandbox::{Fault, FaultRule, Quota, Sandbox, UsersApiConfig, sample_registration, sample_registrations};
+use masthead_sandbox::{Fault, FaultRule, UsersApiConfig, sample_registration, sample_registrations};
 use serde_json::{Value, json};
 
-use crate::plain::Plain;
-use crate::support::{Answer, encoded};
+use crate::client::{ONE_CALL, SandboxClient, percent_encode, texts};
 
 const HEADERS: [(&str, &str); 6] = [
     ("authorization", "bearer sandbox-users-token"),
@@ -15,52 +14,38 @@ const HEADERS: [(&str, &str); 6] = [
     ("content-type", "application/json; charset=utf-8"),
 ];
 
-struct Deployment {
-    sandbox: Sandbox,
-    plain: Plain,
+const SEARCH: &str = "v4/Users/Search";
+const ID: &str = "customerRegistrationId";
+
+async fn start(users: usize, user_provider: Option<&str>) -> SandboxClient {
+    let mut config = UsersApiConfig {
+        users: sample_registrations(users).collect(),
+        ..UsersApiConfig::default()
+    };
+    config.settings.user_provider = user_provider.map(str::to_owned);
+    let mut client = SandboxClient::start(config).await;
+    client.headers = HEADERS.map(|(name, value)| (name, value.to_owned())).to_vec();
+    client
 }
 
-impl Deployment {
-    async fn with(users: usize, user_provider: Option<&str>) -> Self {
-        let mut config = UsersApiConfig {
-            users: sample_registrations(users).collect(),
-            ..UsersApiConfig::default()
-        };
-        config.settings.user_provider = user_provider.map(str::to_owned);
-        Self {
-            sandbox: Sandbox::start(config).await.unwrap(),
-            plain: Plain::new(),
-        }
-    }
-
-    async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let url = format!("{}{target}", self.sandbox.url());
-        self.plain.send(method, &url, headers, body).await.unwrap()
-    }
-
-    async fn get(&self, target: &str) -> Value {
-        self.send("GET", target, &HEADERS, "").await.json()
-    }
-
-    async fn search(&self, body: &Value) -> Value {
-        self.send("POST", "v4/Users/Search", &HEADERS, &body.to_string())
-            .await
-            .json()
-    }
+/// Changes one header, or removes it when the value is empty; the others are the right ones.
+fn set_header(client: &mut SandboxClient, name: &str, value: &str) {
+    let changed = |(known, right): (&'static str, &str)| (known, if known == name { value } else { right }.to_owned());
+    client.headers = HEADERS.map(changed).to_vec();
+    client.headers.retain(|(_, value)| !value.is_empty());
 }
 
-fn ids(list: &Value, key: &str) -> Vec<String> {
-    let users = list.as_array().unwrap().iter();
-    users.map(|user| user[key].as_str().unwrap().to_owned()).collect()
+async fn search(client: &SandboxClient, body: &Value) -> Value {
+    client.call("POST", SEARCH, Some(body)).await.json()
 }
 
 #[tokio::test]
-async fn v4_shows_every_published_key_and_finds_by_each_parameter() {
-    let far = Deployment::with(30, None).await;
+async fn v4_finds_users_by_each_parameter() {
+    let client = start(30, None).await;
     let fifth = sample_registration(5);
     let email = fifth["email"].as_str().unwrap();
-    let by_email = far
-        .get(&format!("v4/Users?email={}", encoded(&email.to_uppercase())))
+    let by_email = client
+        .get(&format!("v4/Users?email={}", percent_encode(&email.to_uppercase())))
         .await;
     assert_eq!(by_email["message"]["code"], "UsersOrchestrator_S200_02");
     assert_eq!(by_email["meta"], json!({"totalRecords": 1}));
@@ -70,31 +55,25 @@ async fn v4_shows_every_published_key_and_finds_by_each_parameter() {
         (&json!(email), &json!("Nowhereville"))
     );
     assert_eq!(user["metadata"]["photo"], "");
+    assert_eq!(user.as_object().unwrap().len(), 8, "no key of the legacy API");
     assert_eq!(
-        user.as_object().unwrap().len(),
-        8,
-        "no key that only the legacy API shows"
+        search(&client, &json!({"email": email})).await["data"],
+        by_email["data"]
     );
-    assert_eq!(far.search(&json!({"email": email})).await["data"], by_email["data"]);
-    let by_id = far
-        .search(&json!({"customerRegistrationId": "40000005", "pageSize": 2}))
-        .await;
+    let by_id = search(&client, &json!({ID: "40000005", "pageSize": 2})).await;
     assert_eq!(by_id["data"], by_email["data"]);
-    let nobody = far.search(&json!({"customerRegistrationId": "5"})).await;
-    assert_eq!(
-        (&nobody["meta"]["totalRecords"], &nobody["data"]),
-        (&json!(0), &json!([]))
-    );
+    let none = search(&client, &json!({ID: "5"})).await;
+    assert_eq!((&none["meta"]["totalRecords"], &none["data"]), (&json!(0), &json!([])));
 }
 
 #[tokio::test]
-async fn a_cursor_leads_through_the_whole_list_and_page_numbers_do_too() {
-    let far = Deployment::with(45, None).await;
+async fn cursors_and_page_numbers_cover_the_list() {
+    let client = start(45, None).await;
     let (mut seen, mut body) = (Vec::new(), json!({"pageSize": 20, "orderBy": "1"}));
     loop {
-        let page = far.search(&body).await;
+        let page = search(&client, &body).await;
         assert_eq!(page["meta"]["totalRecords"], 45);
-        seen.extend(ids(&page["data"], "customerRegistrationId"));
+        seen.extend(texts(&page["data"], ID).into_iter().map(str::to_owned));
         let Some(next) = page["meta"].get("nextCursor") else {
             break;
         };
@@ -102,16 +81,21 @@ async fn a_cursor_leads_through_the_whole_list_and_page_numbers_do_too() {
     }
     let wanted: Vec<String> = (0..45).map(|number| format!("{}", 40_000_000 + number)).collect();
     assert_eq!(seen, wanted);
-    let third = far.get("v4/Users?pageSize=20&orderBy=1&pageNumber=3&count=none").await;
-    assert_eq!(ids(&third["data"], "customerRegistrationId"), wanted[40..]);
+    let third = client
+        .get("v4/Users?pageSize=20&orderBy=1&pageNumber=3&count=none")
+        .await;
+    assert_eq!(texts(&third["data"], ID), wanted[40..]);
     assert_eq!(third["meta"], json!({}));
     body["orderBy"] = "2".into();
-    assert_eq!(far.search(&body).await["message"]["code"], "UsersOrchestrator_E400_02");
+    assert_eq!(
+        search(&client, &body).await["message"]["code"],
+        "UsersOrchestrator_E400_02"
+    );
 }
 
 #[tokio::test]
-async fn who_does_not_say_who_it_is_and_what_it_asks_about_is_refused() {
-    let far = Deployment::with(1, None).await;
+async fn calls_without_valid_headers_are_refused() {
+    let mut client = start(1, None).await;
     for (name, value, status, code) in [
         ("authorization", "", 400, "E400_00"),
         ("authorization", "bearer other", 401, "E401"),
@@ -124,71 +108,93 @@ async fn who_does_not_say_who_it_is_and_what_it_asks_about_is_refused() {
         ("x-papercode", "other", 403, "E403"),
         ("content-type", "text/plain", 415, "E415"),
     ] {
-        let mut headers = HEADERS.to_vec();
-        headers.retain(|(known, _)| *known != name);
-        if !value.is_empty() {
-            headers.push((name, value));
-        }
-        let answer = far.send("POST", "v4/Users/Search", &headers, "{}").await;
-        let body = answer.json();
-        let expected = json!(format!("UsersOrchestrator_{code}"));
+        set_header(&mut client, name, value);
+        let response = client.call("POST", SEARCH, Some(&json!({}))).await;
+        let message = &response.json()["message"];
+        let code = format!("UsersOrchestrator_{code}");
         assert_eq!(
-            (answer.status.as_u16(), &body["message"]["code"]),
-            (status, &expected),
+            (response.status.as_u16(), &message["code"]),
+            (status, &json!(code)),
             "{name}"
         );
-        assert_eq!(
-            (&body["message"]["type"], &body["data"]),
-            (&json!("Error"), &Value::Null)
-        );
+        assert_eq!(message["type"], "Error");
     }
-    for (method, target, body, status) in [
-        ("GET", "v4/Users?shoes=9", "", 400),
-        ("POST", "v4/Users/Search", "[", 400),
-        ("POST", "v4/Users/Search", r#"{"email":null}"#, 400),
-        ("POST", "v4/Users", "{}", 405),
-        ("GET", "v4/Nobody", "", 404),
+    for (name, value, status, text) in [
+        ("authorization", "", 400, "Authorization is missing."),
+        ("x-sourcesystem", "", 400, "X-SourceSystem is missing."),
+        ("authorization", "bearer other", 401, "Invalid Authorization."),
+        ("x-sourcesystem", "Other", 401, "Invalid X-SourceSystem."),
     ] {
+        set_header(&mut client, name, value);
+        let response = client.call("GET", "User", None).await;
         assert_eq!(
-            far.send(method, target, &HEADERS, body).await.status,
-            status,
-            "{method} {target}"
+            (response.status.as_u16(), response.json()),
+            (status, json!({"error": text}))
         );
     }
 }
 
 #[tokio::test]
-async fn whoever_does_not_leave_the_provider_out_is_told_that_the_answer_is_incomplete() {
-    let far = Deployment::with(4, Some("Auth0")).await;
+async fn unknown_calls_and_parameters_are_refused() {
+    let client = start(1, None).await;
+    for (method, path, body, status) in [
+        ("GET", "v4/Users?shoes=9", None, 400),
+        ("POST", SEARCH, Some(json!([])), 400),
+        ("POST", SEARCH, Some(json!({"email": null})), 400),
+        ("POST", "v4/Users", Some(json!({})), 405),
+        ("GET", "v4/Unknown", None, 404),
+    ] {
+        assert_eq!(
+            client.call(method, path, body.as_ref()).await.status,
+            status,
+            "{method} {path}"
+        );
+    }
+    let refused = client.get("User?request.shoes=9").await;
+    assert_eq!(
+        (&refused["Result"], &refused["Errors"][0]["Type"]["Code"]),
+        (&Value::Null, &json!("Validation"))
+    );
+}
+
+#[tokio::test]
+async fn responses_without_the_provider_are_incomplete() {
+    let client = start(4, Some("Auth0")).await;
     for (ignored, complete, status) in [("true", true, "skipped"), ("false", false, "unavailable")] {
-        let answer = far.search(&json!({"ignoreProvider": ignored})).await;
-        let meta = &answer["meta"];
+        let response = search(&client, &json!({"ignoreProvider": ignored})).await;
+        let meta = &response["meta"];
         assert_eq!(
             (&meta["complete"], &meta["sources"][0]["status"]),
             (&json!(complete), &json!(status))
         );
-        let states = answer["data"].as_array().unwrap().iter().map(|user| &user["state"]);
-        assert!(states.into_iter().all(|state| state == "Standard"));
+        assert!(
+            texts(&response["data"], "state")
+                .into_iter()
+                .all(|state| state == "Standard")
+        );
     }
-    for (target, header) in [
+    for (path, header) in [
         ("User?request.lookupInUserProvider=false", None),
         ("User", Some("Auth0")),
         ("User/40000001/2", None),
         ("User/40000001/0", Some("Auth0")),
     ] {
-        let answer = far.send("GET", target, &HEADERS, "").await;
-        let told = answer.headers.get("x-incomplete").map(|value| value.to_str().unwrap());
-        assert_eq!((answer.status.as_u16(), told), (200, header), "{target}");
+        let response = client.call("GET", path, None).await;
+        let incomplete = response
+            .headers
+            .get("x-incomplete")
+            .map(|value| value.to_str().unwrap());
+        assert_eq!((response.status.as_u16(), incomplete), (200, header), "{path}");
     }
-    assert_eq!(far.send("GET", "User/40000001/1", &HEADERS, "").await.status, 500);
+    assert_eq!(client.status("User/40000001/1").await, 500);
 }
 
 #[tokio::test]
-async fn the_legacy_api_finds_the_same_users_and_shows_them_in_its_own_way() {
-    let far = Deployment::with(30, None).await;
+async fn legacy_shows_the_same_users() {
+    let client = start(30, None).await;
     let fifth = sample_registration(5);
-    let email = encoded(fifth["email"].as_str().unwrap());
-    let by_email = far.get(&format!("User/2?email={email}")).await;
+    let email = percent_encode(fifth["email"].as_str().unwrap());
+    let by_email = client.get(&format!("User/2?email={email}")).await;
     let user = &by_email["Result"]["Users"][0];
     assert_eq!(
         (&user["Email"], &user["Metadata"]["city"]),
@@ -198,77 +204,49 @@ async fn the_legacy_api_finds_the_same_users_and_shows_them_in_its_own_way() {
         (&user["DateRegistered"], &user["OptInSpecialOffers"]),
         (&fifth["dateRegistered"], &json!(false))
     );
-    assert_eq!(far.get("User/40000005/2").await["Result"]["Users"][0], *user);
-    let page = far.get("User?request.sortBy=CustomerRegistrationId&request.sortOrder=desc&request.usersPerPage=2&request.pageNumber=2").await;
+    assert_eq!(client.get("User/40000005/2").await["Result"]["Users"][0], *user);
+    let page = client.get("User?request.sortBy=CustomerRegistrationId&request.sortOrder=desc&request.usersPerPage=2&request.pageNumber=2").await;
     assert_eq!(
-        ids(&page["Result"]["Users"], "CustomerRegistrationId"),
+        texts(&page["Result"]["Users"], "CustomerRegistrationId"),
         ["40000027", "40000026"]
     );
     assert_eq!(page["Result"]["TotalUsersFound"], 30);
-    let refused = far.get("User?request.shoes=9").await;
-    assert_eq!(
-        (&refused["Result"], &refused["Errors"][0]["Type"]["Code"]),
-        (&Value::Null, &json!("Validation"))
-    );
-    for (name, value, status, text) in [
-        ("authorization", "", 400, "Authorization is missing."),
-        ("x-sourcesystem", "", 400, "X-SourceSystem is missing."),
-        ("authorization", "bearer other", 401, "Invalid Authorization."),
-        ("x-sourcesystem", "Other", 401, "Invalid X-SourceSystem."),
-    ] {
-        let mut headers = HEADERS.to_vec();
-        headers.retain(|(known, _)| *known != name);
-        if !value.is_empty() {
-            headers.push((name, value));
-        }
-        let answer = far.send("GET", "User", &headers, "").await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.json()),
-            (status, json!({"error": text}))
-        );
-    }
 }
 
 #[tokio::test]
-async fn faults_and_quota_speak_the_language_of_the_api_that_is_asked() {
-    let far = Deployment::with(10, None).await;
-    for (target, list) in [
+async fn faults_and_quota_have_the_format_of_the_api() {
+    let client = start(10, None).await;
+    let inject = |fault: &Fault, times| client.sandbox.inject(FaultRule::from(fault.clone()).times(times));
+    for (path, list) in [
         ("v4/Users?pageSize=5", "/data"),
         ("User?usersPerPage=5", "/Result/Users"),
     ] {
-        let right = far.get(target).await;
-        for (fault, left) in [
-            (Fault::Shuffled, 5),
-            (Fault::Missing, 4),
-            (Fault::Duplicated, 6),
-            (Fault::OtherUser, 5),
-        ] {
-            far.sandbox.inject(FaultRule::from(fault.clone()).times(1));
-            let spoilt = far.get(target).await;
-            let users = spoilt.pointer(list).unwrap().as_array().unwrap();
-            assert!(users.len() == left && spoilt != right, "{target} {fault:?}");
+        let right = client.get(path).await;
+        let faults = [Fault::Shuffled, Fault::Missing, Fault::Duplicated, Fault::OtherUser];
+        for (fault, length) in faults.iter().zip([5, 4, 6, 5]) {
+            inject(fault, 1);
+            let spoiled = client.get(path).await;
+            let users = spoiled.pointer(list).unwrap().as_array().unwrap();
+            assert!(users.len() == length && spoiled != right, "{path} {fault:?}");
             let keys = |user: &Value| user.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
             assert_eq!(
                 keys(&users[0]),
                 keys(&right.pointer(list).unwrap()[0]),
-                "{target} {fault:?}"
+                "{path} {fault:?}"
             );
         }
     }
-    far.sandbox
-        .inject(FaultRule::from(Fault::ErrorCode { code: 503 }).times(2));
-    assert_eq!(far.get("v4/Users").await["message"]["code"], "UsersOrchestrator_E503");
-    assert_eq!(far.get("User").await["Errors"][0]["Message"], "injected failure");
-    far.sandbox.clock().freeze();
-    far.sandbox.users_api().change_settings(|all| {
-        all.quota = Quota {
-            burst: 1,
-            per_second: 1,
-        };
-    });
-    assert_eq!(far.send("GET", "v4/Users", &HEADERS, "").await.status, 200);
-    let limited = far.send("GET", "v4/Users", &HEADERS, "").await;
+    inject(&Fault::ErrorCode { code: 503 }, 2);
+    assert_eq!(
+        client.get("v4/Users").await["message"]["code"],
+        "UsersOrchestrator_E503"
+    );
+    assert_eq!(client.get("User").await["Errors"][0]["Message"], "injected failure");
+    client.sandbox.clock().freeze();
+    client.sandbox.users_api().change_settings(|all| all.quota = ONE_CALL);
+    assert_eq!(client.status("v4/Users").await, 200);
+    let limited = client.call("GET", "v4/Users", None).await;
     assert!(limited.status == 429 && (1..=2).contains(&limited.number("retry-after")));
-    let shown = format!("{:?}", far.sandbox.users_api().settings());
-    assert!(!shown.contains("sandbox-users-token"), "{shown}");
+    let debug = format!("{:?}", client.sandbox.users_api().settings());
+    assert!(!debug.contains("sandbox-users-token"), "{debug}");
 }

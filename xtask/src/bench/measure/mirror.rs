@@ -173,8 +173,7 @@ fn time_import(context: &BenchContext<'_>, tenant: &str, round: u32) -> TaskResu
 /// Removes all that this part creates.
 fn clean_up(context: &BenchContext<'_>) -> TaskResult {
     context.database.remove_group(WRITES)?;
-    let script =
-        format!("TRUNCATE mirror_entries, mirrors; DELETE FROM tenants WHERE paper = '{MIRRORED_PAPER}'");
+    let script = format!("TRUNCATE mirror_entries, mirrors; DELETE FROM tenants WHERE paper = '{MIRRORED_PAPER}'");
     context.database.run(&script).map(drop)
 }
 

@@ -31,8 +31,7 @@ const PER_SECOND: u32 = 16;
 const LOOK_UPS_PER_SECOND: u32 = 4;
 const PAGES_PER_SECOND: u32 = PER_SECOND - LOOK_UPS_PER_SECOND;
 
-const PAGE: &str =
-    "/api/v2/users?include_totals=true&per_page=100&sort=created_at:1&q=created_at:%5B2019-03-01%20TO%20*%5D";
+const PAGE: &str = "/api/v2/users?include_totals=true&per_page=100&sort=created_at:1&q=created_at:%5B2019-03-01T00:00:00.000Z%20TO%20*%7D";
 
 /// How long look-ups are measured without a sync, alone and beside pages.
 const WITHOUT_SYNC: Duration = Duration::from_secs(20);
