@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use masthead_domain::event::Event;
+use masthead_domain::{
+    event::{Event, EventKind, EventOutcome},
+    tenant::Tenant,
+};
+use masthead_ports::registrations::WriteOrigin;
 
 use crate::{
     copy::{CopyRows, ValueTooLongError},
@@ -71,25 +75,47 @@ fn push(rows: &mut CopyRows, event: &Event) -> Result<(), ValueTooLongError> {
     Ok(())
 }
 
-/// Writes the event of a change, in its transaction. The outbox stays empty: nothing relays events yet, and the log numbers
-/// each one (ADR 0012).
-pub(crate) async fn insert_change(transaction: &mut Transaction, event: &Event) -> Result<(), sqlx::Error> {
-    debug_assert!(event.kind.is_change(), "the index of changes does not have it");
-    sqlx::query!(
-        "INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users, network)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        event.pool.0,
-        event.kind.id(),
-        event.at,
-        event.tenant.as_str(),
-        &*event.request_id,
-        &*event.source_system,
-        event.outcome.name(),
-        event.registration_id,
-        i64::from(event.users),
-        event.network.as_deref(),
-    )
-    .execute(transaction)
-    .await
-    .map(|_| ())
+/// What a change was, for its event.
+pub(crate) struct ChangeEvent {
+    pub(crate) kind: EventKind,
+    pub(crate) registration_id: Option<i64>,
+    pub(crate) users: u32,
+}
+
+impl ChangeEvent {
+    /// The update of one registration.
+    pub(crate) const fn update_of(registration_id: i64) -> Self {
+        Self {
+            kind: EventKind::SubscribeUserUpdate,
+            registration_id: Some(registration_id),
+            users: 1,
+        }
+    }
+
+    /// Writes the event in the transaction of the change. The outbox stays empty: nothing relays events yet, and the log numbers
+    /// each one (ADR 0012).
+    pub(crate) async fn insert(
+        self,
+        transaction: &mut Transaction,
+        tenant: &Tenant,
+        origin: &WriteOrigin,
+    ) -> Result<(), sqlx::Error> {
+        debug_assert!(self.kind.is_change(), "the index of changes does not have it");
+        sqlx::query!(
+            "INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            tenant.pool.0,
+            self.kind.id(),
+            origin.at,
+            tenant.id.as_str(),
+            &*origin.request_id,
+            &*origin.source_system,
+            EventOutcome::Found.name(),
+            self.registration_id,
+            i64::from(self.users),
+        )
+        .execute(transaction)
+        .await
+        .map(|_| ())
+    }
 }

@@ -19,9 +19,10 @@ use time::OffsetDateTime;
 
 use crate::{
     database::{PgDatabase, Transaction},
+    event_rows::ChangeEvent,
     mirror::{Changes, MirrorError, follow, provider_of},
     sqlstate::source_error,
-    write_back::{RegistrationWriteError, lock, record, update},
+    write_back::{RegistrationWriteError, lock, update},
 };
 
 const REPAIRS: &str = "repairs";
@@ -184,7 +185,8 @@ impl Repairs {
             .await
             .map_err(MirrorError::to_source_error(REPAIRS))?;
         for id in [older.id, younger.id] {
-            record(&mut transaction, cx, id, written_for)
+            ChangeEvent::update_of(id)
+                .insert(&mut transaction, &cx.tenant, written_for)
                 .await
                 .map_err(source_error(REPAIRS))?;
         }

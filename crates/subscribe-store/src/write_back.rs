@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
-    event::{Event, EventKind, EventOutcome},
     metadata::{Metadata, fold_case},
     write_back::WriteBack,
 };
@@ -19,7 +18,7 @@ use sqlx::postgres::PgRow;
 
 use crate::{
     database::{PgDatabase, Transaction},
-    event_rows::insert_change,
+    event_rows::ChangeEvent,
     field_error::UnstorableFieldError,
     mirror::{Changes, MirrorError, follow},
     record::ComputedColumns,
@@ -169,32 +168,12 @@ async fn write_in_transaction(
     follow(&mut transaction, cx.tenant.pool, changes)
         .await
         .map_err(MirrorError::to_source_error(SYNCHRONISE))?;
-    record(&mut transaction, cx, id, written_for)
+    ChangeEvent::update_of(id)
+        .insert(&mut transaction, &cx.tenant, written_for)
         .await
         .map_err(source_error(SYNCHRONISE))?;
     transaction.commit().await.map_err(source_error(SYNCHRONISE))?;
     Ok(synchronised)
-}
-
-pub(crate) async fn record(
-    transaction: &mut Transaction,
-    cx: &CallContext,
-    id: i64,
-    written_for: &WriteOrigin,
-) -> Result<(), sqlx::Error> {
-    let event = Event {
-        kind: EventKind::SubscribeUserUpdate,
-        tenant: cx.tenant.id.clone(),
-        pool: cx.tenant.pool,
-        at: written_for.at,
-        request_id: written_for.request_id.clone(),
-        source_system: written_for.source_system.clone(),
-        outcome: EventOutcome::Found,
-        registration_id: Some(id),
-        users: 1,
-        network: None,
-    };
-    insert_change(transaction, &event).await
 }
 
 /// Whether the registrations with the address are still those that were read.

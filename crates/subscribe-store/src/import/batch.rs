@@ -1,18 +1,15 @@
 //! Stores one batch of an import in a transaction.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
-use masthead_domain::{
-    event::{Event, EventKind, EventOutcome},
-    tenant::Tenant,
-};
-use time::OffsetDateTime;
+use masthead_domain::{event::EventKind, tenant::Tenant};
+use masthead_ports::registrations::WriteOrigin;
 
 use super::{duplicate_emails::refuse_taken_addresses, error::ImportStopError, result::Imported};
 use crate::{
     copy::CopyRows,
     database::Transaction,
-    event_rows::insert_change,
+    event_rows::ChangeEvent,
     mirror::{Changes, follow},
     record::RegistrationRecord,
     sqlstate::PgErrorKind,
@@ -22,7 +19,7 @@ use crate::{
 pub(super) async fn store(
     transaction: &mut Transaction,
     tenant: &Tenant,
-    (request_id, source_system, at): (&Arc<str>, &Arc<str>, OffsetDateTime),
+    origin: &WriteOrigin,
     mut records: Vec<(u64, RegistrationRecord<'_>)>,
 ) -> Result<Imported, ImportStopError> {
     transaction.allow_long_statements().await?;
@@ -66,19 +63,12 @@ pub(super) async fn store(
         }
     }
     let inserted = records.len();
-    let event = Event {
+    let event = ChangeEvent {
         kind: EventKind::SubscribeUserImport,
-        tenant: tenant.id.clone(),
-        pool: tenant.pool,
-        at,
-        request_id: Arc::clone(request_id),
-        source_system: Arc::clone(source_system),
-        outcome: EventOutcome::Found,
         registration_id: None,
         users: u32::try_from(inserted).unwrap_or(u32::MAX),
-        network: None,
     };
-    insert_change(transaction, &event).await?;
+    event.insert(transaction, tenant, origin).await?;
     Ok(Imported {
         inserted: inserted as u64,
         skipped: (all - inserted) as u64,

@@ -1,9 +1,9 @@
 //! The importer: reads registrations, and stores them in batches.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use masthead_domain::tenant::Tenant;
-use time::OffsetDateTime;
+pub use masthead_ports::registrations::WriteOrigin as ImportOrigin;
 
 use super::{
     batch,
@@ -30,17 +30,6 @@ pub struct Importer {
     pub(super) maintenance: Connector,
     /// `false` for a dry run.
     pub(super) keeps: bool,
-}
-
-/// The origin of an import, for its events.
-#[derive(Debug, Clone)]
-pub struct ImportOrigin {
-    /// The id of the command.
-    pub request_id: Arc<str>,
-    /// `X-SourceSystem`, or its default.
-    pub source_system: Arc<str>,
-    /// When the import started.
-    pub at: OffsetDateTime,
 }
 
 impl Importer {
@@ -151,13 +140,7 @@ impl Importer {
         }
         let stored = async {
             let mut transaction = self.pool.begin().await?;
-            let stored = batch::store(
-                &mut transaction,
-                tenant,
-                (&origin.request_id, &origin.source_system, origin.at),
-                records,
-            )
-            .await?;
+            let stored = batch::store(&mut transaction, tenant, origin, records).await?;
             if self.keeps {
                 transaction.commit().await?;
             } else {

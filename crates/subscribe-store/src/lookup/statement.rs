@@ -22,7 +22,7 @@ use crate::{
 
 /// The accounts of some keys, and a row without an account for each key that has none. Absence is an explicit row, so that a
 /// missing answer or the rows of another statement are never mistaken for it. `OFFSET 0` keeps each look-up a separate index
-/// scan, whatever the planner estimates for the arrays.
+/// scan, independent of the estimates for the arrays.
 macro_rules! looked_up {
     ($number:literal, $pools:literal, $keys:literal, $column:literal) => {
         concat!(

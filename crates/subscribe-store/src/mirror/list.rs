@@ -100,7 +100,7 @@ pub(crate) fn read_entry(row: &PgRow, tenant: &Tenant) -> Result<MirrorEntry, Ro
 }
 
 /// The page of a filter that no key can meet.
-pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> MirrorPage {
+pub(super) fn empty_page(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> MirrorPage {
     MirrorPage {
         whole,
         entries: Vec::new(),

@@ -48,7 +48,7 @@ impl UserMirror for PgMirror {
         if matches_no_key(&query.filter) {
             let as_of = read_in_time(cx, list::as_of(&self.pool, &cx.tenant)).await;
             let as_of = as_of.map_err(MirrorError::to_source_error("mirror search"))?;
-            return Ok(as_of.map(|as_of| list::nobody(query, as_of)));
+            return Ok(as_of.map(|as_of| list::empty_page(query, as_of)));
         }
         let precedence = cx.tenant.settings.precedence.canonical();
         let table = Table::Mirror {

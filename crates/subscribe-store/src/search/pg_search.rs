@@ -25,7 +25,7 @@ const OPERATION: &str = "search";
 const TOTAL: usize = 1;
 const ACCOUNT: usize = 2;
 
-/// The server's time limit ends this much earlier than ours.
+/// The server's time limit ends this much earlier than the caller's.
 const SERVER_FIRST: Duration = Duration::from_millis(100);
 
 /// Answers lists on connections of its own, so that lists never delay look-ups.

@@ -266,7 +266,7 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
     let (subject, store) = subject(&[]).await;
     let profiles: Vec<Account> = readers(3).iter().map(|user| provider_account(user, "")).collect();
     let registered = Account {
-        first_name: "Ours".into(),
+        first_name: "Registered".into(),
         ..readers(1).remove(0)
     };
     subject.register(&registered).await;
@@ -302,7 +302,7 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
     admin.remove_tenant(&subject.tenants[0].id, false).await.unwrap();
     assert!(matches!(begin(&other, 20).await, StartOutcome::Run(_)));
     let merged = other.merged(&profiles).await;
-    assert!(merged.iter().any(|user| &*user.first_name == "Ours"));
+    assert!(merged.iter().any(|user| &*user.first_name == "Registered"));
     let (filter, by_name) = (UserFilter::default(), ascending(SortColumn::FirstName));
     other.answers_like(&merged, &filter, by_name, 10).await;
     assert_eq!(other.as_of("r-00002").await, Some(NOON));
