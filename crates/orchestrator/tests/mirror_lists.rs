@@ -204,7 +204,7 @@ async fn a_list_of_both_sides_needs_no_call_once_a_run_has_ended() {
 
 #[tokio::test]
 async fn a_directory_older_than_the_tenant_allows_is_stale_and_says_so() {
-    let stage = stage(&[("Directory.MaxAgeMinutes", "5")]);
+    let stage = stage(&[("Mirror.MaxAgeMinutes", "5")]);
     let ran = NOW - time::Duration::minutes(5);
     stage.synchronised(&[ann()], ran).await;
     let answer = stage.search(list("ann"), OnProviderFailure::Degrade).await.unwrap();
@@ -354,10 +354,7 @@ async fn the_directory_remembers_for_a_provider_that_cannot_be_asked() {
 
 #[tokio::test]
 async fn what_a_provider_says_live_is_kept_and_its_silence_is_not() {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let stage = stage(&settings);
     let then = NOW - time::Duration::hours(2);
     let gone = account("a|8", "gone@example.com", "", "");

@@ -118,10 +118,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
         max_shrink_iters: 60,
         ..Config::default()
     });
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = runtime.block_on(OnPostgres::default().directory(1, &settings));
     let store = subject_store(&subject);
     let number = std::sync::atomic::AtomicU32::new(0);

@@ -14,10 +14,7 @@ use crate::accounts::readers;
 
 /// By a step that was truncated or had gaps, or because an account could not be kept (contract `answers.md`).
 pub async fn a_run_that_is_not_whole_removes_nobody(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);
@@ -115,10 +112,7 @@ pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory
 
 /// The provider shows the same pages each time: after some passes the run ends, not whole, and removes nobody.
 pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);

@@ -209,10 +209,7 @@ pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(fa
 
 /// More than one, and more than one in a hundred.
 pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(200);
@@ -245,10 +242,7 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
 /// The provider has such a user (quality rules, fault table: one row that cannot be read costs that row only), and a run with
 /// such a row is not whole.
 pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let long = Account {
         first_name: "x".repeat(300).into(),
         ..readers(3).remove(1)
