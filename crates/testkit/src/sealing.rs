@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_opens_only_for_its_tenant_and_purpose() {
+    fn text_opens_only_for_tenant_and_purpose() {
         let (herald, times) = (
             TenantId::parse("a/b/herald").expect("a tenant"),
             TenantId::parse("a/b/times").expect("a tenant"),

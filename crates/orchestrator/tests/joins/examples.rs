@@ -51,7 +51,7 @@ fn user(id: usize, first_name: &str, club: &str) -> (String, String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registration_whose_own_id_is_another_accounts_is_not_joined_by_address() {
+async fn registration_with_known_id_is_not_joined_by_address() {
     let theirs = [person(0, "e@example.com", "Ann"), person(1, "f@example.com", "Bob")];
     let bobs = with_metadata(person(1, "e@example.com", "Bob"), &[("club", "gold")]);
     let sides = sides(&theirs, &[registration(1, bobs)]);
@@ -72,7 +72,7 @@ async fn a_registration_whose_own_id_is_another_accounts_is_not_joined_by_addres
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_answers_the_user_that_has_it_and_no_neighbour_by_address() {
+async fn id_lookup_ignores_users_with_same_address() {
     let theirs = [person(0, "e@example.com", "Ann")];
     let ours = [
         registration(1, person(0, "f@example.com", "Anna")),
@@ -84,7 +84,7 @@ async fn an_id_answers_the_user_that_has_it_and_no_neighbour_by_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filtered_list_joins_halves_by_address_and_checks_the_merged_user() {
+async fn filtered_list_checks_merged_user() {
     let theirs = [person(0, "e@example.com", "Ann")];
     let zed = with_metadata(person(3, "e@example.com", "Bob"), &[("club", "gold")]);
     let sides = sides(&theirs, &[registration(1, zed)]);
@@ -97,7 +97,7 @@ async fn a_filtered_list_joins_halves_by_address_and_checks_the_merged_user() {
 
 /// Neither account meets both conditions.
 #[tokio::test(start_paused = true)]
-async fn two_conditions_may_be_met_by_the_two_accounts_of_one_user() {
+async fn two_accounts_can_meet_two_conditions() {
     let ann = Account {
         last_name: "".into(),
         ..person(0, "e@example.com", "Ann")
@@ -114,7 +114,7 @@ async fn two_conditions_may_be_met_by_the_two_accounts_of_one_user() {
 
 /// One list once turned fifty registrations into a hundred.
 #[tokio::test(start_paused = true)]
-async fn a_list_writes_no_registration() {
+async fn lists_write_no_registration() {
     let theirs: Vec<_> = (0..50)
         .map(|n| person(n, &format!("u{n}@example.com"), "Ann"))
         .collect();
@@ -142,7 +142,7 @@ async fn a_list_writes_no_registration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_that_both_sides_have_by_one_id_costs_one_call() {
+async fn user_with_same_id_needs_one_call() {
     let ann = person(0, "e@example.com", "Ann");
     let sides = sides(
         std::slice::from_ref(&ann),
@@ -159,7 +159,7 @@ async fn a_user_that_both_sides_have_by_one_id_costs_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_joined_by_address_costs_one_confirmation_of_the_own_id() {
+async fn address_join_needs_one_more_call() {
     let theirs = [person(0, "e@example.com", "Ann")];
     let ours = [registration(1, person(3, "e@example.com", "Anna"))];
     assert_eq!(

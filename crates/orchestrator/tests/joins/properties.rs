@@ -230,7 +230,7 @@ fn run(test: impl Future<Output = ()>) {
 
 proptest! {
     #[test]
-    fn every_door_answers_the_models_users_and_keeps_whose_registration_it_is(
+    fn every_read_equals_the_model(
         settings in settings(),
         theirs in side(),
         ours in side(),
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_does_not_depend_on_who_was_read_first(
+    fn write_back_is_independent_of_read_order(
         settings in settings(),
         theirs in side(),
         ours in side(),

@@ -15,7 +15,7 @@ async fn run(world: &World, process: &MirrorSync) -> SyncOutcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everybody_is_kept_each_page_is_asked_for_once_and_each_step_is_told() {
+async fn run_records_every_page_once() {
     let world = World::of(23);
     let (stop, mut told) = (CancellationToken::new(), Vec::new());
     let mut tell = |progress: &SyncProgress| told.push(*progress);
@@ -32,7 +32,7 @@ async fn everybody_is_kept_each_page_is_asked_for_once_and_each_step_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_are_waited_out_as_long_as_the_provider_asks() {
+async fn retries_obey_provider_pause() {
     let world = World::of(10);
     let retry_after = Some(Duration::from_secs(20));
     world.fail([
@@ -47,7 +47,7 @@ async fn failures_are_waited_out_as_long_as_the_provider_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_goes_on_failing_is_left_for_later_and_the_next_run_goes_on_from_there() {
+async fn next_run_resumes_after_repeated_failures() {
     let world = World::of(20);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let mut fail_after_two = |progress: &SyncProgress| {
@@ -66,7 +66,7 @@ async fn a_provider_that_goes_on_failing_is_left_for_later_and_the_next_run_goes
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_an_operator_can_mend_ends_the_run_at_once() {
+async fn permanent_error_ends_run() {
     let world = World::of(10);
     world.fail([SourceErrorKind::Misconfigured]);
     assert_eq!(run(&world, &world.process("a")).await.name(), "failed");
@@ -74,7 +74,7 @@ async fn what_only_an_operator_can_mend_ends_the_run_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_killed_anywhere_goes_on_and_asks_only_for_what_was_under_way_again() {
+async fn killed_run_resumes_and_repeats_one_page() {
     let world = World::of(500);
     let mut kills = 0;
     for after_ms in (1_u64..).map(|n| n * 37 % 61) {
@@ -93,7 +93,7 @@ async fn a_run_that_is_killed_anywhere_goes_on_and_asks_only_for_what_was_under_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_told_to_stop_keeps_the_step_that_was_under_way() {
+async fn stopped_run_records_current_page() {
     let world = World::of(50);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let stopping = async {
@@ -112,7 +112,7 @@ async fn a_run_that_is_told_to_stop_keeps_the_step_that_was_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_is_not_waited_for_long_once_all_is_to_stop() {
+async fn stop_limits_wait_for_hanging_call() {
     let world = World::of(50);
     *world.provider.takes.lock().unwrap() = Duration::from_hours(1);
     let (stop, process, begun) = (CancellationToken::new(), world.process("a"), Instant::now());
@@ -139,7 +139,7 @@ async fn a_call_that_hangs_is_not_waited_for_long_once_all_is_to_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_for_a_while_costs_no_call() {
+async fn unavailable_store_needs_no_second_call() {
     let world = World::of(10);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
     let mut silence = |progress: &SyncProgress| {
@@ -155,7 +155,7 @@ async fn a_store_that_is_away_for_a_while_costs_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_at_once_are_one_and_a_run_that_was_taken_over_does_no_more_harm() {
+async fn only_one_process_runs_at_a_time() {
     let world = World::of(20);
     let (a, b) = (world.process("a"), world.process("b"));
     let (one, other) = tokio::join!(run(&world, &a), run(&world, &b));
@@ -176,7 +176,7 @@ async fn two_at_once_are_one_and_a_run_that_was_taken_over_does_no_more_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_keeps_its_lease_while_a_call_takes_longer_than_it() {
+async fn lease_is_renewed_during_long_call() {
     let world = World::of(10);
     let (a, b) = (world.process("a"), world.process("b"));
     *world.provider.takes.lock().unwrap() = Duration::from_hours(1);
@@ -191,7 +191,7 @@ async fn a_run_keeps_its_lease_while_a_call_takes_longer_than_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_taken_over_ends_at_once_though_its_call_hangs() {
+async fn lost_run_ends_during_hanging_call() {
     let world = World::of(10);
     *world.provider.takes.lock().unwrap() = Duration::from_hours(1);
     let (a, began) = (world.process("a"), Instant::now());
@@ -210,7 +210,7 @@ async fn a_run_that_is_taken_over_ends_at_once_though_its_call_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_that_is_to_be_made_again_asks_for_every_page_again() {
+async fn repeated_scan_fetches_every_page() {
     let world = World::of(10);
     world.directory.held().again = 1;
     assert_eq!(run(&world, &world.process("a")).await.name(), "finished");
@@ -218,7 +218,7 @@ async fn a_pass_that_is_to_be_made_again_asks_for_every_page_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_is_told_before_it_is_waited_out() {
+async fn failed_call_is_reported_before_retry() {
     let world = World::of(10);
     world.fail([SourceErrorKind::Unavailable; 2]);
     let (stop, mut told) = (CancellationToken::new(), Vec::new());
@@ -234,7 +234,7 @@ async fn a_call_that_fails_is_told_before_it_is_waited_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mass_disappearance_is_told_of() {
+async fn mass_removal_is_reported() {
     let world = World::of(100);
     assert_eq!(run(&world, &world.process("a")).await.name(), "finished");
     world.provider.users.lock().unwrap().truncate(90);
@@ -252,7 +252,7 @@ async fn a_mass_disappearance_is_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_cannot_tell_changes_is_always_gone_through_as_a_whole() {
+async fn provider_without_changes_is_always_fully_scanned() {
     for (can_list_changes, full_every) in [(true, Duration::from_hours(24)), (false, Duration::ZERO)] {
         let world = World::with(5, can_list_changes);
         run(&world, &world.process("a")).await;
@@ -261,7 +261,7 @@ async fn a_provider_that_cannot_tell_changes_is_always_gone_through_as_a_whole()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_preview_counts_and_writes_nothing() {
+async fn preview_counts_without_writing() {
     let world = World::of(40);
     run(&world, &world.process("a")).await;
     {
@@ -292,7 +292,7 @@ async fn a_preview_counts_and_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_without_a_provider_has_nothing_to_go_through() {
+async fn tenant_without_provider_has_no_scan() {
     let world = World::of(1);
     let process = world.process_with("a", None);
     assert_eq!(run(&world, &process).await.name(), "no_walk");

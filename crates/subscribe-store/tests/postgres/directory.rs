@@ -98,7 +98,7 @@ for_each_mirror_case!(on_postgres);
 
 #[tokio::test]
 async fn lists_are_the_models_where_the_walk_is_too_short() {
-    mirror::lists_are_the_models_while_both_sides_change(&OnPostgres {
+    mirror::lists_equal_the_model_during_changes(&OnPostgres {
         walk: Some(2),
         pooler: false,
     })

@@ -152,7 +152,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
                     minutes += 1;
                 }
                 let profiles: Vec<Account> = theirs.values().cloned().collect();
-                subject.names_like_the_join(&profiles).await;
+                subject.assert_bulk_equals_join(&profiles).await;
                 let merged = subject.merged(&profiles).await;
                 for column in [
                     SortColumn::Email,

@@ -24,7 +24,7 @@ async fn by_keys(subject: &SourceSubject, tenant: usize, keys: &[LookupKey]) -> 
 }
 
 /// Whatever is asked for beside it, a key has the answer that it has alone, and in its place.
-pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory) {
+pub async fn bulk_lookup_equals_single_lookups(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(40))]).await;
     let context = subject.context(0);
     let mut keys = Vec::new();
@@ -54,7 +54,7 @@ pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory
 }
 
 /// A key twice is answered twice, and one address may be several accounts', in the order of their ids.
-pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn SourceFactory) {
+pub async fn bulk_lookup_keeps_order_and_repeats(factory: &dyn SourceFactory) {
     let twins = ["b", "a", "B"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(twins.to_vec())]).await;
     let keys = [email("twin@example.org"), id("a"), email("twin@example.org"), id("c")];
@@ -79,7 +79,7 @@ pub async fn keeps_tenants_apart_in_bulk(factory: &dyn SourceFactory) {
 }
 
 /// What no user can have is nobody's, and takes no other key's answer with it.
-pub async fn strange_keys_match_nobody_in_bulk(factory: &dyn SourceFactory) {
+pub async fn unusual_keys_match_no_user_in_bulk(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(1))]).await;
     let keys = [
         email(""),

@@ -12,7 +12,7 @@ fn crid(text: &str) -> CustomerRegistrationId {
 }
 
 /// What was written is what is read; only the registration number is the source's own.
-pub async fn finds_a_user_by_id_with_every_field(factory: &dyn SourceFactory) {
+pub async fn lookup_by_id_returns_every_field(factory: &dyn SourceFactory) {
     let full = Account {
         last_logout_at: Some(datetime!(2023-03-04 05:06:07.000_008 UTC)),
         registered_at: Some(datetime!(1969-12-31 23:59:59.999_999 UTC)),
@@ -49,14 +49,14 @@ pub async fn finds_a_user_by_id_with_every_field(factory: &dyn SourceFactory) {
 }
 
 /// Absence is an answer.
-pub async fn says_absent_for_an_unknown_id(factory: &dyn SourceFactory) {
+pub async fn unknown_id_is_absent(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3))]).await;
     let found = subject.source.by_id(&subject.context(0), &crid("r-99999")).await;
     assert!(found.expect("an answer").is_none());
 }
 
 /// Never "the first of many".
-pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn SourceFactory) {
+pub async fn lookup_by_address_returns_all_users(factory: &dyn SourceFactory) {
     let accounts = ["b", "a", "\u{e9}", "B", "10", "9"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(accounts.to_vec())]).await;
     let found = subject
@@ -67,7 +67,7 @@ pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn So
 }
 
 /// Case, blanks, composition and the domain's script do not count; accents do.
-pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn SourceFactory) {
+pub async fn addresses_match_in_any_spelling(factory: &dyn SourceFactory) {
     let subject = factory
         .source(vec![local(vec![
             account("1", "Jos\u{e9}@M\u{fc}nchen.example", "", ""),
@@ -135,7 +135,7 @@ pub async fn keeps_tenants_apart(factory: &dyn SourceFactory) {
 }
 
 /// No key makes an error.
-pub async fn strange_keys_match_nobody(factory: &dyn SourceFactory) {
+pub async fn unusual_keys_match_no_user(factory: &dyn SourceFactory) {
     let nameless = Account {
         email: None,
         ..account("1", "x@example.org", "", "")

@@ -42,7 +42,7 @@ async fn page(subject: &SourceSubject, query: &UserQuery) -> masthead_ports::sou
 }
 
 /// Sixteen orders.
-pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn SourceFactory) {
+pub async fn every_order_equals_the_model(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         for order in orders() {
@@ -61,7 +61,7 @@ pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn Sour
 }
 
 /// Page numbers.
-pub async fn pages_put_together_are_the_list(factory: &dyn SourceFactory) {
+pub async fn pages_form_the_list(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -83,7 +83,7 @@ pub async fn pages_put_together_are_the_list(factory: &dyn SourceFactory) {
 }
 
 /// Cursors, in both directions, over the border between filled and empty values.
-pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory) {
+pub async fn cursors_traverse_the_list_once(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -115,7 +115,7 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory)
 }
 
 /// The place is enough; its user need not be there.
-pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn SourceFactory) {
+pub async fn cursor_works_after_its_user_is_deleted(factory: &dyn SourceFactory) {
     let gone = crowd().remove(11);
     let left: Vec<Account> = crowd()
         .into_iter()
@@ -143,7 +143,7 @@ pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn SourceFactor
 }
 
 /// Nobody there, and still the truth about how many there are.
-pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn SourceFactory) {
+pub async fn page_past_the_end_has_total(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -163,7 +163,7 @@ pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn Sou
 }
 
 /// Of full pages and others, small and large.
-pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn SourceFactory) {
+pub async fn total_counts_all_matches(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -183,7 +183,7 @@ pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn Source
 }
 
 /// Exact, roughly, not at all.
-pub async fn a_count_is_given_only_when_asked_for(factory: &dyn SourceFactory) {
+pub async fn count_is_returned_only_on_request(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let ask = |count| UserQuery {
@@ -201,7 +201,7 @@ pub async fn a_count_is_given_only_when_asked_for(factory: &dyn SourceFactory) {
 }
 
 /// Also where a page ends with the list.
-pub async fn more_says_whether_something_follows(factory: &dyn SourceFactory) {
+pub async fn more_is_set_before_last_page(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(6))]).await;
     for (size, offset, more) in [
         (2, 0, true),
@@ -221,7 +221,7 @@ pub async fn more_says_whether_something_follows(factory: &dyn SourceFactory) {
 }
 
 /// Every user of a federated tenant is `Standard`, so the order by state is the order by id.
-pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn SourceFactory) {
+pub async fn federated_users_sort_by_id_for_state(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![federated(crowd())]).await;
     for direction in [Direction::Ascending, Direction::Descending] {
         let order = Order {

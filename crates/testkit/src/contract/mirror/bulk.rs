@@ -72,7 +72,7 @@ impl MirrorSubject {
     ///
     /// # Panics
     /// Some do not.
-    pub async fn names_like_the_join(&self, theirs: &[Account]) {
+    pub async fn assert_bulk_equals_join(&self, theirs: &[Account]) {
         let pairs = join(
             Evidence::whole(theirs.to_vec()),
             Evidence::whole(self.all_registrations().await),
@@ -130,7 +130,7 @@ fn id_of(account: Option<&Account>) -> &str {
 }
 
 /// By an id of either side, by the address of the merged record, by the number of the registration.
-pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn MirrorFactory) {
+pub async fn bulk_lookup_returns_joined_users(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let numbered = |crid: &str, number, address: &str| Account {
         registration_id: Some(number),
@@ -199,7 +199,7 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Mirror
 }
 
 /// Neither before the first run has ended, nor one that is older than asked for.
-pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(factory: &dyn MirrorFactory) {
+pub async fn old_or_foreign_mirror_answers_no_keys(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let keys = [id("r-00000")];
     let run = subject.begin(start_run("a", NOON)).await;
@@ -228,7 +228,7 @@ pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(facto
 }
 
 /// Once the provider has confirmed that it has the user no more, until it says otherwise.
-pub async fn who_is_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
+pub async fn user_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
@@ -245,7 +245,7 @@ pub async fn who_is_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
 }
 
 /// By a step with gaps or a truncated one, or because an account cannot be kept, in the last run about everything or after.
-pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn MirrorFactory) {
+pub async fn mirror_is_whole_only_without_gaps(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(2);
@@ -309,7 +309,7 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn M
 
 /// A user who is told of by an answer and cannot be kept, or a brake, makes it otherwise; a run about
 /// everything that is whole mends it (contract `answers.md`).
-pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn MirrorFactory) {
+pub async fn list_reports_whether_mirror_is_whole(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(200);
     let long = Account {

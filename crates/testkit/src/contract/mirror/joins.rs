@@ -18,7 +18,7 @@ fn ann(crid: &str) -> Account {
 }
 
 /// Neither before the first run begins, nor while it is under way; and nothing is kept where no run has begun.
-pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn MirrorFactory) {
+pub async fn no_list_before_first_finished_run(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let everybody = list(UserFilter::default());
@@ -46,7 +46,7 @@ pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn MirrorFact
 }
 
 /// By their id, or by an address that each side has once; those who were there before the first run, and those after.
-pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn MirrorFactory) {
+pub async fn joined_user_is_one_entry(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     let cy = |crid| account(crid, "cy@example.com", "Cy", "Ash");
@@ -66,7 +66,7 @@ pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn MirrorFactory) {
 }
 
 /// On either side, and whoever comes second.
-pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(factory: &dyn MirrorFactory) {
+pub async fn shared_address_separates_joined_users(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
@@ -86,7 +86,7 @@ pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(fa
 }
 
 /// Also when the id comes later, which frees who was joined by the address.
-pub async fn the_id_comes_before_the_address(factory: &dyn MirrorFactory) {
+pub async fn id_has_precedence_over_address(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
@@ -107,7 +107,7 @@ pub async fn the_id_comes_before_the_address(factory: &dyn MirrorFactory) {
 }
 
 /// A page of a slow walk is no news about somebody who was just asked for.
-pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn MirrorFactory) {
+pub async fn older_account_never_replaces_newer(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     let renamed = account("a|1", "ann@example.com", "Anna", "Lee");
@@ -129,7 +129,7 @@ pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn Mirror
 }
 
 /// The provider's accounts, and never a registration in their place.
-pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory) {
+pub async fn profiles_are_found_by_key(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.email", "store")]).await;
     subject
         .register(&account("a|1", "ours@example.com", "Ann", "Lee"))
@@ -162,7 +162,7 @@ pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory
 }
 
 /// The same ids and addresses in two pools.
-pub async fn directories_of_other_pools_are_apart(factory: &dyn MirrorFactory) {
+pub async fn mirrors_of_pools_are_separate(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let other = subject.context(1);
     subject.registrar.register(&other, &ann("1")).await;
@@ -248,7 +248,7 @@ async fn every_list_is_the_models(subject: &MirrorSubject, theirs: &[Account]) {
 }
 
 /// Every filter, order and page after each of a number of changes to either side.
-pub async fn lists_are_the_models_while_both_sides_change(factory: &dyn MirrorFactory) {
+pub async fn lists_equal_the_model_during_changes(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.lastName", "store")]).await;
     let (mut theirs, ours) = both_sides();
     for account in &ours[..15] {

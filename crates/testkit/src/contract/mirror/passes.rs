@@ -13,7 +13,7 @@ use super::{DAY, MirrorFactory, NOON, minute, scan_page, start_run};
 use crate::accounts::readers;
 
 /// By a step that was truncated or had gaps, or because an account could not be kept (contract `answers.md`).
-pub async fn a_run_that_is_not_whole_removes_nobody(factory: &dyn MirrorFactory) {
+pub async fn incomplete_run_removes_no_user(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
@@ -53,7 +53,7 @@ pub async fn a_run_that_is_not_whole_removes_nobody(factory: &dyn MirrorFactory)
 
 /// Pages may repeat one user and miss another (`providers.md` §2.5: no guarantee against duplicates between pages): a pass
 /// that shows fewer different users than the provider says that it has is made again, from where it was killed too.
-pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory: &dyn MirrorFactory) {
+pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);
@@ -111,7 +111,7 @@ pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory
 }
 
 /// The provider shows the same pages each time: after some passes the run ends, not whole, and removes nobody.
-pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFactory) {
+pub async fn repeatedly_incomplete_run_is_not_whole(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
@@ -139,7 +139,7 @@ pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFacto
 }
 
 /// Who goes while a pass is under way was shown by the pass before: the second one need not show them.
-pub async fn users_who_go_during_a_run_do_not_make_it_less_than_whole(factory: &dyn MirrorFactory) {
+pub async fn users_deleted_during_run_keep_it_whole(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);

@@ -30,7 +30,7 @@ async fn begun(subject: &MirrorSubject, beginning: StartRun<'_>) -> StartOutcome
 }
 
 /// A second process waits for the lease's end, or for the first to let go; the same one need not wait.
-pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dyn MirrorFactory) {
+pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(start_run("a", NOON)).await;
@@ -81,7 +81,7 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
 }
 
 /// It is busy for others until then, and the run is lost once another has it.
-pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn MirrorFactory) {
+pub async fn lease_lasts_from_last_renewal(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(over_at_once("a", NOON)).await;
@@ -102,7 +102,7 @@ pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn MirrorFactory) {
 }
 
 /// Neither accounts nor places, whatever it still does.
-pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn MirrorFactory) {
+pub async fn lost_run_writes_nothing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let lost = subject.begin(over_at_once("a", NOON)).await;
@@ -134,7 +134,7 @@ pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn MirrorFactory) {
 }
 
 /// From the beginning of the last run on, until one about everything is due.
-pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn MirrorFactory) {
+pub async fn changes_run_follows_full_run(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     subject.run(&readers(3), NOON, RemovalBrake::On).await;
@@ -164,7 +164,7 @@ pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn Mirr
 }
 
 /// Three of them, a day apart, are what the settings have by default.
-pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(factory: &dyn MirrorFactory) {
+pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(3);
@@ -208,7 +208,7 @@ pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(fa
 }
 
 /// More than one, and more than one in a hundred.
-pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn MirrorFactory) {
+pub async fn brake_prevents_mass_removal(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
@@ -241,7 +241,7 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
 
 /// The provider has such a user (quality rules, fault table: one row that cannot be read costs that row only), and a run with
 /// such a row is not whole.
-pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn MirrorFactory) {
+pub async fn user_in_unreadable_row_is_not_missing(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let long = Account {
         first_name: "x".repeat(300).into(),
@@ -288,7 +288,7 @@ pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dy
 }
 
 /// In the order of the accounts.
-pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn MirrorFactory) {
+pub async fn preview_reports_changes_without_writing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
