@@ -27,8 +27,8 @@ const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 const ID: &str = "auth0|7";
 const ADDRESS: &str = "ann@example.com";
 const MARKS: SourceMarkers = SourceMarkers {
-    theirs: ("Ann", "nickname"),
-    ours: ("Anna", "promo_flag"),
+    provider: ("Ann", "nickname"),
+    store: ("Anna", "promo_flag"),
 };
 
 /// The access paths of one user.
@@ -40,17 +40,17 @@ enum AccessBy {
 }
 
 impl ReadFixture {
-    fn staged(theirs: CellFinding, ours: CellFinding) -> Self {
+    fn staged(provider: CellFinding, store: CellFinding) -> Self {
         let fixture = Self::new(FEDERATED);
-        if matches!(theirs, CellFinding::Found | CellFinding::Stale) {
+        if matches!(provider, CellFinding::Found | CellFinding::Stale) {
             fixture.put_at_provider([provider_ann()]);
         }
-        match theirs {
+        match provider {
             CellFinding::Found | CellFinding::Absent => {}
             CellFinding::Stale => fixture.provider.set_mode(ProviderMode::Remembered(THEN, DOWN)),
             CellFinding::Unknown => fixture.provider.set_mode(ProviderMode::Failing(DOWN)),
         }
-        match ours {
+        match store {
             CellFinding::Found => fixture.put_in_store([store_ann()]),
             CellFinding::Absent => {}
             CellFinding::Unknown => fixture.store.set_mode(StoreMode::Failing(DOWN)),
@@ -113,7 +113,7 @@ fn store_ann() -> Account {
 }
 
 async fn holds(cell: TableCell, way: AccessBy) {
-    let fixture = ReadFixture::staged(cell.theirs, cell.ours);
+    let fixture = ReadFixture::staged(cell.provider, cell.store);
     let answer = match fixture.read(way, cell.on_failure).await {
         Ok(answer) => Some(answer),
         Err(ReadError::NoSuchUser { completeness }) if matches!(way, AccessBy::ById) => {
@@ -122,21 +122,21 @@ async fn holds(cell: TableCell, way: AccessBy) {
         Err(ReadError::Unavailable { .. }) => None,
         Err(error) => panic!("{cell:?}, {way:?}: {error}"),
     };
-    if cell.theirs == CellFinding::Stale
+    if cell.provider == CellFinding::Stale
         && let Some((_, completeness)) = &answer
     {
         assert_eq!(completeness.sources[0].as_of, Some(THEN), "{cell:?}, {way:?}");
     }
     let events = fixture.events.take();
     let written = fixture.written().await;
-    let came = ObservedRead {
+    let observed = ObservedRead {
         answer,
         events,
         written,
         read_only: matches!(way, AccessBy::List),
     };
     let store_event = if matches!(way, AccessBy::ById) { 4001 } else { 4000 };
-    cell.holds(&format!("{way:?}"), MARKS, store_event, &came);
+    cell.holds(&format!("{way:?}"), MARKS, store_event, &observed);
 }
 
 async fn whole_table(way: AccessBy) {

@@ -255,7 +255,7 @@ async fn mirror_with_gaps_answers_known_ids_only() {
     assert_eq!(
         (&outcomes[0], calls),
         (&ExportedUser::Absent, 0),
-        "nobody else knows our numbers"
+        "only the store knows the numbers"
     );
 }
 

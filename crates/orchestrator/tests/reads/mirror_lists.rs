@@ -124,7 +124,7 @@ async fn old_mirror_is_stale() {
         (provider.status, provider.as_of, provider.reason),
         (SourceStatus::Stale, Some(ran), Some("sync_overdue"))
     );
-    // Where nobody can confirm that there is nobody, nobody is report so; the page after the last is not such an answer.
+    // An unconfirmed absence is not an empty answer; the page after the last one is.
     for (query, mode) in [
         (list("ann"), OnProviderFailure::Fail),
         (list("unknown"), OnProviderFailure::Degrade),

@@ -22,7 +22,7 @@ const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 const ID: &str = "auth0|7";
 const ADDRESS: &str = "ann@example.com";
 
-/// A fixture whose store has Ann under another name, and Bob, whom the provider does not have.
+/// A fixture whose store has Ann under another name, and Bob, who is unknown to the provider.
 fn stage(settings: &[(&str, &str)]) -> ReadFixture {
     let fixture = ReadFixture::at(NOW, settings);
     fixture.put_in_store([

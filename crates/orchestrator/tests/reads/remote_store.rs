@@ -161,7 +161,7 @@ async fn opaque_cursor_continues_store_list() {
     );
 }
 
-/// Corrupt registrations are an error of ours; a corrupt remote store is unavailable.
+/// Corrupt registrations are an internal error; a corrupt remote store is unavailable.
 #[tokio::test]
 async fn corrupt_remote_store_is_unavailable() {
     for (settings, is_remote) in [(&[][..], false), (REMOTE, true)] {

@@ -1,6 +1,6 @@
-//! What every source of registrations promises, as cases that run on the fake and on Postgres alike.
+//! The contract of every source of registrations, as cases for the fake and for Postgres.
 //!
-//! A [`SourceFactory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
+//! A [`SourceFactory`] creates a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
 mod bulk;
 mod lists;
@@ -31,18 +31,18 @@ pub use lists::*;
 pub use look_ups::*;
 pub use pages::*;
 
-/// Makes a source for one case.
+/// Creates a source for one case.
 #[async_trait]
 pub trait SourceFactory: Send + Sync {
-    /// A source of these tenants, each with a pool of its own that holds exactly these accounts.
+    /// A source of these tenants, each with a separate pool of exactly these accounts.
     async fn source(&self, tenants: Vec<TenantAccounts>) -> SourceSubject;
 }
 
-/// A tenant, and what is in its pool.
+/// A tenant and the accounts of its pool.
 pub struct TenantAccounts {
     /// Whether an outside provider keeps the accounts; only then may an address occur twice.
     pub federated: bool,
-    /// Who is in the pool; registration numbers are the source's to choose.
+    /// The accounts; the source assigns registration numbers.
     pub accounts: Vec<Account>,
 }
 
@@ -50,16 +50,16 @@ pub struct TenantAccounts {
 pub struct SourceSubject {
     /// The source.
     pub source: Arc<dyn UserSource>,
-    /// The same, asked for many users at once.
+    /// The same source, for bulk lookups.
     pub bulk: Arc<dyn BulkLookups>,
     /// The tenants.
     pub tenants: Vec<Arc<Tenant>>,
-    /// What must live as long as the source does.
+    /// Resources that must outlive the source.
     pub keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl SourceSubject {
-    /// A call on behalf of the tenant of this number, with all the time in the world.
+    /// The context of a call for the tenant with this number.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
         let deadline = Instant::now() + Duration::from_mins(1);
@@ -76,7 +76,7 @@ pub fn local(accounts: Vec<Account>) -> TenantAccounts {
     }
 }
 
-/// A tenant with one.
+/// A tenant with a provider.
 #[must_use]
 pub fn federated(accounts: Vec<Account>) -> TenantAccounts {
     TenantAccounts {

@@ -28,7 +28,7 @@ fn orders() -> impl Iterator<Item = Order> {
         .flat_map(|column| [Direction::Ascending, Direction::Descending].map(|direction| Order { column, direction }))
 }
 
-/// Everybody, and most of them.
+/// A filter for all users, and one for most.
 fn filters() -> [UserFilter; 2] {
     let some = UserFilter {
         emails: vec![EmailFilter::Contains(EmailFragment::from_text("er1"))],
@@ -114,7 +114,7 @@ pub async fn cursors_traverse_the_list_once(factory: &dyn SourceFactory) {
     }
 }
 
-/// The place is enough; its user need not be there.
+/// The cursor does not need its user.
 pub async fn cursor_works_after_its_user_is_deleted(factory: &dyn SourceFactory) {
     let gone = crowd().remove(11);
     let left: Vec<Account> = crowd()
@@ -142,7 +142,7 @@ pub async fn cursor_works_after_its_user_is_deleted(factory: &dyn SourceFactory)
     }
 }
 
-/// Nobody there, and still the truth about how many there are.
+/// The page is empty, with the correct total.
 pub async fn page_past_the_end_has_total(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
@@ -162,7 +162,7 @@ pub async fn page_past_the_end_has_total(factory: &dyn SourceFactory) {
     }
 }
 
-/// Of full pages and others, small and large.
+/// For all page sizes.
 pub async fn total_counts_all_matches(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
@@ -182,21 +182,21 @@ pub async fn total_counts_all_matches(factory: &dyn SourceFactory) {
     }
 }
 
-/// Exact, roughly, not at all.
+/// Exact, estimated, and no count.
 pub async fn count_is_returned_only_on_request(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
-        let ask = |count| UserQuery {
+        let query_with = |count| UserQuery {
             size: 2,
             count,
             ..list(filter.clone())
         };
-        assert_eq!(page(&subject, &ask(CountMode::None)).await.total, None);
+        assert_eq!(page(&subject, &query_with(CountMode::None)).await.total, None);
         assert!(matches!(
-            page(&subject, &ask(CountMode::Exact)).await.total,
+            page(&subject, &query_with(CountMode::Exact)).await.total,
             Some(Total::Exact(_))
         ));
-        assert!(page(&subject, &ask(CountMode::Estimate)).await.total.is_some());
+        assert!(page(&subject, &query_with(CountMode::Estimate)).await.total.is_some());
     }
 }
 

@@ -147,7 +147,7 @@ pub fn request_id_is_echoed_or_generated() -> Vec<ContractCase> {
     };
     vec![
         echoed(by_address()),
-        echoed(ContractCase::get("/v4/Users/nobody", Expectation::Status(404))),
+        echoed(ContractCase::get("/v4/Users/unknown", Expectation::Status(404))),
         echoed(ContractCase::get("/elsewhere", Expectation::Status(404))),
         echoed(refused(401, "E401", "Unauthorized - the token is expired").bearing(CaseToken::Expired)),
     ]
@@ -244,12 +244,12 @@ pub fn path_id_is_decoded_once() -> Vec<ContractCase> {
     cases
 }
 
-/// §2.1, first row: no valid provider, so the Subscribe registrations alone, whatever `ignoreProvider` says.
+/// §2.1, first row: without a valid provider only the Subscribe registrations are read, for any `ignoreProvider`.
 pub fn tenant_without_provider_reads_registrations() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for tenant in [HERALD, GAZETTE] {
         for ignore in ["", "&ignoreProvider=false", "&ignoreProvider=true"] {
-            let target = format!("/v4/Users?pageSize=1&email=nobody@example.org{ignore}");
+            let target = format!("/v4/Users?pageSize=1&email=unknown@example.org{ignore}");
             let expect = Expectation::Meta(serde_json::json!({"totalRecords": 0}));
             cases.push(ContractCase::get(&target, expect).for_tenant(tenant));
         }

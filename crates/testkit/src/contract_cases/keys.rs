@@ -79,7 +79,7 @@ pub fn path_id_restricts_list() -> Vec<ContractCase> {
         at("auth0|6470a", "metadata.city=bergen", some(&[])),
         at("2937", "customerRegistrationId=2937", some(&[ANN])),
         at("2937", "customerRegistrationId=auth0|6470a", some(&[])),
-        at("nobody", "orderBy=2", some(&[])),
+        at("unknown", "orderBy=2", some(&[])),
         at("Search", "firstName=se", some(&["Search"])),
         at(
             "2937",

@@ -140,7 +140,7 @@ pub fn metadata_names_match_top_level_fields() -> Vec<ContractCase> {
 /// "No match → 200, `[]`, totalRecords 0."
 pub fn no_match_returns_empty_list() -> Vec<ContractCase> {
     let body = r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":0},"data":[]}"#;
-    ["email=nobody@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
+    ["email=unknown@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
         .map(|query| {
             ContractCase::get(
                 &format!("/v4/Users?{query}"),

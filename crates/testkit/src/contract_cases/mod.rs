@@ -1,7 +1,7 @@
 //! The public contract as a table of requests and what must come back, one function a line of it.
 //!
 //! The same table runs on the router with fakes and over a real socket with a real store: an [`CaseEnvironment`] fills in what
-//! differs, [`fixture`] says what must be loaded before.
+//! differs, [`fixture`] lists what must be loaded before.
 #![expect(
     clippy::must_use_candidate,
     reason = "each line of the contract is a function that only makes a table"

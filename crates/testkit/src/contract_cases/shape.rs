@@ -105,7 +105,7 @@ pub fn unknown_user_is_404() -> Vec<ContractCase> {
         )
     };
     vec![
-        missing("/v4/Users/nobody"),
+        missing("/v4/Users/unknown"),
         // Another tenant's id answers like any that does not exist.
         missing("/v4/Users/3001"),
         missing("/v4/Users/g-01"),
@@ -125,7 +125,7 @@ pub fn tenant_settings_shape_envelopes() -> Vec<ContractCase> {
         )
         .for_tenant(TIMES),
         ContractCase::get(
-            "/v4/Users/nobody",
+            "/v4/Users/unknown",
             exactly(
                 400,
                 r#"{"message":{"code":"UsersOrchestrator_E404","text":"Not Found - there is no such user","type":1},"meta":null,"data":null}"#,
