@@ -26,23 +26,23 @@ pub fn fold_name(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let decomposed: String = text.nfkd().filter(|char| !is_invisible(*char)).collect();
-    let mut bare = String::with_capacity(decomposed.len());
+    let mut unmarked = String::with_capacity(decomposed.len());
     let mut base = BaseLetter::new(' ');
     // Case folding may compose: İ becomes i and a dot.
     for char in case::fold(&decomposed).nfkd() {
         if is_combining_mark(char) {
             if !base.has_as_accent(char) {
-                bare.push(char);
+                unmarked.push(char);
             }
             continue;
         }
         base = BaseLetter::new(char);
         match latin::replacement(char) {
-            Some(replacement) => bare.push_str(replacement),
-            None => bare.push(char),
+            Some(replacement) => unmarked.push_str(replacement),
+            None => unmarked.push(char),
         }
     }
-    let folded: String = bare.nfc().collect();
+    let folded: String = unmarked.nfc().collect();
     let trimmed = folded.trim();
     if trimmed.len() == folded.len() {
         folded

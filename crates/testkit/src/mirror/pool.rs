@@ -16,13 +16,13 @@ pub(super) struct MirrorPool {
     pub(super) full_as_of: Option<OffsetDateTime>,
     pub(super) braked_at: Option<OffsetDateTime>,
     pub(super) whole: bool,
-    pub(super) profiles: BTreeMap<CustomerRegistrationId, KeptProfile>,
+    pub(super) profiles: BTreeMap<CustomerRegistrationId, FakeProfile>,
     pub(super) last_run: i64,
     pub(super) run: Option<HeldRun>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct KeptProfile {
+pub(super) struct FakeProfile {
     pub(super) profile: Profile,
     pub(super) missing: u16,
     pub(super) missing_at: Option<OffsetDateTime>,
@@ -79,7 +79,7 @@ impl MirrorPool {
                 account: account.clone(),
                 as_of,
             };
-            let kept = KeptProfile {
+            let kept = FakeProfile {
                 profile,
                 missing: 0,
                 missing_at: None,
