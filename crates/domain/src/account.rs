@@ -1,4 +1,4 @@
-//! What one source knows of one user.
+//! The account of one user at one source.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 
 use crate::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata, state::UserState};
 
-/// An account as one source holds it; the merged answer is one too.
+/// An account of one source, or the merged account of two sources.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The key of the user.
+    /// The id of the user.
     pub crid: CustomerRegistrationId,
-    /// The number of the registration in our store; `None` for what only a provider knows.
+    /// The number of the registration in our store; `None` for an account of a provider.
     pub registration_id: Option<i64>,
     /// The address; `None` where the source has none.
     pub email: Option<Email>,
@@ -19,11 +19,11 @@ pub struct Account {
     pub first_name: Box<str>,
     /// The last name, `""` when unset.
     pub last_name: Box<str>,
-    /// Whether the address is verified; `None` where the source does not say.
+    /// Whether the address is verified; `None` if unknown.
     pub verified: Option<bool>,
-    /// Whether a password is kept in our store.
+    /// Whether our store has a password.
     pub has_password: bool,
-    /// Everything else.
+    /// All other fields.
     pub metadata: Metadata,
     /// When the user registered.
     pub registered_at: Option<OffsetDateTime>,
@@ -34,7 +34,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account of which only the key is known.
+    /// An account with only an id.
     #[must_use]
     pub fn new(crid: CustomerRegistrationId) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Account {
         }
     }
 
-    /// The state of this user (contract §2.3).
+    /// The state of the user (contract §2.3).
     #[must_use]
     pub fn state(&self, outside_provider: bool) -> UserState {
         UserState::new(outside_provider, self.has_password, self.verified == Some(true))

@@ -1,90 +1,90 @@
-//! What a read answers: the users, how many there are, and what each source had to say (contract `answers.md`).
+//! The answer to a read: the users, their number, and how each source answered (contract `answers.md`).
 
 use time::OffsetDateTime;
 
 use crate::{account::Account, order::ListCursor, query::Total, state::UserState};
 
-/// A user as it is answered.
+/// A user of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The merged account, or the one side's.
+    /// The merged account, or the account of the only source.
     pub account: Account,
     /// The state (contract §2.3).
     pub state: UserState,
-    /// Where each field came from; of a store-only answer it says the store throughout.
+    /// The source of each field; empty in answers of the store alone.
     pub provenance: Vec<Provenance>,
 }
 
-/// Where one field of an answer came from.
+/// The source of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The published field, `email` or `metadata.city`.
     pub field: Box<str>,
-    /// The source, by the name in `meta.sources`.
+    /// The name of the source in `meta.sources`.
     pub source: &'static str,
 }
 
-/// One user, by id.
+/// The answer to a lookup by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAnswer {
-    /// The user; several when a source's accounts share the key and are kept apart.
+    /// The user.
     pub user: User,
-    /// What the sources said; `None` for a tenant without a provider, whose answers keep the published shape.
+    /// How the sources answered; `None` for a tenant without a provider, whose answers have no `meta.sources`.
     pub completeness: Option<Completeness>,
 }
 
-/// A list of users.
+/// The answer to a list request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListAnswer {
     /// The users of the page, in order.
     pub users: Vec<User>,
-    /// How many match before paging; `None` when it was not asked.
+    /// The number of matches before paging; `None` when not requested.
     pub total: Option<Total>,
-    /// Where the list goes on, when more match after the last user.
+    /// Where the list continues, if more users match.
     pub next: Option<ListCursor>,
-    /// What the sources said; `None` for a tenant without a provider, whose answers keep the published shape.
+    /// How the sources answered; `None` for a tenant without a provider, whose answers have no `meta.sources`.
     pub completeness: Option<Completeness>,
 }
 
-/// Whether every source asked gave a live answer.
+/// Whether every queried source gave a live answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completeness {
-    /// Nothing is missing and nothing is old.
+    /// No answer is missing or old.
     pub complete: bool,
     /// Each source of the tenant, the provider first.
     pub sources: Vec<SourceReport>,
 }
 
-/// What one source had to say.
+/// How one source answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
     /// The source's name.
     pub name: &'static str,
-    /// How it answered.
+    /// The status of its answer.
     pub status: SourceStatus,
-    /// When its answer was true; `None` where it gave none.
+    /// When its answer was true; `None` without an answer.
     pub as_of: Option<OffsetDateTime>,
-    /// A word on why it is not `ok`.
+    /// Why it is not `ok`.
     pub reason: Option<&'static str>,
-    /// Several of its accounts share the key: each is answered, none is merged by e-mail.
+    /// Several of its accounts share an address; none of them is joined by address.
     pub ambiguous: bool,
 }
 
-/// How a source answered.
+/// The status of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceStatus {
     /// Live.
     Ok,
-    /// From memory.
+    /// Remembered.
     Stale,
-    /// Not at all.
+    /// No answer.
     Unavailable,
-    /// It was not asked.
+    /// Not queried.
     Skipped,
 }
 
 impl SourceReport {
-    /// The report of a source that was not asked.
+    /// The report of a source that was not queried.
     #[must_use]
     pub const fn skipped(name: &'static str) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl SourceReport {
 }
 
 impl SourceStatus {
-    /// The published word.
+    /// The published name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

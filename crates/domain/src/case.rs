@@ -1,4 +1,4 @@
-//! Texts as they are compared ignoring case: Unicode's full case folding.
+//! Case folding, by Unicode's full case folding.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 
 const MAPPER: CaseMapperBorrowed<'static> = CaseMapper::new();
 
-/// The number of the rules by which [`crate::name::fold_name`] and [`crate::metadata::fold_case`] make stored keys.
+/// The version of the rules by which [`crate::name::fold_name`] and [`crate::metadata::fold_case`] make stored keys.
 ///
-/// A store remembers by which rules its keys were made, and a cursor in an order by name carries them. Whoever changes a
-/// rule, or takes in Unicode data that changes a result, raises the number: `masthead migrate` then makes the keys anew.
-/// 1 was lower case with every combining mark removed; 2 is ADR 0098.
+/// The store records the version of its keys, and a cursor in an order by name contains it. A change of a rule, or of Unicode
+/// data that changes a result, must increase the version: `masthead migrate` then rebuilds the keys. Version 1 was lower case
+/// without combining marks; version 2 is ADR 0098.
 pub const RULES: i16 = 2;
 
-/// Ranges of characters: a text of these alone folds alike by all rules so far, so that its keys need not be looked at when
-/// others are made anew.
+/// Ranges of characters: a text of only these characters folds equally by all versions of the rules, so that its keys need
+/// not be rebuilt.
 pub const ALIKE_BY_ALL_RULES: [(char, char); 19] = [
     ('\u{1}', '\u{ac}'),
     ('\u{ae}', '\u{b4}'),
@@ -38,7 +38,7 @@ pub const ALIKE_BY_ALL_RULES: [(char, char); 19] = [
 ];
 
 /// The full case folding of a text (`CaseFolding.txt`, status C and F; The Unicode Standard, section 3.13, toCasefold):
-/// `ß` is `ss`, `ς` is `σ`. It keeps no normalization form.
+/// `ß` is `ss`, `ς` is `σ`. The result is not normalized.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     MAPPER.fold_string(text)
 }
@@ -50,13 +50,13 @@ mod tests {
     use sha2::{Digest as _, Sha256};
     use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-    /// Stored keys are compared with keys made later, perhaps by a build with newer Unicode data. Where this test fails after
-    /// an update, raise [`super::RULES`] and put the new digest here.
+    /// Stored keys are compared with keys of later builds, perhaps with newer Unicode data. If this test fails after an
+    /// update, increase [`super::RULES`] and set the new digest.
     #[test]
-    fn rules_keep_their_number_only_while_every_letter_folds_alike() {
+    fn folding_of_every_letter_is_unchanged() {
         let mut digest = Sha256::new();
         let mut letter = [0; 4];
-        // All but ideographs, syllables of Hangul, and what is private: hundreds of thousands that fold to themselves.
+        // Without ideographs, Hangul syllables and private characters, which fold to themselves.
         let letters = ('\0'..='\u{33ff}')
             .chain('\u{a000}'..='\u{abff}')
             .chain('\u{f900}'..='\u{1ffff}');
@@ -77,24 +77,24 @@ mod tests {
         );
     }
 
-    /// Names by rules 1: lower case, every mark removed, decomposed.
+    /// Folds a name by version 1: lower case, without marks, decomposed.
     fn name_by_rules_1(text: &str) -> String {
         let bare = |text: &str| -> String { text.nfkd().filter(|char| !is_combining_mark(*char)).collect() };
         bare(&bare(text.trim()).to_lowercase()).trim().to_owned()
     }
 
-    /// Values of metadata by rules 1: composed, in lower case.
+    /// Folds a metadata value by version 1: composed, in lower case.
     fn value_by_rules_1(text: &str) -> String {
         text.nfc().collect::<String>().to_lowercase().nfc().collect()
     }
 
     #[test]
-    fn texts_whose_keys_are_not_looked_at_fold_alike_by_all_rules() {
+    fn listed_ranges_fold_equally_by_all_versions() {
         let all: Vec<char> = super::ALIKE_BY_ALL_RULES
             .iter()
             .flat_map(|(first, last)| *first..=*last)
             .collect();
-        // With a letter beside them on either side: how they fold depends on no neighbour.
+        // Also between other letters: folding does not depend on neighbours.
         for text in all.iter().flat_map(|char| [format!("{char}"), format!("a{char}Z")]) {
             assert_eq!(name_by_rules_1(&text), crate::name::fold_name(&text), "{text}");
             assert_eq!(value_by_rules_1(&text), crate::metadata::fold_case(&text), "{text}");

@@ -1,4 +1,4 @@
-//! The customer registration id: the string key of a user in the authentication provider (contract §1).
+//! The customer registration id: the key of a user (contract §1).
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ pub const MAX_ID_BYTES: usize = 255;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomerRegistrationId(CompactString);
 
-/// Text that cannot be a customer registration id.
+/// A text that is not a valid customer registration id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be 1 to {MAX_ID_BYTES} bytes without control characters")]
 pub struct CustomerRegistrationIdError;
 
 impl CustomerRegistrationId {
-    /// Takes the text as it is, once it is decoded.
+    /// Parses a decoded text.
     ///
     /// # Errors
-    /// The text is empty, too long, or holds a control character.
+    /// The text is empty, too long, or contains a control character.
     pub fn parse(text: &str) -> Result<Self, CustomerRegistrationIdError> {
-        let good = (1..=MAX_ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
-        if good {
+        let is_valid = (1..=MAX_ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        if is_valid {
             Ok(Self(text.into()))
         } else {
             Err(CustomerRegistrationIdError)
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_kept_byte_for_byte_and_bounded() {
+    fn id_is_verbatim_and_bounded() {
         for good in ["2937", "auth0|6470", "0b6e4c1e-aaaa-bbbb-cccc-0123456789ab", "ключ 1"] {
             assert_eq!(CustomerRegistrationId::parse(good).unwrap().as_str(), good);
         }

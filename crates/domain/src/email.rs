@@ -1,4 +1,4 @@
-//! E-mail addresses in their three forms: as typed, the key by which they are known, and what partial search looks at.
+//! E-mail addresses in three forms: as typed, as a normalised key, and as a part for searches.
 
 use std::fmt;
 
@@ -8,58 +8,58 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 /// The longest address, in bytes of UTF-8 (RFC 5321 §4.5.3.1: 64 for the local part, 255 for the domain).
 pub const MAX_EMAIL_BYTES: usize = 320;
 
-/// How many spellings of an address a source is asked for at most.
+/// The maximum number of spellings of an address that a lookup tries.
 pub const MAX_SPELLINGS: usize = 24;
 
-/// How many marks a letter has at most whose forms are told.
+/// The maximum number of marks of a letter whose forms are enumerated.
 const MAX_MARKS: usize = 3;
 
-/// An address as its owner typed it, with its key beside it.
+/// An address as typed, with its key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
-    /// `None` where it was typed as its key is.
+    /// `None` if equal to the key.
     typed: Option<Box<str>>,
     key: EmailKey,
 }
 
-/// The key by which an e-mail address is known: trimmed, NFC, lower-cased, its domain in ASCII.
+/// The normalised key of an e-mail address: trimmed, NFC, lower-cased, its domain in ASCII.
 ///
-/// Accents are kept: josé@ and jose@ are two people.
+/// Accents count: josé@ and jose@ are two addresses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailKey(Box<str>);
 
-/// A part of an address to look for, in the form of [`EmailKey`].
+/// A part of an address in a search, normalised like [`EmailKey`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailFragment(Box<str>);
 
-/// Text that is not a complete e-mail address.
+/// A text that is not a complete e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a complete e-mail address")]
 pub struct EmailError;
 
 impl Email {
-    /// Parses a complete address, as [`EmailKey::parse`] has it.
+    /// Parses a complete address, as [`EmailKey::parse`] does.
     ///
     /// # Errors
-    /// The text is a part of an address, or cannot be one.
+    /// The text is not a complete address.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
         Ok(Self::new(typed, EmailKey::parse(typed)?))
     }
 
-    /// Takes an address that another system holds, whatever its shape, so that no account is lost for an odd one.
+    /// Takes an address of another system in any form, so that no account is lost because of an unusual address.
     ///
     /// # Errors
-    /// Only an empty text, one with a NUL, or one longer than [`MAX_EMAIL_BYTES`] is refused.
+    /// The text is empty, contains a NUL, or is longer than [`MAX_EMAIL_BYTES`].
     pub fn from_source(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
         if typed.is_empty() || typed.len() > MAX_EMAIL_BYTES || typed.contains('\0') {
             return Err(EmailError);
         }
-        Ok(Self::new(typed, EmailKey(normalised(typed))))
+        Ok(Self::new(typed, EmailKey(normalise(typed))))
     }
 
-    /// Puts an address together again from the two forms that a store keeps side by side.
+    /// Builds an address from its two stored forms.
     #[must_use]
     pub fn from_stored(typed: Option<&str>, key: &str) -> Self {
         Self::new(typed.unwrap_or(key), EmailKey(key.into()))
@@ -76,7 +76,7 @@ impl Email {
         self.typed.as_deref().unwrap_or(self.key.as_str())
     }
 
-    /// The key by which it is known.
+    /// The normalised key.
     #[must_use]
     pub const fn key(&self) -> &EmailKey {
         &self.key
@@ -84,12 +84,12 @@ impl Email {
 }
 
 impl EmailKey {
-    /// The key of a complete address: a local part, an `@`, and a domain or an address literal (RFC 5321 §4.1.2 and
-    /// §4.1.3, RFC 6531 §3.3). A domain of one label is one, as in `ann@intranet`. Of the local part nothing is asked but
-    /// that it is there: systems hold addresses which no standard allows.
+    /// Parses a complete address: a local part, an `@`, and a domain or an address literal (RFC 5321 §4.1.2 and §4.1.3,
+    /// RFC 6531 §3.3). A domain may have one label, as in `ann@intranet`. Any non-empty local part is accepted: systems have
+    /// addresses that no standard allows.
     ///
     /// # Errors
-    /// The text is a part of an address, or cannot be one ([`EmailKey::parse_lenient`]).
+    /// The text is not a complete address, or [`EmailKey::parse_lenient`] rejects it.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let key = Self::parse_lenient(text)?;
         let (local, domain) = key.0.rsplit_once('@').ok_or(EmailError)?;
@@ -100,18 +100,17 @@ impl EmailKey {
         }
     }
 
-    /// The key of the account that a caller asks for by its whole address, whatever the shape of that address. It refuses
-    /// what [`Email::from_source`] refuses, and nothing else: a text that is refused here is in no store, and a text that
-    /// is in a store is never refused.
+    /// Parses the address of a lookup in any form. It rejects exactly what [`Email::from_source`] rejects, so that every
+    /// stored address can be looked up.
     ///
     /// # Errors
-    /// The text is empty, holds a NUL, or is longer than [`MAX_EMAIL_BYTES`].
+    /// The text is empty, contains a NUL, or is longer than [`MAX_EMAIL_BYTES`].
     pub fn parse_lenient(text: &str) -> Result<Self, EmailError> {
         Email::from_source(text).map(|email| email.key)
     }
 
-    /// Whether this is an address in the form that every system takes for a complete one: one `@` outside quotes, a domain
-    /// of several labels in ASCII, no blank. Another system's rule may differ from [`EmailKey::parse`] for any other.
+    /// Whether every system accepts this as a complete address: one `@` outside quotes, an ASCII domain of several labels, no
+    /// blank. For other addresses the rules of another system may differ from [`EmailKey::parse`].
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
         let Some((local, domain)) = self.0.rsplit_once('@') else {
@@ -126,19 +125,19 @@ impl EmailKey {
             && is_domain(domain)
     }
 
-    /// The key under which any text would be known, complete or not; for look-ups that must match exactly.
+    /// Normalises any text, complete or not, for exact lookups.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        Self(normalised(text))
+        Self(normalise(text))
     }
 
-    /// The text of the key.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address with its domain in Unicode, as a source may keep it; `None` where that is the key itself.
+    /// The address with its domain in Unicode, as a source may store it; `None` if equal to the key.
     #[must_use]
     pub fn unicode_form(&self) -> Option<String> {
         let (local, domain) = self.0.rsplit_once('@')?;
@@ -147,12 +146,11 @@ impl EmailKey {
         (outcome.is_ok() && unicode != domain).then(|| format!("{local}@{unicode}"))
     }
 
-    /// The forms in which a source may keep an address with this key: each letter composed or decomposed (Unicode Standard
-    /// Annex #15), each label of the domain in ASCII or in Unicode (RFC 5890 §2.3.2.1); each form once, the key first.
-    /// Capitals apart, whose places nobody knows.
+    /// The forms in which a source may store an address with this key: each letter composed or decomposed (Unicode Standard
+    /// Annex #15), each label of the domain in ASCII or in Unicode (RFC 5890 §2.3.2.1); each form once, the key first. Only
+    /// lower case.
     ///
-    /// `None` when there are more than [`MAX_SPELLINGS`]: a source that has been asked for some of them has not said that it
-    /// has nobody.
+    /// `None` if there are more than [`MAX_SPELLINGS`]: a lookup of only some of them cannot prove an absence.
     #[must_use]
     pub fn spellings(&self) -> Option<Vec<String>> {
         if self.0.is_ascii() && !self.0.contains("xn--") {
@@ -162,7 +160,7 @@ impl EmailKey {
             Some((local, domain)) => (local, Some(domain)),
             None => (&*self.0, None),
         };
-        let mut spellings = joined(&[String::new()], &equivalents(local)?)?;
+        let mut spellings = concatenate(&[String::new()], &equivalents(local)?)?;
         for (at, label) in domain.into_iter().flat_map(|domain| domain.split('.')).enumerate() {
             let mut forms = equivalents(label)?;
             if label.starts_with("xn--") {
@@ -171,58 +169,58 @@ impl EmailKey {
                     forms.extend(equivalents(&unicode)?);
                 }
             }
-            let separated = joined(&spellings, &[if at == 0 { "@" } else { "." }.to_owned()])?;
-            spellings = joined(&separated, &forms)?;
+            let separated = concatenate(&spellings, &[if at == 0 { "@" } else { "." }.to_owned()])?;
+            spellings = concatenate(&separated, &forms)?;
         }
         Some(spellings)
     }
 }
 
 impl EmailFragment {
-    /// The form in which a part of an address is looked for.
+    /// Normalises a part of an address.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        Self(normalised(text))
+        Self(normalise(text))
     }
 
-    /// The text of the needle.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Labels with dots between them. Of a domain that has no ASCII form the Unicode one is kept, which is taken as it is.
+/// Labels separated by dots. A domain without an ASCII form stays in Unicode and is accepted.
 fn is_domain(text: &str) -> bool {
-    let may_stand = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '_';
     text.split('.')
-        .all(|label| !label.is_empty() && label.chars().all(may_stand))
+        .all(|label| !label.is_empty() && label.chars().all(is_allowed))
 }
 
-/// An address of a host in brackets, such as `[192.0.2.1]` or `[ipv6:2001:db8::1]`.
+/// A host address in brackets, such as `[192.0.2.1]` or `[ipv6:2001:db8::1]`.
 fn is_address_literal(text: &str) -> bool {
     let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inside.is_some_and(|inside| !inside.is_empty() && !inside.contains(['[', ']', '\\', ' ']))
 }
 
-/// The texts that are canonically equivalent to this one, itself first; `None` when there are too many.
+/// The canonically equivalent texts, the text itself first; `None` if there are too many.
 fn equivalents(text: &str) -> Option<Vec<String>> {
     let mut texts = vec![String::new()];
     let mut rest = text;
     while !rest.is_empty() {
-        // A letter with the marks behind it.
+        // A letter with its marks.
         let mut letters = rest.char_indices().skip(1);
         let end = letters
             .find(|(_, char)| !is_combining_mark(*char))
             .map_or(rest.len(), |(at, _)| at);
         let (letter, after) = rest.split_at(end);
-        texts = joined(&texts, &forms_of(letter)?)?;
+        texts = concatenate(&texts, &forms_of(letter)?)?;
         rest = after;
     }
     Some(texts)
 }
 
-/// The forms of a letter with its marks, itself first.
+/// The equivalent forms of a letter with its marks, itself first.
 fn forms_of(letter: &str) -> Option<Vec<String>> {
     let mut forms = vec![letter.to_owned()];
     let decomposed: String = letter.nfd().collect();
@@ -251,8 +249,8 @@ fn forms_of(letter: &str) -> Option<Vec<String>> {
     Some(forms)
 }
 
-/// Each beginning with each end; `None` when there are too many.
-fn joined(beginnings: &[String], ends: &[String]) -> Option<Vec<String>> {
+/// All concatenations; `None` if there are too many.
+fn concatenate(beginnings: &[String], ends: &[String]) -> Option<Vec<String>> {
     let all = beginnings
         .len()
         .checked_mul(ends.len())
@@ -265,13 +263,13 @@ fn joined(beginnings: &[String], ends: &[String]) -> Option<Vec<String>> {
     })
 }
 
-/// Trims, composes, lower-cases, and writes the domain in ASCII where it can be.
-fn normalised(text: &str) -> Box<str> {
+/// Trims, composes and lower-cases, and converts the domain to ASCII if possible.
+fn normalise(text: &str) -> Box<str> {
     let text = text.trim();
     if text.is_ascii() {
         return text.to_ascii_lowercase().into_boxed_str();
     }
-    // Lower-casing can decompose (İ becomes i and a dot), so composing comes last.
+    // Lower-casing can decompose (İ becomes i and a dot), so composition comes last.
     let lower: String = text.nfc().collect::<String>().to_lowercase().nfc().collect();
     match lower.rsplit_once('@') {
         Some((local, domain)) if !domain.is_ascii() => match idna::domain_to_ascii(domain) {
@@ -298,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_trimmed_composed_and_lower_cased_with_its_domain_in_ascii() {
+    fn key_is_normalised() {
         for (typed, key) in [
             ("  Ann@Example.COM ", "ann@example.com"),
             ("Jose\u{301}@example.com", "jos\u{e9}@example.com"),
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn accents_tell_people_apart() {
+    fn accents_count() {
         assert_ne!(
             EmailKey::parse("jos\u{e9}@example.com"),
             EmailKey::parse("jose@example.com")
@@ -321,7 +319,7 @@ mod tests {
 
     /// RFC 5321 §4.1.2: `Mailbox = Local-part "@" ( Domain / address-literal )`, and a domain may have one label.
     #[test]
-    fn a_complete_address_has_a_local_part_and_a_domain_or_literal() {
+    fn complete_address_has_local_part_and_domain() {
         for part in [
             "",
             "ann",
@@ -354,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wanted_key_is_refused_exactly_where_no_store_takes_it() {
+    fn lenient_parsing_rejects_only_unstorable_addresses() {
         proptest::proptest!(|(text in "[a@\\[\\]\" \u{0}.\u{fc}]{0,12}")| {
             let kept = Email::from_source(&text).map(|email| email.key().clone());
             proptest::prop_assert_eq!(EmailKey::parse_lenient(&text), kept);
@@ -365,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_address_is_complete_for_every_system() {
+    fn ordinary_addresses_are_recognised() {
         for (text, ordinary) in [
             ("ann@example.com", true),
             ("\"a@b\"@example.com", true),
@@ -381,16 +379,15 @@ mod tests {
     }
 
     #[test]
-    fn normalising_twice_is_normalising_once() {
+    fn normalisation_is_idempotent() {
         proptest::proptest!(|(text in "\\PC{0,40}")| {
             let once = EmailFragment::from_text(&text);
             proptest::prop_assert_eq!(&EmailFragment::from_text(once.as_str()), &once);
         });
     }
 
-    /// `None` says that those who are asked for are not all.
     #[test]
-    fn more_spellings_than_can_be_asked_for_are_none() {
+    fn too_many_spellings_are_none() {
         assert!(
             EmailKey::from_text("\u{e9}\u{e9}\u{e9}\u{e9}@example.com")
                 .spellings()
@@ -405,9 +402,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// However an address is typed, the form is among those under which its key is looked for, capitals apart.
+        /// Every lower-case form of an address is one of the spellings of its key.
         #[test]
-        fn every_spelling_of_a_key_is_among_its_spellings(
+        fn spellings_include_every_typed_form(
             local in "[a-z\u{e9}\u{fc}]{1,3}", domain in "[a-z]{1,3}[\u{e9}\u{fc}]?", composed: [bool; 2], ascii: bool,
         ) {
             let form = |text: &str, composed: bool| if composed { text.nfc().collect() } else { text.nfd().collect::<String>() };
@@ -425,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_may_keep_an_address_in_unicode_and_decomposed() {
+    fn spellings_are_unicode_and_decomposed() {
         let spellings = |text| EmailKey::from_text(text).spellings().unwrap();
         assert_eq!(spellings("Ann@Example.com"), ["ann@example.com"]);
         assert_eq!(
@@ -440,7 +437,7 @@ mod tests {
             spellings("jos\u{e9}@example.com"),
             ["jos\u{e9}@example.com", "jose\u{301}@example.com"]
         );
-        // The local part as one system keeps it, and the domain as another does.
+        // Local part and domain vary independently.
         assert_eq!(
             spellings("jos\u{e9}@m\u{fc}nchen.example"),
             [

@@ -6,25 +6,25 @@ use time::OffsetDateTime;
 
 use crate::tenant::{PoolId, TenantId};
 
-/// What happened; the number is the published id.
+/// The kind of an event; the number is the published id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum EventKind {
     /// The store was searched.
     SubscribeUserGet = 4000,
-    /// The store was asked for one user.
+    /// One user was looked up in the store.
     SubscribeUserGetById = 4001,
     /// A registration was created.
     SubscribeUserCreate = 4002,
     /// A pending registration was created.
     SubscribeUserCreatePending = 4003,
-    /// A registration was changed, or synchronised from the provider.
+    /// A registration was changed, or written back from the provider.
     SubscribeUserUpdate = 4004,
-    /// The provider was asked.
+    /// The provider was called.
     AuthSystemUserGet = 4601,
-    /// Registrations were imported in bulk (ours).
+    /// Registrations were imported in bulk (not in the contract).
     SubscribeUserImport = 4901,
-    /// A workspace exported users (ours).
+    /// A workspace exported users (not in the contract).
     SubscribeUserExport = 4902,
 }
 
@@ -62,7 +62,8 @@ impl EventKind {
         }
     }
 
-    /// Whether it tells of a change, whose event is written with it and relayed; that of a read may be lost, and is not.
+    /// Whether it records a change. Events of changes are written in the transaction of the change and relayed; events of
+    /// reads may be lost and are not relayed.
     #[must_use]
     pub const fn is_change(self) -> bool {
         match self {
@@ -78,19 +79,19 @@ impl EventKind {
     }
 }
 
-/// How the call that an event tells of ended.
+/// The outcome of the recorded call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventOutcome {
-    /// The source had the user, or users.
+    /// The source has the user or users.
     Found,
-    /// The source said that there is none.
+    /// The source has no such user.
     Absent,
     /// The source gave no usable answer.
     Unknown,
 }
 
 impl EventOutcome {
-    /// The word in the log's column.
+    /// The name in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,27 +102,27 @@ impl EventOutcome {
     }
 }
 
-/// One row of the audit log. It holds no personal data: a registration is named by its number alone.
+/// One row of the audit log, without personal data: a registration is identified by its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The kind.
     pub kind: EventKind,
-    /// For which tenant.
+    /// The tenant.
     pub tenant: TenantId,
-    /// In which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// When.
+    /// The time.
     pub at: OffsetDateTime,
     /// The request's `X-RequestId`.
     pub request_id: Arc<str>,
     /// The calling application's code.
     pub source_system: Arc<str>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: EventOutcome,
-    /// The registration that was read, when it was exactly one.
+    /// The registration that was read, if exactly one.
     pub registration_id: Option<i64>,
-    /// How many users the call answered with.
+    /// The number of users in the answer.
     pub users: u32,
-    /// The network from which it was asked, where that is kept: `203.0.113.0/24`, never a single address.
+    /// The network of the client, where recorded: `203.0.113.0/24`, never a single address.
     pub network: Option<Box<str>>,
 }

@@ -1,13 +1,13 @@
-//! Under which names the legacy User API shows what is kept as metadata (contract §2.4, §3.3).
+//! The fields of the legacy User API that show metadata (contract §2.4, §3.3).
 
 /// How a legacy field shows the text of a metadata key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegacyForm {
     /// Verbatim; null when unset.
     Text,
-    /// True where it says `Y`, `y`, `true` or `1`.
+    /// True for `Y`, `y`, `true` or `1`.
     Flag,
-    /// As a number from 0 to 255, a letter by its ASCII code; null when it is neither.
+    /// As a number from 0 to 255, a letter by its ASCII code; null for other values.
     Consent,
 }
 

@@ -1,6 +1,6 @@
-//! Masthead's domain: values, which sources to ask, the answer table, merge, user states and events.
+//! The domain of Masthead: values, the choice of sources, the join, the merge, the answer table, user states and events.
 //!
-//! Nothing here waits, reads a clock, or talks to anybody; a value that exists is valid.
+//! All functions are pure: no I/O, no clock. A value that exists is valid.
 
 pub mod account;
 pub mod answer;

@@ -1,4 +1,4 @@
-//! Merging what a provider and our store know of one user: field by field, by a table that a tenant may override.
+//! Merges the two accounts of one user, field by field, by a precedence table that a tenant can override.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use crate::{
     metadata::{Metadata, fold_case},
 };
 
-/// One of the two sides of a merge.
+/// One of the two sources of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
-    /// The outside identity provider.
+    /// The identity provider.
     Provider,
-    /// Our own registrations.
+    /// The registrations of our store.
     Store,
 }
 
-/// The field precedence of contract §2.2: who wins where both sides have a value. An empty value never hides a filled
-/// one. `metadata.*` stands for every key that is not named.
+/// The field precedence of contract §2.2: the source that wins where both have a value. An empty value never hides a filled
+/// one. `metadata.*` means every key that is not listed.
 pub const PRECEDENCE: [(&str, SourceKind); 6] = [
     ("email", SourceKind::Provider),
     ("firstName", SourceKind::Provider),
@@ -28,22 +28,22 @@ pub const PRECEDENCE: [(&str, SourceKind); 6] = [
     ("metadata.*", SourceKind::Store),
 ];
 
-/// A tenant's precedence: [`PRECEDENCE`] and what it overrides.
+/// The precedence of a tenant: [`PRECEDENCE`] with overrides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Precedence {
     overrides: BTreeMap<Box<str>, SourceKind>,
 }
 
-/// An override names a field that cannot be overridden.
+/// An override of a field that cannot be overridden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be email, firstName, lastName or metadata.KEY")]
 pub struct PrecedenceError;
 
 impl Precedence {
-    /// Lets the side win for the field: one of [`PRECEDENCE`] or any `metadata.{key}`.
+    /// Sets the winner of a field: one of [`PRECEDENCE`] or any `metadata.{key}`.
     ///
     /// # Errors
-    /// The name is no such field.
+    /// There is no such field.
     pub fn set(&mut self, field: &str, side: SourceKind) -> Result<(), PrecedenceError> {
         let known = PRECEDENCE.iter().any(|(name, _)| *name == field);
         let custom = field.strip_prefix("metadata.").is_some_and(|key| !key.is_empty());
@@ -54,7 +54,7 @@ impl Precedence {
         Ok(())
     }
 
-    /// A text that two precedences share only when they decide alike; what a merge that is kept is known by.
+    /// A text that is equal for two precedences only if they decide equally; it identifies stored merges.
     #[must_use]
     pub fn canonical(&self) -> String {
         let word = |side| match side {
@@ -72,10 +72,10 @@ impl Precedence {
         texts.join("\n")
     }
 
-    /// Reads what [`Precedence::canonical`] wrote.
+    /// Parses the text of [`Precedence::canonical`].
     ///
     /// # Errors
-    /// A line names no such field, or no side.
+    /// A line has no such field, or no such source.
     pub fn from_canonical(text: &str) -> Result<Self, PrecedenceError> {
         let mut precedence = Self::default();
         for line in text.lines() {
@@ -89,7 +89,7 @@ impl Precedence {
         Ok(precedence)
     }
 
-    /// Who wins for this field.
+    /// The winner of this field.
     #[must_use]
     pub fn winner(&self, field: &str) -> SourceKind {
         let named = |name: &str| {
@@ -106,7 +106,7 @@ impl Precedence {
     }
 }
 
-/// The names by which the two sides are told in provenance.
+/// The names of the two sources in provenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceNames {
     /// The provider's.
@@ -124,62 +124,66 @@ impl SourceNames {
     }
 }
 
-/// Merges two accounts of one user, and says of every filled field where it came from.
+/// Merges two accounts of one user, and lists the source of every filled field.
 ///
-/// The id is the provider's, who issued it; the registration's number, password and log-out are the store's. The
-/// verification goes with the address that it verifies.
+/// The id is taken from the provider, which issued it; the registration number, password and log-out from the store. The
+/// verification belongs to the address in the result.
 #[must_use]
 pub fn merge(
-    theirs: &Account,
-    ours: &Account,
+    provider: &Account,
+    store: &Account,
     precedence: &Precedence,
     names: SourceNames,
 ) -> (Account, Vec<Provenance>) {
     let mut provenance = Vec::new();
-    let mut told = |field: &str, side: SourceKind| {
+    let mut add_source = |field: &str, side: SourceKind| {
         provenance.push(Provenance {
             field: field.into(),
             source: names.name_of(side),
         });
     };
 
-    told("customerRegistrationId", SourceKind::Provider);
-    let (email, email_side) = pick(precedence.winner("email"), theirs.email.as_ref(), ours.email.as_ref());
+    add_source("customerRegistrationId", SourceKind::Provider);
+    let (email, email_side) = pick(
+        precedence.winner("email"),
+        provider.email.as_ref(),
+        store.email.as_ref(),
+    );
     if let Some(side) = email_side {
-        told("email", side);
+        add_source("email", side);
     }
-    let (verified, verified_side) = verification(theirs, ours, email_side);
+    let (verified, verified_side) = verification(provider, store, email_side);
     if let Some(side) = verified_side {
-        told("verified", side);
+        add_source("verified", side);
     }
-    let mut name = |field: &str, theirs: &str, ours: &str| {
-        let (value, side) = pick(precedence.winner(field), filled(theirs), filled(ours));
+    let mut name = |field: &str, provider: &str, store: &str| {
+        let (value, side) = pick(precedence.winner(field), filled(provider), filled(store));
         if let Some(side) = side {
-            told(field, side);
+            add_source(field, side);
         }
         value.unwrap_or_default().into()
     };
-    let first_name = name("firstName", &theirs.first_name, &ours.first_name);
-    let last_name = name("lastName", &theirs.last_name, &ours.last_name);
-    let metadata = merged_metadata(&theirs.metadata, &ours.metadata, precedence, &mut told);
+    let first_name = name("firstName", &provider.first_name, &store.first_name);
+    let last_name = name("lastName", &provider.last_name, &store.last_name);
+    let metadata = merged_metadata(&provider.metadata, &store.metadata, precedence, &mut add_source);
 
     let account = Account {
-        crid: theirs.crid.clone(),
-        registration_id: ours.registration_id,
+        crid: provider.crid.clone(),
+        registration_id: store.registration_id,
         email: email.cloned(),
         first_name,
         last_name,
         verified,
-        has_password: ours.has_password,
+        has_password: store.has_password,
         metadata,
-        registered_at: ours.registered_at.or(theirs.registered_at),
-        changed_at: ours.changed_at.max(theirs.changed_at),
-        last_logout_at: ours.last_logout_at.or(theirs.last_logout_at),
+        registered_at: store.registered_at.or(provider.registered_at),
+        changed_at: store.changed_at.max(provider.changed_at),
+        last_logout_at: store.last_logout_at.or(provider.last_logout_at),
     };
     (account, provenance)
 }
 
-/// Says of every filled field of an account that this one source gave it.
+/// Lists this source for every filled field of an account.
 #[must_use]
 pub fn sole_provenance(account: &Account, source: &'static str) -> Vec<Provenance> {
     let filled_fields = [
@@ -203,71 +207,71 @@ fn filled(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The winner's value, or the other's where the winner has none.
-fn pick<T>(winner: SourceKind, theirs: Option<T>, ours: Option<T>) -> (Option<T>, Option<SourceKind>) {
-    match (winner, theirs, ours) {
-        (SourceKind::Provider, Some(theirs), _) | (SourceKind::Store, Some(theirs), None) => {
-            (Some(theirs), Some(SourceKind::Provider))
+/// The value of the winner, or of the other source if the winner has none.
+fn pick<T>(winner: SourceKind, provider: Option<T>, store: Option<T>) -> (Option<T>, Option<SourceKind>) {
+    match (winner, provider, store) {
+        (SourceKind::Provider, Some(provider), _) | (SourceKind::Store, Some(provider), None) => {
+            (Some(provider), Some(SourceKind::Provider))
         }
-        (SourceKind::Store, _, Some(ours)) | (SourceKind::Provider, None, Some(ours)) => {
-            (Some(ours), Some(SourceKind::Store))
+        (SourceKind::Store, _, Some(store)) | (SourceKind::Provider, None, Some(store)) => {
+            (Some(store), Some(SourceKind::Store))
         }
         (_, None, None) => (None, None),
     }
 }
 
-/// A verification is of an address: the side whose address is answered says whether it is verified; the other side may
-/// say it only of the same address.
+/// Picks the verification: that of the source whose address is in the result; that of the other source only for the same
+/// address.
 fn verification(
-    theirs: &Account,
-    ours: &Account,
+    provider: &Account,
+    store: &Account,
     email_side: Option<SourceKind>,
 ) -> (Option<bool>, Option<SourceKind>) {
-    let same_address = match (&theirs.email, &ours.email) {
-        (Some(theirs), Some(ours)) => theirs.key() == ours.key(),
+    let same_address = match (&provider.email, &store.email) {
+        (Some(provider), Some(store)) => provider.key() == store.key(),
         (None, _) | (_, None) => true,
     };
-    let ours_counts = email_side == Some(SourceKind::Store) || same_address;
-    let theirs_counts = email_side != Some(SourceKind::Store) || same_address;
+    let store_counts = email_side == Some(SourceKind::Store) || same_address;
+    let provider_counts = email_side != Some(SourceKind::Store) || same_address;
     pick(
         email_side.unwrap_or(SourceKind::Provider),
-        theirs.verified.filter(|_| theirs_counts),
-        ours.verified.filter(|_| ours_counts),
+        provider.verified.filter(|_| provider_counts),
+        store.verified.filter(|_| store_counts),
     )
 }
 
-/// A key, as one side spells it, and its value.
-type Pair<'a> = (&'a str, &'a str);
+/// A key in the spelling of one source, and its value.
+type SpelledPair<'a> = (&'a str, &'a str);
 
 fn merged_metadata(
-    theirs: &Metadata,
-    ours: &Metadata,
+    provider: &Metadata,
+    store: &Metadata,
     precedence: &Precedence,
-    told: &mut impl FnMut(&str, SourceKind),
+    add_source: &mut impl FnMut(&str, SourceKind),
 ) -> Metadata {
-    // By lower-cased key: the sides may spell a key differently, and no answer has two keys that differ only in case.
-    let mut values: BTreeMap<String, (Option<Pair<'_>>, Option<Pair<'_>>)> = BTreeMap::new();
-    for (key, value) in theirs.iter() {
+    // By folded key: the sources may spell a key differently, and no result has two keys that differ only in case.
+    let mut values: BTreeMap<String, (Option<SpelledPair<'_>>, Option<SpelledPair<'_>>)> = BTreeMap::new();
+    for (key, value) in provider.iter() {
         values.entry(fold_case(key)).or_default().0 = Some((key, value));
     }
-    for (key, value) in ours.iter() {
+    for (key, value) in store.iter() {
         values.entry(fold_case(key)).or_default().1 = Some((key, value));
     }
-    let has_value = |pair: Option<Pair<'_>>| pair.is_some_and(|(_, value)| !value.is_empty());
+    let has_value = |pair: Option<SpelledPair<'_>>| pair.is_some_and(|(_, value)| !value.is_empty());
     let mut pairs = Vec::with_capacity(values.len());
-    for (theirs, ours) in values.into_values() {
-        // Our spelling is the one that callers know.
-        let Some(key) = ours.or(theirs).map(|(key, _)| key) else {
+    for (provider, store) in values.into_values() {
+        // Callers know the spelling of the store.
+        let Some(key) = store.or(provider).map(|(key, _)| key) else {
             continue;
         };
         let field = format!("metadata.{key}");
         let (value, side) = pick(
             precedence.winner(&field),
-            theirs.filter(|_| has_value(theirs)),
-            ours.filter(|_| has_value(ours)),
+            provider.filter(|_| has_value(provider)),
+            store.filter(|_| has_value(store)),
         );
         if let Some(side) = side {
-            told(&field, side);
+            add_source(&field, side);
         }
         pairs.push((key.to_owned(), value.map_or("", |(_, value)| value).to_owned()));
     }
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_docs_print_the_precedence_of_the_code() {
+    fn docs_list_the_precedence() {
         let docs = include_str!("../../../docs/architecture.md");
         let name = |side| match side {
             SourceKind::Provider => "provider",
@@ -315,35 +319,35 @@ mod tests {
     }
 
     #[test]
-    fn the_provider_wins_identity_and_the_store_what_only_a_newspaper_keeps() {
-        let theirs = account(
+    fn provider_wins_identity_and_store_wins_newspaper_fields() {
+        let provider = account(
             Some("new@example.com"),
             Some(true),
             "Ann",
             &[
-                ("photo", "theirs.png"),
+                ("photo", "provider.png"),
                 ("city", "Bergen"),
                 ("promo_flag", "N"),
                 ("nickname", "annie"),
             ],
         );
-        let ours = account(
+        let store = account(
             Some("old@example.com"),
             Some(false),
             "Anna",
             &[
-                ("photo", "ours.png"),
+                ("photo", "store.png"),
                 ("city", "Oslo"),
                 ("promo_flag", "Y"),
                 ("subscription", "gold"),
             ],
         );
-        let (merged, provenance) = merge(&theirs, &ours, &Precedence::default(), NAMES);
-        assert_eq!(merged.email, theirs.email);
+        let (merged, provenance) = merge(&provider, &store, &Precedence::default(), NAMES);
+        assert_eq!(merged.email, provider.email);
         assert_eq!(merged.verified, Some(true));
         assert_eq!(&*merged.first_name, "Ann");
         for (key, value, source) in [
-            ("photo", "theirs.png", "Auth0"),
+            ("photo", "provider.png", "Auth0"),
             ("city", "Oslo", "Subscribe"),
             ("promo_flag", "Y", "Subscribe"),
             ("subscription", "gold", "Subscribe"),
@@ -359,50 +363,50 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_never_hides_a_filled_one() {
-        let theirs = account(None, None, "", &[("photo", ""), ("city", "Bergen")]);
-        let ours = account(
+    fn empty_value_never_hides_filled_one() {
+        let provider = account(None, None, "", &[("photo", ""), ("city", "Bergen")]);
+        let store = account(
             Some("ann@example.com"),
             Some(true),
             "Ann",
-            &[("photo", "ours.png"), ("city", "")],
+            &[("photo", "store.png"), ("city", "")],
         );
-        let (merged, provenance) = merge(&theirs, &ours, &Precedence::default(), NAMES);
-        assert_eq!((merged.email, merged.verified), (ours.email, Some(true)));
+        let (merged, provenance) = merge(&provider, &store, &Precedence::default(), NAMES);
+        assert_eq!((merged.email, merged.verified), (store.email, Some(true)));
         assert_eq!(&*merged.first_name, "Ann");
-        assert_eq!(merged.metadata.get("photo"), Some("ours.png"));
+        assert_eq!(merged.metadata.get("photo"), Some("store.png"));
         assert_eq!(merged.metadata.get("city"), Some("Bergen"));
         assert_eq!(source_of(&provenance, "metadata.city"), Some("Auth0"));
     }
 
     #[test]
-    fn a_verification_of_another_address_does_not_count() {
-        let theirs = account(Some("new@example.com"), None, "", &[]);
-        let ours = account(Some("old@example.com"), Some(true), "", &[]);
-        assert_eq!(merge(&theirs, &ours, &Precedence::default(), NAMES).0.verified, None);
-        let ours = account(Some("NEW@example.com"), Some(true), "", &[]);
+    fn verification_of_another_address_is_ignored() {
+        let provider = account(Some("new@example.com"), None, "", &[]);
+        let store = account(Some("old@example.com"), Some(true), "", &[]);
+        assert_eq!(merge(&provider, &store, &Precedence::default(), NAMES).0.verified, None);
+        let store = account(Some("NEW@example.com"), Some(true), "", &[]);
         assert_eq!(
-            merge(&theirs, &ours, &Precedence::default(), NAMES).0.verified,
+            merge(&provider, &store, &Precedence::default(), NAMES).0.verified,
             Some(true)
         );
     }
 
     #[test]
-    fn a_tenant_may_turn_the_precedence_of_a_field() {
+    fn tenant_can_override_precedence() {
         let mut precedence = Precedence::default();
         precedence.set("firstName", SourceKind::Store).unwrap();
         precedence.set("metadata.city", SourceKind::Provider).unwrap();
         assert_eq!(precedence.set("password", SourceKind::Store), Err(PrecedenceError));
-        let theirs = account(None, None, "Ann", &[("city", "Bergen"), ("country", "NO")]);
-        let ours = account(None, None, "Anna", &[("city", "Oslo"), ("country", "SE")]);
-        let (merged, _) = merge(&theirs, &ours, &precedence, NAMES);
+        let provider = account(None, None, "Ann", &[("city", "Bergen"), ("country", "NO")]);
+        let store = account(None, None, "Anna", &[("city", "Oslo"), ("country", "SE")]);
+        let (merged, _) = merge(&provider, &store, &precedence, NAMES);
         assert_eq!(&*merged.first_name, "Anna");
         assert_eq!(merged.metadata.get("city"), Some("Bergen"));
         assert_eq!(merged.metadata.get("country"), Some("SE"));
     }
 
     #[test]
-    fn precedences_that_decide_alike_have_one_text() {
+    fn equal_precedences_have_equal_text() {
         let mut spelt_out = Precedence::default();
         spelt_out.set("email", SourceKind::Provider).unwrap();
         assert_eq!(spelt_out.canonical(), Precedence::default().canonical());
@@ -410,7 +414,7 @@ mod tests {
         spelt_out.set("metadata.city", SourceKind::Provider).unwrap();
         assert_eq!(spelt_out.canonical(), "email=store\nmetadata.city=provider");
         assert_eq!(Precedence::from_canonical(&spelt_out.canonical()), Ok(spelt_out));
-        assert_eq!(Precedence::from_canonical("email=nobody"), Err(PrecedenceError));
+        assert_eq!(Precedence::from_canonical("email=neither"), Err(PrecedenceError));
     }
 
     fn any_account() -> impl Strategy<Value = Account> {
@@ -433,7 +437,7 @@ mod tests {
         )
     }
 
-    /// Every published field of an account with its value, empty ones left out.
+    /// The filled published fields of an account.
     fn fields(account: &Account) -> BTreeMap<String, String> {
         let mut fields = BTreeMap::from([
             (
@@ -458,35 +462,35 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_an_account_with_itself_changes_nothing(account in any_account()) {
+        fn merging_account_with_itself_is_identity(account in any_account()) {
             let (merged, _) = merge(&account, &account, &Precedence::default(), NAMES);
             prop_assert_eq!(merged, account);
         }
 
         #[test]
-        fn merging_again_changes_nothing(theirs in any_account(), ours in any_account()) {
-            let (once, _) = merge(&theirs, &ours, &Precedence::default(), NAMES);
-            let (twice, _) = merge(&theirs, &once, &Precedence::default(), NAMES);
+        fn merge_is_idempotent(provider in any_account(), store in any_account()) {
+            let (once, _) = merge(&provider, &store, &Precedence::default(), NAMES);
+            let (twice, _) = merge(&provider, &once, &Precedence::default(), NAMES);
             prop_assert_eq!(fields(&twice), fields(&once));
         }
 
         #[test]
-        fn provenance_is_total_and_names_a_side_that_has_the_value(theirs in any_account(), ours in any_account()) {
-            let (merged, provenance) = merge(&theirs, &ours, &Precedence::default(), NAMES);
+        fn every_field_has_correct_provenance(provider in any_account(), store in any_account()) {
+            let (merged, provenance) = merge(&provider, &store, &Precedence::default(), NAMES);
             let merged = fields(&merged);
             for (field, value) in &merged {
-                let told: Vec<_> = provenance.iter().filter(|p| fold_case(&p.field) == fold_case(field)).collect();
-                prop_assert_eq!(told.len(), 1, "{}", field);
-                let side = if told[0].source == "Auth0" { fields(&theirs) } else { fields(&ours) };
+                let sources: Vec<_> = provenance.iter().filter(|p| fold_case(&p.field) == fold_case(field)).collect();
+                prop_assert_eq!(sources.len(), 1, "{}", field);
+                let side = if sources[0].source == "Auth0" { fields(&provider) } else { fields(&store) };
                 prop_assert_eq!(side.get(field), Some(value));
             }
         }
 
         #[test]
-        fn what_either_side_knows_is_known_of_the_merged_user(theirs in any_account(), ours in any_account()) {
-            let (merged, _) = merge(&theirs, &ours, &Precedence::default(), NAMES);
+        fn merge_loses_no_field(provider in any_account(), store in any_account()) {
+            let (merged, _) = merge(&provider, &store, &Precedence::default(), NAMES);
             let merged = fields(&merged);
-            for field in fields(&theirs).keys().chain(fields(&ours).keys()).filter(|field| *field != "verified") {
+            for field in fields(&provider).keys().chain(fields(&store).keys()).filter(|field| *field != "verified") {
                 prop_assert!(merged.contains_key(field), "{} is lost", field);
             }
         }

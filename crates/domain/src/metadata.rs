@@ -1,4 +1,4 @@
-//! What a newspaper keeps about a reader beside the name: standard keys in published order, then custom ones.
+//! Metadata of a user: standard keys in published order, then custom keys.
 
 use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::LazyLock};
 
@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::case;
 
-/// The standard keys, in the order in which they are answered (contract §2.4).
+/// The standard keys, in published order (contract §2.4).
 pub const STANDARD_KEYS: [&str; 41] = [
     "title",
     "phoneNumber",
@@ -56,29 +56,29 @@ pub const STANDARD_KEYS: [&str; 41] = [
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
 
-/// Pairs of key and value; values are kept verbatim, and no two keys differ only in case.
+/// Pairs of key and value. Values are stored verbatim; no two keys differ only in case.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
     /// Sorted: standard keys in published order, then custom ones by their bytes.
-    pairs: Vec<Pair>,
+    pairs: Vec<StoredPair>,
 }
 
 /// One stored pair. The derived order is the published one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Pair {
-    key: Key,
+struct StoredPair {
+    key: MetadataKey,
     value: CompactString,
 }
 
-/// Standard keys come before the others, and cost no memory of their own: most keys of most users are standard.
+/// Standard keys sort before custom keys and need no allocation: most keys are standard.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    /// The place among [`STANDARD_KEYS`].
+enum MetadataKey {
+    /// The index in [`STANDARD_KEYS`].
     Standard(u8),
     Custom(Box<str>),
 }
 
-impl Key {
+impl MetadataKey {
     fn new<K: AsRef<str> + Into<Box<str>>>(key: K) -> Self {
         match standard(key.as_ref()) {
             Some(place) => Self::Standard(place),
@@ -94,7 +94,7 @@ impl Key {
     }
 }
 
-/// The place of a standard key.
+/// The index of a standard key.
 fn standard(key: &str) -> Option<u8> {
     static PLACES: LazyLock<[(&str, u8); STANDARD_KEYS.len()]> = LazyLock::new(|| {
         let mut places = STANDARD_KEYS.map(|key| (key, 0));
@@ -104,27 +104,27 @@ fn standard(key: &str) -> Option<u8> {
         places.sort_unstable_by_key(|(key, _)| (key.len(), *key));
         places
     });
-    // By length first: most comparisons are of two numbers.
+    // By length first: most comparisons then compare only two numbers.
     let at = PLACES.binary_search_by(|(known, _)| (known.len(), *known).cmp(&(key.len(), key)));
     let at = at.ok()?;
     Some(PLACES[at].1)
 }
 
-/// Metadata that is refused.
+/// Why metadata is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MetadataError {
-    /// A key is empty, longer than [`MAX_KEY_BYTES`], or holds a control character.
+    /// A key is empty, longer than [`MAX_KEY_BYTES`], or contains a control character.
     #[error("a metadata key must be 1 to {MAX_KEY_BYTES} bytes without control characters")]
     BadKey,
     /// Two keys differ only in case.
     #[error("two metadata keys differ only in case")]
     KeysDifferOnlyInCase,
-    /// A value holds a NUL, which no store can keep.
+    /// A value contains a NUL, which cannot be stored.
     #[error("a metadata value holds a NUL")]
     NulInValue,
 }
 
-/// One `metadata.{key}` filter, in the form in which it is compared: equal but for case.
+/// One `metadata.{key}` filter, with case folded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetadataPair {
     key: Box<str>,
@@ -132,10 +132,10 @@ pub struct MetadataPair {
 }
 
 impl Metadata {
-    /// Takes pairs in any order.
+    /// Validates pairs in any order.
     ///
     /// # Errors
-    /// A key that cannot be one, two keys that differ only in case, or a NUL in a value.
+    /// A key is invalid, two keys differ only in case, or a value contains a NUL.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, MetadataError> {
         let metadata = Self::from_valid(pairs);
         for (key, value) in metadata.iter() {
@@ -154,24 +154,23 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Takes pairs whose keys are known to be valid and distinct: out of other metadata, or out of a store that checked
-    /// them.
+    /// Takes pairs with valid and distinct keys, such as those of other metadata or of the store.
     #[must_use]
     pub fn from_valid<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: AsRef<str> + Into<Box<str>>,
         V: Into<CompactString>,
     {
-        let pair = |(key, value): (K, V)| Pair {
-            key: Key::new(key),
+        let pair = |(key, value): (K, V)| StoredPair {
+            key: MetadataKey::new(key),
             value: value.into(),
         };
-        let mut pairs: Vec<Pair> = pairs.into_iter().map(pair).collect();
+        let mut pairs: Vec<StoredPair> = pairs.into_iter().map(pair).collect();
         pairs.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Self { pairs }
     }
 
-    /// Takes what a source has: of keys that differ only in case the first stays; what cannot be kept is left out.
+    /// Takes the pairs of a source: of keys that differ only in case the first is kept; invalid pairs are dropped.
     #[must_use]
     pub fn from_source(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
@@ -183,41 +182,41 @@ impl Metadata {
         Self::from_valid(taken.into_values())
     }
 
-    /// The value of this key, spelt as it is stored.
+    /// The value of this key, in exact spelling.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         let wanted = standard(key);
         let found = self.pairs.binary_search_by(|pair| match (&pair.key, wanted) {
-            (Key::Standard(place), Some(wanted)) => place.cmp(&wanted),
-            (Key::Standard(_), None) => Ordering::Less,
-            (Key::Custom(_), Some(_)) => Ordering::Greater,
-            (Key::Custom(custom), None) => (**custom).cmp(key),
+            (MetadataKey::Standard(place), Some(wanted)) => place.cmp(&wanted),
+            (MetadataKey::Standard(_), None) => Ordering::Less,
+            (MetadataKey::Custom(_), Some(_)) => Ordering::Greater,
+            (MetadataKey::Custom(custom), None) => (**custom).cmp(key),
         });
         found.ok().map(|at| &*self.pairs[at].value)
     }
 
-    /// The pairs that are stored, standard keys first in published order, then custom ones by their bytes.
+    /// The stored pairs: standard keys in published order, then custom keys by their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|pair| (pair.key.as_str(), &*pair.value))
     }
 
-    /// The standard keys that are stored, each as its place among [`STANDARD_KEYS`], in that order.
+    /// The stored standard keys, each by its index in [`STANDARD_KEYS`], in that order.
     pub fn standard(&self) -> impl Iterator<Item = (usize, &str)> {
         self.pairs.iter().map_while(|pair| match &pair.key {
-            Key::Standard(place) => Some((usize::from(*place), &*pair.value)),
-            Key::Custom(_) => None,
+            MetadataKey::Standard(place) => Some((usize::from(*place), &*pair.value)),
+            MetadataKey::Custom(_) => None,
         })
     }
 
     /// The custom keys, by their bytes.
     pub fn custom(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().filter_map(|pair| match &pair.key {
-            Key::Standard(_) => None,
-            Key::Custom(key) => Some((&**key, &*pair.value)),
+            MetadataKey::Standard(_) => None,
+            MetadataKey::Custom(key) => Some((&**key, &*pair.value)),
         })
     }
 
-    /// Every pair as it is answered: each standard key, empty when unset, then the custom ones.
+    /// The published pairs: each standard key, empty when unset, then the custom keys.
     pub fn published(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut stored = self.standard().peekable();
         let all = STANDARD_KEYS.iter().enumerate().map(move |(place, name)| {
@@ -227,26 +226,26 @@ impl Metadata {
         all.chain(self.custom())
     }
 
-    /// How many pairs are stored.
+    /// The number of stored pairs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.pairs.len()
     }
 
-    /// Whether none is stored.
+    /// Whether no pair is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 }
 
-/// Whether a text can be a key.
+/// Whether a text is a valid key.
 fn is_key(text: &str) -> bool {
     (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// The form in which keys and values are compared: equal ignoring case, accents kept. Unicode's canonical caseless match (The
-/// Unicode Standard, section 3.13, D145), composed. Folding again changes nothing.
+/// Folds the case of a key or value for comparison; accents count. Unicode's canonical caseless match (The Unicode Standard,
+/// section 3.13, D145), composed. Folding is idempotent.
 #[must_use]
 pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {
@@ -257,7 +256,7 @@ pub fn fold_case(text: &str) -> String {
 }
 
 impl MetadataPair {
-    /// The pair as it is compared.
+    /// Folds the case of a pair.
     #[must_use]
     pub fn new(key: &str, value: &str) -> Self {
         Self {
@@ -279,8 +278,8 @@ impl MetadataPair {
     }
 }
 
-/// The pairs under which an account is found by metadata: its metadata, and its names as `firstname` and `lastname`
-/// (contract §3.1: `metadata.firstName` also matches the top-level field).
+/// The pairs by which an account can be found: its metadata, and its names as `firstname` and `lastname` (contract §3.1:
+/// `metadata.firstName` also matches the top-level field).
 #[must_use]
 pub fn searchable_pairs(metadata: &Metadata, first_name: &str, last_name: &str) -> Vec<MetadataPair> {
     let names = [("firstname", first_name), ("lastname", last_name)];
@@ -316,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn every_standard_key_is_answered_in_order_then_the_custom_ones() {
+    fn standard_keys_come_first_in_order() {
         let metadata = metadata(&[("zodiac", "leo"), ("city", "Oslo"), ("badge", "gold"), ("title", "Dr")]).unwrap();
         let answered: Vec<_> = metadata.published().collect();
         assert_eq!(answered.len(), STANDARD_KEYS.len() + 2);
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_differ_only_in_case_are_refused() {
+    fn keys_differing_only_in_case_are_rejected() {
         assert_eq!(
             metadata(&[("city", "a"), ("City", "b")]),
             Err(MetadataError::KeysDifferOnlyInCase)
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_as_metadata_and_empty_values_are_not() {
+    fn names_are_searchable_and_empty_values_are_not() {
         let pairs = searchable_pairs(&metadata(&[("City", "Oslo"), ("title", "")]).unwrap(), "Ann", "");
         assert_eq!(
             pairs,
@@ -350,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_a_source_has_the_first_of_each_key_stays_and_what_cannot_be_kept_goes() {
+    fn invalid_and_repeated_pairs_of_a_source_are_dropped() {
         let pairs = [
             ("Team", "a"),
             ("team", "b"),

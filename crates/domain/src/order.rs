@@ -1,4 +1,4 @@
-//! The orders in which lists are answered, and the keys by which one continues in them.
+//! The orders of lists, and the cursors that continue them.
 
 use std::{cmp::Ordering, fmt};
 
@@ -44,7 +44,7 @@ impl SortColumn {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// The name of the field that it sorts by.
+    /// The name of the field.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ pub enum Direction {
     Descending,
 }
 
-/// An order of users: a column with the CRID as tie-break in the same direction; empty values last in both.
+/// An order of users: a column, with the id as tie-break in the same direction; empty values come last in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Order {
     /// The column.
@@ -98,7 +98,7 @@ pub enum SortValue {
     Number(Option<i64>),
 }
 
-/// The place of a user in an order; two users of a pool never share one.
+/// The position of a user in an order; unique within a pool.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SortKey {
     /// The value in the column of the order.
@@ -107,13 +107,12 @@ pub struct SortKey {
     pub crid: CustomerRegistrationId,
 }
 
-/// Where a list goes on.
+/// Where a list continues.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ListCursor {
     /// After the user with this key.
     Key(SortKey),
-    /// Where a source said, in a word of its own that only it understands: one whose order cannot be told from its
-    /// accounts alone.
+    /// At an opaque cursor of a source whose order cannot be derived from its accounts.
     Opaque(Box<str>),
 }
 
@@ -124,8 +123,8 @@ impl From<SortKey> for ListCursor {
 }
 
 impl SortKey {
-    /// The place of this account, in the form that the store keeps: e-mails by their key, names folded, states by the
-    /// rank of their name, times in whole microseconds.
+    /// The sort key of this account, in the form of the store: e-mails by their key, names folded, states by the rank of
+    /// their name, times in microseconds.
     #[must_use]
     pub fn for_account(account: &Account, column: SortColumn, outside_provider: bool) -> Self {
         let text = |text: &str| SortValue::Text(text.into());
@@ -148,7 +147,7 @@ impl SortKey {
         }
     }
 
-    /// Compares two places of one order.
+    /// Compares two sort keys of the same order.
     #[must_use]
     pub fn compare(&self, other: &Self, direction: Direction) -> Ordering {
         let by_value = match (&self.value, &other.value) {
@@ -158,7 +157,7 @@ impl SortKey {
                 direction,
             ),
             (SortValue::Number(a), SortValue::Number(b)) => empty_last(*a, *b, direction),
-            // Two columns are never compared; some total order keeps this function total.
+            // Values of different columns are never compared; any total order is correct.
             (SortValue::Text(_), SortValue::Number(_)) => Ordering::Less,
             (SortValue::Number(_), SortValue::Text(_)) => Ordering::Greater,
         };
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_values_are_last_and_the_tie_break_goes_with_the_direction() {
+    fn empty_values_are_last_in_both_directions() {
         assert_eq!(sorted(Direction::Ascending), ["5", "1", "2", "3", "4"]);
         assert_eq!(sorted(Direction::Descending), ["2", "1", "5", "4", "3"]);
     }

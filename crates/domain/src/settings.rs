@@ -1,4 +1,4 @@
-//! A tenant's switches: their names, their meaning, and how mistakes in them are told.
+//! The settings of a tenant: names, values, and errors.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,44 +9,41 @@ use crate::{
     merge::{Precedence, SourceKind},
 };
 
-/// A tenant's switches. The default is what the contract publishes.
+/// The settings of a tenant; the defaults are those of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "five independent switches, as the contract has them"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent switches of the contract")]
 pub struct TenantSettings {
-    /// The outside provider, when `Flow.UserProvider` names a valid one.
+    /// The identity provider, if `Flow.UserProvider` names a valid one.
     pub user_provider: Option<UserProvider>,
-    /// The calling applications that may ask; empty means any.
+    /// The allowed calling applications; empty allows any.
     pub source_systems: Vec<Box<str>>,
-    /// `message.type` is the number 0 or 1 in place of the word.
+    /// `message.type` is 0 or 1 instead of a word.
     pub message_type_as_number: bool,
-    /// `data` is an array also where one user is answered.
+    /// `data` is an array also for one user.
     pub data_as_array: bool,
-    /// A by-id miss is 400 in place of 404.
+    /// An unknown id is 400 instead of 404.
     pub miss_as_400: bool,
-    /// Unknown parameters are ignored in place of refused.
+    /// Unknown parameters are ignored instead of rejected.
     pub ignore_unknown_parameters: bool,
-    /// Complete addresses match by *contains* too, as the legacy API does.
+    /// Complete addresses match by *contains* too, as in the legacy API.
     pub email_contains: bool,
-    /// Who wins which field of a merge.
+    /// The field precedence of merges.
     pub precedence: Precedence,
-    /// How our own knowledge of the provider's users is used and kept.
+    /// How the mirror is used and updated.
     pub mirror: MirrorSettings,
-    /// The settings of the providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`), for
-    /// the adapters to parse.
+    /// The settings of providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`); the
+    /// adapters parse them.
     pub provider: BTreeMap<Box<str>, Box<str>>,
 }
 
-/// How a tenant's directory is used and kept.
+/// How a tenant's mirror is used and updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MirrorSettings {
-    /// How old the directory may be for a list answered from it to count as the provider's word of now.
+    /// The maximum age at which lists from the mirror count as current.
     pub max_age: Duration,
-    /// How many confirmed absences remove a profile, at least 1.
+    /// The number of confirmed absences that remove a profile, at least 1.
     pub removal_confirmations: u16,
-    /// How far apart two of them must lie to count as two.
+    /// The minimum time between two counted absences.
     pub removal_apart: Duration,
 }
 
@@ -60,50 +57,50 @@ impl Default for MirrorSettings {
     }
 }
 
-/// One switch, for help texts and docs.
+/// The description of one setting, for help texts and documentation.
 #[derive(Debug, Clone, Copy)]
 pub struct TenantSettingSpec {
-    /// The name under which it is set.
+    /// The name.
     pub name: &'static str,
-    /// What values it takes.
+    /// A former name, which is still accepted.
+    pub alias: Option<&'static str>,
+    /// The allowed values.
     pub values: &'static str,
-    /// What it does.
+    /// The effect.
     pub meaning: &'static str,
     set: fn(&mut TenantSettings, &str) -> Result<(), &'static str>,
 }
 
-/// Something wrong with a tenant's settings; it never repeats a value.
+/// An error in the settings of a tenant; it never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingError {
-    /// No such setting.
+    /// The setting does not exist.
     #[error("{0}: no such setting")]
     UnknownName(Box<str>),
-    /// `Merge.{field}` names no field that a merge decides, or no side.
+    /// `Merge.{field}` has an unknown field or source.
     #[error("{0}: must name email, firstName, lastName or metadata.KEY, and be provider or store")]
     BadPrecedence(Box<str>),
-    /// The value is not of the setting's form.
+    /// The value is invalid.
     #[error("{name}: must be {expected}")]
     BadValue {
         /// The setting.
         name: &'static str,
-        /// What it takes.
+        /// The allowed values.
         expected: &'static str,
     },
-    /// The provider is not one of the valid names: the store alone is asked (contract §2.1). A warning, not an error.
-    #[error(
-        "Flow.UserProvider: not one of Auth0, Gigya, SSOR, Firefly; the Subscribe registrations alone will be asked"
-    )]
+    /// The provider is unknown, so only the store is read (contract §2.1). A warning.
+    #[error("Flow.UserProvider: not one of Auth0, Gigya, SSOR, Firefly; only the Subscribe registrations will be read")]
     UnknownProvider,
-    /// The Subscribe source is a remote Users API, which is only read (ADR 0062). A warning, not an error.
+    /// The store is a remote Users API, which is read-only (ADR 0062). A warning.
     #[error(
-        "Subscribe.Url: a remote Users API answers in place of this tenant's own registrations; it is only read, and what a \
-         provider says is not synchronised"
+        "Subscribe.Url: a remote Users API replaces this tenant's registrations; it is read-only, and answers of a provider are \
+         not written back"
     )]
     ReadOnlySubscribe,
 }
 
 impl SettingError {
-    /// Whether the settings can be used all the same.
+    /// Whether the settings can be used nevertheless.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
@@ -113,7 +110,17 @@ impl SettingError {
     }
 }
 
-/// How the names of a remote Users API's settings begin.
+impl TenantSettingSpec {
+    /// The setting with this name or former name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        SETTINGS
+            .iter()
+            .find(|spec| spec.name == name || spec.alias == Some(name))
+    }
+}
+
+/// The prefix of the settings of a remote Users API.
 pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
 
 const MINUTES: &str = "a number of minutes from 1 to 525600";
@@ -134,11 +141,12 @@ fn boolean(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// Every switch of a tenant, except the providers' own.
+/// All settings of a tenant, except those of the providers.
 pub const SETTINGS: [TenantSettingSpec; 10] = [
     TenantSettingSpec {
         name: "Flow.UserProvider",
-        values: "Auth0, Gigya, SSOR or Firefly; anything else means the Subscribe registrations alone",
+        alias: None,
+        values: "Auth0, Gigya, SSOR or Firefly; any other value means the Subscribe registrations only",
         meaning: "the outside identity provider that keeps this tenant's accounts",
         set: |settings, text| {
             settings.user_provider = UserProvider::from_name(text);
@@ -147,8 +155,9 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
     },
     TenantSettingSpec {
         name: "Api.SourceSystems",
-        values: "codes with commas between them; empty means any",
-        meaning: "the calling applications (X-SourceSystem) that may ask",
+        alias: None,
+        values: "a comma-separated list of codes; empty allows any",
+        meaning: "the allowed calling applications (X-SourceSystem)",
         set: |settings, text| {
             settings.source_systems = text
                 .split(',')
@@ -161,38 +170,44 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
     },
     TenantSettingSpec {
         name: "Api.MessageTypeAsNumber",
+        alias: None,
         values: BOOLEAN,
-        meaning: "message.type is 0 (success) or 1 (error) in place of the word",
+        meaning: "message.type is 0 (success) or 1 (error) instead of a word",
         set: |settings, text| boolean(text).map(|on| settings.message_type_as_number = on),
     },
     TenantSettingSpec {
         name: "Api.DataAsArray",
+        alias: None,
         values: BOOLEAN,
-        meaning: "data is an array also where one user is answered",
+        meaning: "data is an array also for one user",
         set: |settings, text| boolean(text).map(|on| settings.data_as_array = on),
     },
     TenantSettingSpec {
         name: "Api.MissAs400",
+        alias: None,
         values: BOOLEAN,
-        meaning: "an unknown id is answered with 400 in place of 404",
+        meaning: "an unknown id is answered with 400 instead of 404",
         set: |settings, text| boolean(text).map(|on| settings.miss_as_400 = on),
     },
     TenantSettingSpec {
         name: "Api.IgnoreUnknownParameters",
+        alias: None,
         values: BOOLEAN,
-        meaning: "unknown query parameters are ignored in place of refused",
+        meaning: "unknown query parameters are ignored instead of rejected",
         set: |settings, text| boolean(text).map(|on| settings.ignore_unknown_parameters = on),
     },
     TenantSettingSpec {
         name: "Api.EmailContains",
+        alias: None,
         values: BOOLEAN,
-        meaning: "email matches by contains also when it is a complete address, as the legacy API does",
+        meaning: "email matches by contains also for a complete address, as in the legacy API",
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
     },
     TenantSettingSpec {
-        name: "Directory.MaxAgeMinutes",
+        name: "Mirror.MaxAgeMinutes",
+        alias: Some("Directory.MaxAgeMinutes"),
         values: MINUTES,
-        meaning: "how old the directory may be for lists answered from it to count as current (60)",
+        meaning: "the maximum age at which lists from the mirror count as current (60)",
         set: |settings, text| {
             let minutes = number(text, 1, 525_600).ok_or(MINUTES)?;
             settings.mirror.max_age = Duration::from_mins(minutes);
@@ -200,9 +215,10 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
         },
     },
     TenantSettingSpec {
-        name: "Directory.RemovalConfirmations",
+        name: "Mirror.RemovalConfirmations",
+        alias: Some("Directory.RemovalConfirmations"),
         values: CONFIRMATIONS,
-        meaning: "how many times the provider must have confirmed that a user is gone before the directory forgets them (3)",
+        meaning: "the number of confirmed absences after which a user is removed from the mirror (3)",
         set: |settings, text| {
             let times = number(text, 1, 100).ok_or(CONFIRMATIONS)?;
             settings.mirror.removal_confirmations = u16::try_from(times).map_err(|_| CONFIRMATIONS)?;
@@ -210,9 +226,10 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
         },
     },
     TenantSettingSpec {
-        name: "Directory.RemovalApartHours",
+        name: "Mirror.RemovalApartHours",
+        alias: Some("Directory.RemovalApartHours"),
         values: HOURS,
-        meaning: "how far apart two of these confirmations must lie to count as two (24)",
+        meaning: "the minimum time between two counted absences (24)",
         set: |settings, text| {
             settings.mirror.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
             Ok(())
@@ -221,51 +238,56 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
 ];
 
 impl TenantSettings {
-    /// Reads settings by name. What is wrong is left at its default and told, every mistake at once; names that begin
-    /// with a provider's name and a dot are kept for its adapter.
+    /// Parses settings by name. An invalid setting keeps its default, and all errors are returned. Names that start with the
+    /// name of a provider and a dot are kept for its adapter. A former name is ignored if the new one is set too.
     #[must_use]
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<SettingError>) {
+        let pairs: Vec<_> = pairs.into_iter().collect();
         let mut settings = Self::default();
-        let mut mistakes = Vec::new();
-        for (name, text) in pairs {
-            if let Some(spec) = SETTINGS.iter().find(|spec| spec.name == name) {
+        let mut errors = Vec::new();
+        for &(name, text) in &pairs {
+            if let Some(spec) = TenantSettingSpec::find(name) {
+                let is_replaced = name != spec.name && pairs.iter().any(|(other, _)| *other == spec.name);
+                if is_replaced {
+                    continue;
+                }
                 if let Err(expected) = (spec.set)(&mut settings, text) {
-                    mistakes.push(SettingError::BadValue {
+                    errors.push(SettingError::BadValue {
                         name: spec.name,
                         expected,
                     });
                 }
             } else if let Some(field) = name.strip_prefix("Merge.") {
-                mistakes.extend(override_precedence(&mut settings.precedence, name, field, text));
-            } else if is_providers_own(name) {
+                errors.extend(override_precedence(&mut settings.precedence, name, field, text));
+            } else if is_provider_setting(name) {
                 settings.provider.insert(name.into(), text.into());
             } else {
-                mistakes.push(SettingError::UnknownName(name.into()));
+                errors.push(SettingError::UnknownName(name.into()));
             }
             if name == "Flow.UserProvider" && !text.is_empty() && settings.user_provider.is_none() {
-                mistakes.push(SettingError::UnknownProvider);
+                errors.push(SettingError::UnknownProvider);
             }
         }
         if settings.has_remote_store() {
-            mistakes.push(SettingError::ReadOnlySubscribe);
+            errors.push(SettingError::ReadOnlySubscribe);
         }
-        (settings, mistakes)
+        (settings, errors)
     }
 
-    /// Whether an outside provider keeps the accounts.
+    /// Whether the tenant has an identity provider.
     #[must_use]
     pub const fn is_federated(&self) -> bool {
         self.user_provider.is_some()
     }
 
-    /// Whether a remote Users API answers in place of our registrations: any of its settings is enough, so that one that is
-    /// forgotten is told and never means our own registrations.
+    /// Whether a remote Users API replaces our registrations: any of its settings is enough, so that an incomplete
+    /// configuration is an error and never means our registrations.
     #[must_use]
     pub fn has_remote_store(&self) -> bool {
         self.provider.keys().any(|name| name.starts_with(SUBSCRIBE_PREFIX))
     }
 
-    /// Whether this calling application may ask.
+    /// Whether this calling application is allowed.
     #[must_use]
     pub fn allows_source_system(&self, code: &str) -> bool {
         self.source_systems.is_empty() || self.source_systems.iter().any(|known| **known == *code)
@@ -282,7 +304,7 @@ fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, tex
     refused.then(|| SettingError::BadPrecedence(name.into()))
 }
 
-fn is_providers_own(name: &str) -> bool {
+fn is_provider_setting(name: &str) -> bool {
     name.split_once('.').is_some_and(|(section, rest)| {
         !rest.is_empty() && (UserProvider::from_name(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
     })
@@ -293,21 +315,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_setting_of_a_remote_api_makes_the_registrations_remote_and_that_is_warned_of() {
-        let (settings, mistakes) =
-            TenantSettings::parse([("Subscribe.Url", "https://far.example"), ("Auth0.Domain", "x")]);
+    fn any_remote_api_setting_makes_the_store_remote() {
+        let (settings, errors) =
+            TenantSettings::parse([("Subscribe.Url", "https://remote.example"), ("Auth0.Domain", "x")]);
         assert!(settings.has_remote_store());
-        assert_eq!(mistakes, [SettingError::ReadOnlySubscribe]);
-        assert!(mistakes[0].is_warning());
-        let (forgotten, _) = TenantSettings::parse([("Subscribe.TokenEnv", "FAR")]);
-        assert!(forgotten.has_remote_store());
-        let (none, mistakes) = TenantSettings::parse([("Subscribe.", "x"), ("Subscribe", "x")]);
-        assert!(!none.has_remote_store() && mistakes.len() == 2);
+        assert_eq!(errors, [SettingError::ReadOnlySubscribe]);
+        assert!(errors[0].is_warning());
+        let (incomplete, _) = TenantSettings::parse([("Subscribe.TokenEnv", "REMOTE")]);
+        assert!(incomplete.has_remote_store());
+        let (none, errors) = TenantSettings::parse([("Subscribe.", "x"), ("Subscribe", "x")]);
+        assert!(!none.has_remote_store() && errors.len() == 2);
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once_and_a_strange_provider_is_a_warning() {
-        let (settings, mistakes) = TenantSettings::parse([
+    fn all_errors_are_reported_and_unknown_provider_warns() {
+        let (settings, errors) = TenantSettings::parse([
             ("Api.DataAsArray", "yes"),
             ("Api.MissAs400", "true"),
             ("Flow.UserProvider", "auth0"),
@@ -318,7 +340,7 @@ mod tests {
         assert_eq!(settings.user_provider, None);
         assert_eq!(settings.provider.len(), 1);
         assert_eq!(
-            mistakes,
+            errors,
             [
                 SettingError::BadValue {
                     name: "Api.DataAsArray",
@@ -328,40 +350,48 @@ mod tests {
                 SettingError::UnknownName("Colour".into()),
             ]
         );
-        assert_eq!(mistakes.iter().filter(|mistake| mistake.is_warning()).count(), 1);
+        assert_eq!(errors.iter().filter(|error| error.is_warning()).count(), 1);
     }
 
     #[test]
-    fn the_precedence_of_a_field_is_a_setting() {
-        let (settings, mistakes) = TenantSettings::parse([
+    fn merge_settings_override_precedence() {
+        let (settings, errors) = TenantSettings::parse([
             ("Merge.firstName", "store"),
             ("Merge.password", "store"),
-            ("Merge.email", "nobody"),
+            ("Merge.email", "neither"),
         ]);
         assert_eq!(settings.precedence.winner("firstName"), SourceKind::Store);
         assert_eq!(settings.precedence.winner("email"), SourceKind::Provider);
-        assert_eq!(mistakes.len(), 2);
+        assert_eq!(errors.len(), 2);
     }
 
     #[test]
-    fn the_directory_is_kept_as_the_tenant_says() {
-        let (settings, mistakes) = TenantSettings::parse([
-            ("Directory.MaxAgeMinutes", "5"),
-            ("Directory.RemovalConfirmations", "0"),
-            ("Directory.RemovalApartHours", "0"),
-        ]);
-        assert_eq!(settings.mirror.max_age, Duration::from_mins(5));
-        assert_eq!(settings.mirror.removal_confirmations, 3);
-        assert_eq!(settings.mirror.removal_apart, Duration::ZERO);
-        assert_eq!(mistakes.len(), 1);
+    fn mirror_settings_are_parsed_also_by_their_former_names() {
+        for prefix in ["Mirror", "Directory"] {
+            let names =
+                ["MaxAgeMinutes", "RemovalConfirmations", "RemovalApartHours"].map(|name| format!("{prefix}.{name}"));
+            let values = ["5", "0", "0"];
+            let (settings, errors) = TenantSettings::parse(names.iter().map(String::as_str).zip(values));
+            assert_eq!(settings.mirror.max_age, Duration::from_mins(5));
+            assert_eq!(settings.mirror.removal_confirmations, 3);
+            assert_eq!(settings.mirror.removal_apart, Duration::ZERO);
+            assert_eq!(errors.len(), 1);
+        }
+        for pairs in [
+            [("Mirror.MaxAgeMinutes", "5"), ("Directory.MaxAgeMinutes", "6")],
+            [("Directory.MaxAgeMinutes", "6"), ("Mirror.MaxAgeMinutes", "5")],
+        ] {
+            let (settings, errors) = TenantSettings::parse(pairs);
+            assert_eq!((settings.mirror.max_age, errors), (Duration::from_mins(5), Vec::new()));
+        }
     }
 
     #[test]
-    fn source_systems_are_any_until_some_are_listed() {
+    fn any_source_system_is_allowed_unless_listed() {
         let (any, _) = TenantSettings::parse([]);
         assert!(any.allows_source_system("CRM"));
-        let (listed, mistakes) = TenantSettings::parse([("Api.SourceSystems", "CRM, APP")]);
-        assert!(mistakes.is_empty());
+        let (listed, errors) = TenantSettings::parse([("Api.SourceSystems", "CRM, APP")]);
+        assert!(errors.is_empty());
         assert!(listed.allows_source_system("APP") && !listed.allows_source_system("app"));
     }
 }

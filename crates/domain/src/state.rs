@@ -1,19 +1,18 @@
 //! User states (contract §2.3).
 
-/// What a user may do, as the answer says it.
+/// The published state of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UserState {
     /// No password yet.
     Lite,
     /// A full user.
     Standard,
-    /// The e-mail address still awaits verification.
+    /// The e-mail address is not verified.
     Unverified,
 }
 
 impl UserState {
-    /// The state of a user: always `Standard` where an outside provider keeps the accounts; else by password, then
-    /// by verification.
+    /// The state of a user: `Standard` for tenants with a provider; otherwise by password, then by verification.
     #[must_use]
     pub const fn new(outside_provider: bool, has_password: bool, verified: bool) -> Self {
         match (outside_provider, has_password, verified) {
@@ -33,7 +32,7 @@ impl UserState {
         }
     }
 
-    /// The place in the order by name: 0, 1 or 2.
+    /// The rank in the order by name: 0, 1 or 2.
     #[must_use]
     pub const fn rank(self) -> i16 {
         match self {
@@ -49,7 +48,7 @@ mod tests {
     use super::UserState::{self, Lite, Standard, Unverified};
 
     #[test]
-    fn a_blank_password_comes_before_a_missing_verification() {
+    fn password_decides_before_verification() {
         for (outside, password, verified, state) in [
             (true, false, false, Standard),
             (true, true, true, Standard),
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rank_is_the_order_by_name() {
+    fn rank_is_order_by_name() {
         let mut states = [Unverified, Standard, Lite];
         states.sort_by_key(|state| state.name());
         assert_eq!(states.map(UserState::rank), [0, 1, 2]);

@@ -1,4 +1,4 @@
-//! Who asks and whose data it is: tenants, the pools they draw on, and what a token grants.
+//! Tenants, their pools, and the grants of access tokens.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
@@ -21,13 +21,13 @@ pub struct TenantId {
     client_end: usize,
 }
 
-/// A tenant, or a part of one, that cannot be one.
+/// A text that is not a valid tenant id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TenantIdError {
-    /// The text is not three codes with two slashes between them.
+    /// The text does not have three parts.
     #[error("a tenant is written group/client/paper")]
     NotThreeParts,
-    /// A code is empty, too long, or holds something else than letters, digits, `-`, `_` and `.`.
+    /// A code is empty, too long, or contains another character than letters, digits, `-`, `_` and `.`.
     #[error("the {part} must be 1 to {MAX_CODE_BYTES} letters, digits, '-', '_' or '.'")]
     BadCode {
         /// Which of the three parts.
@@ -36,14 +36,14 @@ pub enum TenantIdError {
 }
 
 impl TenantId {
-    /// Makes a tenant of its three codes.
+    /// Builds an id from its three codes.
     ///
     /// # Errors
     /// Names the first part that is not 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
     pub fn new(group: &str, client: &str, paper: &str) -> Result<Self, TenantIdError> {
         let codes = [("client group", group), ("client", client), ("paper", paper)];
         for (part, text) in codes {
-            checked(part, text)?;
+            check_code(part, text)?;
         }
         let group_end = group.len();
         Ok(Self {
@@ -56,7 +56,7 @@ impl TenantId {
     /// Parses `group/client/paper`.
     ///
     /// # Errors
-    /// The text has not three parts, or a part is no code.
+    /// The text does not have three parts, or a part is not a code.
     pub fn parse(text: &str) -> Result<Self, TenantIdError> {
         let mut parts = text.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -90,7 +90,7 @@ impl TenantId {
     }
 }
 
-/// By group, then by client, then by paper: a slash comes after some letters of codes.
+/// By group, client and paper: a comparison of the texts would differ, since some characters sort before a slash.
 impl Ord for TenantId {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.group(), self.client(), self.paper()).cmp(&(other.group(), other.client(), other.paper()))
@@ -103,7 +103,7 @@ impl PartialOrd for TenantId {
     }
 }
 
-fn checked(part: &'static str, text: &str) -> Result<(), TenantIdError> {
+fn check_code(part: &'static str, text: &str) -> Result<(), TenantIdError> {
     if is_code(text) {
         Ok(())
     } else {
@@ -111,7 +111,7 @@ fn checked(part: &'static str, text: &str) -> Result<(), TenantIdError> {
     }
 }
 
-/// Whether a text can be a code: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
+/// Whether a text is a code: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
 pub(crate) fn is_code(text: &str) -> bool {
     (1..=MAX_CODE_BYTES).contains(&text.len())
         && text
@@ -131,22 +131,22 @@ impl fmt::Debug for TenantId {
     }
 }
 
-/// The number of the pool whose registrations a tenant sees; the first column of every key.
+/// The number of the pool with a tenant's registrations; the first column of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub i64);
 
-/// A tenant as the service knows it.
+/// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// The triple that names it.
+    /// The id.
     pub id: TenantId,
-    /// The pool that it draws on.
+    /// The pool of its registrations.
     pub pool: PoolId,
-    /// Its switches.
+    /// The settings.
     pub settings: TenantSettings,
 }
 
-/// The tenants that a token is good for: `group/client/paper`, `*` allowed for any part (contract §1).
+/// The tenants of one grant: `group/client/paper`, where a part may be `*` (contract §1).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TenantGrant([Option<Box<str>>; 3]);
 
@@ -160,7 +160,7 @@ impl TenantGrant {
         let mut next = |name| match parts.next() {
             None => Err(TenantIdError::NotThreeParts),
             Some("*") => Ok(None),
-            Some(text) => checked(name, text).map(|()| Some(text.into())),
+            Some(text) => check_code(name, text).map(|()| Some(text.into())),
         };
         let grant = Self([next("client group")?, next("client")?, next("paper")?]);
         match parts.next() {
@@ -193,7 +193,7 @@ impl fmt::Debug for TenantGrant {
     }
 }
 
-/// What a token allows its bearer to do (RFC 9068 `scope`, contract §1).
+/// An OAuth scope of this service (RFC 9068 `scope`, contract §1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `users:read`
@@ -207,7 +207,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope, with its name in a token.
+    /// All scopes with their names in tokens.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::UsersRead, "users:read"),
         (Self::UsersWrite, "users:write"),
@@ -215,7 +215,7 @@ impl Scope {
         (Self::Admin, "admin"),
     ];
 
-    /// The scope of this name; `None` for names that are not ours, which a token may carry too.
+    /// The scope with this name; `None` for scopes of other services.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(scope, _)| scope)
@@ -233,17 +233,17 @@ impl Scope {
     }
 }
 
-/// What a verified token says.
+/// The grant of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The scopes that we know, of those that it names.
+    /// The known scopes.
     pub scopes: Vec<Scope>,
-    /// The tenants that it is good for.
+    /// The tenants.
     pub tenants: Vec<TenantGrant>,
 }
 
 impl Grant {
-    /// Whether the bearer may act in this scope for this tenant.
+    /// Whether the grant has this scope for this tenant.
     #[must_use]
     pub fn allows(&self, scope: Scope, tenant: &TenantId) -> bool {
         self.scopes.contains(&scope) && self.tenants.iter().any(|granted| granted.covers(tenant))
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_is_three_codes() {
+    fn tenant_id_has_three_codes() {
         let tenant = TenantId::parse("north/daily/herald").unwrap();
         assert_eq!(
             (tenant.group(), tenant.client(), tenant.paper()),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_covers_any_code_of_its_part_only() {
+    fn star_covers_any_code_of_its_part() {
         let tenant = TenantId::parse("north/daily/herald").unwrap();
         for yes in ["*/*/*", "north/*/*", "north/daily/herald", "*/daily/*"] {
             assert!(TenantGrant::parse(yes).unwrap().covers(&tenant), "{yes}");

@@ -1,4 +1,4 @@
-//! Workspaces of the customers export: whose users they export, within which limits, and which keys open them.
+//! Workspaces of the customers export: their tenant, limits and API keys.
 
 use std::{
     fmt,
@@ -11,27 +11,27 @@ use thiserror::Error;
 
 use crate::tenant::{MAX_CODE_BYTES, TenantId, is_code};
 
-/// How many keys a workspace may have at a time: one in use, one that takes over, and room for a slow change.
+/// The maximum number of keys of a workspace, enough to rotate keys slowly.
 pub const MAX_KEYS: usize = 8;
 
-/// The most identifiers that any workspace may be allowed in one payload.
+/// The maximum number of identifiers in one payload of any workspace.
 pub const MAX_IDENTIFIERS_PER_PAYLOAD: u32 = 1_000;
 
-/// The name of a workspace, which callers send as `app_id` and as user name: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits,
+/// The name of a workspace, sent as `app_id` and as user name: 1 to [`MAX_CODE_BYTES`] ASCII letters, digits,
 /// `-`, `_` or `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceId(Box<str>);
 
-/// Text that cannot name a workspace.
+/// A text that is not a valid workspace name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a workspace must be 1 to {MAX_CODE_BYTES} letters, digits, '-', '_' or '.'")]
 pub struct WorkspaceIdError;
 
 impl WorkspaceId {
-    /// Takes a name, compared byte for byte.
+    /// Parses a name; names are compared byte for byte.
     ///
     /// # Errors
-    /// The text is empty, too long, or holds another character.
+    /// The text is empty, too long, or contains another character.
     pub fn parse(text: &str) -> Result<Self, WorkspaceIdError> {
         if is_code(text) {
             Ok(Self(text.into()))
@@ -53,25 +53,25 @@ impl fmt::Display for WorkspaceId {
     }
 }
 
-/// What is kept of an API key: its SHA-256. A key is 256 random bits, so that its hash needs neither salt nor slowness
-/// (ADR 0067). `Debug` shows nothing of it.
+/// The SHA-256 of an API key. A key has 256 random bits, so its hash needs neither salt nor a slow function (ADR 0067).
+/// `Debug` hides it.
 #[derive(Clone, Copy)]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// The hash of a key as it was given.
+    /// Hashes a key.
     #[must_use]
     pub fn for_key(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// A hash that a store kept.
+    /// A stored hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, to be kept.
+    /// The bytes, for storing.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -84,19 +84,18 @@ impl fmt::Debug for KeyHash {
     }
 }
 
-/// What opens a workspace: its name and one of its keys, as one SHA-256.
+/// The credential of a workspace: its name and one of its keys, as one SHA-256.
 ///
-/// A workspace that there is not and a key that a workspace does not have are one thing here, a digest that nobody has:
-/// whoever looks it up cannot take another way for the one than for the other (ADR 0069). Compared in constant time; `Debug`
-/// shows nothing of it.
+/// An unknown workspace and a wrong key are both an unknown digest, so that a lookup takes the same path for both (ADR 0069).
+/// Compared in constant time; `Debug` hides it.
 #[derive(Clone, Copy, Eq)]
 pub struct Credential([u8; 32]);
 
 impl Credential {
-    /// The digest of this name and this key.
+    /// The credential of this name and key.
     #[must_use]
     pub fn new(workspace: &WorkspaceId, key: &KeyHash) -> Self {
-        // The hash comes first since its length is fixed: no other pair reads the same.
+        // The hash has a fixed length and comes first, so that different pairs have different inputs.
         let digest = Sha256::new().chain_update(key.0).chain_update(workspace.as_str());
         Self(digest.finalize().into())
     }
@@ -120,14 +119,14 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// How much a workspace may ask for.
+/// The limits of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportLimits {
-    /// Identifiers in one payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
+    /// Identifiers per payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
     pub identifiers_per_payload: u32,
-    /// Users in any minute, of each address that asks; at least as many as one payload may name.
+    /// Users per minute and client address; at least as many as identifiers per payload.
     pub users_per_minute: u32,
-    /// The largest body, in units of 1,024 bytes.
+    /// The maximum size of the body, in units of 1,024 bytes.
     pub body_kilobytes: u32,
 }
 
@@ -142,7 +141,7 @@ impl Default for ExportLimits {
     }
 }
 
-/// Limits that contradict each other or themselves.
+/// Invalid limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ExportLimitsError {
     /// Identifiers in one payload.
@@ -157,10 +156,10 @@ pub enum ExportLimitsError {
 }
 
 impl ExportLimits {
-    /// Checks them.
+    /// Validates the limits.
     ///
     /// # Errors
-    /// The first that cannot be.
+    /// The first invalid limit.
     pub fn check(self) -> Result<Self, ExportLimitsError> {
         if !(1..=MAX_IDENTIFIERS_PER_PAYLOAD).contains(&self.identifiers_per_payload) {
             return Err(ExportLimitsError::Identifiers);
@@ -175,18 +174,18 @@ impl ExportLimits {
     }
 }
 
-/// A workspace as the service knows it.
+/// A workspace.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     /// Its name.
     pub id: WorkspaceId,
     /// The tenant whose users it exports.
     pub tenant: TenantId,
-    /// Whether it is refused for the time being.
+    /// Whether its requests are rejected.
     pub suspended: bool,
-    /// Whether an answer that cannot tell of everybody is refused as a whole.
+    /// Whether an answer with unresolved users is rejected.
     pub strict: bool,
-    /// How much it may ask for.
+    /// Its limits.
     pub limits: ExportLimits,
 }
 
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_code() {
+    fn name_is_a_code() {
         for good in ["w", "VJ0GSMESHMQA3L7WV1EEK3UR", "daily.herald-1_b"] {
             assert_eq!(WorkspaceId::parse(good).unwrap().as_str(), good);
         }
@@ -205,21 +204,22 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_one_name_and_one_key() {
-        let of = |name: &str, key: &str| Credential::new(&WorkspaceId::parse(name).unwrap(), &KeyHash::for_key(key));
-        assert_eq!(of("herald", "one"), of("herald", "one"));
+    fn credential_is_one_name_and_one_key() {
+        let credential =
+            |name: &str, key: &str| Credential::new(&WorkspaceId::parse(name).unwrap(), &KeyHash::for_key(key));
+        assert_eq!(credential("herald", "one"), credential("herald", "one"));
         for (name, key) in [
             ("herald", "two"),
             ("times", "one"),
             ("HERALD", "one"),
             ("herald", "one "),
         ] {
-            assert_ne!(of("herald", "one"), of(name, key), "{name} {key}");
+            assert_ne!(credential("herald", "one"), credential(name, key), "{name} {key}");
         }
-        // Where one ends and the other begins counts.
-        assert_ne!(of("ab", "c"), of("a", "bc"));
+        // The boundary between name and key counts.
+        assert_ne!(credential("ab", "c"), credential("a", "bc"));
         assert_eq!(
-            format!("{:?} {:?}", KeyHash::for_key("one"), of("herald", "one")),
+            format!("{:?} {:?}", KeyHash::for_key("one"), credential("herald", "one")),
             "KeyHash(<redacted>) Credential(<redacted>)"
         );
     }

@@ -93,37 +93,63 @@ impl UseCases {
             clock,
             ..
         } = dependencies.clone();
-        let log = ReadLog::new(events, Arc::clone(&clock));
-        let reader = ProviderReader::new(Arc::clone(&mirror), mirror_writer.clone());
+        let log = ReadLog {
+            events,
+            clock: Arc::clone(&clock),
+        };
+        let reader = ProviderReader {
+            mirror: Arc::clone(&mirror),
+            writer: mirror_writer.clone(),
+        };
         let sources = SourcePair::new(Arc::clone(&store), reader.clone(), Arc::clone(&clock));
-        let store_only = StoreOnly::new(store, log.clone(), Arc::clone(&clock));
-        let mirror_lists = MirrorLists::new(mirror, log.clone(), Arc::clone(&clock));
-        let union = LiveUnion::new(sources.clone(), store_only.clone(), log.clone(), write_back.clone());
+        let store_only = StoreOnly {
+            store,
+            log: log.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let mirror = MirrorLists {
+            mirror,
+            log: log.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let union = LiveUnion {
+            sources: sources.clone(),
+            store_only: store_only.clone(),
+            log: log.clone(),
+            write_back: write_back.clone(),
+        };
         Self {
-            lookup_user: LookupUser::new(
-                Arc::clone(&providers),
-                sources.clone(),
-                store_only.clone(),
-                log.clone(),
-                write_back.clone(),
-            ),
-            search_provider: SearchProvider::new(
-                Arc::clone(&providers),
+            lookup_user: LookupUser {
+                providers: Arc::clone(&providers),
+                sources: sources.clone(),
+                store_only: store_only.clone(),
+                log: log.clone(),
+                write_back: write_back.clone(),
+            },
+            search_provider: SearchProvider {
+                providers: Arc::clone(&providers),
                 reader,
-                store_only.clone(),
-                mirror_lists.clone(),
-                log.clone(),
+                store_only: store_only.clone(),
+                mirror: mirror.clone(),
+                log: log.clone(),
                 max_depth,
-            ),
-            list_users: ListUsers::new(
-                Arc::clone(&providers),
-                sources.clone(),
+            },
+            list_users: ListUsers {
+                providers: Arc::clone(&providers),
+                sources: sources.clone(),
                 store_only,
-                mirror_lists,
+                mirror,
                 union,
                 max_depth,
-            ),
-            export_users: ExportUsers::new(providers, bulk, sources, log, write_back.clone(), clock),
+            },
+            export_users: ExportUsers {
+                providers,
+                bulk,
+                sources,
+                log,
+                write_back: write_back.clone(),
+                clock,
+            },
             dependencies,
             max_depth,
             write_back,

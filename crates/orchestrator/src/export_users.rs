@@ -68,12 +68,12 @@ pub struct ExportAnswer {
 /// Exports many users. Cheap to clone.
 #[derive(Clone)]
 pub struct ExportUsers {
-    providers: Arc<dyn Providers>,
-    bulk: Arc<dyn BulkLookups>,
-    sources: SourcePair,
-    log: ReadLog,
-    write_back: WriteBackQueue,
-    clock: Arc<dyn Clock>,
+    pub(crate) providers: Arc<dyn Providers>,
+    pub(crate) bulk: Arc<dyn BulkLookups>,
+    pub(crate) sources: SourcePair,
+    pub(crate) log: ReadLog,
+    pub(crate) write_back: WriteBackQueue,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The result of one key, and how the provider answered.
@@ -95,24 +95,6 @@ impl KeyOutcome {
 }
 
 impl ExportUsers {
-    pub(crate) fn new(
-        providers: Arc<dyn Providers>,
-        bulk: Arc<dyn BulkLookups>,
-        sources: SourcePair,
-        log: ReadLog,
-        write_back: WriteBackQueue,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            providers,
-            bulk,
-            sources,
-            log,
-            write_back,
-            clock,
-        }
-    }
-
     /// Exports the requested users. Keys without an answer are [`ExportedUser::Unresolved`].
     pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> ExportAnswer {
         let cx = caller.context(Priority::Bulk);

@@ -22,33 +22,15 @@ use crate::{
 /// Lists users.
 #[derive(Clone)]
 pub struct ListUsers {
-    providers: Arc<dyn Providers>,
-    sources: SourcePair,
-    store_only: StoreOnly,
-    mirror: MirrorLists,
-    union: LiveUnion,
-    max_depth: u64,
+    pub(crate) providers: Arc<dyn Providers>,
+    pub(crate) sources: SourcePair,
+    pub(crate) store_only: StoreOnly,
+    pub(crate) mirror: MirrorLists,
+    pub(crate) union: LiveUnion,
+    pub(crate) max_depth: u64,
 }
 
 impl ListUsers {
-    pub(crate) fn new(
-        providers: Arc<dyn Providers>,
-        sources: SourcePair,
-        store_only: StoreOnly,
-        mirror: MirrorLists,
-        union: LiveUnion,
-        max_depth: u64,
-    ) -> Self {
-        Self {
-            providers,
-            sources,
-            store_only,
-            mirror,
-            union,
-            max_depth,
-        }
-    }
-
     /// Returns one page of the users that meet the filter.
     ///
     /// # Errors

@@ -29,22 +29,13 @@ use crate::{
 /// Reads lists from both sources.
 #[derive(Clone)]
 pub(crate) struct LiveUnion {
-    sources: SourcePair,
-    store_only: StoreOnly,
-    log: ReadLog,
-    write_back: WriteBackQueue,
+    pub(crate) sources: SourcePair,
+    pub(crate) store_only: StoreOnly,
+    pub(crate) log: ReadLog,
+    pub(crate) write_back: WriteBackQueue,
 }
 
 impl LiveUnion {
-    pub(crate) fn new(sources: SourcePair, store_only: StoreOnly, log: ReadLog, write_back: WriteBackQueue) -> Self {
-        Self {
-            sources,
-            store_only,
-            log,
-            write_back,
-        }
-    }
-
     /// Answers a list from at most [`MAX_PAGE_SIZE`] users of each source.
     pub(crate) async fn list(
         &self,

@@ -17,30 +17,14 @@ use crate::{
 /// Finds one user by id.
 #[derive(Clone)]
 pub struct LookupUser {
-    providers: Arc<dyn Providers>,
-    sources: SourcePair,
-    store_only: StoreOnly,
-    log: ReadLog,
-    write_back: WriteBackQueue,
+    pub(crate) providers: Arc<dyn Providers>,
+    pub(crate) sources: SourcePair,
+    pub(crate) store_only: StoreOnly,
+    pub(crate) log: ReadLog,
+    pub(crate) write_back: WriteBackQueue,
 }
 
 impl LookupUser {
-    pub(crate) fn new(
-        providers: Arc<dyn Providers>,
-        sources: SourcePair,
-        store_only: StoreOnly,
-        log: ReadLog,
-        write_back: WriteBackQueue,
-    ) -> Self {
-        Self {
-            providers,
-            sources,
-            store_only,
-            log,
-            write_back,
-        }
-    }
-
     /// Finds the user with the requested id.
     ///
     /// # Errors

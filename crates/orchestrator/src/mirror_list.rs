@@ -35,16 +35,12 @@ const INCOMPLETE: &str = "sync_incomplete";
 /// Reads lists from the mirror.
 #[derive(Clone)]
 pub(crate) struct MirrorLists {
-    mirror: Arc<dyn UserMirror>,
-    log: ReadLog,
-    clock: Arc<dyn Clock>,
+    pub(crate) mirror: Arc<dyn UserMirror>,
+    pub(crate) log: ReadLog,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl MirrorLists {
-    pub(crate) fn new(mirror: Arc<dyn UserMirror>, log: ReadLog, clock: Arc<dyn Clock>) -> Self {
-        Self { mirror, log, clock }
-    }
-
     /// Answers a list from the mirror; `None` where the sources must be read.
     pub(crate) async fn list(
         &self,

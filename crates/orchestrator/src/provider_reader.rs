@@ -15,15 +15,11 @@ use crate::mirror_writer::MirrorWriter;
 /// Reads providers and records their live answers.
 #[derive(Clone)]
 pub(crate) struct ProviderReader {
-    mirror: Arc<dyn UserMirror>,
-    writer: MirrorWriter,
+    pub(crate) mirror: Arc<dyn UserMirror>,
+    pub(crate) writer: MirrorWriter,
 }
 
 impl ProviderReader {
-    pub(crate) fn new(mirror: Arc<dyn UserMirror>, writer: MirrorWriter) -> Self {
-        Self { mirror, writer }
-    }
-
     /// Finds the accounts with this key at the provider or, if it cannot be reached, in the mirror.
     pub(crate) async fn find(&self, cx: &CallContext, provider: &dyn IdentityProvider, key: &UserKey) -> Lookup {
         let hurried = without_waiting_for_rate_limit(cx);

@@ -13,15 +13,11 @@ use crate::{Caller, findings::PairFindings};
 /// The audit log of the reads.
 #[derive(Clone)]
 pub(crate) struct ReadLog {
-    events: Arc<dyn ReadEvents>,
-    clock: Arc<dyn Clock>,
+    pub(crate) events: Arc<dyn ReadEvents>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl ReadLog {
-    pub(crate) fn new(events: Arc<dyn ReadEvents>, clock: Arc<dyn Clock>) -> Self {
-        Self { events, clock }
-    }
-
     /// Records one answer of the store.
     pub(crate) fn record_answer(&self, caller: &Caller, kind: EventKind, answer: Result<&[Account], &SourceError>) {
         let (outcome, accounts) = match answer {

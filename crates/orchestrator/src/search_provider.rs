@@ -29,33 +29,15 @@ use crate::{
 /// Finds users at the provider.
 #[derive(Clone)]
 pub struct SearchProvider {
-    providers: Arc<dyn Providers>,
-    reader: ProviderReader,
-    store_only: StoreOnly,
-    mirror: MirrorLists,
-    log: ReadLog,
-    max_depth: u64,
+    pub(crate) providers: Arc<dyn Providers>,
+    pub(crate) reader: ProviderReader,
+    pub(crate) store_only: StoreOnly,
+    pub(crate) mirror: MirrorLists,
+    pub(crate) log: ReadLog,
+    pub(crate) max_depth: u64,
 }
 
 impl SearchProvider {
-    pub(crate) fn new(
-        providers: Arc<dyn Providers>,
-        reader: ProviderReader,
-        store_only: StoreOnly,
-        mirror: MirrorLists,
-        log: ReadLog,
-        max_depth: u64,
-    ) -> Self {
-        Self {
-            providers,
-            reader,
-            store_only,
-            mirror,
-            log,
-            max_depth,
-        }
-    }
-
     /// Finds one user by id.
     ///
     /// # Errors
@@ -106,12 +88,11 @@ impl SearchProvider {
             AccessPath::Key(key) => findings.add(self.reader.find(&cx, &*provider, &key).await, None),
             AccessPath::List => {
                 let profiles = self.mirror.current_profiles(caller, &cx, &query.filter).await;
-                let lookup = match profiles {
-                    Some(profiles) => profiles,
-                    None => {
-                        let filter = pushed_down(&query.filter, provider.searchable());
-                        provider.search(&cx, &first_page(filter)).await
-                    }
+                let lookup = if let Some(profiles) = profiles {
+                    profiles
+                } else {
+                    let filter = pushed_down(&query.filter, provider.searchable());
+                    provider.search(&cx, &first_page(filter)).await
                 };
                 findings.partial = partial_reason(lookup.truncated, lookup.unreadable);
                 findings.add(lookup, None);

@@ -25,16 +25,12 @@ use crate::{
 /// Reads the store.
 #[derive(Clone)]
 pub(crate) struct StoreOnly {
-    store: Arc<dyn UserSource>,
-    log: ReadLog,
-    clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn UserSource>,
+    pub(crate) log: ReadLog,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl StoreOnly {
-    pub(crate) fn new(store: Arc<dyn UserSource>, log: ReadLog, clock: Arc<dyn Clock>) -> Self {
-        Self { store, log, clock }
-    }
-
     /// Finds the registration with this id.
     pub(crate) async fn find_one(&self, caller: &Caller, id: &CustomerRegistrationId) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);

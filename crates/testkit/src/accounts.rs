@@ -1,4 +1,4 @@
-//! Invented accounts; nobody of these names and addresses is meant.
+//! Invented accounts.
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,

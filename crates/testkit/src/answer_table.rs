@@ -1,4 +1,4 @@
-//! The published answer table (contract `answers.md`), cell by cell: what a read of one user comes to.
+//! The published answer table (contract `answers.md`): the expected result of a read for each cell.
 
 use masthead_domain::{
     account::Account,
@@ -7,23 +7,23 @@ use masthead_domain::{
     query::OnProviderFailure,
 };
 
-/// What one side has to say of the user.
+/// The finding of one source about the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellFinding {
-    /// It has them.
+    /// It has the user.
     Found,
-    /// It had them when it could be asked; the store has no memory, and is never this.
+    /// It is unreachable and had the user earlier; never for the store, which is not cached.
     Stale,
-    /// It says that it has not.
+    /// It confirms that it does not have the user.
     Absent,
-    /// It says nothing.
+    /// It does not answer.
     Unknown,
 }
 
 impl CellFinding {
-    /// What a provider can be.
+    /// The findings of a provider.
     pub const PROVIDER: [Self; 4] = [Self::Found, Self::Stale, Self::Absent, Self::Unknown];
-    /// What the store can be.
+    /// The findings of the store.
     pub const STORE: [Self; 3] = [Self::Found, Self::Absent, Self::Unknown];
 
     const fn is_live(self) -> bool {
@@ -47,46 +47,46 @@ impl CellFinding {
     }
 }
 
-/// What a cell promises.
+/// The expected result of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Promise {
+enum CellPromise {
     Merged { complete: bool },
-    Theirs { complete: bool },
-    Ours { complete: bool },
-    Nobody,
-    CannotTell,
+    ProviderOnly { complete: bool },
+    StoreOnly { complete: bool },
+    NoUser,
+    Unavailable,
 }
 
-/// One cell: what the provider and the store have to say, and what silence does to the answer.
+/// One cell: the findings of both sources, and the failure mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableCell {
     /// The provider.
-    pub theirs: CellFinding,
+    pub provider: CellFinding,
     /// The store.
-    pub ours: CellFinding,
-    /// The request's own wish.
+    pub store: CellFinding,
+    /// The failure mode of the request.
     pub on_failure: OnProviderFailure,
 }
 
-/// By what the user of a test is told to be one side's: a first name, and a metadata key that the other side lacks.
+/// Markers of the source of a user: a first name, and a metadata key that the other source lacks.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceMarkers {
     /// The provider's.
-    pub theirs: (&'static str, &'static str),
+    pub provider: (&'static str, &'static str),
     /// The store's.
-    pub ours: (&'static str, &'static str),
+    pub store: (&'static str, &'static str),
 }
 
-/// What a read came to.
+/// The observed result of a read.
 #[derive(Debug)]
 pub struct ObservedRead {
-    /// The users and what the sources said; `None` where nobody could tell.
+    /// The users and the completeness; `None` for an unavailable answer.
     pub answer: Option<(Vec<User>, Completeness)>,
-    /// What the audit log was told.
+    /// The events.
     pub events: Vec<Event>,
-    /// What was written to the store afterwards.
+    /// The accounts written back.
     pub written: Vec<Account>,
-    /// Whether nothing may have been written: the store is only read, or the way in is a list.
+    /// Whether write-backs are not expected: the store is read-only, or the read is a list.
     pub read_only: bool,
 }
 
@@ -96,10 +96,10 @@ impl TableCell {
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for on_failure in [OnProviderFailure::Degrade, OnProviderFailure::Fail] {
-            for theirs in CellFinding::PROVIDER {
-                all.extend(CellFinding::STORE.map(|ours| Self {
-                    theirs,
-                    ours,
+            for provider in CellFinding::PROVIDER {
+                all.extend(CellFinding::STORE.map(|store| Self {
+                    provider,
+                    store,
                     on_failure,
                 }));
             }
@@ -107,60 +107,60 @@ impl TableCell {
         all
     }
 
-    /// The table as printed.
-    const fn promise(self) -> Promise {
-        let degraded = !(self.theirs.is_live() && self.ours.is_live());
+    /// The published table.
+    const fn promise(self) -> CellPromise {
+        let degraded = !(self.provider.is_live() && self.store.is_live());
         if degraded && matches!(self.on_failure, OnProviderFailure::Fail) {
-            return Promise::CannotTell;
+            return CellPromise::Unavailable;
         }
-        match (self.theirs, self.ours) {
-            (CellFinding::Found, CellFinding::Found) => Promise::Merged { complete: true },
-            (CellFinding::Found, CellFinding::Absent) => Promise::Theirs { complete: true },
+        match (self.provider, self.store) {
+            (CellFinding::Found, CellFinding::Found) => CellPromise::Merged { complete: true },
+            (CellFinding::Found, CellFinding::Absent) => CellPromise::ProviderOnly { complete: true },
             (CellFinding::Found, CellFinding::Unknown) | (CellFinding::Stale, CellFinding::Absent) => {
-                Promise::Theirs { complete: false }
+                CellPromise::ProviderOnly { complete: false }
             }
-            (CellFinding::Stale, CellFinding::Found) => Promise::Merged { complete: false },
-            (CellFinding::Absent, CellFinding::Found) => Promise::Ours { complete: true },
-            (CellFinding::Absent, CellFinding::Absent) => Promise::Nobody,
-            (CellFinding::Unknown, CellFinding::Found) => Promise::Ours { complete: false },
-            _ => Promise::CannotTell,
+            (CellFinding::Stale, CellFinding::Found) => CellPromise::Merged { complete: false },
+            (CellFinding::Absent, CellFinding::Found) => CellPromise::StoreOnly { complete: true },
+            (CellFinding::Absent, CellFinding::Absent) => CellPromise::NoUser,
+            (CellFinding::Unknown, CellFinding::Found) => CellPromise::StoreOnly { complete: false },
+            _ => CellPromise::Unavailable,
         }
     }
 
-    /// Holds a read against this cell: who is answered and as how whole, what is said of the sources, which events tell of
-    /// it, and that only a live answer is written down. `store_event` is the number of the store's event for this way in.
+    /// Compares a read with this cell: the users, the completeness, the events and the write-backs. `store_event` is the number
+    /// of the store's event for this kind of read.
     ///
     /// # Panics
-    /// When any of it is otherwise.
-    pub fn holds(self, way: &str, marks: SourceMarkers, store_event: i32, came: &ObservedRead) {
-        let what = format!("{self:?}, {way}: {came:?}");
+    /// The read differs.
+    pub fn holds(self, way: &str, marks: SourceMarkers, store_event: i32, observed: &ObservedRead) {
+        let what = format!("{self:?}, {way}: {observed:?}");
         let (expected, complete) = match self.promise() {
-            Promise::Merged { complete } => (Some((marks.theirs.0, true, true)), complete),
-            Promise::Theirs { complete } => (Some((marks.theirs.0, true, false)), complete),
-            Promise::Ours { complete } => (Some((marks.ours.0, false, true)), complete),
-            Promise::Nobody => (None, true),
-            Promise::CannotTell => {
-                assert!(came.answer.is_none(), "{what}");
-                assert_eq!(came.written, [], "{what}");
+            CellPromise::Merged { complete } => (Some((marks.provider.0, true, true)), complete),
+            CellPromise::ProviderOnly { complete } => (Some((marks.provider.0, true, false)), complete),
+            CellPromise::StoreOnly { complete } => (Some((marks.store.0, false, true)), complete),
+            CellPromise::NoUser => (None, true),
+            CellPromise::Unavailable => {
+                assert!(observed.answer.is_none(), "{what}");
+                assert_eq!(observed.written, [], "{what}");
                 return;
             }
         };
-        let (users, completeness) = came.answer.as_ref().expect("an answer");
+        let (users, completeness) = observed.answer.as_ref().expect("an answer");
         let seen: Vec<_> = users
             .iter()
             .map(|User { account, .. }| {
                 let has = |key| account.metadata.get(key).is_some();
-                (&*account.first_name, has(marks.theirs.1), has(marks.ours.1))
+                (&*account.first_name, has(marks.provider.1), has(marks.store.1))
             })
             .collect();
         assert_eq!(seen, Vec::from_iter(expected), "{what}");
         assert_eq!(completeness.complete, complete, "{what}");
-        let told: Vec<_> = completeness.sources.iter().map(|source| source.status).collect();
-        assert_eq!(told, [self.theirs.status(), self.ours.status()], "{what}");
-        if self.theirs == CellFinding::Stale {
+        let statuses: Vec<_> = completeness.sources.iter().map(|source| source.status).collect();
+        assert_eq!(statuses, [self.provider.status(), self.store.status()], "{what}");
+        if self.provider == CellFinding::Stale {
             assert!(completeness.sources[0].as_of.is_some(), "{what}");
         }
-        let mut events: Vec<_> = came
+        let mut events: Vec<_> = observed
             .events
             .iter()
             .map(|event| (event.kind.id(), event.outcome))
@@ -168,10 +168,10 @@ impl TableCell {
         events.sort_by_key(|(id, _)| *id);
         assert_eq!(
             events,
-            [(store_event, self.ours.outcome()), (4601, self.theirs.outcome())],
+            [(store_event, self.store.outcome()), (4601, self.provider.outcome())],
             "{what}"
         );
-        let wanted = !came.read_only && self.theirs == CellFinding::Found && self.ours.is_live();
-        assert_eq!(came.written.len(), usize::from(wanted), "{what}");
+        let wanted = !observed.read_only && self.provider == CellFinding::Found && self.store.is_live();
+        assert_eq!(observed.written.len(), usize::from(wanted), "{what}");
     }
 }

@@ -1,11 +1,11 @@
-//! A clock that stands still until it is told to move.
+//! A clock that moves only on command.
 
 use std::sync::{Mutex, PoisonError};
 
 use masthead_ports::clock::Clock;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-/// A clock that tells the same moment until it is moved.
+/// A clock that returns the same time until it is moved.
 #[derive(Debug)]
 pub struct StoppedClock(Mutex<OffsetDateTime>);
 

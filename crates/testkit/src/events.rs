@@ -1,11 +1,11 @@
-//! An audit log that remembers what it was told.
+//! An audit log in memory.
 
 use std::sync::{Mutex, PoisonError};
 
 use masthead_domain::event::Event;
 use masthead_ports::events::ReadEvents;
 
-/// Keeps every event, in order.
+/// Records every event, in order.
 #[derive(Debug, Default)]
 pub struct RecordingEvents(Mutex<Vec<Event>>);
 

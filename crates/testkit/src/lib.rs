@@ -1,4 +1,4 @@
-//! Hand-written fakes of the ports, invented accounts, and contract suites; a dev-dependency only.
+//! Fakes of the ports, invented accounts, and contract suites for tests.
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,

@@ -1,4 +1,4 @@
-//! What is logged, for a test to read.
+//! Captures logs in tests.
 
 use std::{
     io,
@@ -8,18 +8,18 @@ use std::{
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The lines that this thread logs for as long as the test keeps them.
+/// The log lines of this thread, until dropped.
 #[derive(Debug)]
 pub struct LogCapture {
-    lines: Lines,
+    lines: CapturedLines,
     _until_dropped: DefaultGuard,
 }
 
 impl LogCapture {
-    /// Begins to keep what is logged on this thread, down to this level.
+    /// Starts to capture the logs of this thread, down to this level.
     #[must_use]
     pub fn start(level: Level) -> Self {
-        let lines = Lines::default();
+        let lines = CapturedLines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_writer(lines.clone())
@@ -30,7 +30,7 @@ impl LogCapture {
         }
     }
 
-    /// What was logged so far.
+    /// The text logged so far.
     #[must_use]
     pub fn text(&self) -> String {
         let bytes = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,9 +39,9 @@ impl LogCapture {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+struct CapturedLines(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Lines {
+impl io::Write for CapturedLines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(bytes);
@@ -53,7 +53,7 @@ impl io::Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for CapturedLines {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

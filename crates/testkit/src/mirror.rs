@@ -1,4 +1,4 @@
-//! A directory in memory: it keeps the profiles, and joins all of them with all registrations anew for every list.
+//! A mirror in memory: it stores the profiles, and joins all of them with all registrations for every list.
 
 use std::{
     cmp::Ordering,
@@ -35,29 +35,29 @@ mod bulk;
 mod pool;
 
 pub(crate) use bulk::is_named;
-use pool::{Held, Pass, Pool};
+use pool::{HeldRun, MirrorPool, ScanPass};
 
-/// Who merged: nobody asks here.
+/// The source names; provenance is not used.
 const NAMES: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
 };
 
-/// A directory in memory over the registrations of a [`FakeStore`].
+/// A mirror in memory over the registrations of a [`FakeStore`].
 #[derive(Debug)]
 pub struct FakeMirror {
     registrations: Arc<FakeStore>,
-    pools: Mutex<BTreeMap<PoolId, Pool>>,
+    pools: Mutex<BTreeMap<PoolId, MirrorPool>>,
 }
 
-/// What decides which directory serves a tenant.
+/// The settings that a mirror depends on.
 fn made_for(tenant: &Tenant) -> (&'static str, String) {
     let provider = tenant.settings.user_provider.map_or("", |provider| provider.name());
     (provider, tenant.settings.precedence.canonical())
 }
 
 impl FakeMirror {
-    /// An empty directory over these registrations.
+    /// An empty mirror over these registrations.
     #[must_use]
     pub fn over(registrations: Arc<FakeStore>) -> Self {
         Self {
@@ -66,11 +66,11 @@ impl FakeMirror {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PoolId, Pool>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PoolId, MirrorPool>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self, cx: &CallContext, run: &SyncRun, act: impl FnOnce(&mut Pool)) -> Result<(), RunError> {
+    fn held(&self, cx: &CallContext, run: &SyncRun, act: impl FnOnce(&mut MirrorPool)) -> Result<(), RunError> {
         let mut pools = self.lock();
         let pool = pools.get_mut(&cx.tenant.pool).ok_or(RunError::Lost)?;
         if pool.run.as_ref().is_none_or(|held| held.run.number != run.number) {
@@ -89,15 +89,15 @@ impl UserMirror for FakeMirror {
             let served = pools
                 .get(&cx.tenant.pool)
                 .filter(|pool| pool.made_for == made_for(&cx.tenant));
-            let whole = |pool: &Pool| pool.whole && pool.braked_at.is_none();
+            let whole = |pool: &MirrorPool| pool.whole && pool.braked_at.is_none();
             match served.and_then(|pool| Some((pool.as_of?, whole(pool), pool.profiles.clone()))) {
                 Some(found) => found,
                 None => return Ok(None),
             }
         };
-        let ours = self.registrations.accounts(cx).await?;
-        let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let mut matches: Vec<(SortKey, AccountPair)> = join(Evidence::whole(theirs), Evidence::whole(ours))
+        let store = self.registrations.accounts(cx).await?;
+        let provider = profiles.values().map(|kept| kept.profile.account.clone()).collect();
+        let mut matches: Vec<(SortKey, AccountPair)> = join(Evidence::whole(provider), Evidence::whole(store))
             .into_pairs()
             .filter_map(|pair| {
                 let (merged, _) = pair.merged(&cx.tenant.settings.precedence, NAMES)?;
@@ -122,7 +122,7 @@ impl UserMirror for FakeMirror {
             .skip(skipped)
             .take(usize::from(query.size))
             .map(|(_, pair)| MirrorEntry {
-                profile: pair.provider.map(|theirs| profiles[&theirs.crid].profile.clone()),
+                profile: pair.provider.map(|provider| profiles[&provider.crid].profile.clone()),
                 registration: pair.store,
             })
             .collect();
@@ -194,9 +194,9 @@ impl UserMirror for FakeMirror {
 
     async fn start_run(&self, cx: &CallContext, start: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let mut pools = self.lock();
-        let pool = pools.entry(cx.tenant.pool).or_insert_with(|| Pool {
+        let pool = pools.entry(cx.tenant.pool).or_insert_with(|| MirrorPool {
             made_for: made_for(&cx.tenant),
-            ..Pool::default()
+            ..MirrorPool::default()
         });
         let now = Instant::now();
         if let Some(held) = &pool.run
@@ -222,7 +222,7 @@ impl UserMirror for FakeMirror {
             .run
             .take()
             .filter(|held| held.run.extent == ScanExtent::Everything || extent != ScanExtent::Everything);
-        let mut held = left.unwrap_or_else(|| Held {
+        let mut held = left.unwrap_or_else(|| HeldRun {
             run: SyncRun {
                 number: pool.last_run,
                 lease: start.lease,
@@ -234,7 +234,7 @@ impl UserMirror for FakeMirror {
             },
             holder: String::new(),
             until: None,
-            pass: Pass::default(),
+            pass: ScanPass::default(),
             passes: 0,
             shown: BTreeSet::new(),
         });
@@ -270,7 +270,7 @@ impl UserMirror for FakeMirror {
                 if page.next.is_none() && may_help && !held.has_shown_all() {
                     taken.again = true;
                     held.passes += 1;
-                    held.pass = Pass::default();
+                    held.pass = ScanPass::default();
                 }
                 held.run.cursor.clone_from(&page.next);
                 held.run.scanned = page.next.is_none() && !taken.again;
@@ -346,7 +346,7 @@ impl UserMirror for FakeMirror {
 
     async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
         let pools = self.lock();
-        let empty = Pool::default();
+        let empty = MirrorPool::default();
         let pool = pools.get(&cx.tenant.pool).unwrap_or(&empty);
         Ok(accounts.iter().map(|account| pool.judge(account)).collect())
     }

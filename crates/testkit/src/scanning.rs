@@ -1,4 +1,4 @@
-//! Going all the way through a source, as the sync does.
+//! A whole scan, as a sync makes it.
 
 use std::collections::BTreeSet;
 
@@ -10,60 +10,61 @@ use masthead_ports::{
 
 use crate::source_client::{SourceClient, ids};
 
-/// More steps than any walk of a test has.
-const ENDLESS: usize = 10_000;
+/// More pages than any test has.
+const MAX_PAGES: usize = 10_000;
 
-/// What a whole walk has shown.
+/// The result of a whole scan.
 #[derive(Debug, Default)]
 pub struct ScannedUsers {
-    /// The accounts, as often as they were shown.
+    /// The accounts, possibly repeated.
     pub accounts: Vec<Account>,
-    /// How many steps it took.
+    /// The number of pages.
     pub steps: usize,
-    /// Whether any step said that there is more than it can show.
+    /// Whether any page was truncated.
     pub truncated: bool,
-    /// Whether any step said that it may have lost somebody.
+    /// Whether any page had gaps.
     pub gaps: bool,
-    /// The most that a step says there are: a run that is shown fewer is not whole.
+    /// The highest expected number of users: a run with fewer is incomplete.
     pub expected: Option<u64>,
 }
 
 impl ScannedUsers {
-    /// The ids that were shown.
+    /// The ids of the accounts.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<String> {
         ids(&self.accounts).into_iter().collect()
     }
 }
 
-/// Goes all the way for this tenant, letting `between` happen after each step; the place is kept as text, as a sync keeps it.
+/// Fetches all pages for the tenant of this client, and calls `between` after each page. The cursor is stored as text, as by
+/// a sync.
 ///
 /// # Errors
-/// The first of a step.
+/// The first error of a page.
 ///
 /// # Panics
-/// When the walk has no end.
+/// The scan does not end.
 pub async fn scan_all(
-    world: &impl SourceClient,
-    walk: &dyn UserScan,
-    scope: ScanExtent,
+    client: &impl SourceClient,
+    scan: &dyn UserScan,
+    extent: ScanExtent,
     mut between: impl FnMut(usize) + Send,
 ) -> Result<ScannedUsers, SourceError> {
-    let mut walked = ScannedUsers::default();
-    let mut place: Option<ScanCursor> = None;
-    while walked.steps < ENDLESS {
-        let kept = place.and_then(|place| ScanCursor::parse(place.as_str()));
-        let step = walk.fetch_page(&world.cx(), scope, kept.as_ref()).await?;
-        walked.steps += 1;
-        walked.truncated |= step.truncated;
-        walked.gaps |= step.gaps;
-        walked.expected = walked.expected.max(step.expected);
-        walked.accounts.extend(step.accounts);
-        between(walked.steps);
-        place = step.next;
-        if place.is_none() {
-            return Ok(walked);
+    let mut scanned = ScannedUsers::default();
+    let mut cursor: Option<ScanCursor> = None;
+    while scanned.steps < MAX_PAGES {
+        let stored = cursor.and_then(|cursor| ScanCursor::parse(cursor.as_str()));
+        let page = scan.fetch_page(&client.cx(), extent, stored.as_ref()).await?;
+        scanned.steps += 1;
+        scanned.truncated |= page.truncated;
+        scanned.gaps |= page.gaps;
+        scanned.expected = scanned.expected.max(page.expected);
+        scanned.accounts.extend(page.accounts);
+        between(scanned.steps);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(scanned);
         }
     }
-    panic!("the walk has no end")
+    panic!("the scan does not end")
 }

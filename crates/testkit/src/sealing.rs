@@ -1,4 +1,4 @@
-//! A sealing that hides nothing, but binds a text to tenant and purpose as a real one does.
+//! A sealing without secrecy that binds a text to tenant and purpose as a real one does.
 
 use base64::{
     Engine as _,
@@ -13,7 +13,7 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Base64 of purpose, tenant and text: reversible by anybody, deterministic, and opened only for what it was sealed for.
+/// Base64 of purpose, tenant and text: deterministic, not secret, and opened only for the same tenant and purpose.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FakeSealing;
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_opens_only_for_its_tenant_and_purpose() {
+    fn text_opens_only_for_tenant_and_purpose() {
         let (herald, times) = (
             TenantId::parse("a/b/herald").expect("a tenant"),
             TenantId::parse("a/b/times").expect("a tenant"),

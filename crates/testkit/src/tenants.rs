@@ -22,7 +22,7 @@ use masthead_ports::{
 #[derive(Debug, Default)]
 pub struct FakeTenants {
     known: HashMap<TenantId, Arc<Tenant>>,
-    silent: AtomicBool,
+    unavailable: AtomicBool,
 }
 
 impl FakeTenants {
@@ -33,27 +33,27 @@ impl FakeTenants {
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), Arc::new(tenant)))
                 .collect(),
-            silent: AtomicBool::new(false),
+            unavailable: AtomicBool::new(false),
         }
     }
 
-    /// Gives no answer from now on, or answers again.
-    pub fn set_unavailable(&self, silent: bool) {
-        self.silent.store(silent, Ordering::Relaxed);
+    /// Makes lookups fail, or succeed again.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.unavailable.store(unavailable, Ordering::Relaxed);
     }
 }
 
 #[async_trait]
 impl Tenants for FakeTenants {
     async fn by_id(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, SourceError> {
-        if self.silent.load(Ordering::Relaxed) {
+        if self.unavailable.load(Ordering::Relaxed) {
             return Err(SourceError::new("tenant by id", SourceErrorKind::Unavailable));
         }
         Ok(self.known.get(id).cloned())
     }
 
     async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
-        if self.silent.load(Ordering::Relaxed) {
+        if self.unavailable.load(Ordering::Relaxed) {
             return Err(SourceError::new("tenants of any group", SourceErrorKind::Unavailable));
         }
         let named = |id: &&TenantId| id.client() == client && id.paper() == paper;
@@ -69,8 +69,8 @@ impl Tenants for FakeTenants {
 /// When the id is not `group/client/paper`, or a setting is refused.
 #[must_use]
 pub fn tenant(id: &str, pool: i64, settings: &[(&str, &str)]) -> Tenant {
-    let (settings, mistakes) = TenantSettings::parse(settings.iter().copied());
-    assert!(mistakes.iter().all(masthead_domain::settings::SettingError::is_warning));
+    let (settings, errors) = TenantSettings::parse(settings.iter().copied());
+    assert!(errors.iter().all(masthead_domain::settings::SettingError::is_warning));
     Tenant {
         id: TenantId::parse(id).expect("a tenant is group/client/paper"),
         pool: PoolId(pool),

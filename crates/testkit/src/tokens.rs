@@ -1,4 +1,4 @@
-//! A token verifier that knows a list of texts by heart.
+//! A token verifier with a list of known tokens.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use masthead_domain::tenant::{Grant, Scope, TenantGrant};
 use masthead_ports::tokens::{TokenError, TokenVerifier};
 
-/// Knows some texts; any other is [`TokenError::BadSignature`].
+/// Knows some tokens; any other is [`TokenError::BadSignature`].
 #[derive(Debug, Default)]
 pub struct FakeTokens(HashMap<String, Result<Arc<Grant>, TokenError>>);
 
@@ -17,14 +17,14 @@ impl FakeTokens {
         Self::default()
     }
 
-    /// Also takes this text for a token with this grant.
+    /// Adds a valid token with this grant.
     #[must_use]
     pub fn granting(mut self, token: &str, grant: Grant) -> Self {
         self.0.insert(token.to_owned(), Ok(Arc::new(grant)));
         self
     }
 
-    /// Also refuses this text for this reason.
+    /// Adds an invalid token with this error.
     #[must_use]
     pub fn refusing(mut self, token: &str, error: TokenError) -> Self {
         self.0.insert(token.to_owned(), Err(error));

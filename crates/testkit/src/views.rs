@@ -1,8 +1,8 @@
-//! One user as the three doors show them: what a record of one says in the words of another.
+//! Conversions between the representations of one user in the three APIs.
 
 use serde_json::{Map, Value, json};
 
-/// What a legacy record says, as v4 would say it.
+/// Converts a legacy record to the form of v4.
 #[must_use]
 pub fn legacy_as_v4(legacy: &Value) -> Value {
     let text = |key: &str| legacy[key].as_str().unwrap_or_default();
@@ -18,8 +18,8 @@ pub fn legacy_as_v4(legacy: &Value) -> Value {
     })
 }
 
-/// What a record of v4 says, as an export without named fields would say it; [`exported_without_store`] takes from an export
-/// what v4 has no field for.
+/// Converts a v4 record to the form of an export without named fields; [`exported_without_store`] removes the export fields
+/// that v4 does not have.
 #[must_use]
 pub fn v4_as_exported(v4: &Value) -> Value {
     let text = |key: &str| v4[key].as_str().unwrap_or_default();

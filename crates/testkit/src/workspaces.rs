@@ -14,10 +14,14 @@ use masthead_ports::{source::SourceError, workspaces::Workspaces};
 pub struct FakeWorkspaces(HashMap<Credential, Arc<Workspace>>);
 
 impl FakeWorkspaces {
-    /// Knows these workspaces, each with what opens it, and no others.
+    /// Knows only these workspaces, each with its credential.
     pub fn new(workspaces: impl IntoIterator<Item = (Credential, Workspace)>) -> Self {
         let known = workspaces.into_iter();
-        Self(known.map(|(opens, workspace)| (opens, Arc::new(workspace))).collect())
+        Self(
+            known
+                .map(|(credential, workspace)| (credential, Arc::new(workspace)))
+                .collect(),
+        )
     }
 }
 
@@ -28,7 +32,7 @@ impl Workspaces for FakeWorkspaces {
     }
 }
 
-/// A workspace with the published limits, and what this key and its name open it by.
+/// A workspace with the published limits, and its credential.
 ///
 /// # Panics
 /// When the name is none, or the tenant is not `group/client/paper`.

@@ -1,4 +1,4 @@
-//! The fake directory keeps the promises of a directory.
+//! The fake mirror passes the contract of mirrors.
 #![expect(clippy::unwrap_used, reason = "a test's factory may panic as tests do")]
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use masthead_testkit::{
     store::FakeStore,
 };
 
-struct Fakes;
+struct FakeMirrorFactory;
 
 /// Puts registrations into a fake store.
 struct Putting(Arc<FakeStore>);
@@ -30,7 +30,7 @@ impl Registrar for Putting {
 }
 
 #[async_trait]
-impl MirrorFactory for Fakes {
+impl MirrorFactory for FakeMirrorFactory {
     async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let store = Arc::new(FakeStore::default());
         let settings = settings.iter().copied().chain([("Flow.UserProvider", "Auth0")]);
@@ -59,7 +59,7 @@ macro_rules! on_the_fake {
     ($($case:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $case() {
-            mirror::$case(&Fakes).await;
+            mirror::$case(&FakeMirrorFactory).await;
         }
     )*};
 }

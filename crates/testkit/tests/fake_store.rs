@@ -15,10 +15,10 @@ use masthead_testkit::{
     store::FakeStore,
 };
 
-struct Fakes;
+struct FakeSourceFactory;
 
 #[async_trait]
-impl SourceFactory for Fakes {
+impl SourceFactory for FakeSourceFactory {
     async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let store = FakeStore::default();
         let mut tenants = Vec::new();
@@ -50,7 +50,7 @@ macro_rules! on_the_fake {
     ($($case:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $case() {
-            contract::$case(&Fakes).await;
+            contract::$case(&FakeSourceFactory).await;
         }
     )*};
 }

@@ -1,10 +1,9 @@
-//! Latin letters that Unicode does not decompose, as they are typed without them.
+//! Replacements of Latin letters that Unicode does not decompose.
 
-/// The letters that are written for this one where it is not to be had; `None` for every other letter. The letter is
-/// case-folded.
+/// The ASCII letters for a case-folded Latin letter; `None` for every other letter.
 ///
 /// Source: CLDR, `common/transforms/Latin-ASCII.xml`, the letters of names: the blocks Latin-1 Supplement to Latin Extended-B,
-/// Latin Extended Additional, and what their capitals fold to. Letters that CLDR keeps, as ə and ɔ, stay.
+/// Latin Extended Additional, and the folded forms of their capitals. Letters that CLDR keeps, such as ə and ɔ, are kept.
 pub(super) const fn replacement(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ⱥ' => "a",

@@ -1,4 +1,4 @@
-//! What folds to what, and what does not.
+//! Tests of name folding.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -74,7 +74,7 @@ fn case_and_accents_do_not_count() {
         // Kana of half width, joiners.
         ("\u{ff76}\u{ff9e}", "\u{30ac}\u{30c8}\u{30a6}"),
         ("\u{915}\u{94d}\u{937}", "\u{915}\u{94d}\u{200d}\u{937}"),
-        // A beginning of whole letters.
+        // A prefix of whole letters.
         ("\u{915}\u{941}", "\u{915}\u{941}\u{92e}\u{93e}\u{930}"),
         ("\u{b098}", "\u{b098}\u{b098}"),
     ] {
@@ -86,7 +86,7 @@ fn case_and_accents_do_not_count() {
 /// vowels of a Hangul syllable (section 3.12) are letters or parts of one. й: a base letter in CLDR's root collation; ї, ў, ѓ
 /// and ќ in those of their languages (`uk.xml`, `be.xml`, `mk.xml`).
 #[test]
-fn a_mark_that_makes_another_letter_counts() {
+fn letter_forming_marks_count() {
     for (typed, name) in [
         // Hindi, Bengali, Tamil, Thai.
         ("\u{915}\u{941}\u{92e}\u{93e}\u{930}", "\u{915}\u{92e}\u{93e}\u{930}"),
@@ -112,7 +112,7 @@ fn a_mark_that_makes_another_letter_counts() {
         // Arabic: alef with hamza or madda.
         ("\u{627}\u{62d}\u{645}\u{62f}", "\u{623}\u{62d}\u{645}\u{62f}"),
         ("\u{627}", "\u{622}"),
-        // No more than the beginning.
+        // Prefixes only.
         ("ose", "Jos\u{e9}"),
         ("oslo", "\u{d8}sterl\u{f8}"),
     ] {
@@ -121,7 +121,7 @@ fn a_mark_that_makes_another_letter_counts() {
 }
 
 #[test]
-fn a_folded_name_has_no_blanks_around_it() {
+fn folded_name_is_trimmed() {
     for (name, key) in [
         ("   ", ""),
         (" \u{c5}sa\u{3000}", "asa"),
@@ -132,9 +132,9 @@ fn a_folded_name_has_no_blanks_around_it() {
     }
 }
 
-/// Every letter by itself, in both forms: the properties below draw few of the rare ones.
+/// Every single letter, since the properties below generate few rare ones.
 #[test]
-fn every_letter_keeps_a_key_and_folds_once() {
+fn every_letter_has_an_idempotent_key() {
     let mut text = [0; 4];
     for char in
         ('\0'..=char::MAX).filter(|char| char.is_alphabetic() && !is_combining_mark(*char) && !is_invisible(*char))
@@ -149,13 +149,13 @@ fn every_letter_keeps_a_key_and_folds_once() {
 
 proptest::proptest! {
     #[test]
-    fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
+    fn folding_is_idempotent(text in "\\PC{0,40}") {
         let once = fold_name(&text);
         proptest::prop_assert_eq!(fold_name(&once), once);
     }
 
     #[test]
-    fn marked_letters_fold_once_too(text in "[\\p{L}\\p{M}]{0,12}") {
+    fn folding_marked_letters_is_idempotent(text in "[\\p{L}\\p{M}]{0,12}") {
         let once = fold_name(&text);
         proptest::prop_assert_eq!(fold_name(&once), once);
     }
@@ -168,14 +168,14 @@ proptest::proptest! {
         proptest::prop_assert_eq!(&fold_name(&text.nfkc().to_string()), &key);
     }
 
-    /// Capitals by the standard library's tables, which are another implementation of the same data.
+    /// Upper case by the standard library, an independent implementation of the same data.
     #[test]
     fn capitals_do_not_count(text in "[\\p{Lu}\\p{Ll}]{0,12}") {
         proptest::prop_assert_eq!(fold_name(&text.to_uppercase()), fold_name(&text));
     }
 
     #[test]
-    fn whole_letters_at_the_beginning_find_a_name(
+    fn prefix_of_whole_letters_finds_a_name(
         first in "[\\p{Latin}&&\\p{L}\\p{Greek}&&\\p{L}]{0,6}|[\\p{Devanagari}]{0,6}|[\\p{Hiragana}]{0,6}|[가-힣]{0,6}",
         rest in "[a-zа-я가-힣ぁ-ん]{0,6}",
     ) {

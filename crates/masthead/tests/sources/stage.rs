@@ -25,7 +25,7 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
-use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
+use masthead_ports::{clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -161,7 +161,6 @@ pub(crate) struct Stage {
     pub(crate) world: Dependencies,
     pub(crate) use_cases: UseCases,
     pub(crate) adapters: Adapters,
-    pub(crate) bulk: Arc<dyn BulkLookups>,
 }
 
 /// How long answers of a provider are kept, and after how long kept ones are shown.
@@ -234,7 +233,7 @@ impl Stage {
         let registrations = Arc::new(RecordingRegistrationWriter::default());
         let world = Dependencies {
             store,
-            bulk: Arc::clone(&bulk),
+            bulk,
             registrations: Arc::clone(&registrations) as _,
             providers,
             mirror: directory,
@@ -251,7 +250,6 @@ impl Stage {
             use_cases: UseCases::new(world.clone(), 100_000),
             world,
             adapters,
-            bulk,
         }
     }
 

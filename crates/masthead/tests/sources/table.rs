@@ -16,8 +16,8 @@ use crate::{
 const ANN: &str = "ann";
 
 const MARKS: SourceMarkers = SourceMarkers {
-    theirs: (THEIR_NAME, "displayName"),
-    ours: (OUR_NAME, "city"),
+    provider: (THEIR_NAME, "displayName"),
+    store: (OUR_NAME, "city"),
 };
 
 /// How many cells are under way at once.
@@ -30,7 +30,7 @@ pub(crate) async fn holds(source: &'static Source) {
         .flat_map(|way| TableCell::all().into_iter().map(move |cell| (way, cell)));
     // No adapter remembers a search: there a source that is off is unknown, whatever it said before.
     let remembers = |way| way != Way::List || source.side == merge::SourceKind::Store;
-    let cells = cells.filter(|(way, cell)| remembers(*way) || cell.theirs != CellFinding::Stale);
+    let cells = cells.filter(|(way, cell)| remembers(*way) || cell.provider != CellFinding::Stale);
     let held = stream::iter(cells).for_each_concurrent(AT_ONCE, |(way, cell)| cell_holds(source, way, cell));
     held.await;
 }
@@ -56,8 +56,8 @@ async fn staged(source: &'static Source, way: Way, at_source: CellFinding, at_ot
 
 async fn cell_holds(source: &'static Source, way: Way, cell: TableCell) {
     let mut stage = match source.side {
-        merge::SourceKind::Provider => staged(source, way, cell.theirs, cell.ours).await,
-        merge::SourceKind::Store => staged(source, way, cell.ours, cell.theirs).await,
+        merge::SourceKind::Provider => staged(source, way, cell.provider, cell.store).await,
+        merge::SourceKind::Store => staged(source, way, cell.store, cell.provider).await,
     };
     let ask = Ask {
         on_failure: cell.on_failure,

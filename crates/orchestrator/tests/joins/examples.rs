@@ -1,4 +1,4 @@
-//! The crossings that were found joined wrongly, one by one.
+//! Examples of crossing ids and addresses that were joined wrongly in the past.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use masthead_testkit::{
 };
 
 use crate::{
-    doors::{Answer, Door},
-    world::{Sides, Synchronised, crid},
+    fixture::{JoinFixture, MirrorContent, crid},
+    read_paths::{ReadAnswer, ReadPath},
 };
 
 fn person(id: usize, address: &str, first_name: &str) -> Account {
@@ -24,26 +24,26 @@ fn registration(number: i64, account: Account) -> Account {
     }
 }
 
-fn sides(theirs: &[Account], ours: &[Account]) -> Sides {
-    let sides = Sides::new(&[]);
-    sides.provider.put(sides.tenant.pool, theirs.iter().cloned());
-    sides.store.put(sides.tenant.pool, ours.iter().cloned());
-    sides
+fn fixture(provider: &[Account], store: &[Account]) -> JoinFixture {
+    let fixture = JoinFixture::new(&[]);
+    fixture.provider.put(fixture.tenant.pool, provider.iter().cloned());
+    fixture.store.put(fixture.tenant.pool, store.iter().cloned());
+    fixture
 }
 
-/// The id, the first name and the club of each user that a door answers, and the calls of the provider that it takes.
-async fn asked(sides: &Sides, door: Door) -> (Vec<(String, String, String)>, u64) {
-    let before = sides.provider.calls();
-    let reads = sides.reads(Synchronised::Never).await;
-    let Answer::Users(users) = door.ask(&reads).await else {
-        unreachable!("{door:?} is unresolved")
+/// The id, the first name and the club of each user that a path answers, and the calls of the provider that it takes.
+async fn read_path(fixture: &JoinFixture, path: ReadPath) -> (Vec<(String, String, String)>, u64) {
+    let before = fixture.provider.calls();
+    let reads = fixture.reads(MirrorContent::Never).await;
+    let ReadAnswer::Users(users) = path.read(&reads).await else {
+        unreachable!("{path:?} is unresolved")
     };
     reads.use_cases.close().await;
-    let told = users.into_iter().map(|user| {
+    let shown = users.into_iter().map(|user| {
         let club = user.metadata.get("club").unwrap_or_default().to_owned();
         (user.crid.as_str().to_owned(), user.first_name.to_string(), club)
     });
-    (told.collect(), sides.provider.calls() - before)
+    (shown.collect(), fixture.provider.calls() - before)
 }
 
 fn user(id: usize, first_name: &str, club: &str) -> (String, String, String) {
@@ -51,20 +51,20 @@ fn user(id: usize, first_name: &str, club: &str) -> (String, String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registration_whose_own_id_is_another_accounts_is_not_joined_by_address() {
-    let theirs = [person(0, "e@example.com", "Ann"), person(1, "f@example.com", "Bob")];
+async fn registration_with_known_id_is_not_joined_by_address() {
+    let provider = [person(0, "e@example.com", "Ann"), person(1, "f@example.com", "Bob")];
     let bobs = with_metadata(person(1, "e@example.com", "Bob"), &[("club", "gold")]);
-    let sides = sides(&theirs, &[registration(1, bobs)]);
-    for door in [
-        Door::ById(0),
-        Door::ByIdFilter(0),
-        Door::ExportId(0, Synchronised::Never),
+    let fixture = fixture(&provider, &[registration(1, bobs)]);
+    for path in [
+        ReadPath::ById(0),
+        ReadPath::ByIdFilter(0),
+        ReadPath::ExportId(0, MirrorContent::Never),
     ] {
-        assert_eq!(asked(&sides, door).await.0, [user(0, "Ann", "")], "{door:?}");
+        assert_eq!(read_path(&fixture, path).await.0, [user(0, "Ann", "")], "{path:?}");
     }
-    assert_eq!(asked(&sides, Door::ById(1)).await.0, [user(1, "Bob", "gold")]);
-    let own = sides
-        .ours()
+    assert_eq!(read_path(&fixture, ReadPath::ById(1)).await.0, [user(1, "Bob", "gold")]);
+    let own = fixture
+        .registrations()
         .into_iter()
         .find(|own| own.registration_id == Some(1))
         .unwrap();
@@ -72,32 +72,32 @@ async fn a_registration_whose_own_id_is_another_accounts_is_not_joined_by_addres
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_answers_the_user_that_has_it_and_no_neighbour_by_address() {
-    let theirs = [person(0, "e@example.com", "Ann")];
-    let ours = [
+async fn id_lookup_ignores_users_with_same_address() {
+    let provider = [person(0, "e@example.com", "Ann")];
+    let store = [
         registration(1, person(0, "f@example.com", "Anna")),
         registration(2, person(1, "e@example.com", "Bob")),
     ];
-    let sides = sides(&theirs, &ours);
-    assert_eq!(asked(&sides, Door::ById(1)).await.0, [user(1, "Bob", "")]);
-    assert_eq!(asked(&sides, Door::ById(0)).await.0, [user(0, "Ann", "")]);
+    let fixture = fixture(&provider, &store);
+    assert_eq!(read_path(&fixture, ReadPath::ById(1)).await.0, [user(1, "Bob", "")]);
+    assert_eq!(read_path(&fixture, ReadPath::ById(0)).await.0, [user(0, "Ann", "")]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filtered_list_joins_halves_by_address_and_checks_the_merged_user() {
-    let theirs = [person(0, "e@example.com", "Ann")];
+async fn filtered_list_checks_merged_user() {
+    let provider = [person(0, "e@example.com", "Ann")];
     let zed = with_metadata(person(3, "e@example.com", "Bob"), &[("club", "gold")]);
-    let sides = sides(&theirs, &[registration(1, zed)]);
+    let fixture = fixture(&provider, &[registration(1, zed)]);
     let (first_name_ann, club_gold_and_bob) = (1, 5);
-    let by_name = Door::List(first_name_ann, Synchronised::Never);
-    assert_eq!(asked(&sides, by_name).await.0, [user(0, "Ann", "gold")]);
-    let by_hidden_name = Door::List(club_gold_and_bob, Synchronised::Never);
-    assert_eq!(asked(&sides, by_hidden_name).await.0, []);
+    let by_name = ReadPath::List(first_name_ann, MirrorContent::Never);
+    assert_eq!(read_path(&fixture, by_name).await.0, [user(0, "Ann", "gold")]);
+    let by_hidden_name = ReadPath::List(club_gold_and_bob, MirrorContent::Never);
+    assert_eq!(read_path(&fixture, by_hidden_name).await.0, []);
 }
 
 /// Neither account meets both conditions.
 #[tokio::test(start_paused = true)]
-async fn two_conditions_may_be_met_by_the_two_accounts_of_one_user() {
+async fn two_accounts_can_meet_two_conditions() {
     let ann = Account {
         last_name: "".into(),
         ..person(0, "e@example.com", "Ann")
@@ -106,28 +106,28 @@ async fn two_conditions_may_be_met_by_the_two_accounts_of_one_user() {
         last_name: "Lee".into(),
         ..person(0, "e@example.com", "Bob")
     };
-    let sides = sides(&[ann], &[registration(1, lee)]);
+    let fixture = fixture(&[ann], &[registration(1, lee)]);
     let first_name_ann_and_last_name_lee = 3;
-    let door = Door::List(first_name_ann_and_last_name_lee, Synchronised::Never);
-    assert_eq!(asked(&sides, door).await.0, [user(0, "Ann", "")]);
+    let path = ReadPath::List(first_name_ann_and_last_name_lee, MirrorContent::Never);
+    assert_eq!(read_path(&fixture, path).await.0, [user(0, "Ann", "")]);
 }
 
-/// One list once turned fifty registrations into a hundred.
+/// A list once created a second registration for each of fifty users.
 #[tokio::test(start_paused = true)]
-async fn a_list_writes_no_registration() {
-    let theirs: Vec<_> = (0..50)
+async fn lists_write_no_registration() {
+    let provider: Vec<_> = (0..50)
         .map(|n| person(n, &format!("u{n}@example.com"), "Ann"))
         .collect();
-    let ours: Vec<_> = (0..50)
+    let store: Vec<_> = (0..50)
         .map(|n| registration(n, account(&format!("{n}"), &format!("u{n}@example.com"), "Zed", "")))
         .collect();
-    let sides = sides(&theirs, &ours);
+    let fixture = fixture(&provider, &store);
     for filter in [0, 1] {
         let recording = Arc::new(RecordingRegistrationWriter::default());
-        let reads = sides
-            .reads_writing_to(Arc::clone(&recording) as _, Synchronised::Never)
+        let reads = fixture
+            .reads_writing_to(Arc::clone(&recording) as _, MirrorContent::Never)
             .await;
-        let request = crate::doors::list_request(filter);
+        let request = crate::read_paths::list_request(filter);
         let answer = reads
             .use_cases
             .list_users
@@ -136,42 +136,42 @@ async fn a_list_writes_no_registration() {
             .unwrap();
         reads.use_cases.close().await;
         assert_eq!(recording.take(), [], "filter {filter}");
-        // Of the filtered one the provider would have to be asked about a hundred keys: it says that it is not complete.
+        // The filtered list would need a hundred lookups at the provider, so it is incomplete.
         assert_eq!(answer.completeness.unwrap().complete, filter == 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_that_both_sides_have_by_one_id_costs_one_call() {
+async fn user_with_same_id_needs_one_call() {
     let ann = person(0, "e@example.com", "Ann");
-    let sides = sides(
+    let fixture = fixture(
         std::slice::from_ref(&ann),
         &[registration(1, person(0, "f@example.com", "Anna"))],
     );
-    assert_eq!(asked(&sides, Door::ById(0)).await.1, 1);
-    assert_eq!(asked(&sides, Door::ByEmail(0)).await.1, 1);
-    let lone = self::sides(&[ann], &[]);
+    assert_eq!(read_path(&fixture, ReadPath::ById(0)).await.1, 1);
+    assert_eq!(read_path(&fixture, ReadPath::ByEmail(0)).await.1, 1);
+    let lone = self::fixture(&[ann], &[]);
     assert_eq!(
-        asked(&lone, Door::ById(0)).await.1,
+        read_path(&lone, ReadPath::ById(0)).await.1,
         1,
-        "the store alone is asked by the address"
+        "only the store is looked up by address"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_joined_by_address_costs_one_confirmation_of_the_own_id() {
-    let theirs = [person(0, "e@example.com", "Ann")];
-    let ours = [registration(1, person(3, "e@example.com", "Anna"))];
+async fn address_join_needs_one_more_call() {
+    let provider = [person(0, "e@example.com", "Ann")];
+    let store = [registration(1, person(3, "e@example.com", "Anna"))];
     assert_eq!(
-        asked(&sides(&theirs, &ours), Door::ById(0)).await,
+        read_path(&fixture(&provider, &store), ReadPath::ById(0)).await,
         (vec![user(0, "Ann", "")], 3)
     );
     assert_eq!(
-        asked(&sides(&theirs, &ours), Door::ById(3)).await,
+        read_path(&fixture(&provider, &store), ReadPath::ById(3)).await,
         (vec![user(0, "Ann", "")], 2)
     );
     assert_eq!(
-        asked(&sides(&theirs, &ours), Door::ByEmail(0)).await,
+        read_path(&fixture(&provider, &store), ReadPath::ByEmail(0)).await,
         (vec![user(0, "Ann", "")], 2)
     );
 }

@@ -1,13 +1,13 @@
-//! Every door of the reads over random worlds of two sides: each answers the users that a naive model of contract §2.2
-//! makes, and what is written afterwards never changes whose registration it is.
+//! All read paths over random accounts of two sources: each returns the users of a naive model of contract §2.2, and no
+//! write-back changes the user of a registration.
 
 #[cfg(test)]
-mod doors;
-#[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod fixture;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod world;
+mod read_paths;

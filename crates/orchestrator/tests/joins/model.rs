@@ -1,4 +1,4 @@
-//! The naive model: contract §2.2 word for word, over everything that both sides have.
+//! The naive model: contract §2.2, literally, over all accounts of both sources.
 
 use masthead_domain::{account::Account, email::EmailKey, join::AccountPair, merge::SourceNames, tenant::Tenant};
 
@@ -7,16 +7,16 @@ const NAMES: SourceNames = SourceNames {
     store: "Subscribe",
 };
 
-/// The users that these accounts come to.
-pub(crate) fn users(theirs: &[Account], ours: &[Account]) -> Vec<AccountPair> {
-    let mut users: Vec<AccountPair> = theirs
+/// The users of these accounts.
+pub(crate) fn users(provider: &[Account], store: &[Account]) -> Vec<AccountPair> {
+    let mut users: Vec<AccountPair> = provider
         .iter()
         .map(|one| AccountPair {
             provider: Some(one.clone()),
-            store: partner(one, theirs, ours),
+            store: partner(one, provider, store),
         })
         .collect();
-    let rest = ours.iter().filter(|one| partner(one, ours, theirs).is_none());
+    let rest = store.iter().filter(|one| partner(one, store, provider).is_none());
     users.extend(rest.map(|one| AccountPair {
         provider: None,
         store: Some(one.clone()),
@@ -38,13 +38,13 @@ fn partner(one: &Account, own: &[Account], other: &[Account]) -> Option<Account>
     (holders(own, key).len() == 1 && !known).then(|| candidate.clone())
 }
 
-/// The accounts of one side that have this address.
+/// The accounts of one source with this address.
 pub(crate) fn holders<'a>(side: &'a [Account], key: &EmailKey) -> Vec<&'a Account> {
     let has = |account: &&Account| account.email.as_ref().is_some_and(|email| email.key() == key);
     side.iter().filter(has).collect()
 }
 
-/// The record that a user is answered with.
+/// The merged user.
 pub(crate) fn merged(user: &AccountPair, tenant: &Tenant) -> Account {
     let (merged, _) = user.merged(&tenant.settings.precedence, NAMES).expect("an account");
     merged

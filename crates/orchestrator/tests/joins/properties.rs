@@ -1,4 +1,4 @@
-//! Random worlds of a few ids and addresses that cross each other, with moves between the reads.
+//! Random accounts with few, crossing ids and addresses, and edits between the reads.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +9,37 @@ use masthead_testkit::accounts::with_metadata;
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
-    doors::{ADDRESSES, Door, filters},
+    fixture::{JoinFixture, MirrorContent, crid},
     model,
-    world::{Sides, Synchronised, crid},
+    read_paths::{ADDRESSES, ReadPath, filters},
 };
 
 const IDS: usize = 4;
 
-/// What an account says, beside its id.
+/// An account without its id.
 #[derive(Debug, Clone)]
-struct Content {
+struct AccountContent {
     address: Option<usize>,
     first_name: &'static str,
     last_name: &'static str,
     club: &'static str,
 }
 
-/// A change that somebody else makes between two reads, or between a read and its write.
+/// A concurrent edit between two reads, or between a read and its write-back.
 #[derive(Debug, Clone)]
-struct Move {
+struct AccountEdit {
     at_provider: bool,
     id: usize,
     /// `None` removes the account.
-    content: Option<Content>,
+    content: Option<AccountContent>,
 }
 
-fn content() -> impl Strategy<Value = Content> {
+fn content() -> impl Strategy<Value = AccountContent> {
     let first_name = prop_oneof![Just(""), Just("Ann"), Just("Bob")];
     let last_name = prop_oneof![Just(""), Just("Lee"), Just("Ray")];
     let club = prop_oneof![Just(""), Just("gold")];
     let address = option::weighted(0.9, 0..ADDRESSES.len());
-    (address, first_name, last_name, club).prop_map(|(address, first_name, last_name, club)| Content {
+    (address, first_name, last_name, club).prop_map(|(address, first_name, last_name, club)| AccountContent {
         address,
         first_name,
         last_name,
@@ -47,13 +47,13 @@ fn content() -> impl Strategy<Value = Content> {
     })
 }
 
-fn side() -> impl Strategy<Value = Vec<Option<Content>>> {
+fn side() -> impl Strategy<Value = Vec<Option<AccountContent>>> {
     vec(option::weighted(0.7, content()), IDS)
 }
 
-fn change() -> impl Strategy<Value = Move> {
+fn change() -> impl Strategy<Value = AccountEdit> {
     let content = option::weighted(0.8, content());
-    (any::<bool>(), 0..IDS, content).prop_map(|(at_provider, id, content)| Move {
+    (any::<bool>(), 0..IDS, content).prop_map(|(at_provider, id, content)| AccountEdit {
         at_provider,
         id,
         content,
@@ -68,23 +68,23 @@ fn settings() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     ]
 }
 
-fn door() -> impl Strategy<Value = Door> {
-    let synchronised = || prop_oneof![Just(Synchronised::Never), Just(Synchronised::Whole)];
-    let exported = || prop_oneof![synchronised(), (0..IDS).prop_map(Synchronised::Without)];
+fn path() -> impl Strategy<Value = ReadPath> {
+    let mirror_content = || prop_oneof![Just(MirrorContent::Never), Just(MirrorContent::Whole)];
+    let exported = || prop_oneof![mirror_content(), (0..IDS).prop_map(MirrorContent::Without)];
     prop_oneof![
-        1 => (0..IDS).prop_map(Door::ById),
-        1 => (0..IDS).prop_map(Door::ByIdFilter),
-        1 => (0..ADDRESSES.len()).prop_map(Door::ByEmail),
-        4 => (0..filters().len(), synchronised()).prop_map(|(at, with)| Door::List(at, with)),
-        1 => (0..IDS, exported()).prop_map(|(id, with)| Door::ExportId(id, with)),
-        1 => (0..ADDRESSES.len(), exported()).prop_map(|(at, with)| Door::ExportEmail(at, with)),
-        1 => (1..6_i64, exported()).prop_map(|(number, with)| Door::ExportNumber(number, with)),
-        1 => (0..IDS).prop_map(Door::ProviderById),
-        1 => (0..filters().len()).prop_map(Door::ProviderList),
+        1 => (0..IDS).prop_map(ReadPath::ById),
+        1 => (0..IDS).prop_map(ReadPath::ByIdFilter),
+        1 => (0..ADDRESSES.len()).prop_map(ReadPath::ByEmail),
+        4 => (0..filters().len(), mirror_content()).prop_map(|(at, with)| ReadPath::List(at, with)),
+        1 => (0..IDS, exported()).prop_map(|(id, with)| ReadPath::ExportId(id, with)),
+        1 => (0..ADDRESSES.len(), exported()).prop_map(|(at, with)| ReadPath::ExportEmail(at, with)),
+        1 => (1..6_i64, exported()).prop_map(|(number, with)| ReadPath::ExportNumber(number, with)),
+        1 => (0..IDS).prop_map(ReadPath::ProviderById),
+        1 => (0..filters().len()).prop_map(ReadPath::ProviderList),
     ]
 }
 
-fn account(id: usize, content: &Content) -> Account {
+fn account(id: usize, content: &AccountContent) -> Account {
     let account = Account {
         email: content.address.map(|at| Email::parse(ADDRESSES[at]).unwrap()),
         first_name: content.first_name.into(),
@@ -98,23 +98,23 @@ fn account(id: usize, content: &Content) -> Account {
     }
 }
 
-impl Sides {
-    fn with(settings: &[(&str, &str)], theirs: &[Option<Content>], ours: &[Option<Content>]) -> Self {
-        let sides = Self::new(settings);
-        for (at_provider, contents) in [(true, theirs), (false, ours)] {
+impl JoinFixture {
+    fn with(settings: &[(&str, &str)], provider: &[Option<AccountContent>], store: &[Option<AccountContent>]) -> Self {
+        let fixture = Self::new(settings);
+        for (at_provider, contents) in [(true, provider), (false, store)] {
             for (id, content) in contents.iter().enumerate() {
                 let content = content.clone();
-                sides.make(&Move {
+                fixture.make(&AccountEdit {
                     at_provider,
                     id,
                     content,
                 });
             }
         }
-        sides
+        fixture
     }
 
-    fn make(&self, change: &Move) {
+    fn make(&self, change: &AccountEdit) {
         let (pool, id) = (self.tenant.pool, crid(change.id));
         if change.at_provider {
             self.provider.remove(pool, &id);
@@ -122,7 +122,7 @@ impl Sides {
                 .put(pool, change.content.iter().map(|content| account(change.id, content)));
             return;
         }
-        let kept = self.ours();
+        let kept = self.registrations();
         let number = kept
             .iter()
             .find(|known| known.crid == id)
@@ -136,75 +136,72 @@ impl Sides {
         self.store.put(pool, made);
     }
 
-    /// Whose each registration is: by its number the id of the provider's account, and what only a newspaper keeps.
+    /// The owner of each registration, by its number: the id of the provider's account, and the registration.
     fn owners(&self) -> BTreeMap<i64, (Option<CustomerRegistrationId>, Account)> {
-        let users = model::users(&self.theirs(), &self.ours());
-        let owner = |AccountPair {
-                         provider: theirs,
-                         store: ours,
-                     }: AccountPair| {
-            let ours = ours?;
-            Some((ours.registration_id?, (theirs.map(|theirs| theirs.crid), ours)))
+        let users = model::users(&self.provider_accounts(), &self.registrations());
+        let owner = |AccountPair { provider, store }: AccountPair| {
+            let store = store?;
+            Some((store.registration_id?, (provider.map(|provider| provider.crid), store)))
         };
         users.into_iter().filter_map(owner).collect()
     }
 }
 
-/// Asks, lets a move come between the answer and its write, and holds both against the model.
-async fn step(sides: &Sides, door: Door, between: Option<&Move>) {
-    let expected = door.expected(sides);
-    let reads = sides.reads(door.synchronised()).await;
-    assert_eq!(door.ask(&reads).await, expected, "{door:?}");
-    // The write-back guards the store's side; the provider's own moves are met by the next read.
+/// Reads, applies an edit between the answer and its write-back, and checks both with the model.
+async fn check_read(fixture: &JoinFixture, path: ReadPath, between: Option<&AccountEdit>) {
+    let expected = path.expected(fixture);
+    let reads = fixture.reads(path.mirror_content()).await;
+    assert_eq!(path.read(&reads).await, expected, "{path:?}");
+    // The write-back checks the store only; edits at the provider are found by the next read.
     if let Some(between) = between.filter(|between| !between.at_provider) {
-        sides.make(between);
+        fixture.make(between);
     }
-    let (before, kept) = (sides.owners(), sides.ours());
+    let (before, kept) = (fixture.owners(), fixture.registrations());
     reads.use_cases.close().await;
-    let after = sides.owners();
+    let after = fixture.owners();
     for (number, (owner, registration)) in &before {
         let (now, changed) = &after[number];
         assert_eq!(
             changed.metadata.get("club"),
             registration.metadata.get("club"),
-            "{door:?}"
+            "{path:?}"
         );
-        // A stale address that is brought up to date may leave another registration the only one of it.
+        // The update of a stale address may leave another registration as the only one with it.
         let was_shared = registration
             .email
             .as_ref()
             .is_some_and(|email| model::holders(&kept, email.key()).len() > 1);
         if !(owner.is_none() && was_shared) {
-            assert_eq!(now, owner, "{door:?}: registration {number} is another user's");
+            assert_eq!(now, owner, "{path:?}: registration {number} changes its user");
         }
     }
     let made: Vec<_> = after
         .iter()
         .filter(|(number, _)| !before.contains_key(number))
         .collect();
-    assert!(made.len() <= usize::from(door.may_write()), "{door:?}: {made:?}");
+    assert!(made.len() <= usize::from(path.may_write()), "{path:?}: {made:?}");
     for (_, (owner, registration)) in made {
-        assert_eq!(owner.as_ref(), Some(&registration.crid), "{door:?}");
+        assert_eq!(owner.as_ref(), Some(&registration.crid), "{path:?}");
         assert!(
             before.values().all(|(had, _)| had != owner),
-            "{door:?}: a second registration"
+            "{path:?}: a second registration"
         );
     }
-    if !door.may_write() {
-        assert_eq!(sides.ours(), kept, "{door:?} writes");
+    if !path.may_write() {
+        assert_eq!(fixture.registrations(), kept, "{path:?} writes");
     }
 }
 
-/// Reads by every whole key, in this order, until nothing is written any more; what the store has then.
-async fn settled(sides: &Sides, order: &[Door]) -> Vec<Account> {
+/// JoinReads by every whole key, in this order, until nothing is written any more; what the store has then.
+async fn read_until_stable(fixture: &JoinFixture, order: &[ReadPath]) -> Vec<Account> {
     for _ in 0..10 {
-        let before = sides.ours();
-        for door in order {
-            let reads = sides.reads(Synchronised::Never).await;
-            door.ask(&reads).await;
+        let before = fixture.registrations();
+        for path in order {
+            let reads = fixture.reads(MirrorContent::Never).await;
+            path.read(&reads).await;
             reads.use_cases.close().await;
         }
-        if sides.ours() == before {
+        if fixture.registrations() == before {
             break;
         }
     }
@@ -214,12 +211,12 @@ async fn settled(sides: &Sides, order: &[Door]) -> Vec<Account> {
         changed_at: None,
         ..account
     };
-    let mut ours: Vec<Account> = sides.ours().into_iter().map(numbered).collect();
-    ours.sort_by(|a, b| a.crid.cmp(&b.crid));
-    ours
+    let mut store: Vec<Account> = fixture.registrations().into_iter().map(numbered).collect();
+    store.sort_by(|a, b| a.crid.cmp(&b.crid));
+    store
 }
 
-/// Time that is waited for passes at once.
+/// Runs a test with paused time.
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -230,36 +227,36 @@ fn run(test: impl Future<Output = ()>) {
 
 proptest! {
     #[test]
-    fn every_door_answers_the_models_users_and_keeps_whose_registration_it_is(
+    fn every_read_equals_the_model(
         settings in settings(),
-        theirs in side(),
-        ours in side(),
-        steps in vec((option::weighted(0.3, change()), door(), option::weighted(0.2, change())), 1..12),
+        provider in side(),
+        store in side(),
+        steps in vec((option::weighted(0.3, change()), path(), option::weighted(0.2, change())), 1..12),
     ) {
         run(async {
-            let sides = Sides::with(&settings, &theirs, &ours);
-            for (before, door, between) in &steps {
+            let fixture = JoinFixture::with(&settings, &provider, &store);
+            for (before, path, between) in &steps {
                 if let Some(before) = before {
-                    sides.make(before);
+                    fixture.make(before);
                 }
-                step(&sides, *door, between.as_ref()).await;
+                check_read(&fixture, *path, between.as_ref()).await;
             }
         });
     }
 
     #[test]
-    fn what_is_written_does_not_depend_on_who_was_read_first(
+    fn write_back_is_independent_of_read_order(
         settings in settings(),
-        theirs in side(),
-        ours in side(),
-        order in Just((0..IDS).map(Door::ById).chain((0..ADDRESSES.len()).map(Door::ByEmail)).collect::<Vec<_>>())
+        provider in side(),
+        store in side(),
+        order in Just((0..IDS).map(ReadPath::ById).chain((0..ADDRESSES.len()).map(ReadPath::ByEmail)).collect::<Vec<_>>())
             .prop_shuffle(),
     ) {
         run(async {
             let mut straight = order.clone();
-            straight.sort_by_key(|door| format!("{door:?}"));
-            let one = settled(&Sides::with(&settings, &theirs, &ours), &straight).await;
-            let other = settled(&Sides::with(&settings, &theirs, &ours), &order).await;
+            straight.sort_by_key(|path| format!("{path:?}"));
+            let one = read_until_stable(&JoinFixture::with(&settings, &provider, &store), &straight).await;
+            let other = read_until_stable(&JoinFixture::with(&settings, &provider, &store), &order).await;
             assert_eq!(one, other);
         });
     }

@@ -1,6 +1,6 @@
-//! Runs over a provider and a directory in memory: patience, resumption, two at once, and what is told.
+//! Sync runs over a provider and a mirror in memory: retries, resumption, concurrency and reports.
 
 #[cfg(test)]
-mod runs;
+mod fixture;
 #[cfg(test)]
-mod world;
+mod runs;

@@ -96,5 +96,5 @@ async fn lists_equal_the_model_after_short_scan() {
         scan: Some(2),
         pooler: false,
     };
-    mirror::lists_are_the_models_while_both_sides_change(&factory).await;
+    mirror::lists_equal_the_model_during_changes(&factory).await;
 }

@@ -148,8 +148,8 @@ fn mirror_equals_join_after_any_history() {
         ..Config::default()
     });
     let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
+        ("Mirror.RemovalConfirmations", "1"),
+        ("Mirror.RemovalApartHours", "0"),
     ];
     let (_keep, store) = runtime.block_on(subject(&settings));
     let number = AtomicU32::new(0);
@@ -173,7 +173,7 @@ fn mirror_equals_join_after_any_history() {
                     minutes += 1;
                 }
                 let profiles: Vec<Account> = profiles.values().cloned().collect();
-                subject.names_like_the_join(&profiles).await;
+                subject.assert_bulk_equals_join(&profiles).await;
                 let merged = subject.merged(&profiles).await;
                 for column in [
                     SortColumn::Email,

@@ -1,4 +1,4 @@
-//! Many users at once.
+//! Bulk lookups.
 
 use masthead_domain::user_key::UserKey;
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
@@ -23,8 +23,8 @@ async fn by_keys(subject: &SourceSubject, tenant: usize, keys: &[LookupKey]) -> 
     answers.map(|answer| answer.expect("an answer to each key")).collect()
 }
 
-/// Whatever is asked for beside it, a key has the answer that it has alone, and in its place.
-pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory) {
+/// Each key has the same answer as in a single lookup, at its position.
+pub async fn bulk_lookup_equals_single_lookups(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(40))]).await;
     let context = subject.context(0);
     let mut keys = Vec::new();
@@ -53,8 +53,8 @@ pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory
     assert!(by_keys(&subject, 0, &[]).await.is_empty());
 }
 
-/// A key twice is answered twice, and one address may be several accounts', in the order of their ids.
-pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn SourceFactory) {
+/// A repeated key is answered repeatedly; accounts with a shared address are ordered by id.
+pub async fn bulk_lookup_keeps_order_and_repeats(factory: &dyn SourceFactory) {
     let twins = ["b", "a", "B"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(twins.to_vec())]).await;
     let keys = [email("twin@example.org"), id("a"), email("twin@example.org"), id("c")];
@@ -63,7 +63,7 @@ pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn
     assert_eq!(answers, [vec!["B", "a", "b"], vec!["a"], vec!["B", "a", "b"], vec![]]);
 }
 
-/// By whatever they are asked for, another tenant's users are nobody.
+/// Users of another tenant are not found by any key.
 pub async fn keeps_tenants_apart_in_bulk(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3)), local(readers(1))]).await;
     let other = subject.source.by_id(&subject.context(0), &readers(3)[2].crid).await;
@@ -78,8 +78,8 @@ pub async fn keeps_tenants_apart_in_bulk(factory: &dyn SourceFactory) {
     assert_eq!(found, [0, 0, 0, 1]);
 }
 
-/// What no user can have is nobody's, and takes no other key's answer with it.
-pub async fn strange_keys_match_nobody_in_bulk(factory: &dyn SourceFactory) {
+/// Impossible keys match no user and do not affect other keys.
+pub async fn unusual_keys_match_no_user_in_bulk(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(1))]).await;
     let keys = [
         email(""),

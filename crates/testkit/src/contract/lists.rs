@@ -44,7 +44,7 @@ async fn expect(factory: &dyn SourceFactory, accounts: Vec<Account>, cases: &[(U
 }
 
 /// No filter at all.
-pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn SourceFactory) {
+pub async fn empty_filter_lists_all_users(factory: &dyn SourceFactory) {
     let all = ["r-00000", "r-00001", "r-00002"];
     expect(
         factory,
@@ -60,7 +60,7 @@ pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn SourceFactory
 }
 
 /// Short and long, at the beginning, in the middle and at the end.
-pub async fn part_of_an_address_matches_by_contains(factory: &dyn SourceFactory) {
+pub async fn address_part_matches_by_contains(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "ann@example.com", "", ""),
         account("2", "joann@example.com", "", ""),
@@ -90,7 +90,7 @@ pub async fn part_of_an_address_matches_by_contains(factory: &dyn SourceFactory)
 }
 
 /// `%`, `_`, `\` and quotes mean themselves.
-pub async fn wildcards_are_letters_like_any_other(factory: &dyn SourceFactory) {
+pub async fn wildcards_are_literal(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a%b@example.com", "", ""),
         account("2", "a_b@example.com", "", ""),
@@ -118,7 +118,7 @@ pub async fn wildcards_are_letters_like_any_other(factory: &dyn SourceFactory) {
 }
 
 /// josé@ and jose@ are two people; José and Jose are one name.
-pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn SourceFactory) {
+pub async fn accents_count_in_addresses_only(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "jose@example.com", "Jos\u{e9}", ""),
         account("2", "jos\u{e9}@example.com", "JOSE\u{301}", ""),
@@ -140,7 +140,7 @@ pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn SourceFac
 }
 
 /// From the first letter to the whole name and beyond.
-pub async fn names_match_by_their_beginning(factory: &dyn SourceFactory) {
+pub async fn names_match_by_prefix(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a@example.com", "Marianne", "Lee"),
         account("2", "b@example.com", "Maria", "Leeds"),
@@ -205,7 +205,7 @@ pub async fn metadata_pairs_are_all_required(factory: &dyn SourceFactory) {
 }
 
 /// `metadata.firstName` also matches the top-level field.
-pub async fn names_are_found_as_metadata(factory: &dyn SourceFactory) {
+pub async fn names_are_searchable_as_metadata(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a@example.com", "Ann", "Lee"),
         with_metadata(account("2", "b@example.com", "Bob", "Lee"), &[("firstName", "Ann")]),
@@ -223,7 +223,7 @@ pub async fn names_are_found_as_metadata(factory: &dyn SourceFactory) {
 }
 
 /// Alone, beside needles, names and pairs, and where one index entry leads to the match; the totals count as well.
-pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn SourceFactory) {
+pub async fn only_active_excludes_unverified_users(factory: &dyn SourceFactory) {
     let person = |id: &str, email: &str, has_password: bool, verified: bool| Account {
         has_password,
         verified: Some(verified),
@@ -305,7 +305,7 @@ pub async fn every_condition_counts(factory: &dyn SourceFactory) {
 }
 
 /// Exact conditions beside others, and contradicting ones.
-pub async fn exact_conditions_work_in_lists_too(factory: &dyn SourceFactory) {
+pub async fn exact_conditions_apply_in_lists(factory: &dyn SourceFactory) {
     let exact = |text: &str| EmailFilter::Exact(EmailKey::from_text(text));
     let crid = |text: &str| CustomerRegistrationId::parse(text).expect("an id");
     let filter = |emails: Vec<EmailFilter>, crids: &[&str]| UserFilter {
@@ -336,7 +336,7 @@ pub async fn exact_conditions_work_in_lists_too(factory: &dyn SourceFactory) {
 }
 
 /// No needle makes an error.
-pub async fn hostile_needles_match_nobody_and_do_no_harm(factory: &dyn SourceFactory) {
+pub async fn hostile_search_texts_match_no_user(factory: &dyn SourceFactory) {
     let long = "a".repeat(65_536);
     let wide = "\u{1F600}".repeat(20_000);
     let mut cases: Vec<(UserFilter, &[&str])> = Vec::new();

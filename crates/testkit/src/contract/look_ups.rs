@@ -1,4 +1,4 @@
-//! Exact look-ups.
+//! Exact lookups.
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use time::macros::datetime;
@@ -11,8 +11,8 @@ fn crid(text: &str) -> CustomerRegistrationId {
     CustomerRegistrationId::parse(text).expect("an id")
 }
 
-/// What was written is what is read; only the registration number is the source's own.
-pub async fn finds_a_user_by_id_with_every_field(factory: &dyn SourceFactory) {
+/// The account is returned unchanged; only the registration number is assigned by the source.
+pub async fn lookup_by_id_returns_every_field(factory: &dyn SourceFactory) {
     let full = Account {
         last_logout_at: Some(datetime!(2023-03-04 05:06:07.000_008 UTC)),
         registered_at: Some(datetime!(1969-12-31 23:59:59.999_999 UTC)),
@@ -48,15 +48,15 @@ pub async fn finds_a_user_by_id_with_every_field(factory: &dyn SourceFactory) {
     }
 }
 
-/// Absence is an answer.
-pub async fn says_absent_for_an_unknown_id(factory: &dyn SourceFactory) {
+/// An absence is not an error.
+pub async fn unknown_id_is_absent(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3))]).await;
     let found = subject.source.by_id(&subject.context(0), &crid("r-99999")).await;
     assert!(found.expect("an answer").is_none());
 }
 
-/// Never "the first of many".
-pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn SourceFactory) {
+/// All users with the address are returned.
+pub async fn lookup_by_address_returns_all_users(factory: &dyn SourceFactory) {
     let accounts = ["b", "a", "\u{e9}", "B", "10", "9"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(accounts.to_vec())]).await;
     let found = subject
@@ -66,8 +66,8 @@ pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn So
     assert_eq!(ids(&found.expect("an answer")), ["10", "9", "B", "a", "b", "\u{e9}"]);
 }
 
-/// Case, blanks, composition and the domain's script do not count; accents do.
-pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn SourceFactory) {
+/// Case, blanks, composition and the script of the domain do not count; accents do.
+pub async fn addresses_match_in_any_spelling(factory: &dyn SourceFactory) {
     let subject = factory
         .source(vec![local(vec![
             account("1", "Jos\u{e9}@M\u{fc}nchen.example", "", ""),
@@ -87,7 +87,7 @@ pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn Source
     }
 }
 
-/// An id is not text for people.
+/// Ids are not normalised.
 pub async fn ids_are_compared_byte_for_byte(factory: &dyn SourceFactory) {
     let all = ["a", "A", "\u{e9}", "e\u{301}", "a ", " a", "a%", "a_"];
     let accounts = all
@@ -105,17 +105,17 @@ pub async fn ids_are_compared_byte_for_byte(factory: &dyn SourceFactory) {
     }
 }
 
-/// The same ids and addresses in two pools are different people, by every way in.
+/// The same ids and addresses in two pools are different users, by every access path.
 pub async fn keeps_tenants_apart(factory: &dyn SourceFactory) {
     let person = |name| account("1", "ann@example.org", name, "");
     let subject = factory
         .source(vec![
-            local(vec![person("Ours")]),
-            local(vec![person("Theirs")]),
+            local(vec![person("First")]),
+            local(vec![person("Second")]),
             local(vec![]),
         ])
         .await;
-    for (tenant, names) in [(0, &["Ours"][..]), (1, &["Theirs"][..]), (2, &[][..])] {
+    for (tenant, names) in [(0, &["First"][..]), (1, &["Second"][..]), (2, &[][..])] {
         let cx = subject.context(tenant);
         let by_id = subject.source.by_id(&cx, &crid("1")).await.expect("an answer");
         let by_email = subject
@@ -134,8 +134,8 @@ pub async fn keeps_tenants_apart(factory: &dyn SourceFactory) {
     }
 }
 
-/// No key makes an error.
-pub async fn strange_keys_match_nobody(factory: &dyn SourceFactory) {
+/// No key causes an error.
+pub async fn unusual_keys_match_no_user(factory: &dyn SourceFactory) {
     let nameless = Account {
         email: None,
         ..account("1", "x@example.org", "", "")

@@ -1,6 +1,6 @@
-//! What every source of registrations promises, as cases that run on the fake and on Postgres alike.
+//! The contract of every source of registrations, as cases for the fake and for Postgres.
 //!
-//! A [`SourceFactory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
+//! A [`SourceFactory`] creates a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
 mod bulk;
 mod lists;
@@ -31,18 +31,18 @@ pub use lists::*;
 pub use look_ups::*;
 pub use pages::*;
 
-/// Makes a source for one case.
+/// Creates a source for one case.
 #[async_trait]
 pub trait SourceFactory: Send + Sync {
-    /// A source of these tenants, each with a pool of its own that holds exactly these accounts.
+    /// A source of these tenants, each with a separate pool of exactly these accounts.
     async fn source(&self, tenants: Vec<TenantAccounts>) -> SourceSubject;
 }
 
-/// A tenant, and what is in its pool.
+/// A tenant and the accounts of its pool.
 pub struct TenantAccounts {
     /// Whether an outside provider keeps the accounts; only then may an address occur twice.
     pub federated: bool,
-    /// Who is in the pool; registration numbers are the source's to choose.
+    /// The accounts; the source assigns registration numbers.
     pub accounts: Vec<Account>,
 }
 
@@ -50,16 +50,16 @@ pub struct TenantAccounts {
 pub struct SourceSubject {
     /// The source.
     pub source: Arc<dyn UserSource>,
-    /// The same, asked for many users at once.
+    /// The same source, for bulk lookups.
     pub bulk: Arc<dyn BulkLookups>,
     /// The tenants.
     pub tenants: Vec<Arc<Tenant>>,
-    /// What must live as long as the source does.
+    /// Resources that must outlive the source.
     pub keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl SourceSubject {
-    /// A call on behalf of the tenant of this number, with all the time in the world.
+    /// The context of a call for the tenant with this number.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
         let deadline = Instant::now() + Duration::from_mins(1);
@@ -76,7 +76,7 @@ pub fn local(accounts: Vec<Account>) -> TenantAccounts {
     }
 }
 
-/// A tenant with one.
+/// A tenant with a provider.
 #[must_use]
 pub fn federated(accounts: Vec<Account>) -> TenantAccounts {
     TenantAccounts {
@@ -108,37 +108,37 @@ pub fn ids(accounts: &[Account]) -> Vec<&str> {
 macro_rules! for_each_source_case {
     ($callback:ident) => {
         $callback! {
-            finds_a_user_by_id_with_every_field,
-            says_absent_for_an_unknown_id,
-            finds_every_user_of_an_address_in_the_order_of_ids,
-            an_address_is_found_in_any_spelling_of_its_key,
+            lookup_by_id_returns_every_field,
+            unknown_id_is_absent,
+            lookup_by_address_returns_all_users,
+            addresses_match_in_any_spelling,
             ids_are_compared_byte_for_byte,
             keeps_tenants_apart,
-            strange_keys_match_nobody,
-            many_keys_are_each_answered_as_if_alone,
-            every_account_of_a_key_is_answered_wherever_it_stands,
+            unusual_keys_match_no_user,
+            bulk_lookup_equals_single_lookups,
+            bulk_lookup_keeps_order_and_repeats,
             keeps_tenants_apart_in_bulk,
-            strange_keys_match_nobody_in_bulk,
-            an_empty_filter_lists_the_tenants_users,
-            part_of_an_address_matches_by_contains,
-            wildcards_are_letters_like_any_other,
-            accents_count_in_addresses_and_not_in_names,
-            names_match_by_their_beginning,
+            unusual_keys_match_no_user_in_bulk,
+            empty_filter_lists_all_users,
+            address_part_matches_by_contains,
+            wildcards_are_literal,
+            accents_count_in_addresses_only,
+            names_match_by_prefix,
             metadata_pairs_are_all_required,
-            names_are_found_as_metadata,
-            only_the_active_are_those_who_are_not_unverified,
+            names_are_searchable_as_metadata,
+            only_active_excludes_unverified_users,
             every_condition_counts,
-            exact_conditions_work_in_lists_too,
-            hostile_needles_match_nobody_and_do_no_harm,
-            every_order_is_the_models_with_empty_values_last,
-            pages_put_together_are_the_list,
-            cursors_go_through_the_whole_list_once,
-            a_cursor_goes_on_where_its_user_has_gone,
-            past_the_end_is_an_empty_page_with_the_true_total,
-            the_total_counts_all_matches_whatever_the_page,
-            a_count_is_given_only_when_asked_for,
-            more_says_whether_something_follows,
-            all_states_of_a_federated_tenant_are_one,
+            exact_conditions_apply_in_lists,
+            hostile_search_texts_match_no_user,
+            every_order_equals_the_model,
+            pages_form_the_list,
+            cursors_traverse_the_list_once,
+            cursor_works_after_its_user_is_deleted,
+            page_past_the_end_has_total,
+            total_counts_all_matches,
+            count_is_returned_only_on_request,
+            more_is_set_before_last_page,
+            federated_users_sort_by_id_for_state,
         }
     };
 }

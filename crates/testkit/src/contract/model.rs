@@ -1,6 +1,6 @@
-//! The naive model of a list: every account looked at, one condition after the other, in plain words.
+//! The naive model of a list: each account is checked against each condition.
 //!
-//! It is written apart from what it checks: it calls neither `UserFilter::matches` nor `SortKey::compare`.
+//! It is independent of the code under test: it calls neither `UserFilter::matches` nor `SortKey::compare`.
 
 use masthead_domain::{
     account::Account,
@@ -10,7 +10,7 @@ use masthead_domain::{
     query::{EmailFilter, UserFilter},
 };
 
-/// Every match of the filter among the accounts, in the order asked for.
+/// The accounts that match the filter, in the requested order.
 #[must_use]
 pub fn list(accounts: &[Account], filter: &UserFilter, order: Order, federated: bool) -> Vec<Account> {
     let matching = accounts.iter().filter(|account| is_match(account, filter));
@@ -18,7 +18,7 @@ pub fn list(accounts: &[Account], filter: &UserFilter, order: Order, federated: 
     for account in matching {
         match value(account, order.column, federated) {
             Some(value) => filled.push((value, account.crid.as_str(), account)),
-            None => empty.push((Value::Number(0), account.crid.as_str(), account)),
+            None => empty.push((ModelValue::Number(0), account.crid.as_str(), account)),
         }
     }
     for part in [&mut filled, &mut empty] {
@@ -35,27 +35,27 @@ pub fn list(accounts: &[Account], filter: &UserFilter, order: Order, federated: 
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+enum ModelValue {
     Number(i128),
     Text(Vec<u8>),
 }
 
-fn value(account: &Account, column: SortColumn, federated: bool) -> Option<Value> {
-    let text = |text: &str| (!text.is_empty()).then(|| Value::Text(text.as_bytes().to_vec()));
-    let micros = |at: time::OffsetDateTime| Value::Number(at.unix_timestamp_nanos().div_euclid(1000));
+fn value(account: &Account, column: SortColumn, federated: bool) -> Option<ModelValue> {
+    let text = |text: &str| (!text.is_empty()).then(|| ModelValue::Text(text.as_bytes().to_vec()));
+    let micros = |at: time::OffsetDateTime| ModelValue::Number(at.unix_timestamp_nanos().div_euclid(1000));
     match column {
         SortColumn::CustomerRegistrationId => text(account.crid.as_str()),
         SortColumn::Email => text(address(account)),
         SortColumn::FirstName => text(&fold_name(&account.first_name)),
         SortColumn::LastName => text(&fold_name(&account.last_name)),
-        SortColumn::State => Some(Value::Text(state(account, federated).into())),
-        SortColumn::Verified => Some(Value::Number(i128::from(account.verified == Some(true)))),
+        SortColumn::State => Some(ModelValue::Text(state(account, federated).into())),
+        SortColumn::Verified => Some(ModelValue::Number(i128::from(account.verified == Some(true)))),
         SortColumn::DateRegistered => account.registered_at.map(micros),
         SortColumn::ChangeDate => account.changed_at.map(micros),
     }
 }
 
-/// Contract §2.3, in its own words.
+/// Contract §2.3.
 fn state(account: &Account, federated: bool) -> &'static str {
     if federated {
         "Standard"

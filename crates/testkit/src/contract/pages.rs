@@ -28,7 +28,7 @@ fn orders() -> impl Iterator<Item = Order> {
         .flat_map(|column| [Direction::Ascending, Direction::Descending].map(|direction| Order { column, direction }))
 }
 
-/// Everybody, and most of them.
+/// A filter for all users, and one for most.
 fn filters() -> [UserFilter; 2] {
     let some = UserFilter {
         emails: vec![EmailFilter::Contains(EmailFragment::from_text("er1"))],
@@ -42,7 +42,7 @@ async fn page(subject: &SourceSubject, query: &UserQuery) -> masthead_ports::sou
 }
 
 /// Sixteen orders.
-pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn SourceFactory) {
+pub async fn every_order_equals_the_model(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         for order in orders() {
@@ -61,7 +61,7 @@ pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn Sour
 }
 
 /// Page numbers.
-pub async fn pages_put_together_are_the_list(factory: &dyn SourceFactory) {
+pub async fn pages_form_the_list(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -83,7 +83,7 @@ pub async fn pages_put_together_are_the_list(factory: &dyn SourceFactory) {
 }
 
 /// Cursors, in both directions, over the border between filled and empty values.
-pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory) {
+pub async fn cursors_traverse_the_list_once(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -114,8 +114,8 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory)
     }
 }
 
-/// The place is enough; its user need not be there.
-pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn SourceFactory) {
+/// The cursor does not need its user.
+pub async fn cursor_works_after_its_user_is_deleted(factory: &dyn SourceFactory) {
     let gone = crowd().remove(11);
     let left: Vec<Account> = crowd()
         .into_iter()
@@ -142,8 +142,8 @@ pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn SourceFactor
     }
 }
 
-/// Nobody there, and still the truth about how many there are.
-pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn SourceFactory) {
+/// The page is empty, with the correct total.
+pub async fn page_past_the_end_has_total(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -162,8 +162,8 @@ pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn Sou
     }
 }
 
-/// Of full pages and others, small and large.
-pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn SourceFactory) {
+/// For all page sizes.
+pub async fn total_counts_all_matches(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -182,26 +182,26 @@ pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn Source
     }
 }
 
-/// Exact, roughly, not at all.
-pub async fn a_count_is_given_only_when_asked_for(factory: &dyn SourceFactory) {
+/// Exact, estimated, and no count.
+pub async fn count_is_returned_only_on_request(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
-        let ask = |count| UserQuery {
+        let query_with = |count| UserQuery {
             size: 2,
             count,
             ..list(filter.clone())
         };
-        assert_eq!(page(&subject, &ask(CountMode::None)).await.total, None);
+        assert_eq!(page(&subject, &query_with(CountMode::None)).await.total, None);
         assert!(matches!(
-            page(&subject, &ask(CountMode::Exact)).await.total,
+            page(&subject, &query_with(CountMode::Exact)).await.total,
             Some(Total::Exact(_))
         ));
-        assert!(page(&subject, &ask(CountMode::Estimate)).await.total.is_some());
+        assert!(page(&subject, &query_with(CountMode::Estimate)).await.total.is_some());
     }
 }
 
 /// Also where a page ends with the list.
-pub async fn more_says_whether_something_follows(factory: &dyn SourceFactory) {
+pub async fn more_is_set_before_last_page(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(6))]).await;
     for (size, offset, more) in [
         (2, 0, true),
@@ -221,7 +221,7 @@ pub async fn more_says_whether_something_follows(factory: &dyn SourceFactory) {
 }
 
 /// Every user of a federated tenant is `Standard`, so the order by state is the order by id.
-pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn SourceFactory) {
+pub async fn federated_users_sort_by_id_for_state(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![federated(crowd())]).await;
     for direction in [Direction::Ascending, Direction::Descending] {
         let order = Order {

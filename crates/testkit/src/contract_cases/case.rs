@@ -36,9 +36,9 @@ pub enum CaseToken {
     WriterOnly,
     /// `users:read` for `east/*/*`, where there is no tenant.
     OtherTenant,
-    /// A reader's, past its time.
+    /// A reader's, expired.
     Expired,
-    /// A reader's, signed by somebody else.
+    /// A reader's, signed with another key.
     Forged,
 }
 
@@ -88,7 +88,7 @@ pub enum Expectation {
     Data(Value),
     /// 200 and exactly this `meta`.
     Meta(Value),
-    /// This status, whatever the body.
+    /// This status, with any body.
     Status(u16),
 }
 
@@ -228,11 +228,11 @@ impl ContractCase {
     /// Compares an answer with what must come back.
     ///
     /// # Errors
-    /// Tells request and difference.
+    /// The request and the difference.
     pub fn check(&self, environment: &dyn CaseEnvironment, answer: &CaseAnswer) -> Result<(), String> {
-        let told = |what: String| format!("{} {} {}: {what}", self.method.name(), self.target, self.body);
+        let describe = |what: String| format!("{} {} {}: {what}", self.method.name(), self.target, self.body);
         self.difference(environment, answer)
-            .map_or(Ok(()), |what| Err(told(what)))
+            .map_or(Ok(()), |what| Err(describe(what)))
     }
 
     fn difference(&self, environment: &dyn CaseEnvironment, answer: &CaseAnswer) -> Option<String> {

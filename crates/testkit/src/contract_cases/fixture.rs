@@ -1,4 +1,4 @@
-//! The tenants and accounts that the table of the contract speaks of.
+//! The tenants and accounts of the contract cases.
 
 use masthead_domain::account::Account;
 use time::{Duration, macros::datetime};
@@ -13,7 +13,7 @@ pub const TIMES: &str = "north/daily/times";
 pub const GAZETTE: &str = "north/daily/gazette";
 /// A tenant whose accounts an outside provider keeps; two users in the store.
 pub const COURIER: &str = "south/post/courier";
-/// Nobody's.
+/// A tenant that does not exist.
 pub const NOWHERE: &str = "north/daily/nowhere";
 
 /// How deep page numbers have to reach where the table is run, in rows.
@@ -44,8 +44,8 @@ pub fn tenants() -> [(&'static str, &'static [(&'static str, &'static str)]); 4]
     ]
 }
 
-/// The accounts of a tenant, with all that lists sort by: the dates are theirs, not those of loading. Registration numbers
-/// are left to the store; a password, where there is one, may be any.
+/// The accounts of a tenant, with all sortable fields, including their dates. The store assigns registration numbers and may
+/// choose any password.
 #[must_use]
 pub fn accounts(tenant: &str) -> Vec<Account> {
     match tenant {

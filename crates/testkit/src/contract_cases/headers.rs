@@ -29,7 +29,7 @@ fn refused(status: u16, code: &'static str, text: &str) -> ContractCase {
 }
 
 /// "A missing header is 400 E400_00 naming the header", the first in the contract's order.
-pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<ContractCase> {
+pub fn first_missing_header_is_named() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for (at, name) in REQUIRED.into_iter().enumerate() {
         let missing = || refused(400, "E400_00", &format!("Invalid InputModel - {name} is missing."));
@@ -49,7 +49,7 @@ pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<Cont
 }
 
 /// A malformed header is named, and its value is not repeated.
-pub fn a_header_that_is_no_code_is_named() -> Vec<ContractCase> {
+pub fn malformed_header_is_named() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     let long = "x".repeat(65);
     for name in &REQUIRED[2..] {
@@ -66,7 +66,7 @@ pub fn a_header_that_is_no_code_is_named() -> Vec<ContractCase> {
 }
 
 /// "`bearer <jwt>`, scheme in any case".
-pub fn the_scheme_is_bearer_in_any_case() -> Vec<ContractCase> {
+pub fn bearer_scheme_ignores_case() -> Vec<ContractCase> {
     let text = "Unauthorized - the Authorization header is not `bearer` and a token";
     let mut cases: Vec<_> = ["bearer", "Bearer", "BEARER", "bEaReR"]
         .map(|scheme| by_address().scheme(scheme))
@@ -91,7 +91,7 @@ pub fn x_media_group_code_is_an_alias() -> Vec<ContractCase> {
 }
 
 /// "A bad token is 401".
-pub fn a_bad_token_is_401() -> Vec<ContractCase> {
+pub fn invalid_token_is_401() -> Vec<ContractCase> {
     let challenge = |case: ContractCase| case.answering("www-authenticate", "Bearer error=\"invalid_token\"");
     vec![
         challenge(refused(401, "E401", "Unauthorized - the token is expired").bearing(CaseToken::Expired)),
@@ -102,7 +102,7 @@ pub fn a_bad_token_is_401() -> Vec<ContractCase> {
 }
 
 /// E403: "tenant or scope not granted".
-pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<ContractCase> {
+pub fn missing_grant_is_403_for_any_tenant() -> Vec<ContractCase> {
     let forbidden = || {
         refused(
             403,
@@ -120,7 +120,7 @@ pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<C
 }
 
 /// "The source system must be one the tenant knows, when it lists any."
-pub fn a_source_system_that_the_tenant_does_not_know_is_401() -> Vec<ContractCase> {
+pub fn unknown_source_system_is_401() -> Vec<ContractCase> {
     let times = |system| {
         ContractCase::get("/v4/Users?email=joann", Expectation::Status(200))
             .for_tenant(TIMES)
@@ -140,21 +140,21 @@ pub fn a_source_system_that_the_tenant_does_not_know_is_401() -> Vec<ContractCas
 }
 
 /// "`X-RequestId`: optional, echoed; made up when absent".
-pub fn the_request_id_is_echoed_or_made_up() -> Vec<ContractCase> {
+pub fn request_id_is_echoed_or_generated() -> Vec<ContractCase> {
     let echoed = |case: ContractCase| {
         case.with("X-RequestId", "b1946ac9-7")
             .answering("x-requestid", "b1946ac9-7")
     };
     vec![
         echoed(by_address()),
-        echoed(ContractCase::get("/v4/Users/nobody", Expectation::Status(404))),
+        echoed(ContractCase::get("/v4/Users/unknown", Expectation::Status(404))),
         echoed(ContractCase::get("/elsewhere", Expectation::Status(404))),
         echoed(refused(401, "E401", "Unauthorized - the token is expired").bearing(CaseToken::Expired)),
     ]
 }
 
 /// "Accept `/v4/Users`, `/Users`, a `/UsersOrchestrator` prefix, and a trailing slash".
-pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> Vec<ContractCase> {
+pub fn path_aliases_are_accepted() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for base in [
         "/v4/Users",
@@ -180,7 +180,7 @@ pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> 
 }
 
 /// E404 and E405 of the code table, for addresses and methods.
-pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<ContractCase> {
+pub fn unknown_paths_and_methods_are_rejected() -> Vec<ContractCase> {
     let no_address = |target| {
         ContractCase::get(
             target,
@@ -205,7 +205,7 @@ pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<Contract
 }
 
 /// "Path segments arrive percent-encoded or raw: decode fully, once."
-pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<ContractCase> {
+pub fn path_id_is_decoded_once() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for (segment, id) in [
         ("2937", "2937"),
@@ -244,12 +244,12 @@ pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<ContractCase> {
     cases
 }
 
-/// §2.1, first row: no valid provider, so the Subscribe registrations alone, whatever `ignoreProvider` says.
-pub fn a_tenant_without_provider_is_answered_from_its_registrations() -> Vec<ContractCase> {
+/// §2.1, first row: without a valid provider only the Subscribe registrations are read, for any `ignoreProvider`.
+pub fn tenant_without_provider_reads_registrations() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for tenant in [HERALD, GAZETTE] {
         for ignore in ["", "&ignoreProvider=false", "&ignoreProvider=true"] {
-            let target = format!("/v4/Users?pageSize=1&email=nobody@example.org{ignore}");
+            let target = format!("/v4/Users?pageSize=1&email=unknown@example.org{ignore}");
             let expect = Expectation::Meta(serde_json::json!({"totalRecords": 0}));
             cases.push(ContractCase::get(&target, expect).for_tenant(tenant));
         }

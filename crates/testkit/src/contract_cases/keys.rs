@@ -6,7 +6,7 @@ use super::{
 };
 
 /// "A complete address matches exactly …; anything else matches by *contains*", ignoring case.
-pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<ContractCase> {
+pub fn complete_email_matches_exactly() -> Vec<ContractCase> {
     vec![
         users("email=ann@example.com", &[ANN]),
         users("EMAIL=ANN%40EXAMPLE.COM", &[ANN]),
@@ -28,7 +28,7 @@ pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<Co
 }
 
 /// "`exact`, `prefix` or `contains` overrides the rule above".
-pub fn email_match_overrides_the_rule() -> Vec<ContractCase> {
+pub fn email_match_parameter_overrides_default() -> Vec<ContractCase> {
     vec![
         users("email=ann@example.com&emailMatch=contains", &[ANN, JOANN]),
         users("email=an&emailMatch=prefix", &[ANA, ANN]),
@@ -43,7 +43,7 @@ pub fn email_match_overrides_the_rule() -> Vec<ContractCase> {
 }
 
 /// "A `+` in `email` that arrives as a blank is taken as `+`."
-pub fn a_plus_in_an_address_survives() -> Vec<ContractCase> {
+pub fn plus_in_address_is_preserved() -> Vec<ContractCase> {
     let mut cases: Vec<_> = [
         "bo+news@example.com",
         "bo%2Bnews@example.com",
@@ -61,7 +61,7 @@ pub fn a_plus_in_an_address_survives() -> Vec<ContractCase> {
 }
 
 /// The page lists `customerRegistrationId` as a path parameter beside all query parameters; filters are ANDed.
-pub fn an_id_in_the_path_restricts_a_list() -> Vec<ContractCase> {
+pub fn path_id_restricts_list() -> Vec<ContractCase> {
     let at = |id: &str, query: &str, expect| ContractCase::get(&format!("/v4/Users/{id}?{query}"), expect);
     let some = |ids: &[&'static str]| Expectation::Users(ids.to_vec(), ids.len() as u64);
     let refused = |text: &str| Expectation::Error(400, "E400_02", format!("Invalid InputModel - {text}"));
@@ -79,7 +79,7 @@ pub fn an_id_in_the_path_restricts_a_list() -> Vec<ContractCase> {
         at("auth0|6470a", "metadata.city=bergen", some(&[])),
         at("2937", "customerRegistrationId=2937", some(&[ANN])),
         at("2937", "customerRegistrationId=auth0|6470a", some(&[])),
-        at("nobody", "orderBy=2", some(&[])),
+        at("unknown", "orderBy=2", some(&[])),
         at("Search", "firstName=se", some(&["Search"])),
         at(
             "2937",

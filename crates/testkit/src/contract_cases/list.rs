@@ -73,7 +73,7 @@ pub fn customer_registration_id_matches_exactly() -> Vec<ContractCase> {
 }
 
 /// "case- and accent-insensitive *starts with*".
-pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<ContractCase> {
+pub fn names_match_by_folded_prefix() -> Vec<ContractCase> {
     vec![
         users("firstName=an", &[ANA, ANN]),
         users("firstName=%C3%A1n", &[ANA, ANN]),
@@ -93,7 +93,7 @@ pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<Contract
 }
 
 /// "one parameter per pair, ANDed; key case-insensitive, value equal ignoring case".
-pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<ContractCase> {
+pub fn metadata_pairs_match_without_case() -> Vec<ContractCase> {
     vec![
         users("metadata.city=Oslo", &[JOANN, SEARCH]),
         users("METADATA.CITY=oSLO", &[JOANN, SEARCH]),
@@ -127,7 +127,7 @@ pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<ContractC
 }
 
 /// "`metadata.firstName` / `metadata.lastName` also match the top-level fields", the published example among them.
-pub fn metadata_names_also_match_the_top_level_fields() -> Vec<ContractCase> {
+pub fn metadata_names_match_top_level_fields() -> Vec<ContractCase> {
     vec![
         users("metadata.firstName=Ann&metadata.lastName=Lee", &[ANN]),
         users("metadata.firstname=ANN", &[ANN]),
@@ -138,9 +138,9 @@ pub fn metadata_names_also_match_the_top_level_fields() -> Vec<ContractCase> {
 }
 
 /// "No match → 200, `[]`, totalRecords 0."
-pub fn no_match_is_an_empty_list() -> Vec<ContractCase> {
+pub fn no_match_returns_empty_list() -> Vec<ContractCase> {
     let body = r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":0},"data":[]}"#;
-    ["email=nobody@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
+    ["email=unknown@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
         .map(|query| {
             ContractCase::get(
                 &format!("/v4/Users?{query}"),
@@ -151,7 +151,7 @@ pub fn no_match_is_an_empty_list() -> Vec<ContractCase> {
 }
 
 /// "No filter at all lists the tenant's users. Default order: e-mail, then CRID".
-pub fn no_filter_lists_the_tenants_users() -> Vec<ContractCase> {
+pub fn missing_filter_lists_all_users() -> Vec<ContractCase> {
     let all = [NAMELESS, ANA, ANN, BO, JOANN, CY, SEARCH];
     let mut cases = vec![users("", &all), users("&&", &all)];
     cases.push(ContractCase::get("/v4/Users", Expectation::Users(all.to_vec(), 7)));
@@ -160,7 +160,7 @@ pub fn no_filter_lists_the_tenants_users() -> Vec<ContractCase> {
 }
 
 /// "A filter that is given but empty is refused."
-pub fn a_filter_that_is_empty_is_refused() -> Vec<ContractCase> {
+pub fn empty_filter_value_is_rejected() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for name in [
         "email",
@@ -191,7 +191,7 @@ pub fn a_filter_that_is_empty_is_refused() -> Vec<ContractCase> {
 }
 
 /// "An unknown parameter is refused (E400_02, naming it)".
-pub fn an_unknown_parameter_is_refused_by_name() -> Vec<ContractCase> {
+pub fn unknown_parameter_is_rejected() -> Vec<ContractCase> {
     let long = "x".repeat(100);
     let mut cases: Vec<_> = ["colour", "emails", "metadata", "token", "request.email"]
         .into_iter()
@@ -215,7 +215,7 @@ pub fn an_unknown_parameter_is_refused_by_name() -> Vec<ContractCase> {
 }
 
 /// "the deprecated ones … with a text that names their successor".
-pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<ContractCase> {
+pub fn deprecated_parameter_names_successor() -> Vec<ContractCase> {
     [
         ("Type", "use ignoreProvider"),
         ("OnlyActive", "read state and verified in the answer"),
@@ -240,7 +240,7 @@ pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<ContractCas
 }
 
 /// "A repeated single-valued parameter is refused."
-pub fn a_repeated_parameter_is_refused() -> Vec<ContractCase> {
+pub fn repeated_parameter_is_rejected() -> Vec<ContractCase> {
     vec![
         refused("email=a&email=a", "email is given more than once"),
         refused("email=a&Email=b", "email is given more than once"),
@@ -257,7 +257,7 @@ pub fn a_repeated_parameter_is_refused() -> Vec<ContractCase> {
 }
 
 /// Bad input: percent-encoding that is none, bytes that are not UTF-8, a NUL.
-pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<ContractCase> {
+pub fn badly_encoded_parameter_is_rejected() -> Vec<ContractCase> {
     vec![
         refused("email=%", "email is not percent-encoded UTF-8"),
         refused("email=a%4", "email is not percent-encoded UTF-8"),
@@ -271,7 +271,7 @@ pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<ContractCase> {
 }
 
 /// "`POST /v4/Users/Search` takes the same as a JSON body".
-pub fn the_body_of_a_search_takes_the_same() -> Vec<ContractCase> {
+pub fn search_body_accepts_same_parameters() -> Vec<ContractCase> {
     let search =
         |body: &str, ids: &[&'static str], total| ContractCase::search(body, Expectation::Users(ids.to_vec(), total));
     vec![
@@ -291,7 +291,7 @@ pub fn the_body_of_a_search_takes_the_same() -> Vec<ContractCase> {
 }
 
 /// Bad input: bodies.
-pub fn a_body_that_is_no_search_is_refused() -> Vec<ContractCase> {
+pub fn invalid_search_body_is_rejected() -> Vec<ContractCase> {
     let refused = |body: &str, what: &str| {
         ContractCase::search(
             body,

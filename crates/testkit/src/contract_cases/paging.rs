@@ -48,7 +48,7 @@ pub fn page_size_is_bounded() -> Vec<ContractCase> {
 }
 
 /// "1-based; past the end → 200, `[]`, true total".
-pub fn page_number_is_one_based_and_may_lie_past_the_end() -> Vec<ContractCase> {
+pub fn page_number_is_one_based() -> Vec<ContractCase> {
     let mut cases = vec![
         gazette("pageSize=2&pageNumber=1", &["g-25", "g-24"]),
         gazette("pageSize=2&pageNumber=13", &["g-01"]),
@@ -65,7 +65,7 @@ pub fn page_number_is_one_based_and_may_lie_past_the_end() -> Vec<ContractCase> 
 }
 
 /// "deeper than 100,000 rows (setting) → E400_90 naming `cursor`".
-pub fn a_page_too_deep_names_cursor() -> Vec<ContractCase> {
+pub fn too_deep_page_suggests_cursor() -> Vec<ContractCase> {
     let text = format!("The search cannot be answered - pageNumber reaches {MAX_DEPTH} rows deep; use cursor to go on");
     let too_deep = |query: &str| {
         ContractCase::get(
@@ -81,7 +81,7 @@ pub fn a_page_too_deep_names_cursor() -> Vec<ContractCase> {
 }
 
 /// "column number: 1 customerRegistrationId, 2 email, … 8 changeDate"; "CRID always the tie-break in the same direction".
-pub fn order_by_numbers_the_columns() -> Vec<ContractCase> {
+pub fn order_by_selects_column() -> Vec<ContractCase> {
     let first_three = |query: &str, ids: &[&'static str]| gazette(&format!("pageSize=3&{query}"), ids);
     let mut cases = vec![
         first_three("orderBy=1", &["g-01", "g-02", "g-03"]),
@@ -116,7 +116,7 @@ pub fn order_by_numbers_the_columns() -> Vec<ContractCase> {
 }
 
 /// "empty values last in both directions".
-pub fn empty_values_come_last_in_both_directions() -> Vec<ContractCase> {
+pub fn empty_values_are_last() -> Vec<ContractCase> {
     vec![
         gazette(
             "pageSize=5&pageNumber=5&orderBy=4",
@@ -138,7 +138,7 @@ pub fn empty_values_come_last_in_both_directions() -> Vec<ContractCase> {
 }
 
 /// "`count=estimate` marks it with `totalIsEstimate`, `count=none` leaves it out".
-pub fn count_may_be_estimated_or_left_out() -> Vec<ContractCase> {
+pub fn count_can_be_estimated_or_omitted() -> Vec<ContractCase> {
     let meta = |query: &str, meta| {
         ContractCase::get(
             &format!("/v4/Users?email=ann@example.com{query}"),
@@ -159,7 +159,7 @@ pub fn count_may_be_estimated_or_left_out() -> Vec<ContractCase> {
 }
 
 /// "A cursor is bound to tenant, filter, order and source, and refused elsewhere"; "refused together with `pageNumber`".
-pub fn a_cursor_that_is_not_of_this_list_is_refused() -> Vec<ContractCase> {
+pub fn foreign_cursor_is_rejected() -> Vec<ContractCase> {
     let mut cases: Vec<_> = ["x", "AAAA", "{{sealed-id:2937}}", "{{sealed-email:ann@example.com}}"]
         .map(|bad| {
             refused(

@@ -38,7 +38,7 @@ fn ann() -> String {
 }
 
 /// §2.3, row by row.
-pub fn the_state_is_lite_unverified_or_standard() -> Vec<ContractCase> {
+pub fn state_is_lite_unverified_or_standard() -> Vec<ContractCase> {
     let state = |tenant, id: &str, state: &str| {
         ContractCase::get(
             &format!("/v4/Users/{id}?fields=state&ignoreProvider=true"),
@@ -58,7 +58,7 @@ pub fn the_state_is_lite_unverified_or_standard() -> Vec<ContractCase> {
 }
 
 /// §2.4: user keys in order, all standard metadata keys, then custom ones; `meta` null by id.
-pub fn one_user_is_answered_byte_for_byte() -> Vec<ContractCase> {
+pub fn user_response_is_exact() -> Vec<ContractCase> {
     let body = [
         r#"{"message":{"code":"UsersOrchestrator_S200_01","text":"Get by id completed.","type":"Success"},"meta":null,"data":"#,
         &ann(),
@@ -73,7 +73,7 @@ pub fn one_user_is_answered_byte_for_byte() -> Vec<ContractCase> {
 }
 
 /// §2.4: the published example's shape.
-pub fn a_list_is_answered_byte_for_byte() -> Vec<ContractCase> {
+pub fn list_response_is_exact() -> Vec<ContractCase> {
     let body = [
         r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":1},"data":["#,
         &ann(),
@@ -97,7 +97,7 @@ pub fn a_list_is_answered_byte_for_byte() -> Vec<ContractCase> {
 }
 
 /// E404 by id; `data` null, `meta` null.
-pub fn a_user_who_is_not_there_is_404() -> Vec<ContractCase> {
+pub fn unknown_user_is_404() -> Vec<ContractCase> {
     let missing = |target| {
         ContractCase::get(
             target,
@@ -105,7 +105,7 @@ pub fn a_user_who_is_not_there_is_404() -> Vec<ContractCase> {
         )
     };
     vec![
-        missing("/v4/Users/nobody"),
+        missing("/v4/Users/unknown"),
         // Another tenant's id answers like any that does not exist.
         missing("/v4/Users/3001"),
         missing("/v4/Users/g-01"),
@@ -113,7 +113,7 @@ pub fn a_user_who_is_not_there_is_404() -> Vec<ContractCase> {
 }
 
 /// §2.4: "a per-tenant switch emits the number 0/1", "array by tenant switch"; E404: "400 by tenant switch".
-pub fn the_switches_of_a_tenant_shape_its_envelopes() -> Vec<ContractCase> {
+pub fn tenant_settings_shape_envelopes() -> Vec<ContractCase> {
     let exactly = |status, body: &str| Expectation::Exactly(status, body.to_owned());
     vec![
         ContractCase::get(
@@ -125,7 +125,7 @@ pub fn the_switches_of_a_tenant_shape_its_envelopes() -> Vec<ContractCase> {
         )
         .for_tenant(TIMES),
         ContractCase::get(
-            "/v4/Users/nobody",
+            "/v4/Users/unknown",
             exactly(
                 400,
                 r#"{"message":{"code":"UsersOrchestrator_E404","text":"Not Found - there is no such user","type":1},"meta":null,"data":null}"#,
@@ -173,7 +173,7 @@ pub fn the_switches_of_a_tenant_shape_its_envelopes() -> Vec<ContractCase> {
 
 /// §2.5: "standard and URL-safe base64 in, tolerating a space where `+` was. Bad ciphertext: E400_02, the same answer for
 /// every cause."
-pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<ContractCase> {
+pub fn sealed_values_open_or_are_rejected() -> Vec<ContractCase> {
     let ann = || Expectation::Users(vec!["2937"], 1);
     let mut cases = vec![
         ContractCase::get("/v4/Users?encryptedEmail={{sealed-email:ann@example.com}}", ann()),
@@ -212,7 +212,7 @@ pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<ContractCas
 }
 
 /// §3.1: `fields`.
-pub fn fields_are_sparse_and_in_published_order() -> Vec<ContractCase> {
+pub fn fields_keep_published_order() -> Vec<ContractCase> {
     let mut cases = vec![
         ContractCase::get(
             "/v4/Users/2937?fields=verified,metadata.City,email,metadata.nothing",
@@ -246,7 +246,7 @@ pub fn fields_are_sparse_and_in_published_order() -> Vec<ContractCase> {
 }
 
 /// §3.1: `explain`, of a tenant without provider.
-pub fn explain_names_the_source_of_each_field() -> Vec<ContractCase> {
+pub fn explain_lists_field_sources() -> Vec<ContractCase> {
     let target = "explain=true&fields=customerRegistrationId,lastName,metadata.city,metadata.age,verified";
     let ann = json!({
         "customerRegistrationId": "2937",

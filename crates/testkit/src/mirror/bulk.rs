@@ -1,4 +1,4 @@
-//! Many users of both sides at once, from a directory in memory.
+//! Bulk lookups in a mirror in memory.
 
 use async_trait::async_trait;
 use masthead_domain::user_key::UserKey;
@@ -41,9 +41,9 @@ impl BulkLookups for FakeMirror {
         let Some((as_of, whole, profiles)) = served else {
             return Ok(answer);
         };
-        let ours = self.registrations.kept(cx.tenant.pool);
-        let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let pairs = join(Evidence::whole(theirs), Evidence::whole(ours))
+        let store = self.registrations.kept(cx.tenant.pool);
+        let provider = profiles.values().map(|kept| kept.profile.account.clone()).collect();
+        let pairs = join(Evidence::whole(provider), Evidence::whole(store))
             .into_pairs()
             .collect::<Vec<_>>();
         let of_key = |key: &LookupKey| {
@@ -51,13 +51,13 @@ impl BulkLookups for FakeMirror {
             let doubt = |pair: &&AccountPair| {
                 pair.provider
                     .as_ref()
-                    .is_some_and(|theirs| profiles[&theirs.crid].missing > 0)
+                    .is_some_and(|provider| profiles[&provider.crid].missing > 0)
             };
             let entry = |pair: &AccountPair| MirrorEntry {
                 profile: pair
                     .provider
                     .as_ref()
-                    .map(|theirs| profiles[&theirs.crid].profile.clone()),
+                    .map(|provider| profiles[&provider.crid].profile.clone()),
                 registration: pair.store.clone(),
             };
             (!named.iter().any(doubt)).then(|| named.into_iter().map(entry).collect())
@@ -84,6 +84,6 @@ pub(crate) fn is_named(pair: &AccountPair, key: &LookupKey, tenant: &Tenant) -> 
             let merged = pair.merged(&tenant.settings.precedence, NAMES);
             merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
         }
-        LookupKey::Registration(number) => pair.store.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
+        LookupKey::Registration(number) => pair.store.as_ref().and_then(|store| store.registration_id) == Some(*number),
     }
 }

@@ -1,4 +1,4 @@
-//! What a directory in memory keeps of one pool.
+//! The profiles and the run of one pool.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,52 +10,52 @@ use masthead_ports::mirror::{ChangeCounts, Profile, ProfileChange, SyncRun};
 use time::OffsetDateTime;
 
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct MirrorPool {
     pub(super) made_for: (&'static str, String),
     pub(super) as_of: Option<OffsetDateTime>,
     pub(super) full_as_of: Option<OffsetDateTime>,
     pub(super) braked_at: Option<OffsetDateTime>,
     pub(super) whole: bool,
-    pub(super) profiles: BTreeMap<CustomerRegistrationId, Kept>,
+    pub(super) profiles: BTreeMap<CustomerRegistrationId, FakeProfile>,
     pub(super) last_run: i64,
-    pub(super) run: Option<Held>,
+    pub(super) run: Option<HeldRun>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct FakeProfile {
     pub(super) profile: Profile,
     pub(super) missing: u16,
     pub(super) missing_at: Option<OffsetDateTime>,
 }
 
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldRun {
     pub(super) run: SyncRun,
     pub(super) holder: String,
     pub(super) until: Option<Instant>,
-    pub(super) pass: Pass,
-    /// How many passes were made before this one.
+    pub(super) pass: ScanPass,
+    /// The number of earlier scans.
     pub(super) passes: u16,
-    /// The users that the run's steps showed.
+    /// The users found by the run.
     pub(super) shown: BTreeSet<CustomerRegistrationId>,
 }
 
-/// What one pass through the provider's users has come to.
+/// The result of one scan.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pass {
+pub(super) struct ScanPass {
     pub(super) truncated: bool,
     pub(super) gaps: bool,
     pub(super) expected: Option<u64>,
 }
 
-impl Held {
+impl HeldRun {
     pub(super) fn has_shown_all(&self) -> bool {
         let shown = self.shown.len() as u64;
         !self.pass.truncated && !self.pass.gaps && self.pass.expected.is_none_or(|expected| shown >= expected)
     }
 }
 
-impl Pool {
+impl MirrorPool {
     pub(super) fn keep(&mut self, accounts: &[Account], as_of: OffsetDateTime) -> ChangeCounts {
         let mut taken = ChangeCounts::default();
         let last: BTreeMap<&CustomerRegistrationId, &Account> =
@@ -79,7 +79,7 @@ impl Pool {
                 account: account.clone(),
                 as_of,
             };
-            let kept = Kept {
+            let kept = FakeProfile {
                 profile,
                 missing: 0,
                 missing_at: None,
@@ -89,7 +89,7 @@ impl Pool {
         taken
     }
 
-    /// The provider has this user, though what it says cannot be kept.
+    /// The provider has this user, but the account cannot be stored.
     pub(super) fn not_missing(&mut self, crid: &CustomerRegistrationId, as_of: OffsetDateTime) {
         if let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < as_of) {
             kept.missing = 0;

@@ -1,4 +1,4 @@
-//! Many users of both sides at once.
+//! Bulk lookups in the mirror.
 
 use std::collections::BTreeSet;
 
@@ -30,11 +30,11 @@ use crate::{
     source_client::FindByKey as _,
 };
 
-/// Older than any run here.
+/// A time before every run.
 const BEFORE: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
 impl MirrorSubject {
-    /// What the directory of the tenant of this number has of these keys, if it is true after this moment.
+    /// The entries of these keys in the mirror of a tenant, if it is younger than this time.
     ///
     /// # Panics
     /// The store does not answer.
@@ -48,33 +48,33 @@ impl MirrorSubject {
         answer.mirror
     }
 
-    /// The users of each key: the provider's id and ours, `-` for none; `?` for a key in doubt.
+    /// The users of each key: the id of the profile and of the registration, `-` for none; `?` for a key in doubt.
     async fn named(&self, keys: &[LookupKey]) -> Vec<String> {
         let entries = self.entries(0, keys, BEFORE).await.expect("a directory");
-        let told = entries.by_key.iter().map(|entries| {
+        let found = entries.by_key.iter().map(|entries| {
             let Some(entries) = entries else {
                 return "?".to_owned();
             };
             let pairs: BTreeSet<String> = entries
                 .iter()
                 .map(|entry| {
-                    let theirs = entry.profile.as_ref().map(|profile| &profile.account);
-                    format!("{} {}", id_of(theirs), id_of(entry.registration.as_ref()))
+                    let profiles = entry.profile.as_ref().map(|profile| &profile.account);
+                    format!("{} {}", id_of(profiles), id_of(entry.registration.as_ref()))
                 })
                 .collect();
             assert_eq!(pairs.len(), entries.len(), "each user once");
             Vec::from_iter(pairs).join(", ")
         });
-        told.collect()
+        found.collect()
     }
 
-    /// Every id, address and number of either side names whom a naive join of both has for it.
+    /// Checks every id, address and number of both sources against a naive join.
     ///
     /// # Panics
-    /// Some do not.
-    pub async fn names_like_the_join(&self, theirs: &[Account]) {
+    /// They differ.
+    pub async fn assert_bulk_equals_join(&self, profiles: &[Account]) {
         let pairs = join(
-            Evidence::whole(theirs.to_vec()),
+            Evidence::whole(profiles.to_vec()),
             Evidence::whole(self.all_registrations().await),
         )
         .into_pairs()
@@ -85,9 +85,9 @@ impl MirrorSubject {
             .filter_map(|account| Some(LookupKey::User(UserKey::Email(account.email.as_ref()?.key().clone()))));
         let numbers = accounts().filter_map(|account| account.registration_id.map(LookupKey::Registration));
         let keys: Vec<LookupKey> = ids.chain(emails).chain(numbers).collect();
-        let told = self.entries(0, &keys, BEFORE).await.expect("a directory").by_key;
-        for (key, told) in keys.iter().zip(told) {
-            let mut told: Vec<AccountPair> = told
+        let found = self.entries(0, &keys, BEFORE).await.expect("a directory").by_key;
+        for (key, found) in keys.iter().zip(found) {
+            let mut found: Vec<AccountPair> = found
                 .into_iter()
                 .flatten()
                 .map(|entry| AccountPair {
@@ -97,26 +97,26 @@ impl MirrorSubject {
                 .collect();
             let named = pairs.iter().filter(|pair| is_named(pair, key, &self.tenants[0]));
             let mut wanted: Vec<AccountPair> = named.cloned().collect();
-            for pairs in [&mut told, &mut wanted] {
+            for pairs in [&mut found, &mut wanted] {
                 pairs.sort_by_key(|pair| format!("{:?}", [&pair.provider, &pair.store].map(|one| id_of(one.as_ref()))));
             }
-            assert!(told == wanted, "some key names others");
+            assert!(found == wanted, "some key names others");
         }
     }
 
-    /// Whether the directory says that it has everybody.
+    /// Whether the bulk answer is complete.
     pub(super) async fn is_whole(&self) -> bool {
         self.entries(0, &[], BEFORE).await.expect("a directory").whole
     }
 
-    /// Whether lists of the directory say so.
+    /// Whether lists are complete.
     async fn lists_as_whole(&self) -> bool {
         let query = list(UserFilter::default());
         let page = self.directory.search(&self.context(0), &query).await;
         page.expect("an answer").expect("a finished run").whole
     }
 
-    /// The number of the registration of this id.
+    /// The number of the registration with this id.
     async fn number(&self, crid: &str) -> LookupKey {
         let crid = masthead_domain::customer_registration_id::CustomerRegistrationId::parse(crid).expect("an id");
         let found = self.registrations.by_id(&self.context(0), &crid).await;
@@ -129,31 +129,31 @@ fn id_of(account: Option<&Account>) -> &str {
     account.map_or("-", |account| account.crid.as_str())
 }
 
-/// By an id of either side, by the address of the merged record, by the number of the registration.
-pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn MirrorFactory) {
+/// By an id of either source, by the address of the merged user, by the registration number.
+pub async fn bulk_lookup_returns_joined_users(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let numbered = |crid: &str, number, address: &str| Account {
         registration_id: Some(number),
         ..account(crid, address, "", "")
     };
-    // Both sides by id, with two addresses; both by address; ours alone; theirs alone; an address of two.
+    // Joined by id, with two addresses; joined by address; registration only; profile only; a shared address.
     for (crid, number, address) in [
-        ("a|1", 11, "ann-of-ours@example.com"),
+        ("a|1", 11, "ann-of-store@example.com"),
         ("2", 12, "bob@example.com"),
         ("3", 13, "cy@example.com"),
         ("6", 16, "twins@example.com"),
     ] {
         subject.register(&numbered(crid, number, address)).await;
     }
-    let theirs = [
+    let profiles = [
         ("a|1", "ann@example.com"),
         ("a|2", "bob@example.com"),
         ("a|4", "dee@example.com"),
         ("a|6", "twins@example.com"),
         ("a|7", "twins@example.com"),
     ];
-    let theirs = theirs.map(|(crid, address)| account(crid, address, "Ann", "Lee"));
-    subject.run(&theirs, NOON, RemovalBrake::On).await;
+    let profiles = profiles.map(|(crid, address)| account(crid, address, "Ann", "Lee"));
+    subject.run(&profiles, NOON, RemovalBrake::On).await;
 
     let cases = [
         (id("a|1"), "a|1 a|1"),
@@ -164,7 +164,7 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Mirror
         (id("6"), "- 6"),
         (id("a|5"), ""),
         (email("ann@example.com"), "a|1 a|1"),
-        (email("ann-of-ours@example.com"), ""),
+        (email("ann-of-store@example.com"), ""),
         (email("BOB@example.com"), "a|2 2"),
         (email("cy@example.com"), "- 3"),
         (email("dee@example.com"), "a|4 -"),
@@ -187,19 +187,19 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Mirror
     let addresses = sides.map(|account| account.and_then(|account| account.email).expect("an address"));
     assert_eq!(
         addresses.each_ref().map(Email::as_str),
-        ["ann@example.com", "ann-of-ours@example.com"]
+        ["ann@example.com", "ann-of-store@example.com"]
     );
 
     let alone = subject.bulk.find_many(&subject.context(0), &keys, None).await;
     let alone = alone.expect("an answer");
-    assert_eq!(alone.mirror, None, "it was not asked for");
+    assert_eq!(alone.mirror, None, "not requested");
     let beside = subject.bulk.find_many(&subject.context(0), &keys, Some(BEFORE)).await;
     assert!(beside.expect("an answer").registrations == alone.registrations);
     assert_eq!(subject.entries(1, &keys, BEFORE).await, None, "another pool has none");
 }
 
-/// Neither before the first run has ended, nor one that is older than asked for.
-pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(factory: &dyn MirrorFactory) {
+/// Neither before the first finished run, nor from a mirror that is older than requested.
+pub async fn old_or_foreign_mirror_answers_no_keys(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let keys = [id("r-00000")];
     let run = subject.begin(start_run("a", NOON)).await;
@@ -227,25 +227,25 @@ pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(facto
     assert_eq!(answer.expect("an answer").mirror, None, "it is merged otherwise");
 }
 
-/// Once the provider has confirmed that it has the user no more, until it says otherwise.
-pub async fn who_is_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
+/// After a confirmed absence, until the provider returns the user again.
+pub async fn user_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
     let keys = [id("r-00000"), email("reader0@example.org"), id("r-00001")];
     let gone = &people[0].crid;
-    let told = subject
+    let found = subject
         .directory
         .record_absence(&subject.context(0), gone, minute(1))
         .await;
-    told.expect("an answer");
+    found.expect("an answer");
     assert_eq!(subject.named(&keys).await, ["?", "?", "r-00001 -"]);
     subject.feed(&people[..1], minute(2)).await;
     assert_eq!(subject.named(&keys).await, ["r-00000 -", "r-00000 -", "r-00001 -"]);
 }
 
-/// By a step with gaps or a truncated one, or because an account cannot be kept, in the last run about everything or after.
-pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn MirrorFactory) {
+/// A page has gaps or is truncated, or an account cannot be stored, in the last full run or later.
+pub async fn mirror_is_whole_only_without_gaps(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(2);
@@ -278,7 +278,7 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn M
             let at = minute(now);
             let taken = subject.directory.record_page(&cx, &run, &first, at).await;
             taken.expect("taken");
-            // Killed and taken up: it stays known.
+            // After a restart the flaw is still known.
             let run = subject.begin(begin).await;
             let last = subject
                 .directory
@@ -307,9 +307,9 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn M
     }
 }
 
-/// A user who is told of by an answer and cannot be kept, or a brake, makes it otherwise; a run about
-/// everything that is whole mends it (contract `answers.md`).
-pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn MirrorFactory) {
+/// An account that cannot be stored, or a brake, makes it incomplete; a complete full run repairs it (contract
+/// `answers.md`).
+pub async fn list_reports_whether_mirror_is_whole(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(200);
     let long = Account {
@@ -322,13 +322,13 @@ pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn MirrorFac
     assert!(!subject.lists_as_whole().await && !subject.is_whole().await);
     subject.run(&people, minute(60), RemovalBrake::On).await;
     assert!(subject.lists_as_whole().await && subject.is_whole().await);
-    // More than one in a hundred are gone: nothing is removed, and the directory is known to differ from the provider.
+    // More than one percent are missing: nothing is removed, and the mirror is incomplete.
     let braked = subject.run(&people[3..], minute(240), RemovalBrake::On).await;
     assert!(braked.braked && !subject.lists_as_whole().await);
     assert_eq!(
         subject.entries(0, &[id("r-00000")], BEFORE).await,
         None,
-        "an export asks"
+        "an export reads the provider"
     );
     subject.run(&people, minute(300), RemovalBrake::On).await;
     assert!(subject.lists_as_whole().await);

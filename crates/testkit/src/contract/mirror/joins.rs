@@ -17,36 +17,36 @@ fn ann(crid: &str) -> Account {
     account(crid, "ann@example.com", "Ann", "Lee")
 }
 
-/// Neither before the first run begins, nor while it is under way; and nothing is kept where no run has begun.
-pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn MirrorFactory) {
+/// Neither before the first run nor during it; nothing is recorded before the first run.
+pub async fn no_list_before_first_finished_run(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
-    let everybody = list(UserFilter::default());
-    let asked = || subject.directory.search(&cx, &everybody);
+    let all_users = list(UserFilter::default());
+    let search = || subject.directory.search(&cx, &all_users);
     subject.register(&ann("1")).await;
     subject.feed(&[ann("a|1")], NOON).await;
     assert_eq!(subject.as_of("a|1").await, None);
-    assert!(asked().await.expect("an answer").is_none());
+    assert!(search().await.expect("an answer").is_none());
     let run = subject.begin(start_run("a", NOON)).await;
     let taken = subject
         .directory
         .record_page(&cx, &run, &scan_page(&[ann("a|1")], None), NOON)
         .await;
     taken.expect("taken");
-    assert!(asked().await.expect("an answer").is_none());
+    assert!(search().await.expect("an answer").is_none());
     let finished = subject
         .directory
         .finish_run(&cx, &run, minute(1), RemovalBrake::On)
         .await;
     finished.expect("finished");
-    let page = asked().await.expect("an answer").expect("a finished run");
+    let page = search().await.expect("an answer").expect("a finished run");
     assert_eq!((page.entries.len(), page.as_of), (1, NOON));
     let standing = subject.directory.status(&cx).await.expect("an answer").expect("one");
     assert_eq!((standing.as_of, standing.profiles), (Some(NOON), 1));
 }
 
-/// By their id, or by an address that each side has once; those who were there before the first run, and those after.
-pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn MirrorFactory) {
+/// By id, or by a unique address; before the first run and after.
+pub async fn joined_user_is_one_entry(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     let cy = |crid| account(crid, "cy@example.com", "Cy", "Ash");
@@ -65,8 +65,8 @@ pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn MirrorFactory) {
     assert_eq!(subject.pairs().await, ["- 3", "a|1 a|1", "a|2 2", "a|3 -"]);
 }
 
-/// On either side, and whoever comes second.
-pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(factory: &dyn MirrorFactory) {
+/// In either source, in any order of arrival.
+pub async fn shared_address_separates_joined_users(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
@@ -85,14 +85,14 @@ pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(fa
     assert_eq!(subject.pairs().await, ["- 2", "a|1 -", "a|2 -", "a|3 1"]);
 }
 
-/// Also when the id comes later, which frees who was joined by the address.
-pub async fn the_id_comes_before_the_address(factory: &dyn MirrorFactory) {
+/// Also when the id arrives later and ends a join by address.
+pub async fn id_has_precedence_over_address(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     subject.register(&bob("a|1")).await;
-    // Ann's address is the profile's, whom its id has joined to Bob's registration.
+    // Ann's address belongs to a profile that is joined by id to Bob's registration.
     assert_eq!(subject.pairs().await, ["- 1", "a|1 a|1"]);
     // A profile with the id of a registration that an address had joined to another profile.
     subject.register(&account("4", "dee@example.com", "Dee", "")).await;
@@ -106,8 +106,8 @@ pub async fn the_id_comes_before_the_address(factory: &dyn MirrorFactory) {
     assert_eq!(subject.pairs().await, ["- 1", "4 4", "a|1 a|1", "a|4 -"]);
 }
 
-/// A page of a slow walk is no news about somebody who was just asked for.
-pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn MirrorFactory) {
+/// A page of a slow scan does not replace the answer of a later lookup.
+pub async fn older_account_never_replaces_newer(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     let renamed = account("a|1", "ann@example.com", "Anna", "Lee");
@@ -128,15 +128,15 @@ pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn Mirror
     assert_eq!(subject.as_of("a|1").await, Some(minute(5)));
 }
 
-/// The provider's accounts, and never a registration in their place.
-pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory) {
+/// Only accounts of the provider, never registrations.
+pub async fn profiles_are_found_by_key(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.email", "store")]).await;
     subject
-        .register(&account("a|1", "ours@example.com", "Ann", "Lee"))
+        .register(&account("a|1", "store@example.com", "Ann", "Lee"))
         .await;
     subject.register(&account("2", "two@example.com", "", "")).await;
-    let theirs = [ann("a|1"), ann("a|2"), account("a|3", "cy@example.com", "", "")];
-    subject.run(&theirs, NOON, RemovalBrake::On).await;
+    let profiles = [ann("a|1"), ann("a|2"), account("a|3", "cy@example.com", "", "")];
+    subject.run(&profiles, NOON, RemovalBrake::On).await;
     let by_email = |text: &'static str| {
         let subject = &subject;
         async move {
@@ -154,25 +154,25 @@ pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory
     };
     assert_eq!(by_email("Ann@example.com").await, ["a|1", "a|2"]);
     assert_eq!(by_email("cy@example.com").await, ["a|3"]);
-    for nobody in ["ours@example.com", "two@example.com", ""] {
-        assert!(by_email(nobody).await.is_empty(), "{nobody}");
+    for unknown in ["store@example.com", "two@example.com", ""] {
+        assert!(by_email(unknown).await.is_empty(), "{unknown}");
     }
     assert_eq!(subject.as_of("a|1").await, Some(NOON));
     assert_eq!(subject.as_of("2").await, None);
 }
 
 /// The same ids and addresses in two pools.
-pub async fn directories_of_other_pools_are_apart(factory: &dyn MirrorFactory) {
+pub async fn mirrors_of_pools_are_separate(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let other = subject.context(1);
     subject.registrar.register(&other, &ann("1")).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 -"]);
-    let asked = subject.directory.search(&other, &list(UserFilter::default())).await;
-    assert!(asked.expect("an answer").is_none());
+    let page = subject.directory.search(&other, &list(UserFilter::default())).await;
+    assert!(page.expect("an answer").is_none());
     let id = CustomerRegistrationId::parse("a|1").expect("an id");
-    let theirs = subject.directory.profiles(&other, &id.clone().into()).await;
-    assert_eq!(theirs.expect("an answer"), []);
+    let profiles = subject.directory.profiles(&other, &id.clone().into()).await;
+    assert_eq!(profiles.expect("an answer"), []);
     subject
         .directory
         .record_absence(&other, &id, minute(1))
@@ -181,11 +181,11 @@ pub async fn directories_of_other_pools_are_apart(factory: &dyn MirrorFactory) {
     assert_eq!(subject.as_of("a|1").await, Some(NOON));
 }
 
-/// Some of every kind: on both sides by id or by address, on one side alone, with an address shared, without one.
+/// Accounts of every kind: in both sources by id or by address, in one source, with a shared address, without one.
 fn both_sides() -> (Vec<Account>, Vec<Account>) {
     let metadata = |n: usize| if n.is_multiple_of(2) { "Oslo" } else { "Bergen" };
     let numbered = readers(40).into_iter().enumerate();
-    let theirs: Vec<Account> = numbered
+    let profiles: Vec<Account> = numbered
         .clone()
         .filter(|(n, _)| n % 4 != 3)
         .map(|(n, reader)| {
@@ -201,17 +201,17 @@ fn both_sides() -> (Vec<Account>, Vec<Account>) {
             reader
         })
         .collect();
-    let ours = numbered
+    let registrations = numbered
         .filter(|(n, _)| n % 4 != 2)
         .map(|(n, reader)| {
-            let reader = with_metadata(reader, &[("city", metadata(n)), ("photo", "ours.png")]);
+            let reader = with_metadata(reader, &[("city", metadata(n)), ("photo", "registrations.png")]);
             match n % 13 {
                 12 => account(reader.crid.as_str(), "shared@example.org", "Sam", "Ash"),
                 _ => reader,
             }
         })
         .collect();
-    (theirs, ours)
+    (profiles, registrations)
 }
 
 fn filters() -> Vec<UserFilter> {
@@ -235,8 +235,8 @@ fn filters() -> Vec<UserFilter> {
     ]
 }
 
-async fn every_list_is_the_models(subject: &MirrorSubject, theirs: &[Account]) {
-    let merged = subject.merged(theirs).await;
+async fn every_list_is_the_models(subject: &MirrorSubject, profiles: &[Account]) {
+    let merged = subject.merged(profiles).await;
     for filter in filters() {
         for column in SortColumn::ALL {
             for direction in [Direction::Ascending, Direction::Descending] {
@@ -247,24 +247,24 @@ async fn every_list_is_the_models(subject: &MirrorSubject, theirs: &[Account]) {
     }
 }
 
-/// Every filter, order and page after each of a number of changes to either side.
-pub async fn lists_are_the_models_while_both_sides_change(factory: &dyn MirrorFactory) {
+/// Every filter, order and page after each of several changes to either source.
+pub async fn lists_equal_the_model_during_changes(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.lastName", "store")]).await;
-    let (mut theirs, ours) = both_sides();
-    for account in &ours[..15] {
+    let (mut profiles, registrations) = both_sides();
+    for account in &registrations[..15] {
         subject.register(account).await;
     }
-    subject.run(&theirs[..20], NOON, RemovalBrake::On).await;
-    every_list_is_the_models(&subject, &theirs[..20]).await;
-    for account in &ours[15..] {
+    subject.run(&profiles[..20], NOON, RemovalBrake::On).await;
+    every_list_is_the_models(&subject, &profiles[..20]).await;
+    for account in &registrations[15..] {
         subject.register(account).await;
     }
-    subject.feed(&theirs[20..], minute(1)).await;
-    every_list_is_the_models(&subject, &theirs).await;
-    for (n, account) in theirs.iter_mut().enumerate().filter(|(n, _)| n % 3 == 0) {
+    subject.feed(&profiles[20..], minute(1)).await;
+    every_list_is_the_models(&subject, &profiles).await;
+    for (n, account) in profiles.iter_mut().enumerate().filter(|(n, _)| n % 3 == 0) {
         account.first_name = format!("New {n}").into();
-        account.email.clone_from(&ours[n % ours.len()].email);
+        account.email.clone_from(&registrations[n % registrations.len()].email);
     }
-    subject.feed(&theirs, minute(2)).await;
-    every_list_is_the_models(&subject, &theirs).await;
+    subject.feed(&profiles, minute(2)).await;
+    every_list_is_the_models(&subject, &profiles).await;
 }

@@ -1,6 +1,6 @@
-//! What every directory promises, as cases that run on the fake and on Postgres alike.
+//! The contract of every mirror, as cases for the fake and for Postgres.
 //!
-//! A [`MirrorFactory`] makes a directory beside registrations; [`for_each_mirror_case`](crate::for_each_mirror_case)
+//! A [`MirrorFactory`] creates a mirror beside registrations; [`for_each_mirror_case`](crate::for_each_mirror_case)
 //! names the cases.
 
 mod bulk;
@@ -39,49 +39,49 @@ pub use runs::*;
 
 use super::{ids, list, model};
 
-/// Makes a directory for one case.
+/// Creates a mirror for one case.
 #[async_trait]
 pub trait MirrorFactory: Send + Sync {
-    /// An empty directory, and so many federated tenants, each with a pool of its own and these settings besides.
+    /// An empty mirror, and this number of tenants with a provider, each with a separate pool and these settings.
     async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject;
 }
 
-/// Writes registrations as the store does.
+/// Writes registrations like the store.
 #[async_trait]
 pub trait Registrar: Send + Sync {
-    /// Makes the registration of this id, or changes it.
+    /// Creates or changes a registration.
     async fn register(&self, cx: &CallContext, account: &Account);
 }
 
-/// A directory beside its registrations, and the tenants.
+/// A mirror, its registrations, and the tenants.
 pub struct MirrorSubject {
-    /// The directory.
+    /// The mirror.
     pub directory: Arc<dyn UserMirror>,
-    /// The registrations beside it, as they are read,
+    /// Reads the registrations.
     pub registrations: Arc<dyn UserSource>,
-    /// and as they are written.
+    /// Writes the registrations.
     pub registrar: Arc<dyn Registrar>,
-    /// Both, asked for many users at once.
+    /// Bulk lookups of both.
     pub bulk: Arc<dyn BulkLookups>,
     /// The tenants.
     pub tenants: Vec<Arc<Tenant>>,
-    /// What must live as long as the directory does.
+    /// Resources that must outlive the mirror.
     pub keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
-/// How a list is gone through.
+/// How a list is paged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PagedBy {
     /// By page numbers.
     Number,
-    /// From the place of the last user.
+    /// By cursors.
     Cursor,
 }
 
-/// When the first run of each case begins; all other moments are counted from it.
+/// The start of the first run of each case; other times are relative to it.
 pub const NOON: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 
-/// Who merged, as far as these cases ask.
+/// The source names; these cases ignore provenance.
 const NAMES: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
@@ -90,13 +90,13 @@ const NAMES: SourceNames = SourceNames {
 /// A day, in minutes.
 const DAY: i64 = 24 * 60;
 
-/// So many minutes after [`NOON`].
+/// This number of minutes after [`NOON`].
 #[must_use]
 pub fn minute(minutes: i64) -> OffsetDateTime {
     NOON + time::Duration::minutes(minutes)
 }
 
-/// A beginning at this moment, with a lease of five minutes, about changes for a week.
+/// A start at this time, with a lease of five minutes and a full run every week.
 #[must_use]
 pub fn start_run(holder: &str, at: OffsetDateTime) -> StartRun<'_> {
     StartRun {
@@ -107,7 +107,7 @@ pub fn start_run(holder: &str, at: OffsetDateTime) -> StartRun<'_> {
     }
 }
 
-/// A step that shows these accounts and goes on at this place.
+/// A page of these accounts with this cursor.
 #[must_use]
 pub fn scan_page(accounts: &[Account], next: Option<&str>) -> ScanPage {
     ScanPage {
@@ -121,7 +121,7 @@ pub fn scan_page(accounts: &[Account], next: Option<&str>) -> ScanPage {
 }
 
 impl MirrorSubject {
-    /// A call on behalf of the tenant of this number, with all the time in the world.
+    /// The context of a call for the tenant with this number.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
         let deadline = Instant::now() + Duration::from_mins(10);
@@ -133,10 +133,10 @@ impl MirrorSubject {
         self.registrar.register(&self.context(0), account).await;
     }
 
-    /// Begins a run that nothing stands in the way of.
+    /// Starts a run.
     ///
     /// # Panics
-    /// Something does.
+    /// The mirror is busy or does not answer.
     pub async fn begin(&self, beginning: StartRun<'_>) -> SyncRun {
         let begun = self.directory.start_run(&self.context(0), beginning).await;
         let run = match begun.expect("an answer") {
@@ -146,10 +146,10 @@ impl MirrorSubject {
         run.expect("a run")
     }
 
-    /// A whole run about everything that shows these accounts in one step.
+    /// A complete full run with these accounts on one page.
     ///
     /// # Panics
-    /// The directory does not answer.
+    /// The mirror does not answer.
     pub async fn run(&self, accounts: &[Account], at: OffsetDateTime, brake: RemovalBrake) -> RunSummary {
         let all = StartRun {
             full_every: Duration::ZERO,
@@ -166,19 +166,19 @@ impl MirrorSubject {
         finished.expect("finished")
     }
 
-    /// The provider says these accounts live.
+    /// Records a live answer of the provider.
     ///
     /// # Panics
-    /// The directory does not answer.
+    /// The mirror does not answer.
     pub async fn feed(&self, accounts: &[Account], as_of: OffsetDateTime) {
         let fed = self.directory.record_accounts(&self.context(0), accounts, as_of).await;
         fed.expect("fed");
     }
 
-    /// Every entry of the first tenant, by id: the provider's id and ours, `-` for none.
+    /// The entries of the first tenant, by id: the id of the profile and of the registration, `-` for none.
     ///
     /// # Panics
-    /// No list is answered.
+    /// The mirror has no list.
     pub async fn pairs(&self) -> Vec<String> {
         let page = self
             .directory
@@ -190,8 +190,8 @@ impl MirrorSubject {
             .entries
             .iter()
             .map(|entry| {
-                let theirs = entry.profile.as_ref().map(|profile| &profile.account);
-                format!("{} {}", id(theirs), id(entry.registration.as_ref()))
+                let profiles = entry.profile.as_ref().map(|profile| &profile.account);
+                format!("{} {}", id(profiles), id(entry.registration.as_ref()))
             })
             .collect();
         assert_eq!(page.total, Some(Total::Exact(pairs.len() as u64)));
@@ -199,10 +199,10 @@ impl MirrorSubject {
         pairs
     }
 
-    /// When the profile of this id was true; `None` where there is none.
+    /// The date of the profile with this id.
     ///
     /// # Panics
-    /// The directory does not answer.
+    /// The mirror does not answer.
     pub async fn as_of(&self, id: &str) -> Option<OffsetDateTime> {
         let id = CustomerRegistrationId::parse(id).expect("an id");
         let profiles = self.directory.profiles(&self.context(0), &id.into()).await;
@@ -231,10 +231,10 @@ impl MirrorSubject {
         }
     }
 
-    /// What the directory should hold: all of the provider's accounts and all registrations, joined and merged.
-    pub async fn merged(&self, theirs: &[Account]) -> Vec<Account> {
+    /// The expected content: all accounts of the provider and all registrations, joined and merged.
+    pub async fn merged(&self, profiles: &[Account]) -> Vec<Account> {
         let joined = join(
-            Evidence::whole(theirs.to_vec()),
+            Evidence::whole(profiles.to_vec()),
             Evidence::whole(self.all_registrations().await),
         );
         let precedence = &self.tenants[0].settings.precedence;
@@ -242,7 +242,7 @@ impl MirrorSubject {
         users.map(|(user, _)| user).collect()
     }
 
-    /// Asks for every page of this filter and order, by number and by cursor, and compares all of it with the naive list.
+    /// Reads every page of this filter and order, by number and by cursor, and compares them with the naive list.
     ///
     /// # Panics
     /// Anything differs.
@@ -252,7 +252,7 @@ impl MirrorSubject {
         }
     }
 
-    /// The same by one of both.
+    /// As [`Self::answers_like`], by one kind of paging.
     ///
     /// # Panics
     /// Anything differs.
@@ -290,7 +290,7 @@ impl MirrorSubject {
             store: entry.registration,
         };
         let merged = pair.merged(&self.tenants[0].settings.precedence, NAMES);
-        merged.expect("somebody").0
+        merged.expect("an account").0
     }
 }
 
@@ -299,31 +299,31 @@ impl MirrorSubject {
 macro_rules! for_each_mirror_case {
     ($callback:ident) => {
         $callback! {
-            no_list_is_answered_before_a_run_has_ended,
-            one_user_of_both_sides_is_one_entry,
-            a_shared_address_parts_who_was_joined_until_it_is_shared_no_more,
-            the_id_comes_before_the_address,
-            an_older_word_never_takes_the_place_of_a_newer,
-            profiles_are_found_by_id_and_by_address,
-            directories_of_other_pools_are_apart,
-            lists_are_the_models_while_both_sides_change,
-            one_run_at_a_time_and_it_is_taken_up_where_it_was_left,
-            who_has_lost_a_run_writes_nothing,
-            a_run_about_changes_follows_one_about_everything,
-            whoever_is_gone_is_removed_after_several_confirmations_far_apart,
-            a_mass_disappearance_removes_nobody_until_the_brake_is_released,
-            a_lease_lasts_from_its_last_renewal,
-            a_run_that_is_not_whole_removes_nobody,
-            a_pass_that_showed_fewer_users_than_there_are_is_made_again,
-            a_run_that_never_shows_all_ends_not_whole,
-            users_who_go_during_a_run_do_not_make_it_less_than_whole,
-            a_list_tells_whether_the_directory_is_whole,
-            whoever_is_in_a_row_that_cannot_be_read_is_not_missing,
-            a_preview_tells_what_would_change_and_changes_nothing,
-            keys_are_answered_with_the_users_of_both_sides,
-            a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys,
-            who_is_missing_since_is_in_doubt,
-            a_directory_is_whole_only_where_nobody_was_left_out,
+            no_list_before_first_finished_run,
+            joined_user_is_one_entry,
+            shared_address_separates_joined_users,
+            id_has_precedence_over_address,
+            older_account_never_replaces_newer,
+            profiles_are_found_by_key,
+            mirrors_of_pools_are_separate,
+            lists_equal_the_model_during_changes,
+            one_run_at_a_time_is_resumed,
+            lost_run_writes_nothing,
+            changes_run_follows_full_run,
+            missing_user_is_removed_after_confirmations,
+            brake_prevents_mass_removal,
+            lease_lasts_from_last_renewal,
+            incomplete_run_removes_no_user,
+            incomplete_scan_is_repeated,
+            repeatedly_incomplete_run_is_not_whole,
+            users_deleted_during_run_keep_it_whole,
+            list_reports_whether_mirror_is_whole,
+            user_in_unreadable_row_is_not_missing,
+            preview_reports_changes_without_writing,
+            bulk_lookup_returns_joined_users,
+            old_or_foreign_mirror_answers_no_keys,
+            user_missing_since_is_in_doubt,
+            mirror_is_whole_only_without_gaps,
         }
     };
 }

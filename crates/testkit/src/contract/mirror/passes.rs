@@ -1,4 +1,4 @@
-//! Runs that are whole and runs that are not: what they were shown, against what the provider says that it has.
+//! Complete and incomplete runs, and the number of users that the provider reports.
 
 use std::time::Duration;
 
@@ -12,12 +12,9 @@ use time::OffsetDateTime;
 use super::{DAY, MirrorFactory, NOON, minute, scan_page, start_run};
 use crate::accounts::readers;
 
-/// By a step that was truncated or had gaps, or because an account could not be kept (contract `answers.md`).
-pub async fn a_run_that_is_not_whole_removes_nobody(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+/// A page was truncated or had gaps, or an account could not be stored (contract `answers.md`).
+pub async fn incomplete_run_removes_no_user(factory: &dyn MirrorFactory) {
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);
@@ -54,9 +51,9 @@ pub async fn a_run_that_is_not_whole_removes_nobody(factory: &dyn MirrorFactory)
     }
 }
 
-/// Pages may repeat one user and miss another (`providers.md` §2.5: no guarantee against duplicates between pages): a pass
-/// that shows fewer different users than the provider says that it has is made again, from where it was killed too.
-pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory: &dyn MirrorFactory) {
+/// Pages may repeat one user and miss another (`providers.md` §2.5: no guarantee against duplicates between pages): a scan
+/// with fewer different users than the provider reports is repeated, also after a restart.
+pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);
@@ -81,7 +78,7 @@ pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory
     assert_eq!(again, [false, true]);
     let run = subject.begin(start_run("a", minute(1))).await;
     assert_eq!((run.cursor.clone(), run.scanned, run.started), (None, false, NOON));
-    // The missing user is told of meanwhile by a look-up, which does not make the walk whole.
+    // A lookup finds the missing user meanwhile, which does not complete the scan.
     subject.feed(&people[3..], minute(1)).await;
     for page in &pages {
         again.push(
@@ -113,12 +110,9 @@ pub async fn a_pass_that_showed_fewer_users_than_there_are_is_made_again(factory
     assert_eq!(subject.pairs().await.len(), 4);
 }
 
-/// The provider shows the same pages each time: after some passes the run ends, not whole, and removes nobody.
-pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+/// The provider returns the same pages each time: after several scans the run ends incomplete and removes no user.
+pub async fn repeatedly_incomplete_run_is_not_whole(factory: &dyn MirrorFactory) {
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);
@@ -139,13 +133,13 @@ pub async fn a_run_that_never_shows_all_ends_not_whole(factory: &dyn MirrorFacto
     let finished = finished.expect("finished");
     assert_eq!((finished.whole, finished.missing, finished.removed), (false, 0, 0));
     assert_eq!(subject.pairs().await.len(), 3);
-    // No run about changes can make the directory whole again: the next one about everything is not a week away.
+    // A run over changes cannot make the mirror whole, so the next full run is due earlier.
     let soon = subject.begin(start_run("a", minute(60 + DAY))).await;
     assert_eq!(soon.extent, ScanExtent::Everything);
 }
 
-/// Who goes while a pass is under way was shown by the pass before: the second one need not show them.
-pub async fn users_who_go_during_a_run_do_not_make_it_less_than_whole(factory: &dyn MirrorFactory) {
+/// A user who is deleted during a repeated scan was found by the previous one.
+pub async fn users_deleted_during_run_keep_it_whole(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);

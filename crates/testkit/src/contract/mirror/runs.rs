@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::{DAY, MirrorFactory, MirrorSubject, NOON, minute, scan_page, start_run};
 use crate::accounts::{account, readers};
 
-/// A beginning whose lease is over at once.
+/// A start with a lease that ends immediately.
 fn over_at_once(holder: &str, at: OffsetDateTime) -> StartRun<'_> {
     StartRun {
         lease: Duration::ZERO,
@@ -29,8 +29,8 @@ async fn begun(subject: &MirrorSubject, beginning: StartRun<'_>) -> StartOutcome
     begun.expect("an answer")
 }
 
-/// A second process waits for the lease's end, or for the first to let go; the same one need not wait.
-pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dyn MirrorFactory) {
+/// A second process waits until the lease ends or is released; the same process need not wait.
+pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(start_run("a", NOON)).await;
@@ -80,8 +80,8 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
     assert_eq!(subject.pairs().await.len(), 4);
 }
 
-/// It is busy for others until then, and the run is lost once another has it.
-pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn MirrorFactory) {
+/// The run is busy for other processes until then, and lost once another process has it.
+pub async fn lease_lasts_from_last_renewal(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(over_at_once("a", NOON)).await;
@@ -101,8 +101,8 @@ pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn MirrorFactory) {
     assert!(subject.directory.renew_lease(&cx, &second).await.expect("an answer"));
 }
 
-/// Neither accounts nor places, whatever it still does.
-pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn MirrorFactory) {
+/// Neither accounts nor cursors.
+pub async fn lost_run_writes_nothing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let lost = subject.begin(over_at_once("a", NOON)).await;
@@ -133,8 +133,8 @@ pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn MirrorFactory) {
     assert!(matches!(over, Err(RunError::Lost)));
 }
 
-/// From the beginning of the last run on, until one about everything is due.
-pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn MirrorFactory) {
+/// Changes since the start of the last run, until a full run is due.
+pub async fn changes_run_follows_full_run(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     subject.run(&readers(3), NOON, RemovalBrake::On).await;
@@ -163,8 +163,8 @@ pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn Mirr
     assert_eq!((due.extent, due.resumed), (ScanExtent::Everything, false));
 }
 
-/// Three of them, a day apart, are what the settings have by default.
-pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(factory: &dyn MirrorFactory) {
+/// Three confirmations, a day apart, by default.
+pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(3);
@@ -190,7 +190,7 @@ pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(fa
             (1, 0)
         );
     }
-    // What is said of one by its id counts the same.
+    // An absence by lookup counts the same.
     subject
         .directory
         .record_absence(&cx, &gone.crid, minute(4 * DAY + 60))
@@ -207,12 +207,9 @@ pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(fa
     assert_eq!(subject.pairs().await, ["- r-00002", "r-00000 -", "r-00001 -"]);
 }
 
-/// More than one, and more than one in a hundred.
-pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+/// More than one profile, and more than one percent.
+pub async fn brake_prevents_mass_removal(factory: &dyn MirrorFactory) {
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(200);
@@ -228,7 +225,7 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
         (after.profiles, after.as_of, after.braked_at),
         (200, Some(NOON), Some(minute(60)))
     );
-    // The next run is about everything, whatever the time.
+    // The next run is a full one at any time.
     let next = subject.begin(start_run("a", minute(61))).await;
     assert_eq!(next.extent, ScanExtent::Everything);
     let within = subject.run(&people[2..], minute(120), RemovalBrake::On).await;
@@ -244,17 +241,14 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
 
 /// The provider has such a user (quality rules, fault table: one row that cannot be read costs that row only), and a run with
 /// such a row is not whole.
-pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn MirrorFactory) {
-    let settings = [
-        ("Directory.RemovalConfirmations", "1"),
-        ("Directory.RemovalApartHours", "0"),
-    ];
+pub async fn user_in_unreadable_row_is_not_missing(factory: &dyn MirrorFactory) {
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let long = Account {
         first_name: "x".repeat(300).into(),
         ..readers(3).remove(1)
     };
     let [known, unknown] = [Some(long.crid.clone()), None].map(|id| vec![id]);
-    // Whom the step shows, whom it leaves out, and how many are missing of three.
+    // The users of the page, the left out ones, and the number of missing ones of three.
     for (shown, left_out, missing) in [
         (vec![], known.clone(), 0),
         (vec![], unknown, 0),
@@ -294,7 +288,7 @@ pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dy
 }
 
 /// In the order of the accounts.
-pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn MirrorFactory) {
+pub async fn preview_reports_changes_without_writing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
@@ -308,14 +302,14 @@ pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn
         account("r-00000", "zoe@example.org", "Zoe", ""),
         long,
     ];
-    let told = subject.directory.preview_changes(&subject.context(0), &shown).await;
+    let changes = subject.directory.preview_changes(&subject.context(0), &shown).await;
     let wanted = [
         ProfileChange::Added,
         ProfileChange::Unchanged,
         ProfileChange::Changed,
         ProfileChange::Refused,
     ];
-    assert_eq!(told.expect("an answer"), wanted);
+    assert_eq!(changes.expect("an answer"), wanted);
     assert_eq!(subject.as_of("new").await, None);
     assert_eq!(subject.as_of("r-00001").await, Some(NOON));
     assert_eq!(subject.pairs().await, ["r-00000 -", "r-00001 -"]);

@@ -1,4 +1,4 @@
-//! A provider of numbered users that can be scripted to fail, and a directory that keeps the port's promises in memory.
+//! A provider of numbered users with scripted failures, and a mirror in memory.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -29,17 +29,17 @@ use masthead_testkit::clock::StoppedClock;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// A provider of so many users, shown in pages.
-pub(crate) struct Numbers {
+/// A provider of numbered users, in pages.
+pub(crate) struct ScriptedProvider {
     pub(crate) users: Mutex<Vec<u32>>,
     pub(crate) per_page: usize,
     pub(crate) can_list_changes: bool,
     pub(crate) truncated: Mutex<bool>,
-    /// What the next calls are answered with in the place of a page.
+    /// The errors of the next calls.
     pub(crate) failures: Mutex<VecDeque<SourceErrorKind>>,
-    /// The pages that were asked for, in their order.
-    pub(crate) asked: Mutex<Vec<usize>>,
-    /// How long a call takes.
+    /// The fetched pages, in order.
+    pub(crate) fetched: Mutex<Vec<usize>>,
+    /// The duration of a call.
     pub(crate) takes: Mutex<Duration>,
 }
 
@@ -48,9 +48,9 @@ pub(crate) fn account(number: u32) -> Account {
 }
 
 #[async_trait]
-impl UserScan for Numbers {
+impl UserScan for ScriptedProvider {
     fn name(&self) -> SourceName {
-        "Numbers"
+        "Scripted"
     }
 
     fn can_list_changes(&self) -> bool {
@@ -65,11 +65,11 @@ impl UserScan for Numbers {
     ) -> Result<ScanPage, SourceError> {
         assert_eq!(cx.priority, Priority::Sync);
         let page: usize = from.map_or(0, |place| place.as_str().parse().unwrap());
-        self.asked.lock().unwrap().push(page);
+        self.fetched.lock().unwrap().push(page);
         let takes = *self.takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         if let Some(kind) = self.failures.lock().unwrap().pop_front() {
-            return Err(SourceError::new("walk", kind));
+            return Err(SourceError::new("scan", kind));
         }
         let users = self.users.lock().unwrap();
         let shown = users.iter().skip(page * self.per_page).take(self.per_page);
@@ -85,36 +85,36 @@ impl UserScan for Numbers {
     }
 }
 
-/// What the directory in memory holds.
+/// The content of the mirror.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct MirrorState {
     pub(crate) profiles: BTreeMap<CustomerRegistrationId, (Account, OffsetDateTime)>,
-    /// The run under way, its holder, and the end of its lease by the store's clock.
+    /// The active run, its holder, and the end of its lease.
     pub(crate) run: Option<(SyncRun, Box<str>, Instant)>,
-    /// How many passes are to be made again before one is whole.
+    /// The number of scans to repeat.
     pub(crate) again: u32,
     pub(crate) renewed: u32,
     pub(crate) runs: i64,
     pub(crate) seen: BTreeSet<CustomerRegistrationId>,
     pub(crate) finished: u32,
     pub(crate) paused: u32,
-    /// How often the store says nothing before it answers again.
-    pub(crate) silent: u32,
+    /// The number of calls to fail.
+    pub(crate) failures: u32,
     pub(crate) full_every: Option<Duration>,
 }
 
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<Held>);
+pub(crate) struct ScriptedMirror(Mutex<MirrorState>);
 
-impl Memory {
-    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+impl ScriptedMirror {
+    pub(crate) fn held(&self) -> MutexGuard<'_, MirrorState> {
         self.0.lock().unwrap()
     }
 
-    fn of(&self, run: &SyncRun) -> Result<MutexGuard<'_, Held>, RunError> {
+    fn check_run(&self, run: &SyncRun) -> Result<MutexGuard<'_, MirrorState>, RunError> {
         let mut held = self.held();
-        if held.silent > 0 {
-            held.silent -= 1;
+        if held.failures > 0 {
+            held.failures -= 1;
             return Err(SourceError::new("take", SourceErrorKind::Unavailable).into());
         }
         match &held.run {
@@ -125,7 +125,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl UserMirror for Memory {
+impl UserMirror for ScriptedMirror {
     async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
         Ok(None)
     }
@@ -161,13 +161,13 @@ impl UserMirror for Memory {
         Ok(())
     }
 
-    async fn start_run(&self, _: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
+    async fn start_run(&self, _: &CallContext, start: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let mut held = self.held();
-        held.full_every = Some(beginning.full_every);
+        held.full_every = Some(start.full_every);
         held.runs += 1;
         let left = held.run.take();
         if let Some((run, holder, until)) = &left
-            && &**holder != beginning.holder
+            && &**holder != start.holder
             && let left = until.saturating_duration_since(Instant::now())
             && !left.is_zero()
         {
@@ -176,9 +176,9 @@ impl UserMirror for Memory {
         }
         let run = SyncRun {
             number: held.runs,
-            lease: beginning.lease,
+            lease: start.lease,
             extent: ScanExtent::Everything,
-            started: beginning.at,
+            started: start.at,
             resumed: left.is_some(),
             scanned: left.as_ref().is_some_and(|(run, _, _)| run.scanned),
             cursor: left.and_then(|(run, _, _)| run.cursor),
@@ -186,7 +186,7 @@ impl UserMirror for Memory {
         if !run.resumed {
             held.seen.clear();
         }
-        held.run = Some((run.clone(), beginning.holder.into(), Instant::now() + beginning.lease));
+        held.run = Some((run.clone(), start.holder.into(), Instant::now() + start.lease));
         Ok(StartOutcome::Run(run))
     }
 
@@ -194,12 +194,12 @@ impl UserMirror for Memory {
         &self,
         _: &CallContext,
         run: &SyncRun,
-        step: &ScanPage,
+        page: &ScanPage,
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, RunError> {
-        let mut held = self.of(run)?;
+        let mut held = self.check_run(run)?;
         let mut taken = ChangeCounts::default();
-        for account in &step.accounts {
+        for account in &page.accounts {
             held.seen.insert(account.crid.clone());
             match held.profiles.insert(account.crid.clone(), (account.clone(), as_of)) {
                 None => taken.added += 1,
@@ -207,26 +207,26 @@ impl UserMirror for Memory {
                 Some(_) => taken.unchanged += 1,
             }
         }
-        if step.next.is_none() && held.again > 0 {
+        if page.next.is_none() && held.again > 0 {
             held.again -= 1;
             taken.again = true;
         }
         let (current, _, until) = held.run.as_mut().unwrap();
-        current.cursor.clone_from(&step.next);
-        current.scanned = step.next.is_none() && !taken.again;
+        current.cursor.clone_from(&page.next);
+        current.scanned = page.next.is_none() && !taken.again;
         *until = Instant::now() + run.lease;
         Ok(taken)
     }
 
     async fn renew_lease(&self, _: &CallContext, run: &SyncRun) -> Result<bool, RunError> {
-        let mut held = self.of(run)?;
+        let mut held = self.check_run(run)?;
         held.renewed += 1;
         held.run.as_mut().unwrap().2 = Instant::now() + run.lease;
         Ok(true)
     }
 
     async fn release_run(&self, _: &CallContext, run: &SyncRun) -> Result<(), RunError> {
-        let mut held = self.of(run)?;
+        let mut held = self.check_run(run)?;
         held.paused += 1;
         held.run.as_mut().unwrap().2 = Instant::now();
         Ok(())
@@ -239,7 +239,7 @@ impl UserMirror for Memory {
         _: OffsetDateTime,
         brake: RemovalBrake,
     ) -> Result<RunSummary, RunError> {
-        let mut held = self.of(run)?;
+        let mut held = self.check_run(run)?;
         held.run = None;
         held.finished += 1;
         let profiles = held.profiles.len() as u64;
@@ -264,40 +264,40 @@ impl UserMirror for Memory {
     }
 }
 
-struct Only(Option<Arc<Numbers>>);
+struct OneScan(Option<Arc<ScriptedProvider>>);
 
-impl UserScans for Only {
+impl UserScans for OneScan {
     fn for_tenant(&self, _: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
-        self.0.clone().map(|walk| walk as _)
+        self.0.clone().map(|scan| scan as _)
     }
 }
 
-/// A provider, a directory, and the time between them.
-pub(crate) struct World {
-    pub(crate) provider: Arc<Numbers>,
-    pub(crate) directory: Arc<Memory>,
+/// A provider, a mirror and a clock.
+pub(crate) struct SyncFixture {
+    pub(crate) provider: Arc<ScriptedProvider>,
+    pub(crate) mirror: Arc<ScriptedMirror>,
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl World {
-    /// A provider of so many users, five on a page.
-    pub(crate) fn of(users: u32) -> Self {
+impl SyncFixture {
+    /// A provider with this number of users, five per page.
+    pub(crate) fn with_users(users: u32) -> Self {
         Self::with(users, true)
     }
 
     pub(crate) fn with(users: u32, can_list_changes: bool) -> Self {
         Self {
-            provider: Arc::new(Numbers {
+            provider: Arc::new(ScriptedProvider {
                 users: Mutex::new((0..users).collect()),
                 per_page: 5,
                 can_list_changes,
                 truncated: Mutex::default(),
                 failures: Mutex::default(),
-                asked: Mutex::default(),
+                fetched: Mutex::default(),
                 takes: Mutex::new(Duration::from_millis(10)),
             }),
-            directory: Arc::default(),
+            mirror: Arc::default(),
             clock: Arc::default(),
             tenant: Arc::new(Tenant {
                 id: TenantId::parse("north/daily/herald").unwrap(),
@@ -307,12 +307,12 @@ impl World {
         }
     }
 
-    /// What one process makes runs with.
+    /// The sync of one process.
     pub(crate) fn process(&self, holder: &str) -> MirrorSync {
         self.process_with(holder, Some(Arc::clone(&self.provider)))
     }
 
-    pub(crate) fn process_with(&self, holder: &str, provider: Option<Arc<Numbers>>) -> MirrorSync {
+    pub(crate) fn process_with(&self, holder: &str, provider: Option<Arc<ScriptedProvider>>) -> MirrorSync {
         let options = SyncOptions {
             holder: holder.into(),
             lease: Duration::from_mins(5),
@@ -327,20 +327,20 @@ impl World {
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         MirrorSync::new(
-            Arc::clone(&self.directory) as _,
-            Arc::new(Only(provider)),
+            Arc::clone(&self.mirror) as _,
+            Arc::new(OneScan(provider)),
             clock,
             options,
         )
     }
 
-    pub(crate) fn asked(&self) -> Vec<usize> {
-        self.provider.asked.lock().unwrap().clone()
+    pub(crate) fn fetched_pages(&self) -> Vec<usize> {
+        self.provider.fetched.lock().unwrap().clone()
     }
 
-    /// How many users the directory has.
+    /// The number of users in the mirror.
     pub(crate) fn kept(&self) -> usize {
-        self.directory.held().profiles.len()
+        self.mirror.held().profiles.len()
     }
 
     pub(crate) fn fail(&self, kinds: impl IntoIterator<Item = SourceErrorKind>) {

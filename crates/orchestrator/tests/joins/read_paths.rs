@@ -1,4 +1,4 @@
-//! The doors of the reads, and what the model says that each answers.
+//! The read paths, and the answer of the model to each.
 
 use masthead_domain::user_key::UserKey;
 use masthead_domain::{
@@ -15,28 +15,28 @@ use masthead_orchestrator::{ExportRequest, ExportedUser, LookupRequest, ReadErro
 use masthead_ports::bulk::LookupKey;
 
 use crate::{
+    fixture::{JoinFixture, JoinReads, MirrorContent, crid},
     model,
-    world::{Reads, Sides, Synchronised, crid},
 };
 
 pub(crate) const ADDRESSES: [&str; 3] = ["e@example.com", "f@example.com", "g@example.org"];
 
-/// One way to ask for users.
+/// One way to read users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum ReadPath {
     ById(usize),
     ByIdFilter(usize),
     ByEmail(usize),
     /// A list by one of [`filters`].
-    List(usize, Synchronised),
-    ExportId(usize, Synchronised),
-    ExportEmail(usize, Synchronised),
-    ExportNumber(i64, Synchronised),
+    List(usize, MirrorContent),
+    ExportId(usize, MirrorContent),
+    ExportEmail(usize, MirrorContent),
+    ExportNumber(i64, MirrorContent),
     ProviderById(usize),
     ProviderList(usize),
 }
 
-/// Conditions on every kind of field, alone and together.
+/// Conditions on every kind of field, alone and combined.
 pub(crate) fn filters() -> Vec<UserFilter> {
     let name = |text| Some(NamePrefix::from_text(text));
     let club = || vec![MetadataPair::new("club", "gold")];
@@ -79,36 +79,36 @@ pub(crate) fn filters() -> Vec<UserFilter> {
     ]
 }
 
-/// What a door answers; accounts in the order of their ids.
+/// The answer of a path; accounts in the order of their ids.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum ReadAnswer {
     Users(Vec<Account>),
     Unresolved,
 }
 
-impl Door {
-    /// Whether it asks by a whole key, so that a registration may be written afterwards.
+impl ReadPath {
+    /// Whether it is a lookup by key, so that a registration may be written.
     pub(crate) const fn may_write(self) -> bool {
         !matches!(self, Self::List(..) | Self::ProviderById(_) | Self::ProviderList(_))
     }
 
-    /// What the directory has when it is asked.
-    pub(crate) const fn synchronised(self) -> Synchronised {
+    /// The content of the mirror.
+    pub(crate) const fn mirror_content(self) -> MirrorContent {
         match self {
-            Self::List(_, synchronised)
-            | Self::ExportId(_, synchronised)
-            | Self::ExportEmail(_, synchronised)
-            | Self::ExportNumber(_, synchronised) => synchronised,
-            _ => Synchronised::Never,
+            Self::List(_, mirror_content)
+            | Self::ExportId(_, mirror_content)
+            | Self::ExportEmail(_, mirror_content)
+            | Self::ExportNumber(_, mirror_content) => mirror_content,
+            _ => MirrorContent::Never,
         }
     }
 
-    /// What the model says.
-    pub(crate) fn expected(self, sides: &Sides) -> Answer {
-        let (theirs, ours) = (sides.theirs(), sides.ours());
-        let users = model::users(&theirs, &ours);
+    /// The answer of the model.
+    pub(crate) fn expected(self, fixture: &JoinFixture) -> ReadAnswer {
+        let (provider, store) = (fixture.provider_accounts(), fixture.registrations());
+        let users = model::users(&provider, &store);
         let of = |is_meant: &dyn Fn(&AccountPair, &Account) -> bool| {
-            let merged = users.iter().map(|user| (user, model::merged(user, &sides.tenant)));
+            let merged = users.iter().map(|user| (user, model::merged(user, &fixture.tenant)));
             merged
                 .filter(|(user, merged)| is_meant(user, merged))
                 .map(|(_, merged)| merged)
@@ -121,26 +121,28 @@ impl Door {
             users.into_iter().filter(|user| filter.matches(user)).collect()
         };
         match self {
-            Self::ById(id) | Self::ByIdFilter(id) | Self::ExportId(id, _) => Answer::of(has_id(id)),
-            Self::ByEmail(at) => Answer::of(has_address(at)),
-            Self::List(at, _) => Answer::of(by_filter(of(&|_, _| true), at)),
+            Self::ById(id) | Self::ByIdFilter(id) | Self::ExportId(id, _) => ReadAnswer::new(has_id(id)),
+            Self::ByEmail(at) => ReadAnswer::new(has_address(at)),
+            Self::List(at, _) => ReadAnswer::new(by_filter(of(&|_, _| true), at)),
             Self::ExportEmail(at, _) => match has_address(at) {
-                several if several.len() > 1 => Answer::Unresolved,
-                users => Answer::of(users),
+                several if several.len() > 1 => ReadAnswer::Unresolved,
+                users => ReadAnswer::new(users),
             },
-            Self::ExportNumber(number, _) => Answer::of(of(&|user, _| {
+            Self::ExportNumber(number, _) => ReadAnswer::new(of(&|user, _| {
                 user.store
                     .as_ref()
                     .is_some_and(|own| own.registration_id == Some(number))
             })),
-            Self::ProviderById(id) => Answer::of(theirs.into_iter().filter(|own| own.crid == crid(id)).collect()),
-            Self::ProviderList(at) => Answer::of(by_filter(theirs, at)),
+            Self::ProviderById(id) => {
+                ReadAnswer::new(provider.into_iter().filter(|own| own.crid == crid(id)).collect())
+            }
+            Self::ProviderList(at) => ReadAnswer::new(by_filter(provider, at)),
         }
     }
 
-    /// What it answers; the answer must be complete.
-    pub(crate) async fn ask(self, reads: &Reads) -> Answer {
-        let Reads { use_cases, caller } = reads;
+    /// Reads the users; the answer must be complete.
+    pub(crate) async fn read(self, reads: &JoinReads) -> ReadAnswer {
+        let JoinReads { use_cases, caller } = reads;
         let degrade = OnProviderFailure::Degrade;
         let exported = |key: LookupKey| ExportRequest {
             keys: vec![Some(key)],
@@ -181,38 +183,38 @@ impl Door {
                     Self::ExportId(id, _) => LookupKey::User(UserKey::Id(crid(id))),
                     Self::ExportEmail(at, _) => LookupKey::User(UserKey::Email(key(at))),
                     Self::ExportNumber(number, _) => LookupKey::Registration(number),
-                    _ => unreachable!("the other doors are above"),
+                    _ => unreachable!("other paths are matched above"),
                 };
                 let mut outcomes = use_cases.export_users.export(caller, &exported(key)).await.outcomes;
                 return match outcomes.pop() {
-                    Some(ExportedUser::User(user)) => Answer::of(vec![*user]),
-                    Some(ExportedUser::Absent) => Answer::of(Vec::new()),
-                    Some(ExportedUser::Unresolved) | None => Answer::Unresolved,
+                    Some(ExportedUser::User(user)) => ReadAnswer::new(vec![*user]),
+                    Some(ExportedUser::Absent) => ReadAnswer::new(Vec::new()),
+                    Some(ExportedUser::Unresolved) | None => ReadAnswer::Unresolved,
                 };
             }
         };
         let answer = searched.unwrap();
         is_complete(answer.completeness.as_ref());
         assert_eq!(answer.total, Some(Total::Exact(answer.users.len() as u64)), "{self:?}");
-        Answer::of(answer.users.into_iter().map(|user| user.account).collect())
+        ReadAnswer::new(answer.users.into_iter().map(|user| user.account).collect())
     }
 }
 
-impl Answer {
-    fn of(mut users: Vec<Account>) -> Self {
+impl ReadAnswer {
+    fn new(mut users: Vec<Account>) -> Self {
         users.sort_by(|a, b| a.crid.cmp(&b.crid));
         Self::Users(users)
     }
 }
 
-fn one(answer: Result<masthead_domain::answer::UserAnswer, ReadError>) -> Answer {
+fn one(answer: Result<masthead_domain::answer::UserAnswer, ReadError>) -> ReadAnswer {
     let (user, completeness) = match answer {
         Ok(answer) => (Some(answer.user.account), answer.completeness),
         Err(ReadError::NoSuchUser { completeness }) => (None, completeness),
-        Err(error) => unreachable!("both sides answer: {error}"),
+        Err(error) => unreachable!("both sources answer: {error}"),
     };
     is_complete(completeness.as_ref());
-    Answer::of(Vec::from_iter(user))
+    ReadAnswer::new(Vec::from_iter(user))
 }
 
 fn is_complete(completeness: Option<&Completeness>) {

@@ -1,11 +1,6 @@
-//! A tenant whose registrations are a remote Users API: it is only read, sparingly, and its lists go on where it says.
+//! A tenant with a remote store: it is read-only, lookups are limited, and its lists continue at its own cursors.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where its stage is wrong")]
-
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::user_key::UserKey;
@@ -16,9 +11,8 @@ use masthead_domain::{
     flow::{Sources, UserProvider},
     order::{ListCursor, Order},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
-    tenant::{PoolId, Tenant},
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
+use masthead_orchestrator::{LookupRequest, ReadError, SearchRequest};
 use masthead_ports::{
     clock::Clock,
     source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
@@ -26,53 +20,15 @@ use masthead_ports::{
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
-    events::RecordingEvents,
-    mirror::FakeMirror,
-    providers::{FakeProvider, FakeProviders, ProviderMode},
-    registrations::RecordingRegistrationWriter,
+    providers::ProviderMode,
     store::{FakeStore, StoreMode},
-    tenants::tenant,
 };
 
-const POOL: PoolId = PoolId(1);
+use crate::fixture::{FEDERATED, ReadFixture};
 
-struct Stage {
-    use_cases: UseCases,
-    provider: Arc<FakeProvider>,
-    registrations: Arc<RecordingRegistrationWriter>,
-    tenant: Arc<Tenant>,
-}
-
-impl Stage {
+impl ReadFixture {
     fn over(store: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
-        let clock = Arc::new(StoppedClock::default());
-        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(clock.now())));
-        let registrations = Arc::new(RecordingRegistrationWriter::default());
-        let world = Dependencies {
-            store,
-            bulk: Arc::<FakeStore>::default(),
-            registrations: Arc::clone(&registrations) as _,
-            providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            mirror: Arc::new(FakeMirror::over(Arc::default())),
-            events: Arc::new(RecordingEvents::default()),
-            clock,
-        };
-        let settings = [&[("Flow.UserProvider", "Auth0")], settings].concat();
-        Self {
-            use_cases: UseCases::new(world, 100_000),
-            provider,
-            registrations,
-            tenant: Arc::new(tenant("north/daily/herald", POOL.0, &settings)),
-        }
-    }
-
-    fn caller(&self) -> Caller {
-        Caller {
-            tenant: Arc::clone(&self.tenant),
-            source_system: "CRM".into(),
-            request_id: "r-1".into(),
-            deadline: Instant::now() + Duration::from_mins(1),
-        }
+        Self::with_source(store, &[FEDERATED, settings].concat())
     }
 
     async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
@@ -89,7 +45,7 @@ impl Stage {
     }
 }
 
-const REMOTE: &[(&str, &str)] = &[("Subscribe.Url", "https://far.example")];
+const REMOTE: &[(&str, &str)] = &[("Subscribe.Url", "https://remote.example")];
 
 fn user(n: u32) -> Account {
     account(&format!("u{n}"), &format!("u{n}@example.com"), "Ann", "Lee")
@@ -113,29 +69,29 @@ fn page(filter: UserFilter, position: Position) -> UserQuery {
 }
 
 #[tokio::test]
-async fn nothing_is_synchronised_into_a_remote_store() {
+async fn remote_store_is_never_written() {
     for (settings, written) in [(&[][..], 1), (REMOTE, 0)] {
-        let stage = Stage::over(Arc::new(FakeStore::default()), settings);
-        stage.provider.put(POOL, (0..3).map(user));
+        let fixture = ReadFixture::over(Arc::new(FakeStore::default()), settings);
+        fixture.put_at_provider((0..3).map(user));
         let one = UserFilter {
             emails: vec![EmailFilter::Exact(EmailKey::from_text("u1@example.com"))],
             ..UserFilter::default()
         };
-        assert_eq!(stage.list(one, Position::Offset(0)).await.users.len(), 1);
-        stage.use_cases.close().await;
-        assert_eq!(stage.registrations.take().len(), written, "{settings:?}");
+        assert_eq!(fixture.list(one, Position::Offset(0)).await.users.len(), 1);
+        fixture.use_cases.close().await;
+        assert_eq!(fixture.registrations.take().len(), written, "{settings:?}");
     }
 }
 
-/// Each look-up is a call over the network there: what no call was left for is said.
+/// Each lookup is a call over the network; missing lookups are reported.
 #[tokio::test]
-async fn a_remote_store_is_asked_for_a_few_of_many_whom_only_the_provider_lists() {
+async fn follow_up_lookups_at_remote_store_are_limited() {
     for (count, settings, complete) in [(30, &[][..], true), (10, REMOTE, true), (11, REMOTE, false)] {
-        let stage = Stage::over(Arc::new(FakeStore::default()), settings);
-        stage.provider.put(POOL, (0..count).map(user));
-        let told = stage.list(some(), Position::Offset(0)).await.completeness.unwrap();
-        assert_eq!(told.complete, complete, "{count} {settings:?}");
-        let reason = told
+        let fixture = ReadFixture::over(Arc::new(FakeStore::default()), settings);
+        fixture.put_at_provider((0..count).map(user));
+        let report = fixture.list(some(), Position::Offset(0)).await.completeness.unwrap();
+        assert_eq!(report.complete, complete, "{count} {settings:?}");
+        let reason = report
             .sources
             .iter()
             .find(|source| source.name == SUBSCRIBE)
@@ -145,11 +101,11 @@ async fn a_remote_store_is_asked_for_a_few_of_many_whom_only_the_provider_lists(
     }
 }
 
-/// Two pages, of which the second is known by a mark alone.
-struct Marking;
+/// A source of two pages, with an opaque cursor for the second.
+struct CursorSource;
 
 #[async_trait]
-impl UserSource for Marking {
+impl UserSource for CursorSource {
     fn name(&self) -> SourceName {
         SUBSCRIBE
     }
@@ -176,85 +132,93 @@ impl UserSource for Marking {
 }
 
 #[tokio::test]
-async fn a_list_that_began_without_the_provider_goes_on_where_the_store_said() {
-    let stage = Stage::over(Arc::new(Marking), REMOTE);
-    stage.provider.put(POOL, [user(7)]);
-    stage
+async fn opaque_cursor_continues_store_list() {
+    let fixture = ReadFixture::over(Arc::new(CursorSource), REMOTE);
+    fixture.put_at_provider([user(7)]);
+    fixture
         .provider
         .set_mode(ProviderMode::Failing(SourceErrorKind::Unavailable));
-    let first = stage.list(some(), Position::Offset(0)).await;
+    let first = fixture.list(some(), Position::Offset(0)).await;
     let next = first.next.unwrap();
     assert_eq!(next, ListCursor::Opaque("on".into()));
-    // Also when the provider answers again: no union of both knows the mark.
-    stage
+    // Also when the provider answers again: only the store knows the cursor.
+    fixture
         .provider
         .set_mode(ProviderMode::Live(StoppedClock::default().now()));
-    let second = stage.list(some(), Position::After(next)).await;
+    let second = fixture.list(some(), Position::After(next)).await;
     let ids: Vec<_> = second.users.iter().map(|user| user.account.crid.as_str()).collect();
     assert_eq!((ids, second.next), (vec!["u2"], None));
-    let told = second.completeness.unwrap();
-    assert!(!told.complete);
-    let statuses: Vec<_> = told.sources.iter().map(|source| (source.name, source.status)).collect();
+    let report = second.completeness.unwrap();
+    assert!(!report.complete);
+    let statuses: Vec<_> = report
+        .sources
+        .iter()
+        .map(|source| (source.name, source.status))
+        .collect();
     assert_eq!(
         statuses,
         [("Auth0", SourceStatus::Skipped), (SUBSCRIBE, SourceStatus::Ok)]
     );
 }
 
-/// What is corrupt in our own registrations stays so; a remote one is only not heard.
+/// Corrupt registrations are an internal error; a corrupt remote store is unavailable.
 #[tokio::test]
-async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
+async fn corrupt_remote_store_is_unavailable() {
     for (settings, is_remote) in [(&[][..], false), (REMOTE, true)] {
         let store = Arc::new(FakeStore::default());
         store.set_mode(StoreMode::Failing(SourceErrorKind::Corrupt));
-        let stage = Stage::over(store, settings);
-        stage.provider.put(POOL, [user(7)]);
+        let fixture = ReadFixture::over(store, settings);
+        fixture.put_at_provider([user(7)]);
         let request = LookupRequest {
             crid: user(7).crid,
             sources: Sources::Store,
             on_provider_failure: OnProviderFailure::Degrade,
         };
-        match stage.use_cases.lookup_user.find(&stage.caller(), &request).await {
+        match fixture.use_cases.lookup_user.find(&fixture.caller(), &request).await {
             Err(ReadError::Corrupt) => assert!(!is_remote),
             Err(ReadError::Unavailable { completeness, .. }) => {
                 assert!(is_remote);
-                let told = completeness.unwrap();
-                let sources = told.sources.iter();
+                let report = completeness.unwrap();
+                let sources = report.sources.iter();
                 let sources: Vec<_> = sources.map(|source| (source.status, source.reason)).collect();
                 let wanted = [
                     (SourceStatus::Skipped, None),
                     (SourceStatus::Unavailable, Some("corrupt")),
                 ];
-                assert_eq!((told.complete, sources), (false, wanted.to_vec()));
+                assert_eq!((report.complete, sources), (false, wanted.to_vec()));
             }
             other => unreachable!("{other:?}"),
         }
-        // Beside a provider that is heard, either is.
-        let list = stage.list(some(), Position::Offset(0)).await;
-        let told = list.completeness.unwrap();
-        assert_eq!((list.users.len(), told.complete), (1, false), "{settings:?}");
-        assert_eq!(told.sources[1].reason, Some("corrupt"));
+        // A list beside an available provider is incomplete in both cases.
+        let list = fixture.list(some(), Position::Offset(0)).await;
+        let report = list.completeness.unwrap();
+        assert_eq!((list.users.len(), report.complete), (1, false), "{settings:?}");
+        assert_eq!(report.sources[1].reason, Some("corrupt"));
     }
 }
 
 #[tokio::test]
-async fn a_list_that_goes_on_without_a_silent_store_says_who_was_not_asked() {
+async fn opaque_cursor_of_failed_store_is_unavailable() {
     let store = Arc::new(FakeStore::default());
     store.set_mode(StoreMode::Failing(SourceErrorKind::Unavailable));
-    let stage = Stage::over(store, REMOTE);
-    stage.provider.put(POOL, [user(7)]);
+    let fixture = ReadFixture::over(store, REMOTE);
+    fixture.put_at_provider([user(7)]);
     let request = SearchRequest {
         query: page(some(), Position::After(ListCursor::Opaque("on".into()))),
         sources: Sources::ProviderAndStore(UserProvider::Auth0),
         on_provider_failure: OnProviderFailure::Degrade,
     };
     let Err(ReadError::Unavailable { completeness, .. }) =
-        stage.use_cases.list_users.search(&stage.caller(), &request).await
+        fixture.use_cases.list_users.search(&fixture.caller(), &request).await
     else {
-        unreachable!("only the store knows the mark");
+        unreachable!("only the store knows the cursor");
     };
-    let told = completeness.unwrap();
-    let sources: Vec<_> = told.sources.iter().map(|source| (source.name, source.status)).collect();
+    let report = completeness.unwrap();
+    let sources: Vec<_> = report
+        .sources
+        .iter()
+        .map(|source| (source.name, source.status))
+        .collect();
     let wanted = [("Auth0", SourceStatus::Skipped), (SUBSCRIBE, SourceStatus::Unavailable)];
-    assert_eq!((told.complete, sources), (false, wanted.to_vec()));
+    assert_eq!((report.complete, sources), (false, wanted.to_vec()));
 }

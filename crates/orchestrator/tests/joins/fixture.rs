@@ -25,32 +25,32 @@ use masthead_testkit::{
 use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
-/// Within the hour that lists of a directory count as current.
+/// Within the maximum age of a current mirror.
 const YOUNG: OffsetDateTime = datetime!(2026-03-04 11:30 UTC);
 
-/// Both sides of one tenant.
-pub(crate) struct Sides {
+/// The two sources of one tenant.
+pub(crate) struct JoinFixture {
     pub(crate) store: Arc<FakeStore>,
     pub(crate) provider: Arc<FakeProvider>,
     pub(crate) tenant: Arc<Tenant>,
 }
 
-/// The use cases over both sides for one request; what it writes is written when it is closed.
-pub(crate) struct Reads {
+/// The use cases over both sources; closing them completes the write-backs.
+pub(crate) struct JoinReads {
     pub(crate) use_cases: UseCases,
     pub(crate) caller: Caller,
 }
 
-/// What a directory has of the provider.
+/// The content of the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Synchronised {
+pub(crate) enum MirrorContent {
     Never,
     Whole,
-    /// The account of this id could not be kept.
+    /// Without the account with this id.
     Without(usize),
 }
 
-impl Sides {
+impl JoinFixture {
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let settings: Vec<_> = settings
             .iter()
@@ -64,56 +64,56 @@ impl Sides {
         }
     }
 
-    pub(crate) fn theirs(&self) -> Vec<Account> {
+    pub(crate) fn provider_accounts(&self) -> Vec<Account> {
         self.provider.kept(self.tenant.pool)
     }
 
-    pub(crate) fn ours(&self) -> Vec<Account> {
+    pub(crate) fn registrations(&self) -> Vec<Account> {
         self.store.kept(self.tenant.pool)
     }
 
-    /// Everything that reads and writes these sides.
-    pub(crate) async fn reads(&self, synchronised: Synchronised) -> Reads {
+    /// The use cases over these sources.
+    pub(crate) async fn reads(&self, mirror_content: MirrorContent) -> JoinReads {
         let writing = Arc::new(InMemoryRegistrationWriter(Arc::clone(&self.store)));
-        self.reads_writing_to(writing, synchronised).await
+        self.reads_writing_to(writing, mirror_content).await
     }
 
     pub(crate) async fn reads_writing_to(
         &self,
         registrations: Arc<dyn RegistrationWriter>,
-        synchronised: Synchronised,
-    ) -> Reads {
-        let directory = Arc::new(FakeMirror::over(Arc::clone(&self.store)));
+        mirror_content: MirrorContent,
+    ) -> JoinReads {
+        let mirror = Arc::new(FakeMirror::over(Arc::clone(&self.store)));
         let caller = Caller {
             tenant: Arc::clone(&self.tenant),
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(5),
         };
-        let missing = match synchronised {
-            Synchronised::Never => None,
-            Synchronised::Whole => Some(None),
-            Synchronised::Without(id) => Some(Some(id)),
+        let missing = match mirror_content {
+            MirrorContent::Never => None,
+            MirrorContent::Whole => Some(None),
+            MirrorContent::Without(id) => Some(Some(id)),
         };
         if let Some(missing) = missing {
-            self.synchronise(&directory, &caller, missing).await;
+            self.sync(&mirror, &caller, missing).await;
         }
         let world = Dependencies {
             store: Arc::clone(&self.store) as _,
-            bulk: Arc::clone(&directory) as _,
+            bulk: Arc::clone(&mirror) as _,
             registrations,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&self.provider)))),
-            mirror: Arc::clone(&directory) as _,
+            mirror: Arc::clone(&mirror) as _,
             events: Arc::new(RecordingEvents::default()),
             clock: Arc::new(StoppedClock::at(NOW)),
         };
-        Reads {
+        JoinReads {
             use_cases: UseCases::new(world, 1_000),
             caller,
         }
     }
 
-    async fn synchronise(&self, directory: &FakeMirror, caller: &Caller, missing: Option<usize>) {
+    async fn sync(&self, mirror: &FakeMirror, caller: &Caller, missing: Option<usize>) {
         let cx = caller.context(Priority::Sync);
         let beginning = StartRun {
             holder: "test",
@@ -121,10 +121,10 @@ impl Sides {
             lease: Duration::from_mins(1),
             full_every: Duration::ZERO,
         };
-        let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
+        let StartOutcome::Run(run) = mirror.start_run(&cx, beginning).await.unwrap() else {
             unreachable!("no other run is under way")
         };
-        let mut accounts = self.theirs();
+        let mut accounts = self.provider_accounts();
         accounts.retain(|account| missing.is_none_or(|id| account.crid != crid(id)));
         let step = ScanPage {
             accounts,
@@ -134,15 +134,15 @@ impl Sides {
             gaps: missing.is_some(),
             left_out: Vec::new(),
         };
-        directory.record_page(&cx, &run, &step, YOUNG).await.unwrap();
-        directory
+        mirror.record_page(&cx, &run, &step, YOUNG).await.unwrap();
+        mirror
             .finish_run(&cx, &run, YOUNG, RemovalBrake::Released)
             .await
             .unwrap();
     }
 }
 
-/// The id of this number.
+/// The id with this number.
 pub(crate) fn crid(number: usize) -> CustomerRegistrationId {
     CustomerRegistrationId::parse(&format!("id-{number}")).unwrap()
 }

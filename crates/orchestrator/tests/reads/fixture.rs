@@ -1,0 +1,135 @@
+//! The use cases over a provider, a store and a mirror in memory.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_orchestrator::{Caller, Dependencies, UseCases};
+use masthead_ports::{
+    clock::Clock as _,
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    scan::ScanPage,
+    source::{CallContext, Priority, UserSource},
+};
+use masthead_testkit::{
+    clock::StoppedClock,
+    events::RecordingEvents,
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::FakeStore,
+    tenants::tenant,
+};
+use time::OffsetDateTime;
+
+/// The settings of a tenant with a provider.
+pub(crate) const FEDERATED: &[(&str, &str)] = &[("Flow.UserProvider", "Auth0")];
+
+/// The depth that page numbers reach, in rows.
+pub(crate) const MAX_DEPTH: u64 = 100;
+
+/// The use cases for one tenant.
+pub(crate) struct ReadFixture {
+    pub(crate) use_cases: UseCases,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) provider: Arc<FakeProvider>,
+    pub(crate) mirror: Arc<FakeMirror>,
+    pub(crate) events: Arc<RecordingEvents>,
+    pub(crate) registrations: Arc<RecordingRegistrationWriter>,
+    pub(crate) tenant: Arc<Tenant>,
+}
+
+impl ReadFixture {
+    /// Empty sources at the default time; the provider answers live.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        Self::at(StoppedClock::default().now(), settings)
+    }
+
+    /// Empty sources at this time.
+    pub(crate) fn at(now: OffsetDateTime, settings: &[(&str, &str)]) -> Self {
+        Self::build(None, now, settings)
+    }
+
+    /// Another source in place of the store.
+    pub(crate) fn with_source(source: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
+        Self::build(Some(source), StoppedClock::default().now(), settings)
+    }
+
+    fn build(source: Option<Arc<dyn UserSource>>, now: OffsetDateTime, settings: &[(&str, &str)]) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(now)));
+        let mirror = Arc::new(FakeMirror::over(Arc::clone(&store)));
+        let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrationWriter>)>::default();
+        let dependencies = Dependencies {
+            store: source.unwrap_or_else(|| Arc::clone(&store) as _),
+            bulk: Arc::clone(&mirror) as _,
+            registrations: Arc::clone(&registrations) as _,
+            providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            mirror: Arc::clone(&mirror) as _,
+            events: Arc::clone(&events) as _,
+            clock: Arc::new(StoppedClock::at(now)),
+        };
+        Self {
+            use_cases: UseCases::new(dependencies, MAX_DEPTH),
+            store,
+            provider,
+            mirror,
+            events,
+            registrations,
+            tenant: Arc::new(tenant("north/daily/herald", 1, settings)),
+        }
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline: Instant::now() + Duration::from_mins(5),
+        }
+    }
+
+    pub(crate) fn sync_context(&self) -> CallContext {
+        self.caller().context(Priority::Sync)
+    }
+
+    pub(crate) fn put_in_store(&self, accounts: impl IntoIterator<Item = Account>) {
+        self.store.put(self.tenant.pool, accounts);
+    }
+
+    pub(crate) fn put_at_provider(&self, accounts: impl IntoIterator<Item = Account>) {
+        self.provider.put(self.tenant.pool, accounts);
+    }
+
+    /// A full sync run at this time with these accounts. With gaps, the scan is incomplete.
+    pub(crate) async fn sync(&self, accounts: &[Account], at: OffsetDateTime, gaps: bool) {
+        let cx = self.sync_context();
+        let start = StartRun {
+            holder: "test",
+            at,
+            lease: Duration::from_mins(1),
+            full_every: Duration::ZERO,
+        };
+        let StartOutcome::Run(run) = self.mirror.start_run(&cx, start).await.unwrap() else {
+            unreachable!("no other run is active")
+        };
+        let page = ScanPage {
+            accounts: accounts.to_vec(),
+            next: None,
+            expected: None,
+            truncated: false,
+            gaps,
+            left_out: Vec::new(),
+        };
+        self.mirror.record_page(&cx, &run, &page, at).await.unwrap();
+        self.mirror.finish_run(&cx, &run, at, RemovalBrake::On).await.unwrap();
+    }
+
+    /// The accounts written back, once all writes are done.
+    pub(crate) async fn written(&self) -> Vec<Account> {
+        self.use_cases.close().await;
+        self.registrations.take()
+    }
+}
