@@ -10,15 +10,15 @@ use masthead_domain::{
     tenant::{Scope, TenantGrant, TenantId},
 };
 
-pub(crate) use workspace::{Workspace, WorkspaceSettings};
+pub(crate) use workspace::{WorkspaceCommand, WorkspaceSettings};
 
 use crate::settings::parse_duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  masthead check-config                        tell every mistake in the settings; start nothing
+  masthead check-config                        validate the configuration and report all errors; start nothing
   masthead migrate                             bring the database to this program's schema
-  masthead tenant add north/daily/herald       make a tenant with a pool of its own
+  masthead tenant add north/daily/herald       create a tenant with a pool of its own
   masthead provider check --tenant north/daily/herald
   masthead workspace add herald --tenant north/daily/herald
                                                let marketing jobs export its users; print their key
@@ -31,7 +31,7 @@ Examples:
 Settings come from the built-in reference, then a file (--config or MASTHEAD_CONFIG), then the environment:
   MASTHEAD__DATABASE__URL, MASTHEAD__HTTP__LISTEN, … (MASTHEAD__SECTION__KEY).
 
-Exit codes: 0 done · 1 failed, the reason is on standard error · 2 the command line is not understood";
+Exit codes: 0 success · 1 failure, the reason is on standard error · 2 invalid command line";
 
 /// A self-hosted Users Orchestrator for newspapers: one request, one merged, truthful answer.
 #[derive(Debug, Parser)]
@@ -46,52 +46,52 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Answers requests until SIGTERM or SIGINT, then ends what is open and exits; a second signal ends at once.
+    /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once.
     Serve,
-    /// Brings the database to this program's schema. May run beside a serving older version.
+    /// Migrates the database to this program's schema. May run while an older version serves.
     Migrate,
-    /// Makes, lists, changes and removes tenants.
+    /// Creates, lists, changes and removes tenants.
     #[command(subcommand)]
-    Tenant(Tenant),
-    /// Tries outside providers.
+    Tenant(TenantCommand),
+    /// Checks outside providers.
     #[command(subcommand)]
-    Provider(Provider),
-    /// Makes, lists, changes and removes the workspaces of the customers export, and their keys.
+    Provider(ProviderCommand),
+    /// Creates, lists, changes and removes the workspaces of the customers export, and their keys.
     #[command(subcommand)]
-    Workspace(Workspace),
+    Workspace(WorkspaceCommand),
     /// Prints a token signed with tokens.hs256_secret, for local use.
-    Token(Token),
-    /// Tells every mistake in the settings; starts and binds nothing.
+    Token(TokenArguments),
+    /// Validates the configuration and reports all errors; starts nothing.
     CheckConfig,
     /// Imports registrations from lines of JSON.
-    Import(Import),
-    /// Fills a tenant's registrations from a remote Users API; killed, it goes on where it was.
-    MigrateFrom(MigrateFrom),
-    /// Brings a tenant's directory of its provider's users up to date; the server does so by itself (sync.every).
-    Sync(Sync),
+    Import(ImportArguments),
+    /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
+    MigrateFrom(MigrateFromArguments),
+    /// Updates a tenant's mirror of its provider's users; the server does the same on its schedule (sync.every).
+    Sync(SyncArguments),
     /// Checks a tenant's registrations.
     #[command(subcommand)]
-    Registrations(Registrations),
+    Registrations(RegistrationsCommand),
 }
 
 const SETTINGS_HELP: &str = "\
 Settings: Flow.UserProvider, Api.SourceSystems, Api.MessageTypeAsNumber, Api.DataAsArray, Api.MissAs400,
-Api.IgnoreUnknownParameters, Api.EmailContains, the providers' own (Auth0.Domain, …), and those of a remote Users API
-in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md).";
+Api.IgnoreUnknownParameters, Api.EmailContains, the settings of the provider (Auth0.Domain, …), and those of a remote
+Users API in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md).";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Tenant {
-    /// Makes a tenant.
+pub(crate) enum TenantCommand {
+    /// Creates a tenant.
     #[command(after_help = SETTINGS_HELP)]
     Add {
         /// The tenant: client group, client and paper.
         #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
         tenant: TenantId,
-        /// The pool of registrations that it draws on, made when there is none of this name; its own without this.
+        /// The pool of registrations that the tenant uses; created if it does not exist. Default: a pool of its own.
         #[arg(long, value_name = "NAME")]
         pool: Option<String>,
         /// A setting; may be given several times.
-        #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+        #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_pair)]
         settings: Vec<(String, String)>,
     },
     /// Lists every tenant with its pool and settings.
@@ -100,14 +100,14 @@ pub(crate) enum Tenant {
         #[arg(long)]
         json: bool,
     },
-    /// Changes settings; an empty value takes one away. Running servers follow within seconds.
+    /// Changes settings; an empty value removes one. Running servers follow within seconds.
     #[command(after_help = SETTINGS_HELP)]
     Set {
         /// The tenant: client group, client and paper.
         #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
         tenant: TenantId,
         /// The settings.
-        #[arg(value_name = "KEY=VALUE", value_parser = pair, required = true)]
+        #[arg(value_name = "KEY=VALUE", value_parser = parse_pair, required = true)]
         settings: Vec<(String, String)>,
     },
     /// Removes a tenant. Its registrations stay in their pool.
@@ -115,28 +115,28 @@ pub(crate) enum Tenant {
         /// The tenant: client group, client and paper.
         #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
         tenant: TenantId,
-        /// Also when it is the last of its pool and nobody would see the pool's registrations any more.
+        /// Remove it even if it is the last tenant of its pool, whose registrations are then unreachable.
         #[arg(long)]
         orphan: bool,
     },
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Provider {
-    /// Tries a tenant's provider against its address and explains each mismatch with the settings.
-    Check(ProviderCheck),
+pub(crate) enum ProviderCommand {
+    /// Sends test requests to a tenant's provider and explains each mismatch with the settings.
+    Check(ProviderCheckArguments),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Asks for somebody unknown by id and by e-mail, for the beginning of the list, and for somebody from it; nothing is changed.
-Prints one line a try: agrees, differs or untried, what was tried, and why. Names no person and no secret.
-Exit code 1 when anything differs.")]
-pub(crate) struct ProviderCheck {
+Requests an unknown user by id and by e-mail, the first page of the list, and one user of that page; changes nothing.
+Prints one line for each request: agrees, differs or untried, the request, and the reason. Prints no user data and no secret.
+Exit code 1 if any request differs.")]
+pub(crate) struct ProviderCheckArguments {
     /// The tenant whose settings are tried.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: Option<TenantId>,
-    /// A file of settings, a line each (KEY=VALUE; # begins a remark), tried in place of a tenant's; `-` is standard
+    /// A file of settings to check instead of a tenant's, one KEY=VALUE a line (# starts a comment); `-` is standard
     /// input. Needs no database.
     #[arg(
         long,
@@ -145,7 +145,7 @@ pub(crate) struct ProviderCheck {
         required_unless_present = "tenant"
     )]
     pub(crate) settings: Option<PathBuf>,
-    /// The id of a user whom the provider has, tried in place of one from its list.
+    /// The id of a user that the provider has; default: one from its list.
     #[arg(long, value_name = "ID", value_parser = Crid::parse)]
     pub(crate) id: Option<Crid>,
 }
@@ -154,15 +154,15 @@ pub(crate) struct ProviderCheck {
 #[command(after_help = "\
 Example:
   curl -H \"Authorization: bearer $(masthead token --tenant north/daily/herald)\" …")]
-pub(crate) struct Token {
-    /// The tenants it is good for; `*` stands for any group, client or paper.
+pub(crate) struct TokenArguments {
+    /// The tenants that the token grants; `*` matches any group, client or paper.
     #[arg(long = "tenant", value_name = "GROUP/CLIENT/PAPER", value_parser = TenantGrant::parse, required = true, num_args = 1..)]
     pub(crate) tenants: Vec<TenantGrant>,
-    /// What it allows, blanks between: users:read users:write users:export admin.
-    #[arg(long, default_value = "users:read", value_parser = scopes)]
+    /// The scopes that it grants, separated by spaces: users:read users:write users:export admin.
+    #[arg(long, default_value = "users:read", value_parser = parse_scopes)]
     pub(crate) scope: Scopes,
-    /// How long it is good for.
-    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = lifetime)]
+    /// How long it is valid.
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = parse_lifetime)]
     pub(crate) expires_in: Duration,
 }
 
@@ -171,14 +171,14 @@ pub(crate) struct Scopes(pub(crate) Vec<Scope>);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-One line is one registration; what is not given is left unset, and ids that are there already are skipped:
+Each line is one registration. Omitted fields are left unset; ids that exist already are skipped:
   {\"tenant\":\"north/daily/herald\",\"customerRegistrationId\":\"2937\",\"email\":\"ann@example.com\",
    \"firstName\":\"Ann\",\"lastName\":\"Lee\",\"verified\":true,\"passwordHash\":\"…\",
    \"dateRegistered\":\"2020-01-02T03:04:05Z\",\"changeDate\":\"2021-02-03T04:05:06Z\",\"metadata\":{\"city\":\"Oslo\"}}
-(without the line breaks). A line that cannot be taken stops the import and is named by its number, and by the field
-where a value cannot be kept; what came before it stays (a batch of up to 2,000 lines is stored whole or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
-pub(crate) struct Import {
-    /// The tenant of every line that names none.
+(without the line breaks). An invalid line stops the import; the error contains the line number, and the field whose value
+is invalid. Lines before it stay imported (a batch of up to 2,000 lines is stored completely or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
+pub(crate) struct ImportArguments {
+    /// The tenant of every line that contains none.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: Option<TenantId>,
     /// The file; `-` is standard input.
@@ -188,95 +188,95 @@ pub(crate) struct Import {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Walks everybody in the order of ids, a page at a time, and stores whom the pool has not yet: ids that are there already are
-skipped, so that it can be run again at any time. A user who cannot be taken is named by number and reason on standard error,
-and left out. Passwords are not in any answer of a Users API: who had one there has none here until they set it. v4 shows no
-dates either; the legacy API does. Prints {\"imported\":n,\"skipped\":n,\"rejected\":n,\"withoutPassword\":n,\"reasons\":{…}}.
+Reads all users in the order of ids, page by page, and stores those that the pool does not have: ids that exist already are
+skipped, so it can be run again at any time. A user that cannot be stored is reported with number and reason on standard error
+and left out. No Users API returns passwords: a user that had a password must set a new one here. v4 returns no dates either;
+the legacy API does. Prints {\"imported\":n,\"skipped\":n,\"rejected\":n,\"withoutPassword\":n,\"reasons\":{…}}.
 Example, for a tenant that is not set up with a remote Users API:
   masthead migrate-from --tenant north/daily/herald --state herald.json --set Subscribe.Url=https://users.example \\
     --set Subscribe.Api=legacy --set Subscribe.TokenFile=old-token")]
-pub(crate) struct MigrateFrom {
+pub(crate) struct MigrateFromArguments {
     /// The tenant whose registrations are filled.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: TenantId,
-    /// A setting of the remote Users API (Subscribe.…), in place of the tenant's own or beside them.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    /// A setting of the remote Users API (Subscribe.…); overrides the tenant's own.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub(crate) settings: Vec<(String, String)>,
-    /// Where the place is kept after each page; a later run with the same file goes on there. Removed at the end.
+    /// Where the position is saved after each page; a later run with the same file resumes there. Removed at the end.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub(crate) state: Option<PathBuf>,
-    /// How many users are asked for at a time.
+    /// How many users are requested at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) page_size: u16,
-    /// Stores nothing, and tells what would be stored and what not.
+    /// Stores nothing and reports what would be stored.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Goes through all users of the tenant's provider, or those who changed since the last time, within the provider's budget
-and behind whoever else calls it. It may be ended at any time: the next one goes on where it was, here or in a server.
-Prints what was changed as one JSON object; on a terminal, how far it is. Its budget is its own, beside a server's.")]
-pub(crate) struct Sync {
+Reads all users of the tenant's provider, or those that changed since the last run, within the provider's rate limit and with
+the lowest priority. It may be stopped at any time: the next run resumes, here or in a server.
+Prints the changes as one JSON object and, on a terminal, the progress. Its rate limit is separate from a server's.")]
+pub(crate) struct SyncArguments {
     /// The tenant: client group, client and paper.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: TenantId,
-    /// Goes through all users and prints what would change; writes nothing.
+    /// Reads all users and prints what would change; writes nothing.
     #[arg(long, conflicts_with = "release_brake")]
     pub(crate) dry_run: bool,
-    /// Takes users for gone also when more than 1 % are at once. Look at --dry-run first.
+    /// Removes users even if more than 1 % are missing at once. Check with --dry-run first.
     #[arg(long)]
     pub(crate) release_brake: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Registrations {
+pub(crate) enum RegistrationsCommand {
     /// Lists the registrations that write-backs of earlier versions may have split or moved.
-    Check(RegistrationsCheck),
+    Check(RegistrationsCheckArguments),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads the events and the directory; needs a finished `masthead sync`. Prints one JSON object for each finding, then a summary:
-  split  two registrations of one user: a write-back made the younger one beside the older one. With --repair the older one
-         takes its id and the values that itself lacks, and the younger one is deleted (its row stays). Where both hold a
+Reads the events and the mirror; needs a finished `masthead sync`. Prints one JSON object for each finding, then a summary:
+  split  two registrations of one user: a write-back created the younger one beside the older one. With --repair the older one
+         takes its id and the values that the older one lacks, and the younger one is deleted (its row stays). If both have a
          different value of one key, nothing is changed.
-  moved  a registration that may have been another user's before a write-back changed it. The id that it had before is in no
-         log, so it is never repaired: compare it with a backup from before writtenAt. Registrations that were joined rightly
-         by their address are listed as well.
+  moved  a registration that may have belonged to another user before a write-back changed it. The id that it had before is in
+         no log, so it is never repaired: compare it with a backup from before writtenAt. Registrations that were correctly
+         joined by their address are listed as well.
 See docs/operations.md.")]
-pub(crate) struct RegistrationsCheck {
+pub(crate) struct RegistrationsCheckArguments {
     /// The tenant: client group, client and paper. Its whole pool is checked.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: TenantId,
-    /// Merges what was split; without it nothing is changed.
+    /// Merges split registrations; without it nothing is changed.
     #[arg(long)]
     pub(crate) repair: bool,
 }
 
-pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
+pub(crate) fn parse_pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("must be written KEY=VALUE"),
     }
 }
 
-fn scopes(text: &str) -> Result<Scopes, String> {
+fn parse_scopes(text: &str) -> Result<Scopes, String> {
     let scopes: Result<Vec<_>, _> = text
         .split_whitespace()
-        .map(|name| Scope::named(name).ok_or_else(|| format!("{name} is no scope")))
+        .map(|name| Scope::named(name).ok_or_else(|| format!("{name} is not a scope")))
         .collect();
     match scopes? {
-        scopes if scopes.is_empty() => Err("at least one scope must be named".to_owned()),
+        scopes if scopes.is_empty() => Err("at least one scope is required".to_owned()),
         scopes => Ok(Scopes(scopes)),
     }
 }
 
-fn lifetime(text: &str) -> Result<Duration, &'static str> {
+fn parse_lifetime(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text)
         .filter(|lifetime| !lifetime.is_zero())
-        .ok_or("must be a number and a unit, such as 30m, 12h or 7d")
+        .ok_or("must be a number and a unit, for example 30m, 12h or 7d")
 }
 
 #[cfg(test)]
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed_and_explains_itself() {
+    fn help_lists_every_command() {
         let mut command = Cli::command();
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agreed_forms_parse() {
+    fn documented_command_lines_parse() {
         for line in [
             "masthead tenant add a/b/c --pool shared --set Flow.UserProvider=Auth0 --set Api.MissAs400=true",
             "masthead tenant list --json",
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_a_usage_error() {
+    fn malformed_command_lines_are_usage_errors() {
         for line in [
             "masthead",
             "masthead tenant add a/b",

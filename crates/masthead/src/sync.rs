@@ -1,4 +1,4 @@
-//! Keeping the directories up to date: each run with its metrics, its log lines and its alarm.
+//! Sync runs: each updates a tenant's mirror and its metrics, log lines and health.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,43 +18,43 @@ mod lanes;
 mod schedule;
 mod state;
 
-pub(crate) use schedule::Schedule;
+pub(crate) use schedule::SyncSchedule;
 pub use state::{SyncHealth, SyncStates};
 
-/// How long a run stays this process's without being renewed, which is tried every five seconds: so long after a process was
-/// killed another one goes on with its run.
+/// How long a run belongs to this process without a renewal, which is tried every five seconds. When a process is killed,
+/// another one can resume its run after this time.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// How long a step may wait for its turn and its answer.
+/// How long a step may wait for its turn and its response.
 const STEP_DEADLINE: Duration = Duration::from_mins(1);
 
-/// How long a step under way may still take once the process is to end.
+/// How long the current step may still take when the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// By hand, failures in a row are waited out for about two minutes; then the run is left to the next time.
-const PATIENCE: PatienceOptions = PatienceOptions {
+/// A manual run waits out consecutive failures for about two minutes before it gives up.
+const MANUAL: PatienceOptions = PatienceOptions {
     tries: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
 };
 
-/// A scheduled run ends its turn after three failures in a row, three seconds of pauses beside the calls themselves, and
-/// comes back later. One throttled call is waited out for as long as the provider asks.
-const SCHEDULED: PatienceOptions = PatienceOptions { tries: 3, ..PATIENCE };
+/// A scheduled run ends after three consecutive failures, three seconds of pauses besides the calls, and is retried later.
+/// A throttled call is waited out for as long as the provider requests.
+const SCHEDULED: PatienceOptions = PatienceOptions { tries: 3, ..MANUAL };
 
-/// How long the store may take to say how a directory stands.
-const TO_STAND: Duration = Duration::from_secs(30);
+/// How long reading the status of a mirror may take.
+const STATUS_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Makes runs and tells of them. Cheap to clone.
+/// Makes sync runs and reports them. Cheap to clone.
 #[derive(Clone)]
-pub struct Syncs {
+pub struct SyncRunner {
     sync: DirectorySync,
     directory: Arc<dyn Directory>,
     states: SyncStates,
 }
 
-impl Syncs {
-    /// Over these, for runs by hand; `holder` is a name that no other process has.
+impl SyncRunner {
+    /// For manual runs; `holder` is a name of this process.
     pub(crate) fn by_hand(
         directory: Arc<dyn Directory>,
         walks: Arc<dyn Walks>,
@@ -62,10 +62,10 @@ impl Syncs {
         holder: Box<str>,
         full_every: Duration,
     ) -> Self {
-        Self::new(directory, walks, clock, holder, full_every, PATIENCE)
+        Self::new(directory, walks, clock, holder, full_every, MANUAL)
     }
 
-    /// The same for scheduled runs, which leave a provider that fails for later.
+    /// For scheduled runs, which retry a failing provider later.
     pub(crate) fn scheduled(
         directory: Arc<dyn Directory>,
         walks: Arc<dyn Walks>,
@@ -99,22 +99,22 @@ impl Syncs {
         }
     }
 
-    /// What is known of each tenant's directory, for readiness.
+    /// The state of each tenant's mirror, for readiness.
     pub(crate) fn states(&self) -> SyncStates {
         self.states.clone()
     }
 
-    /// How the tenant's directory stands; told to readiness and metrics too.
+    /// The status of the tenant's mirror; updates readiness and metrics too.
     pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<Standing>, SourceError> {
-        let deadline = (Instant::now() + TO_STAND).into_std();
+        let deadline = (Instant::now() + STATUS_TIME_LIMIT).into_std();
         let cx = CallContext::new(Arc::clone(tenant), deadline, Priority::Sync);
         let standing = self.directory.standing(&cx).await?;
         if let Some(standing) = &standing {
-            self.states.stands(&tenant.id, standing);
+            self.states.set_status(&tenant.id, standing);
             let tenant = tenant.id.to_string();
             if let Some(as_of) = standing.as_of {
-                // Whole seconds since 1970 are exact in a float for a hundred million years.
-                #[expect(clippy::cast_precision_loss, reason = "as said above")]
+                // Integral seconds since 1970 are exact in a float for a hundred million years.
+                #[expect(clippy::cast_precision_loss, reason = "exact, see above")]
                 gauge!("masthead_sync_last_success_timestamp_seconds", "tenant" => tenant.clone())
                     .set(as_of.unix_timestamp() as f64);
             }
@@ -124,65 +124,65 @@ impl Syncs {
         Ok(standing)
     }
 
-    /// Makes a run, or goes on with one; `told` hears of each step beside the metrics.
+    /// Starts or resumes a run; `on_progress` is called after each step.
     pub(crate) async fn run(
         &self,
         tenant: &Arc<Tenant>,
         brake: Brake,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
+        on_progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> (Progress, Outcome) {
         let begun = Instant::now();
-        let running = Running::of(&self.states, &tenant.id);
+        let running = RunningGauge::new(&self.states, &tenant.id);
         let mut last = Progress::default();
-        let mut tell = |progress: &Progress| {
+        let mut record = |progress: &Progress| {
             count(&tenant.id, &last, progress);
             last = *progress;
-            told(progress);
+            on_progress(progress);
         };
-        let outcome = self.sync.run(tenant, brake, end, &mut tell).await;
+        let outcome = self.sync.run(tenant, brake, end, &mut record).await;
         drop(running);
         log(&tenant.id, &last, &outcome, begun.elapsed());
         counter!("masthead_sync_runs_total", "tenant" => tenant.id.to_string(), "outcome" => outcome.name())
             .increment(1);
-        self.states.ended(&tenant.id, outcome.name());
+        self.states.set_outcome(&tenant.id, outcome.name());
         if let Err(error) = self.standing(tenant).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the directory does not say how it stands");
+            tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the status of the mirror cannot be read");
         }
         (last, outcome)
     }
 
-    /// What a run about everything would change.
+    /// What a full run would change.
     pub(crate) async fn preview(
         &self,
         tenant: &Arc<Tenant>,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
+        on_progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<Preview, Outcome> {
-        self.sync.preview(tenant, end, told).await
+        self.sync.preview(tenant, end, on_progress).await
     }
 }
 
-/// A run under way, as metrics and readiness show it until it is dropped.
-struct Running<'a> {
+/// Shows a run in metrics and readiness until it is dropped.
+struct RunningGauge<'a> {
     states: &'a SyncStates,
     tenant: &'a TenantId,
 }
 
-impl<'a> Running<'a> {
-    fn of(states: &'a SyncStates, tenant: &'a TenantId) -> Self {
+impl<'a> RunningGauge<'a> {
+    fn new(states: &'a SyncStates, tenant: &'a TenantId) -> Self {
         let running = Self { states, tenant };
         running.show(true);
         running
     }
 
     fn show(&self, running: bool) {
-        self.states.runs(self.tenant, running);
+        self.states.set_running(self.tenant, running);
         gauge!("masthead_sync_running", "tenant" => self.tenant.to_string()).set(f64::from(u8::from(running)));
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningGauge<'_> {
     fn drop(&mut self) {
         self.show(false);
     }
@@ -210,7 +210,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             tenant = %tenant,
             profiles = finished.profiles,
             missing = finished.missing,
-            "more than 1 % of the provider's users are gone at once: nothing is removed until an operator says so"
+            "more than 1 % of the provider's users are gone at once: none is removed until an operator releases the brake"
         ),
         Outcome::Finished(finished) if !finished.whole => tracing::warn!(
             tenant = %tenant,
@@ -221,7 +221,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             refused = taken.refused,
             profiles = finished.profiles,
             duration_ms = took_ms,
-            "the provider did not show every user, or some could not be kept: lists are stale, and nobody is removed"
+            "the provider did not list every user, or some could not be stored: lists are stale, and no user is removed"
         ),
         Outcome::Finished(finished) => tracing::info!(
             tenant = %tenant,
@@ -233,7 +233,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             missing = finished.missing,
             removed = finished.removed,
             duration_ms = took_ms,
-            "the directory is up to date"
+            "the mirror is up to date"
         ),
         Outcome::Failed(error) => tracing::warn!(
             error = error as &dyn std::error::Error,
@@ -241,11 +241,11 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             steps,
             seen,
             duration_ms = took_ms,
-            "the sync is left for later"
+            "the sync is retried later"
         ),
         Outcome::Elsewhere => tracing::debug!(
             tenant = %tenant,
-            "the pool's directory serves another provider or field precedence"
+            "the pool's mirror belongs to another provider or field precedence"
         ),
         Outcome::Stopped | Outcome::Lost | Outcome::Busy { .. } | Outcome::NoWalk => {
             tracing::debug!(tenant = %tenant, outcome = outcome.name(), steps, seen, "the sync is over");

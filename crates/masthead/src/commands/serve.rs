@@ -1,4 +1,4 @@
-//! `masthead serve`: from settings to a running server, and in order back to nothing.
+//! `masthead serve`: starts the server from its settings and stops it in order.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,53 +15,53 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CLIENT, NO_LOG, signals::Signals};
+use super::{NO_CLIENT, NO_LOG, signals::StopSignals};
 use crate::{
     clock::SystemClock,
-    edge::{Edge, Parts, RETRY_AFTER},
-    failure::Failure,
-    identifiers::{RequestIds, TimedIds, holder},
+    command_error::CommandError,
+    edge::{Edge, EdgeParts, RETRY_AFTER},
+    identifiers::{RequestIds, TimedIds, process_name},
     logs::{self, LogWriter, access::AccessLog},
-    ops::{self, Health, Ops},
+    ops::{self, Ops, ServiceHealth},
     providers::Adapters,
     server::{self, Lifecycle, Seat, Threads},
-    settings::Settings,
-    sync::{Schedule, Syncs},
+    settings::ServerSettings,
+    sync::{SyncRunner, SyncSchedule},
     wiring,
 };
 
-/// How often the recorder's buffers are drained.
+/// How often the metrics recorder's buffers are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (writer, access, log) =
-        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(Failure::when(NO_LOG))?;
+        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Failure::when("the runtime cannot be started"))?;
-    let threads =
-        Threads::start(serving_threads(settings.http.threads)).map_err(Failure::when("no thread can be started"))?;
+        .map_err(CommandError::context("the runtime cannot be started"))?;
+    let threads = Threads::start(serving_threads(settings.http.threads))
+        .map_err(CommandError::context("no thread can be started"))?;
     let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
     drop(threads);
-    // Whatever hangs now has had its time.
+    // Tasks that still run have had their time.
     runtime.shutdown_background();
     drop(log);
     ended
 }
 
 async fn serve(
-    settings: &Settings,
+    settings: &ServerSettings,
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
     threads: &Threads,
-) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+) -> Result<(), CommandError> {
+    let mut signals = StopSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
-    let metrics = ops::install().map_err(Failure::when("the metrics cannot be recorded"))?;
+    let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let listener = bind(settings.http.listen).await?;
     let ops_listener = match settings.metrics.listen {
         Some(address) => Some(bind(address).await?),
@@ -71,15 +71,15 @@ async fn serve(
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
-    let adapters = Adapters::new(&settings.providers, &clock).map_err(Failure::when(NO_CLIENT))?;
-    let syncs = Syncs::scheduled(
+    let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
+    let syncs = SyncRunner::scheduled(
         store.directory(),
         Arc::new(adapters.clone()),
         Arc::clone(&clock),
-        holder(),
+        process_name(),
         settings.sync.full_every,
     );
-    let health = Health::new(vec![store.readiness()], lifecycle.clone())
+    let health = ServiceHealth::new(vec![store.readiness()], lifecycle.clone())
         .with_providers(adapters.clone())
         .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
@@ -94,7 +94,7 @@ async fn serve(
     };
     let users = Users::new(world, settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
-    let schedule = Schedule {
+    let schedule = SyncSchedule {
         syncs,
         admin: store.admin(),
         tenants: store.tenants(),
@@ -103,7 +103,7 @@ async fn serve(
     };
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
     let exports = Export::new(users.clone(), adapters.subscribe_bulk(store.bulk_lookups()));
-    // One for all threads: what a workspace has asked for is counted once.
+    // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(exports, store.workspaces()));
     let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let api = ApiState {
@@ -118,7 +118,7 @@ async fn serve(
                 retry_after: RETRY_AFTER,
             },
         };
-        let edge = Edge::new(Parts {
+        let edge = Edge::new(EdgeParts {
             routes: masthead_api::Api::new(api),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
@@ -133,14 +133,14 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let seats = runtimes.into_iter().zip(registrations).map(seat).collect();
 
-    // Tasks that nobody waits for; they end with the set.
-    let mut chores = JoinSet::new();
-    chores.spawn(upkeep(Arc::clone(&ops)));
-    chores.spawn(warm_up(verifier));
+    // Background tasks; they end with the set.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(upkeep(Arc::clone(&ops)));
+    tasks.spawn(warm_up(verifier));
     if let Some(listener) = ops_listener {
         let (http, ops) = (Arc::clone(&http), Arc::clone(&ops));
-        // Its own lifecycle never ends: readiness is answered through the whole drain.
-        chores.spawn(async move {
+        // Its own lifecycle never drains: readiness is answered until the process ends.
+        tasks.spawn(async move {
             let seats = vec![Seat::new(Handle::current(), ops)];
             server::serve(listener, http, seats, &Lifecycle::new()).await;
         });
@@ -148,22 +148,22 @@ async fn serve(
 
     let address = listener
         .local_addr()
-        .map_err(Failure::when("the listening socket has no address"))?;
+        .map_err(CommandError::context("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     let serving = server::serve(listener, http, seats, &lifecycle);
     let end_syncs = CancellationToken::new();
     let background = Background {
         users: &users,
-        syncs: tokio::spawn(schedule.keep(end_syncs.clone())),
+        syncs: tokio::spawn(schedule.run(end_syncs.clone())),
         end_syncs,
         store: &store,
     };
-    let ended = until_the_end(serving, &mut signals, &lifecycle, background).await;
-    chores.shutdown().await;
+    let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
+    tasks.shutdown().await;
     ended
 }
 
-/// What goes on beside the answers, and is brought to its end after them.
+/// What runs beside the server and stops after it.
 struct Background<'a> {
     users: &'a Users,
     syncs: JoinHandle<()>,
@@ -171,16 +171,16 @@ struct Background<'a> {
     store: &'a Store,
 }
 
-/// Serves until a signal, then drains and lets what is written after answers be written; a second signal ends all that at once.
-async fn until_the_end(
+/// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
+async fn serve_until_signal(
     serving: impl Future<Output = server::Drained>,
-    signals: &mut Signals,
+    signals: &mut StopSignals,
     lifecycle: &Lifecycle,
     background: Background<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
-        // It only ends when it is told to.
+        // It only ends when it is drained.
         _ = serving.as_mut() => return Ok(()),
         name = signals.next() => tracing::info!(signal = name, "draining"),
     }
@@ -205,11 +205,11 @@ async fn until_the_end(
             tracing::info!("drained");
             Ok(())
         }
-        name = signals.next() => Err(Failure::new(format!("a second {name} ended it before all requests had ended"))),
+        name = signals.next() => Err(CommandError::new(format!("a second {name} stopped the server before all requests had ended"))),
     }
 }
 
-/// How many threads serve connections: one for each processor where the setting leaves it open.
+/// How many threads serve connections: one per processor if the setting is 0.
 fn serving_threads(setting: usize) -> usize {
     match setting {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -217,14 +217,14 @@ fn serving_threads(setting: usize) -> usize {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| Failure::new(format!("cannot listen on {address}: {}", error.kind())))
+        .map_err(|error| CommandError::new(format!("cannot listen on {address}: {}", error.kind())))
 }
 
-/// A database that is down is waited for, and readiness tells of it; one at another version would be harmed or lie.
-async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
+/// Starts without a database that is down, which readiness reports; refuses one at another schema version.
+async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
     match store.check_schema().await {
         Ok(()) => Ok(()),
         Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
@@ -241,7 +241,7 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
             | SchemaError::Foreign { .. }
             | SchemaError::KeysBehind { .. }
             | SchemaError::KeysForeign { .. }),
-        ) => Err(Failure::when("the database cannot be used")(error)),
+        ) => Err(CommandError::context("the database cannot be used")(error)),
     }
 }
 

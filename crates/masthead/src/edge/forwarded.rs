@@ -1,31 +1,31 @@
-//! The elements of `X-Forwarded-For` and of `Forwarded` (RFC 7239): which address each hop names.
+//! The elements of `X-Forwarded-For` and of `Forwarded` (RFC 7239): the address of each hop.
 
 use std::{
     borrow::Cow,
     net::{IpAddr, Ipv6Addr},
 };
 
-/// The elements of one field line, last first, trimmed, without the blank ones (RFC 9110 §5.6.1.2).
+/// The elements of one header line, last first, trimmed, without blank ones (RFC 9110 §5.6.1.2).
 ///
-/// Commas inside quotes do not separate. Quotes are matched from the line's end, where the nearest proxy wrote: a quote
-/// that a client leaves open spoils the client's own part alone.
+/// Commas inside quotes do not separate. Quotes are matched from the end of the line, where the nearest proxy wrote: a quote
+/// that a client leaves open affects only the client's own part.
 pub(super) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     split_from_end(line, b',')
         .map(<[u8]>::trim_ascii)
         .filter(|element| !element.is_empty())
 }
 
-/// The address that one element of `X-Forwarded-For` names, in its canonical form: IPv4 where it is IPv4 in IPv6.
-/// `None` where it names none.
+/// The address in one element of `X-Forwarded-For`, in its canonical form: IPv4 if it is IPv4 in IPv6.
+/// `None` if it contains none.
 ///
-/// The header has no standard. Proxies write what the `for` parameter of RFC 7239 holds, with and without quotes,
+/// The header has no standard. Proxies write the same as in the `for` parameter of RFC 7239, with and without quotes,
 /// brackets, port and zone.
 pub(super) fn address(element: &[u8]) -> Option<IpAddr> {
     node(&unquoted(std::str::from_utf8(element).ok()?.trim())?)
 }
 
-/// The address of the one `for` parameter of an element of `Forwarded` (RFC 7239 §4). `None` where the element has no
-/// such parameter, or several, or one that names no address.
+/// The address of the one `for` parameter of an element of `Forwarded` (RFC 7239 §4). `None` if the element has no such
+/// parameter, or several, or one without an address.
 pub(super) fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut nodes = split_from_end(element, b';').filter_map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=')?;
@@ -36,7 +36,7 @@ pub(super) fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     if nodes.next().is_some() { None } else { address(node) }
 }
 
-/// A node without its port (RFC 7239 §6). `unknown` and obfuscated identifiers (`_hidden`) name no address.
+/// A node without its port (RFC 7239 §6). `unknown` and obfuscated identifiers (`_hidden`) contain no address.
 fn node(text: &str) -> Option<IpAddr> {
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -55,7 +55,7 @@ fn ipv4(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(IpAddr::V4)
 }
 
-/// With or without a zone (RFC 4007 §11), which means something to the proxy's own host alone.
+/// With or without a zone (RFC 4007 §11), which is only meaningful on the proxy's own host.
 fn ipv6(text: &str) -> Option<IpAddr> {
     let address = match text.split_once('%') {
         Some((_, "")) => return None,
@@ -75,7 +75,7 @@ fn is_port(text: &str) -> bool {
     is_number || is_hidden
 }
 
-/// The content of a quoted string (RFC 9110 §5.6.4), or a text without quotes as it stands; `None` for one quote alone.
+/// The content of a quoted string (RFC 9110 §5.6.4), or unquoted text unchanged; `None` for a single quote.
 fn unquoted(text: &str) -> Option<Cow<'_, str>> {
     let Some(rest) = text.strip_prefix('"') else {
         return (!text.contains('"')).then_some(Cow::Borrowed(text));
@@ -92,7 +92,7 @@ fn unquoted(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(plain))
 }
 
-/// What stands between the separators outside of quotes, last first.
+/// The parts between separators outside of quotes, last first.
 fn split_from_end(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -114,7 +114,7 @@ fn split_from_end(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether what follows `before` is escaped: an odd number of backslashes stands at its end.
+/// Whether the next byte is escaped: an odd number of backslashes precedes it.
 fn is_escaped(before: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
@@ -127,9 +127,9 @@ mod tests {
         address.map_or_else(|| "none".to_owned(), |address| address.to_string())
     }
 
-    /// RFC 7239 §6, and what proxies write into `X-Forwarded-For` (Azure's gateways add the port, Envoy brackets).
+    /// RFC 7239 §6, and what proxies write into `X-Forwarded-For` (Azure's gateways add the port, Envoy adds brackets).
     #[test]
-    fn every_way_to_write_an_address_names_it() {
+    fn every_notation_of_an_address_is_parsed() {
         for (written, named) in [
             ("192.0.2.43", "192.0.2.43"),
             ("192.0.2.43:47011", "192.0.2.43"),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_address_is_none() {
+    fn elements_without_an_address_are_none() {
         for written in [
             "unknown",
             "Unknown",
@@ -182,7 +182,7 @@ mod tests {
 
     /// The examples of RFC 7239 §4, and parameters in any order and case.
     #[test]
-    fn the_for_parameter_of_a_forwarded_element_is_found() {
+    fn forwarded_for_parameter_is_found() {
         for (written, named) in [
             ("for=\"_gazonk\"", "none"),
             ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_of_a_client_spoils_its_own_part_alone() {
+    fn open_quote_of_a_client_affects_only_its_own_part() {
         let parts = |line: &'static str| {
             elements(line.as_bytes())
                 .map(|part| str::from_utf8(part).unwrap())

@@ -1,10 +1,10 @@
-//! The edge of the house: what happens to every request before the API sees it, and to every answer after.
+//! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
-mod arriving;
 mod forwarded;
 mod proxies;
 mod refusal;
-mod told;
+mod request_record;
+mod timed_body;
 
 use std::{
     net::IpAddr,
@@ -22,24 +22,24 @@ use masthead_api::{
     Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
 };
 
-pub use arriving::Arriving;
 pub use proxies::{ForwardedHeader, TrustedProxies};
 pub(crate) use refusal::overloaded;
-pub use told::Counted;
-use told::{Teller, Told};
+pub use request_record::CountedBody;
+use request_record::{RequestLog, RequestRecord};
+pub use timed_body::TimedBody;
 
 use crate::{
     identifiers::RequestIds,
-    logs::access::{self, AccessLog, Named},
-    ops::{Ops, Page, RequestTimes},
+    logs::access::{self, AccessLog, CallerCodes},
+    ops::{Ops, OpsPage, RequestTimes},
     server::{Lifecycle, RawHead, Respond},
     settings::HttpSettings,
 };
 
-/// What `Retry-After` says where nobody knows better.
+/// The `Retry-After` of errors that know no better value.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What the edge is put around: the API, and in tests of the edge something smaller.
+/// What the edge wraps: the API, and in tests of the edge a smaller service.
 pub trait Routes: Send + Sync + 'static {
     /// What a path is for.
     type Route: Sync;
@@ -47,7 +47,7 @@ pub trait Routes: Send + Sync + 'static {
     /// The route of a path.
     fn route(&self, path: &str) -> Option<&Self::Route>;
 
-    /// Its pattern, which is told in place of the path.
+    /// The pattern of a route, which is logged instead of the path.
     fn pattern(route: &Self::Route) -> &Arc<str>;
 
     /// Answers a request for the route of its path.
@@ -56,7 +56,7 @@ pub trait Routes: Send + Sync + 'static {
         route: Option<&Self::Route>,
         arrival: Arrival,
         head: &Head,
-        body: Arriving,
+        body: TimedBody,
     ) -> impl Future<Output = Answer> + Send;
 }
 
@@ -76,7 +76,7 @@ impl Routes for Api {
         route: Option<&Route>,
         arrival: Arrival,
         head: &Head,
-        body: Arriving,
+        body: TimedBody,
     ) -> impl Future<Output = Answer> + Send {
         Self::answer(self, route, Some(arrival), head, body)
     }
@@ -88,40 +88,40 @@ pub struct Edge<R> {
     http: Arc<HttpSettings>,
     lifecycle: Lifecycle,
     ids: Arc<dyn RequestIds>,
-    teller: Arc<Teller>,
+    log: Arc<RequestLog>,
     ops: Arc<Ops>,
     /// Whether `/metrics` has an address of its own.
     hides_metrics: bool,
 }
 
-/// What an [`Edge`] is made of.
-pub struct Parts<R> {
-    /// What it is put around.
+/// What an [`Edge`] consists of.
+pub struct EdgeParts<R> {
+    /// The service that it wraps.
     pub routes: R,
     /// Limits and deadlines.
     pub http: Arc<HttpSettings>,
-    /// Of the server that the edge is served by.
+    /// The lifecycle of the server.
     pub lifecycle: Lifecycle,
-    /// Makes up ids.
+    /// Creates request ids.
     pub ids: Arc<dyn RequestIds>,
-    /// Takes a line a request.
+    /// Writes one access line per request.
     pub access: AccessLog,
     /// The operators' pages.
     pub ops: Arc<Ops>,
-    /// Whether `/metrics` is answered elsewhere, and so not here.
+    /// Whether `/metrics` is served on another address and not here.
     pub hides_metrics: bool,
 }
 
 impl<R: Routes> Edge<R> {
     /// Puts the edge around the routes.
     #[must_use]
-    pub fn new(parts: Parts<R>) -> Self {
+    pub fn new(parts: EdgeParts<R>) -> Self {
         Self {
             routes: parts.routes,
             http: parts.http,
             lifecycle: parts.lifecycle,
             ids: parts.ids,
-            teller: Arc::new(Teller {
+            log: Arc::new(RequestLog {
                 access: parts.access,
                 times: RequestTimes::default(),
             }),
@@ -130,63 +130,63 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> Answer {
+    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> Answer {
         let path = head.uri.path();
         let caller = wants_caller_address(path)
             .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
         let arrival = Arrival {
-            request_id: told.id.clone(),
-            deadline: told.began + self.http.request_deadline,
+            request_id: record.id.clone(),
+            deadline: record.began + self.http.request_deadline,
             caller,
         };
         let route = self.routes.route(path);
-        // Before it is answered: a handler may end in a panic, or its client leave.
-        told.route = route.map(R::pattern).cloned();
-        let body = Arriving::new(body, self.http.body_timeout);
-        // The routes are shared and answer every request afresh: a panic leaves nothing half-done in them.
+        // Before the handler runs: it may panic, or its client may leave.
+        record.route = route.map(R::pattern).cloned();
+        let body = TimedBody::new(body, self.http.body_timeout);
+        // The routes share no mutable state: a panic leaves nothing inconsistent.
         AssertUnwindSafe(self.routes.answer(route, arrival, head, body))
             .catch_unwind()
             .await
-            // The panic hook has told the log where it was.
-            .unwrap_or_else(|_| refusal_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
+            // The panic hook has logged where it was.
+            .unwrap_or_else(|_| refusal_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER))
     }
 }
 
 impl<R: Routes> Respond for Edge<R> {
-    type Body = Counted;
+    type Body = CountedBody;
 
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
         refusal: Option<ServerRefusal>,
-    ) -> Response<Counted> {
+    ) -> Response<CountedBody> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let id = RequestId::given(&head.headers).unwrap_or_else(|| self.ids.next());
-        let mut told = Box::new(Told {
-            teller: Arc::clone(&self.teller),
-            request: access::Request {
+        let mut record = Box::new(RequestRecord {
+            log: Arc::clone(&self.log),
+            request: access::AccessEntry {
                 method: head.method.clone(),
                 route: None,
                 status: 0,
                 began,
                 bytes: 0,
                 id: id.clone(),
-                named: Named::of(&head.headers),
+                caller: CallerCodes::from_headers(&head.headers),
             },
         });
         let path = head.uri.path();
-        let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
+        let page = OpsPage::from_path(path).filter(|page| !(self.hides_metrics && *page == OpsPage::Metrics));
         let mut answer = if let Some(refusal) = refusal {
             refusal_at(path, refusal, id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
-            told.request.route = Some(page.path().into());
+            record.request.route = Some(page.path().into());
             self.ops.answer(page, &head.method).await
         } else {
-            self.routed(&head, body, peer, &mut told.request).await
+            self.routed(&head, body, peer, &mut record.request).await
         };
-        told.request.status = answer.status().as_u16();
+        record.request.status = answer.status().as_u16();
         let headers = answer.headers_mut();
         if !headers.contains_key(REQUEST_ID)
             && let Ok(value) = HeaderValue::from_str(id.as_str())
@@ -198,7 +198,7 @@ impl<R: Routes> Respond for Edge<R> {
         if (is_broken || self.lifecycle.is_draining()) && head.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer.map(|body| Counted::new(body, told))
+        answer.map(|body| CountedBody::new(body, record))
     }
 
     fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
@@ -208,16 +208,16 @@ impl<R: Routes> Respond for Edge<R> {
         let id = given.unwrap_or_else(|| self.ids.next());
         let path = head.path();
         let answer = refusal_at(path, refusal, id.clone(), RETRY_AFTER);
-        drop(Told {
-            teller: Arc::clone(&self.teller),
-            request: access::Request {
+        drop(RequestRecord {
+            log: Arc::clone(&self.log),
+            request: access::AccessEntry {
                 method: head.method().unwrap_or_else(unknown_method),
                 route: self.routes.route(path).map(R::pattern).cloned(),
                 status: answer.status().as_u16(),
                 began: Instant::now(),
                 bytes: answer.body().size_hint().exact().unwrap_or_default(),
                 id,
-                named: Named::of(&HeaderMap::new()),
+                caller: CallerCodes::from_headers(&HeaderMap::new()),
             },
         });
         answer
@@ -228,12 +228,12 @@ impl<R: Routes> Respond for Edge<R> {
     }
 }
 
-/// Whether nothing that follows on the connection can be relied on: a body is missing, or its end unknown.
+/// Whether the connection cannot be used any more: a body is missing, or its end unknown.
 fn is_broken(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::NOT_IMPLEMENTED
 }
 
-/// What a head without a method counts as: one of no standard.
+/// The method of a head without one.
 fn unknown_method() -> Method {
     Method::from_bytes(b"UNKNOWN").unwrap_or_default()
 }

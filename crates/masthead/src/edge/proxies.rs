@@ -1,4 +1,4 @@
-//! Whose word is taken for where a request comes from (ADR 0097).
+//! Which proxies are trusted to report a client's address (ADR 0097).
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::forwarded;
 
-/// The header that the trusted proxies write. The other one is a client's own word, which they pass on untouched.
+/// The header that the trusted proxies write. They pass on the other one as the client sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`.
@@ -19,7 +19,7 @@ pub enum ForwardedHeader {
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The networks of the proxies that are trusted, and the header that they write.
+/// The networks of the trusted proxies, and the header that they write.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
@@ -27,7 +27,7 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Trusts these networks alone. A network of IPv4 addresses in IPv6 is taken as one of IPv4.
+    /// Trusts these networks only. A network of IPv4 addresses in IPv6 becomes an IPv4 network.
     #[must_use]
     pub fn new(networks: Vec<IpNet>, header: ForwardedHeader) -> Self {
         let networks = networks.into_iter().map(canonical).collect();
@@ -38,11 +38,11 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The caller of a request that this peer sent: the nearest address of the header that is no trusted proxy's.
+    /// The client address of a request from this peer: the nearest address that is not a trusted proxy's.
     ///
-    /// The header's lines are one list, read from its end, where the nearest proxy wrote. Entries left of the first
-    /// untrusted address, or of the first that names no address (`unknown`, `_hidden`, nonsense), are ignored: any client
-    /// can forge them. In the second case the caller is the nearest hop that is known.
+    /// The header lines form one list, read from its end, where the nearest proxy wrote. Entries left of the first untrusted
+    /// address, or of the first without an address (`unknown`, `_hidden`, garbage), are ignored: any client can forge them.
+    /// In the second case the result is the nearest known hop.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let name = match self.header {
@@ -66,7 +66,7 @@ impl TrustedProxies {
     }
 }
 
-/// Addresses are compared in their canonical form, so networks are kept in theirs.
+/// Addresses are compared in their canonical form, so networks are stored in it.
 fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else { return network };
     let length = mapped.prefix_len().checked_sub(96);
@@ -82,13 +82,13 @@ mod tests {
 
     use super::*;
 
-    /// The caller behind this peer, where proxies write `header` and these lines came.
+    /// The client address behind this peer, where proxies write `header` and these lines are received.
     fn caller_by(header: ForwardedHeader, peer: &str, lines: &[(&'static str, &str)]) -> String {
         let networks = ["10.0.0.0/8", "2001:db8::/32", "::ffff:127.0.0.0/104"];
         let proxies = TrustedProxies::new(networks.map(|network| network.parse().unwrap()).into(), header);
         let mut headers = HeaderMap::new();
         for (name, line) in lines {
-            // Not `from_str`, which refuses bytes that can come over the wire.
+            // Not `from_str`, which rejects bytes that are possible on the wire.
             headers.append(*name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         proxies.caller(peer.parse().unwrap(), &headers).to_string()
@@ -100,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_believed() {
+    fn header_of_an_untrusted_peer_is_ignored() {
         assert_eq!(caller("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(caller("203.0.113.9", &[]), "203.0.113.9");
     }
 
     #[test]
-    fn the_caller_is_the_nearest_that_no_trusted_proxy_is() {
+    fn caller_is_the_nearest_untrusted_address() {
         assert_eq!(caller("10.1.1.1", &[]), "10.1.1.1");
         assert_eq!(caller("10.1.1.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(caller("::ffff:10.1.1.1", &["198.51.100.1"]), "198.51.100.1");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_belief() {
+    fn element_without_an_address_ends_the_search() {
         for odd in [
             "unknown",
             "_hidden",
@@ -137,7 +137,7 @@ mod tests {
                 "10.2.2.2",
                 "{odd:?}"
             );
-            // The trusted proxy's own entry counts whatever its client sent before it.
+            // The trusted proxy's own entry counts, independent of what its client sent before it.
             assert_eq!(
                 caller("10.1.1.1", &[&format!("{odd}, 198.51.100.7")]),
                 "198.51.100.7",
@@ -157,7 +157,7 @@ mod tests {
 
     /// RFC 7239 §6.1: ports, brackets and quotes are part of a node's name, not of its address.
     #[test]
-    fn callers_behind_one_proxy_differ_however_it_writes_their_addresses() {
+    fn notation_of_the_proxy_does_not_matter() {
         for (line, expected) in [
             ("198.51.100.1:5678", "198.51.100.1"),
             ("\"198.51.100.1:5678\", 10.2.2.2:80", "198.51.100.1"),
@@ -172,7 +172,7 @@ mod tests {
 
     /// RFC 7239 §4: several lines are one list.
     #[test]
-    fn the_forwarded_header_names_the_caller_where_proxies_write_it() {
+    fn forwarded_header_is_read_when_configured() {
         let lines = [
             ("forwarded", "for=203.0.113.66"),
             ("x-forwarded-for", "203.0.113.66"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv4_in_ipv6_is_one_of_ipv4() {
+    fn ipv4_network_in_ipv6_matches_ipv4() {
         assert_eq!(caller("127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(caller("::ffff:127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
     }

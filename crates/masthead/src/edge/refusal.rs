@@ -1,6 +1,6 @@
-//! The answer of the edge itself to connections that it never reads a request of.
+//! Responses of the server itself, without the API.
 
-/// The whole answer to a connection that is one too many: the API's own E503, whichever API it was to be.
+/// The complete response to a connection above the limit: the error E503 of the v4 API.
 pub(crate) fn overloaded() -> Vec<u8> {
     const BODY: &str = r#"{"message":{"code":"UsersOrchestrator_E503","text":"Service Unavailable - too many connections","type":"Error"},"meta":null,"data":null}"#;
     format!(
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_is_an_envelope_whose_code_is_its_status() {
+    fn overload_response_is_an_e503_envelope() {
         let whole = String::from_utf8(overloaded()).unwrap();
         let (_, body) = whole.split_once("\r\n\r\n").unwrap();
         let value: serde_json::Value = serde_json::from_str(body).unwrap();

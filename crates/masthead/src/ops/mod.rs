@@ -1,4 +1,4 @@
-//! What operators ask: `/health/live`, `/health/ready`, `/metrics`.
+//! The operators' pages: `/health/live`, `/health/ready`, `/metrics`.
 
 mod health;
 mod process;
@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use masthead_api::{Answer, RequestId, ServerRefusal, refusal_at};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-pub use health::{Health, Part, Report};
+pub use health::{HealthPart, HealthReport, ServiceHealth};
 pub(crate) use recorder::known as known_method;
 pub use recorder::{RequestTimes, install};
 
@@ -32,24 +32,24 @@ use crate::{
     server::{RawHead, Respond},
 };
 
-/// Answers the operators' addresses.
+/// Serves the operators' pages.
 pub struct Ops {
-    health: Health,
+    health: ServiceHealth,
     metrics: PrometheusHandle,
     log: Option<LogWriter>,
     log_lines_dropped: AtomicU64,
 }
 
-/// One of the operators' addresses.
+/// One of the operators' pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum OpsPage {
     Live,
     Ready,
     Metrics,
 }
 
-impl Page {
-    pub(crate) fn at(path: &str) -> Option<Self> {
+impl OpsPage {
+    pub(crate) fn from_path(path: &str) -> Option<Self> {
         match path {
             "/health/live" => Some(Self::Live),
             "/health/ready" => Some(Self::Ready),
@@ -68,9 +68,9 @@ impl Page {
 }
 
 impl Ops {
-    /// `log` is asked how many lines it dropped.
+    /// `log` provides the number of dropped lines.
     #[must_use]
-    pub fn new(health: Health, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
+    pub fn new(health: ServiceHealth, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
         Self {
             health,
             metrics,
@@ -79,7 +79,7 @@ impl Ops {
         }
     }
 
-    pub(crate) async fn answer(&self, page: Page, method: &Method) -> Answer {
+    pub(crate) async fn answer(&self, page: OpsPage, method: &Method) -> Answer {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
             answer
@@ -88,8 +88,8 @@ impl Ops {
             return answer;
         }
         match page {
-            Page::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
-            Page::Ready => {
+            OpsPage::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
+            OpsPage::Ready => {
                 let report = self.health.report().await;
                 let status = if report.ready {
                     StatusCode::OK
@@ -102,7 +102,7 @@ impl Ops {
                     serde_json::to_string(&report).unwrap_or_default(),
                 )
             }
-            Page::Metrics => {
+            OpsPage::Metrics => {
                 self.measure();
                 text(
                     StatusCode::OK,
@@ -140,13 +140,13 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
     answer
 }
 
-/// A refusal on the operators' own address, in the first envelope.
+/// A server error on the operators' own address, in the v4 envelope.
 fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> Answer {
     let id = RequestId::given(headers).unwrap_or_else(|| RequestId::counted(0));
     refusal_at("", refusal, id, RETRY_AFTER)
 }
 
-/// On an address of its own (`metrics.listen`), nothing but these pages is answered.
+/// On an address of its own (`metrics.listen`), only these pages are served.
 impl Respond for Ops {
     type Body = Full<Bytes>;
 
@@ -159,7 +159,7 @@ impl Respond for Ops {
         if let Some(refusal) = refusal {
             return refused(request.headers(), refusal);
         }
-        match Page::at(request.uri().path()) {
+        match OpsPage::from_path(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
             None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),
         }

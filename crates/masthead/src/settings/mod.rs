@@ -1,12 +1,12 @@
-//! The settings: gathered from the reference, a file and the environment, then checked as a whole before anything starts.
+//! The settings: loaded from the reference, a file and the environment, then checked completely before anything starts.
 
 mod check;
 mod checker;
+mod errors;
 mod load;
-mod mistakes;
-mod places;
 mod raw;
 mod secret;
+mod tenant_secrets;
 
 use std::{
     collections::BTreeMap,
@@ -16,11 +16,11 @@ use std::{
 };
 
 use checker::Checker;
+pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
-pub use mistakes::{Mistakes, environment_name};
-pub use places::Places;
-use raw::Raw;
-pub use secret::Secret;
+use raw::RawSettings;
+pub use secret::SecretText;
+pub use tenant_secrets::TenantSecrets;
 
 pub(crate) use checker::parse_duration;
 
@@ -28,7 +28,7 @@ use crate::edge::TrustedProxies;
 
 /// All settings of a server, checked.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// `[http]`
     pub http: HttpSettings,
     /// `[database]`
@@ -49,9 +49,9 @@ pub struct Settings {
     pub metrics: MetricsSettings,
 }
 
-/// `[http]`: the meaning and bounds of each are in the reference.
+/// `[http]`: the reference describes each setting.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct HttpSettings {
     pub listen: SocketAddr,
     pub threads: usize,
@@ -70,12 +70,12 @@ pub struct HttpSettings {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// `[database]`; `direct_url` is `url` where it was not given.
+/// `[database]`; `direct_url` equals `url` if it is not given.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct DatabaseSettings {
-    pub url: Secret,
-    pub direct_url: Secret,
+    pub url: SecretText,
+    pub direct_url: SecretText,
     pub lookup_connections: u32,
     pub lookup_batch: usize,
     pub search_connections: u32,
@@ -88,46 +88,46 @@ pub struct DatabaseSettings {
 
 /// `[tokens]`
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct TokenSettings {
     pub issuer: String,
     pub audience: String,
-    pub keys: KeySource,
+    pub keys: TokenKeySource,
     pub jwks_cooldown: Duration,
     pub leeway: Duration,
     pub types: Vec<Box<str>>,
     pub max_lifetime: Duration,
 }
 
-/// Where the keys that verify tokens come from: always exactly one place.
+/// The source of the keys that verify tokens: always exactly one.
 #[derive(Debug, Clone)]
-pub enum KeySource {
+pub enum TokenKeySource {
     /// A key set that is fetched.
     JwksUrl(String),
     /// A key set in a file.
     JwksFile(PathBuf),
     /// A shared secret, for local use; at least 32 bytes.
-    Hs256(Secret),
+    Hs256(SecretText),
 }
 
 /// `[sealing]`: `current` is a key of `keys`; each is the base64 of 64 bytes.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SealingSettings {
     pub current: String,
-    pub keys: BTreeMap<String, Secret>,
+    pub keys: BTreeMap<String, SecretText>,
 }
 
 /// `[search]`
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SearchSettings {
     pub max_depth: u64,
 }
 
 /// `[providers]`
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct ProviderSettings {
     pub allow_private_addresses: bool,
     pub secrets_folder: PathBuf,
@@ -139,69 +139,69 @@ pub struct ProviderSettings {
     pub stale_after: Duration,
 }
 
-/// `[sync]`; `every` is zero where nothing is scheduled.
+/// `[sync]`; `every` is zero if nothing is scheduled.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SyncSettings {
     pub every: Duration,
     pub full_every: Duration,
     pub at_once: usize,
 }
 
-/// `[log]`; `level` is known to parse as filter directives.
+/// `[log]`; `level` is a valid filter directive.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the reference, default.toml, says what each is")]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct LogSettings {
     pub format: LogFormat,
     pub level: String,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Readable text.
     Pretty,
 }
 
 /// `[metrics]`
 #[derive(Debug, Clone)]
 pub struct MetricsSettings {
-    /// Where /metrics and /health are answered as well.
+    /// Where /metrics and /health are served as well.
     pub listen: Option<SocketAddr>,
 }
 
-/// The gathered settings, still unchecked: a command takes from them what it needs.
-pub struct Gathered {
-    raw: Option<Raw>,
-    mistakes: Mistakes,
+/// The loaded settings, not yet checked: a command checks the sections that it needs.
+pub struct UncheckedSettings {
+    raw: Option<RawSettings>,
+    errors: SettingsError,
 }
 
-impl Gathered {
-    /// Gathers the three layers. What is wrong is told when a part is asked for.
+impl UncheckedSettings {
+    /// Loads the three layers. Errors are reported when a section is checked.
     #[must_use]
     pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
-        let mut mistakes = Mistakes::default();
-        let raw = load::load(file, variables, &mut mistakes);
-        Self { raw, mistakes }
+        let mut errors = SettingsError::default();
+        let raw = load::load(file, variables, &mut errors);
+        Self { raw, errors }
     }
 
-    /// As [`Gathered::from_layers`], with the process's own environment. `file` wins over `MASTHEAD_CONFIG`.
+    /// The same with the process's own environment. `file` takes precedence over `MASTHEAD_CONFIG`.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the room of the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only use of the process environment")]
     pub fn from_process(file: Option<&Path>) -> Self {
-        // Not `vars()`, which panics on text that is not Unicode.
+        // Not `vars()`, which panics on invalid Unicode.
         let variables: Variables = std::env::vars_os().collect();
         let named = std::env::var_os("MASTHEAD_CONFIG").filter(|path| !path.is_empty());
         Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
     }
 
-    /// Everything a server needs.
+    /// All settings of a server.
     ///
     /// # Errors
-    /// Every mistake of every section.
-    pub fn settings(&self) -> Result<Settings, Mistakes> {
+    /// All errors of all sections.
+    pub fn settings(&self) -> Result<ServerSettings, SettingsError> {
         self.part(|raw, c| {
             let http = check::http(&raw.http, c);
             let database = check::database(&raw.database, c);
@@ -212,7 +212,7 @@ impl Gathered {
             let sync = check::sync(&raw.sync, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
-            Some(Settings {
+            Some(ServerSettings {
                 http: http?,
                 database: database?,
                 tokens: tokens?,
@@ -226,11 +226,11 @@ impl Gathered {
         })
     }
 
-    /// What the commands that only touch the database need.
+    /// The settings of the commands that only use the database.
     ///
     /// # Errors
-    /// Every mistake of `[database]` and `[log]`, and every unknown setting.
-    pub fn database(&self) -> Result<(DatabaseSettings, LogSettings), Mistakes> {
+    /// All errors of `[database]` and `[log]`, and all unknown settings.
+    pub fn database(&self) -> Result<(DatabaseSettings, LogSettings), SettingsError> {
         self.part(|raw, c| {
             let database = check::database(&raw.database, c);
             let log = check::log(&raw.log, c);
@@ -238,11 +238,11 @@ impl Gathered {
         })
     }
 
-    /// What `masthead sync` needs beside the database.
+    /// The settings that `masthead sync` needs besides the database.
     ///
     /// # Errors
-    /// Every mistake of `[providers]` and `[sync]`, and every unknown setting.
-    pub fn sync(&self) -> Result<(ProviderSettings, SyncSettings), Mistakes> {
+    /// All errors of `[providers]` and `[sync]`, and all unknown settings.
+    pub fn sync(&self) -> Result<(ProviderSettings, SyncSettings), SettingsError> {
         self.part(|raw, c| {
             let providers = check::providers(&raw.providers, c);
             let sync = check::sync(&raw.sync, c);
@@ -250,33 +250,29 @@ impl Gathered {
         })
     }
 
-    /// Whether tenants' providers may have addresses that are not public: what checking their settings needs.
+    /// The settings of providers, by which tenants' settings are checked.
     ///
     /// # Errors
-    /// Every mistake of `[providers]`, and every unknown setting.
-    pub fn providers(&self) -> Result<ProviderSettings, Mistakes> {
+    /// All errors of `[providers]`, and all unknown settings.
+    pub fn providers(&self) -> Result<ProviderSettings, SettingsError> {
         self.part(|raw, c| check::providers(&raw.providers, c))
     }
 
-    /// What minting a token needs.
+    /// The settings for minting a token.
     ///
     /// # Errors
-    /// Every mistake of `[tokens]`, and every unknown setting.
-    pub fn tokens(&self) -> Result<TokenSettings, Mistakes> {
+    /// All errors of `[tokens]`, and all unknown settings.
+    pub fn tokens(&self) -> Result<TokenSettings, SettingsError> {
         self.part(|raw, c| check::tokens(&raw.tokens, c))
     }
 
-    fn part<T>(&self, check: impl FnOnce(&Raw, &mut Checker<'_>) -> Option<T>) -> Result<T, Mistakes> {
-        let mut mistakes = self.mistakes.clone();
-        let value = self.raw.as_ref().and_then(|raw| {
-            check(
-                raw,
-                &mut Checker {
-                    mistakes: &mut mistakes,
-                },
-            )
-        });
-        mistakes.or(value)
+    fn part<T>(&self, check: impl FnOnce(&RawSettings, &mut Checker<'_>) -> Option<T>) -> Result<T, SettingsError> {
+        let mut errors = self.errors.clone();
+        let value = self
+            .raw
+            .as_ref()
+            .and_then(|raw| check(raw, &mut Checker { errors: &mut errors }));
+        errors.or(value)
     }
 }
 

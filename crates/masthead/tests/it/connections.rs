@@ -18,12 +18,12 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use masthead::{
     clock::SystemClock,
-    edge::{Arriving, Edge, Parts, Routes},
+    edge::{Edge, EdgeParts, Routes, TimedBody},
     identifiers::TimedIds,
     logs::{LogGuard, LogWriter, access::AccessLog},
-    ops::{Health, Ops},
+    ops::{Ops, ServiceHealth},
     server::{self, Drained, Lifecycle, Seat, Threads},
-    settings::{Gathered, HttpSettings, LogFormat},
+    settings::{HttpSettings, LogFormat, UncheckedSettings},
 };
 use masthead_api::{Answer, Arrival, BodyTimeout};
 use tokio::{
@@ -87,7 +87,7 @@ impl Routes for Odd {
         route
     }
 
-    async fn answer(&self, route: Option<&Arc<str>>, _: Arrival, head: &request::Parts, body: Arriving) -> Answer {
+    async fn answer(&self, route: Option<&Arc<str>>, _: Arrival, head: &request::Parts, body: TimedBody) -> Answer {
         let text: Bytes = match route.map_or("", |route| &**route) {
             "/hello" => "hello".into(),
             "/wait" => {
@@ -138,7 +138,10 @@ pub(crate) fn http() -> HttpSettings {
         ("MASTHEAD__SEALING__KEYS__K1", KEY),
     ];
     let variables = variables.iter().map(|(k, v)| (k.into(), v.into())).collect();
-    Gathered::from_layers(None, &variables).settings().unwrap().http
+    UncheckedSettings::from_layers(None, &variables)
+        .settings()
+        .unwrap()
+        .http
 }
 
 impl TestServer {
@@ -155,12 +158,12 @@ impl TestServer {
         let clock = Arc::new(SystemClock);
         let metrics = masthead::ops::install().unwrap();
         let ops = Ops::new(
-            Health::new(Vec::new(), lifecycle.clone()),
+            ServiceHealth::new(Vec::new(), lifecycle.clone()),
             metrics,
             Some(writer.clone()),
         );
         let http = Arc::new(http);
-        let edge = Arc::new(Edge::new(Parts {
+        let edge = Arc::new(Edge::new(EdgeParts {
             routes: Odd::new(),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),

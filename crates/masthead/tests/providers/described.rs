@@ -177,7 +177,7 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
             .lines()
             .any(|line| line.starts_with("differs") && line.contains(words));
         assert!(differs, "{words} is not told of: {told}");
-        assert!(error.contains("tries went otherwise"), "{error}");
+        assert!(error.contains("requests differ"), "{error}");
         for private in [LAST_NAME, THEIR_NAME, "hidden.example", SSOR.secret] {
             assert!(!told.contains(private) && !error.contains(private), "{told}{error}");
         }
@@ -231,7 +231,7 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
 fn a_check_that_cannot_be_made_says_why() {
     let world = World::start(&[Paper::of("alone")], &[]);
     for (settings, words) in [
-        ("Flow.UserProvider=Nobody", "names no provider"),
+        ("Flow.UserProvider=Nobody", "contains no known provider"),
         ("Flow.UserProvider=Auth0", "Auth0.ClientId"),
         ("Flow.UserProvider", "line 3"),
     ] {

@@ -66,7 +66,7 @@ fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() 
         assert_eq!(told.body["meta"]["totalRecords"], 3);
     });
     let ended = world.end();
-    assert!(ended.log.contains("the directory is up to date"), "{}", ended.log);
+    assert!(ended.log.contains("the mirror is up to date"), "{}", ended.log);
 }
 
 /// What a command said, and whether it was content.
@@ -170,7 +170,9 @@ fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
     );
     let ended = world.end();
     assert!(
-        ended.log.contains("nothing is removed until an operator says so"),
+        ended
+            .log
+            .contains("none is removed until an operator releases the brake"),
         "{}",
         ended.log
     );

@@ -1,4 +1,4 @@
-//! The end of every request, told once: access line and metrics, when its answer is gone or its client is.
+//! The record of one request: its access line and metrics are written when the response is sent or the client is gone.
 
 use std::{
     convert::Infallible,
@@ -16,42 +16,42 @@ use crate::{
     ops::RequestTimes,
 };
 
-/// Where requests are told.
-pub(super) struct Teller {
+/// Where requests are recorded.
+pub(super) struct RequestLog {
     pub(super) access: AccessLog,
     pub(super) times: RequestTimes,
 }
 
-/// What is known of a request; tells it when dropped, whatever ends it.
-pub(super) struct Told {
-    pub(super) teller: Arc<Teller>,
-    pub(super) request: access::Request,
+/// What is known of a request; written when dropped, in every case.
+pub(super) struct RequestRecord {
+    pub(super) log: Arc<RequestLog>,
+    pub(super) request: access::AccessEntry,
 }
 
-impl Drop for Told {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         let took = self.request.began.elapsed();
         let request = &self.request;
-        self.teller
+        self.log
             .times
             .record(&request.method, request.route(), request.status, took);
-        self.teller.access.write(request, took);
+        self.log.access.write(request, took);
     }
 }
 
-/// An answer's body that counts its bytes.
-pub struct Counted {
+/// A response body that counts its bytes.
+pub struct CountedBody {
     body: Full<Bytes>,
-    told: Box<Told>,
+    record: Box<RequestRecord>,
 }
 
-impl Counted {
-    pub(super) fn new(body: Full<Bytes>, told: Box<Told>) -> Self {
-        Self { body, told }
+impl CountedBody {
+    pub(super) fn new(body: Full<Bytes>, record: Box<RequestRecord>) -> Self {
+        Self { body, record }
     }
 }
 
-impl hyper::body::Body for Counted {
+impl hyper::body::Body for CountedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -60,7 +60,7 @@ impl hyper::body::Body for Counted {
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(data) = frame.data_ref()
         {
-            self.told.request.bytes += data.len() as u64;
+            self.record.request.bytes += data.len() as u64;
         }
         frame
     }

@@ -1,4 +1,4 @@
-//! A request's body that has to arrive in time.
+//! A request body with a time limit.
 
 use std::{
     pin::Pin,
@@ -11,14 +11,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use masthead_api::BodyTimeout;
 use tokio::time::{Sleep, sleep};
 
-/// The body, and the time that it has. The clock starts when it is first waited for, so most bodies set no timer.
-pub struct Arriving {
+/// The body and its time limit. The timer starts when the body is first waited for, so most bodies need none.
+pub struct TimedBody {
     body: Incoming,
     limit: Duration,
     until: Option<Pin<Box<Sleep>>>,
 }
 
-impl Arriving {
+impl TimedBody {
     pub(super) fn new(body: Incoming, limit: Duration) -> Self {
         Self {
             body,
@@ -28,16 +28,16 @@ impl Arriving {
     }
 }
 
-impl Body for Arriving {
+impl Body for TimedBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let arriving = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut arriving.body).poll_frame(cx) {
+        let body = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut body.body).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let until = arriving.until.get_or_insert_with(|| Box::pin(sleep(arriving.limit)));
+        let until = body.until.get_or_insert_with(|| Box::pin(sleep(body.limit)));
         ready!(until.as_mut().poll(cx));
         Poll::Ready(Some(Err(BodyTimeout.into())))
     }

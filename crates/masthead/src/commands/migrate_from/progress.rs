@@ -1,18 +1,18 @@
-//! The progress of a migration, on a terminal only.
+//! The progress bar of a migration.
 
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tell;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 
-/// A bar on standard error, where that is a terminal; silent elsewhere.
-pub(super) struct Progress(ProgressBar);
+/// A progress bar on standard error if that is a terminal; otherwise no output.
+pub(super) struct MigrationProgress(ProgressBar);
 
-impl Progress {
-    /// At this place.
-    pub(super) fn started(seen: u64) -> Self {
+impl MigrationProgress {
+    /// Starts at this position.
+    pub(super) fn start(seen: u64) -> Self {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
@@ -26,24 +26,24 @@ impl Progress {
         Self(bar)
     }
 
-    /// So many there are in all.
-    pub(super) fn expects(&self, total: Option<u64>) {
+    /// Sets the number of users in total.
+    pub(super) fn set_total(&self, total: Option<u64>) {
         if let Some(total) = total {
             self.0.set_length(total);
         }
     }
 
-    /// So many are done.
-    pub(super) fn at(&self, seen: u64) {
+    /// Sets the number of users that are done.
+    pub(super) fn set_position(&self, seen: u64) {
         self.0.set_position(seen);
     }
 
     /// Writes a line above the bar.
-    pub(super) fn tell(&self, line: &str) -> Result<(), Failure> {
+    pub(super) fn print_line(&self, line: &str) -> Result<(), CommandError> {
         self.0.suspend(|| tell(line))
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.0.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! The places of tenants' secrets: looked at when a secret is needed, and nowhere else.
+//! Reads tenants' secrets from files and environment variables, each time one is needed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use masthead_provider_http::{Secret, SecretPlace, Secrets};
 
 use super::checker::read_secret;
 
-/// How the name of a variable begins that may hold a tenant's secret.
+/// The prefix of environment variables that may contain a tenant's secret.
 const PREFIX: &str = "MASTHEAD_SECRET_";
 
-/// Reads secrets from the places that tenants' settings name: files in one folder, and variables with one prefix.
+/// Reads secrets as tenants' settings name them: files in one folder, and variables with one prefix.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct TenantSecrets {
     folder: PathBuf,
 }
 
-impl Places {
-    /// Reads files in this folder alone.
+impl TenantSecrets {
+    /// Reads only files in this folder.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Places {
     }
 
     fn file(&self, path: &str) -> Option<String> {
-        // Links are followed first, so that neither they nor `..` lead out of the folder.
+        // Links are resolved first: neither they nor `..` can leave the folder.
         let path = self.folder.join(path).canonicalize().ok()?;
         let folder = self.folder.canonicalize().ok()?;
         if path.starts_with(folder) {
@@ -36,11 +36,11 @@ impl Places {
     }
 }
 
-impl Secrets for Places {
+impl Secrets for TenantSecrets {
     fn secret(&self, place: &SecretPlace) -> Option<Secret> {
         let text = match place {
             SecretPlace::File(path) => self.file(path),
-            #[expect(clippy::disallowed_methods, reason = "this is the room of the environment")]
+            #[expect(clippy::disallowed_methods, reason = "the only use of the environment for secrets")]
             SecretPlace::Environment(name) if name.starts_with(PREFIX) => std::env::var(&**name).ok(),
             SecretPlace::Environment(_) => None,
         };
@@ -56,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_read_inside_the_folder_and_nowhere_else() {
-        let root = std::env::temp_dir().join(format!("masthead-places-{}", std::process::id()));
+    fn secrets_are_read_only_inside_the_folder() {
+        let root = std::env::temp_dir().join(format!("masthead-tenant_secrets-{}", std::process::id()));
         let folder = root.join("inside");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("auth0"), "open sesame\n").unwrap();
         fs::write(root.join("outside"), "not for you").unwrap();
-        let places = Places::new(&folder);
-        let read = |path: &str| places.secret(&SecretPlace::File(path.into())).is_some();
+        let tenant_secrets = TenantSecrets::new(&folder);
+        let read = |path: &str| tenant_secrets.secret(&SecretPlace::File(path.into())).is_some();
         assert!(read("auth0"));
         assert!(read(folder.join("auth0").to_str().unwrap()));
         for path in ["../outside", root.join("outside").to_str().unwrap(), "missing", ""] {
@@ -73,8 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_without_the_prefix_is_not_read() {
-        let places = Places::new(Path::new("/"));
-        assert!(places.secret(&SecretPlace::Environment("PATH".into())).is_none());
+    fn variable_without_the_prefix_is_not_read() {
+        let tenant_secrets = TenantSecrets::new(Path::new("/"));
+        assert!(
+            tenant_secrets
+                .secret(&SecretPlace::Environment("PATH".into()))
+                .is_none()
+        );
     }
 }
