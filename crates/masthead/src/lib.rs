@@ -1,15 +1,17 @@
-//! The Masthead server: settings, wiring, the connection loop and the commands.
+//! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
 mod cli;
+pub mod client_address;
 pub mod clock;
 mod command_error;
 mod commands;
 pub mod edge;
+mod http_methods;
 pub mod identifiers;
 pub mod logs;
 pub mod ops;
 pub mod providers;
-pub mod server;
+mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;

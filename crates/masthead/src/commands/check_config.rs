@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::print_line;
+use super::environment::print_line;
 use crate::{clock::SystemClock, command_error::CommandError, settings::UncheckedSettings, wiring};
 
 pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {

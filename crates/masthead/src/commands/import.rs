@@ -15,7 +15,7 @@ use masthead_subscribe_store::{ImportOrigin, ImportStop, Imported, Store};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::print_line;
+use super::environment::print_line;
 use crate::{
     cli::ImportArguments,
     clock::SystemClock,

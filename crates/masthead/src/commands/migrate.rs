@@ -2,7 +2,7 @@
 
 use masthead_subscribe_store::schema;
 
-use super::{print_line, small_runtime};
+use super::environment::{print_line, small_runtime};
 use crate::{command_error::CommandError, settings::UncheckedSettings};
 
 pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {

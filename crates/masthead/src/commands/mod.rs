@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 mod check_config;
+mod environment;
 mod import;
 mod migrate;
 mod migrate_from;
@@ -13,22 +14,11 @@ mod tenant;
 mod token;
 mod workspace;
 
-use std::{
-    fmt::Display,
-    io::{self, Write},
-    sync::Arc,
-};
-
-use masthead_subscribe_store::Store;
-use tokio::runtime::{self, Runtime};
-
+use self::environment::with_store;
 use crate::{
     cli::{Cli, Command, RegistrationsCommand},
-    clock::SystemClock,
     command_error::CommandError,
-    logs,
     settings::UncheckedSettings,
-    wiring,
 };
 
 pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
@@ -55,34 +45,4 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             })
         }
     }
-}
-
-/// Runs an action on the database. Log lines go to standard error: standard output is the command's result.
-fn with_store(
-    settings_source: &UncheckedSettings,
-    action: impl AsyncFnOnce(&Store) -> Result<(), CommandError>,
-) -> Result<(), CommandError> {
-    let (database, log) = settings_source.database()?;
-    let (_, _, _log) = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
-    small_runtime()?.block_on(async {
-        let store = wiring::store(&database)?;
-        let done = action(&store).await;
-        store.close().await;
-        done
-    })
-}
-
-const NO_LOG: &str = "the log cannot be started";
-const NO_CLIENT: &str = "the client for the providers cannot be made";
-
-fn small_runtime() -> Result<Runtime, CommandError> {
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CommandError::context("the runtime cannot be started"))
-}
-
-/// Prints one line of the command's result.
-fn print_line(line: impl Display) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{line}").map_err(CommandError::context("cannot write to standard output"))
 }

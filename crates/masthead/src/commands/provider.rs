@@ -20,7 +20,7 @@ use masthead_ports::{
 use masthead_provider_http::{Checked, Verdict};
 use masthead_subscribe_store::Store;
 
-use super::{NO_CLIENT, print_line, small_runtime, with_store};
+use super::environment::{NO_CLIENT, print_line, small_runtime, with_store};
 use crate::{
     cli::{ProviderCheckArguments, ProviderCommand, parse_pair},
     clock::SystemClock,

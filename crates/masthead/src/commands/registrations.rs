@@ -14,7 +14,7 @@ use masthead_subscribe_store::{Merged, Store};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::print_line;
+use super::environment::print_line;
 use crate::{
     cli::RegistrationsCheckArguments, clock::SystemClock, command_error::CommandError, identifiers::process_name,
 };

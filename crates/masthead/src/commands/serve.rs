@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
+use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Export, Users, World};
 use masthead_ports::{clock::Clock, sealing::Sealing};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
@@ -15,16 +16,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CLIENT, NO_LOG, signals::StopSignals};
+use super::{
+    environment::{NO_CLIENT, NO_LOG},
+    signals::StopSignals,
+};
 use crate::{
     clock::SystemClock,
     command_error::CommandError,
-    edge::{Edge, EdgeParts, RETRY_AFTER},
+    edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
     logs::{self, LogWriter, access::AccessLog},
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
-    server::{self, Lifecycle, Seat, Threads},
+    server_errors::RETRY_AFTER,
     settings::ServerSettings,
     sync::{SyncRunner, SyncSchedule},
     wiring,
@@ -41,7 +45,7 @@ pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
         .enable_all()
         .build()
         .map_err(CommandError::context("the runtime cannot be started"))?;
-    let threads = Threads::start(serving_threads(settings.http.threads))
+    let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
     let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
     drop(threads);
@@ -56,7 +60,7 @@ async fn serve(
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
-    threads: &Threads,
+    threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
     let mut signals = StopSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
@@ -84,6 +88,7 @@ async fn serve(
         .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
+    let options = Arc::new(http.server_options());
     let world = World {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
@@ -105,7 +110,7 @@ async fn serve(
     let exports = Export::new(users.clone(), adapters.subscribe_bulk(store.bulk_lookups()));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(exports, store.workspaces()));
-    let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
+    let worker = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let api = ApiState {
             users: users.reading(adapters.subscribe(registrations)),
             exports: Arc::clone(&exports),
@@ -127,22 +132,22 @@ async fn serve(
             ops: Arc::clone(&ops),
             hides_metrics: ops_listener.is_some(),
         });
-        Seat::new(runtime.clone(), Arc::new(edge))
+        WorkerHandle::new(runtime.clone(), Arc::new(edge))
     };
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
     let registrations = store.registrations_on(&runtimes);
-    let seats = runtimes.into_iter().zip(registrations).map(seat).collect();
+    let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
     if let Some(listener) = ops_listener {
-        let (http, ops) = (Arc::clone(&http), Arc::clone(&ops));
+        let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
         // Its own lifecycle never drains: readiness is answered until the process ends.
         tasks.spawn(async move {
-            let seats = vec![Seat::new(Handle::current(), ops)];
-            server::serve(listener, http, seats, &Lifecycle::new()).await;
+            let workers = vec![WorkerHandle::new(Handle::current(), ops)];
+            http_server::serve(listener, options, workers, &Lifecycle::new()).await;
         });
     }
 
@@ -150,7 +155,7 @@ async fn serve(
         .local_addr()
         .map_err(CommandError::context("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = server::serve(listener, http, seats, &lifecycle);
+    let serving = http_server::serve(listener, options, workers, &lifecycle);
     let end_syncs = CancellationToken::new();
     let background = Background {
         users: &users,
@@ -173,7 +178,7 @@ struct Background<'a> {
 
 /// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
 async fn serve_until_signal(
-    serving: impl Future<Output = server::Drained>,
+    serving: impl Future<Output = DrainOutcome>,
     signals: &mut StopSignals,
     lifecycle: &Lifecycle,
     background: Background<'_>,

@@ -10,7 +10,10 @@ use masthead_subscribe_store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CLIENT, print_line, signals::StopSignals};
+use super::{
+    environment::{NO_CLIENT, print_line},
+    signals::StopSignals,
+};
 use crate::{
     cli::SyncArguments,
     clock::SystemClock,

@@ -10,7 +10,7 @@ use masthead_domain::settings::SettingMistake;
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
-use super::{print_line, with_store};
+use super::environment::{print_line, with_store};
 use crate::{cli::TenantCommand, command_error::CommandError, providers, settings::UncheckedSettings};
 
 pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) -> Result<(), CommandError> {

@@ -2,7 +2,7 @@
 
 use masthead_tokens::{Minting, mint};
 
-use super::print_line;
+use super::environment::print_line;
 use crate::{
     cli::TokenArguments,
     clock::SystemClock,

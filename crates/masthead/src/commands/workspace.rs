@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::print_line;
+use super::environment::print_line;
 use crate::{
     cli::{WorkspaceCommand, WorkspaceSettings},
     command_error::CommandError,

@@ -1,17 +1,9 @@
 //! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
-mod forwarded;
-mod proxies;
-mod refusal;
 mod request_record;
 mod timed_body;
 
-use std::{
-    net::IpAddr,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use http::{
@@ -21,9 +13,8 @@ use hyper::body::{Body, Incoming};
 use masthead_api::{
     Answer, Api, Arrival, CallerAddress, REQUEST_ID, RequestId, Route, ServerRefusal, refusal_at, wants_caller_address,
 };
+use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
 
-pub use proxies::{ForwardedHeader, TrustedProxies};
-pub(crate) use refusal::overloaded;
 pub use request_record::CountedBody;
 use request_record::{RequestLog, RequestRecord};
 pub use timed_body::TimedBody;
@@ -32,12 +23,9 @@ use crate::{
     identifiers::RequestIds,
     logs::access::{self, AccessLog, CallerCodes},
     ops::{Ops, OpsPage, RequestTimes},
-    server::{Lifecycle, RawHead, Respond},
+    server_errors::{RETRY_AFTER, api_error, overload_response},
     settings::HttpSettings,
 };
-
-/// The `Retry-After` of errors that know no better value.
-pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the edge wraps: the API, and in tests of the edge a smaller service.
 pub trait Routes: Send + Sync + 'static {
@@ -152,14 +140,14 @@ impl<R: Routes> Edge<R> {
     }
 }
 
-impl<R: Routes> Respond for Edge<R> {
+impl<R: Routes> RequestHandler for Edge<R> {
     type Body = CountedBody;
 
-    async fn respond(
+    async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
-        refusal: Option<ServerRefusal>,
+        rejection: Option<Rejection>,
     ) -> Response<CountedBody> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
@@ -178,8 +166,8 @@ impl<R: Routes> Respond for Edge<R> {
         });
         let path = head.uri.path();
         let page = OpsPage::from_path(path).filter(|page| !(self.hides_metrics && *page == OpsPage::Metrics));
-        let mut answer = if let Some(refusal) = refusal {
-            refusal_at(path, refusal, id.clone(), RETRY_AFTER)
+        let mut answer = if let Some(rejection) = rejection {
+            refusal_at(path, api_error(rejection), id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             record.request.route = Some(page.path().into());
             self.ops.answer(page, &head.method).await
@@ -201,13 +189,13 @@ impl<R: Routes> Respond for Edge<R> {
         answer.map(|body| CountedBody::new(body, record))
     }
 
-    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
+    fn reject_head(&self, head: &RawHead<'_>, rejection: Rejection) -> Answer {
         let given = head
             .values("x-requestid")
             .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
         let id = given.unwrap_or_else(|| self.ids.next());
         let path = head.path();
-        let answer = refusal_at(path, refusal, id.clone(), RETRY_AFTER);
+        let answer = refusal_at(path, api_error(rejection), id.clone(), RETRY_AFTER);
         drop(RequestRecord {
             log: Arc::clone(&self.log),
             request: access::AccessEntry {
@@ -223,8 +211,8 @@ impl<R: Routes> Respond for Edge<R> {
         answer
     }
 
-    fn overloaded(&self) -> Vec<u8> {
-        overloaded()
+    fn overload_response(&self) -> Vec<u8> {
+        overload_response()
     }
 }
 

@@ -13,7 +13,7 @@ use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
 
 use super::writer::LogWriter;
-use crate::{ops::known_method, settings::LogFormat};
+use crate::{http_methods::known_method, settings::LogFormat};
 
 /// The target by which `log.level` can turn access lines off: `info,masthead::access=off`.
 pub const TARGET: &str = "masthead::access";

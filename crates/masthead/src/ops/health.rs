@@ -6,13 +6,13 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use masthead_http_server::Lifecycle;
 use masthead_ports::readiness::Readiness;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     providers::{Adapters, ProviderHealth},
-    server::Lifecycle,
     sync::{SyncHealth, SyncStates},
 };
 

@@ -19,17 +19,16 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
-use masthead_api::{Answer, RequestId, ServerRefusal, refusal_at};
+use masthead_api::{Answer, RequestId, refusal_at};
+use masthead_http_server::{RawHead, Rejection, RequestHandler};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{HealthPart, HealthReport, ServiceHealth};
-pub(crate) use recorder::known as known_method;
 pub use recorder::{RequestTimes, install};
 
 use crate::{
-    edge::{RETRY_AFTER, overloaded},
     logs::LogWriter,
-    server::{RawHead, Respond},
+    server_errors::{RETRY_AFTER, api_error, overload_response},
 };
 
 /// Serves the operators' pages.
@@ -141,23 +140,23 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
 }
 
 /// A server error on the operators' own address, in the v4 envelope.
-fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> Answer {
+fn reject(headers: &HeaderMap, rejection: Rejection) -> Answer {
     let id = RequestId::given(headers).unwrap_or_else(|| RequestId::counted(0));
-    refusal_at("", refusal, id, RETRY_AFTER)
+    refusal_at("", api_error(rejection), id, RETRY_AFTER)
 }
 
 /// On an address of its own (`metrics.listen`), only these pages are served.
-impl Respond for Ops {
+impl RequestHandler for Ops {
     type Body = Full<Bytes>;
 
-    async fn respond(
+    async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         _peer: IpAddr,
-        refusal: Option<ServerRefusal>,
+        rejection: Option<Rejection>,
     ) -> Answer {
-        if let Some(refusal) = refusal {
-            return refused(request.headers(), refusal);
+        if let Some(rejection) = rejection {
+            return reject(request.headers(), rejection);
         }
         match OpsPage::from_path(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
@@ -165,11 +164,11 @@ impl Respond for Ops {
         }
     }
 
-    fn unreadable(&self, _head: &RawHead<'_>, refusal: ServerRefusal) -> Answer {
-        refused(&HeaderMap::new(), refusal)
+    fn reject_head(&self, _head: &RawHead<'_>, rejection: Rejection) -> Answer {
+        reject(&HeaderMap::new(), rejection)
     }
 
-    fn overloaded(&self) -> Vec<u8> {
-        overloaded()
+    fn overload_response(&self) -> Vec<u8> {
+        overload_response()
     }
 }

@@ -9,6 +9,8 @@ use http::Method;
 use metrics::{Histogram, describe_counter, describe_gauge, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::http_methods::known_method;
+
 const REQUESTS: &str = "masthead_http_request_duration_seconds";
 
 /// From the duration of a lookup to the usual timeout of a client.
@@ -73,7 +75,7 @@ struct Series {
 impl RequestTimes {
     /// Records one request. `route` must come from a route table, not from a client.
     pub(crate) fn record(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let method = known(method);
+        let method = known_method(method);
         let is_it = |s: &&Series| s.status == status && s.method == method && *s.route == *route;
         {
             let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
@@ -98,19 +100,5 @@ impl RequestTimes {
                 times,
             });
         }
-    }
-}
-
-/// The method, or `other`: clients can invent methods, which neither metrics nor log lines may contain.
-pub(crate) fn known(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "HEAD" => "HEAD",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
     }
 }

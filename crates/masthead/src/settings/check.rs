@@ -7,13 +7,15 @@ use masthead_tokens::verifier::is_safe_key_address;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, ProviderSettings, SealingSettings,
-    SearchSettings, SyncSettings, TokenKeySource, TokenSettings,
     checker::Checker,
+    model::{
+        DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, ProviderSettings, SealingSettings,
+        SearchSettings, SyncSettings, TokenKeySource, TokenSettings,
+    },
     raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
     secret::SecretText,
 };
-use crate::edge::{ForwardedHeader, TrustedProxies};
+use crate::client_address::{ForwardedHeader, TrustedProxies};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);

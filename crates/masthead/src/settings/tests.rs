@@ -1,6 +1,10 @@
 //! Tests of the settings: layers, errors and secrets.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::*;
 

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{SyncRunner, lanes::SyncLanes};
+use super::{lanes::SyncLanes, runner::SyncRunner};
 use crate::settings::SyncSettings;
 
 /// The shortest and the longest interval between checks for mirrors that are due.

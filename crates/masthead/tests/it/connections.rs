@@ -22,10 +22,10 @@ use masthead::{
     identifiers::TimedIds,
     logs::{LogGuard, LogWriter, access::AccessLog},
     ops::{Ops, ServiceHealth},
-    server::{self, Drained, Lifecycle, Seat, Threads},
     settings::{HttpSettings, LogFormat, UncheckedSettings},
 };
 use masthead_api::{Answer, Arrival, BodyTimeout};
+use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -37,7 +37,7 @@ use tokio::{
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
-    served: JoinHandle<Drained>,
+    served: JoinHandle<DrainOutcome>,
     log: Arc<Mutex<Vec<u8>>>,
     log_guard: LogGuard,
 }
@@ -163,6 +163,7 @@ impl TestServer {
             Some(writer.clone()),
         );
         let http = Arc::new(http);
+        let options = Arc::new(http.server_options());
         let edge = Arc::new(Edge::new(EdgeParts {
             routes: Odd::new(),
             http: Arc::clone(&http),
@@ -173,9 +174,9 @@ impl TestServer {
             hides_metrics: false,
         }));
         let ends = lifecycle.clone();
-        let seat = |runtime: &&Handle| Seat::new((*runtime).clone(), Arc::clone(&edge));
-        let seats = runtimes.iter().map(seat).collect();
-        let served = tokio::spawn(async move { server::serve(listener, http, seats, &ends).await });
+        let worker = |runtime: &&Handle| WorkerHandle::new((*runtime).clone(), Arc::clone(&edge));
+        let workers = runtimes.iter().map(worker).collect();
+        let served = tokio::spawn(async move { http_server::serve(listener, options, workers, &ends).await });
         Self {
             address,
             lifecycle,
@@ -190,7 +191,7 @@ impl TestServer {
     }
 
     /// Drains, and hands back the log.
-    pub(crate) async fn end(self) -> (Drained, String) {
+    pub(crate) async fn end(self) -> (DrainOutcome, String) {
         self.lifecycle.drain();
         let drained = timeout(FOREVER, self.served).await.expect("the server ends").unwrap();
         drop(self.log_guard);
@@ -201,7 +202,7 @@ impl TestServer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
-    let threads = Threads::start(2).unwrap();
+    let threads = WorkerThreads::start(2).unwrap();
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
     let server = TestServer::start_on(http(), &runtimes).await;
     let mut wires = Vec::new();
@@ -487,7 +488,7 @@ async fn http2_without_tls_is_served_and_drained() {
         waited.unwrap().into_body().collect().await.unwrap().to_bytes(),
         "waited"
     );
-    assert_eq!(drained, Drained { cut: 0 });
+    assert_eq!(drained, DrainOutcome { cut: 0 });
     timeout(FOREVER, connection).await.unwrap().unwrap().unwrap();
 }
 
@@ -556,7 +557,7 @@ async fn a_drain_under_load_loses_no_accepted_request() {
     }
     let before = answered.load(Ordering::Relaxed);
     let (drained, log) = server.end().await;
-    assert_eq!(drained, Drained { cut: 0 });
+    assert_eq!(drained, DrainOutcome { cut: 0 });
     while let Some(client) = clients.join_next().await {
         client.unwrap();
     }
@@ -594,6 +595,6 @@ async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never
     let answer = slow.answer().await.unwrap();
     assert_eq!((answer.status, answer.closes()), (200, true));
     let (drained, _) = server.end().await;
-    assert_eq!(drained, Drained { cut: 1 });
+    assert_eq!(drained, DrainOutcome { cut: 1 });
     assert!(endless.until_closed().await.is_empty());
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use masthead::{server::Drained, settings::HttpSettings};
+use masthead::settings::HttpSettings;
+use masthead_http_server::DrainOutcome;
 use tokio::{io::AsyncWriteExt, time::sleep};
 
 use crate::{
@@ -347,7 +348,7 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
     server.lifecycle.drain();
     assert_eq!(wire.answer().await.unwrap().status, 200);
     let (drained, _) = server.end().await;
-    assert_eq!(drained, Drained { cut: 0 });
+    assert_eq!(drained, DrainOutcome { cut: 0 });
 }
 
 /// RFC 9112 §9.3.2: answers come in the order of their requests, each whole.

@@ -6,7 +6,6 @@ mod state;
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -26,7 +25,7 @@ use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
 use self::{page::MigrationPage, progress::MigrationProgress, state::MigrationState};
-use super::{NO_CLIENT, print_line, with_store};
+use super::environment::{NO_CLIENT, print_line, with_store};
 use crate::{
     cli::MigrateFromArguments,
     clock::SystemClock,
@@ -220,9 +219,4 @@ fn migration_id(remote_tenant: &Tenant, arguments: &MigrateFromArguments) -> BTr
     id.insert("tenant".to_owned(), remote_tenant.id.to_string());
     id.insert("pageSize".to_owned(), arguments.page_size.to_string());
     id
-}
-
-/// Writes one line to standard error.
-fn tell(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stderr(), "{line}").map_err(CommandError::context("cannot write to standard error"))
 }

@@ -1,10 +1,9 @@
 //! The progress bar of a migration.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::tell;
 use crate::command_error::CommandError;
 
 /// A progress bar on standard error if that is a terminal; otherwise no output.
@@ -40,7 +39,9 @@ impl MigrationProgress {
 
     /// Writes a line above the bar.
     pub(super) fn print_line(&self, line: &str) -> Result<(), CommandError> {
-        self.0.suspend(|| tell(line))
+        self.0
+            .suspend(|| writeln!(io::stderr(), "{line}"))
+            .map_err(CommandError::context("cannot write to standard error"))
     }
 
     /// Removes the bar.

@@ -1,4 +1,4 @@
-//! hyper answers a head that its parser refuses by itself, with a bare status: here that answer is recognised and replaced.
+//! hyper answers a head that its parser rejects with a bare status: this module detects that response and replaces it.
 
 use std::{
     pin::Pin,
@@ -7,20 +7,19 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{StatusCode, header::CONNECTION};
-use http_body_util::BodyExt;
-use masthead_api::{Answer, ServerRefusal};
+use http::{Response, StatusCode, header::CONNECTION};
+use http_body_util::{BodyExt, Full};
 use tokio::{io::AsyncWrite, net::TcpStream};
 
-use super::{raw_head::RawHead, rules::codings};
+use crate::{raw_head::RawHead, rejection::Rejection, rules::codings};
 
-/// Longer than any answer that hyper makes by itself: a status line and three fields.
+/// Longer than any response of hyper itself: a status line and three fields.
 const LONGEST: usize = 200;
 
-/// The status of the answer that hyper makes by itself, where these bytes are one.
-pub(super) fn status(bytes: &[u8]) -> Option<StatusCode> {
+/// The status of hyper's own response, if these bytes are one.
+pub(crate) fn own_status(bytes: &[u8]) -> Option<StatusCode> {
     let code = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
-    // Nearly every answer ends here.
+    // Nearly every response is excluded here.
     if code[0] != b'4' || bytes.len() > LONGEST {
         return None;
     }
@@ -28,34 +27,32 @@ pub(super) fn status(bytes: &[u8]) -> Option<StatusCode> {
     StatusCode::from_bytes(code).ok().filter(|_| is_bare)
 }
 
-/// Why the parser refused this head, as far as the head tells.
-pub(super) fn refusal(status: StatusCode, head: &RawHead<'_>, max_uri_bytes: usize) -> ServerRefusal {
-    let unknown_coding = |value| codings(value).any(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
+/// Why the parser rejected this head, as far as the head shows it.
+pub(crate) fn rejection(status: StatusCode, head: &RawHead<'_>, max_uri_bytes: usize) -> Rejection {
+    let is_unknown_coding = |value| codings(value).any(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
     match status {
-        StatusCode::URI_TOO_LONG => ServerRefusal::UriTooLong,
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if head.target_bytes() > max_uri_bytes => ServerRefusal::UriTooLong,
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ServerRefusal::HeadersTooLarge,
-        // RFC 9112 §6.1. One of HTTP/1.0 is faulty whatever its coding.
-        _ if head.is_http11() && head.values("transfer-encoding").any(unknown_coding) => {
-            ServerRefusal::TransferEncoding
-        }
-        _ => ServerRefusal::BadRequest,
+        StatusCode::URI_TOO_LONG => Rejection::UriTooLong,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if head.target_bytes() > max_uri_bytes => Rejection::UriTooLong,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Rejection::HeadersTooLarge,
+        // RFC 9112 §6.1. In HTTP/1.0 any transfer coding is invalid.
+        _ if head.is_http11() && head.values("transfer-encoding").any(is_unknown_coding) => Rejection::TransferEncoding,
+        _ => Rejection::BadRequest,
     }
 }
 
-/// The answer that goes out in the place of hyper's.
-pub(super) struct Replacement {
+/// The response that is sent instead of hyper's.
+pub(crate) struct ReplacedResponse {
     bytes: Vec<u8>,
     sent: usize,
-    /// How many bytes of hyper's it stands for.
-    stands_for: usize,
+    /// The length of hyper's response.
+    replaced_bytes: usize,
 }
 
-impl Replacement {
-    /// Writes `answer` as it goes over the wire. hyper's own date is kept.
-    pub(super) fn new(answer: Answer, of_hyper: &[u8], head: &RawHead<'_>) -> Self {
-        let (parts, body) = answer.into_parts();
-        // The whole body is there.
+impl ReplacedResponse {
+    /// Serializes `response`. The date of hyper's response is kept.
+    pub(crate) fn new(response: Response<Full<Bytes>>, of_hyper: &[u8], head: &RawHead<'_>) -> Self {
+        let (parts, body) = response.into_parts();
+        // The body is complete.
         let body = body.collect().now_or_never().and_then(Result::ok);
         let body: Bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let reason = parts.status.canonical_reason().unwrap_or_default();
@@ -80,16 +77,16 @@ impl Replacement {
         Self {
             bytes,
             sent: 0,
-            stands_for: of_hyper.len(),
+            replaced_bytes: of_hyper.len(),
         }
     }
 
-    /// Writes what is left of it; then how many bytes hyper has written, as far as hyper knows.
-    pub(super) fn poll_write(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    /// Writes the rest of it; then returns the number of bytes that hyper expects to have written.
+    pub(crate) fn poll_write(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         while let Some(rest @ [_, ..]) = self.bytes.get(self.sent..) {
             self.sent += ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
         }
-        Poll::Ready(Ok(self.stands_for))
+        Poll::Ready(Ok(self.replaced_bytes))
     }
 }
 
@@ -102,10 +99,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bare_answer_is_hypers_own() {
+    fn only_bare_responses_are_from_hyper() {
         let bare = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: Sun, 29 Nov 2026 01:02:03 GMT\r\n\r\n";
         assert_eq!(
-            status(bare.as_bytes()),
+            own_status(bare.as_bytes()),
             Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         );
         for other in [
@@ -115,7 +112,7 @@ mod tests {
             "HTTP/1.1 404 Not Found\r\ncontent-length: 7\r\n\r\n",
             "HTTP/1.1 100 Continue\r\n\r\n",
         ] {
-            assert_eq!(status(other.as_bytes()), None, "{other}");
+            assert_eq!(own_status(other.as_bytes()), None, "{other}");
         }
     }
 }

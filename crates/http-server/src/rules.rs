@@ -1,26 +1,25 @@
-//! What HTTP and the server's limits ask of a request before it is answered.
+//! Checks of a parsed request: the rules of HTTP and the server's limits.
 
 use http::{
     HeaderMap, HeaderValue, Request, Version,
     header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING},
 };
 use hyper::body::Body;
-use masthead_api::ServerRefusal;
 
-use crate::settings::HttpSettings;
+use crate::{options::ServerOptions, rejection::Rejection};
 
-/// Why a request is refused that the parser has taken; `None` for almost all.
-pub(super) fn refusal<B: Body>(request: &Request<B>, http: &HttpSettings) -> Option<ServerRefusal> {
+/// Why a request is rejected that the parser has accepted; `None` for almost all.
+pub(crate) fn find_rejection<B: Body>(request: &Request<B>, options: &ServerOptions) -> Option<Rejection> {
     let target = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
-    if target > http.max_uri_bytes {
-        return Some(ServerRefusal::UriTooLong);
+    if target > options.max_uri_bytes {
+        return Some(Rejection::UriTooLong);
     }
     let headers = request.headers();
     let mut header_bytes = 0;
-    let mut host = Host::None;
+    let mut host = HostLines::None;
     let mut is_encoded = false;
     let mut is_chunked = false;
-    // One pass: every look into the map would hash a name anew.
+    // One pass: every lookup in the map would hash a name again.
     for (name, value) in headers {
         // Names, values, and the four bytes that each line adds on the wire.
         header_bytes += name.as_str().len() + value.len() + 4;
@@ -31,43 +30,43 @@ pub(super) fn refusal<B: Body>(request: &Request<B>, http: &HttpSettings) -> Opt
         } else if *name == TRANSFER_ENCODING {
             for coding in codings(value.as_bytes()) {
                 if !coding.eq_ignore_ascii_case(b"chunked") {
-                    return Some(ServerRefusal::TransferEncoding);
+                    return Some(Rejection::TransferEncoding);
                 }
                 // RFC 9112 §7.1: chunked must not be applied twice.
                 if is_chunked {
-                    return Some(ServerRefusal::BadRequest);
+                    return Some(Rejection::BadRequest);
                 }
                 is_chunked = true;
             }
         }
     }
-    if header_bytes > http.max_header_bytes {
-        return Some(ServerRefusal::HeadersTooLarge);
+    if header_bytes > options.max_header_bytes {
+        return Some(Rejection::HeadersTooLarge);
     }
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    if !host.is_good(request.version(), authority, headers) {
-        return Some(ServerRefusal::BadRequest);
+    if !host.is_valid(request.version(), authority, headers) {
+        return Some(Rejection::BadRequest);
     }
-    // RFC 9110 §8.4: what has no content has no coding.
-    (is_encoded && !request.body().is_end_stream()).then_some(ServerRefusal::ContentEncoding)
+    // RFC 9110 §8.4: without content there is no content coding.
+    (is_encoded && !request.body().is_end_stream()).then_some(Rejection::ContentEncoding)
 }
 
-/// The elements of a list of codings, without the blank ones.
-pub(super) fn codings(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The elements of a list of codings, without blank ones.
+pub(crate) fn codings(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let elements = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     elements.filter(|element| !element.is_empty())
 }
 
 /// The `Host` lines of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Host {
+enum HostLines {
     None,
     One,
-    /// Several, or one that is no host.
+    /// Several, or an invalid one.
     Bad,
 }
 
-impl Host {
+impl HostLines {
     fn and(self, value: &HeaderValue) -> Self {
         if self == Self::None && is_host(value.as_bytes()) {
             Self::One
@@ -76,9 +75,9 @@ impl Host {
         }
     }
 
-    /// RFC 9112 §3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. RFC 9113 §8.3.1: `:authority` stands in for it in
-    /// HTTP/2, and where both are there they are the same.
-    fn is_good(self, version: Version, authority: Option<&str>, headers: &HeaderMap) -> bool {
+    /// RFC 9112 §3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. RFC 9113 §8.3.1: HTTP/2 uses `:authority` instead;
+    /// if it has both, they must be equal.
+    fn is_valid(self, version: Version, authority: Option<&str>, headers: &HeaderMap) -> bool {
         match (self, version) {
             (Self::Bad, _) => false,
             (Self::One, Version::HTTP_2) => authority.is_none_or(|authority| {
@@ -120,7 +119,7 @@ fn is_host(value: &[u8]) -> bool {
     is_port && !host.is_empty()
 }
 
-/// A character of a registered name; `%` begins an encoded one.
+/// Whether a registered name may contain this character; `%` starts an encoded one.
 const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -148,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
+    fn host_is_a_name_or_address_with_optional_port() {
         for good in [
             "a",
             "a.example:80",

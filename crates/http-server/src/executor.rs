@@ -1,12 +1,13 @@
-//! Where hyper puts the tasks of HTTP/2 streams: never loose, always in the server's own set.
+//! The executor of hyper's HTTP/2 tasks: each is tracked by the server.
 
 use hyper::rt::Executor;
 use tokio_util::task::TaskTracker;
 
+/// Spawns tasks on a [`TaskTracker`].
 #[derive(Clone)]
-pub(super) struct Tracked(pub(super) TaskTracker);
+pub(crate) struct TrackedExecutor(pub(crate) TaskTracker);
 
-impl<F> Executor<F> for Tracked
+impl<F> Executor<F> for TrackedExecutor
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {

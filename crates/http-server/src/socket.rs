@@ -1,4 +1,4 @@
-//! The socket of one connection, watched for what comes and what will not go.
+//! The socket of one connection: reports reads and stalled writes to the timers, and replaces hyper's own error responses.
 
 use std::{
     io,
@@ -14,105 +14,104 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use masthead_api::Answer;
-
-use super::{
-    Respond,
-    unreadable::{self, Replacement},
-    watch::Watch,
+use crate::{
+    handler::RequestHandler,
+    parser_error::{self, ReplacedResponse},
+    timers::ConnectionTimers,
 };
 
-/// How long, and how much, a client may still send after our last word.
+/// How long, and how much, a client may still send after the last response.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 512 * 1024;
 
-/// A socket that tells its watch what happens, puts the program's answer in the place of hyper's own to a head that cannot be
-/// read, and closes without losing the last answer.
-pub(super) struct Socket<R> {
+/// A socket that reports to its timers, sends the handler's response instead of hyper's own to an invalid head, and closes
+/// without losing the last response.
+pub(crate) struct WatchedSocket<H> {
     stream: TcpStream,
-    watch: Arc<Watch>,
-    respond: Arc<R>,
+    timers: Arc<ConnectionTimers>,
+    handler: Arc<H>,
     max_uri_bytes: usize,
-    /// How many answers of the program have been begun to be written, at least.
-    answers: usize,
-    replacing: Option<Replacement>,
+    /// How many responses of the handler were at least partly written.
+    responses: usize,
+    replacing: Option<ReplacedResponse>,
     lingering: Option<Lingering>,
 }
 
-/// Closing a socket that holds unread bytes sends a reset, which can overtake the answer (a 413, say): so what still
-/// comes is read and dropped for a moment.
+/// Closing a socket with unread bytes sends a reset, which can overtake the response (a 413, for example): so incoming bytes
+/// are read and dropped for a moment.
 struct Lingering {
     until: Pin<Box<Sleep>>,
     left: usize,
 }
 
-impl<R: Respond> Socket<R> {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>, respond: Arc<R>, max_uri_bytes: usize) -> Self {
+impl<H: RequestHandler> WatchedSocket<H> {
+    pub(crate) fn new(stream: TcpStream, timers: Arc<ConnectionTimers>, handler: Arc<H>, max_uri_bytes: usize) -> Self {
         Self {
             stream,
-            watch,
-            respond,
+            timers,
+            handler,
             max_uri_bytes,
-            answers: 0,
+            responses: 0,
             replacing: None,
             lingering: None,
         }
     }
 
-    fn noted<T>(&mut self, result: Poll<T>) -> Poll<T> {
+    /// Records the result of a write.
+    fn recorded<T>(&mut self, result: Poll<T>) -> Poll<T> {
         if result.is_pending() {
-            self.watch.write_stalled();
+            self.timers.set_write_stalled();
         } else {
-            self.watch.write_went_on();
-            self.answers = self.watch.answers();
+            self.timers.clear_write_stalled();
+            self.responses = self.timers.responses();
         }
         result
     }
 
-    /// Begins to replace what hyper writes, where it is hyper's own: every answer of the program is on its way already.
+    /// Starts to replace what hyper writes if it is hyper's own: all responses of the handler are being written already.
     fn replace(&mut self, bytes: &[u8]) {
-        if self.replacing.is_some() || self.answers != self.watch.answers() {
+        if self.replacing.is_some() || self.responses != self.timers.responses() {
             return;
         }
-        let Some(status) = unreadable::status(bytes) else {
+        let Some(status) = parser_error::own_status(bytes) else {
             return;
         };
-        self.replacing = Some(self.watch.with_head(|head| {
-            let refusal = unreadable::refusal(status, head, self.max_uri_bytes);
-            let answer: Answer = self.respond.unreadable(head, refusal);
-            Replacement::new(answer, bytes, head)
+        self.replacing = Some(self.timers.with_head(|head| {
+            let rejection = parser_error::rejection(status, head, self.max_uri_bytes);
+            let response = self.handler.reject_head(head, rejection);
+            ReplacedResponse::new(response, bytes, head)
         }));
     }
 
-    /// Goes on with the replacement; `None` where there is none.
+    /// Continues the replacement; `None` if there is none.
     fn poll_replaced(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let result = self.replacing.as_mut()?.poll_write(&mut self.stream, cx);
         if result.is_ready() {
             self.replacing = None;
         }
-        Some(self.noted(result))
+        Some(self.recorded(result))
     }
 }
 
-impl<R: Respond> AsyncRead for Socket<R> {
+impl<H: RequestHandler> AsyncRead for WatchedSocket<H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if let Some(bytes @ [_, ..]) = buffer.filled().get(before..) {
-            self.watch.bytes_came(bytes);
+            self.timers.record_bytes(bytes);
         }
         result
     }
 }
 
-impl<R: Respond> AsyncWrite for Socket<R> {
+impl<H: RequestHandler> AsyncWrite for WatchedSocket<H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.replace(bytes);
         if let Some(result) = self.poll_replaced(cx) {
             return result;
         }
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.noted(result)
+        self.recorded(result)
     }
 
     fn poll_write_vectored(
@@ -127,7 +126,7 @@ impl<R: Respond> AsyncWrite for Socket<R> {
             return result;
         }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
-        self.noted(result)
+        self.recorded(result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -154,7 +153,7 @@ impl<R: Respond> AsyncWrite for Socket<R> {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     lingering.left = lingering.left.saturating_sub(buffer.filled().len());
                 }
-                // The client has closed too, which is what we wait for.
+                // The client has closed its side too.
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending => return lingering.until.as_mut().poll(cx).map(Ok),
             }

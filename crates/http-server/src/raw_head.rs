@@ -1,8 +1,8 @@
-//! The head of an HTTP/1 request as its bytes came, also where the parser refuses it.
+//! The raw head of an HTTP/1 request, which is also available if the parser rejects it.
 
 use http::{Method, Uri};
 
-/// A head, cut off anywhere. Nothing of it is known to be valid.
+/// A head that may be truncated anywhere. Nothing of it is validated.
 pub struct RawHead<'a> {
     method: &'a [u8],
     target: &'a [u8],
@@ -12,7 +12,7 @@ pub struct RawHead<'a> {
 
 impl<'a> RawHead<'a> {
     /// The head at the beginning of these bytes; blank lines before it are skipped (RFC 9112 §2.2).
-    pub(super) fn parse(bytes: &'a [u8]) -> Self {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let bytes = bytes.trim_ascii_start();
         let (line, fields) = line_and_rest(bytes);
         let mut words = line.splitn(3, |byte| *byte == b' ');
@@ -25,13 +25,15 @@ impl<'a> RawHead<'a> {
         }
     }
 
-    /// The method, where it is one.
-    pub(crate) fn method(&self) -> Option<Method> {
+    /// The method, if it is valid.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
         Method::from_bytes(self.method).ok()
     }
 
-    /// The path of a target in origin form; `""` where the target is none.
-    pub(crate) fn path(&self) -> &'a str {
+    /// The path of a target in origin form; `""` for any other target.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
         let end = self.target.iter().position(|byte| matches!(byte, b'?' | b'#'));
         let path = &self.target[..end.unwrap_or(self.target.len())];
         if path.starts_with(b"/") {
@@ -41,18 +43,18 @@ impl<'a> RawHead<'a> {
         }
     }
 
-    /// How long the target is.
-    pub(super) const fn target_bytes(&self) -> usize {
+    /// The length of the target.
+    pub(crate) const fn target_bytes(&self) -> usize {
         self.target.len()
     }
 
-    /// Whether the head says that it is one of HTTP/1.1.
-    pub(super) fn is_http11(&self) -> bool {
+    /// Whether the version is HTTP/1.1.
+    pub(crate) fn is_http11(&self) -> bool {
         self.version == b"HTTP/1.1"
     }
 
-    /// The values of the fields of this name.
-    pub(crate) fn values(&self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    /// The values of the fields with this name.
+    pub fn values(&self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.split(|byte| *byte == b'\n');
         fields.filter_map(move |line| {
             let at = line.iter().position(|byte| *byte == b':')?;
@@ -61,9 +63,9 @@ impl<'a> RawHead<'a> {
         })
     }
 
-    /// Whether this is the head of the request with this method and address, and its target goes on with a fragment. No
-    /// request target has one (RFC 9112 §3.2); hyper cuts it off unseen.
-    pub(super) fn has_fragment(&self, method: &Method, uri: &Uri) -> bool {
+    /// Whether this is the head of the request with this method and URI, and its target has a fragment. No request target may
+    /// have one (RFC 9112 §3.2); hyper removes it silently.
+    pub(crate) fn has_fragment(&self, method: &Method, uri: &Uri) -> bool {
         let Some(at) = self.target.iter().position(|byte| *byte == b'#') else {
             return false;
         };
@@ -80,8 +82,8 @@ fn line_and_rest(bytes: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Where the blank line that ends a head is over, line ends being CRLF or, as the parser takes it, LF alone.
-pub(super) fn end_of_head(bytes: &[u8]) -> Option<usize> {
+/// The end of the blank line after a head. A line ends with CRLF or, as the parser accepts it, with LF.
+pub(crate) fn end_of_head(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'\n') {
         let next = from + at + 1;
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_head_are_found_also_where_it_is_cut_off() {
+    fn parts_of_a_truncated_head_are_parsed() {
         let head =
             RawHead::parse(b"\r\nGET /User/7?x=1#y HTTP/1.1\r\nHost: a\r\nX-A : no\r\nx-a:  b \r\n\r\nx-a: body");
         assert_eq!((head.method(), head.path()), (Some(Method::GET), "/User/7"));
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_is_one_of_the_same_request() {
+    fn fragment_belongs_to_the_same_request() {
         let has =
             |line: &str, uri: &str| RawHead::parse(line.as_bytes()).has_fragment(&Method::GET, &uri.parse().unwrap());
         assert!(has("GET /a?b#c HTTP/1.1", "/a?b"));

@@ -14,12 +14,7 @@ use metrics::{counter, gauge};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-mod lanes;
-mod schedule;
-mod state;
-
-pub(crate) use schedule::SyncSchedule;
-pub use state::{SyncHealth, SyncStates};
+use super::state::SyncStates;
 
 /// How long a run belongs to this process without a renewal, which is tried every five seconds. When a process is killed,
 /// another one can resume its run after this time.

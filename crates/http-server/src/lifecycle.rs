@@ -1,4 +1,4 @@
-//! How far the end of the server has come, told to every connection.
+//! The phase of a server's life, which every connection watches.
 
 use std::sync::{
     Arc,
@@ -7,16 +7,16 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-/// The stages of a server's life, in order; none is ever gone back to.
+/// The phases of a server's life, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Connections are accepted.
     Running,
-    /// No more are accepted; every answer closes its HTTP/1.1 connection, and idle ones are still listened to.
+    /// No more are accepted; every response closes its HTTP/1.1 connection, and idle ones may still send a request.
     Draining,
-    /// Idle connections are closed; open requests may end.
+    /// Idle connections are closed; open requests may finish.
     Closing,
-    /// What is still open is cut.
+    /// Everything that is still open is cut.
     Cutting,
 }
 
@@ -24,12 +24,12 @@ pub enum Phase {
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
     phase: watch::Sender<Phase>,
-    // Read by every request: cheaper than the channel's lock.
+    // Read by every request: cheaper than the lock of the channel.
     draining: Arc<AtomicBool>,
 }
 
 impl Lifecycle {
-    /// A server that runs.
+    /// A running server.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -38,19 +38,19 @@ impl Lifecycle {
         }
     }
 
-    /// Begins the graceful end; nothing when it has begun.
+    /// Starts the graceful shutdown; does nothing if it has started.
     pub fn drain(&self) {
         self.advance(Phase::Draining);
     }
 
-    /// Whether the end has begun.
+    /// Whether the graceful shutdown has started.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Goes on to a later phase; an earlier one is ignored.
-    pub(super) fn advance(&self, to: Phase) {
+    /// Advances to a later phase; an earlier one is ignored.
+    pub(crate) fn advance(&self, to: Phase) {
         self.draining.store(true, Ordering::Relaxed);
         self.phase.send_if_modified(|phase| {
             let later = to > *phase;
@@ -61,7 +61,7 @@ impl Lifecycle {
         });
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<Phase> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
 }

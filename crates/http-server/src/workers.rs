@@ -1,4 +1,4 @@
-//! The threads that serve connections. Each has a runtime of its own, so that a request is read, looked up and answered
+//! The worker threads that serve connections. Each has its own runtime, so that a request is read, processed and answered
 //! without waking another thread (ADR 0034).
 
 use std::{
@@ -15,79 +15,82 @@ use tokio::{
     sync::oneshot,
 };
 
-/// One thread that serves, and what answers on it.
-pub struct Seat<R> {
+/// A worker: its runtime and its request handler.
+pub struct WorkerHandle<H> {
     runtime: Handle,
-    pub(super) respond: Arc<R>,
+    pub(crate) handler: Arc<H>,
     open: Arc<AtomicUsize>,
 }
 
-impl<R> Seat<R> {
-    /// Connections are served on this runtime and answered by `respond`.
-    pub fn new(runtime: Handle, respond: Arc<R>) -> Self {
+impl<H> WorkerHandle<H> {
+    /// Connections are served on this runtime by `handler`.
+    pub fn new(runtime: Handle, handler: Arc<H>) -> Self {
         Self {
             runtime,
-            respond,
+            handler,
             open: Arc::default(),
         }
     }
 
-    pub(super) const fn runtime(&self) -> &Handle {
+    pub(crate) const fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
     /// How many connections it serves.
-    pub(super) fn open(&self) -> usize {
+    pub(crate) fn open_connections(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Counts one connection for as long as it lives.
-    pub(super) fn take(&self) -> Taken {
+    /// Counts one connection until the guard is dropped.
+    pub(crate) fn count_connection(&self) -> ConnectionGuard {
         self.open.fetch_add(1, Ordering::Relaxed);
-        Taken(Arc::clone(&self.open))
+        ConnectionGuard(Arc::clone(&self.open))
     }
 }
 
-/// One connection's place.
-pub(super) struct Taken(Arc<AtomicUsize>);
+/// Counts one connection of a worker.
+pub(crate) struct ConnectionGuard(Arc<AtomicUsize>);
 
-impl Drop for Taken {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Threads with a runtime each; they end when this is dropped, and with them whatever still runs there.
-pub struct Threads(Vec<Thread>);
+/// Threads with a runtime each; dropping this ends them and all tasks on them.
+pub struct WorkerThreads(Vec<WorkerThread>);
 
-struct Thread {
+struct WorkerThread {
     runtime: Handle,
     end: Option<oneshot::Sender<()>>,
     ended: Option<thread::JoinHandle<()>>,
 }
 
-impl Threads {
-    /// Starts so many threads, at least one.
+impl WorkerThreads {
+    /// Starts this number of threads, at least one.
     ///
     /// # Errors
     /// A thread or its runtime cannot be started.
     pub fn start(count: usize) -> io::Result<Self> {
-        (0..count.max(1)).map(Thread::start).collect::<Result<_, _>>().map(Self)
+        (0..count.max(1))
+            .map(WorkerThread::start)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
-    /// The runtime of each.
+    /// The runtime of each thread.
     pub fn runtimes(&self) -> impl Iterator<Item = &Handle> {
         self.0.iter().map(|thread| &thread.runtime)
     }
 }
 
-impl Thread {
+impl WorkerThread {
     fn start(number: usize) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-            // An error says that the other end is gone, which is the end too.
+            // An error means that the sender is dropped, which ends the thread too.
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
         })?;
@@ -99,11 +102,11 @@ impl Thread {
     }
 }
 
-impl Drop for Thread {
+impl Drop for WorkerThread {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.ended.take() {
-            // A panic of a task is caught by its runtime; the thread itself runs nothing else.
+            // The runtime catches panics of tasks; the thread itself runs no other code.
             let _ = thread.join();
         }
     }
