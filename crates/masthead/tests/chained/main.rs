@@ -2,23 +2,23 @@
 //! processes held against one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod far;
-mod migrating;
+mod migration;
 mod processes;
 mod promises;
+mod remote_api;
 
-#[path = "../sources/people.rs"]
+#[path = "../contract/http_client.rs"]
+#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
+mod http_client;
+#[path = "../sources/readers.rs"]
 #[expect(dead_code, reason = "the tests of sources, whose it is, need more of it")]
-mod people;
+mod readers;
+#[path = "../contract/server.rs"]
+#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
+mod server;
 #[path = "../sources/under_test.rs"]
 #[expect(dead_code, reason = "the tests of sources, whose it is, need more of it")]
 mod under_test;
-#[path = "../contract/wire.rs"]
-#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
-mod wire;
-#[path = "../contract/world.rs"]
-#[expect(dead_code, reason = "the tests of the contract, whose it is, need more of it")]
-mod world;
 
 #[path = "../it/support/mod.rs"]
 #[expect(

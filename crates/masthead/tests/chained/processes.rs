@@ -1,4 +1,4 @@
-//! Two processes, one before the other, held against one: the far one, asked itself.
+//! Two processes, one before the other, held against one: the remote one, requested itself.
 
 use masthead_sandbox::{Auth0Config, Outage, Sandbox};
 use masthead_testkit::{
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
-    people::{crid, email},
-    support::served,
+    readers::{crid, email},
+    server::{ContractServer, TenantFixture, contract_tenants, setting},
+    support::process,
     under_test::AUTH0,
-    world::{Loaded, World, of_the_contract, setting},
 };
 
 /// A tenant whose provider answers.
@@ -26,21 +26,21 @@ const MIRROR: &str = "north/daily/mirror";
 const AUTH0_SECRET: &str = "sandbox-client-secret";
 
 /// A Masthead before another. The near one has the same tenants, and no registrations of its own.
-struct Chain {
-    near: World,
-    far: World,
+struct ServerChain {
+    near: ContractServer,
+    remote: ContractServer,
     sandbox: Sandbox,
     runtime: Runtime,
-    /// By which the near one is known to the far one.
+    /// By which the near one is known to the remote one.
     token: String,
 }
 
-fn mirror() -> Loaded {
+fn mirror() -> TenantFixture {
     let reader = |name: &str| {
         let account = account(&crid(name), &email(name), "Storeside", "Quizzeltop");
         with_metadata(account, &[("city", "Nowhereville")])
     };
-    Loaded {
+    TenantFixture {
         tenant: MIRROR,
         pool: None,
         settings: &[("Flow.UserProvider", "Auth0")],
@@ -48,7 +48,7 @@ fn mirror() -> Loaded {
     }
 }
 
-impl Chain {
+impl ServerChain {
     /// Starts both; the near one asks in the way that these settings say.
     fn start(how: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
@@ -70,22 +70,22 @@ impl Chain {
             ];
             set(settings, MIRROR, &own);
         };
-        let mut everybody = of_the_contract();
+        let mut everybody = contract_tenants();
         everybody.push(mirror());
-        let far = World::with(&everybody, provider);
-        let nobody: Vec<Loaded> = everybody
+        let remote = ContractServer::start_with(&everybody, provider);
+        let nobody: Vec<TenantFixture> = everybody
             .into_iter()
-            .map(|loaded| Loaded {
+            .map(|loaded| TenantFixture {
                 accounts: Vec::new(),
                 ..loaded
             })
             .collect();
-        let token = far.token(Token::Reader);
-        let near = World::with(&nobody, |settings| {
+        let token = remote.token(Token::Reader);
+        let near = ContractServer::start_with(&nobody, |settings| {
             provider(settings);
             settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
             let mut remote = vec![
-                format!("Subscribe.Url=http://{}", far.address),
+                format!("Subscribe.Url=http://{}", remote.address),
                 "Subscribe.TokenEnv=MASTHEAD_SECRET_FAR".to_owned(),
                 "Subscribe.SourceSystem=CRM".to_owned(),
             ];
@@ -97,17 +97,17 @@ impl Chain {
         });
         Self {
             near,
-            far,
+            remote,
             sandbox,
             runtime,
             token,
         }
     }
 
-    /// What the near one answers, and the far one itself.
+    /// What the near one answers, and the remote one itself.
     fn both(&self, case: &Case) -> [(u16, Value); 2] {
-        [&self.near, &self.far].map(|world| {
-            let answer = world.ask(case);
+        [&self.near, &self.remote].map(|server| {
+            let answer = server.send(case);
             let body = serde_json::from_str(&answer.body).unwrap();
             (answer.status, body)
         })
@@ -115,8 +115,8 @@ impl Chain {
 
     /// The two must say the same, but for the moments of asking, and for cursors, which only their maker understands.
     fn agree(&self, case: &Case) -> Value {
-        let [mut near, mut far] = self.both(case);
-        for (_, body) in [&mut near, &mut far] {
+        let [mut near, mut remote] = self.both(case);
+        for (_, body) in [&mut near, &mut remote] {
             if let Some(cursor) = body["meta"].get_mut("nextCursor") {
                 *cursor = "cursor".into();
             }
@@ -124,14 +124,14 @@ impl Chain {
                 source["asOf"].take();
             }
         }
-        assert_eq!(near, far, "{case:?}");
+        assert_eq!(near, remote, "{case:?}");
         near.1
     }
 }
 
 /// What the near one says of the Subscribe source when only that is out of reach.
-fn status(near: &World, case: &Case) -> (u16, Value) {
-    let answer = near.ask(case);
+fn status(near: &ContractServer, case: &Case) -> (u16, Value) {
+    let answer = near.send(case);
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     if answer.status == 503 {
         assert!(answer.headers.iter().any(|(name, _)| name == "retry-after"), "{case:?}");
@@ -143,17 +143,17 @@ fn status(near: &World, case: &Case) -> (u16, Value) {
     (answer.status, ours.collect())
 }
 
-/// Sets a tenant up before its server starts; that it is only read is told.
+/// Sets a tenant up before its server starts; that it is only read is response.
 fn set(settings: &[(String, String)], tenant: &str, pairs: &[&str]) {
     let arguments = [&["tenant", "set", tenant], pairs].concat();
-    let done = served::run(settings, &arguments, "");
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert!(done.status.success(), "{said}");
+    let done = process::run(settings, &arguments, "");
+    let messages = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success(), "{messages}");
     let is_remote = pairs.iter().any(|pair| pair.starts_with("Subscribe.Url="));
     assert_eq!(
-        said.contains("warning: Subscribe.Url: a remote Users API"),
+        messages.contains("warning: Subscribe.Url: a remote Users API"),
         is_remote,
-        "{said}"
+        "{messages}"
     );
 }
 
@@ -161,7 +161,7 @@ fn any(target: &str, tenant: &'static str) -> Case {
     Case::get(target, Expect::Status(0)).of(tenant)
 }
 
-fn in_url(text: &str) -> String {
+fn percent_encoded(text: &str) -> String {
     text.replace('+', "%2B")
         .replace('/', "%2F")
         .replace('=', "%3D")
@@ -174,11 +174,11 @@ macro_rules! table {
     };
 }
 
-/// The whole table of the contract, byte for byte where it says so, and in every case what the far one says.
+/// The whole table of the contract, byte for byte where it says so, and in every case what the remote one says.
 fn keeps_the_contract(how: &[(&str, &str)]) {
-    let chain = Chain::start(how);
+    let chain = ServerChain::start(how);
     let cases: Vec<Case> = for_each_contract_line!(table);
-    chain.near.holds(&cases);
+    chain.near.check_all(&cases);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_chain_through_the_legacy_api_keeps_the_contract() {
 
 #[test]
 fn two_processes_say_what_one_says() {
-    let chain = Chain::start(&[]);
+    let chain = ServerChain::start(&[]);
     for target in [
         "/v4/Users/2937",
         "/v4/Users/nobody",
@@ -218,8 +218,8 @@ fn two_processes_say_what_one_says() {
     let body = json!({"metadata": {"city": "Århus"}, "lastName": "le", "pageSize": 2, "orderBy": 7});
     chain.agree(&Case::search(&body.to_string(), Expect::Status(0)).of(HERALD));
     assert_eq!(
-        chain.near.ask(&any("/v4/Users/2937", HERALD)).body,
-        chain.far.ask(&any("/v4/Users/2937", HERALD)).body
+        chain.near.send(&any("/v4/Users/2937", HERALD)).body,
+        chain.remote.send(&any("/v4/Users/2937", HERALD)).body
     );
 
     // Every order, page by page: each by the cursor that its own process gave.
@@ -228,22 +228,22 @@ fn two_processes_say_what_one_says() {
         let mut cursors = [None, None];
         let mut pages = 0;
         loop {
-            let asked =
-                [&chain.near, &chain.far]
+            let requested =
+                [&chain.near, &chain.remote]
                     .into_iter()
                     .zip(&cursors)
-                    .map(|(world, cursor): (_, &Option<String>)| {
+                    .map(|(server, cursor): (_, &Option<String>)| {
                         let on = cursor
                             .as_ref()
-                            .map_or_else(String::new, |cursor| format!("&cursor={}", in_url(cursor)));
-                        let answer = world.ask(&any(&format!("/v4/Users?{list}{on}"), GAZETTE));
+                            .map_or_else(String::new, |cursor| format!("&cursor={}", percent_encoded(cursor)));
+                        let answer = server.send(&any(&format!("/v4/Users?{list}{on}"), GAZETTE));
                         serde_json::from_str::<Value>(&answer.body).unwrap()
                     });
-            let asked: Vec<Value> = asked.collect();
-            assert_eq!(asked[0]["data"], asked[1]["data"], "{list}");
-            assert_eq!(asked[0]["meta"]["totalRecords"], 25);
+            let requested: Vec<Value> = requested.collect();
+            assert_eq!(requested[0]["data"], requested[1]["data"], "{list}");
+            assert_eq!(requested[0]["meta"]["totalRecords"], 25);
             pages += 1;
-            cursors = [0, 1].map(|n: usize| asked[n]["meta"]["nextCursor"].as_str().map(str::to_owned));
+            cursors = [0, 1].map(|n: usize| requested[n]["meta"]["nextCursor"].as_str().map(str::to_owned));
             assert_eq!(cursors[0].is_some(), cursors[1].is_some());
             if cursors[0].is_none() {
                 break;
@@ -252,12 +252,12 @@ fn two_processes_say_what_one_says() {
         assert_eq!(pages, 4, "{list}");
     }
 
-    // Merged with the provider, who both of them ask; and the store alone of the same tenant.
+    // Merged with the provider, who both of them send; and the store alone of the same tenant.
     for (target, ids) in [
-        (format!("/v4/Users/{}", in_url(&crid("both"))), 1),
-        (format!("/v4/Users/{}", in_url(&crid("theirs"))), 1),
-        (format!("/v4/Users/{}", in_url(&crid("ours"))), 1),
-        (format!("/v4/Users/{}", in_url(&crid("neither"))), 0),
+        (format!("/v4/Users/{}", percent_encoded(&crid("both"))), 1),
+        (format!("/v4/Users/{}", percent_encoded(&crid("theirs"))), 1),
+        (format!("/v4/Users/{}", percent_encoded(&crid("ours"))), 1),
+        (format!("/v4/Users/{}", percent_encoded(&crid("neither"))), 0),
         (format!("/v4/Users?email={}", email("both")), 1),
         ("/v4/Users?lastName=quiz".to_owned(), 3),
         ("/v4/Users?metadata.city=nowhereville&ignoreProvider=true".to_owned(), 2),
@@ -272,11 +272,11 @@ fn two_processes_say_what_one_says() {
         assert_eq!(users, ids, "{target}: {answer}");
         assert_eq!(answer["meta"]["complete"], true, "{target}: {answer}");
     }
-    let Chain { near, token, .. } = chain;
-    let (log, database) = near.end();
+    let ServerChain { near, token, .. } = chain;
+    let (log, database) = near.stop();
     assert!(!log.contains("panicked"), "{log}");
     for word in ["ann@example.com", "quizzeltop", &email("both"), &token] {
-        assert!(!log.to_lowercase().contains(&word.to_lowercase()), "{word} is told");
+        assert!(!log.to_lowercase().contains(&word.to_lowercase()), "{word} is response");
     }
     let count = |query: &str| database.run(query).unwrap().trim().to_owned();
     assert_eq!(
@@ -292,24 +292,24 @@ fn two_processes_say_what_one_says() {
     assert_eq!(
         count("SELECT count(*) FROM events WHERE kind = 4601 AND tenant = 'north/daily/herald'"),
         "0",
-        "the far side is no provider"
+        "the remote side is no provider"
     );
 }
 
 #[test]
 fn with_the_far_one_stopped_the_answer_table_holds() {
-    let chain = Chain::start(&[]);
-    let by_id = |name: &str| any(&format!("/v4/Users/{}", in_url(&crid(name))), MIRROR);
+    let chain = ServerChain::start(&[]);
+    let by_id = |name: &str| any(&format!("/v4/Users/{}", percent_encoded(&crid(name))), MIRROR);
     let by_email = |name: &str| any(&format!("/v4/Users?email={}", email(name)), MIRROR);
     assert_eq!(status(&chain.near, &by_id("both")), (200, json!(["ok"])));
-    let Chain {
+    let ServerChain {
         near,
-        far,
+        remote,
         sandbox,
         runtime,
         ..
     } = chain;
-    far.end();
+    remote.stop();
 
     // The store alone: nobody can tell, whoever it is about.
     for target in [
@@ -322,7 +322,7 @@ fn with_the_far_one_stopped_the_answer_table_holds() {
         assert_eq!(status(&near, &any(target, HERALD)), (503, json!([])), "{target}");
     }
     let alone = any(
-        &format!("/v4/Users/{}?ignoreProvider=true", in_url(&crid("both"))),
+        &format!("/v4/Users/{}?ignoreProvider=true", percent_encoded(&crid("both"))),
         MIRROR,
     );
     assert_eq!(status(&near, &alone).0, 503);
@@ -337,7 +337,7 @@ fn with_the_far_one_stopped_the_answer_table_holds() {
         assert_eq!(status(&near, &by_email(name)), (503, silent.clone()), "{name}");
     }
     let strict = any(
-        &format!("/v4/Users/{}?onProviderFailure=fail", in_url(&crid("both"))),
+        &format!("/v4/Users/{}?onProviderFailure=fail", percent_encoded(&crid("both"))),
         MIRROR,
     );
     assert_eq!(status(&near, &strict).0, 503);
@@ -347,9 +347,9 @@ fn with_the_far_one_stopped_the_answer_table_holds() {
     );
     // Unknown and Unknown.
     runtime.block_on(sandbox.outage(Outage::Refused)).unwrap();
-    assert_eq!(status(&near, &by_id("nobody-asked-before")), (503, silent));
+    assert_eq!(status(&near, &by_id("nobody-requested-before")), (503, silent));
 
-    let (log, database) = near.end();
+    let (log, database) = near.stop();
     assert!(!log.contains("panicked"), "{log}");
     let count = |query: &str| database.run(query).unwrap().trim().to_owned();
     assert_eq!(count("SELECT count(*) FROM registrations"), "0");

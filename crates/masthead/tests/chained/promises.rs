@@ -1,4 +1,4 @@
-//! Through either API of a far Masthead, the adapter keeps what every source of registrations promises.
+//! ThroughApi either API of a remote Masthead, the adapter keeps what every source of registrations promises.
 
 use std::sync::Arc;
 
@@ -16,25 +16,25 @@ use masthead_testkit::{
 };
 use time::macros::datetime;
 
-use crate::far::{Far, remote};
+use crate::remote_api::{RemoteApi, adapter};
 
-/// Asks the far side in one of three ways.
-struct Through(&'static [(&'static str, &'static str)]);
+/// Asks the remote side in one of three ways.
+struct ThroughApi(&'static [(&'static str, &'static str)]);
 
 #[async_trait]
-impl Factory for Through {
+impl Factory for ThroughApi {
     async fn source(&self, loaded: Vec<Loaded>) -> Subject {
         let federated: Vec<bool> = loaded.iter().map(|loaded| loaded.federated).collect();
-        let far = Far::serving(loaded).await;
+        let remote = RemoteApi::serving(loaded).await;
         let tenants = (0..)
             .zip(federated)
-            .map(|(number, federated)| Arc::new(far.near(number, federated, self.0)));
+            .map(|(number, federated)| Arc::new(remote.near(number, federated, self.0)));
         Subject {
             tenants: tenants.collect(),
-            source: Arc::new(remote()),
+            source: Arc::new(adapter()),
             // A Users API answers one question at a time: no promise about many is held here.
             bulk: Arc::new(FakeStore::default()),
-            keep: Box::new(far),
+            keep: Box::new(remote),
         }
     }
 }
@@ -46,7 +46,7 @@ macro_rules! kept {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                contract::$case(&Through($settings)).await;
+                contract::$case(&ThroughApi($settings)).await;
             })*
         }
     };
@@ -158,7 +158,7 @@ async fn every_field_that_an_api_shows_survives() {
         (&[("Subscribe.Method", "GET")], false),
         (&[("Subscribe.Api", "legacy")], true),
     ] {
-        let subject = Through(settings).source(vec![local(everybody.clone())]).await;
+        let subject = ThroughApi(settings).source(vec![local(everybody.clone())]).await;
         for account in &everybody {
             let found = subject.source.by_id(&subject.context(0), &account.crid).await;
             let wanted = if is_legacy {
@@ -183,7 +183,7 @@ async fn every_field_that_an_api_shows_survives() {
 /// A place by date that another source's account has: nobody could say who comes after it.
 #[tokio::test]
 async fn a_place_that_v4_has_no_dates_to_find_is_refused_and_not_guessed() {
-    let subject = Through(&[])
+    let subject = ThroughApi(&[])
         .source(vec![local(vec![account("1", "a@example.org", "", "")])])
         .await;
     for column in [SortColumn::DateRegistered, SortColumn::ChangeDate] {

@@ -11,21 +11,21 @@ use masthead_testkit::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    export::{Exports, basic, each, of, one},
+    export::{ExportServer, basic, each, identifiers, one},
+    http_client::{self, percent_encoded},
     legacy::{once_known, warm},
-    wire::{self, in_url},
-    world::{Loaded, World, of_the_contract},
+    server::{ContractServer, TenantFixture, contract_tenants},
 };
 
 /// The id of the request that the examples carry.
 const ID: &str = "b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55";
 
 /// The document as it is served.
-struct Document(Value);
+struct OpenApiDocument(Value);
 
-impl Document {
-    fn of(world: &World) -> Self {
-        let answer = wire::get(world.address, "/openapi.json");
+impl OpenApiDocument {
+    fn fetch(server: &ContractServer) -> Self {
+        let answer = http_client::get(server.address, "/openapi.json");
         assert_eq!(answer.status, 200);
         Self(serde_json::from_str(&answer.body).unwrap())
     }
@@ -81,7 +81,7 @@ fn example_of(parameter: &Value) -> String {
         "encryptedCustomerRegistrationId" => "{{sealed-id:2937}}".to_owned(),
         _ => {
             let example = &parameter["example"];
-            in_url(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
+            percent_encoded(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
         }
     }
 }
@@ -92,11 +92,11 @@ fn name(parameter: &Value) -> &str {
 
 #[test]
 fn the_example_requests_of_v4_are_taken() {
-    let world = warm(World::of(&of_the_contract()));
-    let document = Document::of(&world);
+    let server = warm(ContractServer::start(&contract_tenants()));
+    let document = OpenApiDocument::fetch(&server);
     let list = document.operation("get", "/v4/Users")["parameters"].as_array().unwrap();
     let taken = |target: &str| {
-        let answer = world.ask(&get(target));
+        let answer = server.send(&get(target));
         assert_eq!(answer.status, 200, "{target}: {}", answer.body);
         json_of(&answer)
     };
@@ -108,7 +108,7 @@ fn the_example_requests_of_v4_are_taken() {
             "cursor" => {
                 let page = taken("/v4/Users?pageSize=1");
                 let cursor = page["meta"]["nextCursor"].as_str().unwrap();
-                taken(&format!("/v4/Users?pageSize=1&cursor={}", in_url(cursor)))
+                taken(&format!("/v4/Users?pageSize=1&cursor={}", percent_encoded(cursor)))
             }
             "emailMatch" => taken(&format!("/v4/Users?email=ann&emailMatch={value}")),
             "metadata" => taken("/v4/Users?metadata.city=Oslo"),
@@ -121,7 +121,7 @@ fn the_example_requests_of_v4_are_taken() {
     let bodies = search["requestBody"]["content"]["application/json"]["examples"].as_object();
     for (name, body) in bodies.unwrap() {
         let case = Case::search(&body["value"].to_string(), Expect::Status(200));
-        let answer = world.ask(&case);
+        let answer = server.send(&case);
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);
     }
     let one = document.operation("get", "/v4/Users/{customerRegistrationId}");
@@ -132,10 +132,10 @@ fn the_example_requests_of_v4_are_taken() {
 
 #[test]
 fn the_example_requests_of_the_legacy_api_are_taken() {
-    let world = warm(World::of(&of_the_contract()));
-    let document = Document::of(&world);
+    let server = warm(ContractServer::start(&contract_tenants()));
+    let document = OpenApiDocument::fetch(&server);
     let taken = |target: &str| {
-        let answer = json_of(&world.ask(&get(target)));
+        let answer = json_of(&server.send(&get(target)));
         assert_eq!(answer["Errors"], json!([]), "{target}: {answer}");
     };
     let mut paths = 0;
@@ -167,15 +167,15 @@ fn the_example_requests_of_the_legacy_api_are_taken() {
 
 #[test]
 fn the_example_requests_of_the_export_are_taken() {
-    let exports = Exports::start();
-    let document = Document::of(&exports.world);
+    let exports = ExportServer::start();
+    let document = OpenApiDocument::fetch(&exports.server);
     for (path, operation) in document.operations("/v1/") {
         let examples = operation["requestBody"]["content"]["application/json"]["examples"].as_object();
         for (name, body) in examples.unwrap() {
             let target = format!("{}?app_id=herald", path.replace("{workspace}", "herald"));
             let data = exports.data(&exports.call("herald", &body["value"]).at(&target));
             let shown = &example(operation, "200", "named")["data"];
-            // Of the three that are asked for, this house knows two, and the example's has doubts about one of them.
+            // Of the three that are requested for, this house knows two, and the example's has doubts about one of them.
             assert_eq!(each(&data, "customer_id"), ["2937", "auth0|6470a"], "{name}");
             assert_eq!(data["users_not_found"], shown["users_not_found"], "{name}");
             let keys = |data: &Value| {
@@ -213,16 +213,16 @@ fn without(user: &Value, own: &[&str]) -> Map<String, Value> {
 
 #[test]
 fn the_examples_of_users_are_what_is_answered() {
-    let document = Document::of(&World::of(&[]));
+    let document = OpenApiDocument::fetch(&ContractServer::start(&[]));
     let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
     let list = document.operation("get", "/v4/Users");
-    let world = warm(World::of(&[Loaded {
+    let server = warm(ContractServer::start(&[TenantFixture {
         tenant: HERALD,
         pool: None,
         settings: &[],
         accounts: vec![reader_of(&example(by_id, "200", "whole")["data"])],
     }]));
-    let ask = |target: &str| json_of(&world.ask(&get(target)));
+    let send = |target: &str| json_of(&server.send(&get(target)));
     let sealed = ["encryptedCustomerRegistrationId"];
     for (fields, name, own) in [
         ("", "whole", &sealed[..]),
@@ -232,15 +232,15 @@ fn the_examples_of_users_are_what_is_answered() {
             &[],
         ),
     ] {
-        let (one, shown) = (ask(&format!("/v4/Users/2937?{fields}")), example(by_id, "200", name));
+        let (one, shown) = (send(&format!("/v4/Users/2937?{fields}")), example(by_id, "200", name));
         assert_eq!((&one["message"], &one["meta"]), (&shown["message"], &shown["meta"]));
         assert_eq!(without(&one["data"], own), without(&shown["data"], own), "{name}");
-        let (all, shown) = (ask(&format!("/v4/Users?{fields}")), example(list, "200", name));
+        let (all, shown) = (send(&format!("/v4/Users?{fields}")), example(list, "200", name));
         assert_eq!(all["message"], shown["message"]);
         assert_eq!(without(&all["data"][0], own), without(&shown["data"][0], own), "{name}");
     }
     for (path, operation) in document.operations("/User") {
-        let (found, shown) = (ask("/User/2937/0"), example(operation, "200", "found"));
+        let (found, shown) = (send("/User/2937/0"), example(operation, "200", "found"));
         let own = [
             "EncryptedCustomerRegistrationId",
             "RegistrationId",
@@ -251,39 +251,39 @@ fn the_examples_of_users_are_what_is_answered() {
         let user = |answer: &Value| without(&answer["Result"]["Users"][0], &own);
         assert_eq!(user(&found), user(&shown), "{path}");
         assert_eq!(
-            ask("/User?AuthSystemId=2"),
+            send("/User?AuthSystemId=2"),
             example(operation, "200", "nobody"),
             "{path}"
         );
         let refused = example(operation, "200", "refused");
-        let told = [
-            ask("/User?UsersPerPage=x"),
-            ask("/User/2937/9"),
-            ask("/User/x?email=ann"),
+        let response = [
+            send("/User?UsersPerPage=x"),
+            send("/User/2937/9"),
+            send("/User/x?email=ann"),
         ];
-        assert!(told.contains(&refused), "{path}: {refused}");
+        assert!(response.contains(&refused), "{path}: {refused}");
     }
 }
 
 #[test]
 fn the_examples_of_exports_are_what_is_answered() {
-    let document = Document::of(&World::of(&[]));
+    let document = OpenApiDocument::fetch(&ContractServer::start(&[]));
     let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
-    let mut loaded = of_the_contract();
+    let mut loaded = contract_tenants();
     loaded.retain(|loaded| [HERALD, COURIER].contains(&loaded.tenant));
     loaded[0].accounts = vec![reader_of(&example(by_id, "200", "whole")["data"])];
-    let exports = Exports::with(&loaded, |_| {});
+    let exports = ExportServer::with(&loaded, |_| {});
     for (path, operation) in document.operations("/v1/") {
         for (name, fields) in [
             ("named", json!(["last_name", "customer_id", "name", "city"])),
             ("every", json!([])),
         ] {
             let shown = &example(operation, "200", name)["data"];
-            let ask = |workspace: &str, identifiers: Value| {
+            let send = |workspace: &str, identifiers: Value| {
                 let body = json!({"identifiers": identifiers, "user_fields_to_export": fields});
                 exports.data(&exports.call(workspace, &body))
             };
-            let known = ask(
+            let known = send(
                 "herald",
                 json!([one("customer_id", "2937"), one("customer_id", "nobody")]),
             );
@@ -294,7 +294,7 @@ fn the_examples_of_exports_are_what_is_answered() {
             let attributes = &shown["users"][0]["user_attributes"];
             assert_eq!(without(&user, &["id"]), without(attributes, &["id"]), "{path} {name}");
             // Of this tenant nobody can tell: its provider is silent.
-            let unknown = ask("courier", json!([one("email", "joann@example.com")]));
+            let unknown = send("courier", json!([one("email", "joann@example.com")]));
             assert_eq!(unknown["users_unresolved"], shown["users_unresolved"], "{path} {name}");
         }
     }
@@ -310,8 +310,8 @@ fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
 
 #[test]
 fn the_examples_of_errors_are_what_v4_answers() {
-    let world = warm(World::of(&of_the_contract()));
-    let document = Document::of(&world);
+    let server = warm(ContractServer::start(&contract_tenants()));
+    let document = OpenApiDocument::fetch(&server);
     let cases = |good: Case| {
         [
             good.clone().without("X-ClientCode"),
@@ -355,7 +355,7 @@ fn the_examples_of_errors_are_what_v4_answers() {
         } else {
             get("/v4/Users/2937")
         };
-        let answers: Vec<_> = cases(usual).iter().chain(&own).map(|case| world.ask(case)).collect();
+        let answers: Vec<_> = cases(usual).iter().chain(&own).map(|case| server.send(case)).collect();
         let mut examples = errors(document.operation(method, path));
         // A store that is silent or lies is another test's.
         examples.retain(|(status, _)| *status < 500);
@@ -367,8 +367,8 @@ fn the_examples_of_errors_are_what_v4_answers() {
 /// RFC 9110 §15.5.6 and §15.5.15, RFC 6585 §5: 405, 414 and 431 have the error shape of their API, as is documented.
 #[test]
 fn what_the_server_itself_answers_has_the_documented_schema() {
-    let world = warm(World::of(&of_the_contract()));
-    let document = Document::of(&world);
+    let server = warm(ContractServer::start(&contract_tenants()));
+    let document = OpenApiDocument::fetch(&server);
     let long = "x".repeat(40_000);
     for (method, path) in [("get", "/v4/Users"), ("get", "/User"), ("post", "/v1/customers/export")] {
         let operation = document.operation(method, path);
@@ -378,7 +378,7 @@ fn what_the_server_itself_answers_has_the_documented_schema() {
             (414, request(&format!("{path}?email={long}"))),
             (431, request(path).with("X-Long", &long)),
         ] {
-            let answer = world.ask(&case);
+            let answer = server.send(&case);
             assert_eq!(answer.status, status, "{path}: {}", answer.body);
             let response = &operation["responses"][status.to_string()];
             let schema = &response["content"]["application/json"]["schema"]["$ref"];
@@ -388,7 +388,7 @@ fn what_the_server_itself_answers_has_the_documented_schema() {
                 assert!(body.get(key.as_str().unwrap()).is_some(), "{path} {status}: {body}");
             }
             if status == 405 {
-                assert!(wire::header(&answer, "allow").is_some(), "{path}");
+                assert!(http_client::header(&answer, "allow").is_some(), "{path}");
             }
         }
     }
@@ -396,15 +396,15 @@ fn what_the_server_itself_answers_has_the_documented_schema() {
 
 #[test]
 fn the_examples_of_errors_are_what_the_legacy_api_answers() {
-    let mut loaded = of_the_contract();
-    loaded.push(Loaded {
+    let mut loaded = contract_tenants();
+    loaded.push(TenantFixture {
         tenant: "south/daily/herald",
         pool: None,
         settings: &[],
         accounts: Vec::new(),
     });
-    let world = warm(World::of(&loaded));
-    let document = Document::of(&world);
+    let server = warm(ContractServer::start(&loaded));
+    let document = OpenApiDocument::fetch(&server);
     let ann = || get("/User/2937/0");
     let answers = [
         ann().without("Authorization"),
@@ -415,9 +415,9 @@ fn the_examples_of_errors_are_what_the_legacy_api_answers() {
         ann().with("X-SourceSystem", &"x".repeat(65)),
         get("/User/nobody/0").of(COURIER),
     ];
-    // Two tenants are looked up together where no group is told.
-    once_known(&world, &answers[2]);
-    let answers = answers.map(|case| world.ask(&case));
+    // Two tenants are looked up together where no group is response.
+    once_known(&server, &answers[2]);
+    let answers = answers.map(|case| server.send(&case));
     for (path, operation) in document.operations("/User") {
         let examples = errors(operation);
         assert_eq!(examples.len(), 7, "{path}");
@@ -427,45 +427,45 @@ fn the_examples_of_errors_are_what_the_legacy_api_answers() {
 
 #[test]
 fn the_examples_of_errors_are_what_the_export_answers() {
-    let mut exports = Exports::start();
+    let mut exports = ExportServer::start();
     exports.add("slow", GAZETTE, &["--users-per-minute", "20"]);
     exports.add("late", GAZETTE, &[]);
     exports.command(&["workspace", "suspend", "late"]);
-    let document = Document::of(&exports.world);
+    let document = OpenApiDocument::fetch(&exports.server);
     let one = json!({"identifier_type": "id", "identifier": "7"});
     let good = || exports.call("herald", &json!({"identifiers": [one]}));
     let here = "/v1/customers/export";
     let at = |target: &str| good().at(target);
-    let saying = |body: &str| good().saying(body);
+    let with_body = |body: &str| good().with_body(body);
     let empty = json!({"identifiers": [one, one, {"identifier_type": "id", "identifier": ""}]});
     let calls = [
-        saying(r#"{"identifiers":[]}"#),
-        saying("{}"),
-        saying("{"),
-        saying(&empty.to_string()),
-        saying(&json!({"identifiers": vec![&one; 21]}).to_string()),
+        with_body(r#"{"identifiers":[]}"#),
+        with_body("{}"),
+        with_body("{"),
+        with_body(&empty.to_string()),
+        with_body(&json!({"identifiers": vec![&one; 21]}).to_string()),
         at(here),
         at(&format!("{here}?app_id=herald&strict=x")),
         good().without("Authorization"),
         good().with("Authorization", &basic("herald", "wrong")),
-        exports.call("late", &of("id", &["7"])),
+        exports.call("late", &identifiers("id", &["7"])),
         at(&format!("{here}/a/b")),
         at(&format!("{here}?app_id=gazette")),
-        saying(&" ".repeat(128 * 1_024 + 1)),
+        with_body(&" ".repeat(128 * 1_024 + 1)),
         at(&format!("{here}?app_id=herald&x={}", "x".repeat(17_000))),
         good().with("Content-Type", "text/plain"),
         exports
-            .call("courier", &of("customer_id", &["nobody"]))
+            .call("courier", &identifiers("customer_id", &["nobody"]))
             .at(&format!("{here}?app_id=courier&strict=true")),
     ];
-    let send = |call: crate::export::Call| exports.send(&call.with("X-RequestId", ID));
+    let send = |call: crate::export::ExportCall| exports.send(&call.with("X-RequestId", ID));
     let mut answers: Vec<_> = calls.into_iter().map(send).collect();
     let other_method = Case::get(here, Expect::Status(405)).with("X-RequestId", ID);
-    answers.push(exports.world.ask(&other_method));
+    answers.push(exports.server.send(&other_method));
     let twenty: Vec<_> = (0..20).map(|n| n.to_string()).collect();
     let twenty: Vec<_> = twenty.iter().map(String::as_str).collect();
     // However slow the machine is, two of these come within one minute.
-    let slow = (0..15).map(|_| send(exports.call("slow", &of("id", &twenty))));
+    let slow = (0..15).map(|_| send(exports.call("slow", &identifiers("id", &twenty))));
     answers.extend(slow.filter(|answer| answer.status == 429).take(1));
     for (path, operation) in document.operations("/v1/") {
         let mut examples = errors(operation);

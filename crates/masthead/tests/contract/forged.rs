@@ -6,13 +6,13 @@ use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
 use serde_json::{Value, json};
 
 use crate::{
+    http_client,
     rsa::{Issuer, key_set},
+    server::{ContractServer, contract_tenants, hs256_token, setting},
     support::{
-        jwt::{self, Signer},
-        served::SECRET,
+        jwt::{self, TokenSigner},
+        process::SECRET,
     },
-    wire,
-    world::{World, of_the_contract, setting, shared},
 };
 
 /// A request of a reader who exists, bearing this.
@@ -39,16 +39,16 @@ const NO_ACCESS_TOKEN: &str = "is not an access token";
 const NO_FORM: &str = "the token's claims are not of the published form";
 
 /// Runs a table, each row with the name of its forgery, on one server; and the good token before and after.
-fn refuses(world: &World, good: &str, table: &[(String, Case)]) {
-    world.holds(&[bearing(good, Expect::Status(200))]);
+fn refuses(server: &ContractServer, good: &str, table: &[(String, Case)]) {
+    server.check_all(&[bearing(good, Expect::Status(200))]);
     let differences = table.iter().filter_map(|(name, case)| {
-        let answer = world.ask(case);
-        let difference = case.check(world, &answer).err()?;
+        let answer = server.send(case);
+        let difference = case.check(server, &answer).err()?;
         Some(format!("{name}: {difference}"))
     });
     let differences: Vec<_> = differences.collect();
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
-    world.holds(&[bearing(good, Expect::Status(200))]);
+    server.check_all(&[bearing(good, Expect::Status(200))]);
 }
 
 fn but(claim: &str, value: Value) -> Value {
@@ -148,7 +148,7 @@ fn unsigned(good: &str) -> Vec<(String, Case)> {
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let mut rows = Vec::new();
     for none in ["none", "None", "NONE", "nOnE", ""] {
-        let token = jwt::token(&json!({"alg": none}), &claims, &Signer::Nobody);
+        let token = jwt::token(&json!({"alg": none}), &claims, &TokenSigner::Unsigned);
         rows.push((format!("alg {none:?}"), unauthorized(&token, MALFORMED)));
         rows.push((
             format!("alg {none:?} with somebody's signature"),
@@ -156,7 +156,7 @@ fn unsigned(good: &str) -> Vec<(String, Case)> {
         ));
     }
     let malformed = [
-        ("no algorithm", jwt::token(&json!({}), &claims, &Signer::Nobody)),
+        ("no algorithm", jwt::token(&json!({}), &claims, &TokenSigner::Unsigned)),
         ("no signature part", signed.to_owned()),
         ("not a token", "seagull".to_owned()),
         ("empty parts", "..".to_owned()),
@@ -174,7 +174,7 @@ fn unsigned(good: &str) -> Vec<(String, Case)> {
     }
     // The signature of these claims under other ones.
     let header = signed.split('.').next().unwrap();
-    let other = jwt::token(&json!({}), &jwt::claims(&["*/*/*"]), &Signer::Nobody);
+    let other = jwt::token(&json!({}), &jwt::claims(&["*/*/*"]), &TokenSigner::Unsigned);
     let other = other.split('.').nth(1).unwrap();
     rows.push((
         "other claims under a true signature".to_owned(),
@@ -187,7 +187,7 @@ fn unsigned(good: &str) -> Vec<(String, Case)> {
 fn every_forged_token_is_refused_where_an_issuer_signs_with_rsa() {
     let (issuer, stranger) = (Issuer::new(0, "k1"), Issuer::new(1, "k1"));
     let mut file = None;
-    let world = World::with(&of_the_contract(), |settings| {
+    let server = ContractServer::start_with(&contract_tenants(), |settings| {
         // The database's name is nobody else's.
         let url = &settings
             .iter()
@@ -207,7 +207,7 @@ fn every_forged_token_is_refused_where_an_issuer_signs_with_rsa() {
     table.extend(wrong_claims(|claims| issuer.token(claims)));
     for (form, secret) in issuer.as_shared_secrets() {
         for header in [json!({"alg": "HS256", "kid": "k1"}), json!({"alg": "HS256"})] {
-            let token = jwt::token(&header, &claims, &Signer::Hs256(&secret));
+            let token = jwt::token(&header, &claims, &TokenSigner::Hs256(&secret));
             table.push((
                 format!("HS256 with the public key, {form}, {header}"),
                 unauthorized(&token, NOT_SIGNED),
@@ -257,41 +257,41 @@ fn every_forged_token_is_refused_where_an_issuer_signs_with_rsa() {
         ),
     ];
     table.extend(rows.map(|(name, token, why)| (name.to_owned(), unauthorized(&token, why))));
-    refuses(&world, &good, &table);
-    world.end();
+    refuses(&server, &good, &table);
+    server.stop();
     fs::remove_file(file.unwrap()).unwrap();
 }
 
 #[test]
 fn every_forged_token_is_refused_where_a_secret_is_shared() {
-    let world = World::of(&of_the_contract());
+    let server = ContractServer::start(&contract_tenants());
     let claims = jwt::claims(&[HERALD]);
-    let good = shared(&claims, SECRET);
+    let good = hs256_token(&claims, SECRET);
     let mut table = unsigned(&good);
-    table.extend(wrong_claims(|claims| shared(claims, SECRET)));
+    table.extend(wrong_claims(|claims| hs256_token(claims, SECRET)));
     let secret = SECRET.as_bytes();
     let rows = [
         (
             "another secret",
-            shared(&claims, "another-invented-secret-of-more-than-32-bytes"),
+            hs256_token(&claims, "another-invented-secret-of-more-than-32-bytes"),
             NOT_SIGNED,
         ),
-        ("an empty secret", shared(&claims, ""), NOT_SIGNED),
+        ("an empty secret", hs256_token(&claims, ""), NOT_SIGNED),
         ("an issuer's key", Issuer::new(0, "k1").token(&claims), NOT_SIGNED),
         (
             "another algorithm of the same secret",
-            jwt::token(&json!({"alg": "HS512"}), &claims, &Signer::Hs256(secret)),
+            jwt::token(&json!({"alg": "HS512"}), &claims, &TokenSigner::Hs256(secret)),
             MALFORMED,
         ),
     ];
     table.extend(rows.map(|(name, token, why)| (name.to_owned(), unauthorized(&token, why))));
-    refuses(&world, &good, &table);
+    refuses(&server, &good, &table);
 }
 
 #[test]
 fn a_forged_token_is_refused_at_every_address() {
-    let world = World::of(&of_the_contract());
-    let forged = shared(&jwt::claims(&[HERALD]), "another-invented-secret-of-more-than-32-bytes");
+    let server = ContractServer::start(&contract_tenants());
+    let forged = hs256_token(&jwt::claims(&[HERALD]), "another-invented-secret-of-more-than-32-bytes");
     let authorization = format!("Bearer {forged}");
     for base in [
         "/v4/Users",
@@ -301,14 +301,14 @@ fn a_forged_token_is_refused_at_every_address() {
     ] {
         let cases = ["?email=ann@example.com", "/2937", "/Search", "?email="]
             .map(|rest| Case::get(&format!("{base}{rest}"), Expect::Status(401)).with("Authorization", &authorization));
-        world.holds(&cases);
+        server.check_all(&cases);
         for body in [r#"{"email":"ann@example.com"}"#, "nonsense"] {
             let search = Case::search(body, Expect::Status(401)).at(&format!("{base}/Search"));
-            world.holds(&[search.with("Authorization", &authorization)]);
+            server.check_all(&[search.with("Authorization", &authorization)]);
         }
     }
     // What tells nothing of anybody needs no token.
     for open in ["/health/live", "/openapi.json", "/docs"] {
-        assert_eq!(wire::get(world.address, open).status, 200, "{open}");
+        assert_eq!(http_client::get(server.address, open).status, 200, "{open}");
     }
 }

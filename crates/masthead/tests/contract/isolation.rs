@@ -11,9 +11,9 @@ use masthead_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
+    http_client::{self, percent_encoded},
+    server::{ContractServer, TenantFixture, hs256_token},
     support::jwt,
-    wire::{self, in_url},
-    world::{Loaded, World, shared},
 };
 
 const ALPHA: &str = "north/daily/alpha";
@@ -30,8 +30,8 @@ const BASES: [&str; 4] = [
     "/UsersOrchestrator/Users",
 ];
 
-fn loaded() -> Vec<Loaded> {
-    let of = |tenant: &'static str, pool, settings| Loaded {
+fn loaded() -> Vec<TenantFixture> {
+    let of = |tenant: &'static str, pool, settings| TenantFixture {
         tenant,
         pool,
         settings,
@@ -61,8 +61,8 @@ fn people(tenant: &str) -> Vec<Account> {
     numbered.chain([everywhere]).collect()
 }
 
-/// Everything by which somebody can be asked for.
-struct Identifiers {
+/// Everything by which somebody can be requested for.
+struct ReaderIdentifiers {
     crid: String,
     email: String,
     part_of_email: String,
@@ -78,32 +78,32 @@ struct Identifiers {
 /// The list that cursors are of.
 const LIST: &str = "pageSize=1&ignoreProvider=true";
 
-impl Identifiers {
+impl ReaderIdentifiers {
     /// Those of the second reader of a tenant.
-    fn of(world: &World, owner: &'static str) -> Self {
-        let first_page = world.ask(&Case::get(&format!("/v4/Users?{LIST}"), Expect::Status(200)).of(owner));
+    fn read(server: &ContractServer, owner: &'static str) -> Self {
+        let first_page = server.send(&Case::get(&format!("/v4/Users?{LIST}"), Expect::Status(200)).of(owner));
         let first_page: Value = serde_json::from_str(&first_page.body).unwrap();
         let cursor = first_page["meta"]["nextCursor"].as_str().unwrap().to_owned();
         Self {
             cursor,
-            ..Self::named(world, owner, &people(owner)[1])
+            ..Self::named(server, owner, &people(owner)[1])
         }
     }
 
     /// Those of somebody whom nobody has, sealed as the tenant's own would be.
-    fn of_nobody(world: &World, owner: &'static str) -> Self {
+    fn of_unknown_reader(server: &ContractServer, owner: &'static str) -> Self {
         let nobody = account(
             "nobody-00002",
             "nobody.reader2@example.org",
             "nobodyfirst2",
             "nobodylast",
         );
-        Self::named(world, owner, &with_metadata(nobody, &[("badge", "nobodybadge2")]))
+        Self::named(server, owner, &with_metadata(nobody, &[("badge", "nobodybadge2")]))
     }
 
-    fn named(world: &World, owner: &str, person: &Account) -> Self {
+    fn named(server: &ContractServer, owner: &str, person: &Account) -> Self {
         let tenant = TenantId::parse(owner).unwrap();
-        let seal = |purpose, plain: &str| world.sealing().seal(&tenant, purpose, plain);
+        let seal = |purpose, plain: &str| server.sealing().seal(&tenant, purpose, plain);
         let email = person.email.as_ref().unwrap().as_str();
         Self {
             crid: person.crid.as_str().to_owned(),
@@ -136,7 +136,11 @@ impl Identifiers {
     /// Every request that can be made of them: each route, with each kind of identifier that it takes. What begins with
     /// `?` or `{` is a query of the list or a body of the search; all else a path.
     fn requests(&self) -> Vec<(String, Case)> {
-        let (crid, sealed_id, sealed_email) = (&*self.crid, in_url(&self.sealed_id), in_url(&self.sealed_email));
+        let (crid, sealed_id, sealed_email) = (
+            &*self.crid,
+            percent_encoded(&self.sealed_id),
+            percent_encoded(&self.sealed_email),
+        );
         let (email, part) = (&*self.email, &*self.part_of_email);
         let queries = [
             ("customerRegistrationId", format!("customerRegistrationId={crid}")),
@@ -155,7 +159,7 @@ impl Identifiers {
             ),
             ("metadata", format!("metadata.badge={}", self.badge)),
             ("metadata.firstName", format!("metadata.firstName={}", self.first_name)),
-            ("cursor", format!("pageSize=1&cursor={}", in_url(&self.cursor))),
+            ("cursor", format!("pageSize=1&cursor={}", percent_encoded(&self.cursor))),
         ];
         let bodies = [
             ("customerRegistrationId", json!({"customerRegistrationId": crid})),
@@ -195,7 +199,7 @@ impl Identifiers {
     /// Requests that nobody is found by, whoever asks: identifiers where they do not belong, and a provider that is silent.
     fn odd_requests(&self) -> Vec<(String, Case)> {
         let (crid, email) = (&*self.crid, &*self.email);
-        let (sealed_id, sealed_email) = (in_url(&self.sealed_id), in_url(&self.sealed_email));
+        let (sealed_id, sealed_email) = (percent_encoded(&self.sealed_id), percent_encoded(&self.sealed_email));
         [
             ("sealed id as an id", format!("/v4/Users/{sealed_id}")),
             ("address as an id", format!("/v4/Users/{email}")),
@@ -239,14 +243,14 @@ impl Identifiers {
 }
 
 /// Everything of an answer but the time at which it was made.
-fn told(world: &World, case: &Case, asker: &'static str) -> Answer {
-    let mut answer = world.ask(&case.clone().of(asker).with("X-RequestId", "foreign"));
+fn response_to(server: &ContractServer, case: &Case, asker: &'static str) -> Answer {
+    let mut answer = server.send(&case.clone().of(asker).with("X-RequestId", "foreign"));
     answer.headers.retain(|(name, _)| name != "date");
     answer.body = without_moments(&answer.body);
     answer
 }
 
-/// The body without when each source was asked.
+/// The body without when each source was requested.
 fn without_moments(body: &str) -> String {
     const AS_OF: &str = r#""asOf":""#;
     let mut parts = body.split(AS_OF);
@@ -266,12 +270,12 @@ fn same(name: &str, foreign: &Answer, nobody: &Answer) {
 
 #[test]
 fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
-    let world = World::of(&loaded());
+    let server = ContractServer::start(&loaded());
     for owner in [ALPHA, BETA, GAMMA] {
-        let foreign = Identifiers::of(&world, owner);
+        let foreign = ReaderIdentifiers::read(&server, owner);
         // They are good: their own tenant is answered with the person, on every route and by every kind.
         for (name, case) in foreign.requests() {
-            let answer = world.ask(&case.of(owner).with("X-RequestId", "own"));
+            let answer = server.send(&case.of(owner).with("X-RequestId", "own"));
             assert_eq!(answer.status, 200, "{owner} {name}: {}", answer.body);
             assert!(
                 answer
@@ -281,27 +285,30 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
                 answer.body
             );
         }
-        let (nobody, random) = (Identifiers::of_nobody(&world, owner), Identifiers::random());
+        let (nobody, random) = (
+            ReaderIdentifiers::of_unknown_reader(&server, owner),
+            ReaderIdentifiers::random(),
+        );
         for asker in [ALPHA, BETA, GAMMA, ALPHA_SUNDAY] {
             if asker == owner || (asker == ALPHA_SUNDAY && owner == ALPHA) {
                 continue;
             }
-            let of = |identifiers: &Identifiers| [identifiers.requests(), identifiers.odd_requests()].concat();
+            let of = |identifiers: &ReaderIdentifiers| [identifiers.requests(), identifiers.odd_requests()].concat();
             for (((name, foreign), (_, nobody)), (_, random)) in of(&foreign).iter().zip(of(&nobody)).zip(of(&random)) {
                 let name = format!("{asker} asks for somebody of {owner}: {name}");
-                let answer = told(&world, foreign, asker);
+                let answer = response_to(&server, foreign, asker);
                 assert!(
                     answer.body.contains(r#""data":[]"#) || answer.body.contains(r#""data":null"#),
                     "{name}: {}",
                     answer.body
                 );
-                same(&name, &answer, &told(&world, &nobody, asker));
-                same(&name, &answer, &told(&world, &random, asker));
+                same(&name, &answer, &response_to(&server, &nobody, asker));
+                same(&name, &answer, &response_to(&server, &random, asker));
             }
         }
     }
     // The log of a tenant tells of nobody else's users either.
-    let (_, database) = world.end();
+    let (_, database) = server.stop();
     let strays = database
         .run(
             "SELECT count(*) FROM events AS e JOIN tenants AS t ON client_group || '/' || client || '/' || paper = tenant \
@@ -319,33 +326,40 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
 
 #[test]
 fn a_token_of_one_tenant_learns_nothing_of_another() {
-    let world = World::of(&loaded());
-    let token = shared(&jwt::claims(&[ALPHA]), crate::support::served::SECRET);
+    let server = ContractServer::start(&loaded());
+    let token = hs256_token(&jwt::claims(&[ALPHA]), crate::support::process::SECRET);
     let authorization = format!("Bearer {token}");
     let bearing = |case: &Case| case.clone().with("Authorization", &authorization);
-    let (own, foreign) = (Identifiers::of(&world, ALPHA), Identifiers::of(&world, BETA));
+    let (own, foreign) = (
+        ReaderIdentifiers::read(&server, ALPHA),
+        ReaderIdentifiers::read(&server, BETA),
+    );
     for (name, case) in own.requests() {
-        assert_eq!(world.ask(&bearing(&case).of(ALPHA)).status, 200, "{name}");
+        assert_eq!(server.send(&bearing(&case).of(ALPHA)).status, 200, "{name}");
     }
-    let random = Identifiers::random();
+    let random = ReaderIdentifiers::random();
     for ((name, foreign), (_, random)) in foreign.requests().iter().zip(random.requests()) {
-        let answer = told(&world, &bearing(foreign), BETA);
+        let answer = response_to(&server, &bearing(foreign), BETA);
         assert_eq!(answer.status, 403, "{name}");
-        same(name, &answer, &told(&world, &bearing(&random), BETA));
+        same(name, &answer, &response_to(&server, &bearing(&random), BETA));
         // Nor whether there is such a tenant.
-        same(name, &answer, &told(&world, &bearing(foreign), "north/daily/nowhere"));
+        same(
+            name,
+            &answer,
+            &response_to(&server, &bearing(foreign), "north/daily/nowhere"),
+        );
     }
 }
 
 #[test]
 fn papers_of_one_pool_see_the_same_users_but_not_each_others_sealed_texts() {
-    let world = World::of(&loaded());
-    let (theirs, random) = (Identifiers::of(&world, ALPHA), Identifiers::random());
+    let server = ContractServer::start(&loaded());
+    let (theirs, random) = (ReaderIdentifiers::read(&server, ALPHA), ReaderIdentifiers::random());
     for ((name, case), (_, random)) in theirs.requests().iter().zip(random.requests()) {
-        let answer = told(&world, case, ALPHA_SUNDAY);
+        let answer = response_to(&server, case, ALPHA_SUNDAY);
         if name.contains("encrypted") || name.contains("cursor") {
             assert_eq!(answer.status, 400, "{name}");
-            same(name, &answer, &told(&world, &random, ALPHA_SUNDAY));
+            same(name, &answer, &response_to(&server, &random, ALPHA_SUNDAY));
         } else {
             assert_eq!(answer.status, 200, "{name}");
             assert!(answer.body.contains(&theirs.crid), "{name}: {}", answer.body);
@@ -356,8 +370,8 @@ fn papers_of_one_pool_see_the_same_users_but_not_each_others_sealed_texts() {
 #[test]
 fn reads_of_many_tenants_at_once_are_each_answered_with_their_own() {
     const ROUNDS: usize = 40;
-    let world = World::of(&loaded());
-    let world = &world;
+    let server = ContractServer::start(&loaded());
+    let server = &server;
     thread::scope(|scope| {
         for client in 0..16 {
             scope.spawn(move || {
@@ -370,11 +384,11 @@ fn reads_of_many_tenants_at_once_are_each_answered_with_their_own() {
                     } else {
                         "/v4/Users?email=zz.everywhere@example.org&ignoreProvider=true&fields=lastName"
                     };
-                    let request = Case::get(target, Expect::Status(200)).of(tenant).request(world);
-                    let answer = wire::send(world.address, &request);
+                    let request = Case::get(target, Expect::Status(200)).of(tenant).request(server);
+                    let answer = http_client::send(server.address, &request);
                     assert_eq!(answer.status, 200, "{}", answer.body);
-                    let told = format!(r#"{{"lastName":"{paper}"}}"#);
-                    assert!(answer.body.contains(&told), "{tenant}: {}", answer.body);
+                    let response = format!(r#"{{"lastName":"{paper}"}}"#);
+                    assert!(answer.body.contains(&response), "{tenant}: {}", answer.body);
                 }
             });
         }

@@ -16,18 +16,18 @@ use serde_json::json;
 
 use crate::{
     rsa::{Issuer, key_set},
-    support::{jwt, wire::FOREVER},
-    world::{World, of_the_contract, setting},
+    server::{ContractServer, contract_tenants, setting},
+    support::{jwt, raw_http::FOREVER},
 };
 
 /// An address that serves a key set and counts who asks.
-struct Address {
+struct KeySetServer {
     url: String,
     fetched: Arc<AtomicUsize>,
     set: Arc<Mutex<String>>,
 }
 
-impl Address {
+impl KeySetServer {
     fn serving(set: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
@@ -63,8 +63,8 @@ impl Address {
         self.fetched.load(Ordering::SeqCst)
     }
 
-    fn world(&self, cooldown: &str) -> World {
-        World::with(&of_the_contract(), |settings| {
+    fn server(&self, cooldown: &str) -> ContractServer {
+        ContractServer::start_with(&contract_tenants(), |settings| {
             settings.retain(|(key, _)| !key.contains("HS256"));
             settings.push(setting("TOKENS__JWKS_URL", &self.url));
             settings.push(setting("TOKENS__JWKS_COOLDOWN", cooldown));
@@ -72,12 +72,12 @@ impl Address {
     }
 }
 
-fn asked(token: &str, status: u16) -> Case {
+fn read_with(token: &str, status: u16) -> Case {
     Case::get("/v4/Users/2937", Expect::Status(status)).with("Authorization", &format!("Bearer {token}"))
 }
 
 /// So many tokens of unknown keys, sent by several clients at once; each is refused.
-fn send_unknown(world: &World, issuer: &Issuer, count: usize) {
+fn send_unknown(server: &ContractServer, issuer: &Issuer, count: usize) {
     const CLIENTS: usize = 8;
     thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -85,7 +85,7 @@ fn send_unknown(world: &World, issuer: &Issuer, count: usize) {
                 for n in (client..count).step_by(CLIENTS) {
                     let header = json!({"alg": "RS256", "kid": format!("unknown-{n}")});
                     let token = issuer.token_with(&header, &jwt::claims(&[HERALD]));
-                    world.holds(&[asked(&token, 401)]);
+                    server.check_all(&[read_with(&token, 401)]);
                 }
             });
         }
@@ -98,21 +98,21 @@ fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
     let good = issuer.token(&jwt::claims(&[HERALD]));
 
     // Within one cool-down: nothing but the fetch that the start made.
-    let address = Address::serving(key_set(&[&issuer]));
-    let world = address.world("1h");
-    world.holds(&[asked(&good, 200)]);
-    send_unknown(&world, &issuer, 1_000);
+    let address = KeySetServer::serving(key_set(&[&issuer]));
+    let server = address.server("1h");
+    server.check_all(&[read_with(&good, 200)]);
+    send_unknown(&server, &issuer, 1_000);
     assert_eq!(address.fetched(), 1);
-    world.holds(&[asked(&good, 200)]);
-    world.end();
+    server.check_all(&[read_with(&good, 200)]);
+    server.stop();
 
     // Over many cool-downs: as many as there were, and one for the start.
-    let address = Address::serving(key_set(&[&issuer]));
+    let address = KeySetServer::serving(key_set(&[&issuer]));
     let began = Instant::now();
-    let world = address.world("1s");
-    world.holds(&[asked(&good, 200)]);
+    let server = address.server("1s");
+    server.check_all(&[read_with(&good, 200)]);
     while began.elapsed() < Duration::from_secs(3) {
-        send_unknown(&world, &issuer, 50);
+        send_unknown(&server, &issuer, 50);
     }
     let fetched = u64::try_from(address.fetched()).unwrap();
     assert!(
@@ -126,13 +126,13 @@ fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
 fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_its_tokens() {
     let (old, new) = (Issuer::new(0, "k1"), Issuer::new(1, "k2"));
     let claims = jwt::claims(&[HERALD]);
-    let address = Address::serving(key_set(&[&old]));
-    let world = address.world("1s");
-    world.holds(&[asked(&old.token(&claims), 200)]);
+    let address = KeySetServer::serving(key_set(&[&old]));
+    let server = address.server("1s");
+    server.check_all(&[read_with(&old.token(&claims), 200)]);
     *address.set.lock().unwrap() = key_set(&[&new]);
     let began = Instant::now();
     loop {
-        let answer = world.ask(&asked(&new.token(&claims), 200));
+        let answer = server.send(&read_with(&new.token(&claims), 200));
         if answer.status == 200 {
             break;
         }
@@ -140,7 +140,7 @@ fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_it
         assert!(began.elapsed() < FOREVER, "the new key is never taken");
         thread::sleep(Duration::from_millis(50));
     }
-    world.holds(&[asked(&old.token(&claims), 401)]);
+    server.check_all(&[read_with(&old.token(&claims), 401)]);
 }
 
 /// RFC 7517 §4.5: kids of a set should be distinct, and need not be.
@@ -148,13 +148,16 @@ fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_it
 fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
     let (one, other) = (Issuer::new(0, "k1"), Issuer::new(1, "k1"));
     let claims = jwt::claims(&[HERALD]);
-    let address = Address::serving(key_set(&[&one, &one, &other]));
-    let world = address.world("1h");
-    world.holds(&[asked(&one.token(&claims), 200), asked(&other.token(&claims), 200)]);
+    let address = KeySetServer::serving(key_set(&[&one, &one, &other]));
+    let server = address.server("1h");
+    server.check_all(&[
+        read_with(&one.token(&claims), 200),
+        read_with(&other.token(&claims), 200),
+    ]);
     // Without a kid too.
-    world.holds(&[asked(&other.token_with(&json!({"alg": "RS256"}), &claims), 200)]);
+    server.check_all(&[read_with(&other.token_with(&json!({"alg": "RS256"}), &claims), 200)]);
     assert_eq!(address.fetched(), 1);
-    let (log, _) = world.end();
+    let (log, _) = server.stop();
     for line in [
         "the key set holds a key twice",
         "different keys of the key set share a kid",
@@ -169,23 +172,23 @@ fn an_empty_published_set_removes_the_keys_and_their_tokens_at_once() {
     let issuer = Issuer::new(0, "k1");
     let claims = jwt::claims(&[HERALD]);
     let good = issuer.token(&claims);
-    let address = Address::serving(key_set(&[&issuer]));
-    let world = address.world("1s");
-    world.holds(&[asked(&good, 200)]);
+    let address = KeySetServer::serving(key_set(&[&issuer]));
+    let server = address.server("1s");
+    server.check_all(&[read_with(&good, 200)]);
     *address.set.lock().unwrap() = key_set(&[]);
     let unknown = issuer.token_with(&json!({"alg": "RS256", "kid": "k2"}), &claims);
     let began = Instant::now();
     // Unknown kids have the set fetched anew, once a cool-down.
-    while world.ask(&asked(&good, 401)).status != 401 {
+    while server.send(&read_with(&good, 401)).status != 401 {
         assert!(began.elapsed() < FOREVER, "the removed key is never forgotten");
-        world.holds(&[asked(&unknown, 401)]);
+        server.check_all(&[read_with(&unknown, 401)]);
         thread::sleep(Duration::from_millis(50));
     }
     *address.set.lock().unwrap() = key_set(&[&issuer]);
-    while world.ask(&asked(&good, 200)).status != 200 {
+    while server.send(&read_with(&good, 200)).status != 200 {
         assert!(began.elapsed() < FOREVER, "the key never comes back");
         thread::sleep(Duration::from_millis(50));
     }
-    let (log, _) = world.end();
+    let (log, _) = server.stop();
     assert!(log.contains("the key set holds no usable key"), "{log}");
 }

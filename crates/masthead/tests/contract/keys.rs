@@ -10,10 +10,10 @@ use masthead_testkit::{
 use serde_json::json;
 
 use crate::{
-    export::{Exports, each, is_error, list, of, one},
+    export::{ExportServer, each, identifiers, is_error, list, one},
+    http_client::percent_encoded,
     legacy::warm,
-    wire::in_url,
-    world::{Loaded, World, of_the_contract},
+    server::{ContractServer, TenantFixture, contract_tenants},
 };
 
 /// Addresses that no rule of ours calls usual, and that the store holds: a domain of one label and an address literal
@@ -29,8 +29,8 @@ const ODD: [(&str, &str); 7] = [
 ];
 
 /// The tenants of the contract; one of them also has the odd addresses, each beside a longer one that holds it.
-fn with_odd_addresses() -> Vec<Loaded> {
-    let mut loaded = of_the_contract();
+fn with_odd_addresses() -> Vec<TenantFixture> {
+    let mut loaded = contract_tenants();
     let herald = loaded.iter_mut().find(|loaded| loaded.tenant == HERALD).unwrap();
     for (id, address) in ODD {
         herald.accounts.push(account(id, address, "Odd", "One"));
@@ -44,23 +44,23 @@ fn with_odd_addresses() -> Vec<Loaded> {
 /// Contract customers-export: `users_not_found` is what the sources confirmed.
 #[test]
 fn an_export_finds_every_address_that_the_store_holds() {
-    let exports = Exports::with(&with_odd_addresses(), |_| {});
+    let exports = ExportServer::with(&with_odd_addresses(), |_| {});
     let (ids, addresses): (Vec<_>, Vec<_>) = ODD.into_iter().unzip();
-    let data = exports.data(&exports.call("herald", &of("email", &addresses)));
+    let data = exports.data(&exports.call("herald", &identifiers("email", &addresses)));
     assert_eq!(each(&data, "customer_id"), ids);
     assert_eq!(data["users_not_found"], json!([]));
-    let data = exports.data(&exports.call("herald", &of("email", &["ANN@Intranet", " ann@intranet "])));
+    let data = exports.data(&exports.call("herald", &identifiers("email", &["ANN@Intranet", " ann@intranet "])));
     assert_eq!(each(&data, "customer_id"), ["odd-1", "odd-1"]);
 }
 
 /// Contract §3.1: "a complete address matches exactly, so that nobody is answered with `joann@x.com` for `ann@x.com`".
 #[test]
 fn an_odd_but_complete_address_matches_exactly() {
-    let world = warm(World::of(&with_odd_addresses()));
+    let server = warm(ContractServer::start(&with_odd_addresses()));
     let mut cases = Vec::new();
     for (id, address) in ODD {
         let only = || Expect::Users(vec![id], 1);
-        let url = in_url(address);
+        let url = percent_encoded(address);
         if id <= "odd-5" {
             cases.push(Case::get(&format!("/v4/Users?email={url}"), only()));
             cases.push(Case::search(&json!({"email": address}).to_string(), only()));
@@ -72,10 +72,10 @@ fn an_odd_but_complete_address_matches_exactly() {
         let exactly = json!({"email": address, "emailMatch": "exact"});
         cases.push(Case::search(&exactly.to_string(), only()));
     }
-    world.holds(&cases);
+    server.check_all(&cases);
     for (id, address) in &ODD[..5] {
-        let target = format!("/User/2?email={}", in_url(address));
-        let answer = world.ask(&Case::get(&target, Expect::Status(200)));
+        let target = format!("/User/2?email={}", percent_encoded(address));
+        let answer = server.send(&Case::get(&target, Expect::Status(200)));
         let found: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(found["Result"]["TotalUsersFound"], 1, "{address}: {found}");
         assert_eq!(found["Result"]["Users"][0]["CustomerRegistrationId"], *id);
@@ -85,7 +85,7 @@ fn an_odd_but_complete_address_matches_exactly() {
 /// An identifier that no source can hold is a mistake of the caller's, as in every other call, and not an absent user.
 #[test]
 fn an_identifier_that_no_source_can_hold_is_refused() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let good = one("customer_id", "2937");
     let long = "x".repeat(321);
     let crid = "must be 1 to 255 bytes without control characters";
@@ -115,7 +115,10 @@ fn an_identifier_that_no_source_can_hold_is_refused() {
         format!("/v4/Users?email={long}"),
         "/v4/Users?email=ann%00@example.com".to_owned(),
     ] {
-        assert_eq!(exports.world.ask(&Case::get(&target, Expect::Status(400))).status, 400);
+        assert_eq!(
+            exports.server.send(&Case::get(&target, Expect::Status(400))).status,
+            400
+        );
     }
 }
 
@@ -123,13 +126,13 @@ fn an_identifier_that_no_source_can_hold_is_refused() {
 /// tenant is silent, so a user whom only it may have is never absent, whatever the shape of the address.
 #[test]
 fn a_silent_provider_leaves_odd_addresses_unresolved() {
-    let exports = Exports::with(&with_odd_addresses(), |_| {});
+    let exports = ExportServer::with(&with_odd_addresses(), |_| {});
     let addresses: Vec<_> = ODD.into_iter().map(|(_, address)| address).collect();
-    let data = exports.data(&exports.call("courier", &of("email", &addresses)));
+    let data = exports.data(&exports.call("courier", &identifiers("email", &addresses)));
     assert_eq!(data["users_not_found"], json!([]));
     assert_eq!(data["users_unresolved"], list("email", &addresses));
     let answer = exports
-        .world
-        .ask(&Case::get("/v4/Users?email=ann@intranet", Expect::Status(503)).of(COURIER));
+        .server
+        .send(&Case::get("/v4/Users?email=ann@intranet", Expect::Status(503)).of(COURIER));
     assert_eq!(answer.status, 503, "{}", answer.body);
 }

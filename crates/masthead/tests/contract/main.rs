@@ -1,22 +1,22 @@
 //! What the public contract promises, held against the program itself: over a real socket, on a real Postgres.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod broad;
 mod documents;
 mod export;
 mod forged;
+mod http_client;
 mod isolation;
 mod key_sets;
 mod keys;
 mod legacy;
-mod lines;
 mod one_record;
 mod privacy;
 mod reads;
 mod rsa;
-mod silence;
-mod wire;
-mod world;
+mod server;
+mod slow_searches;
+mod stalled_database;
+mod table;
 
 #[path = "../it/support/mod.rs"]
 #[expect(

@@ -11,38 +11,38 @@ use masthead_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    export::{Exports, one},
-    wire::in_url,
+    export::{ExportServer, one},
+    http_client::percent_encoded,
 };
 
 #[test]
 fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     for (workspace, tenant) in [("herald", HERALD), ("gazette", GAZETTE)] {
-        let ask = |case: Case| -> Value {
-            let answer = exports.world.ask(&case.of(tenant));
+        let send = |case: Case| -> Value {
+            let answer = exports.server.send(&case.of(tenant));
             assert_eq!(answer.status, 200, "{}", answer.body);
             serde_json::from_str(&answer.body).unwrap()
         };
-        let get = |target: String| ask(Case::get(&target, Expect::Status(200)));
-        let search = |body: Value| ask(Case::search(&body.to_string(), Expect::Status(200)));
+        let get = |target: String| send(Case::get(&target, Expect::Status(200)));
+        let search = |body: Value| send(Case::search(&body.to_string(), Expect::Status(200)));
         // What is slow once is done before.
         exports.data(&exports.call(workspace, &json!({"identifiers": [one("id", "9")]})));
         for reader in accounts(tenant) {
             let (id, email) = (reader.crid.as_str(), reader.email.as_ref().unwrap().as_str());
-            let record = get(format!("/v4/Users/{}", in_url(id)))["data"].take();
+            let record = get(format!("/v4/Users/{}", percent_encoded(id)))["data"].take();
             assert_eq!(record["customerRegistrationId"], id);
             for mut list in [
-                get(format!("/v4/Users?customerRegistrationId={}", in_url(id))),
-                get(format!("/v4/Users?email={}&emailMatch=exact", in_url(email))),
+                get(format!("/v4/Users?customerRegistrationId={}", percent_encoded(id))),
+                get(format!("/v4/Users?email={}&emailMatch=exact", percent_encoded(email))),
                 search(json!({"customerRegistrationId": id})),
                 search(json!({"email": email, "emailMatch": "exact"})),
             ] {
                 assert_eq!(list["data"].take(), json!([record]), "{id}");
             }
             for target in [
-                format!("/User/{}/0", in_url(id)),
-                format!("/User/0?email={}", in_url(email)),
+                format!("/User/{}/0", percent_encoded(id)),
+                format!("/User/0?email={}", percent_encoded(email)),
                 format!("/User/Encrypted/2?encryptedCustomerRegistrationId={{{{sealed-id:{id}}}}}"),
                 format!("/User/Encrypted?encryptedEmail={{{{sealed-email:{email}}}}}"),
             ] {

@@ -1,5 +1,5 @@
 //! Nothing personal stays behind: after requests of every kind, good, bad and hostile, neither log, metrics nor audit log
-//! hold anything of the people that were asked for.
+//! hold anything of the people that were requested for.
 
 use std::{
     io::{Read, Write},
@@ -15,12 +15,12 @@ use serde_json::json;
 
 use crate::{
     export::basic,
+    http_client,
+    server::{ContractServer, TenantFixture, setting, token},
     support::{
-        served::{self, SEALING_KEY, SECRET},
-        wire::FOREVER,
+        process::{self, SEALING_KEY, SECRET},
+        raw_http::FOREVER,
     },
-    wire,
-    world::{Loaded, World, setting, token},
 };
 
 const HERALD: &str = "north/daily/herald";
@@ -45,7 +45,7 @@ const PERSONAL: [&str; 12] = [
 const EMAIL: &str = "Quillan.Brackwater@zanzibar.example";
 const CRID: &str = "crid-xylophone-77";
 
-fn loaded() -> Vec<Loaded> {
+fn loaded() -> Vec<TenantFixture> {
     let person = |crid: &str, email: &str| {
         with_metadata(
             account(crid, email, "Quillan", "Brackwater"),
@@ -56,7 +56,7 @@ fn loaded() -> Vec<Loaded> {
             ],
         )
     };
-    let of = |tenant, settings, accounts| Loaded {
+    let of = |tenant, settings, accounts| TenantFixture {
         tenant,
         pool: None,
         settings,
@@ -80,7 +80,7 @@ fn loaded() -> Vec<Loaded> {
 }
 
 /// Requests that name people, in every place where a request can name them.
-fn requests(world: &World) -> Vec<Case> {
+fn requests(server: &ContractServer) -> Vec<Case> {
     let any = |target: &str| Case::get(target, Expect::Status(0));
     let mut cases = Vec::new();
     for base in ["/v4/Users", "/Users/", "/UsersOrchestrator/v4/Users"] {
@@ -171,7 +171,7 @@ fn requests(world: &World) -> Vec<Case> {
     ] {
         cases.push(any(target).of(COURIER));
     }
-    cases.push(any(&format!("/v4/Users?email={}", world.token(Token::Reader))));
+    cases.push(any(&format!("/v4/Users?email={}", server.token(Token::Reader))));
     cases.push(any(&format!("/v4/Users?email={}", "quillan".repeat(4_000))));
     cases
 }
@@ -259,8 +259,8 @@ fn broken(address: SocketAddr) {
     }
 }
 
-fn ask(world: &World, case: &Case) -> u16 {
-    wire::send(world.address, &case.request(world)).status
+fn send(server: &ContractServer, case: &Case) -> u16 {
+    http_client::send(server.address, &case.request(server)).status
 }
 
 /// That none of it is in there.
@@ -283,33 +283,33 @@ fn events(database: &TestDatabase) -> String {
 #[test]
 fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
     // Everything that this program and the libraries in it would ever tell.
-    let world = World::with(&loaded(), |settings| settings.push(setting("LOG__LEVEL", "trace")));
-    let settings = served::settings(&world.database.url().unwrap());
-    let key = served::done(&settings, &["workspace", "add", "herald", "--tenant", HERALD], "");
-    let all = || [requests(&world), legacy_requests(), exports(&key)].concat();
+    let server = ContractServer::start_with(&loaded(), |settings| settings.push(setting("LOG__LEVEL", "trace")));
+    let settings = process::settings(&server.database.url().unwrap());
+    let key = process::run_ok(&settings, &["workspace", "add", "herald", "--tenant", HERALD], "");
+    let all = || [requests(&server), legacy_requests(), exports(&key)].concat();
     let run = |seen: &mut Vec<u16>| {
-        let statuses = all().into_iter().map(|case| ask(&world, &case));
+        let statuses = all().into_iter().map(|case| send(&server, &case));
         seen.extend(statuses);
     };
     let mut seen = Vec::new();
     run(&mut seen);
-    broken(world.address);
-    let by_http2 = all().into_iter().map(|case| case.request(&world));
+    broken(server.address);
+    let by_http2 = all().into_iter().map(|case| case.request(&server));
     // A longer target is more than the headers of a stream may hold, and ends it without an answer.
     let by_http2: Vec<_> = by_http2.filter(|request| request.target.len() < 8_000).collect();
-    seen.extend(wire::send_by_http2(world.address, &by_http2));
+    seen.extend(http_client::send_http2(server.address, &by_http2));
     // Rows that cannot be read, and then a table that is not there: what the database complains of is logged.
-    world
+    server
         .database
         .run("UPDATE registrations SET metadata = '{\"quillan\":[\"brackwater\"]}', state = 1")
         .unwrap();
     run(&mut seen);
-    world
+    server
         .database
         .run("ALTER TABLE registrations RENAME TO brackwater")
         .unwrap();
     run(&mut seen);
-    world
+    server
         .database
         .run("ALTER TABLE brackwater RENAME TO registrations")
         .unwrap();
@@ -317,7 +317,7 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
         assert!(seen.contains(&status), "no {status} among {seen:?}");
     }
 
-    let metrics = wire::get(world.address, "/metrics").body;
+    let metrics = http_client::get(server.address, "/metrics").body;
     assert!(
         metrics.contains("masthead_http_request_duration_seconds_count"),
         "{metrics}"
@@ -337,7 +337,7 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
     tokens.extend([key.clone(), credentials.trim_start_matches("Basic ").to_owned()]);
     // An address names a household.
     tokens.push("203.0.113.77".to_owned());
-    let (log, database) = world.end();
+    let (log, database) = server.stop();
     assert!(
         log.contains(r#""level":"TRACE""#) && log.lines().count() > seen.len(),
         "{log}"
@@ -356,13 +356,13 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
 #[test]
 fn nothing_personal_is_told_by_an_import_that_is_refused() {
     let database = TestDatabase::empty().unwrap();
-    let settings = served::settings(&database.url().unwrap());
-    served::done(&settings, &["migrate"], "");
-    served::done(&settings, &["tenant", "add", HERALD], "");
+    let settings = process::settings(&database.url().unwrap());
+    process::run_ok(&settings, &["migrate"], "");
+    process::run_ok(&settings, &["tenant", "add", HERALD], "");
     let line =
         |crid: &str, email: &str| json!({"customerRegistrationId": crid, "email": email, "firstName": "Quillan"});
     let good = line(CRID, EMAIL).to_string();
-    served::done(&settings, &["import", "--tenant", HERALD], &good);
+    process::run_ok(&settings, &["import", "--tenant", HERALD], &good);
     for (what, lines) in [
         ("an address in use", line("crid-xylophone-79", EMAIL).to_string()),
         (
@@ -384,10 +384,10 @@ fn nothing_personal_is_told_by_an_import_that_is_refused() {
             json!({"tenant": 7, "customerRegistrationId": CRID}).to_string(),
         ),
     ] {
-        let refused = served::run(&settings, &["import", "--tenant", HERALD], &lines);
+        let refused = process::run(&settings, &["import", "--tenant", HERALD], &lines);
         assert_eq!(refused.status.code(), Some(1), "{what}");
-        for said in [&refused.stdout, &refused.stderr] {
-            clean(what, &String::from_utf8_lossy(said), &[]);
+        for messages in [&refused.stdout, &refused.stderr] {
+            clean(what, &String::from_utf8_lossy(messages), &[]);
         }
     }
     let events = events(&database);

@@ -7,8 +7,8 @@ use masthead_testkit::contract_cases::{
 use serde_json::{Value, json};
 
 use crate::{
-    wire::{self, in_url},
-    world::{World, of_the_contract},
+    http_client::{self, percent_encoded},
+    server::{ContractServer, contract_tenants},
 };
 
 fn ok(target: &str) -> Case {
@@ -22,21 +22,21 @@ fn ids(page: &Value) -> Vec<String> {
         .collect()
 }
 
-fn json_of(world: &World, case: &Case) -> Value {
-    world.holds(std::slice::from_ref(case));
-    serde_json::from_str(&world.ask(case).body).unwrap()
+fn json_of(server: &ContractServer, case: &Case) -> Value {
+    server.check_all(std::slice::from_ref(case));
+    serde_json::from_str(&server.send(case).body).unwrap()
 }
 
 #[test]
 fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
-    let world = World::of(&of_the_contract());
+    let server = ContractServer::start(&contract_tenants());
     for column in 1..=8 {
         for direction in 0..=1 {
             let list = format!("orderBy={column}&orderByType={direction}");
-            let whole = ids(&json_of(&world, &ok(&format!("/v4/Users?pageSize=1000&{list}"))));
+            let whole = ids(&json_of(&server, &ok(&format!("/v4/Users?pageSize=1000&{list}"))));
             assert_eq!(whole.len(), 25);
             let mut walked = Vec::new();
-            let mut page = json_of(&world, &ok(&format!("/v4/Users?pageSize=7&{list}")));
+            let mut page = json_of(&server, &ok(&format!("/v4/Users?pageSize=7&{list}")));
             loop {
                 assert_eq!(page["meta"]["totalRecords"], 25, "{list}");
                 walked.extend(ids(&page));
@@ -47,13 +47,16 @@ fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
                 // By the URL and by the body, which take the same.
                 page = if walked.len() % 2 == 0 {
                     json_of(
-                        &world,
-                        &ok(&format!("/v4/Users?pageSize=7&{list}&cursor={}", in_url(cursor))),
+                        &server,
+                        &ok(&format!(
+                            "/v4/Users?pageSize=7&{list}&cursor={}",
+                            percent_encoded(cursor)
+                        )),
                     )
                 } else {
                     let body = json!({"pageSize": 7, "orderBy": column, "orderByType": direction, "cursor": cursor});
                     json_of(
-                        &world,
+                        &server,
                         &Case::search(&body.to_string(), Expect::Status(200)).of(GAZETTE),
                     )
                 };
@@ -65,9 +68,9 @@ fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
 
 #[test]
 fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
-    let world = World::of(&of_the_contract());
-    let page = json_of(&world, &ok("/v4/Users?pageSize=2&lastName=moor&orderBy=3"));
-    let cursor = in_url(page["meta"]["nextCursor"].as_str().unwrap());
+    let server = ContractServer::start(&contract_tenants());
+    let page = json_of(&server, &ok("/v4/Users?pageSize=2&lastName=moor&orderBy=3"));
+    let cursor = percent_encoded(page["meta"]["nextCursor"].as_str().unwrap());
     let text = "Invalid InputModel - cursor is not one of this list; start again without it";
     let refused = |list: &str, cursor: &str| {
         let expect = Expect::Error(400, "E400_02", text.to_owned());
@@ -77,9 +80,9 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
     let raw = page["meta"]["nextCursor"].as_str().unwrap();
     let (before, behind) = raw.split_at(raw.len() / 2);
     let other = if behind.starts_with('A') { 'B' } else { 'A' };
-    let tampered = in_url(&format!("{before}{other}{}", &behind[1..]));
-    let cut = in_url(&raw[..raw.len() / 8 * 4]);
-    world.holds(&[
+    let tampered = percent_encoded(&format!("{before}{other}{}", &behind[1..]));
+    let cut = percent_encoded(&raw[..raw.len() / 8 * 4]);
+    server.check_all(&[
         // The same list, in other words and with pages of another size.
         ok(&format!(
             "/v4/Users?pageSize=3&LASTNAME=M%C3%B6or&orderBy=3&orderByType=0&cursor={cursor}"
@@ -96,9 +99,9 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
         refused(list, &cursor).of(HERALD),
     ]);
     // Of a federated tenant: with and without the provider are two lists.
-    let page = json_of(&world, &ok("/v4/Users?pageSize=1&ignoreProvider=true").of(COURIER));
-    let cursor = in_url(page["meta"]["nextCursor"].as_str().unwrap());
-    world.holds(&[
+    let page = json_of(&server, &ok("/v4/Users?pageSize=1&ignoreProvider=true").of(COURIER));
+    let cursor = percent_encoded(page["meta"]["nextCursor"].as_str().unwrap());
+    server.check_all(&[
         ok(&format!("/v4/Users?pageSize=1&ignoreProvider=true&cursor={cursor}")).of(COURIER),
         refused("ignoreProvider=false", &cursor).of(COURIER),
     ]);
@@ -106,9 +109,9 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
 
 #[test]
 fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
-    let world = World::of(&of_the_contract());
+    let server = ContractServer::start(&contract_tenants());
     let named = |case: Case, id: &str| case.with("X-RequestId", id);
-    world.holds(&[
+    server.check_all(&[
         named(ok("/v4/Users?lastName=moor"), "list"),
         named(ok("/v4/Users?email=nobody@example.org"), "none"),
         named(
@@ -131,7 +134,7 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
         ),
         named(Case::get("/elsewhere", Expect::Status(404)), "refused"),
     ]);
-    let (_, database) = world.end();
+    let (_, database) = server.stop();
     let events = database
         .run(
             "SELECT kind, tenant, request_id, source_system, outcome, users, \
@@ -159,7 +162,7 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
 
 #[test]
 fn head_is_answered_as_get_is_without_the_body() {
-    let world = World::of(&of_the_contract());
+    let server = ContractServer::start(&contract_tenants());
     for target in [
         "/v4/Users/2937",
         "/v4/Users?email=ann@example.com",
@@ -168,10 +171,10 @@ fn head_is_answered_as_get_is_without_the_body() {
     ] {
         let mut request = Case::get(target, Expect::Status(200))
             .with("X-RequestId", "7")
-            .request(&world);
-        let of_get = wire::send(world.address, &request);
+            .request(&server);
+        let of_get = http_client::send(server.address, &request);
         request.method = "HEAD";
-        let of_head = wire::send(world.address, &request);
+        let of_head = http_client::send(server.address, &request);
         assert_eq!(of_head.body, "");
         let but_date = |answer: &masthead_testkit::contract_cases::Answer| {
             let mut headers = answer.headers.clone();

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::wire::{FOREVER, Wire};
+use crate::support::raw_http::{FOREVER, RawConnection};
 use bytes::Bytes;
 use http::{Method, StatusCode, request};
 use http_body_util::{BodyExt, Empty};
@@ -43,9 +43,9 @@ pub(crate) struct TestServer {
 }
 
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct MemoryLog(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Kept {
+impl Write for MemoryLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -57,9 +57,9 @@ impl Write for Kept {
 }
 
 /// Answers that the API does not give: slow, large, broken.
-struct Odd(BTreeMap<&'static str, Arc<str>>);
+struct OddRoutes(BTreeMap<&'static str, Arc<str>>);
 
-impl Odd {
+impl OddRoutes {
     fn new() -> Self {
         let paths = [
             "/hello",
@@ -76,7 +76,7 @@ impl Odd {
     }
 }
 
-impl Routes for Odd {
+impl Routes for OddRoutes {
     type Route = Arc<str>;
 
     fn route(&self, path: &str) -> Option<&Arc<str>> {
@@ -120,11 +120,11 @@ fn with_status(status: StatusCode) -> Answer {
 }
 
 fn panicking() -> String {
-    let nobody: Result<u8, _> = "ann@example.com".parse();
-    nobody.expect("ann@example.com is a number").to_string()
+    let number: Result<u8, _> = "ann@example.com".parse();
+    number.expect("ann@example.com is a number").to_string()
 }
 
-pub(crate) fn http() -> HttpSettings {
+pub(crate) fn default_settings() -> HttpSettings {
     const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
     let variables = [
         ("MASTHEAD__DATABASE__URL", "postgres://nowhere/at_all"),
@@ -153,8 +153,8 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lifecycle = Lifecycle::new();
-        let kept = Kept::default();
-        let (writer, log_guard) = LogWriter::start(kept.clone()).unwrap();
+        let log = MemoryLog::default();
+        let (writer, log_guard) = LogWriter::start(log.clone()).unwrap();
         let clock = Arc::new(SystemClock);
         let metrics = masthead::ops::install().unwrap();
         let ops = Ops::new(
@@ -165,7 +165,7 @@ impl TestServer {
         let http = Arc::new(http);
         let options = Arc::new(http.server_options());
         let edge = Arc::new(Edge::new(EdgeParts {
-            routes: Odd::new(),
+            routes: OddRoutes::new(),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
             ids: Arc::new(TimedIds::new(clock.clone())),
@@ -181,17 +181,17 @@ impl TestServer {
             address,
             lifecycle,
             served,
-            log: kept.0,
+            log: log.0,
             log_guard,
         }
     }
 
-    pub(crate) async fn connect(&self) -> Wire {
-        Wire::connect(self.address).await.unwrap()
+    pub(crate) async fn connect(&self) -> RawConnection {
+        RawConnection::connect(self.address).await.unwrap()
     }
 
     /// Drains, and hands back the log.
-    pub(crate) async fn end(self) -> (DrainOutcome, String) {
+    pub(crate) async fn stop(self) -> (DrainOutcome, String) {
         self.lifecycle.drain();
         let drained = timeout(FOREVER, self.served).await.expect("the server ends").unwrap();
         drop(self.log_guard);
@@ -204,7 +204,7 @@ impl TestServer {
 async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
     let threads = WorkerThreads::start(2).unwrap();
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
-    let server = TestServer::start_on(http(), &runtimes).await;
+    let server = TestServer::start_on(default_settings(), &runtimes).await;
     let mut wires = Vec::new();
     let mut by_thread: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for _ in 0..6 {
@@ -221,7 +221,7 @@ async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
         BTreeMap::from([(b"serve-0".to_vec(), 3), (b"serve-1".to_vec(), 3)])
     );
     drop(wires);
-    let (drained, _) = server.end().await;
+    let (drained, _) = server.stop().await;
     assert_eq!(drained.cut, 0);
 
     // What still runs on a thread ends with it.
@@ -238,7 +238,7 @@ async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
 async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
     let server = TestServer::start(HttpSettings {
         header_timeout: Duration::from_millis(400),
-        ..http()
+        ..default_settings()
     })
     .await;
     let mut slow = JoinSet::new();
@@ -260,7 +260,7 @@ async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
                 }
                 sleep(Duration::from_millis(25)).await;
             }
-            wire.until_closed().await;
+            wire.read_to_end().await;
         });
     }
     let mut good = server.connect().await;
@@ -277,7 +277,7 @@ async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
         sleep(Duration::from_millis(10)).await;
     }
     assert!(answered > 1);
-    server.end().await;
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -285,22 +285,22 @@ async fn a_connection_between_requests_outlives_the_header_time_out_until_keep_a
     let server = TestServer::start(HttpSettings {
         header_timeout: Duration::from_millis(300),
         keep_alive: Duration::from_secs(3),
-        ..http()
+        ..default_settings()
     })
     .await;
     let mut wire = server.connect().await;
     assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
     sleep(Duration::from_millis(900)).await;
     assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
-    assert!(wire.until_closed().await.is_empty());
-    server.end().await;
+    assert!(wire.read_to_end().await.is_empty());
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn a_body_that_trickles_is_cut() {
     let server = TestServer::start(HttpSettings {
         body_timeout: Duration::from_millis(300),
-        ..http()
+        ..default_settings()
     })
     .await;
     let mut wire = server.connect().await;
@@ -312,12 +312,15 @@ async fn a_body_that_trickles_is_cut() {
         while wire.send("x").await.is_ok() && began.elapsed() < FOREVER {
             sleep(Duration::from_millis(50)).await;
         }
-        String::from_utf8(wire.until_closed().await).unwrap()
+        String::from_utf8(wire.read_to_end().await).unwrap()
     };
-    let said = trickle.await;
-    assert!(said.is_empty() || said.starts_with("HTTP/1.1 400"), "{said}");
+    let messages = trickle.await;
+    assert!(
+        messages.is_empty() || messages.starts_with("HTTP/1.1 400"),
+        "{messages}"
+    );
     assert!(began.elapsed() < FOREVER, "the body was never cut");
-    server.end().await;
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -325,15 +328,18 @@ async fn a_client_that_does_not_read_its_answer_is_cut_and_makes_room() {
     let server = TestServer::start(HttpSettings {
         write_timeout: Duration::from_millis(300),
         max_connections: 1,
-        ..http()
+        ..default_settings()
     })
     .await;
-    let mut deaf = server.connect().await;
-    deaf.send("GET /big HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut slow_reader = server.connect().await;
+    slow_reader
+        .send("GET /big HTTP/1.1\r\nhost: test\r\n\r\n")
+        .await
+        .unwrap();
     assert_eq!(until_room(&server).await, 200);
-    let heard = deaf.until_closed().await;
-    assert!(heard.len() < 32 * 1024 * 1024);
-    server.end().await;
+    let received = slow_reader.read_to_end().await;
+    assert!(received.len() < 32 * 1024 * 1024);
+    server.stop().await;
 }
 
 /// Asks on new connections until one is let in.
@@ -353,26 +359,26 @@ async fn until_room(server: &TestServer) -> u16 {
 async fn a_connection_too_many_is_told_so_at_once_and_there_is_room_again_later() {
     let server = TestServer::start(HttpSettings {
         max_connections: 2,
-        ..http()
+        ..default_settings()
     })
     .await;
     let mut first = server.connect().await;
     let mut second = server.connect().await;
     assert_eq!(first.get("/hello", &[]).await.unwrap().status, 200);
     assert_eq!(second.get("/hello", &[]).await.unwrap().status, 200);
-    let refused = server.connect().await.answer().await.unwrap();
+    let refused = server.connect().await.read_response().await.unwrap();
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E503");
     assert!(refused.closes());
     assert_eq!(first.get("/hello", &[]).await.unwrap().status, 200);
     drop(second);
     assert_eq!(until_room(&server).await, 200);
-    server.end().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn long_addresses_and_headers_are_refused_in_the_envelope() {
-    let server = TestServer::start(http()).await;
+    let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let long = format!("/hello?email={}", "a".repeat(16_384));
     let refused = wire.get(&long, &[("x-requestid", "7")]).await.unwrap();
@@ -387,18 +393,18 @@ async fn long_addresses_and_headers_are_refused_in_the_envelope() {
     assert_eq!(refused.status, 414);
     assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E414");
     assert_eq!(server.connect().await.get("/hello", &[]).await.unwrap().status, 200);
-    server.end().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn a_panic_is_a_500_in_the_shape_of_its_address_and_the_connection_lives_on() {
-    let server = TestServer::start(http()).await;
+    let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let failed = wire.get("/panic", &[("X-RequestId", "abc-1")]).await.unwrap();
     assert_eq!(failed.status, 500);
     assert_eq!(failed.json()["message"]["code"], "UsersOrchestrator_E500");
     assert_eq!(failed.header("x-requestid"), Some("abc-1"));
-    for (path, told) in [
+    for (path, logged) in [
         (
             "/User/panic",
             r#"{"error":"Something went wrong. Please try again later."}"#,
@@ -411,18 +417,18 @@ async fn a_panic_is_a_500_in_the_shape_of_its_address_and_the_connection_lives_o
         let failed = wire.get(path, &[("X-RequestId", "abc-1")]).await.unwrap();
         assert_eq!(
             (failed.status, String::from_utf8(failed.body).unwrap().as_str()),
-            (500, told)
+            (500, logged)
         );
     }
     assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
-    let (_, log) = server.end().await;
+    let (_, log) = server.stop().await;
     assert!(log.contains(r#""route":"/panic","status":500"#), "{log}");
     assert!(!log.contains("ann@example.com"));
 }
 
 #[tokio::test]
 async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_asked() {
-    let server = TestServer::start(http()).await;
+    let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let headers = [
         ("X-ClientGroupCode", "north"),
@@ -442,14 +448,14 @@ async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_a
     assert_ne!(live.header("x-requestid"), made_up.header("x-requestid"));
     let metrics = wire.get("/metrics", &[]).await.unwrap();
     assert_eq!(metrics.status, 200);
-    let (_, log) = server.end().await;
+    let (_, log) = server.stop().await;
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines
+    let logged: Vec<_> = lines
         .iter()
         .map(|line| (line["route"].as_str().unwrap(), line["status"].as_u64().unwrap()))
         .collect();
     assert_eq!(
-        told,
+        logged,
         [("/hello", 200), ("none", 404), ("/health/live", 200), ("/metrics", 200)]
     );
     assert_eq!(lines[0]["tenant"], "north/daily/herald");
@@ -460,7 +466,7 @@ async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_a
 
 #[tokio::test]
 async fn http2_without_tls_is_served_and_drained() {
-    let server = TestServer::start(http()).await;
+    let server = TestServer::start(default_settings()).await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
@@ -481,7 +487,7 @@ async fn http2_without_tls_is_served_and_drained() {
     let waiting = client.send_request(request("/wait/500"));
     let drained = async {
         sleep(Duration::from_millis(100)).await;
-        server.end().await.0
+        server.stop().await.0
     };
     let (waited, drained) = tokio::join!(waiting, drained);
     assert_eq!(
@@ -501,7 +507,7 @@ async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
         header_timeout: Duration::from_millis(300),
         keep_alive: Duration::from_millis(300),
         max_connections: 1,
-        ..http()
+        ..default_settings()
     })
     .await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
@@ -517,14 +523,14 @@ async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
     assert_eq!(until_room(&server).await, 200);
     drop(untaken);
     let _ = timeout(FOREVER, connection).await.expect("the connection has ended");
-    server.end().await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_under_load_loses_no_accepted_request() {
     let server = TestServer::start(HttpSettings {
         drain_idle: Duration::from_secs(2),
-        ..http()
+        ..default_settings()
     })
     .await;
     let answered = Arc::new(AtomicUsize::new(0));
@@ -535,7 +541,7 @@ async fn a_drain_under_load_loses_no_accepted_request() {
         clients.spawn(async move {
             // Half keep their connections, half make a new one for each request.
             let keeps = n % 2 == 0;
-            while let Ok(mut wire) = Wire::connect(address).await {
+            while let Ok(mut wire) = RawConnection::connect(address).await {
                 for request in 0.. {
                     let answer = match wire.get("/wait/5", &[]).await {
                         Ok(answer) => answer,
@@ -556,7 +562,7 @@ async fn a_drain_under_load_loses_no_accepted_request() {
         sleep(Duration::from_millis(10)).await;
     }
     let before = answered.load(Ordering::Relaxed);
-    let (drained, log) = server.end().await;
+    let (drained, log) = server.stop().await;
     assert_eq!(drained, DrainOutcome { cut: 0 });
     while let Some(client) = clients.join_next().await {
         client.unwrap();
@@ -571,7 +577,7 @@ async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never
     let server = TestServer::start(HttpSettings {
         drain_idle: Duration::from_secs(1),
         drain_timeout: Duration::from_secs(3),
-        ..http()
+        ..default_settings()
     })
     .await;
     let mut probe = server.connect().await;
@@ -592,9 +598,9 @@ async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never
     assert_eq!(not_ready.status, 503);
     assert_eq!(not_ready.json()["parts"][0]["why"], "draining");
     assert!(not_ready.closes());
-    let answer = slow.answer().await.unwrap();
+    let answer = slow.read_response().await.unwrap();
     assert_eq!((answer.status, answer.closes()), (200, true));
-    let (drained, _) = server.end().await;
+    let (drained, _) = server.stop().await;
     assert_eq!(drained, DrainOutcome { cut: 1 });
-    assert!(endless.until_closed().await.is_empty());
+    assert!(endless.read_to_end().await.is_empty());
 }

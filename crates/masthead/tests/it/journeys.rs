@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::support::{
-    jwt::{self, Signer},
-    served::{self, SECRET, Served},
-    wire::{Answer, FOREVER, Wire},
+    jwt::{self, TokenSigner},
+    process::{self, SECRET, ServerProcess},
+    raw_http::{FOREVER, RawConnection, RawResponse},
 };
 use masthead_dev_postgres::{PrivateServer, TestDatabase};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ use tokio::{
 };
 
 const TENANT: &str = "north/daily/herald";
-const PEOPLE: usize = 40;
+const READERS: usize = 40;
 
 fn headers(token: &str) -> Vec<(&'static str, String)> {
     vec![
@@ -37,7 +37,7 @@ fn headers(token: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn get(wire: &mut Wire, path: &str, headers: &[(&'static str, String)]) -> io::Result<Answer> {
+async fn get(wire: &mut RawConnection, path: &str, headers: &[(&'static str, String)]) -> io::Result<RawResponse> {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     wire.get(path, &headers).await
 }
@@ -52,11 +52,11 @@ fn registration(n: usize) -> Value {
 
 /// A migrated database with one tenant and its people, made by the program's own commands.
 fn filled(settings: &[(String, String)]) {
-    served::done(settings, &["migrate"], "");
-    served::done(settings, &["tenant", "add", TENANT], "");
-    let lines: Vec<_> = (0..PEOPLE).map(|n| registration(n).to_string()).collect();
-    let said = served::done(settings, &["import", "--tenant", TENANT], &lines.join("\n"));
-    assert_eq!(said, format!(r#"{{"imported":{PEOPLE},"skipped":0}}"#));
+    process::run_ok(settings, &["migrate"], "");
+    process::run_ok(settings, &["tenant", "add", TENANT], "");
+    let lines: Vec<_> = (0..READERS).map(|n| registration(n).to_string()).collect();
+    let messages = process::run_ok(settings, &["import", "--tenant", TENANT], &lines.join("\n"));
+    assert_eq!(messages, format!(r#"{{"imported":{READERS},"skipped":0}}"#));
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -64,7 +64,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 async fn status(address: SocketAddr, path: &str) -> u16 {
-    Wire::connect(address)
+    RawConnection::connect(address)
         .await
         .unwrap()
         .get(path, &[])
@@ -76,10 +76,10 @@ async fn status(address: SocketAddr, path: &str) -> u16 {
 /// The server refuses a token that lives longer than `tokens.max_lifetime`, so none is minted.
 #[test]
 fn no_token_is_minted_that_would_be_refused() {
-    let settings = served::settings("postgres://nowhere/at_all");
+    let settings = process::settings("postgres://nowhere/at_all");
     let mint = |lifetime: &str| {
         let arguments = ["token", "--tenant", TENANT, "--expires-in", lifetime];
-        served::run(&settings, &arguments, "")
+        process::run(&settings, &arguments, "")
     };
     assert!(mint("24h").status.success());
     let refused = mint("25h");
@@ -93,18 +93,18 @@ fn no_token_is_minted_that_would_be_refused() {
 #[test]
 fn from_an_empty_database_to_an_answer_and_nobody_is_named_in_the_log() {
     let database = TestDatabase::empty().unwrap();
-    let settings = served::settings(&database.url().unwrap());
+    let settings = process::settings(&database.url().unwrap());
     // A database that is not migrated is refused, with the remedy.
-    let refused = served::run(&settings, &["serve"], "");
+    let refused = process::run(&settings, &["serve"], "");
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("masthead migrate"));
 
     filled(&settings);
-    let token = served::done(&settings, &["token", "--tenant", TENANT], "");
-    let server = Served::start(&settings);
+    let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+    let server = ServerProcess::start(&settings);
     let address = server.address;
     block_on(async {
-        let mut wire = Wire::connect(address).await.unwrap();
+        let mut wire = RawConnection::connect(address).await.unwrap();
         let found = get(&mut wire, "/v4/Users/crid-7", &headers(&token)).await.unwrap();
         assert_eq!(found.status, 200);
         assert_eq!(found.json()["data"]["email"], "zebulon7@hidden.example");
@@ -133,7 +133,7 @@ fn from_an_empty_database_to_an_answer_and_nobody_is_named_in_the_log() {
             );
         }
         assert_eq!(status(address, "/health/ready").await, 200);
-        let metrics = Wire::connect(address)
+        let metrics = RawConnection::connect(address)
             .await
             .unwrap()
             .get("/metrics", &[])
@@ -147,7 +147,7 @@ fn from_an_empty_database_to_an_answer_and_nobody_is_named_in_the_log() {
         assert!(metrics.contains("process_cpu_seconds_total"), "{metrics}");
         assert!(!metrics.to_lowercase().contains("zebulon"));
     });
-    let log = server.end();
+    let log = server.stop();
     for secret in [
         "zebulon",
         "quizzeltop",
@@ -171,20 +171,20 @@ fn from_an_empty_database_to_an_answer_and_nobody_is_named_in_the_log() {
 #[test]
 fn the_commands_tell_what_they_did_and_name_every_mistake() {
     let database = TestDatabase::empty().unwrap();
-    let settings = served::settings(&database.url().unwrap());
-    served::done(&settings, &["check-config"], "");
+    let settings = process::settings(&database.url().unwrap());
+    process::run_ok(&settings, &["check-config"], "");
     let mut wrong = settings.clone();
     wrong.push(("MASTHEAD__HTTP__LISTEN".to_owned(), "seagull".to_owned()));
     wrong.push(("MASTHEAD__HTTP__COLOUR".to_owned(), "seagull".to_owned()));
-    let refused = served::run(&wrong, &["check-config"], "");
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let refused = process::run(&wrong, &["check-config"], "");
+    let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        said.contains("http.listen") && said.contains("http.colour") && !said.contains("seagull"),
-        "{said}"
+        messages.contains("http.listen") && messages.contains("http.colour") && !messages.contains("seagull"),
+        "{messages}"
     );
     assert_eq!(
-        served::run(&settings, &["tenant", "add", "a/b"], "").status.code(),
+        process::run(&settings, &["tenant", "add", "a/b"], "").status.code(),
         Some(2)
     );
 
@@ -198,19 +198,22 @@ fn the_commands_tell_what_they_did_and_name_every_mistake() {
         "--set",
         "Flow.UserProvider=Okta",
     ];
-    let warned = served::run(&settings, &shared, "");
+    let warned = process::run(&settings, &shared, "");
     assert_eq!(warned.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&warned.stderr).contains("warning: Flow.UserProvider"));
-    let refused = served::run(
+    let refused = process::run(
         &settings,
         &["tenant", "set", TENANT, "Colour=red", "Api.MissAs400=yes"],
         "",
     );
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said.contains("Colour") && said.contains("Api.MissAs400"), "{said}");
-    served::done(&settings, &["tenant", "set", TENANT, "Api.MissAs400=true"], "");
-    let listed: Value = serde_json::from_str(&served::done(&settings, &["tenant", "list", "--json"], "")).unwrap();
+    assert!(
+        messages.contains("Colour") && messages.contains("Api.MissAs400"),
+        "{messages}"
+    );
+    process::run_ok(&settings, &["tenant", "set", TENANT, "Api.MissAs400=true"], "");
+    let listed: Value = serde_json::from_str(&process::run_ok(&settings, &["tenant", "list", "--json"], "")).unwrap();
     assert_eq!(
         listed,
         json!([
@@ -218,39 +221,42 @@ fn the_commands_tell_what_they_did_and_name_every_mistake() {
             {"tenant": "north/daily/times", "pool": TENANT, "settings": {"Flow.UserProvider": "Okta"}},
         ])
     );
-    served::done(&settings, &["tenant", "remove", "north/daily/times"], "");
+    process::run_ok(&settings, &["tenant", "remove", "north/daily/times"], "");
     assert_eq!(
-        served::run(&settings, &["tenant", "remove", "north/daily/times"], "")
+        process::run(&settings, &["tenant", "remove", "north/daily/times"], "")
             .status
             .code(),
         Some(1)
     );
 
     // Again: all are there. Then two good lines, one for a tenant of its own, and one that is wrong.
-    let again = served::done(
+    let again = process::run_ok(
         &settings,
         &["import", "--tenant", TENANT, "-"],
         &format!("{}\n", registration(3)),
     );
     assert_eq!(again, r#"{"imported":0,"skipped":1}"#);
-    served::done(&settings, &["tenant", "add", "south/daily/sun"], "");
+    process::run_ok(&settings, &["tenant", "add", "south/daily/sun"], "");
     let mut other = registration(100);
     other["tenant"] = "south/daily/sun".into();
     let mut bad = registration(101);
     bad["email"] = "zebulon\0".into();
     let lines = format!("{other}\n\n{bad}\n");
-    let stopped = served::run(&settings, &["import", "--tenant", TENANT], &lines);
+    let stopped = process::run(&settings, &["import", "--tenant", TENANT], &lines);
     assert_eq!(stopped.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&stopped.stdout).trim(),
         r#"{"imported":1,"skipped":0}"#
     );
-    let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
-    assert!(said.contains("line 3: email") && !said.contains("zebulon"), "{said}");
+    let messages = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert!(
+        messages.contains("line 3: email") && !messages.contains("zebulon"),
+        "{messages}"
+    );
 }
 
 /// Serves a key set at an address of our own, and counts who asks.
-async fn serve_keys(set: String, asked: Arc<AtomicUsize>) -> String {
+async fn serve_keys(set: String, probes: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -258,7 +264,7 @@ async fn serve_keys(set: String, asked: Arc<AtomicUsize>) -> String {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut head = [0; 4096];
             let _ = stream.read(&mut head).await;
-            asked.fetch_add(1, Ordering::Relaxed);
+            probes.fetch_add(1, Ordering::Relaxed);
             let length = set.len();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{set}"
@@ -272,7 +278,7 @@ async fn serve_keys(set: String, asked: Arc<AtomicUsize>) -> String {
 #[test]
 fn every_forged_token_is_refused() {
     let database = TestDatabase::empty().unwrap();
-    let mut settings = served::settings(&database.url().unwrap());
+    let mut settings = process::settings(&database.url().unwrap());
     filled(&settings);
     let pair = jwt::key_pair();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -281,7 +287,7 @@ fn every_forged_token_is_refused() {
     settings.retain(|(key, _)| !key.contains("HS256"));
     settings.push(("MASTHEAD__TOKENS__JWKS_URL".to_owned(), url));
     settings.push(("MASTHEAD__TOKENS__JWKS_COOLDOWN".to_owned(), "1h".to_owned()));
-    let server = Served::start(&settings);
+    let server = ServerProcess::start(&settings);
     let public = ring::signature::KeyPair::public_key(&pair).as_ref();
     let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": "k"});
     let good = jwt::claims(&[TENANT]);
@@ -290,15 +296,15 @@ fn every_forged_token_is_refused() {
         claims[name] = value;
         claims
     };
-    let signed = |claims: &Value| jwt::token(&header, claims, &Signer::EdDsa(&pair));
-    let hs256 = |secret: &[u8]| jwt::token(&json!({"alg": "HS256", "kid": "k"}), &good, &Signer::Hs256(secret));
+    let signed = |claims: &Value| jwt::token(&header, claims, &TokenSigner::EdDsa(&pair));
+    let hs256 = |secret: &[u8]| jwt::token(&json!({"alg": "HS256", "kid": "k"}), &good, &TokenSigner::Hs256(secret));
     let table = [
         (
             "alg none",
-            jwt::token(&json!({"alg": "none"}), &good, &Signer::Nobody),
+            jwt::token(&json!({"alg": "none"}), &good, &TokenSigner::Unsigned),
             401,
         ),
-        ("no signature", jwt::token(&header, &good, &Signer::Nobody), 401),
+        ("no signature", jwt::token(&header, &good, &TokenSigner::Unsigned), 401),
         ("HS256 with the public key", hs256(public), 401),
         (
             "HS256 with the shared secret of another deployment",
@@ -307,7 +313,7 @@ fn every_forged_token_is_refused() {
         ),
         (
             "another key under a known id",
-            jwt::token(&header, &good, &Signer::EdDsa(&jwt::key_pair())),
+            jwt::token(&header, &good, &TokenSigner::EdDsa(&jwt::key_pair())),
             401,
         ),
         ("wrong audience", signed(&but("aud", "else".into())), 401),
@@ -326,7 +332,7 @@ fn every_forged_token_is_refused() {
         ("empty parts", "..".to_owned(), 401),
     ];
     runtime.block_on(async {
-        let mut wire = Wire::connect(server.address).await.unwrap();
+        let mut wire = RawConnection::connect(server.address).await.unwrap();
         let answer = get(&mut wire, "/v4/Users/crid-1", &headers(&signed(&good)))
             .await
             .unwrap();
@@ -344,7 +350,7 @@ fn every_forged_token_is_refused() {
         let before = fetches.load(Ordering::Relaxed);
         for n in 0..1_000 {
             let header = json!({"alg": "EdDSA", "kid": format!("unknown-{n}")});
-            let token = jwt::token(&header, &good, &Signer::EdDsa(&pair));
+            let token = jwt::token(&header, &good, &TokenSigner::EdDsa(&pair));
             let answer = get(&mut wire, "/v4/Users/crid-1", &headers(&token)).await.unwrap();
             assert_eq!(answer.status, 401);
         }
@@ -354,30 +360,30 @@ fn every_forged_token_is_refused() {
             .unwrap();
         assert_eq!(answer.status, 200);
     });
-    server.end();
+    server.stop();
 }
 
 /// What clients under load saw.
 #[derive(Default)]
-struct Seen {
+struct LoadCounters {
     found: AtomicUsize,
     unavailable: AtomicUsize,
 }
 
 /// Clients that ask without pause on kept connections, until the server stops listening. Whatever they get but a user,
 /// or a 503 that says when to come back, is a failure.
-fn clients(address: SocketAddr, token: &str, seen: &Arc<Seen>) -> JoinSet<()> {
+fn clients(address: SocketAddr, token: &str, seen: &Arc<LoadCounters>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for client in 0..12 {
         let headers = headers(token);
         let seen = Arc::clone(seen);
         clients.spawn(async move {
-            while let Ok(mut wire) = Wire::connect(address).await {
+            while let Ok(mut wire) = RawConnection::connect(address).await {
                 for n in 0.. {
                     let path = if client % 2 == 0 {
-                        format!("/v4/Users/crid-{}", n % PEOPLE)
+                        format!("/v4/Users/crid-{}", n % READERS)
                     } else {
-                        format!("/v4/Users?email=zebulon{}@hidden.example", n % PEOPLE)
+                        format!("/v4/Users?email=zebulon{}@hidden.example", n % READERS)
                     };
                     let answer = match get(&mut wire, &path, &headers).await {
                         Ok(answer) => answer,
@@ -419,11 +425,11 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 #[test]
 fn sigterm_under_load_loses_no_accepted_request_and_no_event() {
     let database = TestDatabase::empty().unwrap();
-    let settings = served::settings(&database.url().unwrap());
+    let settings = process::settings(&database.url().unwrap());
     filled(&settings);
-    let token = served::done(&settings, &["token", "--tenant", TENANT], "");
-    let server = Served::start(&settings);
-    let seen = Arc::new(Seen::default());
+    let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+    let server = ServerProcess::start(&settings);
+    let seen = Arc::new(LoadCounters::default());
     block_on(async {
         let mut clients = clients(server.address, &token, &seen);
         until("load", async || seen.found.load(Ordering::Relaxed) > 1_000).await;
@@ -432,7 +438,7 @@ fn sigterm_under_load_loses_no_accepted_request_and_no_event() {
             client.unwrap();
         }
     });
-    let (code, log) = server.ended();
+    let (code, log) = server.wait();
     assert_eq!(code, Some(0), "{log}");
     let found = seen.found.load(Ordering::Relaxed);
     assert_eq!(seen.unavailable.load(Ordering::Relaxed), 0);
@@ -450,15 +456,15 @@ fn sigterm_under_load_loses_no_accepted_request_and_no_event() {
 #[test]
 fn a_second_signal_ends_the_server_at_once() {
     let database = TestDatabase::empty().unwrap();
-    let mut settings = served::settings(&database.url().unwrap());
-    served::done(&settings, &["migrate"], "");
+    let mut settings = process::settings(&database.url().unwrap());
+    process::run_ok(&settings, &["migrate"], "");
     settings.push(("MASTHEAD__HTTP__DRAIN_TIMEOUT".to_owned(), "1h".to_owned()));
     settings.push(("MASTHEAD__HTTP__DRAIN_IDLE".to_owned(), "1h".to_owned()));
-    let server = Served::start(&settings);
+    let server = ServerProcess::start(&settings);
     // Open until the server has ended: the end of its last connection would be the end of its draining.
     let idle = block_on(async {
-        let mut probe = Wire::connect(server.address).await.unwrap();
-        let mut idle = Wire::connect(server.address).await.unwrap();
+        let mut probe = RawConnection::connect(server.address).await.unwrap();
+        let mut idle = RawConnection::connect(server.address).await.unwrap();
         assert_eq!(idle.get("/health/live", &[]).await.unwrap().status, 200);
         server.signal("TERM");
         until("draining", async || match probe.get("/health/ready", &[]).await {
@@ -470,7 +476,7 @@ fn a_second_signal_ends_the_server_at_once() {
         server.signal("INT");
         idle
     });
-    let (code, log) = server.ended();
+    let (code, log) = server.wait();
     drop(idle);
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("second SIGINT"), "{log}");
@@ -480,29 +486,29 @@ fn a_second_signal_ends_the_server_at_once() {
 fn a_restart_of_postgres_under_load_is_only_503s_and_then_over() {
     let postgres = PrivateServer::start_new().unwrap();
     postgres.server().create_database("masthead_restart").unwrap();
-    let settings = served::settings(&postgres.server().url("masthead_restart").unwrap());
+    let settings = process::settings(&postgres.server().url("masthead_restart").unwrap());
     filled(&settings);
     // Test clusters commit asynchronously: a crash would take the people back, and they would truly be absent.
     postgres.server().run("masthead_restart", "CHECKPOINT").unwrap();
-    let token = served::done(&settings, &["token", "--tenant", TENANT], "");
-    let server = Served::start(&settings);
+    let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+    let server = ServerProcess::start(&settings);
     let address = server.address;
-    let seen = Arc::new(Seen::default());
+    let seen = Arc::new(LoadCounters::default());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut clients = {
         let _inside = runtime.enter();
         clients(address, &token, &seen)
     };
-    // Liveness is asked all the while.
+    // Liveness is probes all the while.
     let alive = Arc::new(AtomicUsize::new(0));
-    let asked = Arc::clone(&alive);
+    let probes = Arc::clone(&alive);
     let liveness = runtime.spawn(async move {
-        while let Ok(mut wire) = Wire::connect(address).await {
+        while let Ok(mut wire) = RawConnection::connect(address).await {
             let Ok(answer) = wire.get("/health/live", &[]).await else {
                 break;
             };
             assert_eq!(answer.status, 200);
-            asked.fetch_add(1, Ordering::Relaxed);
+            probes.fetch_add(1, Ordering::Relaxed);
             sleep(Duration::from_millis(20)).await;
         }
     });
@@ -536,7 +542,7 @@ fn a_restart_of_postgres_under_load_is_only_503s_and_then_over() {
         }
         liveness.await.unwrap();
     });
-    let (code, log) = server.ended();
+    let (code, log) = server.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(
         !log.contains("hidden.example") && !log.contains(r#""message":"panic""#),
@@ -548,11 +554,11 @@ fn a_restart_of_postgres_under_load_is_only_503s_and_then_over() {
 fn a_database_that_is_down_at_the_start_is_waited_for() {
     let postgres = PrivateServer::start_new().unwrap();
     postgres.server().create_database("masthead_down").unwrap();
-    let settings = served::settings(&postgres.server().url("masthead_down").unwrap());
+    let settings = process::settings(&postgres.server().url("masthead_down").unwrap());
     filled(&settings);
-    let token = served::done(&settings, &["token", "--tenant", TENANT], "");
+    let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
     postgres.stop().unwrap();
-    let server = Served::start(&settings);
+    let server = ServerProcess::start(&settings);
     let address = server.address;
     let headers = headers(&token);
     block_on(async {
@@ -563,7 +569,7 @@ fn a_database_that_is_down_at_the_start_is_waited_for() {
             "/v4/Users?email=zebulon1@hidden.example",
             "/v4/Users?firstName=zeb",
         ] {
-            let mut wire = Wire::connect(address).await.unwrap();
+            let mut wire = RawConnection::connect(address).await.unwrap();
             let answer = get(&mut wire, path, &headers).await.unwrap();
             assert_eq!(answer.status, 503, "{path}");
             assert!(answer.header("retry-after").is_some(), "{path}");
@@ -573,25 +579,25 @@ fn a_database_that_is_down_at_the_start_is_waited_for() {
     block_on(async {
         until("ready", async || status(address, "/health/ready").await == 200).await;
         until("answers", async || {
-            let mut wire = Wire::connect(address).await.unwrap();
+            let mut wire = RawConnection::connect(address).await.unwrap();
             get(&mut wire, "/v4/Users/crid-1", &headers).await.unwrap().status == 200
         })
         .await;
     });
-    server.end();
+    server.stop();
 }
 
 #[test]
 fn running_out_of_file_descriptors_is_survived() {
     // Nobody listens at port 1: no database is needed to be alive.
-    let settings = served::settings("postgres://nobody@127.0.0.1:1/nothing");
-    let server = Served::start_with_descriptors(&settings, 48);
+    let settings = process::settings("postgres://nobody@127.0.0.1:1/nothing");
+    let server = ServerProcess::start_with_descriptors(&settings, 48);
     let address = server.address;
     block_on(async {
         // The kernel takes what the server cannot: these are connected, and more than it has descriptors for.
         let mut held = Vec::new();
         for _ in 0..80 {
-            held.push(Wire::connect(address).await.unwrap());
+            held.push(RawConnection::connect(address).await.unwrap());
         }
         assert_eq!(held[0].get("/health/live", &[]).await.unwrap().status, 200);
         until("the refusal in the log", async || {
@@ -600,12 +606,12 @@ fn running_out_of_file_descriptors_is_survived() {
         .await;
         drop(held);
         until("alive", async || {
-            let mut wire = Wire::connect(address).await.unwrap();
+            let mut wire = RawConnection::connect(address).await.unwrap();
             wire.get("/health/live", &[])
                 .await
                 .is_ok_and(|answer| answer.status == 200)
         })
         .await;
     });
-    server.end();
+    server.stop();
 }

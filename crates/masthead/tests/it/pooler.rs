@@ -3,8 +3,8 @@
 use masthead_dev_postgres::{PgBouncer, TestDatabase};
 
 use crate::support::{
-    served::{self, Served},
-    wire::Wire,
+    process::{self, ServerProcess},
+    raw_http::RawConnection,
 };
 
 const TENANT: &str = "north/daily/herald";
@@ -15,7 +15,7 @@ fn setting(key: &str, value: &str) -> (String, String) {
 
 /// The program's settings for this URL, with the server's own for migrations.
 fn through(url: &str, database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut settings = served::settings(url);
+    let mut settings = process::settings(url);
     settings.push(setting("DIRECT_URL", &database.url().unwrap()));
     settings.extend(more.iter().map(|(key, value)| setting(key, value)));
     settings
@@ -31,7 +31,7 @@ fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBounc
 }
 
 /// The status of a reader's page and its body.
-async fn user(server: &Served, token: &str, id: &str) -> (u16, String) {
+async fn user(server: &ServerProcess, token: &str, id: &str) -> (u16, String) {
     let headers = [
         ("Authorization", format!("Bearer {token}")),
         ("X-SourceSystem", "CRM".to_owned()),
@@ -48,7 +48,7 @@ async fn user(server: &Served, token: &str, id: &str) -> (u16, String) {
         )
         .collect();
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut wire = Wire::connect(server.address).await.unwrap();
+    let mut wire = RawConnection::connect(server.address).await.unwrap();
     let answer = wire.get(&format!("/v4/Users/{id}"), &headers).await.unwrap();
     (answer.status, String::from_utf8(answer.body).unwrap())
 }
@@ -67,25 +67,25 @@ fn commands_and_server_work_through_pgbouncer() {
             return;
         };
         let settings = through(&bouncer.url(), &database, more);
-        served::done(&settings, &["migrate"], "");
+        process::run_ok(&settings, &["migrate"], "");
         // Several of a kind: a statement prepared under a name fails when it is met again.
         for paper in ["herald", "times", "post"] {
-            served::done(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
+            process::run_ok(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
         }
-        served::done(&settings, &["tenant", "set", TENANT, "Search.MaxDepth="], "");
-        served::done(&settings, &["tenant", "list"], "");
+        process::run_ok(&settings, &["tenant", "set", TENANT, "Search.MaxDepth="], "");
+        process::run_ok(&settings, &["tenant", "list"], "");
         for name in ["herald", "times"] {
-            served::done(&settings, &["workspace", "add", name, "--tenant", TENANT], "");
+            process::run_ok(&settings, &["workspace", "add", name, "--tenant", TENANT], "");
         }
-        served::done(&settings, &["workspace", "list"], "");
+        process::run_ok(&settings, &["workspace", "list"], "");
         for batch in 0..3 {
             let line =
                 |n| format!(r#"{{"customerRegistrationId":"crid-{batch}-{n}","email":"a{batch}{n}@example.org"}}"#);
             let lines: Vec<_> = (0..5).map(line).collect();
-            served::done(&settings, &["import", "--tenant", TENANT, "-"], &lines.join("\n"));
+            process::run_ok(&settings, &["import", "--tenant", TENANT, "-"], &lines.join("\n"));
         }
-        let token = served::done(&settings, &["token", "--tenant", TENANT], "");
-        let server = Served::start(&settings);
+        let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+        let server = ServerProcess::start(&settings);
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             for _ in 0..20 {
                 let (status, body) = user(&server, &token, "crid-1-3").await;
@@ -96,7 +96,7 @@ fn commands_and_server_work_through_pgbouncer() {
                 assert_eq!(user(&server, &token, "crid-9-9").await.0, 404, "{mode}");
             }
         });
-        server.end();
+        server.stop();
         let events = database.run("SELECT count(*) FROM events WHERE kind = 4001").unwrap();
         assert_eq!(events.trim(), "40", "{mode}");
     }
@@ -114,36 +114,36 @@ fn wrong_settings_for_pgbouncer_are_refused_by_name() {
             return;
         };
         let through = through(&bouncer.url(), &database, &[]);
-        served::done(&through, &["migrate"], "");
+        process::run_ok(&through, &["migrate"], "");
         for command in [&["serve"][..], &["tenant", "list"]] {
-            let refused = served::run(&through, command, "");
-            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            let refused = process::run(&through, command, "");
+            let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(
-                !refused.status.success() && said.contains("database.pooler = true"),
-                "{command:?}: {said}"
+                !refused.status.success() && messages.contains("database.pooler = true"),
+                "{command:?}: {messages}"
             );
         }
         // Without the direct URL the lock of a migration would be another's in the next moment.
-        let mut no_direct = served::settings(&bouncer.url());
+        let mut no_direct = process::settings(&bouncer.url());
         no_direct.push(setting("POOLER", "true"));
-        let refused = served::run(&no_direct, &["migrate"], "");
-        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        let refused = process::run(&no_direct, &["migrate"], "");
+        let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(
-            !refused.status.success() && said.contains("database.direct_url"),
-            "{said}"
+            !refused.status.success() && messages.contains("database.direct_url"),
+            "{messages}"
         );
     }
     let Some(bouncer) = bouncer(&database, &[("pool_mode", "statement")]) else {
         return;
     };
-    let refused = served::run(
+    let refused = process::run(
         &through(&bouncer.url(), &database, &[("POOLER", "true")]),
         &["serve"],
         "",
     );
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        !refused.status.success() && said.contains("pool_mode = transaction"),
-        "{said}"
+        !refused.status.success() && messages.contains("pool_mode = transaction"),
+        "{messages}"
     );
 }

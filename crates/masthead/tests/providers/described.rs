@@ -1,4 +1,4 @@
-//! A directory that no code knows, described in settings alone: tried, set, and asked by a running server.
+//! A directory that no code knows, described in settings alone: tried, set, and requested by a running server.
 
 use std::{process::Output, time::Instant};
 
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
-    asking::{Client, Told, by_email, by_id},
-    people::{LAST_NAME, OUR_NAME, THEIR_NAME, crid, email},
-    support::{served, wire::FOREVER},
+    client::{UserApiClient, UserResponse, by_email, by_id},
+    readers::{LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email},
+    server::{FederatedTenant, ProviderTestServer},
+    support::{process, raw_http::FOREVER},
     under_test::SSOR,
-    world::{Paper, World},
 };
 
 const PAPER: &str = "guild";
@@ -52,7 +52,7 @@ const DESCRIPTION: [(&str, &str); 25] = [
     ("SSOR.Field.LastName", "/called/family"),
 ];
 
-/// What it is asked for beside.
+/// What it is requested for beside.
 const METADATA: (&str, &str) = ("SSOR.Metadata.displayName", "/called/as");
 
 /// The readers of the stub.
@@ -61,34 +61,34 @@ type Readers = &'static [&'static str];
 fn shown(name: &str) -> Value {
     json!({
         "ref": crid(name), "mails": [{"at": email(name)}],
-        "called": {"given": THEIR_NAME, "family": LAST_NAME, "as": THEIR_NAME},
+        "called": {"given": PROVIDER_NAME, "family": LAST_NAME, "as": PROVIDER_NAME},
     })
 }
 
 type Answer = Result<Json<Value>, StatusCode>;
 
 /// Lets in the tenant that is described.
-fn admit(headers: &HeaderMap, asked: &Value) -> Result<(), StatusCode> {
+fn admit(headers: &HeaderMap, requested: &Value) -> Result<(), StatusCode> {
     let proof = BASE64_STANDARD.encode(format!("masthead:{}", SSOR.secret));
-    if headers["authorization"] == format!("Basic {proof}") && asked["edition"] == "north & south" {
+    if headers["authorization"] == format!("Basic {proof}") && requested["edition"] == "north & south" {
         Ok(())
     } else {
         Err(StatusCode::UNAUTHORIZED)
     }
 }
 
-async fn person(State(readers): State<Readers>, headers: HeaderMap, Json(asked): Json<Value>) -> Answer {
-    admit(&headers, &asked)?;
-    let wanted = readers.iter().find(|name| asked["want"]["ref"] == crid(name));
+async fn person(State(readers): State<Readers>, headers: HeaderMap, Json(requested): Json<Value>) -> Answer {
+    admit(&headers, &requested)?;
+    let wanted = readers.iter().find(|name| requested["want"]["ref"] == crid(name));
     Ok(Json(match wanted {
         Some(name) => json!({"ok": "yes", "hit": shown(name)}),
         None => json!({"ok": "no", "why": "E17"}),
     }))
 }
 
-async fn people(State(readers): State<Readers>, headers: HeaderMap, Json(asked): Json<Value>) -> Answer {
-    admit(&headers, &asked)?;
-    let mail = asked["want"]["mail"].as_str().map(str::to_lowercase);
+async fn people(State(readers): State<Readers>, headers: HeaderMap, Json(requested): Json<Value>) -> Answer {
+    admit(&headers, &requested)?;
+    let mail = requested["want"]["mail"].as_str().map(str::to_lowercase);
     let meant = readers
         .iter()
         .filter(|name| mail.as_ref().is_none_or(|mail| *mail == email(name)));
@@ -124,137 +124,153 @@ fn described(address: &str, otherwise: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// What the check of these settings says, as a file.
-fn check(world: &World, settings: &[String]) -> Output {
+fn check(server: &ProviderTestServer, settings: &[String]) -> Output {
     let file = format!("# A directory\n\n{}\n", settings.join("\n"));
-    served::run(&world.settings, &["provider", "check", "--settings", "-"], &file)
+    process::run(&server.settings, &["provider", "check", "--settings", "-"], &file)
 }
 
 /// Standard output, and standard error.
-fn said(output: &Output) -> (String, String) {
+fn messages(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }
 
 /// Asks until the server follows the new settings.
-async fn ask_until_described(client: &Client, path: &str) -> Told {
+async fn get_until_described(client: &UserApiClient, path: &str) -> UserResponse {
     let began = Instant::now();
     loop {
-        let told = client.ask(path, "new").await;
-        let user = told.users().into_iter().next();
-        if user.is_some_and(|user| user["metadata"]["displayName"] == THEIR_NAME) {
-            return told;
+        let response = client.get(path, "new").await;
+        let user = response.users().into_iter().next();
+        if user.is_some_and(|user| user["metadata"]["displayName"] == PROVIDER_NAME) {
+            return response;
         }
-        assert!(began.elapsed() < FOREVER, "{told:?}");
+        assert!(began.elapsed() < FOREVER, "{response:?}");
     }
 }
 
 #[test]
 fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
-    let paper = Paper {
+    let paper = FederatedTenant {
         source: &SSOR,
         shown: Vec::new(),
-        ..Paper::of(PAPER)
+        ..FederatedTenant::new(PAPER)
     };
-    let world = World::start(&[paper], &[("PROVIDERS__FRESH", "0s")]);
-    let (address, serving) = stub(&["both-guild", "theirs-guild"]);
+    let server = ProviderTestServer::start(&[paper], &[("PROVIDERS__FRESH", "0s")]);
+    let (address, serving) = stub(&["both-guild", "provider-guild"]);
     let settings = described(&address, &[]);
 
     // Tried before any tenant is set so.
-    let output = check(&world, &settings);
-    let (told, error) = said(&output);
-    assert!(output.status.success(), "{told}{error}");
-    assert!(told.lines().count() >= 5 && !told.contains("differs"), "{told}");
+    let output = check(&server, &settings);
+    let (response, error) = messages(&output);
+    assert!(output.status.success(), "{response}{error}");
+    assert!(
+        response.lines().count() >= 5 && !response.contains("differs"),
+        "{response}"
+    );
     for (otherwise, words) in [
         (("SSOR.List", "/people"), "List"),
         (("SSOR.NotFound.Codes", "E18"), "NotFound"),
         (("SSOR.AuthUser", "somebody"), "Auth"),
         (("SSOR.Field.FirstName", "/given"), "Field.FirstName"),
     ] {
-        let output = check(&world, &described(&address, &[otherwise]));
-        let (told, error) = said(&output);
-        assert_eq!(output.status.code(), Some(1), "{told}{error}");
-        let differs = told
+        let output = check(&server, &described(&address, &[otherwise]));
+        let (response, error) = messages(&output);
+        assert_eq!(output.status.code(), Some(1), "{response}{error}");
+        let differs = response
             .lines()
             .any(|line| line.starts_with("differs") && line.contains(words));
-        assert!(differs, "{words} is not told of: {told}");
+        assert!(differs, "{words} is not response of: {response}");
         assert!(error.contains("requests differ"), "{error}");
-        for private in [LAST_NAME, THEIR_NAME, "hidden.example", SSOR.secret] {
-            assert!(!told.contains(private) && !error.contains(private), "{told}{error}");
+        for private in [LAST_NAME, PROVIDER_NAME, "hidden.example", SSOR.secret] {
+            assert!(
+                !response.contains(private) && !error.contains(private),
+                "{response}{error}"
+            );
         }
     }
 
     // Set while the server runs.
     let set = ["tenant", "set", TENANT, "SSOR.Param.product_code="];
     let set: Vec<_> = set.into_iter().chain(settings.iter().map(String::as_str)).collect();
-    served::done(&world.settings, &set, "");
-    let client = world.client(PAPER);
-    world.runtime.block_on(async {
+    process::run_ok(&server.settings, &set, "");
+    let client = server.client(PAPER);
+    server.runtime.block_on(async {
         for path in [by_id("both-guild"), by_email("both-guild")] {
-            let told = ask_until_described(&client, &path).await;
-            assert_eq!((told.source("SSOR").0, told.source("Subscribe").0), ("ok", "ok"));
-            assert_eq!(told.complete(), Some(true));
-            let user = told.user();
+            let response = get_until_described(&client, &path).await;
+            assert_eq!(
+                (response.source("SSOR").0, response.source("Subscribe").0),
+                ("ok", "ok")
+            );
+            assert_eq!(response.complete(), Some(true));
+            let user = response.user();
             assert_eq!(
                 (&user["firstName"], &user["state"]),
-                (&THEIR_NAME.into(), &"Standard".into())
+                (&PROVIDER_NAME.into(), &"Standard".into())
             );
             assert_eq!(user["metadata"]["city"], "Nowhereville", "the store's");
         }
-        let told = client.ask("/v4/Users?lastName=quizz", "list").await;
-        assert_eq!((told.users().len(), told.complete()), (3, Some(true)), "{told:?}");
-        let told = client.ask(&by_id("nobody"), "nobody").await;
-        assert_eq!((told.status, told.complete()), (404, Some(true)));
+        let response = client.get("/v4/Users?lastName=quizz", "list").await;
+        assert_eq!(
+            (response.users().len(), response.complete()),
+            (3, Some(true)),
+            "{response:?}"
+        );
+        let response = client.get(&by_id("nobody"), "nobody").await;
+        assert_eq!((response.status, response.complete()), (404, Some(true)));
     });
     let checked = ["provider", "check", "--tenant", TENANT];
-    let told = served::done(&world.settings, &checked, "");
-    assert!(!told.contains("differs"), "{told}");
+    let response = process::run_ok(&server.settings, &checked, "");
+    assert!(!response.contains("differs"), "{response}");
 
     // And gone.
     drop(serving);
-    world.runtime.block_on(async {
-        let told = client.ask(&by_id("ours-guild"), "off").await;
-        assert_eq!(told.source("SSOR"), ("unavailable", "unavailable"));
-        assert_eq!(told.user()["firstName"], OUR_NAME);
-        client.ask(&by_id("nobody"), "off").await.cannot_tell();
+    server.runtime.block_on(async {
+        let response = client.get(&by_id("local-guild"), "off").await;
+        assert_eq!(response.source("SSOR"), ("unavailable", "unavailable"));
+        assert_eq!(response.user()["firstName"], STORE_NAME);
+        client.get(&by_id("nobody"), "off").await.assert_unconfirmed();
     });
-    let output = served::run(&world.settings, &checked, "");
-    let (told, _) = said(&output);
+    let output = process::run(&server.settings, &checked, "");
+    let (response, _) = messages(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        told.contains("differs  an unknown id: ") && told.contains("BaseUrl"),
-        "{told}"
+        response.contains("differs  an unknown id: ") && response.contains("BaseUrl"),
+        "{response}"
     );
-    world.end();
+    server.stop();
 }
 
 #[test]
 fn a_check_that_cannot_be_made_says_why() {
-    let world = World::start(&[Paper::of("alone")], &[]);
+    let server = ProviderTestServer::start(&[FederatedTenant::new("alone")], &[]);
     for (settings, words) in [
         ("Flow.UserProvider=Nobody", "contains no known provider"),
         ("Flow.UserProvider=Auth0", "Auth0.ClientId"),
         ("Flow.UserProvider", "line 3"),
     ] {
-        let output = check(&world, &[settings.to_owned()]);
+        let output = check(&server, &[settings.to_owned()]);
         assert_eq!(output.status.code(), Some(1));
-        let (told, error) = said(&output);
-        assert!(told.is_empty() && error.contains(words), "{words} is not told: {error}");
+        let (response, error) = messages(&output);
+        assert!(
+            response.is_empty() && error.contains(words),
+            "{words} is not response: {error}"
+        );
     }
-    let output = served::run(
-        &world.settings,
+    let output = process::run(
+        &server.settings,
         &["provider", "check", "--tenant", "north/daily/none"],
         "",
     );
-    assert!(said(&output).1.contains("no such tenant"));
+    assert!(messages(&output).1.contains("no such tenant"));
     assert_eq!(
-        served::run(&world.settings, &["provider", "check"], "").status.code(),
+        process::run(&server.settings, &["provider", "check"], "").status.code(),
         Some(2)
     );
-    world.runtime.block_on(async {
-        world
+    server.runtime.block_on(async {
+        server
             .client("alone")
-            .ask(&by_id("nobody"), "metrics have something to tell")
+            .get(&by_id("nobody"), "metrics have something to tell")
             .await;
     });
-    world.end();
+    server.stop();
 }

@@ -1,14 +1,14 @@
 //! A tenant of each source through the program: both sides merged, and the truth while the source is off.
 
 use crate::{
-    asking::{by_email, by_id},
-    people::{OUR_NAME, PERSONAL, THEIR_NAME, crid},
-    support::served,
-    under_test::{AUTH0, FIREFLY, GIGYA, SSOR, Source},
-    world::{Paper, World},
+    client::{by_email, by_id},
+    readers::{PERSONAL, PROVIDER_NAME, STORE_NAME, crid},
+    server::{FederatedTenant, ProviderTestServer},
+    support::process,
+    under_test::{AUTH0, FIREFLY, GIGYA, SSOR, SourceUnderTest},
 };
 
-const EACH: [(&str, &Source); 4] = [
+const EACH: [(&str, &SourceUnderTest); 4] = [
     ("herald", &AUTH0),
     ("mirror", &GIGYA),
     ("courier", &SSOR),
@@ -17,49 +17,63 @@ const EACH: [(&str, &Source); 4] = [
 
 #[test]
 fn readers_of_each_source_come_back_merged_and_are_not_denied_while_it_is_off() {
-    let papers = EACH.map(|(code, source)| Paper {
+    let papers = EACH.map(|(code, source)| FederatedTenant {
         source,
-        ..Paper::of(code)
+        ..FederatedTenant::new(code)
     });
-    let world = World::start(&papers, &[]);
+    let server = ProviderTestServer::start(&papers, &[]);
     for (code, source) in EACH {
-        let (client, sandbox) = (world.client(code), world.sandbox(code));
+        let (client, sandbox) = (server.client(code), server.sandbox(code));
         let check = ["provider", "check", "--tenant", &format!("north/daily/{code}")];
-        let told = served::done(&world.settings, &check, "");
-        assert!(told.lines().count() >= 5 && !told.contains("differs"), "{told}");
+        let response = process::run_ok(&server.settings, &check, "");
+        assert!(
+            response.lines().count() >= 5 && !response.contains("differs"),
+            "{response}"
+        );
         let personal = PERSONAL.into_iter().chain([source.secret]);
         assert!(
-            personal.into_iter().all(|word| !told.to_lowercase().contains(word)),
-            "{told}"
+            personal.into_iter().all(|word| !response.to_lowercase().contains(word)),
+            "{response}"
         );
-        let [both, ours, theirs] = ["both", "ours", "theirs"].map(|side| format!("{side}-{code}"));
-        world.runtime.block_on(async {
+        let [both, local, provider_only] = ["both", "local", "provider"].map(|side| format!("{side}-{code}"));
+        server.runtime.block_on(async {
             for path in [by_id(&both), by_email(&both)] {
-                let told = client.ask(&path, "live").await;
-                assert_eq!((told.status, told.complete()), (200, Some(true)), "{told:?}");
-                assert_eq!((told.source(source.name).0, told.source("Subscribe").0), ("ok", "ok"));
-                let user = told.user();
+                let response = client.get(&path, "live").await;
+                assert_eq!(
+                    (response.status, response.complete()),
+                    (200, Some(true)),
+                    "{response:?}"
+                );
+                assert_eq!(
+                    (response.source(source.name).0, response.source("Subscribe").0),
+                    ("ok", "ok")
+                );
+                let user = response.user();
                 assert_eq!(user["customerRegistrationId"], crid(&both));
                 assert_eq!(
                     (&user["firstName"], &user["state"]),
-                    (&THEIR_NAME.into(), &"Standard".into())
+                    (&PROVIDER_NAME.into(), &"Standard".into())
                 );
-                assert_eq!(user["metadata"]["displayName"], THEIR_NAME, "only the provider's");
+                assert_eq!(user["metadata"]["displayName"], PROVIDER_NAME, "only the provider's");
                 assert_eq!(user["metadata"]["city"], "Nowhereville", "the store's");
             }
 
             sandbox.off().await.unwrap();
-            let told = client.ask(&by_id(&ours), "off").await;
-            assert_eq!((told.status, told.complete()), (200, Some(false)), "{told:?}");
-            assert_eq!(told.source(source.name), ("unavailable", "unavailable"));
-            assert_eq!(told.user()["firstName"], OUR_NAME);
-            for path in [by_id("nobody"), by_id(&theirs)] {
-                client.ask(&path, "off").await.cannot_tell();
+            let response = client.get(&by_id(&local), "off").await;
+            assert_eq!(
+                (response.status, response.complete()),
+                (200, Some(false)),
+                "{response:?}"
+            );
+            assert_eq!(response.source(source.name), ("unavailable", "unavailable"));
+            assert_eq!(response.user()["firstName"], STORE_NAME);
+            for path in [by_id("nobody"), by_id(&provider_only)] {
+                client.get(&path, "off").await.assert_unconfirmed();
             }
             sandbox.on().await.unwrap();
-            let told = client.ask_until_complete("/v4/Users?lastName=quizz", "on").await;
-            assert_eq!(told.users().len(), 3, "{told:?}");
+            let response = client.get_until_complete("/v4/Users?lastName=quizz", "on").await;
+            assert_eq!(response.users().len(), 3, "{response:?}");
         });
     }
-    world.end();
+    server.stop();
 }

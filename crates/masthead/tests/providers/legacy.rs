@@ -9,17 +9,17 @@ use masthead_tokens::{Sealer, Secret};
 use serde_json::{Value, json};
 
 use crate::{
-    asking::{Client, Told},
-    people::{OUR_NAME, THEIR_NAME, crid, email},
-    support::served::SEALING_KEY,
+    client::{UserApiClient, UserResponse},
+    readers::{PROVIDER_NAME, STORE_NAME, crid, email},
+    server::{FederatedTenant, ProviderTestServer},
+    support::process::SEALING_KEY,
     under_test::{AUTH0, FIREFLY, GIGYA, SSOR},
-    world::{Paper, World},
 };
 
 /// The users of an answer that must be good, in the order of their ids.
-fn users(told: &Told) -> Vec<&Value> {
-    let body = &told.body;
-    assert_eq!((told.status, &body["Errors"]), (200, &json!([])), "{body}");
+fn users(response: &UserResponse) -> Vec<&Value> {
+    let body = &response.body;
+    assert_eq!((response.status, &body["Errors"]), (200, &json!([])), "{body}");
     let mut users: Vec<_> = body["Result"]["Users"].as_array().unwrap().iter().collect();
     assert_eq!(body["Result"]["TotalUsersFound"], users.len(), "{body}");
     users.sort_by_key(|user| user["CustomerRegistrationId"].to_string());
@@ -27,9 +27,9 @@ fn users(told: &Told) -> Vec<&Value> {
 }
 
 /// That the answer to this path is these users by their ids and first names.
-async fn finds(client: &Client, path: &str, expected: &[(String, &str)]) {
-    let told = client.ask(path, "legacy").await;
-    let got: Vec<_> = users(&told)
+async fn finds(client: &UserApiClient, path: &str, expected: &[(String, &str)]) {
+    let response = client.get(path, "legacy").await;
+    let got: Vec<_> = users(&response)
         .into_iter()
         .map(|user| {
             (
@@ -59,20 +59,20 @@ fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
 
 #[test]
 fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
-    let world = World::start(&[Paper::of("typed")], &[("PROVIDERS__FRESH", "0s")]);
-    let (client, sandbox) = (world.client("typed"), world.sandbox("typed"));
+    let server = ProviderTestServer::start(&[FederatedTenant::new("typed")], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client("typed"), server.sandbox("typed"));
     let both = |name| (crid("both-typed"), name);
-    let ours = (crid("ours-typed"), OUR_NAME);
-    let theirs = (crid("theirs-typed"), THEIR_NAME);
-    world.runtime.block_on(async {
+    let local = (crid("local-typed"), STORE_NAME);
+    let provider_only = (crid("provider-typed"), PROVIDER_NAME);
+    server.runtime.block_on(async {
         // Both sides together last: what the provider says then goes into the store.
         for (kind, known) in [
-            (2, vec![both(OUR_NAME), ours.clone()]),
-            (1, vec![both(THEIR_NAME), theirs.clone()]),
-            (0, vec![both(THEIR_NAME), ours.clone(), theirs.clone()]),
+            (2, vec![both(STORE_NAME), local.clone()]),
+            (1, vec![both(PROVIDER_NAME), provider_only.clone()]),
+            (0, vec![both(PROVIDER_NAME), local.clone(), provider_only.clone()]),
         ] {
             let before = sandbox.calls_to("/api/");
-            for name in ["both-typed", "ours-typed", "theirs-typed", "nobody"] {
+            for name in ["both-typed", "local-typed", "provider-typed", "nobody"] {
                 let only: Vec<_> = known.iter().filter(|(id, _)| *id == crid(name)).cloned().collect();
                 let (id, address) = (in_url(&crid(name)), email(name));
                 let sealed = sealed("typed", Purpose::CustomerRegistrationId, &crid(name));
@@ -90,32 +90,37 @@ fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
             let calls = sandbox.calls_to("/api/") - before;
             assert_eq!(calls == 0, kind == 2, "type {kind}: {calls} calls");
         }
-        // Where no type is named both are asked.
+        // Where no type is named both are requested.
         let sealed = sealed("typed", Purpose::Email, &email("both-typed"));
         finds(
             &client,
             &format!("/User/Encrypted?encryptedEmail={sealed}"),
-            &[both(THEIR_NAME)],
+            &[both(PROVIDER_NAME)],
         )
         .await;
-        finds(&client, "/User?email=typed@hidden", &[both(THEIR_NAME), ours, theirs]).await;
+        finds(
+            &client,
+            "/User?email=typed@hidden",
+            &[both(PROVIDER_NAME), local, provider_only],
+        )
+        .await;
     });
-    world.end();
+    server.stop();
 }
 
 #[test]
 fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_no_registration() {
-    let world = World::start(&[Paper::of("merged")], &[]);
-    let client = world.client("merged");
-    world.runtime.block_on(async {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("merged")], &[]);
+    let client = server.client("merged");
+    server.runtime.block_on(async {
         for (kind, city, time_zone) in [
             (2, "Nowhereville", ""),
             (1, "", "Europe/Oslo"),
             (0, "Nowhereville", "Europe/Oslo"),
         ] {
             let path = format!("/User/{}/{kind}", in_url(&crid("both-merged")));
-            let told = client.ask(&path, "legacy").await;
-            let user = users(&told)[0];
+            let response = client.get(&path, "legacy").await;
+            let user = users(&response)[0];
             assert_eq!(
                 (&user["Metadata"]["city"], &user["Metadata"]["timeZone"]),
                 (&json!(city), &json!(time_zone))
@@ -131,61 +136,71 @@ fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_n
                 user["UserState"],
                 json!({"UserStateId": 3, "UserStateCode": "Standard"})
             );
-            assert_eq!(user["OptInEEdition"], json!(false), "nobody said so");
+            assert_eq!(user["OptInEEdition"], json!(false), "unknown messages so");
         }
     });
-    world.end();
+    server.stop();
 }
 
 #[test]
 fn lookup_in_user_provider_is_the_inverse_of_ignore_provider() {
-    let world = World::start(&[Paper::of("inverse")], &[("PROVIDERS__FRESH", "0s")]);
-    let (client, sandbox) = (world.client("inverse"), world.sandbox("inverse"));
+    let server = ProviderTestServer::start(&[FederatedTenant::new("inverse")], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client("inverse"), server.sandbox("inverse"));
     let both = |name| (crid("both-inverse"), name);
-    let ours = (crid("ours-inverse"), OUR_NAME);
-    let theirs = (crid("theirs-inverse"), THEIR_NAME);
-    world.runtime.block_on(async {
-        let asked = "/User?request.email=inverse@hidden&request.LookupInUserProvider=";
+    let local = (crid("local-inverse"), STORE_NAME);
+    let provider_only = (crid("provider-inverse"), PROVIDER_NAME);
+    server.runtime.block_on(async {
+        let requested = "/User?request.email=inverse@hidden&request.LookupInUserProvider=";
         let before = sandbox.calls_to("/api/");
-        finds(&client, &format!("{asked}false"), &[both(OUR_NAME), ours.clone()]).await;
-        assert_eq!(sandbox.calls_to("/api/"), before, "the provider was asked");
-        let all = [both(THEIR_NAME), ours, theirs.clone()];
-        finds(&client, &format!("{asked}true"), &all).await;
-        assert!(sandbox.calls_to("/api/") > before, "the provider was not asked");
-        finds(&client, &format!("{asked}true&Type=1"), &[both(THEIR_NAME), theirs]).await;
+        finds(
+            &client,
+            &format!("{requested}false"),
+            &[both(STORE_NAME), local.clone()],
+        )
+        .await;
+        assert_eq!(sandbox.calls_to("/api/"), before, "the provider was requested");
+        let all = [both(PROVIDER_NAME), local, provider_only.clone()];
+        finds(&client, &format!("{requested}true"), &all).await;
+        assert!(sandbox.calls_to("/api/") > before, "the provider was not requested");
+        finds(
+            &client,
+            &format!("{requested}true&Type=1"),
+            &[both(PROVIDER_NAME), provider_only],
+        )
+        .await;
         for contradiction in ["true&Type=2", "false&Type=0", "false&Type=1"] {
-            let told = client.ask(&format!("{asked}{contradiction}"), "legacy").await;
+            let response = client.get(&format!("{requested}{contradiction}"), "legacy").await;
             let message = "Invalid InputModel - Type and LookupInUserProvider contradict each other";
-            assert_eq!(told.body["Errors"][0]["Message"], message, "{contradiction}");
+            assert_eq!(response.body["Errors"][0]["Message"], message, "{contradiction}");
         }
     });
-    world.end();
+    server.stop();
 }
 
 #[test]
 fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
-    let world = World::start(&[Paper::of("paged")], &[]);
-    let client = world.client("paged");
-    let [both, ours, theirs] = ["both-paged", "ours-paged", "theirs-paged"].map(crid);
-    world.runtime.block_on(async {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("paged")], &[]);
+    let client = server.client("paged");
+    let [both, local, provider_only] = ["both-paged", "local-paged", "provider-paged"].map(crid);
+    server.runtime.block_on(async {
         for (query, expected) in [
-            ("OnlyActive=true", vec![&both, &ours, &theirs]),
+            ("OnlyActive=true", vec![&both, &local, &provider_only]),
             (
                 "SortBy=CustomerRegistrationId&SortOrder=desc",
-                vec![&theirs, &ours, &both],
+                vec![&provider_only, &local, &both],
             ),
-            ("SortBy=Email&SortOrder=1&UsersPerPage=2", vec![&theirs, &ours]),
+            ("SortBy=Email&SortOrder=1&UsersPerPage=2", vec![&provider_only, &local]),
             ("SortBy=Email&SortOrder=1&UsersPerPage=2&PageNumber=2", vec![&both]),
-            ("SortBy=FirstName&SortOrder=asc", vec![&both, &theirs, &ours]),
+            ("SortBy=FirstName&SortOrder=asc", vec![&both, &provider_only, &local]),
             ("PageNumber=2", vec![]),
         ] {
-            let told = client.ask(&format!("/User?{query}"), "legacy").await;
-            let result = &told.body["Result"];
+            let response = client.get(&format!("/User?{query}"), "legacy").await;
+            let result = &response.body["Result"];
             assert_eq!(
-                (told.status, &result["TotalUsersFound"]),
+                (response.status, &result["TotalUsersFound"]),
                 (200, &json!(3)),
                 "{query}: {}",
-                told.body
+                response.body
             );
             let users = result["Users"].as_array().unwrap().iter();
             let ids: Vec<_> = users
@@ -194,7 +209,7 @@ fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
             assert_eq!(ids, expected, "{query}");
         }
     });
-    world.end();
+    server.stop();
 }
 
 #[test]
@@ -205,31 +220,31 @@ fn auth_system_is_that_of_the_tenants_provider_and_auth_system_id_only_its_users
         ("ssor", &SSOR, 5),
         ("firefly", &FIREFLY, 2),
     ];
-    let world = World::start(
-        &papers.map(|(code, source, _)| Paper {
+    let server = ProviderTestServer::start(
+        &papers.map(|(code, source, _)| FederatedTenant {
             source,
-            ..Paper::of(code)
+            ..FederatedTenant::new(code)
         }),
         &[],
     );
     for (code, source, number) in papers {
-        let client = world.client(code);
-        world.runtime.block_on(async {
+        let client = server.client(code);
+        server.runtime.block_on(async {
             let address = email(&format!("both-{code}"));
             for kind in 0..=2 {
-                let told = client.ask(&format!("/User/{kind}?email={address}"), "legacy").await;
-                let system = &users(&told)[0]["AuthSystem"];
+                let response = client.get(&format!("/User/{kind}?email={address}"), "legacy").await;
+                let system = &users(&response)[0]["AuthSystem"];
                 let expected =
                     json!({"AuthSystemId": number, "AuthSystemCode": source.name, "AuthSystemName": source.name});
                 assert_eq!(*system, expected, "{code}, type {kind}");
             }
             for other in 1..=5 {
-                let told = client
-                    .ask(&format!("/User?email={address}&AuthSystemId={other}"), "legacy")
+                let response = client
+                    .get(&format!("/User?email={address}&AuthSystemId={other}"), "legacy")
                     .await;
-                assert_eq!(users(&told).len(), usize::from(other == number), "{code}: {other}");
+                assert_eq!(users(&response).len(), usize::from(other == number), "{code}: {other}");
             }
         });
     }
-    world.end();
+    server.stop();
 }

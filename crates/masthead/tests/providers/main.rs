@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod alarms;
-mod asking;
+mod client;
 mod described;
 mod each;
 mod exporting;
@@ -12,17 +12,17 @@ mod legacy;
 mod matrix;
 mod not_whole;
 mod one_record;
+mod server;
 mod setting_up;
 mod sharing;
 mod switching;
 mod syncing;
-mod world;
 mod writing;
 
-#[path = "../sources/cells.rs"]
-mod cells;
-#[path = "../sources/people.rs"]
-mod people;
+#[path = "../sources/faults.rs"]
+mod faults;
+#[path = "../sources/readers.rs"]
+mod readers;
 #[path = "../sources/under_test.rs"]
 #[expect(
     dead_code,

@@ -9,11 +9,11 @@ use masthead_sandbox::Sandbox;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
-    asking::{Client, Told, by_email, by_id},
-    cells::{Answers, Befalls, Cell, cells},
-    people::crid,
+    client::{UserApiClient, UserResponse, by_email, by_id},
+    faults::{Disturbance, ExpectedAnswers, FaultCell, cells},
+    readers::crid,
+    server::{FederatedTenant, ProviderTestServer},
     under_test::AUTH0,
-    world::{Paper, World},
 };
 
 /// The deadline of a request; one call may take a fraction of it, so that a cell takes no longer.
@@ -28,12 +28,12 @@ const RECOVERED: Duration = Duration::from_secs(45);
 /// How many cells are under way at once.
 const AT_ONCE: usize = 8;
 
-/// About what a body of the longest fault would add, were one kept; several are under way at once.
+/// RequestSubject what a body of the longest fault would add, were one kept; several are under way at once.
 const MOST_MEMORY: f64 = 600_000_000.0;
 
 /// What one request is about, and so what its answer may be.
 #[derive(Clone, Copy, Debug)]
-enum About {
+enum RequestSubject {
     /// A reader of this name, whom both sides have.
     Both(&'static str),
     /// The same, where a silent source is a failure.
@@ -44,7 +44,7 @@ enum About {
     Theirs,
     /// Nobody.
     Nobody,
-    /// Nobody, where nobody is a 404.
+    /// Nobody, where unknown is a 404.
     NobodyById,
     /// Every reader.
     Everybody,
@@ -52,18 +52,18 @@ enum About {
     StoreAlone,
 }
 
-impl About {
+impl RequestSubject {
     /// The requests of a cell.
     fn all(paper: &'static str) -> Vec<(String, Self)> {
-        let [both, ours, theirs] = ["both", "ours", "theirs"].map(|side| format!("{side}-{paper}"));
+        let [both, local, provider_only] = ["both", "local", "provider"].map(|side| format!("{side}-{paper}"));
         vec![
             (by_id(&both), Self::Both(paper)),
             (by_email(&both), Self::Both(paper)),
             (by_id(&both) + "?onProviderFailure=fail", Self::BothOrFail(paper)),
             (by_id(&both) + "?ignoreProvider=true", Self::StoreAlone),
-            (by_id(&ours), Self::Ours),
-            (by_id(&theirs), Self::Theirs),
-            (by_email(&theirs), Self::Theirs),
+            (by_id(&local), Self::Ours),
+            (by_id(&provider_only), Self::Theirs),
+            (by_email(&provider_only), Self::Theirs),
             (by_id("nobody"), Self::NobodyById),
             (by_email("nobody"), Self::Nobody),
             ("/v4/Users?lastName=quizz".to_owned(), Self::Everybody),
@@ -72,88 +72,95 @@ impl About {
     }
 
     /// The answer when both sides have answered.
-    fn whole(self, told: &Told) {
-        assert_eq!(told.complete(), Some(true));
+    fn whole(self, response: &UserResponse) {
+        assert_eq!(response.complete(), Some(true));
         match self {
-            Self::Both(paper) | Self::BothOrFail(paper) => told.is_merged(&format!("both-{paper}")),
-            Self::Ours | Self::Theirs => assert_eq!((told.status, told.users().len()), (200, 1)),
-            Self::StoreAlone => assert_eq!((told.status, told.source("Auth0").0), (200, "skipped")),
-            Self::NobodyById => assert_eq!((told.status, told.users().len()), (404, 0)),
-            Self::Nobody => assert_eq!((told.status, told.users().len()), (200, 0)),
+            Self::Both(paper) | Self::BothOrFail(paper) => response.assert_merged(&format!("both-{paper}")),
+            Self::Ours | Self::Theirs => assert_eq!((response.status, response.users().len()), (200, 1)),
+            Self::StoreAlone => assert_eq!((response.status, response.source("Auth0").0), (200, "skipped")),
+            Self::NobodyById => assert_eq!((response.status, response.users().len()), (404, 0)),
+            Self::Nobody => assert_eq!((response.status, response.users().len()), (200, 0)),
             Self::Everybody => {
-                assert_eq!((told.status, told.users().len()), (200, 3));
-                assert_eq!(told.body["meta"]["totalRecords"], 3);
+                assert_eq!((response.status, response.users().len()), (200, 3));
+                assert_eq!(response.body["meta"]["totalRecords"], 3);
             }
         }
         if !matches!(self, Self::StoreAlone) {
-            assert_eq!((told.source("Auth0").0, told.source("Subscribe").0), ("ok", "ok"));
+            assert_eq!(
+                (response.source("Auth0").0, response.source("Subscribe").0),
+                ("ok", "ok")
+            );
         }
     }
 
     /// The answer when the provider's word, or a part of it, is missing.
-    fn incomplete(self, told: &Told) {
+    fn incomplete(self, response: &UserResponse) {
         match self {
-            // Nobody was asked but the store.
-            Self::StoreAlone => return self.whole(told),
-            Self::BothOrFail(_) | Self::Nobody | Self::NobodyById => told.cannot_tell(),
-            Self::Theirs if told.status == 503 => told.cannot_tell(),
-            Self::Both(_) | Self::Ours | Self::Theirs | Self::Everybody => assert_eq!(told.status, 200),
+            // Nobody was requested but the store.
+            Self::StoreAlone => return self.whole(response),
+            Self::BothOrFail(_) | Self::Nobody | Self::NobodyById => response.assert_unconfirmed(),
+            Self::Theirs if response.status == 503 => response.assert_unconfirmed(),
+            Self::Both(_) | Self::Ours | Self::Theirs | Self::Everybody => assert_eq!(response.status, 200),
         }
-        assert_eq!(told.complete(), Some(false));
-        assert!(["stale", "unavailable"].contains(&told.source("Auth0").0));
-        assert_eq!(told.source("Subscribe").0, "ok", "local data is still served");
+        assert_eq!(response.complete(), Some(false));
+        assert!(["stale", "unavailable"].contains(&response.source("Auth0").0));
+        assert_eq!(response.source("Subscribe").0, "ok", "local data is still served");
         if let Self::Both(paper) = self {
-            assert_eq!(told.user()["customerRegistrationId"], crid(&format!("both-{paper}")));
+            assert_eq!(
+                response.user()["customerRegistrationId"],
+                crid(&format!("both-{paper}"))
+            );
         }
     }
 
-    /// The answer when the provider has said nothing at all.
-    fn silent(self, told: &Told, reasons: &[&str]) {
-        self.incomplete(told);
+    /// The answer when the provider has messages nothing at all.
+    fn silent(self, response: &UserResponse, reasons: &[&str]) {
+        self.incomplete(response);
         match self {
             Self::StoreAlone => return,
-            Self::Both(paper) => told.is_the_stores(&format!("both-{paper}")),
-            Self::Everybody => assert_eq!(told.users().len(), 2, "what the store has"),
-            Self::Theirs => told.cannot_tell(),
+            Self::Both(paper) => response.assert_store_record(&format!("both-{paper}")),
+            Self::Everybody => assert_eq!(response.users().len(), 2, "what the store has"),
+            Self::Theirs => response.assert_unconfirmed(),
             Self::Ours | Self::BothOrFail(_) | Self::Nobody | Self::NobodyById => {}
         }
-        let (status, reason) = told.source("Auth0");
+        let (status, reason) = response.source("Auth0");
         assert_eq!(status, "unavailable");
         assert!(reasons.contains(&reason), "{reason:?} is none of {reasons:?}");
     }
 
-    fn holds(self, answers: Answers, told: &Told) {
-        assert!([200, 404, 503].contains(&told.status));
-        assert!(told.took < IN_TIME, "the deadline is kept");
+    fn holds(self, answers: ExpectedAnswers, response: &UserResponse) {
+        assert!([200, 404, 503].contains(&response.status));
+        assert!(response.took < IN_TIME, "the deadline is kept");
         match answers {
-            Answers::Whole => self.whole(told),
-            Answers::Silent(reasons) | Answers::Refused(reasons) => self.silent(told, reasons),
-            Answers::EitherWay if told.complete() == Some(true) => self.whole(told),
-            Answers::EitherWay => self.incomplete(told),
+            ExpectedAnswers::Complete => self.whole(response),
+            ExpectedAnswers::Unavailable(reasons) | ExpectedAnswers::Refused(reasons) => self.silent(response, reasons),
+            ExpectedAnswers::EitherWay if response.complete() == Some(true) => self.whole(response),
+            ExpectedAnswers::EitherWay => self.incomplete(response),
         }
     }
 }
 
 /// Asks every request of a cell at once, and holds each answer against what it may be; what is wrong with each.
-async fn ask_all(client: &Client, answers: Answers, when: &'static str) -> Vec<String> {
-    let mut asked = JoinSet::new();
-    for (number, (path, about)) in About::all(client.paper).into_iter().enumerate() {
+async fn send_all(client: &UserApiClient, answers: ExpectedAnswers, when: &'static str) -> Vec<String> {
+    let mut requested = JoinSet::new();
+    for (number, (path, about)) in RequestSubject::all(client.paper).into_iter().enumerate() {
         let (client, request_id) = (client.clone(), format!("{when}-{}-{number}", client.paper));
-        asked.spawn(async move {
-            let told = client.ask(&path, &request_id).await;
-            let held = catch_unwind(AssertUnwindSafe(|| about.holds(answers, &told)));
-            held.err().map(|_| format!("{when} {}: {path}: {told:?}", client.paper))
+        requested.spawn(async move {
+            let response = client.get(&path, &request_id).await;
+            let held = catch_unwind(AssertUnwindSafe(|| about.holds(answers, &response)));
+            held.err()
+                .map(|_| format!("{when} {}: {path}: {response:?}", client.paper))
         });
     }
-    asked.join_all().await.into_iter().flatten().collect()
+    requested.join_all().await.into_iter().flatten().collect()
 }
 
-async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
-    match befalls {
-        Befalls::Calls(rule) => {
+async fn begins(disturbance: &Disturbance, sandbox: &Sandbox) {
+    match disturbance {
+        Disturbance::Calls(rule) => {
             sandbox.inject(rule.clone());
         }
-        Befalls::All(outage) => sandbox.outage(*outage).await.unwrap(),
+        Disturbance::All(outage) => sandbox.outage(*outage).await.unwrap(),
     }
 }
 
@@ -163,10 +170,10 @@ async fn ends(sandbox: &Sandbox) {
 }
 
 /// Holds one cell while its fault lasts; what is wrong.
-async fn holds(world: &World, cell: &Cell) -> Vec<String> {
-    let (client, sandbox) = (world.client(cell.name), world.sandbox(cell.name));
-    begins(&cell.befalls, sandbox).await;
-    let mut wrong = ask_all(&client, cell.answers, "fault").await;
+async fn holds(server: &ProviderTestServer, cell: &FaultCell) -> Vec<String> {
+    let (client, sandbox) = (server.client(cell.name), server.sandbox(cell.name));
+    begins(&cell.disturbance, sandbox).await;
+    let mut wrong = send_all(&client, cell.answers, "fault").await;
     // One that comes only so often is gone from the book by now.
     if !sandbox.faults().iter().all(|fault| fault.befallen > 0) {
         wrong.push(format!("{}: the fault never came", cell.name));
@@ -175,21 +182,24 @@ async fn holds(world: &World, cell: &Cell) -> Vec<String> {
 }
 
 /// Holds one cell after its fault; what is wrong.
-async fn recovers(world: &World, cell: &Cell) -> Vec<String> {
-    let client = world.client(cell.name);
-    ends(world.sandbox(cell.name)).await;
-    // A search, since nobody remembers one.
-    let told = client.ask_until_complete("/v4/Users?lastName=quizz", "after").await;
-    // Nothing that was said meanwhile is remembered.
-    let mut wrong = ask_all(&client, Answers::Whole, "after").await;
-    if told.took > RECOVERED {
-        wrong.push(format!("{}: recovered after {:?}", cell.name, told.took));
+async fn recovers(server: &ProviderTestServer, cell: &FaultCell) -> Vec<String> {
+    let client = server.client(cell.name);
+    ends(server.sandbox(cell.name)).await;
+    // A search, since unknown remembers one.
+    let response = client.get_until_complete("/v4/Users?lastName=quizz", "after").await;
+    // Nothing that was messages meanwhile is remembered.
+    let mut wrong = send_all(&client, ExpectedAnswers::Complete, "after").await;
+    if response.took > RECOVERED {
+        wrong.push(format!("{}: recovered after {:?}", cell.name, response.took));
     }
     wrong
 }
 
 /// Does this for every cell, a few at once; all that is wrong.
-async fn for_each<'a, F: Future<Output = Vec<String>>>(cells: &'a [Cell], hold: impl Fn(&'a Cell) -> F) -> Vec<String> {
+async fn for_each<'a, F: Future<Output = Vec<String>>>(
+    cells: &'a [FaultCell],
+    hold: impl Fn(&'a FaultCell) -> F,
+) -> Vec<String> {
     let places = Semaphore::new(AT_ONCE);
     let (places, hold) = (&places, &hold);
     let wrong = cells.iter().map(async |cell| {
@@ -202,8 +212,8 @@ async fn for_each<'a, F: Future<Output = Vec<String>>>(cells: &'a [Cell], hold: 
 #[test]
 fn whatever_a_provider_sends_the_answer_is_true_and_in_time_and_it_recovers() {
     let cells = cells(&AUTH0);
-    let papers: Vec<_> = cells.iter().map(|cell| Paper::of(cell.name)).collect();
-    let world = World::start(
+    let papers: Vec<_> = cells.iter().map(|cell| FederatedTenant::new(cell.name)).collect();
+    let server = ProviderTestServer::start(
         &papers,
         &[
             ("HTTP__REQUEST_DEADLINE", DEADLINE),
@@ -214,10 +224,14 @@ fn whatever_a_provider_sends_the_answer_is_true_and_in_time_and_it_recovers() {
             ("PROVIDERS__FRESH", "1h"),
         ],
     );
-    let before = world.all_registrations();
-    let mut wrong = world.runtime.block_on(for_each(&cells, |cell| holds(&world, cell)));
-    let meanwhile = world.all_registrations();
-    let silent = || cells.iter().filter(|cell| matches!(cell.answers, Answers::Silent(_)));
+    let before = server.all_registrations();
+    let mut wrong = server.runtime.block_on(for_each(&cells, |cell| holds(&server, cell)));
+    let meanwhile = server.all_registrations();
+    let silent = || {
+        cells
+            .iter()
+            .filter(|cell| matches!(cell.answers, ExpectedAnswers::Unavailable(_)))
+    };
     for cell in silent() {
         assert_eq!(
             meanwhile[cell.name], before[cell.name],
@@ -225,16 +239,20 @@ fn whatever_a_provider_sends_the_answer_is_true_and_in_time_and_it_recovers() {
             cell.name
         );
     }
-    wrong.extend(world.runtime.block_on(for_each(&cells, |cell| recovers(&world, cell))));
+    wrong.extend(
+        server
+            .runtime
+            .block_on(for_each(&cells, |cell| recovers(&server, cell))),
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let (_, metrics) = world.page("/metrics");
+    let (_, metrics) = server.page("/metrics");
     let memory = metrics
         .lines()
         .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     let memory: f64 = memory.unwrap().parse().unwrap();
     assert!(memory < MOST_MEMORY, "{memory} bytes");
 
-    let ended = world.end();
+    let ended = server.stop();
     for cell in silent() {
         let written = ended.rows(&format!(
             "SELECT request_id FROM events WHERE kind = 4004 AND request_id LIKE 'fault-{}-%'",

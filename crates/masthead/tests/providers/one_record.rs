@@ -5,25 +5,25 @@ use masthead_testkit::views::{exported_without_store, legacy_as_v4, v4_as_export
 use serde_json::json;
 
 use crate::{
-    asking::{by_email, by_id},
-    exporting::{Job, address, id},
-    people::{crid, email},
-    world::{Paper, World},
+    client::{by_email, by_id},
+    exporting::{ExportJob, address, id},
+    readers::{crid, email},
+    server::{FederatedTenant, ProviderTestServer},
 };
 
 #[test]
 fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
-    let world = World::start(&[Paper::of("doors")], &[]);
-    let (client, job) = (&world.client("doors"), &Job::of(&world, "doors", "doors"));
-    world.runtime.block_on(async {
-        for name in ["both-doors", "ours-doors", "theirs-doors"] {
-            let ask = async |path: &str| client.ask(path, "doors").await;
+    let server = ProviderTestServer::start(&[FederatedTenant::new("doors")], &[]);
+    let (client, job) = (&server.client("doors"), &ExportJob::create(&server, "doors", "doors"));
+    server.runtime.block_on(async {
+        for name in ["both-doors", "local-doors", "provider-doors"] {
+            let get = async |path: &str| client.get(path, "doors").await;
             let search = async |body| client.search(&body, "doors").await;
-            let record = ask(&by_id(name)).await.user().clone();
+            let record = get(&by_id(name)).await.user().clone();
             assert_eq!(record["customerRegistrationId"], crid(name));
-            for told in [
-                ask(&by_email(name)).await,
-                ask(&format!(
+            for response in [
+                get(&by_email(name)).await,
+                get(&format!(
                     "/v4/Users?customerRegistrationId={}",
                     crid(name).replace('|', "%7C")
                 ))
@@ -31,15 +31,19 @@ fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record(
                 search(json!({"email": email(name)})).await,
                 search(json!({"customerRegistrationId": crid(name)})).await,
             ] {
-                assert_eq!(told.user(), &record, "{name}");
+                assert_eq!(response.user(), &record, "{name}");
             }
             for path in [
                 format!("/User/{}/0", crid(name).replace('|', "%7C")),
                 format!("/User/0?email={}", email(name)),
                 format!("/User?request.email={}", email(name)),
             ] {
-                let told = ask(&path).await;
-                assert_eq!(legacy_as_v4(&told.body["Result"]["Users"][0]), record, "{name} {path}");
+                let response = get(&path).await;
+                assert_eq!(
+                    legacy_as_v4(&response.body["Result"]["Users"][0]),
+                    record,
+                    "{name} {path}"
+                );
             }
             let exported = job.data(&[id(name), address(name)]).await;
             let expected = v4_as_exported(&record);
@@ -50,5 +54,5 @@ fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record(
             );
         }
     });
-    world.end();
+    server.stop();
 }

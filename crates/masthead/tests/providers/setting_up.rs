@@ -3,52 +3,55 @@
 use masthead_dev_postgres::TestDatabase;
 
 use crate::{
-    asking::by_id,
-    support::served,
-    world::{Paper, World},
+    client::by_id,
+    server::{FederatedTenant, ProviderTestServer},
+    support::process,
 };
 
 #[test]
 fn an_unknown_provider_is_a_warning_and_the_store_answers_alone() {
-    let mut paper = Paper::of("unknown");
+    let mut paper = FederatedTenant::new("unknown");
     paper.settings = &[("Flow.UserProvider", "Okta")];
-    let mut federated = Paper::of("known");
+    let mut federated = FederatedTenant::new("known");
     federated.shown.clear();
-    let world = World::start(&[paper, federated], &[]);
-    world.runtime.block_on(async {
-        let told = world.client("unknown").ask(&by_id("both-unknown"), "alone").await;
-        assert_eq!(told.status, 200);
-        assert!(told.body["meta"].is_null(), "the published shape: {told:?}");
-        told.is_the_stores("both-unknown");
-        assert_eq!(world.client("unknown").ask(&by_id("nobody"), "alone").await.status, 404);
-        // The other tenant is asked about, so that the metrics have something to tell.
-        assert_eq!(world.client("known").ask(&by_id("nobody"), "both").await.status, 404);
+    let server = ProviderTestServer::start(&[paper, federated], &[]);
+    server.runtime.block_on(async {
+        let response = server.client("unknown").get(&by_id("both-unknown"), "alone").await;
+        assert_eq!(response.status, 200);
+        assert!(response.body["meta"].is_null(), "the published shape: {response:?}");
+        response.assert_store_record("both-unknown");
+        assert_eq!(
+            server.client("unknown").get(&by_id("nobody"), "alone").await.status,
+            404
+        );
+        // The other tenant is requested about, so that the metrics have something to tell.
+        assert_eq!(server.client("known").get(&by_id("nobody"), "both").await.status, 404);
     });
-    assert_eq!(world.sandbox("unknown").calls(), 0);
+    assert_eq!(server.sandbox("unknown").calls(), 0);
 
-    let settings = served::settings(&world.database.url().unwrap());
-    let said = served::run(
+    let settings = process::settings(&server.database.url().unwrap());
+    let messages = process::run(
         &settings,
         &["tenant", "set", "north/daily/unknown", "Flow.UserProvider=Ping"],
         "",
     );
-    let warned = String::from_utf8(said.stderr).unwrap();
-    assert!(said.status.success());
+    let warned = String::from_utf8(messages.stderr).unwrap();
+    assert!(messages.status.success());
     assert!(
         warned.contains("warning: Flow.UserProvider") && !warned.contains("Ping"),
         "{warned}"
     );
-    world.end();
+    server.stop();
 }
 
 #[test]
 fn wrong_settings_of_a_provider_are_refused_with_every_mistake_named_and_no_value_told() {
     let database = TestDatabase::empty().unwrap();
-    let settings = served::settings(&database.url().unwrap());
+    let settings = process::settings(&database.url().unwrap());
     let tenant = "north/daily/herald";
-    served::done(&settings, &["migrate"], "");
-    served::done(&settings, &["tenant", "add", tenant], "");
-    let before = served::done(&settings, &["tenant", "list", "--json"], "");
+    process::run_ok(&settings, &["migrate"], "");
+    process::run_ok(&settings, &["tenant", "add", tenant], "");
+    let before = process::run_ok(&settings, &["tenant", "list", "--json"], "");
     let wrong = [
         "Flow.UserProvider=Auth0",
         "Auth0.Domain=zzz not a host",
@@ -59,17 +62,17 @@ fn wrong_settings_of_a_provider_are_refused_with_every_mistake_named_and_no_valu
         "Auth0.Surprise=zzz",
     ];
     let all: Vec<_> = ["tenant", "set", tenant].into_iter().chain(wrong).collect();
-    let said = served::run(&settings, &all, "");
-    let refused = String::from_utf8(said.stderr).unwrap();
-    assert_eq!(said.status.code(), Some(1), "{refused}");
+    let messages = process::run(&settings, &all, "");
+    let refused = String::from_utf8(messages.stderr).unwrap();
+    assert_eq!(messages.status.code(), Some(1), "{refused}");
     let missing = ["Auth0.ClientId", "Auth0.ClientSecretFile"];
     let named = wrong[1..].iter().map(|pair| pair.split('=').next().unwrap());
     for name in named.chain(missing) {
         assert!(refused.contains(name), "{name} is not named: {refused}");
     }
-    assert!(!refused.contains("zzz"), "a value is told: {refused}");
-    assert!(said.stdout.is_empty());
-    assert_eq!(served::done(&settings, &["tenant", "list", "--json"], ""), before);
+    assert!(!refused.contains("zzz"), "a value is response: {refused}");
+    assert!(messages.stdout.is_empty());
+    assert_eq!(process::run_ok(&settings, &["tenant", "list", "--json"], ""), before);
 
     // Plain http and addresses that are not public are for whoever allows them.
     let right = [
@@ -79,11 +82,11 @@ fn wrong_settings_of_a_provider_are_refused_with_every_mistake_named_and_no_valu
         "Auth0.ClientSecretEnv=MASTHEAD_SECRET_X",
     ];
     let all: Vec<_> = ["tenant", "set", tenant].into_iter().chain(right).collect();
-    assert!(!served::run(&settings, &all, "").status.success());
+    assert!(!process::run(&settings, &all, "").status.success());
     let mut allowing = settings;
     allowing.push((
         "MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES".to_owned(),
         "true".to_owned(),
     ));
-    served::done(&allowing, &all, "");
+    process::run_ok(&allowing, &all, "");
 }

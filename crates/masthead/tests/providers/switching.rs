@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    asking::{by_email, by_id},
-    world::{Paper, World},
+    client::{by_email, by_id},
+    server::{FederatedTenant, ProviderTestServer},
 };
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -16,65 +16,69 @@ const MARGIN: Duration = Duration::from_secs(10);
 fn a_provider_that_is_switched_off_is_named_and_nobody_is_denied_until_it_is_on_again() {
     let paper = "switched";
     let settings = [("PROVIDERS__FRESH", "0s"), ("HTTP__REQUEST_DEADLINE", "10s")];
-    let world = World::start(&[Paper::of(paper)], &settings);
-    let (client, sandbox) = (world.client(paper), world.sandbox(paper));
-    world.runtime.block_on(async {
+    let server = ProviderTestServer::start(&[FederatedTenant::new(paper)], &settings);
+    let (client, sandbox) = (server.client(paper), server.sandbox(paper));
+    server.runtime.block_on(async {
         let both = "both-switched";
         let paths = [by_id(both), by_email(both)];
         for path in &paths {
-            client.ask(path, "live").await.is_merged(both);
+            client.get(path, "live").await.assert_merged(both);
         }
-        let explained = client.ask(&format!("{}?explain=true", paths[0]), "live").await;
+        let explained = client.get(&format!("{}?explain=true", paths[0]), "live").await;
         let explained = explained.body.to_string();
         assert!(explained.contains(r#""Auth0""#) && explained.contains(r#""Subscribe""#));
-        let nobody = client.ask(&by_id("nobody"), "live").await;
-        assert_eq!((nobody.status, nobody.complete()), (404, Some(true)));
-        let nobody = client.ask(&by_email("nobody"), "live").await;
+        let unknown = client.get(&by_id("nobody"), "live").await;
+        assert_eq!((unknown.status, unknown.complete()), (404, Some(true)));
+        let unknown = client.get(&by_email("nobody"), "live").await;
         assert_eq!(
-            (nobody.status, nobody.users().len(), nobody.complete()),
+            (unknown.status, unknown.users().len(), unknown.complete()),
             (200, 0, Some(true))
         );
 
         sandbox.off().await.unwrap();
         for path in &paths {
             // Seen live a moment ago: shown, and called what it is.
-            let told = client.ask(path, "off").await;
-            assert_eq!((told.status, told.complete()), (200, Some(false)), "{told:?}");
-            assert_eq!(told.source("Auth0"), ("stale", "unavailable"));
-            assert_eq!(told.source("Subscribe").0, "ok");
-            assert!(told.took < DEADLINE + MARGIN);
+            let response = client.get(path, "off").await;
+            assert_eq!(
+                (response.status, response.complete()),
+                (200, Some(false)),
+                "{response:?}"
+            );
+            assert_eq!(response.source("Auth0"), ("stale", "unavailable"));
+            assert_eq!(response.source("Subscribe").0, "ok");
+            assert!(response.took < DEADLINE + MARGIN);
             let separator = if path.contains('?') { '&' } else { '?' };
-            let told = client
-                .ask(&format!("{path}{separator}ignoreProvider=true"), "off")
+            let response = client
+                .get(&format!("{path}{separator}ignoreProvider=true"), "off")
                 .await;
-            assert_eq!((told.status, told.complete()), (200, Some(true)));
-            assert_eq!(told.source("Auth0").0, "skipped");
-            let told = client
-                .ask(&format!("{path}{separator}onProviderFailure=fail"), "off")
+            assert_eq!((response.status, response.complete()), (200, Some(true)));
+            assert_eq!(response.source("Auth0").0, "skipped");
+            let response = client
+                .get(&format!("{path}{separator}onProviderFailure=fail"), "off")
                 .await;
-            told.cannot_tell();
-            assert!(told.took < DEADLINE + MARGIN);
+            response.assert_unconfirmed();
+            assert!(response.took < DEADLINE + MARGIN);
         }
-        let told = client.ask(&by_id("ours-switched"), "off").await;
-        assert_eq!((told.status, told.complete()), (200, Some(false)));
-        assert_eq!(told.source("Auth0"), ("unavailable", "unavailable"));
-        told.is_the_stores("ours-switched");
+        let response = client.get(&by_id("local-switched"), "off").await;
+        assert_eq!((response.status, response.complete()), (200, Some(false)));
+        assert_eq!(response.source("Auth0"), ("unavailable", "unavailable"));
+        response.assert_store_record("local-switched");
         // Absence that was confirmed before is no answer for later.
         for path in [
             by_id("nobody"),
             by_email("nobody"),
-            by_id("theirs-switched"),
-            by_email("theirs-switched"),
+            by_id("provider-switched"),
+            by_email("provider-switched"),
         ] {
-            client.ask(&path, "off").await.cannot_tell();
+            client.get(&path, "off").await.assert_unconfirmed();
         }
 
         sandbox.on().await.unwrap();
-        let told = client.ask_until_complete(&paths[0], "on").await;
-        told.is_merged(both);
-        assert!(told.took < Duration::from_secs(20) + MARGIN, "{:?}", told.took);
-        client.ask_until_complete(&by_id("theirs-switched"), "on").await;
-        assert_eq!(client.ask(&by_id("nobody"), "on").await.status, 404);
+        let response = client.get_until_complete(&paths[0], "on").await;
+        response.assert_merged(both);
+        assert!(response.took < Duration::from_secs(20) + MARGIN, "{:?}", response.took);
+        client.get_until_complete(&by_id("provider-switched"), "on").await;
+        assert_eq!(client.get(&by_id("nobody"), "on").await.status, 404);
     });
-    world.end();
+    server.stop();
 }

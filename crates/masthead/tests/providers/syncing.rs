@@ -1,4 +1,4 @@
-//! The server keeps its directories up to date by itself, and `masthead sync` does when it is told to.
+//! The server keeps its directories up to date by itself, and `masthead sync` does when it is response to.
 
 use std::{
     thread::sleep,
@@ -10,19 +10,19 @@ use masthead_sandbox::Fault;
 use serde_json::{Value, json};
 
 use crate::{
-    asking::by_id,
-    people::crid,
-    support::wire::FOREVER,
+    client::by_id,
+    readers::crid,
+    server::{FederatedTenant, ProviderTestServer},
+    support::raw_http::FOREVER,
     under_test::AUTH0,
-    world::{Paper, World},
 };
 
 /// What `/health/ready` says of the tenant's directory, once it is so.
-fn directory_once(world: &World, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     let tenant = format!("north/daily/{paper}");
     loop {
-        let (_, body) = world.page("/health/ready");
+        let (_, body) = server.page("/health/ready");
         let body: Value = serde_json::from_str(&body).unwrap();
         let all = body["syncs"].as_array().cloned().unwrap_or_default();
         if let Some(found) = all.into_iter().find(|one| one["tenant"] == *tenant && is_so(one)) {
@@ -35,13 +35,15 @@ fn directory_once(world: &World, paper: &str, is_so: impl Fn(&Value) -> bool) ->
 
 #[test]
 fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() {
-    let world = World::start(&[Paper::of("kept")], &[("SYNC__EVERY", "1s")]);
-    let directory = directory_once(&world, "kept", |one| one["asOf"].is_string() && one["running"] == false);
+    let server = ProviderTestServer::start(&[FederatedTenant::new("kept")], &[("SYNC__EVERY", "1s")]);
+    let directory = directory_once(&server, "kept", |one| {
+        one["asOf"].is_string() && one["running"] == false
+    });
     assert_eq!(
         (&directory["profiles"], &directory["braked"]),
         (&json!(2), &json!(false))
     );
-    let (_, metrics) = world.page("/metrics");
+    let (_, metrics) = server.page("/metrics");
     for wanted in [
         "masthead_sync_last_success_timestamp_seconds{",
         r#"masthead_sync_running{tenant="north/daily/kept"}"#,
@@ -50,80 +52,84 @@ fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() 
     ] {
         assert!(metrics.contains(wanted), "{wanted}: {metrics}");
     }
-    world.runtime.block_on(async {
-        world.sandbox("kept").off().await.unwrap();
-        let told = world
+    server.runtime.block_on(async {
+        server.sandbox("kept").off().await.unwrap();
+        let response = server
             .client("kept")
-            .ask("/v4/Users?pageSize=10&lastName=quizzel", "list")
+            .get("/v4/Users?pageSize=10&lastName=quizzel", "list")
             .await;
-        assert_eq!((told.status, told.source("Auth0").0), (200, "ok"), "{told:?}");
-        let ids: Vec<&Value> = told
+        assert_eq!(
+            (response.status, response.source("Auth0").0),
+            (200, "ok"),
+            "{response:?}"
+        );
+        let ids: Vec<&Value> = response
             .users()
             .iter()
             .map(|user| &user["customerRegistrationId"])
             .collect();
-        assert_eq!(ids, [&crid("both-kept"), &crid("ours-kept"), &crid("theirs-kept")]);
-        assert_eq!(told.body["meta"]["totalRecords"], 3);
+        assert_eq!(ids, [&crid("both-kept"), &crid("local-kept"), &crid("provider-kept")]);
+        assert_eq!(response.body["meta"]["totalRecords"], 3);
     });
-    let ended = world.end();
+    let ended = server.stop();
     assert!(ended.log.contains("the mirror is up to date"), "{}", ended.log);
 }
 
-/// What a command said, and whether it was content.
-fn said(output: &std::process::Output) -> (Value, bool) {
+/// What a command messages, and whether it was content.
+fn messages(output: &std::process::Output) -> (Value, bool) {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let said = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
-    (said, output.status.success())
+    let messages = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
+    (messages, output.status.success())
 }
 
 /// docs/operations.md: the check needs a finished sync, and without `--repair` it changes nothing.
 #[test]
 fn a_check_of_registrations_needs_a_complete_directory() {
-    let world = World::start(&[Paper::of("checked")], &[("SYNC__EVERY", "0s")]);
+    let server = ProviderTestServer::start(&[FederatedTenant::new("checked")], &[("SYNC__EVERY", "0s")]);
     let check = ["registrations", "check", "--tenant", "north/daily/checked"];
-    let early = world.command(&check, &[]);
+    let early = server.command(&check, &[]);
     let why = String::from_utf8(early.stderr.clone()).unwrap();
     assert!(!early.status.success() && why.contains("masthead sync"), "{why}");
-    let (_, content) = said(&world.command(&["sync", "--tenant", "north/daily/checked"], &[]));
+    let (_, content) = messages(&server.command(&["sync", "--tenant", "north/daily/checked"], &[]));
     assert!(content);
-    let (summary, content) = said(&world.command(&check, &[]));
+    let (summary, content) = messages(&server.command(&check, &[]));
     assert!(content, "{summary}");
     assert_eq!(summary, json!({"dryRun": true, "split": 0, "merged": 0, "moved": 0}));
 }
 
 #[test]
 fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are_gone() {
-    let mut paper = Paper::of("hand");
+    let mut paper = FederatedTenant::new("hand");
     paper.shown.extend((0..40).map(|number| format!("more{number}-hand")));
-    let world = World::start(&[paper], &[("SYNC__FULL_EVERY", "0s")]);
+    let server = ProviderTestServer::start(&[paper], &[("SYNC__FULL_EVERY", "0s")]);
     let tenant = ["--tenant", "north/daily/hand"];
     let sync = |more: &[&str]| {
         let arguments: Vec<&str> = ["sync"].into_iter().chain(tenant).chain(more.iter().copied()).collect();
-        world.command(&arguments, &[])
+        server.command(&arguments, &[])
     };
 
-    let (preview, content) = said(&sync(&["--dry-run"]));
+    let (preview, content) = messages(&sync(&["--dry-run"]));
     assert!(content);
     assert_eq!(
         (&preview["added"], &preview["profiles"], &preview["dryRun"]),
         (&json!(42), &json!(0), &json!(true))
     );
-    let (did, content) = said(&sync(&[]));
+    let (did, content) = messages(&sync(&[]));
     assert!(content, "{did}");
     assert_eq!(
         (&did["added"], &did["seen"], &did["missing"]),
         (&json!(42), &json!(42), &json!(0))
     );
 
-    let sandbox = world.sandbox("hand");
+    let sandbox = server.sandbox("hand");
     sandbox.auth0().clear_users();
     sandbox
         .auth0()
         .seed((0..30).map(|number| (AUTH0.user)(&format!("more{number}-hand"))));
-    let (preview, _) = said(&sync(&["--dry-run"]));
+    let (preview, _) = messages(&sync(&["--dry-run"]));
     assert_eq!((&preview["missing"], &preview["unchanged"]), (&json!(12), &json!(30)));
     let braked = sync(&[]);
-    let (did, content) = said(&braked);
+    let (did, content) = messages(&braked);
     assert!(!content);
     assert_eq!(
         (&did["missing"], &did["removed"], &did["braked"]),
@@ -131,44 +137,48 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
     );
     let why = String::from_utf8(braked.stderr).unwrap();
     assert!(why.contains("--release-brake") && why.contains("gone at once"), "{why}");
-    let (did, content) = said(&sync(&["--release-brake"]));
+    let (did, content) = messages(&sync(&["--release-brake"]));
     assert_eq!(
         (content, &did["missing"], &did["braked"]),
         (true, &json!(12), &json!(false))
     );
 
-    let nobody = world.command(&["sync", "--tenant", "north/daily/nobody"], &[]);
-    assert!(!nobody.status.success() && nobody.stdout.is_empty());
-    let told = world
+    let unknown = server.command(&["sync", "--tenant", "north/daily/nobody"], &[]);
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
+    let response = server
         .runtime
-        .block_on(async { world.client("hand").ask(&by_id("more1-hand"), "live").await });
-    assert_eq!((told.status, told.source("Auth0").0), (200, "ok"), "{told:?}");
-    let ended = world.end();
+        .block_on(async { server.client("hand").get(&by_id("more1-hand"), "live").await });
+    assert_eq!(
+        (response.status, response.source("Auth0").0),
+        (200, "ok"),
+        "{response:?}"
+    );
+    let ended = server.stop();
     let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
-    assert_eq!(kept, ["42"], "nobody is removed before it is confirmed often enough");
+    assert_eq!(kept, ["42"], "unknown is removed before it is confirmed often enough");
 }
 
 #[test]
 fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
-    let mut paper = Paper::of("alarm");
+    let mut paper = FederatedTenant::new("alarm");
     paper.shown.extend((0..40).map(|number| format!("more{number}-alarm")));
-    let world = World::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
-    directory_once(&world, "alarm", |one| one["asOf"].is_string());
-    let sandbox = world.sandbox("alarm");
+    let server = ProviderTestServer::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
+    directory_once(&server, "alarm", |one| one["asOf"].is_string());
+    let sandbox = server.sandbox("alarm");
     sandbox.auth0().clear_users();
     sandbox.auth0().seed([(AUTH0.user)("both-alarm")]);
-    let directory = directory_once(&world, "alarm", |one| one["braked"] == true && one["running"] == false);
+    let directory = directory_once(&server, "alarm", |one| one["braked"] == true && one["running"] == false);
     assert_eq!(
         (&directory["profiles"], &directory["lastOutcome"]),
         (&json!(42), &json!("braked"))
     );
-    let (status, metrics) = world.page("/metrics");
+    let (status, metrics) = server.page("/metrics");
     assert_eq!(status, 200);
     assert!(
         metrics.contains(r#"masthead_sync_braked{tenant="north/daily/alarm"} 1"#),
         "{metrics}"
     );
-    let ended = world.end();
+    let ended = server.stop();
     assert!(
         ended
             .log
@@ -179,9 +189,9 @@ fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
 }
 
 /// How many runs of this tenant ended so.
-fn runs(world: &World, paper: &str, outcome: &str) -> u64 {
+fn runs(server: &ProviderTestServer, paper: &str, outcome: &str) -> u64 {
     let name = format!(r#"masthead_sync_runs_total{{tenant="north/daily/{paper}",outcome="{outcome}"}} "#);
-    let (_, metrics) = world.page("/metrics");
+    let (_, metrics) = server.page("/metrics");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
     line.map_or(0, |count| count.parse().unwrap())
 }
@@ -189,35 +199,35 @@ fn runs(world: &World, paper: &str, outcome: &str) -> u64 {
 /// With one turn, a tenant whose provider is off, and two whose provider does not answer.
 #[test]
 fn dead_tenants_do_not_delay_a_living_ones_sync() {
-    let papers = ["dead-1", "dead-2", "dead-3", "living"].map(Paper::of);
+    let papers = ["dead-1", "dead-2", "dead-3", "living"].map(FederatedTenant::new);
     let settings = [
         ("SYNC__EVERY", "1s"),
         ("SYNC__AT_ONCE", "1"),
         ("PROVIDERS__CALL_TIMEOUT", "1s"),
     ];
-    let world = World::start(&papers, &settings);
+    let server = ProviderTestServer::start(&papers, &settings);
     for paper in &papers {
-        directory_once(&world, paper.code, |one| one["asOf"].is_string());
+        directory_once(&server, paper.code, |one| one["asOf"].is_string());
     }
-    world
+    server
         .runtime
-        .block_on(async { world.sandbox("dead-1").off().await.unwrap() });
+        .block_on(async { server.sandbox("dead-1").off().await.unwrap() });
     for code in ["dead-2", "dead-3"] {
-        world.sandbox(code).inject(Fault::Silence);
+        server.sandbox(code).inject(Fault::Silence);
     }
     for code in ["dead-1", "dead-2", "dead-3"] {
-        directory_once(&world, code, |one| one["lastOutcome"] == "failed");
+        directory_once(&server, code, |one| one["lastOutcome"] == "failed");
     }
     // Each of the dead comes to a turn of its own meanwhile, which takes three seconds at least.
-    let (before, began) = (runs(&world, "living", "finished"), Instant::now());
-    while runs(&world, "living", "finished") < before + 5 {
+    let (before, began) = (runs(&server, "living", "finished"), Instant::now());
+    while runs(&server, "living", "finished") < before + 5 {
         assert!(
             began.elapsed() < Duration::from_mins(1),
             "the living one waits for the dead"
         );
         sleep(Duration::from_millis(100));
     }
-    world.end();
+    server.stop();
 }
 
 /// A sync leaves half of the bucket alone and waits for the rest of it to fill, behind whoever asks meanwhile.
@@ -225,7 +235,7 @@ fn dead_tenants_do_not_delay_a_living_ones_sync() {
 fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
     const HALF: usize = 200;
     const PEOPLE: usize = 150;
-    let mut paper = Paper::of("first");
+    let mut paper = FederatedTenant::new("first");
     paper.settings = &[
         ("Auth0.BudgetBurst", "400"),
         ("Auth0.BudgetPerSecond", "1"),
@@ -238,25 +248,29 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
         ("PROVIDERS__FRESH", "0s"),
         ("HTTP__REQUEST_DEADLINE", "90s"),
     ];
-    let world = World::start(&[paper], &settings);
-    let sandbox = world.sandbox("first");
+    let server = ProviderTestServer::start(&[paper], &settings);
+    let sandbox = server.sandbox("first");
     let (of_people, of_sync) = ("/api/v2/users/", "/api/v2/users");
-    world.runtime.block_on(async {
+    server.runtime.block_on(async {
         let began = Instant::now();
         // Now it waits for a whole half to be there again.
         while sandbox.calls_to(of_sync) < HALF as u64 {
             assert!(began.elapsed() < FOREVER, "the sync makes no calls");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let client = world.client("first");
-        let asked = (0..PEOPLE).map(|number| {
+        let client = server.client("first");
+        let requested = (0..PEOPLE).map(|number| {
             let client = &client;
             async move {
-                let told = client.ask(&by_id(&format!("reader-{}", 6 * number)), "person").await;
-                assert_eq!((told.status, told.complete()), (200, Some(true)), "{told:?}");
+                let response = client.get(&by_id(&format!("reader-{}", 6 * number)), "person").await;
+                assert_eq!(
+                    (response.status, response.complete()),
+                    (200, Some(true)),
+                    "{response:?}"
+                );
             }
         });
-        join_all(asked).await;
+        join_all(requested).await;
     });
     assert_eq!(sandbox.calls_to(of_people), PEOPLE as u64, "one call for each");
     let log = sandbox.log();
@@ -266,14 +280,14 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
         .map(|call| call.path.starts_with(of_people))
         .collect();
     // Half of the people have taken what it would take this many seconds to fill again, so that from then on no call of the
-    // sync can be among theirs: the budget has none to give.
+    // sync can be among provider_only: the budget has none to give.
     let mut people = calls.iter().enumerate().filter(|(_, is_persons)| **is_persons);
     let (middle, _) = people.nth(PEOPLE / 2).unwrap();
     let (last, _) = people.next_back().unwrap();
     let between = calls[middle..last].iter().filter(|is_persons| !**is_persons).count();
     assert_eq!(between, 0, "calls of the sync before those of people");
-    let (_, body) = world.page("/health/ready");
+    let (_, body) = server.page("/health/ready");
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["syncs"][0]["running"], true, "{body}");
-    world.end();
+    server.stop();
 }

@@ -6,22 +6,22 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
-    asking::{by_email, by_id},
-    support::wire::FOREVER,
-    world::{Ended, Paper, World},
+    client::{by_email, by_id},
+    server::{FederatedTenant, ProviderTestServer, StoppedServer},
+    support::raw_http::FOREVER,
 };
 
 /// The events of a request as `kind outcome`.
-fn events(ended: &Ended, request_id: &str) -> Vec<String> {
+fn events(ended: &StoppedServer, request_id: &str) -> Vec<String> {
     let query =
         format!("SELECT kind || ' ' || outcome FROM events WHERE request_id = '{request_id}' ORDER BY kind, id");
     ended.rows(&query)
 }
 
-async fn until_registrations_differ(world: &World, paper: &str, from: &str) -> String {
+async fn until_registrations_differ(server: &ProviderTestServer, paper: &str, from: &str) -> String {
     let began = Instant::now();
     loop {
-        let now = world.registrations(paper);
+        let now = server.registrations(paper);
         if now != from {
             return now;
         }
@@ -33,26 +33,30 @@ async fn until_registrations_differ(world: &World, paper: &str, from: &str) -> S
 #[test]
 fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
     let paper = "written";
-    let world = World::start(&[Paper::of(paper)], &[("PROVIDERS__FRESH", "0s")]);
-    let (client, sandbox) = (world.client(paper), world.sandbox(paper));
-    world.runtime.block_on(async {
+    let server = ProviderTestServer::start(&[FederatedTenant::new(paper)], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client(paper), server.sandbox(paper));
+    server.runtime.block_on(async {
         // Known less well: changed. Not known: made.
-        let untouched = world.registrations(paper);
+        let untouched = server.registrations(paper);
         client
-            .ask(&by_id("both-written"), "changed")
+            .get(&by_id("both-written"), "changed")
             .await
-            .is_merged("both-written");
-        let changed = until_registrations_differ(&world, paper, &untouched).await;
-        let told = client.ask(&by_email("theirs-written"), "made").await;
-        assert_eq!((told.status, told.complete()), (200, Some(true)));
-        let made = until_registrations_differ(&world, paper, &changed).await;
+            .assert_merged("both-written");
+        let changed = until_registrations_differ(&server, paper, &untouched).await;
+        let response = client.get(&by_email("provider-written"), "made").await;
+        assert_eq!((response.status, response.complete()), (200, Some(true)));
+        let made = until_registrations_differ(&server, paper, &changed).await;
         // Nothing differs any more.
-        for path in [by_id("both-written"), by_email("both-written"), by_id("theirs-written")] {
-            assert_eq!(client.ask(&path, "same").await.complete(), Some(true));
+        for path in [
+            by_id("both-written"),
+            by_email("both-written"),
+            by_id("provider-written"),
+        ] {
+            assert_eq!(client.get(&path, "same").await.complete(), Some(true));
         }
-        client.ask(&by_id("nobody"), "absent").await;
+        client.get(&by_id("nobody"), "absent").await;
         client
-            .ask(&(by_id("both-written") + "?ignoreProvider=true"), "ignored")
+            .get(&(by_id("both-written") + "?ignoreProvider=true"), "ignored")
             .await;
 
         // The provider knows better now, and only a memory of what it knew can be shown.
@@ -60,13 +64,15 @@ fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
         newer["given_name"] = "Newer Liveside".into();
         sandbox.auth0().seed([newer]);
         sandbox.off().await.unwrap();
-        let told = client.ask(&by_id("both-written"), "stale").await;
-        assert_eq!(told.source("Auth0").0, "stale");
-        let told = client.ask(&by_id("ours-written"), "unknown").await;
-        assert_eq!(told.source("Auth0").0, "unavailable");
+        let response = client.get(&by_id("both-written"), "stale").await;
+        assert_eq!(response.source("Auth0").0, "stale");
+        let response = client.get(&by_id("local-written"), "unknown").await;
+        assert_eq!(response.source("Auth0").0, "unavailable");
         // A breaker that is open all the while lets no call leave.
         let is_open = || async {
-            let mut wire = crate::support::wire::Wire::connect(client.address).await.unwrap();
+            let mut wire = crate::support::raw_http::RawConnection::connect(client.address)
+                .await
+                .unwrap();
             let body: Value = wire.get("/health/ready", &[]).await.unwrap().json();
             body["providers"][0]["breaker"] == "open"
         };
@@ -75,21 +81,21 @@ fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
             assert!(began.elapsed() < FOREVER, "the breaker never stayed open");
             let before = is_open().await;
             let request_id = format!("{}-{number}", if before { "open" } else { "failing" });
-            client.ask(&by_id("ours-written"), &request_id).await;
+            client.get(&by_id("local-written"), &request_id).await;
             if before && is_open().await {
-                client.ask(&by_id("ours-written"), "last").await;
+                client.get(&by_id("local-written"), "last").await;
                 if is_open().await {
                     break;
                 }
             }
         }
-        assert_eq!(world.registrations(paper), made);
+        assert_eq!(server.registrations(paper), made);
 
         sandbox.on().await.unwrap();
-        client.ask_until_complete(&by_id("both-written"), "newer").await;
-        until_registrations_differ(&world, paper, &made).await;
+        client.get_until_complete(&by_id("both-written"), "newer").await;
+        until_registrations_differ(&server, paper, &made).await;
     });
-    let ended = world.end();
+    let ended = server.stop();
     assert_eq!(events(&ended, "changed"), ["4001 found", "4004 found", "4601 found"]);
     assert_eq!(events(&ended, "made"), ["4000 absent", "4004 found", "4601 found"]);
     let same = events(&ended, "same");

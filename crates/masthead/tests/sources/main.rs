@@ -2,16 +2,16 @@
 //! matrix, through the real adapter, against the sandbox over loopback, with the other side in memory.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod cells;
+mod false_answers;
+mod faults;
+mod harness;
 mod matrix;
 mod oddities;
-mod others;
 #[expect(dead_code, reason = "the journeys through the program need more of it")]
-mod people;
+mod readers;
 mod recovery;
+mod scarce_calls;
 mod sharing;
-mod shortage;
-mod stage;
 mod table;
 mod under_test;
 
@@ -38,12 +38,12 @@ macro_rules! held_against {
 
             #[tokio::test]
             async fn an_answer_about_somebody_else_is_refused() {
-                crate::others::somebody_else_is_refused(&$source).await;
+                crate::false_answers::somebody_else_is_refused(&$source).await;
             }
 
             #[tokio::test]
             async fn a_list_that_lost_somebody_is_never_called_whole() {
-                crate::others::a_loss_is_noticed(&$source).await;
+                crate::false_answers::a_loss_is_noticed(&$source).await;
             }
 
             #[tokio::test]
@@ -82,22 +82,22 @@ macro_rules! held_against_providers {
 
             #[tokio::test]
             async fn kept_answers_are_shown_at_once_while_calls_are_scarce() {
-                crate::shortage::kept_answers_are_shown(&$source).await;
+                crate::scarce_calls::kept_answers_are_shown(&$source).await;
             }
 
             #[tokio::test]
             async fn a_look_up_by_address_comes_to_its_end_while_calls_are_scarce() {
-                crate::shortage::both_calls_are_made(&$source).await;
+                crate::scarce_calls::both_calls_are_made(&$source).await;
             }
 
             #[tokio::test]
             async fn who_has_no_use_for_a_kept_answer_waits_for_a_turn() {
-                crate::shortage::live_answers_are_waited_for(&$source).await;
+                crate::scarce_calls::live_answers_are_waited_for(&$source).await;
             }
 
             #[tokio::test]
             async fn a_change_of_budget_or_secret_drops_no_kept_answer() {
-                crate::shortage::changes_keep_answers(&$source).await;
+                crate::scarce_calls::changes_keep_answers(&$source).await;
             }
         })*
     };

@@ -12,10 +12,10 @@ use masthead_sandbox::{Fault, Outage, Sandbox};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    cells::{Answers, Befalls, Cell, cells},
-    people::{OUR_NAME, THEIR_NAME, crid},
-    stage::{Ask, NOBODY, PATIENT, Stage, Told, Way},
-    under_test::Source,
+    faults::{Disturbance, ExpectedAnswers, FaultCell, cells},
+    harness::{PATIENT, ReadKind, SourceHarness, SourceRequest, SourceResponse, UNKNOWN},
+    readers::{PROVIDER_NAME, STORE_NAME, crid},
+    under_test::SourceUnderTest,
 };
 
 /// The deadline where an answer would never come, or comes too late.
@@ -24,12 +24,12 @@ const SHORT: Duration = Duration::from_secs(3);
 /// Far more than any deadline that is short, and less than the longest: what takes more did not keep it.
 const IN_TIME: Duration = Duration::from_mins(2);
 
-/// For how long an answer is asked for again that only a stalled machine explains.
+/// For how long an answer is requests for again that only a stalled machine explains.
 const A_WHILE: Duration = Duration::from_mins(1);
 
 /// What one request is about, and so what its answer may be.
 #[derive(Debug, Clone, Copy)]
-enum About {
+enum RequestSubject {
     /// A reader whom both sides have.
     Both,
     /// The same, where a silent source is a failure.
@@ -41,134 +41,147 @@ enum About {
     /// Nobody.
     Nobody,
     /// Every reader.
-    Everybody,
+    All,
     /// The store alone.
     StoreAlone,
 }
 
 /// The requests of a cell.
-fn all() -> [(Ask, About); 11] {
-    let both = Ask::new(Way::ById, "both");
-    let fail = Ask {
+fn all() -> [(SourceRequest, RequestSubject); 11] {
+    let both = SourceRequest::new(ReadKind::ById, "both");
+    let fail = SourceRequest {
         on_failure: OnProviderFailure::Fail,
         ..both.clone()
     };
     [
-        (both, About::Both),
-        (Ask::new(Way::ByEmail, "both"), About::Both),
-        (fail, About::BothOrFail),
-        (Ask::of_the_store_alone(Way::ById, "both"), About::StoreAlone),
-        (Ask::new(Way::ById, "other"), About::Other),
-        (Ask::new(Way::ById, "alone"), About::Alone),
-        (Ask::new(Way::ByEmail, "alone"), About::Alone),
-        (Ask::new(Way::ById, NOBODY), About::Nobody),
-        (Ask::new(Way::ByEmail, NOBODY), About::Nobody),
-        (Ask::new(Way::List, "everybody"), About::Everybody),
-        (Ask::new(Way::List, NOBODY), About::Nobody),
+        (both, RequestSubject::Both),
+        (SourceRequest::new(ReadKind::ByEmail, "both"), RequestSubject::Both),
+        (fail, RequestSubject::BothOrFail),
+        (
+            SourceRequest::store_only(ReadKind::ById, "both"),
+            RequestSubject::StoreAlone,
+        ),
+        (SourceRequest::new(ReadKind::ById, "other"), RequestSubject::Other),
+        (SourceRequest::new(ReadKind::ById, "alone"), RequestSubject::Alone),
+        (SourceRequest::new(ReadKind::ByEmail, "alone"), RequestSubject::Alone),
+        (SourceRequest::new(ReadKind::ById, UNKNOWN), RequestSubject::Nobody),
+        (SourceRequest::new(ReadKind::ByEmail, UNKNOWN), RequestSubject::Nobody),
+        (SourceRequest::new(ReadKind::List, "everybody"), RequestSubject::All),
+        (SourceRequest::new(ReadKind::List, UNKNOWN), RequestSubject::Nobody),
     ]
 }
 
-impl About {
-    /// Whether the source is not asked at all.
-    fn leaves_out(self, source: &Source) -> bool {
+impl RequestSubject {
+    /// Whether the source is not requests at all.
+    fn leaves_out(self, source: &SourceUnderTest) -> bool {
         matches!((self, source.side), (Self::StoreAlone, Side::Provider))
     }
 
     /// The answer when both sides have answered.
-    fn whole(self, source: &Source, told: &Told) {
-        assert!(told.completeness.complete);
+    fn whole(self, source: &SourceUnderTest, response: &SourceResponse) {
+        assert!(response.completeness.complete);
         let ids = match self {
             Self::Both | Self::BothOrFail | Self::StoreAlone => vec!["both"],
             Self::Other => vec!["other"],
             Self::Alone => vec!["alone"],
             Self::Nobody => vec![],
-            Self::Everybody => vec!["alone", "both", "other"],
+            Self::All => vec!["alone", "both", "other"],
         };
         let ids: Vec<_> = ids.into_iter().map(crid).collect();
-        assert!(told.users.is_some());
-        assert_eq!(told.ids(), ids);
+        assert!(response.users.is_some());
+        assert_eq!(response.ids(), ids);
         match self {
-            Self::Both | Self::BothOrFail => shows(told, &[Side::Provider, Side::Store]),
-            Self::StoreAlone => shows(told, &[Side::Store]),
-            Self::Other | Self::Alone | Self::Nobody | Self::Everybody => {}
+            Self::Both | Self::BothOrFail => shows(response, &[Side::Provider, Side::Store]),
+            Self::StoreAlone => shows(response, &[Side::Store]),
+            Self::Other | Self::Alone | Self::Nobody | Self::All => {}
         }
-        let asked = if matches!(self, Self::StoreAlone) {
+        let requests = if matches!(self, Self::StoreAlone) {
             "skipped"
         } else {
             "ok"
         };
-        let statuses = [source.provider(), SUBSCRIBE].map(|name| told.source(name).0);
-        assert_eq!(statuses, [asked, "ok"]);
+        let statuses = [source.provider(), SUBSCRIBE].map(|name| response.source(name).0);
+        assert_eq!(statuses, [requests, "ok"]);
     }
 
     /// The answer when the source's word, or a part of it, is missing.
-    fn incomplete(self, source: &Source, told: &Told) {
+    fn incomplete(self, source: &SourceUnderTest, response: &SourceResponse) {
         match self {
-            _ if self.leaves_out(source) => return self.whole(source, told),
-            Self::BothOrFail | Self::StoreAlone | Self::Nobody => assert!(told.users.is_none()),
+            _ if self.leaves_out(source) => return self.whole(source, response),
+            Self::BothOrFail | Self::StoreAlone | Self::Nobody => assert!(response.users.is_none()),
             Self::Alone => {}
-            Self::Both => assert_eq!(told.ids(), [crid("both")]),
-            Self::Other => assert_eq!(told.ids(), [crid("other")]),
-            Self::Everybody => assert!(told.ids().len() >= 2),
+            Self::Both => assert_eq!(response.ids(), [crid("both")]),
+            Self::Other => assert_eq!(response.ids(), [crid("other")]),
+            Self::All => assert!(response.ids().len() >= 2),
         }
-        assert!(!told.completeness.complete);
-        assert!(["stale", "unavailable"].contains(&told.source(source.name).0));
+        assert!(!response.completeness.complete);
+        assert!(["stale", "unavailable"].contains(&response.source(source.name).0));
         let other = if matches!(self, Self::StoreAlone) {
             "skipped"
         } else {
             "ok"
         };
-        assert_eq!(told.source(source.other()).0, other, "the other side is still heard");
+        assert_eq!(
+            response.source(source.other()).0,
+            other,
+            "the other side is still heard"
+        );
     }
 
-    /// The answer when the source has said nothing at all.
-    fn silent(self, source: &Source, told: &Told, reasons: &[&str]) {
-        self.incomplete(source, told);
+    /// The answer when the source has messages nothing at all.
+    fn silent(self, source: &SourceUnderTest, response: &SourceResponse, reasons: &[&str]) {
+        self.incomplete(source, response);
         match self {
             _ if self.leaves_out(source) => return,
-            Self::Both => shows(told, &[source.other_side()]),
-            Self::Everybody => assert_eq!(told.ids().len(), 2, "what the other side has"),
-            Self::Alone => assert!(told.users.is_none()),
+            Self::Both => shows(response, &[source.other_side()]),
+            Self::All => assert_eq!(response.ids().len(), 2, "what the other side has"),
+            Self::Alone => assert!(response.users.is_none()),
             Self::Other | Self::BothOrFail | Self::StoreAlone | Self::Nobody => {}
         }
-        let (status, reason) = told.source(source.name);
+        let (status, reason) = response.source(source.name);
         assert_eq!(status, "unavailable");
         assert!(reasons.contains(&reason), "{reason:?} is none of {reasons:?}");
     }
 
-    fn holds(self, source: &Source, answers: Answers, told: &Told) {
-        assert!(told.took < IN_TIME, "the deadline is kept");
+    fn holds(self, source: &SourceUnderTest, answers: ExpectedAnswers, response: &SourceResponse) {
+        assert!(response.took < IN_TIME, "the deadline is kept");
         match answers {
-            Answers::Whole => self.whole(source, told),
-            Answers::EitherWay if told.completeness.complete => self.whole(source, told),
-            Answers::Refused(_) if told.completeness.complete && matches!(self, Self::Other | Self::Nobody) => {
-                self.whole(source, told);
+            ExpectedAnswers::Complete => self.whole(source, response),
+            ExpectedAnswers::EitherWay if response.completeness.complete => self.whole(source, response),
+            ExpectedAnswers::Refused(_)
+                if response.completeness.complete && matches!(self, Self::Other | Self::Nobody) =>
+            {
+                self.whole(source, response);
             }
-            Answers::Silent(reasons) | Answers::Refused(reasons) => self.silent(source, told, reasons),
-            Answers::EitherWay => self.incomplete(source, told),
+            ExpectedAnswers::Unavailable(reasons) | ExpectedAnswers::Refused(reasons) => {
+                self.silent(source, response, reasons)
+            }
+            ExpectedAnswers::EitherWay => self.incomplete(source, response),
         }
     }
 }
 
 /// The first user shows what these sides know of them and nothing else; of two, the provider has the name.
-fn shows(told: &Told, sides: &[Side]) {
-    let account = &told.users.as_ref().unwrap()[0].account;
+fn shows(response: &SourceResponse, sides: &[Side]) {
+    let account = &response.users.as_ref().unwrap()[0].account;
     let known = |key| account.metadata.get(key).is_some();
     let (theirs, ours) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
     assert_eq!(
         (&*account.first_name, known("displayName"), known("city")),
-        (if theirs { THEIR_NAME } else { OUR_NAME }, theirs, ours)
+        (if theirs { PROVIDER_NAME } else { STORE_NAME }, theirs, ours)
     );
 }
 
 /// Whether it keeps a token from being had.
-fn befalls_token(source: &Source, befalls: &Befalls) -> bool {
-    matches!(befalls, Befalls::Calls(rule) if source.token.is_some() && rule.path.as_deref() == source.token)
+fn disturbs_token(source: &SourceUnderTest, disturbance: &Disturbance) -> bool {
+    matches!(disturbance, Disturbance::Calls(rule) if source.token.is_some() && rule.path.as_deref() == source.token)
 }
 
 /// Whether it is much work for the machine that plays it.
-fn is_flood(befalls: &Befalls) -> bool {
-    let Befalls::Calls(rule) = befalls else { return false };
+fn is_flood(disturbance: &Disturbance) -> bool {
+    let Disturbance::Calls(rule) = disturbance else {
+        return false;
+    };
     matches!(
         rule.fault,
         Fault::Nested { .. } | Fault::Huge { .. } | Fault::GzipBomb { .. } | Fault::EndlessChunks { interval_ms: 0 }
@@ -176,9 +189,9 @@ fn is_flood(befalls: &Befalls) -> bool {
 }
 
 /// The deadline of the requests while this lasts.
-fn patience(befalls: &Befalls) -> Duration {
-    let Befalls::Calls(rule) = befalls else {
-        return if matches!(befalls, Befalls::All(Outage::Silent)) {
+fn time_limit(disturbance: &Disturbance) -> Duration {
+    let Disturbance::Calls(rule) = disturbance else {
+        return if matches!(disturbance, Disturbance::All(Outage::Silent)) {
             SHORT
         } else {
             PATIENT
@@ -193,80 +206,88 @@ fn patience(befalls: &Befalls) -> Duration {
     }
 }
 
-/// Whether an answer may be late for a limit of our own, such as a token's fetch has, and not for what befalls the source:
-/// what comes once only must not be asked for again.
-fn is_steady(befalls: &Befalls) -> bool {
-    matches!(befalls, Befalls::Calls(rule) if rule.times.is_none())
+/// Whether an answer may be late for a limit of our own, such as a token's fetch has, and not for what disturbance the source:
+/// what comes once only must not be requests for again.
+fn is_steady(disturbance: &Disturbance) -> bool {
+    matches!(disturbance, Disturbance::Calls(rule) if rule.times.is_none())
 }
 
 /// Asks, and again for a while where the source is only unavailable and should not be.
-async fn ask_steadily(stage: &Stage, ask: &Ask, answers: Answers) -> Told {
+async fn send_steadily(harness: &SourceHarness, request: &SourceRequest, answers: ExpectedAnswers) -> SourceResponse {
     let began = Instant::now();
     loop {
-        let told = stage.ask(ask.clone()).await;
+        let response = harness.send(request.clone()).await;
         let expected = match answers {
-            Answers::Whole => false,
-            Answers::Silent(reasons) | Answers::Refused(reasons) => reasons.contains(&"unavailable"),
-            Answers::EitherWay => true,
+            ExpectedAnswers::Complete => false,
+            ExpectedAnswers::Unavailable(reasons) | ExpectedAnswers::Refused(reasons) => {
+                reasons.contains(&"unavailable")
+            }
+            ExpectedAnswers::EitherWay => true,
         };
-        let unavailable = told.source(stage.source.name).1 == "unavailable";
+        let unavailable = response.source(harness.source.name).1 == "unavailable";
         if expected || !unavailable || began.elapsed() > A_WHILE {
-            return told;
+            return response;
         }
         sleep(Duration::from_secs(1)).await;
     }
 }
 
 /// Asks every request of a cell at once, and holds each answer against what it may be; what is wrong.
-async fn ask_all(stage: &Stage, cell: &Cell, answers: Answers, patience: Duration, steady: bool) -> Vec<String> {
-    let asked = all().into_iter().map(async |(ask, about)| {
-        let ask = Ask { patience, ..ask };
-        let told = if steady {
-            ask_steadily(stage, &ask, answers).await
+async fn send_all(
+    harness: &SourceHarness,
+    cell: &FaultCell,
+    answers: ExpectedAnswers,
+    time_limit: Duration,
+    steady: bool,
+) -> Vec<String> {
+    let requests = all().into_iter().map(async |(request, about)| {
+        let request = SourceRequest { time_limit, ..request };
+        let response = if steady {
+            send_steadily(harness, &request, answers).await
         } else {
-            stage.ask(ask.clone()).await
+            harness.send(request.clone()).await
         };
-        let held = catch_unwind(AssertUnwindSafe(|| about.holds(stage.source, answers, &told)));
-        held.err().map(|_| format!("{}: {ask:?}: {told:?}", cell.name))
+        let held = catch_unwind(AssertUnwindSafe(|| about.holds(harness.source, answers, &response)));
+        held.err().map(|_| format!("{}: {request:?}: {response:?}", cell.name))
     });
-    join_all(asked).await.into_iter().flatten().collect()
+    join_all(requests).await.into_iter().flatten().collect()
 }
 
-async fn begins(befalls: &Befalls, sandbox: &Sandbox) {
-    match befalls {
-        Befalls::Calls(rule) => {
+async fn begins(disturbance: &Disturbance, sandbox: &Sandbox) {
+    match disturbance {
+        Disturbance::Calls(rule) => {
             sandbox.inject(rule.clone());
         }
-        Befalls::All(outage) => sandbox.outage(*outage).await.unwrap(),
+        Disturbance::All(outage) => sandbox.outage(*outage).await.unwrap(),
     }
 }
 
 /// Holds one cell while its fault lasts, and after it; what is wrong.
-async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
+async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<String> {
     // Whatever were remembered would be remembered for the whole test.
     let fresh = Duration::from_hours(1);
-    let mut stage = Stage::start(source, fresh, &["both", "alone"], &["both", "other"]).await;
-    if !befalls_token(source, &cell.befalls) {
-        stage.ask_until_complete().await;
+    let mut harness = SourceHarness::start(source, fresh, &["both", "alone"], &["both", "other"]).await;
+    if !disturbs_token(source, &cell.disturbance) {
+        harness.wait_until_complete().await;
     }
-    begins(&cell.befalls, &stage.sandbox).await;
-    let (patience, steady) = (patience(&cell.befalls), is_steady(&cell.befalls));
-    let mut wrong = ask_all(&stage, &cell, cell.answers, patience, steady).await;
+    begins(&cell.disturbance, &harness.sandbox).await;
+    let (time_limit, steady) = (time_limit(&cell.disturbance), is_steady(&cell.disturbance));
+    let mut wrong = send_all(&harness, &cell, cell.answers, time_limit, steady).await;
     // A busy machine may let a short deadline pass before the first call. One that comes only so often is gone by now.
-    while !stage.sandbox.faults().iter().all(|fault| fault.befallen > 0) {
-        wrong.extend(ask_all(&stage, &cell, cell.answers, patience, steady).await);
+    while !harness.sandbox.faults().iter().all(|fault| fault.befallen > 0) {
+        wrong.extend(send_all(&harness, &cell, cell.answers, time_limit, steady).await);
     }
-    let written = stage.written().await;
-    let may_write = source.side == Side::Provider && !matches!(cell.answers, Answers::Silent(_));
+    let written = harness.written().await;
+    let may_write = source.side == Side::Provider && !matches!(cell.answers, ExpectedAnswers::Unavailable(_));
     if !may_write && !written.is_empty() {
         wrong.push(format!("{}: it was written while a side was silent", cell.name));
     }
 
-    stage.sandbox.clear_faults();
-    stage.sandbox.on().await.unwrap();
-    stage.ask_until_complete().await;
-    wrong.extend(ask_all(&stage, &cell, Answers::Whole, PATIENT, true).await);
-    let written = stage.written().await;
+    harness.sandbox.clear_faults();
+    harness.sandbox.on().await.unwrap();
+    harness.wait_until_complete().await;
+    wrong.extend(send_all(&harness, &cell, ExpectedAnswers::Complete, PATIENT, true).await);
+    let written = harness.written().await;
     let written: Vec<_> = written.iter().map(|account| account.crid.as_str()).collect();
     match source.side {
         Side::Provider => {
@@ -278,7 +299,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
         }
         // It is only read.
         Side::Store => {
-            if !written.is_empty() || stage.sandbox.calls() != stage.sandbox.calls_to(source.calls) {
+            if !written.is_empty() || harness.sandbox.calls() != harness.sandbox.calls_to(source.calls) {
                 wrong.push(format!("{}: it was not only read", cell.name));
             }
         }
@@ -286,9 +307,9 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
     wrong
 }
 
-pub(crate) async fn holds(source: &'static Source) {
+pub(crate) async fn holds(source: &'static SourceUnderTest) {
     // Floods apart: they would keep the others waiting.
-    let (floods, others): (Vec<_>, Vec<_>) = cells(source).into_iter().partition(|cell| is_flood(&cell.befalls));
+    let (floods, others): (Vec<_>, Vec<_>) = cells(source).into_iter().partition(|cell| is_flood(&cell.disturbance));
     for cells in [others, floods] {
         let held: JoinSet<_> = cells.into_iter().map(|cell| cell_holds(source, cell)).collect();
         let wrong = held.join_all().await.concat();

@@ -18,33 +18,33 @@ use masthead_provider_http::BreakerOptions;
 use tokio::time::sleep;
 
 use crate::{
-    people::{crid, email},
-    stage::{Ask, NOBODY, PATIENT, Stage, Way, query},
-    under_test::Source,
+    harness::{PATIENT, ReadKind, SourceHarness, SourceRequest, UNKNOWN, query},
+    readers::{crid, email},
+    under_test::SourceUnderTest,
 };
 
 /// How long after the open time a path must be complete again.
 const AFTER_THE_OPEN_TIME: Duration = Duration::from_secs(1);
 
-/// A way by which a source is read.
+/// A kind by which a source is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Path {
+enum RecoveryPath {
     /// Of both sides.
-    Both(Way),
+    Both(ReadKind),
     /// A list after the first synchronisation: it never asks the provider.
     ListOfTheDirectory,
     /// Of the provider alone, as the legacy API's type 1.
-    Alone(Way),
-    Export(Way),
+    Alone(ReadKind),
+    Export(ReadKind),
     /// A step of a synchronisation.
     Sync,
 }
 
-impl Path {
+impl RecoveryPath {
     fn all(side: Side) -> Vec<Self> {
-        const WAYS: [Way; 3] = [Way::ById, Way::ByEmail, Way::List];
+        const WAYS: [ReadKind; 3] = [ReadKind::ById, ReadKind::ByEmail, ReadKind::List];
         let both = WAYS.into_iter().map(Self::Both);
-        let export = [Way::ById, Way::ByEmail].map(Self::Export);
+        let export = [ReadKind::ById, ReadKind::ByEmail].map(Self::Export);
         let mut all: Vec<_> = both.chain(export).collect();
         if side == Side::Provider {
             all.extend(WAYS.map(Self::Alone));
@@ -54,9 +54,9 @@ impl Path {
     }
 }
 
-pub(crate) async fn every_path_recovers(source: &'static Source) {
+pub(crate) async fn every_path_recovers(source: &'static SourceUnderTest) {
     join_all(
-        Path::all(source.side)
+        RecoveryPath::all(source.side)
             .into_iter()
             .map(|path| path_recovers(source, path)),
     )
@@ -64,41 +64,41 @@ pub(crate) async fn every_path_recovers(source: &'static Source) {
 }
 
 /// The source is off long enough to open the breaker, then on; once the open time is over, the very next read is complete.
-async fn path_recovers(source: &'static Source, path: Path) {
-    let stage = Stage::start(source, Duration::ZERO, &["both", "alone"], &["both", "other"]).await;
+async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
+    let harness = SourceHarness::start(source, Duration::ZERO, &["both", "alone"], &["both", "other"]).await;
     let what = format!("{} {path:?}", source.name);
-    stage.ask_until_complete().await;
-    if path == Path::ListOfTheDirectory {
-        synchronise(&stage).await;
+    harness.wait_until_complete().await;
+    if path == RecoveryPath::ListOfTheDirectory {
+        run_sync(&harness).await;
     }
-    assert!(is_complete(&stage, path).await, "{what}: before the outage");
+    assert!(is_complete(&harness, path).await, "{what}: before the outage");
 
-    stage.sandbox.off().await.unwrap();
+    harness.sandbox.off().await.unwrap();
     let began = Instant::now();
-    let opening = if path == Path::ListOfTheDirectory {
-        Path::Sync
+    let opening = if path == RecoveryPath::ListOfTheDirectory {
+        RecoveryPath::Sync
     } else {
         path
     };
-    while breaker(&stage) != "open" {
-        assert!(!is_complete(&stage, opening).await, "{what}: it is off");
+    while breaker(&harness) != "open" {
+        assert!(!is_complete(&harness, opening).await, "{what}: it is off");
         assert!(began.elapsed() < PATIENT, "{what}: the breaker never opens");
     }
-    let kept = path == Path::ListOfTheDirectory;
-    assert_eq!(is_complete(&stage, path).await, kept, "{what}: the breaker is open");
+    let kept = path == RecoveryPath::ListOfTheDirectory;
+    assert_eq!(is_complete(&harness, path).await, kept, "{what}: the breaker is open");
 
-    stage.sandbox.on().await.unwrap();
+    harness.sandbox.on().await.unwrap();
     sleep(BreakerOptions::default().open_for + AFTER_THE_OPEN_TIME).await;
-    assert!(is_complete(&stage, path).await, "{what}: it is on again");
+    assert!(is_complete(&harness, path).await, "{what}: it is on again");
     if !kept {
-        assert_eq!(breaker(&stage), "closed", "{what}");
+        assert_eq!(breaker(&harness), "closed", "{what}");
     }
 }
 
 /// The directory's first synchronisation.
-pub(crate) async fn synchronise(stage: &Stage) {
-    let cx = stage.caller(Instant::now() + PATIENT).context(Priority::Sync);
-    let (directory, at) = (&stage.world.directory, stage.world.clock.now());
+pub(crate) async fn run_sync(harness: &SourceHarness) {
+    let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Sync);
+    let (directory, at) = (&harness.world.directory, harness.world.clock.now());
     let beginning = Beginning {
         holder: "test",
         at,
@@ -108,7 +108,7 @@ pub(crate) async fn synchronise(stage: &Stage) {
     let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
         panic!("nobody else is at it")
     };
-    let walk = Walks::of(&stage.adapters, &stage.tenant).unwrap();
+    let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
     let mut from = None;
     loop {
         let step = walk.step(&cx, Scope::Everything, from.as_ref()).await.unwrap();
@@ -119,43 +119,52 @@ pub(crate) async fn synchronise(stage: &Stage) {
     directory.finish(&cx, &run, at, Brake::On).await.unwrap();
 }
 
-fn breaker(stage: &Stage) -> &'static str {
-    let health = stage.adapters.health();
-    let own = health.iter().find(|one| one.provider == stage.source.name);
+fn breaker(harness: &SourceHarness) -> &'static str {
+    let health = harness.adapters.health();
+    let own = health.iter().find(|one| one.provider == harness.source.name);
     own.unwrap().breaker
 }
 
 /// Reads once by this path; whether every source answered.
-async fn is_complete(stage: &Stage, path: Path) -> bool {
-    let caller = stage.caller(Instant::now() + PATIENT);
+async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
+    let caller = harness.caller(Instant::now() + PATIENT);
     let mode = OnProviderFailure::Degrade;
     let id = Crid::parse(&crid("both")).unwrap();
     let completeness = match path {
-        Path::Both(way) => Some(stage.ask(Ask::new(way, "both")).await.completeness),
-        Path::ListOfTheDirectory => Some(stage.ask(Ask::new(Way::List, "both")).await.completeness),
-        Path::Alone(Way::ById) => match stage.users.by_id_at_provider(&caller, &id, mode).await {
+        RecoveryPath::Both(kind) => Some(harness.send(SourceRequest::new(kind, "both")).await.completeness),
+        RecoveryPath::ListOfTheDirectory => Some(
+            harness
+                .send(SourceRequest::new(ReadKind::List, "both"))
+                .await
+                .completeness,
+        ),
+        RecoveryPath::Alone(ReadKind::ById) => match harness.users.by_id_at_provider(&caller, &id, mode).await {
             Ok(answer) => answer.completeness,
-            Err(error) => cannot_tell(error),
+            Err(error) => unconfirmed(error),
         },
-        Path::Alone(way) => match stage.users.search_at_provider(&caller, &query(way, "both"), mode).await {
+        RecoveryPath::Alone(kind) => match harness
+            .users
+            .search_at_provider(&caller, &query(kind, "both"), mode)
+            .await
+        {
             Ok(answer) => answer.completeness,
-            Err(error) => cannot_tell(error),
+            Err(error) => unconfirmed(error),
         },
-        Path::Export(way) => {
+        RecoveryPath::Export(kind) => {
             // Nobody is absent where every source says so, and unresolved otherwise: absence is never remembered.
-            let key = match way {
-                Way::ById => LookupKey::Id(Crid::parse(&crid(NOBODY)).unwrap()),
-                Way::ByEmail | Way::List => LookupKey::Email(EmailKey::of(&email(NOBODY))),
+            let key = match kind {
+                ReadKind::ById => LookupKey::Id(Crid::parse(&crid(UNKNOWN)).unwrap()),
+                ReadKind::ByEmail | ReadKind::List => LookupKey::Email(EmailKey::of(&email(UNKNOWN))),
             };
             let request = ExportRequest {
                 keys: vec![Some(key)],
                 network: None,
             };
-            let export = Export::new(stage.users.clone(), Arc::clone(&stage.bulk));
+            let export = Export::new(harness.users.clone(), Arc::clone(&harness.bulk));
             return export.export(&caller, &request).await.outcomes == [Exported::Absent];
         }
-        Path::Sync => {
-            let walk = Walks::of(&stage.adapters, &stage.tenant).unwrap();
+        RecoveryPath::Sync => {
+            let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
             let cx = caller.context(Priority::Sync);
             return walk.step(&cx, Scope::Everything, None).await.is_ok();
         }
@@ -163,7 +172,7 @@ async fn is_complete(stage: &Stage, path: Path) -> bool {
     completeness.unwrap().complete
 }
 
-fn cannot_tell(error: ReadError) -> Option<Completeness> {
+fn unconfirmed(error: ReadError) -> Option<Completeness> {
     match error {
         ReadError::CannotTell { completeness, .. } => completeness,
         other => panic!("{other}"),

@@ -1,4 +1,4 @@
-//! Many who ask for the same at once.
+//! Many who request for the same at once.
 
 use std::time::Duration;
 
@@ -7,21 +7,24 @@ use masthead_sandbox::{Fault, FaultRule};
 use tokio::task::unconstrained;
 
 use crate::{
-    people::crid,
-    stage::{Ask, Stage, Way},
-    under_test::Source,
+    harness::{ReadKind, SourceHarness, SourceRequest},
+    readers::crid,
+    under_test::SourceUnderTest,
 };
 
-pub(crate) async fn makes_one_call(source: &'static Source) {
-    let stage = Stage::start(source, Duration::from_hours(1), &["both"], &["both"]).await;
-    stage.ask_until_complete().await;
-    stage.sandbox.clear_log();
+pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
+    let harness = SourceHarness::start(source, Duration::from_hours(1), &["both"], &["both"]).await;
+    harness.wait_until_complete().await;
+    harness.sandbox.clear_log();
     let late = FaultRule::from(Fault::Latency { ms: 500 }).on(source.calls);
-    stage.sandbox.inject(late);
-    // All have asked before anything else goes on: where nothing is remembered, whoever came after the answer would ask anew.
-    let asked = (0..500).map(|_| unconstrained(stage.ask(Ask::new(Way::ById, "both"))));
-    for told in join_all(asked).await {
-        assert_eq!((told.ids(), told.completeness.complete), (vec![&*crid("both")], true));
+    harness.sandbox.inject(late);
+    // All have requests before anything else goes on: where nothing is remembered, whoever came after the answer would request anew.
+    let requests = (0..500).map(|_| unconstrained(harness.send(SourceRequest::new(ReadKind::ById, "both"))));
+    for response in join_all(requests).await {
+        assert_eq!(
+            (response.ids(), response.completeness.complete),
+            (vec![&*crid("both")], true)
+        );
     }
-    assert_eq!(stage.sandbox.calls(), 1);
+    assert_eq!(harness.sandbox.calls(), 1);
 }

@@ -7,10 +7,10 @@ use masthead_sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::people::{CITY, LAST_NAME, OUR_NAME, THEIR_NAME, crid, email};
+use crate::readers::{CITY, LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email};
 
-/// A source: its stand-in, and how a tenant is set up to ask that.
-pub(crate) struct Source {
+/// A source: its stand-in, and how a tenant is set up to request that.
+pub(crate) struct SourceUnderTest {
     /// Its name in `meta.sources`, and of a provider in `Flow.UserProvider`.
     pub(crate) name: &'static str,
     /// Which side of an answer it stands on; the other is in memory.
@@ -25,10 +25,10 @@ pub(crate) struct Source {
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// A stand-in with these users and no quota.
     pub(crate) stand_in: fn(Vec<Value>) -> SandboxConfig,
-    /// The reader of this name as the source shows them: with [`THEIR_NAME`] and a display name at a provider, with
-    /// [`OUR_NAME`] and a city in the store's place.
+    /// The reader of this name as the source shows them: with [`PROVIDER_NAME`] and a display name at a provider, with
+    /// [`STORE_NAME`] and a city in the store's place.
     pub(crate) user: fn(&str) -> Value,
-    /// How the paths begin of the calls that ask for users.
+    /// How the paths begin of the calls that request for users.
     pub(crate) calls: &'static str,
     /// The path of the calls for a token, where it needs one.
     pub(crate) token: Option<&'static str>,
@@ -37,7 +37,7 @@ pub(crate) struct Source {
 /// The provider of a tenant whose source under test stands in the store's place.
 const PROVIDER_IN_MEMORY: &str = "Auth0";
 
-impl Source {
+impl SourceUnderTest {
     /// The name of the tenant's provider.
     pub(crate) const fn provider(&self) -> &'static str {
         match self.side {
@@ -63,7 +63,7 @@ impl Source {
     }
 }
 
-pub(crate) const AUTH0: Source = Source {
+pub(crate) const AUTH0: SourceUnderTest = SourceUnderTest {
     name: "Auth0",
     side: Side::Provider,
     address: "Auth0.BaseUrl",
@@ -89,8 +89,8 @@ pub(crate) const AUTH0: Source = Source {
     },
     user: |name| {
         json!({
-            "user_id": crid(name), "email": email(name), "email_verified": true, "given_name": THEIR_NAME,
-            "family_name": LAST_NAME, "name": THEIR_NAME, "nickname": THEIR_NAME,
+            "user_id": crid(name), "email": email(name), "email_verified": true, "given_name": PROVIDER_NAME,
+            "family_name": LAST_NAME, "name": PROVIDER_NAME, "nickname": PROVIDER_NAME,
             "identities": [{"connection": "readers", "provider": "auth0", "user_id": name, "isSocial": false}],
             "user_metadata": {"timeZone": "Europe/Oslo"}, "created_at": "2020-01-01T00:00:00.000Z",
             "updated_at": "2020-01-01T00:00:00.000Z",
@@ -100,7 +100,7 @@ pub(crate) const AUTH0: Source = Source {
     token: Some("/oauth/token"),
 };
 
-pub(crate) const GIGYA: Source = Source {
+pub(crate) const GIGYA: SourceUnderTest = SourceUnderTest {
     name: "Gigya",
     side: Side::Provider,
     address: "Gigya.BaseUrl",
@@ -125,7 +125,7 @@ pub(crate) const GIGYA: Source = Source {
             "UID": crid(name), "isRegistered": true, "isActive": true, "isVerified": true, "loginProvider": "site",
             "created": "2020-01-01T00:00:00.000Z", "registered": "2020-01-01T00:00:00.000Z",
             "lastUpdated": "2020-01-01T00:00:00.000Z",
-            "profile": {"firstName": THEIR_NAME, "lastName": LAST_NAME, "nickname": THEIR_NAME, "email": email(name)},
+            "profile": {"firstName": PROVIDER_NAME, "lastName": LAST_NAME, "nickname": PROVIDER_NAME, "email": email(name)},
             "data": {"timeZone": "Europe/Oslo"}, "loginIDs": {"emails": [email(name)], "unverifiedEmails": []},
             "emails": {"verified": [email(name)], "unverified": []},
         })
@@ -134,7 +134,7 @@ pub(crate) const GIGYA: Source = Source {
     token: None,
 };
 
-pub(crate) const SSOR: Source = Source {
+pub(crate) const SSOR: SourceUnderTest = SourceUnderTest {
     name: "SSOR",
     side: Side::Provider,
     address: "SSOR.BaseUrl",
@@ -148,15 +148,15 @@ pub(crate) const SSOR: Source = Source {
     stand_in: |users| directory(DirectoryConfig::ssor(), users),
     user: |name| {
         json!({
-            "consumerId": crid(name), "email": email(name), "firstName": THEIR_NAME, "lastName": LAST_NAME,
-            "displayName": THEIR_NAME, "gender": "U", "zipCode": "00000", "birthDate": "01/01", "birthYear": 1970, "tos": true,
+            "consumerId": crid(name), "email": email(name), "firstName": PROVIDER_NAME, "lastName": LAST_NAME,
+            "displayName": PROVIDER_NAME, "gender": "U", "zipCode": "00000", "birthDate": "01/01", "birthYear": 1970, "tos": true,
         })
     },
     calls: "/registration/",
     token: None,
 };
 
-pub(crate) const FIREFLY: Source = Source {
+pub(crate) const FIREFLY: SourceUnderTest = SourceUnderTest {
     name: "Firefly",
     side: Side::Provider,
     address: "Firefly.BaseUrl",
@@ -170,8 +170,8 @@ pub(crate) const FIREFLY: Source = Source {
     stand_in: |users| directory(DirectoryConfig::firefly(), users),
     user: |name| {
         json!({
-            "userGUID": crid(name), "email": email(name), "emailVerified": true, "firstName": THEIR_NAME,
-            "lastName": LAST_NAME, "displayName": THEIR_NAME, "phone": "+12025550100", "attributes": {"timeZone": "Europe/Oslo"},
+            "userGUID": crid(name), "email": email(name), "emailVerified": true, "firstName": PROVIDER_NAME,
+            "lastName": LAST_NAME, "displayName": PROVIDER_NAME, "phone": "+12025550100", "attributes": {"timeZone": "Europe/Oslo"},
         })
     },
     calls: "/v4/",
@@ -183,7 +183,7 @@ fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
 }
 
 /// A remote Users API in place of our registrations.
-pub(crate) const USERS: Source = Source {
+pub(crate) const USERS: SourceUnderTest = SourceUnderTest {
     name: SUBSCRIBE,
     side: Side::Store,
     address: "Subscribe.Url",
@@ -204,7 +204,7 @@ pub(crate) const USERS: Source = Source {
     },
     user: |name| {
         json!({
-            "customerRegistrationId": crid(name), "email": email(name), "firstName": OUR_NAME, "lastName": LAST_NAME,
+            "customerRegistrationId": crid(name), "email": email(name), "firstName": STORE_NAME, "lastName": LAST_NAME,
             "state": "Standard", "verified": true, "metadata": {"city": CITY},
         })
     },
@@ -213,7 +213,7 @@ pub(crate) const USERS: Source = Source {
 };
 
 /// The same by its legacy API.
-pub(crate) const LEGACY_USERS: Source = Source {
+pub(crate) const LEGACY_USERS: SourceUnderTest = SourceUnderTest {
     settings: &[
         ("Subscribe.Api", "legacy"),
         ("Subscribe.Tenant", "far/away/post"),

@@ -18,7 +18,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A kind of provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ProviderKind {
     Auth0,
     Gigya,
     Ssor,
@@ -26,15 +26,15 @@ pub(crate) enum Kind {
 }
 
 /// Any place has the one secret.
-struct Told(String);
+struct FixedSecret(String);
 
-impl Secrets for Told {
+impl Secrets for FixedSecret {
     fn secret(&self, _: &SecretPlace) -> Option<Secret> {
         Some(Secret::new(self.0.as_bytes()))
     }
 }
 
-impl Kind {
+impl ProviderKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auth0 => "Auth0",
@@ -202,7 +202,7 @@ impl Kind {
                 breaker,
                 ..AdapterOptions::default()
             };
-            let secrets = Arc::new(Told(secret.to_owned()));
+            let secrets = Arc::new(FixedSecret(secret.to_owned()));
             Arc::new(Directory::new(
                 preset,
                 options,
@@ -218,7 +218,7 @@ impl Kind {
                     breaker,
                     ..AdapterOptions::default()
                 };
-                let secrets = Arc::new(Told("sandbox-client-secret".to_owned()));
+                let secrets = Arc::new(FixedSecret("sandbox-client-secret".to_owned()));
                 Arc::new(Auth0::new(options, client, clock, secrets))
             }
             Self::Gigya => {
@@ -227,7 +227,7 @@ impl Kind {
                     breaker,
                     ..AdapterOptions::default()
                 };
-                let secrets = Arc::new(Told(Application::default().secret));
+                let secrets = Arc::new(FixedSecret(Application::default().secret));
                 Arc::new(Gigya::new(options, client, clock, secrets))
             }
             Self::Ssor => described(SSOR, "sandbox-ssor-token"),

@@ -2,7 +2,7 @@
 //! model.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod everybody;
+mod harness;
 mod kind;
+mod large_syncs;
 mod troubles;
-mod world;

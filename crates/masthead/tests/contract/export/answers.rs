@@ -3,12 +3,12 @@
 use masthead_testkit::contract_cases::world::HERALD;
 use serde_json::json;
 
-use super::{Exports, each, list, of};
-use crate::wire::header;
+use super::{ExportServer, each, identifiers, list};
+use crate::http_client::header;
 
 #[test]
 fn the_owners_sample_response_is_reproduced_key_by_key_in_order() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
     let body = json!({
         "identifiers": list("customer_id", &["john_doe", "2937"]),
@@ -31,9 +31,9 @@ fn the_owners_sample_response_is_reproduced_key_by_key_in_order() {
 
 #[test]
 fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
-    let answer = exports.send(&exports.call("herald", &of("customer_id", &["2937"])));
+    let answer = exports.send(&exports.call("herald", &identifiers("customer_id", &["2937"])));
     let expected = format!(
         concat!(
             r#"{{"customer_id":"2937","id":"{}","name":"Ann Lee","first_name":"Ann","last_name":"Lee","#,
@@ -44,7 +44,7 @@ fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
     );
     assert!(answer.body.contains(&expected), "{}", answer.body);
     // An empty list of fields names none.
-    let mut body = of("customer_id", &["2937"]);
+    let mut body = identifiers("customer_id", &["2937"]);
     body["user_fields_to_export"] = json!([]);
     let answer = exports.send(&exports.call("herald", &body));
     assert!(answer.body.contains(&expected), "{}", answer.body);
@@ -52,7 +52,7 @@ fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
 
 #[test]
 fn fields_named_are_those_and_id_by_their_long_or_short_names() {
-    let mut loaded = crate::world::of_the_contract();
+    let mut loaded = crate::server::contract_tenants();
     let whole = masthead_testkit::accounts::with_metadata(
         masthead_testkit::accounts::account("whole", "whole@example.net", "Wil", "Hole"),
         &[
@@ -63,9 +63,9 @@ fn fields_named_are_those_and_id_by_their_long_or_short_names() {
         ],
     );
     loaded[0].accounts.push(whole);
-    let exports = Exports::with(&loaded, |_| {});
+    let exports = ExportServer::with(&loaded, |_| {});
     exports
-        .world
+        .server
         .database
         .run("UPDATE registrations SET last_logout_at = '2024-05-06T07:08:09Z' WHERE crid = 'whole'")
         .unwrap();
@@ -85,7 +85,7 @@ fn fields_named_are_those_and_id_by_their_long_or_short_names() {
         (["city", "city"], "Oslo"),
     ] {
         for name in names {
-            let mut body = of("customer_id", &["whole"]);
+            let mut body = identifiers("customer_id", &["whole"]);
             body["user_fields_to_export"] = json!([name]);
             let data = exports.data(&exports.call("herald", &body));
             let mut expected = json!({"id": number});
@@ -93,7 +93,7 @@ fn fields_named_are_those_and_id_by_their_long_or_short_names() {
             assert_eq!(data["users"], json!([{"user_attributes": expected}]), "{name}");
         }
     }
-    let mut body = of("customer_id", &["whole"]);
+    let mut body = identifiers("customer_id", &["whole"]);
     body["user_fields_to_export"] = json!(["badge", "name", "badge", "Email"]);
     let answer = exports.send(&exports.call("herald", &body));
     let expected = format!(r#"{{"badge":null,"name":"Wil Hole","Email":null,"id":"{number}"}}"#);
@@ -102,8 +102,8 @@ fn fields_named_are_those_and_id_by_their_long_or_short_names() {
 
 #[test]
 fn each_identifier_is_exactly_once_in_users_not_found_or_unresolved() {
-    let exports = Exports::start();
-    // Nobody answers in the place of this tenant's provider: those whom the store has are told, of the others nobody can tell.
+    let exports = ExportServer::start();
+    // Nobody answers in the place of this tenant's provider: those whom the store has are response, identifiers the others nobody can tell.
     let number = exports.registration("south/post/courier", "auth0|2");
     let identifiers = json!([
         super::one("customer_id", "auth0|nobody"),
@@ -130,9 +130,9 @@ fn each_identifier_is_exactly_once_in_users_not_found_or_unresolved() {
 
 #[test]
 fn a_strict_workspace_or_request_is_503_where_somebody_cannot_be_told_of() {
-    let mut exports = Exports::start();
+    let mut exports = ExportServer::start();
     exports.add("strict", "south/post/courier", &["--strict"]);
-    let unresolved = of("customer_id", &["auth0|1", "auth0|nobody"]);
+    let unresolved = identifiers("customer_id", &["auth0|1", "auth0|nobody"]);
     let lenient = exports.call("courier", &unresolved);
     let error = r#""message":"A source that should know did not answer","type":"ServiceUnavailable""#;
     for call in [
@@ -150,7 +150,7 @@ fn a_strict_workspace_or_request_is_503_where_somebody_cannot_be_told_of() {
     for call in [
         lenient.clone(),
         lenient.clone().at("/v1/customers/export?app_id=courier&strict=false"),
-        exports.call("strict", &of("customer_id", &["auth0|1", "guest"])),
+        exports.call("strict", &identifiers("customer_id", &["auth0|1", "guest"])),
     ] {
         assert_eq!(exports.send(&call).status, 200);
     }

@@ -1,13 +1,13 @@
-//! What is asked for: identifiers, fields, and where they stand.
+//! What is requested for: identifiers, fields, and where they stand.
 
 use masthead_testkit::contract_cases::world::{GAZETTE, HERALD};
 use serde_json::json;
 
-use super::{Exports, each, is_error, list, of, one};
+use super::{ExportServer, each, identifiers, is_error, list, one};
 
 #[test]
 fn identifiers_and_fields_stand_at_the_root_or_under_data() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let (identifiers, fields) = (list("customer_id", &["2937"]), json!(["last_name"]));
     for body in [
         json!({"identifiers": identifiers, "user_fields_to_export": fields}),
@@ -27,7 +27,7 @@ fn identifiers_and_fields_stand_at_the_root_or_under_data() {
 
 #[test]
 fn an_identifier_is_the_crid_the_registration_or_the_address() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
     for (kind, identifier) in [
         ("customer_id", "2937"),
@@ -36,7 +36,7 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
         ("email", "Ann@Example.com"),
         ("email", "ann@EXAMPLE.com"),
     ] {
-        let data = exports.data(&exports.call("herald", &of(kind, &[identifier])));
+        let data = exports.data(&exports.call("herald", &identifiers(kind, &[identifier])));
         assert_eq!(each(&data, "customer_id"), ["2937"], "{kind} {identifier}");
         assert_eq!(each(&data, "id"), [&*number], "{kind} {identifier}");
         assert_eq!(data["users_not_found"], json!([]));
@@ -48,7 +48,7 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
         ("id", "9223372036854775807"),
         ("customer_id", "SEARCH"),
     ] {
-        let data = exports.data(&exports.call("herald", &of(kind, &[identifier])));
+        let data = exports.data(&exports.call("herald", &identifiers(kind, &[identifier])));
         assert_eq!(data["users_not_found"], json!([one(kind, identifier)]));
         assert_eq!(data["users"], json!([]));
     }
@@ -56,7 +56,7 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
 
 #[test]
 fn kinds_of_identifier_may_be_mixed_and_the_order_of_the_request_is_kept() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let number = exports.registration(GAZETTE, "g-03");
     let identifiers = json!([
         one("customer_id", "g-20"),
@@ -74,7 +74,7 @@ fn kinds_of_identifier_may_be_mixed_and_the_order_of_the_request_is_kept() {
 
 #[test]
 fn the_same_identifier_twice_is_answered_once() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let identifiers = list(
         "customer_id",
         &["g-02", "nobody", "g-01", "g-02", "nobody", "g-01", "g-02"],
@@ -86,7 +86,7 @@ fn the_same_identifier_twice_is_answered_once() {
 
 #[test]
 fn two_identifiers_of_one_user_are_two_requests() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let identifiers = json!([
         one("customer_id", "2937"),
         one("customer_id", "Search"),
@@ -102,26 +102,26 @@ fn reserved_identifiers_never_match() {
     let reserved = [
         "unknown", "guest", "null", "0", "1", "true", "false", "na", "n/a", "none",
     ];
-    let mut loaded = crate::world::of_the_contract();
+    let mut loaded = crate::server::contract_tenants();
     for loaded in loaded.iter_mut().filter(|loaded| loaded.tenant == HERALD) {
         let people = reserved.map(|id| masthead_testkit::accounts::account(id, &format!("{id}@example.net"), "A", "B"));
         loaded.accounts.extend(people);
     }
-    let exports = Exports::with(&loaded, |_| {});
+    let exports = ExportServer::with(&loaded, |_| {});
     for kind in ["customer_id", "id", "moengage_id", "email"] {
-        let data = exports.data(&exports.call("herald", &of(kind, &reserved)));
+        let data = exports.data(&exports.call("herald", &identifiers(kind, &reserved)));
         assert_eq!(
             (&data["users"], &data["users_not_found"]),
             (&json!([]), &list(kind, &reserved))
         );
-        let data = exports.data(&exports.call("herald", &of(kind, &["Unknown", "NULL", "N/A"])));
+        let data = exports.data(&exports.call("herald", &identifiers(kind, &["Unknown", "NULL", "N/A"])));
         assert_eq!(data["users"], json!([]));
     }
 }
 
 #[test]
 fn an_unknown_type_an_empty_identifier_and_one_that_is_no_text_are_400_with_their_index() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let good = one("customer_id", "2937");
     let texts = "must be an object with the texts identifier_type and identifier, each once";
     for (bad, place, what) in [
@@ -154,7 +154,7 @@ fn an_unknown_type_an_empty_identifier_and_one_that_is_no_text_are_400_with_thei
 
 #[test]
 fn identifiers_that_are_missing_or_none_are_400() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let missing = r#""attribute":"identifiers","message":"identifiers is not found in the payload","type":"MissingAttributeError""#;
     for body in [
         json!({"identifiers": []}),
@@ -169,7 +169,7 @@ fn identifiers_that_are_missing_or_none_are_400() {
     let empty = r#""attribute":"data","message":"data is not found in the payload","type":"MissingAttributeError""#;
     for body in ["{}", " { \n } "] {
         is_error(
-            &exports.send(&exports.call("herald", &json!({})).saying(body)),
+            &exports.send(&exports.call("herald", &json!({})).with_body(body)),
             400,
             empty,
         );

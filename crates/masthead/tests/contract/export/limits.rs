@@ -1,12 +1,12 @@
-//! How much a workspace may ask for.
+//! How much a workspace may send for.
 
 use masthead_testkit::contract_cases::world::GAZETTE;
 use serde_json::json;
 
-use super::{Call, Exports, each, is_error, list, of};
+use super::{ExportCall, ExportServer, each, identifiers, is_error, list};
 use crate::{
-    wire::header,
-    world::{of_the_contract, setting},
+    http_client::header,
+    server::{contract_tenants, setting},
 };
 
 fn ids(count: usize) -> Vec<String> {
@@ -15,12 +15,12 @@ fn ids(count: usize) -> Vec<String> {
 
 fn body(count: usize) -> serde_json::Value {
     let ids = ids(count);
-    of("customer_id", &ids.iter().map(String::as_str).collect::<Vec<_>>())
+    identifiers("customer_id", &ids.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[test]
 fn a_payload_may_hold_20_identifiers_or_what_the_workspace_is_set_to() {
-    let mut exports = Exports::start();
+    let mut exports = ExportServer::start();
     exports.add("few", GAZETTE, &["--identifiers-per-payload", "3"]);
     exports.add("many", GAZETTE, &["--identifiers-per-payload", "1000"]);
     for (workspace, most) in [("gazette", 20), ("few", 3), ("many", 1_000)] {
@@ -36,7 +36,7 @@ fn a_payload_may_hold_20_identifiers_or_what_the_workspace_is_set_to() {
 
 #[test]
 fn a_body_may_have_128_kilobytes_or_what_the_workspace_is_set_to() {
-    let mut exports = Exports::start();
+    let mut exports = ExportServer::start();
     exports.add("narrow", GAZETTE, &["--body-kilobytes", "1"]);
     exports.add("wide", GAZETTE, &["--body-kilobytes", "300"]);
     let identifiers = list("customer_id", &["g-01"]);
@@ -45,7 +45,7 @@ fn a_body_may_have_128_kilobytes_or_what_the_workspace_is_set_to() {
             let text = json!({"identifiers": identifiers}).to_string();
             exports
                 .call(workspace, &json!({}))
-                .saying(&(text.clone() + &" ".repeat(bytes - text.len())))
+                .with_body(&(text.clone() + &" ".repeat(bytes - text.len())))
         };
         let data = exports.data(&of_size(kilobytes * 1_024));
         assert_eq!(each(&data, "customer_id"), ["g-01"], "{workspace}");
@@ -55,8 +55,8 @@ fn a_body_may_have_128_kilobytes_or_what_the_workspace_is_set_to() {
 }
 
 /// Makes calls by their numbers until one is refused for its rate. A machine that is busy for a minute between two of them
-/// may let some pass, but not all; and they are fewer than the addresses that are told apart.
-fn until_too_many(exports: &Exports, call: impl Fn(u8) -> Call) {
+/// may let some pass, but not all; and they are fewer than the addresses that are response apart.
+fn until_too_many(exports: &ExportServer, call: impl Fn(u8) -> ExportCall) {
     for number in 1..16 {
         let answer = exports.send(&call(number));
         if answer.status == 200 {
@@ -73,7 +73,7 @@ fn until_too_many(exports: &Exports, call: impl Fn(u8) -> Call) {
 
 #[test]
 fn more_users_in_a_minute_than_allowed_are_429_with_retry_after() {
-    let mut exports = Exports::start();
+    let mut exports = ExportServer::start();
     exports.add("slow", GAZETTE, &["--users-per-minute", "30"]);
     exports.add("other", GAZETTE, &["--users-per-minute", "30"]);
     until_too_many(&exports, |_| exports.call("slow", &body(20)));
@@ -85,15 +85,15 @@ fn more_users_in_a_minute_than_allowed_are_429_with_retry_after() {
 }
 
 /// A server that trusts these proxies, with a workspace that has little room.
-fn behind(trusted: &str) -> Exports {
-    let mut exports = Exports::with(&of_the_contract(), |settings| {
+fn behind(trusted: &str) -> ExportServer {
+    let mut exports = ExportServer::with(&contract_tenants(), |settings| {
         settings.push(setting("HTTP__TRUSTED_PROXIES", trusted));
     });
     exports.add("slow", GAZETTE, &["--users-per-minute", "30"]);
     exports
 }
 
-fn forwarded(exports: &Exports, addresses: &str) -> Call {
+fn forwarded(exports: &ExportServer, addresses: &str) -> ExportCall {
     exports.call("slow", &body(20)).with("X-Forwarded-For", addresses)
 }
 
@@ -122,7 +122,7 @@ fn x_forwarded_for_is_no_way_around_the_rate_limit() {
 
 #[test]
 fn limits_that_cannot_be_are_refused_and_nothing_is_made() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     for settings in [
         ["--identifiers-per-payload", "1001"],
         ["--identifiers-per-payload", "0"],
@@ -130,7 +130,7 @@ fn limits_that_cannot_be_are_refused_and_nothing_is_made() {
         ["--body-kilobytes", "0"],
     ] {
         let arguments = [&["workspace", "add", "odd", "--tenant", GAZETTE][..], &settings].concat();
-        let refused = crate::support::served::run(&exports.settings(), &arguments, "");
+        let refused = crate::support::process::run(&exports.settings(), &arguments, "");
         assert_eq!(refused.status.code(), Some(1), "{settings:?}");
     }
     for arguments in [
@@ -142,7 +142,7 @@ fn limits_that_cannot_be_are_refused_and_nothing_is_made() {
         &["workspace", "suspend", "odd"],
         &["workspace", "remove", "odd"],
     ] {
-        let refused = crate::support::served::run(&exports.settings(), arguments, "");
+        let refused = crate::support::process::run(&exports.settings(), arguments, "");
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
     }
     assert_eq!(exports.command(&["workspace", "list"]).lines().count(), 3);

@@ -1,8 +1,8 @@
 //! Every line of the customers export, held against the program itself; each test has the name of its line.
 
+mod access;
 mod answers;
 mod body;
-mod door;
 mod limits;
 mod refusals;
 
@@ -16,14 +16,14 @@ use masthead_testkit::contract_cases::{
 use serde_json::{Value, json};
 
 use crate::{
-    support::{served, wire::FOREVER},
-    wire,
-    world::{Loaded, World, of_the_contract},
+    http_client,
+    server::{ContractServer, TenantFixture, contract_tenants},
+    support::{process, raw_http::FOREVER},
 };
 
 /// A server with a workspace `herald`, one `gazette` and one `courier`, each of the tenant of that name.
-pub(crate) struct Exports {
-    pub(crate) world: World,
+pub(crate) struct ExportServer {
+    pub(crate) server: ContractServer,
     keys: Vec<(&'static str, String)>,
     warm: Once,
 }
@@ -36,20 +36,20 @@ pub(crate) const WARM: &str = "warm";
 
 /// One call before it is made.
 #[derive(Clone)]
-pub(crate) struct Call {
+pub(crate) struct ExportCall {
     pub(crate) target: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
 }
 
-impl Exports {
+impl ExportServer {
     pub(crate) fn start() -> Self {
-        Self::with(&of_the_contract(), |_| {})
+        Self::with(&contract_tenants(), |_| {})
     }
 
-    pub(crate) fn with(loaded: &[Loaded], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
+    pub(crate) fn with(loaded: &[TenantFixture], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
         let mut exports = Self {
-            world: World::with(loaded, change),
+            server: ContractServer::start_with(loaded, change),
             keys: Vec::new(),
             warm: Once::new(),
         };
@@ -63,11 +63,11 @@ impl Exports {
 
     /// Runs a command of the program on the same database; what it says.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        served::done(&self.settings(), arguments, "")
+        process::run_ok(&self.settings(), arguments, "")
     }
 
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        served::settings(&self.world.database.url().unwrap())
+        process::settings(&self.server.database.url().unwrap())
     }
 
     /// Adds a workspace. Before the first call, or it is seen some seconds later.
@@ -83,8 +83,8 @@ impl Exports {
     }
 
     /// A call of this workspace with its own key.
-    pub(crate) fn call(&self, workspace: &str, body: &Value) -> Call {
-        Call {
+    pub(crate) fn call(&self, workspace: &str, body: &Value) -> ExportCall {
+        ExportCall {
             target: format!("/v1/customers/export?app_id={workspace}"),
             headers: vec![
                 ("Authorization", basic(workspace, self.key(workspace))),
@@ -95,10 +95,10 @@ impl Exports {
     }
 
     /// Sends a call; before the first one whatever is slow once is done, which a busy machine makes too slow for an answer.
-    pub(crate) fn send(&self, call: &Call) -> Answer {
+    pub(crate) fn send(&self, call: &ExportCall) -> Answer {
         self.warm.call_once(|| {
             for (workspace, _) in &self.keys[..self.keys.len().min(TENANTS.len())] {
-                let warm = self.call(workspace, &of("customer_id", &["guest"]));
+                let warm = self.call(workspace, &identifiers("customer_id", &["guest"]));
                 let warm = warm.with("X-RequestId", WARM);
                 let began = Instant::now();
                 while self.send_at_once(&warm).status == 503 {
@@ -109,18 +109,18 @@ impl Exports {
         self.send_at_once(call)
     }
 
-    fn send_at_once(&self, call: &Call) -> Answer {
+    fn send_at_once(&self, call: &ExportCall) -> Answer {
         let request = Request {
             method: "POST",
             target: call.target.clone(),
             headers: call.headers.clone(),
             body: call.body.clone(),
         };
-        wire::send(self.world.address, &request)
+        http_client::send(self.server.address, &request)
     }
 
     /// The data of an answer that must be good.
-    pub(crate) fn data(&self, call: &Call) -> Value {
+    pub(crate) fn data(&self, call: &ExportCall) -> Value {
         let answer = self.send(call);
         assert_eq!(answer.status, 200, "{}", answer.body);
         let whole: Value = serde_json::from_str(&answer.body).unwrap();
@@ -137,11 +137,11 @@ impl Exports {
             "SELECT r.id FROM registrations AS r JOIN tenants AS t ON t.pool = r.pool \
               WHERE client_group || '/' || client || '/' || paper = '{tenant}' AND crid = '{crid}'"
         );
-        self.world.database.run(&query).unwrap().trim().to_owned()
+        self.server.database.run(&query).unwrap().trim().to_owned()
     }
 }
 
-impl Call {
+impl ExportCall {
     /// With this header in place of the usual one.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.retain(|(other, _)| *other != name);
@@ -161,7 +161,7 @@ impl Call {
         }
     }
 
-    pub(crate) fn saying(self, body: &str) -> Self {
+    pub(crate) fn with_body(self, body: &str) -> Self {
         Self {
             body: body.to_owned(),
             ..self
@@ -173,8 +173,8 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// A body of these identifiers, of one kind.
-pub(crate) fn of(kind: &str, identifiers: &[&str]) -> Value {
+/// A body of these identifiers, identifiers one kind.
+pub(crate) fn identifiers(kind: &str, identifiers: &[&str]) -> Value {
     json!({"identifiers": list(kind, identifiers)})
 }
 

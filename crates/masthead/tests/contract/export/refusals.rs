@@ -7,15 +7,15 @@ use std::{
 
 use serde_json::json;
 
-use super::{Exports, is_error, of};
-use crate::{support::wire::FOREVER, wire};
+use super::{ExportServer, identifiers, is_error};
+use crate::{http_client, support::raw_http::FOREVER};
 
 const MALFORMED: &str = r#""message":"Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.","type":"Malformed JSON""#;
 
 #[test]
 fn another_media_type_is_415() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     let error = r#""message":"Unsupported Media Type","type":"MediaTypeError""#;
     for other in [
         "text/plain",
@@ -38,7 +38,7 @@ fn another_media_type_is_415() {
 
 #[test]
 fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let one = r#"[{"identifier_type":"id","identifier":"7"}]"#;
     let deep = "[".repeat(100_000);
     for body in [
@@ -61,7 +61,7 @@ fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
         "{\"a\":".repeat(20_000),
     ] {
         let shown: String = body.chars().take(60).collect();
-        let answer = exports.send(&exports.call("herald", &json!({})).saying(&body));
+        let answer = exports.send(&exports.call("herald", &json!({})).with_body(&body));
         assert_eq!(answer.status, 400, "{shown}: {}", answer.body);
         is_error(&answer, 400, MALFORMED);
     }
@@ -70,13 +70,13 @@ fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
         format!("{}{}", "[".repeat(50_000), "]".repeat(50_000)),
     ] {
         let body = format!(r#"{{"identifiers":[{identifier}]}}"#);
-        let answer = exports.send(&exports.call("herald", &json!({})).saying(&body));
+        let answer = exports.send(&exports.call("herald", &json!({})).with_body(&body));
         let error = r#""attribute":"identifiers[0]","message":"identifiers[0] must be an object with the texts identifier_type and identifier, each once","type":"InvalidAttributeError""#;
         is_error(&answer, 400, error);
     }
     assert_eq!(
         exports
-            .send(&exports.call("herald", &of("customer_id", &["2937"])))
+            .send(&exports.call("herald", &identifiers("customer_id", &["2937"])))
             .status,
         200
     );
@@ -84,13 +84,13 @@ fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
 
 #[test]
 fn a_body_that_is_not_utf_8_is_400() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let call = exports.call("herald", &json!({}));
     for bad in [
         &b"{\"identifiers\":[{\"identifier_type\":\"id\",\"identifier\":\"\xff\"}]}"[..],
         b"{\"a\":\"\xc3(\"}",
     ] {
-        let mut stream = TcpStream::connect(exports.world.address).unwrap();
+        let mut stream = TcpStream::connect(exports.server.address).unwrap();
         stream.set_read_timeout(Some(FOREVER)).unwrap();
         let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n", call.target);
         for (name, value) in &call.headers {
@@ -108,9 +108,9 @@ fn a_body_that_is_not_utf_8_is_400() {
 
 #[test]
 fn an_announced_giant_is_refused_before_it_is_sent() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let call = exports.call("herald", &json!({}));
-    let mut stream = TcpStream::connect(exports.world.address).unwrap();
+    let mut stream = TcpStream::connect(exports.server.address).unwrap();
     stream.set_read_timeout(Some(FOREVER)).unwrap();
     let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\n", call.target);
     for (name, value) in &call.headers {
@@ -125,9 +125,9 @@ fn an_announced_giant_is_refused_before_it_is_sent() {
 
 #[test]
 fn the_servers_own_refusals_have_the_shape_of_the_address() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let long = "x".repeat(17_000);
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     let target = format!("/v1/customers/export?app_id=herald&x={long}");
     is_error(
         &exports.send(&call.clone().at(&target)),
@@ -137,10 +137,10 @@ fn the_servers_own_refusals_have_the_shape_of_the_address() {
     let error = r#""message":"Request Header Fields Too Large","type":"HeadersTooLarge""#;
     is_error(&exports.send(&call.with("X-Long", &long)), 431, error);
 
-    let legacy = wire::get(exports.world.address, &format!("/User?email={long}"));
+    let legacy = http_client::get(exports.server.address, &format!("/User?email={long}"));
     let text = r#"{"error":"URI Too Long - use POST /v4/Users/Search"}"#;
     assert_eq!((legacy.status, &*legacy.body), (414, text));
-    let v4 = wire::get(exports.world.address, &format!("/v4/Users?email={long}"));
+    let v4 = http_client::get(exports.server.address, &format!("/v4/Users?email={long}"));
     assert!(
         v4.status == 414 && v4.body.contains("UsersOrchestrator_E414"),
         "{}",

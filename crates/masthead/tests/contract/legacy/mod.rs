@@ -16,28 +16,28 @@ use masthead_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    support::wire::FOREVER,
-    wire::in_url,
-    world::{World, of_the_contract},
+    http_client::percent_encoded,
+    server::{ContractServer, contract_tenants},
+    support::raw_http::FOREVER,
 };
 
-fn start() -> World {
-    warm(World::of(&of_the_contract()))
+fn start() -> ContractServer {
+    warm(ContractServer::start(&contract_tenants()))
 }
 
 /// Asks once for each tenant, until it is known: what is slow once, a busy machine makes too slow for an answer.
-pub(crate) fn warm(world: World) -> World {
+pub(crate) fn warm(server: ContractServer) -> ContractServer {
     for tenant in [HERALD, TIMES, GAZETTE, COURIER] {
-        once_known(&world, &call("/User/nobody/2").of(tenant));
+        once_known(&server, &call("/User/nobody/2").of(tenant));
     }
-    world
+    server
 }
 
 /// The answer to a case once what it needs is known, which is never a 500.
-pub(crate) fn once_known(world: &World, case: &Case) -> Answer {
+pub(crate) fn once_known(server: &ContractServer, case: &Case) -> Answer {
     let began = Instant::now();
     loop {
-        let answer = world.ask(case);
+        let answer = server.send(case);
         if answer.status != 500 {
             return answer;
         }
@@ -49,8 +49,8 @@ fn call(target: &str) -> Case {
     Case::get(target, Expect::Status(200)).with("X-RequestId", "r-1")
 }
 
-fn get_of(world: &World, tenant: &'static str, target: &str) -> Answer {
-    world.ask(&call(target).of(tenant))
+fn get_of(server: &ContractServer, tenant: &'static str, target: &str) -> Answer {
+    server.send(&call(target).of(tenant))
 }
 
 fn parsed(answer: &Answer) -> Value {
@@ -67,8 +67,8 @@ fn found(answer: &Answer) -> (Vec<String>, u64) {
     (ids.collect(), whole["Result"]["TotalUsersFound"].as_u64().unwrap())
 }
 
-fn finds(world: &World, tenant: &'static str, target: &str, ids: &[&str]) {
-    let (mut got, total) = found(&get_of(world, tenant, target));
+fn finds(server: &ContractServer, tenant: &'static str, target: &str, ids: &[&str]) {
+    let (mut got, total) = found(&get_of(server, tenant, target));
     assert_eq!(total, ids.len() as u64, "{target}");
     let mut expected: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();
     got.sort_unstable();
@@ -77,8 +77,8 @@ fn finds(world: &World, tenant: &'static str, target: &str, ids: &[&str]) {
 }
 
 /// The message of the business error that must come back.
-fn refused(world: &World, target: &str) -> String {
-    let whole = parsed(&get_of(world, HERALD, target));
+fn refused(server: &ContractServer, target: &str) -> String {
+    let whole = parsed(&get_of(server, HERALD, target));
     let error = &whole["Errors"][0];
     assert_eq!(
         (
@@ -97,7 +97,7 @@ fn refused(world: &World, target: &str) -> String {
 
 #[test]
 fn the_owners_user_object_key_by_key_in_order() {
-    let mut loaded = of_the_contract();
+    let mut loaded = contract_tenants();
     let pat = with_metadata(
         account("48291", "Pat@Example.com", "Pat", "Reader"),
         &[
@@ -121,12 +121,12 @@ fn the_owners_user_object_key_by_key_in_order() {
         ],
     );
     loaded[0].accounts.push(pat);
-    let world = warm(World::of(&loaded));
-    let number = world
+    let server = warm(ContractServer::start(&loaded));
+    let number = server
         .database
         .run("SELECT id FROM registrations WHERE crid = '48291'")
         .unwrap();
-    let answer = get_of(&world, HERALD, "/User/48291/0");
+    let answer = get_of(&server, HERALD, "/User/48291/0");
     let expected = concat!(
         r#"{"Code":200,"Errors":[],"Result":{"Users":[{"RegistrationId":NUMBER,"LoginName":"Pat@Example.com","#,
         r#""LoginPassword":null,"CustomerRegistrationId":"48291","EncryptedCustomerRegistrationId":"SEALED","#,
@@ -149,7 +149,7 @@ fn the_owners_user_object_key_by_key_in_order() {
     let tenant = masthead_domain::tenant::TenantId::parse(HERALD).unwrap();
     let purpose = masthead_ports::sealing::Purpose::CustomerRegistrationId;
     let expected = expected
-        .replace("SEALED", &world.sealing().seal(&tenant, purpose, "48291"))
+        .replace("SEALED", &server.sealing().seal(&tenant, purpose, "48291"))
         .replace("NUMBER", number.trim());
     assert!(answer.body.starts_with(&expected), "{}", answer.body);
     let end = r#""favouriteSection":"sport"}}],"TotalUsersFound":1},"SessionId":"r-1","RequestId":"r-1"}"#;
@@ -158,45 +158,45 @@ fn the_owners_user_object_key_by_key_in_order() {
 
 #[test]
 fn get_user_by_request_email_with_and_without_request_matches_by_contains() {
-    let world = start();
+    let server = start();
     for target in [
         "/User?request.email=ann@example.com",
         "/User?REQUEST.EMAIL=ann@example.com&Request.onlyActive=false",
         "/User?email=ANN@example.com",
         "/User/?Email=nn%40exam",
     ] {
-        finds(&world, HERALD, target, &["2937", "auth0|6470a"]);
+        finds(&server, HERALD, target, &["2937", "auth0|6470a"]);
     }
-    finds(&world, HERALD, "/User?email=bo+news@ex", &["a/b c"]);
-    finds(&world, HERALD, "/User?email=nobody", &[]);
+    finds(&server, HERALD, "/User?email=bo+news@ex", &["a/b c"]);
+    finds(&server, HERALD, "/User?email=nobody", &[]);
 }
 
 #[test]
 fn a_caller_needs_no_client_group_where_the_token_grants_one_tenant() {
-    let world = start();
-    let answer = once_known(&world, &call("/User/2937/2").without("X-ClientGroupCode"));
+    let server = start();
+    let answer = once_known(&server, &call("/User/2937/2").without("X-ClientGroupCode"));
     assert_eq!(found(&answer), (vec!["2937".to_owned()], 1));
 }
 
 #[test]
 fn get_user_type_by_email_and_by_id() {
-    let world = start();
+    let server = start();
     for kind in ["0", "1", "2"] {
         finds(
-            &world,
+            &server,
             HERALD,
             &format!("/User/{kind}?email=ann@example.com"),
             &["2937"],
         );
-        finds(&world, HERALD, &format!("/User/2937/{kind}"), &["2937"]);
+        finds(&server, HERALD, &format!("/User/2937/{kind}"), &["2937"]);
         finds(
-            &world,
+            &server,
             HERALD,
             &format!("/User/auth0%7C6470a/{kind}/"),
             &["auth0|6470a"],
         );
-        finds(&world, HERALD, &format!("/User/a%2Fb%20c/{kind}"), &["a/b c"]);
-        finds(&world, HERALD, &format!("/User/nobody/{kind}"), &[]);
+        finds(&server, HERALD, &format!("/User/a%2Fb%20c/{kind}"), &["a/b c"]);
+        finds(&server, HERALD, &format!("/User/nobody/{kind}"), &[]);
     }
     for bad in [
         "/User/3?email=ann",
@@ -205,7 +205,7 @@ fn get_user_type_by_email_and_by_id() {
         "/User/2937/x",
         "/User/2937?email=ann",
     ] {
-        let message = refused(&world, bad);
+        let message = refused(&server, bad);
         assert_eq!(
             message, "Invalid InputModel - type in the path must be 0, 1 or 2",
             "{bad}"
@@ -215,17 +215,17 @@ fn get_user_type_by_email_and_by_id() {
 
 #[test]
 fn get_user_encrypted_by_encrypted_email_and_by_encrypted_id() {
-    let world = start();
+    let server = start();
     let of_email = "{{sealed-email:ann@example.com}}";
     finds(
-        &world,
+        &server,
         HERALD,
         &format!("/User/Encrypted?encryptedEmail={of_email}"),
         &["2937"],
     );
     for kind in ["0", "1", "2"] {
         let target = format!("/User/Encrypted/{kind}?encryptedCustomerRegistrationId={{{{sealed-id:2937}}}}");
-        finds(&world, HERALD, &target, &["2937"]);
+        finds(&server, HERALD, &target, &["2937"]);
     }
     for (target, name) in [
         (
@@ -237,16 +237,16 @@ fn get_user_encrypted_by_encrypted_email_and_by_encrypted_id() {
             "encryptedCustomerRegistrationId",
         ),
     ] {
-        let message = refused(&world, &target);
+        let message = refused(&server, &target);
         assert_eq!(message, format!("Invalid InputModel - {name} cannot be opened"));
     }
 }
 
 #[test]
 fn only_active_is_without_deleted_and_unverified_ones() {
-    let world = start();
-    // As erasing leaves a row: deleted ones are never shown, whatever is asked.
-    world
+    let server = start();
+    // As erasing leaves a row: deleted ones are never shown, whatever is requested.
+    server
         .database
         .run("UPDATE registrations SET deleted_at = now(), tokens = '{}' WHERE crid = 'a/b c'")
         .unwrap();
@@ -255,27 +255,27 @@ fn only_active_is_without_deleted_and_unverified_ones() {
         "/User?email=bo%2Bnews",
         "/User/a%2Fb%20c/2",
     ] {
-        finds(&world, HERALD, target, &[]);
+        finds(&server, HERALD, target, &[]);
     }
     finds(
-        &world,
+        &server,
         HERALD,
         "/User?request.email=ann@&request.onlyActive=true",
         &["2937"],
     );
     finds(
-        &world,
+        &server,
         HERALD,
         "/User?request.email=ann@&OnlyActive=false",
         &["2937", "auth0|6470a"],
     );
-    let (ids, total) = found(&get_of(&world, HERALD, "/User?OnlyActive=true&UsersPerPage=2"));
+    let (ids, total) = found(&get_of(&server, HERALD, "/User?OnlyActive=true&UsersPerPage=2"));
     assert_eq!((ids.len(), total), (2, 5), "the total counts the active ones");
 }
 
 #[test]
 fn sort_by_sort_order_users_per_page_and_page_number() {
-    let world = start();
+    let server = start();
     for (name, column) in [
         ("Email", 2),
         ("firstname", 3),
@@ -286,17 +286,17 @@ fn sort_by_sort_order_users_per_page_and_page_number() {
     ] {
         for (word, direction) in [("asc", 0), ("0", 0), ("DESC", 1), ("1", 1)] {
             let new = format!("/v4/Users?pageSize=10&pageNumber=2&orderBy={column}&orderByType={direction}");
-            let new = world.ask(&Case::get(&new, Expect::Status(200)).of(GAZETTE));
+            let new = server.send(&Case::get(&new, Expect::Status(200)).of(GAZETTE));
             let new: Value = serde_json::from_str(&new.body).unwrap();
             let users = new["data"].as_array().unwrap().iter();
             let ids: Vec<_> = users
                 .map(|user| user["customerRegistrationId"].as_str().unwrap().to_owned())
                 .collect();
             let target = format!("/User?UsersPerPage=10&PageNumber=2&SortBy={name}&SortOrder={word}");
-            assert_eq!(found(&get_of(&world, GAZETTE, &target)), (ids, 25), "{target}");
+            assert_eq!(found(&get_of(&server, GAZETTE, &target)), (ids, 25), "{target}");
         }
     }
-    assert_eq!(found(&get_of(&world, GAZETTE, "/User?PageNumber=4")), (Vec::new(), 25));
+    assert_eq!(found(&get_of(&server, GAZETTE, "/User?PageNumber=4")), (Vec::new(), 25));
     for bad in [
         "SortBy=Password",
         "SortOrder=up",
@@ -304,20 +304,20 @@ fn sort_by_sort_order_users_per_page_and_page_number() {
         "UsersPerPage=1001",
         "PageNumber=0",
     ] {
-        refused(&world, &format!("/User?{bad}"));
+        refused(&server, &format!("/User?{bad}"));
     }
 }
 
 #[test]
 fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
-    let world = start();
+    let server = start();
     finds(
-        &world,
+        &server,
         HERALD,
         "/User?email=ann&AuthSystemId=1",
         &["2937", "auth0|6470a"],
     );
-    finds(&world, HERALD, "/User?email=ann&AuthSystemId=2", &[]);
+    finds(&server, HERALD, "/User?email=ann&AuthSystemId=2", &[]);
     for (id, state) in [
         ("a%2Fb%20c", json!({"UserStateId": 1, "UserStateCode": "Lite"})),
         (
@@ -326,7 +326,7 @@ fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
         ),
         ("2937", json!({"UserStateId": 3, "UserStateCode": "Standard"})),
     ] {
-        let user = parsed(&get_of(&world, HERALD, &format!("/User/{id}/0")));
+        let user = parsed(&get_of(&server, HERALD, &format!("/User/{id}/0")));
         assert_eq!(user["Result"]["Users"][0]["UserState"], state, "{id}");
     }
 }
@@ -334,7 +334,7 @@ fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
 /// Every way in which a legacy caller can name somebody.
 fn naming(person: &Account) -> Vec<String> {
     let (crid, address) = (person.crid.as_str(), person.email.as_ref().unwrap().as_str());
-    let (id, email) = (in_url(crid), in_url(address));
+    let (id, email) = (percent_encoded(crid), percent_encoded(address));
     let mut targets = vec![
         format!("/User?request.email={email}"),
         format!("/User?email={email}&LookupInUserProvider=false&OnlyActive=true"),
@@ -353,8 +353,8 @@ fn naming(person: &Account) -> Vec<String> {
 
 #[test]
 fn a_foreign_identifier_answers_like_a_random_one_on_every_legacy_route() {
-    let world = start();
-    let pairs = of_the_contract();
+    let server = start();
+    let pairs = contract_tenants();
     let nobody = account("nobody-7", "nobody.7@example.edu", "", "");
     for owner in &pairs {
         let Some(person) = owner.accounts.iter().find(|person| {
@@ -366,17 +366,22 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_legacy_route() {
         };
         for asker in pairs.iter().filter(|asker| asker.tenant != owner.tenant) {
             for (foreign, random) in naming(person).iter().zip(naming(&nobody)) {
-                let told = |target: &str| {
-                    let mut answer = get_of(&world, asker.tenant, target);
+                let response_to = |target: &str| {
+                    let mut answer = get_of(&server, asker.tenant, target);
                     answer.headers.retain(|(name, _)| name != "date");
                     (answer.status, answer.headers, answer.body)
                 };
-                assert_eq!(told(foreign), told(&random), "{} asks {foreign}", asker.tenant);
+                assert_eq!(
+                    response_to(foreign),
+                    response_to(&random),
+                    "{} asks {foreign}",
+                    asker.tenant
+                );
             }
         }
         if owner.tenant != COURIER {
             for target in naming(person) {
-                let answer = get_of(&world, owner.tenant, &target);
+                let answer = get_of(&server, owner.tenant, &target);
                 assert!(answer.body.contains(person.crid.as_str()), "{target}: {}", answer.body);
             }
         }

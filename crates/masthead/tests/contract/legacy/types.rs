@@ -8,7 +8,7 @@ use masthead_testkit::{
 use serde_json::{Map, Value, json};
 
 use super::{get_of, parsed, warm};
-use crate::world::{World, of_the_contract};
+use crate::server::{ContractServer, contract_tenants};
 
 const NUMBERS: [(&str, &str); 7] = [
     ("AcceptsEmailOffers", "acceptsEmailOffers"),
@@ -49,14 +49,14 @@ const TEXTS: [(&str, &str); 8] = [
 ];
 
 /// A server whose first tenant has these readers too.
-fn with_readers(readers: impl IntoIterator<Item = Account>) -> World {
-    let mut loaded = of_the_contract();
+fn with_readers(readers: impl IntoIterator<Item = Account>) -> ContractServer {
+    let mut loaded = contract_tenants();
     loaded[0].accounts.extend(readers);
-    warm(World::of(&loaded))
+    warm(ContractServer::start(&loaded))
 }
 
 /// Readers `r-0` and on, whose metadata say this text of each of these keys.
-fn saying(texts: &[&str], keys: &[(&str, &str)]) -> Vec<Account> {
+fn with_body(texts: &[&str], keys: &[(&str, &str)]) -> Vec<Account> {
     let numbered = texts.iter().enumerate();
     let readers = numbered.map(|(n, text)| {
         let pairs: Vec<_> = keys.iter().map(|(_, key)| (*key, *text)).collect();
@@ -68,8 +68,8 @@ fn saying(texts: &[&str], keys: &[(&str, &str)]) -> Vec<Account> {
     readers.collect()
 }
 
-fn user(world: &World, id: &str) -> Map<String, Value> {
-    let mut whole = parsed(&get_of(world, HERALD, &format!("/User/{id}/2")));
+fn user(server: &ContractServer, id: &str) -> Map<String, Value> {
+    let mut whole = parsed(&get_of(server, HERALD, &format!("/User/{id}/2")));
     let user = whole["Result"]["Users"][0].take();
     user.as_object().unwrap().clone()
 }
@@ -77,9 +77,9 @@ fn user(world: &World, id: &str) -> Map<String, Value> {
 #[test]
 fn y_y_true_and_1_read_as_true() {
     let texts = ["Y", "y", "true", "1", "N", "n", "false", "0", "yes", "True", " Y", "89"];
-    let world = with_readers(saying(&texts, &BOOLEANS));
+    let server = with_readers(with_body(&texts, &BOOLEANS));
     for (n, text) in texts.iter().enumerate() {
-        let user = user(&world, &format!("r-{n}"));
+        let user = user(&server, &format!("r-{n}"));
         for (name, _) in BOOLEANS {
             assert_eq!(user[name], json!(n < 4), "{name}: {text:?}");
         }
@@ -101,9 +101,9 @@ fn consents_are_numbers_0_to_255_or_an_ascii_letters_code() {
         None,
         None,
     ];
-    let world = with_readers(saying(&texts, &NUMBERS));
+    let server = with_readers(with_body(&texts, &NUMBERS));
     for (n, number) in numbers.into_iter().enumerate() {
-        let user = user(&world, &format!("r-{n}"));
+        let user = user(&server, &format!("r-{n}"));
         for (name, _) in NUMBERS {
             assert_eq!(user[name], json!(number), "{name}: {:?}", texts[n]);
         }
@@ -113,9 +113,9 @@ fn consents_are_numbers_0_to_255_or_an_ascii_letters_code() {
 #[test]
 fn all_else_are_strings_as_they_are_kept() {
     let texts = ["1", "true", "03/04", "Århus \"late\""];
-    let world = with_readers(saying(&texts, &TEXTS));
+    let server = with_readers(with_body(&texts, &TEXTS));
     for (n, text) in texts.iter().enumerate() {
-        let user = user(&world, &format!("r-{n}"));
+        let user = user(&server, &format!("r-{n}"));
         for (name, _) in TEXTS {
             assert_eq!(user[name], json!(text), "{name}");
         }
@@ -139,16 +139,16 @@ fn all_else_are_strings_as_they_are_kept() {
 
 #[test]
 fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
-    let world = with_readers([Account {
+    let server = with_readers([Account {
         verified: Some(false),
         ..Account::new(Crid::parse("bare").unwrap())
     }]);
     // The store has registered everybody at some time; whoever was brought in without may not have.
-    world
+    server
         .database
         .run("UPDATE registrations SET registered_at = NULL, changed_at = NULL WHERE crid = 'bare'")
         .unwrap();
-    let user = user(&world, "bare");
+    let user = user(&server, "bare");
     assert_eq!(user.len(), 50, "every key is there");
     for (name, value) in &user {
         let expected = match &**name {
@@ -177,15 +177,15 @@ fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
 
 #[test]
 fn dates_are_in_utc_with_milliseconds_and_a_z() {
-    let world = with_readers([account("dated", "dated@example.net", "Da", "Ted")]);
-    world
+    let server = with_readers([account("dated", "dated@example.net", "Da", "Ted")]);
+    server
         .database
         .run(
             "UPDATE registrations SET registered_at = '2019-12-31 23:59:59.999999-02', \
                     changed_at = '2024-02-29 12:00:00+00', last_logout_at = '0999-05-06 07:08:09.0104+00' WHERE crid = 'dated'",
         )
         .unwrap();
-    let user = user(&world, "dated");
+    let user = user(&server, "dated");
     for (name, date) in [
         ("DateRegistered", "2020-01-01T01:59:59.999Z"),
         ("AddDate", "2020-01-01T01:59:59.999Z"),
@@ -198,9 +198,9 @@ fn dates_are_in_utc_with_milliseconds_and_a_z() {
 
 #[test]
 fn login_password_verification_code_and_change_ticket_are_always_null() {
-    let world = with_readers([]);
+    let server = with_readers([]);
     for id in ["2937", "auth0%7C6470a", "Search"] {
-        let user = user(&world, id);
+        let user = user(&server, id);
         for name in ["LoginPassword", "VerificationCode", "UrlPasswordChangeTicket"] {
             assert!(user[name].is_null(), "{name} of {id}");
         }

@@ -8,11 +8,11 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use super::served::{AUDIENCE, ISSUER};
+use super::process::{AUDIENCE, ISSUER};
 
 /// Who signs, and how.
-pub(crate) enum Signer<'a> {
-    Nobody,
+pub(crate) enum TokenSigner<'a> {
+    Unsigned,
     Hs256(&'a [u8]),
     EdDsa(&'a Ed25519KeyPair),
 }
@@ -30,15 +30,15 @@ pub(crate) fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
-pub(crate) fn token(header: &Value, claims: &Value, signer: &Signer<'_>) -> String {
+pub(crate) fn token(header: &Value, claims: &Value, signer: &TokenSigner<'_>) -> String {
     let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
     let text = format!("{header}.{claims}");
     let signature = match signer {
-        Signer::Nobody => Vec::new(),
-        Signer::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes())
+        TokenSigner::Unsigned => Vec::new(),
+        TokenSigner::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes())
             .as_ref()
             .to_vec(),
-        Signer::EdDsa(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
+        TokenSigner::EdDsa(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
     };
     format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }

@@ -1,5 +1,5 @@
 //! What the tests over real sockets share.
 
 pub(crate) mod jwt;
-pub(crate) mod served;
-pub(crate) mod wire;
+pub(crate) mod process;
+pub(crate) mod raw_http;

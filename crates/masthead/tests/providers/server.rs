@@ -8,37 +8,37 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::{
-    asking::Client,
-    people::{PERSONAL, stored},
+    client::UserApiClient,
+    readers::{PERSONAL, stored},
     support::{
-        jwt::{self, Signer},
-        served::{self, SECRET, Served},
-        wire::Wire,
+        jwt::{self, TokenSigner},
+        process::{self, SECRET, ServerProcess},
+        raw_http::RawConnection,
     },
-    under_test::{AUTH0, Source},
+    under_test::{AUTH0, SourceUnderTest},
 };
 
 /// A tenant, and its readers by name.
-pub(crate) struct Paper {
+pub(crate) struct FederatedTenant {
     pub(crate) code: &'static str,
-    pub(crate) source: &'static Source,
+    pub(crate) source: &'static SourceUnderTest,
     /// Settings besides the usual ones, which they override.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     pub(crate) stored: Vec<String>,
     pub(crate) shown: Vec<String>,
 }
 
-impl Paper {
-    /// A tenant of Auth0 with a reader on both sides and one on either side alone: `both-CODE`, `theirs-CODE`,
-    /// `ours-CODE`.
-    pub(crate) fn of(code: &'static str) -> Self {
+impl FederatedTenant {
+    /// A tenant of Auth0 with a reader on both sides and one on either side alone: `both-CODE`, `provider_only-CODE`,
+    /// `local-CODE`.
+    pub(crate) fn new(code: &'static str) -> Self {
         let named = |names: [&str; 2]| names.map(|name| format!("{name}-{code}")).to_vec();
         Self {
             code,
             source: &AUTH0,
             settings: &[],
-            stored: named(["both", "ours"]),
-            shown: named(["both", "theirs"]),
+            stored: named(["both", "local"]),
+            shown: named(["both", "provider"]),
         }
     }
 
@@ -69,9 +69,9 @@ impl Paper {
 }
 
 /// The program, running.
-pub(crate) struct World {
+pub(crate) struct ProviderTestServer {
     // Before the database: it must be gone when that is dropped.
-    server: Served,
+    server: ServerProcess,
     pub(crate) database: TestDatabase,
     sandboxes: Vec<(&'static str, Sandbox)>,
     token: String,
@@ -83,14 +83,14 @@ pub(crate) struct World {
 }
 
 /// What is left of a program that ended in order.
-pub(crate) struct Ended {
+pub(crate) struct StoppedServer {
     pub(crate) log: String,
     pub(crate) database: TestDatabase,
 }
 
-impl World {
+impl ProviderTestServer {
     /// Starts the program for these tenants, with these settings of the server, which override the patient ones.
-    pub(crate) fn start(papers: &[Paper], settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(papers: &[FederatedTenant], settings: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let database = copy_of(papers);
         let sandboxes = papers.iter().map(|paper| {
@@ -111,8 +111,8 @@ impl World {
             (paper.code, sandbox)
         });
         let sandboxes = sandboxes.collect();
-        let mut all = served::settings(&database.url().unwrap());
-        for Paper { source, .. } in papers {
+        let mut all = process::settings(&database.url().unwrap());
+        for FederatedTenant { source, .. } in papers {
             all.push((secret_variable(source), source.secret.to_owned()));
         }
         all.push(("MASTHEAD_SECRET_WRONG".to_owned(), "a-wrong-secret".to_owned()));
@@ -125,25 +125,29 @@ impl World {
         all.push(setting("DATABASE__STATEMENT_TIMEOUT", "60s"));
         all.extend(settings.iter().map(|(key, value)| setting(key, value)));
         let header = json!({"alg": "HS256", "typ": "JWT"});
-        let world = Self {
-            server: Served::start(&all),
+        let server = Self {
+            server: ServerProcess::start(&all),
             settings: all,
             database,
             sandboxes,
-            token: jwt::token(&header, &jwt::claims(&["north/*/*"]), &Signer::Hs256(SECRET.as_bytes())),
+            token: jwt::token(
+                &header,
+                &jwt::claims(&["north/*/*"]),
+                &TokenSigner::Hs256(SECRET.as_bytes()),
+            ),
             secrets: papers.iter().map(|paper| paper.source.secret).collect(),
             runtime,
         };
         // What is slow once, such as the store's connections, is done before anything counts.
         let warm = papers
             .iter()
-            .map(|paper| async { world.client(paper.code).ask_until_known().await });
-        world.runtime.block_on(futures_util::future::join_all(warm));
-        world
+            .map(|paper| async { server.client(paper.code).wait_until_known().await });
+        server.runtime.block_on(futures_util::future::join_all(warm));
+        server
     }
 
-    pub(crate) fn client(&self, paper: &'static str) -> Client {
-        Client {
+    pub(crate) fn client(&self, paper: &'static str) -> UserApiClient {
+        UserApiClient {
             address: self.server.address,
             token: self.token.clone(),
             paper,
@@ -154,7 +158,7 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
         let mut all = self.settings.clone();
         all.extend(settings.iter().map(|(key, value)| setting(key, value)));
-        served::run(&all, arguments, "")
+        process::run(&all, arguments, "")
     }
 
     pub(crate) fn sandbox(&self, paper: &str) -> &Sandbox {
@@ -165,7 +169,7 @@ impl World {
     /// The body of a page that needs no token, and its status.
     pub(crate) fn page(&self, path: &str) -> (u16, String) {
         self.runtime.block_on(async {
-            let mut wire = Wire::connect(self.server.address).await.unwrap();
+            let mut wire = RawConnection::connect(self.server.address).await.unwrap();
             let answer = wire.get(path, &[]).await.unwrap();
             (answer.status, String::from_utf8(answer.body).unwrap())
         })
@@ -180,46 +184,46 @@ impl World {
     pub(crate) fn all_registrations(&self) -> BTreeMap<String, String> {
         let query = "SELECT t.paper || ' ' || md5(string_agg(r::text, '|' ORDER BY r.id)) FROM registrations r
                        JOIN tenants t ON t.pool = r.pool GROUP BY t.paper";
-        let said = self.database.run(query).unwrap();
-        let rows = said.lines().filter_map(|line| line.split_once(' '));
+        let messages = self.database.run(query).unwrap();
+        let rows = messages.lines().filter_map(|line| line.split_once(' '));
         rows.map(|(paper, word)| (paper.to_owned(), word.to_owned())).collect()
     }
 
     /// Ends it in order, so that everything it had to write is written. It must not have panicked, and neither its log
     /// nor its metrics may name a reader or tell a secret.
-    pub(crate) fn end(self) -> Ended {
+    pub(crate) fn stop(self) -> StoppedServer {
         let (status, metrics) = self.page("/metrics");
         assert_eq!(status, 200);
         assert!(metrics.contains("masthead_provider_calls_total{"), "{metrics}");
-        let log = self.server.end();
+        let log = self.server.stop();
         assert!(!log.contains("panicked"), "{log}");
         let secrets = ["a-wrong-secret", SECRET, &self.token, "bearer "];
         let secrets = secrets.into_iter().chain(self.secrets);
-        for said in [&log, &metrics] {
-            let said = said.to_lowercase();
+        for messages in [&log, &metrics] {
+            let messages = messages.to_lowercase();
             for word in PERSONAL.into_iter().chain(secrets.clone()) {
-                let at = said.find(&word.to_lowercase());
-                let around = at.map(|at| &said[at.saturating_sub(200)..(at + 100).min(said.len())]);
-                assert_eq!(around, None, "{word:?} is told");
+                let at = messages.find(&word.to_lowercase());
+                let around = at.map(|at| &messages[at.saturating_sub(200)..(at + 100).min(messages.len())]);
+                assert_eq!(around, None, "{word:?} is response");
             }
         }
-        Ended {
+        StoppedServer {
             log,
             database: self.database,
         }
     }
 }
 
-impl Ended {
+impl StoppedServer {
     /// The first column of each row.
     pub(crate) fn rows(&self, query: &str) -> Vec<String> {
-        let said = self.database.run(query).unwrap();
-        said.lines().map(str::to_owned).collect()
+        let messages = self.database.run(query).unwrap();
+        messages.lines().map(str::to_owned).collect()
     }
 }
 
 /// The variable of the program that holds the secret of this source.
-fn secret_variable(source: &Source) -> String {
+fn secret_variable(source: &SourceUnderTest) -> String {
     format!("MASTHEAD_SECRET_{}", source.name.to_uppercase())
 }
 
@@ -228,8 +232,8 @@ fn setting(key: &str, value: &str) -> (String, String) {
 }
 
 /// A database with these tenants and what the store has of their readers.
-fn copy_of(papers: &[Paper]) -> TestDatabase {
-    let lines: String = papers.iter().map(Paper::lines).collect();
+fn copy_of(papers: &[FederatedTenant]) -> TestDatabase {
+    let lines: String = papers.iter().map(FederatedTenant::lines).collect();
     let tenants: Vec<_> = papers.iter().map(|paper| (paper.tenant(), paper.arguments())).collect();
     // Whatever changes in the program may change how it loads.
     let built = fs::metadata(env!("CARGO_BIN_EXE_masthead"))
@@ -237,15 +241,15 @@ fn copy_of(papers: &[Paper]) -> TestDatabase {
         .modified()
         .unwrap();
     let prepared = TestDatabase::from_template(&format!("{built:?} {tenants:?} {lines}"), |url| {
-        let mut settings = served::settings(url);
+        let mut settings = process::settings(url);
         settings.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
-        served::done(&settings, &["migrate"], "");
+        process::run_ok(&settings, &["migrate"], "");
         for (tenant, own) in &tenants {
             let arguments = ["tenant", "add", tenant].into_iter();
             let arguments: Vec<_> = arguments.chain(own.iter().map(String::as_str)).collect();
-            served::done(&settings, &arguments, "");
+            process::run_ok(&settings, &arguments, "");
         }
-        served::done(&settings, &["import"], &lines);
+        process::run_ok(&settings, &["import"], &lines);
         Ok::<_, Infallible>(())
     });
     prepared.unwrap()

@@ -39,8 +39,8 @@ use masthead_testkit::{
 use tokio::time::sleep;
 
 use crate::{
-    people::{CITY, LAST_NAME, OUR_NAME, THEIR_NAME, crid, email},
-    under_test::Source,
+    readers::{CITY, LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email},
+    under_test::SourceUnderTest,
 };
 
 /// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
@@ -56,9 +56,9 @@ static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-/// The three ways to ask for one reader.
+/// The three kinds to request for one reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum ReadKind {
     ById,
     ByEmail,
     List,
@@ -66,51 +66,51 @@ pub(crate) enum Way {
 
 /// One request.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
-    pub(crate) way: Way,
+pub(crate) struct SourceRequest {
+    pub(crate) kind: ReadKind,
     /// Whom by; lists are of all who have [`LAST_NAME`], or nobody's.
     pub(crate) name: &'static str,
     pub(crate) on_failure: OnProviderFailure,
     pub(crate) ignore_provider: bool,
-    pub(crate) patience: Duration,
+    pub(crate) time_limit: Duration,
 }
 
-impl Ask {
-    pub(crate) const fn new(way: Way, name: &'static str) -> Self {
+impl SourceRequest {
+    pub(crate) const fn new(kind: ReadKind, name: &'static str) -> Self {
         Self {
-            way,
+            kind,
             name,
             on_failure: OnProviderFailure::Degrade,
             ignore_provider: false,
-            patience: PATIENT,
+            time_limit: PATIENT,
         }
     }
 
     /// The same with `ignoreProvider=true`.
-    pub(crate) const fn of_the_store_alone(way: Way, name: &'static str) -> Self {
+    pub(crate) const fn store_only(kind: ReadKind, name: &'static str) -> Self {
         Self {
             ignore_provider: true,
-            ..Self::new(way, name)
+            ..Self::new(kind, name)
         }
     }
 }
 
 /// What came back: `None` in the place of users where nobody can tell.
-pub(crate) struct Told {
+pub(crate) struct SourceResponse {
     pub(crate) users: Option<Vec<User>>,
     pub(crate) completeness: Completeness,
     pub(crate) took: Duration,
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for SourceResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = if self.users.is_some() { "found" } else { "cannot tell" };
         write!(f, "{found} {:?} {:?} in {:?}", self.ids(), self.completeness, self.took)
     }
 }
 
-impl Told {
-    /// What is said of a source: its status, and its reason or "".
+impl SourceResponse {
+    /// What is messages of a source: its status, and its reason or "".
     pub(crate) fn source(&self, name: &str) -> (&'static str, &'static str) {
         let mut named = self.completeness.sources.iter().filter(|source| source.name == name);
         let source = named.next().unwrap_or_else(|| panic!("{name} is not named: {self:?}"));
@@ -125,16 +125,16 @@ impl Told {
 }
 
 /// The side that the source does not stand on.
-pub(crate) enum Other {
+pub(crate) enum OtherSide {
     /// Our own registrations, beside a provider.
     Store(Arc<FakeStore>),
     /// A provider, beside what stands in our registrations' place.
     Provider(Arc<FakeProvider>),
 }
 
-impl Other {
+impl OtherSide {
     /// From now on it says so of those whom it has, or has not.
-    pub(crate) fn says(&self, side: answer_table::Side) {
+    pub(crate) fn set_answer(&self, side: answer_table::Side) {
         const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
         match (self, side) {
             (_, answer_table::Side::Found | answer_table::Side::Absent) => {}
@@ -148,10 +148,10 @@ impl Other {
 }
 
 /// A tenant whose source has its own stand-in.
-pub(crate) struct Stage {
-    pub(crate) source: &'static Source,
+pub(crate) struct SourceHarness {
+    pub(crate) source: &'static SourceUnderTest,
     pub(crate) sandbox: Sandbox,
-    pub(crate) other: Other,
+    pub(crate) other: OtherSide,
     events: Arc<RecordingEvents>,
     registrations: Arc<RecordingRegistrations>,
     pub(crate) tenant: Arc<Tenant>,
@@ -162,13 +162,13 @@ pub(crate) struct Stage {
 }
 
 /// How long answers of a provider are kept, and after how long kept ones are shown.
-pub(crate) struct Memory {
+pub(crate) struct CacheDurations {
     pub(crate) fresh: Duration,
     pub(crate) stale: Duration,
     pub(crate) stale_after: Duration,
 }
 
-impl Default for Memory {
+impl Default for CacheDurations {
     fn default() -> Self {
         Self {
             fresh: Duration::ZERO,
@@ -179,19 +179,29 @@ impl Default for Memory {
     }
 }
 
-impl Stage {
+impl SourceHarness {
     /// A tenant with these readers at the source and on the other side. Live answers stand in for a provider for `fresh`,
     /// and for an hour where it says nothing.
-    pub(crate) async fn start(source: &'static Source, fresh: Duration, there: &[&str], other: &[&str]) -> Self {
-        let memory = Memory {
+    pub(crate) async fn start(
+        source: &'static SourceUnderTest,
+        fresh: Duration,
+        there: &[&str],
+        other: &[&str],
+    ) -> Self {
+        let memory = CacheDurations {
             fresh,
-            ..Memory::default()
+            ..CacheDurations::default()
         };
         Self::with_memory(source, memory, there, other).await
     }
 
     /// The same with this memory of a provider.
-    pub(crate) async fn with_memory(source: &'static Source, memory: Memory, there: &[&str], other: &[&str]) -> Self {
+    pub(crate) async fn with_memory(
+        source: &'static SourceUnderTest,
+        memory: CacheDurations,
+        there: &[&str],
+        other: &[&str],
+    ) -> Self {
         let shown = there.iter().map(|name| (source.user)(name)).collect();
         let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
         let tenant = Arc::new(tenant_of(source, &sandbox));
@@ -211,18 +221,18 @@ impl Stage {
         let store = adapters.subscribe(Arc::clone(&own) as _);
         let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
         let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
-        let (other, providers): (Other, Arc<dyn Providers>) = match source.side {
+        let (other, providers): (OtherSide, Arc<dyn Providers>) = match source.side {
             Side::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
-                (Other::Store(own), Arc::new(adapters.clone()))
+                (OtherSide::Store(own), Arc::new(adapters.clone()))
             }
             Side::Store => {
-                // Whoever asked it would be told.
+                // Whoever requests it would be response.
                 own.be(Mood::Panicking);
                 let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
                 provider.put(tenant.pool, other.iter().map(|name| provided(name)));
                 (
-                    Other::Provider(Arc::clone(&provider)),
+                    OtherSide::Provider(Arc::clone(&provider)),
                     Arc::new(FakeProviders(Some(provider))),
                 )
             }
@@ -274,15 +284,15 @@ impl Stage {
         }
     }
 
-    pub(crate) async fn ask(&self, ask: Ask) -> Told {
+    pub(crate) async fn send(&self, request: SourceRequest) -> SourceResponse {
         let began = Instant::now();
-        let (users, completeness) = match self.answer(&ask, began + ask.patience).await {
+        let (users, completeness) = match self.answer(&request, began + request.time_limit).await {
             Ok((users, completeness)) => (Some(users), completeness),
             Err(ReadError::NoSuchUser { completeness }) => (Some(Vec::new()), completeness),
             Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
-            Err(error) => panic!("{}: {ask:?}: {error}", self.source.name),
+            Err(error) => panic!("{}: {request:?}: {error}", self.source.name),
         };
-        Told {
+        SourceResponse {
             users,
             completeness: completeness.unwrap(),
             took: began.elapsed(),
@@ -290,33 +300,42 @@ impl Stage {
     }
 
     /// Asks until every source answers.
-    pub(crate) async fn ask_until_complete(&self) {
+    pub(crate) async fn wait_until_complete(&self) {
         let began = Instant::now();
         // A search, since nobody remembers one.
-        while !self.ask(Ask::new(Way::List, NOBODY)).await.completeness.complete {
+        while !self
+            .send(SourceRequest::new(ReadKind::List, UNKNOWN))
+            .await
+            .completeness
+            .complete
+        {
             assert!(began.elapsed() < PATIENT, "{}: it never answers", self.source.name);
             sleep(Duration::from_millis(100)).await;
         }
     }
 
-    async fn answer(&self, ask: &Ask, deadline: Instant) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
+    async fn answer(
+        &self,
+        request: &SourceRequest,
+        deadline: Instant,
+    ) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
         let caller = self.caller(deadline);
-        let query = match ask.way {
-            Way::ById => {
+        let query = match request.kind {
+            ReadKind::ById => {
                 let request = LookupRequest {
-                    crid: Crid::parse(&crid(ask.name)).unwrap(),
-                    ignore_provider: ask.ignore_provider,
-                    on_provider_failure: ask.on_failure,
+                    crid: Crid::parse(&crid(request.name)).unwrap(),
+                    ignore_provider: request.ignore_provider,
+                    on_provider_failure: request.on_failure,
                 };
                 let answer = self.users.by_id(&caller, &request).await?;
                 return Ok((vec![answer.user], answer.completeness));
             }
-            Way::ByEmail | Way::List => query(ask.way, ask.name),
+            ReadKind::ByEmail | ReadKind::List => query(request.kind, request.name),
         };
         let request = SearchRequest {
             query,
-            ignore_provider: ask.ignore_provider,
-            on_provider_failure: ask.on_failure,
+            ignore_provider: request.ignore_provider,
+            on_provider_failure: request.on_failure,
         };
         let answer = self.users.search(&caller, &request).await?;
         Ok((answer.users, answer.completeness))
@@ -336,14 +355,14 @@ impl Stage {
 }
 
 /// The search for the reader of this name by their address, or for all who have [`LAST_NAME`].
-pub(crate) fn query(way: Way, name: &str) -> UserQuery {
-    let filter = match way {
-        Way::ById | Way::ByEmail => UserFilter {
+pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
+    let filter = match kind {
+        ReadKind::ById | ReadKind::ByEmail => UserFilter {
             emails: vec![EmailFilter::Exact(EmailKey::of(&email(name)))],
             ..UserFilter::default()
         },
-        Way::List => UserFilter {
-            last_name: Some(NamePrefix::of(if name == NOBODY { NOBODY } else { LAST_NAME })),
+        ReadKind::List => UserFilter {
+            last_name: Some(NamePrefix::of(if name == UNKNOWN { UNKNOWN } else { LAST_NAME })),
             ..UserFilter::default()
         },
     };
@@ -357,10 +376,10 @@ pub(crate) fn query(way: Way, name: &str) -> UserQuery {
 }
 
 /// A name that nobody has, on either side.
-pub(crate) const NOBODY: &str = "nobody";
+pub(crate) const UNKNOWN: &str = "nobody";
 
-/// The tenant, set up to ask the stand-in.
-fn tenant_of(source: &Source, sandbox: &Sandbox) -> Tenant {
+/// The tenant, set up to request the stand-in.
+fn tenant_of(source: &SourceUnderTest, sandbox: &Sandbox) -> Tenant {
     let secret = SECRETS.join(source.name);
     if !secret.exists() {
         // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
@@ -380,11 +399,11 @@ fn tenant_of(source: &Source, sandbox: &Sandbox) -> Tenant {
 }
 
 fn stored(name: &str) -> Account {
-    let account = account(&crid(name), &email(name), OUR_NAME, LAST_NAME);
+    let account = account(&crid(name), &email(name), STORE_NAME, LAST_NAME);
     with_metadata(account, &[("city", CITY)])
 }
 
 fn provided(name: &str) -> Account {
-    let account = account(&crid(name), &email(name), THEIR_NAME, LAST_NAME);
-    with_metadata(account, &[("displayName", THEIR_NAME)])
+    let account = account(&crid(name), &email(name), PROVIDER_NAME, LAST_NAME);
+    with_metadata(account, &[("displayName", PROVIDER_NAME)])
 }

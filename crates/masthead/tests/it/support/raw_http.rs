@@ -12,20 +12,20 @@ use tokio::{
 pub(crate) const FOREVER: Duration = Duration::from_mins(1);
 
 /// One connection.
-pub(crate) struct Wire {
+pub(crate) struct RawConnection {
     pub(crate) stream: TcpStream,
     read: Vec<u8>,
 }
 
 /// One answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl RawResponse {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-impl Wire {
+impl RawConnection {
     pub(crate) async fn connect(to: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
@@ -54,23 +54,23 @@ impl Wire {
     }
 
     /// Sends a GET and reads the answer; an end before its first byte is `UnexpectedEof`.
-    pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
+    pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<RawResponse> {
         let mut text = format!("GET {path} HTTP/1.1\r\nhost: test\r\n");
         for (name, value) in headers {
             text.extend([name, ": ", value, "\r\n"]);
         }
         self.send(&(text + "\r\n")).await?;
-        self.answer().await
+        self.read_response().await
     }
 
     /// Reads one whole answer with a `content-length`.
-    pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
-        timeout(FOREVER, self.read_answer())
+    pub(crate) async fn read_response(&mut self) -> io::Result<RawResponse> {
+        timeout(FOREVER, self.read_whole_response())
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn read_answer(&mut self) -> io::Result<Answer> {
+    async fn read_whole_response(&mut self) -> io::Result<RawResponse> {
         let head_end = loop {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
@@ -96,7 +96,7 @@ impl Wire {
         }
         let body = self.read[head_end + 4..end].to_vec();
         self.read.drain(..end);
-        Ok(Answer {
+        Ok(RawResponse {
             status: status.expect("a status"),
             headers,
             body,
@@ -112,8 +112,8 @@ impl Wire {
         }
     }
 
-    /// Waits until the server has closed the connection, in order or not, and tells what it said before.
-    pub(crate) async fn until_closed(&mut self) -> Vec<u8> {
+    /// Waits until the server has closed the connection, in order or not, and tells what it messages before.
+    pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         timeout(FOREVER, async { while self.more().await.is_ok() {} })
             .await
             .expect("the server closes the connection");

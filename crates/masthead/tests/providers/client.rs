@@ -10,27 +10,27 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
-    people::{crid, email},
-    support::wire::{FOREVER, Wire},
+    readers::{crid, email},
+    support::raw_http::{FOREVER, RawConnection},
 };
 
 /// Asks for one tenant of the group `north` and the client `daily`.
 #[derive(Clone)]
-pub(crate) struct Client {
+pub(crate) struct UserApiClient {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
     pub(crate) paper: &'static str,
 }
 
 /// What came back.
-pub(crate) struct Told {
+pub(crate) struct UserResponse {
     pub(crate) status: u16,
     pub(crate) body: Value,
     pub(crate) took: Duration,
     pub(crate) retry_after: Option<u64>,
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for UserResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = self.users().into_iter().map(|user| &user["customerRegistrationId"]);
         let (ids, meta, message) = (
@@ -52,19 +52,19 @@ pub(crate) fn by_email(name: &str) -> String {
     format!("/v4/Users?email={}", email(name))
 }
 
-impl Client {
+impl UserApiClient {
     /// Gets this path, under this request id.
-    pub(crate) async fn ask(&self, path: &str, request_id: &str) -> Told {
+    pub(crate) async fn get(&self, path: &str, request_id: &str) -> UserResponse {
         self.send("GET", path, request_id, "").await
     }
 
     /// Searches by this body, under this request id.
-    pub(crate) async fn search(&self, body: &Value, request_id: &str) -> Told {
+    pub(crate) async fn search(&self, body: &Value, request_id: &str) -> UserResponse {
         self.send("POST", "/v4/Users/Search", request_id, &body.to_string())
             .await
     }
 
-    async fn send(&self, method: &str, path: &str, request_id: &str, body: &str) -> Told {
+    async fn send(&self, method: &str, path: &str, request_id: &str, body: &str) -> UserResponse {
         let began = Instant::now();
         let (token, paper, length) = (&self.token, self.paper, body.len());
         let request = format!(
@@ -72,11 +72,11 @@ impl Client {
              X-ClientGroupCode: north\r\nX-ClientCode: daily\r\nX-PaperCode: {paper}\r\nX-RequestId: {request_id}\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-        let mut wire = Wire::connect(self.address).await.unwrap();
+        let mut wire = RawConnection::connect(self.address).await.unwrap();
         wire.send(&request).await.unwrap();
-        let answer = wire.answer().await;
+        let answer = wire.read_response().await;
         let answer = answer.unwrap_or_else(|error| panic!("{}: {path}: {error}", self.paper));
-        Told {
+        UserResponse {
             status: answer.status,
             body: answer.json(),
             took: began.elapsed(),
@@ -85,10 +85,10 @@ impl Client {
     }
 
     /// Asks for the store alone until it answers.
-    pub(crate) async fn ask_until_known(&self) {
+    pub(crate) async fn wait_until_known(&self) {
         let began = Instant::now();
         while self
-            .ask("/v4/Users?pageSize=1&ignoreProvider=true", "warm")
+            .get("/v4/Users?pageSize=1&ignoreProvider=true", "warm")
             .await
             .status
             != 200
@@ -97,24 +97,24 @@ impl Client {
         }
     }
 
-    /// Asks until every source answers; how long that took is told with the answer.
-    pub(crate) async fn ask_until_complete(&self, path: &str, request_id: &str) -> Told {
+    /// Asks until every source answers; how long that took is response with the answer.
+    pub(crate) async fn get_until_complete(&self, path: &str, request_id: &str) -> UserResponse {
         let began = Instant::now();
         loop {
-            let told = self.ask(path, request_id).await;
-            if told.complete() == Some(true) {
-                return Told {
+            let response = self.get(path, request_id).await;
+            if response.complete() == Some(true) {
+                return UserResponse {
                     took: began.elapsed(),
-                    ..told
+                    ..response
                 };
             }
-            assert!(began.elapsed() < FOREVER, "{}: {path}: still {told:?}", self.paper);
+            assert!(began.elapsed() < FOREVER, "{}: {path}: still {response:?}", self.paper);
             sleep(Duration::from_millis(200)).await;
         }
     }
 }
 
-impl Told {
+impl UserResponse {
     pub(crate) fn complete(&self) -> Option<bool> {
         self.body["meta"]["complete"].as_bool()
     }
@@ -148,7 +148,7 @@ impl Told {
     }
 
     /// Both sides answered, and the user is what both make.
-    pub(crate) fn is_merged(&self, name: &str) {
+    pub(crate) fn assert_merged(&self, name: &str) {
         assert_eq!((self.status, self.complete()), (200, Some(true)), "{self:?}");
         assert_eq!((self.source("Auth0").0, self.source("Subscribe").0), ("ok", "ok"));
         let user = self.user();
@@ -159,7 +159,7 @@ impl Told {
     }
 
     /// The user is what the store alone has.
-    pub(crate) fn is_the_stores(&self, name: &str) {
+    pub(crate) fn assert_store_record(&self, name: &str) {
         let user = self.user();
         assert_eq!(user["customerRegistrationId"], crid(name));
         assert_eq!(user["firstName"], "Storeside");
@@ -168,7 +168,7 @@ impl Told {
     }
 
     /// Nobody can tell: 503, with a time to come back, and no user.
-    pub(crate) fn cannot_tell(&self) {
+    pub(crate) fn assert_unconfirmed(&self) {
         assert_eq!(self.status, 503, "{self:?}");
         assert_eq!(self.body["message"]["code"], "UsersOrchestrator_E503");
         assert!(self.body["data"].is_null() && self.retry_after >= Some(1), "{self:?}");

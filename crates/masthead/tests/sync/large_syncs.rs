@@ -16,8 +16,8 @@ use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::{
-    kind::Kind,
-    world::{Death, World},
+    harness::{KillPoint, SyncHarness},
+    kind::ProviderKind,
 };
 
 const EACH: usize = 5_000;
@@ -29,9 +29,9 @@ const SAME_ADDRESS: usize = 500;
 const KILLS: usize = 20;
 
 /// The registrations: some of the provider's users, some with an id of our own, and others.
-fn lines(theirs: &[Account]) -> Vec<String> {
+fn lines(accounts: &[Account]) -> Vec<String> {
     let mut by_key: HashMap<&str, usize> = HashMap::new();
-    for email in theirs.iter().filter_map(|account| account.email.as_ref()) {
+    for email in accounts.iter().filter_map(|account| account.email.as_ref()) {
         *by_key.entry(email.key().as_str()).or_default() += 1;
     }
     let alone = |account: &&Account| {
@@ -40,13 +40,18 @@ fn lines(theirs: &[Account]) -> Vec<String> {
             .as_ref()
             .is_some_and(|email| by_key[email.key().as_str()] == 1)
     };
-    let same_id = theirs.iter().take(SAME_ID).enumerate().map(|(number, account)| {
+    let same_id = accounts.iter().take(SAME_ID).enumerate().map(|(number, account)| {
         json!({"customerRegistrationId": account.crid.as_str(), "email": format!("own{number}@example.org"),
             "firstName": "Own", "dateRegistered": "2020-01-02T03:04:05Z", "metadata": {"city": "Oslo"}})
     });
-    let same_address = theirs.iter().skip(SAME_ID).filter(alone).take(SAME_ADDRESS).enumerate();
+    let same_address = accounts
+        .iter()
+        .skip(SAME_ID)
+        .filter(alone)
+        .take(SAME_ADDRESS)
+        .enumerate();
     let same_address = same_address.map(|(number, account)| {
-        json!({"customerRegistrationId": format!("ours-{number}"), "email": account.email.as_ref().unwrap().as_str(),
+        json!({"customerRegistrationId": format!("registration-{number}"), "email": account.email.as_ref().unwrap().as_str(),
             "lastName": "Ours", "verified": number % 2 == 0})
     });
     let others = (0..EACH - SAME_ID - SAME_ADDRESS).map(|number| {
@@ -63,12 +68,16 @@ fn lines(theirs: &[Account]) -> Vec<String> {
 /// How each life of the walk ends, and after how many steps: at random, and so that the last of these many steps is never made
 /// before the last death.
 #[expect(clippy::print_stdout, reason = "a test that fails tells of its lot")]
-fn lives(kind: Kind, steps: u64) -> Vec<(u64, Death)> {
+fn lives(kind: ProviderKind, steps: u64) -> Vec<(u64, KillPoint)> {
     let seed = RandomState::new();
     let lot = |name: &str, number: u64| seed.hash_one((name, number));
-    let mut lives: Vec<(u64, Death)> = (0..KILLS as u64)
+    let mut lives: Vec<(u64, KillPoint)> = (0..KILLS as u64)
         .map(|life| {
-            let deaths = [Death::BeforeTheCall, Death::AfterTheCall, Death::WhileKeeping];
+            let deaths = [
+                KillPoint::BeforeTheCall,
+                KillPoint::AfterTheCall,
+                KillPoint::WhileKeeping,
+            ];
             (0, deaths[usize::try_from(lot("death", life) % 3).unwrap()])
         })
         .collect();
@@ -80,56 +89,58 @@ fn lives(kind: Kind, steps: u64) -> Vec<(u64, Death)> {
     lives
 }
 
-async fn everybody(kind: Kind, orders: &[Order], size: u16) {
-    let world = Arc::new(World::new(kind, EACH).await);
-    let theirs = world.theirs().await;
-    let ideal = world.sandbox.calls();
+async fn sync_everything(kind: ProviderKind, orders: &[Order], size: u16) {
+    let harness = Arc::new(SyncHarness::new(kind, EACH).await);
+    let accounts = harness.provider_accounts().await;
+    let ideal = harness.sandbox.calls();
     assert_eq!(ideal, kind.calls(EACH) as u64);
-    world.import(lines(&theirs)).await;
+    harness.import(lines(&accounts)).await;
     for (fault, share) in [(Fault::Shuffled, 30), (Fault::Duplicated, 20)] {
-        world.sandbox.inject(FaultRule::from(fault).percent(share));
+        harness.sandbox.inject(FaultRule::from(fault).percent(share));
     }
 
-    let mut users = kind.users(&world.sandbox);
-    let before = world.sandbox.calls();
+    let mut users = kind.users(&harness.sandbox);
+    let before = harness.sandbox.calls();
     let lives = lives(kind, kind.steps(EACH) as u64);
-    let may_be_repeated = lives.iter().filter(|(_, death)| !matches!(death, Death::BeforeTheCall));
+    let may_be_repeated = lives
+        .iter()
+        .filter(|(_, death)| !matches!(death, KillPoint::BeforeTheCall));
     let may_be_repeated = may_be_repeated.count() as u64;
     for (kill, (steps, how)) in (1..).zip(lives) {
-        world.die_after(steps, how).await;
+        harness.kill_after(steps, how).await;
         if kill == KILLS / 2 {
-            world.sandbox.inject(FaultRule::from(throttled()).times(2));
+            harness.sandbox.inject(FaultRule::from(throttled()).times(2));
         }
         // Both sides change meanwhile, before and behind the place where the walk is.
-        world.pass(1);
+        harness.pass(1);
         for user in users.iter_mut().skip(kill).step_by(EACH / 10) {
-            kind.rename(user, &format!("Renamed{kill}"), world.clock.now());
-            kind.seed(&world.sandbox, [user.clone()]);
+            kind.rename(user, &format!("Renamed{kill}"), harness.clock.now());
+            kind.seed(&harness.sandbox, [user.clone()]);
         }
-        let ours = Account {
+        let registration = Account {
             email: masthead_domain::email::Email::parse(&format!("late{kill}@example.org")).ok(),
             ..Account::new(masthead_domain::crid::Crid::parse(&format!("late-{kill}")).unwrap())
         };
-        world.register(&ours).await;
+        harness.register(&registration).await;
     }
-    assert_eq!(world.run("a").await.name(), "finished");
+    assert_eq!(harness.run("a").await.name(), "finished");
     // A call whose answer was not kept may have to be made again, and a throttled one must; nothing else is.
     let most = ideal + may_be_repeated + 2 + 1;
-    let made = world.sandbox.calls() - before;
+    let made = harness.sandbox.calls() - before;
     assert!(made <= most, "{made} calls, and {most} were enough");
 
     // Who changed behind the walk is seen by the next one, which is about changes where the provider tells them.
-    world.pass(1);
-    world.sandbox.clear_faults();
-    let before = world.sandbox.calls();
-    assert_eq!(world.run("b").await.name(), "finished");
-    let again = world.sandbox.calls() - before;
+    harness.pass(1);
+    harness.sandbox.clear_faults();
+    let before = harness.sandbox.calls();
+    assert_eq!(harness.run("b").await.name(), "finished");
+    let again = harness.sandbox.calls() - before;
     match kind {
-        Kind::Auth0 | Kind::Gigya => assert!(again <= 5, "{again} calls for a few changes"),
-        Kind::Ssor | Kind::Firefly => assert_eq!(again, ideal),
+        ProviderKind::Auth0 | ProviderKind::Gigya => assert!(again <= 5, "{again} calls for a few changes"),
+        ProviderKind::Ssor | ProviderKind::Firefly => assert_eq!(again, ideal),
     }
-    let theirs = world.theirs().await;
-    let count = world.lists_are_the_models(&theirs, orders, size).await;
+    let accounts = harness.provider_accounts().await;
+    let count = harness.assert_lists_match(&accounts, orders, size).await;
     assert_eq!(count, 2 * EACH - SAME_ID - SAME_ADDRESS + KILLS);
 }
 
@@ -154,13 +165,18 @@ fn by(columns: &[SortColumn]) -> Vec<Order> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_of_auth0_is_listed_once() {
-    everybody(Kind::Auth0, &by(&[SortColumn::Email, SortColumn::ChangeDate]), 1_000).await;
+    sync_everything(
+        ProviderKind::Auth0,
+        &by(&[SortColumn::Email, SortColumn::ChangeDate]),
+        1_000,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_of_gigya_is_listed_once() {
-    everybody(
-        Kind::Gigya,
+    sync_everything(
+        ProviderKind::Gigya,
         &by(&[SortColumn::LastName, SortColumn::DateRegistered]),
         4_000,
     )
@@ -169,13 +185,18 @@ async fn everybody_of_gigya_is_listed_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_of_ssor_is_listed_once() {
-    everybody(Kind::Ssor, &by(&[SortColumn::FirstName, SortColumn::Verified]), 4_000).await;
+    sync_everything(
+        ProviderKind::Ssor,
+        &by(&[SortColumn::FirstName, SortColumn::Verified]),
+        4_000,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_of_firefly_is_listed_once() {
-    everybody(
-        Kind::Firefly,
+    sync_everything(
+        ProviderKind::Firefly,
         &by(&[SortColumn::CustomerRegistrationId, SortColumn::State]),
         4_000,
     )

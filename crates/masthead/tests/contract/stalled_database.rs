@@ -14,42 +14,42 @@ use std::{
 use masthead_testkit::contract_cases::{Case, Expect};
 
 use crate::{
-    support::wire::FOREVER,
-    wire,
-    world::{World, of_the_contract, setting},
+    http_client,
+    server::{ContractServer, contract_tenants, setting},
+    support::raw_http::FOREVER,
 };
 
-/// Stands between the server and its database, and can fall silent in mid-word.
-struct Between {
+/// Stands between the server and its database, and can fall stalled in mid-word.
+struct StallingProxy {
     address: SocketAddr,
-    silent: Arc<AtomicBool>,
+    stalled: Arc<AtomicBool>,
 }
 
-impl Between {
-    fn of(database: SocketAddr) -> Self {
+impl StallingProxy {
+    fn start(database: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let silent = Arc::new(AtomicBool::new(false));
-        let falls_silent = Arc::clone(&silent);
+        let stalled = Arc::new(AtomicBool::new(false));
+        let is_stalled = Arc::clone(&stalled);
         thread::spawn(move || {
             for near in listener.incoming() {
                 let near = near.unwrap();
                 let far = TcpStream::connect(database).unwrap();
-                pass_on(near.try_clone().unwrap(), far.try_clone().unwrap(), &falls_silent);
-                pass_on(far, near, &falls_silent);
+                forward(near.try_clone().unwrap(), far.try_clone().unwrap(), &is_stalled);
+                forward(far, near, &is_stalled);
             }
         });
-        Self { address, silent }
+        Self { address, stalled }
     }
 }
 
-/// Passes everything on until either side ends; while it is to be silent, keeps it.
-fn pass_on(mut from: TcpStream, mut to: TcpStream, silent: &Arc<AtomicBool>) {
-    let silent = Arc::clone(silent);
+/// Passes everything on until either side ends; while it is to be stalled, keeps it.
+fn forward(mut from: TcpStream, mut to: TcpStream, stalled: &Arc<AtomicBool>) {
+    let stalled = Arc::clone(stalled);
     thread::spawn(move || {
         let mut bytes = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
-            while silent.load(Ordering::SeqCst) {
+            while stalled.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(5));
             }
             if to.write_all(&bytes[..read]).is_err() {
@@ -69,19 +69,19 @@ fn host_of(url: &str) -> &str {
 #[test]
 fn a_database_that_falls_silent_is_503_by_the_deadline_while_liveness_stays_200() {
     let mut between = None;
-    let world = World::with(&of_the_contract(), |settings| {
+    let server = ContractServer::start_with(&contract_tenants(), |settings| {
         let (_, url) = settings
             .iter_mut()
             .find(|(key, _)| key.ends_with("DATABASE__URL"))
             .unwrap();
-        let proxy = Between::of(host_of(url).parse().unwrap());
+        let proxy = StallingProxy::start(host_of(url).parse().unwrap());
         *url = url.replace(host_of(url), &proxy.address.to_string());
         between = Some(proxy);
         settings.retain(|(key, _)| !key.ends_with("_DEADLINE") && !key.ends_with("_TIMEOUT"));
         settings.push(setting("HTTP__REQUEST_DEADLINE", "3s"));
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "2s"));
     });
-    let silent = between.unwrap().silent;
+    let stalled = between.unwrap().stalled;
     let reads = |status| {
         let code = Expect::Status(status);
         [
@@ -91,40 +91,40 @@ fn a_database_that_falls_silent_is_503_by_the_deadline_while_liveness_stays_200(
             Case::search(r#"{"metadata":{"city":"Oslo"}}"#, code),
         ]
     };
-    world.holds(&reads(200));
+    server.check_all(&reads(200));
 
-    silent.store(true, Ordering::SeqCst);
-    let world = &world;
+    stalled.store(true, Ordering::SeqCst);
+    let server = &server;
     thread::scope(|scope| {
         for case in reads(503) {
             scope.spawn(move || {
                 let began = Instant::now();
-                let answer = world.ask(&case);
+                let answer = server.send(&case);
                 // Far more than the deadline, far less than the silence.
                 assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-                case.check(world, &answer).unwrap();
+                case.check(server, &answer).unwrap();
                 assert!(
                     answer.body.contains(r#""code":"UsersOrchestrator_E503""#),
                     "{}",
                     answer.body
                 );
                 assert!(answer.body.ends_with(r#""data":null}"#), "{}", answer.body);
-                let wait = wire::header(&answer, "retry-after").unwrap();
+                let wait = http_client::header(&answer, "retry-after").unwrap();
                 assert!((1..=60).contains(&wait.parse::<u32>().unwrap()), "{wait}");
             });
         }
-        assert_eq!(wire::get(world.address, "/health/live").status, 200);
+        assert_eq!(http_client::get(server.address, "/health/live").status, 200);
     });
-    assert_eq!(wire::get(world.address, "/health/live").status, 200);
+    assert_eq!(http_client::get(server.address, "/health/live").status, 200);
     let began = Instant::now();
-    while wire::get(world.address, "/health/ready").status != 503 {
+    while http_client::get(server.address, "/health/ready").status != 503 {
         assert!(began.elapsed() < FOREVER, "still ready");
     }
 
-    silent.store(false, Ordering::SeqCst);
+    stalled.store(false, Ordering::SeqCst);
     let began = Instant::now();
     for case in reads(200) {
-        while let Err(difference) = case.check(world, &world.ask(&case)) {
+        while let Err(difference) = case.check(server, &server.send(&case)) {
             assert!(began.elapsed() < FOREVER, "never recovers: {difference}");
             thread::sleep(Duration::from_millis(50));
         }

@@ -2,13 +2,13 @@
 
 use masthead_testkit::{contract_cases, for_each_contract_line};
 
-use crate::world::{World, of_the_contract};
+use crate::server::{ContractServer, contract_tenants};
 
 macro_rules! as_tests {
     ($($line:ident),* $(,)?) => {$(
         #[test]
         fn $line() {
-            World::of(&of_the_contract()).holds(&contract_cases::$line());
+            ContractServer::start(&contract_tenants()).check_all(&contract_cases::$line());
         }
     )*};
 }

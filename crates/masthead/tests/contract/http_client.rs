@@ -11,7 +11,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use masthead_testkit::contract_cases::{Answer, Request};
 
-use crate::support::wire::FOREVER;
+use crate::support::raw_http::FOREVER;
 
 /// Sends a request and reads the answer, whose body must be as long as it says.
 pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
@@ -51,7 +51,7 @@ pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
 }
 
 /// Sends these requests over one HTTP/2 connection; the statuses that came back.
-pub(crate) fn send_by_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
+pub(crate) fn send_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let stream = TokioIo::new(tokio::net::TcpStream::connect(to).await.unwrap());
@@ -59,14 +59,14 @@ pub(crate) fn send_by_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
         tokio::spawn(connection);
         let mut statuses = Vec::new();
         for request in requests {
-            let mut asked = http::Request::builder()
+            let mut requested = http::Request::builder()
                 .method(request.method)
                 .uri(format!("http://test{}", request.target));
             for (name, value) in &request.headers {
-                asked = asked.header(*name, value);
+                requested = requested.header(*name, value);
             }
-            let asked = asked.body(Full::new(Bytes::from(request.body.clone()))).unwrap();
-            let answer = client.send_request(asked).await.unwrap();
+            let requested = requested.body(Full::new(Bytes::from(request.body.clone()))).unwrap();
+            let answer = client.send_request(requested).await.unwrap();
             statuses.push(answer.status().as_u16());
             answer.into_body().collect().await.unwrap();
         }
@@ -75,7 +75,7 @@ pub(crate) fn send_by_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
 }
 
 /// A text as it goes into a path or a query: whatever is no letter or digit percent-encoded.
-pub(crate) fn in_url(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let bytes = text.bytes().map(|byte| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

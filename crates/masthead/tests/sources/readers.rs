@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 pub(crate) const LAST_NAME: &str = "Quizzeltop";
 
 /// Their first name at the provider.
-pub(crate) const THEIR_NAME: &str = "Liveside";
+pub(crate) const PROVIDER_NAME: &str = "Liveside";
 
 /// Their first name in the store.
-pub(crate) const OUR_NAME: &str = "Storeside";
+pub(crate) const STORE_NAME: &str = "Storeside";
 
 /// Their city, which the store alone knows.
 pub(crate) const CITY: &str = "Nowhereville";
@@ -37,7 +37,7 @@ pub(crate) fn email(name: &str) -> String {
 /// A line of an import: the store's name, and a city.
 pub(crate) fn stored(tenant: &str, name: &str) -> Value {
     json!({
-        "tenant": tenant, "customerRegistrationId": crid(name), "email": email(name), "firstName": OUR_NAME,
+        "tenant": tenant, "customerRegistrationId": crid(name), "email": email(name), "firstName": STORE_NAME,
         "lastName": LAST_NAME, "verified": true, "metadata": {"city": CITY},
     })
 }

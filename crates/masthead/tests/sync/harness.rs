@@ -33,24 +33,24 @@ use masthead_testkit::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::kind::Kind;
+use crate::kind::ProviderKind;
 
 /// Longer than any stalled machine takes.
 const FOREVER: Duration = Duration::from_mins(10);
 
-pub(crate) struct World {
-    pub(crate) kind: Kind,
+pub(crate) struct SyncHarness {
+    pub(crate) kind: ProviderKind,
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) store: Arc<Store>,
-    walk: Arc<Mortal>,
+    walk: Arc<KillableScan>,
     subject: DirectorySubject,
 }
 
 /// Where a process is killed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Death {
+pub(crate) enum KillPoint {
     /// When a step is to be made.
     BeforeTheCall,
     /// When the provider has answered, and nobody has heard it.
@@ -62,15 +62,15 @@ pub(crate) enum Death {
 }
 
 /// A walk on which a process can be killed.
-struct Mortal {
+struct KillableScan {
     walk: Arc<dyn Walk>,
     /// After so many steps more, and how.
-    fate: Mutex<Option<(u64, Death)>>,
+    kill: Mutex<Option<(u64, KillPoint)>>,
     met: Notify,
 }
 
 #[async_trait]
-impl Walk for Mortal {
+impl Walk for KillableScan {
     fn name(&self) -> SourceName {
         self.walk.name()
     }
@@ -81,8 +81,8 @@ impl Walk for Mortal {
 
     async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
         let death = {
-            let mut fate = self.fate.lock().unwrap();
-            match fate.as_mut() {
+            let mut kill = self.kill.lock().unwrap();
+            match kill.as_mut() {
                 Some((0, death)) => Some(*death),
                 Some((steps, _)) => {
                     *steps -= 1;
@@ -93,19 +93,19 @@ impl Walk for Mortal {
         };
         match death {
             None => self.walk.step(cx, scope, from).await,
-            Some(Death::BeforeTheCall) => {
+            Some(KillPoint::BeforeTheCall) => {
                 self.met.notify_one();
                 std::future::pending().await
             }
-            Some(Death::Overdue) => std::future::pending().await,
-            Some(Death::AfterTheCall) => {
+            Some(KillPoint::Overdue) => std::future::pending().await,
+            Some(KillPoint::AfterTheCall) => {
                 let _ = self.walk.step(cx, scope, from).await;
                 self.met.notify_one();
                 std::future::pending().await
             }
-            Some(Death::WhileKeeping) => {
+            Some(KillPoint::WhileKeeping) => {
                 let step = self.walk.step(cx, scope, from).await;
-                *self.fate.lock().unwrap() = Some((0, Death::Overdue));
+                *self.kill.lock().unwrap() = Some((0, KillPoint::Overdue));
                 self.met.notify_one();
                 step
             }
@@ -113,27 +113,27 @@ impl Walk for Mortal {
     }
 }
 
-struct Only(Arc<Mortal>);
+struct SingleScan(Arc<KillableScan>);
 
-impl Walks for Only {
+impl Walks for SingleScan {
     fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
         Some(Arc::clone(&self.0) as _)
     }
 }
 
 /// These tests write registrations by other ways.
-struct Nobody;
+struct NoRegistrar;
 
 #[async_trait]
-impl Registrar for Nobody {
+impl Registrar for NoRegistrar {
     async fn register(&self, _: &CallContext, _: &Account) {
         panic!("not here")
     }
 }
 
-impl World {
+impl SyncHarness {
     /// A provider with so many users, and a tenant without registrations.
-    pub(crate) async fn new(kind: Kind, users: usize) -> Self {
+    pub(crate) async fn new(kind: ProviderKind, users: usize) -> Self {
         let users = (0..).filter_map(|number| kind.user(number)).take(users).collect();
         let sandbox = kind.sandbox(users).await;
         let clock = Arc::new(StoppedClock::default());
@@ -147,9 +147,9 @@ impl World {
         let settings: BTreeMap<_, _> = kind.settings(sandbox.url()).into_iter().collect();
         store.admin().add_tenant(&id, None, &settings).await.unwrap();
         let tenant = store.tenants().by_id(&id).await.unwrap().unwrap();
-        let walk = Arc::new(Mortal {
+        let walk = Arc::new(KillableScan {
             walk: kind.walk(&(Arc::clone(&clock) as Arc<dyn Clock>)),
-            fate: Mutex::default(),
+            kill: Mutex::default(),
             met: Notify::new(),
         });
         Self {
@@ -157,7 +157,7 @@ impl World {
                 directory: store.directory(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
-                registrar: Arc::new(Nobody),
+                registrar: Arc::new(NoRegistrar),
                 tenants: vec![Arc::clone(&tenant)],
                 keep: Box::new((Arc::clone(&store), database)),
             },
@@ -199,7 +199,7 @@ impl World {
             },
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let walks = Arc::new(Only(Arc::clone(&self.walk)));
+        let walks = Arc::new(SingleScan(Arc::clone(&self.walk)));
         DirectorySync::new(self.store.directory(), walks, clock, options)
     }
 
@@ -217,32 +217,32 @@ impl World {
 
     /// Makes a process of a short lease hang when its second step is to be made, holds `meanwhile` against it, and kills it.
     pub(crate) async fn hang(self: &Arc<Self>, lease: Duration, meanwhile: impl Future<Output = ()>) {
-        *self.walk.fate.lock().unwrap() = Some((1, Death::BeforeTheCall));
+        *self.walk.kill.lock().unwrap() = Some((1, KillPoint::BeforeTheCall));
         let process = self.process_with_lease("a", Duration::ZERO, lease);
-        let world = Arc::clone(self);
+        let harness = Arc::clone(self);
         let run = tokio::spawn(async move {
             let end = CancellationToken::new();
-            process.run(&world.tenant, Brake::On, &end, &mut |_| {}).await
+            process.run(&harness.tenant, Brake::On, &end, &mut |_| {}).await
         });
         self.walk.met.notified().await;
         meanwhile.await;
         run.abort();
         assert!(run.await.is_err_and(|error| error.is_cancelled()));
-        *self.walk.fate.lock().unwrap() = None;
+        *self.walk.kill.lock().unwrap() = None;
     }
 
     /// Makes the process go on by so many steps, and kills it then.
-    pub(crate) async fn die_after(self: &Arc<Self>, steps: u64, death: Death) {
-        *self.walk.fate.lock().unwrap() = Some((steps, death));
-        let world = Arc::clone(self);
-        let mut run = tokio::spawn(async move { world.run("a").await });
+    pub(crate) async fn kill_after(self: &Arc<Self>, steps: u64, death: KillPoint) {
+        *self.walk.kill.lock().unwrap() = Some((steps, death));
+        let harness = Arc::clone(self);
+        let mut run = tokio::spawn(async move { harness.run("a").await });
         tokio::select! {
             () = self.walk.met.notified() => {}
             outcome = &mut run => panic!("it ended before it was killed: {outcome:?}"),
         }
         run.abort();
         assert!(run.await.is_err_and(|error| error.is_cancelled()));
-        *self.walk.fate.lock().unwrap() = None;
+        *self.walk.kill.lock().unwrap() = None;
     }
 
     pub(crate) async fn standing(&self) -> Standing {
@@ -283,7 +283,7 @@ impl World {
     }
 
     /// What the provider has, each user once, by a walk without troubles; it must be whom the sandbox has.
-    pub(crate) async fn theirs(&self) -> Vec<Account> {
+    pub(crate) async fn provider_accounts(&self) -> Vec<Account> {
         let mut accounts = BTreeMap::new();
         let mut place = None;
         loop {
@@ -309,8 +309,8 @@ impl World {
     }
 
     /// Every page of these orders is as a naive merge of both sides has it; answers how many users there are.
-    pub(crate) async fn lists_are_the_models(&self, theirs: &[Account], orders: &[Order], size: u16) -> usize {
-        let merged = self.subject.merged(theirs).await;
+    pub(crate) async fn assert_lists_match(&self, accounts: &[Account], orders: &[Order], size: u16) -> usize {
+        let merged = self.subject.merged(accounts).await;
         for order in orders {
             self.subject
                 .answers_like(&merged, &UserFilter::default(), *order, size)

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::wire::FOREVER;
+use super::raw_http::FOREVER;
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "masthead";
@@ -62,28 +62,28 @@ pub(crate) fn run(settings: &[(String, String)], arguments: &[&str], input: &str
 }
 
 /// As [`run`], for a command that must succeed; its output.
-pub(crate) fn done(settings: &[(String, String)], arguments: &[&str], input: &str) -> String {
+pub(crate) fn run_ok(settings: &[(String, String)], arguments: &[&str], input: &str) -> String {
     let output = run(settings, arguments, input);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {said}");
+    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {messages}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// A server that runs; killed when dropped.
-pub(crate) struct Served {
+pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
 
-impl Served {
+impl ServerProcess {
     /// Starts it and waits until it serves.
     pub(crate) fn start(settings: &[(String, String)]) -> Self {
         Self::spawn(program(settings, &["serve"]))
     }
 
-    /// As [`Served::start`], with only so many file descriptors.
+    /// As [`ServerProcess::start`], with only so many file descriptors.
     pub(crate) fn start_with_descriptors(settings: &[(String, String)], descriptors: u32) -> Self {
         let mut command = Command::new("/bin/sh");
         command.env_clear().envs(settings.iter().cloned()).args([
@@ -118,7 +118,7 @@ impl Served {
         });
         let mut stderr = child.stderr.take().unwrap();
         let kept = Arc::clone(&log);
-        let said = thread::spawn(move || {
+        let messages = thread::spawn(move || {
             let mut text = String::new();
             let _ = stderr.read_to_string(&mut text);
             kept.lock().unwrap().push_str(&text);
@@ -129,7 +129,7 @@ impl Served {
             child,
             address,
             log,
-            readers: vec![lines, said],
+            readers: vec![lines, messages],
         }
     }
 
@@ -141,13 +141,13 @@ impl Served {
         assert!(sent.unwrap().success());
     }
 
-    /// What it said so far.
+    /// What it messages so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits for its end; its exit code and everything it said.
-    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+    /// Waits for its end; its exit code and everything it messages.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let began = Instant::now();
         let status = loop {
             match self.child.try_wait().unwrap() {
@@ -162,16 +162,16 @@ impl Served {
         (status.code(), self.log.lock().unwrap().clone())
     }
 
-    /// Ends it in order, which must succeed; everything it said.
-    pub(crate) fn end(self) -> String {
+    /// Ends it in order, which must succeed; everything it messages.
+    pub(crate) fn stop(self) -> String {
         self.signal("TERM");
-        let (code, log) = self.ended();
+        let (code, log) = self.wait();
         assert_eq!(code, Some(0), "{log}");
         log
     }
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

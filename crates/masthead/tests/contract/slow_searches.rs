@@ -8,16 +8,16 @@ use masthead_testkit::contract_cases::{
 };
 
 use crate::{
-    support::wire::FOREVER,
-    world::{World, of_the_contract, setting},
+    server::{ContractServer, contract_tenants, setting},
+    support::raw_http::FOREVER,
 };
 
 /// Sessions that hold, or wait for, the whole of the table.
 const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock'";
 
 /// Does something while nobody can read a registration. However slow the machine is, a search does not end before its time.
-fn while_nobody_can_read<T>(world: &World, act: impl FnOnce() -> T) -> T {
-    let database = &world.database;
+fn while_nobody_can_read<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
+    let database = &server.database;
     thread::scope(|scope| {
         // Ended below, long before its time.
         scope.spawn(|| database.run("BEGIN; LOCK TABLE registrations; SELECT pg_sleep(300)"));
@@ -34,7 +34,7 @@ fn while_nobody_can_read<T>(world: &World, act: impl FnOnce() -> T) -> T {
 
 #[test]
 fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api() {
-    let world = World::with(&of_the_contract(), |settings| {
+    let server = ContractServer::start_with(&contract_tenants(), |settings| {
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "1s"));
     });
     let what = "The search cannot be answered - it takes longer than it may; narrow it";
@@ -53,18 +53,18 @@ fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api(
     // What is slow once is done before.
     for case in cases.iter().chain(&legacy) {
         let began = Instant::now();
-        while world.ask(case).status != 200 {
+        while server.send(case).status != 200 {
             assert!(began.elapsed() < FOREVER, "it is never answered: {case:?}");
         }
     }
-    let (of_v4, of_legacy) = while_nobody_can_read(&world, || {
+    let (of_v4, of_legacy) = while_nobody_can_read(&server, || {
         (
-            cases.each_ref().map(|case| world.ask(case)),
-            legacy.each_ref().map(|case| world.ask(case)),
+            cases.each_ref().map(|case| server.send(case)),
+            legacy.each_ref().map(|case| server.send(case)),
         )
     });
     for (case, answer) in cases.iter().zip(of_v4) {
-        case.check(&world, &answer).unwrap();
+        case.check(&server, &answer).unwrap();
     }
     let business = format!(
         concat!(

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::{
+    http_client,
     support::{
-        jwt::{self, Signer},
-        served::{self, SEALING_KEY, SECRET, Served},
+        jwt::{self, TokenSigner},
+        process::{self, SEALING_KEY, SECRET, ServerProcess},
     },
-    wire,
 };
 
 /// A tenant, its settings and its accounts.
-pub(crate) struct Loaded {
+pub(crate) struct TenantFixture {
     pub(crate) tenant: &'static str,
     /// The pool of another tenant; its own without this.
     pub(crate) pool: Option<&'static str>,
@@ -28,7 +28,7 @@ pub(crate) struct Loaded {
     pub(crate) accounts: Vec<Account>,
 }
 
-/// What a tenant of Auth0 has to say beside; nobody answers there, and these tests ask nobody.
+/// What a tenant of Auth0 has to say beside; nobody answers there, and these tests send nobody.
 const OUT_OF_REACH: [(&str, &str); 3] = [
     ("Auth0.BaseUrl", "https://127.0.0.1:1"),
     ("Auth0.ClientId", "nobody"),
@@ -36,10 +36,10 @@ const OUT_OF_REACH: [(&str, &str); 3] = [
 ];
 
 /// What the table of the contract speaks of.
-pub(crate) fn of_the_contract() -> Vec<Loaded> {
+pub(crate) fn contract_tenants() -> Vec<TenantFixture> {
     let tenants = contract_world::tenants().into_iter();
     tenants
-        .map(|(tenant, settings)| Loaded {
+        .map(|(tenant, settings)| TenantFixture {
             tenant,
             pool: None,
             settings,
@@ -49,24 +49,24 @@ pub(crate) fn of_the_contract() -> Vec<Loaded> {
 }
 
 /// A server on a database of its own.
-pub(crate) struct World {
+pub(crate) struct ContractServer {
     // Before the database: it must be gone when that is dropped.
-    server: Served,
+    server: ServerProcess,
     pub(crate) address: SocketAddr,
     pub(crate) database: TestDatabase,
     sealer: Sealer,
 }
 
-impl World {
+impl ContractServer {
     /// Starts a server that knows all this.
-    pub(crate) fn of(loaded: &[Loaded]) -> Self {
-        Self::with(loaded, |_| {})
+    pub(crate) fn start(loaded: &[TenantFixture]) -> Self {
+        Self::start_with(loaded, |_| {})
     }
 
-    /// As [`World::of`], with other settings.
-    pub(crate) fn with(loaded: &[Loaded], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
+    /// As [`ContractServer::of`], with other settings.
+    pub(crate) fn start_with(loaded: &[TenantFixture], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
         let database = copy_of(loaded);
-        let mut settings = served::settings(&database.url().unwrap());
+        let mut settings = process::settings(&database.url().unwrap());
         settings.push(setting("HTTP__MAX_BODY_BYTES", &contract_world::BODY_BYTES.to_string()));
         settings.push(setting("SEARCH__MAX_DEPTH", &contract_world::MAX_DEPTH.to_string()));
         // A busy machine makes no test fail.
@@ -74,7 +74,7 @@ impl World {
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "30s"));
         settings.push(setting("DATABASE__ACQUIRE_TIMEOUT", "30s"));
         change(&mut settings);
-        let server = Served::start(&settings);
+        let server = ServerProcess::start(&settings);
         Self {
             address: server.address,
             server,
@@ -84,28 +84,28 @@ impl World {
     }
 
     /// Sends a request of a table.
-    pub(crate) fn ask(&self, case: &Case) -> Answer {
-        wire::send(self.address, &case.request(self))
+    pub(crate) fn send(&self, case: &Case) -> Answer {
+        http_client::send(self.address, &case.request(self))
     }
 
     /// Holds a table of requests against what comes back.
-    pub(crate) fn holds(&self, cases: &[Case]) {
+    pub(crate) fn check_all(&self, cases: &[Case]) {
         assert!(!cases.is_empty());
         let differences = cases.iter().filter_map(|case| {
-            let answer = self.ask(case);
+            let answer = self.send(case);
             case.check(self, &answer).err()
         });
         let differences: Vec<_> = differences.collect();
         assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
 
-    /// Ends the server in order, so that everything it had to write is written; what it said, and the database.
-    pub(crate) fn end(self) -> (String, TestDatabase) {
-        (self.server.end(), self.database)
+    /// Ends the server in order, so that everything it had to write is written; what it messages, and the database.
+    pub(crate) fn stop(self) -> (String, TestDatabase) {
+        (self.server.stop(), self.database)
     }
 }
 
-impl Environment for World {
+impl Environment for ContractServer {
     fn sealing(&self) -> &dyn Sealing {
         &self.sealer
     }
@@ -131,13 +131,13 @@ pub(crate) fn token(kind: Token) -> String {
         Token::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
         Token::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
     }
-    shared(&claims, secret)
+    hs256_token(&claims, secret)
 }
 
 /// A token with these claims, signed with this secret.
-pub(crate) fn shared(claims: &Value, secret: &str) -> String {
+pub(crate) fn hs256_token(claims: &Value, secret: &str) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT"});
-    jwt::token(&header, claims, &Signer::Hs256(secret.as_bytes()))
+    jwt::token(&header, claims, &TokenSigner::Hs256(secret.as_bytes()))
 }
 
 fn sealer() -> Sealer {
@@ -146,7 +146,7 @@ fn sealer() -> Sealer {
 }
 
 /// A database with all this in it.
-fn copy_of(loaded: &[Loaded]) -> TestDatabase {
+fn copy_of(loaded: &[TenantFixture]) -> TestDatabase {
     let accounts = loaded.iter().flat_map(|loaded| {
         let lines = loaded.accounts.iter();
         lines.map(|account| format!("{}\n", line(loaded.tenant, account)))
@@ -163,8 +163,8 @@ fn copy_of(loaded: &[Loaded]) -> TestDatabase {
         .unwrap();
     let key = format!("{built:?} {tenants:?} {OUT_OF_REACH:?} {lines}");
     let prepared = TestDatabase::from_template(&key, |url| {
-        let settings = served::settings(url);
-        served::done(&settings, &["migrate"], "");
+        let settings = process::settings(url);
+        process::run_ok(&settings, &["migrate"], "");
         for (tenant, pool, switches) in &tenants {
             let federated = switches.contains(&("Flow.UserProvider", "Auth0"));
             let provider = OUT_OF_REACH.iter().filter(|_| federated);
@@ -173,10 +173,13 @@ fn copy_of(loaded: &[Loaded]) -> TestDatabase {
             let mut arguments = vec!["tenant", "add", tenant];
             arguments.extend(switches.iter().flat_map(|switch| ["--set", switch]));
             arguments.extend(pool.iter().flat_map(|pool| ["--pool", pool]));
-            served::done(&settings, &arguments, "");
+            process::run_ok(&settings, &arguments, "");
         }
-        let said = served::done(&settings, &["import"], &lines);
-        assert_eq!(said, format!(r#"{{"imported":{},"skipped":0}}"#, lines.lines().count()));
+        let messages = process::run_ok(&settings, &["import"], &lines);
+        assert_eq!(
+            messages,
+            format!(r#"{{"imported":{},"skipped":0}}"#, lines.lines().count())
+        );
         Ok::<_, Infallible>(())
     });
     prepared.unwrap()

@@ -8,11 +8,11 @@ use std::{
 use masthead_testkit::contract_cases::{Answer, world::HERALD};
 use serde_json::{Map, Value};
 
-use super::{Call, Exports, basic, each, is_error, of};
+use super::{ExportCall, ExportServer, basic, each, identifiers, is_error};
 use crate::{
-    support::wire::FOREVER,
-    wire::{self, header},
-    world::{of_the_contract, setting},
+    http_client::{self, header},
+    server::{contract_tenants, setting},
+    support::raw_http::FOREVER,
 };
 
 const KEY_REQUIRED: &str = r#""message":"Authentication Header Required","type":"Authentication required""#;
@@ -21,8 +21,8 @@ const SUSPENDED: &str = r#""message":"Your account is suspended.","type":"Accoun
 
 #[test]
 fn the_export_is_at_its_path_and_at_the_older_one() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     for target in [
         "/v1/customers/export?app_id=herald",
         "/v1/customers/export/?app_id=herald",
@@ -40,8 +40,8 @@ fn the_export_is_at_its_path_and_at_the_older_one() {
 
 #[test]
 fn basic_credentials_are_the_workspace_and_one_of_its_keys() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     let key = exports.key("herald");
     let with = |value: &str| exports.send(&call.clone().with("Authorization", value));
     for scheme in ["Basic", "basic", "BASIC"] {
@@ -71,9 +71,9 @@ fn basic_credentials_are_the_workspace_and_one_of_its_keys() {
 
 #[test]
 fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     let call = exports
-        .call("herald", &of("customer_id", &["2937"]))
+        .call("herald", &identifiers("customer_id", &["2937"]))
         .with("X-RequestId", "the-same");
     let refused = |user: &str| {
         let call = call.clone().with("Authorization", &basic(user, "wrong"));
@@ -89,7 +89,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
     let answers = users.map(refused);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     // Nor does the house note anything else of the one than of the other.
-    let (log, database) = exports.world.end();
+    let (log, database) = exports.server.stop();
     let lines = log.lines().filter(|line| line.contains("the-same")).map(|line| {
         let mut line: Map<String, Value> = serde_json::from_str(line).unwrap();
         line.retain(|key, _| key != "timestamp" && key != "duration_ms");
@@ -105,7 +105,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
 }
 
 /// Asks until the change of a moment ago is seen, which takes some seconds.
-fn until(exports: &Exports, call: &Call, status: u16) -> Answer {
+fn until(exports: &ExportServer, call: &ExportCall, status: u16) -> Answer {
     let began = Instant::now();
     loop {
         let answer = exports.send(call);
@@ -119,8 +119,8 @@ fn until(exports: &Exports, call: &Call, status: u16) -> Answer {
 
 #[test]
 fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     assert_eq!(exports.send(&call).status, 200);
     let second = exports.command(&["workspace", "key", "herald"]);
     let by_second = call.clone().with("Authorization", &basic("herald", &second));
@@ -142,7 +142,7 @@ fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
         (&HERALD.into(), &2.into())
     );
     let kept = exports
-        .world
+        .server
         .database
         .run("SELECT encode(hash, 'escape') || encode(hash, 'hex') FROM workspace_keys")
         .unwrap();
@@ -154,14 +154,14 @@ fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
         assert!(key.len() >= 40, "a key can be guessed");
     }
     // Counted apart: a hash may hold a line's end.
-    let count = exports.world.database.run("SELECT count(*) FROM workspace_keys");
+    let count = exports.server.database.run("SELECT count(*) FROM workspace_keys");
     assert_eq!(count.unwrap().trim(), "3");
 }
 
 #[test]
 fn a_workspace_that_is_suspended_is_403_for_who_has_its_key_until_it_is_resumed() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     exports.command(&["workspace", "suspend", "herald"]);
     is_error(&exports.send(&call), 403, SUSPENDED);
     let stranger = call.clone().with("Authorization", &basic("herald", "wrong"));
@@ -174,14 +174,14 @@ fn a_workspace_that_is_suspended_is_403_for_who_has_its_key_until_it_is_resumed(
 
 #[test]
 fn a_workspace_belongs_to_one_tenant_and_sees_nobody_elses_users() {
-    let exports = Exports::start();
+    let exports = ExportServer::start();
     // Ann of the Herald and Anna of the Times have the same id.
-    let data = exports.data(&exports.call("herald", &of("customer_id", &["2937"])));
+    let data = exports.data(&exports.call("herald", &identifiers("customer_id", &["2937"])));
     assert_eq!(each(&data, "first_name"), ["Ann"]);
     let ann = exports.registration(HERALD, "2937");
     for (kind, identifier) in [("customer_id", "2937"), ("email", "ann@example.com"), ("id", &*ann)] {
-        let (foreign, nobody) = (of(kind, &[identifier]), of(kind, &["999999999"]));
-        let told = |body| {
+        let (foreign, nobody) = (identifiers(kind, &[identifier]), identifiers(kind, &["999999999"]));
+        let response_to = |body| {
             let call = exports.call("gazette", body).with("X-RequestId", "the-same");
             exports
                 .send(&call)
@@ -189,14 +189,14 @@ fn a_workspace_belongs_to_one_tenant_and_sees_nobody_elses_users() {
                 .replace(identifier, "?")
                 .replace("999999999", "?")
         };
-        assert_eq!(told(&foreign), told(&nobody), "{kind}");
+        assert_eq!(response_to(&foreign), response_to(&nobody), "{kind}");
     }
 }
 
 #[test]
 fn app_id_must_be_given_and_equal_the_user_name() {
-    let exports = Exports::start();
-    let call = exports.call("herald", &of("customer_id", &["2937"]));
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     for target in [
         "/v1/customers/export",
         "/v1/customers/export?app_id=",
@@ -220,13 +220,13 @@ fn app_id_must_be_given_and_equal_the_user_name() {
 #[test]
 fn x_forwarded_for_is_believed_from_trusted_proxies_alone_and_kept_as_a_network() {
     for (trusted, network) in [("", "127.0.0.0/24"), ("127.0.0.0/8", "203.0.113.0/24")] {
-        let exports = Exports::with(&of_the_contract(), |settings| {
+        let exports = ExportServer::with(&contract_tenants(), |settings| {
             settings.push(setting("HTTP__TRUSTED_PROXIES", trusted));
         });
-        let call = exports.call("herald", &of("customer_id", &["2937"]));
+        let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
         let call = call.with("X-Forwarded-For", "198.51.100.9, 203.0.113.195");
         assert_eq!(exports.send(&call).status, 200);
-        let (_, database) = exports.world.end();
+        let (_, database) = exports.server.stop();
         let kept = database
             .run("SELECT network FROM events WHERE kind = 4902 AND request_id <> 'warm'")
             .unwrap();
@@ -260,7 +260,7 @@ fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
         ("Forwarded", "for=_hidden", "127.0.0.0/24"),
     ];
     for header in ["X-Forwarded-For", "Forwarded"] {
-        let exports = Exports::with(&of_the_contract(), |settings| {
+        let exports = ExportServer::with(&contract_tenants(), |settings| {
             settings.push(setting("HTTP__TRUSTED_PROXIES", "127.0.0.0/8"));
             settings.push(setting("HTTP__FORWARDED_HEADER", header));
         });
@@ -272,11 +272,11 @@ fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
             } else {
                 "Forwarded"
             };
-            let call = exports.call("herald", &of("customer_id", &["2937"]));
+            let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
             let call = call.with(other, "for=192.0.2.1").with(header, value);
             assert_eq!(exports.send(&call).status, 200);
         }
-        let (_, database) = exports.world.end();
+        let (_, database) = exports.server.stop();
         let kept = database
             .run("SELECT network FROM events WHERE kind = 4902 AND request_id <> 'warm' ORDER BY id")
             .unwrap();
@@ -287,17 +287,19 @@ fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
 
 #[test]
 fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
-    let exports = Exports::start();
-    let ask = |workspace: &str, ids: &[&str], id: &str| {
-        let call = exports.call(workspace, &of("customer_id", ids)).with("X-RequestId", id);
+    let exports = ExportServer::start();
+    let send = |workspace: &str, ids: &[&str], id: &str| {
+        let call = exports
+            .call(workspace, &identifiers("customer_id", ids))
+            .with("X-RequestId", id);
         exports.send(&call)
     };
-    assert_eq!(ask("herald", &["2937", "nobody", "Search"], "some").status, 200);
-    assert_eq!(ask("herald", &["nobody"], "none").status, 200);
-    assert_eq!(ask("herald", &[], "refused").status, 400);
-    assert_eq!(ask("courier", &["auth0|1", "auth0|nobody"], "silent").status, 200);
-    assert_eq!(ask("courier", &["auth0|nobody"], "unknown").status, 200);
-    let (log, database) = exports.world.end();
+    assert_eq!(send("herald", &["2937", "nobody", "Search"], "some").status, 200);
+    assert_eq!(send("herald", &["nobody"], "none").status, 200);
+    assert_eq!(send("herald", &[], "refused").status, 400);
+    assert_eq!(send("courier", &["auth0|1", "auth0|nobody"], "silent").status, 200);
+    assert_eq!(send("courier", &["auth0|nobody"], "unknown").status, 200);
+    let (log, database) = exports.server.stop();
     let events = database
         .run(
             "SELECT kind, tenant, request_id, source_system, outcome, users, registration_id IS NULL, network \
@@ -322,8 +324,8 @@ fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
 
 #[test]
 fn other_methods_and_what_lies_below_are_refused_in_the_same_shape() {
-    let exports = Exports::start();
-    let answer = wire::get(exports.world.address, "/v1/customers/export?app_id=herald");
+    let exports = ExportServer::start();
+    let answer = http_client::get(exports.server.address, "/v1/customers/export?app_id=herald");
     is_error(
         &answer,
         405,
@@ -331,7 +333,7 @@ fn other_methods_and_what_lies_below_are_refused_in_the_same_shape() {
     );
     assert_eq!(header(&answer, "allow"), Some("POST"));
     for target in ["/v1/customers/export/a/b", "/v1/users/export/a/b"] {
-        let answer = wire::get(exports.world.address, target);
+        let answer = http_client::get(exports.server.address, target);
         is_error(&answer, 404, r#""message":"Not Found","type":"NotFound""#);
     }
 }

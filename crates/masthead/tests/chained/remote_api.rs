@@ -1,4 +1,4 @@
-//! A far side without a process of its own: the API over a fake store, on a real socket.
+//! A remote side without a process of its own: the API over a fake store, on a real socket.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -24,18 +24,18 @@ use masthead_testkit::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The API, served until it is dropped.
-pub(crate) struct Far {
+pub(crate) struct RemoteApi {
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
-impl Drop for Far {
+impl Drop for RemoteApi {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-impl Far {
+impl RemoteApi {
     /// Serves these tenants, `north/daily/0` and on.
     pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
         let store = Arc::new(FakeStore::default());
@@ -81,7 +81,7 @@ impl Far {
         Self { address, serving }
     }
 
-    /// The tenant of this number as it is set up before the far side, with these settings more.
+    /// The tenant of this number as it is set up before the remote side, with these settings more.
     pub(crate) fn near(&self, number: i64, federated: bool, more: &[(&str, &str)]) -> Tenant {
         let url = format!("http://{}", self.address);
         let mut settings = vec![("Subscribe.Url", &*url), ("Subscribe.TokenEnv", "FAR")];
@@ -95,9 +95,9 @@ fn name(number: i64) -> String {
     format!("north/daily/{number}")
 }
 
-struct Reader;
+struct FixedToken;
 
-impl Secrets for Reader {
+impl Secrets for FixedToken {
     fn secret(&self, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         Some(Secret::new(*b"reader"))
@@ -105,7 +105,7 @@ impl Secrets for Reader {
 }
 
 /// The adapter.
-pub(crate) fn remote() -> RemoteSubscribe {
+pub(crate) fn adapter() -> RemoteSubscribe {
     let client = HttpClient::new(HttpOptions {
         allow_private: true,
         ..HttpOptions::default()
@@ -115,5 +115,5 @@ pub(crate) fn remote() -> RemoteSubscribe {
         allow_private: true,
         ..AdapterOptions::default()
     };
-    RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(Reader))
+    RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(FixedToken))
 }
