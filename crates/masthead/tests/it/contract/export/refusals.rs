@@ -1,0 +1,149 @@
+//! What is refused before anybody is looked up, and cheaply.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use serde_json::json;
+
+use super::{ExportServer, identifiers, is_error};
+use crate::support::{http_client, raw_http::FOREVER};
+
+const MALFORMED: &str = r#""message":"Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.","type":"Malformed JSON""#;
+
+#[test]
+fn another_media_type_is_415() {
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
+    let error = r#""message":"Unsupported Media Type","type":"MediaTypeError""#;
+    for other in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "json",
+        "",
+    ] {
+        is_error(&exports.send(&call.clone().with("Content-Type", other)), 415, error);
+    }
+    is_error(&exports.send(&call.clone().without("Content-Type")), 415, error);
+    for good in ["application/json; charset=utf-8", "Application/JSON"] {
+        assert_eq!(
+            exports.send(&call.clone().with("Content-Type", good)).status,
+            200,
+            "{good}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
+    let exports = ExportServer::start();
+    let one = r#"[{"identifier_type":"id","identifier":"7"}]"#;
+    let deep = "[".repeat(100_000);
+    for body in [
+        String::new(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        "7".to_owned(),
+        "{".to_owned(),
+        format!(r#"{{"identifiers":{one}"#),
+        format!(r#"{{"identifiers":{one}}} x"#),
+        format!("\u{feff}{{\"identifiers\":{one}}}"),
+        format!(r#"{{"identifiers":{one},"identifiers":{one}}}"#),
+        format!(r#"{{"data":{{}},"data":{{"identifiers":{one}}}}}"#),
+        format!(r#"{{"identifiers":{one},"data":{{"identifiers":{one}}}}}"#),
+        format!(r#"{{"user_fields_to_export":[],"identifiers":{one},"user_fields_to_export":[]}}"#),
+        format!("[null,{one},null]"),
+        deep.clone(),
+        format!(r#"{{"identifiers":{deep}"#),
+        format!(r#"{{"a":{deep}"#),
+        "{\"a\":".repeat(20_000),
+    ] {
+        let shown: String = body.chars().take(60).collect();
+        let answer = exports.send(&exports.call("herald", &json!({})).with_body(&body));
+        assert_eq!(answer.status, 400, "{shown}: {}", answer.body);
+        is_error(&answer, 400, MALFORMED);
+    }
+    for identifier in [
+        r#"{"identifier_type":"id","identifier":"7","identifier":"8"}"#.to_owned(),
+        format!("{}{}", "[".repeat(50_000), "]".repeat(50_000)),
+    ] {
+        let body = format!(r#"{{"identifiers":[{identifier}]}}"#);
+        let answer = exports.send(&exports.call("herald", &json!({})).with_body(&body));
+        let error = r#""attribute":"identifiers[0]","message":"identifiers[0] must be an object with the texts identifier_type and identifier, each once","type":"InvalidAttributeError""#;
+        is_error(&answer, 400, error);
+    }
+    assert_eq!(
+        exports
+            .send(&exports.call("herald", &identifiers("customer_id", &["2937"])))
+            .status,
+        200
+    );
+}
+
+#[test]
+fn a_body_that_is_not_utf_8_is_400() {
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &json!({}));
+    for bad in [
+        &b"{\"identifiers\":[{\"identifier_type\":\"id\",\"identifier\":\"\xff\"}]}"[..],
+        b"{\"a\":\"\xc3(\"}",
+    ] {
+        let mut stream = TcpStream::connect(exports.server.address).unwrap();
+        stream.set_read_timeout(Some(FOREVER)).unwrap();
+        let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n", call.target);
+        for (name, value) in &call.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head.extend(["content-length: ", &bad.len().to_string(), "\r\n\r\n"]);
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(bad).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(answer.contains(MALFORMED), "{answer}");
+    }
+}
+
+#[test]
+fn an_announced_giant_is_refused_before_it_is_sent() {
+    let exports = ExportServer::start();
+    let call = exports.call("herald", &json!({}));
+    let mut stream = TcpStream::connect(exports.server.address).unwrap();
+    stream.set_read_timeout(Some(FOREVER)).unwrap();
+    let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\n", call.target);
+    for (name, value) in &call.headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("content-length: 10000000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[test]
+fn the_servers_own_refusals_have_the_shape_of_the_address() {
+    let exports = ExportServer::start();
+    let long = "x".repeat(17_000);
+    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
+    let target = format!("/v1/customers/export?app_id=herald&x={long}");
+    is_error(
+        &exports.send(&call.clone().at(&target)),
+        414,
+        r#""message":"URI Too Long","type":"UriTooLong""#,
+    );
+    let error = r#""message":"Request Header Fields Too Large","type":"HeadersTooLarge""#;
+    is_error(&exports.send(&call.with("X-Long", &long)), 431, error);
+
+    let legacy = http_client::get(exports.server.address, &format!("/User?email={long}"));
+    let text = r#"{"error":"URI Too Long - use POST /v4/Users/Search"}"#;
+    assert_eq!((legacy.status, &*legacy.body), (414, text));
+    let v4 = http_client::get(exports.server.address, &format!("/v4/Users?email={long}"));
+    assert!(
+        v4.status == 414 && v4.body.contains("UsersOrchestrator_E414"),
+        "{}",
+        v4.body
+    );
+}

@@ -1,0 +1,64 @@
+//! One reader through every door of a tenant without provider: by id, by query string, by search, by the legacy API and by
+//! the export it is one canonical record.
+
+use masthead_testkit::{
+    contract_cases::{
+        Case, Expect,
+        world::{GAZETTE, HERALD, accounts},
+    },
+    views::{exported_without_store, legacy_as_v4, v4_as_exported},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    contract::export::{ExportServer, one},
+    support::http_client::percent_encoded,
+};
+
+#[test]
+fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
+    let exports = ExportServer::start();
+    for (workspace, tenant) in [("herald", HERALD), ("gazette", GAZETTE)] {
+        let send = |case: Case| -> Value {
+            let answer = exports.server.send(&case.of(tenant));
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            serde_json::from_str(&answer.body).unwrap()
+        };
+        let get = |target: String| send(Case::get(&target, Expect::Status(200)));
+        let search = |body: Value| send(Case::search(&body.to_string(), Expect::Status(200)));
+        // What is slow once is done before.
+        exports.data(&exports.call(workspace, &json!({"identifiers": [one("id", "9")]})));
+        for reader in accounts(tenant) {
+            let (id, email) = (reader.crid.as_str(), reader.email.as_ref().unwrap().as_str());
+            let record = get(format!("/v4/Users/{}", percent_encoded(id)))["data"].take();
+            assert_eq!(record["customerRegistrationId"], id);
+            for mut list in [
+                get(format!("/v4/Users?customerRegistrationId={}", percent_encoded(id))),
+                get(format!("/v4/Users?email={}&emailMatch=exact", percent_encoded(email))),
+                search(json!({"customerRegistrationId": id})),
+                search(json!({"email": email, "emailMatch": "exact"})),
+            ] {
+                assert_eq!(list["data"].take(), json!([record]), "{id}");
+            }
+            for target in [
+                format!("/User/{}/0", percent_encoded(id)),
+                format!("/User/0?email={}", percent_encoded(email)),
+                format!("/User/Encrypted/2?encryptedCustomerRegistrationId={{{{sealed-id:{id}}}}}"),
+                format!("/User/Encrypted?encryptedEmail={{{{sealed-email:{email}}}}}"),
+            ] {
+                let legacy = get(target.clone());
+                assert_eq!(legacy["Result"]["TotalUsersFound"], 1, "{target}");
+                assert_eq!(legacy_as_v4(&legacy["Result"]["Users"][0]), record, "{target}");
+            }
+            let number = exports.registration(tenant, id);
+            let identifiers = json!([one("customer_id", id), one("email", email), one("id", &number)]);
+            let exported = exports.data(&exports.call(workspace, &json!({"identifiers": identifiers})));
+            let expected = v4_as_exported(&record);
+            assert_eq!(
+                exported_without_store(&exported["users"]),
+                json!([expected, expected, expected]),
+                "{id}"
+            );
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What an operator must see, and what must not be taken for an answer: refused credentials, somebody else, and a
+//! provider that asks for a pause.
+
+use std::time::Duration;
+
+use masthead_sandbox::{Fault, FaultRule};
+use serde_json::Value;
+
+use crate::{
+    providers::{
+        client::{by_email, by_id},
+        server::{FederatedTenant, ProviderTestServer},
+    },
+    sources::faults::status,
+    support::readers::crid,
+};
+
+/// What `/health/ready` says of a tenant's provider.
+fn health(server: &ProviderTestServer, paper: &str) -> Value {
+    let (status, body) = server.page("/health/ready");
+    assert_eq!(status, 200, "the store still answers");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let all = body["providers"].as_array().unwrap();
+    let tenant = format!("north/daily/{paper}");
+    all.iter().find(|one| one["tenant"] == *tenant).unwrap().clone()
+}
+
+/// The alarm's metric of a tenant.
+fn alarm(server: &ProviderTestServer, paper: &str) -> String {
+    let (_, metrics) = server.page("/metrics");
+    let of_tenant = format!(r#"tenant="north/daily/{paper}""#);
+    let mut lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("masthead_provider_misconfigured{") && line.contains(&of_tenant));
+    let line = lines.next().unwrap_or_else(|| panic!("no alarm: {metrics}"));
+    line.rsplit(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn refused_credentials_are_an_alarm_and_never_not_found() {
+    let mut wrong = FederatedTenant::new("wrong");
+    wrong.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_WRONG")];
+    let mut missing = FederatedTenant::new("missing");
+    missing.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_NOBODY_SETS")];
+    let server = ProviderTestServer::start(
+        &[wrong, missing, FederatedTenant::new("expired")],
+        &[("PROVIDERS__FRESH", "0s")],
+    );
+    for (paper, fault) in [("wrong", None), ("expired", Some(401)), ("missing", None)] {
+        let client = server.client(paper);
+        if let Some(code) = fault {
+            server.sandbox(paper).inject(FaultRule::from(status(code)).on("/api/"));
+        }
+        server.runtime.block_on(async {
+            let response = client.get(&by_id(&format!("both-{paper}")), "alarm").await;
+            assert_eq!((response.status, response.complete()), (200, Some(false)));
+            assert_eq!(response.source("Auth0"), ("unavailable", "misconfigured"));
+            response.assert_store_record(&format!("both-{paper}"));
+            for path in [by_id("nobody"), by_email("nobody"), by_id(&format!("provider-{paper}"))] {
+                client.get(&path, "alarm").await.assert_unconfirmed();
+            }
+        });
+        if paper != "missing" {
+            let health = health(&server, paper);
+            assert_eq!(
+                (&health["provider"], &health["misconfigured"]),
+                (&"Auth0".into(), &true.into())
+            );
+            assert_eq!(alarm(&server, paper), "1");
+        }
+    }
+    // Each look-up had one new token and no more.
+    let sandbox = server.sandbox("expired");
+    assert!(sandbox.calls_to("/oauth/token") <= 1 + sandbox.calls_to("/api/"));
+    assert_eq!(server.sandbox("wrong").calls_to("/api/"), 0);
+    sandbox.clear_faults();
+    let client = server.client("expired");
+    let response = server
+        .runtime
+        .block_on(client.get_until_complete(&by_id("both-expired"), "over"));
+    response.assert_merged("both-expired");
+    assert_eq!(health(&server, "expired")["misconfigured"], false);
+    assert_eq!(alarm(&server, "expired"), "0");
+
+    let log = server.stop().log;
+    let alarms = log.lines().filter(|line| line.contains("rejects our credentials"));
+    let alarms: Vec<_> = alarms.collect();
+    for paper in ["wrong", "expired"] {
+        let of_tenant = alarms
+            .iter()
+            .filter(|line| line.contains(&format!("north/daily/{paper}")));
+        assert_eq!(of_tenant.count(), 1, "response once: {alarms:?}");
+    }
+    assert!(log.contains("accepts our credentials again"));
+    assert!(log.contains("the secret is not at its place"));
+}
+
+#[test]
+fn an_answer_about_somebody_else_is_refused_and_audited() {
+    let mut paper = FederatedTenant::new("someone");
+    paper.shown.push("stranger".to_owned());
+    let server = ProviderTestServer::start(&[paper], &[("PROVIDERS__FRESH", "1h")]);
+    let (client, sandbox) = (server.client("someone"), server.sandbox("someone"));
+    sandbox.inject(FaultRule::from(Fault::OtherUser).on("/api/"));
+    let before = server.registrations("someone");
+    server.runtime.block_on(async {
+        for path in [by_id("both-someone"), by_email("both-someone")] {
+            let response = client.get(&path, "other").await;
+            assert_eq!((response.status, response.complete()), (200, Some(false)));
+            assert_eq!(response.source("Auth0"), ("unavailable", "corrupt"));
+            response.assert_store_record("both-someone");
+        }
+        for path in [by_id("provider-someone"), by_email("provider-someone")] {
+            let response = client.get(&path, "other").await;
+            response.assert_unconfirmed();
+            assert!(!response.body.to_string().contains(&crid("stranger")));
+        }
+    });
+    assert_eq!(server.registrations("someone"), before);
+    sandbox.clear_faults();
+    server.runtime.block_on(async {
+        client
+            .get(&by_id("both-someone"), "true")
+            .await
+            .assert_merged("both-someone");
+    });
+    let ended = server.stop();
+    let audited = ended
+        .log
+        .lines()
+        .filter(|line| line.contains("auth0's answer is refused"));
+    assert!(audited.clone().count() >= 4, "{}", ended.log);
+    assert!(audited.clone().all(|line| line.contains("somebody else")));
+    let written = "SELECT request_id FROM events WHERE kind = 4004 AND request_id = 'other'";
+    assert_eq!(ended.rows(written), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_calls_before_the_time_that_a_provider_asks_for() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("later"), FederatedTenant::new("limited")], &[]);
+    for (paper, code) in [("later", 503), ("limited", 429)] {
+        let (client, sandbox) = (server.client(paper), server.sandbox(paper));
+        sandbox.inject(
+            FaultRule::from(Fault::Status {
+                status: code,
+                retry_after: Some(600),
+                reset_in: None,
+                body: None,
+            })
+            .on("/api/"),
+        );
+        server.runtime.block_on(async {
+            let response = client.get(&by_id(&format!("provider-{paper}")), "first").await;
+            response.assert_unconfirmed();
+            let calls = sandbox.calls_to("/api/");
+            assert!(calls >= 1);
+            for name in ["both", "local"] {
+                let response = client.get(&by_id(&format!("{name}-{paper}")), "next").await;
+                assert_eq!((response.status, response.complete()), (200, Some(false)));
+                assert_eq!(response.source("Auth0"), ("unavailable", "rate_limited"));
+                assert!(response.took < Duration::from_secs(20), "it does not wait for it");
+            }
+            let response = client.get(&by_id("nobody"), "next").await;
+            response.assert_unconfirmed();
+            assert!(
+                response.retry_after > Some(300),
+                "the client is response when: {response:?}"
+            );
+            assert_eq!(sandbox.calls_to("/api/"), calls);
+        });
+    }
+    let ended = server.stop();
+    // A call that did not leave us is no event.
+    let requested = "SELECT request_id FROM events WHERE kind = 4601 ORDER BY 1";
+    assert_eq!(ended.rows(requested), ["first", "first"]);
+}

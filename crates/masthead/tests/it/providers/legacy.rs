@@ -1,0 +1,254 @@
+//! The legacy User API of tenants whose provider answers: whom each type asks, and what their users are then.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead_domain::tenant::TenantId;
+use masthead_ports::sealing::{Purpose, Sealing as _};
+use masthead_tokens::{Sealer, Secret};
+use serde_json::{Value, json};
+
+use crate::{
+    providers::{
+        client::{UserApiClient, UserResponse},
+        server::{FederatedTenant, ProviderTestServer},
+    },
+    support::{
+        process::SEALING_KEY,
+        readers::{PROVIDER_NAME, STORE_NAME, crid, email},
+        sources::{AUTH0, FIREFLY, GIGYA, SSOR},
+    },
+};
+
+/// The users of an answer that must be good, in the order of their ids.
+fn users(response: &UserResponse) -> Vec<&Value> {
+    let body = &response.body;
+    assert_eq!((response.status, &body["Errors"]), (200, &json!([])), "{body}");
+    let mut users: Vec<_> = body["Result"]["Users"].as_array().unwrap().iter().collect();
+    assert_eq!(body["Result"]["TotalUsersFound"], users.len(), "{body}");
+    users.sort_by_key(|user| user["CustomerRegistrationId"].to_string());
+    users
+}
+
+/// That the answer to this path is these users by their ids and first names.
+async fn finds(client: &UserApiClient, path: &str, expected: &[(String, &str)]) {
+    let response = client.get(path, "legacy").await;
+    let got: Vec<_> = users(&response)
+        .into_iter()
+        .map(|user| {
+            (
+                user["CustomerRegistrationId"].as_str().unwrap(),
+                user["FirstName"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected: Vec<_> = expected.iter().map(|(id, name)| (&**id, *name)).collect();
+    assert_eq!(got, expected, "{path}");
+}
+
+fn in_url(text: &str) -> String {
+    text.replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D")
+        .replace('|', "%7C")
+}
+
+/// A text as this house seals it.
+fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
+    let key = Secret::new(BASE64_STANDARD.decode(SEALING_KEY).unwrap());
+    let sealer = Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), key)])).unwrap();
+    let tenant = TenantId::parse(&format!("north/daily/{paper}")).unwrap();
+    in_url(&sealer.seal(&tenant, purpose, plain))
+}
+
+#[test]
+fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("typed")], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client("typed"), server.sandbox("typed"));
+    let both = |name| (crid("both-typed"), name);
+    let local = (crid("local-typed"), STORE_NAME);
+    let provider_only = (crid("provider-typed"), PROVIDER_NAME);
+    server.runtime.block_on(async {
+        // Both sides together last: what the provider says then goes into the store.
+        for (kind, known) in [
+            (2, vec![both(STORE_NAME), local.clone()]),
+            (1, vec![both(PROVIDER_NAME), provider_only.clone()]),
+            (0, vec![both(PROVIDER_NAME), local.clone(), provider_only.clone()]),
+        ] {
+            let before = sandbox.calls_to("/api/");
+            for name in ["both-typed", "local-typed", "provider-typed", "nobody"] {
+                let only: Vec<_> = known.iter().filter(|(id, _)| *id == crid(name)).cloned().collect();
+                let (id, address) = (in_url(&crid(name)), email(name));
+                let sealed = sealed("typed", Purpose::CustomerRegistrationId, &crid(name));
+                for path in [
+                    format!("/User/{id}/{kind}"),
+                    format!("/User/{kind}?email={address}"),
+                    format!("/User?request.email={address}&request.type={kind}"),
+                    format!("/User/Encrypted/{kind}?encryptedCustomerRegistrationId={sealed}"),
+                ] {
+                    finds(&client, &path, &only).await;
+                }
+            }
+            finds(&client, &format!("/User?Type={kind}&email=typed@hidden"), &known).await;
+            finds(&client, &format!("/User?Type={kind}"), &known).await;
+            let calls = sandbox.calls_to("/api/") - before;
+            assert_eq!(calls == 0, kind == 2, "type {kind}: {calls} calls");
+        }
+        // Where no type is named both are requested.
+        let sealed = sealed("typed", Purpose::Email, &email("both-typed"));
+        finds(
+            &client,
+            &format!("/User/Encrypted?encryptedEmail={sealed}"),
+            &[both(PROVIDER_NAME)],
+        )
+        .await;
+        finds(
+            &client,
+            "/User?email=typed@hidden",
+            &[both(PROVIDER_NAME), local, provider_only],
+        )
+        .await;
+    });
+    server.stop();
+}
+
+#[test]
+fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_no_registration() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("merged")], &[]);
+    let client = server.client("merged");
+    server.runtime.block_on(async {
+        for (kind, city, time_zone) in [
+            (2, "Nowhereville", ""),
+            (1, "", "Europe/Oslo"),
+            (0, "Nowhereville", "Europe/Oslo"),
+        ] {
+            let path = format!("/User/{}/{kind}", in_url(&crid("both-merged")));
+            let response = client.get(&path, "legacy").await;
+            let user = users(&response)[0];
+            assert_eq!(
+                (&user["Metadata"]["city"], &user["Metadata"]["timeZone"]),
+                (&json!(city), &json!(time_zone))
+            );
+            assert_eq!(
+                user["RegistrationId"].is_u64(),
+                kind != 1,
+                "type {kind}: {}",
+                user["RegistrationId"]
+            );
+            // Of a provider's tenant, whoever shows the user.
+            assert_eq!(
+                user["UserState"],
+                json!({"UserStateId": 3, "UserStateCode": "Standard"})
+            );
+            assert_eq!(user["OptInEEdition"], json!(false), "unknown messages so");
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn lookup_in_user_provider_is_the_inverse_of_ignore_provider() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("inverse")], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client("inverse"), server.sandbox("inverse"));
+    let both = |name| (crid("both-inverse"), name);
+    let local = (crid("local-inverse"), STORE_NAME);
+    let provider_only = (crid("provider-inverse"), PROVIDER_NAME);
+    server.runtime.block_on(async {
+        let requested = "/User?request.email=inverse@hidden&request.LookupInUserProvider=";
+        let before = sandbox.calls_to("/api/");
+        finds(
+            &client,
+            &format!("{requested}false"),
+            &[both(STORE_NAME), local.clone()],
+        )
+        .await;
+        assert_eq!(sandbox.calls_to("/api/"), before, "the provider was requested");
+        let all = [both(PROVIDER_NAME), local, provider_only.clone()];
+        finds(&client, &format!("{requested}true"), &all).await;
+        assert!(sandbox.calls_to("/api/") > before, "the provider was not requested");
+        finds(
+            &client,
+            &format!("{requested}true&Type=1"),
+            &[both(PROVIDER_NAME), provider_only],
+        )
+        .await;
+        for contradiction in ["true&Type=2", "false&Type=0", "false&Type=1"] {
+            let response = client.get(&format!("{requested}{contradiction}"), "legacy").await;
+            let message = "Invalid InputModel - Type and LookupInUserProvider contradict each other";
+            assert_eq!(response.body["Errors"][0]["Message"], message, "{contradiction}");
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("paged")], &[]);
+    let client = server.client("paged");
+    let [both, local, provider_only] = ["both-paged", "local-paged", "provider-paged"].map(crid);
+    server.runtime.block_on(async {
+        for (query, expected) in [
+            ("OnlyActive=true", vec![&both, &local, &provider_only]),
+            (
+                "SortBy=CustomerRegistrationId&SortOrder=desc",
+                vec![&provider_only, &local, &both],
+            ),
+            ("SortBy=Email&SortOrder=1&UsersPerPage=2", vec![&provider_only, &local]),
+            ("SortBy=Email&SortOrder=1&UsersPerPage=2&PageNumber=2", vec![&both]),
+            ("SortBy=FirstName&SortOrder=asc", vec![&both, &provider_only, &local]),
+            ("PageNumber=2", vec![]),
+        ] {
+            let response = client.get(&format!("/User?{query}"), "legacy").await;
+            let result = &response.body["Result"];
+            assert_eq!(
+                (response.status, &result["TotalUsersFound"]),
+                (200, &json!(3)),
+                "{query}: {}",
+                response.body
+            );
+            let users = result["Users"].as_array().unwrap().iter();
+            let ids: Vec<_> = users
+                .map(|user| user["CustomerRegistrationId"].as_str().unwrap())
+                .collect();
+            assert_eq!(ids, expected, "{query}");
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn auth_system_is_that_of_the_tenants_provider_and_auth_system_id_only_its_users() {
+    let papers = [
+        ("auth0", &AUTH0, 3),
+        ("gigya", &GIGYA, 4),
+        ("ssor", &SSOR, 5),
+        ("firefly", &FIREFLY, 2),
+    ];
+    let server = ProviderTestServer::start(
+        &papers.map(|(code, source, _)| FederatedTenant {
+            source,
+            ..FederatedTenant::new(code)
+        }),
+        &[],
+    );
+    for (code, source, number) in papers {
+        let client = server.client(code);
+        server.runtime.block_on(async {
+            let address = email(&format!("both-{code}"));
+            for kind in 0..=2 {
+                let response = client.get(&format!("/User/{kind}?email={address}"), "legacy").await;
+                let system = &users(&response)[0]["AuthSystem"];
+                let expected =
+                    json!({"AuthSystemId": number, "AuthSystemCode": source.name, "AuthSystemName": source.name});
+                assert_eq!(*system, expected, "{code}, type {kind}");
+            }
+            for other in 1..=5 {
+                let response = client
+                    .get(&format!("/User?email={address}&AuthSystemId={other}"), "legacy")
+                    .await;
+                assert_eq!(users(&response).len(), usize::from(other == number), "{code}: {other}");
+            }
+        });
+    }
+    server.stop();
+}

@@ -1,0 +1,293 @@
+//! The server keeps its directories up to date by itself, and `masthead sync` does when it is response to.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use masthead_sandbox::Fault;
+use serde_json::{Value, json};
+
+use crate::{
+    providers::{
+        client::by_id,
+        server::{FederatedTenant, ProviderTestServer},
+    },
+    support::{raw_http::FOREVER, readers::crid, sources::AUTH0},
+};
+
+/// What `/health/ready` says of the tenant's directory, once it is so.
+fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    let tenant = format!("north/daily/{paper}");
+    loop {
+        let (_, body) = server.page("/health/ready");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let all = body["syncs"].as_array().cloned().unwrap_or_default();
+        if let Some(found) = all.into_iter().find(|one| one["tenant"] == *tenant && is_so(one)) {
+            return found;
+        }
+        assert!(began.elapsed() < FOREVER, "{body}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("kept")], &[("SYNC__EVERY", "1s")]);
+    let directory = directory_once(&server, "kept", |one| {
+        one["asOf"].is_string() && one["running"] == false
+    });
+    assert_eq!(
+        (&directory["profiles"], &directory["braked"]),
+        (&json!(2), &json!(false))
+    );
+    let (_, metrics) = server.page("/metrics");
+    for wanted in [
+        "masthead_sync_last_success_timestamp_seconds{",
+        r#"masthead_sync_running{tenant="north/daily/kept"}"#,
+        r#"masthead_sync_users_total{tenant="north/daily/kept",change="added"} 2"#,
+        r#"outcome="finished"}"#,
+    ] {
+        assert!(metrics.contains(wanted), "{wanted}: {metrics}");
+    }
+    server.runtime.block_on(async {
+        server.sandbox("kept").off().await.unwrap();
+        let response = server
+            .client("kept")
+            .get("/v4/Users?pageSize=10&lastName=quizzel", "list")
+            .await;
+        assert_eq!(
+            (response.status, response.source("Auth0").0),
+            (200, "ok"),
+            "{response:?}"
+        );
+        let ids: Vec<&Value> = response
+            .users()
+            .iter()
+            .map(|user| &user["customerRegistrationId"])
+            .collect();
+        assert_eq!(ids, [&crid("both-kept"), &crid("local-kept"), &crid("provider-kept")]);
+        assert_eq!(response.body["meta"]["totalRecords"], 3);
+    });
+    let ended = server.stop();
+    assert!(ended.log.contains("the mirror is up to date"), "{}", ended.log);
+}
+
+/// What a command messages, and whether it was content.
+fn messages(output: &std::process::Output) -> (Value, bool) {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let messages = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
+    (messages, output.status.success())
+}
+
+/// docs/operations.md: the check needs a finished sync, and without `--repair` it changes nothing.
+#[test]
+fn a_check_of_registrations_needs_a_complete_directory() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("checked")], &[("SYNC__EVERY", "0s")]);
+    let check = ["registrations", "check", "--tenant", "north/daily/checked"];
+    let early = server.command(&check, &[]);
+    let why = String::from_utf8(early.stderr.clone()).unwrap();
+    assert!(!early.status.success() && why.contains("masthead sync"), "{why}");
+    let (_, content) = messages(&server.command(&["sync", "--tenant", "north/daily/checked"], &[]));
+    assert!(content);
+    let (summary, content) = messages(&server.command(&check, &[]));
+    assert!(content, "{summary}");
+    assert_eq!(summary, json!({"dryRun": true, "split": 0, "merged": 0, "moved": 0}));
+}
+
+#[test]
+fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are_gone() {
+    let mut paper = FederatedTenant::new("hand");
+    paper.shown.extend((0..40).map(|number| format!("more{number}-hand")));
+    let server = ProviderTestServer::start(&[paper], &[("SYNC__FULL_EVERY", "0s")]);
+    let tenant = ["--tenant", "north/daily/hand"];
+    let sync = |more: &[&str]| {
+        let arguments: Vec<&str> = ["sync"].into_iter().chain(tenant).chain(more.iter().copied()).collect();
+        server.command(&arguments, &[])
+    };
+
+    let (preview, content) = messages(&sync(&["--dry-run"]));
+    assert!(content);
+    assert_eq!(
+        (&preview["added"], &preview["profiles"], &preview["dryRun"]),
+        (&json!(42), &json!(0), &json!(true))
+    );
+    let (did, content) = messages(&sync(&[]));
+    assert!(content, "{did}");
+    assert_eq!(
+        (&did["added"], &did["seen"], &did["missing"]),
+        (&json!(42), &json!(42), &json!(0))
+    );
+
+    let sandbox = server.sandbox("hand");
+    sandbox.auth0().clear_users();
+    sandbox
+        .auth0()
+        .seed((0..30).map(|number| (AUTH0.user)(&format!("more{number}-hand"))));
+    let (preview, _) = messages(&sync(&["--dry-run"]));
+    assert_eq!((&preview["missing"], &preview["unchanged"]), (&json!(12), &json!(30)));
+    let braked = sync(&[]);
+    let (did, content) = messages(&braked);
+    assert!(!content);
+    assert_eq!(
+        (&did["missing"], &did["removed"], &did["braked"]),
+        (&json!(12), &json!(0), &json!(true))
+    );
+    let why = String::from_utf8(braked.stderr).unwrap();
+    assert!(why.contains("--release-brake") && why.contains("gone at once"), "{why}");
+    let (did, content) = messages(&sync(&["--release-brake"]));
+    assert_eq!(
+        (content, &did["missing"], &did["braked"]),
+        (true, &json!(12), &json!(false))
+    );
+
+    let unknown = server.command(&["sync", "--tenant", "north/daily/nobody"], &[]);
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
+    let response = server
+        .runtime
+        .block_on(async { server.client("hand").get(&by_id("more1-hand"), "live").await });
+    assert_eq!(
+        (response.status, response.source("Auth0").0),
+        (200, "ok"),
+        "{response:?}"
+    );
+    let ended = server.stop();
+    let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
+    assert_eq!(kept, ["42"], "unknown is removed before it is confirmed often enough");
+}
+
+#[test]
+fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
+    let mut paper = FederatedTenant::new("alarm");
+    paper.shown.extend((0..40).map(|number| format!("more{number}-alarm")));
+    let server = ProviderTestServer::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
+    directory_once(&server, "alarm", |one| one["asOf"].is_string());
+    let sandbox = server.sandbox("alarm");
+    sandbox.auth0().clear_users();
+    sandbox.auth0().seed([(AUTH0.user)("both-alarm")]);
+    let directory = directory_once(&server, "alarm", |one| one["braked"] == true && one["running"] == false);
+    assert_eq!(
+        (&directory["profiles"], &directory["lastOutcome"]),
+        (&json!(42), &json!("braked"))
+    );
+    let (status, metrics) = server.page("/metrics");
+    assert_eq!(status, 200);
+    assert!(
+        metrics.contains(r#"masthead_sync_braked{tenant="north/daily/alarm"} 1"#),
+        "{metrics}"
+    );
+    let ended = server.stop();
+    assert!(
+        ended
+            .log
+            .contains("none is removed until an operator releases the brake"),
+        "{}",
+        ended.log
+    );
+}
+
+/// How many runs of this tenant ended so.
+fn runs(server: &ProviderTestServer, paper: &str, outcome: &str) -> u64 {
+    let name = format!(r#"masthead_sync_runs_total{{tenant="north/daily/{paper}",outcome="{outcome}"}} "#);
+    let (_, metrics) = server.page("/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+/// With one turn, a tenant whose provider is off, and two whose provider does not answer.
+#[test]
+fn dead_tenants_do_not_delay_a_living_ones_sync() {
+    let papers = ["dead-1", "dead-2", "dead-3", "living"].map(FederatedTenant::new);
+    let settings = [
+        ("SYNC__EVERY", "1s"),
+        ("SYNC__AT_ONCE", "1"),
+        ("PROVIDERS__CALL_TIMEOUT", "1s"),
+    ];
+    let server = ProviderTestServer::start(&papers, &settings);
+    for paper in &papers {
+        directory_once(&server, paper.code, |one| one["asOf"].is_string());
+    }
+    server
+        .runtime
+        .block_on(async { server.sandbox("dead-1").off().await.unwrap() });
+    for code in ["dead-2", "dead-3"] {
+        server.sandbox(code).inject(Fault::Silence);
+    }
+    for code in ["dead-1", "dead-2", "dead-3"] {
+        directory_once(&server, code, |one| one["lastOutcome"] == "failed");
+    }
+    // Each of the dead comes to a turn of its own meanwhile, which takes three seconds at least.
+    let (before, began) = (runs(&server, "living", "finished"), Instant::now());
+    while runs(&server, "living", "finished") < before + 5 {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "the living one waits for the dead"
+        );
+        sleep(Duration::from_millis(100));
+    }
+    server.stop();
+}
+
+/// A sync leaves half of the bucket alone and waits for the rest of it to fill, behind whoever asks meanwhile.
+#[test]
+fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
+    const HALF: usize = 200;
+    const PEOPLE: usize = 150;
+    let mut paper = FederatedTenant::new("first");
+    paper.settings = &[
+        ("Auth0.BudgetBurst", "400"),
+        ("Auth0.BudgetPerSecond", "1"),
+        ("Auth0.PageSize", "2"),
+    ];
+    paper.stored.clear();
+    paper.shown = (0..900).map(|number| format!("reader-{number}")).collect();
+    let settings = [
+        ("SYNC__EVERY", "1s"),
+        ("PROVIDERS__FRESH", "0s"),
+        ("HTTP__REQUEST_DEADLINE", "90s"),
+    ];
+    let server = ProviderTestServer::start(&[paper], &settings);
+    let sandbox = server.sandbox("first");
+    let (of_people, of_sync) = ("/api/v2/users/", "/api/v2/users");
+    server.runtime.block_on(async {
+        let began = Instant::now();
+        // Now it waits for a whole half to be there again.
+        while sandbox.calls_to(of_sync) < HALF as u64 {
+            assert!(began.elapsed() < FOREVER, "the sync makes no calls");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let client = server.client("first");
+        let requested = (0..PEOPLE).map(|number| {
+            let client = &client;
+            async move {
+                let response = client.get(&by_id(&format!("reader-{}", 6 * number)), "person").await;
+                assert_eq!(
+                    (response.status, response.complete()),
+                    (200, Some(true)),
+                    "{response:?}"
+                );
+            }
+        });
+        join_all(requested).await;
+    });
+    assert_eq!(sandbox.calls_to(of_people), PEOPLE as u64, "one call for each");
+    let log = sandbox.log();
+    let calls: Vec<bool> = log
+        .iter()
+        .filter(|call| call.path.starts_with(of_sync))
+        .map(|call| call.path.starts_with(of_people))
+        .collect();
+    // Half of the people have taken what it would take this many seconds to fill again, so that from then on no call of the
+    // sync can be among provider_only: the budget has none to give.
+    let mut people = calls.iter().enumerate().filter(|(_, is_persons)| **is_persons);
+    let (middle, _) = people.nth(PEOPLE / 2).unwrap();
+    let (last, _) = people.next_back().unwrap();
+    let between = calls[middle..last].iter().filter(|is_persons| !**is_persons).count();
+    assert_eq!(between, 0, "calls of the sync before those of people");
+    let (_, body) = server.page("/health/ready");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["syncs"][0]["running"], true, "{body}");
+    server.stop();
+}

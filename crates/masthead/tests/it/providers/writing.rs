@@ -1,0 +1,117 @@
+//! What is written after an answer, and which events tell of it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::{
+    providers::{
+        client::{by_email, by_id},
+        server::{FederatedTenant, ProviderTestServer, StoppedServer},
+    },
+    support::raw_http::FOREVER,
+};
+
+/// The events of a request as `kind outcome`.
+fn events(ended: &StoppedServer, request_id: &str) -> Vec<String> {
+    let query =
+        format!("SELECT kind || ' ' || outcome FROM events WHERE request_id = '{request_id}' ORDER BY kind, id");
+    ended.rows(&query)
+}
+
+async fn until_registrations_differ(server: &ProviderTestServer, paper: &str, from: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let now = server.registrations(paper);
+        if now != from {
+            return now;
+        }
+        assert!(began.elapsed() < FOREVER, "nothing was written");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
+    let paper = "written";
+    let server = ProviderTestServer::start(&[FederatedTenant::new(paper)], &[("PROVIDERS__FRESH", "0s")]);
+    let (client, sandbox) = (server.client(paper), server.sandbox(paper));
+    server.runtime.block_on(async {
+        // Known less well: changed. Not known: made.
+        let untouched = server.registrations(paper);
+        client
+            .get(&by_id("both-written"), "changed")
+            .await
+            .assert_merged("both-written");
+        let changed = until_registrations_differ(&server, paper, &untouched).await;
+        let response = client.get(&by_email("provider-written"), "made").await;
+        assert_eq!((response.status, response.complete()), (200, Some(true)));
+        let made = until_registrations_differ(&server, paper, &changed).await;
+        // Nothing differs any more.
+        for path in [
+            by_id("both-written"),
+            by_email("both-written"),
+            by_id("provider-written"),
+        ] {
+            assert_eq!(client.get(&path, "same").await.complete(), Some(true));
+        }
+        client.get(&by_id("nobody"), "absent").await;
+        client
+            .get(&(by_id("both-written") + "?ignoreProvider=true"), "ignored")
+            .await;
+
+        // The provider knows better now, and only a memory of what it knew can be shown.
+        let mut newer = (crate::support::sources::AUTH0.user)("both-written");
+        newer["given_name"] = "Newer Liveside".into();
+        sandbox.auth0().seed([newer]);
+        sandbox.off().await.unwrap();
+        let response = client.get(&by_id("both-written"), "stale").await;
+        assert_eq!(response.source("Auth0").0, "stale");
+        let response = client.get(&by_id("local-written"), "unknown").await;
+        assert_eq!(response.source("Auth0").0, "unavailable");
+        // A breaker that is open all the while lets no call leave.
+        let is_open = || async {
+            let mut wire = crate::support::raw_http::RawConnection::connect(client.address)
+                .await
+                .unwrap();
+            let body: Value = wire.get("/health/ready", &[]).await.unwrap().json();
+            body["providers"][0]["breaker"] == "open"
+        };
+        let began = Instant::now();
+        for number in 0.. {
+            assert!(began.elapsed() < FOREVER, "the breaker never stayed open");
+            let before = is_open().await;
+            let request_id = format!("{}-{number}", if before { "open" } else { "failing" });
+            client.get(&by_id("local-written"), &request_id).await;
+            if before && is_open().await {
+                client.get(&by_id("local-written"), "last").await;
+                if is_open().await {
+                    break;
+                }
+            }
+        }
+        assert_eq!(server.registrations(paper), made);
+
+        sandbox.on().await.unwrap();
+        client.get_until_complete(&by_id("both-written"), "newer").await;
+        until_registrations_differ(&server, paper, &made).await;
+    });
+    let ended = server.stop();
+    assert_eq!(events(&ended, "changed"), ["4001 found", "4004 found", "4601 found"]);
+    assert_eq!(events(&ended, "made"), ["4000 absent", "4004 found", "4601 found"]);
+    let same = events(&ended, "same");
+    assert_eq!(
+        same.iter().filter(|event| *event == "4601 found").count(),
+        3,
+        "{same:?}"
+    );
+    assert_eq!(same.iter().filter(|event| event.starts_with("4004")).count(), 0);
+    assert_eq!(events(&ended, "absent"), ["4001 absent", "4601 absent"]);
+    assert_eq!(events(&ended, "ignored"), ["4001 found"]);
+    assert_eq!(events(&ended, "unknown"), ["4001 found", "4601 unknown"]);
+    assert!(!events(&ended, "stale").iter().any(|event| event.starts_with("4004")));
+    assert_eq!(events(&ended, "last").last().map(String::as_str), Some("4001 found"));
+    let changes = "SELECT count(*) FROM events WHERE kind = 4004";
+    assert_eq!(ended.rows(changes), ["3"], "changed, made, and changed again");
+}

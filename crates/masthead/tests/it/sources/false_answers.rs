@@ -1,0 +1,65 @@
+//! ExpectedAnswers that are well-formed and not true: about somebody else, or with somebody missing.
+
+use std::time::Duration;
+
+use masthead_domain::merge::Side;
+use masthead_sandbox::{Fault, FaultRule};
+
+use crate::{
+    sources::harness::{ReadKind, SourceHarness, SourceRequest},
+    support::{readers::crid, sources::SourceUnderTest},
+};
+
+/// Nothing of it is shown, written or remembered, and it is no absence.
+pub(crate) async fn somebody_else_is_refused(source: &'static SourceUnderTest) {
+    let there = ["both", "alone", "stranger"];
+    let mut harness = SourceHarness::start(source, Duration::from_hours(1), &there, &["both"]).await;
+    harness.wait_until_complete().await;
+    harness
+        .sandbox
+        .inject(FaultRule::from(Fault::OtherUser).on(source.calls));
+    for kind in [ReadKind::ById, ReadKind::ByEmail] {
+        let response = harness.send(SourceRequest::new(kind, "both")).await;
+        assert_eq!(response.ids(), [crid("both")], "{response:?}");
+        assert_eq!(response.source(source.name), ("unavailable", "corrupt"), "{response:?}");
+        let response = harness.send(SourceRequest::new(kind, "alone")).await;
+        assert!(response.users.is_none(), "{response:?}");
+    }
+    assert_eq!(harness.written().await, []);
+    harness.sandbox.clear_faults();
+    for (kind, name) in [
+        (ReadKind::ById, "both"),
+        (ReadKind::ByEmail, "both"),
+        (ReadKind::ById, "alone"),
+    ] {
+        let response = harness.send(SourceRequest::new(kind, name)).await;
+        assert_eq!(
+            (response.ids(), response.completeness.complete),
+            (vec![&*crid(name)], true)
+        );
+    }
+}
+
+/// A list is whole, or says that it is not.
+pub(crate) async fn a_loss_is_noticed(source: &'static SourceUnderTest) {
+    let harness = SourceHarness::start(source, Duration::ZERO, &["one", "two", "three"], &[]).await;
+    harness.wait_until_complete().await;
+    harness.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
+    let response = harness.send(SourceRequest::new(ReadKind::List, "one")).await;
+    assert!(!response.completeness.complete, "{response:?}");
+    if source.side == Side::Store {
+        // There a look-up is a list as well: one that lost its only user is no absence.
+        for kind in [ReadKind::ById, ReadKind::ByEmail] {
+            let response = harness.send(SourceRequest::new(kind, "one")).await;
+            assert!(response.users.is_none(), "{response:?}");
+            assert_eq!(response.source(source.name), ("unavailable", "corrupt"), "{response:?}");
+        }
+    }
+    harness.sandbox.clear_faults();
+    let response = harness.send(SourceRequest::new(ReadKind::List, "one")).await;
+    assert_eq!(
+        (response.ids().len(), response.completeness.complete),
+        (3, true),
+        "{response:?}"
+    );
+}

@@ -1,0 +1,409 @@
+//! A tenant of one source: the program's own adapters against a stand-in, and the other side in memory.
+
+use std::{
+    fmt, fs,
+    path::PathBuf,
+    process,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettings};
+use masthead_domain::{
+    account::Account,
+    answer::{Completeness, User},
+    crid::Crid,
+    email::EmailKey,
+    event::Event,
+    merge::Side,
+    order::Order,
+    query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
+    tenant::Tenant,
+};
+use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
+use masthead_sandbox::Sandbox;
+use masthead_testkit::{
+    accounts::{account, with_metadata},
+    answer_table,
+    directory::FakeDirectory,
+    events::RecordingEvents,
+    providers::{FakeProvider, FakeProviders, Voice},
+    registrations::RecordingRegistrations,
+    store::{FakeStore, Mood},
+    tenants::tenant,
+};
+use tokio::time::sleep;
+
+use crate::support::{
+    readers::{CITY, LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email},
+    sources::SourceUnderTest,
+};
+
+/// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
+pub(crate) const PATIENT: Duration = Duration::from_mins(4);
+
+/// How many files with secrets were written.
+static SECRETS_WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+/// The folder of the secrets: the tenants' settings name files in it.
+static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sources-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+});
+
+/// The three kinds to request for one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadKind {
+    ById,
+    ByEmail,
+    List,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceRequest {
+    pub(crate) kind: ReadKind,
+    /// Whom by; lists are of all who have [`LAST_NAME`], or nobody's.
+    pub(crate) name: &'static str,
+    pub(crate) on_failure: OnProviderFailure,
+    pub(crate) ignore_provider: bool,
+    pub(crate) time_limit: Duration,
+}
+
+impl SourceRequest {
+    pub(crate) const fn new(kind: ReadKind, name: &'static str) -> Self {
+        Self {
+            kind,
+            name,
+            on_failure: OnProviderFailure::Degrade,
+            ignore_provider: false,
+            time_limit: PATIENT,
+        }
+    }
+
+    /// The same with `ignoreProvider=true`.
+    pub(crate) const fn store_only(kind: ReadKind, name: &'static str) -> Self {
+        Self {
+            ignore_provider: true,
+            ..Self::new(kind, name)
+        }
+    }
+}
+
+/// What came back: `None` in the place of users where nobody can tell.
+pub(crate) struct SourceResponse {
+    pub(crate) users: Option<Vec<User>>,
+    pub(crate) completeness: Completeness,
+    pub(crate) took: Duration,
+}
+
+impl fmt::Debug for SourceResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = if self.users.is_some() { "found" } else { "cannot tell" };
+        write!(f, "{found} {:?} {:?} in {:?}", self.ids(), self.completeness, self.took)
+    }
+}
+
+impl SourceResponse {
+    /// What is messages of a source: its status, and its reason or "".
+    pub(crate) fn source(&self, name: &str) -> (&'static str, &'static str) {
+        let mut named = self.completeness.sources.iter().filter(|source| source.name == name);
+        let source = named.next().unwrap_or_else(|| panic!("{name} is not named: {self:?}"));
+        (source.status.name(), source.reason.unwrap_or_default())
+    }
+
+    /// The ids of the users; none where nobody can tell.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let users = self.users.iter().flatten();
+        users.map(|user| user.account.crid.as_str()).collect()
+    }
+}
+
+/// The side that the source does not stand on.
+pub(crate) enum OtherSide {
+    /// Our own registrations, beside a provider.
+    Store(Arc<FakeStore>),
+    /// A provider, beside what stands in our registrations' place.
+    Provider(Arc<FakeProvider>),
+}
+
+impl OtherSide {
+    /// From now on it says so of those whom it has, or has not.
+    pub(crate) fn set_answer(&self, side: answer_table::Side) {
+        const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
+        match (self, side) {
+            (_, answer_table::Side::Found | answer_table::Side::Absent) => {}
+            (Self::Store(store), _) => store.be(Mood::Failing(DOWN)),
+            (Self::Provider(provider), answer_table::Side::Unknown) => provider.speak(Voice::Silent(DOWN)),
+            (Self::Provider(provider), answer_table::Side::Stale) => {
+                provider.speak(Voice::Remembered(SystemClock.now(), DOWN));
+            }
+        }
+    }
+}
+
+/// A tenant whose source has its own stand-in.
+pub(crate) struct SourceHarness {
+    pub(crate) source: &'static SourceUnderTest,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) other: OtherSide,
+    events: Arc<RecordingEvents>,
+    registrations: Arc<RecordingRegistrations>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) world: World,
+    pub(crate) users: Users,
+    pub(crate) adapters: Adapters,
+    pub(crate) bulk: Arc<dyn BulkLookups>,
+}
+
+/// How long answers of a provider are kept, and after how long kept ones are shown.
+pub(crate) struct CacheDurations {
+    pub(crate) fresh: Duration,
+    pub(crate) stale: Duration,
+    pub(crate) stale_after: Duration,
+}
+
+impl Default for CacheDurations {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::ZERO,
+            stale: Duration::from_hours(1),
+            // A busy machine makes every answer late.
+            stale_after: PATIENT,
+        }
+    }
+}
+
+impl SourceHarness {
+    /// A tenant with these readers at the source and on the other side. Live answers stand in for a provider for `fresh`,
+    /// and for an hour where it says nothing.
+    pub(crate) async fn start(
+        source: &'static SourceUnderTest,
+        fresh: Duration,
+        there: &[&str],
+        other: &[&str],
+    ) -> Self {
+        let memory = CacheDurations {
+            fresh,
+            ..CacheDurations::default()
+        };
+        Self::with_memory(source, memory, there, other).await
+    }
+
+    /// The same with this memory of a provider.
+    pub(crate) async fn with_memory(
+        source: &'static SourceUnderTest,
+        memory: CacheDurations,
+        there: &[&str],
+        other: &[&str],
+    ) -> Self {
+        let shown = there.iter().map(|name| (source.user)(name)).collect();
+        let sandbox = Sandbox::start((source.stand_in)(shown)).await.unwrap();
+        let tenant = Arc::new(tenant_of(source, &sandbox));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = ProviderSettings {
+            allow_private_addresses: true,
+            secrets_folder: SECRETS.clone(),
+            connect_timeout: Duration::from_secs(5),
+            call_timeout: PATIENT,
+            max_answer_bytes: 1024 * 1024,
+            fresh: memory.fresh,
+            stale: memory.stale,
+            stale_after: memory.stale_after,
+        };
+        let adapters = Adapters::new(&options, &clock).unwrap();
+        let own = Arc::new(FakeStore::default());
+        let store = adapters.subscribe(Arc::clone(&own) as _);
+        let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
+        let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
+        let (other, providers): (OtherSide, Arc<dyn Providers>) = match source.side {
+            Side::Provider => {
+                own.put(tenant.pool, other.iter().map(|name| stored(name)));
+                (OtherSide::Store(own), Arc::new(adapters.clone()))
+            }
+            Side::Store => {
+                // Whoever requests it would be response.
+                own.be(Mood::Panicking);
+                let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
+                provider.put(tenant.pool, other.iter().map(|name| provided(name)));
+                (
+                    OtherSide::Provider(Arc::clone(&provider)),
+                    Arc::new(FakeProviders(Some(provider))),
+                )
+            }
+        };
+        let events = Arc::new(RecordingEvents::default());
+        let registrations = Arc::new(RecordingRegistrations::default());
+        let world = World {
+            store,
+            registrations: Arc::clone(&registrations) as _,
+            providers,
+            directory,
+            events: Arc::clone(&events) as _,
+            clock,
+        };
+        Self {
+            source,
+            sandbox,
+            other,
+            events,
+            registrations,
+            tenant,
+            users: Users::new(world.clone(), 100_000),
+            world,
+            adapters,
+            bulk,
+        }
+    }
+
+    /// Sets what the tenant's provider is called by, from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let (provider, _) = self.source.address.split_once('.').unwrap();
+        let settings = &mut Arc::make_mut(&mut self.tenant).settings.provider;
+        settings.insert(format!("{provider}.{name}").into(), value.into());
+    }
+
+    /// A setting of the tenant's provider.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let (provider, _) = self.source.address.split_once('.').unwrap();
+        self.tenant.settings.provider[&*format!("{provider}.{name}")].to_string()
+    }
+
+    /// Who asks, until then.
+    pub(crate) fn caller(&self, deadline: Instant) -> Caller {
+        Caller {
+            tenant: Arc::clone(&self.tenant),
+            source_system: "CRM".into(),
+            request_id: "r-1".into(),
+            deadline,
+        }
+    }
+
+    pub(crate) async fn send(&self, request: SourceRequest) -> SourceResponse {
+        let began = Instant::now();
+        let (users, completeness) = match self.answer(&request, began + request.time_limit).await {
+            Ok((users, completeness)) => (Some(users), completeness),
+            Err(ReadError::NoSuchUser { completeness }) => (Some(Vec::new()), completeness),
+            Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+            Err(error) => panic!("{}: {request:?}: {error}", self.source.name),
+        };
+        SourceResponse {
+            users,
+            completeness: completeness.unwrap(),
+            took: began.elapsed(),
+        }
+    }
+
+    /// Asks until every source answers.
+    pub(crate) async fn wait_until_complete(&self) {
+        let began = Instant::now();
+        // A search, since nobody remembers one.
+        while !self
+            .send(SourceRequest::new(ReadKind::List, UNKNOWN))
+            .await
+            .completeness
+            .complete
+        {
+            assert!(began.elapsed() < PATIENT, "{}: it never answers", self.source.name);
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: &SourceRequest,
+        deadline: Instant,
+    ) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
+        let caller = self.caller(deadline);
+        let query = match request.kind {
+            ReadKind::ById => {
+                let request = LookupRequest {
+                    crid: Crid::parse(&crid(request.name)).unwrap(),
+                    ignore_provider: request.ignore_provider,
+                    on_provider_failure: request.on_failure,
+                };
+                let answer = self.users.by_id(&caller, &request).await?;
+                return Ok((vec![answer.user], answer.completeness));
+            }
+            ReadKind::ByEmail | ReadKind::List => query(request.kind, request.name),
+        };
+        let request = SearchRequest {
+            query,
+            ignore_provider: request.ignore_provider,
+            on_provider_failure: request.on_failure,
+        };
+        let answer = self.users.search(&caller, &request).await?;
+        Ok((answer.users, answer.completeness))
+    }
+
+    /// The events since the last time.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+
+    /// What was written since the last time, once all of it is.
+    pub(crate) async fn written(&mut self) -> Vec<Account> {
+        let next = Users::new(self.world.clone(), 100_000);
+        std::mem::replace(&mut self.users, next).close().await;
+        self.registrations.take()
+    }
+}
+
+/// The search for the reader of this name by their address, or for all who have [`LAST_NAME`].
+pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
+    let filter = match kind {
+        ReadKind::ById | ReadKind::ByEmail => UserFilter {
+            emails: vec![EmailFilter::Exact(EmailKey::of(&email(name)))],
+            ..UserFilter::default()
+        },
+        ReadKind::List => UserFilter {
+            last_name: Some(NamePrefix::of(if name == UNKNOWN { UNKNOWN } else { LAST_NAME })),
+            ..UserFilter::default()
+        },
+    };
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position: Position::Offset(0),
+        size: 10,
+        count: CountMode::Exact,
+    }
+}
+
+/// A name that nobody has, on either side.
+pub(crate) const UNKNOWN: &str = "nobody";
+
+/// The tenant, set up to request the stand-in.
+fn tenant_of(source: &SourceUnderTest, sandbox: &Sandbox) -> Tenant {
+    let secret = SECRETS.join(source.name);
+    if !secret.exists() {
+        // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
+        let number = SECRETS_WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let written = SECRETS.join(format!("{}.{}-{number}", source.name, process::id()));
+        fs::write(&written, source.secret).unwrap();
+        fs::rename(written, &secret).unwrap();
+    }
+    let place = format!("{}File", source.secret_place);
+    let mut settings = vec![
+        ("Flow.UserProvider", source.provider()),
+        (source.address, sandbox.url().trim_end_matches('/')),
+        (&place, secret.to_str().unwrap()),
+    ];
+    settings.extend(source.settings);
+    tenant("north/daily/herald", 1, &settings)
+}
+
+fn stored(name: &str) -> Account {
+    let account = account(&crid(name), &email(name), STORE_NAME, LAST_NAME);
+    with_metadata(account, &[("city", CITY)])
+}
+
+fn provided(name: &str) -> Account {
+    let account = account(&crid(name), &email(name), PROVIDER_NAME, LAST_NAME);
+    with_metadata(account, &[("displayName", PROVIDER_NAME)])
+}

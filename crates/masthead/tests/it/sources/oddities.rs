@@ -1,0 +1,154 @@
+//! ExpectedAnswers that are true and oddly written: what one row costs, and what it does not (`quality.md`, fault table).
+
+use std::time::Duration;
+
+use masthead_domain::merge::Side;
+use masthead_sandbox::{Fault, FaultRule};
+
+use crate::{
+    sources::harness::{ReadKind, SourceHarness, SourceRequest, UNKNOWN},
+    support::{
+        readers::{LAST_NAME, crid, email},
+        sources::SourceUnderTest,
+    },
+};
+
+/// The members of a user that this source is read by: of the address, of the last name, and of the id.
+struct JsonMembers {
+    email: &'static str,
+    last_name: &'static str,
+    id: &'static str,
+}
+
+fn members(source: &SourceUnderTest) -> JsonMembers {
+    let (email, last_name, id) = match (source.name, source.calls) {
+        ("Auth0", _) => ("email", "family_name", "user_id"),
+        ("Gigya", _) => ("email", "lastName", "UID"),
+        ("SSOR", _) => ("email", "lastName", "consumerId"),
+        ("Firefly", _) => ("email", "lastName", "userGUID"),
+        (_, "/User") => ("Email", "LastName", "CustomerRegistrationId"),
+        _ => ("email", "lastName", "customerRegistrationId"),
+    };
+    JsonMembers { email, last_name, id }
+}
+
+/// The answer, with this behind the address of a reader.
+fn behind_the_address(source: &SourceUnderTest, name: &str, more: &str) -> FaultRule {
+    let text = format!("\"{}\":\"{}\"", members(source).email, email(name));
+    let with = format!("{text},{more}");
+    FaultRule::from(Fault::Replaced { text, with }).on(source.calls)
+}
+
+/// The answer, with this in the place of the id of a reader.
+fn instead_of_the_id(source: &SourceUnderTest, name: &str, id: &str) -> FaultRule {
+    let member = members(source).id;
+    let text = format!("\"{member}\":\"{}\"", crid(name));
+    let with = format!("\"{member}\":{id}");
+    FaultRule::from(Fault::Replaced { text, with }).on(source.calls)
+}
+
+/// RFC 8259 §4, §6, §8.2 and §9 allow each of them.
+pub(crate) async fn unread_fields_cost_nothing(source: &'static SourceUnderTest) {
+    let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    let harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &[]).await;
+    for odd in [
+        r#""zodiac":"\ud83d""#.to_owned(),
+        r#""\ud83dzodiac":null"#.to_owned(),
+        r#""zodiac":1e400"#.to_owned(),
+        r#""zodiac":1,"zodiac":2"#.to_owned(),
+        format!(r#""zodiac":{deep}"#),
+    ] {
+        harness.sandbox.clear_faults();
+        harness.sandbox.inject(behind_the_address(source, "odd", &odd));
+        for (kind, ids) in [
+            (ReadKind::ById, vec![crid("odd")]),
+            (ReadKind::ByEmail, vec![crid("odd")]),
+            (ReadKind::List, vec![crid("odd"), crid("plain")]),
+        ] {
+            let response = harness.send(SourceRequest::new(kind, "odd")).await;
+            assert_eq!(response.ids(), ids, "{odd:.40}: {response:?}");
+            assert!(response.completeness.complete, "{odd:.40}: {response:?}");
+        }
+    }
+}
+
+/// A mapped text that lost a piece shows where.
+pub(crate) async fn a_mapped_field_costs_itself(source: &'static SourceUnderTest) {
+    let harness = SourceHarness::start(source, Duration::ZERO, &["odd"], &[]).await;
+    let last_name = members(source).last_name;
+    let text = format!("\"{last_name}\":\"{LAST_NAME}\"");
+    for (with, shown) in [
+        (
+            format!(r#""{last_name}":"{LAST_NAME}\ud83d""#),
+            format!("{LAST_NAME}\u{fffd}"),
+        ),
+        (format!(r#""{last_name}":"{LAST_NAME}\u0000""#), LAST_NAME.to_owned()),
+        (format!(r#""{last_name}":["{LAST_NAME}"]"#), String::new()),
+        (
+            format!(r#""{last_name}":"x","{last_name}":"{LAST_NAME}""#),
+            LAST_NAME.to_owned(),
+        ),
+    ] {
+        harness.sandbox.clear_faults();
+        let text = text.clone();
+        harness.sandbox.inject(
+            FaultRule::from(Fault::Replaced {
+                text,
+                with: with.clone(),
+            })
+            .on(source.calls),
+        );
+        for kind in [ReadKind::ById, ReadKind::ByEmail] {
+            let response = harness.send(SourceRequest::new(kind, "odd")).await;
+            assert_eq!(response.ids(), [crid("odd")], "{with}: {response:?}");
+            assert!(response.completeness.complete, "{with}: {response:?}");
+            assert_eq!(&*response.users.as_ref().unwrap()[0].account.last_name, shown, "{with}");
+        }
+    }
+}
+
+/// By id and by address the user is unknown; a list has all others, and says that it is not the whole.
+pub(crate) async fn one_row_costs_itself(source: &'static SourceUnderTest) {
+    let mut harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &["odd", "other"]).await;
+    for odd in ["1.5", "null", "\"\"", "\"a\\u0000\"", "\"auth0|\\ud83d\"", "[]"] {
+        harness.sandbox.clear_faults();
+        harness.sandbox.inject(instead_of_the_id(source, "odd", odd));
+        // So many that an outage would open the breaker.
+        for _ in 0..4 {
+            for kind in [ReadKind::ById, ReadKind::ByEmail] {
+                let response = harness.send(SourceRequest::new(kind, "odd")).await;
+                assert_eq!(response.ids(), [crid("odd")], "the other side's {odd}: {response:?}");
+                assert!(!response.completeness.complete, "{odd}: {response:?}");
+                assert_eq!(response.source(source.name).0, "unavailable", "{odd}: {response:?}");
+            }
+        }
+        let response = harness.send(SourceRequest::new(ReadKind::ById, "plain")).await;
+        assert_eq!(
+            (response.ids(), response.completeness.complete),
+            (vec![&*crid("plain")], true),
+            "{response:?}"
+        );
+        let response = harness.send(SourceRequest::new(ReadKind::List, "odd")).await;
+        assert!(response.ids().contains(&&*crid("plain")), "{odd}: {response:?}");
+        assert!(!response.completeness.complete, "{odd}: {response:?}");
+        let word = match source.side {
+            Side::Provider => ("ok", "unreadable_rows"),
+            // The union asks the store once more for each whom the provider alone has shown.
+            Side::Store => ("stale", "corrupt"),
+        };
+        assert_eq!(response.source(source.name), word, "{odd}: {response:?}");
+        // Whoever is looked for may be in the row.
+        if !["Firefly", "SSOR"].contains(&source.name) && source.side == Side::Provider {
+            let response = harness.send(SourceRequest::new(ReadKind::List, UNKNOWN)).await;
+            assert!(response.users.is_none(), "{odd}: {response:?}");
+        }
+        let written = harness.written().await;
+        assert!(
+            !written.iter().any(|account| account.crid.as_str() == crid("odd")),
+            "{odd}"
+        );
+    }
+    harness.sandbox.clear_faults();
+    let response = harness.send(SourceRequest::new(ReadKind::List, "odd")).await;
+    assert!(response.completeness.complete, "{response:?}");
+}

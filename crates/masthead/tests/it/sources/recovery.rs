@@ -1,0 +1,182 @@
+//! The end of an outage: each read path by itself, with nothing else asking, must find out that the source answers again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use masthead_domain::{answer::Completeness, crid::Crid, email::EmailKey, merge::Side, query::OnProviderFailure};
+use masthead_orchestrator::{Export, ExportRequest, Exported, ReadError};
+use masthead_ports::{
+    bulk::LookupKey,
+    directory::{Beginning, Begun, Brake},
+    source::Priority,
+    walk::{Scope, Walks},
+};
+use masthead_provider_http::BreakerOptions;
+use tokio::time::sleep;
+
+use crate::{
+    sources::harness::{PATIENT, ReadKind, SourceHarness, SourceRequest, UNKNOWN, query},
+    support::{
+        readers::{crid, email},
+        sources::SourceUnderTest,
+    },
+};
+
+/// How long after the open time a path must be complete again.
+const AFTER_THE_OPEN_TIME: Duration = Duration::from_secs(1);
+
+/// A kind by which a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecoveryPath {
+    /// Of both sides.
+    Both(ReadKind),
+    /// A list after the first synchronisation: it never asks the provider.
+    ListOfTheDirectory,
+    /// Of the provider alone, as the legacy API's type 1.
+    Alone(ReadKind),
+    Export(ReadKind),
+    /// A step of a synchronisation.
+    Sync,
+}
+
+impl RecoveryPath {
+    fn all(side: Side) -> Vec<Self> {
+        const WAYS: [ReadKind; 3] = [ReadKind::ById, ReadKind::ByEmail, ReadKind::List];
+        let both = WAYS.into_iter().map(Self::Both);
+        let export = [ReadKind::ById, ReadKind::ByEmail].map(Self::Export);
+        let mut all: Vec<_> = both.chain(export).collect();
+        if side == Side::Provider {
+            all.extend(WAYS.map(Self::Alone));
+            all.extend([Self::ListOfTheDirectory, Self::Sync]);
+        }
+        all
+    }
+}
+
+pub(crate) async fn every_path_recovers(source: &'static SourceUnderTest) {
+    join_all(
+        RecoveryPath::all(source.side)
+            .into_iter()
+            .map(|path| path_recovers(source, path)),
+    )
+    .await;
+}
+
+/// The source is off long enough to open the breaker, then on; once the open time is over, the very next read is complete.
+async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
+    let harness = SourceHarness::start(source, Duration::ZERO, &["both", "alone"], &["both", "other"]).await;
+    let what = format!("{} {path:?}", source.name);
+    harness.wait_until_complete().await;
+    if path == RecoveryPath::ListOfTheDirectory {
+        run_sync(&harness).await;
+    }
+    assert!(is_complete(&harness, path).await, "{what}: before the outage");
+
+    harness.sandbox.off().await.unwrap();
+    let began = Instant::now();
+    let opening = if path == RecoveryPath::ListOfTheDirectory {
+        RecoveryPath::Sync
+    } else {
+        path
+    };
+    while breaker(&harness) != "open" {
+        assert!(!is_complete(&harness, opening).await, "{what}: it is off");
+        assert!(began.elapsed() < PATIENT, "{what}: the breaker never opens");
+    }
+    let kept = path == RecoveryPath::ListOfTheDirectory;
+    assert_eq!(is_complete(&harness, path).await, kept, "{what}: the breaker is open");
+
+    harness.sandbox.on().await.unwrap();
+    sleep(BreakerOptions::default().open_for + AFTER_THE_OPEN_TIME).await;
+    assert!(is_complete(&harness, path).await, "{what}: it is on again");
+    if !kept {
+        assert_eq!(breaker(&harness), "closed", "{what}");
+    }
+}
+
+/// The directory's first synchronisation.
+pub(crate) async fn run_sync(harness: &SourceHarness) {
+    let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Sync);
+    let (directory, at) = (&harness.world.directory, harness.world.clock.now());
+    let beginning = Beginning {
+        holder: "test",
+        at,
+        lease: PATIENT,
+        full_every: Duration::ZERO,
+    };
+    let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
+        panic!("nobody else is at it")
+    };
+    let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
+    let mut from = None;
+    loop {
+        let step = walk.step(&cx, Scope::Everything, from.as_ref()).await.unwrap();
+        directory.take(&cx, &run, &step, at).await.unwrap();
+        let Some(next) = step.next else { break };
+        from = Some(next);
+    }
+    directory.finish(&cx, &run, at, Brake::On).await.unwrap();
+}
+
+fn breaker(harness: &SourceHarness) -> &'static str {
+    let health = harness.adapters.health();
+    let own = health.iter().find(|one| one.provider == harness.source.name);
+    own.unwrap().breaker
+}
+
+/// Reads once by this path; whether every source answered.
+async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
+    let caller = harness.caller(Instant::now() + PATIENT);
+    let mode = OnProviderFailure::Degrade;
+    let id = Crid::parse(&crid("both")).unwrap();
+    let completeness = match path {
+        RecoveryPath::Both(kind) => Some(harness.send(SourceRequest::new(kind, "both")).await.completeness),
+        RecoveryPath::ListOfTheDirectory => Some(
+            harness
+                .send(SourceRequest::new(ReadKind::List, "both"))
+                .await
+                .completeness,
+        ),
+        RecoveryPath::Alone(ReadKind::ById) => match harness.users.by_id_at_provider(&caller, &id, mode).await {
+            Ok(answer) => answer.completeness,
+            Err(error) => unconfirmed(error),
+        },
+        RecoveryPath::Alone(kind) => match harness
+            .users
+            .search_at_provider(&caller, &query(kind, "both"), mode)
+            .await
+        {
+            Ok(answer) => answer.completeness,
+            Err(error) => unconfirmed(error),
+        },
+        RecoveryPath::Export(kind) => {
+            // Nobody is absent where every source says so, and unresolved otherwise: absence is never remembered.
+            let key = match kind {
+                ReadKind::ById => LookupKey::Id(Crid::parse(&crid(UNKNOWN)).unwrap()),
+                ReadKind::ByEmail | ReadKind::List => LookupKey::Email(EmailKey::of(&email(UNKNOWN))),
+            };
+            let request = ExportRequest {
+                keys: vec![Some(key)],
+                network: None,
+            };
+            let export = Export::new(harness.users.clone(), Arc::clone(&harness.bulk));
+            return export.export(&caller, &request).await.outcomes == [Exported::Absent];
+        }
+        RecoveryPath::Sync => {
+            let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
+            let cx = caller.context(Priority::Sync);
+            return walk.step(&cx, Scope::Everything, None).await.is_ok();
+        }
+    };
+    completeness.unwrap().complete
+}
+
+fn unconfirmed(error: ReadError) -> Option<Completeness> {
+    match error {
+        ReadError::CannotTell { completeness, .. } => completeness,
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,200 @@
+//! A provider that may be requests far less often than its users are looked up: what is kept is shown at once.
+
+use std::{
+    fs,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use masthead_domain::{account::Account, crid::Crid, query::OnProviderFailure};
+use masthead_ports::{
+    provider::{Heard, Providers},
+    source::Priority,
+};
+use tokio::time::sleep;
+
+use crate::{
+    sources::{
+        harness::{CacheDurations, PATIENT, ReadKind, SourceHarness, SourceRequest, SourceResponse},
+        recovery::run_sync,
+    },
+    support::{readers::crid, sources::SourceUnderTest},
+};
+
+/// How many readers there are.
+const MANY: usize = 90;
+
+/// How often each of them is looked up at once, by either key.
+const TIMES: usize = 2;
+
+/// How many calls the budget has at once, and a second.
+const SCARCE: u32 = 1;
+
+/// After how long a kept answer is shown: more than a busy machine stalls, and far less than a turn of the last would take.
+const STALE_AFTER: Duration = Duration::from_secs(10);
+
+/// More than a busy machine needs for all look-ups of a test, and less than half the time that their calls would take.
+const SOON: Duration = Duration::from_mins(1);
+
+static READERS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| (0..MANY).map(|number| &*format!("reader{number}").leak()).collect());
+
+/// A tenant whose readers were all looked up before its budget became scarce.
+async fn scarce(source: &'static SourceUnderTest, memory: CacheDurations, has_directory: bool) -> SourceHarness {
+    let mut harness = SourceHarness::with_memory(source, memory, &READERS, &[]).await;
+    harness.wait_until_complete().await;
+    for name in READERS.iter().copied() {
+        for kind in [ReadKind::ById, ReadKind::ByEmail] {
+            let response = harness.send(SourceRequest::new(kind, name)).await;
+            assert!(response.completeness.complete, "{response:?}");
+        }
+    }
+    if has_directory {
+        run_sync(&harness).await;
+    }
+    harness.set("BudgetPerSecond", &SCARCE.to_string());
+    harness.set("BudgetBurst", &SCARCE.to_string());
+    harness
+}
+
+fn is_stale(source: &SourceUnderTest, response: &SourceResponse, reason: &str) -> bool {
+    response.source(source.name) == ("stale", reason) && !response.completeness.complete
+}
+
+/// Every look-up is answered soon with the reader, live or stale for want of calls, and the budget is kept.
+pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
+    let in_memory = CacheDurations {
+        stale_after: STALE_AFTER,
+        ..CacheDurations::default()
+    };
+    let in_the_directory = CacheDurations {
+        stale: Duration::ZERO,
+        stale_after: STALE_AFTER,
+        ..CacheDurations::default()
+    };
+    for (memory, has_directory) in [(in_memory, false), (in_the_directory, true)] {
+        let harness = scarce(source, memory, has_directory).await;
+        let before = harness.sandbox.calls_to(source.calls);
+        let began = Instant::now();
+        let asks = READERS.iter().flat_map(|name| {
+            let kinds = [ReadKind::ById, ReadKind::ByEmail].repeat(TIMES).into_iter();
+            kinds.map(move |kind| (*name, kind))
+        });
+        let requests = asks.map(async |(name, kind)| (name, harness.send(SourceRequest::new(kind, name)).await));
+        let answers = join_all(requests).await;
+        let took = began.elapsed();
+        for (name, response) in &answers {
+            assert_eq!(response.ids(), [crid(name)], "{response:?}");
+            let live = response.completeness.complete;
+            assert!(live || is_stale(source, response, "rate_limited"), "{response:?}");
+        }
+        assert!(took < SOON, "{took:?}");
+        // Where there is no call before a kept answer is shown, nobody waits for one.
+        let mut each: Vec<Duration> = answers.iter().map(|(_, response)| response.took).collect();
+        each.sort_unstable();
+        assert!(each[each.len() / 2] < STALE_AFTER, "{each:?}");
+        let calls = harness.sandbox.calls_to(source.calls) - before;
+        let allowed = f64::from(SCARCE) * (1.0 + began.elapsed().as_secs_f64());
+        assert!(
+            (1.0..=allowed + 1.0).contains(&f64::from(u32::try_from(calls).unwrap())),
+            "{calls} calls in {took:?}"
+        );
+    }
+}
+
+/// Two calls a look-up, one at a time: no other look-up takes the second one's place for ever.
+pub(crate) async fn both_calls_are_made(source: &'static SourceUnderTest) {
+    let memory = CacheDurations {
+        stale_after: Duration::from_secs(3),
+        ..CacheDurations::default()
+    };
+    let harness = scarce(source, memory, false).await;
+    let began = Instant::now();
+    loop {
+        let requests = READERS
+            .iter()
+            .map(|name| harness.send(SourceRequest::new(ReadKind::ByEmail, name)));
+        let answers = join_all(requests).await;
+        if answers.iter().any(|response| response.completeness.complete) {
+            break;
+        }
+        assert!(began.elapsed() < SOON, "no look-up by address is ever live");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `onProviderFailure=fail`, and a reader of whom nothing is kept.
+pub(crate) async fn live_answers_are_waited_for(source: &'static SourceUnderTest) {
+    let memory = CacheDurations {
+        stale_after: Duration::ZERO,
+        ..CacheDurations::default()
+    };
+    let harness = scarce(source, memory, false).await;
+    let kept = SourceRequest::new(ReadKind::ById, "reader0");
+    let fail = SourceRequest {
+        on_failure: OnProviderFailure::Fail,
+        ..kept.clone()
+    };
+    use_up(&harness, &kept).await;
+    let response = harness.send(fail).await;
+    assert_eq!(
+        (response.ids(), response.completeness.complete),
+        (vec![&*crid("reader0")], true),
+        "{response:?}"
+    );
+    use_up(&harness, &kept).await;
+    let response = harness.send(SourceRequest::new(ReadKind::ById, "stranger")).await;
+    assert_eq!(
+        (response.ids(), response.completeness.complete),
+        (vec![], true),
+        "{response:?}"
+    );
+    assert!(response.took < PATIENT);
+}
+
+/// Asks until no call is left for now.
+async fn use_up(harness: &SourceHarness, kept: &SourceRequest) {
+    let began = Instant::now();
+    while !is_stale(harness.source, &harness.send(kept.clone()).await, "rate_limited") {
+        assert!(began.elapsed() < SOON, "the budget is never used up");
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What the provider messages remains true however often it may be called and whatever the secret is; of another account space
+/// nothing is known. Asked of the provider's memory alone: the directory knows the reader too.
+pub(crate) async fn changes_keep_answers(source: &'static SourceUnderTest) {
+    let mut harness = SourceHarness::start(source, Duration::ZERO, &["reader0"], &[]).await;
+    let live = heard(&harness).await;
+    assert!(matches!(live, Heard::Live { value: Some(_), .. }), "{live:?}");
+    harness.sandbox.off().await.unwrap();
+
+    harness.set("BudgetPerSecond", "3");
+    assert_remembered(&harness).await;
+
+    let (_, place) = source.secret_place.split_once('.').unwrap();
+    let place = format!("{place}File");
+    let secret = harness.setting(&place);
+    let rotated = format!("{secret}.rotated");
+    fs::copy(secret, &rotated).unwrap();
+    harness.set(&place, &rotated);
+    assert_remembered(&harness).await;
+
+    let (_, address) = source.address.split_once('.').unwrap();
+    harness.set(address, "http://127.0.0.1:9");
+    let heard = heard(&harness).await;
+    assert!(matches!(heard, Heard::Nothing { .. }), "another address: {heard:?}");
+}
+
+async fn assert_remembered(harness: &SourceHarness) {
+    let heard = heard(harness).await;
+    let remembered = matches!(heard, Heard::Remembered { value: Some(_), .. });
+    assert!(remembered, "{}: {heard:?}", harness.source.name);
+}
+
+async fn heard(harness: &SourceHarness) -> Heard<Option<Account>> {
+    let provider = Providers::of(&harness.adapters, &harness.tenant).unwrap();
+    let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Interactive);
+    provider.by_id(&cx, &Crid::parse(&crid("reader0")).unwrap()).await.heard
+}

@@ -1,0 +1,29 @@
+//! Many who request for the same at once.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use masthead_sandbox::{Fault, FaultRule};
+use tokio::task::unconstrained;
+
+use crate::{
+    sources::harness::{ReadKind, SourceHarness, SourceRequest},
+    support::{readers::crid, sources::SourceUnderTest},
+};
+
+pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
+    let harness = SourceHarness::start(source, Duration::from_hours(1), &["both"], &["both"]).await;
+    harness.wait_until_complete().await;
+    harness.sandbox.clear_log();
+    let late = FaultRule::from(Fault::Latency { ms: 500 }).on(source.calls);
+    harness.sandbox.inject(late);
+    // All have requests before anything else goes on: where nothing is remembered, whoever came after the answer would request anew.
+    let requests = (0..500).map(|_| unconstrained(harness.send(SourceRequest::new(ReadKind::ById, "both"))));
+    for response in join_all(requests).await {
+        assert_eq!(
+            (response.ids(), response.completeness.complete),
+            (vec![&*crid("both")], true)
+        );
+    }
+    assert_eq!(harness.sandbox.calls(), 1);
+}

@@ -1,0 +1,115 @@
+//! The published answer table, each cell prepared at a real adapter: by id, by full e-mail and as a list.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use masthead_domain::merge;
+use masthead_ports::source::SUBSCRIBE;
+use masthead_testkit::answer_table::{Came, Cell, Marks, Side};
+
+use crate::{
+    sources::harness::{ReadKind, SourceHarness, SourceRequest},
+    support::{
+        readers::{PROVIDER_NAME, STORE_NAME, crid},
+        sources::SourceUnderTest,
+    },
+};
+
+const ANN: &str = "ann";
+
+const MARKS: Marks = Marks {
+    theirs: (PROVIDER_NAME, "displayName"),
+    ours: (STORE_NAME, "city"),
+};
+
+/// How many cells are under kind at once.
+const AT_ONCE: usize = 8;
+
+pub(crate) async fn holds(source: &'static SourceUnderTest) {
+    let kinds = [ReadKind::ById, ReadKind::ByEmail, ReadKind::List];
+    let cells = kinds
+        .into_iter()
+        .flat_map(|kind| Cell::all().into_iter().map(move |cell| (kind, cell)));
+    // No adapter remembers a search: there a source that is off is unknown, whatever it messages before.
+    let remembers = |kind| kind != ReadKind::List || source.side == merge::Side::Store;
+    let cells = cells.filter(|(kind, cell)| remembers(*kind) || cell.theirs != Side::Stale);
+    let held = stream::iter(cells).for_each_concurrent(AT_ONCE, |(kind, cell)| cell_holds(source, kind, cell));
+    held.await;
+}
+
+/// A tenant whose source says the one and whose other side the other of the reader.
+async fn prepared(source: &'static SourceUnderTest, kind: ReadKind, at_source: Side, at_other: Side) -> SourceHarness {
+    let ann = |there: bool| if there { [ANN].as_slice() } else { &[] };
+    let has = |side| ann(matches!(side, Side::Found | Side::Stale));
+    let mut harness = SourceHarness::start(source, Duration::ZERO, has(at_source), has(at_other)).await;
+    // Where there is a token, it is had before: what is response of here is the answer.
+    harness.wait_until_complete().await;
+    if at_source == Side::Stale {
+        harness.send(SourceRequest::new(kind, ANN)).await;
+    }
+    if matches!(at_source, Side::Stale | Side::Unknown) {
+        harness.sandbox.off().await.unwrap();
+    }
+    harness.other.set_answer(at_other);
+    harness.events();
+    harness.written().await;
+    harness
+}
+
+async fn cell_holds(source: &'static SourceUnderTest, kind: ReadKind, cell: Cell) {
+    let mut harness = match source.side {
+        merge::Side::Provider => prepared(source, kind, cell.theirs, cell.ours).await,
+        merge::Side::Store => prepared(source, kind, cell.ours, cell.theirs).await,
+    };
+    let request = SourceRequest {
+        on_failure: cell.on_failure,
+        ..SourceRequest::new(kind, ANN)
+    };
+    let response = harness.send(request).await;
+    let came = Came {
+        answer: response.users.map(|users| (users, response.completeness)),
+        events: harness.events(),
+        written: harness.written().await,
+        read_only: source.side == merge::Side::Store || kind == ReadKind::List,
+    };
+    cell.holds(&format!("{} {kind:?}", source.name), MARKS, store_event(kind), &came);
+}
+
+/// Found, absent or unknown, as the store says, and the provider is not requests.
+pub(crate) async fn store_alone_holds(source: &'static SourceUnderTest) {
+    for kind in [ReadKind::ById, ReadKind::ByEmail, ReadKind::List] {
+        for ours in Side::STORE {
+            // Whatever the provider says.
+            let mut harness = match source.side {
+                merge::Side::Provider => prepared(source, kind, Side::Found, ours).await,
+                merge::Side::Store => prepared(source, kind, ours, Side::Found).await,
+            };
+            harness.sandbox.clear_log();
+            let response = harness.send(SourceRequest::store_only(kind, ANN)).await;
+            let what = format!("{} {kind:?} {ours:?}: {response:?}", source.name);
+            let (wanted, status) = match ours {
+                Side::Found => (Some(vec![crid(ANN)]), "ok"),
+                Side::Absent => (Some(vec![]), "ok"),
+                Side::Unknown | Side::Stale => (None, "unavailable"),
+            };
+            assert_eq!(response.users.is_some(), wanted.is_some(), "{what}");
+            assert_eq!(response.ids(), wanted.unwrap_or_default(), "{what}");
+            assert_eq!(response.completeness.complete, ours != Side::Unknown, "{what}");
+            let statuses = [source.provider(), SUBSCRIBE].map(|name| response.source(name).0);
+            assert_eq!(statuses, ["skipped", status], "{what}");
+            let events: Vec<_> = harness.events().iter().map(|event| event.kind.id()).collect();
+            assert_eq!(events, [store_event(kind)], "{what}");
+            assert_eq!(harness.written().await, [], "{what}");
+            if source.side == merge::Side::Provider {
+                assert_eq!(harness.sandbox.calls(), 0, "{what}");
+            }
+        }
+    }
+}
+
+const fn store_event(kind: ReadKind) -> i32 {
+    match kind {
+        ReadKind::ById => 4001,
+        ReadKind::ByEmail | ReadKind::List => 4000,
+    }
+}

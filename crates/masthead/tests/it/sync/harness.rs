@@ -1,0 +1,337 @@
+//! A provider in a sandbox, a store on a fresh database, and processes that keep the one in the other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use masthead_dev_postgres::TestDatabase;
+use masthead_domain::{
+    account::Account,
+    order::Order,
+    query::UserFilter,
+    tenant::{Tenant, TenantId},
+};
+use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, SyncOptions};
+use masthead_ports::{
+    clock::Clock,
+    directory::{Brake, Directory as _, Standing},
+    registrations::{Registrations, WrittenFor},
+    source::{CallContext, Priority, SourceError, SourceName},
+    tenants::Tenants as _,
+    walk::{Place, Scope, Step, Walk, Walks},
+};
+use masthead_sandbox::Sandbox;
+use masthead_subscribe_store::{ImportOrigin, Store, StoreOptions, schema};
+use masthead_testkit::{
+    clock::StoppedClock,
+    contract::directory::{DirectorySubject, Registrar},
+    registrations::write_back,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::sync::kind::ProviderKind;
+
+/// Longer than any stalled machine takes.
+const FOREVER: Duration = Duration::from_mins(10);
+
+pub(crate) struct SyncHarness {
+    pub(crate) kind: ProviderKind,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) store: Arc<Store>,
+    walk: Arc<KillableScan>,
+    subject: DirectorySubject,
+}
+
+/// Where a process is killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KillPoint {
+    /// When a step is to be made.
+    BeforeTheCall,
+    /// When the provider has answered, and nobody has heard it.
+    AfterTheCall,
+    /// Somewhere while the step is kept, or just after.
+    WhileKeeping,
+    /// Not here: it was to die before, and gets no further.
+    Overdue,
+}
+
+/// A walk on which a process can be killed.
+struct KillableScan {
+    walk: Arc<dyn Walk>,
+    /// After so many steps more, and how.
+    kill: Mutex<Option<(u64, KillPoint)>>,
+    met: Notify,
+}
+
+#[async_trait]
+impl Walk for KillableScan {
+    fn name(&self) -> SourceName {
+        self.walk.name()
+    }
+
+    fn tells_changes(&self) -> bool {
+        self.walk.tells_changes()
+    }
+
+    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        let death = {
+            let mut kill = self.kill.lock().unwrap();
+            match kill.as_mut() {
+                Some((0, death)) => Some(*death),
+                Some((steps, _)) => {
+                    *steps -= 1;
+                    None
+                }
+                None => None,
+            }
+        };
+        match death {
+            None => self.walk.step(cx, scope, from).await,
+            Some(KillPoint::BeforeTheCall) => {
+                self.met.notify_one();
+                std::future::pending().await
+            }
+            Some(KillPoint::Overdue) => std::future::pending().await,
+            Some(KillPoint::AfterTheCall) => {
+                let _ = self.walk.step(cx, scope, from).await;
+                self.met.notify_one();
+                std::future::pending().await
+            }
+            Some(KillPoint::WhileKeeping) => {
+                let step = self.walk.step(cx, scope, from).await;
+                *self.kill.lock().unwrap() = Some((0, KillPoint::Overdue));
+                self.met.notify_one();
+                step
+            }
+        }
+    }
+}
+
+struct SingleScan(Arc<KillableScan>);
+
+impl Walks for SingleScan {
+    fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+        Some(Arc::clone(&self.0) as _)
+    }
+}
+
+/// These tests write registrations by other ways.
+struct NoRegistrar;
+
+#[async_trait]
+impl Registrar for NoRegistrar {
+    async fn register(&self, _: &CallContext, _: &Account) {
+        panic!("not here")
+    }
+}
+
+impl SyncHarness {
+    /// A provider with so many users, and a tenant without registrations.
+    pub(crate) async fn new(kind: ProviderKind, users: usize) -> Self {
+        let users = (0..).filter_map(|number| kind.user(number)).take(users).collect();
+        let sandbox = kind.sandbox(users).await;
+        let clock = Arc::new(StoppedClock::default());
+        sandbox.clock().freeze_at(clock.now());
+        let database = Arc::new(database().await);
+        let mut options = StoreOptions::new(database.url().unwrap());
+        options.acquire_timeout = Duration::from_mins(1);
+        options.statement_timeout = Duration::from_mins(1);
+        let store = Arc::new(Store::open(&options).unwrap());
+        let id = TenantId::parse("north/daily/herald").unwrap();
+        let settings: BTreeMap<_, _> = kind.settings(sandbox.url()).into_iter().collect();
+        store.admin().add_tenant(&id, None, &settings).await.unwrap();
+        let tenant = store.tenants().by_id(&id).await.unwrap().unwrap();
+        let walk = Arc::new(KillableScan {
+            walk: kind.walk(&(Arc::clone(&clock) as Arc<dyn Clock>)),
+            kill: Mutex::default(),
+            met: Notify::new(),
+        });
+        Self {
+            subject: DirectorySubject {
+                directory: store.directory(),
+                bulk: store.bulk_lookups(),
+                registrations: store.registrations(),
+                registrar: Arc::new(NoRegistrar),
+                tenants: vec![Arc::clone(&tenant)],
+                keep: Box::new((Arc::clone(&store), database)),
+            },
+            kind,
+            sandbox,
+            clock,
+            tenant,
+            store,
+            walk,
+        }
+    }
+
+    pub(crate) fn cx(&self) -> CallContext {
+        CallContext::new(Arc::clone(&self.tenant), Instant::now() + FOREVER, Priority::Sync)
+    }
+
+    /// Both clocks go on by so many seconds.
+    pub(crate) fn pass(&self, seconds: u32) {
+        self.clock.advance(time::Duration::seconds(seconds.into()));
+        self.sandbox.clock().advance(Duration::from_secs(seconds.into()));
+    }
+
+    /// What one process makes runs with.
+    pub(crate) fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
+        self.process_with_lease(holder, full_every, Duration::from_mins(5))
+    }
+
+    pub(crate) fn process_with_lease(&self, holder: &str, full_every: Duration, lease: Duration) -> DirectorySync {
+        let options = SyncOptions {
+            holder: holder.into(),
+            lease,
+            full_every,
+            step_deadline: FOREVER,
+            grace: FOREVER,
+            patience: PatienceOptions {
+                tries: 6,
+                first_pause: Duration::from_millis(1),
+                longest_pause: Duration::from_millis(50),
+            },
+        };
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let walks = Arc::new(SingleScan(Arc::clone(&self.walk)));
+        DirectorySync::new(self.store.directory(), walks, clock, options)
+    }
+
+    /// Makes a run as the process of this name; a week lies between two about everything.
+    pub(crate) async fn run(&self, holder: &str) -> Outcome {
+        self.run_with(holder, Duration::from_hours(7 * 24), Brake::On).await
+    }
+
+    pub(crate) async fn run_with(&self, holder: &str, full_every: Duration, brake: Brake) -> Outcome {
+        let process = self.process(holder, full_every);
+        process
+            .run(&self.tenant, brake, &CancellationToken::new(), &mut |_| {})
+            .await
+    }
+
+    /// Makes a process of a short lease hang when its second step is to be made, holds `meanwhile` against it, and kills it.
+    pub(crate) async fn hang(self: &Arc<Self>, lease: Duration, meanwhile: impl Future<Output = ()>) {
+        *self.walk.kill.lock().unwrap() = Some((1, KillPoint::BeforeTheCall));
+        let process = self.process_with_lease("a", Duration::ZERO, lease);
+        let harness = Arc::clone(self);
+        let run = tokio::spawn(async move {
+            let end = CancellationToken::new();
+            process.run(&harness.tenant, Brake::On, &end, &mut |_| {}).await
+        });
+        self.walk.met.notified().await;
+        meanwhile.await;
+        run.abort();
+        assert!(run.await.is_err_and(|error| error.is_cancelled()));
+        *self.walk.kill.lock().unwrap() = None;
+    }
+
+    /// Makes the process go on by so many steps, and kills it then.
+    pub(crate) async fn kill_after(self: &Arc<Self>, steps: u64, death: KillPoint) {
+        *self.walk.kill.lock().unwrap() = Some((steps, death));
+        let harness = Arc::clone(self);
+        let mut run = tokio::spawn(async move { harness.run("a").await });
+        tokio::select! {
+            () = self.walk.met.notified() => {}
+            outcome = &mut run => panic!("it ended before it was killed: {outcome:?}"),
+        }
+        run.abort();
+        assert!(run.await.is_err_and(|error| error.is_cancelled()));
+        *self.walk.kill.lock().unwrap() = None;
+    }
+
+    pub(crate) async fn standing(&self) -> Standing {
+        self.store
+            .directory()
+            .standing(&self.cx())
+            .await
+            .unwrap()
+            .expect("a directory")
+    }
+
+    /// Imports registrations.
+    pub(crate) async fn import(&self, lines: Vec<String>) {
+        let origin = ImportOrigin {
+            request_id: "import-1".into(),
+            source_system: "CLI".into(),
+            at: self.clock.now(),
+        };
+        let count = lines.len() as u64;
+        let lines = lines.into_iter().map(Ok);
+        let imported = self.store.importer().lines(&self.tenant, &origin, lines).await.unwrap();
+        assert_eq!(imported.inserted, count);
+    }
+
+    /// Writes a registration as a live answer does.
+    pub(crate) async fn register(&self, account: &Account) {
+        let written_for = WrittenFor {
+            request_id: "r-1".into(),
+            source_system: "CRM".into(),
+            at: self.clock.now(),
+        };
+        let registrations = self.store.registrations();
+        let write_back = write_back(&*registrations, &self.cx(), account).await.unwrap();
+        registrations
+            .synchronise(&self.cx(), &write_back, &written_for)
+            .await
+            .unwrap();
+    }
+
+    /// What the provider has, each user once, by a walk without troubles; it must be whom the sandbox has.
+    pub(crate) async fn provider_accounts(&self) -> Vec<Account> {
+        let mut accounts = BTreeMap::new();
+        let mut place = None;
+        loop {
+            let step = self
+                .walk
+                .step(&self.cx(), Scope::Everything, place.as_ref())
+                .await
+                .unwrap();
+            accounts.extend(
+                step.accounts
+                    .into_iter()
+                    .map(|account| (account.crid.as_str().to_owned(), account)),
+            );
+            place = step.next;
+            if place.is_none() {
+                break;
+            }
+        }
+        let users = self.kind.users(&self.sandbox);
+        let ids: BTreeSet<String> = users.iter().map(|user| self.kind.id(user)).collect();
+        assert_eq!(accounts.keys().cloned().collect::<BTreeSet<_>>(), ids);
+        accounts.into_values().collect()
+    }
+
+    /// Every page of these orders is as a naive merge of both sides has it; answers how many users there are.
+    pub(crate) async fn assert_lists_match(&self, accounts: &[Account], orders: &[Order], size: u16) -> usize {
+        let merged = self.subject.merged(accounts).await;
+        for order in orders {
+            self.subject
+                .answers_like(&merged, &UserFilter::default(), *order, size)
+                .await;
+        }
+        merged.len()
+    }
+}
+
+/// A migrated database.
+async fn database() -> TestDatabase {
+    tokio::task::spawn_blocking(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        TestDatabase::from_template(&schema::fingerprint(), |url| {
+            runtime.block_on(schema::migrate(url)).map(|_| ())
+        })
+    })
+    .await
+    .unwrap()
+    .unwrap()
+}
