@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     contract::{
-        rsa::{Issuer, key_set},
+        rsa::{RsaIssuer, key_set},
         server::{ContractServer, contract_tenants, setting},
     },
     support::{jwt, raw_http::FOREVER},
@@ -79,7 +79,7 @@ fn read_with(token: &str, status: u16) -> Case {
 }
 
 /// So many tokens of unknown keys, sent by several clients at once; each is refused.
-fn send_unknown(server: &ContractServer, issuer: &Issuer, count: usize) {
+fn send_unknown(server: &ContractServer, issuer: &RsaIssuer, count: usize) {
     const CLIENTS: usize = 8;
     thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -96,7 +96,7 @@ fn send_unknown(server: &ContractServer, issuer: &Issuer, count: usize) {
 
 #[test]
 fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
-    let issuer = Issuer::new(0, "k1");
+    let issuer = RsaIssuer::new(0, "k1");
     let good = issuer.token(&jwt::claims(&[HERALD]));
 
     // Within one cool-down: nothing but the fetch that the start made.
@@ -126,7 +126,7 @@ fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
 
 #[test]
 fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_its_tokens() {
-    let (old, new) = (Issuer::new(0, "k1"), Issuer::new(1, "k2"));
+    let (old, new) = (RsaIssuer::new(0, "k1"), RsaIssuer::new(1, "k2"));
     let claims = jwt::claims(&[HERALD]);
     let address = KeySetServer::serving(key_set(&[&old]));
     let server = address.server("1s");
@@ -148,7 +148,7 @@ fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_it
 /// RFC 7517 §4.5: kids of a set should be distinct, and need not be.
 #[test]
 fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
-    let (one, other) = (Issuer::new(0, "k1"), Issuer::new(1, "k1"));
+    let (one, other) = (RsaIssuer::new(0, "k1"), RsaIssuer::new(1, "k1"));
     let claims = jwt::claims(&[HERALD]);
     let address = KeySetServer::serving(key_set(&[&one, &one, &other]));
     let server = address.server("1h");
@@ -171,7 +171,7 @@ fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
 /// RFC 7517 §5: a set without keys is a set. Its issuer says that no key is valid any more.
 #[test]
 fn an_empty_published_set_removes_the_keys_and_their_tokens_at_once() {
-    let issuer = Issuer::new(0, "k1");
+    let issuer = RsaIssuer::new(0, "k1");
     let claims = jwt::claims(&[HERALD]);
     let good = issuer.token(&claims);
     let address = KeySetServer::serving(key_set(&[&issuer]));

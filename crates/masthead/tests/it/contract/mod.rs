@@ -7,7 +7,6 @@ mod isolation;
 mod key_sets;
 mod keys;
 mod legacy;
-mod one_record;
 mod privacy;
 mod reads;
 mod rsa;

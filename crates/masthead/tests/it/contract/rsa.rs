@@ -9,12 +9,12 @@ use ring::{
 use serde_json::{Value, json};
 
 /// A key of an issuer.
-pub(crate) struct Issuer {
+pub(crate) struct RsaIssuer {
     pair: RsaKeyPair,
     kid: &'static str,
 }
 
-impl Issuer {
+impl RsaIssuer {
     /// One of the sandbox's throw-away keys (making an RSA key takes seconds), published under this id.
     pub(crate) fn new(number: usize, kid: &'static str) -> Self {
         let keys: [&[u8]; 2] = [
@@ -87,7 +87,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The text of a key set.
-pub(crate) fn key_set(issuers: &[&Issuer]) -> String {
+pub(crate) fn key_set(issuers: &[&RsaIssuer]) -> String {
     let keys: Vec<_> = issuers.iter().map(|issuer| issuer.jwk()).collect();
     json!({"keys": keys}).to_string()
 }

@@ -12,7 +12,6 @@ use crate::{
         server::{FederatedTenant, ProviderTestServer},
     },
     sources::faults::status,
-    support::readers::crid,
 };
 
 /// What `/health/ready` says of a tenant's provider.
@@ -93,46 +92,6 @@ fn refused_credentials_are_an_alarm_and_never_not_found() {
     }
     assert!(log.contains("accepts our credentials again"));
     assert!(log.contains("the secret is not at its place"));
-}
-
-#[test]
-fn an_answer_about_somebody_else_is_refused_and_audited() {
-    let mut paper = FederatedTenant::new("someone");
-    paper.shown.push("stranger".to_owned());
-    let server = ProviderTestServer::start(&[paper], &[("PROVIDERS__FRESH", "1h")]);
-    let (client, sandbox) = (server.client("someone"), server.sandbox("someone"));
-    sandbox.inject(FaultRule::from(Fault::OtherUser).on("/api/"));
-    let before = server.registrations("someone");
-    server.runtime.block_on(async {
-        for path in [by_id("both-someone"), by_email("both-someone")] {
-            let response = client.get(&path, "other").await;
-            assert_eq!((response.status, response.complete()), (200, Some(false)));
-            assert_eq!(response.source("Auth0"), ("unavailable", "corrupt"));
-            response.assert_store_record("both-someone");
-        }
-        for path in [by_id("provider-someone"), by_email("provider-someone")] {
-            let response = client.get(&path, "other").await;
-            response.assert_unconfirmed();
-            assert!(!response.body.to_string().contains(&crid("stranger")));
-        }
-    });
-    assert_eq!(server.registrations("someone"), before);
-    sandbox.clear_faults();
-    server.runtime.block_on(async {
-        client
-            .get(&by_id("both-someone"), "true")
-            .await
-            .assert_merged("both-someone");
-    });
-    let ended = server.stop();
-    let audited = ended
-        .log
-        .lines()
-        .filter(|line| line.contains("auth0's answer is refused"));
-    assert!(audited.clone().count() >= 4, "{}", ended.log);
-    assert!(audited.clone().all(|line| line.contains("somebody else")));
-    let written = "SELECT request_id FROM events WHERE kind = 4004 AND request_id = 'other'";
-    assert_eq!(ended.rows(written), Vec::<String>::new());
 }
 
 #[test]

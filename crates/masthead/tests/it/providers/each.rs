@@ -1,4 +1,4 @@
-//! A tenant of each source through the program: both sides merged, and the truth while the source is off.
+//! A tenant of each provider: merged users while it is up, and incomplete answers while it is down.
 
 use crate::{
     providers::{
@@ -20,25 +20,19 @@ const EACH: [(&str, &SourceUnderTest); 4] = [
 ];
 
 #[test]
-fn readers_of_each_source_come_back_merged_and_are_not_denied_while_it_is_off() {
+fn users_of_each_provider_are_merged_and_survive_an_outage() {
     let papers = EACH.map(|(code, source)| FederatedTenant {
         source,
         ..FederatedTenant::new(code)
     });
-    let server = ProviderTestServer::start(&papers, &[]);
+    let server = ProviderTestServer::start(&papers, &[("PROVIDERS__FRESH", "0s")]);
     for (code, source) in EACH {
         let (client, sandbox) = (server.client(code), server.sandbox(code));
         let check = ["provider", "check", "--tenant", &format!("north/daily/{code}")];
-        let response = process::run_ok(&server.settings, &check, "");
-        assert!(
-            response.lines().count() >= 5 && !response.contains("differs"),
-            "{response}"
-        );
-        let personal = PERSONAL.into_iter().chain([source.secret]);
-        assert!(
-            personal.into_iter().all(|word| !response.to_lowercase().contains(word)),
-            "{response}"
-        );
+        let output = process::run_ok(&server.settings, &check, "");
+        assert!(output.lines().count() >= 5 && !output.contains("differs"), "{output}");
+        let mut personal = PERSONAL.into_iter().chain([source.secret]);
+        assert!(personal.all(|word| !output.to_lowercase().contains(word)), "{output}");
         let [both, local, provider_only] = ["both", "local", "provider"].map(|side| format!("{side}-{code}"));
         server.runtime.block_on(async {
             for path in [by_id(&both), by_email(&both)] {
@@ -62,7 +56,19 @@ fn readers_of_each_source_come_back_merged_and_are_not_denied_while_it_is_off() 
                 assert_eq!(user["metadata"]["city"], "Nowhereville", "the store's");
             }
 
+            let missing = client.get(&by_id("nobody"), "live").await;
+            assert_eq!((missing.status, missing.complete()), (404, Some(true)));
+
             sandbox.off().await.unwrap();
+            let with = |parameter: &str| format!("{}?{parameter}", by_id(&both));
+            let stale = client.get(&by_id(&both), "off").await;
+            assert_eq!((stale.status, stale.complete()), (200, Some(false)), "{stale:?}");
+            assert_eq!(stale.source(source.name), ("stale", "unavailable"));
+            let ignored = client.get(&with("ignoreProvider=true"), "off").await;
+            assert_eq!((ignored.status, ignored.complete()), (200, Some(true)));
+            assert_eq!(ignored.source(source.name).0, "skipped");
+            let strict = client.get(&with("onProviderFailure=fail"), "off").await;
+            strict.assert_unconfirmed();
             let response = client.get(&by_id(&local), "off").await;
             assert_eq!(
                 (response.status, response.complete()),
@@ -71,7 +77,8 @@ fn readers_of_each_source_come_back_merged_and_are_not_denied_while_it_is_off() 
             );
             assert_eq!(response.source(source.name), ("unavailable", "unavailable"));
             assert_eq!(response.user()["firstName"], STORE_NAME);
-            for path in [by_id("nobody"), by_id(&provider_only)] {
+            // Confirmed absence is never cached.
+            for path in [by_id("nobody"), by_email("nobody"), by_id(&provider_only)] {
                 client.get(&path, "off").await.assert_unconfirmed();
             }
             sandbox.on().await.unwrap();

@@ -54,7 +54,7 @@ fn in_url(text: &str) -> String {
 }
 
 /// A text as this house seals it.
-fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
+pub(crate) fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
     let key = Secret::new(BASE64_STANDARD.decode(SEALING_KEY).unwrap());
     let sealer = Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), key)])).unwrap();
     let tenant = TenantId::parse(&format!("north/daily/{paper}")).unwrap();

@@ -1,6 +1,6 @@
-//! One reader through every door of a tenant whose provider answers: by id, by query string, by search, by the legacy API and
-//! by the export it is one canonical record.
+//! Each API returns the same record of a user: v4 by id, by query string and by search, the legacy API, and the export.
 
+use masthead_ports::sealing::Purpose;
 use masthead_testkit::views::{exported_without_store, legacy_as_v4, v4_as_exported};
 use serde_json::json;
 
@@ -8,19 +8,23 @@ use crate::{
     providers::{
         client::{by_email, by_id},
         exporting::{ExportJob, address, id},
+        legacy::sealed,
         server::{FederatedTenant, ProviderTestServer},
     },
     support::readers::{crid, email},
 };
 
 #[test]
-fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
-    let server = ProviderTestServer::start(&[FederatedTenant::new("doors")], &[]);
-    let (client, job) = (&server.client("doors"), &ExportJob::create(&server, "doors", "doors"));
+fn every_api_returns_the_same_record() {
+    let server = ProviderTestServer::start(&[FederatedTenant::new("record")], &[]);
+    let (client, job) = (
+        &server.client("record"),
+        &ExportJob::create(&server, "record", "record"),
+    );
     server.runtime.block_on(async {
-        for name in ["both-doors", "local-doors", "provider-doors"] {
-            let get = async |path: &str| client.get(path, "doors").await;
-            let search = async |body| client.search(&body, "doors").await;
+        for name in ["both-record", "local-record", "provider-record"] {
+            let get = async |path: &str| client.get(path, "record").await;
+            let search = async |body| client.search(&body, "record").await;
             let record = get(&by_id(name)).await.user().clone();
             assert_eq!(record["customerRegistrationId"], crid(name));
             for response in [
@@ -35,10 +39,14 @@ fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record(
             ] {
                 assert_eq!(response.user(), &record, "{name}");
             }
+            let sealed_id = sealed("record", Purpose::CustomerRegistrationId, &crid(name));
+            let sealed_email = sealed("record", Purpose::Email, &email(name));
             for path in [
                 format!("/User/{}/0", crid(name).replace('|', "%7C")),
                 format!("/User/0?email={}", email(name)),
                 format!("/User?request.email={}", email(name)),
+                format!("/User/Encrypted/0?encryptedCustomerRegistrationId={sealed_id}"),
+                format!("/User/Encrypted?encryptedEmail={sealed_email}"),
             ] {
                 let response = get(&path).await;
                 assert_eq!(

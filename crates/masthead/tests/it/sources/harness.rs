@@ -1,13 +1,8 @@
 //! A tenant of one source: the program's own adapters against a stand-in, and the other side in memory.
 
 use std::{
-    fmt, fs,
-    path::PathBuf,
-    process,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -40,21 +35,11 @@ use tokio::time::sleep;
 
 use crate::support::{
     readers::{CITY, LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email},
-    sources::SourceUnderTest,
+    sources::{SECRETS, SourceUnderTest},
 };
 
 /// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
 pub(crate) const PATIENT: Duration = Duration::from_mins(4);
-
-/// How many files with secrets were written.
-static SECRETS_WRITTEN: AtomicU32 = AtomicU32::new(0);
-
-/// The folder of the secrets: the tenants' settings name files in it.
-static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sources-{}", process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-});
 
 /// The three kinds to request for one reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -378,23 +363,10 @@ pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
 /// A name that nobody has, on either side.
 pub(crate) const UNKNOWN: &str = "nobody";
 
-/// The tenant, set up to request the stand-in.
+/// A tenant with the source at the sandbox's address.
 fn tenant_of(source: &SourceUnderTest, sandbox: &Sandbox) -> Tenant {
-    let secret = SECRETS.join(source.name);
-    if !secret.exists() {
-        // Other tests, here or in another process, may be writing it too: each its own, and the last one stays.
-        let number = SECRETS_WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let written = SECRETS.join(format!("{}.{}-{number}", source.name, process::id()));
-        fs::write(&written, source.secret).unwrap();
-        fs::rename(written, &secret).unwrap();
-    }
-    let place = format!("{}File", source.secret_place);
-    let mut settings = vec![
-        ("Flow.UserProvider", source.provider()),
-        (source.address, sandbox.url().trim_end_matches('/')),
-        (&place, secret.to_str().unwrap()),
-    ];
-    settings.extend(source.settings);
+    let settings = source.tenant_settings(sandbox.url());
+    let settings: Vec<_> = settings.iter().map(|(key, value)| (&**key, &**value)).collect();
     tenant("north/daily/herald", 1, &settings)
 }
 

@@ -1,11 +1,7 @@
 //! Tokens, good and forged.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ring::{
-    hmac,
-    rand::SystemRandom,
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use ring::hmac;
 use serde_json::{Value, json};
 
 use super::process::{AUDIENCE, ISSUER};
@@ -14,7 +10,6 @@ use super::process::{AUDIENCE, ISSUER};
 pub(crate) enum TokenSigner<'a> {
     Unsigned,
     Hs256(&'a [u8]),
-    EdDsa(&'a Ed25519KeyPair),
 }
 
 /// The claims of a good token for this tenant, an hour from now.
@@ -38,18 +33,6 @@ pub(crate) fn token(header: &Value, claims: &Value, signer: &TokenSigner<'_>) ->
         TokenSigner::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes())
             .as_ref()
             .to_vec(),
-        TokenSigner::EdDsa(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
     };
     format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
-}
-
-pub(crate) fn key_pair() -> Ed25519KeyPair {
-    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-    Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap()
-}
-
-/// The key set that publishes this key as `k`.
-pub(crate) fn key_set(pair: &Ed25519KeyPair) -> Value {
-    let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "use": "sig", "alg": "EdDSA", "x": x}]})
 }

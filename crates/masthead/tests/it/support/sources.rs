@@ -1,5 +1,15 @@
 //! The sources that the suite is held against: each is one entry here and one line in `main.rs`.
 
+use std::{
+    fs,
+    path::PathBuf,
+    process,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
 use masthead_domain::merge::Side;
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{
@@ -34,6 +44,13 @@ pub(crate) struct SourceUnderTest {
     pub(crate) token: Option<&'static str>,
 }
 
+/// The folder of the secrets: tenants' settings contain paths of files in it.
+pub(crate) static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sources-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+});
+
 /// The provider of a tenant whose source under test stands in the store's place.
 const PROVIDER_IN_MEMORY: &str = "Auth0";
 
@@ -44,6 +61,38 @@ impl SourceUnderTest {
             Side::Provider => self.name,
             Side::Store => PROVIDER_IN_MEMORY,
         }
+    }
+
+    /// The file with the secret, in [`SECRETS`].
+    pub(crate) fn secret_file(&self) -> PathBuf {
+        static WRITTEN: AtomicU32 = AtomicU32::new(0);
+        let path = SECRETS.join(self.name);
+        if !path.exists() {
+            // Another test may write it at the same time: each writes its own file, and the last rename wins.
+            let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+            let written = SECRETS.join(format!("{}.{}-{number}", self.name, process::id()));
+            fs::write(&written, self.secret).unwrap();
+            fs::rename(written, &path).unwrap();
+        }
+        path
+    }
+
+    /// The settings of a tenant with this source at this address.
+    pub(crate) fn tenant_settings(&self, url: &str) -> Vec<(String, String)> {
+        let secret = self.secret_file();
+        let own = [
+            ("Flow.UserProvider".to_owned(), self.provider().to_owned()),
+            (self.address.to_owned(), url.trim_end_matches('/').to_owned()),
+            (
+                format!("{}File", self.secret_place),
+                secret.to_str().unwrap().to_owned(),
+            ),
+        ];
+        let more = self
+            .settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        own.into_iter().chain(more).collect()
     }
 
     /// The side that is in memory.

@@ -17,7 +17,7 @@ use masthead_domain::{
 use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, SyncOptions};
 use masthead_ports::{
     clock::Clock,
-    directory::{Brake, Directory as _, Standing},
+    directory::Brake,
     registrations::{Registrations, WrittenFor},
     source::{CallContext, Priority, SourceError, SourceName},
     tenants::Tenants as _,
@@ -148,7 +148,7 @@ impl SyncHarness {
         store.admin().add_tenant(&id, None, &settings).await.unwrap();
         let tenant = store.tenants().by_id(&id).await.unwrap().unwrap();
         let walk = Arc::new(KillableScan {
-            walk: kind.walk(&(Arc::clone(&clock) as Arc<dyn Clock>)),
+            walk: ProviderKind::scan(&tenant, &(Arc::clone(&clock) as Arc<dyn Clock>)),
             kill: Mutex::default(),
             met: Notify::new(),
         });
@@ -180,15 +180,11 @@ impl SyncHarness {
         self.sandbox.clock().advance(Duration::from_secs(seconds.into()));
     }
 
-    /// What one process makes runs with.
-    pub(crate) fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
-        self.process_with_lease(holder, full_every, Duration::from_mins(5))
-    }
-
-    pub(crate) fn process_with_lease(&self, holder: &str, full_every: Duration, lease: Duration) -> DirectorySync {
+    /// A process that makes runs.
+    fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
         let options = SyncOptions {
             holder: holder.into(),
-            lease,
+            lease: Duration::from_mins(5),
             full_every,
             step_deadline: FOREVER,
             grace: FOREVER,
@@ -215,22 +211,6 @@ impl SyncHarness {
             .await
     }
 
-    /// Makes a process of a short lease hang when its second step is to be made, holds `meanwhile` against it, and kills it.
-    pub(crate) async fn hang(self: &Arc<Self>, lease: Duration, meanwhile: impl Future<Output = ()>) {
-        *self.walk.kill.lock().unwrap() = Some((1, KillPoint::BeforeTheCall));
-        let process = self.process_with_lease("a", Duration::ZERO, lease);
-        let harness = Arc::clone(self);
-        let run = tokio::spawn(async move {
-            let end = CancellationToken::new();
-            process.run(&harness.tenant, Brake::On, &end, &mut |_| {}).await
-        });
-        self.walk.met.notified().await;
-        meanwhile.await;
-        run.abort();
-        assert!(run.await.is_err_and(|error| error.is_cancelled()));
-        *self.walk.kill.lock().unwrap() = None;
-    }
-
     /// Makes the process go on by so many steps, and kills it then.
     pub(crate) async fn kill_after(self: &Arc<Self>, steps: u64, death: KillPoint) {
         *self.walk.kill.lock().unwrap() = Some((steps, death));
@@ -243,15 +223,6 @@ impl SyncHarness {
         run.abort();
         assert!(run.await.is_err_and(|error| error.is_cancelled()));
         *self.walk.kill.lock().unwrap() = None;
-    }
-
-    pub(crate) async fn standing(&self) -> Standing {
-        self.store
-            .directory()
-            .standing(&self.cx())
-            .await
-            .unwrap()
-            .expect("a directory")
     }
 
     /// Imports registrations.

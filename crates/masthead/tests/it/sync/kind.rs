@@ -1,22 +1,20 @@
-//! Each kind of provider: its sandbox, its tenant's settings, its users, and the adapter.
+//! The providers of the sync tests: sample users, a sandbox, and the program's adapter.
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_ports::{clock::Clock, walk::Walk};
-use masthead_provider_auth0::Auth0;
-use masthead_provider_directory::{Directory, Preset};
-use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::Gigya;
-use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
-use masthead_provider_ssor::SSOR;
-use masthead_sandbox::{
-    Application, Auth0Config, DirectoryConfig, GigyaConfig, Quota, Sandbox, SandboxConfig, Shape, sample_account,
-    sample_directory_user, sample_user,
+use masthead::{providers::Adapters, settings::ProviderSettings};
+use masthead_domain::tenant::Tenant;
+use masthead_ports::{
+    clock::Clock,
+    walk::{Walk, Walks},
 };
+use masthead_sandbox::{Sandbox, Shape, sample_account, sample_directory_user, sample_user};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// A kind of provider.
+use crate::support::sources::{AUTH0, FIREFLY, GIGYA, SECRETS, SSOR, SourceUnderTest};
+
+/// A provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProviderKind {
     Auth0,
@@ -25,26 +23,19 @@ pub(crate) enum ProviderKind {
     Firefly,
 }
 
-/// Any place has the one secret.
-struct FixedSecret(String);
-
-impl Secrets for FixedSecret {
-    fn secret(&self, _: &SecretPlace) -> Option<Secret> {
-        Some(Secret::new(self.0.as_bytes()))
-    }
-}
-
 impl ProviderKind {
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) const ALL: [Self; 4] = [Self::Auth0, Self::Gigya, Self::Ssor, Self::Firefly];
+
+    const fn source(self) -> &'static SourceUnderTest {
         match self {
-            Self::Auth0 => "Auth0",
-            Self::Gigya => "Gigya",
-            Self::Ssor => "SSOR",
-            Self::Firefly => "Firefly",
+            Self::Auth0 => &AUTH0,
+            Self::Gigya => &GIGYA,
+            Self::Ssor => &SSOR,
+            Self::Firefly => &FIREFLY,
         }
     }
 
-    /// The invented user of this number; `None` for one who does not count.
+    /// The sample user with this number; `None` for one that the provider does not list.
     pub(crate) fn user(self, number: usize) -> Option<Value> {
         let user = match self {
             Self::Auth0 => sample_user(number),
@@ -65,7 +56,7 @@ impl ProviderKind {
         user[name].as_str().unwrap().to_owned()
     }
 
-    /// Gives a user another first name, and the date of it where the provider has dates.
+    /// Changes a user's first name, and the date of the change if the provider has one.
     pub(crate) fn rename(self, user: &mut Value, name: &str, at: OffsetDateTime) {
         match self {
             Self::Auth0 => {
@@ -83,28 +74,14 @@ impl ProviderKind {
 
     /// A sandbox with these users and without quotas.
     pub(crate) async fn sandbox(self, users: Vec<Value>) -> Sandbox {
-        let directory = |config: DirectoryConfig, users| DirectoryConfig { users, ..config };
-        let config: SandboxConfig = match self {
-            Self::Auth0 => {
-                let mut config = Auth0Config {
-                    users,
-                    ..Auth0Config::default()
-                };
-                config.settings.quota = Quota::unlimited();
-                config.settings.token_quota = Quota::unlimited();
-                // These tests let days pass.
-                config.settings.token_lifetime_s = 86_400 * 365;
-                config.into()
-            }
-            Self::Gigya => GigyaConfig {
-                accounts: users,
-                ..GigyaConfig::default()
-            }
-            .into(),
-            Self::Ssor => directory(DirectoryConfig::ssor(), users).into(),
-            Self::Firefly => directory(DirectoryConfig::firefly(), users).into(),
-        };
-        Sandbox::start(config).await.unwrap()
+        let sandbox = Sandbox::start((self.source().stand_in)(users)).await.unwrap();
+        if self == Self::Auth0 {
+            // The tests advance the clock by days.
+            sandbox
+                .auth0()
+                .change_settings(|settings| settings.token_lifetime_s = 86_400 * 365);
+        }
+        sandbox
     }
 
     /// Adds or replaces users.
@@ -116,7 +93,7 @@ impl ProviderKind {
         };
     }
 
-    /// Keeps only so many users, the first by id.
+    /// Removes all users but the first `count` by id.
     pub(crate) fn keep_first(self, sandbox: &Sandbox, count: usize) {
         let mut users = self.users(sandbox);
         users.truncate(count);
@@ -128,7 +105,7 @@ impl ProviderKind {
         self.seed(sandbox, users);
     }
 
-    /// Every user as the provider has it.
+    /// All users of the provider.
     pub(crate) fn users(self, sandbox: &Sandbox) -> Vec<Value> {
         match self {
             Self::Auth0 => sandbox.auth0().users(),
@@ -137,34 +114,16 @@ impl ProviderKind {
         }
     }
 
-    /// What a tenant of this provider is set to.
+    /// The settings of a tenant with this provider.
     pub(crate) fn settings(self, url: &str) -> Vec<(String, String)> {
-        let own: &[(&str, &str)] = match self {
-            Self::Auth0 => &[
-                ("ClientId", "sandbox-client"),
-                ("ClientSecretEnv", "X"),
-                ("PageSize", "100"),
-            ],
-            Self::Gigya => &[
-                ("ApiKey", "3_sandbox-api-key"),
-                ("UserKey", "sandbox-user-key"),
-                ("SecretEnv", "X"),
-                ("PageSize", "100"),
-            ],
-            Self::Ssor => &[("SecretEnv", "X"), ("Param.product_code", "sandbox")],
-            Self::Firefly => &[("SecretEnv", "X"), ("Param.siteCode", "SAND")],
-        };
-        let all = [("BaseUrl", url), ("BudgetPerSecond", "1000"), ("BudgetBurst", "1000")];
-        let named = own
-            .iter()
-            .chain(&all)
-            .map(|(key, value)| (format!("{}.{key}", self.name()), (*value).to_owned()));
-        named
-            .chain([("Flow.UserProvider".to_owned(), self.name().to_owned())])
-            .collect()
+        let mut settings = self.source().tenant_settings(url);
+        if matches!(self, Self::Auth0 | Self::Gigya) {
+            settings.push((format!("{}.PageSize", self.source().name), "100".to_owned()));
+        }
+        settings
     }
 
-    /// How many calls a walk makes through so many users who stay as they are: a step each, and Auth0's token.
+    /// How many calls a scan of this number of unchanged users takes: one per step, and Auth0's token.
     pub(crate) fn calls(self, users: usize) -> usize {
         self.steps(users) + usize::from(self == Self::Auth0)
     }
@@ -172,7 +131,7 @@ impl ProviderKind {
     /// How many steps it takes.
     pub(crate) fn steps(self, users: usize) -> usize {
         match self {
-            // Each page begins with the last user of the one before.
+            // Each page begins with the last user of the page before.
             Self::Auth0 => users.div_ceil(99),
             Self::Gigya => users.div_ceil(100),
             Self::Ssor | Self::Firefly => users.div_ceil(50),
@@ -180,58 +139,19 @@ impl ProviderKind {
     }
 
     /// The adapter of a new process.
-    pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
-        let client = HttpClient::new(HttpOptions {
-            // A call that a stalled machine made late would be counted as one made twice.
-            connect_timeout: Duration::from_mins(5),
-            idle_timeout: Duration::from_mins(5),
-            total_timeout: Duration::from_mins(5),
-            allow_private: true,
-            ..HttpOptions::default()
-        })
-        .unwrap();
-        let clock = Arc::clone(clock);
-        // What a breaker does is tested elsewhere; here it would make a test wait.
-        let breaker = BreakerOptions {
-            min_calls: u32::MAX,
-            ..BreakerOptions::default()
+    pub(crate) fn scan(tenant: &Arc<Tenant>, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
+        // A call that a busy machine delays must not be repeated.
+        let patient = Duration::from_mins(5);
+        let options = ProviderSettings {
+            allow_private_addresses: true,
+            secrets_folder: SECRETS.clone(),
+            connect_timeout: patient,
+            call_timeout: patient,
+            max_answer_bytes: 16 * 1024 * 1024,
+            fresh: Duration::ZERO,
+            stale: Duration::ZERO,
+            stale_after: Duration::ZERO,
         };
-        let described = |preset: Preset, secret: &str| -> Arc<dyn Walk> {
-            let options = AdapterOptions {
-                allow_private: true,
-                breaker,
-                ..AdapterOptions::default()
-            };
-            let secrets = Arc::new(FixedSecret(secret.to_owned()));
-            Arc::new(Directory::new(
-                preset,
-                options,
-                client.clone(),
-                Arc::clone(&clock),
-                secrets,
-            ))
-        };
-        match self {
-            Self::Auth0 => {
-                let options = AdapterOptions {
-                    allow_private: true,
-                    breaker,
-                    ..AdapterOptions::default()
-                };
-                let secrets = Arc::new(FixedSecret("sandbox-client-secret".to_owned()));
-                Arc::new(Auth0::new(options, client, clock, secrets))
-            }
-            Self::Gigya => {
-                let options = AdapterOptions {
-                    allow_private: true,
-                    breaker,
-                    ..AdapterOptions::default()
-                };
-                let secrets = Arc::new(FixedSecret(Application::default().secret));
-                Arc::new(Gigya::new(options, client, clock, secrets))
-            }
-            Self::Ssor => described(SSOR, "sandbox-ssor-token"),
-            Self::Firefly => described(FIREFLY, "sandbox-firefly-secret"),
-        }
+        Walks::of(&Adapters::new(&options, clock).unwrap(), tenant).unwrap()
     }
 }

@@ -3,4 +3,4 @@
 mod harness;
 mod kind;
 mod large_syncs;
-mod troubles;
+mod unreadable_rows;
