@@ -1,7 +1,8 @@
-//! The program behind a real `PgBouncer`: its commands, its server, and what it says of wrong settings.
+//! The program behind a real `PgBouncer`: commands, server, and errors of wrong settings.
 
 use masthead_dev_postgres::{PgBouncer, TestDatabase};
 
+use crate::journeys::{get, headers};
 use crate::support::{
     process::{self, ServerProcess},
     raw_http::RawConnection,
@@ -13,7 +14,7 @@ fn setting(key: &str, value: &str) -> (String, String) {
     (format!("MASTHEAD__DATABASE__{key}"), value.to_owned())
 }
 
-/// The program's settings for this URL, with the server's own for migrations.
+/// The program's settings for this URL, with a direct URL for migrations.
 fn through(url: &str, database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut settings = process::settings(url);
     settings.push(setting("DIRECT_URL", &database.url().unwrap()));
@@ -21,7 +22,7 @@ fn through(url: &str, database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(St
     settings
 }
 
-/// A `PgBouncer`, and none where it is not installed, which the test says.
+/// A `PgBouncer`; if it is not installed, prints that and returns `None`.
 fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBouncer> {
     let bouncer = PgBouncer::start_if_installed(database, settings).unwrap();
     if bouncer.is_none() {
@@ -30,32 +31,18 @@ fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBounc
     bouncer
 }
 
-/// The status of a reader's page and its body.
+/// The status and the body of a user's record.
 async fn user(server: &ServerProcess, token: &str, id: &str) -> (u16, String) {
-    let headers = [
-        ("Authorization", format!("Bearer {token}")),
-        ("X-SourceSystem", "CRM".to_owned()),
-    ];
-    let headers: Vec<_> = headers
-        .into_iter()
-        .chain(
-            [
-                ("X-ClientCode", "daily"),
-                ("X-PaperCode", "herald"),
-                ("X-ClientGroupCode", "north"),
-            ]
-            .map(|(name, value)| (name, value.to_owned())),
-        )
-        .collect();
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut wire = RawConnection::connect(server.address).await.unwrap();
-    let answer = wire.get(&format!("/v4/Users/{id}"), &headers).await.unwrap();
-    (answer.status, String::from_utf8(answer.body).unwrap())
+    let response = get(&mut wire, &format!("/v4/Users/{id}"), &headers(token))
+        .await
+        .unwrap();
+    (response.status, String::from_utf8(response.body).unwrap())
 }
 
-/// Every command goes through it, in both modes, by the setting's name of today and by the older one.
+/// All commands work through it, in both modes, with the current setting and the older one.
 #[test]
-fn commands_and_server_work_through_pgbouncer() {
+fn program_works_through_pgbouncer() {
     for (mode, more) in [
         ("transaction", &[("POOLER", "true")][..]),
         ("session", &[("POOLER", "true")]),
@@ -68,7 +55,7 @@ fn commands_and_server_work_through_pgbouncer() {
         };
         let settings = through(&bouncer.url(), &database, more);
         process::run_ok(&settings, &["migrate"], "");
-        // Several of a kind: a statement prepared under a name fails when it is met again.
+        // Several of a kind: a named prepared statement fails when it is repeated.
         for paper in ["herald", "times", "post"] {
             process::run_ok(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
         }
@@ -103,7 +90,7 @@ fn commands_and_server_work_through_pgbouncer() {
 }
 
 #[test]
-fn wrong_settings_for_pgbouncer_are_refused_by_name() {
+fn wrong_pgbouncer_settings_are_refused() {
     let database = TestDatabase::empty().unwrap();
     let ignoring = [
         ("pool_mode", "transaction"),
@@ -116,34 +103,19 @@ fn wrong_settings_for_pgbouncer_are_refused_by_name() {
         let through = through(&bouncer.url(), &database, &[]);
         process::run_ok(&through, &["migrate"], "");
         for command in [&["serve"][..], &["tenant", "list"]] {
-            let refused = process::run(&through, command, "");
-            let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
-            assert!(
-                !refused.status.success() && messages.contains("database.pooler = true"),
-                "{command:?}: {messages}"
-            );
+            let error = process::run_err(&through, command, "");
+            assert!(error.contains("database.pooler = true"), "{command:?}: {error}");
         }
-        // Without the direct URL the lock of a migration would be another's in the next moment.
+        // Without the direct URL the lock of a migration would not be kept.
         let mut no_direct = process::settings(&bouncer.url());
         no_direct.push(setting("POOLER", "true"));
-        let refused = process::run(&no_direct, &["migrate"], "");
-        let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(
-            !refused.status.success() && messages.contains("database.direct_url"),
-            "{messages}"
-        );
+        let error = process::run_err(&no_direct, &["migrate"], "");
+        assert!(error.contains("database.direct_url"), "{error}");
     }
     let Some(bouncer) = bouncer(&database, &[("pool_mode", "statement")]) else {
         return;
     };
-    let refused = process::run(
-        &through(&bouncer.url(), &database, &[("POOLER", "true")]),
-        &["serve"],
-        "",
-    );
-    let messages = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(
-        !refused.status.success() && messages.contains("pool_mode = transaction"),
-        "{messages}"
-    );
+    let through = through(&bouncer.url(), &database, &[("POOLER", "true")]);
+    let error = process::run_err(&through, &["serve"], "");
+    assert!(error.contains("pool_mode = transaction"), "{error}");
 }

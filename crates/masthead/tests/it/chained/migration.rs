@@ -1,4 +1,4 @@
-//! `migrate-from`, against a second Masthead with some thousands of readers: killed and gone on with, rehearsed, refused.
+//! `migrate-from` against a second Masthead with thousands of users: interrupted and resumed, dry run, refused.
 
 use std::{
     fs,
@@ -18,18 +18,19 @@ use masthead_testkit::{
 };
 use serde_json::{Value, json};
 
+use crate::support::process::setting;
 use crate::{
-    contract::server::{ContractServer, TenantFixture, setting},
+    contract::server::{ContractServer, TenantFixture},
     support::{process, raw_http::FOREVER},
 };
 
-/// How many readers the remote side has.
+/// How many users the remote side has.
 const READERS: u32 = 2_500;
 
-/// The remote side, and two commands' worth of settings.
+/// The remote side and two empty targets.
 struct MigrationSetup {
     remote: ContractServer,
-    /// Where the readers come to, twice: to hold one way against another.
+    /// Two databases with the same registrations, to compare two migrations.
     databases: [TestDatabase; 2],
     folder: PathBuf,
 }
@@ -43,7 +44,7 @@ fn remote_readers() -> TenantFixture {
     }
 }
 
-/// Somebody is there already; somebody else has another reader's address.
+/// One user exists already, and one has the address of another remote user.
 fn local_readers() -> TenantFixture {
     TenantFixture {
         tenant: GAZETTE,
@@ -101,7 +102,7 @@ impl MigrationSetup {
         usual.chain(more.iter().copied()).map(str::to_owned).collect()
     }
 
-    /// Runs it to its end, which must be good: what it printed, and what it messages besides.
+    /// Runs a migration that must succeed: its report, and its messages.
     fn run(&self, database: &TestDatabase, more: &[&str]) -> (Value, String) {
         let arguments = self.arguments(more);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -130,7 +131,7 @@ impl Drop for MigrationSetup {
     }
 }
 
-/// A command that runs; killed when it is dropped.
+/// A running command; killed when dropped.
 struct RunningCommand(Child);
 
 impl Drop for RunningCommand {
@@ -140,7 +141,7 @@ impl Drop for RunningCommand {
     }
 }
 
-/// How many users the state in this file has seen.
+/// How many users the state in this file counts.
 fn seen(file: &Path) -> u64 {
     let text = fs::read(file).unwrap_or_default();
     let state: Option<Value> = serde_json::from_slice(&text).ok();
@@ -155,25 +156,25 @@ fn wait_until(file: &Path, least: u64) {
     }
 }
 
-fn send(database: &TestDatabase, query: &str) -> String {
+fn query(database: &TestDatabase, query: &str) -> String {
     database.run(query).unwrap().trim().to_owned()
 }
 
-/// Every column of every registration but the number, as one word.
+/// A hash of every registration without its number.
 fn everything(database: &TestDatabase) -> String {
-    send(
+    query(
         database,
         "SELECT count(*) || ' ' || md5(string_agg((to_jsonb(r) - 'id')::text, '|' ORDER BY r.crid)) FROM registrations r",
     )
 }
 
 #[test]
-fn killed_and_gone_on_with_it_comes_to_the_same_as_in_one_go() {
-    let server = MigrationSetup::start("killed");
-    let [straight, killed] = &server.databases;
-    let (report, messages) = server.run(straight, &[]);
+fn interrupted_migration_resumes_to_the_same_result() {
+    let setup = MigrationSetup::start("killed");
+    let [straight, killed] = &setup.databases;
+    let (report, messages) = setup.run(straight, &[]);
     let with_password = readers(READERS).iter().filter(|reader| reader.has_password).count() as u64;
-    // Reader 17 had a password, and is not among those who were taken.
+    // User 17 had a password and is rejected.
     assert_eq!(
         report,
         json!({
@@ -190,41 +191,41 @@ fn killed_and_gone_on_with_it_comes_to_the_same_as_in_one_go() {
         "{messages}"
     );
 
-    // In the middle of a page the store says no more.
+    // The store stalls in the middle of a page.
     let stall = "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_sleep(3600); RETURN NEW; END $$;
         CREATE TRIGGER stall BEFORE INSERT ON registrations FOR EACH ROW WHEN (NEW.crid = 'r-01350')
         EXECUTE FUNCTION stall()";
-    send(killed, stall);
-    let file = server.folder.join("state.json");
+    query(killed, stall);
+    let file = setup.folder.join("state.json");
     let state = file.to_str().unwrap();
-    let running = server.spawn(killed, &["--state", state]);
+    let running = setup.spawn(killed, &["--state", state]);
     wait_until(&file, 1);
     let early = fs::read(&file).unwrap();
     wait_until(&file, 1_300);
     assert_eq!(seen(&file), 1_300, "not a page further than it is stored");
     drop(running);
-    send(
+    query(
         killed,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-    send(killed, "DROP TRIGGER stall ON registrations");
+    query(killed, "DROP TRIGGER stall ON registrations");
     let kept = fs::read_to_string(&file).unwrap();
     assert!(!kept.contains('@') && !kept.contains("Birch"), "{kept}");
     assert_ne!(everything(killed), everything(straight));
 
-    // Another walk is not gone on with by mistake.
-    let mut other = server.arguments(&["--state", state]);
+    // Another migration does not resume it.
+    let mut other = setup.arguments(&["--state", state]);
     other[4] = "50".to_owned();
     let other: Vec<&str> = other.iter().map(String::as_str).collect();
-    let refused = process::run(&server.settings(killed), &other, "");
+    let refused = process::run(&setup.settings(killed), &other, "");
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("another migration"));
 
-    // From a place that is older than what is stored, as when it is killed between the two.
+    // The state is older than what is stored, as if the process was killed between the two.
     fs::write(&file, early).unwrap();
-    let (report, _) = server.run(killed, &["--state", state]);
+    let (report, _) = setup.run(killed, &["--state", state]);
     assert_eq!(report["rejected"], 1);
     assert_eq!(
         report["imported"].as_u64().unwrap() + report["skipped"].as_u64().unwrap(),
@@ -233,31 +234,31 @@ fn killed_and_gone_on_with_it_comes_to_the_same_as_in_one_go() {
     assert_eq!(everything(killed), everything(straight));
     assert!(!file.exists(), "the state is of no more use");
 
-    // Once more: everybody is there.
-    let (report, _) = server.run(killed, &[]);
+    // A second run finds all users.
+    let (report, _) = setup.run(killed, &[]);
     assert_eq!((&report["imported"], &report["skipped"]), (&json!(0), &json!(2_499)));
     assert_eq!(everything(killed), everything(straight));
 }
 
 #[test]
-fn a_rehearsal_tells_the_same_and_stores_nothing() {
-    let server = MigrationSetup::start("rehearsed");
-    let [database, _] = &server.databases;
+fn dry_run_stores_nothing() {
+    let setup = MigrationSetup::start("rehearsed");
+    let [database, _] = &setup.databases;
     let before = everything(database);
-    let (rehearsed, messages) = server.run(database, &["--dry-run"]);
+    let (rehearsed, messages) = setup.run(database, &["--dry-run"]);
     assert!(messages.contains("user 18: email: in use"), "{messages}");
     assert_eq!(everything(database), before);
     assert_eq!(
-        send(
+        query(
             database,
             "SELECT count(*) FROM events WHERE kind = 4901 AND source_system = 'masthead-migrate'"
         ),
         "0"
     );
-    let (done, _) = server.run(database, &[]);
+    let (done, _) = setup.run(database, &[]);
     assert_eq!(rehearsed, done);
     assert_ne!(
-        send(
+        query(
             database,
             "SELECT count(*) FROM events WHERE kind = 4901 AND source_system = 'masthead-migrate'"
         ),
@@ -265,24 +266,24 @@ fn a_rehearsal_tells_the_same_and_stores_nothing() {
     );
 }
 
-/// The legacy API shows dates, which v4 does not.
+/// The legacy API returns dates, v4 does not.
 #[test]
-fn through_the_legacy_api_the_dates_come_too() {
-    let server = MigrationSetup::start("legacy");
-    let [by_v4, by_legacy] = &server.databases;
-    server.run(by_v4, &[]);
-    let (report, _) = server.run(by_legacy, &["--set", "Subscribe.Api=legacy"]);
+fn legacy_api_migrates_dates_too() {
+    let setup = MigrationSetup::start("legacy");
+    let [by_v4, by_legacy] = &setup.databases;
+    setup.run(by_v4, &[]);
+    let (report, _) = setup.run(by_legacy, &["--set", "Subscribe.Api=legacy"]);
     assert_eq!((&report["imported"], &report["rejected"]), (&json!(2_498), &json!(1)));
     let dated = "SELECT count(registered_at) || ' ' || count(changed_at) FROM registrations WHERE crid LIKE 'r-%'";
     let changed = readers(READERS)
         .iter()
         .filter(|reader| reader.changed_at.is_some())
         .count();
-    // One was there already, with dates; reader 17 is left out, and had both.
-    assert_eq!(send(by_v4, dated), "1 1");
-    assert_eq!(send(by_legacy, dated), format!("{} {}", READERS - 1, changed - 1));
+    // One existed already, with dates; user 17 is rejected and had both.
+    assert_eq!(query(by_v4, dated), "1 1");
+    assert_eq!(query(by_legacy, dated), format!("{} {}", READERS - 1, changed - 1));
     let apart_from_dates = |database| {
-        send(
+        query(
             database,
             "SELECT md5(string_agg((to_jsonb(r) - 'id' - 'registered_at' - 'changed_at')::text, '|' ORDER BY r.crid))
                FROM registrations r",
@@ -292,15 +293,11 @@ fn through_the_legacy_api_the_dates_come_too() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_told_before_anything_is_done() {
-    let server = MigrationSetup::start("refused");
-    let [database, _] = &server.databases;
-    let settings = server.settings(database);
-    let run = |arguments: &[&str]| {
-        let output = process::run(&settings, arguments, "");
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).unwrap()
-    };
+fn invalid_settings_are_reported_before_any_request() {
+    let setup = MigrationSetup::start("refused");
+    let [database, _] = &setup.databases;
+    let settings = setup.settings(database);
+    let run = |arguments: &[&str]| process::run_err(&settings, arguments, "");
     let messages = run(&["migrate-from", "--tenant", GAZETTE]);
     assert!(messages.contains("there is no remote Users API"), "{messages}");
     let messages = run(&["migrate-from", "--tenant", "no/such/tenant"]);
@@ -322,7 +319,7 @@ fn what_cannot_be_asked_is_told_before_anything_is_done() {
         assert!(messages.contains(part), "{part}: {messages}");
     }
     assert!(!messages.contains("zzz"), "{messages}");
-    let wrong = server.arguments(&["--set", "Subscribe.Tenant=north/daily/nowhere"]);
+    let wrong = setup.arguments(&["--set", "Subscribe.Tenant=north/daily/nowhere"]);
     let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
     let messages = run(&wrong);
     assert!(messages.contains("returns no users"), "{messages}");

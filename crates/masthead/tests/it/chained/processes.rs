@@ -1,4 +1,4 @@
-//! Two processes, one before the other, held against one: the remote one, requested itself.
+//! Two processes: one reads its registrations from the other, and both must answer the same.
 
 use masthead_sandbox::{Auth0Config, Sandbox};
 use masthead_testkit::{
@@ -12,28 +12,30 @@ use masthead_testkit::{
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::support::process::setting;
 use crate::{
-    contract::server::{ContractServer, TenantFixture, contract_tenants, setting},
+    contract::server::{ContractServer, TenantFixture, contract_tenants},
     support::{
+        http_client::percent_encoded,
         process,
         readers::{crid, email},
         sources::AUTH0,
     },
 };
 
-/// A tenant whose provider answers.
+/// A tenant with a provider that answers.
 const MIRROR: &str = "north/daily/mirror";
 
-/// The secret that the sandbox knows its caller by.
+/// The client secret of the sandbox.
 const AUTH0_SECRET: &str = "sandbox-client-secret";
 
-/// A Masthead before another. The near one has the same tenants, and no registrations of its own.
+/// A local server and a remote one. The local one has the same tenants without registrations.
 struct ServerChain {
-    near: ContractServer,
+    local: ContractServer,
     remote: ContractServer,
     // Ends the sandbox's connections when dropped.
     _sandbox: (Sandbox, Runtime),
-    /// By which the near one is known to the remote one.
+    /// The local server's token for the remote one.
     token: String,
 }
 
@@ -46,16 +48,16 @@ fn mirror() -> TenantFixture {
         tenant: MIRROR,
         pool: None,
         settings: &[("Flow.UserProvider", "Auth0")],
-        accounts: vec![reader("both"), reader("ours")],
+        accounts: vec![reader("both"), reader("local")],
     }
 }
 
 impl ServerChain {
-    /// Starts both; the near one asks in the way that these settings say.
+    /// Starts both; `how` contains settings of the remote Users API.
     fn start(how: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let config = Auth0Config {
-            users: ["both", "theirs"].map(AUTH0.user).into(),
+            users: ["both", "provider"].map(AUTH0.user).into(),
             ..Auth0Config::default()
         };
         let sandbox = runtime.block_on(Sandbox::start(config)).unwrap();
@@ -72,10 +74,10 @@ impl ServerChain {
             ];
             set(settings, MIRROR, &own);
         };
-        let mut everybody = contract_tenants();
-        everybody.push(mirror());
-        let remote = ContractServer::start_with(&everybody, provider);
-        let nobody: Vec<TenantFixture> = everybody
+        let mut tenants = contract_tenants();
+        tenants.push(mirror());
+        let remote = ContractServer::start_with(&tenants, provider);
+        let without_users: Vec<TenantFixture> = tenants
             .into_iter()
             .map(|loaded| TenantFixture {
                 accounts: Vec::new(),
@@ -83,7 +85,7 @@ impl ServerChain {
             })
             .collect();
         let token = remote.token(Token::Reader);
-        let near = ContractServer::start_with(&nobody, |settings| {
+        let local = ContractServer::start_with(&without_users, |settings| {
             provider(settings);
             settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
             let mut remote = vec![
@@ -98,26 +100,26 @@ impl ServerChain {
             }
         });
         Self {
-            near,
+            local,
             remote,
             _sandbox: (sandbox, runtime),
             token,
         }
     }
 
-    /// What the near one answers, and the remote one itself.
+    /// The responses of the local and the remote server.
     fn both(&self, case: &Case) -> [(u16, Value); 2] {
-        [&self.near, &self.remote].map(|server| {
+        [&self.local, &self.remote].map(|server| {
             let answer = server.send(case);
             let body = serde_json::from_str(&answer.body).unwrap();
             (answer.status, body)
         })
     }
 
-    /// The two must say the same, but for the moments of asking, and for cursors, which only their maker understands.
+    /// Checks that both responses are equal, except for times and cursors.
     fn agree(&self, case: &Case) -> Value {
-        let [mut near, mut remote] = self.both(case);
-        for (_, body) in [&mut near, &mut remote] {
+        let [mut local, mut remote] = self.both(case);
+        for (_, body) in [&mut local, &mut remote] {
             if let Some(cursor) = body["meta"].get_mut("nextCursor") {
                 *cursor = "cursor".into();
             }
@@ -125,12 +127,12 @@ impl ServerChain {
                 source["asOf"].take();
             }
         }
-        assert_eq!(near, remote, "{case:?}");
-        near.1
+        assert_eq!(local, remote, "{case:?}");
+        local.1
     }
 }
 
-/// Sets a tenant up before its server starts; that it is only read is response.
+/// Changes a tenant before its server starts; a remote Users API causes a warning.
 fn set(settings: &[(String, String)], tenant: &str, pairs: &[&str]) {
     let arguments = [&["tenant", "set", tenant], pairs].concat();
     let done = process::run(settings, &arguments, "");
@@ -148,43 +150,36 @@ fn any(target: &str, tenant: &'static str) -> Case {
     Case::get(target, Expect::Status(0)).of(tenant)
 }
 
-fn percent_encoded(text: &str) -> String {
-    text.replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D")
-        .replace('|', "%7C")
-}
-
 macro_rules! table {
     ($($line:ident),* $(,)?) => {
         vec![$(contract_cases::$line()),*].concat()
     };
 }
 
-/// The whole table of the contract, byte for byte where it says so, and in every case what the remote one says.
+/// Checks the whole table of the contract against the local server.
 fn keeps_the_contract(how: &[(&str, &str)]) {
     let chain = ServerChain::start(how);
     let cases: Vec<Case> = for_each_contract_line!(table);
-    chain.near.check_all(&cases);
+    chain.local.check_all(&cases);
 }
 
 #[test]
-fn a_chain_keeps_the_contract() {
+fn chain_keeps_the_contract() {
     keeps_the_contract(&[]);
 }
 
 #[test]
-fn a_chain_by_the_published_query_string_keeps_the_contract() {
+fn chain_by_query_string_keeps_the_contract() {
     keeps_the_contract(&[("Subscribe.Method", "GET")]);
 }
 
 #[test]
-fn a_chain_through_the_legacy_api_keeps_the_contract() {
+fn chain_through_legacy_keeps_the_contract() {
     keeps_the_contract(&[("Subscribe.Api", "legacy")]);
 }
 
 #[test]
-fn two_processes_say_what_one_says() {
+fn chain_answers_like_the_remote_server() {
     let chain = ServerChain::start(&[]);
     for target in [
         "/v4/Users/2937",
@@ -205,15 +200,15 @@ fn two_processes_say_what_one_says() {
     let body = json!({"metadata": {"city": "Århus"}, "lastName": "le", "pageSize": 2, "orderBy": 7});
     chain.agree(&Case::search(&body.to_string(), Expect::Status(0)).of(HERALD));
     assert_eq!(
-        chain.near.send(&any("/v4/Users/2937", HERALD)).body,
+        chain.local.send(&any("/v4/Users/2937", HERALD)).body,
         chain.remote.send(&any("/v4/Users/2937", HERALD)).body
     );
 
-    // Merged with the provider, who both of them send; and the store alone of the same tenant.
+    // Merged with the provider, which both servers call; and the store alone of the same tenant.
     for (target, ids) in [
         (format!("/v4/Users/{}", percent_encoded(&crid("both"))), 1),
-        (format!("/v4/Users/{}", percent_encoded(&crid("theirs"))), 1),
-        (format!("/v4/Users/{}", percent_encoded(&crid("ours"))), 1),
+        (format!("/v4/Users/{}", percent_encoded(&crid("provider"))), 1),
+        (format!("/v4/Users/{}", percent_encoded(&crid("local"))), 1),
         (format!("/v4/Users/{}", percent_encoded(&crid("neither"))), 0),
         (format!("/v4/Users?email={}", email("both")), 1),
         ("/v4/Users?lastName=quiz".to_owned(), 3),
@@ -229,22 +224,25 @@ fn two_processes_say_what_one_says() {
         assert_eq!(users, ids, "{target}: {answer}");
         assert_eq!(answer["meta"]["complete"], true, "{target}: {answer}");
     }
-    let ServerChain { near, token, .. } = chain;
-    let (log, database) = near.stop();
+    let ServerChain { local, token, .. } = chain;
+    let (log, database) = local.stop();
     assert!(!log.contains("panicked"), "{log}");
     for word in ["ann@example.com", "quizzeltop", &email("both"), &token] {
-        assert!(!log.to_lowercase().contains(&word.to_lowercase()), "{word} is response");
+        assert!(
+            !log.to_lowercase().contains(&word.to_lowercase()),
+            "{word} is in the log"
+        );
     }
     let count = |query: &str| database.run(query).unwrap().trim().to_owned();
     assert_eq!(
         count("SELECT count(*) FROM registrations"),
         "0",
-        "nothing is synchronised into a remote store"
+        "nothing is written back into a remote store"
     );
     assert_ne!(
         count("SELECT count(*) FROM events WHERE kind IN (4000, 4001)"),
         "0",
-        "the near one writes its own reads"
+        "the local one writes its own reads"
     );
     assert_eq!(
         count("SELECT count(*) FROM events WHERE kind = 4601 AND tenant = 'north/daily/herald'"),

@@ -1,4 +1,4 @@
-//! ThroughApi either API of a remote Masthead, the adapter keeps what every source of registrations promises.
+//! Through either API of a remote Masthead, the adapter keeps the promises of every source of registrations.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use time::macros::datetime;
 
 use crate::chained::remote_api::{RemoteApi, adapter};
 
-/// Asks the remote side in one of three ways.
+/// Calls the remote side in one of three ways.
 struct ThroughApi(&'static [(&'static str, &'static str)]);
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl Factory for ThroughApi {
         Subject {
             tenants: tenants.collect(),
             source: Arc::new(adapter()),
-            // A Users API answers one question at a time: no promise about many is held here.
+            // A Users API has no bulk lookups: their promises are not checked here.
             bulk: Arc::new(FakeStore::default()),
             keep: Box::new(remote),
         }
@@ -92,9 +92,9 @@ kept! {
     ];
 }
 
-/// In v4 there are no dates and no number of the registration; the legacy API has them, dates in whole milliseconds.
+/// v4 returns neither dates nor registration numbers; the legacy API returns both, with dates in milliseconds.
 #[tokio::test]
-async fn every_field_that_an_api_shows_survives() {
+async fn returned_fields_survive_the_round_trip() {
     let full = Account {
         registration_id: Some(64),
         registered_at: Some(datetime!(1969-12-31 23:59:59.999 UTC)),
@@ -129,14 +129,14 @@ async fn every_field_that_an_api_shows_survives() {
         verified: Some(false),
         ..account("3", "c@example.org", "", "")
     };
-    let everybody = vec![full, bare, waiting];
+    let accounts = vec![full, bare, waiting];
     for (settings, is_legacy) in [
         (&[][..], false),
         (&[("Subscribe.Method", "GET")], false),
         (&[("Subscribe.Api", "legacy")], true),
     ] {
-        let subject = ThroughApi(settings).source(vec![local(everybody.clone())]).await;
-        for account in &everybody {
+        let subject = ThroughApi(settings).source(vec![local(accounts.clone())]).await;
+        for account in &accounts {
             let found = subject.source.by_id(&subject.context(0), &account.crid).await;
             let wanted = if is_legacy {
                 account.clone()
@@ -157,9 +157,9 @@ async fn every_field_that_an_api_shows_survives() {
     }
 }
 
-/// A place by date that another source's account has: nobody could say who comes after it.
+/// A position by the date of another source's account cannot be found in responses without dates.
 #[tokio::test]
-async fn a_place_that_v4_has_no_dates_to_find_is_refused_and_not_guessed() {
+async fn position_by_date_is_refused_over_v4() {
     let subject = ThroughApi(&[])
         .source(vec![local(vec![account("1", "a@example.org", "", "")])])
         .await;

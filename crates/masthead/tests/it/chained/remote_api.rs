@@ -1,4 +1,4 @@
-//! A remote side without a process of its own: the API over a fake store, on a real socket.
+//! The remote side in this process: the API over a fake store, on a real socket.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -23,7 +23,7 @@ use masthead_testkit::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// The API, served until it is dropped.
+/// The API; it is served until dropped.
 pub(crate) struct RemoteApi {
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
@@ -36,7 +36,7 @@ impl Drop for RemoteApi {
 }
 
 impl RemoteApi {
-    /// Serves these tenants, `north/daily/0` and on.
+    /// Serves these tenants as `north/daily/0` and so on.
     pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
         let store = Arc::new(FakeStore::default());
         let mut tenants = Vec::new();
@@ -81,7 +81,7 @@ impl RemoteApi {
         Self { address, serving }
     }
 
-    /// The tenant of this number as it is set up before the remote side, with these settings more.
+    /// The local tenant with this number, whose registrations are remote, with additional settings.
     pub(crate) fn near(&self, number: i64, federated: bool, more: &[(&str, &str)]) -> Tenant {
         let url = format!("http://{}", self.address);
         let mut settings = vec![("Subscribe.Url", &*url), ("Subscribe.TokenEnv", "FAR")];

@@ -1,4 +1,4 @@
-//! The examples of the OpenAPI document that the program serves, held against the program itself.
+//! The examples of the OpenAPI document, checked against the program that serves it.
 
 use masthead_domain::account::Account;
 use masthead_testkit::{
@@ -19,10 +19,10 @@ use crate::{
     support::http_client::{self, percent_encoded},
 };
 
-/// The id of the request that the examples carry.
+/// The request id of the examples.
 const ID: &str = "b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55";
 
-/// The document as it is served.
+/// The document that the program serves.
 struct OpenApiDocument(Value);
 
 impl OpenApiDocument {
@@ -36,7 +36,7 @@ impl OpenApiDocument {
         &self.0["paths"][path][method]
     }
 
-    /// The paths that begin so, with their only operation.
+    /// The paths with this prefix, with their only operation.
     fn operations<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let paths = self.0["paths"].as_object().unwrap().iter();
         let paths = paths.filter(move |(path, _)| path.starts_with(beginning));
@@ -57,7 +57,7 @@ fn errors(operation: &Value) -> Vec<(u16, Value)> {
     let errors = responses.flat_map(|(status, response)| {
         let examples = response["content"]["application/json"]["examples"].as_object();
         let examples: Vec<_> = examples.into_iter().flat_map(Map::values).collect();
-        // What the server itself answers is no call's own: another test asks for it.
+        // Errors of the server itself belong to no operation: another test checks them.
         let is_own = !["405", "408", "414", "431", "501"].contains(&&**status);
         assert!(!examples.is_empty() || !is_own, "{status} has no example");
         let status = status.parse().unwrap();
@@ -76,7 +76,7 @@ fn get(target: &str) -> Case {
     Case::get(target, Expect::Status(200)).with("X-RequestId", ID)
 }
 
-/// The value of a parameter's example as it goes into a URL. What was sealed in another house is sealed in this one.
+/// The example value of a parameter, encoded for a URL. Sealed values are sealed by this server.
 fn example_of(parameter: &Value) -> String {
     match parameter["name"].as_str().unwrap() {
         "encryptedEmail" => "{{sealed-email:ann@example.com}}".to_owned(),
@@ -93,7 +93,7 @@ fn name(parameter: &Value) -> &str {
 }
 
 #[test]
-fn the_example_requests_of_v4_are_taken() {
+fn v4_example_requests_are_accepted() {
     let server = warm(ContractServer::start(&contract_tenants()));
     let document = OpenApiDocument::fetch(&server);
     let list = document.operation("get", "/v4/Users")["parameters"].as_array().unwrap();
@@ -106,7 +106,7 @@ fn the_example_requests_of_v4_are_taken() {
     for parameter in list.iter().filter(|parameter| parameter["in"] == "query") {
         let value = example_of(parameter);
         match name(parameter) {
-            // A page goes on where the one before ended.
+            // A cursor comes from the page before.
             "cursor" => {
                 let page = taken("/v4/Users?pageSize=1");
                 let cursor = page["meta"]["nextCursor"].as_str().unwrap();
@@ -133,7 +133,7 @@ fn the_example_requests_of_v4_are_taken() {
 }
 
 #[test]
-fn the_example_requests_of_the_legacy_api_are_taken() {
+fn legacy_example_requests_are_accepted() {
     let server = warm(ContractServer::start(&contract_tenants()));
     let document = OpenApiDocument::fetch(&server);
     let taken = |target: &str| {
@@ -168,7 +168,7 @@ fn the_example_requests_of_the_legacy_api_are_taken() {
 }
 
 #[test]
-fn the_example_requests_of_the_export_are_taken() {
+fn export_example_requests_are_accepted() {
     let exports = ExportServer::start();
     let document = OpenApiDocument::fetch(&exports.server);
     for (path, operation) in document.operations("/v1/") {
@@ -177,7 +177,7 @@ fn the_example_requests_of_the_export_are_taken() {
             let target = format!("{}?app_id=herald", path.replace("{workspace}", "herald"));
             let data = exports.data(&exports.call("herald", &body["value"]).at(&target));
             let shown = &example(operation, "200", "named")["data"];
-            // Of the three that are requested for, this house knows two, and the example's has doubts about one of them.
+            // The server knows two of the three requested users; in the example, one of the three is unresolved.
             assert_eq!(each(&data, "customer_id"), ["2937", "auth0|6470a"], "{name}");
             assert_eq!(data["users_not_found"], shown["users_not_found"], "{name}");
             let keys = |data: &Value| {
@@ -189,7 +189,7 @@ fn the_example_requests_of_the_export_are_taken() {
     }
 }
 
-/// The reader of an example, as v4 shows them.
+/// The account of a user in a v4 example.
 fn reader_of(shown: &Value) -> Account {
     let text = |key: &str| shown[key].as_str().unwrap();
     let metadata = shown["metadata"].as_object().unwrap().iter();
@@ -204,7 +204,7 @@ fn reader_of(shown: &Value) -> Account {
     with_metadata(account, &metadata)
 }
 
-/// Without the keys whose values are each house's own.
+/// The user without keys whose values differ between servers.
 fn without(user: &Value, own: &[&str]) -> Map<String, Value> {
     let mut user = user.as_object().unwrap().clone();
     for key in own {
@@ -214,7 +214,7 @@ fn without(user: &Value, own: &[&str]) -> Map<String, Value> {
 }
 
 #[test]
-fn the_examples_of_users_are_what_is_answered() {
+fn user_examples_match_responses() {
     let document = OpenApiDocument::fetch(&ContractServer::start(&[]));
     let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
     let list = document.operation("get", "/v4/Users");
@@ -268,7 +268,7 @@ fn the_examples_of_users_are_what_is_answered() {
 }
 
 #[test]
-fn the_examples_of_exports_are_what_is_answered() {
+fn export_examples_match_responses() {
     let document = OpenApiDocument::fetch(&ContractServer::start(&[]));
     let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
     let mut loaded = contract_tenants();
@@ -291,27 +291,27 @@ fn the_examples_of_exports_are_what_is_answered() {
             );
             assert_eq!(known["users_not_found"], shown["users_not_found"], "{path} {name}");
             let mut user = known["users"][0]["user_attributes"].clone();
-            // When somebody registered is each house's own, and whom the example shows has no such day.
+            // The registration date differs between servers, and the user of the example has none.
             user.as_object_mut().unwrap().remove("first_seen");
             let attributes = &shown["users"][0]["user_attributes"];
             assert_eq!(without(&user, &["id"]), without(attributes, &["id"]), "{path} {name}");
-            // Of this tenant nobody can tell: its provider is silent.
+            // The provider of this tenant is unavailable.
             let unknown = send("courier", json!([one("email", "joann@example.com")]));
             assert_eq!(unknown["users_unresolved"], shown["users_unresolved"], "{path} {name}");
         }
     }
 }
 
-/// That each of these examples is an answer of the program.
+/// Checks that each example is a response of the program.
 fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
     let answers: Vec<_> = answers.iter().map(|answer| (answer.status, json_of(answer))).collect();
     for example in examples {
-        assert!(answers.contains(example), "{path}: nobody answers {example:?}");
+        assert!(answers.contains(example), "{path}: no response is {example:?}");
     }
 }
 
 #[test]
-fn the_examples_of_errors_are_what_v4_answers() {
+fn v4_error_examples_match_responses() {
     let server = warm(ContractServer::start(&contract_tenants()));
     let document = OpenApiDocument::fetch(&server);
     let cases = |good: Case| {
@@ -359,16 +359,16 @@ fn the_examples_of_errors_are_what_v4_answers() {
         };
         let answers: Vec<_> = cases(usual).iter().chain(&own).map(|case| server.send(case)).collect();
         let mut examples = errors(document.operation(method, path));
-        // A store that is silent or lies is another test's.
+        // Errors of the store are checked by another test.
         examples.retain(|(status, _)| *status < 500);
         assert!(examples.len() >= 4, "{path}");
         are_answers(path, &examples, &answers);
     }
 }
 
-/// RFC 9110 §15.5.6 and §15.5.15, RFC 6585 §5: 405, 414 and 431 have the error shape of their API, as is documented.
+/// RFC 9110 §15.5.6 and §15.5.15, RFC 6585 §5: 405, 414 and 431 have the documented error shape of their API.
 #[test]
-fn what_the_server_itself_answers_has_the_documented_schema() {
+fn server_errors_have_the_documented_schema() {
     let server = warm(ContractServer::start(&contract_tenants()));
     let document = OpenApiDocument::fetch(&server);
     let long = "x".repeat(40_000);
@@ -397,7 +397,7 @@ fn what_the_server_itself_answers_has_the_documented_schema() {
 }
 
 #[test]
-fn the_examples_of_errors_are_what_the_legacy_api_answers() {
+fn legacy_error_examples_match_responses() {
     let mut loaded = contract_tenants();
     loaded.push(TenantFixture {
         tenant: "south/daily/herald",
@@ -417,7 +417,7 @@ fn the_examples_of_errors_are_what_the_legacy_api_answers() {
         ann().with("X-SourceSystem", &"x".repeat(65)),
         get("/User/nobody/0").of(COURIER),
     ];
-    // Two tenants are looked up together where no group is response.
+    // Without a group, two tenants match.
     once_known(&server, &answers[2]);
     let answers = answers.map(|case| server.send(&case));
     for (path, operation) in document.operations("/User") {
@@ -428,7 +428,7 @@ fn the_examples_of_errors_are_what_the_legacy_api_answers() {
 }
 
 #[test]
-fn the_examples_of_errors_are_what_the_export_answers() {
+fn export_error_examples_match_responses() {
     let mut exports = ExportServer::start();
     exports.add("slow", GAZETTE, &["--users-per-minute", "20"]);
     exports.add("late", GAZETTE, &[]);
@@ -466,12 +466,12 @@ fn the_examples_of_errors_are_what_the_export_answers() {
     answers.push(exports.server.send(&other_method));
     let twenty: Vec<_> = (0..20).map(|n| n.to_string()).collect();
     let twenty: Vec<_> = twenty.iter().map(String::as_str).collect();
-    // However slow the machine is, two of these come within one minute.
+    // Two of these calls are within one minute on any machine.
     let slow = (0..15).map(|_| send(exports.call("slow", &identifiers("id", &twenty))));
     answers.extend(slow.filter(|answer| answer.status == 429).take(1));
     for (path, operation) in document.operations("/v1/") {
         let mut examples = errors(operation);
-        // A mistake of ours is another test's.
+        // Internal errors are checked by another test.
         examples.retain(|(status, _)| *status != 500);
         assert_eq!(examples.len(), 18, "{path}");
         are_answers(path, &examples, &answers);

@@ -5,10 +5,12 @@ use std::{fs, path::Path};
 use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
 use serde_json::{Value, json};
 
+use crate::support::jwt::hs256_token;
+use crate::support::process::setting;
 use crate::{
     contract::{
         rsa::{RsaIssuer, key_set},
-        server::{ContractServer, contract_tenants, hs256_token, setting},
+        server::{ContractServer, contract_tenants},
     },
     support::{
         http_client,
@@ -149,7 +151,7 @@ fn unsigned(good: &str) -> Vec<Forgery> {
 }
 
 #[test]
-fn forged_tokens_are_rejected_with_an_rsa_issuer() {
+fn rsa_issuer_rejects_forged_tokens() {
     let (issuer, stranger) = (RsaIssuer::new(0, "k1"), RsaIssuer::new(1, "k1"));
     let mut file = None;
     let server = ContractServer::start_with(&contract_tenants(), |settings| {
@@ -210,7 +212,7 @@ fn forged_tokens_are_rejected_with_an_rsa_issuer() {
 }
 
 #[test]
-fn forged_tokens_are_rejected_with_a_shared_secret() {
+fn shared_secret_rejects_forged_tokens() {
     let server = ContractServer::start(&contract_tenants());
     let claims = jwt::claims(&[HERALD]);
     let good = hs256_token(&claims, SECRET);

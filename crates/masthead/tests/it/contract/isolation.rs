@@ -1,4 +1,4 @@
-//! The wall between tenants: whatever names somebody of another tenant answers exactly like what names nobody.
+//! Isolation of tenants: an identifier of another tenant's user is answered exactly like an unknown one.
 
 use std::thread;
 
@@ -10,8 +10,9 @@ use masthead_testkit::{
 };
 use serde_json::{Value, json};
 
+use crate::support::jwt::hs256_token;
 use crate::{
-    contract::server::{ContractServer, TenantFixture, hs256_token},
+    contract::server::{ContractServer, TenantFixture},
     support::{
         http_client::{self, percent_encoded},
         jwt,
@@ -20,7 +21,7 @@ use crate::{
 
 const ALPHA: &str = "north/daily/alpha";
 const BETA: &str = "north/daily/beta";
-/// Its accounts are kept by an outside provider, and in the store.
+/// Its users are at a provider and in the store.
 const GAMMA: &str = "south/post/gamma";
 /// Shares the pool of [`ALPHA`].
 const ALPHA_SUNDAY: &str = "north/daily/alpha-sunday";
@@ -47,7 +48,7 @@ fn loaded() -> Vec<TenantFixture> {
     ]
 }
 
-/// Three people whom no other tenant has, and one whom each tenant has under the same id and address.
+/// Three users that no other tenant has, and one that each tenant has with the same id and address.
 fn people(tenant: &str) -> Vec<Account> {
     let paper = tenant.rsplit('/').next().unwrap();
     let numbered = (1..=3).map(|n| {
@@ -63,7 +64,7 @@ fn people(tenant: &str) -> Vec<Account> {
     numbered.chain([everywhere]).collect()
 }
 
-/// Everything by which somebody can be requested for.
+/// Everything that identifies a user in a request.
 struct ReaderIdentifiers {
     crid: String,
     email: String,
@@ -73,15 +74,15 @@ struct ReaderIdentifiers {
     badge: String,
     sealed_id: String,
     sealed_email: String,
-    /// Of the list that goes on after them.
+    /// The cursor of the list after this user.
     cursor: String,
 }
 
-/// The list that cursors are of.
+/// The list that the cursors belong to.
 const LIST: &str = "pageSize=1&ignoreProvider=true";
 
 impl ReaderIdentifiers {
-    /// Those of the second reader of a tenant.
+    /// Those of the second user of a tenant.
     fn read(server: &ContractServer, owner: &'static str) -> Self {
         let first_page = server.send(&Case::get(&format!("/v4/Users?{LIST}"), Expect::Status(200)).of(owner));
         let first_page: Value = serde_json::from_str(&first_page.body).unwrap();
@@ -92,15 +93,15 @@ impl ReaderIdentifiers {
         }
     }
 
-    /// Those of somebody whom nobody has, sealed as the tenant's own would be.
+    /// Those of a user that does not exist, sealed for the tenant.
     fn of_unknown_reader(server: &ContractServer, owner: &'static str) -> Self {
-        let nobody = account(
-            "nobody-00002",
-            "nobody.reader2@example.org",
+        let unknown = account(
+            "missing-00002",
+            "unknown.reader2@example.org",
             "nobodyfirst2",
             "nobodylast",
         );
-        Self::named(server, owner, &with_metadata(nobody, &[("badge", "nobodybadge2")]))
+        Self::named(server, owner, &with_metadata(unknown, &[("badge", "nobodybadge2")]))
     }
 
     fn named(server: &ContractServer, owner: &str, person: &Account) -> Self {
@@ -120,7 +121,7 @@ impl ReaderIdentifiers {
         }
     }
 
-    /// Texts that nobody ever sealed, or gave anybody.
+    /// Random texts that were never sealed or returned.
     fn random() -> Self {
         Self {
             crid: "6f1c7a52-3d".to_owned(),
@@ -135,8 +136,8 @@ impl ReaderIdentifiers {
         }
     }
 
-    /// Every request that can be made of them: each route, with each kind of identifier that it takes. What begins with
-    /// `?` or `{` is a query of the list or a body of the search; all else a path.
+    /// Every request with them: each route with each kind of identifier that it accepts. Names that contain `?` are queries of the
+    /// list, names with `{` are bodies of a search; all others are paths.
     fn requests(&self) -> Vec<(String, Case)> {
         let (crid, sealed_id, sealed_email) = (
             &*self.crid,
@@ -198,7 +199,7 @@ impl ReaderIdentifiers {
         requests
     }
 
-    /// Requests that nobody is found by, whoever asks: identifiers where they do not belong, and a provider that is silent.
+    /// Requests that find no user for any tenant: misplaced identifiers, and an unavailable provider.
     fn odd_requests(&self) -> Vec<(String, Case)> {
         let (crid, email) = (&*self.crid, &*self.email);
         let (sealed_id, sealed_email) = (percent_encoded(&self.sealed_id), percent_encoded(&self.sealed_email));
@@ -216,12 +217,12 @@ impl ReaderIdentifiers {
             ),
             ("sealed id as a cursor", format!("/v4/Users?cursor={sealed_id}")),
             (
-                "id and the address of somebody else",
+                "id and the address of another user",
                 format!("/v4/Users?customerRegistrationId={crid}&email=zz.everywhere@example.org"),
             ),
-            ("with what the provider says", format!("/v4/Users/{crid}?explain=true")),
+            ("with explain", format!("/v4/Users/{crid}?explain=true")),
             (
-                "an address, with what the provider says",
+                "an address, with explain",
                 format!("/v4/Users?email={email}&explain=true"),
             ),
             ("or else fail", format!("/v4/Users/{crid}?onProviderFailure=fail")),
@@ -244,7 +245,7 @@ impl ReaderIdentifiers {
     }
 }
 
-/// Everything of an answer but the time at which it was made.
+/// The response without its date.
 fn response_to(server: &ContractServer, case: &Case, asker: &'static str) -> Answer {
     let mut answer = server.send(&case.clone().of(asker).with("X-RequestId", "foreign"));
     answer.headers.retain(|(name, _)| name != "date");
@@ -252,7 +253,7 @@ fn response_to(server: &ContractServer, case: &Case, asker: &'static str) -> Ans
     answer
 }
 
-/// The body without when each source was requested.
+/// The body without the times of the sources.
 fn without_moments(body: &str) -> String {
     const AS_OF: &str = r#""asOf":""#;
     let mut parts = body.split(AS_OF);
@@ -265,17 +266,17 @@ fn without_moments(body: &str) -> String {
     without
 }
 
-fn same(name: &str, foreign: &Answer, nobody: &Answer) {
+fn same(name: &str, foreign: &Answer, unknown: &Answer) {
     let parts = |answer: &Answer| (answer.status, answer.headers.clone(), answer.body.clone());
-    assert_eq!(parts(foreign), parts(nobody), "{name}");
+    assert_eq!(parts(foreign), parts(unknown), "{name}");
 }
 
 #[test]
-fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
+fn foreign_identifier_answers_like_a_random_one() {
     let server = ContractServer::start(&loaded());
     for owner in [ALPHA, BETA, GAMMA] {
         let foreign = ReaderIdentifiers::read(&server, owner);
-        // They are good: their own tenant is answered with the person, on every route and by every kind.
+        // They are valid: their own tenant gets the user, on every route and by every kind.
         for (name, case) in foreign.requests() {
             let answer = server.send(&case.of(owner).with("X-RequestId", "own"));
             assert_eq!(answer.status, 200, "{owner} {name}: {}", answer.body);
@@ -287,7 +288,7 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
                 answer.body
             );
         }
-        let (nobody, random) = (
+        let (unknown, random) = (
             ReaderIdentifiers::of_unknown_reader(&server, owner),
             ReaderIdentifiers::random(),
         );
@@ -296,20 +297,21 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
                 continue;
             }
             let of = |identifiers: &ReaderIdentifiers| [identifiers.requests(), identifiers.odd_requests()].concat();
-            for (((name, foreign), (_, nobody)), (_, random)) in of(&foreign).iter().zip(of(&nobody)).zip(of(&random)) {
-                let name = format!("{asker} asks for somebody of {owner}: {name}");
+            for (((name, foreign), (_, unknown)), (_, random)) in of(&foreign).iter().zip(of(&unknown)).zip(of(&random))
+            {
+                let name = format!("{asker} requests a user of {owner}: {name}");
                 let answer = response_to(&server, foreign, asker);
                 assert!(
                     answer.body.contains(r#""data":[]"#) || answer.body.contains(r#""data":null"#),
                     "{name}: {}",
                     answer.body
                 );
-                same(&name, &answer, &response_to(&server, &nobody, asker));
+                same(&name, &answer, &response_to(&server, &unknown, asker));
                 same(&name, &answer, &response_to(&server, &random, asker));
             }
         }
     }
-    // The log of a tenant tells of nobody else's users either.
+    // The audit log of a tenant contains no other tenant's users either.
     let (_, database) = server.stop();
     let strays = database
         .run(
@@ -327,7 +329,7 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
 }
 
 #[test]
-fn a_token_of_one_tenant_learns_nothing_of_another() {
+fn token_of_one_tenant_reveals_no_other() {
     let server = ContractServer::start(&loaded());
     let token = hs256_token(&jwt::claims(&[ALPHA]), crate::support::process::SECRET);
     let authorization = format!("Bearer {token}");
@@ -344,7 +346,7 @@ fn a_token_of_one_tenant_learns_nothing_of_another() {
         let answer = response_to(&server, &bearing(foreign), BETA);
         assert_eq!(answer.status, 403, "{name}");
         same(name, &answer, &response_to(&server, &bearing(&random), BETA));
-        // Nor whether there is such a tenant.
+        // It does not reveal whether the tenant exists either.
         same(
             name,
             &answer,
@@ -354,23 +356,23 @@ fn a_token_of_one_tenant_learns_nothing_of_another() {
 }
 
 #[test]
-fn papers_of_one_pool_see_the_same_users_but_not_each_others_sealed_texts() {
+fn pool_shares_users_but_not_sealed_values() {
     let server = ContractServer::start(&loaded());
-    let (theirs, random) = (ReaderIdentifiers::read(&server, ALPHA), ReaderIdentifiers::random());
-    for ((name, case), (_, random)) in theirs.requests().iter().zip(random.requests()) {
+    let (shared, random) = (ReaderIdentifiers::read(&server, ALPHA), ReaderIdentifiers::random());
+    for ((name, case), (_, random)) in shared.requests().iter().zip(random.requests()) {
         let answer = response_to(&server, case, ALPHA_SUNDAY);
         if name.contains("encrypted") || name.contains("cursor") {
             assert_eq!(answer.status, 400, "{name}");
             same(name, &answer, &response_to(&server, &random, ALPHA_SUNDAY));
         } else {
             assert_eq!(answer.status, 200, "{name}");
-            assert!(answer.body.contains(&theirs.crid), "{name}: {}", answer.body);
+            assert!(answer.body.contains(&shared.crid), "{name}: {}", answer.body);
         }
     }
 }
 
 #[test]
-fn reads_of_many_tenants_at_once_are_each_answered_with_their_own() {
+fn concurrent_reads_keep_tenants_apart() {
     const ROUNDS: usize = 40;
     let server = ContractServer::start(&loaded());
     let server = &server;

@@ -1,4 +1,4 @@
-//! How the server treats the address of a key set: at most one fetch a cool-down, and keys that come and go.
+//! Key sets at a URL: at most one fetch per cooldown, and rotation of keys.
 
 use std::{
     io::{Read, Write},
@@ -14,15 +14,16 @@ use std::{
 use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
 use serde_json::json;
 
+use crate::support::process::setting;
 use crate::{
     contract::{
         rsa::{RsaIssuer, key_set},
-        server::{ContractServer, contract_tenants, setting},
+        server::{ContractServer, contract_tenants},
     },
     support::{jwt, raw_http::FOREVER},
 };
 
-/// An address that serves a key set and counts who asks.
+/// A server of a key set that counts its requests.
 struct KeySetServer {
     url: String,
     fetched: Arc<AtomicUsize>,
@@ -78,7 +79,7 @@ fn read_with(token: &str, status: u16) -> Case {
     Case::get("/v4/Users/2937", Expect::Status(status)).with("Authorization", &format!("Bearer {token}"))
 }
 
-/// So many tokens of unknown keys, sent by several clients at once; each is refused.
+/// Sends this number of tokens with unknown keys, from several clients at once; each is rejected.
 fn send_unknown(server: &ContractServer, issuer: &RsaIssuer, count: usize) {
     const CLIENTS: usize = 8;
     thread::scope(|scope| {
@@ -95,11 +96,11 @@ fn send_unknown(server: &ContractServer, issuer: &RsaIssuer, count: usize) {
 }
 
 #[test]
-fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
+fn unknown_keys_fetch_once_per_cooldown() {
     let issuer = RsaIssuer::new(0, "k1");
     let good = issuer.token(&jwt::claims(&[HERALD]));
 
-    // Within one cool-down: nothing but the fetch that the start made.
+    // Within one cooldown: only the fetch at the start.
     let address = KeySetServer::serving(key_set(&[&issuer]));
     let server = address.server("1h");
     server.check_all(&[read_with(&good, 200)]);
@@ -108,7 +109,7 @@ fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
     server.check_all(&[read_with(&good, 200)]);
     server.stop();
 
-    // Over many cool-downs: as many as there were, and one for the start.
+    // Over many cooldowns: one each, and one at the start.
     let address = KeySetServer::serving(key_set(&[&issuer]));
     let began = Instant::now();
     let server = address.server("1s");
@@ -125,7 +126,7 @@ fn a_thousand_unknown_keys_fetch_the_key_set_at_most_once_a_cool_down() {
 }
 
 #[test]
-fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_its_tokens() {
+fn key_rotation_takes_effect_after_cooldown() {
     let (old, new) = (RsaIssuer::new(0, "k1"), RsaIssuer::new(1, "k2"));
     let claims = jwt::claims(&[HERALD]);
     let address = KeySetServer::serving(key_set(&[&old]));
@@ -145,9 +146,9 @@ fn a_new_key_is_taken_after_the_cool_down_and_a_removed_one_is_forgotten_with_it
     server.check_all(&[read_with(&old.token(&claims), 401)]);
 }
 
-/// RFC 7517 §4.5: kids of a set should be distinct, and need not be.
+/// RFC 7517 §4.5: the kids of a set should be distinct, but may repeat.
 #[test]
-fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
+fn repeated_kids_are_accepted() {
     let (one, other) = (RsaIssuer::new(0, "k1"), RsaIssuer::new(1, "k1"));
     let claims = jwt::claims(&[HERALD]);
     let address = KeySetServer::serving(key_set(&[&one, &one, &other]));
@@ -156,7 +157,7 @@ fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
         read_with(&one.token(&claims), 200),
         read_with(&other.token(&claims), 200),
     ]);
-    // Without a kid too.
+    // A token without a kid is accepted too.
     server.check_all(&[read_with(&other.token_with(&json!({"alg": "RS256"}), &claims), 200)]);
     assert_eq!(address.fetched(), 1);
     let (log, _) = server.stop();
@@ -168,9 +169,9 @@ fn a_key_set_that_repeats_a_key_or_a_kid_locks_nobody_out() {
     }
 }
 
-/// RFC 7517 §5: a set without keys is a set. Its issuer says that no key is valid any more.
+/// RFC 7517 §5: an empty set is valid. Its issuer has revoked all keys.
 #[test]
-fn an_empty_published_set_removes_the_keys_and_their_tokens_at_once() {
+fn empty_key_set_revokes_all_tokens() {
     let issuer = RsaIssuer::new(0, "k1");
     let claims = jwt::claims(&[HERALD]);
     let good = issuer.token(&claims);
@@ -180,7 +181,7 @@ fn an_empty_published_set_removes_the_keys_and_their_tokens_at_once() {
     *address.set.lock().unwrap() = key_set(&[]);
     let unknown = issuer.token_with(&json!({"alg": "RS256", "kid": "k2"}), &claims);
     let began = Instant::now();
-    // Unknown kids have the set fetched anew, once a cool-down.
+    // Unknown kids cause a fetch, once per cooldown.
     while server.send(&read_with(&good, 401)).status != 401 {
         assert!(began.elapsed() < FOREVER, "the removed key is never forgotten");
         server.check_all(&[read_with(&unknown, 401)]);

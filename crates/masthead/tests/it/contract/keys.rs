@@ -1,4 +1,4 @@
-//! By what a user is looked up: every call has one rule of keys, and absence is never decided by the shape of one.
+//! Keys of lookups: all calls have the same rule, and the form of a key never decides absence.
 
 use masthead_testkit::{
     accounts::account,
@@ -18,8 +18,8 @@ use crate::{
     support::http_client::percent_encoded,
 };
 
-/// Addresses that no rule of ours calls usual, and that the store holds: a domain of one label and an address literal
-/// (RFC 5321 §4.1.2, §4.1.3), a quoted local part, and texts that no standard allows.
+/// Unusual addresses that the store accepts: a domain of one label and an address literal (RFC 5321 §4.1.2, §4.1.3), a quoted
+/// local part, and texts that no standard allows.
 const ODD: [(&str, &str); 7] = [
     ("odd-1", "ann@intranet"),
     ("odd-2", "\"john doe\"@mail.example"),
@@ -30,7 +30,7 @@ const ODD: [(&str, &str); 7] = [
     ("odd-7", "@"),
 ];
 
-/// The tenants of the contract; one of them also has the odd addresses, each beside a longer one that holds it.
+/// The tenants of the contract; one also has the unusual addresses, each beside a longer one that contains it.
 fn with_odd_addresses() -> Vec<TenantFixture> {
     let mut loaded = contract_tenants();
     let herald = loaded.iter_mut().find(|loaded| loaded.tenant == HERALD).unwrap();
@@ -45,7 +45,7 @@ fn with_odd_addresses() -> Vec<TenantFixture> {
 
 /// Contract customers-export: `users_not_found` is what the sources confirmed.
 #[test]
-fn an_export_finds_every_address_that_the_store_holds() {
+fn export_finds_every_stored_address() {
     let exports = ExportServer::with(&with_odd_addresses(), |_| {});
     let (ids, addresses): (Vec<_>, Vec<_>) = ODD.into_iter().unzip();
     let data = exports.data(&exports.call("herald", &identifiers("email", &addresses)));
@@ -55,9 +55,9 @@ fn an_export_finds_every_address_that_the_store_holds() {
     assert_eq!(each(&data, "customer_id"), ["odd-1", "odd-1"]);
 }
 
-/// Contract §3.1: "a complete address matches exactly, so that nobody is answered with `joann@x.com` for `ann@x.com`".
+/// Contract §3.1: a complete address matches exactly, so that `ann@x.com` never returns `joann@x.com`.
 #[test]
-fn an_odd_but_complete_address_matches_exactly() {
+fn unusual_complete_address_matches_exactly() {
     let server = warm(ContractServer::start(&with_odd_addresses()));
     let mut cases = Vec::new();
     for (id, address) in ODD {
@@ -84,9 +84,9 @@ fn an_odd_but_complete_address_matches_exactly() {
     }
 }
 
-/// An identifier that no source can hold is a mistake of the caller's, as in every other call, and not an absent user.
+/// An identifier that no source accepts is an error of the caller, not an absent user.
 #[test]
-fn an_identifier_that_no_source_can_hold_is_refused() {
+fn impossible_identifier_is_refused() {
     let exports = ExportServer::start();
     let good = one("customer_id", "2937");
     let long = "x".repeat(321);
@@ -110,7 +110,7 @@ fn an_identifier_that_no_source_can_hold_is_refused() {
         let error = format!(r#""attribute":"{place}","message":"{place} {what}","type":"InvalidAttributeError""#);
         is_error(&exports.send(&exports.call("herald", &body)), 400, &error);
     }
-    // By the same rule in the calls that take one key.
+    // Calls with one key have the same rule.
     for target in [
         format!("/v4/Users?customerRegistrationId={}", &long[..256]),
         format!("/v4/Users/{}", &long[..256]),
@@ -124,10 +124,10 @@ fn an_identifier_that_no_source_can_hold_is_refused() {
     }
 }
 
-/// Contract customers-export: a source that should know and did not answer is `users_unresolved`. The provider of this
-/// tenant is silent, so a user whom only it may have is never absent, whatever the shape of the address.
+/// Contract customers-export: a source that should know and does not answer makes users unresolved. The provider of this tenant
+/// is unavailable, so no address is confirmed as absent.
 #[test]
-fn a_silent_provider_leaves_odd_addresses_unresolved() {
+fn unavailable_provider_leaves_addresses_unresolved() {
     let exports = ExportServer::with(&with_odd_addresses(), |_| {});
     let addresses: Vec<_> = ODD.into_iter().map(|(_, address)| address).collect();
     let data = exports.data(&exports.call("courier", &identifiers("email", &addresses)));

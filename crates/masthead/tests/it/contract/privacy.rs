@@ -1,5 +1,5 @@
-//! Nothing personal stays behind: after requests of every kind, good, bad and hostile, neither log, metrics nor audit log
-//! hold anything of the people that were requested for.
+//! Privacy: after valid, invalid and hostile requests, the log, the metrics and the audit log contain no data of the requested
+//! users.
 
 use std::{
     io::{Read, Write},
@@ -13,10 +13,11 @@ use masthead_testkit::{
 };
 use serde_json::json;
 
+use crate::support::process::setting;
 use crate::{
     contract::{
         export::basic,
-        server::{ContractServer, TenantFixture, setting, token},
+        server::{ContractServer, TenantFixture, token},
     },
     support::{
         http_client,
@@ -28,7 +29,7 @@ use crate::{
 const HERALD: &str = "north/daily/herald";
 const COURIER: &str = "south/post/courier";
 
-/// What belongs to people, and what opens doors: none of it may be found afterwards, in any case of letters.
+/// User data and secrets: none of it may be found afterwards, in upper or lower case.
 const PERSONAL: [&str; 12] = [
     "quillan",
     "brackwater",
@@ -81,7 +82,7 @@ fn loaded() -> Vec<TenantFixture> {
     ]
 }
 
-/// Requests that name people, in every place where a request can name them.
+/// Requests with user data in every possible place.
 fn requests(server: &ContractServer) -> Vec<Case> {
     let any = |target: &str| Case::get(target, Expect::Status(0));
     let mut cases = Vec::new();
@@ -199,7 +200,7 @@ fn legacy_requests() -> Vec<Case> {
     cases
 }
 
-/// Exports that name people, in every place where one can name them; with a key that opens, and with some that do not.
+/// Exports with user data in every possible place, with valid and invalid keys.
 fn exports(key: &str) -> Vec<Case> {
     let identifier = |kind: &str, text: &str| json!({"identifier_type": kind, "identifier": text});
     let all = json!([
@@ -238,7 +239,7 @@ fn exports(key: &str) -> Vec<Case> {
     cases
 }
 
-/// What is no request, or not a whole one.
+/// Sends invalid and incomplete requests.
 fn broken(address: SocketAddr) {
     for text in [
         "quillan brackwater@zanzibar.example\r\n\r\n",
@@ -256,7 +257,7 @@ fn broken(address: SocketAddr) {
         if !text.contains("connection: close") {
             stream.shutdown(Shutdown::Write).unwrap();
         }
-        // Whatever comes, or the end: the server has then seen it all.
+        // After the response or the end, the server has read everything.
         let _ = stream.read_to_end(&mut Vec::new());
     }
 }
@@ -265,7 +266,7 @@ fn send(server: &ContractServer, case: &Case) -> u16 {
     http_client::send(server.address, &case.request(server)).status
 }
 
-/// That none of it is in there.
+/// Checks that the text contains none of it.
 fn clean(what: &str, text: &str, tokens: &[String]) {
     let lowered = text.to_lowercase();
     let held = PERSONAL.iter().copied().chain(tokens.iter().map(String::as_str));
@@ -283,8 +284,8 @@ fn events(database: &TestDatabase) -> String {
 }
 
 #[test]
-fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
-    // Everything that this program and the libraries in it would ever tell.
+fn log_metrics_and_events_contain_no_user_data() {
+    // All levels of this program and its libraries.
     let server = ContractServer::start_with(&loaded(), |settings| settings.push(setting("LOG__LEVEL", "trace")));
     let settings = process::settings(&server.database.url().unwrap());
     let key = process::run_ok(&settings, &["workspace", "add", "herald", "--tenant", HERALD], "");
@@ -297,10 +298,10 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
     run(&mut seen);
     broken(server.address);
     let by_http2 = all().into_iter().map(|case| case.request(&server));
-    // A longer target is more than the headers of a stream may hold, and ends it without an answer.
+    // A longer target exceeds the header limit of a stream, which ends it without a response.
     let by_http2: Vec<_> = by_http2.filter(|request| request.target.len() < 8_000).collect();
     seen.extend(http_client::send_http2(server.address, &by_http2));
-    // Rows that cannot be read, and then a table that is not there: what the database complains of is logged.
+    // Unreadable rows, and then a missing table: errors of the database are logged.
     server
         .database
         .run("UPDATE registrations SET metadata = '{\"quillan\":[\"brackwater\"]}', state = 1")
@@ -331,13 +332,13 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
         Token::Expired,
         Token::Forged,
     ];
-    // The part of a token that is a secret is its signature; that of another second is another one.
+    // The secret part of a token is its signature, which differs each second.
     let mut tokens = kinds
         .map(|kind| token(kind).rsplit('.').next().unwrap().to_owned())
         .to_vec();
     let credentials = basic("herald", &key);
     tokens.extend([key.clone(), credentials.trim_start_matches("Basic ").to_owned()]);
-    // An address names a household.
+    // An IP address is personal data.
     tokens.push("203.0.113.77".to_owned());
     let (log, database) = server.stop();
     assert!(
@@ -349,14 +350,14 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
     let events = events(&database);
     assert!(events.lines().count() > 100, "{events}");
     clean("audit log", &events, &tokens);
-    // No token at all, whatever its second.
+    // No token at all, of any second.
     for (what, text) in [("metrics", &metrics), ("log", &log), ("audit log", &events)] {
         assert!(!text.contains("eyJ"), "a token is in the {what}");
     }
 }
 
 #[test]
-fn nothing_personal_is_told_by_an_import_that_is_refused() {
+fn refused_import_prints_no_user_data() {
     let database = TestDatabase::empty().unwrap();
     let settings = process::settings(&database.url().unwrap());
     process::run_ok(&settings, &["migrate"], "");
@@ -382,7 +383,7 @@ fn nothing_personal_is_told_by_an_import_that_is_refused() {
             json!({"tenant": "quillan", "customerRegistrationId": CRID}).to_string(),
         ),
         (
-            "no tenant of ours",
+            "no such tenant",
             json!({"tenant": 7, "customerRegistrationId": CRID}).to_string(),
         ),
     ] {

@@ -1,4 +1,4 @@
-//! What the contract promises of reads over more than one request: cursors, events, HEAD.
+//! The contract of reads over more than one request: cursors, events, HEAD.
 
 use masthead_testkit::contract_cases::{
     Case, Expect, Token,
@@ -28,7 +28,7 @@ fn json_of(server: &ContractServer, case: &Case) -> Value {
 }
 
 #[test]
-fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
+fn cursor_lists_every_user_once() {
     let server = ContractServer::start(&contract_tenants());
     for column in 1..=8 {
         for direction in 0..=1 {
@@ -44,7 +44,7 @@ fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
                     break;
                 };
                 assert!(walked.len() < 25, "{list}: a cursor past the end");
-                // By the URL and by the body, which take the same.
+                // By URL and by body in turn, which accept the same.
                 page = if walked.len() % 2 == 0 {
                     json_of(
                         &server,
@@ -67,7 +67,7 @@ fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
 }
 
 #[test]
-fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
+fn cursor_belongs_to_one_list() {
     let server = ContractServer::start(&contract_tenants());
     let page = json_of(&server, &ok("/v4/Users?pageSize=2&lastName=moor&orderBy=3"));
     let cursor = percent_encoded(page["meta"]["nextCursor"].as_str().unwrap());
@@ -83,11 +83,11 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
     let tampered = percent_encoded(&format!("{before}{other}{}", &behind[1..]));
     let cut = percent_encoded(&raw[..raw.len() / 8 * 4]);
     server.check_all(&[
-        // The same list, in other words and with pages of another size.
+        // The same list, written differently and with another page size.
         ok(&format!(
             "/v4/Users?pageSize=3&LASTNAME=M%C3%B6or&orderBy=3&orderByType=0&cursor={cursor}"
         )),
-        // A client that always sends the first page number contradicts nothing.
+        // A client that always sends the first page number is accepted.
         ok(&format!("/v4/Users?{list}&pageNumber=1&cursor={cursor}")),
         refused("lastName=moo&orderBy=3", &cursor),
         refused("lastName=moor&firstName=r&orderBy=3", &cursor),
@@ -98,7 +98,7 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
         refused(list, &cut),
         refused(list, &cursor).of(HERALD),
     ]);
-    // Of a federated tenant: with and without the provider are two lists.
+    // With and without the provider, a federated tenant has two lists.
     let page = json_of(&server, &ok("/v4/Users?pageSize=1&ignoreProvider=true").of(COURIER));
     let cursor = percent_encoded(page["meta"]["nextCursor"].as_str().unwrap());
     server.check_all(&[
@@ -108,7 +108,7 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
 }
 
 #[test]
-fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
+fn reads_write_events_and_errors_none() {
     let server = ContractServer::start(&contract_tenants());
     let named = |case: Case, id: &str| case.with("X-RequestId", id);
     server.check_all(&[
@@ -122,7 +122,7 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
         named(Case::get("/v4/Users/2937", Expect::Status(200)).of(TIMES), "same-id"),
         named(Case::get("/v4/Users/nobody", Expect::Status(404)), "missing"),
         named(ok("/v4/Users/g-01?pageSize=1"), "one-listed"),
-        named(ok("/v4/Users?ignoreProvider=true").of(COURIER), "ours"),
+        named(ok("/v4/Users?ignoreProvider=true").of(COURIER), "store"),
         named(Case::get("/v4/Users?colour=red", Expect::Status(400)), "refused"),
         named(
             Case::get("/v4/Users/2937", Expect::Status(401)).bearing(Token::Expired),
@@ -155,13 +155,13 @@ fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
             format!("4001|{TIMES}|same-id|CRM|found|1|t|t"),
             format!("4001|{HERALD}|missing|CRM|absent|0|t|t"),
             format!("4000|{GAZETTE}|one-listed|CRM|found|1|f|t"),
-            format!("4000|{COURIER}|ours|CRM|found|2|t|t"),
+            format!("4000|{COURIER}|store|CRM|found|2|t|t"),
         ]
     );
 }
 
 #[test]
-fn head_is_answered_as_get_is_without_the_body() {
+fn head_is_get_without_a_body() {
     let server = ContractServer::start(&contract_tenants());
     for target in [
         "/v4/Users/2937",

@@ -1,4 +1,4 @@
-//! Tokens of an issuer that signs with RSA, and what a forger can make of its public key.
+//! Tokens of an RSA issuer, and forgeries based on its public key.
 
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::{
@@ -15,7 +15,7 @@ pub(crate) struct RsaIssuer {
 }
 
 impl RsaIssuer {
-    /// One of the sandbox's throw-away keys (making an RSA key takes seconds), published under this id.
+    /// One of the sandbox's test keys (generating an RSA key takes seconds), published with this id.
     pub(crate) fn new(number: usize, kid: &'static str) -> Self {
         let keys: [&[u8]; 2] = [
             include_bytes!("../../../../sandbox/keys/1.pkcs8.der"),
@@ -30,7 +30,7 @@ impl RsaIssuer {
         self.token_with(&json!({"alg": "RS256", "typ": "JWT", "kid": self.kid}), claims)
     }
 
-    /// A token with this header, whatever it says, and a true signature.
+    /// A token with any header and a valid signature.
     pub(crate) fn token_with(&self, header: &Value, claims: &Value) -> String {
         let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
         let text = format!("{header}.{claims}");
@@ -42,7 +42,7 @@ impl RsaIssuer {
         format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// The public half as a member of a key set.
+    /// The public key as a member of a key set.
     pub(crate) fn jwk(&self) -> Value {
         let public: PublicKeyComponents<Vec<u8>> = self.pair.public().into();
         json!({
@@ -51,7 +51,7 @@ impl RsaIssuer {
         })
     }
 
-    /// The public half in every form that a careless verifier might take for a shared secret.
+    /// The public key in every form that a careless verifier might use as a shared secret.
     pub(crate) fn as_shared_secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
         let pkcs1 = self.pair.public_key().as_ref().to_vec();
         let algorithm = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";

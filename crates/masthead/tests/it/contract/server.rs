@@ -1,39 +1,52 @@
-//! Tenants and accounts behind the real server, loaded once by the program's own commands and copied for every test.
+//! The program with tenants and users, loaded once by its own commands and copied for each test.
 
-use std::{collections::BTreeMap, convert::Infallible, fs, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::{account::Account, email::Email};
 use masthead_ports::sealing::Sealing;
 use masthead_testkit::contract_cases::{Answer, Case, Environment, Token, world as contract_world};
-use masthead_tokens::{Sealer, Secret};
+use masthead_tokens::Sealer;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::support::{
-    http_client,
-    jwt::{self, TokenSigner},
-    process::{self, SEALING_KEY, SECRET, ServerProcess},
+    http_client, jwt,
+    process::{self, SECRET, ServerProcess, setting},
 };
 
 /// A tenant, its settings and its accounts.
 pub(crate) struct TenantFixture {
     pub(crate) tenant: &'static str,
-    /// The pool of another tenant; its own without this.
+    /// The tenant whose pool it shares; `None` for a pool of its own.
     pub(crate) pool: Option<&'static str>,
     pub(crate) settings: &'static [(&'static str, &'static str)],
     pub(crate) accounts: Vec<Account>,
 }
 
-/// What a tenant of Auth0 has to say beside; nobody answers there, and these tests send nobody.
+impl TenantFixture {
+    /// The tenant, and the arguments that create it.
+    fn arguments(&self) -> (String, Vec<String>) {
+        let is_federated = self.settings.contains(&("Flow.UserProvider", "Auth0"));
+        let provider = OUT_OF_REACH.iter().filter(|_| is_federated);
+        let settings = self.settings.iter().chain(provider);
+        let settings = settings.flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]);
+        let pool = self
+            .pool
+            .iter()
+            .flat_map(|pool| ["--pool".to_owned(), (*pool).to_owned()]);
+        (self.tenant.to_owned(), settings.chain(pool).collect())
+    }
+}
+
+/// The settings that a tenant with Auth0 needs; the provider is never reached.
 const OUT_OF_REACH: [(&str, &str); 3] = [
     ("Auth0.BaseUrl", "https://127.0.0.1:1"),
-    ("Auth0.ClientId", "nobody"),
-    ("Auth0.ClientSecretEnv", "NOBODY_SETS_THIS"),
+    ("Auth0.ClientId", "unused"),
+    ("Auth0.ClientSecretEnv", "NEVER_SET"),
 ];
 
-/// What the table of the contract speaks of.
+/// The tenants of the contract's table.
 pub(crate) fn contract_tenants() -> Vec<TenantFixture> {
     let tenants = contract_world::tenants().into_iter();
     tenants
@@ -46,9 +59,9 @@ pub(crate) fn contract_tenants() -> Vec<TenantFixture> {
         .collect()
 }
 
-/// A server on a database of its own.
+/// A server with its own database.
 pub(crate) struct ContractServer {
-    // Before the database: it must be gone when that is dropped.
+    // Dropped before the database, which it uses.
     server: ServerProcess,
     pub(crate) address: SocketAddr,
     pub(crate) database: TestDatabase,
@@ -56,18 +69,23 @@ pub(crate) struct ContractServer {
 }
 
 impl ContractServer {
-    /// Starts a server that knows all this.
+    /// Starts a server with these tenants.
     pub(crate) fn start(loaded: &[TenantFixture]) -> Self {
         Self::start_with(loaded, |_| {})
     }
 
-    /// As [`ContractServer::of`], with other settings.
+    /// The same with other settings.
     pub(crate) fn start_with(loaded: &[TenantFixture], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
-        let database = copy_of(loaded);
+        let tenants: Vec<_> = loaded.iter().map(TenantFixture::arguments).collect();
+        let accounts = loaded
+            .iter()
+            .flat_map(|tenant| tenant.accounts.iter().map(|account| line(tenant.tenant, account)));
+        let lines: String = accounts.map(|line| format!("{line}\n")).collect();
+        let database = process::loaded_database(&tenants, &lines);
         let mut settings = process::settings(&database.url().unwrap());
         settings.push(setting("HTTP__MAX_BODY_BYTES", &contract_world::BODY_BYTES.to_string()));
         settings.push(setting("SEARCH__MAX_DEPTH", &contract_world::MAX_DEPTH.to_string()));
-        // A busy machine makes no test fail.
+        // Generous limits: a busy machine must not fail a test.
         settings.push(setting("HTTP__REQUEST_DEADLINE", "60s"));
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "30s"));
         settings.push(setting("DATABASE__ACQUIRE_TIMEOUT", "30s"));
@@ -77,16 +95,16 @@ impl ContractServer {
             address: server.address,
             server,
             database,
-            sealer: sealer(),
+            sealer: process::sealer(),
         }
     }
 
-    /// Sends a request of a table.
+    /// Sends the request of a case.
     pub(crate) fn send(&self, case: &Case) -> Answer {
         http_client::send(self.address, &case.request(self))
     }
 
-    /// Holds a table of requests against what comes back.
+    /// Checks the responses to these cases.
     pub(crate) fn check_all(&self, cases: &[Case]) {
         assert!(!cases.is_empty());
         let differences = cases.iter().filter_map(|case| {
@@ -97,7 +115,7 @@ impl ContractServer {
         assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
 
-    /// Ends the server in order, so that everything it had to write is written; what it messages, and the database.
+    /// Stops the server in order, so that all writes are finished; returns its log and the database.
     pub(crate) fn stop(self) -> (String, TestDatabase) {
         (self.server.stop(), self.database)
     }
@@ -113,12 +131,7 @@ impl Environment for ContractServer {
     }
 }
 
-/// One setting, as a variable of the environment.
-pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
-    (format!("MASTHEAD__{key}"), value.to_owned())
-}
-
-/// A token of the kind that a table names, signed with the shared secret.
+/// The token of a case, signed with the shared secret.
 pub(crate) fn token(kind: Token) -> String {
     let mut claims = jwt::claims(&["north/*/*", "south/*/*"]);
     let mut secret = SECRET;
@@ -129,61 +142,10 @@ pub(crate) fn token(kind: Token) -> String {
         Token::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
         Token::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
     }
-    hs256_token(&claims, secret)
+    jwt::hs256_token(&claims, secret)
 }
 
-/// A token with these claims, signed with this secret.
-pub(crate) fn hs256_token(claims: &Value, secret: &str) -> String {
-    let header = json!({"alg": "HS256", "typ": "JWT"});
-    jwt::token(&header, claims, &TokenSigner::Hs256(secret.as_bytes()))
-}
-
-fn sealer() -> Sealer {
-    let key = Secret::new(BASE64_STANDARD.decode(SEALING_KEY).unwrap());
-    Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), key)])).unwrap()
-}
-
-/// A database with all this in it.
-fn copy_of(loaded: &[TenantFixture]) -> TestDatabase {
-    let accounts = loaded.iter().flat_map(|loaded| {
-        let lines = loaded.accounts.iter();
-        lines.map(|account| format!("{}\n", line(loaded.tenant, account)))
-    });
-    let lines: String = accounts.collect();
-    let tenants = loaded
-        .iter()
-        .map(|loaded| (loaded.tenant, loaded.pool, loaded.settings));
-    let tenants: Vec<_> = tenants.collect();
-    // Whatever changes in the program may change how it loads.
-    let built = fs::metadata(env!("CARGO_BIN_EXE_masthead"))
-        .unwrap()
-        .modified()
-        .unwrap();
-    let key = format!("{built:?} {tenants:?} {OUT_OF_REACH:?} {lines}");
-    let prepared = TestDatabase::from_template(&key, |url| {
-        let settings = process::settings(url);
-        process::run_ok(&settings, &["migrate"], "");
-        for (tenant, pool, switches) in &tenants {
-            let federated = switches.contains(&("Flow.UserProvider", "Auth0"));
-            let provider = OUT_OF_REACH.iter().filter(|_| federated);
-            let switches = switches.iter().chain(provider);
-            let switches: Vec<_> = switches.map(|(key, value)| format!("{key}={value}")).collect();
-            let mut arguments = vec!["tenant", "add", tenant];
-            arguments.extend(switches.iter().flat_map(|switch| ["--set", switch]));
-            arguments.extend(pool.iter().flat_map(|pool| ["--pool", pool]));
-            process::run_ok(&settings, &arguments, "");
-        }
-        let messages = process::run_ok(&settings, &["import"], &lines);
-        assert_eq!(
-            messages,
-            format!(r#"{{"imported":{},"skipped":0}}"#, lines.lines().count())
-        );
-        Ok::<_, Infallible>(())
-    });
-    prepared.unwrap()
-}
-
-/// An account as a line of an import.
+/// An account as one line of an import.
 fn line(tenant: &str, account: &Account) -> Value {
     let moment = |at: Option<time::OffsetDateTime>| at.map(|at| at.format(&Rfc3339).unwrap());
     let metadata: BTreeMap<_, _> = account.metadata.iter().collect();

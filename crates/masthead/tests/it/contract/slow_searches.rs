@@ -1,4 +1,4 @@
-//! A search that takes longer than it may.
+//! Searches that exceed the statement timeout.
 
 use std::{thread, time::Instant};
 
@@ -7,19 +7,20 @@ use masthead_testkit::contract_cases::{
     world::{GAZETTE, HERALD},
 };
 
+use crate::support::process::setting;
 use crate::{
-    contract::server::{ContractServer, contract_tenants, setting},
+    contract::server::{ContractServer, contract_tenants},
     support::raw_http::FOREVER,
 };
 
-/// Sessions that hold, or wait for, the whole of the table.
+/// Sessions that have or wait for an exclusive lock on the table.
 const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock'";
 
-/// Does something while nobody can read a registration. However slow the machine is, a search does not end before its time.
+/// Runs `act` while the table is locked, so that a search exceeds its timeout on any machine.
 fn while_nobody_can_read<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
     let database = &server.database;
     thread::scope(|scope| {
-        // Ended below, long before its time.
+        // Terminated below, long before.
         scope.spawn(|| database.run("BEGIN; LOCK TABLE registrations; SELECT pg_sleep(300)"));
         let held = format!("SELECT count(*) {HOLDERS} AND granted");
         while database.run(&held).unwrap().trim() == "0" {
@@ -33,7 +34,7 @@ fn while_nobody_can_read<T>(server: &ContractServer, act: impl FnOnce() -> T) ->
 }
 
 #[test]
-fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api() {
+fn slow_search_is_e400_90() {
     let server = ContractServer::start_with(&contract_tenants(), |settings| {
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "1s"));
     });
@@ -50,7 +51,7 @@ fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api(
             .of(HERALD)
             .with("X-RequestId", "r-1")
     });
-    // What is slow once is done before.
+    // The first requests are slow; they are repeated until they succeed.
     for case in cases.iter().chain(&legacy) {
         let began = Instant::now();
         while server.send(case).status != 200 {

@@ -1,4 +1,4 @@
-//! A database that takes connections and says nothing: the half-open socket that no refusal tells of.
+//! A database that accepts connections and then stalls: the half-open socket.
 
 use std::{
     io::{Read, Write},
@@ -13,12 +13,13 @@ use std::{
 
 use masthead_testkit::contract_cases::{Case, Expect};
 
+use crate::support::process::setting;
 use crate::{
-    contract::server::{ContractServer, contract_tenants, setting},
+    contract::server::{ContractServer, contract_tenants},
     support::{http_client, raw_http::FOREVER},
 };
 
-/// Stands between the server and its database, and can fall stalled in mid-word.
+/// A proxy between the server and its database that can stall.
 struct StallingProxy {
     address: SocketAddr,
     stalled: Arc<AtomicBool>,
@@ -42,7 +43,7 @@ impl StallingProxy {
     }
 }
 
-/// Passes everything on until either side ends; while it is to be stalled, keeps it.
+/// Forwards all bytes until either side closes; while stalled, it waits.
 fn forward(mut from: TcpStream, mut to: TcpStream, stalled: &Arc<AtomicBool>) {
     let stalled = Arc::clone(stalled);
     thread::spawn(move || {
@@ -66,7 +67,7 @@ fn host_of(url: &str) -> &str {
 }
 
 #[test]
-fn a_database_that_falls_silent_is_503_by_the_deadline_while_liveness_stays_200() {
+fn stalled_database_is_503_by_the_deadline() {
     let mut between = None;
     let server = ContractServer::start_with(&contract_tenants(), |settings| {
         let (_, url) = settings
@@ -99,7 +100,7 @@ fn a_database_that_falls_silent_is_503_by_the_deadline_while_liveness_stays_200(
             scope.spawn(move || {
                 let began = Instant::now();
                 let answer = server.send(&case);
-                // Far more than the deadline, far less than the silence.
+                // Much more than the deadline, much less than the stall.
                 assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
                 case.check(server, &answer).unwrap();
                 assert!(

@@ -1,4 +1,4 @@
-//! Every line of contract §1, §2 and §3.1, from the shared table; each test has the name of its line.
+//! The contract §1, §2 and §3.1 from the shared table; each test is one line of it.
 
 use masthead_testkit::{contract_cases, for_each_contract_line};
 

@@ -1,4 +1,4 @@
-//! The connection loop over real sockets, with odd answers behind it.
+//! The HTTP server over real sockets, with slow, large and failing responses.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +30,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// A server on a port of its own, in this process.
+/// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
@@ -53,7 +53,7 @@ impl Write for MemoryLog {
     }
 }
 
-/// Answers that the API does not give: slow, large, broken.
+/// Routes that the API does not have: slow, large, failing.
 struct OddRoutes(BTreeMap<&'static str, Arc<str>>);
 
 impl OddRoutes {
@@ -187,7 +187,7 @@ impl TestServer {
         RawConnection::connect(self.address).await.unwrap()
     }
 
-    /// Drains, and hands back the log.
+    /// Drains the server; returns the outcome and the log.
     pub(crate) async fn stop(self) -> (DrainOutcome, String) {
         self.lifecycle.drain();
         let drained = timeout(FOREVER, self.served).await.expect("the server ends").unwrap();
@@ -198,7 +198,7 @@ impl TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
+async fn connections_are_spread_over_threads() {
     let threads = WorkerThreads::start(2).unwrap();
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
     let server = TestServer::start_on(default_settings(), &runtimes).await;
@@ -221,7 +221,7 @@ async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
     let (drained, _) = server.stop().await;
     assert_eq!(drained.cut, 0);
 
-    // What still runs on a thread ends with it.
+    // Dropping the threads ends their tasks.
     let (held, gone) = tokio::sync::oneshot::channel::<()>();
     runtimes[0].spawn(async move {
         let _held = held;
@@ -232,7 +232,7 @@ async fn connections_are_dealt_out_and_stay_on_their_thread_until_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
+async fn slow_heads_are_cut() {
     let server = TestServer::start(HttpSettings {
         header_timeout: Duration::from_millis(400),
         ..default_settings()
@@ -242,7 +242,7 @@ async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
     for n in 0..20 {
         let mut wire = server.connect().await;
         slow.spawn(async move {
-            // One begins with a request that is answered, one says nothing, one begins as HTTP/2 does, others trickle.
+            // One sends a complete request first, one sends nothing, one starts as HTTP/2, the others send slowly.
             if n == 0 {
                 assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
             }
@@ -270,7 +270,7 @@ async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
             one.unwrap();
         }
         all_cut = slow.is_empty();
-        // Within the header time-out, so that the good one never looks idle.
+        // Shorter than the header timeout, so that the good connection never looks idle.
         sleep(Duration::from_millis(10)).await;
     }
     assert!(answered > 1);
@@ -278,7 +278,7 @@ async fn slow_heads_and_silent_connections_are_cut_without_harm_to_others() {
 }
 
 #[tokio::test]
-async fn a_connection_between_requests_outlives_the_header_time_out_until_keep_alive_ends_it() {
+async fn idle_connection_lives_until_keep_alive() {
     let server = TestServer::start(HttpSettings {
         header_timeout: Duration::from_millis(300),
         keep_alive: Duration::from_secs(3),
@@ -294,7 +294,7 @@ async fn a_connection_between_requests_outlives_the_header_time_out_until_keep_a
 }
 
 #[tokio::test]
-async fn a_body_that_trickles_is_cut() {
+async fn slow_body_is_cut() {
     let server = TestServer::start(HttpSettings {
         body_timeout: Duration::from_millis(300),
         ..default_settings()
@@ -321,7 +321,7 @@ async fn a_body_that_trickles_is_cut() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_is_cut_and_makes_room() {
+async fn client_that_does_not_read_is_cut() {
     let server = TestServer::start(HttpSettings {
         write_timeout: Duration::from_millis(300),
         max_connections: 1,
@@ -339,7 +339,7 @@ async fn a_client_that_does_not_read_its_answer_is_cut_and_makes_room() {
     server.stop().await;
 }
 
-/// Asks on new connections until one is let in.
+/// Opens new connections until one is accepted.
 async fn until_room(server: &TestServer) -> u16 {
     let began = Instant::now();
     loop {
@@ -353,7 +353,7 @@ async fn until_room(server: &TestServer) -> u16 {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_is_told_so_at_once_and_there_is_room_again_later() {
+async fn connections_above_the_limit_get_503() {
     let server = TestServer::start(HttpSettings {
         max_connections: 2,
         ..default_settings()
@@ -374,7 +374,7 @@ async fn a_connection_too_many_is_told_so_at_once_and_there_is_room_again_later(
 }
 
 #[tokio::test]
-async fn long_addresses_and_headers_are_refused_in_the_envelope() {
+async fn long_uris_and_headers_are_refused() {
     let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let long = format!("/hello?email={}", "a".repeat(16_384));
@@ -385,7 +385,7 @@ async fn long_addresses_and_headers_are_refused_in_the_envelope() {
     let refused = wire.get("/hello", &[("x-long", &long)]).await.unwrap();
     assert_eq!(refused.status, 431);
     assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E431");
-    // Far too long to be read at all.
+    // Too long to be parsed at all.
     let refused = wire.get(&format!("/{}", "a".repeat(200_000)), &[]).await.unwrap();
     assert_eq!(refused.status, 414);
     assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E414");
@@ -394,7 +394,7 @@ async fn long_addresses_and_headers_are_refused_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_in_the_shape_of_its_address_and_the_connection_lives_on() {
+async fn panic_is_500_and_the_connection_survives() {
     let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let failed = wire.get("/panic", &[("X-RequestId", "abc-1")]).await.unwrap();
@@ -424,7 +424,7 @@ async fn a_panic_is_a_500_in_the_shape_of_its_address_and_the_connection_lives_o
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_asked() {
+async fn each_response_has_id_and_access_line() {
     let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     let headers = [
@@ -462,7 +462,7 @@ async fn every_answer_has_a_request_id_and_one_access_line_without_the_address_a
 }
 
 #[tokio::test]
-async fn http2_without_tls_is_served_and_drained() {
+async fn http2_is_served_and_drained() {
     let server = TestServer::start(default_settings()).await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
@@ -480,7 +480,7 @@ async fn http2_without_tls_is_served_and_drained() {
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hello");
     let long = format!("/hello?{}", "a".repeat(17_000));
     assert_eq!(client.send_request(request(&long)).await.unwrap().status(), 414);
-    // One is on its way when the end begins: it is answered, and the connection then closed in order.
+    // A request is open when the drain starts: it is answered, and the connection is then closed in order.
     let waiting = client.send_request(request("/wait/500"));
     let drained = async {
         sleep(Duration::from_millis(100)).await;
@@ -496,7 +496,7 @@ async fn http2_without_tls_is_served_and_drained() {
 }
 
 #[tokio::test]
-async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
+async fn http2_client_that_does_not_read_is_cut() {
     let server = TestServer::start(HttpSettings {
         request_deadline: Duration::from_millis(100),
         body_timeout: Duration::from_millis(100),
@@ -515,7 +515,7 @@ async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
     let request = http::Request::get("http://test/big")
         .body(Empty::<Bytes>::new())
         .unwrap();
-    // The head comes; the body is more than the window, and is left alone.
+    // The head is received; the body exceeds the window and is not read.
     let untaken = client.send_request(request).await.unwrap();
     assert_eq!(until_room(&server).await, 200);
     drop(untaken);
@@ -524,7 +524,7 @@ async fn an_http2_client_that_does_not_take_its_answers_is_cut() {
 }
 
 #[tokio::test]
-async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never_ends() {
+async fn drain_answers_and_then_cuts() {
     let server = TestServer::start(HttpSettings {
         drain_idle: Duration::from_secs(1),
         drain_timeout: Duration::from_secs(3),
@@ -542,7 +542,7 @@ async fn draining_turns_readiness_at_once_answers_what_comes_and_cuts_what_never
     slow.send("GET /wait/1500 HTTP/1.1\r\nhost: test\r\n\r\n")
         .await
         .unwrap();
-    // Both are being answered once a later one has been.
+    // Both are being processed once a later request is answered.
     assert_eq!(server.connect().await.get("/wait/50", &[]).await.unwrap().status, 200);
     server.lifecycle.drain();
     let not_ready = probe.get("/health/ready", &[]).await.unwrap();

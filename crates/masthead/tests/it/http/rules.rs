@@ -1,4 +1,4 @@
-//! What HTTP asks of a request, and the server's own answer to what the parser refuses, over real sockets.
+//! The rules of HTTP, and the responses to requests that the parser rejects, over real sockets.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     support::raw_http::RawResponse,
 };
 
-/// The answer to this text on a connection of its own, and whether the connection is closed after it.
+/// The response to this text on a new connection, and whether the connection is closed after it.
 async fn answer_to(server: &TestServer, text: &str) -> (RawResponse, bool) {
     let mut wire = server.connect().await;
-    // The server may answer and close before it has taken all of it.
+    // The server may respond and close before it has read everything.
     let _ = wire.send(text).await;
     let answer = wire
         .read_response()
@@ -28,9 +28,9 @@ fn code(answer: &RawResponse) -> String {
     answer.json()["message"]["code"].as_str().unwrap_or_default().to_owned()
 }
 
-/// RFC 9112 §3.2: 400 for a request of HTTP/1.1 without `Host`, and for any with several or a bad one.
+/// RFC 9112 §3.2: 400 for HTTP/1.1 without `Host`, and for several or invalid ones.
 #[tokio::test]
-async fn exactly_one_good_host_is_required() {
+async fn exactly_one_valid_host_is_required() {
     let server = TestServer::start(default_settings()).await;
     for (head, status) in [
         ("GET /hello HTTP/1.1\r\nhost: a.example:80\r\n\r\n", 200),
@@ -59,9 +59,9 @@ async fn exactly_one_good_host_is_required() {
     server.stop().await;
 }
 
-/// RFC 9113 §8.3.1: `:authority` stands in for `Host`, and where both are there they are the same.
+/// RFC 9113 §8.3.1: `:authority` replaces `Host`; if both exist, they are equal.
 #[tokio::test]
-async fn the_authority_of_http2_stands_in_for_host() {
+async fn http2_authority_replaces_host() {
     let server = TestServer::start(default_settings()).await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
@@ -90,9 +90,9 @@ async fn the_authority_of_http2_stands_in_for_host() {
     connection.await.unwrap().unwrap();
 }
 
-/// RFC 9112 §3.2: no form of a request target has a fragment, so a `#` in it is a bad request line (§3).
+/// RFC 9112 §3.2: no request target has a fragment, so a `#` in it is an invalid request line (§3).
 #[tokio::test]
-async fn a_raw_hash_in_the_target_is_refused() {
+async fn fragment_in_the_target_is_refused() {
     let server = TestServer::start(default_settings()).await;
     for target in [
         "/hello#x",
@@ -106,7 +106,7 @@ async fn a_raw_hash_in_the_target_is_refused() {
         let (answer, _) = answer_to(&server, &format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         assert_eq!(answer.status, 400, "{target}");
     }
-    // Elsewhere a hash means nothing, also on a connection that had one.
+    // Elsewhere a `#` is allowed, also on a connection that had one in a target.
     let mut wire = server.connect().await;
     for _ in 0..2 {
         assert_eq!(wire.get("/hello", &[("x-hash", "/hello#x")]).await.unwrap().status, 200);
@@ -116,7 +116,7 @@ async fn a_raw_hash_in_the_target_is_refused() {
         assert_eq!(wire.read_response().await.unwrap().status, 200);
         assert_eq!(wire.get("/hello#x", &[]).await.unwrap().status, 400);
     }
-    // Of requests in one packet, the one that has it.
+    // Of several requests in one packet, only the one that has it is rejected.
     wire.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\nGET /hello#x HTTP/1.1\r\nhost: a\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n")
         .await
         .unwrap();
@@ -126,9 +126,9 @@ async fn a_raw_hash_in_the_target_is_refused() {
     server.stop().await;
 }
 
-/// RFC 9112 §6.1: 501 for a transfer coding that the server does not understand.
+/// RFC 9112 §6.1: 501 for an unknown transfer coding.
 #[tokio::test]
-async fn a_transfer_coding_other_than_chunked_is_not_implemented() {
+async fn unknown_transfer_coding_is_501() {
     let server = TestServer::start(default_settings()).await;
     let body = "5\r\nhello\r\n0\r\n\r\n";
     for (version, coding, status) in [
@@ -157,9 +157,9 @@ async fn a_transfer_coding_other_than_chunked_is_not_implemented() {
     server.stop().await;
 }
 
-/// RFC 9110 §15.5.16: 415, with the codings that are taken in `Accept-Encoding` (§12.5.3).
+/// RFC 9110 §15.5.16: 415, with the accepted codings in `Accept-Encoding` (§12.5.3).
 #[tokio::test]
-async fn a_content_coding_other_than_identity_is_refused() {
+async fn unknown_content_coding_is_415() {
     let server = TestServer::start(default_settings()).await;
     for (coding, status) in [
         ("identity", 200),
@@ -179,7 +179,7 @@ async fn a_content_coding_other_than_identity_is_refused() {
             assert_eq!(code(&answer), "UsersOrchestrator_E415");
         }
     }
-    // What has no content has no coding.
+    // Without content there is no content coding.
     let mut wire = server.connect().await;
     assert_eq!(
         wire.get("/hello", &[("content-encoding", "gzip")])
@@ -193,7 +193,7 @@ async fn a_content_coding_other_than_identity_is_refused() {
 
 /// RFC 9110 §15.5.9: 408, and the connection is closed.
 #[tokio::test]
-async fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
+async fn late_body_is_408() {
     let server = TestServer::start(HttpSettings {
         body_timeout: Duration::from_millis(300),
         ..default_settings()
@@ -207,9 +207,9 @@ async fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
     server.stop().await;
 }
 
-/// RFC 9112 §3, §5.1, §5.4, §6.3 and RFC 6585 §5: what the parser refuses by itself has the shape of its address too.
+/// RFC 9112 §3, §5.1, §5.4, §6.3 and RFC 6585 §5: errors of the parser have the shape of their API too.
 #[tokio::test]
-async fn what_the_parser_refuses_is_answered_in_the_envelope_of_its_address() {
+async fn parser_errors_have_the_shape_of_the_api() {
     let server = TestServer::start(default_settings()).await;
     let many = "x-a: b\r\n".repeat(150);
     let large = format!("x-a: {}\r\n", "a".repeat(100_000));
@@ -287,9 +287,9 @@ async fn what_the_parser_refuses_is_answered_in_the_envelope_of_its_address() {
     assert_eq!(counted, 16, "each is one access line: {log}");
 }
 
-/// RFC 9110 §9.3.2 and RFC 9112 §9.3: no content for HEAD, the caller's own id, and the answers before stay whole.
+/// RFC 9110 §9.3.2 and RFC 9112 §9.3: HEAD has no content, the caller's id is returned, and earlier responses are complete.
 #[tokio::test]
-async fn a_refused_head_follows_the_answers_before_it() {
+async fn parser_error_follows_earlier_responses() {
     let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
@@ -321,9 +321,9 @@ async fn a_refused_head_follows_the_answers_before_it() {
     assert!(log.contains(r#""method":"HEAD","route":"none","status":400"#), "{log}");
 }
 
-/// RFC 9112 §9.6: a client that has ended its own side still reads. RFC 9293 §3.6 lets it.
+/// RFC 9112 §9.6 and RFC 9293 §3.6: a client that has closed its own side still reads.
 #[tokio::test]
-async fn a_client_that_ends_its_side_gets_its_answer() {
+async fn half_closed_client_gets_its_response() {
     let server = TestServer::start(default_settings()).await;
     for path in ["/hello", "/wait/300"] {
         let mut wire = server.connect().await;
@@ -340,7 +340,7 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
         .unwrap();
     wire.stream.shutdown().await.unwrap();
     assert_eq!(wire.read_response().await.unwrap().body, b"ab");
-    // Nor does a drain lose it.
+    // A drain does not lose the response either.
     let mut wire = server.connect().await;
     wire.send("GET /wait/500 HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
     wire.stream.shutdown().await.unwrap();
@@ -351,15 +351,15 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
     assert_eq!(drained, DrainOutcome { cut: 0 });
 }
 
-/// RFC 9112 §9.3.2: answers come in the order of their requests, each whole.
+/// RFC 9112 §9.3.2: responses are in the order of their requests, each complete.
 #[tokio::test]
-async fn a_refused_head_waits_for_the_rest_of_a_long_answer() {
+async fn parser_error_waits_for_long_response() {
     let server = TestServer::start(default_settings()).await;
     let mut wire = server.connect().await;
     wire.send("GET /big HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nhost : a\r\n\r\n")
         .await
         .unwrap();
-    // The socket is full long before the answer is out.
+    // The socket buffer is full long before the response is written.
     sleep(Duration::from_millis(300)).await;
     let big = wire.read_response().await.unwrap();
     assert!(big.body.len() == 32 * 1024 * 1024 && big.body.iter().all(|byte| *byte == b'x'));

@@ -1,5 +1,4 @@
-//! What an operator must see, and what must not be taken for an answer: refused credentials, somebody else, and a
-//! provider that asks for a pause.
+//! Alarms: rejected credentials, and a provider that requests a pause.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::{
     sources::faults::status,
 };
 
-/// What `/health/ready` says of a tenant's provider.
+/// The provider's state in `/health/ready`.
 fn health(server: &ProviderTestServer, paper: &str) -> Value {
     let (status, body) = server.page("/health/ready");
     assert_eq!(status, 200, "the store still answers");
@@ -36,7 +35,7 @@ fn alarm(server: &ProviderTestServer, paper: &str) -> String {
 }
 
 #[test]
-fn refused_credentials_are_an_alarm_and_never_not_found() {
+fn rejected_credentials_are_an_alarm() {
     let mut wrong = FederatedTenant::new("wrong");
     wrong.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_WRONG")];
     let mut missing = FederatedTenant::new("missing");
@@ -52,10 +51,14 @@ fn refused_credentials_are_an_alarm_and_never_not_found() {
         }
         server.runtime.block_on(async {
             let response = client.get(&by_id(&format!("both-{paper}")), "alarm").await;
-            assert_eq!((response.status, response.complete()), (200, Some(false)));
+            response.assert_status(200, false);
             assert_eq!(response.source("Auth0"), ("unavailable", "misconfigured"));
             response.assert_store_record(&format!("both-{paper}"));
-            for path in [by_id("nobody"), by_email("nobody"), by_id(&format!("provider-{paper}"))] {
+            for path in [
+                by_id("missing"),
+                by_email("missing"),
+                by_id(&format!("provider-{paper}")),
+            ] {
                 client.get(&path, "alarm").await.assert_unconfirmed();
             }
         });
@@ -68,7 +71,7 @@ fn refused_credentials_are_an_alarm_and_never_not_found() {
             assert_eq!(alarm(&server, paper), "1");
         }
     }
-    // Each look-up had one new token and no more.
+    // Each lookup requested at most one new token.
     let sandbox = server.sandbox("expired");
     assert!(sandbox.calls_to("/oauth/token") <= 1 + sandbox.calls_to("/api/"));
     assert_eq!(server.sandbox("wrong").calls_to("/api/"), 0);
@@ -95,7 +98,7 @@ fn refused_credentials_are_an_alarm_and_never_not_found() {
 }
 
 #[test]
-fn nobody_calls_before_the_time_that_a_provider_asks_for() {
+fn retry_after_of_a_provider_is_respected() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("later"), FederatedTenant::new("limited")], &[]);
     for (paper, code) in [("later", 503), ("limited", 429)] {
         let (client, sandbox) = (server.client(paper), server.sandbox(paper));
@@ -115,11 +118,11 @@ fn nobody_calls_before_the_time_that_a_provider_asks_for() {
             assert!(calls >= 1);
             for name in ["both", "local"] {
                 let response = client.get(&by_id(&format!("{name}-{paper}")), "next").await;
-                assert_eq!((response.status, response.complete()), (200, Some(false)));
+                response.assert_status(200, false);
                 assert_eq!(response.source("Auth0"), ("unavailable", "rate_limited"));
                 assert!(response.took < Duration::from_secs(20), "it does not wait for it");
             }
-            let response = client.get(&by_id("nobody"), "next").await;
+            let response = client.get(&by_id("missing"), "next").await;
             response.assert_unconfirmed();
             assert!(
                 response.retry_after > Some(300),
@@ -129,7 +132,7 @@ fn nobody_calls_before_the_time_that_a_provider_asks_for() {
         });
     }
     let ended = server.stop();
-    // A call that did not leave us is no event.
+    // A lookup without a call writes no event.
     let requested = "SELECT request_id FROM events WHERE kind = 4601 ORDER BY 1";
     assert_eq!(ended.rows(requested), ["first", "first"]);
 }

@@ -1,4 +1,4 @@
-//! One request to the program, and what its answer says of the sources.
+//! A client of v4, and the response with its sources.
 
 use std::{
     fmt,
@@ -10,11 +10,12 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::{
+    http_client::percent_encoded,
     raw_http::{FOREVER, RawConnection},
     readers::{crid, email},
 };
 
-/// Asks for one tenant of the group `north` and the client `daily`.
+/// Sends requests for one tenant `north/daily/…`.
 #[derive(Clone)]
 pub(crate) struct UserApiClient {
     pub(crate) address: SocketAddr,
@@ -22,7 +23,7 @@ pub(crate) struct UserApiClient {
     pub(crate) paper: &'static str,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct UserResponse {
     pub(crate) status: u16,
     pub(crate) body: Value,
@@ -42,23 +43,23 @@ impl fmt::Debug for UserResponse {
     }
 }
 
-/// The path of a look-up by id.
+/// The path of a lookup by id.
 pub(crate) fn by_id(name: &str) -> String {
-    format!("/v4/Users/{}", crid(name).replace('|', "%7C"))
+    format!("/v4/Users/{}", percent_encoded(&crid(name)))
 }
 
-/// The path of a look-up by full address.
+/// The path of a lookup by complete address.
 pub(crate) fn by_email(name: &str) -> String {
     format!("/v4/Users?email={}", email(name))
 }
 
 impl UserApiClient {
-    /// Gets this path, under this request id.
+    /// Gets this path with this request id.
     pub(crate) async fn get(&self, path: &str, request_id: &str) -> UserResponse {
         self.send("GET", path, request_id, "").await
     }
 
-    /// Searches by this body, under this request id.
+    /// Searches with this body and request id.
     pub(crate) async fn search(&self, body: &Value, request_id: &str) -> UserResponse {
         self.send("POST", "/v4/Users/Search", request_id, &body.to_string())
             .await
@@ -84,7 +85,7 @@ impl UserApiClient {
         }
     }
 
-    /// Asks for the store alone until it answers.
+    /// Repeats a read of the store until it answers.
     pub(crate) async fn wait_until_known(&self) {
         let began = Instant::now();
         while self
@@ -97,7 +98,7 @@ impl UserApiClient {
         }
     }
 
-    /// Asks until every source answers; how long that took is response with the answer.
+    /// Repeats the request until every source answers; `took` is the total time.
     pub(crate) async fn get_until_complete(&self, path: &str, request_id: &str) -> UserResponse {
         let began = Instant::now();
         loop {
@@ -119,7 +120,12 @@ impl UserResponse {
         self.body["meta"]["complete"].as_bool()
     }
 
-    /// What `meta` says of a source: its status, and its reason or "".
+    /// Checks the status, and whether all sources answered.
+    pub(crate) fn assert_status(&self, status: u16, complete: bool) {
+        assert_eq!((self.status, self.complete()), (status, Some(complete)), "{self:?}");
+    }
+
+    /// The status of a source in `meta`, and its reason or "".
     pub(crate) fn source(&self, name: &str) -> (&str, &str) {
         let sources = self.body["meta"]["sources"].as_array();
         let source = sources.and_then(|sources| sources.iter().find(|source| source["name"] == name));
@@ -130,7 +136,7 @@ impl UserResponse {
         )
     }
 
-    /// The users, however many.
+    /// The users of the response.
     pub(crate) fn users(&self) -> Vec<&Value> {
         match &self.body["data"] {
             Value::Array(users) => users.iter().collect(),
@@ -147,9 +153,9 @@ impl UserResponse {
         }
     }
 
-    /// Both sides answered, and the user is what both make.
+    /// Checks that both sources answered and the user is merged.
     pub(crate) fn assert_merged(&self, name: &str) {
-        assert_eq!((self.status, self.complete()), (200, Some(true)), "{self:?}");
+        self.assert_status(200, true);
         assert_eq!((self.source("Auth0").0, self.source("Subscribe").0), ("ok", "ok"));
         let user = self.user();
         assert_eq!(user["customerRegistrationId"], crid(name));
@@ -158,7 +164,7 @@ impl UserResponse {
         assert_eq!(user["metadata"]["timeZone"], "Europe/Oslo", "only the provider's");
     }
 
-    /// The user is what the store alone has.
+    /// Checks that the user is the store's record.
     pub(crate) fn assert_store_record(&self, name: &str) {
         let user = self.user();
         assert_eq!(user["customerRegistrationId"], crid(name));
@@ -167,7 +173,7 @@ impl UserResponse {
         assert_eq!(user["metadata"]["timeZone"], "");
     }
 
-    /// Nobody can tell: 503, with a time to come back, and no user.
+    /// Checks that absence is not confirmed: 503 with `Retry-After` and without a user.
     pub(crate) fn assert_unconfirmed(&self) {
         assert_eq!(self.status, 503, "{self:?}");
         assert_eq!(self.body["message"]["code"], "UsersOrchestrator_E503");

@@ -1,4 +1,4 @@
-//! A directory that no code knows, described in settings alone: tried, set, and requested by a running server.
+//! A generic provider: its settings are checked, set, and used by a running server.
 
 use std::{process::Output, time::Instant};
 
@@ -28,7 +28,7 @@ use crate::{
 const PAPER: &str = "guild";
 const TENANT: &str = "north/daily/guild";
 
-/// How a tenant describes the stub, without its address and its secret's place.
+/// The settings of the stub, without its address and secret.
 const DESCRIPTION: [(&str, &str); 25] = [
     ("Flow.UserProvider", "SSOR"),
     ("SSOR.Preset", "none"),
@@ -57,10 +57,10 @@ const DESCRIPTION: [(&str, &str); 25] = [
     ("SSOR.Field.LastName", "/called/family"),
 ];
 
-/// What it is requested for beside.
+/// An additional field.
 const METADATA: (&str, &str) = ("SSOR.Metadata.displayName", "/called/as");
 
-/// The readers of the stub.
+/// The users of the stub.
 type Readers = &'static [&'static str];
 
 fn shown(name: &str) -> Value {
@@ -72,7 +72,7 @@ fn shown(name: &str) -> Value {
 
 type Answer = Result<Json<Value>, StatusCode>;
 
-/// Lets in the tenant that is described.
+/// Checks the credentials and the parameter.
 fn admit(headers: &HeaderMap, requested: &Value) -> Result<(), StatusCode> {
     let proof = BASE64_STANDARD.encode(format!("masthead:{}", SSOR.secret));
     if headers["authorization"] == format!("Basic {proof}") && requested["edition"] == "north & south" {
@@ -102,7 +102,7 @@ async fn people(State(readers): State<Readers>, headers: HeaderMap, Json(request
     ))
 }
 
-/// The stub, at an address of its own; on a runtime of its own, with which its connections end too.
+/// The stub's address, and its runtime; dropping that closes its connections.
 fn stub(readers: Readers) -> (String, Runtime) {
     let routes = Router::new()
         .route("/rpc/person", post(person))
@@ -115,7 +115,7 @@ fn stub(readers: Readers) -> (String, Runtime) {
     (address, runtime)
 }
 
-/// The description with this address, and these settings otherwise.
+/// The settings with this address and these overrides.
 fn described(address: &str, otherwise: &[(&str, &str)]) -> Vec<String> {
     let own = [
         ("SSOR.BaseUrl", address),
@@ -128,19 +128,19 @@ fn described(address: &str, otherwise: &[(&str, &str)]) -> Vec<String> {
     all.map(|(key, value)| format!("{key}={value}")).collect()
 }
 
-/// What the check of these settings says, as a file.
+/// Runs `provider check` with these settings as a file.
 fn check(server: &ProviderTestServer, settings: &[String]) -> Output {
     let file = format!("# A directory\n\n{}\n", settings.join("\n"));
     process::run(&server.settings, &["provider", "check", "--settings", "-"], &file)
 }
 
-/// Standard output, and standard error.
+/// Standard output and standard error.
 fn messages(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Asks until the server follows the new settings.
+/// Repeats the request until the server uses the new settings.
 async fn get_until_described(client: &UserApiClient, path: &str) -> UserResponse {
     let began = Instant::now();
     loop {
@@ -154,7 +154,7 @@ async fn get_until_described(client: &UserApiClient, path: &str) -> UserResponse
 }
 
 #[test]
-fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
+fn generic_provider_is_checked_and_read() {
     let paper = FederatedTenant {
         source: &SSOR,
         shown: Vec::new(),
@@ -164,7 +164,7 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
     let (address, serving) = stub(&["both-guild", "provider-guild"]);
     let settings = described(&address, &[]);
 
-    // Tried before any tenant is set so.
+    // Checked before a tenant has them.
     let output = check(&server, &settings);
     let (response, error) = messages(&output);
     assert!(output.status.success(), "{response}{error}");
@@ -175,7 +175,7 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
     for (otherwise, words) in [
         (("SSOR.List", "/people"), "List"),
         (("SSOR.NotFound.Codes", "E18"), "NotFound"),
-        (("SSOR.AuthUser", "somebody"), "Auth"),
+        (("SSOR.AuthUser", "another"), "Auth"),
         (("SSOR.Field.FirstName", "/given"), "Field.FirstName"),
     ] {
         let output = check(&server, &described(&address, &[otherwise]));
@@ -184,7 +184,7 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
         let differs = response
             .lines()
             .any(|line| line.starts_with("differs") && line.contains(words));
-        assert!(differs, "{words} is not response of: {response}");
+        assert!(differs, "{words} is missing in: {response}");
         assert!(error.contains("requests differ"), "{error}");
         for private in [LAST_NAME, PROVIDER_NAME, "hidden.example", SSOR.secret] {
             assert!(
@@ -220,20 +220,20 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
             (3, Some(true)),
             "{response:?}"
         );
-        let response = client.get(&by_id("nobody"), "nobody").await;
-        assert_eq!((response.status, response.complete()), (404, Some(true)));
+        let response = client.get(&by_id("missing"), "missing").await;
+        response.assert_status(404, true);
     });
     let checked = ["provider", "check", "--tenant", TENANT];
     let response = process::run_ok(&server.settings, &checked, "");
     assert!(!response.contains("differs"), "{response}");
 
-    // And gone.
+    // The provider is off.
     drop(serving);
     server.runtime.block_on(async {
         let response = client.get(&by_id("local-guild"), "off").await;
         assert_eq!(response.source("SSOR"), ("unavailable", "unavailable"));
         assert_eq!(response.user()["firstName"], STORE_NAME);
-        client.get(&by_id("nobody"), "off").await.assert_unconfirmed();
+        client.get(&by_id("missing"), "off").await.assert_unconfirmed();
     });
     let output = process::run(&server.settings, &checked, "");
     let (response, _) = messages(&output);
@@ -246,10 +246,10 @@ fn a_directory_described_in_settings_alone_is_tried_and_then_asked() {
 }
 
 #[test]
-fn a_check_that_cannot_be_made_says_why() {
+fn impossible_check_reports_the_reason() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("alone")], &[]);
     for (settings, words) in [
-        ("Flow.UserProvider=Nobody", "contains no known provider"),
+        ("Flow.UserProvider=Unknown", "contains no known provider"),
         ("Flow.UserProvider=Auth0", "Auth0.ClientId"),
         ("Flow.UserProvider", "line 3"),
     ] {
@@ -258,24 +258,17 @@ fn a_check_that_cannot_be_made_says_why() {
         let (response, error) = messages(&output);
         assert!(
             response.is_empty() && error.contains(words),
-            "{words} is not response: {error}"
+            "{words} is missing: {error}"
         );
     }
-    let output = process::run(
-        &server.settings,
-        &["provider", "check", "--tenant", "north/daily/none"],
-        "",
-    );
-    assert!(messages(&output).1.contains("no such tenant"));
+    let unknown = ["provider", "check", "--tenant", "north/daily/none"];
+    assert!(process::run_err(&server.settings, &unknown, "").contains("no such tenant"));
     assert_eq!(
         process::run(&server.settings, &["provider", "check"], "").status.code(),
         Some(2)
     );
     server.runtime.block_on(async {
-        server
-            .client("alone")
-            .get(&by_id("nobody"), "metrics have something to tell")
-            .await;
+        server.client("alone").get(&by_id("missing"), "for the metrics").await;
     });
     server.stop();
 }

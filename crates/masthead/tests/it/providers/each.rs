@@ -20,7 +20,7 @@ const EACH: [(&str, &SourceUnderTest); 4] = [
 ];
 
 #[test]
-fn users_of_each_provider_are_merged_and_survive_an_outage() {
+fn each_provider_merges_and_survives_outage() {
     let papers = EACH.map(|(code, source)| FederatedTenant {
         source,
         ..FederatedTenant::new(code)
@@ -37,11 +37,7 @@ fn users_of_each_provider_are_merged_and_survive_an_outage() {
         server.runtime.block_on(async {
             for path in [by_id(&both), by_email(&both)] {
                 let response = client.get(&path, "live").await;
-                assert_eq!(
-                    (response.status, response.complete()),
-                    (200, Some(true)),
-                    "{response:?}"
-                );
+                response.assert_status(200, true);
                 assert_eq!(
                     (response.source(source.name).0, response.source("Subscribe").0),
                     ("ok", "ok")
@@ -56,29 +52,25 @@ fn users_of_each_provider_are_merged_and_survive_an_outage() {
                 assert_eq!(user["metadata"]["city"], "Nowhereville", "the store's");
             }
 
-            let missing = client.get(&by_id("nobody"), "live").await;
-            assert_eq!((missing.status, missing.complete()), (404, Some(true)));
+            let missing = client.get(&by_id("missing"), "live").await;
+            missing.assert_status(404, true);
 
             sandbox.off().await.unwrap();
             let with = |parameter: &str| format!("{}?{parameter}", by_id(&both));
             let stale = client.get(&by_id(&both), "off").await;
-            assert_eq!((stale.status, stale.complete()), (200, Some(false)), "{stale:?}");
+            stale.assert_status(200, false);
             assert_eq!(stale.source(source.name), ("stale", "unavailable"));
             let ignored = client.get(&with("ignoreProvider=true"), "off").await;
-            assert_eq!((ignored.status, ignored.complete()), (200, Some(true)));
+            ignored.assert_status(200, true);
             assert_eq!(ignored.source(source.name).0, "skipped");
             let strict = client.get(&with("onProviderFailure=fail"), "off").await;
             strict.assert_unconfirmed();
             let response = client.get(&by_id(&local), "off").await;
-            assert_eq!(
-                (response.status, response.complete()),
-                (200, Some(false)),
-                "{response:?}"
-            );
+            response.assert_status(200, false);
             assert_eq!(response.source(source.name), ("unavailable", "unavailable"));
             assert_eq!(response.user()["firstName"], STORE_NAME);
             // Confirmed absence is never cached.
-            for path in [by_id("nobody"), by_email("nobody"), by_id(&provider_only)] {
+            for path in [by_id("missing"), by_email("missing"), by_id(&provider_only)] {
                 client.get(&path, "off").await.assert_unconfirmed();
             }
             sandbox.on().await.unwrap();

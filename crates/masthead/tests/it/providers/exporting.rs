@@ -1,5 +1,4 @@
-//! The customers export of a tenant with a provider: the merged record, what a silent provider leaves untold, and whose
-//! calls go first.
+//! The customers export of a federated tenant: merged records, unresolved users, and the priority of calls.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use crate::{
     },
 };
 
-/// A workspace of a paper, as a marketing job has it.
+/// A workspace as a marketing job uses it.
 pub(crate) struct ExportJob<'a> {
     server: &'a ProviderTestServer,
     workspace: &'static str,
@@ -73,7 +72,12 @@ pub(crate) fn address(name: &str) -> Value {
     json!({"identifier_type": "email", "identifier": email(name)})
 }
 
-/// Who each user is, and by whose first name they go.
+/// The number of identifiers of each outcome: found, not found, unresolved.
+pub(crate) fn counts(data: &Value) -> [usize; 3] {
+    ["users", "users_not_found", "users_unresolved"].map(|outcome| data[outcome].as_array().map_or(0, Vec::len))
+}
+
+/// The id and first name of each user.
 pub(crate) fn users(data: &Value) -> Vec<(String, &str)> {
     let users = data["users"].as_array().unwrap().iter();
     let attributes = users.map(|user| &user["user_attributes"]);
@@ -85,12 +89,12 @@ pub(crate) fn users(data: &Value) -> Vec<(String, &str)> {
 }
 
 #[test]
-fn an_export_answers_the_merged_record_and_what_both_sides_confirm() {
+fn export_returns_merged_records() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("merged")], &[]);
     let job = ExportJob::create(&server, "merged", "merged");
     server.runtime.block_on(async {
         for named in [id, address] {
-            let names = ["nobody", "both-merged", "local-merged", "provider-merged"];
+            let names = ["missing", "both-merged", "local-merged", "provider-merged"];
             let data = job.data(&names.map(named)).await;
             let expected = [
                 (crid("both-merged"), "Liveside"),
@@ -101,7 +105,7 @@ fn an_export_answers_the_merged_record_and_what_both_sides_confirm() {
             let both = &data["users"][0]["user_attributes"];
             assert_eq!(both["city"], "Nowhereville", "the store's");
             assert_eq!(both["timeZone"], "Europe/Oslo", "only the provider's");
-            assert_eq!(data["users_not_found"], json!([named("nobody")]));
+            assert_eq!(data["users_not_found"], json!([named("missing")]));
             assert!(data.get("users_unresolved").is_none());
         }
     });
@@ -113,7 +117,7 @@ fn an_export_answers_the_merged_record_and_what_both_sides_confirm() {
 }
 
 #[test]
-fn a_provider_that_is_down_leaves_users_unresolved_and_never_not_found() {
+fn unavailable_provider_leaves_users_unresolved() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("down")], &[("PROVIDERS__FRESH", "0s")]);
     let job = ExportJob::create(&server, "down", "down");
     server.runtime.block_on(async {
@@ -121,9 +125,9 @@ fn a_provider_that_is_down_leaves_users_unresolved_and_never_not_found() {
         let requested = [
             id("provider-down"),
             id("both-down"),
-            address("nobody"),
+            address("missing"),
             address("local-down"),
-            id("nobody"),
+            id("missing"),
             json!({"identifier_type": "customer_id", "identifier": "guest"}),
         ];
         let data = job.data(&requested).await;
@@ -133,11 +137,7 @@ fn a_provider_that_is_down_leaves_users_unresolved_and_never_not_found() {
             data["users_unresolved"],
             json!([requested[0], requested[2], requested[4]])
         );
-        assert_eq!(
-            data["users_not_found"],
-            json!([requested[5]]),
-            "unknown has this id, whoever is silent"
-        );
+        assert_eq!(data["users_not_found"], json!([requested[5]]), "no source has this id");
 
         let (status, wait, body) = job.send(&requested, true).await;
         assert_eq!((status, &body["error"]["type"]), (503, &json!("ServiceUnavailable")));
@@ -149,7 +149,7 @@ fn a_provider_that_is_down_leaves_users_unresolved_and_never_not_found() {
 }
 
 #[test]
-fn a_repeated_export_makes_no_call_while_answers_are_fresh_and_one_reader_at_once_one_call() {
+fn repeated_export_uses_fresh_answers() {
     let mut paper = FederatedTenant::new("fresh");
     let names: Vec<String> = (0..20).map(|n| format!("reader-{n}")).collect();
     paper.stored.clone_from(&names);
@@ -161,7 +161,7 @@ fn a_repeated_export_makes_no_call_while_answers_are_fresh_and_one_reader_at_onc
         let sandbox = server.sandbox("fresh");
         let (one, other) = tokio::join!(job.data(&requested), job.data(&requested));
         assert_eq!((users(&one).len(), &one), (20, &other));
-        assert_eq!(sandbox.calls_to("/api/"), 20, "once for each reader, whoever asks");
+        assert_eq!(sandbox.calls_to("/api/"), 20, "once for each user");
         assert_eq!(job.data(&requested).await, one);
         assert_eq!(sandbox.calls_to("/api/"), 20);
     });
@@ -169,7 +169,7 @@ fn a_repeated_export_makes_no_call_while_answers_are_fresh_and_one_reader_at_onc
 }
 
 #[test]
-fn interactive_look_ups_are_not_starved_by_exports() {
+fn exports_do_not_starve_interactive_reads() {
     const EXPORTS: usize = 4;
     const READERS: usize = 16;
     let mut paper = FederatedTenant::new("starved");
@@ -187,18 +187,14 @@ fn interactive_look_ups_are_not_starved_by_exports() {
         });
         let person = async {
             let began = Instant::now();
-            // More than a burst, so that whoever is to wait is waiting by now.
+            // More than a burst, so that all others are waiting.
             while sandbox.calls_to("/api/") < 4 {
                 assert!(began.elapsed() < FOREVER, "the exports make no calls");
                 sleep(Duration::from_millis(20)).await;
             }
             let before = sandbox.calls_to("/api/");
             let response = server.client("starved").get(&by_id("person"), "person").await;
-            assert_eq!(
-                (response.status, response.complete()),
-                (200, Some(true)),
-                "{response:?}"
-            );
+            response.assert_status(200, true);
             sandbox.calls_to("/api/") - before
         };
         let exports = async {
@@ -209,7 +205,7 @@ fn interactive_look_ups_are_not_starved_by_exports() {
             calls = person => calls,
             calls = exports => calls,
         };
-        // Sixty calls were waiting; the person's went first, but for those that were made while this machine dozed.
+        // Sixty calls were waiting; the interactive one is first, except for calls made while the machine was busy.
         assert!(calls < 40, "the person came after {calls} calls of exports");
     });
     server.stop();

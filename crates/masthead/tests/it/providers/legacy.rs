@@ -1,11 +1,7 @@
-//! The legacy User API of tenants whose provider answers: whom each type asks, and what their users are then.
+//! The legacy API of federated tenants: the sources of each type, and the records.
 
-use std::collections::BTreeMap;
-
-use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_domain::tenant::TenantId;
 use masthead_ports::sealing::{Purpose, Sealing as _};
-use masthead_tokens::{Sealer, Secret};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,13 +10,14 @@ use crate::{
         server::{FederatedTenant, ProviderTestServer},
     },
     support::{
-        process::SEALING_KEY,
+        http_client::percent_encoded,
+        process,
         readers::{PROVIDER_NAME, STORE_NAME, crid, email},
         sources::{AUTH0, FIREFLY, GIGYA, SSOR},
     },
 };
 
-/// The users of an answer that must be good, in the order of their ids.
+/// The users of a successful response, by id.
 fn users(response: &UserResponse) -> Vec<&Value> {
     let body = &response.body;
     assert_eq!((response.status, &body["Errors"]), (200, &json!([])), "{body}");
@@ -30,7 +27,7 @@ fn users(response: &UserResponse) -> Vec<&Value> {
     users
 }
 
-/// That the answer to this path is these users by their ids and first names.
+/// Checks that the response to this path has these ids and first names.
 async fn finds(client: &UserApiClient, path: &str, expected: &[(String, &str)]) {
     let response = client.get(path, "legacy").await;
     let got: Vec<_> = users(&response)
@@ -46,39 +43,30 @@ async fn finds(client: &UserApiClient, path: &str, expected: &[(String, &str)]) 
     assert_eq!(got, expected, "{path}");
 }
 
-fn in_url(text: &str) -> String {
-    text.replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D")
-        .replace('|', "%7C")
-}
-
-/// A text as this house seals it.
+/// A value sealed by the server's key.
 pub(crate) fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
-    let key = Secret::new(BASE64_STANDARD.decode(SEALING_KEY).unwrap());
-    let sealer = Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), key)])).unwrap();
     let tenant = TenantId::parse(&format!("north/daily/{paper}")).unwrap();
-    in_url(&sealer.seal(&tenant, purpose, plain))
+    percent_encoded(&process::sealer().seal(&tenant, purpose, plain))
 }
 
 #[test]
-fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
+fn type_selects_the_sources() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("typed")], &[("PROVIDERS__FRESH", "0s")]);
     let (client, sandbox) = (server.client("typed"), server.sandbox("typed"));
     let both = |name| (crid("both-typed"), name);
     let local = (crid("local-typed"), STORE_NAME);
     let provider_only = (crid("provider-typed"), PROVIDER_NAME);
     server.runtime.block_on(async {
-        // Both sides together last: what the provider says then goes into the store.
+        // Both sources last: the provider's values are then written back.
         for (kind, known) in [
             (2, vec![both(STORE_NAME), local.clone()]),
             (1, vec![both(PROVIDER_NAME), provider_only.clone()]),
             (0, vec![both(PROVIDER_NAME), local.clone(), provider_only.clone()]),
         ] {
             let before = sandbox.calls_to("/api/");
-            for name in ["both-typed", "local-typed", "provider-typed", "nobody"] {
+            for name in ["both-typed", "local-typed", "provider-typed", "missing"] {
                 let only: Vec<_> = known.iter().filter(|(id, _)| *id == crid(name)).cloned().collect();
-                let (id, address) = (in_url(&crid(name)), email(name));
+                let (id, address) = (percent_encoded(&crid(name)), email(name));
                 let sealed = sealed("typed", Purpose::CustomerRegistrationId, &crid(name));
                 for path in [
                     format!("/User/{id}/{kind}"),
@@ -94,7 +82,7 @@ fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
             let calls = sandbox.calls_to("/api/") - before;
             assert_eq!(calls == 0, kind == 2, "type {kind}: {calls} calls");
         }
-        // Where no type is named both are requested.
+        // Without a type both sources are read.
         let sealed = sealed("typed", Purpose::Email, &email("both-typed"));
         finds(
             &client,
@@ -113,7 +101,7 @@ fn type_0_is_provider_and_store_1_the_provider_2_the_store() {
 }
 
 #[test]
-fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_no_registration() {
+fn record_depends_on_the_type() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("merged")], &[]);
     let client = server.client("merged");
     server.runtime.block_on(async {
@@ -122,7 +110,7 @@ fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_n
             (1, "", "Europe/Oslo"),
             (0, "Nowhereville", "Europe/Oslo"),
         ] {
-            let path = format!("/User/{}/{kind}", in_url(&crid("both-merged")));
+            let path = format!("/User/{}/{kind}", percent_encoded(&crid("both-merged")));
             let response = client.get(&path, "legacy").await;
             let user = users(&response)[0];
             assert_eq!(
@@ -135,7 +123,7 @@ fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_n
                 "type {kind}: {}",
                 user["RegistrationId"]
             );
-            // Of a provider's tenant, whoever shows the user.
+            // The state of a federated tenant's user, from any source.
             assert_eq!(
                 user["UserState"],
                 json!({"UserStateId": 3, "UserStateCode": "Standard"})
@@ -147,7 +135,7 @@ fn a_user_of_both_sides_is_the_merged_record_and_one_of_the_provider_alone_has_n
 }
 
 #[test]
-fn lookup_in_user_provider_is_the_inverse_of_ignore_provider() {
+fn lookup_in_user_provider_selects_sources() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("inverse")], &[("PROVIDERS__FRESH", "0s")]);
     let (client, sandbox) = (server.client("inverse"), server.sandbox("inverse"));
     let both = |name| (crid("both-inverse"), name);
@@ -182,7 +170,7 @@ fn lookup_in_user_provider_is_the_inverse_of_ignore_provider() {
 }
 
 #[test]
-fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
+fn merged_lists_are_sorted_and_paged() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("paged")], &[]);
     let client = server.client("paged");
     let [both, local, provider_only] = ["both-paged", "local-paged", "provider-paged"].map(crid);
@@ -217,7 +205,7 @@ fn lists_of_both_sides_are_sorted_and_paged_and_their_users_all_active() {
 }
 
 #[test]
-fn auth_system_is_that_of_the_tenants_provider_and_auth_system_id_only_its_users() {
+fn auth_system_is_the_tenants_provider() {
     let papers = [
         ("auth0", &AUTH0, 3),
         ("gigya", &GIGYA, 4),

@@ -11,7 +11,10 @@ use crate::{
         legacy::sealed,
         server::{FederatedTenant, ProviderTestServer},
     },
-    support::readers::{crid, email},
+    support::{
+        http_client::percent_encoded,
+        readers::{crid, email},
+    },
 };
 
 #[test]
@@ -31,7 +34,7 @@ fn every_api_returns_the_same_record() {
                 get(&by_email(name)).await,
                 get(&format!(
                     "/v4/Users?customerRegistrationId={}",
-                    crid(name).replace('|', "%7C")
+                    percent_encoded(&crid(name))
                 ))
                 .await,
                 search(json!({"email": email(name)})).await,
@@ -42,7 +45,7 @@ fn every_api_returns_the_same_record() {
             let sealed_id = sealed("record", Purpose::CustomerRegistrationId, &crid(name));
             let sealed_email = sealed("record", Purpose::Email, &email(name));
             for path in [
-                format!("/User/{}/0", crid(name).replace('|', "%7C")),
+                format!("/User/{}/0", percent_encoded(&crid(name))),
                 format!("/User/0?email={}", email(name)),
                 format!("/User?request.email={}", email(name)),
                 format!("/User/Encrypted/0?encryptedCustomerRegistrationId={sealed_id}"),

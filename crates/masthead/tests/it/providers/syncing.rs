@@ -1,4 +1,4 @@
-//! The server keeps its directories up to date by itself, and `masthead sync` does when it is response to.
+//! Sync runs of the server's schedule and of `masthead sync`.
 
 use std::{
     thread::sleep,
@@ -17,7 +17,7 @@ use crate::{
     support::{raw_http::FOREVER, readers::crid, sources::AUTH0},
 };
 
-/// What `/health/ready` says of the tenant's directory, once it is so.
+/// The state of the tenant's mirror in `/health/ready`, once it matches.
 fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     let tenant = format!("north/daily/{paper}");
@@ -34,7 +34,7 @@ fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Valu
 }
 
 #[test]
-fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() {
+fn lists_come_from_the_mirror() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("kept")], &[("SYNC__EVERY", "1s")]);
     let directory = directory_once(&server, "kept", |one| {
         one["asOf"].is_string() && one["running"] == false
@@ -75,16 +75,16 @@ fn a_server_keeps_its_directories_and_lists_are_answered_without_the_provider() 
     assert!(ended.log.contains("the mirror is up to date"), "{}", ended.log);
 }
 
-/// What a command messages, and whether it was content.
+/// The output of a command, and whether it succeeded.
 fn messages(output: &std::process::Output) -> (Value, bool) {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     let messages = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
     (messages, output.status.success())
 }
 
-/// docs/operations.md: the check needs a finished sync, and without `--repair` it changes nothing.
+/// docs/operations.md: the check needs a finished sync, and changes nothing without `--repair`.
 #[test]
-fn a_check_of_registrations_needs_a_complete_directory() {
+fn registration_check_needs_a_complete_mirror() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("checked")], &[("SYNC__EVERY", "0s")]);
     let check = ["registrations", "check", "--tenant", "north/daily/checked"];
     let early = server.command(&check, &[]);
@@ -98,7 +98,7 @@ fn a_check_of_registrations_needs_a_complete_directory() {
 }
 
 #[test]
-fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are_gone() {
+fn manual_sync_reports_and_brakes() {
     let mut paper = FederatedTenant::new("hand");
     paper.shown.extend((0..40).map(|number| format!("more{number}-hand")));
     let server = ProviderTestServer::start(&[paper], &[("SYNC__FULL_EVERY", "0s")]);
@@ -143,7 +143,7 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
         (true, &json!(12), &json!(false))
     );
 
-    let unknown = server.command(&["sync", "--tenant", "north/daily/nobody"], &[]);
+    let unknown = server.command(&["sync", "--tenant", "north/daily/missing"], &[]);
     assert!(!unknown.status.success() && unknown.stdout.is_empty());
     let response = server
         .runtime
@@ -155,11 +155,15 @@ fn a_sync_by_hand_tells_what_it_did_and_what_it_would_do_and_stops_when_many_are
     );
     let ended = server.stop();
     let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
-    assert_eq!(kept, ["42"], "unknown is removed before it is confirmed often enough");
+    assert_eq!(
+        kept,
+        ["42"],
+        "no user is removed before its absence is confirmed often enough"
+    );
 }
 
 #[test]
-fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
+fn brake_is_shown_in_readiness_and_metrics() {
     let mut paper = FederatedTenant::new("alarm");
     paper.shown.extend((0..40).map(|number| format!("more{number}-alarm")));
     let server = ProviderTestServer::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
@@ -188,7 +192,7 @@ fn the_brake_is_an_alarm_that_readiness_and_metrics_show() {
     );
 }
 
-/// How many runs of this tenant ended so.
+/// The number of this tenant's runs with this outcome.
 fn runs(server: &ProviderTestServer, paper: &str, outcome: &str) -> u64 {
     let name = format!(r#"masthead_sync_runs_total{{tenant="north/daily/{paper}",outcome="{outcome}"}} "#);
     let (_, metrics) = server.page("/metrics");
@@ -196,9 +200,9 @@ fn runs(server: &ProviderTestServer, paper: &str, outcome: &str) -> u64 {
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// With one turn, a tenant whose provider is off, and two whose provider does not answer.
+/// With one permit: a tenant whose provider is off, and two whose provider does not answer.
 #[test]
-fn dead_tenants_do_not_delay_a_living_ones_sync() {
+fn failing_tenants_do_not_delay_others() {
     let papers = ["dead-1", "dead-2", "dead-3", "living"].map(FederatedTenant::new);
     let settings = [
         ("SYNC__EVERY", "1s"),
@@ -218,7 +222,7 @@ fn dead_tenants_do_not_delay_a_living_ones_sync() {
     for code in ["dead-1", "dead-2", "dead-3"] {
         directory_once(&server, code, |one| one["lastOutcome"] == "failed");
     }
-    // Each of the dead comes to a turn of its own meanwhile, which takes three seconds at least.
+    // Each failing tenant gets a permit meanwhile, for at least three seconds.
     let (before, began) = (runs(&server, "living", "finished"), Instant::now());
     while runs(&server, "living", "finished") < before + 5 {
         assert!(
@@ -230,9 +234,9 @@ fn dead_tenants_do_not_delay_a_living_ones_sync() {
     server.stop();
 }
 
-/// A sync leaves half of the bucket alone and waits for the rest of it to fill, behind whoever asks meanwhile.
+/// A sync leaves half of the budget to other calls and waits for the rest with the lowest priority.
 #[test]
-fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
+fn lookups_have_priority_over_sync() {
     const HALF: usize = 200;
     const PEOPLE: usize = 150;
     let mut paper = FederatedTenant::new("first");
@@ -253,7 +257,7 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
     let (of_people, of_sync) = ("/api/v2/users/", "/api/v2/users");
     server.runtime.block_on(async {
         let began = Instant::now();
-        // Now it waits for a whole half to be there again.
+        // The sync now waits for its half to be refilled.
         while sandbox.calls_to(of_sync) < HALF as u64 {
             assert!(began.elapsed() < FOREVER, "the sync makes no calls");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -263,11 +267,7 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
             let client = &client;
             async move {
                 let response = client.get(&by_id(&format!("reader-{}", 6 * number)), "person").await;
-                assert_eq!(
-                    (response.status, response.complete()),
-                    (200, Some(true)),
-                    "{response:?}"
-                );
+                response.assert_status(200, true);
             }
         });
         join_all(requested).await;
@@ -279,8 +279,8 @@ fn look_ups_during_a_first_sync_are_whole_and_wait_for_none_of_its_calls() {
         .filter(|call| call.path.starts_with(of_sync))
         .map(|call| call.path.starts_with(of_people))
         .collect();
-    // Half of the people have taken what it would take this many seconds to fill again, so that from then on no call of the
-    // sync can be among provider_only: the budget has none to give.
+    // Half of the lookups use more budget than is refilled in the meantime, so from then on the budget leaves no call to the
+    // sync.
     let mut people = calls.iter().enumerate().filter(|(_, is_persons)| **is_persons);
     let (middle, _) = people.nth(PEOPLE / 2).unwrap();
     let (last, _) = people.next_back().unwrap();

@@ -1,4 +1,4 @@
-//! What is written after an answer, and which events tell of it.
+//! Write-backs after an answer, and their events.
 
 use std::time::{Duration, Instant};
 
@@ -32,12 +32,12 @@ async fn until_registrations_differ(server: &ProviderTestServer, paper: &str, fr
 }
 
 #[test]
-fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
+fn only_live_answers_are_written_back() {
     let paper = "written";
     let server = ProviderTestServer::start(&[FederatedTenant::new(paper)], &[("PROVIDERS__FRESH", "0s")]);
     let (client, sandbox) = (server.client(paper), server.sandbox(paper));
     server.runtime.block_on(async {
-        // Known less well: changed. Not known: made.
+        // A registration that differs is changed, a missing one is created.
         let untouched = server.registrations(paper);
         client
             .get(&by_id("both-written"), "changed")
@@ -45,9 +45,9 @@ fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
             .assert_merged("both-written");
         let changed = until_registrations_differ(&server, paper, &untouched).await;
         let response = client.get(&by_email("provider-written"), "made").await;
-        assert_eq!((response.status, response.complete()), (200, Some(true)));
+        response.assert_status(200, true);
         let made = until_registrations_differ(&server, paper, &changed).await;
-        // Nothing differs any more.
+        // Equal ones are unchanged.
         for path in [
             by_id("both-written"),
             by_email("both-written"),
@@ -55,12 +55,12 @@ fn a_live_answer_is_written_down_once_and_a_degraded_one_never() {
         ] {
             assert_eq!(client.get(&path, "same").await.complete(), Some(true));
         }
-        client.get(&by_id("nobody"), "absent").await;
+        client.get(&by_id("missing"), "absent").await;
         client
             .get(&(by_id("both-written") + "?ignoreProvider=true"), "ignored")
             .await;
 
-        // The provider knows better now, and only a memory of what it knew can be shown.
+        // The provider's user has changed, but only the cached answer is available.
         let mut newer = (crate::support::sources::AUTH0.user)("both-written");
         newer["given_name"] = "Newer Liveside".into();
         sandbox.auth0().seed([newer]);

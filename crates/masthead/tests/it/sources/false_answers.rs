@@ -1,4 +1,4 @@
-//! ExpectedAnswers that are well-formed and not true: about somebody else, or with somebody missing.
+//! Well-formed but false answers: about another user, or with a user missing.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     support::{readers::crid, sources::SourceUnderTest},
 };
 
-/// Nothing of it is shown, written or remembered, and it is no absence.
+/// The answer is neither returned, written nor cached, and it does not confirm absence.
 pub(crate) async fn somebody_else_is_refused(source: &'static SourceUnderTest) {
     let there = ["both", "alone", "stranger"];
     let mut harness = SourceHarness::start(source, Duration::from_hours(1), &there, &["both"]).await;
@@ -40,7 +40,7 @@ pub(crate) async fn somebody_else_is_refused(source: &'static SourceUnderTest) {
     }
 }
 
-/// A list is whole, or says that it is not.
+/// A list is complete or marked as incomplete.
 pub(crate) async fn a_loss_is_noticed(source: &'static SourceUnderTest) {
     let harness = SourceHarness::start(source, Duration::ZERO, &["one", "two", "three"], &[]).await;
     harness.wait_until_complete().await;
@@ -48,7 +48,7 @@ pub(crate) async fn a_loss_is_noticed(source: &'static SourceUnderTest) {
     let response = harness.send(SourceRequest::new(ReadKind::List, "one")).await;
     assert!(!response.completeness.complete, "{response:?}");
     if source.side == Side::Store {
-        // There a look-up is a list as well: one that lost its only user is no absence.
+        // There a lookup is a list as well: a list without its only user does not confirm absence.
         for kind in [ReadKind::ById, ReadKind::ByEmail] {
             let response = harness.send(SourceRequest::new(kind, "one")).await;
             assert!(response.users.is_none(), "{response:?}");

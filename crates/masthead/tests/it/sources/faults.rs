@@ -1,33 +1,33 @@
-//! The cells of the fault matrix (`quality.md`): what goes wrong with a source, and what may be messages of it.
+//! The cells of the fault matrix (`quality.md`): the fault of a source, and the expected answers.
 
 use masthead_domain::merge::Side;
 use masthead_sandbox::{Fault, FaultRule, Outage};
 
 use crate::support::sources::SourceUnderTest;
 
-/// What disturbance a source.
+/// A fault of a source.
 #[derive(Clone)]
 pub(crate) enum Disturbance {
-    /// These calls.
+    /// Of these calls.
     Calls(FaultRule),
-    /// All of it.
+    /// Of all connections.
     All(Outage),
 }
 
-/// What the answers are then like.
+/// The expected answers during the fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpectedAnswers {
-    /// The source has messages nothing, for one of these reasons.
+    /// The source is unavailable, for one of these reasons.
     Unavailable(&'static [&'static str]),
-    /// What it says of those whom it has is refused, for one of these reasons; of whom it has not, it may be heard.
+    /// Answers about existing users are refused for one of these reasons; answers about unknown users may be accepted.
     Refused(&'static [&'static str]),
-    /// Nothing is lost.
+    /// Answers are complete.
     Complete,
-    /// Each is one or the other, and says which.
+    /// Each answer is either complete or marked as incomplete.
     EitherWay,
 }
 
-/// One fault.
+/// A cell of the matrix.
 pub(crate) struct FaultCell {
     pub(crate) name: &'static str,
     pub(crate) disturbance: Disturbance,
@@ -60,9 +60,9 @@ fn messages(status: u16, body: &str) -> Fault {
     }
 }
 
-/// Every cell of this source in which its word is lost, or is not.
+/// The cells of this source.
 pub(crate) fn cells(source: &SourceUnderTest) -> Vec<FaultCell> {
-    // The token, where there is one, is had before.
+    // The token is requested before.
     let rule = |fault: Fault| FaultRule::from(fault).on(source.calls);
     let api = |fault| Disturbance::Calls(rule(fault));
     let later = |status, retry_after, reset_in| {
@@ -81,7 +81,7 @@ pub(crate) fn cells(source: &SourceUnderTest) -> Vec<FaultCell> {
     };
     let (stray, twice) = match source.side {
         Side::Provider => (DOWN, ExpectedAnswers::Complete),
-        // A Users API says nobody by an empty list alone, so that a 404 is a wrong address; and nobody is there twice.
+        // A Users API reports absence only by an empty list, so a 404 is a wrong address; and no user is repeated.
         Side::Store => (ALARM, UNTRUE),
     };
     let mut cells = vec![
@@ -115,7 +115,7 @@ pub(crate) fn cells(source: &SourceUnderTest) -> Vec<FaultCell> {
         ("s504", api(status(504)), DOWN),
         ("null", api(messages(200, "null")), DOWN),
         ("object", api(messages(200, "{}")), DOWN),
-        // Where a list is requests for, it is one, with a row that cannot be read.
+        // Where a list is expected, this is a list with an unreadable row.
         ("lists", api(messages(200, "[[]]")), UNREADABLE),
         ("cut-before", api(Fault::ResetBeforeHeaders), DOWN),
         ("cut-headers", api(Fault::ResetInHeaders), DOWN),

@@ -1,4 +1,4 @@
-//! A tenant of one source: the program's own adapters against a stand-in, and the other side in memory.
+//! A tenant of one source: the program's own adapters against a sandbox, and the other side in memory.
 
 use std::{
     fmt,
@@ -38,10 +38,10 @@ use crate::support::{
     sources::{SECRETS, SourceUnderTest},
 };
 
-/// Far more than anything here takes, on a machine however busy: a wait that ends before was ended by something else.
+/// Longer than anything takes on a busy machine.
 pub(crate) const PATIENT: Duration = Duration::from_mins(4);
 
-/// The three kinds to request for one reader.
+/// The kinds of requests for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadKind {
     ById,
@@ -53,7 +53,7 @@ pub(crate) enum ReadKind {
 #[derive(Debug, Clone)]
 pub(crate) struct SourceRequest {
     pub(crate) kind: ReadKind,
-    /// Whom by; lists are of all who have [`LAST_NAME`], or nobody's.
+    /// The name of the user; a list contains all users with [`LAST_NAME`], or none.
     pub(crate) name: &'static str,
     pub(crate) on_failure: OnProviderFailure,
     pub(crate) ignore_provider: bool,
@@ -80,7 +80,7 @@ impl SourceRequest {
     }
 }
 
-/// What came back: `None` in the place of users where nobody can tell.
+/// The answer; users are `None` if absence is not confirmed.
 pub(crate) struct SourceResponse {
     pub(crate) users: Option<Vec<User>>,
     pub(crate) completeness: Completeness,
@@ -89,36 +89,36 @@ pub(crate) struct SourceResponse {
 
 impl fmt::Debug for SourceResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = if self.users.is_some() { "found" } else { "cannot tell" };
+        let found = if self.users.is_some() { "found" } else { "unconfirmed" };
         write!(f, "{found} {:?} {:?} in {:?}", self.ids(), self.completeness, self.took)
     }
 }
 
 impl SourceResponse {
-    /// What is messages of a source: its status, and its reason or "".
+    /// The status of a source, and its reason or "".
     pub(crate) fn source(&self, name: &str) -> (&'static str, &'static str) {
         let mut named = self.completeness.sources.iter().filter(|source| source.name == name);
         let source = named.next().unwrap_or_else(|| panic!("{name} is not named: {self:?}"));
         (source.status.name(), source.reason.unwrap_or_default())
     }
 
-    /// The ids of the users; none where nobody can tell.
+    /// The ids of the users.
     pub(crate) fn ids(&self) -> Vec<&str> {
         let users = self.users.iter().flatten();
         users.map(|user| user.account.crid.as_str()).collect()
     }
 }
 
-/// The side that the source does not stand on.
+/// The other side of the source.
 pub(crate) enum OtherSide {
-    /// Our own registrations, beside a provider.
+    /// The store, beside a provider.
     Store(Arc<FakeStore>),
-    /// A provider, beside what stands in our registrations' place.
+    /// A provider, beside a remote store.
     Provider(Arc<FakeProvider>),
 }
 
 impl OtherSide {
-    /// From now on it says so of those whom it has, or has not.
+    /// Changes how it answers from now on.
     pub(crate) fn set_answer(&self, side: answer_table::Side) {
         const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
         match (self, side) {
@@ -132,7 +132,7 @@ impl OtherSide {
     }
 }
 
-/// A tenant whose source has its own stand-in.
+/// A tenant whose source has its own sandbox.
 pub(crate) struct SourceHarness {
     pub(crate) source: &'static SourceUnderTest,
     pub(crate) sandbox: Sandbox,
@@ -146,7 +146,7 @@ pub(crate) struct SourceHarness {
     pub(crate) bulk: Arc<dyn BulkLookups>,
 }
 
-/// How long answers of a provider are kept, and after how long kept ones are shown.
+/// How long answers of a provider are cached, and when cached ones are returned.
 pub(crate) struct CacheDurations {
     pub(crate) fresh: Duration,
     pub(crate) stale: Duration,
@@ -165,8 +165,8 @@ impl Default for CacheDurations {
 }
 
 impl SourceHarness {
-    /// A tenant with these readers at the source and on the other side. Live answers stand in for a provider for `fresh`,
-    /// and for an hour where it says nothing.
+    /// A tenant with these users at the source and on the other side. Answers of a provider are cached as current for `fresh`, and as
+    /// stale for an hour.
     pub(crate) async fn start(
         source: &'static SourceUnderTest,
         fresh: Duration,
@@ -180,7 +180,7 @@ impl SourceHarness {
         Self::with_memory(source, memory, there, other).await
     }
 
-    /// The same with this memory of a provider.
+    /// The same with these cache durations.
     pub(crate) async fn with_memory(
         source: &'static SourceUnderTest,
         memory: CacheDurations,
@@ -212,7 +212,7 @@ impl SourceHarness {
                 (OtherSide::Store(own), Arc::new(adapters.clone()))
             }
             Side::Store => {
-                // Whoever requests it would be response.
+                // The local store must not be read.
                 own.be(Mood::Panicking);
                 let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
                 provider.put(tenant.pool, other.iter().map(|name| provided(name)));
@@ -246,7 +246,7 @@ impl SourceHarness {
         }
     }
 
-    /// Sets what the tenant's provider is called by, from now on.
+    /// Changes a setting of the tenant's provider.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         let (provider, _) = self.source.address.split_once('.').unwrap();
         let settings = &mut Arc::make_mut(&mut self.tenant).settings.provider;
@@ -259,7 +259,7 @@ impl SourceHarness {
         self.tenant.settings.provider[&*format!("{provider}.{name}")].to_string()
     }
 
-    /// Who asks, until then.
+    /// The caller of a request with this deadline.
     pub(crate) fn caller(&self, deadline: Instant) -> Caller {
         Caller {
             tenant: Arc::clone(&self.tenant),
@@ -284,10 +284,10 @@ impl SourceHarness {
         }
     }
 
-    /// Asks until every source answers.
+    /// Sends requests until every source answers.
     pub(crate) async fn wait_until_complete(&self) {
         let began = Instant::now();
-        // A search, since nobody remembers one.
+        // Searches are never cached.
         while !self
             .send(SourceRequest::new(ReadKind::List, UNKNOWN))
             .await
@@ -326,12 +326,12 @@ impl SourceHarness {
         Ok((answer.users, answer.completeness))
     }
 
-    /// The events since the last time.
+    /// The events since the last call.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.take()
     }
 
-    /// What was written since the last time, once all of it is.
+    /// The write-backs since the last call, after all have finished.
     pub(crate) async fn written(&mut self) -> Vec<Account> {
         let next = Users::new(self.world.clone(), 100_000);
         std::mem::replace(&mut self.users, next).close().await;
@@ -339,7 +339,7 @@ impl SourceHarness {
     }
 }
 
-/// The search for the reader of this name by their address, or for all who have [`LAST_NAME`].
+/// The search for the user with this name by address, or for all users with [`LAST_NAME`].
 pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
     let filter = match kind {
         ReadKind::ById | ReadKind::ByEmail => UserFilter {
@@ -360,8 +360,8 @@ pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
     }
 }
 
-/// A name that nobody has, on either side.
-pub(crate) const UNKNOWN: &str = "nobody";
+/// A name that no user has, on either side.
+pub(crate) const UNKNOWN: &str = "missing";
 
 /// A tenant with the source at the sandbox's address.
 fn tenant_of(source: &SourceUnderTest, sandbox: &Sandbox) -> Tenant {

@@ -1,4 +1,4 @@
-//! The fault matrix (`quality.md`): every cell against one oracle, each with a tenant, readers and a stand-in of its own.
+//! The fault matrix (`quality.md`): every cell against one oracle, each with its own tenant, users and sandbox.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,29 +22,29 @@ use crate::{
     },
 };
 
-/// The deadline where an answer would never come, or comes too late.
+/// The deadline for answers that never come, or come too late.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// Far more than any deadline that is short, and less than the longest: what takes more did not keep it.
+/// Longer than any short deadline and shorter than the longest one: an answer that takes more has missed its deadline.
 const IN_TIME: Duration = Duration::from_mins(2);
 
-/// For how long an answer is requests for again that only a stalled machine explains.
+/// How long a request is repeated whose answer only a busy machine explains.
 const A_WHILE: Duration = Duration::from_mins(1);
 
-/// What one request is about, and so what its answer may be.
+/// The subject of a request, which decides its valid answers.
 #[derive(Debug, Clone, Copy)]
 enum RequestSubject {
-    /// A reader whom both sides have.
+    /// A user of both sides.
     Both,
-    /// The same, where a silent source is a failure.
+    /// The same, where an unavailable source is a failure.
     BothOrFail,
-    /// A reader whom the other side alone has.
+    /// A user of the other side only.
     Other,
-    /// A reader whom the source alone has.
+    /// A user of the source only.
     Alone,
-    /// Nobody.
-    Nobody,
-    /// Every reader.
+    /// An unknown user.
+    Unknown,
+    /// All users.
     All,
     /// The store alone.
     StoreAlone,
@@ -68,27 +68,27 @@ fn all() -> [(SourceRequest, RequestSubject); 11] {
         (SourceRequest::new(ReadKind::ById, "other"), RequestSubject::Other),
         (SourceRequest::new(ReadKind::ById, "alone"), RequestSubject::Alone),
         (SourceRequest::new(ReadKind::ByEmail, "alone"), RequestSubject::Alone),
-        (SourceRequest::new(ReadKind::ById, UNKNOWN), RequestSubject::Nobody),
-        (SourceRequest::new(ReadKind::ByEmail, UNKNOWN), RequestSubject::Nobody),
-        (SourceRequest::new(ReadKind::List, "everybody"), RequestSubject::All),
-        (SourceRequest::new(ReadKind::List, UNKNOWN), RequestSubject::Nobody),
+        (SourceRequest::new(ReadKind::ById, UNKNOWN), RequestSubject::Unknown),
+        (SourceRequest::new(ReadKind::ByEmail, UNKNOWN), RequestSubject::Unknown),
+        (SourceRequest::new(ReadKind::List, "all"), RequestSubject::All),
+        (SourceRequest::new(ReadKind::List, UNKNOWN), RequestSubject::Unknown),
     ]
 }
 
 impl RequestSubject {
-    /// Whether the source is not requests at all.
+    /// Whether the source is not called at all.
     fn leaves_out(self, source: &SourceUnderTest) -> bool {
         matches!((self, source.side), (Self::StoreAlone, Side::Provider))
     }
 
-    /// The answer when both sides have answered.
+    /// Checks the answer if both sides have answered.
     fn whole(self, source: &SourceUnderTest, response: &SourceResponse) {
         assert!(response.completeness.complete);
         let ids = match self {
             Self::Both | Self::BothOrFail | Self::StoreAlone => vec!["both"],
             Self::Other => vec!["other"],
             Self::Alone => vec!["alone"],
-            Self::Nobody => vec![],
+            Self::Unknown => vec![],
             Self::All => vec!["alone", "both", "other"],
         };
         let ids: Vec<_> = ids.into_iter().map(crid).collect();
@@ -97,7 +97,7 @@ impl RequestSubject {
         match self {
             Self::Both | Self::BothOrFail => shows(response, &[Side::Provider, Side::Store]),
             Self::StoreAlone => shows(response, &[Side::Store]),
-            Self::Other | Self::Alone | Self::Nobody | Self::All => {}
+            Self::Other | Self::Alone | Self::Unknown | Self::All => {}
         }
         let requests = if matches!(self, Self::StoreAlone) {
             "skipped"
@@ -108,11 +108,11 @@ impl RequestSubject {
         assert_eq!(statuses, [requests, "ok"]);
     }
 
-    /// The answer when the source's word, or a part of it, is missing.
+    /// Checks the answer if a part of the source's data is missing.
     fn incomplete(self, source: &SourceUnderTest, response: &SourceResponse) {
         match self {
             _ if self.leaves_out(source) => return self.whole(source, response),
-            Self::BothOrFail | Self::StoreAlone | Self::Nobody => assert!(response.users.is_none()),
+            Self::BothOrFail | Self::StoreAlone | Self::Unknown => assert!(response.users.is_none()),
             Self::Alone => {}
             Self::Both => assert_eq!(response.ids(), [crid("both")]),
             Self::Other => assert_eq!(response.ids(), [crid("other")]),
@@ -125,14 +125,10 @@ impl RequestSubject {
         } else {
             "ok"
         };
-        assert_eq!(
-            response.source(source.other()).0,
-            other,
-            "the other side is still heard"
-        );
+        assert_eq!(response.source(source.other()).0, other, "the other side still answers");
     }
 
-    /// The answer when the source has messages nothing at all.
+    /// Checks the answer if the source has returned nothing.
     fn silent(self, source: &SourceUnderTest, response: &SourceResponse, reasons: &[&str]) {
         self.incomplete(source, response);
         match self {
@@ -140,7 +136,7 @@ impl RequestSubject {
             Self::Both => shows(response, &[source.other_side()]),
             Self::All => assert_eq!(response.ids().len(), 2, "what the other side has"),
             Self::Alone => assert!(response.users.is_none()),
-            Self::Other | Self::BothOrFail | Self::StoreAlone | Self::Nobody => {}
+            Self::Other | Self::BothOrFail | Self::StoreAlone | Self::Unknown => {}
         }
         let (status, reason) = response.source(source.name);
         assert_eq!(status, "unavailable");
@@ -153,7 +149,7 @@ impl RequestSubject {
             ExpectedAnswers::Complete => self.whole(source, response),
             ExpectedAnswers::EitherWay if response.completeness.complete => self.whole(source, response),
             ExpectedAnswers::Refused(_)
-                if response.completeness.complete && matches!(self, Self::Other | Self::Nobody) =>
+                if response.completeness.complete && matches!(self, Self::Other | Self::Unknown) =>
             {
                 self.whole(source, response);
             }
@@ -165,23 +161,27 @@ impl RequestSubject {
     }
 }
 
-/// The first user shows what these sides know of them and nothing else; of two, the provider has the name.
+/// Checks that the first user has the fields of these sides only; the provider's name wins.
 fn shows(response: &SourceResponse, sides: &[Side]) {
     let account = &response.users.as_ref().unwrap()[0].account;
     let known = |key| account.metadata.get(key).is_some();
-    let (theirs, ours) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
+    let (has_provider, has_store) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
     assert_eq!(
         (&*account.first_name, known("displayName"), known("city")),
-        (if theirs { PROVIDER_NAME } else { STORE_NAME }, theirs, ours)
+        (
+            if has_provider { PROVIDER_NAME } else { STORE_NAME },
+            has_provider,
+            has_store
+        )
     );
 }
 
-/// Whether it keeps a token from being had.
+/// Whether the fault prevents a token.
 fn disturbs_token(source: &SourceUnderTest, disturbance: &Disturbance) -> bool {
     matches!(disturbance, Disturbance::Calls(rule) if source.token.is_some() && rule.path.as_deref() == source.token)
 }
 
-/// Whether it is much work for the machine that plays it.
+/// Whether the fault is much work for the machine.
 fn is_flood(disturbance: &Disturbance) -> bool {
     let Disturbance::Calls(rule) = disturbance else {
         return false;
@@ -192,7 +192,7 @@ fn is_flood(disturbance: &Disturbance) -> bool {
     )
 }
 
-/// The deadline of the requests while this lasts.
+/// The deadline of requests during the fault.
 fn time_limit(disturbance: &Disturbance) -> Duration {
     let Disturbance::Calls(rule) = disturbance else {
         return if matches!(disturbance, Disturbance::All(Outage::Silent)) {
@@ -210,13 +210,13 @@ fn time_limit(disturbance: &Disturbance) -> Duration {
     }
 }
 
-/// Whether an answer may be late for a limit of our own, such as a token's fetch has, and not for what disturbance the source:
-/// what comes once only must not be requests for again.
+/// Whether a request may be repeated that was late for another reason than the fault, such as the time limit of a token. A fault
+/// that happens only once must not be repeated.
 fn is_steady(disturbance: &Disturbance) -> bool {
     matches!(disturbance, Disturbance::Calls(rule) if rule.times.is_none())
 }
 
-/// Asks, and again for a while where the source is only unavailable and should not be.
+/// Sends a request, and repeats it for a while if the source is unavailable and should not be.
 async fn send_steadily(harness: &SourceHarness, request: &SourceRequest, answers: ExpectedAnswers) -> SourceResponse {
     let began = Instant::now();
     loop {
@@ -236,7 +236,7 @@ async fn send_steadily(harness: &SourceHarness, request: &SourceRequest, answers
     }
 }
 
-/// Asks every request of a cell at once, and holds each answer against what it may be; what is wrong.
+/// Sends all requests of a cell at once and checks the answers; returns the failures.
 async fn send_all(
     harness: &SourceHarness,
     cell: &FaultCell,
@@ -266,9 +266,9 @@ async fn begins(disturbance: &Disturbance, sandbox: &Sandbox) {
     }
 }
 
-/// Holds one cell while its fault lasts, and after it; what is wrong.
+/// Checks one cell during and after its fault; returns the failures.
 async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<String> {
-    // Whatever were remembered would be remembered for the whole test.
+    // An answer that is wrongly cached is returned for the whole test.
     let fresh = Duration::from_hours(1);
     let mut harness = SourceHarness::start(source, fresh, &["both", "alone"], &["both", "other"]).await;
     if !disturbs_token(source, &cell.disturbance) {
@@ -277,7 +277,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
     begins(&cell.disturbance, &harness.sandbox).await;
     let (time_limit, steady) = (time_limit(&cell.disturbance), is_steady(&cell.disturbance));
     let mut wrong = send_all(&harness, &cell, cell.answers, time_limit, steady).await;
-    // A busy machine may let a short deadline pass before the first call. One that comes only so often is gone by now.
+    // On a busy machine a short deadline may pass before the first call. A fault with a limited number is gone by now.
     while !harness.sandbox.faults().iter().all(|fault| fault.befallen > 0) {
         wrong.extend(send_all(&harness, &cell, cell.answers, time_limit, steady).await);
     }
@@ -301,7 +301,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
                 }
             }
         }
-        // It is only read.
+        // A remote store is only read.
         Side::Store => {
             if !written.is_empty() || harness.sandbox.calls() != harness.sandbox.calls_to(source.calls) {
                 wrong.push(format!("{}: it was not only read", cell.name));
@@ -312,7 +312,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
 }
 
 pub(crate) async fn holds(source: &'static SourceUnderTest) {
-    // Floods apart: they would keep the others waiting.
+    // Floods run separately: they would delay the others.
     let (floods, others): (Vec<_>, Vec<_>) = cells(source).into_iter().partition(|cell| is_flood(&cell.disturbance));
     for cells in [others, floods] {
         let held: JoinSet<_> = cells.into_iter().map(|cell| cell_holds(source, cell)).collect();

@@ -18,81 +18,81 @@ macro_rules! held_against {
             use crate::support::sources::$source;
 
             #[tokio::test]
-            async fn the_answer_table_holds() {
+            async fn answer_table_holds() {
                 crate::sources::table::holds(&$source).await;
             }
 
             #[tokio::test]
-            async fn the_store_alone_is_asked_where_the_request_wants_it() {
+            async fn ignore_provider_reads_only_the_store() {
                 crate::sources::table::store_alone_holds(&$source).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn whatever_it_sends_the_answer_is_true_and_in_time_and_it_recovers() {
+            async fn fault_matrix_holds() {
                 crate::sources::matrix::holds(&$source).await;
             }
 
             #[tokio::test]
-            async fn an_answer_about_somebody_else_is_refused() {
+            async fn answer_about_another_user_is_refused() {
                 crate::sources::false_answers::somebody_else_is_refused(&$source).await;
             }
 
             #[tokio::test]
-            async fn a_list_that_lost_somebody_is_never_called_whole() {
+            async fn incomplete_list_is_marked_incomplete() {
                 crate::sources::false_answers::a_loss_is_noticed(&$source).await;
             }
 
             #[tokio::test]
-            async fn every_read_path_is_complete_again_a_second_after_the_open_time() {
+            async fn every_read_path_recovers() {
                 crate::sources::recovery::every_path_recovers(&$source).await;
             }
 
             #[tokio::test]
-            async fn an_oddity_in_an_unread_field_costs_nothing() {
+            async fn invalid_unread_field_costs_nothing() {
                 crate::sources::oddities::unread_fields_cost_nothing(&$source).await;
             }
 
             #[tokio::test]
-            async fn a_mapped_field_that_cannot_be_read_costs_itself() {
+            async fn invalid_mapped_field_costs_itself() {
                 crate::sources::oddities::a_mapped_field_costs_itself(&$source).await;
             }
 
             #[tokio::test]
-            async fn one_row_that_cannot_be_read_costs_that_row_only() {
+            async fn invalid_row_costs_itself() {
                 crate::sources::oddities::one_row_costs_itself(&$source).await;
             }
 
             #[tokio::test]
-            async fn five_hundred_who_ask_for_the_same_user_make_one_call() {
+            async fn concurrent_equal_lookups_share_one_call() {
                 crate::sources::sharing::makes_one_call(&$source).await;
             }
         })*
     };
 }
 
-/// The suite of those that are remembered: the providers.
+/// The suite for providers, whose answers are cached.
 macro_rules! held_against_providers {
     ($($module:ident: $source:ident,)*) => {
         $(mod $module {
             use crate::support::sources::$source;
 
             #[tokio::test]
-            async fn kept_answers_are_shown_at_once_while_calls_are_scarce() {
+            async fn cached_answers_are_used_while_calls_are_scarce() {
                 crate::sources::scarce_calls::kept_answers_are_shown(&$source).await;
             }
 
             #[tokio::test]
-            async fn a_look_up_by_address_comes_to_its_end_while_calls_are_scarce() {
+            async fn lookup_by_address_completes_while_calls_are_scarce() {
                 crate::sources::scarce_calls::both_calls_are_made(&$source).await;
             }
 
             #[tokio::test]
-            async fn who_has_no_use_for_a_kept_answer_waits_for_a_turn() {
+            async fn strict_request_waits_for_a_call() {
                 crate::sources::scarce_calls::live_answers_are_waited_for(&$source).await;
             }
 
             #[tokio::test]
-            async fn a_change_of_budget_or_secret_drops_no_kept_answer() {
+            async fn changed_budget_or_secret_keeps_the_cache() {
                 crate::sources::scarce_calls::changes_keep_answers(&$source).await;
             }
         })*

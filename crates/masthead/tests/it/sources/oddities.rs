@@ -1,4 +1,4 @@
-//! ExpectedAnswers that are true and oddly written: what one row costs, and what it does not (`quality.md`, fault table).
+//! Valid but unusual answers: what one row costs, and what it does not (`quality.md`, fault table).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// The members of a user that this source is read by: of the address, of the last name, and of the id.
+/// The JSON members of the address, the last name and the id at this source.
 struct JsonMembers {
     email: &'static str,
     last_name: &'static str,
@@ -32,14 +32,14 @@ fn members(source: &SourceUnderTest) -> JsonMembers {
     JsonMembers { email, last_name, id }
 }
 
-/// The answer, with this behind the address of a reader.
+/// Adds JSON after the address of a user.
 fn behind_the_address(source: &SourceUnderTest, name: &str, more: &str) -> FaultRule {
     let text = format!("\"{}\":\"{}\"", members(source).email, email(name));
     let with = format!("{text},{more}");
     FaultRule::from(Fault::Replaced { text, with }).on(source.calls)
 }
 
-/// The answer, with this in the place of the id of a reader.
+/// Replaces the id of a user by JSON.
 fn instead_of_the_id(source: &SourceUnderTest, name: &str, id: &str) -> FaultRule {
     let member = members(source).id;
     let text = format!("\"{member}\":\"{}\"", crid(name));
@@ -47,7 +47,7 @@ fn instead_of_the_id(source: &SourceUnderTest, name: &str, id: &str) -> FaultRul
     FaultRule::from(Fault::Replaced { text, with }).on(source.calls)
 }
 
-/// RFC 8259 §4, §6, §8.2 and §9 allow each of them.
+/// RFC 8259 §4, §6, §8.2 and §9 allow each of these values.
 pub(crate) async fn unread_fields_cost_nothing(source: &'static SourceUnderTest) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &[]).await;
@@ -72,7 +72,7 @@ pub(crate) async fn unread_fields_cost_nothing(source: &'static SourceUnderTest)
     }
 }
 
-/// A mapped text that lost a piece shows where.
+/// A mapped text with an invalid part contains a replacement character.
 pub(crate) async fn a_mapped_field_costs_itself(source: &'static SourceUnderTest) {
     let harness = SourceHarness::start(source, Duration::ZERO, &["odd"], &[]).await;
     let last_name = members(source).last_name;
@@ -107,13 +107,13 @@ pub(crate) async fn a_mapped_field_costs_itself(source: &'static SourceUnderTest
     }
 }
 
-/// By id and by address the user is unknown; a list has all others, and says that it is not the whole.
+/// By id and by address the user is unknown; a list contains all others and is marked as incomplete.
 pub(crate) async fn one_row_costs_itself(source: &'static SourceUnderTest) {
     let mut harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &["odd", "other"]).await;
     for odd in ["1.5", "null", "\"\"", "\"a\\u0000\"", "\"auth0|\\ud83d\"", "[]"] {
         harness.sandbox.clear_faults();
         harness.sandbox.inject(instead_of_the_id(source, "odd", odd));
-        // So many that an outage would open the breaker.
+        // Often enough that an outage would open the breaker.
         for _ in 0..4 {
             for kind in [ReadKind::ById, ReadKind::ByEmail] {
                 let response = harness.send(SourceRequest::new(kind, "odd")).await;
@@ -133,11 +133,11 @@ pub(crate) async fn one_row_costs_itself(source: &'static SourceUnderTest) {
         assert!(!response.completeness.complete, "{odd}: {response:?}");
         let word = match source.side {
             Side::Provider => ("ok", "unreadable_rows"),
-            // The union asks the store once more for each whom the provider alone has shown.
+            // The union reads the store again for each user that only the provider returned.
             Side::Store => ("stale", "corrupt"),
         };
         assert_eq!(response.source(source.name), word, "{odd}: {response:?}");
-        // Whoever is looked for may be in the row.
+        // The row may be the requested user.
         if !["Firefly", "SSOR"].contains(&source.name) && source.side == Side::Provider {
             let response = harness.send(SourceRequest::new(ReadKind::List, UNKNOWN)).await;
             assert!(response.users.is_none(), "{odd}: {response:?}");

@@ -1,4 +1,4 @@
-//! The end of an outage: each read path by itself, with nothing else asking, must find out that the source answers again.
+//! The end of an outage: each read path by itself must detect that the source answers again.
 
 use std::{
     sync::Arc,
@@ -25,20 +25,20 @@ use crate::{
     },
 };
 
-/// How long after the open time a path must be complete again.
+/// How long after the breaker's open time a path must be complete again.
 const AFTER_THE_OPEN_TIME: Duration = Duration::from_secs(1);
 
-/// A kind by which a source is read.
+/// A read path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecoveryPath {
-    /// Of both sides.
+    /// Of both sources.
     Both(ReadKind),
-    /// A list after the first synchronisation: it never asks the provider.
+    /// A list after the first sync: it never calls the provider.
     ListOfTheDirectory,
-    /// Of the provider alone, as the legacy API's type 1.
+    /// Of the provider only, as type 1 of the legacy API.
     Alone(ReadKind),
     Export(ReadKind),
-    /// A step of a synchronisation.
+    /// A step of a sync run.
     Sync,
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn every_path_recovers(source: &'static SourceUnderTest) {
     .await;
 }
 
-/// The source is off long enough to open the breaker, then on; once the open time is over, the very next read is complete.
+/// The source is off long enough to open the breaker, then on; after the open time, the next read is complete.
 async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
     let harness = SourceHarness::start(source, Duration::ZERO, &["both", "alone"], &["both", "other"]).await;
     let what = format!("{} {path:?}", source.name);
@@ -97,7 +97,7 @@ async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
     }
 }
 
-/// The directory's first synchronisation.
+/// Makes the first sync run of the mirror.
 pub(crate) async fn run_sync(harness: &SourceHarness) {
     let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Sync);
     let (directory, at) = (&harness.world.directory, harness.world.clock.now());
@@ -108,7 +108,7 @@ pub(crate) async fn run_sync(harness: &SourceHarness) {
         full_every: Duration::ZERO,
     };
     let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
-        panic!("nobody else is at it")
+        panic!("no other process has the run")
     };
     let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
     let mut from = None;
@@ -127,7 +127,7 @@ fn breaker(harness: &SourceHarness) -> &'static str {
     own.unwrap().breaker
 }
 
-/// Reads once by this path; whether every source answered.
+/// Reads once by this path; returns whether every source answered.
 async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
     let caller = harness.caller(Instant::now() + PATIENT);
     let mode = OnProviderFailure::Degrade;
@@ -153,7 +153,7 @@ async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
             Err(error) => unconfirmed(error),
         },
         RecoveryPath::Export(kind) => {
-            // Nobody is absent where every source says so, and unresolved otherwise: absence is never remembered.
+            // An unknown user is absent only if every source confirms it: absence is never cached.
             let key = match kind {
                 ReadKind::ById => LookupKey::Id(Crid::parse(&crid(UNKNOWN)).unwrap()),
                 ReadKind::ByEmail | ReadKind::List => LookupKey::Email(EmailKey::of(&email(UNKNOWN))),

@@ -1,4 +1,4 @@
-//! A provider that may be requests far less often than its users are looked up: what is kept is shown at once.
+//! A provider whose budget is much lower than the number of lookups: cached answers are returned at once.
 
 use std::{
     fs,
@@ -22,25 +22,25 @@ use crate::{
     support::{readers::crid, sources::SourceUnderTest},
 };
 
-/// How many readers there are.
+/// How many users there are.
 const MANY: usize = 90;
 
-/// How often each of them is looked up at once, by either key.
+/// How many concurrent lookups each user has, by each key.
 const TIMES: usize = 2;
 
-/// How many calls the budget has at once, and a second.
+/// The burst of the budget, and its calls per second.
 const SCARCE: u32 = 1;
 
-/// After how long a kept answer is shown: more than a busy machine stalls, and far less than a turn of the last would take.
+/// The time after which a cached answer is returned: longer than a busy machine stalls, much shorter than the last call's wait.
 const STALE_AFTER: Duration = Duration::from_secs(10);
 
-/// More than a busy machine needs for all look-ups of a test, and less than half the time that their calls would take.
+/// Longer than all lookups of a test take on a busy machine, and less than half the time that their calls would take.
 const SOON: Duration = Duration::from_mins(1);
 
 static READERS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| (0..MANY).map(|number| &*format!("reader{number}").leak()).collect());
 
-/// A tenant whose readers were all looked up before its budget became scarce.
+/// A tenant whose users were all looked up before its budget was reduced.
 async fn scarce(source: &'static SourceUnderTest, memory: CacheDurations, has_directory: bool) -> SourceHarness {
     let mut harness = SourceHarness::with_memory(source, memory, &READERS, &[]).await;
     harness.wait_until_complete().await;
@@ -62,7 +62,7 @@ fn is_stale(source: &SourceUnderTest, response: &SourceResponse, reason: &str) -
     response.source(source.name) == ("stale", reason) && !response.completeness.complete
 }
 
-/// Every look-up is answered soon with the reader, live or stale for want of calls, and the budget is kept.
+/// Every lookup soon returns the user, live or stale for lack of calls, and the budget is respected.
 pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
     let in_memory = CacheDurations {
         stale_after: STALE_AFTER,
@@ -77,11 +77,11 @@ pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
         let harness = scarce(source, memory, has_directory).await;
         let before = harness.sandbox.calls_to(source.calls);
         let began = Instant::now();
-        let asks = READERS.iter().flat_map(|name| {
+        let lookups = READERS.iter().flat_map(|name| {
             let kinds = [ReadKind::ById, ReadKind::ByEmail].repeat(TIMES).into_iter();
             kinds.map(move |kind| (*name, kind))
         });
-        let requests = asks.map(async |(name, kind)| (name, harness.send(SourceRequest::new(kind, name)).await));
+        let requests = lookups.map(async |(name, kind)| (name, harness.send(SourceRequest::new(kind, name)).await));
         let answers = join_all(requests).await;
         let took = began.elapsed();
         for (name, response) in &answers {
@@ -90,7 +90,7 @@ pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
             assert!(live || is_stale(source, response, "rate_limited"), "{response:?}");
         }
         assert!(took < SOON, "{took:?}");
-        // Where there is no call before a kept answer is shown, nobody waits for one.
+        // Without a free call, a lookup does not wait longer than for the cached answer.
         let mut each: Vec<Duration> = answers.iter().map(|(_, response)| response.took).collect();
         each.sort_unstable();
         assert!(each[each.len() / 2] < STALE_AFTER, "{each:?}");
@@ -103,7 +103,7 @@ pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
     }
 }
 
-/// Two calls a look-up, one at a time: no other look-up takes the second one's place for ever.
+/// A lookup by address takes two calls: other lookups cannot delay the second one forever.
 pub(crate) async fn both_calls_are_made(source: &'static SourceUnderTest) {
     let memory = CacheDurations {
         stale_after: Duration::from_secs(3),
@@ -124,7 +124,7 @@ pub(crate) async fn both_calls_are_made(source: &'static SourceUnderTest) {
     }
 }
 
-/// `onProviderFailure=fail`, and a reader of whom nothing is kept.
+/// `onProviderFailure=fail`, and a user without a cached answer.
 pub(crate) async fn live_answers_are_waited_for(source: &'static SourceUnderTest) {
     let memory = CacheDurations {
         stale_after: Duration::ZERO,
@@ -153,7 +153,7 @@ pub(crate) async fn live_answers_are_waited_for(source: &'static SourceUnderTest
     assert!(response.took < PATIENT);
 }
 
-/// Asks until no call is left for now.
+/// Sends requests until no call is left.
 async fn use_up(harness: &SourceHarness, kept: &SourceRequest) {
     let began = Instant::now();
     while !is_stale(harness.source, &harness.send(kept.clone()).await, "rate_limited") {
@@ -162,11 +162,11 @@ async fn use_up(harness: &SourceHarness, kept: &SourceRequest) {
     }
 }
 
-/// What the provider messages remains true however often it may be called and whatever the secret is; of another account space
-/// nothing is known. Asked of the provider's memory alone: the directory knows the reader too.
+/// Cached answers stay valid with another budget or secret, but not at another address. The provider is read directly, because the
+/// mirror has the user too.
 pub(crate) async fn changes_keep_answers(source: &'static SourceUnderTest) {
     let mut harness = SourceHarness::start(source, Duration::ZERO, &["reader0"], &[]).await;
-    let live = heard(&harness).await;
+    let live = read_provider(&harness).await;
     assert!(matches!(live, Heard::Live { value: Some(_), .. }), "{live:?}");
     harness.sandbox.off().await.unwrap();
 
@@ -183,17 +183,17 @@ pub(crate) async fn changes_keep_answers(source: &'static SourceUnderTest) {
 
     let (_, address) = source.address.split_once('.').unwrap();
     harness.set(address, "http://127.0.0.1:9");
-    let heard = heard(&harness).await;
-    assert!(matches!(heard, Heard::Nothing { .. }), "another address: {heard:?}");
+    let answer = read_provider(&harness).await;
+    assert!(matches!(answer, Heard::Nothing { .. }), "another address: {answer:?}");
 }
 
 async fn assert_remembered(harness: &SourceHarness) {
-    let heard = heard(harness).await;
-    let remembered = matches!(heard, Heard::Remembered { value: Some(_), .. });
-    assert!(remembered, "{}: {heard:?}", harness.source.name);
+    let answer = read_provider(harness).await;
+    let remembered = matches!(answer, Heard::Remembered { value: Some(_), .. });
+    assert!(remembered, "{}: {answer:?}", harness.source.name);
 }
 
-async fn heard(harness: &SourceHarness) -> Heard<Option<Account>> {
+async fn read_provider(harness: &SourceHarness) -> Heard<Option<Account>> {
     let provider = Providers::of(&harness.adapters, &harness.tenant).unwrap();
     let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Interactive);
     provider.by_id(&cx, &Crid::parse(&crid("reader0")).unwrap()).await.heard

@@ -1,4 +1,4 @@
-//! Many who request for the same at once.
+//! Concurrent equal lookups.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
     harness.sandbox.clear_log();
     let late = FaultRule::from(Fault::Latency { ms: 500 }).on(source.calls);
     harness.sandbox.inject(late);
-    // All have requests before anything else goes on: where nothing is remembered, whoever came after the answer would request anew.
+    // All requests start before any continues: without a cache, a request after the answer would make another call.
     let requests = (0..500).map(|_| unconstrained(harness.send(SourceRequest::new(ReadKind::ById, "both"))));
     for response in join_all(requests).await {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The published answer table, each cell prepared at a real adapter: by id, by full e-mail and as a list.
+//! The published answer table, each cell with a real adapter: by id, by complete address and as a list.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const MARKS: Marks = Marks {
     ours: (STORE_NAME, "city"),
 };
 
-/// How many cells are under kind at once.
+/// How many cells run concurrently.
 const AT_ONCE: usize = 8;
 
 pub(crate) async fn holds(source: &'static SourceUnderTest) {
@@ -30,19 +30,19 @@ pub(crate) async fn holds(source: &'static SourceUnderTest) {
     let cells = kinds
         .into_iter()
         .flat_map(|kind| Cell::all().into_iter().map(move |cell| (kind, cell)));
-    // No adapter remembers a search: there a source that is off is unknown, whatever it messages before.
+    // No adapter caches a search: a source that is off is then unknown.
     let remembers = |kind| kind != ReadKind::List || source.side == merge::Side::Store;
     let cells = cells.filter(|(kind, cell)| remembers(*kind) || cell.theirs != Side::Stale);
     let held = stream::iter(cells).for_each_concurrent(AT_ONCE, |(kind, cell)| cell_holds(source, kind, cell));
     held.await;
 }
 
-/// A tenant whose source says the one and whose other side the other of the reader.
+/// A tenant whose source and other side answer like this about the user.
 async fn prepared(source: &'static SourceUnderTest, kind: ReadKind, at_source: Side, at_other: Side) -> SourceHarness {
     let ann = |there: bool| if there { [ANN].as_slice() } else { &[] };
     let has = |side| ann(matches!(side, Side::Found | Side::Stale));
     let mut harness = SourceHarness::start(source, Duration::ZERO, has(at_source), has(at_other)).await;
-    // Where there is a token, it is had before: what is response of here is the answer.
+    // The token is requested before: this test is about answers.
     harness.wait_until_complete().await;
     if at_source == Side::Stale {
         harness.send(SourceRequest::new(kind, ANN)).await;
@@ -75,26 +75,26 @@ async fn cell_holds(source: &'static SourceUnderTest, kind: ReadKind, cell: Cell
     cell.holds(&format!("{} {kind:?}", source.name), MARKS, store_event(kind), &came);
 }
 
-/// Found, absent or unknown, as the store says, and the provider is not requests.
+/// Found, absent or unknown as in the store; the provider is not called.
 pub(crate) async fn store_alone_holds(source: &'static SourceUnderTest) {
     for kind in [ReadKind::ById, ReadKind::ByEmail, ReadKind::List] {
-        for ours in Side::STORE {
-            // Whatever the provider says.
+        for at_store in Side::STORE {
+            // The provider's answer must not matter.
             let mut harness = match source.side {
-                merge::Side::Provider => prepared(source, kind, Side::Found, ours).await,
-                merge::Side::Store => prepared(source, kind, ours, Side::Found).await,
+                merge::Side::Provider => prepared(source, kind, Side::Found, at_store).await,
+                merge::Side::Store => prepared(source, kind, at_store, Side::Found).await,
             };
             harness.sandbox.clear_log();
             let response = harness.send(SourceRequest::store_only(kind, ANN)).await;
-            let what = format!("{} {kind:?} {ours:?}: {response:?}", source.name);
-            let (wanted, status) = match ours {
+            let what = format!("{} {kind:?} {at_store:?}: {response:?}", source.name);
+            let (wanted, status) = match at_store {
                 Side::Found => (Some(vec![crid(ANN)]), "ok"),
                 Side::Absent => (Some(vec![]), "ok"),
                 Side::Unknown | Side::Stale => (None, "unavailable"),
             };
             assert_eq!(response.users.is_some(), wanted.is_some(), "{what}");
             assert_eq!(response.ids(), wanted.unwrap_or_default(), "{what}");
-            assert_eq!(response.completeness.complete, ours != Side::Unknown, "{what}");
+            assert_eq!(response.completeness.complete, at_store != Side::Unknown, "{what}");
             let statuses = [source.provider(), SUBSCRIBE].map(|name| response.source(name).0);
             assert_eq!(statuses, ["skipped", status], "{what}");
             let events: Vec<_> = harness.events().iter().map(|event| event.kind.id()).collect();

@@ -1,4 +1,4 @@
-//! Clients: one that sends one request a connection and reads the answer to its end, and one that speaks HTTP/2.
+//! HTTP clients: one request per connection, and HTTP/2.
 
 use std::{
     io::{Read, Write},
@@ -13,7 +13,7 @@ use masthead_testkit::contract_cases::{Answer, Request};
 
 use crate::support::raw_http::FOREVER;
 
-/// Sends a request and reads the answer, whose body must be as long as it says.
+/// Sends a request and reads the response, whose length must match its header.
 pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(FOREVER)).unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
         "\r\nconnection: close\r\n\r\n",
         &request.body,
     ]);
-    // Whoever is refused early may not get rid of all of it: what counts is what comes back.
+    // A request that is refused early may not be sent completely: only the response counts.
     let _ = stream.write_all(text.as_bytes());
     let mut read = Vec::new();
     let ended = stream.read_to_end(&mut read);
@@ -50,7 +50,7 @@ pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
     answer
 }
 
-/// Sends these requests over one HTTP/2 connection; the statuses that came back.
+/// Sends these requests over one HTTP/2 connection; returns the statuses.
 pub(crate) fn send_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -74,7 +74,7 @@ pub(crate) fn send_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
     })
 }
 
-/// A text as it goes into a path or a query: whatever is no letter or digit percent-encoded.
+/// Percent-encodes all characters except letters and digits.
 pub(crate) fn percent_encoded(text: &str) -> String {
     let bytes = text.bytes().map(|byte| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
@@ -83,7 +83,7 @@ pub(crate) fn percent_encoded(text: &str) -> String {
     bytes.collect()
 }
 
-/// Gets this path without any header.
+/// Gets this path without headers.
 pub(crate) fn get(to: SocketAddr, target: &str) -> Answer {
     let request = Request {
         method: "GET",
@@ -110,7 +110,7 @@ fn parse(read: &[u8]) -> Option<Answer> {
     })
 }
 
-/// A header of an answer.
+/// A header of a response.
 pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     let mut values = answer.headers.iter().filter(|(other, _)| other == name);
     values.next().map(|(_, value)| &**value)

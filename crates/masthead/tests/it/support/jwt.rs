@@ -1,4 +1,4 @@
-//! Tokens, good and forged.
+//! Valid and forged tokens.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::hmac;
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::process::{AUDIENCE, ISSUER};
 
-/// Who signs, and how.
+/// The signature of a token.
 pub(crate) enum TokenSigner<'a> {
     Unsigned,
     Hs256(&'a [u8]),
 }
 
-/// The claims of a good token for this tenant, an hour from now.
+/// The claims of a valid token for these tenants, which expires in an hour.
 pub(crate) fn claims(tenants: &[&str]) -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "iat": now(), "exp": now() + 3600,
@@ -23,6 +23,12 @@ pub(crate) fn claims(tenants: &[&str]) -> Value {
 #[expect(clippy::disallowed_methods, reason = "the server that is tested has no other clock")]
 pub(crate) fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
+}
+
+/// A token with these claims, signed with this secret.
+pub(crate) fn hs256_token(claims: &Value, secret: &str) -> String {
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    token(&header, claims, &TokenSigner::Hs256(secret.as_bytes()))
 }
 
 pub(crate) fn token(header: &Value, claims: &Value, signer: &TokenSigner<'_>) -> String {

@@ -1,6 +1,9 @@
 //! The program itself, as a child process.
 
 use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     process::{Child, Command, Output, Stdio},
@@ -8,6 +11,10 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead_dev_postgres::TestDatabase;
+use masthead_tokens::{Sealer, Secret};
 
 use super::raw_http::FOREVER;
 
@@ -17,7 +24,44 @@ pub(crate) const SECRET: &str = "an-invented-secret-of-more-than-32-bytes";
 pub(crate) const SEALING_KEY: &str =
     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
 
-/// The settings that every test starts from.
+/// A setting as an environment variable.
+pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
+    (format!("MASTHEAD__{key}"), value.to_owned())
+}
+
+/// The codec of sealed values with the program's key.
+pub(crate) fn sealer() -> Sealer {
+    let key = Secret::new(BASE64_STANDARD.decode(SEALING_KEY).unwrap());
+    Sealer::new("k1", &BTreeMap::from([("k1".to_owned(), key)])).unwrap()
+}
+
+/// A copy of a database that the program's own commands have filled with these tenants and these lines of an import.
+pub(crate) fn loaded_database(tenants: &[(String, Vec<String>)], lines: &str) -> TestDatabase {
+    // A new build of the program may load them differently.
+    let built = fs::metadata(env!("CARGO_BIN_EXE_masthead"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let prepared = TestDatabase::from_template(&format!("{built:?} {tenants:?} {lines}"), |url| {
+        let mut settings = settings(url);
+        settings.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
+        run_ok(&settings, &["migrate"], "");
+        for (tenant, own) in tenants {
+            let arguments = ["tenant", "add", tenant].into_iter();
+            let arguments: Vec<_> = arguments.chain(own.iter().map(String::as_str)).collect();
+            run_ok(&settings, &arguments, "");
+        }
+        let output = run_ok(&settings, &["import"], lines);
+        assert_eq!(
+            output,
+            format!(r#"{{"imported":{},"skipped":0}}"#, lines.lines().count())
+        );
+        Ok::<_, Infallible>(())
+    });
+    prepared.unwrap()
+}
+
+/// The default settings of tests.
 pub(crate) fn settings(database: &str) -> Vec<(String, String)> {
     [
         ("DATABASE__URL", database),
@@ -27,29 +71,29 @@ pub(crate) fn settings(database: &str) -> Vec<(String, String)> {
         ("TOKENS__HS256_SECRET", SECRET),
         ("SEALING__CURRENT", "K1"),
         ("SEALING__KEYS__K1", SEALING_KEY),
-        // What a test counts must not depend on what the server does by itself.
+        // No scheduled runs: they would change what tests count.
         ("SYNC__EVERY", "0s"),
     ]
-    .map(|(key, value)| (format!("MASTHEAD__{key}"), value.to_owned()))
+    .map(|(key, value)| setting(key, value))
     .to_vec()
 }
 
 fn program(settings: &[(String, String)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_masthead"));
-    // Nothing of the machine's own settings may reach it.
+    // Without the environment of the machine.
     command.env_clear().envs(settings.iter().cloned()).args(arguments);
     command
 }
 
-/// What a command has for the database where its settings do not say: a busy machine makes no test fail.
+/// Database timeouts of commands if their settings have none: a busy machine must not fail a test.
 const PATIENCE: [(&str, &str); 2] = [
-    ("MASTHEAD__DATABASE__ACQUIRE_TIMEOUT", "60s"),
-    ("MASTHEAD__DATABASE__STATEMENT_TIMEOUT", "60s"),
+    ("DATABASE__ACQUIRE_TIMEOUT", "60s"),
+    ("DATABASE__STATEMENT_TIMEOUT", "60s"),
 ];
 
-/// Runs a command to its end, with this text as its input.
+/// Runs a command with this standard input.
 pub(crate) fn run(settings: &[(String, String)], arguments: &[&str], input: &str) -> Output {
-    let patience = PATIENCE.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let patience = PATIENCE.map(|(key, value)| setting(key, value));
     let mut child = program(&[&patience, settings].concat(), arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -61,7 +105,7 @@ pub(crate) fn run(settings: &[(String, String)], arguments: &[&str], input: &str
     child.wait_with_output().unwrap()
 }
 
-/// As [`run`], for a command that must succeed; its output.
+/// Runs a command that must succeed; returns its output.
 pub(crate) fn run_ok(settings: &[(String, String)], arguments: &[&str], input: &str) -> String {
     let output = run(settings, arguments, input);
     let messages = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -69,7 +113,15 @@ pub(crate) fn run_ok(settings: &[(String, String)], arguments: &[&str], input: &
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// A server that runs; killed when dropped.
+/// Runs a command that must fail with exit code 1; returns its error message.
+pub(crate) fn run_err(settings: &[(String, String)], arguments: &[&str], input: &str) -> String {
+    let output = run(settings, arguments, input);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+    error
+}
+
+/// A running server; killed when dropped.
 pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -83,7 +135,7 @@ impl ServerProcess {
         Self::spawn(program(settings, &["serve"]))
     }
 
-    /// As [`ServerProcess::start`], with only so many file descriptors.
+    /// Starts it with a limited number of file descriptors.
     pub(crate) fn start_with_descriptors(settings: &[(String, String)], descriptors: u32) -> Self {
         let mut command = Command::new("/bin/sh");
         command.env_clear().envs(settings.iter().cloned()).args([
@@ -102,14 +154,14 @@ impl ServerProcess {
             .spawn()
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let (tell, address) = mpsc::channel();
+        let (sender, address) = mpsc::channel();
         let stdout = child.stdout.take().unwrap();
         let kept = Arc::clone(&log);
         let lines = thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if line.contains(r#""message":"serving""#) {
                     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-                    tell.send(line["address"].as_str().unwrap().parse().unwrap()).unwrap();
+                    sender.send(line["address"].as_str().unwrap().parse().unwrap()).unwrap();
                 }
                 let mut kept = kept.lock().unwrap();
                 kept.push_str(&line);
@@ -141,12 +193,12 @@ impl ServerProcess {
         assert!(sent.unwrap().success());
     }
 
-    /// What it messages so far.
+    /// Its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits for its end; its exit code and everything it messages.
+    /// Waits for its end; returns exit code and log.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let began = Instant::now();
         let status = loop {
@@ -162,7 +214,7 @@ impl ServerProcess {
         (status.code(), self.log.lock().unwrap().clone())
     }
 
-    /// Ends it in order, which must succeed; everything it messages.
+    /// Stops it in order, which must succeed; returns its log.
     pub(crate) fn stop(self) -> String {
         self.signal("TERM");
         let (code, log) = self.wait();

@@ -1,4 +1,4 @@
-//! A client that speaks HTTP/1.1 word by word, so that a test decides what goes over the wire and when.
+//! A low-level HTTP/1.1 client: a test decides which bytes are sent and when.
 
 use std::{collections::HashMap, io, net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Far longer than anything takes, also on a loaded machine: what is still out then is a failure.
+/// Longer than anything takes on a busy machine.
 pub(crate) const FOREVER: Duration = Duration::from_mins(1);
 
 /// One connection.
@@ -17,7 +17,7 @@ pub(crate) struct RawConnection {
     read: Vec<u8>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug)]
 pub(crate) struct RawResponse {
     pub(crate) status: u16,
@@ -53,7 +53,7 @@ impl RawConnection {
         self.stream.write_all(text.as_bytes()).await
     }
 
-    /// Sends a GET and reads the answer; an end before its first byte is `UnexpectedEof`.
+    /// Sends a GET and reads the response; an end before its first byte is `UnexpectedEof`.
     pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<RawResponse> {
         let mut text = format!("GET {path} HTTP/1.1\r\nhost: test\r\n");
         for (name, value) in headers {
@@ -63,7 +63,7 @@ impl RawConnection {
         self.read_response().await
     }
 
-    /// Reads one whole answer with a `content-length`.
+    /// Reads one complete response with a `content-length`.
     pub(crate) async fn read_response(&mut self) -> io::Result<RawResponse> {
         timeout(FOREVER, self.read_whole_response())
             .await
@@ -112,7 +112,7 @@ impl RawConnection {
         }
     }
 
-    /// Waits until the server has closed the connection, in order or not, and tells what it messages before.
+    /// Waits until the server closes the connection; returns the bytes received before.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         timeout(FOREVER, async { while self.more().await.is_ok() {} })
             .await

@@ -1,4 +1,4 @@
-//! Invented readers, by name: the same person has another first name at the provider than in the store.
+//! Test users by name: each has another first name at the provider than in the store.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ pub(crate) const PROVIDER_NAME: &str = "Liveside";
 /// Their first name in the store.
 pub(crate) const STORE_NAME: &str = "Storeside";
 
-/// Their city, which the store alone knows.
+/// Their city, which only the store has.
 pub(crate) const CITY: &str = "Nowhereville";
 
-/// Words of every reader, in lower case; none may be found where no reader may be named.
+/// Data of every user, in lower case; it must not be found in logs, metrics and messages.
 pub(crate) const PERSONAL: [&str; 6] = [
     "hidden.example",
     "storeside",
@@ -24,7 +24,7 @@ pub(crate) const PERSONAL: [&str; 6] = [
     "auth0|",
 ];
 
-/// The id that both sides have for the reader of this name; whatever the provider, it looks like Auth0's.
+/// The id of the user with this name on both sides; it looks like Auth0's for every provider.
 pub(crate) fn crid(name: &str) -> String {
     format!("auth0|{name}")
 }
@@ -34,7 +34,7 @@ pub(crate) fn email(name: &str) -> String {
     format!("{name}@hidden.example")
 }
 
-/// A line of an import: the store's name, and a city.
+/// A line of an import.
 pub(crate) fn stored(tenant: &str, name: &str) -> Value {
     json!({
         "tenant": tenant, "customerRegistrationId": crid(name), "email": email(name), "firstName": STORE_NAME,

@@ -1,4 +1,4 @@
-//! The sources that the suite is held against: each is one entry here and one line in `main.rs`.
+//! The sources under test: each is an entry here and a line in `sources/mod.rs`.
 
 use std::{
     fs,
@@ -19,28 +19,28 @@ use serde_json::{Value, json};
 
 use crate::support::readers::{CITY, LAST_NAME, PROVIDER_NAME, STORE_NAME, crid, email};
 
-/// A source: its stand-in, and how a tenant is set up to request that.
+/// A source: its sandbox, and the settings of a tenant.
 pub(crate) struct SourceUnderTest {
-    /// Its name in `meta.sources`, and of a provider in `Flow.UserProvider`.
+    /// Its name in `meta.sources`, and in `Flow.UserProvider` if it is a provider.
     pub(crate) name: &'static str,
-    /// Which side of an answer it stands on; the other is in memory.
+    /// The side of the answer that it is on; the other side is in memory.
     pub(crate) side: Side,
-    /// The setting that holds the stand-in's address.
+    /// The setting of its address.
     pub(crate) address: &'static str,
-    /// How the setting begins that says where the secret is: `File` or `Env` follows.
+    /// The setting of its secret without the suffix `File` or `Env`.
     pub(crate) secret_place: &'static str,
-    /// The secret by which the stand-in knows its caller.
+    /// The secret that the sandbox accepts.
     pub(crate) secret: &'static str,
-    /// What else a tenant must set.
+    /// Additional settings of a tenant.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// A stand-in with these users and no quota.
+    /// A sandbox with these users and without quotas.
     pub(crate) stand_in: fn(Vec<Value>) -> SandboxConfig,
-    /// The reader of this name as the source shows them: with [`PROVIDER_NAME`] and a display name at a provider, with
-    /// [`STORE_NAME`] and a city in the store's place.
+    /// The user with this name at the source: with [`PROVIDER_NAME`] and a display name at a provider, with [`STORE_NAME`] and a
+    /// city in a remote store.
     pub(crate) user: fn(&str) -> Value,
-    /// How the paths begin of the calls that request for users.
+    /// The path prefix of calls for users.
     pub(crate) calls: &'static str,
-    /// The path of the calls for a token, where it needs one.
+    /// The path of calls for a token, if it needs one.
     pub(crate) token: Option<&'static str>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-/// The provider of a tenant whose source under test stands in the store's place.
+/// The provider of a tenant whose source under test is the store.
 const PROVIDER_IN_MEMORY: &str = "Auth0";
 
 impl SourceUnderTest {
@@ -103,7 +103,7 @@ impl SourceUnderTest {
         }
     }
 
-    /// Its name.
+    /// The name of that side.
     pub(crate) const fn other(&self) -> &'static str {
         match self.other_side() {
             Side::Provider => PROVIDER_IN_MEMORY,
@@ -154,7 +154,7 @@ pub(crate) const GIGYA: SourceUnderTest = SourceUnderTest {
     side: Side::Provider,
     address: "Gigya.BaseUrl",
     secret_place: "Gigya.Secret",
-    // What the console shows: base64.
+    // Base64, as the console displays it.
     secret: "c2FuZGJveC1naWd5YS1zZWNyZXQ=",
     settings: &[
         ("Gigya.ApiKey", "3_sandbox-api-key"),
@@ -231,7 +231,7 @@ fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
     DirectoryConfig { users, ..empty }.into()
 }
 
-/// A remote Users API in place of our registrations.
+/// A remote Users API instead of the store.
 pub(crate) const USERS: SourceUnderTest = SourceUnderTest {
     name: SUBSCRIBE,
     side: Side::Store,
@@ -244,7 +244,7 @@ pub(crate) const USERS: SourceUnderTest = SourceUnderTest {
         ("Subscribe.BudgetBurst", "1000"),
     ],
     stand_in: |users| {
-        // So that it says whether its own answers are complete.
+        // With a provider, it reports whether its own answers are complete.
         let settings = UsersApiSettings {
             user_provider: Some("Gigya".into()),
             ..UsersApiSettings::default()
@@ -261,7 +261,7 @@ pub(crate) const USERS: SourceUnderTest = SourceUnderTest {
     token: None,
 };
 
-/// The same by its legacy API.
+/// The same through its legacy API.
 pub(crate) const LEGACY_USERS: SourceUnderTest = SourceUnderTest {
     settings: &[
         ("Subscribe.Api", "legacy"),

@@ -1,4 +1,4 @@
-//! A provider in a sandbox, a store on a fresh database, and processes that keep the one in the other.
+//! A provider's sandbox, a store on a fresh database, and processes that make sync runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sync::kind::ProviderKind;
 
-/// Longer than any stalled machine takes.
+/// Longer than any machine stalls.
 const FOREVER: Duration = Duration::from_mins(10);
 
 pub(crate) struct SyncHarness {
@@ -51,20 +51,20 @@ pub(crate) struct SyncHarness {
 /// Where a process is killed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KillPoint {
-    /// When a step is to be made.
+    /// Before a step's call.
     BeforeTheCall,
-    /// When the provider has answered, and nobody has heard it.
+    /// After the provider's response, before it is used.
     AfterTheCall,
-    /// Somewhere while the step is kept, or just after.
+    /// While the step is stored, or just after.
     WhileKeeping,
-    /// Not here: it was to die before, and gets no further.
+    /// The kill is under way: no further step starts.
     Overdue,
 }
 
-/// A walk on which a process can be killed.
+/// A scan during which a process can be killed.
 struct KillableScan {
     walk: Arc<dyn Walk>,
-    /// After so many steps more, and how.
+    /// After this number of further steps, and at which point.
     kill: Mutex<Option<(u64, KillPoint)>>,
     met: Notify,
 }
@@ -121,7 +121,7 @@ impl Walks for SingleScan {
     }
 }
 
-/// These tests write registrations by other ways.
+/// These tests do not register users this way.
 struct NoRegistrar;
 
 #[async_trait]
@@ -132,7 +132,7 @@ impl Registrar for NoRegistrar {
 }
 
 impl SyncHarness {
-    /// A provider with so many users, and a tenant without registrations.
+    /// A provider with this number of users, and a tenant without registrations.
     pub(crate) async fn new(kind: ProviderKind, users: usize) -> Self {
         let users = (0..).filter_map(|number| kind.user(number)).take(users).collect();
         let sandbox = kind.sandbox(users).await;
@@ -174,7 +174,7 @@ impl SyncHarness {
         CallContext::new(Arc::clone(&self.tenant), Instant::now() + FOREVER, Priority::Sync)
     }
 
-    /// Both clocks go on by so many seconds.
+    /// Advances both clocks by this number of seconds.
     pub(crate) fn pass(&self, seconds: u32) {
         self.clock.advance(time::Duration::seconds(seconds.into()));
         self.sandbox.clock().advance(Duration::from_secs(seconds.into()));
@@ -199,7 +199,7 @@ impl SyncHarness {
         DirectorySync::new(self.store.directory(), walks, clock, options)
     }
 
-    /// Makes a run as the process of this name; a week lies between two about everything.
+    /// Makes a run as the process with this name; full runs are a week apart.
     pub(crate) async fn run(&self, holder: &str) -> Outcome {
         self.run_with(holder, Duration::from_hours(7 * 24), Brake::On).await
     }
@@ -211,7 +211,7 @@ impl SyncHarness {
             .await
     }
 
-    /// Makes the process go on by so many steps, and kills it then.
+    /// Lets the process make this number of steps, and kills it then.
     pub(crate) async fn kill_after(self: &Arc<Self>, steps: u64, death: KillPoint) {
         *self.walk.kill.lock().unwrap() = Some((steps, death));
         let harness = Arc::clone(self);
@@ -238,7 +238,7 @@ impl SyncHarness {
         assert_eq!(imported.inserted, count);
     }
 
-    /// Writes a registration as a live answer does.
+    /// Writes a registration as a write-back does.
     pub(crate) async fn register(&self, account: &Account) {
         let written_for = WrittenFor {
             request_id: "r-1".into(),
@@ -253,7 +253,7 @@ impl SyncHarness {
             .unwrap();
     }
 
-    /// What the provider has, each user once, by a walk without troubles; it must be whom the sandbox has.
+    /// The provider's users by an undisturbed scan; they must be the sandbox's users.
     pub(crate) async fn provider_accounts(&self) -> Vec<Account> {
         let mut accounts = BTreeMap::new();
         let mut place = None;
@@ -279,7 +279,7 @@ impl SyncHarness {
         accounts.into_values().collect()
     }
 
-    /// Every page of these orders is as a naive merge of both sides has it; answers how many users there are.
+    /// Checks every page of these orders against a naive merge of both sides; returns the number of users.
     pub(crate) async fn assert_lists_match(&self, accounts: &[Account], orders: &[Order], size: u16) -> usize {
         let merged = self.subject.merged(accounts).await;
         for order in orders {

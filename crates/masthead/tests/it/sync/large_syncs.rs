@@ -1,5 +1,5 @@
-//! Five thousand on either side, two thousand of them the same, for each kind of provider: killed at random points and taken up
-//! again twenty times, with throttling, doubles and shuffled pages, while both sides change.
+//! Five thousand users on either side, two thousand of them on both, for each provider: the run is killed at random points and
+//! resumed twenty times, with throttling, duplicates and shuffled pages, while both sides change.
 
 use std::{
     collections::HashMap,
@@ -22,13 +22,13 @@ use crate::sync::{
 
 const EACH: usize = 5_000;
 
-/// Who is on both sides by id, and by address alone.
+/// How many users are on both sides by id, and by address only.
 const SAME_ID: usize = 1_500;
 const SAME_ADDRESS: usize = 500;
 
 const KILLS: usize = 20;
 
-/// The registrations: some of the provider's users, some with an id of our own, and others.
+/// The registrations: some of the provider's users, some with another id, and others.
 fn lines(accounts: &[Account]) -> Vec<String> {
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for email in accounts.iter().filter_map(|account| account.email.as_ref()) {
@@ -52,7 +52,7 @@ fn lines(accounts: &[Account]) -> Vec<String> {
         .enumerate();
     let same_address = same_address.map(|(number, account)| {
         json!({"customerRegistrationId": format!("registration-{number}"), "email": account.email.as_ref().unwrap().as_str(),
-            "lastName": "Ours", "verified": number % 2 == 0})
+            "lastName": "Store", "verified": number % 2 == 0})
     });
     let others = (0..EACH - SAME_ID - SAME_ADDRESS).map(|number| {
         json!({"customerRegistrationId": format!("other-{number:05}"), "email": format!("other{number}@example.net"),
@@ -65,12 +65,11 @@ fn lines(accounts: &[Account]) -> Vec<String> {
         .collect()
 }
 
-/// How each life of the walk ends, and after how many steps: at random, and so that the last of these many steps is never made
-/// before the last death.
-#[expect(clippy::print_stdout, reason = "a test that fails tells of its lot")]
+/// How each process is killed, and after how many steps: at random, and so that the last step is never made before the last kill.
+#[expect(clippy::print_stdout, reason = "a failed test prints its random choices")]
 fn lives(kind: ProviderKind, steps: u64) -> Vec<(u64, KillPoint)> {
     let seed = RandomState::new();
-    let lot = |name: &str, number: u64| seed.hash_one((name, number));
+    let random = |name: &str, number: u64| seed.hash_one((name, number));
     let mut lives: Vec<(u64, KillPoint)> = (0..KILLS as u64)
         .map(|life| {
             let deaths = [
@@ -78,11 +77,11 @@ fn lives(kind: ProviderKind, steps: u64) -> Vec<(u64, KillPoint)> {
                 KillPoint::AfterTheCall,
                 KillPoint::WhileKeeping,
             ];
-            (0, deaths[usize::try_from(lot("death", life) % 3).unwrap()])
+            (0, deaths[usize::try_from(random("death", life) % 3).unwrap()])
         })
         .collect();
     for step in 0..steps - 1 - KILLS as u64 {
-        let life = usize::try_from(lot("step", step) % KILLS as u64).unwrap();
+        let life = usize::try_from(random("step", step) % KILLS as u64).unwrap();
         lives[life].0 += 1;
     }
     println!("{kind:?}: {lives:?}");
@@ -111,7 +110,7 @@ async fn sync_everything(kind: ProviderKind, orders: &[Order], size: u16) {
         if kill == KILLS / 2 {
             harness.sandbox.inject(FaultRule::from(throttled()).times(2));
         }
-        // Both sides change meanwhile, before and behind the place where the walk is.
+        // Both sides change meanwhile, before and after the position of the scan.
         harness.pass(1);
         for user in users.iter_mut().skip(kill).step_by(EACH / 10) {
             kind.rename(user, &format!("Renamed{kill}"), harness.clock.now());
@@ -124,12 +123,12 @@ async fn sync_everything(kind: ProviderKind, orders: &[Order], size: u16) {
         harness.register(&registration).await;
     }
     assert_eq!(harness.run("a").await.name(), "finished");
-    // A call whose answer was not kept may have to be made again, and a throttled one must; nothing else is.
+    // Only calls whose response was not stored, and throttled ones, may be repeated.
     let most = ideal + may_be_repeated + 2 + 1;
     let made = harness.sandbox.calls() - before;
     assert!(made <= most, "{made} calls, and {most} were enough");
 
-    // Who changed behind the walk is seen by the next one, which is about changes where the provider tells them.
+    // Changes before the position are seen by the next run, which is incremental if the provider supports it.
     harness.pass(1);
     harness.sandbox.clear_faults();
     let before = harness.sandbox.calls();
@@ -161,10 +160,10 @@ fn by(columns: &[SortColumn]) -> Vec<Order> {
     orders.map(|(column, direction)| Order { column, direction }).collect()
 }
 
-// Each order is held against the model once; which provider the users are of makes no difference to it.
+// Each order is checked once; the provider does not matter for it.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_of_auth0_is_listed_once() {
+async fn auth0_users_are_listed_once() {
     sync_everything(
         ProviderKind::Auth0,
         &by(&[SortColumn::Email, SortColumn::ChangeDate]),
@@ -174,7 +173,7 @@ async fn everybody_of_auth0_is_listed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_of_gigya_is_listed_once() {
+async fn gigya_users_are_listed_once() {
     sync_everything(
         ProviderKind::Gigya,
         &by(&[SortColumn::LastName, SortColumn::DateRegistered]),
@@ -184,7 +183,7 @@ async fn everybody_of_gigya_is_listed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_of_ssor_is_listed_once() {
+async fn ssor_users_are_listed_once() {
     sync_everything(
         ProviderKind::Ssor,
         &by(&[SortColumn::FirstName, SortColumn::Verified]),
@@ -194,7 +193,7 @@ async fn everybody_of_ssor_is_listed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_of_firefly_is_listed_once() {
+async fn firefly_users_are_listed_once() {
     sync_everything(
         ProviderKind::Firefly,
         &by(&[SortColumn::CustomerRegistrationId, SortColumn::State]),

@@ -1,4 +1,4 @@
-//! Where the export is found, and who is let in.
+//! Paths and credentials of the export.
 
 use std::{
     thread,
@@ -9,8 +9,9 @@ use masthead_testkit::contract_cases::{Answer, world::HERALD};
 use serde_json::{Map, Value};
 
 use super::{ExportCall, ExportServer, basic, each, identifiers, is_error};
+use crate::support::process::setting;
 use crate::{
-    contract::server::{contract_tenants, setting},
+    contract::server::contract_tenants,
     support::{
         http_client::{self, header},
         raw_http::FOREVER,
@@ -22,7 +23,7 @@ const KEY_MISMATCH: &str = r#""message":"App Secret key mismatch. Please login t
 const SUSPENDED: &str = r#""message":"Your account is suspended.","type":"Account Suspended""#;
 
 #[test]
-fn the_export_is_at_its_path_and_at_the_older_one() {
+fn export_has_two_paths() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     for target in [
@@ -41,7 +42,7 @@ fn the_export_is_at_its_path_and_at_the_older_one() {
 }
 
 #[test]
-fn basic_credentials_are_the_workspace_and_one_of_its_keys() {
+fn credentials_are_workspace_and_key() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     let key = exports.key("herald");
@@ -72,7 +73,7 @@ fn basic_credentials_are_the_workspace_and_one_of_its_keys() {
 }
 
 #[test]
-fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
+fn wrong_key_and_unknown_workspace_look_the_same() {
     let exports = ExportServer::start();
     let call = exports
         .call("herald", &identifiers("customer_id", &["2937"]))
@@ -90,7 +91,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
     let users = ["herald", "nobody", "no workspace's name"];
     let answers = users.map(refused);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    // Nor does the house note anything else of the one than of the other.
+    // The log and the events do not differ either.
     let (log, database) = exports.server.stop();
     let lines = log.lines().filter(|line| line.contains("the-same")).map(|line| {
         let mut line: Map<String, Value> = serde_json::from_str(line).unwrap();
@@ -106,7 +107,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
     assert_eq!(events.unwrap().trim(), "0");
 }
 
-/// Asks until the change of a moment ago is seen, which takes some seconds.
+/// Repeats a call until a recent change is visible, which takes seconds.
 fn until(exports: &ExportServer, call: &ExportCall, status: u16) -> Answer {
     let began = Instant::now();
     loop {
@@ -120,7 +121,7 @@ fn until(exports: &ExportServer, call: &ExportCall, status: u16) -> Answer {
 }
 
 #[test]
-fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
+fn keys_are_hashed_and_rotate_without_downtime() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     assert_eq!(exports.send(&call).status, 200);
@@ -155,13 +156,13 @@ fn a_key_is_shown_once_kept_as_a_hash_and_rotated_without_a_pause() {
         );
         assert!(key.len() >= 40, "a key can be guessed");
     }
-    // Counted apart: a hash may hold a line's end.
+    // Counted separately: a hash may contain a line break.
     let count = exports.server.database.run("SELECT count(*) FROM workspace_keys");
     assert_eq!(count.unwrap().trim(), "3");
 }
 
 #[test]
-fn a_workspace_that_is_suspended_is_403_for_who_has_its_key_until_it_is_resumed() {
+fn suspended_workspace_is_403_until_resumed() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     exports.command(&["workspace", "suspend", "herald"]);
@@ -175,14 +176,14 @@ fn a_workspace_that_is_suspended_is_403_for_who_has_its_key_until_it_is_resumed(
 }
 
 #[test]
-fn a_workspace_belongs_to_one_tenant_and_sees_nobody_elses_users() {
+fn workspace_sees_only_its_tenant() {
     let exports = ExportServer::start();
     // Ann of the Herald and Anna of the Times have the same id.
     let data = exports.data(&exports.call("herald", &identifiers("customer_id", &["2937"])));
     assert_eq!(each(&data, "first_name"), ["Ann"]);
     let ann = exports.registration(HERALD, "2937");
     for (kind, identifier) in [("customer_id", "2937"), ("email", "ann@example.com"), ("id", &*ann)] {
-        let (foreign, nobody) = (identifiers(kind, &[identifier]), identifiers(kind, &["999999999"]));
+        let (foreign, unknown) = (identifiers(kind, &[identifier]), identifiers(kind, &["999999999"]));
         let response_to = |body| {
             let call = exports.call("gazette", body).with("X-RequestId", "the-same");
             exports
@@ -191,12 +192,12 @@ fn a_workspace_belongs_to_one_tenant_and_sees_nobody_elses_users() {
                 .replace(identifier, "?")
                 .replace("999999999", "?")
         };
-        assert_eq!(response_to(&foreign), response_to(&nobody), "{kind}");
+        assert_eq!(response_to(&foreign), response_to(&unknown), "{kind}");
     }
 }
 
 #[test]
-fn app_id_must_be_given_and_equal_the_user_name() {
+fn app_id_must_equal_the_user_name() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     for target in [
@@ -220,7 +221,7 @@ fn app_id_must_be_given_and_equal_the_user_name() {
 }
 
 #[test]
-fn x_forwarded_for_is_believed_from_trusted_proxies_alone_and_kept_as_a_network() {
+fn audit_trusts_only_configured_proxies() {
     for (trusted, network) in [("", "127.0.0.0/24"), ("127.0.0.0/8", "203.0.113.0/24")] {
         let exports = ExportServer::with(&contract_tenants(), |settings| {
             settings.push(setting("HTTP__TRUSTED_PROXIES", trusted));
@@ -238,7 +239,7 @@ fn x_forwarded_for_is_believed_from_trusted_proxies_alone_and_kept_as_a_network(
 
 /// RFC 7239 §4 and §6: port, brackets, zone, quotes and blank elements are not part of the address.
 #[test]
-fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
+fn audit_reads_every_address_notation() {
     let forms = [
         ("X-Forwarded-For", "198.51.100.9, 203.0.113.195:5678", "203.0.113.0/24"),
         (
@@ -268,7 +269,7 @@ fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
         });
         let written: Vec<_> = forms.iter().filter(|(name, ..)| *name == header).collect();
         for (_, value, _) in &written {
-            // The other header is the client's own word.
+            // The client can forge the other header.
             let other = if header == "Forwarded" {
                 "X-Forwarded-For"
             } else {
@@ -288,7 +289,7 @@ fn the_audit_names_the_caller_however_its_proxy_writes_the_address() {
 }
 
 #[test]
-fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
+fn each_answered_call_has_an_audit_event() {
     let exports = ExportServer::start();
     let send = |workspace: &str, ids: &[&str], id: &str| {
         let call = exports
@@ -299,8 +300,8 @@ fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
     assert_eq!(send("herald", &["2937", "nobody", "Search"], "some").status, 200);
     assert_eq!(send("herald", &["nobody"], "none").status, 200);
     assert_eq!(send("herald", &[], "refused").status, 400);
-    assert_eq!(send("courier", &["auth0|1", "auth0|nobody"], "silent").status, 200);
-    assert_eq!(send("courier", &["auth0|nobody"], "unknown").status, 200);
+    assert_eq!(send("courier", &["auth0|1", "auth0|missing"], "silent").status, 200);
+    assert_eq!(send("courier", &["auth0|missing"], "unknown").status, 200);
     let (log, database) = exports.server.stop();
     let events = database
         .run(
@@ -325,7 +326,7 @@ fn an_audit_event_is_written_for_each_call_and_none_for_a_refusal() {
 }
 
 #[test]
-fn other_methods_and_what_lies_below_are_refused_in_the_same_shape() {
+fn other_methods_and_paths_are_refused() {
     let exports = ExportServer::start();
     let answer = http_client::get(exports.server.address, "/v1/customers/export?app_id=herald");
     is_error(

@@ -1,4 +1,4 @@
-//! What is answered: attributes, their order, and of whom nobody can tell.
+//! The response of an export: attributes, their order, and unresolved users.
 
 use masthead_testkit::contract_cases::world::HERALD;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::{ExportServer, each, identifiers, list};
 use crate::support::http_client::header;
 
 #[test]
-fn the_owners_sample_response_is_reproduced_key_by_key_in_order() {
+fn published_sample_response_is_reproduced() {
     let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
     let body = json!({
@@ -30,7 +30,7 @@ fn the_owners_sample_response_is_reproduced_key_by_key_in_order() {
 }
 
 #[test]
-fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
+fn without_fields_all_attributes_are_returned() {
     let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
     let answer = exports.send(&exports.call("herald", &identifiers("customer_id", &["2937"])));
@@ -43,7 +43,7 @@ fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
         number
     );
     assert!(answer.body.contains(&expected), "{}", answer.body);
-    // An empty list of fields names none.
+    // An empty list of fields is the same as none.
     let mut body = identifiers("customer_id", &["2937"]);
     body["user_fields_to_export"] = json!([]);
     let answer = exports.send(&exports.call("herald", &body));
@@ -51,7 +51,7 @@ fn no_field_named_is_every_standard_attribute_that_is_set_and_all_metadata() {
 }
 
 #[test]
-fn fields_named_are_those_and_id_by_their_long_or_short_names() {
+fn named_fields_accept_long_and_short_names() {
     let mut loaded = crate::contract::server::contract_tenants();
     let whole = masthead_testkit::accounts::with_metadata(
         masthead_testkit::accounts::account("whole", "whole@example.net", "Wil", "Hole"),
@@ -101,12 +101,12 @@ fn fields_named_are_those_and_id_by_their_long_or_short_names() {
 }
 
 #[test]
-fn each_identifier_is_exactly_once_in_users_not_found_or_unresolved() {
+fn each_identifier_has_exactly_one_outcome() {
     let exports = ExportServer::start();
-    // Nobody answers in the place of this tenant's provider: those whom the store has are response, identifiers the others nobody can tell.
+    // The provider of this tenant is unavailable: users of the store are returned, the others are unresolved.
     let number = exports.registration("south/post/courier", "auth0|2");
     let identifiers = json!([
-        super::one("customer_id", "auth0|nobody"),
+        super::one("customer_id", "auth0|missing"),
         super::one("customer_id", "auth0|1"),
         super::one("email", "nobody@example.com"),
         super::one("customer_id", "guest"),
@@ -117,7 +117,7 @@ fn each_identifier_is_exactly_once_in_users_not_found_or_unresolved() {
     assert!(
         answer.body.starts_with(r#"{"status":"success","type":"export_users","data":{"users_not_found":["#)
             && answer.body.ends_with(
-                r#""users_unresolved":[{"identifier_type":"customer_id","identifier":"auth0|nobody"},{"identifier_type":"email","identifier":"nobody@example.com"}]}}"#
+                r#""users_unresolved":[{"identifier_type":"customer_id","identifier":"auth0|missing"},{"identifier_type":"email","identifier":"nobody@example.com"}]}}"#
             ),
         "{}",
         answer.body
@@ -129,10 +129,10 @@ fn each_identifier_is_exactly_once_in_users_not_found_or_unresolved() {
 }
 
 #[test]
-fn a_strict_workspace_or_request_is_503_where_somebody_cannot_be_told_of() {
+fn strict_export_is_503_with_unresolved_users() {
     let mut exports = ExportServer::start();
     exports.add("strict", "south/post/courier", &["--strict"]);
-    let unresolved = identifiers("customer_id", &["auth0|1", "auth0|nobody"]);
+    let unresolved = identifiers("customer_id", &["auth0|1", "auth0|missing"]);
     let lenient = exports.call("courier", &unresolved);
     let error = r#""message":"A source that should know did not answer","type":"ServiceUnavailable""#;
     for call in [

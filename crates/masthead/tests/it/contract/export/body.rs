@@ -1,4 +1,4 @@
-//! What is requested for: identifiers, fields, and where they stand.
+//! The body of an export: identifiers and fields.
 
 use masthead_testkit::contract_cases::world::{GAZETTE, HERALD};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{ExportServer, each, identifiers, is_error, list, one};
 
 #[test]
-fn identifiers_and_fields_stand_at_the_root_or_under_data() {
+fn identifiers_may_be_nested_in_data() {
     let exports = ExportServer::start();
     let (identifiers, fields) = (list("customer_id", &["2937"]), json!(["last_name"]));
     for body in [
@@ -26,7 +26,7 @@ fn identifiers_and_fields_stand_at_the_root_or_under_data() {
 }
 
 #[test]
-fn an_identifier_is_the_crid_the_registration_or_the_address() {
+fn identifier_types_are_id_registration_and_address() {
     let exports = ExportServer::start();
     let number = exports.registration(HERALD, "2937");
     for (kind, identifier) in [
@@ -42,7 +42,7 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
         assert_eq!(data["users_not_found"], json!([]));
         assert!(data.get("users_unresolved").is_none());
     }
-    // A part of an address, another number, and an id in other letters name no user.
+    // A part of an address, another number, and an id in upper case match no user.
     for (kind, identifier) in [
         ("email", "example.com"),
         ("id", "9223372036854775807"),
@@ -55,7 +55,7 @@ fn an_identifier_is_the_crid_the_registration_or_the_address() {
 }
 
 #[test]
-fn kinds_of_identifier_may_be_mixed_and_the_order_of_the_request_is_kept() {
+fn mixed_identifiers_keep_request_order() {
     let exports = ExportServer::start();
     let number = exports.registration(GAZETTE, "g-03");
     let identifiers = json!([
@@ -73,7 +73,7 @@ fn kinds_of_identifier_may_be_mixed_and_the_order_of_the_request_is_kept() {
 }
 
 #[test]
-fn the_same_identifier_twice_is_answered_once() {
+fn repeated_identifier_is_answered_once() {
     let exports = ExportServer::start();
     let identifiers = list(
         "customer_id",
@@ -85,7 +85,7 @@ fn the_same_identifier_twice_is_answered_once() {
 }
 
 #[test]
-fn two_identifiers_of_one_user_are_two_requests() {
+fn two_identifiers_of_one_user_return_two_rows() {
     let exports = ExportServer::start();
     let identifiers = json!([
         one("customer_id", "2937"),
@@ -98,7 +98,7 @@ fn two_identifiers_of_one_user_are_two_requests() {
 
 #[test]
 fn reserved_identifiers_never_match() {
-    // The tenant of this test has users of these very ids.
+    // The tenant of this test has users with these ids.
     let reserved = [
         "unknown", "guest", "null", "0", "1", "true", "false", "na", "n/a", "none",
     ];
@@ -120,7 +120,7 @@ fn reserved_identifiers_never_match() {
 }
 
 #[test]
-fn an_unknown_type_an_empty_identifier_and_one_that_is_no_text_are_400_with_their_index() {
+fn invalid_identifier_is_400_with_its_index() {
     let exports = ExportServer::start();
     let good = one("customer_id", "2937");
     let texts = "must be an object with the texts identifier_type and identifier, each once";
@@ -153,7 +153,7 @@ fn an_unknown_type_an_empty_identifier_and_one_that_is_no_text_are_400_with_thei
 }
 
 #[test]
-fn identifiers_that_are_missing_or_none_are_400() {
+fn missing_identifiers_are_400() {
     let exports = ExportServer::start();
     let missing = r#""attribute":"identifiers","message":"identifiers is not found in the payload","type":"MissingAttributeError""#;
     for body in [

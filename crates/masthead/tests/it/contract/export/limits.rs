@@ -1,13 +1,11 @@
-//! How much a workspace may send for.
+//! The limits of a workspace.
 
 use masthead_testkit::contract_cases::world::GAZETTE;
 use serde_json::json;
 
 use super::{ExportCall, ExportServer, each, identifiers, is_error, list};
-use crate::{
-    contract::server::{contract_tenants, setting},
-    support::http_client::header,
-};
+use crate::support::process::setting;
+use crate::{contract::server::contract_tenants, support::http_client::header};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("g-{n:02}")).collect()
@@ -19,7 +17,7 @@ fn body(count: usize) -> serde_json::Value {
 }
 
 #[test]
-fn a_payload_may_hold_20_identifiers_or_what_the_workspace_is_set_to() {
+fn identifiers_per_payload_are_limited() {
     let mut exports = ExportServer::start();
     exports.add("few", GAZETTE, &["--identifiers-per-payload", "3"]);
     exports.add("many", GAZETTE, &["--identifiers-per-payload", "1000"]);
@@ -35,7 +33,7 @@ fn a_payload_may_hold_20_identifiers_or_what_the_workspace_is_set_to() {
 }
 
 #[test]
-fn a_body_may_have_128_kilobytes_or_what_the_workspace_is_set_to() {
+fn body_size_is_limited() {
     let mut exports = ExportServer::start();
     exports.add("narrow", GAZETTE, &["--body-kilobytes", "1"]);
     exports.add("wide", GAZETTE, &["--body-kilobytes", "300"]);
@@ -54,8 +52,8 @@ fn a_body_may_have_128_kilobytes_or_what_the_workspace_is_set_to() {
     }
 }
 
-/// Makes calls by their numbers until one is refused for its rate. A machine that is busy for a minute between two of them
-/// may let some pass, but not all; and they are fewer than the addresses that are response apart.
+/// Sends numbered calls until one exceeds the rate. A machine that is busy for a minute between two of them may let some pass,
+/// but not all; and they are fewer than the addresses that the limiter distinguishes.
 fn until_too_many(exports: &ExportServer, call: impl Fn(u8) -> ExportCall) {
     for number in 1..16 {
         let answer = exports.send(&call(number));
@@ -72,19 +70,19 @@ fn until_too_many(exports: &ExportServer, call: impl Fn(u8) -> ExportCall) {
 }
 
 #[test]
-fn more_users_in_a_minute_than_allowed_are_429_with_retry_after() {
+fn users_per_minute_are_limited() {
     let mut exports = ExportServer::start();
     exports.add("slow", GAZETTE, &["--users-per-minute", "30"]);
     exports.add("other", GAZETTE, &["--users-per-minute", "30"]);
     until_too_many(&exports, |_| exports.call("slow", &body(20)));
-    // What was refused was not taken, and each workspace has its own.
+    // A refused call counts nothing, and each workspace has its own limit.
     for (workspace, users) in [("slow", 10), ("other", 20)] {
         let answer = exports.send(&exports.call(workspace, &body(users)));
         assert_eq!(answer.status, 200, "{workspace}");
     }
 }
 
-/// A server that trusts these proxies, with a workspace that has little room.
+/// A server behind these proxies, with a workspace with a low limit.
 fn behind(trusted: &str) -> ExportServer {
     let mut exports = ExportServer::with(&contract_tenants(), |settings| {
         settings.push(setting("HTTP__TRUSTED_PROXIES", trusted));
@@ -98,30 +96,30 @@ fn forwarded(exports: &ExportServer, addresses: &str) -> ExportCall {
 }
 
 #[test]
-fn x_forwarded_for_is_used_for_the_rate_limit() {
+fn rate_limit_counts_by_client_address() {
     let exports = behind("127.0.0.0/8");
     until_too_many(&exports, |_| forwarded(&exports, "203.0.113.7"));
     let another = exports.send(&forwarded(&exports, "203.0.113.9"));
     assert_eq!(another.status, 200, "each address has its own");
-    // Of IPv6 a network has many addresses for one.
+    // The addresses of an IPv6 network count as one.
     until_too_many(&exports, |n| forwarded(&exports, &format!("2001:db8:7:7::{n}")));
     assert_eq!(exports.send(&forwarded(&exports, "2001:db8:7:8::1")).status, 200);
 }
 
 #[test]
-fn x_forwarded_for_is_no_way_around_the_rate_limit() {
-    // What stands before the address that the proxy saw is the caller's own invention.
+fn forged_address_does_not_evade_rate_limit() {
+    // Entries left of the proxy's own are forged by the client.
     let exports = behind("127.0.0.0/8");
     until_too_many(&exports, |n| {
         forwarded(&exports, &format!("198.51.100.{n}, 203.0.113.8"))
     });
-    // So is everything where no proxy is trusted.
+    // Without trusted proxies, all entries are.
     let exports = behind("");
     until_too_many(&exports, |n| forwarded(&exports, &format!("198.51.100.{n}")));
 }
 
 #[test]
-fn limits_that_cannot_be_are_refused_and_nothing_is_made() {
+fn invalid_limits_are_refused() {
     let exports = ExportServer::start();
     for settings in [
         ["--identifiers-per-payload", "1001"],

@@ -1,4 +1,4 @@
-//! Every line of the customers export, held against the program itself; each test has the name of its line.
+//! The contract of the customers export, checked against the program.
 
 mod access;
 mod answers;
@@ -20,20 +20,20 @@ use crate::{
     support::{http_client, process, raw_http::FOREVER},
 };
 
-/// A server with a workspace `herald`, one `gazette` and one `courier`, each of the tenant of that name.
+/// A server with the workspaces `herald`, `gazette` and `courier`, each of the tenant with that name.
 pub(crate) struct ExportServer {
     pub(crate) server: ContractServer,
     keys: Vec<(&'static str, String)>,
     warm: Once,
 }
 
-/// The workspaces that there are always, and their tenants.
+/// The default workspaces and their tenants.
 const TENANTS: [(&str, &str); 3] = [("herald", HERALD), ("gazette", GAZETTE), ("courier", COURIER)];
 
-/// The request id of the calls that no test is about.
+/// The request id of calls that no test checks.
 pub(crate) const WARM: &str = "warm";
 
-/// One call before it is made.
+/// A call before it is sent.
 #[derive(Clone)]
 pub(crate) struct ExportCall {
     pub(crate) target: String,
@@ -60,7 +60,7 @@ impl ExportServer {
         exports
     }
 
-    /// Runs a command of the program on the same database; what it says.
+    /// The output of a command of the program on the same database.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
         process::run_ok(&self.settings(), arguments, "")
     }
@@ -69,7 +69,7 @@ impl ExportServer {
         process::settings(&self.server.database.url().unwrap())
     }
 
-    /// Adds a workspace. Before the first call, or it is seen some seconds later.
+    /// Adds a workspace. Must be called before the first call, otherwise it is only seen seconds later.
     pub(crate) fn add(&mut self, workspace: &'static str, tenant: &str, settings: &[&str]) {
         let arguments = [&["workspace", "add", workspace, "--tenant", tenant], settings].concat();
         let key = self.command(&arguments);
@@ -93,7 +93,7 @@ impl ExportServer {
         }
     }
 
-    /// Sends a call; before the first one whatever is slow once is done, which a busy machine makes too slow for an answer.
+    /// Sends a call; the first one is preceded by warm-up calls, which may be slow on a busy machine.
     pub(crate) fn send(&self, call: &ExportCall) -> Answer {
         self.warm.call_once(|| {
             for (workspace, _) in &self.keys[..self.keys.len().min(TENANTS.len())] {
@@ -118,7 +118,7 @@ impl ExportServer {
         http_client::send(self.server.address, &request)
     }
 
-    /// The data of an answer that must be good.
+    /// The data of a successful response.
     pub(crate) fn data(&self, call: &ExportCall) -> Value {
         let answer = self.send(call);
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -130,7 +130,7 @@ impl ExportServer {
         whole["data"].clone()
     }
 
-    /// The number of a registration, which only the store knows.
+    /// The number of a registration in the store.
     pub(crate) fn registration(&self, tenant: &str, crid: &str) -> String {
         let query = format!(
             "SELECT r.id FROM registrations AS r JOIN tenants AS t ON t.pool = r.pool \
@@ -141,7 +141,7 @@ impl ExportServer {
 }
 
 impl ExportCall {
-    /// With this header in place of the usual one.
+    /// With this header instead of the default one.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.retain(|(other, _)| *other != name);
         self.headers.push((name, value.to_owned()));
@@ -172,7 +172,7 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// A body of these identifiers, identifiers one kind.
+/// A body with these identifiers of one type.
 pub(crate) fn identifiers(kind: &str, identifiers: &[&str]) -> Value {
     json!({"identifiers": list(kind, identifiers)})
 }
@@ -194,7 +194,7 @@ pub(crate) fn each<'a>(data: &'a Value, attribute: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// That an answer is this error, byte for byte but for its request id, which has eight characters.
+/// Checks that a response is this error, byte for byte except for its request id of eight characters.
 pub(crate) fn is_error(answer: &Answer, status: u16, beginning: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
     let expected = format!(r#"{{"status":"fail","error":{{{beginning},"request_id":""#);

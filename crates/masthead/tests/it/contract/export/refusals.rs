@@ -1,4 +1,4 @@
-//! What is refused before anybody is looked up, and cheaply.
+//! Exports that are refused before any lookup.
 
 use std::{
     io::{Read, Write},
@@ -13,7 +13,7 @@ use crate::support::{http_client, raw_http::FOREVER};
 const MALFORMED: &str = r#""message":"Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.","type":"Malformed JSON""#;
 
 #[test]
-fn another_media_type_is_415() {
+fn other_media_type_is_415() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
     let error = r#""message":"Unsupported Media Type","type":"MediaTypeError""#;
@@ -37,7 +37,7 @@ fn another_media_type_is_415() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
+fn malformed_json_is_400() {
     let exports = ExportServer::start();
     let one = r#"[{"identifier_type":"id","identifier":"7"}]"#;
     let deep = "[".repeat(100_000);
@@ -83,7 +83,7 @@ fn a_body_that_is_no_json_object_deep_huge_or_repeats_a_key_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_not_utf_8_is_400() {
+fn body_must_be_utf8() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &json!({}));
     for bad in [
@@ -107,7 +107,7 @@ fn a_body_that_is_not_utf_8_is_400() {
 }
 
 #[test]
-fn an_announced_giant_is_refused_before_it_is_sent() {
+fn announced_giant_body_is_413_at_once() {
     let exports = ExportServer::start();
     let call = exports.call("herald", &json!({}));
     let mut stream = TcpStream::connect(exports.server.address).unwrap();
@@ -124,7 +124,7 @@ fn an_announced_giant_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn the_servers_own_refusals_have_the_shape_of_the_address() {
+fn server_errors_have_the_shape_of_the_api() {
     let exports = ExportServer::start();
     let long = "x".repeat(17_000);
     let call = exports.call("herald", &identifiers("customer_id", &["2937"]));

@@ -1,4 +1,4 @@
-//! What is not answered: business errors, which are 200, and infrastructure errors with their own status.
+//! Errors of the legacy API: business errors with status 200, and infrastructure errors with their own status.
 
 use masthead_testkit::{
     accounts::account,
@@ -16,9 +16,9 @@ use crate::{
 };
 
 #[test]
-fn a_silent_provider_is_500_for_whom_nobody_knows_and_named_for_whom_the_store_has() {
+fn unavailable_provider_is_500_for_unknown_users() {
     let server = start();
-    // Nobody answers in the place of this tenant's provider.
+    // The provider of this tenant is unavailable.
     let known = get_of(&server, COURIER, "/User/auth0%7C1/0");
     assert_eq!(found(&known), (vec!["auth0|1".to_owned()], 1));
     assert_eq!(header(&known, "x-incomplete"), Some("Auth0"));
@@ -38,7 +38,7 @@ fn a_silent_provider_is_500_for_whom_nobody_knows_and_named_for_whom_the_store_h
 }
 
 #[test]
-fn business_errors_are_200_with_errors_filled_and_result_null() {
+fn business_errors_are_200_with_errors() {
     let server = start();
     let answer = get_of(&server, HERALD, "/User?UsersPerPage=0");
     let expected = concat!(
@@ -59,7 +59,7 @@ fn business_errors_are_200_with_errors_filled_and_result_null() {
 }
 
 #[test]
-fn a_page_that_is_too_deep_is_a_business_error() {
+fn too_deep_page_is_a_business_error() {
     let server = start();
     let message = refused(&server, "/User?UsersPerPage=1000&PageNumber=102");
     assert!(message.starts_with("The search cannot be answered - "), "{message}");
@@ -67,7 +67,7 @@ fn a_page_that_is_too_deep_is_a_business_error() {
     assert_eq!(found(&past_the_end), (Vec::new(), 7));
 }
 
-/// That the answer is `{"error":"…"}` with this status and text, and nothing else.
+/// Checks that the response is `{"error":"…"}` with this status and text.
 fn fails(server: &ContractServer, case: &Case, status: u16, text: &str) {
     let answer = server.send(case);
     let expected = format!("{{\"error\":{}}}", Value::from(text));
@@ -80,7 +80,7 @@ fn ann() -> Case {
 }
 
 #[test]
-fn authorization_is_missing_and_x_source_system_is_missing_are_400() {
+fn missing_headers_are_400() {
     let server = start();
     for name in ["Authorization", "X-SourceSystem", "X-ClientCode", "X-PaperCode"] {
         let text = format!("{name} is missing.");
@@ -100,7 +100,7 @@ fn authorization_is_missing_and_x_source_system_is_missing_are_400() {
 }
 
 #[test]
-fn request_cannot_be_null_is_400() {
+fn empty_request_is_400() {
     let server = start();
     for target in [
         "/User",
@@ -134,7 +134,7 @@ fn invalid_authorization_is_401() {
 }
 
 #[test]
-fn invalid_x_source_system_is_401() {
+fn invalid_source_system_is_401() {
     let server = start();
     let text = "Invalid X-SourceSystem.";
     fails(&server, &ann().of(TIMES).with("X-SourceSystem", "WEB"), 401, text);
@@ -144,7 +144,7 @@ fn invalid_x_source_system_is_401() {
 }
 
 #[test]
-fn other_addresses_and_methods_are_told_in_the_same_shape() {
+fn other_paths_and_methods_are_refused() {
     let server = start();
     fails(&server, &call("/User/a/0/b"), 404, "Not Found.");
     for method in [Method::Delete, Method::Post, Method::Put] {
@@ -153,7 +153,7 @@ fn other_addresses_and_methods_are_told_in_the_same_shape() {
 }
 
 #[test]
-fn the_client_group_is_taken_by_both_names_and_needed_where_the_token_grants_several() {
+fn client_group_is_required_if_ambiguous() {
     let mut loaded = contract_tenants();
     loaded.push(TenantFixture {
         tenant: "south/daily/herald",
@@ -163,7 +163,7 @@ fn the_client_group_is_taken_by_both_names_and_needed_where_the_token_grants_sev
     });
     let server = warm(ContractServer::start(&loaded));
     let sue = || call("/User?email=sue@");
-    // What is slow once is done before.
+    // The first requests are slow; they are repeated until they succeed.
     for case in [
         sue().with("X-ClientGroupCode", "south"),
         sue().without("X-ClientGroupCode"),

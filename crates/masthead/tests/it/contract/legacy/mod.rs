@@ -1,4 +1,4 @@
-//! Every line of contract §3.3, the legacy User API, held against the program itself; each test has the name of its line.
+//! The contract §3.3, the legacy User API, checked against the program.
 
 mod errors;
 mod types;
@@ -24,7 +24,7 @@ fn start() -> ContractServer {
     warm(ContractServer::start(&contract_tenants()))
 }
 
-/// Asks once for each tenant, until it is known: what is slow once, a busy machine makes too slow for an answer.
+/// Sends one request for each tenant until it succeeds: the first ones may be slow on a busy machine.
 pub(crate) fn warm(server: ContractServer) -> ContractServer {
     for tenant in [HERALD, TIMES, GAZETTE, COURIER] {
         once_known(&server, &call("/User/nobody/2").of(tenant));
@@ -32,7 +32,7 @@ pub(crate) fn warm(server: ContractServer) -> ContractServer {
     server
 }
 
-/// The answer to a case once what it needs is known, which is never a 500.
+/// The response to a case, which is repeated while it is a 500.
 pub(crate) fn once_known(server: &ContractServer, case: &Case) -> Answer {
     let began = Instant::now();
     loop {
@@ -57,7 +57,7 @@ fn parsed(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// The ids of an answer that must be good, and the total.
+/// The ids of a successful response, and the total.
 fn found(answer: &Answer) -> (Vec<String>, u64) {
     let whole = parsed(answer);
     assert_eq!((&whole["Code"], &whole["Errors"]), (&json!(200), &json!([])));
@@ -75,7 +75,7 @@ fn finds(server: &ContractServer, tenant: &'static str, target: &str, ids: &[&st
     assert_eq!(got, expected, "{target}");
 }
 
-/// The message of the business error that must come back.
+/// The message of the expected business error.
 fn refused(server: &ContractServer, target: &str) -> String {
     let whole = parsed(&get_of(server, HERALD, target));
     let error = &whole["Errors"][0];
@@ -95,7 +95,7 @@ fn refused(server: &ContractServer, target: &str) -> String {
 }
 
 #[test]
-fn the_owners_user_object_key_by_key_in_order() {
+fn published_user_object_is_reproduced() {
     let mut loaded = contract_tenants();
     let pat = with_metadata(
         account("48291", "Pat@Example.com", "Pat", "Reader"),
@@ -156,7 +156,7 @@ fn the_owners_user_object_key_by_key_in_order() {
 }
 
 #[test]
-fn get_user_by_request_email_with_and_without_request_matches_by_contains() {
+fn email_matches_by_contains() {
     let server = start();
     for target in [
         "/User?request.email=ann@example.com",
@@ -171,14 +171,14 @@ fn get_user_by_request_email_with_and_without_request_matches_by_contains() {
 }
 
 #[test]
-fn a_caller_needs_no_client_group_where_the_token_grants_one_tenant() {
+fn client_group_is_optional_if_unambiguous() {
     let server = start();
     let answer = once_known(&server, &call("/User/2937/2").without("X-ClientGroupCode"));
     assert_eq!(found(&answer), (vec!["2937".to_owned()], 1));
 }
 
 #[test]
-fn get_user_type_by_email_and_by_id() {
+fn users_by_type_and_email_or_id() {
     let server = start();
     for kind in ["0", "1", "2"] {
         finds(
@@ -213,7 +213,7 @@ fn get_user_type_by_email_and_by_id() {
 }
 
 #[test]
-fn get_user_encrypted_by_encrypted_email_and_by_encrypted_id() {
+fn users_by_encrypted_email_or_id() {
     let server = start();
     let of_email = "{{sealed-email:ann@example.com}}";
     finds(
@@ -242,9 +242,9 @@ fn get_user_encrypted_by_encrypted_email_and_by_encrypted_id() {
 }
 
 #[test]
-fn only_active_is_without_deleted_and_unverified_ones() {
+fn only_active_excludes_deleted_and_unverified() {
     let server = start();
-    // As erasing leaves a row: deleted ones are never shown, whatever is requested.
+    // Erased users keep their row, which is never returned.
     server
         .database
         .run("UPDATE registrations SET deleted_at = now(), tokens = '{}' WHERE crid = 'a/b c'")
@@ -273,7 +273,7 @@ fn only_active_is_without_deleted_and_unverified_ones() {
 }
 
 #[test]
-fn sort_by_sort_order_users_per_page_and_page_number() {
+fn lists_are_sorted_and_paged() {
     let server = start();
     for (name, column) in [
         ("Email", 2),
@@ -308,7 +308,7 @@ fn sort_by_sort_order_users_per_page_and_page_number() {
 }
 
 #[test]
-fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
+fn auth_system_and_state_are_numbered() {
     let server = start();
     finds(
         &server,
@@ -330,7 +330,7 @@ fn auth_system_id_is_only_users_of_that_system_and_user_state_is_numbered() {
     }
 }
 
-/// Every way in which a legacy caller can name somebody.
+/// Every legacy request that identifies a user.
 fn naming(person: &Account) -> Vec<String> {
     let (crid, address) = (person.crid.as_str(), person.email.as_ref().unwrap().as_str());
     let (id, email) = (percent_encoded(crid), percent_encoded(address));
@@ -351,20 +351,20 @@ fn naming(person: &Account) -> Vec<String> {
 }
 
 #[test]
-fn a_foreign_identifier_answers_like_a_random_one_on_every_legacy_route() {
+fn foreign_identifier_answers_like_a_random_one() {
     let server = start();
     let pairs = contract_tenants();
-    let nobody = account("nobody-7", "nobody.7@example.edu", "", "");
+    let unknown = account("missing-7", "missing.7@example.edu", "", "");
     for owner in &pairs {
         let Some(person) = owner.accounts.iter().find(|person| {
-            // One whom no other tenant has under the same id or address.
+            // A user whose id and address no other tenant has.
             let alike = |other: &Account| other.crid == person.crid || other.email == person.email;
             pairs.iter().filter(|pair| pair.accounts.iter().any(alike)).count() == 1
         }) else {
             continue;
         };
         for asker in pairs.iter().filter(|asker| asker.tenant != owner.tenant) {
-            for (foreign, random) in naming(person).iter().zip(naming(&nobody)) {
+            for (foreign, random) in naming(person).iter().zip(naming(&unknown)) {
                 let response_to = |target: &str| {
                     let mut answer = get_of(&server, asker.tenant, target);
                     answer.headers.retain(|(name, _)| name != "date");
@@ -373,7 +373,7 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_legacy_route() {
                 assert_eq!(
                     response_to(foreign),
                     response_to(&random),
-                    "{} asks {foreign}",
+                    "{} requests {foreign}",
                     asker.tenant
                 );
             }

@@ -1,4 +1,4 @@
-//! What the values of a legacy user are: numbers, booleans, texts, dates and null.
+//! The values of a legacy user: numbers, booleans, texts, dates and null.
 
 use masthead_domain::{account::Account, crid::Crid};
 use masthead_testkit::{
@@ -48,14 +48,14 @@ const TEXTS: [(&str, &str); 8] = [
     ("BounceType", "bounceType"),
 ];
 
-/// A server whose first tenant has these readers too.
+/// A server whose first tenant has these additional users.
 fn with_readers(readers: impl IntoIterator<Item = Account>) -> ContractServer {
     let mut loaded = contract_tenants();
     loaded[0].accounts.extend(readers);
     warm(ContractServer::start(&loaded))
 }
 
-/// Readers `r-0` and on, whose metadata say this text of each of these keys.
+/// Users `r-0` and so on, whose metadata has this text for each of these keys.
 fn with_body(texts: &[&str], keys: &[(&str, &str)]) -> Vec<Account> {
     let numbered = texts.iter().enumerate();
     let readers = numbered.map(|(n, text)| {
@@ -75,7 +75,7 @@ fn user(server: &ContractServer, id: &str) -> Map<String, Value> {
 }
 
 #[test]
-fn y_y_true_and_1_read_as_true() {
+fn flags_parse_as_booleans() {
     let texts = ["Y", "y", "true", "1", "N", "n", "false", "0", "yes", "True", " Y", "89"];
     let server = with_readers(with_body(&texts, &BOOLEANS));
     for (n, text) in texts.iter().enumerate() {
@@ -87,7 +87,7 @@ fn y_y_true_and_1_read_as_true() {
 }
 
 #[test]
-fn consents_are_numbers_0_to_255_or_an_ascii_letters_code() {
+fn consents_parse_as_numbers() {
     let texts = ["0", "78", "255", "N", "Y", "y", "256", "-1", "yes", "é"];
     let numbers = [
         Some(0),
@@ -111,7 +111,7 @@ fn consents_are_numbers_0_to_255_or_an_ascii_letters_code() {
 }
 
 #[test]
-fn all_else_are_strings_as_they_are_kept() {
+fn other_fields_are_unchanged_strings() {
     let texts = ["1", "true", "03/04", "Århus \"late\""];
     let server = with_readers(with_body(&texts, &TEXTS));
     for (n, text) in texts.iter().enumerate() {
@@ -138,12 +138,12 @@ fn all_else_are_strings_as_they_are_kept() {
 }
 
 #[test]
-fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
+fn absent_fields_are_null_or_false() {
     let server = with_readers([Account {
         verified: Some(false),
         ..Account::new(Crid::parse("bare").unwrap())
     }]);
-    // The store has registered everybody at some time; whoever was brought in without may not have.
+    // The store sets dates itself; users of an older database may have none.
     server
         .database
         .run("UPDATE registrations SET registered_at = NULL, changed_at = NULL WHERE crid = 'bare'")
@@ -176,7 +176,7 @@ fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
 }
 
 #[test]
-fn dates_are_in_utc_with_milliseconds_and_a_z() {
+fn dates_are_utc_with_milliseconds() {
     let server = with_readers([account("dated", "dated@example.net", "Da", "Ted")]);
     server
         .database
@@ -197,7 +197,7 @@ fn dates_are_in_utc_with_milliseconds_and_a_z() {
 }
 
 #[test]
-fn login_password_verification_code_and_change_ticket_are_always_null() {
+fn secret_fields_are_always_null() {
     let server = with_readers([]);
     for id in ["2937", "auth0%7C6470a", "Search"] {
         let user = user(&server, id);
