@@ -56,7 +56,7 @@ pub(super) fn run(
 async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) -> Result<(), CommandError> {
     if tenant.settings.user_provider.is_none() {
         return Err(CommandError::new(
-            "Flow.UserProvider contains no find_tenant provider: there is none to check",
+            "Flow.UserProvider contains no known provider: there is none to check",
         ));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment::{NO_CLIENT, NO_LOG},
-    signals::StopSignals,
+    signals::ServerSignals,
 };
 use crate::{
     clock::SystemClock,
@@ -62,7 +62,7 @@ async fn serve(
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
-    let mut signals = StopSignals::listen()?;
+    let mut signals = ServerSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
@@ -179,7 +179,7 @@ struct Background<'a> {
 /// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
 async fn serve_until_signal(
     serving: impl Future<Output = DrainOutcome>,
-    signals: &mut StopSignals,
+    signals: &mut ServerSignals,
     lifecycle: &Lifecycle,
     background: Background<'_>,
 ) -> Result<(), CommandError> {

@@ -5,12 +5,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::command_error::CommandError;
 
 /// SIGTERM and SIGINT.
-pub(super) struct StopSignals {
+pub(super) struct ServerSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl StopSignals {
+impl ServerSignals {
     pub(super) fn listen() -> Result<Self, CommandError> {
         let listen = |kind| signal(kind).map_err(CommandError::context("signals cannot be listened for"));
         Ok(Self {

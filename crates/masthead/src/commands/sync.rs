@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment::{NO_CLIENT, print_line},
-    signals::StopSignals,
+    signals::ServerSignals,
 };
 use crate::{
     cli::SyncArguments,
@@ -42,7 +42,7 @@ pub(super) async fn run(
     let syncs = SyncRunner::by_hand(store.directory(), adapters, clock, process_name(), settings.full_every);
 
     let end = CancellationToken::new();
-    let mut signals = StopSignals::listen()?;
+    let mut signals = ServerSignals::listen()?;
     let bar = SyncProgressBar::new();
     let running = async {
         if arguments.dry_run {

@@ -16,7 +16,7 @@ use masthead_api::{
 use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
 
 pub use request_record::CountedBody;
-use request_record::{RequestLog, RequestRecord};
+use request_record::{RequestLogger, RequestRecord};
 pub use timed_body::TimedBody;
 
 use crate::{
@@ -76,7 +76,7 @@ pub struct Edge<R> {
     http: Arc<HttpSettings>,
     lifecycle: Lifecycle,
     ids: Arc<dyn RequestIds>,
-    log: Arc<RequestLog>,
+    log: Arc<RequestLogger>,
     ops: Arc<Ops>,
     /// Whether `/metrics` has an address of its own.
     hides_metrics: bool,
@@ -109,7 +109,7 @@ impl<R: Routes> Edge<R> {
             http: parts.http,
             lifecycle: parts.lifecycle,
             ids: parts.ids,
-            log: Arc::new(RequestLog {
+            log: Arc::new(RequestLogger {
                 access: parts.access,
                 times: RequestTimes::default(),
             }),

@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Where requests are recorded.
-pub(super) struct RequestLog {
+pub(super) struct RequestLogger {
     pub(super) access: AccessLog,
     pub(super) times: RequestTimes,
 }
 
 /// What is known of a request; written when dropped, in every case.
 pub(super) struct RequestRecord {
-    pub(super) log: Arc<RequestLog>,
+    pub(super) log: Arc<RequestLogger>,
     pub(super) request: access::AccessEntry,
 }
 

@@ -16,7 +16,7 @@ use masthead_testkit::{
 };
 use time::macros::datetime;
 
-use crate::chained::remote_api::{RemoteApi, adapter};
+use crate::chained::remote_api::{RemoteApiServer, adapter};
 
 /// Calls the remote side in one of three ways.
 struct ThroughApi(&'static [(&'static str, &'static str)]);
@@ -25,7 +25,7 @@ struct ThroughApi(&'static [(&'static str, &'static str)]);
 impl Factory for ThroughApi {
     async fn source(&self, loaded: Vec<Loaded>) -> Subject {
         let federated: Vec<bool> = loaded.iter().map(|loaded| loaded.federated).collect();
-        let remote = RemoteApi::serving(loaded).await;
+        let remote = RemoteApiServer::serving(loaded).await;
         let tenants = (0..)
             .zip(federated)
             .map(|(number, federated)| Arc::new(remote.near(number, federated, self.0)));

@@ -24,18 +24,18 @@ use masthead_testkit::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The API; it is served until dropped.
-pub(crate) struct RemoteApi {
+pub(crate) struct RemoteApiServer {
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
-impl Drop for RemoteApi {
+impl Drop for RemoteApiServer {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-impl RemoteApi {
+impl RemoteApiServer {
     /// Serves these tenants as `north/daily/0` and so on.
     pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
         let store = Arc::new(FakeStore::default());

@@ -199,6 +199,26 @@ impl ReaderIdentifiers {
         requests
     }
 
+    /// Every request of the legacy API with them.
+    fn legacy_requests(&self) -> Vec<(String, Case)> {
+        let (crid, email) = (&self.crid, &self.email);
+        let (sealed_id, sealed_email) = (percent_encoded(&self.sealed_id), percent_encoded(&self.sealed_email));
+        let mut targets = vec![
+            format!("/User?request.email={email}"),
+            format!("/User?email={email}&LookupInUserProvider=false&OnlyActive=true"),
+            format!("/User/Encrypted?encryptedEmail={sealed_email}"),
+        ];
+        for kind in ["0", "1", "2"] {
+            targets.push(format!("/User/{kind}?email={email}"));
+            targets.push(format!("/User/{crid}/{kind}"));
+            targets.push(format!(
+                "/User/Encrypted/{kind}?encryptedCustomerRegistrationId={sealed_id}"
+            ));
+        }
+        let case = |target: String| (target.clone(), Case::get(&target, Expect::Status(200)));
+        targets.into_iter().map(case).collect()
+    }
+
     /// Requests that find no user for any tenant: misplaced identifiers, and an unavailable provider.
     fn odd_requests(&self) -> Vec<(String, Case)> {
         let (crid, email) = (&*self.crid, &*self.email);
@@ -277,16 +297,17 @@ fn foreign_identifier_answers_like_a_random_one() {
     for owner in [ALPHA, BETA, GAMMA] {
         let foreign = ReaderIdentifiers::read(&server, owner);
         // They are valid: their own tenant gets the user, on every route and by every kind.
-        for (name, case) in foreign.requests() {
+        let own_id = format!(r#""customerregistrationid":"{}""#, foreign.crid);
+        // The provider of the third one is unavailable, which the legacy API does not leave out.
+        let legacy = if owner == GAMMA {
+            Vec::new()
+        } else {
+            foreign.legacy_requests()
+        };
+        for (name, case) in [foreign.requests(), legacy].concat() {
             let answer = server.send(&case.of(owner).with("X-RequestId", "own"));
-            assert_eq!(answer.status, 200, "{owner} {name}: {}", answer.body);
-            assert!(
-                answer
-                    .body
-                    .contains(&format!(r#""customerRegistrationId":"{}""#, foreign.crid)),
-                "{owner} {name}: {}",
-                answer.body
-            );
+            let found = answer.status == 200 && answer.body.to_lowercase().contains(&own_id);
+            assert!(found, "{owner} {name}: {}", answer.body);
         }
         let (unknown, random) = (
             ReaderIdentifiers::of_unknown_reader(&server, owner),
@@ -308,6 +329,15 @@ fn foreign_identifier_answers_like_a_random_one() {
                 );
                 same(&name, &answer, &response_to(&server, &unknown, asker));
                 same(&name, &answer, &response_to(&server, &random, asker));
+            }
+            for ((name, foreign), (_, unknown)) in foreign.legacy_requests().iter().zip(unknown.legacy_requests()) {
+                let answer = response_to(&server, foreign, asker);
+                assert!(
+                    !answer.body.contains(r#""Users":[{"#),
+                    "{asker}: {name}: {}",
+                    answer.body
+                );
+                same(name, &answer, &response_to(&server, &unknown, asker));
             }
         }
     }

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use masthead::settings::HttpSettings;
 use masthead_http_server::DrainOutcome;
 use tokio::{io::AsyncWriteExt, time::sleep};
 
-use crate::{
-    http::connections::{TestServer, default_settings},
-    support::raw_http::RawResponse,
-};
+use crate::{http::connections::TestServer, support::raw_http::RawResponse};
 
 /// The response to this text on a new connection, and whether the connection is closed after it.
 async fn answer_to(server: &TestServer, text: &str) -> (RawResponse, bool) {
@@ -31,7 +27,7 @@ fn code(answer: &RawResponse) -> String {
 /// RFC 9112 §3.2: 400 for HTTP/1.1 without `Host`, and for several or invalid ones.
 #[tokio::test]
 async fn exactly_one_valid_host_is_required() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     for (head, status) in [
         ("GET /hello HTTP/1.1\r\nhost: a.example:80\r\n\r\n", 200),
         ("GET /hello HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n\r\n", 200),
@@ -62,12 +58,8 @@ async fn exactly_one_valid_host_is_required() {
 /// RFC 9113 §8.3.1: `:authority` replaces `Host`; if both exist, they are equal.
 #[tokio::test]
 async fn http2_authority_replaces_host() {
-    let server = TestServer::start(default_settings()).await;
-    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    let io = hyper_util::rt::TokioIo::new(stream);
-    let executor = hyper_util::rt::TokioExecutor::new();
-    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let server = TestServer::start().await;
+    let (mut client, connection) = server.connect_http2().await;
     for (hosts, status) in [
         (&[][..], 200),
         (&["TEST"], 200),
@@ -93,7 +85,7 @@ async fn http2_authority_replaces_host() {
 /// RFC 9112 §3.2: no request target has a fragment, so a `#` in it is an invalid request line (§3).
 #[tokio::test]
 async fn fragment_in_the_target_is_refused() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     for target in [
         "/hello#x",
         "/hello?a=b#x",
@@ -110,16 +102,13 @@ async fn fragment_in_the_target_is_refused() {
     let mut wire = server.connect().await;
     for _ in 0..2 {
         assert_eq!(wire.get("/hello", &[("x-hash", "/hello#x")]).await.unwrap().status, 200);
-        wire.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\n/hello#x")
-            .await
-            .unwrap();
+        wire.write("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\n/hello#x")
+            .await;
         assert_eq!(wire.read_response().await.unwrap().status, 200);
-        assert_eq!(wire.get("/hello#x", &[]).await.unwrap().status, 400);
+        assert_eq!(wire.status("/hello#x").await, 400);
     }
     // Of several requests in one packet, only the one that has it is rejected.
-    wire.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\nGET /hello#x HTTP/1.1\r\nhost: a\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .unwrap();
+    wire.write("GET /hello HTTP/1.1\r\nhost: a\r\n\r\nGET /hello#x HTTP/1.1\r\nhost: a\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
     for status in [200, 400, 200] {
         assert_eq!(wire.read_response().await.unwrap().status, status);
     }
@@ -129,7 +118,7 @@ async fn fragment_in_the_target_is_refused() {
 /// RFC 9112 §6.1: 501 for an unknown transfer coding.
 #[tokio::test]
 async fn unknown_transfer_coding_is_501() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     let body = "5\r\nhello\r\n0\r\n\r\n";
     for (version, coding, status) in [
         ("1.1", "chunked", 200),
@@ -160,7 +149,7 @@ async fn unknown_transfer_coding_is_501() {
 /// RFC 9110 §15.5.16: 415, with the accepted codings in `Accept-Encoding` (§12.5.3).
 #[tokio::test]
 async fn unknown_content_coding_is_415() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     for (coding, status) in [
         ("identity", 200),
         ("Identity", 200),
@@ -194,11 +183,7 @@ async fn unknown_content_coding_is_415() {
 /// RFC 9110 §15.5.9: 408, and the connection is closed.
 #[tokio::test]
 async fn late_body_is_408() {
-    let server = TestServer::start(HttpSettings {
-        body_timeout: Duration::from_millis(300),
-        ..default_settings()
-    })
-    .await;
+    let server = TestServer::with(|http| http.body_timeout = Duration::from_millis(300)).await;
     for framing in ["content-length: 10", "transfer-encoding: chunked"] {
         let text = format!("POST /v4/Users/Search HTTP/1.1\r\nhost: test\r\n{framing}\r\n\r\n");
         let (answer, closed) = answer_to(&server, &text).await;
@@ -210,70 +195,47 @@ async fn late_body_is_408() {
 /// RFC 9112 §3, §5.1, §5.4, §6.3 and RFC 6585 §5: errors of the parser have the shape of their API too.
 #[tokio::test]
 async fn parser_errors_have_the_shape_of_the_api() {
-    let server = TestServer::start(default_settings()).await;
-    let many = "x-a: b\r\n".repeat(150);
-    let large = format!("x-a: {}\r\n", "a".repeat(100_000));
+    const E400: &str = r#"{"message":{"code":"UsersOrchestrator_E400","#;
+    const E414: &str = r#"{"message":{"code":"UsersOrchestrator_E414","#;
+    const E431: &str = r#"{"message":{"code":"UsersOrchestrator_E431","#;
+    let server = TestServer::start().await;
+    let many = ["x-a: b"; 150].join("\r\n");
     let target = "a".repeat(100_000);
-    let v4 = |code: &str| format!(r#"{{"message":{{"code":"UsersOrchestrator_{code}","#);
-    let export = r#"{"status":"fail","error":{"message":""#;
-    for (text, status, body) in [
-        ("nonsense\r\n\r\n".to_owned(), 400, v4("E400")),
-        ("\u{16}\u{3}\u{1}\u{2}\r\n\r\n".to_owned(), 400, v4("E400")),
-        ("GET  /hello HTTP/1.1\r\n\r\n".to_owned(), 400, v4("E400")),
-        ("GET /hello HTTP/9.9\r\nhost: a\r\n\r\n".to_owned(), 400, v4("E400")),
-        ("GET /hello HTTP/1.1\r\nhost : a\r\n\r\n".to_owned(), 400, v4("E400")),
+    let large = format!("x-a: {target}");
+    let post = "POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: ";
+    let export = "/v1/customers/export?app_id=a HTTP/1.1\r\nhost";
+    let requests = [
+        ("nonsense", 400, E400),
+        ("\u{16}\u{3}\u{1}\u{2}", 400, E400),
+        ("GET  /hello HTTP/1.1", 400, E400),
+        ("GET /hello HTTP/9.9\r\nhost: a", 400, E400),
+        ("GET /hello HTTP/1.1\r\nhost : a", 400, E400),
+        ("GET /hello HTTP/1.1\r\nhost: a\r\n b", 400, E400),
+        ("GET /hello HTTP/1.1\r\nhost: a\r\nx: \u{0}", 400, E400),
+        (&format!("{post}x"), 400, E400),
+        (&format!("{post}1\r\ncontent-length: 2"), 400, E400),
+        (&format!("GET /hello HTTP/1.1\r\nhost: a\r\n{many}"), 431, E431),
+        (&format!("GET /hello HTTP/1.1\r\nhost: a\r\n{large}"), 431, E431),
+        (&format!("GET /{target} HTTP/1.1\r\nhost: a"), 414, E414),
+        ("GET /User/7 HTTP/1.1\r\nhost : a", 400, r#"{"error":"Bad Request"}"#),
+        (&format!("GET /User?{target} HTTP/1.1"), 414, r#"{"error":"URI "#),
         (
-            "GET /hello HTTP/1.1\r\nhost: a\r\n b\r\n\r\n".to_owned(),
+            &format!("POST {export} : a"),
             400,
-            v4("E400"),
+            r#"{"status":"fail","error":{"message":"Bad Request""#,
         ),
         (
-            "GET /hello HTTP/1.1\r\nhost: a\r\nx: \u{0}\r\n\r\n".to_owned(),
-            400,
-            v4("E400"),
-        ),
-        (
-            "POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n".to_owned(),
-            400,
-            v4("E400"),
-        ),
-        (
-            "POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".to_owned(),
-            400,
-            v4("E400"),
-        ),
-        (format!("GET /hello HTTP/1.1\r\nhost: a\r\n{many}\r\n"), 431, v4("E431")),
-        (
-            format!("GET /hello HTTP/1.1\r\nhost: a\r\n{large}\r\n"),
+            &format!("POST {export}: a\r\n{many}"),
             431,
-            v4("E431"),
+            r#"{"status":"fail","error":{"message":"Request Header"#,
         ),
-        (format!("GET /{target} HTTP/1.1\r\nhost: a\r\n\r\n"), 414, v4("E414")),
-        (
-            "GET /User/7 HTTP/1.1\r\nhost : a\r\n\r\n".to_owned(),
-            400,
-            r#"{"error":"Bad Request"}"#.to_owned(),
-        ),
-        (
-            format!("GET /User?{target} HTTP/1.1\r\n\r\n"),
-            414,
-            r#"{"error":"URI Too Long"#.to_owned(),
-        ),
-        (
-            "POST /v1/customers/export?app_id=a HTTP/1.1\r\nhost : a\r\n\r\n".to_owned(),
-            400,
-            format!("{export}Bad Request\""),
-        ),
-        (
-            format!("POST /v1/users/export HTTP/1.1\r\nhost: a\r\n{many}\r\n"),
-            431,
-            format!("{export}Request Header"),
-        ),
-    ] {
+    ];
+    for (text, status, body) in requests {
+        let text = format!("{text}\r\n\r\n");
         let (answer, closed) = answer_to(&server, &text).await;
         let body_text = String::from_utf8(answer.body.clone()).unwrap();
         assert_eq!((answer.status, closed), (status, true), "{text:.60}: {body_text}");
-        assert!(body_text.starts_with(&body), "{text:.60}: {body_text}");
+        assert!(body_text.starts_with(body), "{text:.60}: {body_text}");
         assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
         for name in ["x-requestid", "date"] {
             assert!(answer.headers.contains_key(name), "{name} of {text:.60}");
@@ -290,12 +252,10 @@ async fn parser_errors_have_the_shape_of_the_api() {
 /// RFC 9110 §9.3.2 and RFC 9112 §9.3: HEAD has no content, the caller's id is returned, and earlier responses are complete.
 #[tokio::test]
 async fn parser_error_follows_earlier_responses() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     let mut wire = server.connect().await;
-    assert_eq!(wire.get("/hello", &[]).await.unwrap().status, 200);
-    wire.send("GET /User/panic HTTP/1.1\r\nhost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nx-requestid: r-7\r\nhost : a\r\n\r\n")
-        .await
-        .unwrap();
+    assert_eq!(wire.status("/hello").await, 200);
+    wire.write("GET /User/panic HTTP/1.1\r\nhost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nx-requestid: r-7\r\nhost : a\r\n\r\n").await;
     for status in [500, 404] {
         assert_eq!(wire.read_response().await.unwrap().status, status);
     }
@@ -308,9 +268,8 @@ async fn parser_error_follows_earlier_responses() {
     assert!(wire.read_to_end().await.is_empty());
 
     let mut wire = server.connect().await;
-    wire.send("HEAD /User/ann@example.org HTTP/1.1\r\nhost : ann@example.org\r\n\r\n")
-        .await
-        .unwrap();
+    wire.write("HEAD /User/ann@example.org HTTP/1.1\r\nhost : ann@example.org\r\n\r\n")
+        .await;
     let head = String::from_utf8(wire.read_to_end().await).unwrap();
     assert!(
         head.starts_with("HTTP/1.1 400 ") && head.ends_with("\r\n\r\n") && head.contains("content-length: 23"),
@@ -324,25 +283,22 @@ async fn parser_error_follows_earlier_responses() {
 /// RFC 9112 §9.6 and RFC 9293 §3.6: a client that has closed its own side still reads.
 #[tokio::test]
 async fn half_closed_client_gets_its_response() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     for path in ["/hello", "/wait/300"] {
         let mut wire = server.connect().await;
-        wire.send(&format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n"))
-            .await
-            .unwrap();
+        wire.write(&format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         wire.stream.shutdown().await.unwrap();
         assert_eq!(wire.read_response().await.unwrap().status, 200, "{path}");
         assert!(wire.read_to_end().await.is_empty());
     }
     let mut wire = server.connect().await;
-    wire.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nab")
-        .await
-        .unwrap();
+    wire.write("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nab")
+        .await;
     wire.stream.shutdown().await.unwrap();
     assert_eq!(wire.read_response().await.unwrap().body, b"ab");
     // A drain does not lose the response either.
     let mut wire = server.connect().await;
-    wire.send("GET /wait/500 HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    wire.write("GET /wait/500 HTTP/1.1\r\nhost: test\r\n\r\n").await;
     wire.stream.shutdown().await.unwrap();
     sleep(Duration::from_millis(100)).await;
     server.lifecycle.drain();
@@ -354,11 +310,10 @@ async fn half_closed_client_gets_its_response() {
 /// RFC 9112 §9.3.2: responses are in the order of their requests, each complete.
 #[tokio::test]
 async fn parser_error_waits_for_long_response() {
-    let server = TestServer::start(default_settings()).await;
+    let server = TestServer::start().await;
     let mut wire = server.connect().await;
-    wire.send("GET /big HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nhost : a\r\n\r\n")
-        .await
-        .unwrap();
+    wire.write("GET /big HTTP/1.1\r\nhost: a\r\n\r\nGET /User HTTP/1.1\r\nhost : a\r\n\r\n")
+        .await;
     // The socket buffer is full long before the response is written.
     sleep(Duration::from_millis(300)).await;
     let big = wire.read_response().await.unwrap();

@@ -61,7 +61,7 @@ const DESCRIPTION: [(&str, &str); 25] = [
 const METADATA: (&str, &str) = ("SSOR.Metadata.displayName", "/called/as");
 
 /// The users of the stub.
-type Readers = &'static [&'static str];
+type StubReaders = &'static [&'static str];
 
 fn shown(name: &str) -> Value {
     json!({
@@ -70,7 +70,7 @@ fn shown(name: &str) -> Value {
     })
 }
 
-type Answer = Result<Json<Value>, StatusCode>;
+type StubResult = Result<Json<Value>, StatusCode>;
 
 /// Checks the credentials and the parameter.
 fn admit(headers: &HeaderMap, requested: &Value) -> Result<(), StatusCode> {
@@ -82,7 +82,7 @@ fn admit(headers: &HeaderMap, requested: &Value) -> Result<(), StatusCode> {
     }
 }
 
-async fn person(State(readers): State<Readers>, headers: HeaderMap, Json(requested): Json<Value>) -> Answer {
+async fn person(State(readers): State<StubReaders>, headers: HeaderMap, Json(requested): Json<Value>) -> StubResult {
     admit(&headers, &requested)?;
     let wanted = readers.iter().find(|name| requested["want"]["ref"] == crid(name));
     Ok(Json(match wanted {
@@ -91,7 +91,7 @@ async fn person(State(readers): State<Readers>, headers: HeaderMap, Json(request
     }))
 }
 
-async fn people(State(readers): State<Readers>, headers: HeaderMap, Json(requested): Json<Value>) -> Answer {
+async fn people(State(readers): State<StubReaders>, headers: HeaderMap, Json(requested): Json<Value>) -> StubResult {
     admit(&headers, &requested)?;
     let mail = requested["want"]["mail"].as_str().map(str::to_lowercase);
     let meant = readers
@@ -103,7 +103,7 @@ async fn people(State(readers): State<Readers>, headers: HeaderMap, Json(request
 }
 
 /// The stub's address, and its runtime; dropping that closes its connections.
-fn stub(readers: Readers) -> (String, Runtime) {
+fn stub(readers: StubReaders) -> (String, Runtime) {
     let routes = Router::new()
         .route("/rpc/person", post(person))
         .route("/rpc/people", post(people))
@@ -135,7 +135,7 @@ fn check(server: &ProviderTestServer, settings: &[String]) -> Output {
 }
 
 /// Standard output and standard error.
-fn messages(output: &Output) -> (String, String) {
+fn printed(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }
@@ -166,7 +166,7 @@ fn generic_provider_is_checked_and_read() {
 
     // Checked before a tenant has them.
     let output = check(&server, &settings);
-    let (response, error) = messages(&output);
+    let (response, error) = printed(&output);
     assert!(output.status.success(), "{response}{error}");
     assert!(
         response.lines().count() >= 5 && !response.contains("differs"),
@@ -179,7 +179,7 @@ fn generic_provider_is_checked_and_read() {
         (("SSOR.Field.FirstName", "/given"), "Field.FirstName"),
     ] {
         let output = check(&server, &described(&address, &[otherwise]));
-        let (response, error) = messages(&output);
+        let (response, error) = printed(&output);
         assert_eq!(output.status.code(), Some(1), "{response}{error}");
         let differs = response
             .lines()
@@ -236,7 +236,7 @@ fn generic_provider_is_checked_and_read() {
         client.get(&by_id("missing"), "off").await.assert_unconfirmed();
     });
     let output = process::run(&server.settings, &checked, "");
-    let (response, _) = messages(&output);
+    let (response, _) = printed(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         response.contains("differs  an unknown id: ") && response.contains("BaseUrl"),
@@ -255,7 +255,7 @@ fn impossible_check_reports_the_reason() {
     ] {
         let output = check(&server, &[settings.to_owned()]);
         assert_eq!(output.status.code(), Some(1));
-        let (response, error) = messages(&output);
+        let (response, error) = printed(&output);
         assert!(
             response.is_empty() && error.contains(words),
             "{words} is missing: {error}"

@@ -149,26 +149,6 @@ fn unavailable_provider_leaves_users_unresolved() {
 }
 
 #[test]
-fn repeated_export_uses_fresh_answers() {
-    let mut paper = FederatedTenant::new("fresh");
-    let names: Vec<String> = (0..20).map(|n| format!("reader-{n}")).collect();
-    paper.stored.clone_from(&names);
-    paper.shown.clone_from(&names);
-    let server = ProviderTestServer::start(&[paper], &[("PROVIDERS__FRESH", "1h")]);
-    let job = ExportJob::create(&server, "fresh", "fresh");
-    let requested: Vec<Value> = names.iter().map(|name| id(name)).collect();
-    server.runtime.block_on(async {
-        let sandbox = server.sandbox("fresh");
-        let (one, other) = tokio::join!(job.data(&requested), job.data(&requested));
-        assert_eq!((users(&one).len(), &one), (20, &other));
-        assert_eq!(sandbox.calls_to("/api/"), 20, "once for each user");
-        assert_eq!(job.data(&requested).await, one);
-        assert_eq!(sandbox.calls_to("/api/"), 20);
-    });
-    server.stop();
-}
-
-#[test]
 fn exports_do_not_starve_interactive_reads() {
     const EXPORTS: usize = 4;
     const READERS: usize = 16;

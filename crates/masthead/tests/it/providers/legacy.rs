@@ -170,41 +170,6 @@ fn lookup_in_user_provider_selects_sources() {
 }
 
 #[test]
-fn merged_lists_are_sorted_and_paged() {
-    let server = ProviderTestServer::start(&[FederatedTenant::new("paged")], &[]);
-    let client = server.client("paged");
-    let [both, local, provider_only] = ["both-paged", "local-paged", "provider-paged"].map(crid);
-    server.runtime.block_on(async {
-        for (query, expected) in [
-            ("OnlyActive=true", vec![&both, &local, &provider_only]),
-            (
-                "SortBy=CustomerRegistrationId&SortOrder=desc",
-                vec![&provider_only, &local, &both],
-            ),
-            ("SortBy=Email&SortOrder=1&UsersPerPage=2", vec![&provider_only, &local]),
-            ("SortBy=Email&SortOrder=1&UsersPerPage=2&PageNumber=2", vec![&both]),
-            ("SortBy=FirstName&SortOrder=asc", vec![&both, &provider_only, &local]),
-            ("PageNumber=2", vec![]),
-        ] {
-            let response = client.get(&format!("/User?{query}"), "legacy").await;
-            let result = &response.body["Result"];
-            assert_eq!(
-                (response.status, &result["TotalUsersFound"]),
-                (200, &json!(3)),
-                "{query}: {}",
-                response.body
-            );
-            let users = result["Users"].as_array().unwrap().iter();
-            let ids: Vec<_> = users
-                .map(|user| user["CustomerRegistrationId"].as_str().unwrap())
-                .collect();
-            assert_eq!(ids, expected, "{query}");
-        }
-    });
-    server.stop();
-}
-
-#[test]
 fn auth_system_is_the_tenants_provider() {
     let papers = [
         ("auth0", &AUTH0, 3),

@@ -76,10 +76,10 @@ fn lists_come_from_the_mirror() {
 }
 
 /// The output of a command, and whether it succeeded.
-fn messages(output: &std::process::Output) -> (Value, bool) {
+fn report_of(output: &std::process::Output) -> (Value, bool) {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let messages = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
-    (messages, output.status.success())
+    let report = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
+    (report, output.status.success())
 }
 
 /// docs/operations.md: the check needs a finished sync, and changes nothing without `--repair`.
@@ -90,10 +90,10 @@ fn registration_check_needs_a_complete_mirror() {
     let early = server.command(&check, &[]);
     let why = String::from_utf8(early.stderr.clone()).unwrap();
     assert!(!early.status.success() && why.contains("masthead sync"), "{why}");
-    let (_, content) = messages(&server.command(&["sync", "--tenant", "north/daily/checked"], &[]));
-    assert!(content);
-    let (summary, content) = messages(&server.command(&check, &[]));
-    assert!(content, "{summary}");
+    let (_, succeeded) = report_of(&server.command(&["sync", "--tenant", "north/daily/checked"], &[]));
+    assert!(succeeded);
+    let (summary, succeeded) = report_of(&server.command(&check, &[]));
+    assert!(succeeded, "{summary}");
     assert_eq!(summary, json!({"dryRun": true, "split": 0, "merged": 0, "moved": 0}));
 }
 
@@ -108,16 +108,16 @@ fn manual_sync_reports_and_brakes() {
         server.command(&arguments, &[])
     };
 
-    let (preview, content) = messages(&sync(&["--dry-run"]));
-    assert!(content);
+    let (preview, succeeded) = report_of(&sync(&["--dry-run"]));
+    assert!(succeeded);
     assert_eq!(
         (&preview["added"], &preview["profiles"], &preview["dryRun"]),
         (&json!(42), &json!(0), &json!(true))
     );
-    let (did, content) = messages(&sync(&[]));
-    assert!(content, "{did}");
+    let (report, succeeded) = report_of(&sync(&[]));
+    assert!(succeeded, "{report}");
     assert_eq!(
-        (&did["added"], &did["seen"], &did["missing"]),
+        (&report["added"], &report["seen"], &report["missing"]),
         (&json!(42), &json!(42), &json!(0))
     );
 
@@ -126,20 +126,20 @@ fn manual_sync_reports_and_brakes() {
     sandbox
         .auth0()
         .seed((0..30).map(|number| (AUTH0.user)(&format!("more{number}-hand"))));
-    let (preview, _) = messages(&sync(&["--dry-run"]));
+    let (preview, _) = report_of(&sync(&["--dry-run"]));
     assert_eq!((&preview["missing"], &preview["unchanged"]), (&json!(12), &json!(30)));
     let braked = sync(&[]);
-    let (did, content) = messages(&braked);
-    assert!(!content);
+    let (report, succeeded) = report_of(&braked);
+    assert!(!succeeded);
     assert_eq!(
-        (&did["missing"], &did["removed"], &did["braked"]),
+        (&report["missing"], &report["removed"], &report["braked"]),
         (&json!(12), &json!(0), &json!(true))
     );
     let why = String::from_utf8(braked.stderr).unwrap();
     assert!(why.contains("--release-brake") && why.contains("gone at once"), "{why}");
-    let (did, content) = messages(&sync(&["--release-brake"]));
+    let (report, succeeded) = report_of(&sync(&["--release-brake"]));
     assert_eq!(
-        (content, &did["missing"], &did["braked"]),
+        (succeeded, &report["missing"], &report["braked"]),
         (true, &json!(12), &json!(false))
     );
 

@@ -95,6 +95,12 @@ impl fmt::Debug for SourceResponse {
 }
 
 impl SourceResponse {
+    /// Checks that it is complete and has exactly these users.
+    pub(crate) fn assert_complete(&self, names: &[&str]) {
+        let ids: Vec<_> = names.iter().map(|name| crid(name)).collect();
+        assert!(self.completeness.complete && self.ids() == ids, "{names:?}: {self:?}");
+    }
+
     /// The status of a source, and its reason or "".
     pub(crate) fn source(&self, name: &str) -> (&'static str, &'static str) {
         let mut named = self.completeness.sources.iter().filter(|source| source.name == name);

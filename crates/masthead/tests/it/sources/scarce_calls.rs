@@ -138,18 +138,10 @@ pub(crate) async fn live_answers_are_waited_for(source: &'static SourceUnderTest
     };
     use_up(&harness, &kept).await;
     let response = harness.send(fail).await;
-    assert_eq!(
-        (response.ids(), response.completeness.complete),
-        (vec![&*crid("reader0")], true),
-        "{response:?}"
-    );
+    response.assert_complete(&["reader0"]);
     use_up(&harness, &kept).await;
     let response = harness.send(SourceRequest::new(ReadKind::ById, "stranger")).await;
-    assert_eq!(
-        (response.ids(), response.completeness.complete),
-        (vec![], true),
-        "{response:?}"
-    );
+    response.assert_complete(&[]);
     assert!(response.took < PATIENT);
 }
 

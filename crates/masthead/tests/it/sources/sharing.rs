@@ -8,7 +8,7 @@ use tokio::task::unconstrained;
 
 use crate::{
     sources::harness::{ReadKind, SourceHarness, SourceRequest},
-    support::{readers::crid, sources::SourceUnderTest},
+    support::sources::SourceUnderTest,
 };
 
 pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
@@ -20,10 +20,7 @@ pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
     // All requests start before any continues: without a cache, a request after the answer would make another call.
     let requests = (0..500).map(|_| unconstrained(harness.send(SourceRequest::new(ReadKind::ById, "both"))));
     for response in join_all(requests).await {
-        assert_eq!(
-            (response.ids(), response.completeness.complete),
-            (vec![&*crid("both")], true)
-        );
+        response.assert_complete(&["both"]);
     }
     assert_eq!(harness.sandbox.calls(), 1);
 }

@@ -53,6 +53,16 @@ impl RawConnection {
         self.stream.write_all(text.as_bytes()).await
     }
 
+    /// Sends a text; it must not fail.
+    pub(crate) async fn write(&mut self, text: &str) {
+        self.send(text).await.unwrap();
+    }
+
+    /// The status of the response to a GET.
+    pub(crate) async fn status(&mut self, path: &str) -> u16 {
+        self.get(path, &[]).await.unwrap().status
+    }
+
     /// Sends a GET and reads the response; an end before its first byte is `UnexpectedEof`.
     pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<RawResponse> {
         let mut text = format!("GET {path} HTTP/1.1\r\nhost: test\r\n");

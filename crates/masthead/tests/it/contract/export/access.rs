@@ -220,71 +220,30 @@ fn app_id_must_equal_the_user_name() {
     }
 }
 
+/// RFC 7239 §4: only a configured proxy's own entry of the configured header is the client's address.
 #[test]
 fn audit_trusts_only_configured_proxies() {
-    for (trusted, network) in [("", "127.0.0.0/24"), ("127.0.0.0/8", "203.0.113.0/24")] {
+    let (list, forwarded) = (
+        "198.51.100.9, 203.0.113.195:5678",
+        "for=198.51.100.9, FOR=\"[2001:db8:1:2::3]:443\"",
+    );
+    for (trusted, header, network) in [
+        ("", "X-Forwarded-For", "127.0.0.0/24"),
+        ("127.0.0.0/8", "X-Forwarded-For", "203.0.113.0/24"),
+        ("127.0.0.0/8", "Forwarded", "2001:db8:1::/48"),
+    ] {
         let exports = ExportServer::with(&contract_tenants(), |settings| {
             settings.push(setting("HTTP__TRUSTED_PROXIES", trusted));
+            settings.push(setting("HTTP__FORWARDED_HEADER", header));
         });
         let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
-        let call = call.with("X-Forwarded-For", "198.51.100.9, 203.0.113.195");
+        let call = call.with("X-Forwarded-For", list).with("Forwarded", forwarded);
         assert_eq!(exports.send(&call).status, 200);
         let (_, database) = exports.server.stop();
         let kept = database
             .run("SELECT network FROM events WHERE kind = 4902 AND request_id <> 'warm'")
             .unwrap();
-        assert_eq!(kept.trim(), network, "{trusted:?}");
-    }
-}
-
-/// RFC 7239 §4 and §6: port, brackets, zone, quotes and blank elements are not part of the address.
-#[test]
-fn audit_reads_every_address_notation() {
-    let forms = [
-        ("X-Forwarded-For", "198.51.100.9, 203.0.113.195:5678", "203.0.113.0/24"),
-        (
-            "X-Forwarded-For",
-            "\"203.0.113.195\", 127.0.0.2:80, ,",
-            "203.0.113.0/24",
-        ),
-        ("X-Forwarded-For", "[2001:db8:1:2::3]:443", "2001:db8:1::/48"),
-        ("X-Forwarded-For", "2001:db8:1:2::3%eth0", "2001:db8:1::/48"),
-        ("X-Forwarded-For", "unknown", "127.0.0.0/24"),
-        (
-            "Forwarded",
-            "for=198.51.100.9, FOR=\"203.0.113.195:5678\";proto=https",
-            "203.0.113.0/24",
-        ),
-        (
-            "Forwarded",
-            "by=127.0.0.1;for=\"[2001:db8:1:2::3]:443\", for=127.0.0.2",
-            "2001:db8:1::/48",
-        ),
-        ("Forwarded", "for=_hidden", "127.0.0.0/24"),
-    ];
-    for header in ["X-Forwarded-For", "Forwarded"] {
-        let exports = ExportServer::with(&contract_tenants(), |settings| {
-            settings.push(setting("HTTP__TRUSTED_PROXIES", "127.0.0.0/8"));
-            settings.push(setting("HTTP__FORWARDED_HEADER", header));
-        });
-        let written: Vec<_> = forms.iter().filter(|(name, ..)| *name == header).collect();
-        for (_, value, _) in &written {
-            // The client can forge the other header.
-            let other = if header == "Forwarded" {
-                "X-Forwarded-For"
-            } else {
-                "Forwarded"
-            };
-            let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
-            let call = call.with(other, "for=192.0.2.1").with(header, value);
-            assert_eq!(exports.send(&call).status, 200);
-        }
-        let (_, database) = exports.server.stop();
-        let kept = database
-            .run("SELECT network FROM events WHERE kind = 4902 AND request_id <> 'warm' ORDER BY id")
-            .unwrap();
-        let expected: Vec<_> = written.iter().map(|(.., network)| *network).collect();
-        assert_eq!(kept.trim().lines().collect::<Vec<_>>(), expected, "{header}");
+        assert_eq!(kept.trim(), network, "{trusted:?} {header}");
     }
 }
 

@@ -4,7 +4,7 @@ use masthead_testkit::contract_cases::world::GAZETTE;
 use serde_json::json;
 
 use super::{ExportCall, ExportServer, each, identifiers, is_error, list};
-use crate::support::process::setting;
+use crate::support::process::{self, setting};
 use crate::{contract::server::contract_tenants, support::http_client::header};
 
 fn ids(count: usize) -> Vec<String> {
@@ -128,8 +128,7 @@ fn invalid_limits_are_refused() {
         ["--body-kilobytes", "0"],
     ] {
         let arguments = [&["workspace", "add", "odd", "--tenant", GAZETTE][..], &settings].concat();
-        let refused = crate::support::process::run(&exports.settings(), &arguments, "");
-        assert_eq!(refused.status.code(), Some(1), "{settings:?}");
+        process::run_err(&exports.settings(), &arguments, "");
     }
     for arguments in [
         &["workspace", "add", "gazette", "--tenant", GAZETTE][..],
@@ -140,8 +139,7 @@ fn invalid_limits_are_refused() {
         &["workspace", "suspend", "odd"],
         &["workspace", "remove", "odd"],
     ] {
-        let refused = crate::support::process::run(&exports.settings(), arguments, "");
-        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        process::run_err(&exports.settings(), arguments, "");
     }
     assert_eq!(exports.command(&["workspace", "list"]).lines().count(), 3);
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::{ExportServer, identifiers, is_error};
-use crate::support::{http_client, raw_http::FOREVER};
+use crate::support::raw_http::FOREVER;
 
 const MALFORMED: &str = r#""message":"Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.","type":"Malformed JSON""#;
 
@@ -121,29 +121,4 @@ fn announced_giant_body_is_413_at_once() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
-}
-
-#[test]
-fn server_errors_have_the_shape_of_the_api() {
-    let exports = ExportServer::start();
-    let long = "x".repeat(17_000);
-    let call = exports.call("herald", &identifiers("customer_id", &["2937"]));
-    let target = format!("/v1/customers/export?app_id=herald&x={long}");
-    is_error(
-        &exports.send(&call.clone().at(&target)),
-        414,
-        r#""message":"URI Too Long","type":"UriTooLong""#,
-    );
-    let error = r#""message":"Request Header Fields Too Large","type":"HeadersTooLarge""#;
-    is_error(&exports.send(&call.with("X-Long", &long)), 431, error);
-
-    let legacy = http_client::get(exports.server.address, &format!("/User?email={long}"));
-    let text = r#"{"error":"URI Too Long - use POST /v4/Users/Search"}"#;
-    assert_eq!((legacy.status, &*legacy.body), (414, text));
-    let v4 = http_client::get(exports.server.address, &format!("/v4/Users?email={long}"));
-    assert!(
-        v4.status == 414 && v4.body.contains("UsersOrchestrator_E414"),
-        "{}",
-        v4.body
-    );
 }

@@ -5,7 +5,6 @@ mod types;
 
 use std::time::Instant;
 
-use masthead_domain::account::Account;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     contract::server::{ContractServer, contract_tenants},
-    support::{http_client::percent_encoded, raw_http::FOREVER},
+    support::raw_http::FOREVER,
 };
 
 fn start() -> ContractServer {
@@ -327,62 +326,5 @@ fn auth_system_and_state_are_numbered() {
     ] {
         let user = parsed(&get_of(&server, HERALD, &format!("/User/{id}/0")));
         assert_eq!(user["Result"]["Users"][0]["UserState"], state, "{id}");
-    }
-}
-
-/// Every legacy request that identifies a user.
-fn naming(person: &Account) -> Vec<String> {
-    let (crid, address) = (person.crid.as_str(), person.email.as_ref().unwrap().as_str());
-    let (id, email) = (percent_encoded(crid), percent_encoded(address));
-    let mut targets = vec![
-        format!("/User?request.email={email}"),
-        format!("/User?email={email}&LookupInUserProvider=false&OnlyActive=true"),
-        format!("/User/Encrypted?encryptedEmail={{{{sealed-email:{address}}}}}"),
-    ];
-    for kind in ["0", "1", "2"] {
-        targets.push(format!("/User/{kind}?email={email}"));
-        targets.push(format!("/User/{id}/{kind}"));
-        let sealed = format!("{{{{sealed-id:{crid}}}}}");
-        targets.push(format!(
-            "/User/Encrypted/{kind}?encryptedCustomerRegistrationId={sealed}"
-        ));
-    }
-    targets
-}
-
-#[test]
-fn foreign_identifier_answers_like_a_random_one() {
-    let server = start();
-    let pairs = contract_tenants();
-    let unknown = account("missing-7", "missing.7@example.edu", "", "");
-    for owner in &pairs {
-        let Some(person) = owner.accounts.iter().find(|person| {
-            // A user whose id and address no other tenant has.
-            let alike = |other: &Account| other.crid == person.crid || other.email == person.email;
-            pairs.iter().filter(|pair| pair.accounts.iter().any(alike)).count() == 1
-        }) else {
-            continue;
-        };
-        for asker in pairs.iter().filter(|asker| asker.tenant != owner.tenant) {
-            for (foreign, random) in naming(person).iter().zip(naming(&unknown)) {
-                let response_to = |target: &str| {
-                    let mut answer = get_of(&server, asker.tenant, target);
-                    answer.headers.retain(|(name, _)| name != "date");
-                    (answer.status, answer.headers, answer.body)
-                };
-                assert_eq!(
-                    response_to(foreign),
-                    response_to(&random),
-                    "{} requests {foreign}",
-                    asker.tenant
-                );
-            }
-        }
-        if owner.tenant != COURIER {
-            for target in naming(person) {
-                let answer = get_of(&server, owner.tenant, &target);
-                assert!(answer.body.contains(person.crid.as_str()), "{target}: {}", answer.body);
-            }
-        }
     }
 }
