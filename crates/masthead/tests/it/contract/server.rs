@@ -80,8 +80,8 @@ impl ContractServer {
         let accounts = loaded
             .iter()
             .flat_map(|tenant| tenant.accounts.iter().map(|account| line(tenant.tenant, account)));
-        let lines: String = accounts.map(|line| format!("{line}\n")).collect();
-        let database = process::loaded_database(&tenants, &lines);
+        let lines: Vec<_> = accounts.map(|line| line.to_string() + "\n").collect();
+        let database = process::loaded_database(&tenants, &lines.concat());
         let mut settings = process::settings(&database.url().unwrap());
         settings.push(setting("HTTP__MAX_BODY_BYTES", &contract_world::BODY_BYTES.to_string()));
         settings.push(setting("SEARCH__MAX_DEPTH", &contract_world::MAX_DEPTH.to_string()));

@@ -154,7 +154,7 @@ impl RequestSubject {
                 self.whole(source, response);
             }
             ExpectedAnswers::Unavailable(reasons) | ExpectedAnswers::Refused(reasons) => {
-                self.silent(source, response, reasons)
+                self.silent(source, response, reasons);
             }
             ExpectedAnswers::EitherWay => self.incomplete(source, response),
         }
