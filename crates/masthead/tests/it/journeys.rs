@@ -266,7 +266,15 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 #[test]
 fn sigterm_under_load_loses_nothing() {
     let database = TestDatabase::empty().unwrap();
-    let settings = process::settings(&database.url().unwrap());
+    let mut settings = process::settings(&database.url().unwrap());
+    // Generous limits: a busy machine must not cause a 503.
+    for key in [
+        "HTTP__REQUEST_DEADLINE",
+        "DATABASE__STATEMENT_TIMEOUT",
+        "DATABASE__ACQUIRE_TIMEOUT",
+    ] {
+        settings.push(process::setting(key, "30s"));
+    }
     filled(&settings);
     let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
     let server = ServerProcess::start(&settings);

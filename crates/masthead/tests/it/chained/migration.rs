@@ -36,24 +36,16 @@ struct MigrationSetup {
 }
 
 fn remote_readers() -> TenantFixture {
-    TenantFixture {
-        tenant: HERALD,
-        pool: None,
-        settings: &[],
-        accounts: readers(READERS),
-    }
+    TenantFixture::new(HERALD, readers(READERS))
 }
 
 /// One user exists already, and one has the address of another remote user.
 fn local_readers() -> TenantFixture {
-    TenantFixture {
-        tenant: GAZETTE,
-        accounts: vec![
-            account("r-00003", "moved@example.net", "Kept", "Asis"),
-            account("own", "reader17@example.org", "Own", "Reader"),
-        ],
-        ..remote_readers()
-    }
+    let kept = account("r-00003", "moved@example.net", "Kept", "Asis");
+    TenantFixture::new(
+        GAZETTE,
+        vec![kept, account("own", "reader17@example.org", "Own", "Reader")],
+    )
 }
 
 impl MigrationSetup {

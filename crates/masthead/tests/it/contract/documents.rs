@@ -218,12 +218,10 @@ fn user_examples_match_responses() {
     let document = OpenApiDocument::fetch(&ContractServer::start(&[]));
     let by_id = document.operation("get", "/v4/Users/{customerRegistrationId}");
     let list = document.operation("get", "/v4/Users");
-    let server = warm(ContractServer::start(&[TenantFixture {
-        tenant: HERALD,
-        pool: None,
-        settings: &[],
-        accounts: vec![reader_of(&example(by_id, "200", "whole")["data"])],
-    }]));
+    let server = warm(ContractServer::start(&[TenantFixture::new(
+        HERALD,
+        vec![reader_of(&example(by_id, "200", "whole")["data"])],
+    )]));
     let send = |target: &str| json_of(&server.send(&get(target)));
     let sealed = ["encryptedCustomerRegistrationId"];
     for (fields, name, own) in [
@@ -399,12 +397,7 @@ fn server_errors_have_the_documented_schema() {
 #[test]
 fn legacy_error_examples_match_responses() {
     let mut loaded = contract_tenants();
-    loaded.push(TenantFixture {
-        tenant: "south/daily/herald",
-        pool: None,
-        settings: &[],
-        accounts: Vec::new(),
-    });
+    loaded.push(TenantFixture::new("south/daily/herald", Vec::new()));
     let server = warm(ContractServer::start(&loaded));
     let document = OpenApiDocument::fetch(&server);
     let ann = || get("/User/2937/0");

@@ -114,15 +114,13 @@ fn unknown_keys_fetch_once_per_cooldown() {
     let began = Instant::now();
     let server = address.server("1s");
     server.check_all(&[read_with(&good, 200)]);
-    while began.elapsed() < Duration::from_secs(3) {
+    // On a busy machine the start alone may take three seconds.
+    while began.elapsed() < Duration::from_secs(3) || address.fetched() < 2 {
         send_unknown(&server, &issuer, 50);
+        assert!(began.elapsed() < FOREVER, "an unknown key is never fetched");
     }
-    let fetched = u64::try_from(address.fetched()).unwrap();
-    assert!(
-        (2..=began.elapsed().as_secs() + 1).contains(&fetched),
-        "{fetched} in {:?}",
-        began.elapsed()
-    );
+    let (fetched, took) = (u64::try_from(address.fetched()).unwrap(), began.elapsed());
+    assert!(fetched <= took.as_secs() + 1, "{fetched} in {took:?}");
 }
 
 #[test]

@@ -25,6 +25,16 @@ pub(crate) struct TenantFixture {
 }
 
 impl TenantFixture {
+    /// A tenant with a pool of its own and default settings.
+    pub(crate) fn new(tenant: &'static str, accounts: Vec<Account>) -> Self {
+        Self {
+            tenant,
+            pool: None,
+            settings: &[],
+            accounts,
+        }
+    }
+
     /// The tenant, and the arguments that create it.
     fn arguments(&self) -> (String, Vec<String>) {
         let is_federated = self.settings.contains(&("Flow.UserProvider", "Auth0"));
@@ -51,10 +61,8 @@ pub(crate) fn contract_tenants() -> Vec<TenantFixture> {
     let tenants = contract_world::tenants().into_iter();
     tenants
         .map(|(tenant, settings)| TenantFixture {
-            tenant,
-            pool: None,
             settings,
-            accounts: contract_world::accounts(tenant),
+            ..TenantFixture::new(tenant, contract_world::accounts(tenant))
         })
         .collect()
 }

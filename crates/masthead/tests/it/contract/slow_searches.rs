@@ -17,7 +17,7 @@ use crate::{
 const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock'";
 
 /// Runs `act` while the table is locked, so that a search exceeds its timeout on any machine.
-fn while_nobody_can_read<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
+fn while_table_is_locked<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
     let database = &server.database;
     thread::scope(|scope| {
         // Terminated below, long before.
@@ -58,7 +58,7 @@ fn slow_search_is_e400_90() {
             assert!(began.elapsed() < FOREVER, "it is never answered: {case:?}");
         }
     }
-    let (of_v4, of_legacy) = while_nobody_can_read(&server, || {
+    let (of_v4, of_legacy) = while_table_is_locked(&server, || {
         (
             cases.each_ref().map(|case| server.send(case)),
             legacy.each_ref().map(|case| server.send(case)),

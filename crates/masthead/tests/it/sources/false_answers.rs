@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The answer is neither returned, written nor cached, and it does not confirm absence.
-pub(crate) async fn somebody_else_is_refused(source: &'static SourceUnderTest) {
+pub(crate) async fn answer_about_another_user_is_refused(source: &'static SourceUnderTest) {
     let there = ["both", "alone", "stranger"];
     let mut harness = SourceHarness::start(source, Duration::from_hours(1), &there, &["both"]).await;
     harness.wait_until_complete().await;
@@ -38,7 +38,7 @@ pub(crate) async fn somebody_else_is_refused(source: &'static SourceUnderTest) {
 }
 
 /// A list is complete or marked as incomplete.
-pub(crate) async fn a_loss_is_noticed(source: &'static SourceUnderTest) {
+pub(crate) async fn incomplete_list_is_marked_incomplete(source: &'static SourceUnderTest) {
     let harness = SourceHarness::start(source, Duration::ZERO, &["one", "two", "three"], &[]).await;
     harness.wait_until_complete().await;
     harness.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));

@@ -143,7 +143,7 @@ impl RequestSubject {
         assert!(reasons.contains(&reason), "{reason:?} is none of {reasons:?}");
     }
 
-    fn holds(self, source: &SourceUnderTest, answers: ExpectedAnswers, response: &SourceResponse) {
+    fn assert_answered(self, source: &SourceUnderTest, answers: ExpectedAnswers, response: &SourceResponse) {
         assert!(response.took < IN_TIME, "the deadline is kept");
         match answers {
             ExpectedAnswers::Complete => self.whole(source, response),
@@ -251,7 +251,9 @@ async fn send_all(
         } else {
             harness.send(request.clone()).await
         };
-        let held = catch_unwind(AssertUnwindSafe(|| about.holds(harness.source, answers, &response)));
+        let held = catch_unwind(AssertUnwindSafe(|| {
+            about.assert_answered(harness.source, answers, &response);
+        }));
         held.err().map(|_| format!("{}: {request:?}: {response:?}", cell.name))
     });
     join_all(requests).await.into_iter().flatten().collect()
@@ -311,7 +313,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
     wrong
 }
 
-pub(crate) async fn holds(source: &'static SourceUnderTest) {
+pub(crate) async fn fault_matrix_holds(source: &'static SourceUnderTest) {
     // Floods run separately: they would delay the others.
     let (floods, others): (Vec<_>, Vec<_>) = cells(source).into_iter().partition(|cell| is_flood(&cell.disturbance));
     for cells in [others, floods] {

@@ -48,7 +48,7 @@ fn instead_of_the_id(source: &SourceUnderTest, name: &str, id: &str) -> FaultRul
 }
 
 /// RFC 8259 §4, §6, §8.2 and §9 allow each of these values.
-pub(crate) async fn unread_fields_cost_nothing(source: &'static SourceUnderTest) {
+pub(crate) async fn invalid_unread_field_costs_nothing(source: &'static SourceUnderTest) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &[]).await;
     for odd in [
@@ -73,7 +73,7 @@ pub(crate) async fn unread_fields_cost_nothing(source: &'static SourceUnderTest)
 }
 
 /// A mapped text with an invalid part contains a replacement character.
-pub(crate) async fn a_mapped_field_costs_itself(source: &'static SourceUnderTest) {
+pub(crate) async fn invalid_mapped_field_costs_itself(source: &'static SourceUnderTest) {
     let harness = SourceHarness::start(source, Duration::ZERO, &["odd"], &[]).await;
     let last_name = members(source).last_name;
     let text = format!("\"{last_name}\":\"{LAST_NAME}\"");
@@ -108,7 +108,7 @@ pub(crate) async fn a_mapped_field_costs_itself(source: &'static SourceUnderTest
 }
 
 /// By id and by address the user is unknown; a list contains all others and is marked as incomplete.
-pub(crate) async fn one_row_costs_itself(source: &'static SourceUnderTest) {
+pub(crate) async fn invalid_row_costs_itself(source: &'static SourceUnderTest) {
     let mut harness = SourceHarness::start(source, Duration::ZERO, &["odd", "plain"], &["odd", "other"]).await;
     for odd in ["1.5", "null", "\"\"", "\"a\\u0000\"", "\"auth0|\\ud83d\"", "[]"] {
         harness.sandbox.clear_faults();

@@ -56,7 +56,7 @@ impl RecoveryPath {
     }
 }
 
-pub(crate) async fn every_path_recovers(source: &'static SourceUnderTest) {
+pub(crate) async fn every_read_path_recovers(source: &'static SourceUnderTest) {
     join_all(
         RecoveryPath::all(source.side)
             .into_iter()

@@ -63,7 +63,7 @@ fn is_stale(source: &SourceUnderTest, response: &SourceResponse, reason: &str) -
 }
 
 /// Every lookup soon returns the user, live or stale for lack of calls, and the budget is respected.
-pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
+pub(crate) async fn cached_answers_are_used_while_calls_are_scarce(source: &'static SourceUnderTest) {
     let in_memory = CacheDurations {
         stale_after: STALE_AFTER,
         ..CacheDurations::default()
@@ -104,7 +104,7 @@ pub(crate) async fn kept_answers_are_shown(source: &'static SourceUnderTest) {
 }
 
 /// A lookup by address takes two calls: other lookups cannot delay the second one forever.
-pub(crate) async fn both_calls_are_made(source: &'static SourceUnderTest) {
+pub(crate) async fn lookup_by_address_completes_while_calls_are_scarce(source: &'static SourceUnderTest) {
     let memory = CacheDurations {
         stale_after: Duration::from_secs(3),
         ..CacheDurations::default()
@@ -125,7 +125,7 @@ pub(crate) async fn both_calls_are_made(source: &'static SourceUnderTest) {
 }
 
 /// `onProviderFailure=fail`, and a user without a cached answer.
-pub(crate) async fn live_answers_are_waited_for(source: &'static SourceUnderTest) {
+pub(crate) async fn strict_request_waits_for_a_call(source: &'static SourceUnderTest) {
     let memory = CacheDurations {
         stale_after: Duration::ZERO,
         ..CacheDurations::default()
@@ -156,7 +156,7 @@ async fn use_up(harness: &SourceHarness, kept: &SourceRequest) {
 
 /// Cached answers stay valid with another budget or secret, but not at another address. The provider is read directly, because the
 /// mirror has the user too.
-pub(crate) async fn changes_keep_answers(source: &'static SourceUnderTest) {
+pub(crate) async fn changed_budget_or_secret_keeps_the_cache(source: &'static SourceUnderTest) {
     let mut harness = SourceHarness::start(source, Duration::ZERO, &["reader0"], &[]).await;
     let live = read_provider(&harness).await;
     assert!(matches!(live, Heard::Live { value: Some(_), .. }), "{live:?}");

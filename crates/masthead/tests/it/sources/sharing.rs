@@ -11,7 +11,7 @@ use crate::{
     support::sources::SourceUnderTest,
 };
 
-pub(crate) async fn makes_one_call(source: &'static SourceUnderTest) {
+pub(crate) async fn concurrent_equal_lookups_share_one_call(source: &'static SourceUnderTest) {
     let harness = SourceHarness::start(source, Duration::from_hours(1), &["both"], &["both"]).await;
     harness.wait_until_complete().await;
     harness.sandbox.clear_log();

@@ -25,7 +25,7 @@ const MARKS: Marks = Marks {
 /// How many cells run concurrently.
 const AT_ONCE: usize = 8;
 
-pub(crate) async fn holds(source: &'static SourceUnderTest) {
+pub(crate) async fn answer_table_holds(source: &'static SourceUnderTest) {
     let kinds = [ReadKind::ById, ReadKind::ByEmail, ReadKind::List];
     let cells = kinds
         .into_iter()
@@ -76,7 +76,7 @@ async fn cell_holds(source: &'static SourceUnderTest, kind: ReadKind, cell: Cell
 }
 
 /// Found, absent or unknown as in the store; the provider is not called.
-pub(crate) async fn store_alone_holds(source: &'static SourceUnderTest) {
+pub(crate) async fn ignore_provider_reads_only_the_store(source: &'static SourceUnderTest) {
     for kind in [ReadKind::ById, ReadKind::ByEmail, ReadKind::List] {
         for at_store in Side::STORE {
             // The provider's answer must not matter.

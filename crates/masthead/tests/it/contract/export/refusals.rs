@@ -82,43 +82,42 @@ fn malformed_json_is_400() {
     );
 }
 
+/// Sends this call's head, with this length, and these bytes of its body on a new connection.
+fn send_raw(exports: &ExportServer, length: u64, body: &[u8]) -> TcpStream {
+    let call = exports.call("herald", &json!({}));
+    let mut stream = TcpStream::connect(exports.server.address).unwrap();
+    stream.set_read_timeout(Some(FOREVER)).unwrap();
+    let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n", call.target);
+    for (name, value) in &call.headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    write!(stream, "{head}content-length: {length}\r\n\r\n").unwrap();
+    stream.write_all(body).unwrap();
+    stream
+}
+
 #[test]
 fn body_must_be_utf8() {
     let exports = ExportServer::start();
-    let call = exports.call("herald", &json!({}));
     for bad in [
         &b"{\"identifiers\":[{\"identifier_type\":\"id\",\"identifier\":\"\xff\"}]}"[..],
         b"{\"a\":\"\xc3(\"}",
     ] {
-        let mut stream = TcpStream::connect(exports.server.address).unwrap();
-        stream.set_read_timeout(Some(FOREVER)).unwrap();
-        let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n", call.target);
-        for (name, value) in &call.headers {
-            head.extend([name, ": ", value, "\r\n"]);
-        }
-        head.extend(["content-length: ", &bad.len().to_string(), "\r\n\r\n"]);
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(bad).unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(answer.contains(MALFORMED), "{answer}");
+        send_raw(&exports, bad.len() as u64, bad)
+            .read_to_string(&mut answer)
+            .unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains(MALFORMED),
+            "{answer}"
+        );
     }
 }
 
 #[test]
 fn announced_giant_body_is_413_at_once() {
     let exports = ExportServer::start();
-    let call = exports.call("herald", &json!({}));
-    let mut stream = TcpStream::connect(exports.server.address).unwrap();
-    stream.set_read_timeout(Some(FOREVER)).unwrap();
-    let mut head = format!("POST {} HTTP/1.1\r\nhost: test\r\n", call.target);
-    for (name, value) in &call.headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head.push_str("content-length: 10000000000\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
     let mut answer = [0; 12];
-    stream.read_exact(&mut answer).unwrap();
+    send_raw(&exports, 10_000_000_000, b"").read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
 }

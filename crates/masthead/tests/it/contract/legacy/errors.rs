@@ -155,12 +155,10 @@ fn other_paths_and_methods_are_refused() {
 #[test]
 fn client_group_is_required_if_ambiguous() {
     let mut loaded = contract_tenants();
-    loaded.push(TenantFixture {
-        tenant: "south/daily/herald",
-        pool: None,
-        settings: &[],
-        accounts: vec![account("s", "sue@example.com", "Sue", "South")],
-    });
+    loaded.push(TenantFixture::new(
+        "south/daily/herald",
+        vec![account("s", "sue@example.com", "Sue", "South")],
+    ));
     let server = warm(ContractServer::start(&loaded));
     let sue = || call("/User?email=sue@");
     // The first requests are slow; they are repeated until they succeed.

@@ -157,16 +157,17 @@ fn published_user_object_is_reproduced() {
 #[test]
 fn email_matches_by_contains() {
     let server = start();
+    let finds = |target: &str, ids: &[&str]| finds(&server, HERALD, target, ids);
     for target in [
         "/User?request.email=ann@example.com",
         "/User?REQUEST.EMAIL=ann@example.com&Request.onlyActive=false",
         "/User?email=ANN@example.com",
         "/User/?Email=nn%40exam",
     ] {
-        finds(&server, HERALD, target, &["2937", "auth0|6470a"]);
+        finds(target, &["2937", "auth0|6470a"]);
     }
-    finds(&server, HERALD, "/User?email=bo+news@ex", &["a/b c"]);
-    finds(&server, HERALD, "/User?email=nobody", &[]);
+    finds("/User?email=bo+news@ex", &["a/b c"]);
+    finds("/User?email=nobody", &[]);
 }
 
 #[test]
@@ -179,22 +180,13 @@ fn client_group_is_optional_if_unambiguous() {
 #[test]
 fn users_by_type_and_email_or_id() {
     let server = start();
+    let finds = |target: &str, ids: &[&str]| finds(&server, HERALD, target, ids);
     for kind in ["0", "1", "2"] {
-        finds(
-            &server,
-            HERALD,
-            &format!("/User/{kind}?email=ann@example.com"),
-            &["2937"],
-        );
-        finds(&server, HERALD, &format!("/User/2937/{kind}"), &["2937"]);
-        finds(
-            &server,
-            HERALD,
-            &format!("/User/auth0%7C6470a/{kind}/"),
-            &["auth0|6470a"],
-        );
-        finds(&server, HERALD, &format!("/User/a%2Fb%20c/{kind}"), &["a/b c"]);
-        finds(&server, HERALD, &format!("/User/nobody/{kind}"), &[]);
+        finds(&format!("/User/{kind}?email=ann@example.com"), &["2937"]);
+        finds(&format!("/User/2937/{kind}"), &["2937"]);
+        finds(&format!("/User/auth0%7C6470a/{kind}/"), &["auth0|6470a"]);
+        finds(&format!("/User/a%2Fb%20c/{kind}"), &["a/b c"]);
+        finds(&format!("/User/nobody/{kind}"), &[]);
     }
     for bad in [
         "/User/3?email=ann",
@@ -214,16 +206,12 @@ fn users_by_type_and_email_or_id() {
 #[test]
 fn users_by_encrypted_email_or_id() {
     let server = start();
+    let finds = |target: &str, ids: &[&str]| finds(&server, HERALD, target, ids);
     let of_email = "{{sealed-email:ann@example.com}}";
-    finds(
-        &server,
-        HERALD,
-        &format!("/User/Encrypted?encryptedEmail={of_email}"),
-        &["2937"],
-    );
+    finds(&format!("/User/Encrypted?encryptedEmail={of_email}"), &["2937"]);
     for kind in ["0", "1", "2"] {
         let target = format!("/User/Encrypted/{kind}?encryptedCustomerRegistrationId={{{{sealed-id:2937}}}}");
-        finds(&server, HERALD, &target, &["2937"]);
+        finds(&target, &["2937"]);
     }
     for (target, name) in [
         (
@@ -243,6 +231,7 @@ fn users_by_encrypted_email_or_id() {
 #[test]
 fn only_active_excludes_deleted_and_unverified() {
     let server = start();
+    let finds = |target: &str, ids: &[&str]| finds(&server, HERALD, target, ids);
     // Erased users keep their row, which is never returned.
     server
         .database
@@ -253,20 +242,10 @@ fn only_active_excludes_deleted_and_unverified() {
         "/User?email=bo%2Bnews",
         "/User/a%2Fb%20c/2",
     ] {
-        finds(&server, HERALD, target, &[]);
+        finds(target, &[]);
     }
-    finds(
-        &server,
-        HERALD,
-        "/User?request.email=ann@&request.onlyActive=true",
-        &["2937"],
-    );
-    finds(
-        &server,
-        HERALD,
-        "/User?request.email=ann@&OnlyActive=false",
-        &["2937", "auth0|6470a"],
-    );
+    finds("/User?request.email=ann@&request.onlyActive=true", &["2937"]);
+    finds("/User?request.email=ann@&OnlyActive=false", &["2937", "auth0|6470a"]);
     let (ids, total) = found(&get_of(&server, HERALD, "/User?OnlyActive=true&UsersPerPage=2"));
     assert_eq!((ids.len(), total), (2, 5), "the total counts the active ones");
 }
@@ -309,13 +288,9 @@ fn lists_are_sorted_and_paged() {
 #[test]
 fn auth_system_and_state_are_numbered() {
     let server = start();
-    finds(
-        &server,
-        HERALD,
-        "/User?email=ann&AuthSystemId=1",
-        &["2937", "auth0|6470a"],
-    );
-    finds(&server, HERALD, "/User?email=ann&AuthSystemId=2", &[]);
+    let finds = |target: &str, ids: &[&str]| finds(&server, HERALD, target, ids);
+    finds("/User?email=ann&AuthSystemId=1", &["2937", "auth0|6470a"]);
+    finds("/User?email=ann&AuthSystemId=2", &[]);
     for (id, state) in [
         ("a%2Fb%20c", json!({"UserStateId": 1, "UserStateCode": "Lite"})),
         (
