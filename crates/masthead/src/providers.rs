@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     flow::UserProvider,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
@@ -12,8 +12,8 @@ use masthead_ports::{
     bulk::BulkLookups,
     clock::Clock,
     provider::{Provider, Providers},
+    scan::{UserScan, UserScans},
     source::{CallContext, SUBSCRIBE, UserSource},
-    walk::{Walk, Walks},
 };
 use masthead_provider_auth0::{Auth0, Auth0Settings};
 use masthead_provider_directory::{Directory, DirectorySettings};
@@ -101,7 +101,11 @@ impl Adapters {
     ///
     /// # Errors
     /// All errors in the provider's settings.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<String>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<Checked>, Vec<String>> {
         match cx.tenant.settings.user_provider {
             Some(UserProvider::Auth0) => self
                 .auth0
@@ -181,7 +185,7 @@ impl ProviderHealth {
 }
 
 impl Providers for Adapters {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
         Some(match tenant.settings.user_provider? {
             UserProvider::Auth0 => {
                 let searchable = self.auth0.inner().searchable(tenant);
@@ -197,8 +201,8 @@ impl Providers for Adapters {
     }
 }
 
-impl Walks for Adapters {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+impl UserScans for Adapters {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
         Some(match tenant.settings.user_provider? {
             UserProvider::Auth0 => Arc::new(self.auth0.clone()),
             UserProvider::Gigya => Arc::new(self.gigya.clone()),
@@ -208,7 +212,7 @@ impl Walks for Adapters {
     }
 }
 
-fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
+fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn UserScan>> {
     let walked = directory.inner().can_be_walked(tenant);
     walked.then(|| Arc::new(directory.clone()) as _)
 }
@@ -264,7 +268,7 @@ pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_address
         Some(UserProvider::Gigya) => error_messages(GigyaSettings::parse(own, allow_private_addresses)),
         None => Vec::new(),
     };
-    if settings.subscribe_is_remote() {
+    if settings.has_remote_store() {
         errors.extend(error_messages(SubscribeSettings::parse(own, allow_private_addresses)));
     }
     errors

@@ -1,7 +1,7 @@
 //! The bodies of writes, and what their refusals say.
 
 use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -121,7 +121,7 @@ pub(crate) enum Objection {
     /// Somebody else has the address.
     Taken,
     /// The password breaks a rule, which the person must read.
-    Password(Option<ForThePerson>),
+    Password(Option<UserFacingMessage>),
     /// The request is none that Auth0 takes.
     Other,
 }
@@ -140,7 +140,7 @@ pub(crate) fn objection(refused: &Refused) -> Objection {
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        return Objection::Password(ForThePerson::new(text));
+        return Objection::Password(UserFacingMessage::new(text));
     }
     if code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists") {
         return Objection::Taken;
@@ -165,14 +165,17 @@ mod tests {
             Some("invalid_password"),
             "PasswordStrengthError: Password is too weak",
         ));
-        assert_eq!(weak, Objection::Password(ForThePerson::new("Password is too weak")));
+        assert_eq!(
+            weak,
+            Objection::Password(UserFacingMessage::new("Password is too weak"))
+        );
         let used = objection(&refused(
             None,
             "PasswordHistoryError: Password has previously been used",
         ));
         assert_eq!(
             used,
-            Objection::Password(ForThePerson::new("Password has previously been used"))
+            Objection::Password(UserFacingMessage::new("Password has previously been used"))
         );
         let taken = objection(&refused(
             Some("auth0_idp_error"),

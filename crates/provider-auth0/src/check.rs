@@ -1,6 +1,6 @@
 //! Trying a tenant's Auth0 with its settings.
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::source::CallContext;
 use masthead_provider_http::{Checked, Hints, Mistake, Report, check_source};
 
@@ -18,7 +18,11 @@ impl Auth0 {
     ///
     /// # Errors
     /// The settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<Checked>, Vec<Mistake>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.adapter.allows_private())?;
         if self.adapter.secret(settings.secret_place()).is_err() {
             let mut report = Report::default();

@@ -232,13 +232,13 @@ pub(crate) fn written(
     operation: &'static str,
     request: Result<Request<Bytes>, http::Error>,
 ) -> Result<Request<Bytes>, SourceError> {
-    request.map_err(|error| SourceError::because(operation, SourceErrorKind::Refused, error))
+    request.map_err(|error| SourceError::with_cause(operation, SourceErrorKind::Refused, error))
 }
 
 /// An answer that cannot be true is audited here: once, without a word of it.
 pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
     tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
-    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
+    SourceError::with_cause(operation, SourceErrorKind::Corrupt, flaw)
 }
 
 fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {

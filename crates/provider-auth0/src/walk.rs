@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_http::{LeftOut, json::Rows, wire};
 use time::Duration;
@@ -38,13 +38,13 @@ struct By {
 }
 
 impl By {
-    const fn of(scope: Scope) -> Self {
+    const fn of(scope: ScanExtent) -> Self {
         match scope {
-            Scope::Everything => Self {
+            ScanExtent::Everything => Self {
                 field: Field::CreatedAt,
                 sort: OLDEST_FIRST,
             },
-            Scope::ChangedSince(_) => Self {
+            ScanExtent::ChangedSince(_) => Self {
                 field: Field::UpdatedAt,
                 sort: LONGEST_UNCHANGED_FIRST,
             },
@@ -62,21 +62,26 @@ impl By {
 }
 
 #[async_trait]
-impl Walk for Auth0 {
+impl UserScan for Auth0 {
     fn name(&self) -> SourceName {
         AUTH0
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         true
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let api = self.api(&cx.tenant, WALK)?;
         let at = from.and_then(At::read).unwrap_or_else(|| {
             At::from(match scope {
-                Scope::Everything => None,
-                Scope::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
+                ScanExtent::Everything => None,
+                ScanExtent::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
             })
         });
         let now = self.now();
@@ -88,7 +93,7 @@ impl Walk for Auth0 {
                 let Some(narrowed) = at.narrowed(now) else {
                     return Err(error);
                 };
-                return Ok(Step {
+                return Ok(ScanPage {
                     accounts: Vec::new(),
                     next: narrowed.kept(),
                     expected: None,
@@ -107,11 +112,11 @@ impl Walk for Auth0 {
                 "more users were made or changed in one millisecond than auth0 shows: some are left out of the walk"
             );
         }
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next: way.next.and_then(|next| next.kept()),
             // Who changes during a walk over changes is counted twice by then: before the window, and in it.
-            expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
+            expected: (scope == ScanExtent::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,
             gaps: left_out.any(),
             left_out: left_out.into_ids(),

@@ -4,7 +4,7 @@
 //! deep, users who come or change while it goes are behind it or before it but never skipped, and it can be taken up
 //! again at any time. Only users of one and the same millisecond need a second page.
 
-use masthead_ports::walk::Place;
+use masthead_ports::scan::ScanCursor;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -66,13 +66,13 @@ impl At {
     }
 
     /// Reads a place; `None` when it is none of ours.
-    pub(crate) fn read(place: &Place) -> Option<Self> {
+    pub(crate) fn read(place: &ScanCursor) -> Option<Self> {
         serde_json::from_str(place.as_str()).ok()
     }
 
     /// The place to keep.
-    pub(crate) fn kept(&self) -> Option<Place> {
-        Place::parse(&serde_json::to_string(self).ok()?)
+    pub(crate) fn kept(&self) -> Option<ScanCursor> {
+        ScanCursor::parse(&serde_json::to_string(self).ok()?)
     }
 
     /// The window: not before the first moment, before the second.

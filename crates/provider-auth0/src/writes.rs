@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Request;
-use masthead_domain::{account::Account, crid::Crid, email::Email};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -54,7 +54,12 @@ impl AccountWriter for Auth0 {
         api.write(cx, CREATE, &request, 201, made).await
     }
 
-    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
+    async fn update(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        change: &AccountChange,
+    ) -> Result<Account, WriteError> {
         let api = self.api(&cx.tenant, UPDATE)?;
         let body = changes::update(change, id.as_str(), &api.settings.metadata);
         if body.as_object().is_some_and(serde_json::Map::is_empty) {
@@ -65,7 +70,12 @@ impl AccountWriter for Auth0 {
         api.patch(cx, UPDATE, id, &body).await
     }
 
-    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError> {
+    async fn set_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PlainPassword,
+    ) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, SET_PASSWORD)?;
         let body = changes::password(password, &api.settings);
         api.patch(cx, SET_PASSWORD, id, &body).await.map(|_| ())
@@ -74,7 +84,7 @@ impl AccountWriter for Auth0 {
     async fn set_email(
         &self,
         cx: &CallContext,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError> {
@@ -84,7 +94,7 @@ impl AccountWriter for Auth0 {
     }
 
     /// Auth0 says 204 whether there was such a user or not.
-    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
+    async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
         let read = |reply: &Reply| match reply.status.as_u16() {
@@ -101,7 +111,7 @@ impl Management {
         &self,
         cx: &CallContext,
         operation: &'static str,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         body: &Value,
     ) -> Result<Account, WriteError> {
         let request = written_about(operation, self.requests().update(id.as_str(), body))?;
@@ -132,7 +142,7 @@ impl Management {
             409 if envelope(reply).is_some() => Ok(Written::Not(WriteError::AlreadyExists)),
             400 => match envelope(reply).map(|refused| objection(&refused)) {
                 Some(Objection::Taken) => Ok(Written::Not(WriteError::AlreadyExists)),
-                Some(Objection::Password(told)) => Ok(Written::Not(WriteError::Refused { told })),
+                Some(Objection::Password(told)) => Ok(Written::Not(WriteError::Refused { message: told })),
                 Some(Objection::Other) | None => Err(refusal(operation, reply)),
             },
             _ => Err(refusal(operation, reply)),
@@ -148,8 +158,8 @@ impl Management {
 /// It understood, and will not: that is no silence.
 fn undone(error: SourceError) -> WriteError {
     match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { told: None },
-        _ => WriteError::Silent(error),
+        SourceErrorKind::Refused => WriteError::Refused { message: None },
+        _ => WriteError::Source(error),
     }
 }
 
@@ -159,5 +169,5 @@ fn same_address(theirs: &str, wanted: &Email) -> bool {
 
 /// It is done, and the answer is of no use.
 fn unread(operation: &'static str, flaw: crate::mapping::Untrue) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
+    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use masthead_domain::{crid::Crid, email::EmailKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
 use masthead_provider_http::{Checked, Report, Unusable, Verdict, check::NOBODYS_ADDRESS};
 use serde_json::Value;
@@ -27,7 +27,11 @@ impl Directory {
     ///
     /// # Errors
     /// The settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<Checked>, Vec<Mistake>> {
         let described = match self.describe(&cx.tenant) {
             Ok(described) => described,
             Err(Unusable::Mistakes(mistakes)) => return Err(mistakes),
@@ -77,7 +81,7 @@ fn words_of(error: &SourceError) -> String {
 impl Described {
     async fn check_unknown(&self, cx: &CallContext, report: &mut Report) {
         let subject = "an unknown id";
-        if let Ok(id) = Crid::parse(NOBODYS_ID) {
+        if let Ok(id) = CustomerRegistrationId::parse(NOBODYS_ID) {
             match self.user(cx, NAME, &id).await {
                 Ok(None) => report.agrees(subject, "the answer says that there is nobody, as NotFound describes"),
                 Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
@@ -91,7 +95,7 @@ impl Described {
             }
         }
         let subject = "an unknown address";
-        match self.accounts_with(cx, &EmailKey::of(NOBODYS_ADDRESS)).await {
+        match self.accounts_with(cx, &EmailKey::from_text(NOBODYS_ADDRESS)).await {
             Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
             Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
             Err(error) if error.kind == SourceErrorKind::Corrupt => report.differs(
@@ -103,7 +107,7 @@ impl Described {
     }
 
     /// Tries the list and its pages; gives somebody from it.
-    async fn check_list(&self, cx: &CallContext, report: &mut Report) -> Option<Crid> {
+    async fn check_list(&self, cx: &CallContext, report: &mut Report) -> Option<CustomerRegistrationId> {
         let subject = "the list";
         let Some(operation) = &self.settings.search else {
             report.add(subject, Verdict::Untried, "no list is described (Search.Path)");
@@ -161,7 +165,7 @@ impl Described {
         report: &mut Report,
     ) {
         let subject = "the second page";
-        let ids = |users: &[Value]| -> Vec<Option<Crid>> {
+        let ids = |users: &[Value]| -> Vec<Option<CustomerRegistrationId>> {
             users.iter().map(|user| self.settings.map.id(user).ok()).collect()
         };
         match self.page(cx, listing, place).await {
@@ -225,7 +229,7 @@ impl Described {
         }
     }
 
-    async fn check_known(&self, cx: &CallContext, id: &Crid, report: &mut Report) {
+    async fn check_known(&self, cx: &CallContext, id: &CustomerRegistrationId, report: &mut Report) {
         let subject = "a known id";
         let account = match self.account(cx, id).await {
             Ok(Some(account)) => account,

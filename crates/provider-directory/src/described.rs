@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -90,7 +90,7 @@ impl Described {
         &self,
         cx: &CallContext,
         name: &'static str,
-        id: &Crid,
+        id: &CustomerRegistrationId,
     ) -> Result<Option<Value>, SourceError> {
         let given = Given {
             id: Some(id.as_str()),
@@ -121,7 +121,7 @@ impl Described {
         listing: Listing<'_>,
         mut enough: impl FnMut(&Value) -> Result<bool, Unfit> + Send,
     ) -> Result<Shown, SourceError> {
-        let mut known: HashSet<Crid> = HashSet::new();
+        let mut known: HashSet<CustomerRegistrationId> = HashSet::new();
         let mut place = Place::default();
         let mut shown = Shown {
             users: 0,
@@ -171,7 +171,7 @@ impl Described {
     /// An answer that cannot be taken, audited once, without a word of it.
     pub(crate) fn unfit(&self, operation: &'static str, unfit: Unfit) -> SourceError {
         tracing::error!(source.name = self.name, operation, flaw = %unfit, "the directory's answer is refused");
-        SourceError::because(operation, SourceErrorKind::Corrupt, unfit)
+        SourceError::with_cause(operation, SourceErrorKind::Corrupt, unfit)
     }
 
     fn request(
@@ -212,13 +212,13 @@ impl Described {
             (Some(unfit), _) if error.kind == SourceErrorKind::Corrupt => self.unfit(name, unfit),
             // What is missing where says more than that the form is wrong.
             (Some(unfit), None) | (Some(unfit @ Unfit::NotThere { .. }), Some(_)) => {
-                SourceError::because(name, error.kind, unfit)
+                SourceError::with_cause(name, error.kind, unfit)
             }
             _ => error,
         })
     }
 
-    fn read_user(&self, reply: &Reply, id: &Crid) -> Result<Option<Value>, Unfit> {
+    fn read_user(&self, reply: &Reply, id: &CustomerRegistrationId) -> Result<Option<Value>, Unfit> {
         let settings = &self.settings;
         let mut body = match settings.envelope.open(reply, self.clock.now())? {
             Opened::Nobody => return Ok(None),

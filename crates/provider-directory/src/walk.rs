@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
+    scan::{ScanCursor as Kept, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
-    walk::{Place as Kept, Scope, Step, Walk},
 };
 use masthead_provider_http::LeftOut;
 use serde::{Deserialize, Serialize};
@@ -62,16 +62,16 @@ impl Directory {
 }
 
 #[async_trait]
-impl Walk for Directory {
+impl UserScan for Directory {
     fn name(&self) -> SourceName {
         self.preset.name
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         false
     }
 
-    async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Kept>) -> Result<Step, SourceError> {
+    async fn fetch_page(&self, cx: &CallContext, _: ScanExtent, from: Option<&Kept>) -> Result<ScanPage, SourceError> {
         let described = self.of(&cx.tenant, WALK)?;
         let mut at = from
             .and_then(|place| serde_json::from_str::<At>(place.as_str()).ok())
@@ -104,7 +104,7 @@ impl Walk for Directory {
             Some(anew) => next = described.kept(&anew).map(Some)?,
             None => gaps |= shrank,
         }
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next,
             expected,

@@ -1,7 +1,7 @@
 //! The parameters of writes, and what their refusals say.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -174,7 +174,7 @@ pub(crate) enum Objection {
     /// Somebody else has the address.
     Taken,
     /// The password breaks a rule, which the person must read.
-    Password(Option<ForThePerson>),
+    Password(Option<UserFacingMessage>),
     /// There is no such account.
     Nobody,
 }
@@ -196,7 +196,7 @@ pub(crate) fn objection(refused: &Refused) -> Option<Objection> {
             }
             let about = |flaw: &&crate::wire::Flaw| matches!(&*flaw.field_name, "password" | "newPassword");
             let password = flaws.iter().find(about)?;
-            Some(Objection::Password(ForThePerson::new(&password.message)))
+            Some(Objection::Password(UserFacingMessage::new(&password.message)))
         }
         _ => None,
     }
@@ -281,7 +281,7 @@ mod tests {
         let site = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
             "loginIDs": {"emails": ["a@x.example", "other@x.example"]}}));
         let new = Email::parse("New@x.example").unwrap();
-        let params = email(&site, Some(&EmailKey::of("a@x.example")), &new, false);
+        let params = email(&site, Some(&EmailKey::from_text("a@x.example")), &new, false);
         assert_eq!(get(&params, "addLoginEmails"), Some("New@x.example".into()));
         assert_eq!(get(&params, "removeLoginEmails"), Some("a@x.example".into()));
         assert_eq!(get(&params, "isVerified"), Some(false.into()));
@@ -289,7 +289,7 @@ mod tests {
         let params = email(&site, Some(same.key()), &same, true);
         assert_eq!(get(&params, "removeLoginEmails"), None);
         let social = account(json!({"UID": "u", "profile": {"email": "a@x.example"}}));
-        let params = email(&social, Some(&EmailKey::of("a@x.example")), &new, true);
+        let params = email(&social, Some(&EmailKey::from_text("a@x.example")), &new, true);
         assert_eq!(
             (get(&params, "addLoginEmails"), get(&params, "removeLoginEmails")),
             (None, None)
@@ -323,7 +323,7 @@ mod tests {
         };
         let flaw = |code: u64, field: &str| json!({"errorCode": code, "fieldName": field, "message": "too weak"});
         let weak = objection(&refused(400_009, json!([flaw(400_006, "password")])));
-        assert_eq!(weak, Some(Objection::Password(ForThePerson::new("too weak"))));
+        assert_eq!(weak, Some(Objection::Password(UserFacingMessage::new("too weak"))));
         let taken = objection(&refused(
             400_009,
             json!([flaw(400_006, "password"), flaw(400_003, "email")]),

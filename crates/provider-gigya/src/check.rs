@@ -1,6 +1,6 @@
 //! Trying a tenant's Gigya with its settings.
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::source::CallContext;
 use masthead_provider_http::{Checked, Hints, Mistake, NoSecret, Report, check_source};
 
@@ -18,7 +18,11 @@ impl Gigya {
     ///
     /// # Errors
     /// The settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<Checked>, Vec<Mistake>> {
         let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.adapter.allows_private())?;
         let read = self
             .adapter

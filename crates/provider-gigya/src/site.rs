@@ -188,13 +188,13 @@ fn unwritten(operation: &'static str, cause: Unwritten) -> SourceError {
         Unwritten::NoChance(_) | Unwritten::NoToken => SourceErrorKind::Unavailable,
         Unwritten::Http(_) => SourceErrorKind::Misconfigured,
     };
-    SourceError::because(operation, kind, cause)
+    SourceError::with_cause(operation, kind, cause)
 }
 
 /// An answer that cannot be true is audited here: once, without a word of it.
 pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
     tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
-    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
+    SourceError::with_cause(operation, SourceErrorKind::Corrupt, flaw)
 }
 
 pub(crate) fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceName},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_http::{Call, LeftOut, Refusal, json::Rows, wire as sent};
 use serde::{Deserialize, Serialize};
@@ -46,10 +46,10 @@ struct At {
 }
 
 impl At {
-    fn beginning(scope: Scope) -> Self {
+    fn beginning(scope: ScanExtent) -> Self {
         let from = match scope {
-            Scope::Everything => None,
-            Scope::ChangedSince(moment) => Some(milliseconds(moment.saturating_sub(LAG))),
+            ScanExtent::Everything => None,
+            ScanExtent::ChangedSince(moment) => Some(milliseconds(moment.saturating_sub(LAG))),
         };
         Self {
             from,
@@ -84,20 +84,25 @@ impl At {
 }
 
 #[async_trait]
-impl Walk for Gigya {
+impl UserScan for Gigya {
     fn name(&self) -> SourceName {
         GIGYA
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         true
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let site = self.site(&cx.tenant, WALK)?;
         let by = match scope {
-            Scope::Everything => Moment::Created,
-            Scope::ChangedSince(_) => Moment::LastUpdated,
+            ScanExtent::Everything => Moment::Created,
+            ScanExtent::ChangedSince(_) => Moment::LastUpdated,
         };
         let known = from.and_then(|place| serde_json::from_str(place.as_str()).ok());
         let mut at = known.unwrap_or_else(|| At::beginning(scope));
@@ -116,7 +121,7 @@ impl Walk for Gigya {
         let (accounts, left_out) = site.kept(&found.results);
         left_out.log(GIGYA, cx, WALK);
         let next = next.cursor.is_some().then(|| kept(&next)).transpose()?;
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next,
             expected: Some(at.before + found.total_count),
@@ -175,9 +180,9 @@ fn readable(found: Found) -> Result<Found, Refusal> {
 }
 
 /// The place to keep. A cursor longer than any place may be is nothing to go on with.
-fn kept(at: &At) -> Result<Place, SourceError> {
+fn kept(at: &At) -> Result<ScanCursor, SourceError> {
     let text = serde_json::to_string(at).ok();
-    text.and_then(|text| Place::parse(&text))
+    text.and_then(|text| ScanCursor::parse(&text))
         .ok_or_else(|| corrupt(WALK, Untrue::Contradiction))
 }
 

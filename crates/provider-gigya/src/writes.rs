@@ -1,7 +1,7 @@
 //! Gigya as a writer of accounts.
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::Email};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -37,7 +37,7 @@ impl AccountWriter for Gigya {
         let unknown = site
             .caller
             .unknown_password()
-            .map_err(|cause| SourceError::because(CREATE, SourceErrorKind::Unavailable, cause))?;
+            .map_err(|cause| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, cause))?;
         let password = new.password.as_ref().map_or(&*unknown, PlainPassword::expose);
         let token = site.begin(cx).await?;
         let made = site.register(cx, new, token, password).await?;
@@ -51,7 +51,12 @@ impl AccountWriter for Gigya {
         account(&made.account, &site.settings.metadata).map_err(|flaw| unread(CREATE, flaw))
     }
 
-    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
+    async fn update(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        change: &AccountChange,
+    ) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, UPDATE)?;
         let map = &site.settings.metadata;
         let now = if changes::reaches_phones(change, map) {
@@ -71,7 +76,12 @@ impl AccountWriter for Gigya {
         site.read_back(cx, UPDATE, id.as_str()).await
     }
 
-    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError> {
+    async fn set_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PlainPassword,
+    ) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, SET_PASSWORD)?;
         site.set(cx, SET_PASSWORD, &changes::password(id.as_str(), password))
             .await
@@ -80,7 +90,7 @@ impl AccountWriter for Gigya {
     async fn set_email(
         &self,
         cx: &CallContext,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError> {
@@ -93,7 +103,7 @@ impl AccountWriter for Gigya {
         site.read_back(cx, SET_EMAIL, id.as_str()).await
     }
 
-    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
+    async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, DELETE)?;
         let params = Params::new().with("UID", id.as_str());
         let none = |refused: &Refused| refused.is_nobody().then_some(());
@@ -169,7 +179,7 @@ impl Site {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Objection::Nobody)) => Err(WriteError::NoSuchUser),
             Ok(Err(Objection::Taken)) => Err(WriteError::AlreadyExists),
-            Ok(Err(Objection::Password(told))) => Err(WriteError::Refused { told }),
+            Ok(Err(Objection::Password(told))) => Err(WriteError::Refused { message: told }),
             Err(error) => Err(undone(error)),
         }
     }
@@ -186,17 +196,17 @@ impl Site {
 /// It understood, and will not: that is no silence.
 fn undone(error: SourceError) -> WriteError {
     match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { told: None },
-        _ => WriteError::Silent(error),
+        SourceErrorKind::Refused => WriteError::Refused { message: None },
+        _ => WriteError::Source(error),
     }
 }
 
 /// A first step was done, and what follows was not.
 fn half_done(operation: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, error).into()
+    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, error).into()
 }
 
 /// It is done, and the answer is of no use.
 fn unread(operation: &'static str, flaw: Untrue) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
+    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

@@ -176,7 +176,7 @@ impl<T> Adapter<T> {
             }
             Err(Unusable::Secret(flaw)) => {
                 tracing::error!(source.name = provider, tenant = %tenant.id, %flaw, "the provider cannot be called");
-                Err(SourceError::because(operation, kind, flaw))
+                Err(SourceError::with_cause(operation, kind, flaw))
             }
         })?;
         Option::clone(&found).ok_or_else(|| SourceError::new(operation, kind))

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, tenant::Tenant,
+};
 use masthead_ports::source::SourceName;
 use moka::future::Cache;
 use time::OffsetDateTime;
@@ -34,7 +36,7 @@ pub(crate) struct Question {
 /// Whom it is about.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum About {
-    Id(Crid),
+    Id(CustomerRegistrationId),
     Email(EmailKey),
 }
 
@@ -177,13 +179,13 @@ mod tests {
             pool: masthead_domain::tenant::PoolId(1),
             settings: masthead_domain::settings::TenantSettings::default(),
         };
-        answers.question(&tenant, About::Id(Crid::parse(id).unwrap()))
+        answers.question(&tenant, About::Id(CustomerRegistrationId::parse(id).unwrap()))
     }
 
     fn said(accounts: usize) -> Said {
         Said {
             accounts: (0..accounts)
-                .map(|n| Account::new(Crid::parse(&n.to_string()).unwrap()))
+                .map(|n| Account::new(CustomerRegistrationId::parse(&n.to_string()).unwrap()))
                 .collect(),
             as_of: OffsetDateTime::UNIX_EPOCH,
             at: Instant::now(),

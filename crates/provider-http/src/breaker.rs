@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use masthead_ports::source::Read;
+use masthead_ports::source::ReadHandle;
 use tokio::time::Instant;
 
 /// Into how many parts the window is cut; its edge is as sharp as one of them.
@@ -95,7 +95,7 @@ enum Mode {
 /// The read that tries. It is over when a call of it failed, or none is under way any more.
 #[derive(PartialEq, Eq)]
 struct Trial {
-    read: Read,
+    read: ReadHandle,
     under_way: u32,
     /// The provider answered a call of it.
     answered: bool,
@@ -127,7 +127,7 @@ impl Breaker {
     ///
     /// # Errors
     /// The breaker is open, or half open with another read trying.
-    pub fn admit(&self, read: &Read) -> Result<Admission<'_>, Refused> {
+    pub fn admit(&self, read: &ReadHandle) -> Result<Admission<'_>, Refused> {
         let mut state = self.lock();
         let now = Instant::now();
         match &mut state.mode {

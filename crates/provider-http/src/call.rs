@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_ports::source::{CallContext, CallCount, Priority, Read, SourceErrorKind};
+use masthead_ports::source::{CallContext, CallCount, Priority, ReadHandle, SourceErrorKind};
 use tokio::time::Instant;
 
 use crate::{
@@ -26,9 +26,9 @@ pub struct Call {
     /// Where each request that leaves us is counted.
     pub calls: CallCount,
     /// The read that it belongs to: the circuit breaker admits reads.
-    pub read: Read,
+    pub read: ReadHandle,
     /// When the first call of that read must have left us, if at all.
-    pub leave_by: Option<Instant>,
+    pub start_by: Option<Instant>,
 }
 
 impl Call {
@@ -42,7 +42,7 @@ impl Call {
             deadline: Instant::from_std(cx.deadline),
             calls: cx.calls.clone(),
             read: cx.read.clone(),
-            leave_by: cx.leave_by.map(Instant::from_std),
+            start_by: cx.start_by.map(Instant::from_std),
         }
     }
 

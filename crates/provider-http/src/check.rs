@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
@@ -86,7 +86,7 @@ pub struct Hints {
 pub async fn check_source(
     source: &dyn UserSource,
     cx: &CallContext,
-    known: Option<&Crid>,
+    known: Option<&CustomerRegistrationId>,
     hints: Hints,
 ) -> Vec<Checked> {
     let mut report = Report::default();
@@ -105,7 +105,7 @@ pub async fn check_source(
 
 async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: Hints, report: &mut Report) {
     let subject = "an unknown id";
-    if let Ok(id) = Crid::parse(hints.nobodys_id) {
+    if let Ok(id) = CustomerRegistrationId::parse(hints.nobodys_id) {
         match source.by_id(cx, &id).await {
             Ok(None) => report.agrees(subject, "the answer is the word for nobody"),
             Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
@@ -113,7 +113,7 @@ async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: Hints, 
         }
     }
     let subject = "an unknown address";
-    match source.by_email(cx, &EmailKey::of(NOBODYS_ADDRESS)).await {
+    match source.by_email(cx, &EmailKey::from_text(NOBODYS_ADDRESS)).await {
         Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
         Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
         Err(error) => report.differs(subject, words_of(&error, hints)),
@@ -121,7 +121,12 @@ async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: Hints, 
 }
 
 /// Tries the list; gives somebody from it, one with an address if there is one.
-async fn check_list(source: &dyn UserSource, cx: &CallContext, hints: Hints, report: &mut Report) -> Option<Crid> {
+async fn check_list(
+    source: &dyn UserSource,
+    cx: &CallContext,
+    hints: Hints,
+    report: &mut Report,
+) -> Option<CustomerRegistrationId> {
     let subject = "the list";
     let query = UserQuery {
         filter: UserFilter::default(),
@@ -145,7 +150,13 @@ async fn check_list(source: &dyn UserSource, cx: &CallContext, hints: Hints, rep
     }
 }
 
-async fn check_known(source: &dyn UserSource, cx: &CallContext, id: &Crid, hints: Hints, report: &mut Report) {
+async fn check_known(
+    source: &dyn UserSource,
+    cx: &CallContext,
+    id: &CustomerRegistrationId,
+    hints: Hints,
+    report: &mut Report,
+) {
     let subject = "a known id";
     let account = match source.by_id(cx, id).await {
         Ok(Some(account)) => account,

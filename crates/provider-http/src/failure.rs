@@ -143,7 +143,7 @@ impl Failure {
     /// The failure as a source's error, with itself as the cause.
     #[must_use]
     pub fn into_error(self, operation: &'static str, effect: Effect) -> SourceError {
-        SourceError::because(operation, self.kind(effect), self)
+        SourceError::with_cause(operation, self.kind(effect), self)
     }
 }
 

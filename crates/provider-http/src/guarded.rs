@@ -3,10 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    tenant::Tenant,
+};
 use masthead_ports::{
     clock::Clock,
-    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, SourceName, UserSource},
+    source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use time::OffsetDateTime;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -84,7 +87,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
     }
 
     /// The user with this id as last seen within [`GuardOptions::stale`], for when the source cannot be asked.
-    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<Remembered> {
+    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &CustomerRegistrationId) -> Option<Remembered> {
         self.remembered(tenant, About::Id(id.clone())).await
     }
 
@@ -95,7 +98,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
 
     /// Forgets what is known of an id and of addresses, and does not remember answers that are on their way: for after a
     /// write, with the old address and the new one.
-    pub async fn forget(&self, tenant: &Tenant, id: Option<&Crid>, emails: &[&EmailKey]) {
+    pub async fn forget(&self, tenant: &Tenant, id: Option<&CustomerRegistrationId>, emails: &[&EmailKey]) {
         let ids = id.into_iter().map(|id| About::Id(id.clone()));
         let emails = emails.iter().map(|email| About::Email((*email).clone()));
         for about in ids.chain(emails) {
@@ -128,7 +131,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
                 let (question, about, cx) = (question.clone(), about.clone(), cx.clone());
                 move || async move { inner.fetch(question, about, cx).await }
             };
-            let key = (question.clone(), cx.priority, cx.leave_by.is_some());
+            let key = (question.clone(), cx.priority, cx.start_by.is_some());
             let flight = self.0.flights.run(key, make);
             let landed = match timeout_at(deadline, flight).await {
                 Ok(Ok(landed)) => landed,
@@ -145,7 +148,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
                 asked_again = true;
                 continue;
             }
-            return Err(SourceError::because(error.operation, error.kind, Shared(error)));
+            return Err(SourceError::with_cause(error.operation, error.kind, Shared(error)));
         }
     }
 }
@@ -200,7 +203,7 @@ struct Shared(Arc<SourceError>);
 
 pub(crate) fn silence(operation: &'static str, class: FailureClass) -> SourceError {
     let failure = Failure::unsent(class);
-    SourceError::because(operation, SourceErrorKind::Unavailable, failure)
+    SourceError::with_cause(operation, SourceErrorKind::Unavailable, failure)
 }
 
 #[async_trait]
@@ -209,7 +212,7 @@ impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
         self.0.source.name()
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let said = self.ask(&cx.new_read(), About::Id(id.clone())).await?;
         Ok(said.accounts.first().cloned())
     }
@@ -219,7 +222,7 @@ impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
         Ok(said.accounts.to_vec())
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.0.source.search(&cx.new_read(), query).await
     }
 }

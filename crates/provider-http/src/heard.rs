@@ -3,10 +3,12 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
 use masthead_ports::{
     provider::{Asked, Heard, Provider, Searchable},
-    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, SourceName, UserSource, Wait},
+    source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, SourceName, UserSource, WaitPolicy},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -69,12 +71,13 @@ impl<S: UserSource + 'static> HeardSource<S> {
     /// budget has no call for it in that time; a call that has left goes on by itself and refreshes what is kept.
     async fn said(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
         let is_person = cx.priority == Priority::Interactive;
-        let has_kept =
-            is_person && cx.wait != Wait::ForLive && self.source.remembered(&cx.tenant, about.clone()).await.is_some();
-        let hurries = has_kept || (is_person && cx.wait == Wait::UnlessScarce);
+        let has_kept = is_person
+            && cx.wait != WaitPolicy::ForLiveAnswer
+            && self.source.remembered(&cx.tenant, about.clone()).await.is_some();
+        let hurries = has_kept || (is_person && cx.wait == WaitPolicy::UnlessRateLimited);
         let until = Instant::now() + self.source.stale_after();
         let cx = CallContext {
-            leave_by: hurries.then(|| until.into_std()),
+            start_by: hurries.then(|| until.into_std()),
             ..cx.new_read()
         };
         let operation = about.operation();
@@ -132,7 +135,7 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
         self.searchable
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>> {
         self.look_up(cx, About::Id(id.clone()), |accounts| accounts.first().cloned())
             .await
     }
@@ -141,7 +144,7 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
         self.look_up(cx, About::Email(email.clone()), <[Account]>::to_vec).await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage> {
         let before = cx.calls.get();
         let as_of = self.source.clock().now();
         let heard = match self.source.search(cx, query).await {
@@ -188,7 +191,7 @@ mod tests {
             "Fake"
         }
 
-        async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
             cx.calls.add();
             let late = *self.1.lock().unwrap();
             if !late.is_zero() {
@@ -204,7 +207,7 @@ mod tests {
             Err(SourceError::new("fake", SourceErrorKind::Refused))
         }
 
-        async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+        async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
             Err(SourceError::new("fake", SourceErrorKind::Refused))
         }
     }
@@ -222,8 +225,8 @@ mod tests {
         (source.clone(), HeardSource::new(source, Searchable::default()))
     }
 
-    fn id() -> Crid {
-        Crid::parse("auth0|1").unwrap()
+    fn id() -> CustomerRegistrationId {
+        CustomerRegistrationId::parse("auth0|1").unwrap()
     }
 
     #[tokio::test]
@@ -294,9 +297,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn callers_with_no_use_for_a_kept_answer_wait_for_the_live_one() {
         for (wait, priority) in [
-            (Wait::ForLive, Priority::Interactive),
-            (Wait::UnlessKept, Priority::Bulk),
-            (Wait::UnlessKept, Priority::Sync),
+            (WaitPolicy::ForLiveAnswer, Priority::Interactive),
+            (WaitPolicy::UnlessCached, Priority::Bulk),
+            (WaitPolicy::UnlessCached, Priority::Sync),
         ] {
             let (_, provider) = late_with_a_kept_answer().await;
             let patient = CallContext {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::source::{CallContext, SourceName};
 
 /// How many users the log names of one answer.
@@ -12,13 +12,13 @@ const MOST_NAMED: usize = 20;
 #[derive(Debug, Default)]
 pub struct LeftOut {
     /// The user's id, or `None` where not even that can be read.
-    ids: Vec<Option<Crid>>,
+    ids: Vec<Option<CustomerRegistrationId>>,
     first_flaw: Option<String>,
 }
 
 impl LeftOut {
     /// Adds a row, with what is wrong with it in words that repeat nothing of it.
-    pub fn add(&mut self, id: Option<Crid>, flaw: impl Display) {
+    pub fn add(&mut self, id: Option<CustomerRegistrationId>, flaw: impl Display) {
         self.ids.push(id);
         self.first_flaw.get_or_insert_with(|| flaw.to_string());
     }
@@ -39,7 +39,13 @@ impl LeftOut {
     /// Logs, once, how many rows are left out, the ids of the first few, and what is wrong with the first of all.
     pub fn log(&self, source: SourceName, cx: &CallContext, operation: &'static str) {
         let Some(flaw) = &self.first_flaw else { return };
-        let named: Vec<&str> = self.ids.iter().flatten().take(MOST_NAMED).map(Crid::as_str).collect();
+        let named: Vec<&str> = self
+            .ids
+            .iter()
+            .flatten()
+            .take(MOST_NAMED)
+            .map(CustomerRegistrationId::as_str)
+            .collect();
         tracing::warn!(
             source.name = source,
             operation,
@@ -51,9 +57,9 @@ impl LeftOut {
         );
     }
 
-    /// The ids, for a [`Step`](masthead_ports::walk::Step).
+    /// The ids, for a [`Step`](masthead_ports::scan::ScanPage).
     #[must_use]
-    pub fn into_ids(self) -> Vec<Option<Crid>> {
+    pub fn into_ids(self) -> Vec<Option<CustomerRegistrationId>> {
         self.ids
     }
 }

@@ -145,7 +145,7 @@ impl Upstream {
                 Then::TryMended => !std::mem::replace(&mut mended_tried, true),
                 Then::TryLater | Then::TryInTurn if call.effect == Effect::Write => false,
                 // The provider itself has no call to give: a read in haste does not queue for one.
-                Then::TryInTurn if call.leave_by.is_some() => false,
+                Then::TryInTurn if call.start_by.is_some() => false,
                 Then::TryLater | Then::TryInTurn => {
                     tried += 1;
                     tried < self.options.attempts
@@ -202,7 +202,7 @@ impl Upstream {
         }
         let started = Instant::now();
         call.calls.add();
-        call.read.begin();
+        call.read.record_call();
         let sent = self.client.send(request, call.deadline.into_std()).await;
         let outcome = match sent {
             Ok(reply) => {
@@ -256,9 +256,9 @@ impl Upstream {
             return Err(give_up(gone.into_error(call.operation, call.effect)));
         }
         // A read that has begun is brought to its end: else its calls would have been made for nothing.
-        let leave_by = call.leave_by.filter(|_| !call.read.has_begun());
-        let latest = leave_by.map_or(latest, |by| by.min(latest));
-        let _waits = call.read.waits();
+        let start_by = call.start_by.filter(|_| !call.read.has_calls());
+        let latest = start_by.map_or(latest, |by| by.min(latest));
+        let _waits = call.read.wait_for_turn();
         self.budget.acquire(call.priority, latest).await.map_err(|over| {
             self.instruments.refused(call.operation, "over_budget");
             let retry_after = Some(over.retry_after);

@@ -1,6 +1,6 @@
 //! Reading what a provider sends: what is of another type than documented counts as missing, and nothing is shown.
 
-use masthead_domain::{crid::Crid, email::Email};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -58,8 +58,8 @@ pub fn name(text: Option<&str>) -> Box<str> {
 /// The id of a user; `None` when it cannot be kept. One that lost a piece when it was read cannot
 /// ([`json::read`](crate::json::read)): it may be another user's.
 #[must_use]
-pub fn id(text: &str) -> Option<Crid> {
-    Crid::parse(text).ok()
+pub fn id(text: &str) -> Option<CustomerRegistrationId> {
+    CustomerRegistrationId::parse(text).ok()
 }
 
 /// An address, whatever its shape; `None` when it cannot be kept. One that lost a piece cannot: it may be another person's.

@@ -15,7 +15,7 @@ mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
     use masthead_sandbox::{Shape, sample_directory_user};
-    use masthead_testkit::asking::Asking;
+    use masthead_testkit::source_client::SourceClient;
 
     use crate::{
         suite::{self, Subject, keeps},

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use masthead_domain::{
-    order::Place,
+    order::ListCursor,
     query::{Position, UserQuery},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -32,8 +32,8 @@ impl<'a> Goes<'a> {
     pub(crate) fn of(position: &'a Position) -> Option<Self> {
         match position {
             Position::Offset(offset) => Some(Self::From(*offset)),
-            Position::After(Place::Key(_)) => None,
-            Position::After(Place::Mark(mark)) => match mark.strip_prefix(CURSOR) {
+            Position::After(ListCursor::Key(_)) => None,
+            Position::After(ListCursor::Opaque(mark)) => match mark.strip_prefix(CURSOR) {
                 Some(cursor) => Some(Self::On(cursor)),
                 None => mark.strip_prefix(OFFSET)?.parse().ok().map(Self::From),
             },
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_mark_leads_back_to_where_it_was_made() {
         for goes in [Goes::From(0), Goes::From(2_000), Goes::On(""), Goes::On("o:7:é=")] {
-            let position = Position::After(Place::Mark(goes.mark()));
+            let position = Position::After(ListCursor::Opaque(goes.mark()));
             assert_eq!(Goes::of(&position), Some(goes));
         }
     }
@@ -155,10 +155,14 @@ mod tests {
     #[test]
     fn what_is_no_mark_of_ours_leads_nowhere() {
         for text in ["", "o:", "o:-1", "o:x", "p:1", "c", "7"] {
-            assert_eq!(Goes::of(&Position::After(Place::Mark(text.into()))), None, "{text:?}");
+            assert_eq!(
+                Goes::of(&Position::After(ListCursor::Opaque(text.into()))),
+                None,
+                "{text:?}"
+            );
         }
         let account = masthead_testkit::accounts::account("1", "a@example.org", "", "");
-        let key = SortKey::of(&account, masthead_domain::order::SortColumn::Email, false);
+        let key = SortKey::for_account(&account, masthead_domain::order::SortColumn::Email, false);
         assert_eq!(Goes::of(&Position::After(key.into())), None);
     }
 

@@ -1,7 +1,7 @@
 //! Walking everybody the far side has, for those who move in.
 
 use masthead_domain::{
-    order::{Direction, Order, Place, SortColumn},
+    order::{Direction, ListCursor, Order, SortColumn},
     query::{CountMode, Position, Total, UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
@@ -39,7 +39,9 @@ impl RemoteSubscribe {
                 column: SortColumn::CustomerRegistrationId,
                 direction: Direction::Ascending,
             },
-            position: mark.map_or(Position::Offset(0), |mark| Position::After(Place::Mark(mark.into()))),
+            position: mark.map_or(Position::Offset(0), |mark| {
+                Position::After(ListCursor::Opaque(mark.into()))
+            }),
             size,
             count: CountMode::Exact,
         };

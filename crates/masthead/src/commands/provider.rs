@@ -9,7 +9,7 @@ use std::{
 };
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
 };
@@ -53,7 +53,11 @@ pub(super) fn run(
     }
 }
 
-async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) -> Result<(), CommandError> {
+async fn check(
+    tenant: Tenant,
+    options: &ProviderSettings,
+    id: Option<&CustomerRegistrationId>,
+) -> Result<(), CommandError> {
     if tenant.settings.user_provider.is_none() {
         return Err(CommandError::new(
             "Flow.UserProvider contains no known provider: there is none to check",

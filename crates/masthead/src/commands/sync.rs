@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use masthead_domain::tenant::Tenant;
-use masthead_orchestrator::{Outcome, Progress};
-use masthead_ports::{clock::Clock, directory::Brake, tenants::Tenants};
+use masthead_orchestrator::{SyncOutcome, SyncProgress};
+use masthead_ports::{clock::Clock, mirror::RemovalBrake, tenants::Tenants};
 use masthead_subscribe_store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -71,13 +71,13 @@ async fn sync(
     bar: &SyncProgressBar,
 ) -> Result<(), CommandError> {
     let brake = if arguments.release_brake {
-        Brake::Released
+        RemovalBrake::Released
     } else {
-        Brake::On
+        RemovalBrake::On
     };
     let (progress, outcome) = syncs.run(tenant, brake, end, &mut |progress| bar.show(progress)).await;
     bar.end();
-    let Outcome::Finished(finished) = outcome else {
+    let SyncOutcome::Finished(finished) = outcome else {
         return Err(to_error(outcome));
     };
     let taken = progress.taken;
@@ -113,20 +113,20 @@ async fn preview(
 }
 
 /// Why there is no result.
-fn to_error(outcome: Outcome) -> CommandError {
+fn to_error(outcome: SyncOutcome) -> CommandError {
     match outcome {
-        Outcome::Failed(error) => CommandError::context("the sync is not finished; run it again to resume")(error),
-        Outcome::Stopped => CommandError::new("stopped; run it again to resume"),
-        Outcome::Lost => CommandError::new("another process has taken over the run"),
-        Outcome::Busy { left } => CommandError::new(format!(
+        SyncOutcome::Failed(error) => CommandError::context("the sync is not finished; run it again to resume")(error),
+        SyncOutcome::Stopped => CommandError::new("stopped; run it again to resume"),
+        SyncOutcome::Lost => CommandError::new("another process has taken over the run"),
+        SyncOutcome::Busy { left } => CommandError::new(format!(
             "another process runs this sync; if it is dead, the run is free in {} seconds",
             left.as_secs() + 1
         )),
-        Outcome::Elsewhere => CommandError::new(
+        SyncOutcome::Elsewhere => CommandError::new(
             "the mirror of the tenant's pool belongs to a tenant with another provider or other Merge settings",
         ),
-        Outcome::NoWalk => CommandError::new("the tenant has no provider whose users can be listed"),
-        Outcome::Finished(_) => CommandError::new("the run is over"),
+        SyncOutcome::NoScan => CommandError::new("the tenant has no provider whose users can be listed"),
+        SyncOutcome::Finished(_) => CommandError::new("the run is over"),
     }
 }
 
@@ -140,7 +140,7 @@ impl SyncProgressBar {
         Self(bar)
     }
 
-    fn show(&self, progress: &Progress) {
+    fn show(&self, progress: &SyncProgress) {
         if let (Some(expected), None) = (progress.expected, self.0.length()) {
             self.0.set_length(expected);
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} users  {msg}  about {eta} to go") {

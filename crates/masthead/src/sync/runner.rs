@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
+use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome, SyncPreview, SyncProgress};
 use masthead_ports::{
     clock::Clock,
-    directory::{Brake, Directory, Standing},
+    mirror::{MirrorStatus, RemovalBrake, UserMirror},
+    scan::UserScans,
     source::{CallContext, Priority, SourceError},
-    walk::Walks,
 };
 use metrics::{counter, gauge};
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ const STEP_DEADLINE: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A manual run waits out consecutive failures for about two minutes before it gives up.
-const MANUAL: PatienceOptions = PatienceOptions {
+const MANUAL: RetryOptions = RetryOptions {
     tries: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
@@ -35,7 +35,7 @@ const MANUAL: PatienceOptions = PatienceOptions {
 
 /// A scheduled run ends after three consecutive failures, three seconds of pauses besides the calls, and is retried later.
 /// A throttled call is waited out for as long as the provider requests.
-const SCHEDULED: PatienceOptions = PatienceOptions { tries: 3, ..MANUAL };
+const SCHEDULED: RetryOptions = RetryOptions { tries: 3, ..MANUAL };
 
 /// How long reading the status of a mirror may take.
 const STATUS_TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -43,16 +43,16 @@ const STATUS_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Makes sync runs and reports them. Cheap to clone.
 #[derive(Clone)]
 pub struct SyncRunner {
-    sync: DirectorySync,
-    directory: Arc<dyn Directory>,
+    sync: MirrorSync,
+    directory: Arc<dyn UserMirror>,
     states: SyncStates,
 }
 
 impl SyncRunner {
     /// For manual runs; `holder` is a name of this process.
     pub(crate) fn by_hand(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
@@ -62,8 +62,8 @@ impl SyncRunner {
 
     /// For scheduled runs, which retry a failing provider later.
     pub(crate) fn scheduled(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
@@ -72,23 +72,23 @@ impl SyncRunner {
     }
 
     fn new(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
-        patience: PatienceOptions,
+        patience: RetryOptions,
     ) -> Self {
         let options = SyncOptions {
             holder,
             lease: LEASE,
             full_every,
-            step_deadline: STEP_DEADLINE,
+            page_deadline: STEP_DEADLINE,
             grace: GRACE,
             patience,
         };
         Self {
-            sync: DirectorySync::new(Arc::clone(&directory), walks, clock, options),
+            sync: MirrorSync::new(Arc::clone(&directory), walks, clock, options),
             directory,
             states: SyncStates::default(),
         }
@@ -100,10 +100,10 @@ impl SyncRunner {
     }
 
     /// The status of the tenant's mirror; updates readiness and metrics too.
-    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<Standing>, SourceError> {
+    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<MirrorStatus>, SourceError> {
         let deadline = (Instant::now() + STATUS_TIME_LIMIT).into_std();
         let cx = CallContext::new(Arc::clone(tenant), deadline, Priority::Sync);
-        let standing = self.directory.standing(&cx).await?;
+        let standing = self.directory.status(&cx).await?;
         if let Some(standing) = &standing {
             self.states.set_status(&tenant.id, standing);
             let tenant = tenant.id.to_string();
@@ -123,14 +123,14 @@ impl SyncRunner {
     pub(crate) async fn run(
         &self,
         tenant: &Arc<Tenant>,
-        brake: Brake,
+        brake: RemovalBrake,
         end: &CancellationToken,
-        on_progress: &mut (dyn FnMut(&Progress) + Send),
-    ) -> (Progress, Outcome) {
+        on_progress: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> (SyncProgress, SyncOutcome) {
         let begun = Instant::now();
         let running = RunningGauge::new(&self.states, &tenant.id);
-        let mut last = Progress::default();
-        let mut record = |progress: &Progress| {
+        let mut last = SyncProgress::default();
+        let mut record = |progress: &SyncProgress| {
             count(&tenant.id, &last, progress);
             last = *progress;
             on_progress(progress);
@@ -152,8 +152,8 @@ impl SyncRunner {
         &self,
         tenant: &Arc<Tenant>,
         end: &CancellationToken,
-        on_progress: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<Preview, Outcome> {
+        on_progress: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> Result<SyncPreview, SyncOutcome> {
         self.sync.preview(tenant, end, on_progress).await
     }
 }
@@ -183,7 +183,7 @@ impl Drop for RunningGauge<'_> {
     }
 }
 
-fn count(tenant: &TenantId, before: &Progress, now: &Progress) {
+fn count(tenant: &TenantId, before: &SyncProgress, now: &SyncProgress) {
     let tenant = tenant.to_string();
     counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(now.steps - before.steps);
     let (before, now) = (before.taken, now.taken);
@@ -197,17 +197,17 @@ fn count(tenant: &TenantId, before: &Progress, now: &Progress) {
     }
 }
 
-fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration) {
+fn log(tenant: &TenantId, progress: &SyncProgress, outcome: &SyncOutcome, took: Duration) {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let Progress { steps, seen, taken, .. } = progress;
+    let SyncProgress { steps, seen, taken, .. } = progress;
     match outcome {
-        Outcome::Finished(finished) if finished.braked => tracing::error!(
+        SyncOutcome::Finished(finished) if finished.braked => tracing::error!(
             tenant = %tenant,
             profiles = finished.profiles,
             missing = finished.missing,
             "more than 1 % of the provider's users are gone at once: none is removed until an operator releases the brake"
         ),
-        Outcome::Finished(finished) if !finished.whole => tracing::warn!(
+        SyncOutcome::Finished(finished) if !finished.whole => tracing::warn!(
             tenant = %tenant,
             steps,
             seen,
@@ -218,7 +218,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the provider did not list every user, or some could not be stored: lists are stale, and no user is removed"
         ),
-        Outcome::Finished(finished) => tracing::info!(
+        SyncOutcome::Finished(finished) => tracing::info!(
             tenant = %tenant,
             steps,
             seen,
@@ -230,7 +230,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the mirror is up to date"
         ),
-        Outcome::Failed(error) => tracing::warn!(
+        SyncOutcome::Failed(error) => tracing::warn!(
             error = error as &dyn std::error::Error,
             tenant = %tenant,
             steps,
@@ -238,11 +238,11 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the sync is retried later"
         ),
-        Outcome::Elsewhere => tracing::debug!(
+        SyncOutcome::Elsewhere => tracing::debug!(
             tenant = %tenant,
             "the pool's mirror belongs to another provider or field precedence"
         ),
-        Outcome::Stopped | Outcome::Lost | Outcome::Busy { .. } | Outcome::NoWalk => {
+        SyncOutcome::Stopped | SyncOutcome::Lost | SyncOutcome::Busy { .. } | SyncOutcome::NoScan => {
             tracing::debug!(tenant = %tenant, outcome = outcome.name(), steps, seen, "the sync is over");
         }
     }

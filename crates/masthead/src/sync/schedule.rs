@@ -7,8 +7,8 @@ use std::{
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_orchestrator::{Outcome, Progress};
-use masthead_ports::{clock::Clock, directory::Brake, directory::Standing, tenants::Tenants};
+use masthead_orchestrator::{SyncOutcome, SyncProgress};
+use masthead_ports::{clock::Clock, mirror::MirrorStatus, mirror::RemovalBrake, tenants::Tenants};
 use masthead_subscribe_store::Admin;
 use time::OffsetDateTime;
 use tokio::{
@@ -143,18 +143,18 @@ impl SyncSchedule {
                     return TurnOutcome::Done;
                 }
                 let (stop, mut yielded) = (end.child_token(), false);
-                let mut on_progress = |progress: &Progress| {
+                let mut on_progress = |progress: &SyncProgress| {
                     if !turn.can_continue(progress.failures > 0) {
                         yielded = true;
                         stop.cancel();
                     }
                 };
-                let (_, outcome) = syncs.run(&tenant, Brake::On, &stop, &mut on_progress).await;
+                let (_, outcome) = syncs.run(&tenant, RemovalBrake::On, &stop, &mut on_progress).await;
                 drop(turn);
                 match outcome {
-                    Outcome::Failed(_) => return TurnOutcome::Failed,
+                    SyncOutcome::Failed(_) => return TurnOutcome::Failed,
                     _ if yielded => return TurnOutcome::Failed,
-                    Outcome::Busy { left } => tokio::select! {
+                    SyncOutcome::Busy { left } => tokio::select! {
                         () = sleep(left.max(CHECK_INTERVAL.0)) => {}
                         () = end.cancelled() => return TurnOutcome::Done,
                     },
@@ -189,7 +189,7 @@ impl SyncSchedule {
 }
 
 /// Whether a mirror must be updated.
-fn is_due(standing: Option<&Standing>, now: OffsetDateTime, every: Duration) -> bool {
+fn is_due(standing: Option<&MirrorStatus>, now: OffsetDateTime, every: Duration) -> bool {
     let Some(standing) = standing else { return true };
     if standing.braked_at.is_some_and(|braked| now - braked < BRAKED_FOR) {
         return false;
@@ -208,7 +208,7 @@ mod tests {
         const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
         let every = Duration::from_mins(15);
         let due = |as_of: Option<Span>, braked: Option<Span>| {
-            let standing = Standing {
+            let standing = MirrorStatus {
                 as_of: as_of.map(|ago| NOW - ago),
                 whole: true,
                 profiles: 1,

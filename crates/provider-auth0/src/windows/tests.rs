@@ -105,7 +105,7 @@ fn a_search_that_is_too_slow_is_halved_until_it_is_a_second_wide() {
 #[test]
 fn a_place_of_somebody_elses_is_none() {
     for strange in ["sandbox_1_2", "{}x", "{\"cursor\":\"a\"}", "[]", "7"] {
-        assert_eq!(At::read(&Place::parse(strange).unwrap()), None, "{strange}");
+        assert_eq!(At::read(&ScanCursor::parse(strange).unwrap()), None, "{strange}");
     }
 }
 

@@ -3,7 +3,7 @@
 use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, World, reader};
+use crate::support::{SourceClient, World, reader};
 
 async fn told_of(world: &World) -> Vec<Checked> {
     let told = world.auth0.check(&world.cx(), None).await.unwrap();

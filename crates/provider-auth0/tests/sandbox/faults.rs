@@ -8,7 +8,7 @@ use masthead_domain::{
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, World, kind, reader};
+use crate::support::{SourceClient, World, kind, reader};
 use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
 
 fn with_body(status: u16, body: &str) -> Fault {

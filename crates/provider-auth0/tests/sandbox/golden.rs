@@ -7,7 +7,7 @@ use masthead_ports::accounts::{AccountChange, AccountWriter, NewAccount, PlainPa
 use masthead_sandbox::Recorded;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, DATABASE, World, crid};
+use crate::support::{DATABASE, SourceClient, World, crid};
 
 fn fixture(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/auth0-node");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
@@ -16,7 +16,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{Asking, DATABASE, World, reader};
+use crate::support::{DATABASE, SourceClient, World, reader};
 
 /// A query with every value as a question mark, as Lucene reads it: a phrase ends at the next quote, a backslash takes the
 /// meaning from what follows. What means something and is not escaped stays, and makes a shape of its own.
@@ -100,19 +100,25 @@ async fn no_value_of_any_field_changes_the_structure_of_a_query() {
     for _ in 0..150 {
         let text = hostile().new_tree(&mut runner).unwrap().current();
         let mut failed = Vec::new();
-        if let Ok(id) = Crid::parse(&text) {
+        if let Ok(id) = CustomerRegistrationId::parse(&text) {
             failed.extend(world.auth0.by_id(&world.cx(), &id).await.err());
         }
-        failed.extend(world.auth0.by_email(&world.cx(), &EmailKey::of(&text)).await.err());
+        failed.extend(
+            world
+                .auth0
+                .by_email(&world.cx(), &EmailKey::from_text(&text))
+                .await
+                .err(),
+        );
         for email in [
-            EmailFilter::Prefix(EmailNeedle::of(&text)),
-            EmailFilter::Contains(EmailNeedle::of(&text)),
+            EmailFilter::Prefix(EmailFragment::from_text(&text)),
+            EmailFilter::Contains(EmailFragment::from_text(&text)),
         ] {
             let filter = UserFilter {
                 emails: vec![email],
-                first_name: Some(NamePrefix::of(&text)),
-                last_name: Some(NamePrefix::of(&text)),
-                metadata: vec![MetadataPair::of(&text, &text)],
+                first_name: Some(NamePrefix::from_text(&text)),
+                last_name: Some(NamePrefix::from_text(&text)),
+                metadata: vec![MetadataPair::new(&text, &text)],
                 ..UserFilter::default()
             };
             let listing = UserQuery {

@@ -3,13 +3,13 @@
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Fault, FaultRule};
-use masthead_testkit::logs::Logged;
+use masthead_testkit::logs::LogCapture;
 
-use crate::support::{Asking, DATABASE, World, reader};
+use crate::support::{DATABASE, SourceClient, World, reader};
 
 #[tokio::test]
 async fn whatever_fails_the_log_names_no_person_and_no_secret() {
-    let logged = Logged::down_to(tracing::Level::DEBUG);
+    let logged = LogCapture::start(tracing::Level::DEBUG);
     let body =
         r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
     let refused = Fault::Status {

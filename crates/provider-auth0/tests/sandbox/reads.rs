@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::Fault;
 use serde_json::json;
 
-use crate::support::{Asking, DATABASE, World, crid, ids, kind, reader, user};
+use crate::support::{DATABASE, SourceClient, World, crid, ids, kind, reader, user};
 
 #[tokio::test]
 async fn a_user_is_found_by_any_id_however_odd() {

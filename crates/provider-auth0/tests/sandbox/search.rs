@@ -1,14 +1,14 @@
 //! Lists: what is asked of Auth0, page by page, and what is said of what it cannot show.
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, Position, Total, UserFilter, UserQuery},
 };
-use masthead_ports::source::{Page, SourceError, SourceErrorKind, UserSource};
+use masthead_ports::source::{AccountPage, SourceError, SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, sample_users};
 
-use crate::support::{Asking, DATABASE, World, ids, kind, reader, user};
+use crate::support::{DATABASE, SourceClient, World, ids, kind, reader, user};
 
 fn query(filter: UserFilter, size: u16) -> UserQuery {
     UserQuery {
@@ -28,15 +28,15 @@ fn with_email(condition: EmailFilter) -> UserFilter {
 }
 
 fn contains(text: &str) -> UserFilter {
-    with_email(EmailFilter::Contains(EmailNeedle::of(text)))
+    with_email(EmailFilter::Contains(EmailFragment::from_text(text)))
 }
 
 fn prefix(text: &str) -> UserFilter {
-    with_email(EmailFilter::Prefix(EmailNeedle::of(text)))
+    with_email(EmailFilter::Prefix(EmailFragment::from_text(text)))
 }
 
 impl World {
-    async fn search(&self, filter: UserFilter, size: u16) -> Result<Page, SourceError> {
+    async fn search(&self, filter: UserFilter, size: u16) -> Result<AccountPage, SourceError> {
         self.auth0.search(&self.cx(), &query(filter, size)).await
     }
 }
@@ -178,7 +178,7 @@ async fn names_are_never_asked_for_because_accents_count_there() {
     let able = world.auth0.searchable(&world.tenant);
     assert!(able.list && able.email_prefix && !able.name_prefix && !able.metadata);
     let by_name = UserFilter {
-        first_name: Some(NamePrefix::of("maria")),
+        first_name: Some(NamePrefix::from_text("maria")),
         ..UserFilter::default()
     };
     world.search(by_name, 10).await.unwrap();
@@ -203,7 +203,7 @@ async fn only_the_tenants_connections_are_listed() {
 #[tokio::test]
 async fn an_exact_condition_takes_the_way_that_is_never_late() {
     let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
-    let filter = with_email(EmailFilter::Exact(EmailKey::of("ann@example.com")));
+    let filter = with_email(EmailFilter::Exact(EmailKey::from_text("ann@example.com")));
     assert_eq!(ids(&world.search(filter, 10).await.unwrap().accounts), ["auth0|1"]);
     assert!(
         world

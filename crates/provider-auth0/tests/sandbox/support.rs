@@ -6,7 +6,7 @@ use masthead_domain::tenant::Tenant;
 use masthead_ports::{clock::Clock, source::UserSource};
 use masthead_provider_auth0::Auth0;
 use masthead_sandbox::{Auth0Config, Quota, Sandbox};
-pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind};
+pub(crate) use masthead_testkit::source_client::{SourceClient, crid, ids, kind};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl SourceClient for World {
     fn source(&self) -> &dyn UserSource {
         &self.auth0
     }

@@ -4,24 +4,24 @@ use std::collections::BTreeSet;
 
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
-use masthead_testkit::walking::{self, Walked};
+use masthead_testkit::scanning::{self, ScannedUsers};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, DATABASE, World, ids, kind, reader, user};
+use crate::support::{DATABASE, SourceClient, World, ids, kind, reader, user};
 
 impl World {
-    async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.auth0.step(&self.cx(), scope, from).await
+    async fn step(&self, scope: ScanExtent, from: Option<&ScanCursor>) -> Result<ScanPage, SourceError> {
+        self.auth0.fetch_page(&self.cx(), scope, from).await
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
-        walking::walk(self, &self.auth0, scope, between).await.unwrap()
+    async fn walk(&self, scope: ScanExtent, between: impl FnMut(usize) + Send) -> ScannedUsers {
+        scanning::scan_all(self, &self.auth0, scope, between).await.unwrap()
     }
 }
 
@@ -41,7 +41,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn every_user_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
     let world = World::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!(
         (walked.ids().len(), walked.truncated, walked.gaps),
         (2_345, false, false)
@@ -61,7 +61,7 @@ async fn a_thousand_users_of_one_instant_are_shown_and_more_are_told_of() {
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
         let world = World::with(users, &[("Auth0.PageSize", "100")]).await;
-        let walked = world.walk(Scope::Everything, |_| {}).await;
+        let walked = world.walk(ScanExtent::Everything, |_| {}).await;
         assert_eq!((walked.ids().len(), walked.truncated), (shown, truncated), "{count}");
         assert!(walked.ids().contains("auth0|later"), "the walk goes on behind them");
         assert!(
@@ -82,10 +82,10 @@ async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_se
         &[],
     )
     .await;
-    let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
+    let since = ScanExtent::ChangedSince(datetime!(2026-03-01 00:00 UTC));
     let walked = world.walk(since, |_| {}).await;
     assert_eq!(ids(&walked.accounts), ["auth0|lagging", "auth0|new"]);
-    assert!(Walk::tells_changes(&world.auth0));
+    assert!(UserScan::can_list_changes(&world.auth0));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
     let world = World::with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
     let walked = world
-        .walk(Scope::Everything, |steps| {
+        .walk(ScanExtent::Everything, |steps| {
             let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
             let mut all = world.sandbox.auth0().users();
             if steps == 5 {
@@ -121,7 +121,7 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
     assert!(seen.contains("auth0|new1"), "who came is there as well");
 
     // The same over changes, where every change moves a user to the end.
-    let changed = Scope::ChangedSince(NOW);
+    let changed = ScanExtent::ChangedSince(NOW);
     let before = world.walk(changed, |_| {}).await.ids();
     let walked = world
         .walk(changed, |steps| {
@@ -151,15 +151,15 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
 #[tokio::test]
 async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
     let world = World::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
-    let whole = world.walk(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
+    let whole = world.walk(ScanExtent::Everything, |_| {}).await;
+    let (mut place, mut shown, mut world): (Option<ScanCursor>, Vec<Account>, World) = (None, Vec::new(), world);
     loop {
         // Another process each time: all that it knows is the text that was kept.
         let (auth0, rest) = world.take_auth0();
         drop(auth0);
         world = rest;
-        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = world.step(Scope::Everything, kept.as_ref()).await.unwrap();
+        let kept = place.map(|place| ScanCursor::parse(place.as_str()).unwrap());
+        let step = world.step(ScanExtent::Everything, kept.as_ref()).await.unwrap();
         shown.extend(step.accounts);
         place = step.next;
         if place.is_none() {
@@ -167,8 +167,8 @@ async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
         }
     }
     assert_eq!(shown, whole.accounts);
-    let foreign = Place::parse("sandbox_1_2c").unwrap();
-    let step = world.step(Scope::Everything, Some(&foreign)).await.unwrap();
+    let foreign = ScanCursor::parse("sandbox_1_2c").unwrap();
+    let step = world.step(ScanExtent::Everything, Some(&foreign)).await.unwrap();
     assert_eq!(
         step.accounts,
         whole.accounts[..50],
@@ -187,7 +187,7 @@ async fn a_page_that_is_cut_short_shuffled_or_doubled_loses_nobody() {
         if let Some(fault) = fault.clone() {
             world.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
-        let walked = world.walk(Scope::Everything, |_| {}).await;
+        let walked = world.walk(ScanExtent::Everything, |_| {}).await;
         assert_eq!(walked.ids().len(), 405, "{fault:?}");
     }
 }
@@ -199,7 +199,7 @@ async fn a_page_that_lacks_users_is_no_answer() {
         .sandbox
         .inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
     assert_eq!(
-        kind(world.step(Scope::Everything, None).await),
+        kind(world.step(ScanExtent::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
@@ -216,7 +216,7 @@ async fn a_search_that_is_too_slow_for_auth0_is_made_narrower() {
         body: Some(body.to_string()),
     };
     world.sandbox.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.truncated), (700, false));
     assert!(
         world.asked()[3]
@@ -235,7 +235,7 @@ async fn only_the_tenants_users_are_shown_and_one_that_cannot_be_kept_stops_nobo
         unusable,
     ];
     let world = World::with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["auth0|1".to_owned()], true));
     assert!(sample_user(0)["created_at"].is_string());
 }

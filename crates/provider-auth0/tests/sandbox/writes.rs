@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Asking, DATABASE, World, crid, reader, user};
+use crate::support::{DATABASE, SourceClient, World, crid, reader, user};
 
 fn nova() -> NewAccount {
     NewAccount {
@@ -27,7 +27,7 @@ async fn world() -> World {
 
 fn silence(answer: Result<Account, WriteError>) -> SourceErrorKind {
     match answer {
-        Err(WriteError::Silent(error)) => error.kind,
+        Err(WriteError::Source(error)) => error.kind,
         other => panic!("{other:?}"),
     }
 }
@@ -62,7 +62,7 @@ async fn a_weak_password_is_told_in_auth0s_words() {
     let world = world().await;
     let weak = PlainPassword::new("short");
     let told = |answer: Result<(), WriteError>| match answer {
-        Err(WriteError::Refused { told }) => told.map(|told| told.as_str().to_owned()),
+        Err(WriteError::Refused { message: told }) => told.map(|told| told.as_str().to_owned()),
         other => panic!("{other:?}"),
     };
     let answer = world.auth0.set_password(&world.cx(), &crid("auth0|1"), &weak).await;
@@ -157,7 +157,10 @@ async fn what_a_social_provider_masters_is_refused() {
         ..AccountChange::default()
     };
     let answer = world.auth0.update(&world.cx(), &crid("google-oauth2|2"), &change).await;
-    assert!(matches!(answer, Err(WriteError::Refused { told: None })), "{answer:?}");
+    assert!(
+        matches!(answer, Err(WriteError::Refused { message: None })),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! The check explains each mismatch between a description and the directory in words.
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::DirectoryConfig;
-use masthead_testkit::asking::Asking;
+use masthead_testkit::source_client::SourceClient;
 
 use crate::{
     third::{DESCRIPTION, SECRET, SLOT, third},
@@ -111,7 +111,7 @@ async fn somebody_who_is_named_takes_the_place_of_the_list() {
         told.iter()
             .any(|one| one.verdict == Verdict::Untried && one.subject == "a known user")
     );
-    let id = Crid::parse(world.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
+    let id = CustomerRegistrationId::parse(world.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
     let told = world.directory.check(&world.cx(), Some(&id)).await.unwrap();
     assert!(
         told.iter()

@@ -1,13 +1,13 @@
 //! Whatever a caller types reaches the directory as data: nothing else about the request changes.
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_provider_http::path::is_segment;
-use masthead_testkit::asking::{Asking, ids};
+use masthead_testkit::source_client::{SourceClient, ids};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -46,12 +46,12 @@ fn texts() -> Vec<String> {
 async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
     let world = third::world(5).await;
     for (number, text) in texts().into_iter().enumerate() {
-        let Ok(id) = Crid::parse(&format!("{number}-{text}")) else {
+        let Ok(id) = CustomerRegistrationId::parse(&format!("{number}-{text}")) else {
             continue;
         };
         let email = format!(
             "{}@example.com",
-            EmailKey::of(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
+            EmailKey::from_text(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
         world.sandbox.directory().seed([known]);
@@ -61,7 +61,7 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
         } else {
             assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
         }
-        let key = EmailKey::of(&email);
+        let key = EmailKey::from_text(&email);
         if key.as_str() == email {
             let found = world.directory.by_email(&world.cx(), &key).await;
             // Each spelling is a call: of those with more than eight nothing can be told.
@@ -72,8 +72,8 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
             }
         }
         let filter = UserFilter {
-            last_name: Some(NamePrefix::of(&text)),
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
+            last_name: Some(NamePrefix::from_text(&text)),
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(&text))],
             ..UserFilter::default()
         };
         // The name is compared with accents there: what matters is that it came as one value and was understood.

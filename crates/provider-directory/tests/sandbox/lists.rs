@@ -1,7 +1,7 @@
 //! Every way to cut a list shows each reader once, and conditions go only where there is a place for them.
 
 use masthead_domain::{
-    email::EmailNeedle,
+    email::EmailFragment,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
 use masthead_ports::{
@@ -9,7 +9,7 @@ use masthead_ports::{
     source::{SourceErrorKind, UserSource},
 };
 use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
-use masthead_testkit::asking::{Asking, ids};
+use masthead_testkit::source_client::{SourceClient, ids};
 
 use crate::{
     plain::{PLAIN, Settings, TOKEN, config},
@@ -115,8 +115,8 @@ async fn a_directory_without_a_list_says_so() {
 #[tokio::test]
 async fn conditions_go_only_where_settings_have_a_place_for_them() {
     let filter = || UserFilter {
-        first_name: Some(NamePrefix::of("A")),
-        emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
+        first_name: Some(NamePrefix::from_text("A")),
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text("example"))],
         ..UserFilter::default()
     };
     let world = World::with(PLAIN, config(120), TOKEN, &[]).await;
@@ -156,7 +156,7 @@ async fn a_directory_that_compares_otherwise_is_not_taken_for_whole() {
     ];
     let world = World::with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
     let filter = UserFilter {
-        last_name: Some(NamePrefix::of("nobody at all")),
+        last_name: Some(NamePrefix::from_text("nobody at all")),
         ..UserFilter::default()
     };
     let page = world.list(filter).await.unwrap();

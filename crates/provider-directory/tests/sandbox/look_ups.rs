@@ -2,7 +2,7 @@
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_sandbox::{DirectoryEnvelope, Fault, FaultRule};
-use masthead_testkit::asking::{Asking, ids};
+use masthead_testkit::source_client::{SourceClient, ids};
 use serde_json::json;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use masthead_ports::{provider::Searchable, source::SourceErrorKind};
 use masthead_sandbox::{DirectoryAuth, Shape, sample_directory_user};
-use masthead_testkit::asking::Asking;
+use masthead_testkit::source_client::SourceClient;
 
 use crate::{
     plain::{PLAIN, Settings, TOKEN, config},

@@ -7,7 +7,7 @@ use masthead_provider_directory::Preset;
 use masthead_sandbox::{
     Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
 };
-use masthead_testkit::asking::Asking;
+use masthead_testkit::source_client::SourceClient;
 
 use crate::{
     suite::{Subject, keeps},

@@ -1,14 +1,14 @@
 //! Going through all users of a directory that misbehaves, and of one that cannot be gone through.
 
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_directory::Preset;
 use masthead_sandbox::{DirectoryConfig, Fault, Paging, Shape, sample_directory_user};
 use masthead_testkit::{
-    asking::Asking,
-    walking::{self, Walked},
+    scanning::{self, ScannedUsers},
+    source_client::SourceClient,
 };
 
 use crate::{
@@ -18,17 +18,19 @@ use crate::{
 };
 
 impl World {
-    async fn step(&self, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.directory.step(&self.cx(), Scope::Everything, from).await
+    async fn step(&self, from: Option<&ScanCursor>) -> Result<ScanPage, SourceError> {
+        self.directory
+            .fetch_page(&self.cx(), ScanExtent::Everything, from)
+            .await
     }
 
-    async fn walk(&self) -> Result<Walked, SourceError> {
+    async fn walk(&self) -> Result<ScannedUsers, SourceError> {
         self.walk_while(|_| {}).await
     }
 
     /// Goes all the way, letting `between` happen after each step.
-    async fn walk_while(&self, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
-        walking::walk(self, &self.directory, Scope::Everything, between).await
+    async fn walk_while(&self, between: impl FnMut(usize) + Send) -> Result<ScannedUsers, SourceError> {
+        scanning::scan_all(self, &self.directory, ScanExtent::Everything, between).await
     }
 }
 
@@ -134,21 +136,21 @@ async fn a_cursor_that_the_directory_forgot_begins_the_walk_anew_and_not_for_eve
     let world = third::world(90).await;
     let first = world.step(None).await.unwrap();
     let forgotten = first.next.unwrap().as_str().replace("sandbox-", "forgotten-");
-    let again = world.step(Place::parse(&forgotten).as_ref()).await.unwrap();
+    let again = world.step(ScanCursor::parse(&forgotten).as_ref()).await.unwrap();
     assert_eq!(again.accounts, first.accounts);
     let mut place = again.next.unwrap();
     for _ in 0..2 {
-        let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+        let forgotten = ScanCursor::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
         place = world.step(Some(&forgotten)).await.unwrap().next.unwrap();
     }
-    let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+    let forgotten = ScanCursor::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
     assert_eq!(kind(world.step(Some(&forgotten)).await), Some(SourceErrorKind::Refused));
 }
 
 #[tokio::test]
 async fn without_a_list_there_is_no_walk() {
     let world = plain(config(3)).await;
-    assert!(world.directory.can_be_walked(&world.tenant) && !world.directory.tells_changes());
+    assert!(world.directory.can_be_walked(&world.tenant) && !world.directory.can_list_changes());
     let world = World::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
     assert!(!world.directory.can_be_walked(&world.tenant));
 }

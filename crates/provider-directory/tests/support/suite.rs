@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
-use masthead_ports::{source::SourceErrorKind, walk::Scope};
+use masthead_ports::{scan::ScanExtent, source::SourceErrorKind};
 use masthead_provider_directory::{DirectorySettings, Mistake, Preset};
 use masthead_provider_http::Verdict;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
-    asking::{Asking, ids},
-    logs::Logged,
-    walking,
+    logs::LogCapture,
+    scanning,
+    source_client::{SourceClient, ids},
 };
 use serde_json::Value;
 
@@ -175,7 +175,7 @@ pub(crate) async fn what_cannot_be_true_is_refused(subject: Subject) {
 /// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
 pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
     let world = subject.world(60).await;
-    let logged = Logged::down_to(tracing::Level::TRACE);
+    let logged = LogCapture::start(tracing::Level::TRACE);
     let users = world.sandbox.directory().users();
     assert!(
         users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
@@ -221,7 +221,7 @@ pub(crate) async fn a_walk_shows_everybody(subject: Subject) {
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = world.sandbox.calls();
-    let mut walked = walking::walk(&world, &world.directory, Scope::Everything, |_| {})
+    let mut walked = scanning::scan_all(&world, &world.directory, ScanExtent::Everything, |_| {})
         .await
         .unwrap();
     walked.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));

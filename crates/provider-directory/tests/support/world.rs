@@ -5,13 +5,13 @@ use std::sync::Arc;
 use masthead_domain::{account::Account, query::UserFilter, tenant::Tenant};
 use masthead_ports::{
     clock::Clock,
-    source::{Page, SourceError, SourceErrorKind, UserSource},
+    source::{AccountPage, SourceError, SourceErrorKind, UserSource},
 };
 use masthead_provider_directory::{Directory, Preset};
 use masthead_sandbox::{DirectoryConfig, Sandbox, Shape, sample_directory_users};
 use masthead_testkit::{
-    asking::{Asking, listing},
     clock::StoppedClock,
+    source_client::{SourceClient, listing},
     tenants::tenant,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl SourceClient for World {
     fn source(&self) -> &dyn UserSource {
         &self.directory
     }
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    pub(crate) async fn list(&self, filter: UserFilter) -> Result<Page, SourceError> {
+    pub(crate) async fn list(&self, filter: UserFilter) -> Result<AccountPage, SourceError> {
         self.search(&listing(filter, 1_000)).await
     }
 }

@@ -3,7 +3,7 @@
 use masthead_provider_http::{Checked, Verdict};
 use masthead_sandbox::Fault;
 
-use crate::support::{Asking, WAYS, World, reader};
+use crate::support::{SourceClient, WAYS, World, reader};
 
 async fn told_of(world: &World) -> Vec<Checked> {
     let told = world.gigya.check(&world.cx(), None).await.unwrap();

@@ -9,7 +9,7 @@ use masthead_ports::{
 use masthead_provider_http::{GuardOptions, GuardedSource, HeardSource};
 use masthead_testkit::clock::StoppedClock;
 
-use crate::support::{Asking, World, crid, reader};
+use crate::support::{SourceClient, World, crid, reader};
 
 /// The world's adapter with everything around it; nothing stands in for a live answer.
 fn provider(world: World) -> (Arc<dyn Provider>, World) {

@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{Asking, WAYS, World, crid, kind, reader};
+use crate::support::{SourceClient, WAYS, World, crid, kind, reader};
 
 #[tokio::test]
 async fn keys_that_gigya_does_not_take_are_an_alarm_for_every_look_up() {
@@ -119,7 +119,7 @@ async fn a_nonce_that_was_used_is_replaced_once_and_a_write_that_had_it_is_of_un
     assert_eq!(world.sandbox.calls(), 3);
     let answer = gigya.delete(&world.cx(), &crid("1")).await.unwrap_err();
     assert!(
-        matches!(&answer, masthead_ports::accounts::WriteError::Silent(error) if error.kind == OutcomeUnknown),
+        matches!(&answer, masthead_ports::accounts::WriteError::Source(error) if error.kind == OutcomeUnknown),
         "{answer:?}"
     );
     let gigya = gigya.with_nonces(Arc::new(Exhausted));

@@ -5,7 +5,7 @@ use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, World, ids, kind, listing, reader};
+use crate::support::{SourceClient, World, ids, kind, listing, reader};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
 
 fn status(status: u16) -> Fault {

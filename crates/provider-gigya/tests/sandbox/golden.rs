@@ -9,7 +9,7 @@ use masthead_ports::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Asking, World, crid, listing};
+use crate::support::{SourceClient, World, crid, listing};
 
 fn fixture(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/gigya-node");

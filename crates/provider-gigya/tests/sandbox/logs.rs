@@ -3,13 +3,13 @@
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Application, Fault, FaultRule};
-use masthead_testkit::logs::Logged;
+use masthead_testkit::logs::LogCapture;
 
-use crate::support::{Asking, WAYS, World, reader};
+use crate::support::{SourceClient, WAYS, World, reader};
 
 #[tokio::test]
 async fn whatever_fails_the_log_names_no_person_and_no_secret() {
-    let logged = Logged::down_to(tracing::Level::DEBUG);
+    let logged = LogCapture::start(tracing::Level::DEBUG);
     let details = |code: u64| {
         let body = format!(
             r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#

@@ -3,7 +3,7 @@
 use masthead_ports::{accounts::AccountWriter as _, source::SourceErrorKind};
 use serde_json::json;
 
-use crate::support::{Asking, WAYS, World, crid, kind, reader, social};
+use crate::support::{SourceClient, WAYS, World, crid, kind, reader, social};
 
 #[tokio::test]
 async fn a_user_is_found_by_any_id_however_odd_and_however_we_prove_ourselves() {

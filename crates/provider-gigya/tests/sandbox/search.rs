@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{Asking, World, ids, listing, reader};
+use crate::support::{SourceClient, World, ids, listing, reader};
 
 /// What was asked, decoded.
 fn queries(world: &World) -> Vec<String> {
@@ -81,7 +81,7 @@ async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_s
             .gigya()
             .change_settings(|settings| settings.short_batches = short);
         let filter = UserFilter {
-            first_name: Some(NamePrefix::of("zebed")),
+            first_name: Some(NamePrefix::from_text("zebed")),
             ..UserFilter::default()
         };
         let page = world.gigya.search(&world.cx(), &listing(filter, 10)).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_s
 async fn a_search_that_is_never_at_its_end_says_so() {
     let world = World::with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
     let nobody = UserFilter {
-        first_name: Some(NamePrefix::of("nobody is called so")),
+        first_name: Some(NamePrefix::from_text("nobody is called so")),
         ..UserFilter::default()
     };
     let page = world.gigya.search(&world.cx(), &listing(nobody, 10)).await.unwrap();
@@ -140,13 +140,16 @@ async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
         ..base()
     };
     assert_eq!(
-        found(email(EmailFilter::Contains(EmailNeedle::of("OSE@")))).await,
+        found(email(EmailFilter::Contains(EmailFragment::from_text("OSE@")))).await,
         ["2"]
     );
-    assert_eq!(found(email(EmailFilter::Prefix(EmailNeedle::of("an")))).await, ["1"]);
+    assert_eq!(
+        found(email(EmailFilter::Prefix(EmailFragment::from_text("an")))).await,
+        ["1"]
+    );
     assert_eq!(
         found(UserFilter {
-            first_name: Some(NamePrefix::of("jose")),
+            first_name: Some(NamePrefix::from_text("jose")),
             ..base()
         })
         .await,
@@ -154,7 +157,7 @@ async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
     );
     assert_eq!(
         found(UserFilter {
-            metadata: vec![MetadataPair::of("TIMEZONE", "europe/madrid")],
+            metadata: vec![MetadataPair::new("TIMEZONE", "europe/madrid")],
             ..base()
         })
         .await,
@@ -162,7 +165,7 @@ async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
     );
     assert!(queries(&world).iter().all(|query| !query.contains("WHERE")));
     assert_eq!(
-        found(email(EmailFilter::Exact(EmailKey::of("Ann@example.com")))).await,
+        found(email(EmailFilter::Exact(EmailKey::from_text("Ann@example.com")))).await,
         ["1"]
     );
     let searchable = world.gigya.searchable(&world.tenant);
@@ -193,14 +196,14 @@ async fn no_value_of_any_field_changes_the_structure_of_a_query() {
         let text = text.new_tree(&mut runner).unwrap().current();
         let filters = [
             UserFilter {
-                emails: vec![EmailFilter::Exact(EmailKey::of(&text))],
+                emails: vec![EmailFilter::Exact(EmailKey::from_text(&text))],
                 ..UserFilter::default()
             },
             UserFilter {
-                emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
-                first_name: Some(NamePrefix::of(&text)),
-                last_name: Some(NamePrefix::of(&text)),
-                metadata: vec![MetadataPair::of(&text, &text)],
+                emails: vec![EmailFilter::Contains(EmailFragment::from_text(&text))],
+                first_name: Some(NamePrefix::from_text(&text)),
+                last_name: Some(NamePrefix::from_text(&text)),
+                metadata: vec![MetadataPair::new(&text, &text)],
                 ..UserFilter::default()
             },
         ];

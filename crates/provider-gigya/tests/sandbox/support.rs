@@ -6,7 +6,7 @@ use masthead_domain::tenant::Tenant;
 use masthead_ports::{clock::Clock, source::UserSource};
 use masthead_provider_gigya::Gigya;
 use masthead_sandbox::{Application, GigyaConfig, Sandbox};
-pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
+pub(crate) use masthead_testkit::source_client::{SourceClient, crid, ids, kind, listing};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl SourceClient for World {
     fn source(&self) -> &dyn UserSource {
         &self.gigya
     }

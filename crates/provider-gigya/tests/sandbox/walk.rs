@@ -4,27 +4,27 @@ use std::{collections::BTreeSet, time::Duration};
 
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_accounts};
-use masthead_testkit::walking::{self, Walked};
+use masthead_testkit::scanning::{self, ScannedUsers};
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, World, ids, kind, reader};
+use crate::support::{SourceClient, World, ids, kind, reader};
 
 /// Longer than a cursor waits.
 const TOO_LONG: Duration = Duration::from_secs(301);
 
 impl World {
-    async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.gigya.step(&self.cx(), scope, from).await
+    async fn step(&self, scope: ScanExtent, from: Option<&ScanCursor>) -> Result<ScanPage, SourceError> {
+        self.gigya.fetch_page(&self.cx(), scope, from).await
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
-        walking::walk(self, &self.gigya, scope, between).await.unwrap()
+    async fn walk(&self, scope: ScanExtent, between: impl FnMut(usize) + Send) -> ScannedUsers {
+        scanning::scan_all(self, &self.gigya, scope, between).await.unwrap()
     }
 }
 
@@ -60,7 +60,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn every_account_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
     let world = World::with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!(walked.accounts.len(), counted(5_432), "each once");
     assert_eq!(
         (walked.ids().len(), walked.expected),
@@ -74,7 +74,7 @@ async fn a_cursor_that_is_gone_is_opened_anew_where_the_walk_was() {
     for size in ["100", "37"] {
         let world = World::with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
         let walked = world
-            .walk(Scope::Everything, |steps| {
+            .walk(ScanExtent::Everything, |steps| {
                 if steps % 3 == 0 {
                     world.sandbox.clock().advance(TOO_LONG);
                 }
@@ -95,7 +95,7 @@ async fn a_cursor_that_is_gone_is_opened_anew_where_the_walk_was() {
 async fn accounts_of_one_instant_are_all_shown() {
     let accounts = (0..2_500).map(|n| made(&format!("u{n}"), NOW)).collect();
     let world = World::with(accounts, &[("Gigya.PageSize", "1000")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.steps), (2_500, 3));
 }
 
@@ -111,10 +111,10 @@ async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_se
     )
     .await;
     let walked = world
-        .walk(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
+        .walk(ScanExtent::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
         .await;
     assert_eq!(ids(&walked.accounts), ["lagging", "new"]);
-    assert!(Walk::tells_changes(&world.gigya));
+    assert!(UserScan::can_list_changes(&world.gigya));
 }
 
 #[tokio::test]
@@ -122,7 +122,10 @@ async fn nobody_is_skipped_while_accounts_come_change_and_go() {
     let accounts: Vec<Value> = (0..900)
         .map(|n| made(&format!("u{n:03}"), NOW - time::Duration::minutes(900 - n)))
         .collect();
-    for scope in [Scope::Everything, Scope::ChangedSince(datetime!(2020-01-01 00:00 UTC))] {
+    for scope in [
+        ScanExtent::Everything,
+        ScanExtent::ChangedSince(datetime!(2020-01-01 00:00 UTC)),
+    ] {
         let world = World::with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
         let gone: BTreeSet<String> = (0..900).step_by(7).map(|n| uid(&accounts[n])).collect();
         let walked = world
@@ -157,15 +160,15 @@ async fn nobody_is_skipped_while_accounts_come_change_and_go() {
 #[tokio::test]
 async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
     let world = World::with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
-    let whole = world.walk(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
+    let whole = world.walk(ScanExtent::Everything, |_| {}).await;
+    let (mut place, mut shown, mut world): (Option<ScanCursor>, Vec<Account>, World) = (None, Vec::new(), world);
     loop {
         // Another process each time: all that it knows is the text that was kept.
         let (gigya, rest) = world.take_gigya();
         drop(gigya);
         world = rest;
-        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = world.step(Scope::Everything, kept.as_ref()).await.unwrap();
+        let kept = place.map(|place| ScanCursor::parse(place.as_str()).unwrap());
+        let step = world.step(ScanExtent::Everything, kept.as_ref()).await.unwrap();
         shown.extend(step.accounts);
         place = step.next;
         if place.is_none() {
@@ -173,8 +176,8 @@ async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
         }
     }
     assert_eq!(shown, whole.accounts);
-    let foreign = Place::parse("{\"page\":7}").unwrap();
-    let step = world.step(Scope::Everything, Some(&foreign)).await.unwrap();
+    let foreign = ScanCursor::parse("{\"page\":7}").unwrap();
+    let step = world.step(ScanExtent::Everything, Some(&foreign)).await.unwrap();
     assert_eq!(step.accounts[..], whole.accounts[..step.accounts.len()]);
 }
 
@@ -190,7 +193,7 @@ async fn batches_that_are_short_shuffled_or_doubled_lose_nobody() {
             world.sandbox.inject(fault);
         }
         let walked = world
-            .walk(Scope::Everything, |steps| {
+            .walk(ScanExtent::Everything, |steps| {
                 if steps % 3 == 0 {
                     world.sandbox.clock().advance(TOO_LONG);
                 }
@@ -208,7 +211,7 @@ async fn batches_that_repeat_an_account_show_fewer_than_gigya_says() {
         .sandbox
         .gigya()
         .change_settings(|settings| settings.overlapping_batches = true);
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     let pages = counted(405).div_ceil(100);
     assert_eq!(
         walked.accounts.len(),
@@ -226,7 +229,7 @@ async fn a_batch_that_lacks_accounts_is_no_answer() {
     let world = World::with(sample_accounts(200).collect(), &[]).await;
     world.sandbox.inject(FaultRule::from(Fault::Missing));
     assert_eq!(
-        kind(world.step(Scope::Everything, None).await),
+        kind(world.step(ScanExtent::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
@@ -234,8 +237,8 @@ async fn a_batch_that_lacks_accounts_is_no_answer() {
 #[tokio::test]
 async fn an_account_that_cannot_be_kept_stops_nobody() {
     let world = World::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = world.walk(ScanExtent::Everything, |_| {}).await;
     assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["ann".to_owned()], true));
     let world = World::with(vec![made("ann", NOW)], &[]).await;
-    assert!(!world.walk(Scope::Everything, |_| {}).await.gaps);
+    assert!(!world.walk(ScanExtent::Everything, |_| {}).await.gaps);
 }

@@ -9,7 +9,7 @@ use masthead_provider_gigya::Login;
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Asking, World, crid, reader, social};
+use crate::support::{SourceClient, World, crid, reader, social};
 
 pub(crate) fn nova() -> NewAccount {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
@@ -29,7 +29,7 @@ async fn world() -> World {
 
 fn silence<T: std::fmt::Debug>(answer: Result<T, WriteError>) -> SourceErrorKind {
     match answer {
-        Err(WriteError::Silent(error)) => error.kind,
+        Err(WriteError::Source(error)) => error.kind,
         other => panic!("{other:?}"),
     }
 }
@@ -105,7 +105,7 @@ async fn a_weak_password_is_told_in_gigyas_words() {
     let world = world().await;
     let weak = PlainPassword::new("short");
     let told = |answer: Result<(), WriteError>| match answer {
-        Err(WriteError::Refused { told }) => told.map(|told| told.as_str().to_owned()),
+        Err(WriteError::Refused { message: told }) => told.map(|told| told.as_str().to_owned()),
         other => panic!("{other:?}"),
     };
     let words = Some("Password does not meet complexity requirements");

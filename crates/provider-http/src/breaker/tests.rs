@@ -20,7 +20,7 @@ fn end(admission: Admission<'_>, good: bool) {
 /// A read of one call.
 fn call(breaker: &Breaker, good: bool) -> bool {
     breaker
-        .admit(&Read::default())
+        .admit(&ReadHandle::default())
         .map(|admission| end(admission, good))
         .is_ok()
 }
@@ -35,7 +35,7 @@ async fn it_opens_on_enough_failures_and_never_on_a_few() {
     assert!(call(&breaker, false));
     assert_eq!(breaker.state(), BreakerState::Open);
     assert_eq!(
-        breaker.admit(&Read::default()).unwrap_err().retry_after,
+        breaker.admit(&ReadHandle::default()).unwrap_err().retry_after,
         Duration::from_secs(5)
     );
 }
@@ -63,8 +63,8 @@ async fn half_open_takes_one_read_which_decides() {
     }
     advance(Duration::from_secs(5)).await;
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    let trial = breaker.admit(&Read::default()).unwrap();
-    assert!(breaker.admit(&Read::default()).is_err());
+    let trial = breaker.admit(&ReadHandle::default()).unwrap();
+    assert!(breaker.admit(&ReadHandle::default()).is_err());
     trial.failed();
     assert_eq!(breaker.state(), BreakerState::Open);
     advance(Duration::from_secs(5)).await;
@@ -79,7 +79,7 @@ async fn a_trial_that_goes_away_leaves_its_place() {
         call(&breaker, false);
     }
     advance(Duration::from_secs(5)).await;
-    drop(breaker.admit(&Read::default()).unwrap());
+    drop(breaker.admit(&ReadHandle::default()).unwrap());
     assert!(call(&breaker, true));
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
@@ -88,7 +88,7 @@ async fn a_trial_that_goes_away_leaves_its_place() {
 #[tokio::test(start_paused = true)]
 async fn all_calls_of_the_trial_read_pass_and_the_last_one_closes() {
     let breaker = half_open().await;
-    let (read, other) = (Read::default(), Read::default());
+    let (read, other) = (ReadHandle::default(), ReadHandle::default());
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
     assert!(breaker.admit(&other).is_err());
     first.answered();
@@ -105,7 +105,7 @@ async fn all_calls_of_the_trial_read_pass_and_the_last_one_closes() {
 async fn one_failed_call_of_the_trial_read_opens_again() {
     for failed_first in [true, false] {
         let breaker = half_open().await;
-        let read = Read::default();
+        let read = ReadHandle::default();
         let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
         end(first, !failed_first);
         end(second, failed_first);
@@ -117,10 +117,13 @@ async fn one_failed_call_of_the_trial_read_opens_again() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_call_of_the_trial_read_decides_nothing() {
     let breaker = half_open().await;
-    let read = Read::default();
+    let read = ReadHandle::default();
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
     drop(second);
-    assert!(breaker.admit(&Read::default()).is_err(), "the other call still tries");
+    assert!(
+        breaker.admit(&ReadHandle::default()).is_err(),
+        "the other call still tries"
+    );
     first.answered();
     assert_eq!(breaker.state(), BreakerState::Closed);
 
@@ -144,8 +147,8 @@ async fn half_open() -> Breaker {
 async fn a_call_from_before_the_opening_changes_nothing() {
     let breaker = breaker();
     let (old_good, old_bad) = (
-        breaker.admit(&Read::default()).unwrap(),
-        breaker.admit(&Read::default()).unwrap(),
+        breaker.admit(&ReadHandle::default()).unwrap(),
+        breaker.admit(&ReadHandle::default()).unwrap(),
     );
     for _ in 0..4 {
         call(&breaker, false);

@@ -48,7 +48,7 @@ impl UserSource for Fake {
         "Fake"
     }
 
-    async fn by_id(&self, cx: &CallContext, _: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         Ok(self.answer(cx).await?.into_iter().next())
     }
 
@@ -56,9 +56,9 @@ impl UserSource for Fake {
         self.answer(cx).await
     }
 
-    async fn search(&self, cx: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
         let accounts = self.answer(cx).await?;
-        Ok(Page {
+        Ok(AccountPage {
             accounts,
             more: false,
             total: None,
@@ -83,11 +83,11 @@ fn guarded(answer: Answer) -> Arc<GuardedSource<Fake>> {
 }
 
 fn account(id: &str) -> Account {
-    Account::new(Crid::parse(id).unwrap())
+    Account::new(CustomerRegistrationId::parse(id).unwrap())
 }
 
-fn id() -> Crid {
-    Crid::parse("auth0|1").unwrap()
+fn id() -> CustomerRegistrationId {
+    CustomerRegistrationId::parse("auth0|1").unwrap()
 }
 
 fn calls(source: &GuardedSource<Fake>) -> usize {
@@ -138,9 +138,9 @@ async fn tenants_questions_and_priorities_are_not_mixed() {
             ..patient()
         },
     ];
-    let same_text = Crid::parse("a@b.example").unwrap();
+    let same_text = CustomerRegistrationId::parse("a@b.example").unwrap();
     let asks = contexts.iter().map(|cx| source.by_id(cx, &same_text));
-    let email = EmailKey::of("a@b.example");
+    let email = EmailKey::from_text("a@b.example");
     let (ids, mail) = tokio::join!(
         futures_util::future::join_all(asks),
         source.by_email(&contexts[0], &email)
@@ -185,20 +185,20 @@ async fn silence_is_never_remembered() {
     ] {
         let source = guarded(Err(kind));
         let error = source
-            .by_email(&patient(), &EmailKey::of("a@b.example"))
+            .by_email(&patient(), &EmailKey::from_text("a@b.example"))
             .await
             .unwrap_err();
         assert_eq!(error.kind, kind);
         assert_eq!(
             source
-                .remembered_by_email(&tenant(), &EmailKey::of("a@b.example"))
+                .remembered_by_email(&tenant(), &EmailKey::from_text("a@b.example"))
                 .await,
             None
         );
         *source.inner().answer.lock().unwrap() = Ok(vec![account("auth0|1")]);
         assert_eq!(
             source
-                .by_email(&patient(), &EmailKey::of("a@b.example"))
+                .by_email(&patient(), &EmailKey::from_text("a@b.example"))
                 .await
                 .unwrap()
                 .len(),
@@ -217,7 +217,7 @@ async fn what_was_written_is_asked_anew_also_when_an_old_answer_is_on_its_way() 
     tokio::task::yield_now().await;
     advance(Duration::from_millis(10)).await;
     source
-        .forget(&tenant(), Some(&id()), &[&EmailKey::of("a@b.example")])
+        .forget(&tenant(), Some(&id()), &[&EmailKey::from_text("a@b.example")])
         .await;
     assert!(on_its_way.await.unwrap().is_ok());
     assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
@@ -264,7 +264,7 @@ async fn a_caller_waits_no_longer_than_its_deadline_and_searches_pass_through() 
     }
     assert!(
         source
-            .by_email(&cx(Duration::ZERO), &EmailKey::of("a@b.example"))
+            .by_email(&cx(Duration::ZERO), &EmailKey::from_text("a@b.example"))
             .await
             .is_err()
     );

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS, case_folded};
+use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS, fold_case};
 
 /// Where a provider keeps each key of ours; `P` is a place there.
 ///
@@ -48,7 +48,7 @@ impl<P: Ord> KeyMap<P> {
                 self.left_out.push(place);
                 continue;
             }
-            let key = case_folded(ours);
+            let key = fold_case(ours);
             if !is_key(ours) || claimed.contains(&key) {
                 return None;
             }

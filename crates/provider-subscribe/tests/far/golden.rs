@@ -1,9 +1,9 @@
 //! What is asked, to the letter.
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
-    order::{Direction, Order, Place, SortColumn},
+    order::{Direction, ListCursor, Order, SortColumn},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
 };
 use serde_json::{Value, json};
@@ -22,9 +22,9 @@ async fn asked(settings: &[(&str, &str)]) -> World {
 fn odd() -> UserQuery {
     UserQuery {
         filter: UserFilter {
-            emails: vec![EmailFilter::Prefix(EmailNeedle::of("a+b&c=d%"))],
-            first_name: Some(NamePrefix::of("José ")),
-            metadata: vec![MetadataPair::of("City #", "Å/?"), MetadataPair::of("b", "\"\\")],
+            emails: vec![EmailFilter::Prefix(EmailFragment::from_text("a+b&c=d%"))],
+            first_name: Some(NamePrefix::from_text("José ")),
+            metadata: vec![MetadataPair::new("City #", "Å/?"), MetadataPair::new("b", "\"\\")],
             ..UserFilter::default()
         },
         order: Order {
@@ -104,13 +104,15 @@ async fn the_published_query_string_says_nothing_that_only_masthead_knows_where_
         })
     };
     world
-        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann"))))
+        .search(&part(EmailFilter::Contains(EmailFragment::from_text("ann"))))
         .await
         .unwrap();
     assert!(last(&world).line.contains("&email=ann&pageSize=10&"));
     // Here the published rule would say otherwise.
     world
-        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann@example.com"))))
+        .search(&part(EmailFilter::Contains(EmailFragment::from_text(
+            "ann@example.com",
+        ))))
         .await
         .unwrap();
     assert!(
@@ -119,7 +121,7 @@ async fn the_published_query_string_says_nothing_that_only_masthead_knows_where_
             .contains("&email=ann%40example.com&emailMatch=contains&")
     );
     world
-        .search(&part(EmailFilter::Exact(EmailKey::of("ann"))))
+        .search(&part(EmailFilter::Exact(EmailKey::from_text("ann"))))
         .await
         .unwrap();
     assert!(last(&world).line.contains("&email=ann&emailMatch=exact&"));
@@ -144,7 +146,7 @@ async fn the_legacy_api_is_asked_for_the_store_alone() {
     let query = UserQuery {
         position: Position::Offset(10),
         ..list(UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of("ann"))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text("ann"))],
             only_active: true,
             ..UserFilter::default()
         })
@@ -179,7 +181,7 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
         assert!(last(&numbered).line.contains(&format!("pageNumber={number}&")));
         assert_eq!((page.more, page.mark.is_some()), (number < 3, number < 3));
         if let Some(mark) = page.mark {
-            query.position = Position::After(Place::Mark(mark));
+            query.position = Position::After(ListCursor::Opaque(mark));
         }
     }
 
@@ -194,7 +196,7 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
         ..list(UserFilter::default())
     };
     let page = with_cursor.search(&query).await.unwrap();
-    query.position = Position::After(Place::Mark(page.mark.unwrap()));
+    query.position = Position::After(ListCursor::Opaque(page.mark.unwrap()));
     with_cursor.search(&query).await.unwrap();
     let body: Value = serde_json::from_str(&last(&with_cursor).body).unwrap();
     assert_eq!((&body["cursor"], &body["pageNumber"]), (&json!("on=/+"), &Value::Null));

@@ -8,13 +8,13 @@ use std::{
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::{CallContext, Page, Priority, SourceError, UserSource};
+use masthead_ports::source::{AccountPage, CallContext, Priority, SourceError, UserSource};
 use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
@@ -100,14 +100,16 @@ impl World {
     }
 
     pub(crate) async fn by_id(&self, id: &str) -> Result<Option<Account>, SourceError> {
-        self.remote.by_id(&self.cx(), &Crid::parse(id).unwrap()).await
+        self.remote
+            .by_id(&self.cx(), &CustomerRegistrationId::parse(id).unwrap())
+            .await
     }
 
     pub(crate) async fn by_email(&self, email: &str) -> Result<Vec<Account>, SourceError> {
-        self.remote.by_email(&self.cx(), &EmailKey::of(email)).await
+        self.remote.by_email(&self.cx(), &EmailKey::from_text(email)).await
     }
 
-    pub(crate) async fn search(&self, query: &UserQuery) -> Result<Page, SourceError> {
+    pub(crate) async fn search(&self, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.remote.search(&self.cx(), query).await
     }
 }

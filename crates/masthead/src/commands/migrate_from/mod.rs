@@ -191,7 +191,7 @@ fn remote_tenant(
         .filter(|name| !name.starts_with(SUBSCRIBE_PREFIX))
         .map(|name| format!("{name}: not a setting of a remote Users API"))
         .collect();
-    if parsed.subscribe_is_remote() {
+    if parsed.has_remote_store() {
         errors.extend(providers::setting_errors(&settings, allow_private_addresses));
     } else {
         errors.push("Subscribe.Url: must be set, at the tenant or by --set: there is no remote Users API".to_owned());

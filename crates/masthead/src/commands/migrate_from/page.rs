@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_provider_subscribe::Row;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
 
@@ -42,7 +42,7 @@ pub(super) struct UserNote {
     /// The position in the migration.
     pub(super) number: u64,
     /// The id, if it can be read.
-    pub(super) id: Option<Crid>,
+    pub(super) id: Option<CustomerRegistrationId>,
     pub(super) text: String,
 }
 
@@ -161,13 +161,13 @@ mod tests {
     /// Quality rules, fault table: an unreadable row or field costs only itself; both are reported by id alone.
     #[test]
     fn unreadable_users_and_fields_are_reported_by_id() {
-        let id = |text: &str| Some(Crid::parse(text).unwrap());
-        let row = |id: Option<Crid>, account, lost: &[&'static str]| Row {
+        let id = |text: &str| Some(CustomerRegistrationId::parse(text).unwrap());
+        let row = |id: Option<CustomerRegistrationId>, account, lost: &[&'static str]| Row {
             id,
             account,
             lost: lost.to_vec(),
         };
-        let account = |text: &str| Ok(Account::new(Crid::parse(text).unwrap()));
+        let account = |text: &str| Ok(Account::new(CustomerRegistrationId::parse(text).unwrap()));
         let users = vec![
             row(id("a"), account("a"), &[]),
             row(id("b"), account("b"), &["metadata", "verified"]),

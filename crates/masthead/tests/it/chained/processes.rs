@@ -4,8 +4,8 @@ use masthead_sandbox::{Auth0Config, Sandbox};
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        self, Case, Environment, Expect, Token,
-        world::{COURIER, GAZETTE, HERALD, TIMES},
+        self, CaseEnvironment, CaseToken, ContractCase, Expectation,
+        fixture::{COURIER, GAZETTE, HERALD, TIMES},
     },
     for_each_contract_line,
 };
@@ -84,7 +84,7 @@ impl ServerChain {
                 ..loaded
             })
             .collect();
-        let token = remote.token(Token::Reader);
+        let token = remote.token(CaseToken::Reader);
         let local = ContractServer::start_with(&without_users, |settings| {
             provider(settings);
             settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
@@ -108,7 +108,7 @@ impl ServerChain {
     }
 
     /// The responses of the local and the remote server.
-    fn both(&self, case: &Case) -> [(u16, Value); 2] {
+    fn both(&self, case: &ContractCase) -> [(u16, Value); 2] {
         [&self.local, &self.remote].map(|server| {
             let answer = server.send(case);
             let body = serde_json::from_str(&answer.body).unwrap();
@@ -117,7 +117,7 @@ impl ServerChain {
     }
 
     /// Checks that both responses are equal, except for times and cursors.
-    fn agree(&self, case: &Case) -> Value {
+    fn agree(&self, case: &ContractCase) -> Value {
         let [mut local, mut remote] = self.both(case);
         for (_, body) in [&mut local, &mut remote] {
             if let Some(cursor) = body["meta"].get_mut("nextCursor") {
@@ -146,8 +146,8 @@ fn set(settings: &[(String, String)], tenant: &str, pairs: &[&str]) {
     );
 }
 
-fn any(target: &str, tenant: &'static str) -> Case {
-    Case::get(target, Expect::Status(0)).of(tenant)
+fn any(target: &str, tenant: &'static str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(0)).for_tenant(tenant)
 }
 
 macro_rules! table {
@@ -159,7 +159,7 @@ macro_rules! table {
 /// Checks the whole table of the contract against the local server.
 fn keeps_the_contract(how: &[(&str, &str)]) {
     let chain = ServerChain::start(how);
-    let cases: Vec<Case> = for_each_contract_line!(table);
+    let cases: Vec<ContractCase> = for_each_contract_line!(table);
     chain.local.check_all(&cases);
 }
 
@@ -198,7 +198,7 @@ fn chain_answers_like_the_remote_server() {
         chain.agree(&any(target, TIMES));
     }
     let body = json!({"metadata": {"city": "Århus"}, "lastName": "le", "pageSize": 2, "orderBy": 7});
-    chain.agree(&Case::search(&body.to_string(), Expect::Status(0)).of(HERALD));
+    chain.agree(&ContractCase::search(&body.to_string(), Expectation::Status(0)).for_tenant(HERALD));
     assert_eq!(
         chain.local.send(&any("/v4/Users/2937", HERALD)).body,
         chain.remote.send(&any("/v4/Users/2937", HERALD)).body

@@ -11,7 +11,7 @@ use masthead_domain::{
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract::{self, Factory, Loaded, Subject, list, local},
+    contract::{self, SourceFactory, SourceSubject, TenantAccounts, list, local},
     store::FakeStore,
 };
 use time::macros::datetime;
@@ -22,14 +22,14 @@ use crate::chained::remote_api::{RemoteApiServer, adapter};
 struct ThroughApi(&'static [(&'static str, &'static str)]);
 
 #[async_trait]
-impl Factory for ThroughApi {
-    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+impl SourceFactory for ThroughApi {
+    async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let federated: Vec<bool> = loaded.iter().map(|loaded| loaded.federated).collect();
         let remote = RemoteApiServer::serving(loaded).await;
         let tenants = (0..)
             .zip(federated)
             .map(|(number, federated)| Arc::new(remote.near(number, federated, self.0)));
-        Subject {
+        SourceSubject {
             tenants: tenants.collect(),
             source: Arc::new(adapter()),
             // A Users API has no bulk lookups: their promises are not checked here.
@@ -169,7 +169,9 @@ async fn position_by_date_is_refused_over_v4() {
                 column,
                 ..Order::default()
             },
-            position: Position::After(SortKey::of(&account("0", "z@example.org", "", ""), column, false).into()),
+            position: Position::After(
+                SortKey::for_account(&account("0", "z@example.org", "", ""), column, false).into(),
+            ),
             ..list(UserFilter::default())
         };
         let refused = subject.source.search(&subject.context(0), &query).await.unwrap_err();

@@ -4,8 +4,8 @@ use masthead_domain::account::Account;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        Answer, Case, Expect, Method, Token,
-        world::{COURIER, GAZETTE, HERALD},
+        CaseAnswer, CaseToken, ContractCase, Expectation, Method,
+        fixture::{COURIER, GAZETTE, HERALD},
     },
 };
 use serde_json::{Map, Value, json};
@@ -68,12 +68,12 @@ fn errors(operation: &Value) -> Vec<(u16, Value)> {
     errors.collect()
 }
 
-fn json_of(answer: &Answer) -> Value {
+fn json_of(answer: &CaseAnswer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{}", answer.body))
 }
 
-fn get(target: &str) -> Case {
-    Case::get(target, Expect::Status(200)).with("X-RequestId", ID)
+fn get(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200)).with("X-RequestId", ID)
 }
 
 /// The example value of a parameter, encoded for a URL. Sealed values are sealed by this server.
@@ -122,7 +122,7 @@ fn v4_example_requests_are_accepted() {
     let search = document.operation("post", "/v4/Users/Search");
     let bodies = search["requestBody"]["content"]["application/json"]["examples"].as_object();
     for (name, body) in bodies.unwrap() {
-        let case = Case::search(&body["value"].to_string(), Expect::Status(200));
+        let case = ContractCase::search(&body["value"].to_string(), Expectation::Status(200));
         let answer = server.send(&case);
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);
     }
@@ -301,7 +301,7 @@ fn export_examples_match_responses() {
 }
 
 /// Checks that each example is a response of the program.
-fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
+fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[CaseAnswer]) {
     let answers: Vec<_> = answers.iter().map(|answer| (answer.status, json_of(answer))).collect();
     for example in examples {
         assert!(answers.contains(example), "{path}: no response is {example:?}");
@@ -312,15 +312,15 @@ fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
 fn v4_error_examples_match_responses() {
     let server = warm(ContractServer::start(&contract_tenants()));
     let document = OpenApiDocument::fetch(&server);
-    let cases = |good: Case| {
+    let cases = |good: ContractCase| {
         [
             good.clone().without("X-ClientCode"),
-            good.clone().bearing(Token::Expired),
-            good.bearing(Token::OtherTenant),
+            good.clone().bearing(CaseToken::Expired),
+            good.bearing(CaseToken::OtherTenant),
         ]
     };
     let large = format!(r#"{{"email":"{}"}}"#, "x".repeat(65_536));
-    let search = |body: &str| Case::search(body, Expect::Status(400));
+    let search = |body: &str| ContractCase::search(body, Expectation::Status(400));
     for (method, path, own) in [
         (
             "get",
@@ -372,7 +372,7 @@ fn server_errors_have_the_documented_schema() {
     let long = "x".repeat(40_000);
     for (method, path) in [("get", "/v4/Users"), ("get", "/User"), ("post", "/v1/customers/export")] {
         let operation = document.operation(method, path);
-        let request = |target: &str| Case::get(target, Expect::Status(200));
+        let request = |target: &str| ContractCase::get(target, Expectation::Status(200));
         for (status, case) in [
             (405, request(path).by(Method::Delete)),
             (414, request(&format!("{path}?email={long}"))),
@@ -406,9 +406,9 @@ fn legacy_error_examples_match_responses() {
         ann().without("X-SourceSystem"),
         ann().without("X-ClientGroupCode"),
         get("/User"),
-        ann().bearing(Token::Expired),
+        ann().bearing(CaseToken::Expired),
         ann().with("X-SourceSystem", &"x".repeat(65)),
-        get("/User/nobody/0").of(COURIER),
+        get("/User/nobody/0").for_tenant(COURIER),
     ];
     // Without a group, two tenants match.
     once_known(&server, &answers[2]);
@@ -455,7 +455,7 @@ fn export_error_examples_match_responses() {
     ];
     let send = |call: crate::contract::export::ExportCall| exports.send(&call.with("X-RequestId", ID));
     let mut answers: Vec<_> = calls.into_iter().map(send).collect();
-    let other_method = Case::get(here, Expect::Status(405)).with("X-RequestId", ID);
+    let other_method = ContractCase::get(here, Expectation::Status(405)).with("X-RequestId", ID);
     answers.push(exports.server.send(&other_method));
     let twenty: Vec<_> = (0..20).map(|n| n.to_string()).collect();
     let twenty: Vec<_> = twenty.iter().map(String::as_str).collect();

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::HERALD};
 use serde_json::{Value, json};
 
 use crate::support::jwt::hs256_token;
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// A request for an existing user with this token.
-fn bearing(token: &str, expect: Expect) -> Case {
-    Case::get("/v4/Users/2937", expect).with("Authorization", &format!("Bearer {token}"))
+fn bearing(token: &str, expect: Expectation) -> ContractCase {
+    ContractCase::get("/v4/Users/2937", expect).with("Authorization", &format!("Bearer {token}"))
 }
 
 /// The name of a forgery, the token, and why it is rejected.
@@ -37,11 +37,11 @@ const FORBIDDEN: &str = "the token does not grant this call for this tenant";
 
 /// Checks that the good token is accepted before and after, and each forgery is rejected.
 fn assert_rejected(server: &ContractServer, good: &str, forgeries: &[Forgery]) {
-    server.check_all(&[bearing(good, Expect::Status(200))]);
+    server.check_all(&[bearing(good, Expectation::Status(200))]);
     let failures = forgeries.iter().filter_map(|(name, token, why)| {
         let case = match *why {
-            FORBIDDEN => bearing(token, Expect::Error(403, "E403", format!("Forbidden - {why}"))),
-            _ => bearing(token, Expect::Error(401, "E401", format!("Unauthorized - {why}"))),
+            FORBIDDEN => bearing(token, Expectation::Error(403, "E403", format!("Forbidden - {why}"))),
+            _ => bearing(token, Expectation::Error(401, "E401", format!("Unauthorized - {why}"))),
         };
         let case = match *why {
             FORBIDDEN | WRONG_CLAIMS => case,
@@ -52,7 +52,7 @@ fn assert_rejected(server: &ContractServer, good: &str, forgeries: &[Forgery]) {
     });
     let failures: Vec<_> = failures.collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    server.check_all(&[bearing(good, Expect::Status(200))]);
+    server.check_all(&[bearing(good, Expectation::Status(200))]);
 }
 
 /// Wrong claims; `sign` signs them with the true key.
@@ -250,9 +250,9 @@ fn forged_token_is_rejected_on_every_route() {
         "/UsersOrchestrator/Users",
     ] {
         let targets = ["?email=ann@example.com", "/2937", "/Search", "?email="];
-        let reads = targets.map(|rest| Case::get(&format!("{base}{rest}"), Expect::Status(401)));
+        let reads = targets.map(|rest| ContractCase::get(&format!("{base}{rest}"), Expectation::Status(401)));
         let searches = [r#"{"email":"ann@example.com"}"#, "nonsense"]
-            .map(|body| Case::search(body, Expect::Status(401)).at(&format!("{base}/Search")));
+            .map(|body| ContractCase::search(body, Expectation::Status(401)).at(&format!("{base}/Search")));
         let cases = reads.into_iter().chain(searches);
         let cases: Vec<_> = cases.map(|case| case.with("Authorization", &authorization)).collect();
         server.check_all(&cases);

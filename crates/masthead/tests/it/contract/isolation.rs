@@ -6,7 +6,7 @@ use masthead_domain::{account::Account, tenant::TenantId};
 use masthead_ports::sealing::Purpose;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::{Answer, Case, Environment, Expect},
+    contract_cases::{CaseAnswer, CaseEnvironment, ContractCase, Expectation},
 };
 use serde_json::{Value, json};
 
@@ -84,7 +84,8 @@ const LIST: &str = "pageSize=1&ignoreProvider=true";
 impl ReaderIdentifiers {
     /// Those of the second user of a tenant.
     fn read(server: &ContractServer, owner: &'static str) -> Self {
-        let first_page = server.send(&Case::get(&format!("/v4/Users?{LIST}"), Expect::Status(200)).of(owner));
+        let first_page =
+            server.send(&ContractCase::get(&format!("/v4/Users?{LIST}"), Expectation::Status(200)).for_tenant(owner));
         let first_page: Value = serde_json::from_str(&first_page.body).unwrap();
         let cursor = first_page["meta"]["nextCursor"].as_str().unwrap().to_owned();
         Self {
@@ -138,7 +139,7 @@ impl ReaderIdentifiers {
 
     /// Every request with them: each route with each kind of identifier that it accepts. Names that contain `?` are queries of the
     /// list, names with `{` are bodies of a search; all others are paths.
-    fn requests(&self) -> Vec<(String, Case)> {
+    fn requests(&self) -> Vec<(String, ContractCase)> {
         let (crid, sealed_id, sealed_email) = (
             &*self.crid,
             percent_encoded(&self.sealed_id),
@@ -178,7 +179,7 @@ impl ReaderIdentifiers {
             ("cursor", json!({"pageSize": 1, "cursor": self.cursor})),
         ];
         let mut requests = Vec::new();
-        let ok = |target: &str| Case::get(target, Expect::Status(200));
+        let ok = |target: &str| ContractCase::get(target, Expectation::Status(200));
         for base in BASES {
             for slash in ["", "/"] {
                 let by_id = format!("{base}/{crid}{slash}?ignoreProvider=true");
@@ -190,7 +191,7 @@ impl ReaderIdentifiers {
                 for (kind, body) in &bodies {
                     let mut body = body.clone();
                     body["ignoreProvider"] = true.into();
-                    let search = Case::search(&body.to_string(), Expect::Status(200));
+                    let search = ContractCase::search(&body.to_string(), Expectation::Status(200));
                     let search = search.at(&format!("{base}/Search{slash}"));
                     requests.push((format!("{base}/Search{slash} {{{kind}}}"), search));
                 }
@@ -200,7 +201,7 @@ impl ReaderIdentifiers {
     }
 
     /// Every request of the legacy API with them.
-    fn legacy_requests(&self) -> Vec<(String, Case)> {
+    fn legacy_requests(&self) -> Vec<(String, ContractCase)> {
         let (crid, email) = (&self.crid, &self.email);
         let (sealed_id, sealed_email) = (percent_encoded(&self.sealed_id), percent_encoded(&self.sealed_email));
         let mut targets = vec![
@@ -215,12 +216,12 @@ impl ReaderIdentifiers {
                 "/User/Encrypted/{kind}?encryptedCustomerRegistrationId={sealed_id}"
             ));
         }
-        let case = |target: String| (target.clone(), Case::get(&target, Expect::Status(200)));
+        let case = |target: String| (target.clone(), ContractCase::get(&target, Expectation::Status(200)));
         targets.into_iter().map(case).collect()
     }
 
     /// Requests that find no user for any tenant: misplaced identifiers, and an unavailable provider.
-    fn odd_requests(&self) -> Vec<(String, Case)> {
+    fn odd_requests(&self) -> Vec<(String, ContractCase)> {
         let (crid, email) = (&*self.crid, &*self.email);
         let (sealed_id, sealed_email) = (percent_encoded(&self.sealed_id), percent_encoded(&self.sealed_email));
         [
@@ -260,14 +261,14 @@ impl ReaderIdentifiers {
             ),
             ("one field", format!("/v4/Users?email={email}&fields=email")),
         ]
-        .map(|(name, target)| (name.to_owned(), Case::get(&target, Expect::Status(200))))
+        .map(|(name, target)| (name.to_owned(), ContractCase::get(&target, Expectation::Status(200))))
         .into()
     }
 }
 
 /// The response without its date.
-fn response_to(server: &ContractServer, case: &Case, asker: &'static str) -> Answer {
-    let mut answer = server.send(&case.clone().of(asker).with("X-RequestId", "foreign"));
+fn response_to(server: &ContractServer, case: &ContractCase, asker: &'static str) -> CaseAnswer {
+    let mut answer = server.send(&case.clone().for_tenant(asker).with("X-RequestId", "foreign"));
     answer.headers.retain(|(name, _)| name != "date");
     answer.body = without_moments(&answer.body);
     answer
@@ -286,8 +287,8 @@ fn without_moments(body: &str) -> String {
     without
 }
 
-fn same(name: &str, foreign: &Answer, unknown: &Answer) {
-    let parts = |answer: &Answer| (answer.status, answer.headers.clone(), answer.body.clone());
+fn same(name: &str, foreign: &CaseAnswer, unknown: &CaseAnswer) {
+    let parts = |answer: &CaseAnswer| (answer.status, answer.headers.clone(), answer.body.clone());
     assert_eq!(parts(foreign), parts(unknown), "{name}");
 }
 
@@ -305,7 +306,7 @@ fn foreign_identifier_answers_like_a_random_one() {
             foreign.legacy_requests()
         };
         for (name, case) in [foreign.requests(), legacy].concat() {
-            let answer = server.send(&case.of(owner).with("X-RequestId", "own"));
+            let answer = server.send(&case.for_tenant(owner).with("X-RequestId", "own"));
             let found = answer.status == 200 && answer.body.to_lowercase().contains(&own_id);
             assert!(found, "{owner} {name}: {}", answer.body);
         }
@@ -363,13 +364,13 @@ fn token_of_one_tenant_reveals_no_other() {
     let server = ContractServer::start(&loaded());
     let token = hs256_token(&jwt::claims(&[ALPHA]), crate::support::process::SECRET);
     let authorization = format!("Bearer {token}");
-    let bearing = |case: &Case| case.clone().with("Authorization", &authorization);
+    let bearing = |case: &ContractCase| case.clone().with("Authorization", &authorization);
     let (own, foreign) = (
         ReaderIdentifiers::read(&server, ALPHA),
         ReaderIdentifiers::read(&server, BETA),
     );
     for (name, case) in own.requests() {
-        assert_eq!(server.send(&bearing(&case).of(ALPHA)).status, 200, "{name}");
+        assert_eq!(server.send(&bearing(&case).for_tenant(ALPHA)).status, 200, "{name}");
     }
     let random = ReaderIdentifiers::random();
     for ((name, foreign), (_, random)) in foreign.requests().iter().zip(random.requests()) {
@@ -418,7 +419,9 @@ fn concurrent_reads_keep_tenants_apart() {
                     } else {
                         "/v4/Users?email=zz.everywhere@example.org&ignoreProvider=true&fields=lastName"
                     };
-                    let request = Case::get(target, Expect::Status(200)).of(tenant).request(server);
+                    let request = ContractCase::get(target, Expectation::Status(200))
+                        .for_tenant(tenant)
+                        .request(server);
                     let answer = http_client::send(server.address, &request);
                     assert_eq!(answer.status, 200, "{}", answer.body);
                     let response = format!(r#"{{"lastName":"{paper}"}}"#);

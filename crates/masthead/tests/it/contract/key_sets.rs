@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::HERALD};
 use serde_json::json;
 
 use crate::support::process::setting;
@@ -75,8 +75,8 @@ impl KeySetServer {
     }
 }
 
-fn read_with(token: &str, status: u16) -> Case {
-    Case::get("/v4/Users/2937", Expect::Status(status)).with("Authorization", &format!("Bearer {token}"))
+fn read_with(token: &str, status: u16) -> ContractCase {
+    ContractCase::get("/v4/Users/2937", Expectation::Status(status)).with("Authorization", &format!("Bearer {token}"))
 }
 
 /// Sends this number of tokens with unknown keys, from several clients at once; each is rejected.

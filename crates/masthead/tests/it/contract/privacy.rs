@@ -9,7 +9,7 @@ use std::{
 use masthead_dev_postgres::TestDatabase;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::{Case, Environment, Expect, Token},
+    contract_cases::{CaseEnvironment, CaseToken, ContractCase, Expectation},
 };
 use serde_json::json;
 
@@ -83,8 +83,8 @@ fn loaded() -> Vec<TenantFixture> {
 }
 
 /// Requests with user data in every possible place.
-fn requests(server: &ContractServer) -> Vec<Case> {
-    let any = |target: &str| Case::get(target, Expect::Status(0));
+fn requests(server: &ContractServer) -> Vec<ContractCase> {
+    let any = |target: &str| ContractCase::get(target, Expectation::Status(0));
     let mut cases = Vec::new();
     for base in ["/v4/Users", "/Users/", "/UsersOrchestrator/v4/Users"] {
         for query in [
@@ -139,8 +139,8 @@ fn requests(server: &ContractServer) -> Vec<Case> {
         format!("{EMAIL} brackwater"),
         format!("{{\"email\":\"{}\"}}", "quillan".repeat(12_000)),
     ] {
-        cases.push(Case::search(&body, Expect::Status(0)));
-        let search = Case::search(&body, Expect::Status(0)).without("Content-Type");
+        cases.push(ContractCase::search(&body, Expectation::Status(0)));
+        let search = ContractCase::search(&body, Expectation::Status(0)).without("Content-Type");
         cases.push(search.with("Content-Type", "text/quillan"));
     }
     let by_id = || any(&format!("/v4/Users/{CRID}"));
@@ -162,7 +162,12 @@ fn requests(server: &ContractServer) -> Vec<Case> {
     ] {
         cases.push(by_id().with(name, value));
     }
-    for kind in [Token::WriterOnly, Token::OtherTenant, Token::Expired, Token::Forged] {
+    for kind in [
+        CaseToken::WriterOnly,
+        CaseToken::OtherTenant,
+        CaseToken::Expired,
+        CaseToken::Forged,
+    ] {
         cases.push(by_id().bearing(kind));
     }
     for target in [
@@ -172,16 +177,16 @@ fn requests(server: &ContractServer) -> Vec<Case> {
         "/v4/Users?email=quillan&onProviderFailure=fail",
         "/v4/Users?email=quillan&ignoreProvider=true",
     ] {
-        cases.push(any(target).of(COURIER));
+        cases.push(any(target).for_tenant(COURIER));
     }
-    cases.push(any(&format!("/v4/Users?email={}", server.token(Token::Reader))));
+    cases.push(any(&format!("/v4/Users?email={}", server.token(CaseToken::Reader))));
     cases.push(any(&format!("/v4/Users?email={}", "quillan".repeat(4_000))));
     cases
 }
 
 /// The same in the legacy API.
-fn legacy_requests() -> Vec<Case> {
-    let any = |target: &str| Case::get(target, Expect::Status(0));
+fn legacy_requests() -> Vec<ContractCase> {
+    let any = |target: &str| ContractCase::get(target, Expectation::Status(0));
     let mut cases = Vec::new();
     for target in [
         "/User?request.email=quillan.brackwater@zanzibar.example",
@@ -195,13 +200,13 @@ fn legacy_requests() -> Vec<Case> {
     ] {
         cases.push(any(target));
         cases.push(any(target).without("X-ClientGroupCode"));
-        cases.push(any(target).of(COURIER));
+        cases.push(any(target).for_tenant(COURIER));
     }
     cases
 }
 
 /// Exports with user data in every possible place, with valid and invalid keys.
-fn exports(key: &str) -> Vec<Case> {
+fn exports(key: &str) -> Vec<ContractCase> {
     let identifier = |kind: &str, text: &str| json!({"identifier_type": kind, "identifier": text});
     let all = json!([
         identifier("customer_id", CRID),
@@ -230,7 +235,7 @@ fn exports(key: &str) -> Vec<Case> {
                 "/v1/users/export/herald?app_id=herald&strict=true",
                 "/v1/users/export/quillan.brackwater@zanzibar.example",
             ] {
-                let case = Case::search(&body, Expect::Status(0)).at(target);
+                let case = ContractCase::search(&body, Expectation::Status(0)).at(target);
                 let case = case.with("X-Forwarded-For", "quillan, 203.0.113.77");
                 cases.push(case.with("Authorization", &authorization));
             }
@@ -262,7 +267,7 @@ fn broken(address: SocketAddr) {
     }
 }
 
-fn send(server: &ContractServer, case: &Case) -> u16 {
+fn send(server: &ContractServer, case: &ContractCase) -> u16 {
     http_client::send(server.address, &case.request(server)).status
 }
 
@@ -326,11 +331,11 @@ fn log_metrics_and_events_contain_no_user_data() {
         "{metrics}"
     );
     let kinds = [
-        Token::Reader,
-        Token::WriterOnly,
-        Token::OtherTenant,
-        Token::Expired,
-        Token::Forged,
+        CaseToken::Reader,
+        CaseToken::WriterOnly,
+        CaseToken::OtherTenant,
+        CaseToken::Expired,
+        CaseToken::Forged,
     ];
     // The secret part of a token is its signature, which differs each second.
     let mut tokens = kinds

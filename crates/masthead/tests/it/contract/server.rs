@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::{account::Account, email::Email};
 use masthead_ports::sealing::Sealing;
-use masthead_testkit::contract_cases::{Answer, Case, Environment, Token, world as contract_world};
+use masthead_testkit::contract_cases::{
+    CaseAnswer, CaseEnvironment, CaseToken, ContractCase, fixture as contract_world,
+};
 use masthead_tokens::Sealer;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -108,12 +110,12 @@ impl ContractServer {
     }
 
     /// Sends the request of a case.
-    pub(crate) fn send(&self, case: &Case) -> Answer {
+    pub(crate) fn send(&self, case: &ContractCase) -> CaseAnswer {
         http_client::send(self.address, &case.request(self))
     }
 
     /// Checks the responses to these cases.
-    pub(crate) fn check_all(&self, cases: &[Case]) {
+    pub(crate) fn check_all(&self, cases: &[ContractCase]) {
         assert!(!cases.is_empty());
         let differences = cases.iter().filter_map(|case| {
             let answer = self.send(case);
@@ -129,26 +131,26 @@ impl ContractServer {
     }
 }
 
-impl Environment for ContractServer {
+impl CaseEnvironment for ContractServer {
     fn sealing(&self) -> &dyn Sealing {
         &self.sealer
     }
 
-    fn token(&self, kind: Token) -> String {
+    fn token(&self, kind: CaseToken) -> String {
         token(kind)
     }
 }
 
 /// The token of a case, signed with the shared secret.
-pub(crate) fn token(kind: Token) -> String {
+pub(crate) fn token(kind: CaseToken) -> String {
     let mut claims = jwt::claims(&["north/*/*", "south/*/*"]);
     let mut secret = SECRET;
     match kind {
-        Token::Reader => {}
-        Token::WriterOnly => claims["scope"] = "users:write".into(),
-        Token::OtherTenant => claims["tenants"] = json!(["east/*/*"]),
-        Token::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
-        Token::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
+        CaseToken::Reader => {}
+        CaseToken::WriterOnly => claims["scope"] = "users:write".into(),
+        CaseToken::OtherTenant => claims["tenants"] = json!(["east/*/*"]),
+        CaseToken::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
+        CaseToken::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
     }
     jwt::hs256_token(&claims, secret)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) async fn incomplete_list_is_marked_incomplete(source: &'static Source
     harness.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
     let response = harness.send(SourceRequest::new(ReadKind::List, "one")).await;
     assert!(!response.completeness.complete, "{response:?}");
-    if source.side == Side::Store {
+    if source.side == SourceKind::Store {
         // There a lookup is a list as well: a list without its only user does not confirm absence.
         for kind in [ReadKind::ById, ReadKind::ByEmail] {
             let response = harness.send(SourceRequest::new(kind, "one")).await;

@@ -1,6 +1,6 @@
 //! The cells of the fault matrix (`quality.md`): the fault of a source, and the expected answers.
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule, Outage};
 
 use crate::support::sources::SourceUnderTest;
@@ -80,9 +80,9 @@ pub(crate) fn cells(source: &SourceUnderTest) -> Vec<FaultCell> {
         })
     };
     let (stray, twice) = match source.side {
-        Side::Provider => (DOWN, ExpectedAnswers::Complete),
+        SourceKind::Provider => (DOWN, ExpectedAnswers::Complete),
         // A Users API reports absence only by an empty list, so a 404 is a wrong address; and no user is repeated.
-        Side::Store => (ALARM, UNTRUE),
+        SourceKind::Store => (ALARM, UNTRUE),
     };
     let mut cells = vec![
         ("refused", Disturbance::All(Outage::Refused), DOWN),

@@ -10,25 +10,25 @@ use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettin
 use masthead_domain::{
     account::Account,
     answer::{Completeness, User},
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::Event,
-    merge::Side,
+    merge::SourceKind,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
 use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use tokio::time::sleep;
@@ -125,14 +125,16 @@ pub(crate) enum OtherSide {
 
 impl OtherSide {
     /// Changes how it answers from now on.
-    pub(crate) fn set_answer(&self, side: answer_table::Side) {
+    pub(crate) fn set_answer(&self, side: answer_table::CellFinding) {
         const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
         match (self, side) {
-            (_, answer_table::Side::Found | answer_table::Side::Absent) => {}
-            (Self::Store(store), _) => store.be(Mood::Failing(DOWN)),
-            (Self::Provider(provider), answer_table::Side::Unknown) => provider.speak(Voice::Silent(DOWN)),
-            (Self::Provider(provider), answer_table::Side::Stale) => {
-                provider.speak(Voice::Remembered(SystemClock.now(), DOWN));
+            (_, answer_table::CellFinding::Found | answer_table::CellFinding::Absent) => {}
+            (Self::Store(store), _) => store.set_mode(StoreMode::Failing(DOWN)),
+            (Self::Provider(provider), answer_table::CellFinding::Unknown) => {
+                provider.set_mode(ProviderMode::Failing(DOWN))
+            }
+            (Self::Provider(provider), answer_table::CellFinding::Stale) => {
+                provider.set_mode(ProviderMode::Remembered(SystemClock.now(), DOWN));
             }
         }
     }
@@ -144,9 +146,9 @@ pub(crate) struct SourceHarness {
     pub(crate) sandbox: Sandbox,
     pub(crate) other: OtherSide,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     pub(crate) tenant: Arc<Tenant>,
-    pub(crate) world: World,
+    pub(crate) world: Dependencies,
     pub(crate) users: Users,
     pub(crate) adapters: Adapters,
     pub(crate) bulk: Arc<dyn BulkLookups>,
@@ -211,16 +213,16 @@ impl SourceHarness {
         let own = Arc::new(FakeStore::default());
         let store = adapters.subscribe(Arc::clone(&own) as _);
         let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
-        let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
+        let directory = Arc::new(FakeMirror::over(Arc::clone(&own)));
         let (other, providers): (OtherSide, Arc<dyn Providers>) = match source.side {
-            Side::Provider => {
+            SourceKind::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
                 (OtherSide::Store(own), Arc::new(adapters.clone()))
             }
-            Side::Store => {
+            SourceKind::Store => {
                 // The local store must not be read.
-                own.be(Mood::Panicking);
-                let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
+                own.set_mode(StoreMode::Panicking);
+                let provider = Arc::new(FakeProvider::new(source.provider(), ProviderMode::Live(clock.now())));
                 provider.put(tenant.pool, other.iter().map(|name| provided(name)));
                 (
                     OtherSide::Provider(Arc::clone(&provider)),
@@ -229,8 +231,8 @@ impl SourceHarness {
             }
         };
         let events = Arc::new(RecordingEvents::default());
-        let registrations = Arc::new(RecordingRegistrations::default());
-        let world = World {
+        let registrations = Arc::new(RecordingRegistrationWriter::default());
+        let world = Dependencies {
             store,
             registrations: Arc::clone(&registrations) as _,
             providers,
@@ -280,7 +282,7 @@ impl SourceHarness {
         let (users, completeness) = match self.answer(&request, began + request.time_limit).await {
             Ok((users, completeness)) => (Some(users), completeness),
             Err(ReadError::NoSuchUser { completeness }) => (Some(Vec::new()), completeness),
-            Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+            Err(ReadError::Unavailable { completeness, .. }) => (None, completeness),
             Err(error) => panic!("{}: {request:?}: {error}", self.source.name),
         };
         SourceResponse {
@@ -314,7 +316,7 @@ impl SourceHarness {
         let query = match request.kind {
             ReadKind::ById => {
                 let request = LookupRequest {
-                    crid: Crid::parse(&crid(request.name)).unwrap(),
+                    crid: CustomerRegistrationId::parse(&crid(request.name)).unwrap(),
                     ignore_provider: request.ignore_provider,
                     on_provider_failure: request.on_failure,
                 };
@@ -349,11 +351,11 @@ impl SourceHarness {
 pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
     let filter = match kind {
         ReadKind::ById | ReadKind::ByEmail => UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::of(&email(name)))],
+            emails: vec![EmailFilter::Exact(EmailKey::from_text(&email(name)))],
             ..UserFilter::default()
         },
         ReadKind::List => UserFilter {
-            last_name: Some(NamePrefix::of(if name == UNKNOWN { UNKNOWN } else { LAST_NAME })),
+            last_name: Some(NamePrefix::from_text(if name == UNKNOWN { UNKNOWN } else { LAST_NAME })),
             ..UserFilter::default()
         },
     };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{merge::Side, query::OnProviderFailure};
+use masthead_domain::{merge::SourceKind, query::OnProviderFailure};
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{Fault, Outage, Sandbox};
 use tokio::{task::JoinSet, time::sleep};
@@ -78,7 +78,7 @@ fn all() -> [(SourceRequest, RequestSubject); 11] {
 impl RequestSubject {
     /// Whether the source is not called at all.
     fn leaves_out(self, source: &SourceUnderTest) -> bool {
-        matches!((self, source.side), (Self::StoreAlone, Side::Provider))
+        matches!((self, source.side), (Self::StoreAlone, SourceKind::Provider))
     }
 
     /// Checks the answer if both sides have answered.
@@ -95,8 +95,8 @@ impl RequestSubject {
         assert!(response.users.is_some());
         assert_eq!(response.ids(), ids);
         match self {
-            Self::Both | Self::BothOrFail => shows(response, &[Side::Provider, Side::Store]),
-            Self::StoreAlone => shows(response, &[Side::Store]),
+            Self::Both | Self::BothOrFail => shows(response, &[SourceKind::Provider, SourceKind::Store]),
+            Self::StoreAlone => shows(response, &[SourceKind::Store]),
             Self::Other | Self::Alone | Self::Unknown | Self::All => {}
         }
         let requests = if matches!(self, Self::StoreAlone) {
@@ -162,10 +162,13 @@ impl RequestSubject {
 }
 
 /// Checks that the first user has the fields of these sides only; the provider's name wins.
-fn shows(response: &SourceResponse, sides: &[Side]) {
+fn shows(response: &SourceResponse, sides: &[SourceKind]) {
     let account = &response.users.as_ref().unwrap()[0].account;
     let known = |key| account.metadata.get(key).is_some();
-    let (has_provider, has_store) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
+    let (has_provider, has_store) = (
+        sides.contains(&SourceKind::Provider),
+        sides.contains(&SourceKind::Store),
+    );
     assert_eq!(
         (&*account.first_name, known("displayName"), known("city")),
         (
@@ -284,7 +287,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
         wrong.extend(send_all(&harness, &cell, cell.answers, time_limit, steady).await);
     }
     let written = harness.written().await;
-    let may_write = source.side == Side::Provider && !matches!(cell.answers, ExpectedAnswers::Unavailable(_));
+    let may_write = source.side == SourceKind::Provider && !matches!(cell.answers, ExpectedAnswers::Unavailable(_));
     if !may_write && !written.is_empty() {
         wrong.push(format!("{}: it was written while a side was silent", cell.name));
     }
@@ -296,7 +299,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
     let written = harness.written().await;
     let written: Vec<_> = written.iter().map(|account| account.crid.as_str()).collect();
     match source.side {
-        Side::Provider => {
+        SourceKind::Provider => {
             for name in ["both", "alone"] {
                 if !written.contains(&&*crid(name)) {
                     wrong.push(format!("{}: what is live of {name} is not written", cell.name));
@@ -304,7 +307,7 @@ async fn cell_holds(source: &'static SourceUnderTest, cell: FaultCell) -> Vec<St
             }
         }
         // A remote store is only read.
-        Side::Store => {
+        SourceKind::Store => {
             if !written.is_empty() || harness.sandbox.calls() != harness.sandbox.calls_to(source.calls) {
                 wrong.push(format!("{}: it was not only read", cell.name));
             }

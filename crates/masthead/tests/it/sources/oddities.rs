@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
@@ -128,13 +128,13 @@ pub(crate) async fn invalid_row_costs_itself(source: &'static SourceUnderTest) {
         assert!(response.ids().contains(&&*crid("plain")), "{odd}: {response:?}");
         assert!(!response.completeness.complete, "{odd}: {response:?}");
         let word = match source.side {
-            Side::Provider => ("ok", "unreadable_rows"),
+            SourceKind::Provider => ("ok", "unreadable_rows"),
             // The union reads the store again for each user that only the provider returned.
-            Side::Store => ("stale", "corrupt"),
+            SourceKind::Store => ("stale", "corrupt"),
         };
         assert_eq!(response.source(source.name), word, "{odd}: {response:?}");
         // The row may be the requested user.
-        if !["Firefly", "SSOR"].contains(&source.name) && source.side == Side::Provider {
+        if !["Firefly", "SSOR"].contains(&source.name) && source.side == SourceKind::Provider {
             let response = harness.send(SourceRequest::new(ReadKind::List, UNKNOWN)).await;
             assert!(response.users.is_none(), "{odd}: {response:?}");
         }

@@ -6,13 +6,16 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{answer::Completeness, crid::Crid, email::EmailKey, merge::Side, query::OnProviderFailure};
-use masthead_orchestrator::{Export, ExportRequest, Exported, ReadError};
+use masthead_domain::{
+    answer::Completeness, customer_registration_id::CustomerRegistrationId, email::EmailKey, merge::SourceKind,
+    query::OnProviderFailure,
+};
+use masthead_orchestrator::{Export, ExportRequest, ExportedUser, ReadError};
 use masthead_ports::{
     bulk::LookupKey,
-    directory::{Beginning, Begun, Brake},
+    mirror::{RemovalBrake, StartOutcome, StartRun},
+    scan::{ScanExtent, UserScans},
     source::Priority,
-    walk::{Scope, Walks},
 };
 use masthead_provider_http::BreakerOptions;
 use tokio::time::sleep;
@@ -43,12 +46,12 @@ enum RecoveryPath {
 }
 
 impl RecoveryPath {
-    fn all(side: Side) -> Vec<Self> {
+    fn all(side: SourceKind) -> Vec<Self> {
         const WAYS: [ReadKind; 3] = [ReadKind::ById, ReadKind::ByEmail, ReadKind::List];
         let both = WAYS.into_iter().map(Self::Both);
         let export = [ReadKind::ById, ReadKind::ByEmail].map(Self::Export);
         let mut all: Vec<_> = both.chain(export).collect();
-        if side == Side::Provider {
+        if side == SourceKind::Provider {
             all.extend(WAYS.map(Self::Alone));
             all.extend([Self::ListOfTheDirectory, Self::Sync]);
         }
@@ -101,24 +104,27 @@ async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
 pub(crate) async fn run_sync(harness: &SourceHarness) {
     let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Sync);
     let (directory, at) = (&harness.world.directory, harness.world.clock.now());
-    let beginning = Beginning {
+    let beginning = StartRun {
         holder: "test",
         at,
         lease: PATIENT,
         full_every: Duration::ZERO,
     };
-    let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
+    let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
         panic!("no other process has the run")
     };
-    let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
+    let walk = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
     let mut from = None;
     loop {
-        let step = walk.step(&cx, Scope::Everything, from.as_ref()).await.unwrap();
-        directory.take(&cx, &run, &step, at).await.unwrap();
+        let step = walk
+            .fetch_page(&cx, ScanExtent::Everything, from.as_ref())
+            .await
+            .unwrap();
+        directory.record_page(&cx, &run, &step, at).await.unwrap();
         let Some(next) = step.next else { break };
         from = Some(next);
     }
-    directory.finish(&cx, &run, at, Brake::On).await.unwrap();
+    directory.finish_run(&cx, &run, at, RemovalBrake::On).await.unwrap();
 }
 
 fn breaker(harness: &SourceHarness) -> &'static str {
@@ -131,7 +137,7 @@ fn breaker(harness: &SourceHarness) -> &'static str {
 async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
     let caller = harness.caller(Instant::now() + PATIENT);
     let mode = OnProviderFailure::Degrade;
-    let id = Crid::parse(&crid("both")).unwrap();
+    let id = CustomerRegistrationId::parse(&crid("both")).unwrap();
     let completeness = match path {
         RecoveryPath::Both(kind) => Some(harness.send(SourceRequest::new(kind, "both")).await.completeness),
         RecoveryPath::ListOfTheDirectory => Some(
@@ -155,20 +161,20 @@ async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
         RecoveryPath::Export(kind) => {
             // An unknown user is absent only if every source confirms it: absence is never cached.
             let key = match kind {
-                ReadKind::ById => LookupKey::Id(Crid::parse(&crid(UNKNOWN)).unwrap()),
-                ReadKind::ByEmail | ReadKind::List => LookupKey::Email(EmailKey::of(&email(UNKNOWN))),
+                ReadKind::ById => LookupKey::Id(CustomerRegistrationId::parse(&crid(UNKNOWN)).unwrap()),
+                ReadKind::ByEmail | ReadKind::List => LookupKey::Email(EmailKey::from_text(&email(UNKNOWN))),
             };
             let request = ExportRequest {
                 keys: vec![Some(key)],
                 network: None,
             };
             let export = Export::new(harness.users.clone(), Arc::clone(&harness.bulk));
-            return export.export(&caller, &request).await.outcomes == [Exported::Absent];
+            return export.export(&caller, &request).await.outcomes == [ExportedUser::Absent];
         }
         RecoveryPath::Sync => {
-            let walk = Walks::of(&harness.adapters, &harness.tenant).unwrap();
+            let walk = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
             let cx = caller.context(Priority::Sync);
-            return walk.step(&cx, Scope::Everything, None).await.is_ok();
+            return walk.fetch_page(&cx, ScanExtent::Everything, None).await.is_ok();
         }
     };
     completeness.unwrap().complete
@@ -176,7 +182,7 @@ async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
 
 fn unconfirmed(error: ReadError) -> Option<Completeness> {
     match error {
-        ReadError::CannotTell { completeness, .. } => completeness,
+        ReadError::Unavailable { completeness, .. } => completeness,
         other => panic!("{other}"),
     }
 }

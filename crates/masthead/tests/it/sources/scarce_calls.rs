@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{account::Account, crid::Crid, query::OnProviderFailure};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, query::OnProviderFailure};
 use masthead_ports::{
     provider::{Heard, Providers},
     source::Priority,
@@ -186,7 +186,10 @@ async fn assert_remembered(harness: &SourceHarness) {
 }
 
 async fn read_provider(harness: &SourceHarness) -> Heard<Option<Account>> {
-    let provider = Providers::of(&harness.adapters, &harness.tenant).unwrap();
+    let provider = Providers::for_tenant(&harness.adapters, &harness.tenant).unwrap();
     let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Interactive);
-    provider.by_id(&cx, &Crid::parse(&crid("reader0")).unwrap()).await.heard
+    provider
+        .by_id(&cx, &CustomerRegistrationId::parse(&crid("reader0")).unwrap())
+        .await
+        .heard
 }

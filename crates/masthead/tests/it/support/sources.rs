@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{
     Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig, UsersApiConfig, UsersApiSettings,
@@ -24,7 +24,7 @@ pub(crate) struct SourceUnderTest {
     /// Its name in `meta.sources`, and in `Flow.UserProvider` if it is a provider.
     pub(crate) name: &'static str,
     /// The side of the answer that it is on; the other side is in memory.
-    pub(crate) side: Side,
+    pub(crate) side: SourceKind,
     /// The setting of its address.
     pub(crate) address: &'static str,
     /// The setting of its secret without the suffix `File` or `Env`.
@@ -58,8 +58,8 @@ impl SourceUnderTest {
     /// The name of the tenant's provider.
     pub(crate) const fn provider(&self) -> &'static str {
         match self.side {
-            Side::Provider => self.name,
-            Side::Store => PROVIDER_IN_MEMORY,
+            SourceKind::Provider => self.name,
+            SourceKind::Store => PROVIDER_IN_MEMORY,
         }
     }
 
@@ -96,25 +96,25 @@ impl SourceUnderTest {
     }
 
     /// The side that is in memory.
-    pub(crate) const fn other_side(&self) -> Side {
+    pub(crate) const fn other_side(&self) -> SourceKind {
         match self.side {
-            Side::Provider => Side::Store,
-            Side::Store => Side::Provider,
+            SourceKind::Provider => SourceKind::Store,
+            SourceKind::Store => SourceKind::Provider,
         }
     }
 
     /// The name of that side.
     pub(crate) const fn other(&self) -> &'static str {
         match self.other_side() {
-            Side::Provider => PROVIDER_IN_MEMORY,
-            Side::Store => SUBSCRIBE,
+            SourceKind::Provider => PROVIDER_IN_MEMORY,
+            SourceKind::Store => SUBSCRIBE,
         }
     }
 }
 
 pub(crate) const AUTH0: SourceUnderTest = SourceUnderTest {
     name: "Auth0",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Auth0.BaseUrl",
     secret_place: "Auth0.ClientSecret",
     secret: "sandbox-client-secret",
@@ -151,7 +151,7 @@ pub(crate) const AUTH0: SourceUnderTest = SourceUnderTest {
 
 pub(crate) const GIGYA: SourceUnderTest = SourceUnderTest {
     name: "Gigya",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Gigya.BaseUrl",
     secret_place: "Gigya.Secret",
     // Base64, as the console displays it.
@@ -185,7 +185,7 @@ pub(crate) const GIGYA: SourceUnderTest = SourceUnderTest {
 
 pub(crate) const SSOR: SourceUnderTest = SourceUnderTest {
     name: "SSOR",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "SSOR.BaseUrl",
     secret_place: "SSOR.Secret",
     secret: "sandbox-ssor-token",
@@ -207,7 +207,7 @@ pub(crate) const SSOR: SourceUnderTest = SourceUnderTest {
 
 pub(crate) const FIREFLY: SourceUnderTest = SourceUnderTest {
     name: "Firefly",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Firefly.BaseUrl",
     secret_place: "Firefly.Secret",
     secret: "sandbox-firefly-secret",
@@ -234,7 +234,7 @@ fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
 /// A remote Users API instead of the store.
 pub(crate) const USERS: SourceUnderTest = SourceUnderTest {
     name: SUBSCRIBE,
-    side: Side::Store,
+    side: SourceKind::Store,
     address: "Subscribe.Url",
     secret_place: "Subscribe.Token",
     secret: "sandbox-users-token",

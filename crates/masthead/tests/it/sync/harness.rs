@@ -14,20 +14,20 @@ use masthead_domain::{
     query::UserFilter,
     tenant::{Tenant, TenantId},
 };
-use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, SyncOptions};
+use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome};
 use masthead_ports::{
     clock::Clock,
-    directory::Brake,
-    registrations::{Registrations, WrittenFor},
+    mirror::RemovalBrake,
+    registrations::{RegistrationWriter, WriteOrigin},
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan, UserScans},
     source::{CallContext, Priority, SourceError, SourceName},
     tenants::Tenants as _,
-    walk::{Place, Scope, Step, Walk, Walks},
 };
 use masthead_sandbox::Sandbox;
 use masthead_subscribe_store::{ImportOrigin, Store, StoreOptions, schema};
 use masthead_testkit::{
     clock::StoppedClock,
-    contract::directory::{DirectorySubject, Registrar},
+    contract::mirror::{MirrorSubject, Registrar},
     registrations::write_back,
 };
 use tokio::sync::Notify;
@@ -45,7 +45,7 @@ pub(crate) struct SyncHarness {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) store: Arc<Store>,
     walk: Arc<KillableScan>,
-    subject: DirectorySubject,
+    subject: MirrorSubject,
 }
 
 /// Where a process is killed.
@@ -63,23 +63,28 @@ pub(crate) enum KillPoint {
 
 /// A scan during which a process can be killed.
 struct KillableScan {
-    walk: Arc<dyn Walk>,
+    walk: Arc<dyn UserScan>,
     /// After this number of further steps, and at which point.
     kill: Mutex<Option<(u64, KillPoint)>>,
     met: Notify,
 }
 
 #[async_trait]
-impl Walk for KillableScan {
+impl UserScan for KillableScan {
     fn name(&self) -> SourceName {
         self.walk.name()
     }
 
-    fn tells_changes(&self) -> bool {
-        self.walk.tells_changes()
+    fn can_list_changes(&self) -> bool {
+        self.walk.can_list_changes()
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let death = {
             let mut kill = self.kill.lock().unwrap();
             match kill.as_mut() {
@@ -92,19 +97,19 @@ impl Walk for KillableScan {
             }
         };
         match death {
-            None => self.walk.step(cx, scope, from).await,
+            None => self.walk.fetch_page(cx, scope, from).await,
             Some(KillPoint::BeforeTheCall) => {
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(KillPoint::Overdue) => std::future::pending().await,
             Some(KillPoint::AfterTheCall) => {
-                let _ = self.walk.step(cx, scope, from).await;
+                let _ = self.walk.fetch_page(cx, scope, from).await;
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(KillPoint::WhileKeeping) => {
-                let step = self.walk.step(cx, scope, from).await;
+                let step = self.walk.fetch_page(cx, scope, from).await;
                 *self.kill.lock().unwrap() = Some((0, KillPoint::Overdue));
                 self.met.notify_one();
                 step
@@ -115,8 +120,8 @@ impl Walk for KillableScan {
 
 struct SingleScan(Arc<KillableScan>);
 
-impl Walks for SingleScan {
-    fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+impl UserScans for SingleScan {
+    fn for_tenant(&self, _: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
         Some(Arc::clone(&self.0) as _)
     }
 }
@@ -153,7 +158,7 @@ impl SyncHarness {
             met: Notify::new(),
         });
         Self {
-            subject: DirectorySubject {
+            subject: MirrorSubject {
                 directory: store.directory(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
@@ -181,14 +186,14 @@ impl SyncHarness {
     }
 
     /// A process that makes runs.
-    fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
+    fn process(&self, holder: &str, full_every: Duration) -> MirrorSync {
         let options = SyncOptions {
             holder: holder.into(),
             lease: Duration::from_mins(5),
             full_every,
-            step_deadline: FOREVER,
+            page_deadline: FOREVER,
             grace: FOREVER,
-            patience: PatienceOptions {
+            patience: RetryOptions {
                 tries: 6,
                 first_pause: Duration::from_millis(1),
                 longest_pause: Duration::from_millis(50),
@@ -196,15 +201,16 @@ impl SyncHarness {
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let walks = Arc::new(SingleScan(Arc::clone(&self.walk)));
-        DirectorySync::new(self.store.directory(), walks, clock, options)
+        MirrorSync::new(self.store.directory(), walks, clock, options)
     }
 
     /// Makes a run as the process with this name; full runs are a week apart.
-    pub(crate) async fn run(&self, holder: &str) -> Outcome {
-        self.run_with(holder, Duration::from_hours(7 * 24), Brake::On).await
+    pub(crate) async fn run(&self, holder: &str) -> SyncOutcome {
+        self.run_with(holder, Duration::from_hours(7 * 24), RemovalBrake::On)
+            .await
     }
 
-    pub(crate) async fn run_with(&self, holder: &str, full_every: Duration, brake: Brake) -> Outcome {
+    pub(crate) async fn run_with(&self, holder: &str, full_every: Duration, brake: RemovalBrake) -> SyncOutcome {
         let process = self.process(holder, full_every);
         process
             .run(&self.tenant, brake, &CancellationToken::new(), &mut |_| {})
@@ -240,7 +246,7 @@ impl SyncHarness {
 
     /// Writes a registration as a write-back does.
     pub(crate) async fn register(&self, account: &Account) {
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: self.clock.now(),
@@ -248,7 +254,7 @@ impl SyncHarness {
         let registrations = self.store.registrations();
         let write_back = write_back(&*registrations, &self.cx(), account).await.unwrap();
         registrations
-            .synchronise(&self.cx(), &write_back, &written_for)
+            .write_back(&self.cx(), &write_back, &written_for)
             .await
             .unwrap();
     }
@@ -260,7 +266,7 @@ impl SyncHarness {
         loop {
             let step = self
                 .walk
-                .step(&self.cx(), Scope::Everything, place.as_ref())
+                .fetch_page(&self.cx(), ScanExtent::Everything, place.as_ref())
                 .await
                 .unwrap();
             accounts.extend(

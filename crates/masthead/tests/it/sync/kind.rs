@@ -6,7 +6,7 @@ use masthead::{providers::Adapters, settings::ProviderSettings};
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
     clock::Clock,
-    walk::{Walk, Walks},
+    scan::{UserScan, UserScans},
 };
 use masthead_sandbox::{Sandbox, Shape, sample_account, sample_directory_user, sample_user};
 use serde_json::Value;
@@ -139,7 +139,7 @@ impl ProviderKind {
     }
 
     /// The adapter of a new process.
-    pub(crate) fn scan(tenant: &Arc<Tenant>, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
+    pub(crate) fn scan(tenant: &Arc<Tenant>, clock: &Arc<dyn Clock>) -> Arc<dyn UserScan> {
         // A call that a busy machine delays must not be repeated.
         let patient = Duration::from_mins(5);
         let options = ProviderSettings {
@@ -152,6 +152,6 @@ impl ProviderKind {
             stale: Duration::ZERO,
             stale_after: Duration::ZERO,
         };
-        Walks::of(&Adapters::new(&options, clock).unwrap(), tenant).unwrap()
+        UserScans::for_tenant(&Adapters::new(&options, clock).unwrap(), tenant).unwrap()
     }
 }

@@ -118,7 +118,10 @@ async fn sync_everything(kind: ProviderKind, columns: [SortColumn; 2], size: u16
         }
         let registration = Account {
             email: masthead_domain::email::Email::parse(&format!("late{kill}@example.org")).ok(),
-            ..Account::new(masthead_domain::crid::Crid::parse(&format!("late-{kill}")).unwrap())
+            ..Account::new(
+                masthead_domain::customer_registration_id::CustomerRegistrationId::parse(&format!("late-{kill}"))
+                    .unwrap(),
+            )
         };
         harness.register(&registration).await;
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use masthead_orchestrator::Outcome;
-use masthead_ports::directory::{Brake, Finished};
+use masthead_orchestrator::SyncOutcome;
+use masthead_ports::mirror::{RemovalBrake, RunSummary};
 use masthead_sandbox::Fault;
 
 use crate::sync::{harness::SyncHarness, kind::ProviderKind};
@@ -37,9 +37,9 @@ async fn unreadable_row_removes_no_user() {
     }
 }
 
-async fn full_run(harness: &SyncHarness) -> Finished {
-    match harness.run_with("a", Duration::ZERO, Brake::On).await {
-        Outcome::Finished(finished) => finished,
+async fn full_run(harness: &SyncHarness) -> RunSummary {
+    match harness.run_with("a", Duration::ZERO, RemovalBrake::On).await {
+        SyncOutcome::Finished(finished) => finished,
         outcome => panic!("{outcome:?}"),
     }
 }

@@ -247,7 +247,7 @@ async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
         None,
     );
     let in_haste = || CallContext {
-        leave_by: Some(Instant::now().into_std()),
+        start_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
     let begun = in_haste();
@@ -265,7 +265,7 @@ async fn a_read_in_haste_does_not_queue_again_after_a_429() {
     let server = Server::start(|_, _| json(429, "retry-after: 1\r\n", "{}")).await;
     let upstream = upstream_of(options(), None);
     let in_haste = CallContext {
-        leave_by: Some(Instant::now().into_std()),
+        start_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
     let told = ask_so(Call::read("x", &in_haste), &upstream, &server).await;

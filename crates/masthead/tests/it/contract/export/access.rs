@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_testkit::contract_cases::{Answer, world::HERALD};
+use masthead_testkit::contract_cases::{CaseAnswer, fixture::HERALD};
 use serde_json::{Map, Value};
 
 use super::{ExportCall, ExportServer, basic, each, identifiers, is_error};
@@ -80,7 +80,7 @@ fn wrong_key_and_unknown_workspace_look_the_same() {
         .with("X-RequestId", "the-same");
     let refused = |user: &str| {
         let call = call.clone().with("Authorization", &basic(user, "wrong"));
-        let Answer {
+        let CaseAnswer {
             status,
             mut headers,
             body,
@@ -108,7 +108,7 @@ fn wrong_key_and_unknown_workspace_look_the_same() {
 }
 
 /// Repeats a call until a recent change is visible, which takes seconds.
-fn until(exports: &ExportServer, call: &ExportCall, status: u16) -> Answer {
+fn until(exports: &ExportServer, call: &ExportCall, status: u16) -> CaseAnswer {
     let began = Instant::now();
     loop {
         let answer = exports.send(call);

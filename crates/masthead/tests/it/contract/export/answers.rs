@@ -1,6 +1,6 @@
 //! The response of an export: attributes, their order, and unresolved users.
 
-use masthead_testkit::contract_cases::world::HERALD;
+use masthead_testkit::contract_cases::fixture::HERALD;
 use serde_json::json;
 
 use super::{ExportServer, each, identifiers, list};

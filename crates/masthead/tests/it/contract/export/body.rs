@@ -1,6 +1,6 @@
 //! The body of an export: identifiers and fields.
 
-use masthead_testkit::contract_cases::world::{GAZETTE, HERALD};
+use masthead_testkit::contract_cases::fixture::{GAZETTE, HERALD};
 use serde_json::json;
 
 use super::{ExportServer, each, identifiers, is_error, list, one};

@@ -1,6 +1,6 @@
 //! The limits of a workspace.
 
-use masthead_testkit::contract_cases::world::GAZETTE;
+use masthead_testkit::contract_cases::fixture::GAZETTE;
 use serde_json::json;
 
 use super::{ExportCall, ExportServer, each, identifiers, is_error, list};

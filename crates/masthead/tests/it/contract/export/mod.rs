@@ -10,8 +10,8 @@ use std::{sync::Once, time::Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_testkit::contract_cases::{
-    Answer, Request,
-    world::{COURIER, GAZETTE, HERALD},
+    CaseAnswer, CaseRequest,
+    fixture::{COURIER, GAZETTE, HERALD},
 };
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ impl ExportServer {
     }
 
     /// Sends a call; the first one is preceded by warm-up calls, which may be slow on a busy machine.
-    pub(crate) fn send(&self, call: &ExportCall) -> Answer {
+    pub(crate) fn send(&self, call: &ExportCall) -> CaseAnswer {
         self.warm.call_once(|| {
             for (workspace, _) in &self.keys[..self.keys.len().min(TENANTS.len())] {
                 let warm = self.call(workspace, &identifiers("customer_id", &["guest"]));
@@ -108,8 +108,8 @@ impl ExportServer {
         self.send_at_once(call)
     }
 
-    fn send_at_once(&self, call: &ExportCall) -> Answer {
-        let request = Request {
+    fn send_at_once(&self, call: &ExportCall) -> CaseAnswer {
+        let request = CaseRequest {
             method: "POST",
             target: call.target.clone(),
             headers: call.headers.clone(),
@@ -195,7 +195,7 @@ pub(crate) fn each<'a>(data: &'a Value, attribute: &str) -> Vec<&'a str> {
 }
 
 /// Checks that a response is this error, byte for byte except for its request id of eight characters.
-pub(crate) fn is_error(answer: &Answer, status: u16, beginning: &str) {
+pub(crate) fn is_error(answer: &CaseAnswer, status: u16, beginning: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
     let expected = format!(r#"{{"status":"fail","error":{{{beginning},"request_id":""#);
     let rest = answer.body.strip_prefix(&expected);

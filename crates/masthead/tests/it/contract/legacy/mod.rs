@@ -8,8 +8,8 @@ use std::time::Instant;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        Answer, Case, Environment, Expect,
-        world::{COURIER, GAZETTE, HERALD, TIMES},
+        CaseAnswer, CaseEnvironment, ContractCase, Expectation,
+        fixture::{COURIER, GAZETTE, HERALD, TIMES},
     },
 };
 use serde_json::{Value, json};
@@ -26,13 +26,13 @@ fn start() -> ContractServer {
 /// Sends one request for each tenant until it succeeds: the first ones may be slow on a busy machine.
 pub(crate) fn warm(server: ContractServer) -> ContractServer {
     for tenant in [HERALD, TIMES, GAZETTE, COURIER] {
-        once_known(&server, &call("/User/nobody/2").of(tenant));
+        once_known(&server, &call("/User/nobody/2").for_tenant(tenant));
     }
     server
 }
 
 /// The response to a case, which is repeated while it is a 500.
-pub(crate) fn once_known(server: &ContractServer, case: &Case) -> Answer {
+pub(crate) fn once_known(server: &ContractServer, case: &ContractCase) -> CaseAnswer {
     let began = Instant::now();
     loop {
         let answer = server.send(case);
@@ -43,21 +43,21 @@ pub(crate) fn once_known(server: &ContractServer, case: &Case) -> Answer {
     }
 }
 
-fn call(target: &str) -> Case {
-    Case::get(target, Expect::Status(200)).with("X-RequestId", "r-1")
+fn call(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200)).with("X-RequestId", "r-1")
 }
 
-fn get_of(server: &ContractServer, tenant: &'static str, target: &str) -> Answer {
-    server.send(&call(target).of(tenant))
+fn get_of(server: &ContractServer, tenant: &'static str, target: &str) -> CaseAnswer {
+    server.send(&call(target).for_tenant(tenant))
 }
 
-fn parsed(answer: &Answer) -> Value {
+fn parsed(answer: &CaseAnswer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
 /// The ids of a successful response, and the total.
-fn found(answer: &Answer) -> (Vec<String>, u64) {
+fn found(answer: &CaseAnswer) -> (Vec<String>, u64) {
     let whole = parsed(answer);
     assert_eq!((&whole["Code"], &whole["Errors"]), (&json!(200), &json!([])));
     let users = whole["Result"]["Users"].as_array().unwrap().iter();
@@ -263,7 +263,7 @@ fn lists_are_sorted_and_paged() {
     ] {
         for (word, direction) in [("asc", 0), ("0", 0), ("DESC", 1), ("1", 1)] {
             let new = format!("/v4/Users?pageSize=10&pageNumber=2&orderBy={column}&orderByType={direction}");
-            let new = server.send(&Case::get(&new, Expect::Status(200)).of(GAZETTE));
+            let new = server.send(&ContractCase::get(&new, Expectation::Status(200)).for_tenant(GAZETTE));
             let new: Value = serde_json::from_str(&new.body).unwrap();
             let users = new["data"].as_array().unwrap().iter();
             let ids: Vec<_> = users

@@ -1,9 +1,9 @@
 //! The values of a legacy user: numbers, booleans, texts, dates and null.
 
-use masthead_domain::{account::Account, crid::Crid};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId};
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::world::HERALD,
+    contract_cases::fixture::HERALD,
 };
 use serde_json::{Map, Value, json};
 
@@ -141,7 +141,7 @@ fn other_fields_are_unchanged_strings() {
 fn absent_fields_are_null_or_false() {
     let server = with_readers([Account {
         verified: Some(false),
-        ..Account::new(Crid::parse("bare").unwrap())
+        ..Account::new(CustomerRegistrationId::parse("bare").unwrap())
     }]);
     // The store sets dates itself; users of an older database may have none.
     server
