@@ -1,15 +1,17 @@
-//! The Masthead server: settings, wiring, the connection loop and the commands.
+//! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
 mod cli;
+pub mod client_address;
 pub mod clock;
+mod command_error;
 mod commands;
 pub mod edge;
-mod failure;
+mod http_methods;
 pub mod identifiers;
 pub mod logs;
 pub mod ops;
 pub mod providers;
-pub mod server;
+mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
@@ -23,14 +25,14 @@ use std::{
 
 use clap::Parser;
 
-/// Runs the program with this command line, the program's name first. Exit codes: 0 done, 1 failed, 2 not understood.
+/// Runs the program with this command line, the program's name first. Exit codes: 0 success, 1 failure, 2 invalid arguments.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(told) => {
-            // Help and version come this way too, and go to standard output.
-            let _ = told.print();
-            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        Err(error) => {
+            // Help and version are reported as errors too, and go to standard output.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     match commands::run(&cli) {

@@ -1,9 +1,9 @@
-//! The program `masthead`; everything is in the library, where tests reach it.
+//! The program `masthead`; everything is in the library, where tests can use it.
 
 use std::process::ExitCode;
 
-/// A request makes some forty small allocations and frees them on the same thread, which this allocator is made for (ADR
-/// 0034 has what it saves).
+/// A request makes about forty small allocations and frees them on the same thread, which this allocator is optimised for
+/// (ADR 0034).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! The outside providers: which adapter answers for a tenant, and how each is.
+//! The outside providers: which adapter serves a tenant, and the health of each.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -28,12 +28,12 @@ use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use serde::Serialize;
 
 use crate::{
-    settings::{Places, ProviderSettings},
-    subscribe::{Subscribe, SubscribeBulk},
+    settings::{ProviderSettings, TenantSecrets},
+    subscribe::{SubscribeBulk, SubscribeSource},
 };
 
-/// Our own registrations are not remembered either: what is written there is read at once.
-const NOTHING_REMEMBERED: GuardOptions = GuardOptions {
+/// A remote Users API is not cached: registrations are always read directly.
+const NO_CACHE: GuardOptions = GuardOptions {
     fresh: Duration::ZERO,
     stale: Duration::ZERO,
     stale_after: Duration::ZERO,
@@ -51,7 +51,7 @@ pub struct Adapters {
     remote: GuardedSource<RemoteSubscribe>,
 }
 
-/// How one tenant's provider is, for `/health/ready`; it never makes the service unready, since the store still answers.
+/// The state of one tenant's provider, for `/health/ready`; it never makes the service unready, since the store still answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderHealth {
@@ -61,17 +61,17 @@ pub struct ProviderHealth {
     pub tenant: String,
     /// `closed`, `half_open` or `open`.
     pub breaker: &'static str,
-    /// How many calls could be made now.
+    /// How many calls are possible now.
     pub budget_remaining: f64,
     /// It rejects our credentials or settings: an operator must act.
     pub misconfigured: bool,
 }
 
 impl Adapters {
-    /// The adapters, with one outbound client among them.
+    /// The adapters, which share one outbound client.
     ///
     /// # Errors
-    /// The client cannot be made.
+    /// The client cannot be created.
     pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, InvalidOptions> {
         let client = client(settings)?;
         let guard = GuardOptions {
@@ -81,7 +81,7 @@ impl Adapters {
             ..GuardOptions::default()
         };
         let options = options(settings);
-        let secrets: Arc<dyn Secrets> = Arc::new(Places::new(&settings.secrets_folder));
+        let secrets: Arc<dyn Secrets> = Arc::new(TenantSecrets::new(&settings.secrets_folder));
         let auth0 = Auth0::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
         let gigya = Gigya::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
         let directory = |preset| {
@@ -89,11 +89,7 @@ impl Adapters {
             GuardedSource::new(directory, guard, Arc::clone(clock))
         };
         Ok(Self {
-            remote: GuardedSource::new(
-                remote(settings, client.clone(), clock),
-                NOTHING_REMEMBERED,
-                Arc::clone(clock),
-            ),
+            remote: GuardedSource::new(remote(settings, client.clone(), clock), NO_CACHE, Arc::clone(clock)),
             ssor: directory(SSOR),
             firefly: directory(FIREFLY),
             auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
@@ -101,44 +97,59 @@ impl Adapters {
         })
     }
 
-    /// Tries this tenant's provider against its address; nothing where its flow names no provider.
+    /// Sends test requests to this tenant's provider; returns nothing without a provider.
     ///
     /// # Errors
-    /// The provider's settings have mistakes: all of them.
+    /// All errors in the provider's settings.
     pub async fn check(
         &self,
         cx: &CallContext,
         known: Option<&CustomerRegistrationId>,
     ) -> Result<Vec<Checked>, Vec<String>> {
         match cx.tenant.settings.user_provider {
-            Some(UserProvider::Auth0) => self.auth0.inner().check(cx, known).await.map_err(|all| in_words(&all)),
-            Some(UserProvider::Gigya) => self.gigya.inner().check(cx, known).await.map_err(|all| in_words(&all)),
-            Some(UserProvider::Ssor) => self.ssor.inner().check(cx, known).await.map_err(|all| in_words(&all)),
+            Some(UserProvider::Auth0) => self
+                .auth0
+                .inner()
+                .check(cx, known)
+                .await
+                .map_err(|all| to_messages(&all)),
+            Some(UserProvider::Gigya) => self
+                .gigya
+                .inner()
+                .check(cx, known)
+                .await
+                .map_err(|all| to_messages(&all)),
+            Some(UserProvider::Ssor) => self
+                .ssor
+                .inner()
+                .check(cx, known)
+                .await
+                .map_err(|all| to_messages(&all)),
             Some(UserProvider::Firefly) => self
                 .firefly
                 .inner()
                 .check(cx, known)
                 .await
-                .map_err(|all| in_words(&all)),
+                .map_err(|all| to_messages(&all)),
             None => Ok(Vec::new()),
         }
     }
 
-    /// The Subscribe source: this store, or for a tenant whose settings name one, a remote Users API.
+    /// The Subscribe source: this store, or the remote Users API that a tenant's settings contain.
     #[must_use]
     pub fn subscribe(&self, store: Arc<dyn UserSource>) -> Arc<dyn UserSource> {
         let remote = self.remote.clone();
-        Arc::new(Subscribe { store, remote })
+        Arc::new(SubscribeSource { store, remote })
     }
 
-    /// The same for many users at once.
+    /// The same for bulk lookups.
     #[must_use]
     pub fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
         let remote = self.remote.clone();
         Arc::new(SubscribeBulk { store, remote })
     }
 
-    /// How each provider is that was asked since the start.
+    /// The state of each provider that was called since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
         let all = [
@@ -148,17 +159,17 @@ impl Adapters {
             (UserProvider::Firefly.name(), self.firefly.inner().health()),
             (SUBSCRIBE, self.remote.inner().health()),
         ];
-        let told = all.into_iter().flat_map(|(provider, tenants)| {
+        let health = all.into_iter().flat_map(|(provider, tenants)| {
             tenants
                 .into_iter()
-                .map(move |(tenant, health)| ProviderHealth::of(provider, &tenant, health))
+                .map(move |(tenant, health)| ProviderHealth::new(provider, &tenant, health))
         });
-        told.collect()
+        health.collect()
     }
 }
 
 impl ProviderHealth {
-    fn of(provider: &'static str, tenant: &TenantId, health: Health) -> Self {
+    fn new(provider: &'static str, tenant: &TenantId, health: Health) -> Self {
         Self {
             provider,
             tenant: tenant.to_string(),
@@ -184,8 +195,8 @@ impl Providers for Adapters {
                 let searchable = self.gigya.inner().searchable(tenant);
                 Arc::new(HeardSource::new(self.gigya.clone(), searchable))
             }
-            UserProvider::Ssor => described(&self.ssor, tenant),
-            UserProvider::Firefly => described(&self.firefly, tenant),
+            UserProvider::Ssor => generic_provider(&self.ssor, tenant),
+            UserProvider::Firefly => generic_provider(&self.firefly, tenant),
         })
     }
 }
@@ -206,7 +217,7 @@ fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn
     walked.then(|| Arc::new(directory.clone()) as _)
 }
 
-fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
+fn generic_provider(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
     let searchable = directory.inner().searchable(tenant);
     Arc::new(HeardSource::new(directory.clone(), searchable))
 }
@@ -232,7 +243,7 @@ fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
 /// Remote Users APIs, with a client of their own.
 ///
 /// # Errors
-/// The client cannot be made.
+/// The client cannot be created.
 pub(crate) fn remote_alone(
     settings: &ProviderSettings,
     clock: &Arc<dyn Clock>,
@@ -241,33 +252,32 @@ pub(crate) fn remote_alone(
 }
 
 fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {
-    let secrets = Arc::new(Places::new(&settings.secrets_folder));
+    let secrets = Arc::new(TenantSecrets::new(&settings.secrets_folder));
     RemoteSubscribe::new(options(settings), client, Arc::clone(clock), secrets)
 }
 
-/// What is wrong with a tenant's settings of its provider and of its remote Users API, every mistake at once; nothing where
-/// it has neither.
+/// All errors in a tenant's settings of its provider and of its remote Users API; none if it has neither.
 #[must_use]
-pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
+pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
-    let mut mistakes = match settings.user_provider {
-        Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
-        Some(UserProvider::Ssor) => told(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
-        Some(UserProvider::Firefly) => told(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
-        Some(UserProvider::Gigya) => told(GigyaSettings::parse(own, allow_private_addresses)),
+    let mut errors = match settings.user_provider {
+        Some(UserProvider::Auth0) => error_messages(Auth0Settings::parse(own, allow_private_addresses)),
+        Some(UserProvider::Ssor) => error_messages(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
+        Some(UserProvider::Firefly) => error_messages(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
+        Some(UserProvider::Gigya) => error_messages(GigyaSettings::parse(own, allow_private_addresses)),
         None => Vec::new(),
     };
     if settings.has_remote_store() {
-        mistakes.extend(told(SubscribeSettings::parse(own, allow_private_addresses)));
+        errors.extend(error_messages(SubscribeSettings::parse(own, allow_private_addresses)));
     }
-    mistakes
+    errors
 }
 
-fn told<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
-    in_words(&parsed.err().unwrap_or_default())
+fn error_messages<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
+    to_messages(&parsed.err().unwrap_or_default())
 }
 
-fn in_words<M: ToString>(mistakes: &[M]) -> Vec<String> {
-    mistakes.iter().map(ToString::to_string).collect()
+fn to_messages<M: ToString>(errors: &[M]) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
 }

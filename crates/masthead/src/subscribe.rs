@@ -1,4 +1,4 @@
-//! The Subscribe source of each tenant: our own registrations, or the remote Users API that its settings name.
+//! The Subscribe source of each tenant: this store's registrations, or the remote Users API in the tenant's settings.
 
 use std::sync::Arc;
 
@@ -13,27 +13,27 @@ use masthead_provider_http::GuardedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
 use time::OffsetDateTime;
 
-/// Asks the one that a tenant has.
-pub(crate) struct Subscribe {
-    /// Our own registrations.
+/// Reads from the source that the tenant has.
+pub(crate) struct SubscribeSource {
+    /// This store's registrations.
     pub(crate) store: Arc<dyn UserSource>,
-    /// Shares calls that are the same; remembers nothing, as our own registrations do not.
+    /// Shares concurrent equal calls; caches nothing.
     pub(crate) remote: GuardedSource<RemoteSubscribe>,
 }
 
-/// The same for many users at once: a remote Users API has no such call and is asked one by one.
+/// The same for bulk lookups: a remote Users API has no bulk call and is called once per key.
 pub(crate) struct SubscribeBulk {
-    /// Our own registrations.
+    /// This store's registrations.
     pub(crate) store: Arc<dyn BulkLookups>,
-    /// As of [`Subscribe`].
+    /// The same as in [`SubscribeSource`].
     pub(crate) remote: GuardedSource<RemoteSubscribe>,
 }
 
-/// How many users of one question are asked of a remote Users API at a time.
-const AT_A_TIME: usize = 8;
+/// How many users are requested from a remote Users API concurrently.
+const CONCURRENT_LOOKUPS: usize = 8;
 
-impl Subscribe {
-    fn of(&self, tenant: &Tenant) -> &dyn UserSource {
+impl SubscribeSource {
+    fn source(&self, tenant: &Tenant) -> &dyn UserSource {
         if tenant.settings.has_remote_store() {
             &self.remote
         } else {
@@ -43,17 +43,17 @@ impl Subscribe {
 }
 
 #[async_trait]
-impl UserSource for Subscribe {
+impl UserSource for SubscribeSource {
     fn name(&self) -> SourceName {
         SUBSCRIBE
     }
 
     async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
-        self.of(&cx.tenant).find(cx, key).await
+        self.source(&cx.tenant).find(cx, key).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        self.of(&cx.tenant).search(cx, query).await
+        self.source(&cx.tenant).search(cx, query).await
     }
 }
 
@@ -69,22 +69,22 @@ impl BulkLookups for SubscribeBulk {
             return self.store.find_many(cx, keys, mirror_since).await;
         }
         let mut answers = Vec::with_capacity(keys.len());
-        for some in keys.chunks(AT_A_TIME) {
-            answers.extend(join_all(some.iter().map(|key| self.asked(cx, key))).await);
+        for some in keys.chunks(CONCURRENT_LOOKUPS) {
+            answers.extend(join_all(some.iter().map(|key| self.look_up(cx, key))).await);
         }
         Ok(BulkAnswer {
             registrations: answers,
-            // A directory joins with our own registrations; a remote Users API's are not among them.
+            // A mirror is joined with this store's registrations, not with those of a remote Users API.
             mirror: None,
         })
     }
 }
 
 impl SubscribeBulk {
-    async fn asked(&self, cx: &CallContext, key: &LookupKey) -> KeyResult {
+    async fn look_up(&self, cx: &CallContext, key: &LookupKey) -> KeyResult {
         let answer = match key {
             LookupKey::User(key) => self.remote.find(cx, key).await,
-            // The far side's own numbers, by which it cannot be asked: nobody has said that there is none.
+            // Registration numbers of the remote side cannot be looked up there, so absence is not confirmed.
             LookupKey::Registration(_) => return Err(SourceErrorKind::Refused),
         };
         answer.map_err(|error| error.kind)

@@ -1,4 +1,4 @@
-//! From settings to the parts that do the work.
+//! Creates the parts of the program from the settings.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,41 +9,41 @@ use masthead_subscribe_store::{Store, StoreOptions};
 use masthead_tokens::{KeySource as VerifierKeys, Sealer, Verifier, VerifierOptions};
 
 use crate::{
-    failure::Failure,
-    settings::{DatabaseSettings, KeySource, SealingSettings, Secret, TokenSettings},
+    command_error::CommandError,
+    settings::{DatabaseSettings, SealingSettings, SecretText, TokenKeySource, TokenSettings},
 };
 
 /// How old a fetched key set may grow before it is fetched anew.
 const KEYS_MAX_AGE: Duration = Duration::from_mins(10);
 
-/// How long the last key set is good for while its address is down: an outage of an evening, not of a week in which a
-/// key that was taken back would still be believed.
+/// How long the last key set is used while its address is down: an outage of an evening, not of a week in which a revoked
+/// key would still be accepted.
 const KEYS_MAX_STALE: Duration = Duration::from_hours(6);
 
-/// The codec of the published encrypted values.
+/// The codec of published encrypted values.
 ///
 /// # Errors
-/// The keys are none; the settings' own checks come first.
-pub(crate) fn sealer(settings: &SealingSettings) -> Result<Sealer, Failure> {
+/// The keys are invalid; the settings are checked before.
+pub(crate) fn sealer(settings: &SealingSettings) -> Result<Sealer, CommandError> {
     let keys = settings.keys.iter().map(|(id, key)| {
         let bytes = BASE64_STANDARD.decode(key.reveal());
         bytes.map(|bytes| (id.clone(), masthead_tokens::Secret::new(bytes)))
     });
     let keys: BTreeMap<_, _> = keys
         .collect::<Result<_, _>>()
-        .map_err(|_| Failure::new("a sealing key is not base64"))?;
-    Sealer::new(&settings.current, &keys).map_err(Failure::when("the sealing keys cannot be used"))
+        .map_err(|_| CommandError::new("a sealing key is not base64"))?;
+    Sealer::new(&settings.current, &keys).map_err(CommandError::context("the sealing keys cannot be used"))
 }
 
-/// The verifier of callers' tokens. A key file is read here; a key set's address is not yet asked.
+/// The verifier of callers' tokens. A key file is read here; the address of a key set is not fetched yet.
 ///
 /// # Errors
-/// The key file cannot be used, or the address is none.
-pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Result<Verifier, Failure> {
+/// The key file or the address cannot be used.
+pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Result<Verifier, CommandError> {
     let keys = match &settings.keys {
-        KeySource::Hs256(secret) => VerifierKeys::Hs256(key(secret)),
-        KeySource::JwksFile(path) => VerifierKeys::JwksFile(path.clone()),
-        KeySource::JwksUrl(url) => VerifierKeys::JwksUrl {
+        TokenKeySource::Hs256(secret) => VerifierKeys::Hs256(key(secret)),
+        TokenKeySource::JwksFile(path) => VerifierKeys::JwksFile(path.clone()),
+        TokenKeySource::JwksUrl(url) => VerifierKeys::JwksUrl {
             url: url.as_str().into(),
             cooldown: settings.jwks_cooldown,
             max_age: KEYS_MAX_AGE.max(settings.jwks_cooldown),
@@ -58,37 +58,37 @@ pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Resul
         max_lifetime: settings.max_lifetime,
         keys,
     };
-    // The operator names the address, so it may be a private one.
+    // The operator sets the address, so it may be a private one.
     let client = HttpClient::new(HttpOptions {
         allow_private: true,
         max_body_bytes: 1024 * 1024,
         ..HttpOptions::default()
     })
-    .map_err(Failure::when("the client for the key set cannot be made"))?;
-    Verifier::new(options, clock, &client).map_err(Failure::when("the settings of [tokens] cannot be used"))
+    .map_err(CommandError::context("the client for the key set cannot be made"))?;
+    Verifier::new(options, clock, &client).map_err(CommandError::context("the settings of [tokens] cannot be used"))
 }
 
 /// A secret text as the bytes of a key.
-pub(crate) fn key(secret: &Secret) -> masthead_tokens::Secret {
+pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {
     masthead_tokens::Secret::new(secret.reveal().as_bytes())
 }
 
-/// The store, which connects when it is first used. Must be called within a Tokio runtime.
+/// The store, which connects on first use. Must be called within a Tokio runtime.
 ///
 /// # Errors
-/// A URL cannot be read.
-pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, Failure> {
+/// A URL is invalid.
+pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, CommandError> {
     let options = StoreOptions {
         direct_url: Some(settings.direct_url.reveal().to_owned()),
         lookup_connections: settings.lookup_connections,
         lookup_batch: settings.lookup_batch,
         search_connections: settings.search_connections,
-        // The older name: its documentation said that it is for PgBouncer in transaction mode.
+        // The older setting, which was documented for PgBouncer in transaction mode.
         pooler: settings.pooler || !settings.named_prepared_statements,
         statement_timeout: settings.statement_timeout,
         acquire_timeout: settings.acquire_timeout,
         event_queue: settings.event_queue,
         ..StoreOptions::new(settings.url.reveal())
     };
-    Store::open(&options).map_err(Failure::when("the settings of [database] cannot be used"))
+    Store::open(&options).map_err(CommandError::context("the settings of [database] cannot be used"))
 }

@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("subscribe-store", &["domain", "ports"]),
     ("tokens", &["domain", "ports", "provider-http"]),
     ("delivery", &["domain", "ports", "provider-http"]),
+    ("http-server", &[]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
         "masthead",
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "ports",
             "orchestrator",
+            "http-server",
             "provider-http",
             "provider-auth0",
             "provider-gigya",
@@ -78,6 +80,11 @@ const KEPT_OUT: &[(&str, &[&str], &str)] = &[
     ("ports", TRANSPORT, "no HTTP or SQL type in ports"),
     ("orchestrator", TRANSPORT, "no HTTP or SQL type in orchestrator"),
     ("api", &["sqlx", "config"], "no SQL and no settings in api"),
+    (
+        "http-server",
+        &["sqlx", "config"],
+        "no SQL and no settings in http-server",
+    ),
 ];
 
 /// Every arrow that the table does not allow.

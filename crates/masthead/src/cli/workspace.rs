@@ -4,29 +4,29 @@ use clap::{Args, Subcommand};
 use masthead_domain::{tenant::TenantId, workspace::WorkspaceId};
 
 const KEYS_HELP: &str = "\
-A key is shown once; only its hash is kept. To change keys without a pause: make a new one, give it to the caller, then
-take the old one back with --remove (numbers are in `workspace list`). Running servers follow within seconds.";
+A key is printed once; only its hash is stored. To rotate keys without downtime: create a new one, give it to the caller, then
+remove the old one with --remove (numbers are in `workspace list`). Running servers follow within seconds.";
 
-/// The limits of a workspace; what is not given stays, or is as published.
+/// The limits of a workspace; an omitted one is unchanged, or has its published default.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WorkspaceSettings {
-    /// How many identifiers one payload may hold, 1 to 1000 (as published: 20).
+    /// How many identifiers one payload may contain, 1 to 1000 (default: 20).
     #[arg(long, value_name = "NUMBER")]
     pub(crate) identifiers_per_payload: Option<u32>,
-    /// How many users may be asked for in any minute (as published: 1000).
+    /// How many users may be requested in any minute (default: 1000).
     #[arg(long, value_name = "NUMBER")]
     pub(crate) users_per_minute: Option<u32>,
-    /// The largest body, in units of 1,024 bytes (as published: 128).
+    /// The largest body, in units of 1,024 bytes (default: 128).
     #[arg(long, value_name = "NUMBER")]
     pub(crate) body_kilobytes: Option<u32>,
-    /// Whether an answer that cannot tell of everybody is refused as a whole.
+    /// Whether a response with unresolved users is refused as a whole.
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) strict: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Workspace {
-    /// Makes a workspace and prints its first key.
+pub(crate) enum WorkspaceCommand {
+    /// Creates a workspace and prints its first key.
     #[command(after_help = KEYS_HELP)]
     Add {
         /// Its name: the callers' `app_id` and user name.
@@ -52,13 +52,13 @@ pub(crate) enum Workspace {
         #[command(flatten)]
         settings: WorkspaceSettings,
     },
-    /// Makes one more key and prints it, or takes one back.
+    /// Creates one more key and prints it, or removes one.
     #[command(after_help = KEYS_HELP)]
     Key {
         /// The workspace.
         #[arg(value_name = "NAME", value_parser = WorkspaceId::parse)]
         workspace: WorkspaceId,
-        /// Takes the key of this number back instead.
+        /// Removes the key with this number instead.
         #[arg(long, value_name = "NUMBER")]
         remove: Option<i32>,
     },

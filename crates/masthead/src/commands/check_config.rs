@@ -1,13 +1,13 @@
-//! `masthead check-config`: whether a server would start with these settings, as far as that can be told without starting.
+//! `masthead check-config`: whether a server could start with these settings, as far as is known without starting it.
 
 use std::sync::Arc;
 
-use super::say;
-use crate::{clock::SystemClock, failure::Failure, settings::Gathered, wiring};
+use super::environment::print_line;
+use crate::{clock::SystemClock, command_error::CommandError, settings::UncheckedSettings, wiring};
 
-pub(super) fn run(gathered: &Gathered) -> Result<(), Failure> {
-    let settings = gathered.settings()?;
+pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {
+    let settings = settings_source.settings()?;
     wiring::sealer(&settings.sealing)?;
     wiring::verifier(&settings.tokens, Arc::new(SystemClock))?;
-    say("the settings are good")
+    print_line("the settings are valid")
 }

@@ -15,44 +15,44 @@ use masthead_subscribe_store::{ImportOrigin, ImportStopError, Imported, Store};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::say;
+use super::environment::print_line;
 use crate::{
-    cli::Import,
+    cli::ImportArguments,
     clock::SystemClock,
-    failure::Failure,
+    command_error::CommandError,
     identifiers::{RequestIds, TimedIds},
 };
 
 /// The longest line.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
 
-/// What stands for `X-SourceSystem` in the events of an import.
+/// The source system that events of an import contain.
 const SOURCE_SYSTEM: &str = "masthead-import";
 
-pub(super) async fn run(store: &Store, asked: &Import) -> Result<(), Failure> {
-    let mut lines = Lines {
-        input: open(&asked.file)?,
-        default: asked.tenant.clone(),
+pub(super) async fn run(store: &Store, arguments: &ImportArguments) -> Result<(), CommandError> {
+    let mut lines = InputLines {
+        input: open(&arguments.file)?,
+        default: arguments.tenant.clone(),
         read: 0,
         ahead: None,
     };
     let mut done = Imported::default();
-    let ended = all(store, &mut lines, &mut done).await;
-    // Told also when it stopped: what was imported stays.
-    say(json!({"imported": done.inserted, "skipped": done.skipped}))?;
+    let ended = import_all(store, &mut lines, &mut done).await;
+    // Printed after a error too: what was imported stays.
+    print_line(json!({"imported": done.inserted, "skipped": done.skipped}))?;
     ended
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
+fn open(path: &Path) -> Result<Box<dyn BufRead>, CommandError> {
     if path == Path::new("-") {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
-    let file = File::open(path).map_err(Failure::when("the file cannot be opened"))?;
+    let file = File::open(path).map_err(CommandError::context("the file cannot be opened"))?;
     Ok(Box::new(BufReader::with_capacity(256 * 1024, file)))
 }
 
-/// Imports each run of lines of one tenant in a stream of its own.
-async fn all(store: &Store, lines: &mut Lines, done: &mut Imported) -> Result<(), Failure> {
+/// Imports each group of consecutive lines of one tenant as one stream.
+async fn import_all(store: &Store, lines: &mut InputLines, done: &mut Imported) -> Result<(), CommandError> {
     let clock = SystemClock;
     let origin = ImportOrigin {
         request_id: TimedIds::new(Arc::new(clock)).next().as_str().into(),
@@ -63,14 +63,14 @@ async fn all(store: &Store, lines: &mut Lines, done: &mut Imported) -> Result<()
     while let Some((id, first)) = lines.peek()? {
         let tenant = match known.get(&id) {
             Some(tenant) => Arc::clone(tenant),
-            None => find(store, &id, first).await?,
+            None => find_tenant(store, &id, first).await?,
         };
         known.insert(id.clone(), Arc::clone(&tenant));
         let mut stopped = None;
         let run = std::iter::from_fn(|| match lines.next_of(&id) {
             Ok(line) => line.map(|line| Ok(line.text)),
-            Err(failure) => {
-                stopped = Some(failure);
+            Err(error) => {
+                stopped = Some(error);
                 None
             }
         });
@@ -81,63 +81,63 @@ async fn all(store: &Store, lines: &mut Lines, done: &mut Imported) -> Result<()
         done.inserted += part.inserted;
         done.skipped += part.skipped;
         if let Err(error) = imported {
-            return Err(told(error.reason, first));
+            return Err(to_error(error.reason, first));
         }
-        if let Some(failure) = stopped {
-            return Err(failure);
+        if let Some(error) = stopped {
+            return Err(error);
         }
     }
     Ok(())
 }
 
-async fn find(store: &Store, id: &TenantId, line: u64) -> Result<Arc<Tenant>, Failure> {
+async fn find_tenant(store: &Store, id: &TenantId, line: u64) -> Result<Arc<Tenant>, CommandError> {
     let found = store.tenants().by_id(id).await;
     found
-        .map_err(Failure::when("the tenant cannot be looked up"))?
-        .ok_or_else(|| Failure::new(format!("line {line}: tenant: there is no tenant {id}")))
+        .map_err(CommandError::context("the tenant cannot be looked up"))?
+        .ok_or_else(|| CommandError::new(format!("line {line}: tenant: there is no tenant {id}")))
 }
 
-/// The importer numbers the lines of its run.
-fn told(reason: ImportStopError, first: u64) -> Failure {
+/// The importer counts lines from the start of its stream.
+fn to_error(reason: ImportStopError, first: u64) -> CommandError {
     match reason {
-        ImportStopError::Line { line, problem } => Failure::new(format!("line {}: {problem}", first + line - 1)),
-        reason => Failure::when("the import stopped")(reason),
+        ImportStopError::Line { line, problem } => CommandError::new(format!("line {}: {problem}", first + line - 1)),
+        reason => CommandError::context("the import stopped")(reason),
     }
 }
 
-/// The lines of the input, one ahead.
-struct Lines {
+/// The lines of the input, with one line of look-ahead.
+struct InputLines {
     input: Box<dyn BufRead>,
     default: Option<TenantId>,
     /// How many lines were read.
     read: u64,
-    ahead: Option<Line>,
+    ahead: Option<InputLine>,
 }
 
-/// One line, without its `tenant`, which the importer does not know.
-struct Line {
+/// One line, without its `tenant`, which the importer does not accept.
+struct InputLine {
     number: u64,
-    /// `None` for a blank line, which belongs to any run: so numbers have no gaps.
+    /// `None` for a blank line, which belongs to any group, so that numbers have no gaps.
     tenant: Option<TenantId>,
     text: String,
 }
 
 #[derive(Deserialize)]
-struct OfTenant<'a> {
+struct TenantField<'a> {
     #[serde(borrow, default)]
     tenant: Option<Cow<'a, str>>,
 }
 
-impl Lines {
+impl InputLines {
     /// The tenant and the number of the next line that is not blank.
-    fn peek(&mut self) -> Result<Option<(TenantId, u64)>, Failure> {
+    fn peek(&mut self) -> Result<Option<(TenantId, u64)>, CommandError> {
         loop {
             if self.ahead.is_none() {
                 self.ahead = self.read_one()?;
             }
             match &self.ahead {
                 None => return Ok(None),
-                Some(Line {
+                Some(InputLine {
                     tenant: Some(tenant),
                     number,
                     ..
@@ -148,7 +148,7 @@ impl Lines {
     }
 
     /// The next line, when it is of this tenant.
-    fn next_of(&mut self, tenant: &TenantId) -> Result<Option<Line>, Failure> {
+    fn next_of(&mut self, tenant: &TenantId) -> Result<Option<InputLine>, CommandError> {
         if self.ahead.is_none() {
             self.ahead = self.read_one()?;
         }
@@ -157,9 +157,9 @@ impl Lines {
             .take_if(|line| line.tenant.as_ref().is_none_or(|its| its == tenant)))
     }
 
-    fn read_one(&mut self) -> Result<Option<Line>, Failure> {
+    fn read_one(&mut self) -> Result<Option<InputLine>, CommandError> {
         let number = self.read + 1;
-        let failed = |says: &str| Failure::new(format!("line {number}: {says}"));
+        let failed = |text: &str| CommandError::new(format!("line {number}: {text}"));
         let mut text = String::new();
         let bytes = self
             .input
@@ -175,26 +175,26 @@ impl Lines {
         }
         self.read = number;
         if text.trim().is_empty() {
-            return Ok(Some(Line {
+            return Ok(Some(InputLine {
                 number,
                 tenant: None,
                 text,
             }));
         }
-        // JSON that is broken otherwise is for the importer to tell.
-        let named = match serde_json::from_str::<OfTenant<'_>>(&text) {
-            Ok(OfTenant { tenant: Some(tenant) }) => {
+        // Otherwise invalid JSON is reported by the importer.
+        let named = match serde_json::from_str::<TenantField<'_>>(&text) {
+            Ok(TenantField { tenant: Some(tenant) }) => {
                 Some(TenantId::parse(&tenant).map_err(|invalid| failed(&format!("tenant: {invalid}")))?)
             }
-            Ok(OfTenant { tenant: None }) | Err(_) => None,
+            Ok(TenantField { tenant: None }) | Err(_) => None,
         };
         if named.is_some() {
             text = without_tenant(&text).ok_or_else(|| failed("not a JSON object"))?;
         }
         let tenant = named
             .or_else(|| self.default.clone())
-            .ok_or_else(|| failed("tenant: must be given, in the line or by --tenant"))?;
-        Ok(Some(Line {
+            .ok_or_else(|| failed("tenant: required, in the line or by --tenant"))?;
+        Ok(Some(InputLine {
             number,
             tenant: Some(tenant),
             text,
@@ -212,8 +212,8 @@ fn without_tenant(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn lines(text: &'static str, default: Option<&str>) -> Lines {
-        Lines {
+    fn lines(text: &'static str, default: Option<&str>) -> InputLines {
+        InputLines {
             input: Box::new(text.as_bytes()),
             default: default.map(|text| TenantId::parse(text).unwrap()),
             read: 0,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_tenant_keep_their_numbers_over_blank_lines() {
+    fn line_numbers_count_blank_lines() {
         let mut lines = lines(
             "\n{\"a\":1}\n\n{\"tenant\":\"d/e/f\",\"a\":2}\n{\"a\":3}",
             Some("a/b/c"),
@@ -251,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_tenant_or_with_a_bad_one_is_named_by_number() {
-        for (text, says) in [
-            ("{\"a\":1}", "line 1: tenant: must be given"),
+    fn missing_or_invalid_tenant_is_reported_with_line_number() {
+        for (text, message) in [
+            ("{\"a\":1}", "line 1: tenant: required"),
             ("\n{\"tenant\":\"a/b\"}", "line 2: tenant: a tenant is written"),
         ] {
-            let told = lines(text, None).peek().unwrap_err().to_string();
-            assert!(told.starts_with(says), "{told}");
+            let error = lines(text, None).peek().unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

@@ -1,20 +1,20 @@
-//! `masthead migrate`: brings the database to this program's schema.
+//! `masthead migrate`: migrates the database to this program's schema.
 
 use masthead_subscribe_store::schema;
 
-use super::{say, small_runtime};
-use crate::{failure::Failure, settings::Gathered};
+use super::environment::{print_line, small_runtime};
+use crate::{command_error::CommandError, settings::UncheckedSettings};
 
-pub(super) fn run(gathered: &Gathered) -> Result<(), Failure> {
-    let (database, _) = gathered.database()?;
+pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {
+    let (database, _) = settings_source.database()?;
     let made = small_runtime()?
         .block_on(schema::migrate(database.direct_url.reveal()))
-        .map_err(Failure::when("the database was not migrated"))?;
+        .map_err(CommandError::context("the database was not migrated"))?;
     if made.registrations + made.entries + made.left > 0 {
-        say(format_args!(
-            "stored keys of names are made anew: {} registrations, {} entries of directories; {} left, whose names are too long",
+        print_line(format_args!(
+            "keys of names were rebuilt: {} registrations, {} mirrored users; {} skipped, whose names are too long",
             made.registrations, made.entries, made.left
         ))?;
     }
-    say(format_args!("the database is at schema version {}", schema::version()))
+    print_line(format_args!("the database is at schema version {}", schema::version()))
 }

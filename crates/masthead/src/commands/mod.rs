@@ -1,6 +1,7 @@
-//! One command a file.
+//! The commands of the program, one file each.
 
 mod check_config;
+mod environment;
 mod import;
 mod migrate;
 mod migrate_from;
@@ -13,71 +14,35 @@ mod tenant;
 mod token;
 mod workspace;
 
-use std::{
-    fmt::Display,
-    io::{self, Write},
-    sync::Arc,
-};
-
-use masthead_subscribe_store::Store;
-use tokio::runtime::{self, Runtime};
-
+use self::environment::with_store;
 use crate::{
-    cli::{Cli, Command, Registrations},
-    clock::SystemClock,
-    failure::Failure,
-    logs,
-    settings::Gathered,
-    wiring,
+    cli::{Cli, Command, RegistrationsCommand},
+    command_error::CommandError,
+    settings::UncheckedSettings,
 };
 
-pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
-    let gathered = Gathered::from_process(cli.config.as_deref());
+pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
+    let settings_source = UncheckedSettings::from_process(cli.config.as_deref());
     match &cli.command {
-        Command::Serve => serve::run(&gathered.settings()?),
-        Command::Migrate => migrate::run(&gathered),
-        Command::Tenant(asked) => tenant::run(&gathered, asked),
-        Command::Provider(asked) => provider::run(&gathered, asked),
-        Command::Workspace(asked) => with_store(&gathered, async |store| workspace::run(store, asked).await),
-        Command::Token(asked) => token::run(&gathered, asked),
-        Command::CheckConfig => check_config::run(&gathered),
-        Command::MigrateFrom(asked) => migrate_from::run(&gathered, asked),
-        Command::Import(asked) => with_store(&gathered, async |store| import::run(store, asked).await),
-        Command::Registrations(Registrations::Check(asked)) => {
-            with_store(&gathered, async |store| registrations::check(store, asked).await)
+        Command::Serve => serve::run(&settings_source.settings()?),
+        Command::Migrate => migrate::run(&settings_source),
+        Command::Tenant(arguments) => tenant::run(&settings_source, arguments),
+        Command::Provider(arguments) => provider::run(&settings_source, arguments),
+        Command::Workspace(arguments) => {
+            with_store(&settings_source, async |store| workspace::run(store, arguments).await)
         }
-        Command::Sync(asked) => {
-            let (providers, sync) = gathered.sync()?;
-            with_store(&gathered, async |store| {
-                sync::run(store, &providers, &sync, asked).await
+        Command::Token(arguments) => token::run(&settings_source, arguments),
+        Command::CheckConfig => check_config::run(&settings_source),
+        Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
+        Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
+        Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
+            registrations::check(store, arguments).await
+        }),
+        Command::Sync(arguments) => {
+            let (providers, sync) = settings_source.sync()?;
+            with_store(&settings_source, async |store| {
+                sync::run(store, &providers, &sync, arguments).await
             })
         }
     }
-}
-
-/// Runs a chore on the database. What its parts have to say goes to standard error: the output is the chore's answer.
-fn with_store(gathered: &Gathered, chore: impl AsyncFnOnce(&Store) -> Result<(), Failure>) -> Result<(), Failure> {
-    let (database, log) = gathered.database()?;
-    let (_, _, _log) = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(Failure::when(NO_LOG))?;
-    small_runtime()?.block_on(async {
-        let store = wiring::store(&database)?;
-        let done = chore(&store).await;
-        store.close().await;
-        done
-    })
-}
-
-const NO_LOG: &str = "the log cannot be started";
-const NO_CLIENT: &str = "the client for the providers cannot be made";
-
-fn small_runtime() -> Result<Runtime, Failure> {
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::when("the runtime cannot be started"))
-}
-
-/// Writes one line of the command's answer.
-fn say(line: impl Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{line}").map_err(Failure::when("cannot write to standard output"))
 }

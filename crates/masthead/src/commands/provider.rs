@@ -1,4 +1,4 @@
-//! `masthead provider check`: whether a tenant's provider does what its settings say of it.
+//! `masthead provider check`: whether a tenant's provider responds as its settings describe.
 
 use std::{
     collections::BTreeMap,
@@ -20,63 +20,70 @@ use masthead_ports::{
 use masthead_provider_http::{Checked, Verdict};
 use masthead_subscribe_store::Store;
 
-use super::{NO_CLIENT, say, small_runtime, with_store};
+use super::environment::{NO_CLIENT, print_line, small_runtime, with_store};
 use crate::{
-    cli::{Provider, ProviderCheck, pair},
+    cli::{ProviderCheckArguments, ProviderCommand, parse_pair},
     clock::SystemClock,
-    failure::Failure,
+    command_error::CommandError,
     providers::Adapters,
-    settings::{Gathered, ProviderSettings},
+    settings::{ProviderSettings, UncheckedSettings},
 };
 
-/// How long all of it may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long all requests together may take.
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
-/// The tenant that settings of no tenant are tried as; it is only named in logs.
+/// The tenant id for settings from a file; it only appears in logs.
 const NO_TENANT: &str = "provider/check/settings";
 
-pub(super) fn run(gathered: &Gathered, Provider::Check(asked): &Provider) -> Result<(), Failure> {
-    let options = gathered.providers()?;
-    let ProviderCheck { tenant, settings, id } = asked;
+pub(super) fn run(
+    settings_source: &UncheckedSettings,
+    ProviderCommand::Check(arguments): &ProviderCommand,
+) -> Result<(), CommandError> {
+    let options = settings_source.providers()?;
+    let ProviderCheckArguments { tenant, settings, id } = arguments;
     match (tenant, settings) {
-        (Some(tenant), _) => with_store(gathered, async |store| {
-            check(known(store, tenant).await?, &options, id.as_ref()).await
+        (Some(tenant), _) => with_store(settings_source, async |store| {
+            check(find_tenant(store, tenant).await?, &options, id.as_ref()).await
         }),
         (None, Some(path)) => {
-            let tenant = described(path)?;
+            let tenant = read_settings(path)?;
             small_runtime()?.block_on(check(tenant, &options, id.as_ref()))
         }
-        (None, None) => Err(Failure::new("neither a tenant nor a file of settings is named")),
+        (None, None) => Err(CommandError::new("neither a tenant nor a file of settings is given")),
     }
 }
 
-async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&CustomerRegistrationId>) -> Result<(), Failure> {
+async fn check(
+    tenant: Tenant,
+    options: &ProviderSettings,
+    id: Option<&CustomerRegistrationId>,
+) -> Result<(), CommandError> {
     if tenant.settings.user_provider.is_none() {
-        return Err(Failure::new(
-            "Flow.UserProvider names no provider: there is none to try",
+        return Err(CommandError::new(
+            "Flow.UserProvider contains no known provider: there is none to check",
         ));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let adapters = Adapters::new(options, &clock).map_err(Failure::when(NO_CLIENT))?;
-    let cx = CallContext::new(Arc::new(tenant), Instant::now() + PATIENCE, Priority::Interactive);
+    let adapters = Adapters::new(options, &clock).map_err(CommandError::context(NO_CLIENT))?;
+    let cx = CallContext::new(Arc::new(tenant), Instant::now() + TIME_LIMIT, Priority::Interactive);
     let checked = adapters
         .check(&cx, id)
         .await
-        .map_err(|mistakes| Failure::new(format!("the settings are refused:\n  {}", mistakes.join("\n  "))))?;
+        .map_err(|errors| CommandError::new(format!("the settings are invalid:\n  {}", errors.join("\n  "))))?;
     for one in &checked {
-        say(in_words(one))?;
+        print_line(to_line(one))?;
     }
     let differing = checked.iter().filter(|one| one.verdict == Verdict::Differs).count();
     match differing {
         0 => Ok(()),
-        _ => Err(Failure::new(format!(
-            "{differing} of {} tries went otherwise than the settings say",
+        _ => Err(CommandError::new(format!(
+            "{differing} of {} requests differ from the settings",
             checked.len()
         ))),
     }
 }
 
-fn in_words(
+fn to_line(
     Checked {
         subject,
         verdict,
@@ -91,37 +98,37 @@ fn in_words(
     format!("{verdict}  {subject}: {words}")
 }
 
-/// The tenant of this name.
-async fn known(store: &Store, id: &TenantId) -> Result<Tenant, Failure> {
+/// The tenant with this id.
+async fn find_tenant(store: &Store, id: &TenantId) -> Result<Tenant, CommandError> {
     let all = store.admin().tenants().await;
-    let all = all.map_err(Failure::when("the tenants cannot be read"))?;
+    let all = all.map_err(CommandError::context("the tenants cannot be read"))?;
     let row = all.into_iter().find(|row| row.id == *id);
-    let row = row.ok_or_else(|| Failure::new("there is no such tenant"))?;
+    let row = row.ok_or_else(|| CommandError::new("there is no such tenant"))?;
     Ok(tenant(row.id, row.pool, &row.settings))
 }
 
-/// A tenant as a file of settings describes it; `-` is standard input.
-fn described(path: &Path) -> Result<Tenant, Failure> {
+/// A tenant with the settings of a file; `-` is standard input.
+fn read_settings(path: &Path) -> Result<Tenant, CommandError> {
     let text = if path.as_os_str() == "-" {
         io::read_to_string(io::stdin())
     } else {
         fs::read_to_string(path)
     };
-    let text = text.map_err(Failure::when("the file of settings cannot be read"))?;
+    let text = text.map_err(CommandError::context("the file of settings cannot be read"))?;
     let mut settings = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (key, value) = pair(line).map_err(|how| Failure::new(format!("line {number} {how}")))?;
+        let (key, value) = parse_pair(line).map_err(|error| CommandError::new(format!("line {number} {error}")))?;
         if settings
             .insert(key.trim().to_owned(), value.trim().to_owned())
             .is_some()
         {
-            return Err(Failure::new(format!("line {number} sets again what is set before")));
+            return Err(CommandError::new(format!("line {number} repeats a setting")));
         }
     }
-    let id = TenantId::parse(NO_TENANT).map_err(Failure::when("the settings cannot be tried"))?;
+    let id = TenantId::parse(NO_TENANT).map_err(CommandError::context("the settings cannot be checked"))?;
     Ok(tenant(id, PoolId(0), &settings))
 }
 

@@ -1,4 +1,4 @@
-//! `masthead registrations check`: what write-backs of earlier versions may have split or moved, and merging what was split.
+//! `masthead registrations check`: finds what write-backs of earlier versions may have split or moved, and merges splits.
 
 use std::{
     sync::Arc,
@@ -14,39 +14,41 @@ use masthead_subscribe_store::{Merged, Store};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::say;
-use crate::{cli::RegistrationsCheck, clock::SystemClock, failure::Failure, identifiers::holder};
+use super::environment::print_line;
+use crate::{
+    cli::RegistrationsCheckArguments, clock::SystemClock, command_error::CommandError, identifiers::process_name,
+};
 
 /// How long one merge may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-pub(super) async fn check(store: &Store, asked: &RegistrationsCheck) -> Result<(), Failure> {
-    let found = store.tenants().by_id(&asked.tenant).await;
+pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments) -> Result<(), CommandError> {
+    let found = store.tenants().by_id(&arguments.tenant).await;
     let tenant = found
-        .map_err(Failure::when("the tenant cannot be looked up"))?
-        .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
+        .map_err(CommandError::context("the tenant cannot be looked up"))?
+        .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
     let context = || CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
     let repairs = store.repairs();
     let suspects = repairs
         .suspects(&context())
         .await
-        .map_err(Failure::when("the registrations cannot be checked"))?;
+        .map_err(CommandError::context("the registrations cannot be checked"))?;
     let date = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
-    let request_id: Arc<str> = holder().into();
+    let request_id: Arc<str> = process_name().into();
 
     let mut merged = 0_usize;
     for split in &suspects.split {
-        let outcome = if asked.repair {
+        let outcome = if arguments.repair {
             let done = repairs
                 .merge(&context(), split, Arc::clone(&request_id), SystemClock.now())
                 .await;
             done.map(Some)
-                .map_err(Failure::when("the registrations are not merged"))?
+                .map_err(CommandError::context("the registrations are not merged"))?
         } else {
             None
         };
         merged += usize::from(outcome == Some(Merged::Done));
-        say(json!({
+        print_line(json!({
             "kind": "split", "older": split.older, "olderCustomerRegistrationId": split.older_crid.as_str(),
             "younger": split.younger, "youngerCustomerRegistrationId": split.younger_crid.as_str(),
             "writtenAt": date(split.written_at),
@@ -59,12 +61,12 @@ pub(super) async fn check(store: &Store, asked: &RegistrationsCheck) -> Result<(
         }))?;
     }
     for moved in &suspects.moved {
-        say(json!({
+        print_line(json!({
             "kind": "moved", "registration": moved.registration, "customerRegistrationId": moved.crid.as_str(),
             "writtenAt": date(moved.written_at), "outcome": "compare with a backup",
         }))?;
     }
-    say(json!({
-        "dryRun": !asked.repair, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
+    print_line(json!({
+        "dryRun": !arguments.repair, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
     }))
 }

@@ -1,8 +1,9 @@
-//! `masthead serve`: from settings to a running server, and in order back to nothing.
+//! `masthead serve`: starts the server from its settings and stops it in order.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
+use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
@@ -15,53 +16,56 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CLIENT, NO_LOG, signals::Signals};
+use super::{
+    environment::{NO_CLIENT, NO_LOG},
+    signals::ServerSignals,
+};
 use crate::{
     clock::SystemClock,
-    edge::{Edge, Parts, RETRY_AFTER},
-    failure::Failure,
-    identifiers::{RequestIds, TimedIds, holder},
+    command_error::CommandError,
+    edge::{Edge, EdgeParts},
+    identifiers::{RequestIds, TimedIds, process_name},
     logs::{self, LogWriter, access::AccessLog},
-    ops::{self, Health, Ops},
+    ops::{self, Ops, ServiceHealth},
     providers::Adapters,
-    server::{self, Lifecycle, Seat, Threads},
-    settings::Settings,
-    sync::{Schedule, Syncs},
+    server_errors::RETRY_AFTER,
+    settings::ServerSettings,
+    sync::{SyncRunner, SyncSchedule},
     wiring,
 };
 
-/// How often the recorder's buffers are drained.
+/// How often the metrics recorder's buffers are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (writer, access, log) =
-        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(Failure::when(NO_LOG))?;
+        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Failure::when("the runtime cannot be started"))?;
-    let threads =
-        Threads::start(serving_threads(settings.http.threads)).map_err(Failure::when("no thread can be started"))?;
+        .map_err(CommandError::context("the runtime cannot be started"))?;
+    let threads = WorkerThreads::start(serving_threads(settings.http.threads))
+        .map_err(CommandError::context("no thread can be started"))?;
     let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
     drop(threads);
-    // Whatever hangs now has had its time.
+    // Tasks that still run have had their time.
     runtime.shutdown_background();
     drop(log);
     ended
 }
 
 async fn serve(
-    settings: &Settings,
+    settings: &ServerSettings,
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
-    threads: &Threads,
-) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+    threads: &WorkerThreads,
+) -> Result<(), CommandError> {
+    let mut signals = ServerSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
-    let metrics = ops::install().map_err(Failure::when("the metrics cannot be recorded"))?;
+    let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let listener = bind(settings.http.listen).await?;
     let ops_listener = match settings.metrics.listen {
         Some(address) => Some(bind(address).await?),
@@ -71,19 +75,20 @@ async fn serve(
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
-    let adapters = Adapters::new(&settings.providers, &clock).map_err(Failure::when(NO_CLIENT))?;
-    let syncs = Syncs::scheduled(
+    let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
+    let syncs = SyncRunner::scheduled(
         store.mirror(),
         Arc::new(adapters.clone()),
         Arc::clone(&clock),
-        holder(),
+        process_name(),
         settings.sync.full_every,
     );
-    let health = Health::new(vec![store.readiness()], lifecycle.clone())
+    let health = ServiceHealth::new(vec![store.readiness()], lifecycle.clone())
         .with_providers(adapters.clone())
         .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
+    let options = Arc::new(http.server_options());
     let world = Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
@@ -95,7 +100,7 @@ async fn serve(
     };
     let use_cases = UseCases::new(world, settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
-    let schedule = Schedule {
+    let schedule = SyncSchedule {
         syncs,
         admin: store.admin(),
         tenants: store.tenants(),
@@ -103,9 +108,9 @@ async fn serve(
         settings: settings.sync.clone(),
     };
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
-    // One for all threads: what a workspace has asked for is counted once.
+    // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
-    let seat = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
+    let worker = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let reads = use_cases.with_store(adapters.subscribe(registrations));
         let api = ApiState {
             lookup_user: reads.lookup_user,
@@ -121,7 +126,7 @@ async fn serve(
                 retry_after: RETRY_AFTER,
             },
         };
-        let edge = Edge::new(Parts {
+        let edge = Edge::new(EdgeParts {
             routes: masthead_api::Api::new(api),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
@@ -130,43 +135,43 @@ async fn serve(
             ops: Arc::clone(&ops),
             hides_metrics: ops_listener.is_some(),
         });
-        Seat::new(runtime.clone(), Arc::new(edge))
+        WorkerHandle::new(runtime.clone(), Arc::new(edge))
     };
     let runtimes: Vec<&Handle> = threads.runtimes().collect();
     let registrations = store.registrations_on(&runtimes);
-    let seats = runtimes.into_iter().zip(registrations).map(seat).collect();
+    let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
-    // Tasks that nobody waits for; they end with the set.
-    let mut chores = JoinSet::new();
-    chores.spawn(upkeep(Arc::clone(&ops)));
-    chores.spawn(warm_up(verifier));
+    // Background tasks; they end with the set.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(upkeep(Arc::clone(&ops)));
+    tasks.spawn(warm_up(verifier));
     if let Some(listener) = ops_listener {
-        let (http, ops) = (Arc::clone(&http), Arc::clone(&ops));
-        // Its own lifecycle never ends: readiness is answered through the whole drain.
-        chores.spawn(async move {
-            let seats = vec![Seat::new(Handle::current(), ops)];
-            server::serve(listener, http, seats, &Lifecycle::new()).await;
+        let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
+        // Its own lifecycle never drains: readiness is answered until the process ends.
+        tasks.spawn(async move {
+            let workers = vec![WorkerHandle::new(Handle::current(), ops)];
+            http_server::serve(listener, options, workers, &Lifecycle::new()).await;
         });
     }
 
     let address = listener
         .local_addr()
-        .map_err(Failure::when("the listening socket has no address"))?;
+        .map_err(CommandError::context("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = server::serve(listener, http, seats, &lifecycle);
+    let serving = http_server::serve(listener, options, workers, &lifecycle);
     let end_syncs = CancellationToken::new();
     let background = Background {
         use_cases: &use_cases,
-        syncs: tokio::spawn(schedule.keep(end_syncs.clone())),
+        syncs: tokio::spawn(schedule.run(end_syncs.clone())),
         end_syncs,
         store: &store,
     };
-    let ended = until_the_end(serving, &mut signals, &lifecycle, background).await;
-    chores.shutdown().await;
+    let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
+    tasks.shutdown().await;
     ended
 }
 
-/// What goes on beside the answers, and is brought to its end after them.
+/// What runs beside the server and stops after it.
 struct Background<'a> {
     use_cases: &'a UseCases,
     syncs: JoinHandle<()>,
@@ -174,16 +179,16 @@ struct Background<'a> {
     store: &'a Store,
 }
 
-/// Serves until a signal, then drains and lets what is written after answers be written; a second signal ends all that at once.
-async fn until_the_end(
-    serving: impl Future<Output = server::Drained>,
-    signals: &mut Signals,
+/// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
+async fn serve_until_signal(
+    serving: impl Future<Output = DrainOutcome>,
+    signals: &mut ServerSignals,
     lifecycle: &Lifecycle,
     background: Background<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
-        // It only ends when it is told to.
+        // It only ends when it is drained.
         _ = serving.as_mut() => return Ok(()),
         name = signals.next() => tracing::info!(signal = name, "draining"),
     }
@@ -208,11 +213,11 @@ async fn until_the_end(
             tracing::info!("drained");
             Ok(())
         }
-        name = signals.next() => Err(Failure::new(format!("a second {name} ended it before all requests had ended"))),
+        name = signals.next() => Err(CommandError::new(format!("a second {name} stopped the server before all requests had ended"))),
     }
 }
 
-/// How many threads serve connections: one for each processor where the setting leaves it open.
+/// How many threads serve connections: one per processor if the setting is 0.
 fn serving_threads(setting: usize) -> usize {
     match setting {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -220,14 +225,14 @@ fn serving_threads(setting: usize) -> usize {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| Failure::new(format!("cannot listen on {address}: {}", error.kind())))
+        .map_err(|error| CommandError::new(format!("cannot listen on {address}: {}", error.kind())))
 }
 
-/// A database that is down is waited for, and readiness tells of it; one at another version would be harmed or lie.
-async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
+/// Starts without a database that is down, which readiness reports; refuses one at another schema version.
+async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
     match store.check_schema().await {
         Ok(()) => Ok(()),
         Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
@@ -244,7 +249,7 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), Failure> {
             | SchemaError::Foreign { .. }
             | SchemaError::KeysBehind { .. }
             | SchemaError::KeysForeign { .. }),
-        ) => Err(Failure::when("the database cannot be used")(error)),
+        ) => Err(CommandError::context("the database cannot be used")(error)),
     }
 }
 

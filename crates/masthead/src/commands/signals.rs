@@ -1,18 +1,18 @@
-//! The signals that end a process in order.
+//! The signals that stop a process in order.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 
 /// SIGTERM and SIGINT.
-pub(super) struct Signals {
+pub(super) struct ServerSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals {
-    pub(super) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(Failure::when("signals cannot be listened for"));
+impl ServerSignals {
+    pub(super) fn listen() -> Result<Self, CommandError> {
+        let listen = |kind| signal(kind).map_err(CommandError::context("signals cannot be listened for"));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

@@ -1,4 +1,4 @@
-//! `masthead sync`: goes through all users of a tenant's provider, now.
+//! `masthead sync`: reads all users of a tenant's provider into its mirror, now.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,64 +10,67 @@ use masthead_subscribe_store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CLIENT, say, signals::Signals};
+use super::{
+    environment::{NO_CLIENT, print_line},
+    signals::ServerSignals,
+};
 use crate::{
-    cli::Sync,
+    cli::SyncArguments,
     clock::SystemClock,
-    failure::Failure,
-    identifiers::holder,
+    command_error::CommandError,
+    identifiers::process_name,
     providers::Adapters,
     settings::{ProviderSettings, SyncSettings},
-    sync::Syncs,
+    sync::SyncRunner,
 };
 
-/// How often the bar is drawn while nothing happens.
+/// How often the bar is redrawn without progress.
 const TICK: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(
     store: &Store,
     providers: &ProviderSettings,
     settings: &SyncSettings,
-    asked: &Sync,
-) -> Result<(), Failure> {
+    arguments: &SyncArguments,
+) -> Result<(), CommandError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let found = store.tenants().by_id(&asked.tenant).await;
+    let found = store.tenants().by_id(&arguments.tenant).await;
     let tenant = found
-        .map_err(Failure::when("the tenant cannot be looked up"))?
-        .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
-    let adapters = Arc::new(Adapters::new(providers, &clock).map_err(Failure::when(NO_CLIENT))?);
-    let syncs = Syncs::by_hand(store.mirror(), adapters, clock, holder(), settings.full_every);
+        .map_err(CommandError::context("the tenant cannot be looked up"))?
+        .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
+    let adapters = Arc::new(Adapters::new(providers, &clock).map_err(CommandError::context(NO_CLIENT))?);
+    let syncs = SyncRunner::by_hand(store.mirror(), adapters, clock, process_name(), settings.full_every);
 
     let end = CancellationToken::new();
-    let mut signals = Signals::listen()?;
-    let bar = Bar::new();
-    let going = async {
-        if asked.dry_run {
+    let mut signals = ServerSignals::listen()?;
+    let bar = SyncProgressBar::new();
+    let running = async {
+        if arguments.dry_run {
             preview(&syncs, &tenant, &end, &bar).await
         } else {
-            sync(&syncs, &tenant, asked, &end, &bar).await
+            sync(&syncs, &tenant, arguments, &end, &bar).await
         }
     };
-    let mut going = std::pin::pin!(going);
+    let mut running = std::pin::pin!(running);
     tokio::select! {
-        done = going.as_mut() => return done,
+        done = running.as_mut() => return done,
         _ = signals.next() => end.cancel(),
     }
-    // The step under way is kept; a second signal does not wait for it.
+    // The current step is finished; a second signal does not wait for it.
     tokio::select! {
-        done = going => done,
-        name = signals.next() => Err(Failure::new(format!("a second {name} ended it at once"))),
+        done = running => done,
+        name = signals.next() => Err(CommandError::new(format!("a second {name} stopped it at once"))),
     }
 }
 
 async fn sync(
-    syncs: &Syncs,
+    syncs: &SyncRunner,
     tenant: &Arc<Tenant>,
-    asked: &Sync,
+    arguments: &SyncArguments,
     end: &CancellationToken,
-    bar: &Bar,
-) -> Result<(), Failure> {
-    let brake = if asked.release_brake {
+    bar: &SyncProgressBar,
+) -> Result<(), CommandError> {
+    let brake = if arguments.release_brake {
         RemovalBrake::Released
     } else {
         RemovalBrake::On
@@ -75,59 +78,62 @@ async fn sync(
     let (progress, outcome) = syncs.run(tenant, brake, end, &mut |progress| bar.show(progress)).await;
     bar.end();
     let SyncOutcome::Finished(finished) = outcome else {
-        return Err(told(outcome));
+        return Err(to_error(outcome));
     };
     let taken = progress.changes;
-    say(json!({
+    print_line(json!({
         "steps": progress.pages, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
         "unchanged": taken.unchanged, "refused": taken.refused, "profiles": finished.profiles,
         "whole": finished.whole, "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
     }))?;
     if finished.braked {
-        return Err(Failure::new(
-            "more than 1 % of the provider's users are gone at once, so nothing was removed: look whether they are, then use \
+        return Err(CommandError::new(
+            "more than 1 % of the provider's users are gone at once, so none was removed: check whether they are, then use \
              --release-brake",
         ));
     }
     Ok(())
 }
 
-async fn preview(syncs: &Syncs, tenant: &Arc<Tenant>, end: &CancellationToken, bar: &Bar) -> Result<(), Failure> {
+async fn preview(
+    syncs: &SyncRunner,
+    tenant: &Arc<Tenant>,
+    end: &CancellationToken,
+    bar: &SyncProgressBar,
+) -> Result<(), CommandError> {
     let preview = syncs.preview(tenant, end, &mut |progress| bar.show(progress)).await;
     bar.end();
-    let preview = preview.map_err(told)?;
+    let preview = preview.map_err(to_error)?;
     let would = preview.changes;
-    say(json!({
+    print_line(json!({
         "dryRun": true, "seen": preview.seen, "added": would.added, "changed": would.changed,
         "unchanged": would.unchanged, "refused": would.refused, "profiles": preview.profiles,
         "missing": preview.missing,
     }))
 }
 
-/// Why there is nothing to print.
-fn told(outcome: SyncOutcome) -> Failure {
+/// Why there is no result.
+fn to_error(outcome: SyncOutcome) -> CommandError {
     match outcome {
-        SyncOutcome::Failed(error) => {
-            Failure::when("the sync is not finished; run it again to go on where it was")(error)
-        }
-        SyncOutcome::Stopped => Failure::new("stopped; run it again to go on where it was"),
-        SyncOutcome::Lost => Failure::new("another process has taken the run up, and goes on with it"),
-        SyncOutcome::Busy { left } => Failure::new(format!(
-            "another process is at it; should it be gone, its run is free in {} seconds",
+        SyncOutcome::Failed(error) => CommandError::context("the sync is not finished; run it again to resume")(error),
+        SyncOutcome::Stopped => CommandError::new("stopped; run it again to resume"),
+        SyncOutcome::Lost => CommandError::new("another process has taken over the run"),
+        SyncOutcome::Busy { left } => CommandError::new(format!(
+            "another process runs this sync; if it is dead, the run is free in {} seconds",
             left.as_secs() + 1
         )),
-        SyncOutcome::Elsewhere => Failure::new(
-            "the directory of the tenant's pool serves a tenant with another provider or other Merge settings",
+        SyncOutcome::Elsewhere => CommandError::new(
+            "the mirror of the tenant's pool belongs to a tenant with another provider or other Merge settings",
         ),
-        SyncOutcome::NoScan => Failure::new("the tenant has no provider whose users can be gone through"),
-        SyncOutcome::Finished(_) => Failure::new("the run is over"),
+        SyncOutcome::NoScan => CommandError::new("the tenant has no provider whose users can be listed"),
+        SyncOutcome::Finished(_) => CommandError::new("the run is over"),
     }
 }
 
-/// The bar on a terminal; nothing anywhere else.
-struct Bar(ProgressBar);
+/// The progress bar on a terminal; nothing anywhere else.
+struct SyncProgressBar(ProgressBar);
 
-impl Bar {
+impl SyncProgressBar {
     fn new() -> Self {
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(TICK);

@@ -10,37 +10,37 @@ use masthead_domain::settings::SettingError;
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
-use super::{say, with_store};
-use crate::{cli::Tenant, failure::Failure, providers, settings::Gathered};
+use super::environment::{print_line, with_store};
+use crate::{cli::TenantCommand, command_error::CommandError, providers, settings::UncheckedSettings};
 
-pub(super) fn run(gathered: &Gathered, asked: &Tenant) -> Result<(), Failure> {
-    let allow_private_addresses = gathered.providers()?.allow_private_addresses;
-    with_store(gathered, async |store| {
-        change(store, asked, allow_private_addresses).await
+pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) -> Result<(), CommandError> {
+    let allow_private_addresses = settings_source.providers()?.allow_private_addresses;
+    with_store(settings_source, async |store| {
+        change(store, command, allow_private_addresses).await
     })
 }
 
-async fn change(store: &Store, asked: &Tenant, allow_private_addresses: bool) -> Result<(), Failure> {
+async fn change(store: &Store, command: &TenantCommand, allow_private_addresses: bool) -> Result<(), CommandError> {
     let admin = store.admin();
-    match asked {
-        Tenant::Add { tenant, pool, settings } => {
+    match command {
+        TenantCommand::Add { tenant, pool, settings } => {
             let settings = unique(settings)?;
-            refuse_mistakes(&settings, allow_private_addresses)?;
+            refuse_errors(&settings, allow_private_addresses)?;
             let warnings = admin
                 .add_tenant(tenant, pool.as_deref(), &settings)
                 .await
                 .map_err(refused)?;
             warn(&warnings);
-            say(format_args!("added {tenant}"))
+            print_line(format_args!("added {tenant}"))
         }
-        Tenant::List { json } => {
+        TenantCommand::List { json } => {
             let tenants = admin.tenants().await.map_err(refused)?;
             if *json {
-                return say(tenants.iter().map(as_json).collect::<serde_json::Value>());
+                return print_line(tenants.iter().map(as_json).collect::<serde_json::Value>());
             }
-            tenants.iter().try_for_each(|tenant| say(as_text(tenant)))
+            tenants.iter().try_for_each(|tenant| print_line(as_text(tenant)))
         }
-        Tenant::Set { tenant, settings } => {
+        TenantCommand::Set { tenant, settings } => {
             let changes = unique(settings)?;
             let known = admin.tenants().await.map_err(refused)?;
             let mut wanted = known
@@ -49,52 +49,52 @@ async fn change(store: &Store, asked: &Tenant, allow_private_addresses: bool) ->
                 .map_or_else(BTreeMap::new, |row| row.settings);
             wanted.extend(changes.clone());
             wanted.retain(|_, value| !value.is_empty());
-            refuse_mistakes(&wanted, allow_private_addresses)?;
+            refuse_errors(&wanted, allow_private_addresses)?;
             let (settings, warnings) = admin.set_tenant(tenant, &changes).await.map_err(refused)?;
             warn(&warnings);
-            say(format_args!("{tenant}{}", pairs(&settings)))
+            print_line(format_args!("{tenant}{}", pairs(&settings)))
         }
-        Tenant::Remove { tenant, orphan } => {
+        TenantCommand::Remove { tenant, orphan } => {
             admin.remove_tenant(tenant, *orphan).await.map_err(refused)?;
-            say(format_args!("removed {tenant}"))
+            print_line(format_args!("removed {tenant}"))
         }
     }
 }
 
-/// A known provider with settings that it cannot be called with is refused before anything is changed.
-fn refuse_mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Result<(), Failure> {
-    let mistakes = providers::mistakes(settings, allow_private_addresses);
-    if mistakes.is_empty() {
+/// Settings that the provider cannot be called with are refused before anything is changed.
+fn refuse_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Result<(), CommandError> {
+    let errors = providers::setting_errors(settings, allow_private_addresses);
+    if errors.is_empty() {
         Ok(())
     } else {
-        Err(refused_for(&mistakes))
+        Err(refused_for(&errors))
     }
 }
 
-fn refused_for<T: Display>(mistakes: &[T]) -> Failure {
-    let mistakes: Vec<_> = mistakes.iter().map(|mistake| format!("  {mistake}")).collect();
-    Failure::new(format!(
-        "nothing was changed; the settings are refused:\n{}",
-        mistakes.join("\n")
+fn refused_for<T: Display>(errors: &[T]) -> CommandError {
+    let errors: Vec<_> = errors.iter().map(|error| format!("  {error}")).collect();
+    CommandError::new(format!(
+        "nothing was changed; the settings are invalid:\n{}",
+        errors.join("\n")
     ))
 }
 
-fn refused(error: AdminError) -> Failure {
+fn refused(error: AdminError) -> CommandError {
     match error {
-        AdminError::BadSettings(mistakes) => refused_for(&mistakes),
-        AdminError::WouldOrphan(_) => Failure::new(format!(
-            "nothing was changed: {error}; --orphan removes it all the same"
-        )),
-        error => Failure::when("nothing was changed")(error),
+        AdminError::BadSettings(errors) => refused_for(&errors),
+        AdminError::WouldOrphan(_) => {
+            CommandError::new(format!("nothing was changed: {error}; --orphan removes it anyway"))
+        }
+        error => CommandError::context("nothing was changed")(error),
     }
 }
 
-/// The settings by name; one that is given twice is a slip.
-fn unique(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
+/// The settings by name; a repeated one is an error.
+fn unique(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, CommandError> {
     let mut settings = BTreeMap::new();
     for (key, value) in pairs {
         if settings.insert(key.clone(), value.clone()).is_some() {
-            return Err(Failure::new(format!("nothing was changed: {key} is given twice")));
+            return Err(CommandError::new(format!("nothing was changed: {key} is repeated")));
         }
     }
     Ok(settings)
@@ -102,7 +102,7 @@ fn unique(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failur
 
 fn warn(warnings: &[SettingError]) {
     for warning in warnings {
-        // The change is made: that the warning cannot be shown must not look like a failure of it.
+        // The change is made: a warning that cannot be printed must not look like a failure.
         let _ = writeln!(io::stderr(), "masthead: warning: {warning}");
     }
 }

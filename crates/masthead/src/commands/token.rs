@@ -1,35 +1,36 @@
-//! `masthead token`: a token for local use.
+//! `masthead token`: prints a token for local use.
 
 use masthead_tokens::{Minting, mint};
 
-use super::say;
+use super::environment::print_line;
 use crate::{
-    cli::Token,
+    cli::TokenArguments,
     clock::SystemClock,
-    failure::Failure,
-    settings::{Gathered, KeySource},
+    command_error::CommandError,
+    settings::{TokenKeySource, UncheckedSettings},
     wiring,
 };
 
-pub(super) fn run(gathered: &Gathered, asked: &Token) -> Result<(), Failure> {
-    let settings = gathered.tokens()?;
-    let KeySource::Hs256(secret) = &settings.keys else {
-        return Err(Failure::new(
-            "tokens are only minted with tokens.hs256_secret; those of a key set come from its owner",
+pub(super) fn run(settings_source: &UncheckedSettings, arguments: &TokenArguments) -> Result<(), CommandError> {
+    let settings = settings_source.tokens()?;
+    let TokenKeySource::Hs256(secret) = &settings.keys else {
+        return Err(CommandError::new(
+            "tokens are only minted with tokens.hs256_secret; with a key set, its issuer mints them",
         ));
     };
-    if asked.expires_in > settings.max_lifetime {
-        return Err(Failure::new(
-            "the token would be refused: --expires-in is longer than tokens.max_lifetime",
+    if arguments.expires_in > settings.max_lifetime {
+        return Err(CommandError::new(
+            "the server would reject the token: --expires-in is longer than tokens.max_lifetime",
         ));
     }
-    let says = Minting {
+    let claims = Minting {
         issuer: &settings.issuer,
         audience: &settings.audience,
-        scopes: &asked.scope.0,
-        tenants: &asked.tenants,
-        lifetime: asked.expires_in,
+        scopes: &arguments.scope.0,
+        tenants: &arguments.tenants,
+        lifetime: arguments.expires_in,
     };
-    let token = mint(&wiring::key(secret), &says, &SystemClock).map_err(Failure::when("no token could be made"))?;
-    say(token)
+    let token =
+        mint(&wiring::key(secret), &claims, &SystemClock).map_err(CommandError::context("no token could be minted"))?;
+    print_line(token)
 }

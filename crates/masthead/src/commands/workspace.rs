@@ -1,4 +1,4 @@
-//! `masthead workspace …`: workspaces of the customers export, and the keys that open them.
+//! `masthead workspace …`: workspaces of the customers export, and their keys.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use masthead_domain::workspace::{KeyHash, WorkspaceId};
@@ -7,87 +7,89 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::say;
+use super::environment::print_line;
 use crate::{
-    cli::{Workspace, WorkspaceSettings},
-    failure::Failure,
+    cli::{WorkspaceCommand, WorkspaceSettings},
+    command_error::CommandError,
 };
 
-/// How many random bytes a key has: 256 bits cannot be guessed, so that a plain hash of it is all that is kept (ADR 0067).
+/// How many random bytes a key has: 256 bits cannot be guessed, so a plain hash is enough (ADR 0067).
 const KEY_BYTES: usize = 32;
 
-/// What every key begins with, so that whoever scans texts for secrets knows one.
+/// The prefix of every key, by which secret scanners recognise one.
 const KEY_PREFIX: &str = "mhk_";
 
-pub(super) async fn run(store: &Store, asked: &Workspace) -> Result<(), Failure> {
+pub(super) async fn run(store: &Store, command: &WorkspaceCommand) -> Result<(), CommandError> {
     let admin = store.admin();
-    match asked {
-        Workspace::Add {
+    match command {
+        WorkspaceCommand::Add {
             workspace,
             tenant,
             settings,
         } => {
             let set = change(settings);
             admin.add_workspace(workspace, tenant, set).await.map_err(unchanged)?;
-            // The key alone, so that a script can take it. It is shown this once.
-            say(add_key(&admin, workspace).await?)
+            // Only the key, so that a script can read it. It is printed once.
+            print_line(add_key(&admin, workspace).await?)
         }
-        Workspace::List { json } => {
+        WorkspaceCommand::List { json } => {
             let workspaces = admin.workspaces().await.map_err(unchanged)?;
             if *json {
-                return say(workspaces.iter().map(as_json).collect::<serde_json::Value>());
+                return print_line(workspaces.iter().map(as_json).collect::<serde_json::Value>());
             }
-            workspaces.iter().try_for_each(|workspace| say(as_text(workspace)))
+            workspaces
+                .iter()
+                .try_for_each(|workspace| print_line(as_text(workspace)))
         }
-        Workspace::Set { workspace, settings } => {
+        WorkspaceCommand::Set { workspace, settings } => {
             let set = change(settings);
             admin.set_workspace(workspace, set).await.map_err(unchanged)?;
-            say(format_args!("changed {workspace}"))
+            print_line(format_args!("changed {workspace}"))
         }
-        Workspace::Key {
+        WorkspaceCommand::Key {
             workspace,
             remove: None,
-        } => say(add_key(&admin, workspace).await?),
-        Workspace::Key {
+        } => print_line(add_key(&admin, workspace).await?),
+        WorkspaceCommand::Key {
             workspace,
             remove: Some(number),
         } => {
             let removed = admin.remove_workspace_key(workspace, *number).await;
             removed.map_err(unchanged)?;
-            say(format_args!("removed key {number} of {workspace}"))
+            print_line(format_args!("removed key {number} of {workspace}"))
         }
-        Workspace::Suspend { workspace } => suspend(&admin, workspace, true).await,
-        Workspace::Resume { workspace } => suspend(&admin, workspace, false).await,
-        Workspace::Remove { workspace } => {
+        WorkspaceCommand::Suspend { workspace } => suspend(&admin, workspace, true).await,
+        WorkspaceCommand::Resume { workspace } => suspend(&admin, workspace, false).await,
+        WorkspaceCommand::Remove { workspace } => {
             admin.remove_workspace(workspace).await.map_err(unchanged)?;
-            say(format_args!("removed {workspace}"))
+            print_line(format_args!("removed {workspace}"))
         }
     }
 }
 
-async fn add_key(admin: &Admin, workspace: &WorkspaceId) -> Result<String, Failure> {
+async fn add_key(admin: &Admin, workspace: &WorkspaceId) -> Result<String, CommandError> {
     let key = new_key()?;
     let added = admin.add_workspace_key(workspace, &KeyHash::for_key(&key)).await;
     added.map_err(unchanged)?;
     Ok(key)
 }
 
-async fn suspend(admin: &Admin, workspace: &WorkspaceId, suspended: bool) -> Result<(), Failure> {
+async fn suspend(admin: &Admin, workspace: &WorkspaceId, suspended: bool) -> Result<(), CommandError> {
     let change = WorkspaceChange {
         suspended: Some(suspended),
         ..WorkspaceChange::default()
     };
     admin.set_workspace(workspace, change).await.map_err(unchanged)?;
     let done = if suspended { "suspended" } else { "resumed" };
-    say(format_args!("{done} {workspace}"))
+    print_line(format_args!("{done} {workspace}"))
 }
 
-/// A key that nobody has had before.
-fn new_key() -> Result<String, Failure> {
+/// A new random key.
+fn new_key() -> Result<String, CommandError> {
     let mut bytes = [0; KEY_BYTES];
     SystemRandom::new()
         .fill(&mut bytes)
-        .map_err(|_| Failure::new("nothing was changed: the system gives no random bytes"))?;
+        .map_err(|_| CommandError::new("nothing was changed: the system provides no random bytes"))?;
     Ok(format!("{KEY_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -101,8 +103,8 @@ const fn change(settings: &WorkspaceSettings) -> WorkspaceChange {
     }
 }
 
-fn unchanged(error: AdminError) -> Failure {
-    Failure::when("nothing was changed")(error)
+fn unchanged(error: AdminError) -> CommandError {
+    CommandError::context("nothing was changed")(error)
 }
 
 fn as_json(row: &WorkspaceRow) -> serde_json::Value {
@@ -128,8 +130,8 @@ fn as_text(row: &WorkspaceRow) -> String {
         "{} of {}: {} identifiers a payload, {} users a minute, {} KB",
         row.id, row.tenant, row.limits.identifiers_per_payload, row.limits.users_per_minute, row.limits.body_kilobytes
     );
-    for (is_so, word) in [(row.strict, ", strict"), (row.suspended, ", suspended")] {
-        if is_so {
+    for (is_set, word) in [(row.strict, ", strict"), (row.suspended, ", suspended")] {
+        if is_set {
             text.push_str(word);
         }
     }
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_long_recognisable_and_never_the_same() {
+    fn keys_are_long_prefixed_and_unique() {
         let (one, other) = (new_key().unwrap(), new_key().unwrap());
         assert!(one.starts_with("mhk_") && one.len() == 4 + 43, "{one}");
         // As user and password of Basic it needs no escaping.

@@ -1,17 +1,9 @@
-//! The edge of the house: what happens to every request before the API sees it, and to every answer after.
+//! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
-mod arriving;
-mod forwarded;
-mod proxies;
-mod refusal;
-mod told;
+mod request_record;
+mod timed_body;
 
-use std::{
-    net::IpAddr,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use http::{
@@ -21,25 +13,21 @@ use hyper::body::{Body, Incoming};
 use masthead_api::{
     Api, ApiResponse, CallerAddress, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
 };
+use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
 
-pub use arriving::Arriving;
-pub use proxies::{ForwardedHeader, TrustedProxies};
-pub(crate) use refusal::overloaded;
-pub use told::Counted;
-use told::{Teller, Told};
+pub use request_record::CountedBody;
+use request_record::{RequestLogger, RequestRecord};
+pub use timed_body::TimedBody;
 
 use crate::{
     identifiers::RequestIds,
-    logs::access::{self, AccessLog, Named},
-    ops::{Ops, Page, RequestTimes},
-    server::{Lifecycle, RawHead, Respond},
+    logs::access::{self, AccessLog, CallerCodes},
+    ops::{Ops, OpsPage, RequestTimes},
+    server_errors::{RETRY_AFTER, api_error, overload_response},
     settings::HttpSettings,
 };
 
-/// What `Retry-After` says where nobody knows better.
-pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// What the edge is put around: the API, and in tests of the edge something smaller.
+/// What the edge wraps: the API, and in tests of the edge a smaller service.
 pub trait Routes: Send + Sync + 'static {
     /// The route of a path.
     type Route<'p>: Send + Sync;
@@ -47,7 +35,7 @@ pub trait Routes: Send + Sync + 'static {
     /// Finds the route of a path.
     fn route<'p>(&'p self, path: &'p str) -> Option<Self::Route<'p>>;
 
-    /// The pattern of a route, which is logged in place of the path.
+    /// The pattern of a route, which is logged instead of the path.
     fn pattern<'r>(route: &'r Self::Route<'_>) -> &'r Arc<str>;
 
     /// Whether the route needs the caller's address.
@@ -61,7 +49,7 @@ pub trait Routes: Send + Sync + 'static {
         route: Option<Self::Route<'p>>,
         arrival: RequestContext,
         head: &Head,
-        body: Arriving,
+        body: TimedBody,
     ) -> impl Future<Output = ApiResponse> + Send;
 }
 
@@ -85,7 +73,7 @@ impl Routes for Api {
         route: Option<Route<'p>>,
         arrival: RequestContext,
         head: &Head,
-        body: Arriving,
+        body: TimedBody,
     ) -> impl Future<Output = ApiResponse> + Send {
         Self::answer(self, route, Some(arrival), head, body)
     }
@@ -97,40 +85,40 @@ pub struct Edge<R> {
     http: Arc<HttpSettings>,
     lifecycle: Lifecycle,
     ids: Arc<dyn RequestIds>,
-    teller: Arc<Teller>,
+    log: Arc<RequestLogger>,
     ops: Arc<Ops>,
     /// Whether `/metrics` has an address of its own.
     hides_metrics: bool,
 }
 
-/// What an [`Edge`] is made of.
-pub struct Parts<R> {
-    /// What it is put around.
+/// What an [`Edge`] consists of.
+pub struct EdgeParts<R> {
+    /// The service that it wraps.
     pub routes: R,
     /// Limits and deadlines.
     pub http: Arc<HttpSettings>,
-    /// Of the server that the edge is served by.
+    /// The lifecycle of the server.
     pub lifecycle: Lifecycle,
-    /// Makes up ids.
+    /// Creates request ids.
     pub ids: Arc<dyn RequestIds>,
-    /// Takes a line a request.
+    /// Writes one access line per request.
     pub access: AccessLog,
     /// The operators' pages.
     pub ops: Arc<Ops>,
-    /// Whether `/metrics` is answered elsewhere, and so not here.
+    /// Whether `/metrics` is served on another address and not here.
     pub hides_metrics: bool,
 }
 
 impl<R: Routes> Edge<R> {
     /// Puts the edge around the routes.
     #[must_use]
-    pub fn new(parts: Parts<R>) -> Self {
+    pub fn new(parts: EdgeParts<R>) -> Self {
         Self {
             routes: parts.routes,
             http: parts.http,
             lifecycle: parts.lifecycle,
             ids: parts.ids,
-            teller: Arc::new(Teller {
+            log: Arc::new(RequestLogger {
                 access: parts.access,
                 times: RequestTimes::default(),
             }),
@@ -139,65 +127,65 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, told: &mut access::Request) -> ApiResponse {
+    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
         let path = head.uri.path();
         let route = self.routes.route(path);
         let caller = route
             .as_ref()
             .is_some_and(R::needs_caller_address)
             .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
-        let arrival = RequestContext {
-            request_id: told.id.clone(),
-            deadline: told.began + self.http.request_deadline,
+        let context = RequestContext {
+            request_id: record.id.clone(),
+            deadline: record.began + self.http.request_deadline,
             caller,
         };
-        // Before it is answered: a handler may end in a panic, or its client leave.
-        told.route = route.as_ref().map(R::pattern).cloned();
-        let body = Arriving::new(body, self.http.body_timeout);
-        // The routes are shared and answer every request afresh: a panic leaves nothing half-done in them.
-        AssertUnwindSafe(self.routes.answer(route, arrival, head, body))
+        // Before the handler runs: it may panic, or its client may leave.
+        record.route = route.as_ref().map(R::pattern).cloned();
+        let body = TimedBody::new(body, self.http.body_timeout);
+        // The routes share no mutable state: a panic leaves nothing inconsistent.
+        AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()
             .await
-            // The panic hook has told the log where it was.
-            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, told.id.clone(), RETRY_AFTER))
+            // The panic hook has logged where it was.
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER))
     }
 }
 
-impl<R: Routes> Respond for Edge<R> {
-    type Body = Counted;
+impl<R: Routes> RequestHandler for Edge<R> {
+    type Body = CountedBody;
 
-    async fn respond(
+    async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
-        refusal: Option<ServerRefusal>,
-    ) -> Response<Counted> {
+        rejection: Option<Rejection>,
+    ) -> Response<CountedBody> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let id = RequestId::from_headers(&head.headers).unwrap_or_else(|| self.ids.next());
-        let mut told = Box::new(Told {
-            teller: Arc::clone(&self.teller),
-            request: access::Request {
+        let mut record = Box::new(RequestRecord {
+            log: Arc::clone(&self.log),
+            request: access::AccessEntry {
                 method: head.method.clone(),
                 route: None,
                 status: 0,
                 began,
                 bytes: 0,
                 id: id.clone(),
-                named: Named::of(&head.headers),
+                caller: CallerCodes::from_headers(&head.headers),
             },
         });
         let path = head.uri.path();
-        let page = Page::at(path).filter(|page| !(self.hides_metrics && *page == Page::Metrics));
-        let mut answer = if let Some(refusal) = refusal {
-            refuse_at(path, refusal, id.clone(), RETRY_AFTER)
+        let page = OpsPage::from_path(path).filter(|page| !(self.hides_metrics && *page == OpsPage::Metrics));
+        let mut answer = if let Some(rejection) = rejection {
+            refuse_at(path, api_error(rejection), id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
-            told.request.route = Some(page.path().into());
+            record.request.route = Some(page.path().into());
             self.ops.answer(page, &head.method).await
         } else {
-            self.routed(&head, body, peer, &mut told.request).await
+            self.routed(&head, body, peer, &mut record.request).await
         };
-        told.request.status = answer.status().as_u16();
+        record.request.status = answer.status().as_u16();
         let headers = answer.headers_mut();
         if !headers.contains_key(REQUEST_ID)
             && let Ok(value) = HeaderValue::from_str(id.as_str())
@@ -209,42 +197,42 @@ impl<R: Routes> Respond for Edge<R> {
         if (is_broken || self.lifecycle.is_draining()) && head.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer.map(|body| Counted::new(body, told))
+        answer.map(|body| CountedBody::new(body, record))
     }
 
-    fn unreadable(&self, head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse {
+    fn reject_head(&self, head: &RawHead<'_>, rejection: Rejection) -> ApiResponse {
         let given = head
             .values("x-requestid")
             .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
         let id = given.unwrap_or_else(|| self.ids.next());
         let path = head.path();
-        let answer = refuse_at(path, refusal, id.clone(), RETRY_AFTER);
-        drop(Told {
-            teller: Arc::clone(&self.teller),
-            request: access::Request {
+        let answer = refuse_at(path, api_error(rejection), id.clone(), RETRY_AFTER);
+        drop(RequestRecord {
+            log: Arc::clone(&self.log),
+            request: access::AccessEntry {
                 method: head.method().unwrap_or_else(unknown_method),
                 route: self.routes.route(path).as_ref().map(R::pattern).cloned(),
                 status: answer.status().as_u16(),
                 began: Instant::now(),
                 bytes: answer.body().size_hint().exact().unwrap_or_default(),
                 id,
-                named: Named::of(&HeaderMap::new()),
+                caller: CallerCodes::from_headers(&HeaderMap::new()),
             },
         });
         answer
     }
 
-    fn overloaded(&self) -> Vec<u8> {
-        overloaded()
+    fn overload_response(&self) -> Vec<u8> {
+        overload_response()
     }
 }
 
-/// Whether nothing that follows on the connection can be relied on: a body is missing, or its end unknown.
+/// Whether the connection cannot be used any more: a body is missing, or its end unknown.
 fn is_broken(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::NOT_IMPLEMENTED
 }
 
-/// What a head without a method counts as: one of no standard.
+/// The method of a head without one.
 fn unknown_method() -> Method {
     Method::from_bytes(b"UNKNOWN").unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! One line a request, written by hand: `tracing`'s JSON costs several times as much, and this is the hot path (ADR 0031).
+//! The access log: one line per request, formatted by hand because `tracing`'s JSON costs several times as much (ADR 0031).
 
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ use masthead_ports::clock::Clock;
 use time::OffsetDateTime;
 
 use super::writer::LogWriter;
-use crate::{ops::known_method, settings::LogFormat};
+use crate::{http_methods::known_method, settings::LogFormat};
 
 /// The target by which `log.level` can turn access lines off: `info,masthead::access=off`.
 pub const TARGET: &str = "masthead::access";
@@ -26,31 +26,31 @@ pub struct AccessLog {
     clock: Arc<dyn Clock>,
 }
 
-/// What a line tells. Neither path, query, body nor address of the client: they name people.
-pub(crate) struct Request {
+/// The fields of a line. Neither path, query, body nor address of the client: they identify users.
+pub(crate) struct AccessEntry {
     pub(crate) method: Method,
-    /// The pattern of its path; `None` where there is no such address.
+    /// The pattern of its path; `None` if there is no such route.
     pub(crate) route: Option<Arc<str>>,
-    /// Zero when the client went away before there was an answer.
+    /// Zero if the client left before the response.
     pub(crate) status: u16,
     pub(crate) began: Instant,
     pub(crate) bytes: u64,
     pub(crate) id: RequestId,
-    pub(crate) named: Named,
+    pub(crate) caller: CallerCodes,
 }
 
-/// Whom the headers name; what the caller says, verified or not (the status tells).
-pub(crate) struct Named {
+/// The tenant and source system in the headers, verified or not (the status shows which).
+pub(crate) struct CallerCodes {
     group: Option<HeaderValue>,
     client: Option<HeaderValue>,
     paper: Option<HeaderValue>,
     source_system: Option<HeaderValue>,
 }
 
-impl Named {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+impl CallerCodes {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let [mut group, mut alias, mut client, mut paper, mut source_system] = [None; 5];
-        // One pass: every look into the map would hash a name anew.
+        // One pass: every lookup in the map would hash a name again.
         for (name, value) in headers {
             let place = match name.as_str() {
                 "x-clientgroupcode" => &mut group,
@@ -60,7 +60,7 @@ impl Named {
                 "x-sourcesystem" => &mut source_system,
                 _ => continue,
             };
-            // Of a header that is repeated, the first.
+            // The first value of a repeated header.
             place.get_or_insert(value);
         }
         let code = |value: Option<&HeaderValue>| value.filter(|value| is_code(value)).cloned();
@@ -73,7 +73,7 @@ impl Named {
     }
 }
 
-/// Anything else than a code might be an address or a name.
+/// Anything else could be an address or a name of a user.
 fn is_code(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     (1..=64).contains(&bytes.len())
@@ -82,20 +82,20 @@ fn is_code(value: &HeaderValue) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-impl Request {
+impl AccessEntry {
     pub(crate) fn route(&self) -> &str {
         self.route.as_deref().unwrap_or("none")
     }
 }
 
 impl AccessLog {
-    /// Lines go to `writer`; to nowhere without one.
+    /// Lines go to `writer`; without one, nowhere.
     #[must_use]
     pub fn new(writer: Option<LogWriter>, format: LogFormat, clock: Arc<dyn Clock>) -> Self {
         Self { writer, format, clock }
     }
 
-    pub(crate) fn write(&self, request: &Request, took: Duration) {
+    pub(crate) fn write(&self, entry: &AccessEntry, took: Duration) {
         thread_local! {
             static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
@@ -104,33 +104,33 @@ impl AccessLog {
         LINE.with_borrow_mut(|line| {
             line.clear();
             match self.format {
-                LogFormat::Json => json(line, now, request, took),
-                LogFormat::Pretty => pretty(line, now, request, took),
+                LogFormat::Json => json(line, now, entry, took),
+                LogFormat::Pretty => pretty(line, now, entry, took),
             }
             writer.line(line);
         });
     }
 }
 
-fn json(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Duration) {
+fn json(line: &mut Vec<u8>, now: OffsetDateTime, entry: &AccessEntry, took: Duration) {
     line.extend_from_slice(b"{\"timestamp\":\"");
-    moment(line, now);
+    timestamp(line, now);
     line.extend_from_slice(
         b"\",\"level\":\"INFO\",\"target\":\"masthead::access\",\"message\":\"request\",\"method\":\"",
     );
-    safe(line, known_method(&request.method).as_bytes());
+    escaped(line, known_method(&entry.method).as_bytes());
     line.extend_from_slice(b"\",\"route\":\"");
-    safe(line, request.route().as_bytes());
+    escaped(line, entry.route().as_bytes());
     line.extend_from_slice(b"\",\"status\":");
-    number(line, u64::from(request.status), 1);
+    number(line, u64::from(entry.status), 1);
     line.extend_from_slice(b",\"duration_ms\":");
     milliseconds(line, took);
     line.extend_from_slice(b",\"bytes\":");
-    number(line, request.bytes, 1);
+    number(line, entry.bytes, 1);
     line.extend_from_slice(b",\"request_id\":\"");
-    safe(line, request.id.redacted().as_bytes());
-    let named = &request.named;
-    if let (Some(group), Some(client), Some(paper)) = (&named.group, &named.client, &named.paper) {
+    escaped(line, entry.id.redacted().as_bytes());
+    let caller = &entry.caller;
+    if let (Some(group), Some(client), Some(paper)) = (&caller.group, &caller.client, &caller.paper) {
         line.extend_from_slice(b"\",\"tenant\":\"");
         for (n, part) in [group, client, paper].into_iter().enumerate() {
             if n > 0 {
@@ -139,29 +139,29 @@ fn json(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Durati
             line.extend_from_slice(part.as_bytes());
         }
     }
-    if let Some(source_system) = &named.source_system {
+    if let Some(source_system) = &caller.source_system {
         line.extend_from_slice(b"\",\"source_system\":\"");
         line.extend_from_slice(source_system.as_bytes());
     }
     line.extend_from_slice(b"\"}\n");
 }
 
-fn pretty(line: &mut Vec<u8>, now: OffsetDateTime, request: &Request, took: Duration) {
-    moment(line, now);
+fn pretty(line: &mut Vec<u8>, now: OffsetDateTime, entry: &AccessEntry, took: Duration) {
+    timestamp(line, now);
     line.extend_from_slice(b"  INFO ");
-    safe(line, known_method(&request.method).as_bytes());
+    escaped(line, known_method(&entry.method).as_bytes());
     line.push(b' ');
-    safe(line, request.route().as_bytes());
+    escaped(line, entry.route().as_bytes());
     line.push(b' ');
-    number(line, u64::from(request.status), 1);
+    number(line, u64::from(entry.status), 1);
     line.push(b' ');
     milliseconds(line, took);
-    // A buffer takes every write.
-    let _ = writeln!(line, " ms, {} bytes, {}", request.bytes, request.id.redacted());
+    // Writing to a buffer cannot fail.
+    let _ = writeln!(line, " ms, {} bytes, {}", entry.bytes, entry.id.redacted());
 }
 
-/// RFC 3339 in UTC with microseconds, as `tracing` writes it.
-fn moment(line: &mut Vec<u8>, now: OffsetDateTime) {
+/// RFC 3339 in UTC with microseconds, the same as `tracing`.
+fn timestamp(line: &mut Vec<u8>, now: OffsetDateTime) {
     let (year, month, day) = now.to_calendar_date();
     let (hour, minute, second, microsecond) = now.time().as_hms_micro();
     number(line, u64::try_from(year).unwrap_or_default(), 4);
@@ -187,7 +187,7 @@ fn milliseconds(line: &mut Vec<u8>, took: Duration) {
     number(line, microseconds % 1_000, 3);
 }
 
-/// A number with at least so many digits.
+/// A number with at least this many digits.
 fn number(line: &mut Vec<u8>, mut value: u64, digits: usize) {
     let mut text = [b'0'; 20];
     let mut at = text.len();
@@ -199,8 +199,8 @@ fn number(line: &mut Vec<u8>, mut value: u64, digits: usize) {
     line.extend_from_slice(&text[at.min(text.len() - digits)..]);
 }
 
-/// Text inside a JSON string; what would need escaping is not worth telling.
-fn safe(line: &mut Vec<u8>, text: &[u8]) {
+/// Text inside a JSON string; characters that need escaping are replaced.
+fn escaped(line: &mut Vec<u8>, text: &[u8]) {
     line.extend(text.iter().map(|&byte| match byte {
         b'"' | b'\\' | 0..=0x1f | 0x7f.. => b'?',
         byte => byte,
@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    fn request(id: &'static str) -> Request {
+    fn entry(id: &'static str) -> AccessEntry {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("x-clientgroupcode", "north"),
@@ -224,22 +224,22 @@ mod tests {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        Request {
+        AccessEntry {
             method: Method::GET,
             route: Some("/v4/Users/{crid}".into()),
             status: 200,
             began: Instant::now(),
             bytes: 1_234,
             id: RequestId::new(id).unwrap(),
-            named: Named::of(&headers),
+            caller: CallerCodes::from_headers(&headers),
         }
     }
 
     #[test]
-    fn a_line_is_json_with_the_agreed_fields() {
+    fn line_is_json_with_the_documented_fields() {
         let mut line = Vec::new();
         let now = datetime!(2026-03-04 05:06:07.000_089 UTC);
-        json(&mut line, now, &request("a\"b\\c"), Duration::from_micros(12_034));
+        json(&mut line, now, &entry("a\"b\\c"), Duration::from_micros(12_034));
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(
             value,
@@ -253,55 +253,55 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_a_header_is_not_written() {
+    fn address_in_a_header_is_not_written() {
         for write in [json, pretty] {
             let mut line = Vec::new();
             let now = datetime!(2026-03-04 05:06:07 UTC);
-            write(&mut line, now, &request("ann@example.com"), Duration::ZERO);
+            write(&mut line, now, &entry("ann@example.com"), Duration::ZERO);
             assert!(!String::from_utf8(line).unwrap().contains('@'));
         }
     }
 
     #[test]
-    fn of_a_repeated_header_the_first_is_told_and_the_older_name_of_the_group_stands_in() {
-        let named = |headers: &[(&'static str, &'static str)]| {
+    fn first_of_a_repeated_header_is_written() {
+        let caller = |headers: &[(&'static str, &'static str)]| {
             let value = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
             let mut map = HeaderMap::new();
             for (name, value) in headers.iter().copied().map(value) {
                 map.append(name, value);
             }
-            let Named { group, client, .. } = Named::of(&map);
+            let CallerCodes { group, client, .. } = CallerCodes::from_headers(&map);
             [group, client].map(|value| value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned()))
         };
         assert_eq!(
-            named(&[("x-clientcode", "ann@example.com"), ("x-clientcode", "daily")]),
+            caller(&[("x-clientcode", "ann@example.com"), ("x-clientcode", "daily")]),
             ["", ""]
         );
         assert_eq!(
-            named(&[("x-clientcode", "daily"), ("x-clientcode", "other")]),
+            caller(&[("x-clientcode", "daily"), ("x-clientcode", "other")]),
             ["", "daily"]
         );
-        assert_eq!(named(&[("x-mediagroupcode", "south")]), ["south", ""]);
+        assert_eq!(caller(&[("x-mediagroupcode", "south")]), ["south", ""]);
         assert_eq!(
-            named(&[("x-mediagroupcode", "south"), ("x-clientgroupcode", "north")]),
+            caller(&[("x-mediagroupcode", "south"), ("x-clientgroupcode", "north")]),
             ["north", ""]
         );
     }
 
     #[test]
-    fn a_method_of_the_callers_own_is_not_written() {
+    fn unknown_method_is_written_as_other() {
         for write in [json, pretty] {
             let mut line = Vec::new();
-            let mut request = request("7");
-            request.method = Method::from_bytes(b"ANN").unwrap();
-            write(&mut line, datetime!(2026-03-04 05:06:07 UTC), &request, Duration::ZERO);
+            let mut entry = entry("7");
+            entry.method = Method::from_bytes(b"ANN").unwrap();
+            write(&mut line, datetime!(2026-03-04 05:06:07 UTC), &entry, Duration::ZERO);
             let line = String::from_utf8(line).unwrap();
             assert!(line.contains("other") && !line.contains("ANN"), "{line}");
         }
     }
 
     #[test]
-    fn numbers_are_written_as_they_are() {
+    fn numbers_are_padded_to_the_minimum_digits() {
         for (value, digits, text) in [
             (0, 1, "0"),
             (7, 2, "07"),

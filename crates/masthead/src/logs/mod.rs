@@ -13,7 +13,7 @@ pub use writer::{LogGuard, LogWriter};
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Starts logging for the whole process. The guard writes the last lines when dropped.
+/// Starts logging for the process. The guard writes the last lines when dropped.
 ///
 /// # Errors
 /// The writing thread cannot be started.
@@ -23,25 +23,25 @@ pub fn start(
     clock: Arc<dyn Clock>,
 ) -> io::Result<(LogWriter, AccessLog, LogGuard)> {
     let (writer, guard) = LogWriter::start(output)?;
-    // Known to parse; if it somehow does not, everything of note is told.
+    // Known to parse; the fallback logs everything important.
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer().with_writer(writer.clone()).with_ansi(false);
     let registry = tracing_subscriber::registry().with(filter);
-    // Fails where a subscriber is set already, as in tests: then that one is as good.
+    // Fails if a subscriber is set already, as in tests: that one is used then.
     let _ = match settings.format {
         LogFormat::Json => registry
             .with(lines.json().flatten_event(true).with_current_span(false))
             .try_init(),
         LogFormat::Pretty => registry.with(lines).try_init(),
     };
-    tell_of_panics();
+    log_panics();
     let wanted = tracing::enabled!(target: access::TARGET, tracing::Level::INFO);
     let access = AccessLog::new(wanted.then(|| writer.clone()), settings.format, clock);
     Ok((writer, access, guard))
 }
 
-/// Panics are logged by place alone: their text may hold what a request held.
-fn tell_of_panics() {
+/// Panics are logged by location only: their text may contain request data.
+fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
         tracing::error!(place = place.as_deref().unwrap_or("unknown"), "panic");

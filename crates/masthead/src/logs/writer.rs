@@ -1,4 +1,4 @@
-//! Where log lines go: a bounded buffer that one thread empties to the output, so that no request waits for a pipe.
+//! The log writer: a bounded buffer that one thread writes to the output, so that no request waits for a pipe.
 
 use std::{
     io::{self, Write},
@@ -13,33 +13,33 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many bytes of lines may wait.
+/// How many bytes of lines the buffer holds.
 const CAPACITY: usize = 4 * 1024 * 1024;
 
-/// How long lines are gathered before they are written: a write for each would cost more than the line.
+/// How long lines are collected before they are written: a write for each would cost more than the line.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// How long the last lines may take to be written at the end.
+/// How long writing the last lines may take at the end.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// Takes whole lines and never blocks; cheap to clone. A line that finds no room is dropped and counted.
+/// Takes whole lines and never blocks; cheap to clone. Lines that do not fit are dropped and counted.
 #[derive(Clone)]
-pub struct LogWriter(Arc<Shared>);
+pub struct LogWriter(Arc<LogBuffer>);
 
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct LogBuffer {
+    pending: Mutex<PendingLines>,
     wake: Condvar,
     capacity: usize,
     dropped: AtomicU64,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct PendingLines {
     lines: Vec<u8>,
     finished: bool,
 }
 
-/// Writes what still waits, when dropped.
+/// Writes the remaining lines when dropped.
 pub struct LogGuard {
     writer: LogWriter,
     done: mpsc::Receiver<()>,
@@ -55,17 +55,17 @@ impl LogWriter {
     }
 
     fn with_capacity(output: impl Write + Send + 'static, capacity: usize) -> io::Result<(Self, LogGuard)> {
-        let writer = Self(Arc::new(Shared {
-            waiting: Mutex::default(),
+        let writer = Self(Arc::new(LogBuffer {
+            pending: Mutex::default(),
             wake: Condvar::new(),
             capacity,
             dropped: AtomicU64::new(0),
         }));
-        let (tell, done) = mpsc::channel();
+        let (finish, done) = mpsc::channel();
         let shared = Arc::clone(&writer.0);
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             shared.write_all(output);
-            let _ = tell.send(());
+            let _ = finish.send(());
         })?;
         let guard = LogGuard {
             writer: writer.clone(),
@@ -74,51 +74,51 @@ impl LogWriter {
         Ok((writer, guard))
     }
 
-    /// Takes one line, with its line end.
+    /// Takes one line, including its line end.
     pub fn line(&self, line: &[u8]) {
-        let mut waiting = self.0.lock();
-        if waiting.lines.len() + line.len() > self.0.capacity {
-            drop(waiting);
+        let mut pending = self.0.lock();
+        if pending.lines.len() + line.len() > self.0.capacity {
+            drop(pending);
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let was_empty = waiting.lines.is_empty();
-        waiting.lines.extend_from_slice(line);
-        drop(waiting);
+        let was_empty = pending.lines.is_empty();
+        pending.lines.extend_from_slice(line);
+        drop(pending);
         if was_empty {
             self.0.wake.notify_one();
         }
     }
 
-    /// How many lines were dropped so far, for want of room or because the output is gone.
+    /// How many lines were dropped so far, for lack of room or because the output is gone.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A panic elsewhere must not end the log that tells of it.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl LogBuffer {
+    fn lock(&self) -> MutexGuard<'_, PendingLines> {
+        // A panic elsewhere must not stop the log that reports it.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write_all(&self, mut output: impl Write) {
         let mut lines = Vec::new();
         loop {
-            let mut waiting = self.lock();
-            while waiting.lines.is_empty() && !waiting.finished {
-                waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.lock();
+            while pending.lines.is_empty() && !pending.finished {
+                pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
             }
-            if !waiting.finished {
-                waiting = self
+            if !pending.finished {
+                pending = self
                     .wake
-                    .wait_timeout_while(waiting, GATHER, |waiting| !waiting.finished)
-                    .map_or_else(|poisoned| poisoned.into_inner().0, |(waiting, _)| waiting);
+                    .wait_timeout_while(pending, GATHER, |pending| !pending.finished)
+                    .map_or_else(|poisoned| poisoned.into_inner().0, |(pending, _)| pending);
             }
-            let finished = waiting.finished;
-            std::mem::swap(&mut lines, &mut waiting.lines);
-            drop(waiting);
+            let finished = pending.finished;
+            std::mem::swap(&mut lines, &mut pending.lines);
+            drop(pending);
             if output.write_all(&lines).and_then(|()| output.flush()).is_err() {
                 let lost = lines.split(|byte| *byte == b'\n').count() - 1;
                 self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
@@ -135,13 +135,13 @@ impl Drop for LogGuard {
     fn drop(&mut self) {
         self.writer.0.lock().finished = true;
         self.writer.0.wake.notify_one();
-        // An output that takes nothing more must not keep the process.
+        // A blocked output must not keep the process alive.
         let _ = self.done.recv_timeout(FLUSH);
     }
 }
 
 impl Write for LogWriter {
-    /// Takes what is given as one line: `tracing_subscriber` hands over each event whole.
+    /// Takes one line: `tracing_subscriber` writes each event as a whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.line(line);
         Ok(line.len())
@@ -165,9 +165,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct MemoryOutput(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for MemoryOutput {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -178,10 +178,10 @@ mod tests {
         }
     }
 
-    /// Takes nothing until it is let go.
-    struct Blocked(mpsc::Receiver<()>, Kept);
+    /// Accepts nothing until it is released.
+    struct BlockedOutput(mpsc::Receiver<()>, MemoryOutput);
 
-    impl Write for Blocked {
+    impl Write for BlockedOutput {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.0.recv();
             self.1.write(bytes)
@@ -193,29 +193,29 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_written_in_order_by_the_end() {
-        let kept = Kept::default();
-        let (writer, guard) = LogWriter::start(kept.clone()).unwrap();
+    fn all_lines_are_written_in_order() {
+        let output = MemoryOutput::default();
+        let (writer, guard) = LogWriter::start(output.clone()).unwrap();
         let lines: Vec<String> = (0..1_000).map(|n| format!("line {n}\n")).collect();
         for line in &lines {
             writer.line(line.as_bytes());
         }
         drop(guard);
-        assert_eq!(*kept.0.lock().unwrap(), lines.concat().into_bytes());
+        assert_eq!(*output.0.lock().unwrap(), lines.concat().into_bytes());
         assert_eq!(writer.dropped(), 0);
     }
 
     #[test]
-    fn an_output_that_takes_nothing_blocks_nobody_and_what_is_lost_is_counted() {
-        let kept = Kept::default();
+    fn blocked_output_drops_lines_without_blocking() {
+        let output = MemoryOutput::default();
         let (release, blocked) = mpsc::channel();
-        let (writer, guard) = LogWriter::with_capacity(Blocked(blocked, kept.clone()), 100).unwrap();
+        let (writer, guard) = LogWriter::with_capacity(BlockedOutput(blocked, output.clone()), 100).unwrap();
         for _ in 0..1_000 {
             writer.line(b"0123456789\n");
         }
         drop(release);
         drop(guard);
-        let written = kept.0.lock().unwrap().len() / 11;
+        let written = output.0.lock().unwrap().len() / 11;
         assert!(written > 0);
         assert_eq!(writer.dropped(), 1_000 - written as u64);
     }

@@ -6,50 +6,50 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use masthead_http_server::Lifecycle;
 use masthead_ports::readiness::Readiness;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     providers::{Adapters, ProviderHealth},
-    server::Lifecycle,
     sync::{SyncHealth, SyncStates},
 };
 
-/// How long one part may take to say that it is ready.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long one part may take to report that it is ready.
+const CHECK_TIME_LIMIT: Duration = Duration::from_millis(1_500);
 
-/// How long what the parts said is good for: probes cannot pile up on the database.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a report is reused: probes cannot pile up on the database.
+const REUSED_FOR: Duration = Duration::from_secs(1);
 
-/// Tells whether the service can do its work.
-pub struct Health {
+/// Reports whether the service can do its work.
+pub struct ServiceHealth {
     parts: Vec<Arc<dyn Readiness>>,
     providers: Option<Adapters>,
     syncs: SyncStates,
     lifecycle: Lifecycle,
-    // Held while the parts are asked: whoever comes meanwhile waits for the same answer.
-    told: Mutex<Option<(Instant, Vec<Part>)>>,
+    // Held while the parts are checked: concurrent probes wait for the same report.
+    last: Mutex<Option<(Instant, Vec<HealthPart>)>>,
 }
 
-/// What `/health/ready` answers.
+/// The body of `/health/ready`.
 #[derive(Debug, Clone, Serialize, PartialEq)]
-pub struct Report {
-    /// Whether every part is.
+pub struct HealthReport {
+    /// Whether every part is ready.
     pub ready: bool,
     /// Each part.
-    pub parts: Vec<Part>,
-    /// Each provider that was asked since the start, for whoever looks into what is incomplete.
+    pub parts: Vec<HealthPart>,
+    /// Each provider that was called since the start; for operators, without effect on readiness.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<ProviderHealth>,
-    /// Each directory of a provider's users that was looked at since the start.
+    /// Each mirror that was checked since the start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub syncs: Vec<SyncHealth>,
 }
 
-/// One part of it.
+/// One part of the service.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
-pub struct Part {
+pub struct HealthPart {
     /// Its name.
     pub name: &'static str,
     /// Whether it can do its work.
@@ -59,8 +59,8 @@ pub struct Part {
     pub why: Option<&'static str>,
 }
 
-impl Health {
-    /// Health of these parts, and of the server whose lifecycle this is.
+impl ServiceHealth {
+    /// ServiceHealth of these parts, and of the server whose lifecycle this is.
     #[must_use]
     pub fn new(parts: Vec<Arc<dyn Readiness>>, lifecycle: Lifecycle) -> Self {
         Self {
@@ -68,11 +68,11 @@ impl Health {
             providers: None,
             syncs: SyncStates::default(),
             lifecycle,
-            told: Mutex::new(None),
+            last: Mutex::new(None),
         }
     }
 
-    /// Tells of these providers too.
+    /// Reports these providers too.
     #[must_use]
     pub fn with_providers(self, providers: Adapters) -> Self {
         Self {
@@ -81,18 +81,21 @@ impl Health {
         }
     }
 
-    /// Tells of these directories too.
+    /// Reports these mirrors too.
     #[must_use]
     pub fn with_syncs(self, syncs: SyncStates) -> Self {
         Self { syncs, ..self }
     }
 
-    /// Asks every part at once, at most once a second, each for at most 1.5 seconds; draining is told at once.
-    pub async fn report(&self) -> Report {
+    /// Checks all parts concurrently, at most once a second, each for at most 1.5 seconds; draining is reported at once.
+    pub async fn report(&self) -> HealthReport {
         let draining = self.lifecycle.is_draining();
-        let mut parts = vec![Part::of("process", if draining { Err("draining") } else { Ok(()) })];
-        parts.extend(self.told().await);
-        Report {
+        let mut parts = vec![HealthPart::new(
+            "process",
+            if draining { Err("draining") } else { Ok(()) },
+        )];
+        parts.extend(self.check_parts().await);
+        HealthReport {
             ready: parts.iter().all(|part| part.ready),
             parts,
             providers: self.providers.as_ref().map(Adapters::health).unwrap_or_default(),
@@ -100,27 +103,27 @@ impl Health {
         }
     }
 
-    async fn told(&self) -> Vec<Part> {
-        let mut told = self.told.lock().await;
-        if let Some((when, parts)) = &*told
-            && when.elapsed() < FRESH
+    async fn check_parts(&self) -> Vec<HealthPart> {
+        let mut last = self.last.lock().await;
+        if let Some((when, parts)) = &*last
+            && when.elapsed() < REUSED_FOR
         {
             return parts.clone();
         }
         let parts = join_all(self.parts.iter().map(|part| async move {
-            let answer = timeout(PATIENCE, part.check())
+            let answer = timeout(CHECK_TIME_LIMIT, part.check())
                 .await
                 .unwrap_or(Err("no answer in time"));
-            Part::of(part.name(), answer)
+            HealthPart::new(part.name(), answer)
         }))
         .await;
-        *told = Some((Instant::now(), parts.clone()));
+        *last = Some((Instant::now(), parts.clone()));
         parts
     }
 }
 
-impl Part {
-    fn of(name: &'static str, answer: Result<(), &'static str>) -> Self {
+impl HealthPart {
+    fn new(name: &'static str, answer: Result<(), &'static str>) -> Self {
         Self {
             name,
             ready: answer.is_ok(),
@@ -137,10 +140,10 @@ mod tests {
 
     use super::*;
 
-    struct Counted(AtomicUsize, Result<(), &'static str>);
+    struct CountingCheck(AtomicUsize, Result<(), &'static str>);
 
     #[async_trait]
-    impl Readiness for Counted {
+    impl Readiness for CountingCheck {
         fn name(&self) -> &'static str {
             "database"
         }
@@ -152,10 +155,10 @@ mod tests {
         }
     }
 
-    struct Silent;
+    struct PendingCheck;
 
     #[async_trait]
-    impl Readiness for Silent {
+    impl Readiness for PendingCheck {
         fn name(&self) -> &'static str {
             "database"
         }
@@ -166,18 +169,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hundred_probes_at_once_ask_the_database_once() {
-        let part = Arc::new(Counted(AtomicUsize::new(0), Ok(())));
-        let health = Health::new(vec![Arc::clone(&part) as Arc<dyn Readiness>], Lifecycle::new());
+    async fn concurrent_probes_check_the_database_once() {
+        let part = Arc::new(CountingCheck(AtomicUsize::new(0), Ok(())));
+        let health = ServiceHealth::new(vec![Arc::clone(&part) as Arc<dyn Readiness>], Lifecycle::new());
         let reports = join_all((0..100).map(|_| health.report())).await;
         assert!(reports.iter().all(|report| report.ready));
         assert_eq!(part.0.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
-    async fn one_part_that_is_not_ready_is_named_and_decides() {
-        let part = Counted(AtomicUsize::new(0), Err("unreachable"));
-        let report = Health::new(vec![Arc::new(part)], Lifecycle::new()).report().await;
+    async fn part_that_is_not_ready_makes_the_service_unready() {
+        let part = CountingCheck(AtomicUsize::new(0), Err("unreachable"));
+        let report = ServiceHealth::new(vec![Arc::new(part)], Lifecycle::new())
+            .report()
+            .await;
         assert_eq!(
             serde_json::to_value(report).unwrap(),
             serde_json::json!({"ready": false, "parts": [
@@ -188,15 +193,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_part_that_says_nothing_is_not_ready() {
-        let report = Health::new(vec![Arc::new(Silent)], Lifecycle::new()).report().await;
+    async fn part_without_an_answer_in_time_is_not_ready() {
+        let report = ServiceHealth::new(vec![Arc::new(PendingCheck)], Lifecycle::new())
+            .report()
+            .await;
         assert_eq!(report.parts[1].why, Some("no answer in time"));
     }
 
     #[tokio::test]
-    async fn draining_is_told_at_once() {
+    async fn draining_is_reported_at_once() {
         let lifecycle = Lifecycle::new();
-        let health = Health::new(Vec::new(), lifecycle.clone());
+        let health = ServiceHealth::new(Vec::new(), lifecycle.clone());
         assert!(health.report().await.ready);
         lifecycle.drain();
         assert_eq!(health.report().await.parts[0].why, Some("draining"));

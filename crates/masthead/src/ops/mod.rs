@@ -1,4 +1,4 @@
-//! What operators ask: `/health/live`, `/health/ready`, `/metrics`.
+//! The operators' pages: `/health/live`, `/health/ready`, `/metrics`.
 
 mod health;
 mod process;
@@ -19,37 +19,36 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
-use masthead_api::{ApiResponse, RequestId, ServerRefusal, refuse_at};
+use masthead_api::{ApiResponse, RequestId, refuse_at};
+use masthead_http_server::{RawHead, Rejection, RequestHandler};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-pub use health::{Health, Part, Report};
-pub(crate) use recorder::known as known_method;
+pub use health::{HealthPart, HealthReport, ServiceHealth};
 pub use recorder::{RequestTimes, install};
 
 use crate::{
-    edge::{RETRY_AFTER, overloaded},
     logs::LogWriter,
-    server::{RawHead, Respond},
+    server_errors::{RETRY_AFTER, api_error, overload_response},
 };
 
-/// Answers the operators' addresses.
+/// Serves the operators' pages.
 pub struct Ops {
-    health: Health,
+    health: ServiceHealth,
     metrics: PrometheusHandle,
     log: Option<LogWriter>,
     log_lines_dropped: AtomicU64,
 }
 
-/// One of the operators' addresses.
+/// One of the operators' pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum OpsPage {
     Live,
     Ready,
     Metrics,
 }
 
-impl Page {
-    pub(crate) fn at(path: &str) -> Option<Self> {
+impl OpsPage {
+    pub(crate) fn from_path(path: &str) -> Option<Self> {
         match path {
             "/health/live" => Some(Self::Live),
             "/health/ready" => Some(Self::Ready),
@@ -68,9 +67,9 @@ impl Page {
 }
 
 impl Ops {
-    /// `log` is asked how many lines it dropped.
+    /// `log` provides the number of dropped lines.
     #[must_use]
-    pub fn new(health: Health, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
+    pub fn new(health: ServiceHealth, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
         Self {
             health,
             metrics,
@@ -79,7 +78,7 @@ impl Ops {
         }
     }
 
-    pub(crate) async fn answer(&self, page: Page, method: &Method) -> ApiResponse {
+    pub(crate) async fn answer(&self, page: OpsPage, method: &Method) -> ApiResponse {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
             answer
@@ -88,8 +87,8 @@ impl Ops {
             return answer;
         }
         match page {
-            Page::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
-            Page::Ready => {
+            OpsPage::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
+            OpsPage::Ready => {
                 let report = self.health.report().await;
                 let status = if report.ready {
                     StatusCode::OK
@@ -102,7 +101,7 @@ impl Ops {
                     serde_json::to_string(&report).unwrap_or_default(),
                 )
             }
-            Page::Metrics => {
+            OpsPage::Metrics => {
                 self.measure();
                 text(
                     StatusCode::OK,
@@ -140,36 +139,36 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> ApiResponse {
     answer
 }
 
-/// A refusal on the operators' own address, in the first envelope.
-fn refused(headers: &HeaderMap, refusal: ServerRefusal) -> ApiResponse {
+/// A server error on the operators' own address, in the v4 envelope.
+fn reject(headers: &HeaderMap, rejection: Rejection) -> ApiResponse {
     let id = RequestId::from_headers(headers).unwrap_or_else(|| RequestId::from_number(0));
-    refuse_at("", refusal, id, RETRY_AFTER)
+    refuse_at("", api_error(rejection), id, RETRY_AFTER)
 }
 
-/// On an address of its own (`metrics.listen`), nothing but these pages is answered.
-impl Respond for Ops {
+/// On an address of its own (`metrics.listen`), only these pages are served.
+impl RequestHandler for Ops {
     type Body = Full<Bytes>;
 
-    async fn respond(
+    async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         _peer: IpAddr,
-        refusal: Option<ServerRefusal>,
+        rejection: Option<Rejection>,
     ) -> ApiResponse {
-        if let Some(refusal) = refusal {
-            return refused(request.headers(), refusal);
+        if let Some(rejection) = rejection {
+            return reject(request.headers(), rejection);
         }
-        match Page::at(request.uri().path()) {
+        match OpsPage::from_path(request.uri().path()) {
             Some(page) => self.answer(page, request.method()).await,
             None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),
         }
     }
 
-    fn unreadable(&self, _head: &RawHead<'_>, refusal: ServerRefusal) -> ApiResponse {
-        refused(&HeaderMap::new(), refusal)
+    fn reject_head(&self, _head: &RawHead<'_>, rejection: Rejection) -> ApiResponse {
+        reject(&HeaderMap::new(), rejection)
     }
 
-    fn overloaded(&self) -> Vec<u8> {
-        overloaded()
+    fn overload_response(&self) -> Vec<u8> {
+        overload_response()
     }
 }

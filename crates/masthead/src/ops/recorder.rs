@@ -1,4 +1,4 @@
-//! The Prometheus recorder: which metrics there are, and the buckets of their histograms.
+//! The Prometheus recorder: the metrics and the buckets of their histograms.
 
 use std::{
     sync::{PoisonError, RwLock},
@@ -9,17 +9,19 @@ use http::Method;
 use metrics::{Histogram, describe_counter, describe_gauge, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::http_methods::known_method;
+
 const REQUESTS: &str = "masthead_http_request_duration_seconds";
 
-/// From what a look-up takes to what a client gives up at.
+/// From the duration of a lookup to the usual timeout of a client.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// How many look-ups travel together.
+/// How many lookups are batched.
 const BATCHES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// Installs the recorder for the whole process; a second one in the same process (tests) records nothing.
+/// Installs the recorder for the process; a second one in the same process (tests) records nothing.
 ///
 /// # Errors
 /// The buckets are refused.
@@ -57,7 +59,7 @@ fn describe() {
     describe_gauge!("process_resident_memory_bytes", "memory in use");
 }
 
-/// The histogram's series, kept at hand: finding one by its labels for each request would cost several allocations.
+/// The series of the histogram, cached: finding one by its labels would cost several allocations per request.
 #[derive(Default)]
 pub struct RequestTimes {
     series: RwLock<Vec<Series>>,
@@ -73,7 +75,7 @@ struct Series {
 impl RequestTimes {
     /// Records one request. `route` must come from a route table, not from a client.
     pub(crate) fn record(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let method = known(method);
+        let method = known_method(method);
         let is_it = |s: &&Series| s.status == status && s.method == method && *s.route == *route;
         {
             let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
@@ -98,19 +100,5 @@ impl RequestTimes {
                 times,
             });
         }
-    }
-}
-
-/// The method, or `other`: clients may make up methods, of which neither series nor log lines may tell.
-pub(crate) fn known(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "HEAD" => "HEAD",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
     }
 }

@@ -1,4 +1,4 @@
-//! Raw settings become checked ones, section by section.
+//! Checks the raw settings, section by section.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -7,17 +7,19 @@ use masthead_tokens::verifier::is_safe_key_address;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    DatabaseSettings, HttpSettings, KeySource, LogFormat, LogSettings, MetricsSettings, ProviderSettings,
-    SealingSettings, SearchSettings, SyncSettings, TokenSettings,
     checker::Checker,
+    model::{
+        DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, ProviderSettings, SealingSettings,
+        SearchSettings, SyncSettings, TokenKeySource, TokenSettings,
+    },
     raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
-    secret::Secret,
+    secret::SecretText,
 };
-use crate::edge::{ForwardedHeader, TrustedProxies};
+use crate::client_address::{ForwardedHeader, TrustedProxies};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
-/// The most that clocks may be said to differ (`masthead_tokens` takes no more).
+/// The largest allowed clock skew (`masthead_tokens` accepts no more).
 const MAX_LEEWAY: Duration = Duration::from_mins(5);
 const GIGABYTE: u64 = 1024 * 1024 * 1024;
 
@@ -27,7 +29,7 @@ const MIN_HS256_BYTES: usize = 32;
 /// The length of a sealing key: AES-256-SIV takes two AES keys (RFC 5297 §2.2).
 const SEALING_KEY_BYTES: usize = 64;
 
-// Every value is checked before the first `?`, so that all mistakes are told.
+// Every value is checked before the first `?`, so that all errors are reported.
 
 pub(super) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<HttpSettings> {
     let listen = c.address("http.listen", &raw.listen);
@@ -72,7 +74,7 @@ fn forwarded_header(text: &str, c: &mut Checker<'_>) -> Option<ForwardedHeader> 
     } else if text.eq_ignore_ascii_case("Forwarded") {
         Some(ForwardedHeader::Forwarded)
     } else {
-        c.mistakes
+        c.errors
             .add("http.forwarded_header", "must be X-Forwarded-For or Forwarded");
         None
     }
@@ -81,7 +83,7 @@ fn forwarded_header(text: &str, c: &mut Checker<'_>) -> Option<ForwardedHeader> 
 pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<DatabaseSettings> {
     let url = c.secret("database.url", &raw.url, &raw.url_file).and_then(|url| {
         if url.is_none() {
-            c.mistakes.add("database.url", "must be given (or database.url_file)");
+            c.errors.add("database.url", "must be given (or database.url_file)");
         }
         postgres_url("database.url", url?, c)
     });
@@ -112,12 +114,12 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
     })
 }
 
-fn postgres_url(key: &str, url: Secret, c: &mut Checker<'_>) -> Option<Secret> {
+fn postgres_url(key: &str, url: SecretText, c: &mut Checker<'_>) -> Option<SecretText> {
     let good = ["postgres://", "postgresql://"]
         .iter()
         .any(|scheme| url.reveal().starts_with(scheme));
     if !good {
-        c.mistakes.add(key, "must begin with postgres://");
+        c.errors.add(key, "must begin with postgres://");
     }
     good.then_some(url)
 }
@@ -150,25 +152,25 @@ pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettin
     })
 }
 
-/// Media types with commas between, of the characters that RFC 6838 §4.2 allows.
+/// Comma-separated media types, of the characters that RFC 6838 §4.2 allows.
 fn token_types(text: &str, c: &mut Checker<'_>) -> Option<Vec<Box<str>>> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(&byte);
     let types = text.split(',').map(str::trim).filter(|one| !one.is_empty());
     let types: Vec<Box<str>> = types.map(Into::into).collect();
     let good = types.iter().all(|one| one.bytes().all(allowed));
     if !good {
-        c.mistakes.add(
+        c.errors.add(
             "tokens.types",
-            "must be media types with commas between, such as JWT, at+jwt",
+            "must be comma-separated media types, such as JWT, at+jwt",
         );
     }
     good.then_some(types)
 }
 
-fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> Option<KeySource> {
+fn key_source(raw: &RawTokens, secret: Option<SecretText>, c: &mut Checker<'_>) -> Option<TokenKeySource> {
     match (raw.jwks_url.as_str(), raw.jwks_file.as_str(), secret) {
         ("", "", None) => {
-            c.mistakes.add(
+            c.errors.add(
                 "tokens.jwks_url",
                 "one of jwks_url, jwks_file and hs256_secret must be given",
             );
@@ -177,27 +179,27 @@ fn key_source(raw: &RawTokens, secret: Option<Secret>, c: &mut Checker<'_>) -> O
         (url, "", None) => {
             let good = url.parse().is_ok_and(|uri| is_safe_key_address(&uri));
             if !good {
-                c.mistakes.add(
+                c.errors.add(
                     "tokens.jwks_url",
                     "must be an https:// address without user information; http:// only of this host (127.0.0.1, [::1], localhost)",
                 );
             }
-            good.then(|| KeySource::JwksUrl(url.to_owned()))
+            good.then(|| TokenKeySource::JwksUrl(url.to_owned()))
         }
-        ("", file, None) => Some(KeySource::JwksFile(PathBuf::from(file))),
+        ("", file, None) => Some(TokenKeySource::JwksFile(PathBuf::from(file))),
         ("", "", Some(secret)) => {
             let good = secret.reveal().len() >= MIN_HS256_BYTES;
             if !good {
-                c.mistakes.add(
+                c.errors.add(
                     "tokens.hs256_secret",
                     format!("must be at least {MIN_HS256_BYTES} bytes long"),
                 );
             }
-            good.then_some(KeySource::Hs256(secret))
+            good.then_some(TokenKeySource::Hs256(secret))
         }
         _ => {
-            // A shared secret beside a key set would let whoever knows a public key sign with it.
-            c.mistakes.add(
+            // With a shared secret beside a key set, anyone with the public key could sign tokens.
+            c.errors.add(
                 "tokens.jwks_url",
                 "only one of jwks_url, jwks_file and hs256_secret may be given",
             );
@@ -212,7 +214,7 @@ pub(super) fn sealing(raw: &RawSealing, c: &mut Checker<'_>) -> Option<SealingSe
     for (name, text) in raw.keys.iter().filter(|(_, text)| !text.is_empty()) {
         match sealing_key(name, text, c) {
             Some((id, _)) if keys.contains_key(&id) => {
-                c.mistakes.add(&format!("sealing.keys.{name}"), "is given twice");
+                c.errors.add(&format!("sealing.keys.{name}"), "is repeated");
                 all_good = false;
             }
             Some((id, key)) => {
@@ -221,20 +223,19 @@ pub(super) fn sealing(raw: &RawSealing, c: &mut Checker<'_>) -> Option<SealingSe
             None => all_good = false,
         }
     }
-    // The environment has no lower case of its own.
+    // Names of environment variables are upper case.
     let current = raw.current.to_ascii_lowercase();
     if current.is_empty() {
-        c.mistakes.add("sealing.current", "must be given");
+        c.errors.add("sealing.current", "must be given");
         all_good = false;
     } else if all_good && !keys.contains_key(&current) {
-        c.mistakes
-            .add("sealing.current", "must be the id of one of sealing.keys");
+        c.errors.add("sealing.current", "must be the id of one of sealing.keys");
         all_good = false;
     }
     all_good.then_some(SealingSettings { current, keys })
 }
 
-fn sealing_key(name: &str, text: &str, c: &mut Checker<'_>) -> Option<(String, Secret)> {
+fn sealing_key(name: &str, text: &str, c: &mut Checker<'_>) -> Option<(String, SecretText)> {
     let key = format!("sealing.keys.{name}");
     let (id, secret) = match name.strip_suffix("_file") {
         Some(id) => (id, c.secret(&format!("sealing.keys.{id}"), "", text)),
@@ -243,20 +244,20 @@ fn sealing_key(name: &str, text: &str, c: &mut Checker<'_>) -> Option<(String, S
     let id = id.to_ascii_lowercase();
     let good_id = (1..=16).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
     if !good_id {
-        c.mistakes.add(&key, "the id of a key must be 1 to 16 of a-z and 0-9");
+        c.errors.add(&key, "the id of a key must be 1 to 16 of a-z and 0-9");
     }
-    // `openssl rand -base64 64` breaks its line.
+    // `openssl rand -base64 64` wraps its output.
     let text: String = secret??.reveal().split_whitespace().collect();
     let good = BASE64_STANDARD
         .decode(&text)
         .is_ok_and(|bytes| bytes.len() == SEALING_KEY_BYTES);
     if !good {
-        c.mistakes.add(
+        c.errors.add(
             &key,
-            "must be the base64 of 64 bytes (make one with: openssl rand -base64 64)",
+            "must be the base64 of 64 bytes (create one with: openssl rand -base64 64)",
         );
     }
-    (good && good_id).then(|| (id, Secret::new(&text)))
+    (good && good_id).then(|| (id, SecretText::new(&text)))
 }
 
 pub(super) fn search(raw: &RawSearch, c: &mut Checker<'_>) -> Option<SearchSettings> {
@@ -269,13 +270,13 @@ pub(super) fn log(raw: &RawLog, c: &mut Checker<'_>) -> Option<LogSettings> {
         "json" => Some(LogFormat::Json),
         "pretty" => Some(LogFormat::Pretty),
         _ => {
-            c.mistakes.add("log.format", "must be json or pretty");
+            c.errors.add("log.format", "must be json or pretty");
             None
         }
     };
     let good = !raw.level.trim().is_empty() && EnvFilter::try_new(&raw.level).is_ok();
     if !good {
-        c.mistakes.add(
+        c.errors.add(
             "log.level",
             "must be error, warn, info, debug or trace, or directives such as info,masthead=debug",
         );

@@ -1,4 +1,4 @@
-//! Turns texts into checked values and gathers what is wrong on the way.
+//! Parses single values and collects the errors.
 
 use std::{
     fs::File,
@@ -10,14 +10,14 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{mistakes::Mistakes, secret::Secret};
+use super::{errors::SettingsError, secret::SecretText};
 
 /// The longest file that a `…_file` setting may name.
 const MAX_SECRET_FILE_BYTES: u64 = 64 * 1024;
 
-/// Checks values one by one; `None` means that a mistake was noted.
+/// Checks values one by one; `None` means that an error was recorded.
 pub(super) struct Checker<'a> {
-    pub(super) mistakes: &'a mut Mistakes,
+    pub(super) errors: &'a mut SettingsError,
 }
 
 impl Checker<'_> {
@@ -25,8 +25,7 @@ impl Checker<'_> {
         let good = text.trim().parse().ok().filter(|n| range.contains(n));
         if good.is_none() {
             let (least, most) = (range.start(), range.end());
-            self.mistakes
-                .add(key, format!("must be a number from {least} to {most}"));
+            self.errors.add(key, format!("must be a number from {least} to {most}"));
         }
         good
     }
@@ -44,7 +43,7 @@ impl Checker<'_> {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.mistakes.add(key, "must be true or false");
+                self.errors.add(key, "must be true or false");
                 None
             }
         }
@@ -54,7 +53,7 @@ impl Checker<'_> {
         let good = parse_duration(text).filter(|d| range.contains(d));
         if good.is_none() {
             let (least, most) = (range.start(), range.end());
-            self.mistakes.add(
+            self.errors.add(
                 key,
                 format!("must be a duration from {least:?} to {most:?}, such as \"250ms\", \"5s\", \"2m\" or \"12h\""),
             );
@@ -65,7 +64,7 @@ impl Checker<'_> {
     pub(super) fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
         let good = text.trim().parse().ok();
         if good.is_none() {
-            self.mistakes.add(
+            self.errors.add(
                 key,
                 "must be an IP address and a port, such as 127.0.0.1:8080 or [::]:8080",
             );
@@ -73,16 +72,16 @@ impl Checker<'_> {
         good
     }
 
-    /// Networks with commas between them; none where nothing is given.
+    /// Comma-separated networks; empty if none is given.
     pub(super) fn networks(&mut self, key: &str, text: &str) -> Option<Vec<IpNet>> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         let networks: Option<Vec<_>> = parts
             .map(|part| part.parse().ok().or_else(|| part.parse().ok().map(IpAddr::into)))
             .collect();
         if networks.is_none() {
-            self.mistakes.add(
+            self.errors.add(
                 key,
-                "must be addresses or networks with commas between, such as 10.0.0.0/8, 192.0.2.7, 2001:db8::/32",
+                "must be comma-separated addresses or networks, such as 10.0.0.0/8, 192.0.2.7, 2001:db8::/32",
             );
         }
         networks
@@ -90,31 +89,30 @@ impl Checker<'_> {
 
     pub(super) fn required(&mut self, key: &str, text: &str) -> Option<String> {
         if text.is_empty() {
-            self.mistakes.add(key, "must be given");
+            self.errors.add(key, "must be given");
             return None;
         }
         Some(text.to_owned())
     }
 
     /// A secret by value or by file; the inner `None` means that neither is given.
-    #[expect(clippy::option_option, reason = "a mistake and an absence are two things")]
-    pub(super) fn secret(&mut self, key: &str, text: &str, file: &str) -> Option<Option<Secret>> {
+    #[expect(clippy::option_option, reason = "an error and an absent secret are different")]
+    pub(super) fn secret(&mut self, key: &str, text: &str, file: &str) -> Option<Option<SecretText>> {
         match (text.is_empty(), file.is_empty()) {
             (true, true) => Some(None),
-            (false, true) => Some(Some(Secret::new(text))),
+            (false, true) => Some(Some(SecretText::new(text))),
             (false, false) => {
-                self.mistakes
-                    .add(key, format!("is given twice: here and as {key}_file"));
+                self.errors.add(key, format!("is given twice: here and as {key}_file"));
                 None
             }
             (true, false) => match read_secret(file) {
                 Ok(text) if text.is_empty() => {
-                    self.mistakes.add(&format!("{key}_file"), "names an empty file");
+                    self.errors.add(&format!("{key}_file"), "names an empty file");
                     None
                 }
-                Ok(text) => Some(Some(Secret::new(&text))),
+                Ok(text) => Some(Some(SecretText::new(&text))),
                 Err(why) => {
-                    self.mistakes
+                    self.errors
                         .add(&format!("{key}_file"), format!("cannot be read ({why})"));
                     None
                 }
@@ -138,7 +136,7 @@ pub(super) fn read_secret(path: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// A whole number and one of `ms`, `s`, `m`, `h`, `d`.
+/// An integer and one of `ms`, `s`, `m`, `h`, `d`.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

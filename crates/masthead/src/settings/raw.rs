@@ -1,4 +1,4 @@
-//! The settings as they are written: every value still text.
+//! The settings as loaded: every value is still text.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Raw {
+pub(super) struct RawSettings {
     pub(super) http: RawHttp,
     pub(super) database: RawDatabase,
     pub(super) tokens: RawTokens,

@@ -1,26 +1,26 @@
-//! Text that must never be shown.
+//! Text that must never be printed.
 
 use std::fmt;
 
-/// A secret: neither `Debug` nor `Display` nor an error shows it; only [`Secret::reveal`] does.
+/// A secret: neither `Debug` nor `Display` nor an error contains it; only [`SecretText::reveal`] returns it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
+pub struct SecretText(Box<str>);
 
-impl Secret {
+impl SecretText {
     /// Wraps the text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one who needs it.
+    /// The text.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
     }

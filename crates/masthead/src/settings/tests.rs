@@ -1,6 +1,10 @@
-//! Layers, mistakes and secrets of the settings.
+//! Tests of the settings: layers, errors and secrets.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::*;
 
@@ -18,12 +22,12 @@ fn whole() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-fn gathered(file: Option<&Path>, pairs: &[(&str, &str)]) -> Gathered {
+fn settings_source(file: Option<&Path>, pairs: &[(&str, &str)]) -> UncheckedSettings {
     let variables = pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
-    Gathered::from_layers(file, &variables)
+    UncheckedSettings::from_layers(file, &variables)
 }
 
-/// A file of this test's own, removed with the value.
+/// A temporary file, removed when dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -41,8 +45,8 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn the_reference_holds_every_setting_and_its_defaults_pass() {
-    let settings = gathered(None, &whole()).settings().unwrap();
+fn defaults_are_valid() {
+    let settings = settings_source(None, &whole()).settings().unwrap();
     assert_eq!(settings.http.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(settings.http.max_body_bytes, 131_072);
     assert_eq!(settings.http.drain_timeout, Duration::from_secs(30));
@@ -53,7 +57,7 @@ fn the_reference_holds_every_setting_and_its_defaults_pass() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_the_file_over_the_reference() {
+fn environment_overrides_file_and_file_overrides_defaults() {
     let file = Scratch::new(
         "layers",
         "[http]\nmax_connections = 7\nmax_uri_bytes = 70\n[log]\nlevel = \"warn\"\n",
@@ -61,7 +65,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_reference() {
     let mut pairs = whole();
     pairs.push(("MASTHEAD__HTTP__MAX_CONNECTIONS", "9"));
     pairs.push(("MASTHEAD__LOG__LEVEL", ""));
-    let settings = gathered(Some(&file.0), &pairs).settings().unwrap();
+    let settings = settings_source(Some(&file.0), &pairs).settings().unwrap();
     assert_eq!(settings.http.max_connections, 9);
     assert_eq!(settings.http.max_uri_bytes, 70);
     assert_eq!(settings.http.max_header_bytes, 16_384);
@@ -69,12 +73,12 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_reference() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_by_key_and_none_repeats_a_value() {
+fn all_errors_are_reported_without_values() {
     let file = Scratch::new(
-        "mistakes",
+        "errors",
         "[http]\nlisten = \"seagull\"\ncolour = \"seagull\"\n[seagulls]\nn = 1\n",
     );
-    let mistakes = gathered(
+    let errors = settings_source(
         Some(&file.0),
         &[
             ("MASTHEAD__HTTP__HEADER_TIMEOUT", "seagull"),
@@ -92,7 +96,7 @@ fn all_mistakes_are_told_at_once_by_key_and_none_repeats_a_value() {
     )
     .settings()
     .unwrap_err();
-    let text = mistakes.to_string();
+    let text = errors.to_string();
     for key in [
         "http.listen (MASTHEAD__HTTP__LISTEN)",
         "http.colour",
@@ -110,23 +114,26 @@ fn all_mistakes_are_told_at_once_by_key_and_none_repeats_a_value() {
         "log.level",
         "metrics.listen",
     ] {
-        assert!(text.contains(key), "{key} is not told in:\n{text}");
+        assert!(text.contains(key), "{key} is missing in:\n{text}");
     }
     assert_eq!(
         text.matches("seagull").count(),
         1,
         "only as the name of the unknown section:\n{text}"
     );
-    assert!(!format!("{mistakes:?}").contains("mysql"));
+    assert!(!format!("{errors:?}").contains("mysql"));
 }
 
 #[test]
-fn a_broken_file_is_told_by_line_without_its_text() {
+fn broken_file_is_reported_by_line_without_its_text() {
     let file = Scratch::new("broken", "[database]\nurl = \"postgres://u:hidden-word@h/d\n");
-    let text = gathered(Some(&file.0), &whole()).settings().unwrap_err().to_string();
+    let text = settings_source(Some(&file.0), &whole())
+        .settings()
+        .unwrap_err()
+        .to_string();
     assert!(text.contains("line 2"), "{text}");
     assert!(!text.contains("hidden-word"), "{text}");
-    let text = gathered(Some(Path::new("/nowhere/at/all.toml")), &[])
+    let text = settings_source(Some(Path::new("/nowhere/at/all.toml")), &[])
         .settings()
         .unwrap_err()
         .to_string();
@@ -137,8 +144,8 @@ fn a_broken_file_is_told_by_line_without_its_text() {
 }
 
 #[test]
-fn secrets_are_in_no_debug_text() {
-    let settings = gathered(None, &whole()).settings().unwrap();
+fn secrets_are_not_in_debug_output() {
+    let settings = settings_source(None, &whole()).settings().unwrap();
     let text = format!("{settings:?} {settings:#?}");
     for secret in ["hidden-word", SHARED, KEY] {
         assert!(!text.contains(secret));
@@ -147,22 +154,22 @@ fn secrets_are_in_no_debug_text() {
 }
 
 #[test]
-fn a_secret_may_come_from_a_file_but_not_twice() {
+fn secret_is_read_from_a_file_but_not_twice() {
     let file = Scratch::new("secret", &format!("{SHARED}\n"));
     let path = file.0.to_str().unwrap().to_owned();
     let mut pairs = whole();
     pairs.retain(|(key, _)| *key != "MASTHEAD__TOKENS__HS256_SECRET");
     pairs.push(("MASTHEAD__TOKENS__HS256_SECRET_FILE", &path));
-    let tokens = gathered(None, &pairs).tokens().unwrap();
-    assert!(matches!(tokens.keys, KeySource::Hs256(secret) if secret.reveal() == SHARED));
+    let tokens = settings_source(None, &pairs).tokens().unwrap();
+    assert!(matches!(tokens.keys, TokenKeySource::Hs256(secret) if secret.reveal() == SHARED));
 
     pairs.push(("MASTHEAD__TOKENS__HS256_SECRET", SHARED));
-    let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+    let text = settings_source(None, &pairs).tokens().unwrap_err().to_string();
     assert!(text.contains("given twice"), "{text}");
 
     pairs.pop();
     pairs.push(("MASTHEAD__DATABASE__DIRECT_URL_FILE", "/nowhere/at/all"));
-    let text = gathered(None, &pairs).settings().unwrap_err().to_string();
+    let text = settings_source(None, &pairs).settings().unwrap_err().to_string();
     assert!(
         text.contains("database.direct_url_file") && !text.contains("/nowhere"),
         "{text}"
@@ -170,15 +177,15 @@ fn a_secret_may_come_from_a_file_but_not_twice() {
 }
 
 #[test]
-fn a_shared_secret_is_never_taken_beside_a_key_set() {
+fn shared_secret_beside_a_key_set_is_rejected() {
     let mut pairs = whole();
     pairs.push(("MASTHEAD__TOKENS__JWKS_URL", "https://keys.example/jwks.json"));
-    let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+    let text = settings_source(None, &pairs).tokens().unwrap_err().to_string();
     assert!(text.contains("only one of"), "{text}");
 }
 
 #[test]
-fn what_a_token_may_be_is_checked_before_the_start() {
+fn token_settings_are_checked() {
     for (key, bad) in [
         ("MASTHEAD__TOKENS__JWKS_URL", "http://keys.example/jwks.json"),
         ("MASTHEAD__TOKENS__JWKS_URL", "https://user:word@keys.example/jwks.json"),
@@ -189,23 +196,23 @@ fn what_a_token_may_be_is_checked_before_the_start() {
         let mut pairs = whole();
         pairs.retain(|(name, _)| !(key.ends_with("URL") && name.contains("HS256")));
         pairs.push((key, bad));
-        let text = gathered(None, &pairs).tokens().unwrap_err().to_string();
+        let text = settings_source(None, &pairs).tokens().unwrap_err().to_string();
         let setting = key.trim_start_matches("MASTHEAD__TOKENS__").to_lowercase();
         assert!(
             text.contains(&format!("tokens.{setting}")) && !text.contains("word"),
             "{text}"
         );
     }
-    let tokens = gathered(None, &whole()).tokens().unwrap();
+    let tokens = settings_source(None, &whole()).tokens().unwrap();
     assert_eq!(tokens.types, ["JWT".into(), "at+jwt".into()]);
     assert_eq!(tokens.max_lifetime, Duration::from_hours(24));
 }
 
 #[test]
-fn a_command_is_held_up_only_by_the_sections_that_it_uses() {
-    let gathered = gathered(None, &whole()[..1]);
-    assert!(gathered.database().is_ok());
-    assert!(gathered.tokens().is_err());
+fn command_checks_only_its_own_sections() {
+    let settings_source = settings_source(None, &whole()[..1]);
+    assert!(settings_source.database().is_ok());
+    assert!(settings_source.tokens().is_err());
 }
 
 #[test]

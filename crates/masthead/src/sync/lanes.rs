@@ -1,25 +1,25 @@
-//! Turns: so many runs go on at a time, and tenants whose provider fails take theirs apart from all others.
+//! Concurrency limits of sync runs: tenants with a failing provider have a limit of their own.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many turns for tenants whose provider answers, and as many for those whose provider does not. Cheap to clone.
+/// One limit for tenants whose provider answers, and one of the same size for those whose provider fails. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Lanes {
+pub(super) struct SyncLanes {
     answering: Arc<Semaphore>,
     failing: Arc<Semaphore>,
 }
 
-/// The turn of one run. It moves to the other lane when the provider begins to fail, or answers again.
+/// The permit of one run. It moves to the other lane when the provider begins to fail, or recovers.
 #[derive(Debug)]
-pub(super) struct Turn {
-    lanes: Lanes,
+pub(super) struct SyncTurn {
+    lanes: SyncLanes,
     failing: bool,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Lanes {
+impl SyncLanes {
     pub(super) fn new(turns: usize) -> Self {
         Self {
             answering: Arc::new(Semaphore::new(turns)),
@@ -27,32 +27,31 @@ impl Lanes {
         }
     }
 
-    /// Waits for a turn in the lane of a tenant whose provider failed when it was last asked, or did not. Tenants come to
-    /// their turns in the order in which they began to wait.
-    pub(super) async fn turn(&self, failing: bool) -> Turn {
+    /// Waits for a permit of the lane for failing or answering providers. Permits are given in the order of waiting.
+    pub(super) async fn turn(&self, failing: bool) -> SyncTurn {
         // Neither semaphore is ever closed.
-        let permit = Arc::clone(self.of(failing)).acquire_owned().await.ok();
-        Turn {
+        let permit = Arc::clone(self.lane(failing)).acquire_owned().await.ok();
+        SyncTurn {
             lanes: self.clone(),
             failing,
             permit,
         }
     }
 
-    const fn of(&self, failing: bool) -> &Arc<Semaphore> {
+    const fn lane(&self, failing: bool) -> &Arc<Semaphore> {
         if failing { &self.failing } else { &self.answering }
     }
 }
 
-impl Turn {
-    /// The provider fails or answers: whether the run may go on. A provider that begins to fail gives its turn to the others
-    /// at once, and goes on only if its own lane has a turn to spare. One that answers again stays where it is until the
-    /// other lane has one.
-    pub(super) fn may_go_on(&mut self, failing: bool) -> bool {
+impl SyncTurn {
+    /// Whether the run may continue, given whether the provider fails. A provider that begins to fail releases its permit at
+    /// once and continues only if the failing lane has one. A provider that recovers keeps its permit until the other lane
+    /// has one.
+    pub(super) fn can_continue(&mut self, failing: bool) -> bool {
         if failing == self.failing {
             return self.permit.is_some();
         }
-        let permit = Arc::clone(self.lanes.of(failing)).try_acquire_owned().ok();
+        let permit = Arc::clone(self.lanes.lane(failing)).try_acquire_owned().ok();
         if failing || permit.is_some() {
             (self.failing, self.permit) = (failing, permit);
         }
@@ -65,19 +64,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_failing_tenant_gives_its_turn_to_the_answering_ones_at_once() {
-        let lanes = Lanes::new(1);
+    async fn failing_tenant_releases_its_permit_at_once() {
+        let lanes = SyncLanes::new(1);
         let mut first = lanes.turn(false).await;
         assert!(
-            first.may_go_on(false) && first.may_go_on(true),
+            first.can_continue(false) && first.can_continue(true),
             "the other lane is free"
         );
         let mut second = lanes.turn(false).await;
-        assert!(!second.may_go_on(true), "the first one has the other lane's only turn");
+        assert!(
+            !second.can_continue(true),
+            "the first one has the only permit of the other lane"
+        );
         let third = lanes.turn(false).await;
-        assert!(first.may_go_on(false), "it keeps its turn while the third one goes on");
+        assert!(
+            first.can_continue(false),
+            "it keeps its permit while the third one runs"
+        );
         drop(third);
-        assert!(first.may_go_on(false));
+        assert!(first.can_continue(false));
         let _fourth = lanes.turn(true).await;
     }
 }

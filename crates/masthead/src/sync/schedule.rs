@@ -1,4 +1,4 @@
-//! When the server keeps which directory up to date.
+//! The schedule of sync runs in a server.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,45 +17,44 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Syncs, lanes::Lanes};
+use super::{lanes::SyncLanes, runner::SyncRunner};
 use crate::settings::SyncSettings;
 
-/// How often is looked for directories that are due, at most and at least.
-const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+/// The shortest and the longest interval between checks for mirrors that are due.
+const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
-/// How long a tenant is left alone whose directory the brake has stopped: going through all its users anew would show
-/// the same until somebody has looked.
+/// How long a tenant is skipped whose mirror the brake has stopped: a full run would show the same until an operator acts.
 const BRAKED_FOR: Duration = Duration::from_hours(24);
 
-/// A tenant whose run failed is left alone for this part of `sync.every`, twice as long after each further failure, up to all
-/// of it.
+/// A tenant whose run failed is skipped for this fraction of `sync.every`, twice as long after each further failure, up to
+/// all of it.
 const FIRST_BACK_OFF: u32 = 16;
 
-/// Keeps every federated tenant's directory up to date, some at a time.
-pub(crate) struct Schedule {
-    pub(crate) syncs: Syncs,
+/// Keeps the mirrors of all federated tenants up to date, some at a time.
+pub(crate) struct SyncSchedule {
+    pub(crate) syncs: SyncRunner,
     pub(crate) admin: Admin,
     pub(crate) tenants: Arc<dyn Tenants>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: SyncSettings,
 }
 
-/// What a tenant's turn has come to.
+/// How a scheduled run of a tenant ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// The provider answered to the end, or was not asked.
-    Well,
-    /// It failed: the tenant comes back later, among those that fail.
+enum TurnOutcome {
+    /// The provider answered to the end, or was not called.
+    Done,
+    /// The provider failed: the tenant is retried later, among those that fail.
     Failed,
 }
 
-/// The tenants whose last run failed: how often in a row, and until when each is left alone.
+/// The tenants whose last run failed: the number of consecutive failures, and until when each is skipped.
 #[derive(Debug, Default)]
 struct BackOffs(HashMap<TenantId, (u32, Instant)>);
 
 impl BackOffs {
-    fn ended(&mut self, tenant: TenantId, ended: Ended, every: Duration, now: Instant) {
-        if ended == Ended::Well {
+    fn record(&mut self, tenant: TenantId, ended: TurnOutcome, every: Duration, now: Instant) {
+        if ended == TurnOutcome::Done {
             self.0.remove(&tenant);
             return;
         }
@@ -68,30 +67,30 @@ impl BackOffs {
         self.0.contains_key(tenant)
     }
 
-    fn is_left_alone(&self, tenant: &TenantId, now: Instant) -> bool {
+    fn is_skipped(&self, tenant: &TenantId, now: Instant) -> bool {
         self.0.get(tenant).is_some_and(|(_, until)| *until > now)
     }
 }
 
-/// How long a tenant is left alone that had failed so often before.
+/// How long a tenant is skipped after this many earlier failures.
 fn back_off(failures: u32, every: Duration) -> Duration {
     (every / FIRST_BACK_OFF)
         .saturating_mul(1 << failures.min(FIRST_BACK_OFF))
         .min(every)
 }
 
-impl Schedule {
-    /// Goes on until the end is told; then it lets the steps under way be kept. Without an interval it ends at once.
-    pub(crate) async fn keep(self, end: CancellationToken) {
+impl SyncSchedule {
+    /// Runs until `end` is cancelled, then lets the current steps finish. Without an interval it returns at once.
+    pub(crate) async fn run(self, end: CancellationToken) {
         let every = self.settings.every;
         if every.is_zero() {
             return;
         }
-        let looks = (every / 5).clamp(LOOKS.0, LOOKS.1);
-        let mut ticks = interval(looks);
+        let check_interval = (every / 5).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
+        let mut ticks = interval(check_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let lanes = Lanes::new(self.settings.at_once);
-        let mut turns: JoinSet<Ended> = JoinSet::new();
+        let lanes = SyncLanes::new(self.settings.at_once);
+        let mut turns: JoinSet<TurnOutcome> = JoinSet::new();
         let mut running: HashMap<Id, TenantId> = HashMap::new();
         let mut back_offs = BackOffs::default();
         loop {
@@ -99,17 +98,17 @@ impl Schedule {
                 () = end.cancelled() => break,
                 Some(ended) = turns.join_next_with_id() => {
                     let (id, ended) = ended.unwrap_or_else(|error| {
-                        tracing::error!(error = &error as &dyn std::error::Error, "a sync broke off");
-                        (error.id(), Ended::Failed)
+                        tracing::error!(error = &error as &dyn std::error::Error, "a sync task failed");
+                        (error.id(), TurnOutcome::Failed)
                     });
                     if let Some(tenant) = running.remove(&id) {
-                        back_offs.ended(tenant, ended, every, Instant::now());
+                        back_offs.record(tenant, ended, every, Instant::now());
                     }
                 },
                 _ = ticks.tick() => {
-                    let at_it: HashSet<TenantId> = running.values().cloned().collect();
+                    let busy: HashSet<TenantId> = running.values().cloned().collect();
                     for tenant in self.federated().await {
-                        if at_it.contains(&tenant.id) || back_offs.is_left_alone(&tenant.id, Instant::now()) {
+                        if busy.contains(&tenant.id) || back_offs.is_skipped(&tenant.id, Instant::now()) {
                             continue;
                         }
                         let id = tenant.id.clone();
@@ -123,56 +122,56 @@ impl Schedule {
         while turns.join_next().await.is_some() {}
     }
 
-    /// Looks whether a tenant's directory is due when its turn comes, and then makes a run. Where another process is at it,
-    /// it looks again once that one's lease should have ended: the process may have been killed.
+    /// Waits for a permit, and makes a run if the tenant's mirror is due. If another process has the run, it checks again when
+    /// the lease of that process ends: the process may have been killed.
     fn turn(
         &self,
         tenant: Arc<Tenant>,
         failing: bool,
-        lanes: Lanes,
+        lanes: SyncLanes,
         end: CancellationToken,
-    ) -> impl Future<Output = Ended> + Send + use<> {
+    ) -> impl Future<Output = TurnOutcome> + Send + use<> {
         let (syncs, clock, every) = (self.syncs.clone(), Arc::clone(&self.clock), self.settings.every);
         async move {
             loop {
                 let mut turn = tokio::select! {
                     turn = lanes.turn(failing) => turn,
-                    () = end.cancelled() => return Ended::Well,
+                    () = end.cancelled() => return TurnOutcome::Done,
                 };
                 let standing = syncs.standing(&tenant).await;
                 if !standing.is_ok_and(|standing| is_due(standing.as_ref(), clock.now(), every)) {
-                    return Ended::Well;
+                    return TurnOutcome::Done;
                 }
-                let (stop, mut gave_way) = (end.child_token(), false);
-                let mut told = |progress: &SyncProgress| {
-                    if !turn.may_go_on(progress.failures > 0) {
-                        gave_way = true;
+                let (stop, mut yielded) = (end.child_token(), false);
+                let mut on_progress = |progress: &SyncProgress| {
+                    if !turn.can_continue(progress.failures > 0) {
+                        yielded = true;
                         stop.cancel();
                     }
                 };
-                let (_, outcome) = syncs.run(&tenant, RemovalBrake::On, &stop, &mut told).await;
+                let (_, outcome) = syncs.run(&tenant, RemovalBrake::On, &stop, &mut on_progress).await;
                 drop(turn);
                 match outcome {
-                    SyncOutcome::Failed(_) => return Ended::Failed,
-                    _ if gave_way => return Ended::Failed,
+                    SyncOutcome::Failed(_) => return TurnOutcome::Failed,
+                    _ if yielded => return TurnOutcome::Failed,
                     SyncOutcome::Busy { left } => tokio::select! {
-                        () = sleep(left.max(LOOKS.0)) => {}
-                        () = end.cancelled() => return Ended::Well,
+                        () = sleep(left.max(CHECK_INTERVAL.0)) => {}
+                        () = end.cancelled() => return TurnOutcome::Done,
                     },
-                    _ => return Ended::Well,
+                    _ => return TurnOutcome::Done,
                 }
             }
         }
     }
 
-    /// The tenants with a provider; none while the store says nothing, which readiness tells.
+    /// The tenants with a provider; none if the store is unavailable, which readiness reports.
     async fn federated(&self) -> Vec<Arc<Tenant>> {
         let rows = match self.admin.tenants().await {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the tenants to sync are not known"
+                    "the tenants to sync cannot be read"
                 );
                 return Vec::new();
             }
@@ -189,7 +188,7 @@ impl Schedule {
     }
 }
 
-/// Whether a directory is to be brought up to date.
+/// Whether a mirror must be updated.
 fn is_due(standing: Option<&MirrorStatus>, now: OffsetDateTime, every: Duration) -> bool {
     let Some(standing) = standing else { return true };
     if standing.braked_at.is_some_and(|braked| now - braked < BRAKED_FOR) {
@@ -205,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_due_when_it_is_old_and_not_again_at_once_when_the_brake_stopped_it() {
+    fn old_mirror_is_due_unless_braked() {
         const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
         let every = Duration::from_mins(15);
         let due = |as_of: Option<Span>, braked: Option<Span>| {
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_goes_on_failing_comes_back_later_each_time() {
+    fn failing_tenant_is_retried_later_each_time() {
         let every = Duration::from_mins(16);
         let pauses = [0, 1, 2, 3, 4, 5, u32::MAX].map(|failures| back_off(failures, every).as_secs() / 60);
         assert_eq!(pauses, [1, 2, 4, 8, 16, 16, 16]);
@@ -234,12 +233,12 @@ mod tests {
         let (mut back_offs, now) = (BackOffs::default(), Instant::now());
         let tenant = TenantId::parse("north/daily/herald").expect("an id");
         for minutes in [1, 2] {
-            back_offs.ended(tenant.clone(), Ended::Failed, every, now);
-            assert!(back_offs.is_left_alone(&tenant, now + Duration::from_secs(60 * minutes - 1)));
-            assert!(!back_offs.is_left_alone(&tenant, now + Duration::from_secs(60 * minutes)));
+            back_offs.record(tenant.clone(), TurnOutcome::Failed, every, now);
+            assert!(back_offs.is_skipped(&tenant, now + Duration::from_secs(60 * minutes - 1)));
+            assert!(!back_offs.is_skipped(&tenant, now + Duration::from_secs(60 * minutes)));
         }
         assert!(back_offs.is_failing(&tenant));
-        back_offs.ended(tenant.clone(), Ended::Well, every, now);
-        assert!(!back_offs.is_failing(&tenant) && !back_offs.is_left_alone(&tenant, now));
+        back_offs.record(tenant.clone(), TurnOutcome::Done, every, now);
+        assert!(!back_offs.is_failing(&tenant) && !back_offs.is_skipped(&tenant, now));
     }
 }

@@ -1,14 +1,18 @@
-//! The server over real sockets: its connection loop, and whole journeys of the program on a real Postgres.
+//! Integration tests: the program over real sockets, on a real Postgres, with sandboxes in the place of providers.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "tests, which say what this machine cannot check"
+    reason = "tests, which print what this machine cannot check"
 )]
 
-mod connections;
-mod http_rules;
+mod chained;
+mod contract;
+mod http;
 mod journeys;
 mod pooler;
+mod providers;
+mod sources;
 mod support;
+mod sync;

@@ -1,10 +1,11 @@
-//! The program behind a real `PgBouncer`: its commands, its server, and what it says of wrong settings.
+//! The program behind a real `PgBouncer`: commands, server, and errors of wrong settings.
 
 use masthead_dev_postgres::{PgBouncer, TestDatabase};
 
+use crate::journeys::{get, headers};
 use crate::support::{
-    served::{self, Served},
-    wire::Wire,
+    process::{self, ServerProcess},
+    raw_http::RawConnection,
 };
 
 const TENANT: &str = "north/daily/herald";
@@ -13,15 +14,15 @@ fn setting(key: &str, value: &str) -> (String, String) {
     (format!("MASTHEAD__DATABASE__{key}"), value.to_owned())
 }
 
-/// The program's settings for this URL, with the server's own for migrations.
+/// The program's settings for this URL, with a direct URL for migrations.
 fn through(url: &str, database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut settings = served::settings(url);
+    let mut settings = process::settings(url);
     settings.push(setting("DIRECT_URL", &database.url().unwrap()));
     settings.extend(more.iter().map(|(key, value)| setting(key, value)));
     settings
 }
 
-/// A `PgBouncer`, and none where it is not installed, which the test says.
+/// A `PgBouncer`; if it is not installed, prints that and returns `None`.
 fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBouncer> {
     let bouncer = PgBouncer::start_if_installed(database, settings).unwrap();
     if bouncer.is_none() {
@@ -30,32 +31,18 @@ fn bouncer(database: &TestDatabase, settings: &[(&str, &str)]) -> Option<PgBounc
     bouncer
 }
 
-/// The status of a reader's page and its body.
-async fn user(server: &Served, token: &str, id: &str) -> (u16, String) {
-    let headers = [
-        ("Authorization", format!("Bearer {token}")),
-        ("X-SourceSystem", "CRM".to_owned()),
-    ];
-    let headers: Vec<_> = headers
-        .into_iter()
-        .chain(
-            [
-                ("X-ClientCode", "daily"),
-                ("X-PaperCode", "herald"),
-                ("X-ClientGroupCode", "north"),
-            ]
-            .map(|(name, value)| (name, value.to_owned())),
-        )
-        .collect();
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut wire = Wire::connect(server.address).await.unwrap();
-    let answer = wire.get(&format!("/v4/Users/{id}"), &headers).await.unwrap();
-    (answer.status, String::from_utf8(answer.body).unwrap())
+/// The status and the body of a user's record.
+async fn user(server: &ServerProcess, token: &str, id: &str) -> (u16, String) {
+    let mut wire = RawConnection::connect(server.address).await.unwrap();
+    let response = get(&mut wire, &format!("/v4/Users/{id}"), &headers(token))
+        .await
+        .unwrap();
+    (response.status, String::from_utf8(response.body).unwrap())
 }
 
-/// Every command goes through it, in both modes, by the setting's name of today and by the older one.
+/// All commands work through it, in both modes, with the current setting and the older one.
 #[test]
-fn commands_and_server_work_through_pgbouncer() {
+fn program_works_through_pgbouncer() {
     for (mode, more) in [
         ("transaction", &[("POOLER", "true")][..]),
         ("session", &[("POOLER", "true")]),
@@ -67,25 +54,25 @@ fn commands_and_server_work_through_pgbouncer() {
             return;
         };
         let settings = through(&bouncer.url(), &database, more);
-        served::done(&settings, &["migrate"], "");
-        // Several of a kind: a statement prepared under a name fails when it is met again.
+        process::run_ok(&settings, &["migrate"], "");
+        // Several of a kind: a named prepared statement fails when it is repeated.
         for paper in ["herald", "times", "post"] {
-            served::done(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
+            process::run_ok(&settings, &["tenant", "add", &format!("north/daily/{paper}")], "");
         }
-        served::done(&settings, &["tenant", "set", TENANT, "Search.MaxDepth="], "");
-        served::done(&settings, &["tenant", "list"], "");
+        process::run_ok(&settings, &["tenant", "set", TENANT, "Search.MaxDepth="], "");
+        process::run_ok(&settings, &["tenant", "list"], "");
         for name in ["herald", "times"] {
-            served::done(&settings, &["workspace", "add", name, "--tenant", TENANT], "");
+            process::run_ok(&settings, &["workspace", "add", name, "--tenant", TENANT], "");
         }
-        served::done(&settings, &["workspace", "list"], "");
+        process::run_ok(&settings, &["workspace", "list"], "");
         for batch in 0..3 {
             let line =
                 |n| format!(r#"{{"customerRegistrationId":"crid-{batch}-{n}","email":"a{batch}{n}@example.org"}}"#);
             let lines: Vec<_> = (0..5).map(line).collect();
-            served::done(&settings, &["import", "--tenant", TENANT, "-"], &lines.join("\n"));
+            process::run_ok(&settings, &["import", "--tenant", TENANT, "-"], &lines.join("\n"));
         }
-        let token = served::done(&settings, &["token", "--tenant", TENANT], "");
-        let server = Served::start(&settings);
+        let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+        let server = ServerProcess::start(&settings);
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             for _ in 0..20 {
                 let (status, body) = user(&server, &token, "crid-1-3").await;
@@ -96,14 +83,14 @@ fn commands_and_server_work_through_pgbouncer() {
                 assert_eq!(user(&server, &token, "crid-9-9").await.0, 404, "{mode}");
             }
         });
-        server.end();
+        server.stop();
         let events = database.run("SELECT count(*) FROM events WHERE kind = 4001").unwrap();
         assert_eq!(events.trim(), "40", "{mode}");
     }
 }
 
 #[test]
-fn wrong_settings_for_pgbouncer_are_refused_by_name() {
+fn wrong_pgbouncer_settings_are_refused() {
     let database = TestDatabase::empty().unwrap();
     let ignoring = [
         ("pool_mode", "transaction"),
@@ -114,36 +101,21 @@ fn wrong_settings_for_pgbouncer_are_refused_by_name() {
             return;
         };
         let through = through(&bouncer.url(), &database, &[]);
-        served::done(&through, &["migrate"], "");
+        process::run_ok(&through, &["migrate"], "");
         for command in [&["serve"][..], &["tenant", "list"]] {
-            let refused = served::run(&through, command, "");
-            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-            assert!(
-                !refused.status.success() && said.contains("database.pooler = true"),
-                "{command:?}: {said}"
-            );
+            let error = process::run_err(&through, command, "");
+            assert!(error.contains("database.pooler = true"), "{command:?}: {error}");
         }
-        // Without the direct URL the lock of a migration would be another's in the next moment.
-        let mut no_direct = served::settings(&bouncer.url());
+        // Without the direct URL the lock of a migration would not be kept.
+        let mut no_direct = process::settings(&bouncer.url());
         no_direct.push(setting("POOLER", "true"));
-        let refused = served::run(&no_direct, &["migrate"], "");
-        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(
-            !refused.status.success() && said.contains("database.direct_url"),
-            "{said}"
-        );
+        let error = process::run_err(&no_direct, &["migrate"], "");
+        assert!(error.contains("database.direct_url"), "{error}");
     }
     let Some(bouncer) = bouncer(&database, &[("pool_mode", "statement")]) else {
         return;
     };
-    let refused = served::run(
-        &through(&bouncer.url(), &database, &[("POOLER", "true")]),
-        &["serve"],
-        "",
-    );
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(
-        !refused.status.success() && said.contains("pool_mode = transaction"),
-        "{said}"
-    );
+    let through = through(&bouncer.url(), &database, &[("POOLER", "true")]);
+    let error = process::run_err(&through, &["serve"], "");
+    assert!(error.contains("pool_mode = transaction"), "{error}");
 }

@@ -147,10 +147,7 @@ fn mirror_equals_join_after_any_history() {
         max_shrink_iters: 60,
         ..Config::default()
     });
-    let settings = [
-        ("Mirror.RemovalConfirmations", "1"),
-        ("Mirror.RemovalApartHours", "0"),
-    ];
+    let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
     let (_keep, store) = runtime.block_on(subject(&settings));
     let number = AtomicU32::new(0);
     let result = runner.run(&strategy, |(store_wins, changes)| {

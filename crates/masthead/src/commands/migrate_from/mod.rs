@@ -1,12 +1,11 @@
-//! `masthead migrate-from`: a tenant's registrations out of a remote Users API, page by page.
+//! `masthead migrate-from`: copies a tenant's registrations from a remote Users API, page by page.
 
 mod page;
+mod progress;
 mod state;
-mod told;
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -25,89 +24,95 @@ use masthead_provider_subscribe::{RemoteSubscribe, Stretch};
 use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
-use self::{page::Page, state::State, told::Progress};
-use super::{NO_CLIENT, say, with_store};
+use self::{page::MigrationPage, progress::MigrationProgress, state::MigrationState};
+use super::environment::{NO_CLIENT, print_line, with_store};
 use crate::{
-    cli::MigrateFrom,
+    cli::MigrateFromArguments,
     clock::SystemClock,
-    failure::Failure,
+    command_error::CommandError,
     identifiers::{RequestIds, TimedIds},
     providers,
-    settings::{Gathered, ProviderSettings},
+    settings::{ProviderSettings, UncheckedSettings},
 };
 
-/// What stands for `X-SourceSystem` in the events of a migration.
+/// The source system that events of a migration contain.
 const SOURCE_SYSTEM: &str = "masthead-migrate";
 
-/// How long one page may take to be answered, with every pause that the far side asks for.
-const PAGE: Duration = Duration::from_mins(1);
+/// How long one page may take, including every pause that the remote side requests.
+const PAGE_TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// How often a page is asked for that the far side does not give.
-const TRIES: u32 = 6;
+/// How many times a page is requested before the migration fails.
+const MAX_ATTEMPTS: u32 = 6;
 
-/// The pause before the second try; it doubles with each.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The pause before the second attempt; it doubles with each attempt.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// From so many new registrations on, the chores are done that searches are fast by.
-const MANY: u64 = 5_000;
+/// With at least this many new registrations, the table statistics are updated at the end.
+const MANY_NEW: u64 = 5_000;
 
-pub(super) fn run(gathered: &Gathered, asked: &MigrateFrom) -> Result<(), Failure> {
-    let settings = gathered.providers()?;
-    with_store(gathered, async |store| migrate(store, &settings, asked).await)
+pub(super) fn run(settings_source: &UncheckedSettings, arguments: &MigrateFromArguments) -> Result<(), CommandError> {
+    let settings = settings_source.providers()?;
+    with_store(settings_source, async |store| {
+        migrate(store, &settings, arguments).await
+    })
 }
 
-async fn migrate(store: &Store, settings: &ProviderSettings, asked: &MigrateFrom) -> Result<(), Failure> {
-    let tenant = store.tenants().by_id(&asked.tenant).await;
+async fn migrate(
+    store: &Store,
+    settings: &ProviderSettings,
+    arguments: &MigrateFromArguments,
+) -> Result<(), CommandError> {
+    let tenant = store.tenants().by_id(&arguments.tenant).await;
     let tenant = tenant
-        .map_err(Failure::when("the tenant cannot be looked up"))?
-        .ok_or_else(|| Failure::new(format!("there is no tenant {}", asked.tenant)))?;
-    let far = far_tenant(&tenant, asked, settings.allow_private_addresses)?;
+        .map_err(CommandError::context("the tenant cannot be looked up"))?
+        .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
+    let remote_tenant = remote_tenant(&tenant, arguments, settings.allow_private_addresses)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let remote = providers::remote_alone(settings, &clock).map_err(Failure::when(NO_CLIENT))?;
+    let remote = providers::remote_alone(settings, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let origin = ImportOrigin {
         request_id: TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
         source_system: SOURCE_SYSTEM.into(),
         at: clock.now(),
     };
-    let importer = if asked.dry_run {
+    let importer = if arguments.dry_run {
         store.importer().dry_run()
     } else {
         store.importer()
     };
-    let walk = walk_of(&far, asked);
-    let mut state = match &asked.state {
-        Some(file) => State::read_or_new(file, &walk)?,
-        None => State::new(&walk),
+    let id = migration_id(&remote_tenant, arguments);
+    let mut state = match &arguments.state {
+        Some(file) => MigrationState::read_or_new(file, &id)?,
+        None => MigrationState::new(&id),
     };
     let migration = Migration {
         remote,
-        far,
-        page_size: asked.page_size,
+        remote_tenant,
+        page_size: arguments.page_size,
         importer,
         tenant,
         origin,
-        file: asked.state.as_deref(),
+        file: arguments.state.as_deref(),
     };
-    let progress = Progress::started(state.seen);
-    let ended = migration.walk(&mut state, &progress).await;
+    let progress = MigrationProgress::start(state.seen);
+    let ended = migration.copy_all(&mut state, &progress).await;
     progress.finish();
-    // Told also when it stopped: what was stored stays.
-    say(state.report())?;
+    // Printed after a failure too: what was stored stays.
+    print_line(state.report())?;
     ended?;
-    if state.imported >= MANY {
+    if state.imported >= MANY_NEW {
         let tidied = migration.importer.tidy().await;
-        tidied.map_err(Failure::when(
-            "everybody is stored, but the statistics could not be taken",
+        tidied.map_err(CommandError::context(
+            "all users are stored, but the statistics could not be updated",
         ))?;
     }
-    migration.file.map_or(Ok(()), State::remove)
+    migration.file.map_or(Ok(()), MigrationState::remove)
 }
 
-/// From whom to whom.
+/// The two sides of a migration.
 struct Migration<'a> {
     remote: RemoteSubscribe,
-    /// The tenant with the settings by which the far side is asked.
-    far: Arc<Tenant>,
+    /// The tenant with the settings of the remote side.
+    remote_tenant: Arc<Tenant>,
     page_size: u16,
     importer: Importer,
     tenant: Arc<Tenant>,
@@ -116,53 +121,61 @@ struct Migration<'a> {
 }
 
 impl Migration<'_> {
-    /// From the state's place to the end.
-    async fn walk(&self, state: &mut State, progress: &Progress) -> Result<(), Failure> {
+    /// Copies all users from the position of the state to the end.
+    async fn copy_all(&self, state: &mut MigrationState, progress: &MigrationProgress) -> Result<(), CommandError> {
         loop {
-            let stretch = self.next(state.mark.as_deref()).await?;
-            progress.expects(stretch.total);
-            let page = Page::of(stretch.users, state.seen);
+            let stretch = self.next_page(state.mark.as_deref()).await?;
+            progress.set_total(stretch.total);
+            let page = MigrationPage::from_rows(stretch.users, state.seen);
             let stored = page.store(&self.importer, &self.tenant, &self.origin).await?;
             for noted in stored.rejected.iter().chain(&stored.incomplete) {
-                progress.tell(&noted.to_string())?;
+                progress.print_line(&noted.to_string())?;
             }
             state.add(stored);
             state.mark = stretch.next;
-            progress.at(state.seen);
+            progress.set_position(state.seen);
             if state.mark.is_none() {
                 return Ok(());
             }
-            // After the page is stored: who is killed in between finds its users there, and none twice.
+            // After the page is stored: a process killed in between repeats the page, which skips its users.
             if let Some(file) = self.file {
                 state.write(file)?;
             }
         }
     }
 
-    /// The next stretch of the walk; a far side that is down for a moment is waited for.
-    async fn next(&self, mark: Option<&str>) -> Result<Stretch, Failure> {
-        let mut tried = 0;
+    /// The next page; a remote side that is down for a moment is retried.
+    async fn next_page(&self, mark: Option<&str>) -> Result<Stretch, CommandError> {
+        let mut attempts = 0;
         loop {
-            let cx = CallContext::new(Arc::clone(&self.far), Instant::now() + PAGE, Priority::Bulk);
+            let cx = CallContext::new(
+                Arc::clone(&self.remote_tenant),
+                Instant::now() + PAGE_TIME_LIMIT,
+                Priority::Bulk,
+            );
             let error = match self.remote.walk(&cx, mark, self.page_size).await {
                 Ok(stretch) => return Ok(stretch),
                 Err(error) => error,
             };
-            tried += 1;
-            if !error.kind.is_transient() || tried == TRIES {
-                return Err(Failure::when("the remote Users API does not give its users")(error));
+            attempts += 1;
+            if !error.kind.is_transient() || attempts == MAX_ATTEMPTS {
+                return Err(CommandError::context("the remote Users API returns no users")(error));
             }
-            let asked_for = match error.kind {
+            let requested = match error.kind {
                 SourceErrorKind::RateLimited { retry_after } => retry_after.unwrap_or_default(),
                 _ => Duration::ZERO,
             };
-            sleep(asked_for.max(PAUSE * 2_u32.pow(tried - 1))).await;
+            sleep(requested.max(FIRST_PAUSE * 2_u32.pow(attempts - 1))).await;
         }
     }
 }
 
-/// The tenant as the far side is asked about it: with the settings of the command line before its own.
-fn far_tenant(tenant: &Tenant, asked: &MigrateFrom, allow_private_addresses: bool) -> Result<Arc<Tenant>, Failure> {
+/// The tenant with the settings of the remote side; those of the command line take precedence over its own.
+fn remote_tenant(
+    tenant: &Tenant,
+    arguments: &MigrateFromArguments,
+    allow_private_addresses: bool,
+) -> Result<Arc<Tenant>, CommandError> {
     let mut settings: BTreeMap<String, String> = tenant
         .settings
         .provider
@@ -170,24 +183,24 @@ fn far_tenant(tenant: &Tenant, asked: &MigrateFrom, allow_private_addresses: boo
         .filter(|(name, _)| name.starts_with(SUBSCRIBE_PREFIX))
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
-    settings.extend(asked.settings.iter().cloned());
+    settings.extend(arguments.settings.iter().cloned());
     settings.retain(|_, value| !value.is_empty());
     let (parsed, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
-    let mut mistakes: Vec<String> = settings
+    let mut errors: Vec<String> = settings
         .keys()
         .filter(|name| !name.starts_with(SUBSCRIBE_PREFIX))
         .map(|name| format!("{name}: not a setting of a remote Users API"))
         .collect();
     if parsed.has_remote_store() {
-        mistakes.extend(providers::mistakes(&settings, allow_private_addresses));
+        errors.extend(providers::setting_errors(&settings, allow_private_addresses));
     } else {
-        mistakes.push("Subscribe.Url: must be set, at the tenant or by --set: there is nobody to ask".to_owned());
+        errors.push("Subscribe.Url: must be set, at the tenant or by --set: there is no remote Users API".to_owned());
     }
-    if !mistakes.is_empty() {
-        let mistakes: Vec<_> = mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect();
-        return Err(Failure::new(format!(
-            "nothing was asked; the settings are refused:{}",
-            mistakes.concat()
+    if !errors.is_empty() {
+        let errors: Vec<_> = errors.iter().map(|error| format!("\n  {error}")).collect();
+        return Err(CommandError::new(format!(
+            "no request was sent; the settings are invalid:{}",
+            errors.concat()
         )));
     }
     Ok(Arc::new(Tenant {
@@ -196,19 +209,14 @@ fn far_tenant(tenant: &Tenant, asked: &MigrateFrom, allow_private_addresses: boo
     }))
 }
 
-/// What a state must be of, for the walk to go on there: where from, where to, and the size of the pages, which the places
-/// of a far side without cursors are counted by.
-fn walk_of(far: &Tenant, asked: &MigrateFrom) -> BTreeMap<String, String> {
-    let mut walk: BTreeMap<String, String> = ["Subscribe.Url", "Subscribe.Api", "Subscribe.Method", "Subscribe.Tenant"]
+/// What identifies a migration, so that a state is only resumed by the same one: the source, the tenant, and the page size,
+/// which positions of a remote side without cursors depend on.
+fn migration_id(remote_tenant: &Tenant, arguments: &MigrateFromArguments) -> BTreeMap<String, String> {
+    let mut id: BTreeMap<String, String> = ["Subscribe.Url", "Subscribe.Api", "Subscribe.Method", "Subscribe.Tenant"]
         .into_iter()
-        .filter_map(|name| Some((name.to_owned(), far.settings.provider.get(name)?.to_string())))
+        .filter_map(|name| Some((name.to_owned(), remote_tenant.settings.provider.get(name)?.to_string())))
         .collect();
-    walk.insert("tenant".to_owned(), far.id.to_string());
-    walk.insert("pageSize".to_owned(), asked.page_size.to_string());
-    walk
-}
-
-/// Writes one line for the person who watches.
-fn tell(line: &str) -> Result<(), Failure> {
-    writeln!(io::stderr(), "{line}").map_err(Failure::when("cannot write to standard error"))
+    id.insert("tenant".to_owned(), remote_tenant.id.to_string());
+    id.insert("pageSize".to_owned(), arguments.page_size.to_string());
+    id
 }

@@ -1,4 +1,4 @@
-//! One page of users on its way into the store: those who cannot be taken are put aside, with the reason.
+//! One page of users: those that cannot be stored are put aside, with the reason.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use masthead_domain::{account::Account, customer_registration_id::CustomerRegist
 use masthead_provider_subscribe::Row;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStopError, Imported, Importer, NewRegistration};
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 
 /// A page before it is stored.
-pub(super) struct Page {
-    users: Vec<Numbered>,
-    rejected: Vec<Noted>,
-    /// Of those who are taken, the fields that cannot be read.
-    incomplete: Vec<Noted>,
+pub(super) struct MigrationPage {
+    users: Vec<NumberedUser>,
+    rejected: Vec<UserNote>,
+    /// Fields that could not be read, of users that are stored.
+    incomplete: Vec<UserNote>,
 }
 
-/// A user, by the number in the walk.
-struct Numbered {
+/// A user and its position in the migration.
+struct NumberedUser {
     number: u64,
     registration: NewRegistration,
     had_password: bool,
@@ -25,30 +25,30 @@ struct Numbered {
 
 /// A page after it was stored.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(super) struct StoredPage {
     pub(super) imported: u64,
     pub(super) skipped: u64,
-    /// Of the users of the page who could be taken, how many had a password there.
+    /// How many users of the page could be stored and have a password at the remote side.
     pub(super) without_password: u64,
-    /// Those who are not taken, and why, in order.
-    pub(super) rejected: Vec<Noted>,
-    /// Those who are taken without some fields, and which, in order.
-    pub(super) incomplete: Vec<Noted>,
+    /// The users that are not stored, and why, in order.
+    pub(super) rejected: Vec<UserNote>,
+    /// The users that are stored without some fields, and which, in order.
+    pub(super) incomplete: Vec<UserNote>,
 }
 
-/// What is noted of a user.
+/// A remark about one user.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Noted {
-    /// The number in the walk.
+pub(super) struct UserNote {
+    /// The position in the migration.
     pub(super) number: u64,
-    /// The id, where it can be read.
+    /// The id, if it can be read.
     pub(super) id: Option<CustomerRegistrationId>,
-    pub(super) words: String,
+    pub(super) text: String,
 }
 
-impl fmt::Display for Noted {
+impl fmt::Display for UserNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user {}: {}", self.number, self.words)?;
+        write!(f, "user {}: {}", self.number, self.text)?;
         match &self.id {
             Some(id) => write!(f, " (id {})", id.as_str()),
             None => Ok(()),
@@ -56,45 +56,46 @@ impl fmt::Display for Noted {
     }
 }
 
-impl Page {
-    /// The users after so many others.
-    pub(super) fn of(users: Vec<Row>, before: u64) -> Self {
+impl MigrationPage {
+    /// Converts these users; `before` users came on earlier pages.
+    pub(super) fn from_rows(users: Vec<Row>, before: u64) -> Self {
         let mut page = Self {
             users: Vec::with_capacity(users.len()),
             rejected: Vec::new(),
             incomplete: Vec::new(),
         };
         for (number, user) in (before + 1..).zip(users) {
-            let noted = |words| Noted {
+            let noted = |text| UserNote {
                 number,
                 id: user.id,
-                words,
+                text,
             };
             match user.account {
                 Ok(account) => {
                     if !user.lost.is_empty() {
-                        let words = format!("taken without what cannot be read: {}", user.lost.join(", "));
-                        page.incomplete.push(noted(words));
+                        let text = format!("stored without unreadable fields: {}", user.lost.join(", "));
+                        page.incomplete.push(noted(text));
                     }
-                    page.users.push(Numbered {
+                    page.users.push(NumberedUser {
                         number,
                         had_password: account.has_password,
                         registration: registration(account),
                     });
                 }
-                Err(flaw) => page.rejected.push(noted(flaw.to_string())),
+                Err(error) => page.rejected.push(noted(error.to_string())),
             }
         }
         page
     }
 
-    /// Stores all who can be: an import takes a batch whole or not at all, so it is tried again without each whom it names.
+    /// Stores all valid users: the importer stores a batch completely or not at all, so each user that it rejects is removed and the
+    /// batch is repeated.
     pub(super) async fn store(
         mut self,
         importer: &Importer,
         tenant: &Tenant,
         origin: &ImportOrigin,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<StoredPage, CommandError> {
         let Imported { inserted, skipped } = loop {
             let registrations = self.users.iter().map(|user| user.registration.clone());
             match importer.registrations(tenant, origin, registrations).await {
@@ -102,12 +103,12 @@ impl Page {
                 Err(ImportError {
                     reason: ImportStopError::Line { line, problem },
                     ..
-                }) => self.put_aside(line, &problem.to_string())?,
-                Err(error) => return Err(Failure::when("the migration stopped")(error)),
+                }) => self.reject(line, &problem.to_string())?,
+                Err(error) => return Err(CommandError::context("the migration stopped")(error)),
             }
         };
         self.rejected.sort_unstable();
-        Ok(Stored {
+        Ok(StoredPage {
             imported: inserted,
             skipped,
             without_password: self.users.iter().filter(|user| user.had_password).count() as u64,
@@ -116,26 +117,26 @@ impl Page {
         })
     }
 
-    /// The user of this line of the import, from 1.
-    fn put_aside(&mut self, line: u64, reason: &str) -> Result<(), Failure> {
+    /// Rejects the user of this line of the import, from 1.
+    fn reject(&mut self, line: u64, reason: &str) -> Result<(), CommandError> {
         let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         match at.filter(|at| *at < self.users.len()) {
             Some(at) => {
                 let user = self.users.remove(at);
                 self.incomplete.retain(|noted| noted.number != user.number);
-                self.rejected.push(Noted {
+                self.rejected.push(UserNote {
                     number: user.number,
                     id: Some(user.registration.crid),
-                    words: reason.to_owned(),
+                    text: reason.to_owned(),
                 });
                 Ok(())
             }
-            None => Err(Failure::new("the import named a line that it was not given")),
+            None => Err(CommandError::new("the importer reported a line that does not exist")),
         }
     }
 }
 
-/// The registration to make of an account: all but the password, which no answer has.
+/// The registration of an account: everything but the password, which no API returns.
 fn registration(account: Account) -> NewRegistration {
     NewRegistration {
         crid: account.crid,
@@ -157,9 +158,9 @@ mod tests {
 
     use super::*;
 
-    /// Quality rules, fault table: one row or one field that cannot be read costs itself; both are named by the id alone.
+    /// Quality rules, fault table: an unreadable row or field costs only itself; both are reported by id alone.
     #[test]
-    fn who_is_not_taken_whole_is_named_by_number_and_id() {
+    fn unreadable_users_and_fields_are_reported_by_id() {
         let id = |text: &str| Some(CustomerRegistrationId::parse(text).unwrap());
         let row = |id: Option<CustomerRegistrationId>, account, lost: &[&'static str]| Row {
             id,
@@ -173,15 +174,15 @@ mod tests {
             row(id("c"), Err(Flaw::Field("email")), &["metadata"]),
             row(None, Err(Flaw::Shape), &[]),
         ];
-        let page = Page::of(users, 10);
-        let told = |noted: &[Noted]| noted.iter().map(Noted::to_string).collect::<Vec<_>>();
+        let page = MigrationPage::from_rows(users, 10);
+        let text = |noted: &[UserNote]| noted.iter().map(UserNote::to_string).collect::<Vec<_>>();
         assert_eq!(page.users.len(), 2);
         assert_eq!(
-            told(&page.incomplete),
-            ["user 12: taken without what cannot be read: metadata, verified (id b)"]
+            text(&page.incomplete),
+            ["user 12: stored without unreadable fields: metadata, verified (id b)"]
         );
         assert_eq!(
-            told(&page.rejected),
+            text(&page.rejected),
             [
                 "user 13: a user's email cannot be one (id c)",
                 "user 14: the answer is not of the API's form"

@@ -1,4 +1,4 @@
-//! How far a migration has come: kept in a file that is whole or not there.
+//! The saved position of a migration: a file that is complete or absent.
 
 use std::{
     collections::BTreeMap,
@@ -10,57 +10,58 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::page::Stored;
-use crate::failure::Failure;
+use super::page::StoredPage;
+use crate::command_error::CommandError;
 
-/// The place, and what became of everybody before it. No person is in it.
+/// The position and the counts up to it. It contains no user data.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct State {
-    /// What it is the state of.
-    walk: BTreeMap<String, String>,
-    /// Where the walk goes on, in the far side's own word; `None` at the beginning.
+pub(super) struct MigrationState {
+    /// The migration that the state belongs to. Files of earlier versions use the same name.
+    #[serde(rename = "walk")]
+    migration: BTreeMap<String, String>,
+    /// Where the next page starts, as the remote side returned it; `None` at the beginning.
     pub(super) mark: Option<Box<str>>,
-    /// How many users are before that.
+    /// How many users come before that.
     pub(super) seen: u64,
     pub(super) imported: u64,
     skipped: u64,
     without_password: u64,
-    /// How many were taken without a field that cannot be read.
+    /// How many were stored without an unreadable field.
     #[serde(default)]
     incomplete: u64,
     /// How many were rejected for each reason.
     reasons: BTreeMap<String, u64>,
 }
 
-impl State {
-    /// The beginning of a walk.
-    pub(super) fn new(walk: &BTreeMap<String, String>) -> Self {
+impl MigrationState {
+    /// The start of a migration.
+    pub(super) fn new(migration: &BTreeMap<String, String>) -> Self {
         Self {
-            walk: walk.clone(),
+            migration: migration.clone(),
             ..Self::default()
         }
     }
 
-    /// The state in this file, or the beginning where there is no file yet.
-    pub(super) fn read_or_new(file: &Path, walk: &BTreeMap<String, String>) -> Result<Self, Failure> {
+    /// The state in this file, or the start if there is no file yet.
+    pub(super) fn read_or_new(file: &Path, migration: &BTreeMap<String, String>) -> Result<Self, CommandError> {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(walk)),
-            Err(error) => return Err(Failure::when("the state cannot be read")(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(migration)),
+            Err(error) => return Err(CommandError::context("the state cannot be read")(error)),
         };
-        let state: Self = serde_json::from_str(&text).map_err(|_| Failure::new("the state file holds no state"))?;
-        if state.walk != *walk {
-            return Err(Failure::new(
-                "the state is of another migration: the tenant, the far side, its API and --page-size must be the same; \
-                 remove the file to begin anew",
+        let state: Self = serde_json::from_str(&text).map_err(|_| CommandError::new("the state file is invalid"))?;
+        if state.migration != *migration {
+            return Err(CommandError::new(
+                "the state belongs to another migration: tenant, remote side, its API and --page-size must be the same; \
+                 remove the file to start again",
             ));
         }
         Ok(state)
     }
 
-    /// Writes it beside and then in place of what was there: a state that is cut short would be believed.
-    pub(super) fn write(&self, file: &Path) -> Result<(), Failure> {
+    /// Writes a new file and renames it: a truncated state would pass for a valid one.
+    pub(super) fn write(&self, file: &Path) -> Result<(), CommandError> {
         let mut unfinished = file.as_os_str().to_owned();
         unfinished.push(".new");
         let written = serde_json::to_vec(self).map_err(io::Error::from).and_then(|text| {
@@ -69,32 +70,32 @@ impl State {
             new.sync_all()?;
             fs::rename(&unfinished, file)
         });
-        written.map_err(Failure::when("the state cannot be written"))
+        written.map_err(CommandError::context("the state cannot be written"))
     }
 
-    /// At the end of the walk.
-    pub(super) fn remove(file: &Path) -> Result<(), Failure> {
+    /// Removes the file at the end of the migration.
+    pub(super) fn remove(file: &Path) -> Result<(), CommandError> {
         match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::when(
-                "everybody is stored, but the state cannot be removed",
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::context(
+                "all users are stored, but the state cannot be removed",
             )(error)),
             _ => Ok(()),
         }
     }
 
     /// Counts a page.
-    pub(super) fn add(&mut self, stored: Stored) {
+    pub(super) fn add(&mut self, stored: StoredPage) {
         self.seen += stored.imported + stored.skipped + stored.rejected.len() as u64;
         self.imported += stored.imported;
         self.skipped += stored.skipped;
         self.without_password += stored.without_password;
         self.incomplete += stored.incomplete.len() as u64;
         for noted in stored.rejected {
-            *self.reasons.entry(noted.words).or_default() += 1;
+            *self.reasons.entry(noted.text).or_default() += 1;
         }
     }
 
-    /// What is printed at the end.
+    /// The summary that is printed at the end.
     pub(super) fn report(&self) -> Value {
         json!({
             "imported": self.imported, "skipped": self.skipped, "rejected": self.reasons.values().sum::<u64>(),
@@ -106,38 +107,43 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::migrate_from::page::Noted;
+    use crate::commands::migrate_from::page::UserNote;
 
-    fn walk(size: &str) -> BTreeMap<String, String> {
+    fn migration(size: &str) -> BTreeMap<String, String> {
         BTreeMap::from([("pageSize".to_owned(), size.to_owned())])
     }
 
     #[test]
-    fn a_state_comes_back_and_only_for_its_own_walk() {
+    fn state_is_resumed_only_by_the_same_migration() {
         let file = std::env::temp_dir().join(format!("masthead-state-{}.json", std::process::id()));
         let _ = fs::remove_file(&file);
-        let mut state = State::read_or_new(&file, &walk("5")).unwrap();
-        assert_eq!(state, State::new(&walk("5")));
-        state.add(Stored {
+        let mut state = MigrationState::read_or_new(&file, &migration("5")).unwrap();
+        assert_eq!(state, MigrationState::new(&migration("5")));
+        state.add(StoredPage {
             imported: 3,
             skipped: 1,
             without_password: 2,
-            rejected: vec![Noted {
+            rejected: vec![UserNote {
                 number: 7,
                 id: None,
-                words: "too odd".to_owned(),
+                text: "too odd".to_owned(),
             }],
             incomplete: Vec::new(),
         });
         state.mark = Some("c:on".into());
         state.write(&file).unwrap();
-        assert_eq!(State::read_or_new(&file, &walk("5")).unwrap(), state);
-        let refused = State::read_or_new(&file, &walk("6")).unwrap_err().to_string();
+        assert_eq!(MigrationState::read_or_new(&file, &migration("5")).unwrap(), state);
+        let refused = MigrationState::read_or_new(&file, &migration("6"))
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("another migration"), "{refused}");
         fs::write(&file, "{").unwrap();
-        assert!(State::read_or_new(&file, &walk("5")).is_err(), "half a state is none");
-        State::remove(&file).unwrap();
-        State::remove(&file).unwrap();
+        assert!(
+            MigrationState::read_or_new(&file, &migration("5")).is_err(),
+            "a truncated state is invalid"
+        );
+        MigrationState::remove(&file).unwrap();
+        MigrationState::remove(&file).unwrap();
         assert_eq!(
             state.report(),
             json!({

@@ -1,23 +1,18 @@
-//! Tokens, good and forged.
+//! Valid and forged tokens.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ring::{
-    hmac,
-    rand::SystemRandom,
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use ring::hmac;
 use serde_json::{Value, json};
 
-use super::served::{AUDIENCE, ISSUER};
+use super::process::{AUDIENCE, ISSUER};
 
-/// Who signs, and how.
-pub(crate) enum Signer<'a> {
-    Nobody,
+/// The signature of a token.
+pub(crate) enum TokenSigner<'a> {
+    Unsigned,
     Hs256(&'a [u8]),
-    EdDsa(&'a Ed25519KeyPair),
 }
 
-/// The claims of a good token for this tenant, an hour from now.
+/// The claims of a valid token for these tenants, which expires in an hour.
 pub(crate) fn claims(tenants: &[&str]) -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "iat": now(), "exp": now() + 3600,
@@ -30,26 +25,20 @@ pub(crate) fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
-pub(crate) fn token(header: &Value, claims: &Value, signer: &Signer<'_>) -> String {
+/// A token with these claims, signed with this secret.
+pub(crate) fn hs256_token(claims: &Value, secret: &str) -> String {
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    token(&header, claims, &TokenSigner::Hs256(secret.as_bytes()))
+}
+
+pub(crate) fn token(header: &Value, claims: &Value, signer: &TokenSigner<'_>) -> String {
     let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
     let text = format!("{header}.{claims}");
     let signature = match signer {
-        Signer::Nobody => Vec::new(),
-        Signer::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes())
+        TokenSigner::Unsigned => Vec::new(),
+        TokenSigner::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes())
             .as_ref()
             .to_vec(),
-        Signer::EdDsa(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
     };
     format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
-}
-
-pub(crate) fn key_pair() -> Ed25519KeyPair {
-    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-    Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap()
-}
-
-/// The key set that publishes this key as `k`.
-pub(crate) fn key_set(pair: &Ed25519KeyPair) -> Value {
-    let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "use": "sig", "alg": "EdDSA", "x": x}]})
 }

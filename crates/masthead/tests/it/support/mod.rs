@@ -1,5 +1,8 @@
-//! What the tests over real sockets share.
+//! Shared helpers of the tests.
 
+pub(crate) mod http_client;
 pub(crate) mod jwt;
-pub(crate) mod served;
-pub(crate) mod wire;
+pub(crate) mod process;
+pub(crate) mod raw_http;
+pub(crate) mod readers;
+pub(crate) mod sources;

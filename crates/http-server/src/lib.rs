@@ -1,0 +1,28 @@
+//! An HTTP/1.1 and HTTP/2 server on hyper: connection loop, timeouts, limits, rules of HTTP, and graceful drain.
+//!
+//! A [`RequestHandler`] answers the requests; [`serve`] runs the server with [`ServerOptions`].
+
+mod connection;
+mod executor;
+mod handler;
+mod head_buffer;
+mod lifecycle;
+mod open_request;
+mod options;
+mod overload;
+mod parser_error;
+mod raw_head;
+mod rejection;
+mod rules;
+mod server;
+mod socket;
+mod timers;
+mod workers;
+
+pub use handler::RequestHandler;
+pub use lifecycle::{Lifecycle, Phase};
+pub use options::ServerOptions;
+pub use raw_head::RawHead;
+pub use rejection::Rejection;
+pub use server::{DrainOutcome, serve};
+pub use workers::{WorkerHandle, WorkerThreads};

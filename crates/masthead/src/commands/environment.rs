@@ -1,0 +1,42 @@
+//! The environment of a command: runtime, log, store and standard output.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    sync::Arc,
+};
+
+use masthead_subscribe_store::Store;
+use tokio::runtime::{self, Runtime};
+
+use crate::{clock::SystemClock, command_error::CommandError, logs, settings::UncheckedSettings, wiring};
+
+/// Runs an action on the database. Log lines go to standard error: standard output is the command's result.
+pub(super) fn with_store(
+    settings_source: &UncheckedSettings,
+    action: impl AsyncFnOnce(&Store) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let (database, log) = settings_source.database()?;
+    let (_, _, _log) = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
+    small_runtime()?.block_on(async {
+        let store = wiring::store(&database)?;
+        let done = action(&store).await;
+        store.close().await;
+        done
+    })
+}
+
+pub(super) const NO_LOG: &str = "the log cannot be started";
+pub(super) const NO_CLIENT: &str = "the client for the providers cannot be made";
+
+pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::context("the runtime cannot be started"))
+}
+
+/// Prints one line of the command's result.
+pub(super) fn print_line(line: impl Display) -> Result<(), CommandError> {
+    writeln!(io::stdout(), "{line}").map_err(CommandError::context("cannot write to standard output"))
+}

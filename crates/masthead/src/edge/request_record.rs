@@ -1,0 +1,75 @@
+//! The record of one request: its access line and metrics are written when the response is sent or the client is gone.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
+
+use crate::{
+    logs::access::{self, AccessLog},
+    ops::RequestTimes,
+};
+
+/// Where requests are recorded.
+pub(super) struct RequestLogger {
+    pub(super) access: AccessLog,
+    pub(super) times: RequestTimes,
+}
+
+/// What is known of a request; written when dropped, in every case.
+pub(super) struct RequestRecord {
+    pub(super) log: Arc<RequestLogger>,
+    pub(super) request: access::AccessEntry,
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        let took = self.request.began.elapsed();
+        let request = &self.request;
+        self.log
+            .times
+            .record(&request.method, request.route(), request.status, took);
+        self.log.access.write(request, took);
+    }
+}
+
+/// A response body that counts its bytes.
+pub struct CountedBody {
+    body: Full<Bytes>,
+    record: Box<RequestRecord>,
+}
+
+impl CountedBody {
+    pub(super) fn new(body: Full<Bytes>, record: Box<RequestRecord>) -> Self {
+        Self { body, record }
+    }
+}
+
+impl hyper::body::Body for CountedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.record.request.bytes += data.len() as u64;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,173 @@
+//! The checked settings, section by section.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use masthead_http_server::ServerOptions;
+
+use super::secret::SecretText;
+use crate::client_address::TrustedProxies;
+
+/// All settings of a server, checked.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// `[http]`
+    pub http: HttpSettings,
+    /// `[database]`
+    pub database: DatabaseSettings,
+    /// `[tokens]`
+    pub tokens: TokenSettings,
+    /// `[sealing]`
+    pub sealing: SealingSettings,
+    /// `[search]`
+    pub search: SearchSettings,
+    /// `[providers]`
+    pub providers: ProviderSettings,
+    /// `[sync]`
+    pub sync: SyncSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[metrics]`
+    pub metrics: MetricsSettings,
+}
+
+/// `[http]`: the reference describes each setting.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+    pub threads: usize,
+    pub header_timeout: Duration,
+    pub request_deadline: Duration,
+    pub body_timeout: Duration,
+    pub write_timeout: Duration,
+    pub keep_alive: Duration,
+    pub max_connections: usize,
+    pub max_concurrent_streams: u32,
+    pub max_body_bytes: usize,
+    pub max_uri_bytes: usize,
+    pub max_header_bytes: usize,
+    pub drain_timeout: Duration,
+    pub drain_idle: Duration,
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl HttpSettings {
+    /// The options of the HTTP server.
+    #[must_use]
+    pub fn server_options(&self) -> ServerOptions {
+        ServerOptions {
+            header_timeout: self.header_timeout,
+            request_timeout: self.request_deadline + self.body_timeout,
+            write_timeout: self.write_timeout,
+            keep_alive: self.keep_alive,
+            max_connections: self.max_connections,
+            max_concurrent_streams: self.max_concurrent_streams,
+            max_uri_bytes: self.max_uri_bytes,
+            max_header_bytes: self.max_header_bytes,
+            drain_timeout: self.drain_timeout,
+            drain_idle: self.drain_idle,
+        }
+    }
+}
+
+/// `[database]`; `direct_url` equals `url` if it is not given.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct DatabaseSettings {
+    pub url: SecretText,
+    pub direct_url: SecretText,
+    pub lookup_connections: u32,
+    pub lookup_batch: usize,
+    pub search_connections: u32,
+    pub pooler: bool,
+    pub named_prepared_statements: bool,
+    pub statement_timeout: Duration,
+    pub acquire_timeout: Duration,
+    pub event_queue: usize,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct TokenSettings {
+    pub issuer: String,
+    pub audience: String,
+    pub keys: TokenKeySource,
+    pub jwks_cooldown: Duration,
+    pub leeway: Duration,
+    pub types: Vec<Box<str>>,
+    pub max_lifetime: Duration,
+}
+
+/// The source of the keys that verify tokens: always exactly one.
+#[derive(Debug, Clone)]
+pub enum TokenKeySource {
+    /// A key set that is fetched.
+    JwksUrl(String),
+    /// A key set in a file.
+    JwksFile(PathBuf),
+    /// A shared secret, for local use; at least 32 bytes.
+    Hs256(SecretText),
+}
+
+/// `[sealing]`: `current` is a key of `keys`; each is the base64 of 64 bytes.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct SealingSettings {
+    pub current: String,
+    pub keys: BTreeMap<String, SecretText>,
+}
+
+/// `[search]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct SearchSettings {
+    pub max_depth: u64,
+}
+
+/// `[providers]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct ProviderSettings {
+    pub allow_private_addresses: bool,
+    pub secrets_folder: PathBuf,
+    pub connect_timeout: Duration,
+    pub call_timeout: Duration,
+    pub max_answer_bytes: usize,
+    pub fresh: Duration,
+    pub stale: Duration,
+    pub stale_after: Duration,
+}
+
+/// `[sync]`; `every` is zero if nothing is scheduled.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct SyncSettings {
+    pub every: Duration,
+    pub full_every: Duration,
+    pub at_once: usize,
+}
+
+/// `[log]`; `level` is a valid filter directive.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// Readable text.
+    Pretty,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct MetricsSettings {
+    /// Where /metrics and /health are served as well.
+    pub listen: Option<SocketAddr>,
+}

@@ -1,0 +1,116 @@
+//! The loaded settings before they are checked.
+
+use std::path::Path;
+
+use super::{
+    check,
+    checker::Checker,
+    errors::SettingsError,
+    load::{self, Variables},
+    model::{DatabaseSettings, LogSettings, ProviderSettings, ServerSettings, SyncSettings, TokenSettings},
+    raw::RawSettings,
+};
+
+/// The loaded settings, not yet checked: a command checks the sections that it needs.
+pub struct UncheckedSettings {
+    raw: Option<RawSettings>,
+    errors: SettingsError,
+}
+
+impl UncheckedSettings {
+    /// Loads the three layers. Errors are reported when a section is checked.
+    #[must_use]
+    pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
+        let mut errors = SettingsError::default();
+        let raw = load::load(file, variables, &mut errors);
+        Self { raw, errors }
+    }
+
+    /// The same with the process's own environment. `file` takes precedence over `MASTHEAD_CONFIG`.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the only use of the process environment")]
+    pub fn from_process(file: Option<&Path>) -> Self {
+        // Not `vars()`, which panics on invalid Unicode.
+        let variables: Variables = std::env::vars_os().collect();
+        let named = std::env::var_os("MASTHEAD_CONFIG").filter(|path| !path.is_empty());
+        Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
+    }
+
+    /// All settings of a server.
+    ///
+    /// # Errors
+    /// All errors of all sections.
+    pub fn settings(&self) -> Result<ServerSettings, SettingsError> {
+        self.part(|raw, c| {
+            let http = check::http(&raw.http, c);
+            let database = check::database(&raw.database, c);
+            let tokens = check::tokens(&raw.tokens, c);
+            let sealing = check::sealing(&raw.sealing, c);
+            let search = check::search(&raw.search, c);
+            let providers = check::providers(&raw.providers, c);
+            let sync = check::sync(&raw.sync, c);
+            let log = check::log(&raw.log, c);
+            let metrics = check::metrics(&raw.metrics, c);
+            Some(ServerSettings {
+                http: http?,
+                database: database?,
+                tokens: tokens?,
+                sealing: sealing?,
+                search: search?,
+                providers: providers?,
+                sync: sync?,
+                log: log?,
+                metrics: metrics?,
+            })
+        })
+    }
+
+    /// The settings of the commands that only use the database.
+    ///
+    /// # Errors
+    /// All errors of `[database]` and `[log]`, and all unknown settings.
+    pub fn database(&self) -> Result<(DatabaseSettings, LogSettings), SettingsError> {
+        self.part(|raw, c| {
+            let database = check::database(&raw.database, c);
+            let log = check::log(&raw.log, c);
+            Some((database?, log?))
+        })
+    }
+
+    /// The settings that `masthead sync` needs besides the database.
+    ///
+    /// # Errors
+    /// All errors of `[providers]` and `[sync]`, and all unknown settings.
+    pub fn sync(&self) -> Result<(ProviderSettings, SyncSettings), SettingsError> {
+        self.part(|raw, c| {
+            let providers = check::providers(&raw.providers, c);
+            let sync = check::sync(&raw.sync, c);
+            Some((providers?, sync?))
+        })
+    }
+
+    /// The settings of providers, by which tenants' settings are checked.
+    ///
+    /// # Errors
+    /// All errors of `[providers]`, and all unknown settings.
+    pub fn providers(&self) -> Result<ProviderSettings, SettingsError> {
+        self.part(|raw, c| check::providers(&raw.providers, c))
+    }
+
+    /// The settings for minting a token.
+    ///
+    /// # Errors
+    /// All errors of `[tokens]`, and all unknown settings.
+    pub fn tokens(&self) -> Result<TokenSettings, SettingsError> {
+        self.part(|raw, c| check::tokens(&raw.tokens, c))
+    }
+
+    fn part<T>(&self, check: impl FnOnce(&RawSettings, &mut Checker<'_>) -> Option<T>) -> Result<T, SettingsError> {
+        let mut errors = self.errors.clone();
+        let value = self
+            .raw
+            .as_ref()
+            .and_then(|raw| check(raw, &mut Checker { errors: &mut errors }));
+        errors.or(value)
+    }
+}

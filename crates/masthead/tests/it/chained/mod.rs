@@ -1,0 +1,6 @@
+//! One Masthead in front of another: the adapter for a remote Users API against the API itself, and two processes.
+
+mod migration;
+mod processes;
+mod promises;
+mod remote_api;

@@ -1,0 +1,163 @@
+//! The response of an export: attributes, their order, and unresolved users.
+
+use masthead_testkit::contract_cases::fixture::HERALD;
+use serde_json::json;
+
+use super::{ExportServer, each, identifiers, list};
+use crate::support::http_client::header;
+
+#[test]
+fn published_sample_response_is_reproduced() {
+    let exports = ExportServer::start();
+    let number = exports.registration(HERALD, "2937");
+    let body = json!({
+        "identifiers": list("customer_id", &["john_doe", "2937"]),
+        "user_fields_to_export": ["last_name", "customer_id", "name", "favouriteSection"],
+    });
+    let answer = exports.send(&exports.call("herald", &body));
+    let expected = format!(
+        concat!(
+            r#"{{"status":"success","type":"export_users","data":{{"#,
+            r#""users_not_found":[{{"identifier_type":"customer_id","identifier":"john_doe"}}],"#,
+            r#""users":[{{"user_attributes":{{"last_name":"Lee","customer_id":"2937","name":"Ann Lee","#,
+            r#""favouriteSection":"sport \"late\"","id":"{}"}}}}]}}}}"#
+        ),
+        number
+    );
+    assert_eq!((answer.status, &*answer.body), (200, &*expected));
+    assert_eq!(header(&answer, "content-type"), Some("application/json; charset=utf-8"));
+    assert_eq!(header(&answer, "cache-control"), Some("no-store"));
+}
+
+#[test]
+fn without_fields_all_attributes_are_returned() {
+    let exports = ExportServer::start();
+    let number = exports.registration(HERALD, "2937");
+    let answer = exports.send(&exports.call("herald", &identifiers("customer_id", &["2937"])));
+    let expected = format!(
+        concat!(
+            r#"{{"customer_id":"2937","id":"{}","name":"Ann Lee","first_name":"Ann","last_name":"Lee","#,
+            r#""email":"Ann@Example.com","first_seen":"2020-01-02T03:04:05.000Z","#,
+            r#""title":"Dr","city":"Århus","badge":"Gold","favouriteSection":"sport \"late\""}}"#
+        ),
+        number
+    );
+    assert!(answer.body.contains(&expected), "{}", answer.body);
+    // An empty list of fields is the same as none.
+    let mut body = identifiers("customer_id", &["2937"]);
+    body["user_fields_to_export"] = json!([]);
+    let answer = exports.send(&exports.call("herald", &body));
+    assert!(answer.body.contains(&expected), "{}", answer.body);
+}
+
+#[test]
+fn named_fields_accept_long_and_short_names() {
+    let mut loaded = crate::contract::server::contract_tenants();
+    let whole = masthead_testkit::accounts::with_metadata(
+        masthead_testkit::accounts::account("whole", "whole@example.net", "Wil", "Hole"),
+        &[
+            ("cellPhone", "555-0123"),
+            ("gender", "F"),
+            ("dob", "1980-02-29"),
+            ("city", "Oslo"),
+        ],
+    );
+    loaded[0].accounts.push(whole);
+    let exports = ExportServer::with(&loaded, |_| {});
+    exports
+        .server
+        .database
+        .run("UPDATE registrations SET last_logout_at = '2024-05-06T07:08:09Z' WHERE crid = 'whole'")
+        .unwrap();
+    let number = exports.registration(HERALD, "whole");
+    for (names, value) in [
+        (["customer_id", "uid"], "whole"),
+        (["id", "id"], &*number),
+        (["name", "u_n"], "Wil Hole"),
+        (["first_name", "u_fn"], "Wil"),
+        (["last_name", "u_ln"], "Hole"),
+        (["email", "u_em"], "whole@example.net"),
+        (["mobile", "u_mb"], "555-0123"),
+        (["gender", "u_gd"], "F"),
+        (["birthday", "u_bd"], "1980-02-29"),
+        (["first_seen", "cr_t"], "2020-01-02T03:04:05.000Z"),
+        (["last_seen", "u_l_a"], "2024-05-06T07:08:09.000Z"),
+        (["city", "city"], "Oslo"),
+    ] {
+        for name in names {
+            let mut body = identifiers("customer_id", &["whole"]);
+            body["user_fields_to_export"] = json!([name]);
+            let data = exports.data(&exports.call("herald", &body));
+            let mut expected = json!({"id": number});
+            expected[name] = json!(value);
+            assert_eq!(data["users"], json!([{"user_attributes": expected}]), "{name}");
+        }
+    }
+    let mut body = identifiers("customer_id", &["whole"]);
+    body["user_fields_to_export"] = json!(["badge", "name", "badge", "Email"]);
+    let answer = exports.send(&exports.call("herald", &body));
+    let expected = format!(r#"{{"badge":null,"name":"Wil Hole","Email":null,"id":"{number}"}}"#);
+    assert!(answer.body.contains(&expected), "{}", answer.body);
+}
+
+#[test]
+fn each_identifier_has_exactly_one_outcome() {
+    let exports = ExportServer::start();
+    // The provider of this tenant is unavailable: users of the store are returned, the others are unresolved.
+    let number = exports.registration("south/post/courier", "auth0|2");
+    let identifiers = json!([
+        super::one("customer_id", "auth0|missing"),
+        super::one("customer_id", "auth0|1"),
+        super::one("email", "nobody@example.com"),
+        super::one("customer_id", "guest"),
+        super::one("id", &number),
+        super::one("id", "999999999"),
+    ]);
+    let answer = exports.send(&exports.call("courier", &json!({"identifiers": identifiers})));
+    assert!(
+        answer.body.starts_with(r#"{"status":"success","type":"export_users","data":{"users_not_found":["#)
+            && answer.body.ends_with(
+                r#""users_unresolved":[{"identifier_type":"customer_id","identifier":"auth0|missing"},{"identifier_type":"email","identifier":"nobody@example.com"}]}}"#
+            ),
+        "{}",
+        answer.body
+    );
+    let data = &serde_json::from_str::<serde_json::Value>(&answer.body).unwrap()["data"];
+    assert_eq!(each(data, "customer_id"), ["auth0|1", "auth0|2"]);
+    let not_found = json!([super::one("customer_id", "guest"), super::one("id", "999999999")]);
+    assert_eq!(data["users_not_found"], not_found);
+}
+
+#[test]
+fn strict_export_is_503_with_unresolved_users() {
+    let mut exports = ExportServer::start();
+    exports.add("strict", "south/post/courier", &["--strict"]);
+    let unresolved = identifiers("customer_id", &["auth0|1", "auth0|missing"]);
+    let lenient = exports.call("courier", &unresolved);
+    let error = r#""message":"A source that should know did not answer","type":"ServiceUnavailable""#;
+    for call in [
+        exports.call("strict", &unresolved),
+        exports
+            .call("strict", &unresolved)
+            .at("/v1/customers/export?app_id=strict&strict=false"),
+        lenient.clone().at("/v1/customers/export?app_id=courier&strict=true"),
+    ] {
+        let answer = exports.send(&call);
+        super::is_error(&answer, 503, error);
+        let wait = header(&answer, "retry-after").unwrap();
+        assert!((1..=60).contains(&wait.parse::<u32>().unwrap()), "{wait}");
+    }
+    for call in [
+        lenient.clone(),
+        lenient.clone().at("/v1/customers/export?app_id=courier&strict=false"),
+        exports.call("strict", &identifiers("customer_id", &["auth0|1", "guest"])),
+    ] {
+        assert_eq!(exports.send(&call).status, 200);
+    }
+    let odd = lenient.at("/v1/customers/export?app_id=courier&strict=perhaps");
+    super::is_error(
+        &exports.send(&odd),
+        400,
+        r#""message":"strict cannot be understood","type":"InvalidParams""#,
+    );
+}

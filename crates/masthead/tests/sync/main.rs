@@ -1,8 +1,0 @@
-//! Directories kept up to date: each kind of provider as a sandbox, a real Postgres, and every list held against a naive
-//! model.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod everybody;
-mod kind;
-mod troubles;
-mod world;
