@@ -84,16 +84,7 @@ async fn serve(
         .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
-    let world = Dependencies {
-        store: adapters.subscribe(store.registrations()),
-        registrations: store.registrations(),
-        providers: Arc::new(adapters.clone()),
-        bulk: adapters.subscribe_bulk(store.bulk_lookups()),
-        mirror: store.directory(),
-        events: store.read_events(),
-        clock: Arc::clone(&clock),
-    };
-    let use_cases = UseCases::new(world, settings.search.max_depth);
+    let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let schedule = Schedule {
         syncs,
@@ -164,6 +155,18 @@ async fn serve(
     let ended = until_the_end(serving, &mut signals, &lifecycle, background).await;
     chores.shutdown().await;
     ended
+}
+
+fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
+    Dependencies {
+        store: adapters.subscribe(store.registrations()),
+        registrations: store.registrations(),
+        providers: Arc::new(adapters.clone()),
+        bulk: adapters.subscribe_bulk(store.bulk_lookups()),
+        mirror: store.directory(),
+        events: store.read_events(),
+        clock: Arc::clone(clock),
+    }
 }
 
 /// What goes on beside the answers, and is brought to its end after them.
