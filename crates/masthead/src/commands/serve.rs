@@ -89,16 +89,7 @@ async fn serve(
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());
-    let world = Dependencies {
-        store: adapters.subscribe(store.registrations()),
-        registrations: store.registrations(),
-        providers: Arc::new(adapters.clone()),
-        bulk: adapters.subscribe_bulk(store.bulk_lookups()),
-        mirror: store.mirror(),
-        events: store.read_events(),
-        clock: Arc::clone(&clock),
-    };
-    let use_cases = UseCases::new(world, settings.search.max_depth);
+    let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let schedule = SyncSchedule {
         syncs,
@@ -169,6 +160,18 @@ async fn serve(
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
     tasks.shutdown().await;
     ended
+}
+
+fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
+    Dependencies {
+        store: adapters.subscribe(store.registrations()),
+        registrations: store.registrations(),
+        providers: Arc::new(adapters.clone()),
+        bulk: adapters.subscribe_bulk(store.bulk_lookups()),
+        mirror: store.mirror(),
+        events: store.read_events(),
+        clock: Arc::clone(clock),
+    }
 }
 
 /// What runs beside the server and stops after it.

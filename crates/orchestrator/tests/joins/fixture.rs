@@ -98,7 +98,7 @@ impl JoinFixture {
         if let Some(missing) = missing {
             self.sync(&mirror, &caller, missing).await;
         }
-        let world = Dependencies {
+        let dependencies = Dependencies {
             store: Arc::clone(&self.store) as _,
             bulk: Arc::clone(&mirror) as _,
             registrations,
@@ -108,7 +108,7 @@ impl JoinFixture {
             clock: Arc::new(StoppedClock::at(NOW)),
         };
         JoinReads {
-            use_cases: UseCases::new(world, 1_000),
+            use_cases: UseCases::new(dependencies, 1_000),
             caller,
         }
     }

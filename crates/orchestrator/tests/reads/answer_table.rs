@@ -40,7 +40,7 @@ enum AccessBy {
 }
 
 impl ReadFixture {
-    fn staged(provider: CellFinding, store: CellFinding) -> Self {
+    fn with_findings(provider: CellFinding, store: CellFinding) -> Self {
         let fixture = Self::new(FEDERATED);
         if matches!(provider, CellFinding::Found | CellFinding::Stale) {
             fixture.put_at_provider([provider_ann()]);
@@ -113,7 +113,7 @@ fn store_ann() -> Account {
 }
 
 async fn holds(cell: TableCell, way: AccessBy) {
-    let fixture = ReadFixture::staged(cell.provider, cell.store);
+    let fixture = ReadFixture::with_findings(cell.provider, cell.store);
     let answer = match fixture.read(way, cell.on_failure).await {
         Ok(answer) => Some(answer),
         Err(ReadError::NoSuchUser { completeness }) if matches!(way, AccessBy::ById) => {
@@ -226,7 +226,7 @@ async fn old_address_no_longer_finds_user() {
 
 #[tokio::test]
 async fn ignored_provider_is_reported_as_skipped() {
-    let fixture = ReadFixture::staged(CellFinding::Found, CellFinding::Found);
+    let fixture = ReadFixture::with_findings(CellFinding::Found, CellFinding::Found);
     let request = LookupRequest {
         crid: CustomerRegistrationId::parse(ID).unwrap(),
         sources: Sources::Store,

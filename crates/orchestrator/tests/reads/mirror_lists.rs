@@ -25,7 +25,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 
 /// A fixture of a tenant with a provider and these settings.
-fn stage(settings: &[(&str, &str)]) -> ReadFixture {
+fn fixture_with(settings: &[(&str, &str)]) -> ReadFixture {
     ReadFixture::at(NOW, &[FEDERATED, settings].concat())
 }
 
@@ -79,7 +79,7 @@ fn ann() -> Account {
 
 #[tokio::test]
 async fn mirror_list_needs_no_provider_call() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     let provider = [ann(), account("a|2", "bob@example.com", "Bob", "")];
     fixture.put_at_provider(provider.clone());
     fixture.put_in_store([
@@ -113,7 +113,7 @@ async fn mirror_list_needs_no_provider_call() {
 
 #[tokio::test]
 async fn old_mirror_is_stale() {
-    let fixture = stage(&[("Mirror.MaxAgeMinutes", "5")]);
+    let fixture = fixture_with(&[("Mirror.MaxAgeMinutes", "5")]);
     let ran = NOW - time::Duration::minutes(5);
     fixture.sync(&[ann()], ran, false).await;
     let answer = fixture.search(list("ann"), OnProviderFailure::Degrade).await.unwrap();
@@ -149,7 +149,7 @@ async fn old_mirror_is_stale() {
 /// queried source.
 #[tokio::test]
 async fn incomplete_mirror_is_stale() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     let ran = NOW - time::Duration::minutes(1);
     fixture.sync(&[ann()], ran, true).await;
     let answer = fixture.search(list("ann"), OnProviderFailure::Degrade).await.unwrap();
@@ -180,7 +180,7 @@ async fn incomplete_mirror_is_stale() {
 
 #[tokio::test]
 async fn pages_of_every_order_repeat_no_user() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     let mut provider = readers(200);
     for reader in &mut provider {
         (reader.registration_id, reader.has_password) = (None, false);
@@ -224,7 +224,7 @@ async fn pages_of_every_order_repeat_no_user() {
 
 #[tokio::test]
 async fn accounts_with_shared_address_are_reported() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     let twin = account("g|1", "ann@example.com", "Ann", "Li");
     fixture.sync(&[ann(), twin], NOW, false).await;
     let answer = fixture.search(list("ann"), OnProviderFailure::Fail).await.unwrap();
@@ -238,7 +238,7 @@ async fn accounts_with_shared_address_are_reported() {
 
 #[tokio::test]
 async fn mirror_replaces_unreachable_provider() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     let then = NOW - time::Duration::days(3);
     fixture.sync(&[ann()], then, false).await;
     fixture.provider.set_mode(ProviderMode::Failing(DOWN));
@@ -267,7 +267,7 @@ async fn mirror_replaces_unreachable_provider() {
 #[tokio::test]
 async fn live_answers_are_recorded_and_failures_are_not() {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
-    let fixture = stage(&settings);
+    let fixture = fixture_with(&settings);
     let then = NOW - time::Duration::hours(2);
     let gone = account("a|8", "gone@example.com", "", "");
     fixture.sync(&[ann(), gone], then, false).await;
@@ -287,7 +287,7 @@ async fn live_answers_are_recorded_and_failures_are_not() {
 
 #[tokio::test]
 async fn ignored_provider_lists_registrations_only() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     fixture.sync(&[ann()], NOW, false).await;
     fixture.put_in_store([account("3", "joann@example.com", "Jo", "")]);
     let request = SearchRequest {
@@ -307,7 +307,7 @@ async fn ignored_provider_lists_registrations_only() {
 
 #[tokio::test]
 async fn provider_answers_if_mirror_fails() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     fixture.put_at_provider([ann()]);
     fixture.sync(&[ann()], NOW, false).await;
     fixture.store.set_mode(StoreMode::Failing(DOWN));

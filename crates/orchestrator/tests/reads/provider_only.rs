@@ -23,7 +23,7 @@ const ID: &str = "auth0|7";
 const ADDRESS: &str = "ann@example.com";
 
 /// A fixture whose store has Ann under another name, and Bob, who is unknown to the provider.
-fn stage(settings: &[(&str, &str)]) -> ReadFixture {
+fn fixture_with(settings: &[(&str, &str)]) -> ReadFixture {
     let fixture = ReadFixture::at(NOW, settings);
     fixture.put_in_store([
         account(ID, ADDRESS, "Anna", "Lee"),
@@ -36,7 +36,7 @@ fn stage(settings: &[(&str, &str)]) -> ReadFixture {
 }
 
 fn federated() -> ReadFixture {
-    stage(FEDERATED)
+    fixture_with(FEDERATED)
 }
 
 fn query(filter: UserFilter) -> UserQuery {
@@ -164,7 +164,7 @@ async fn store_failure_is_ignored() {
 
 #[tokio::test]
 async fn tenant_without_provider_reads_store() {
-    let fixture = stage(&[]);
+    let fixture = fixture_with(&[]);
     for way in [ProviderRead::ById, ProviderRead::ByEmail, ProviderRead::List] {
         let (users, completeness) = read(&fixture, way, OnProviderFailure::Degrade).await.unwrap();
         assert_eq!((&*users[0].account.first_name, completeness), ("Anna", None), "{way:?}");
@@ -211,7 +211,7 @@ async fn only_active_applies_without_provider() {
         ..UserFilter::default()
     });
     let ids = |users: Vec<User>| users.into_iter().map(|user| user.account.crid).collect::<Vec<_>>();
-    let alone = stage(&[]);
+    let alone = fixture_with(&[]);
     let answer = alone
         .use_cases
         .search_provider
@@ -279,7 +279,7 @@ async fn current_profiles_answer_provider_list() {
         (vec![provider], young, "many", 1_000, 1),
         (vec![provider, ("Merge.email", "store")], young, "ann@", 2, 1),
     ] {
-        let fixture = stage(&settings);
+        let fixture = fixture_with(&settings);
         sync(&fixture, &all, ago).await;
         let query = UserQuery {
             size: 1_000,

@@ -117,7 +117,7 @@ pub async fn wildcards_are_literal(factory: &dyn SourceFactory) {
     .await;
 }
 
-/// josé@ and jose@ are two people; José and Jose are one name.
+/// josé@ and jose@ are two users; José and Jose are one name.
 pub async fn accents_count_in_addresses_only(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "jose@example.com", "Jos\u{e9}", ""),

@@ -23,7 +23,7 @@ pub const MAX_DEPTH: u64 = 100_000;
 /// must lie above that.
 pub const BODY_BYTES: usize = 65_536;
 
-/// Every tenant with its settings; each has a pool of its own.
+/// Every tenant with its settings; each has its own pool.
 #[must_use]
 pub fn tenants() -> [(&'static str, &'static [(&'static str, &'static str)]); 4] {
     [

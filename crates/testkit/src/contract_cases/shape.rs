@@ -140,7 +140,7 @@ pub fn tenant_settings_shape_envelopes() -> Vec<ContractCase> {
             ),
         )
         .for_tenant(TIMES),
-        // Until the tenant is known, the word.
+        // Until the tenant is known, the type of an error is a word.
         ContractCase::get(
             "/v4/Users",
             exactly(

@@ -132,7 +132,7 @@ impl OtherSide {
             (_, answer_table::CellFinding::Found | answer_table::CellFinding::Absent) => {}
             (Self::Store(store), _) => store.set_mode(StoreMode::Failing(DOWN)),
             (Self::Provider(provider), answer_table::CellFinding::Unknown) => {
-                provider.set_mode(ProviderMode::Failing(DOWN))
+                provider.set_mode(ProviderMode::Failing(DOWN));
             }
             (Self::Provider(provider), answer_table::CellFinding::Stale) => {
                 provider.set_mode(ProviderMode::Remembered(SystemClock.now(), DOWN));

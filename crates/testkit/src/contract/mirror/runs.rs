@@ -182,7 +182,7 @@ pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFac
         missing(subject.run(left, minute(2 * DAY), RemovalBrake::On).await),
         (1, 0)
     );
-    // A word of the provider takes the marks back.
+    // An answer of the provider removes the missing marks.
     subject.feed(std::slice::from_ref(gone), minute(2 * DAY + 1)).await;
     for day in 3..5 {
         assert_eq!(
