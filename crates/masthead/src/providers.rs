@@ -15,13 +15,13 @@ use masthead_ports::{
     source::{CallContext, SUBSCRIBE, UserSource},
     walk::{Walk, Walks},
 };
-use masthead_provider_auth0::{Auth0, Auth0Settings};
-use masthead_provider_directory::{Directory, DirectorySettings};
+use masthead_provider_auth0::{Auth0Adapter, Auth0Settings};
+use masthead_provider_directory::{GenericAdapter, GenericSettings};
 use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::{Gigya, GigyaSettings};
+use masthead_provider_gigya::{GigyaAdapter, GigyaSettings};
 use masthead_provider_http::{
-    AdapterOptions, BreakerState, Checked, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions,
-    InvalidOptions, Secrets,
+    AdapterOptions, BreakerState, CacheOptions, CachedProvider, CachedSource, CheckResult, ClientOptionsError,
+    HttpClient, HttpOptions, Secrets, UpstreamHealth,
 };
 use masthead_provider_ssor::SSOR;
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Our own registrations are not remembered either: what is written there is read at once.
-const NOTHING_REMEMBERED: GuardOptions = GuardOptions {
+const NOTHING_REMEMBERED: CacheOptions = CacheOptions {
     fresh: Duration::ZERO,
     stale: Duration::ZERO,
     stale_after: Duration::ZERO,
@@ -44,11 +44,11 @@ const NOTHING_REMEMBERED: GuardOptions = GuardOptions {
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
 pub struct Adapters {
-    auth0: GuardedSource<Auth0>,
-    gigya: GuardedSource<Gigya>,
-    ssor: GuardedSource<Directory>,
-    firefly: GuardedSource<Directory>,
-    remote: GuardedSource<RemoteSubscribe>,
+    auth0: CachedSource<Auth0Adapter>,
+    gigya: CachedSource<GigyaAdapter>,
+    ssor: CachedSource<GenericAdapter>,
+    firefly: CachedSource<GenericAdapter>,
+    remote: CachedSource<RemoteSubscribe>,
 }
 
 /// How one tenant's provider is, for `/health/ready`; it never makes the service unready, since the store still answers.
@@ -72,32 +72,33 @@ impl Adapters {
     ///
     /// # Errors
     /// The client cannot be made.
-    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, InvalidOptions> {
+    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, ClientOptionsError> {
         let client = client(settings)?;
-        let guard = GuardOptions {
+        let guard = CacheOptions {
             fresh: settings.fresh,
             stale: settings.stale,
             stale_after: settings.stale_after,
-            ..GuardOptions::default()
+            ..CacheOptions::default()
         };
         let options = options(settings);
         let secrets: Arc<dyn Secrets> = Arc::new(Places::new(&settings.secrets_folder));
-        let auth0 = Auth0::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-        let gigya = Gigya::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
+        let auth0 = Auth0Adapter::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
+        let gigya = GigyaAdapter::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
         let directory = |preset| {
-            let directory = Directory::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-            GuardedSource::new(directory, guard, Arc::clone(clock))
+            let directory =
+                GenericAdapter::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
+            CachedSource::new(directory, guard, Arc::clone(clock))
         };
         Ok(Self {
-            remote: GuardedSource::new(
+            remote: CachedSource::new(
                 remote(settings, client.clone(), clock),
                 NOTHING_REMEMBERED,
                 Arc::clone(clock),
             ),
             ssor: directory(SSOR),
             firefly: directory(FIREFLY),
-            auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
-            gigya: GuardedSource::new(gigya, guard, Arc::clone(clock)),
+            auth0: CachedSource::new(auth0, guard, Arc::clone(clock)),
+            gigya: CachedSource::new(gigya, guard, Arc::clone(clock)),
         })
     }
 
@@ -105,7 +106,7 @@ impl Adapters {
     ///
     /// # Errors
     /// The provider's settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<String>> {
+    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
         match cx.tenant.settings.user_provider {
             Some(UserProvider::Auth0) => self.auth0.inner().check(cx, known).await.map_err(|all| in_words(&all)),
             Some(UserProvider::Gigya) => self.gigya.inner().check(cx, known).await.map_err(|all| in_words(&all)),
@@ -154,7 +155,7 @@ impl Adapters {
 }
 
 impl ProviderHealth {
-    fn of(provider: &'static str, tenant: &TenantId, health: Health) -> Self {
+    fn of(provider: &'static str, tenant: &TenantId, health: UpstreamHealth) -> Self {
         Self {
             provider,
             tenant: tenant.to_string(),
@@ -174,11 +175,11 @@ impl Providers for Adapters {
         Some(match tenant.settings.user_provider? {
             UserProvider::Auth0 => {
                 let searchable = self.auth0.inner().searchable(tenant);
-                Arc::new(HeardSource::new(self.auth0.clone(), searchable))
+                Arc::new(CachedProvider::new(self.auth0.clone(), searchable))
             }
             UserProvider::Gigya => {
                 let searchable = self.gigya.inner().searchable(tenant);
-                Arc::new(HeardSource::new(self.gigya.clone(), searchable))
+                Arc::new(CachedProvider::new(self.gigya.clone(), searchable))
             }
             UserProvider::Ssor => described(&self.ssor, tenant),
             UserProvider::Firefly => described(&self.firefly, tenant),
@@ -197,14 +198,14 @@ impl Walks for Adapters {
     }
 }
 
-fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
+fn walk(directory: &CachedSource<GenericAdapter>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
     let walked = directory.inner().can_be_walked(tenant);
     walked.then(|| Arc::new(directory.clone()) as _)
 }
 
-fn described(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn Provider> {
+fn described(directory: &CachedSource<GenericAdapter>, tenant: &Tenant) -> Arc<dyn Provider> {
     let searchable = directory.inner().searchable(tenant);
-    Arc::new(HeardSource::new(directory.clone(), searchable))
+    Arc::new(CachedProvider::new(directory.clone(), searchable))
 }
 
 fn options(settings: &ProviderSettings) -> AdapterOptions {
@@ -214,7 +215,7 @@ fn options(settings: &ProviderSettings) -> AdapterOptions {
     }
 }
 
-fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
+fn client(settings: &ProviderSettings) -> Result<HttpClient, ClientOptionsError> {
     HttpClient::new(HttpOptions {
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.call_timeout,
@@ -232,7 +233,7 @@ fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
 pub(crate) fn remote_alone(
     settings: &ProviderSettings,
     clock: &Arc<dyn Clock>,
-) -> Result<RemoteSubscribe, InvalidOptions> {
+) -> Result<RemoteSubscribe, ClientOptionsError> {
     Ok(remote(settings, client(settings)?, clock))
 }
 
@@ -249,8 +250,8 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
     let own = &settings.provider;
     let mut mistakes = match settings.user_provider {
         Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
-        Some(UserProvider::Ssor) => told(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
-        Some(UserProvider::Firefly) => told(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
+        Some(UserProvider::Ssor) => told(GenericSettings::parse(&SSOR, own, allow_private_addresses)),
+        Some(UserProvider::Firefly) => told(GenericSettings::parse(&FIREFLY, own, allow_private_addresses)),
         Some(UserProvider::Gigya) => told(GigyaSettings::parse(own, allow_private_addresses)),
         None => Vec::new(),
     };

@@ -9,7 +9,7 @@ use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
     source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
-use masthead_provider_http::GuardedSource;
+use masthead_provider_http::CachedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
 use time::OffsetDateTime;
 
@@ -18,7 +18,7 @@ pub(crate) struct Subscribe {
     /// Our own registrations.
     pub(crate) store: Arc<dyn UserSource>,
     /// Shares calls that are the same; remembers nothing, as our own registrations do not.
-    pub(crate) remote: GuardedSource<RemoteSubscribe>,
+    pub(crate) remote: CachedSource<RemoteSubscribe>,
 }
 
 /// The same for many users at once: a remote Users API has no such call and is asked one by one.
@@ -26,7 +26,7 @@ pub(crate) struct SubscribeBulk {
     /// Our own registrations.
     pub(crate) store: Arc<dyn BulkLookups>,
     /// As of [`Subscribe`].
-    pub(crate) remote: GuardedSource<RemoteSubscribe>,
+    pub(crate) remote: CachedSource<RemoteSubscribe>,
 }
 
 /// How many users of one question are asked of a remote Users API at a time.

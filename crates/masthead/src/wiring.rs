@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_ports::clock::Clock;
 use masthead_provider_http::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
-use masthead_tokens::{KeySource as VerifierKeys, Sealer, Verifier, VerifierOptions};
+use masthead_tokens::{Sealer, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions};
 
 use crate::{
     failure::Failure,

@@ -3,7 +3,7 @@
 use masthead_domain::{email::EmailKey, query::EmailFilter};
 use unicode_normalization::char::is_combining_mark;
 
-use crate::lucene::{Clause, Field, Value};
+use crate::lucene::{Auth0Field, Clause, QueryValue};
 
 /// The longest part of an address that is searched for; a longer one finds no fewer.
 const LONGEST: usize = 64;
@@ -12,8 +12,8 @@ const LONGEST: usize = 64;
 pub(crate) const FEWEST_LITERALS: usize = 3;
 
 /// The forms in which an address with this key may be kept. `None` when they are too many, or hold what no query can carry.
-pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Value>> {
-    key.spellings()?.iter().map(|form| Value::new(form)).collect()
+pub(crate) fn forms(key: &EmailKey) -> Option<Vec<QueryValue>> {
+    key.spellings()?.iter().map(|form| QueryValue::new(form)).collect()
 }
 
 /// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is
@@ -27,23 +27,23 @@ pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Cl
             let mut forms = forms(key)?;
             let first = forms.remove(0);
             if forms.is_empty() {
-                return Some(Clause::Is(Field::Email, first));
+                return Some(Clause::Is(Auth0Field::Email, first));
             }
-            let rest = forms.into_iter().map(|form| Clause::Is(Field::Email, form));
-            let first = Clause::Is(Field::Email, first);
+            let rest = forms.into_iter().map(|form| Clause::Is(Auth0Field::Email, form));
+            let first = Clause::Is(Auth0Field::Email, first);
             Some(Clause::Any(std::iter::once(first).chain(rest).collect()))
         }
         EmailFilter::Prefix(needle) => {
             let (head, _) = needle.as_str().split_at(end_of_local_part(needle.as_str()));
             let safe = runs(head).next().filter(|run| head.starts_with(run))?;
-            Value::new(cut(safe)).map(|value| Clause::StartsWith(Field::Email, value))
+            QueryValue::new(cut(safe)).map(|value| Clause::StartsWith(Auth0Field::Email, value))
         }
         EmailFilter::Contains(needle) if leading_wildcards => {
             let longest = same_in_both(needle.as_str())
                 .flat_map(runs)
                 .max_by_key(|run| run.len())
                 .filter(|run| run.len() >= FEWEST_LITERALS)?;
-            Value::new(cut(longest)).map(|value| Clause::Holds(Field::Email, value))
+            QueryValue::new(cut(longest)).map(|value| Clause::Holds(Auth0Field::Email, value))
         }
         EmailFilter::Contains(_) => None,
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_looked_for_in_every_form_that_it_may_be_kept_in() {
+    fn every_stored_form_is_searched() {
         let forms = |text| {
             forms(&EmailKey::of(text))
                 .unwrap()
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_asked_for_up_to_what_may_be_kept_otherwise() {
+    fn prefix_stops_at_ambiguous_characters() {
         for (text, query) in [
             ("Ann", Some("email:ann*")),
             ("ann+n", Some(r"email:ann\+n*")),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_asked_for_where_three_plain_characters_are_left_and_it_is_allowed() {
+    fn substring_needs_three_plain_characters() {
         for (text, query) in [
             ("smith", Some("email:*smith*")),
             ("@example.com", Some("email:*@example.com*")),
@@ -170,7 +170,7 @@ mod tests {
     proptest! {
         /// Auth0 keeps the address as typed, or with its domain in either form, and compares without regard to case.
         #[test]
-        fn a_pushed_condition_loses_nobody(
+        fn pushed_condition_loses_no_user(
             local in "[a-zA-Z\u{e9}\u{fc}'+*.]{1,8}",
             domain in prop::sample::select(vec!["Example.com", "m\u{fc}nchen.example", "xn--mnchen-3ya.example"]),
             decomposed in any::<bool>(),

@@ -8,26 +8,28 @@ use masthead_ports::{
     provider::Searchable,
     source::{SourceError, SourceName},
 };
-use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Mistake, Secrets, Unusable};
+use masthead_provider_http::{
+    AdapterOptions, HttpClient, ProviderSettingError, Secrets, SetupError, TenantClients, UpstreamHealth,
+};
 use time::OffsetDateTime;
 
-use crate::{Auth0Settings, address::FEWEST_LITERALS, management::Management};
+use crate::{Auth0Settings, address::FEWEST_LITERALS, management::ManagementApi};
 
 /// The name by which answers and metrics call Auth0.
 pub const AUTH0: SourceName = "Auth0";
 
 /// The Auth0 of every tenant that has one.
 #[derive(Debug)]
-pub struct Auth0 {
-    pub(crate) adapter: Adapter<Management>,
+pub struct Auth0Adapter {
+    pub(crate) adapter: TenantClients<ManagementApi>,
 }
 
-impl Auth0 {
+impl Auth0Adapter {
     /// No tenant yet.
     #[must_use]
     pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
         Self {
-            adapter: Adapter::new(AUTH0, options, client, clock, secrets),
+            adapter: TenantClients::new(AUTH0, options, client, clock, secrets),
         }
     }
 
@@ -50,7 +52,7 @@ impl Auth0 {
 
     /// How each tenant's Auth0 is, for readiness.
     #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, Health)> {
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         self.adapter.health()
     }
 
@@ -60,13 +62,16 @@ impl Auth0 {
     }
 
     /// The tenant's API.
-    pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Management>, SourceError> {
-        self.adapter.of(tenant, operation, |tenant| {
+    pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
+        self.adapter.for_tenant(tenant, operation, |tenant| {
             let settings = Auth0Settings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
-            let secret = self.adapter.secret(settings.secret_place()).map_err(Unusable::secret)?;
-            let credentials = settings.credentials(secret).map_err(Unusable::secret)?;
+            let secret = self
+                .adapter
+                .secret(settings.secret_place())
+                .map_err(SetupError::secret)?;
+            let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
             let upstream = self.adapter.upstream(&tenant.id, settings.budget(), Some(credentials));
-            Ok::<_, Unusable<Mistake>>(Management { settings, upstream })
+            Ok::<_, SetupError<ProviderSettingError>>(ManagementApi { settings, upstream })
         })
     }
 }

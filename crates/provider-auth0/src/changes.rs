@@ -5,13 +5,13 @@ use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPas
 use serde_json::{Map, Value, json};
 
 use crate::{
-    metadata_map::{MetadataMap, Place},
+    metadata_map::{Auth0MetadataMap, Auth0MetadataPlace},
     settings::Auth0Settings,
-    wire::Refused,
+    wire::Auth0ErrorBody,
 };
 
 /// The body that makes an account. Auth0 sends no mail: Masthead verifies addresses itself.
-pub(crate) fn creation(new: &NewAccount, connection: &str, map: &MetadataMap) -> Value {
+pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMap) -> Value {
     let mut body = json!({
         "connection": connection,
         "email": new.email.as_str(),
@@ -44,7 +44,7 @@ fn pairs(metadata: &Metadata) -> impl Iterator<Item = (&str, &str)> {
 
 /// The body that changes the account with this id; an empty object changes nothing. `null` removes, and metadata are
 /// joined at their first level, which is as deep as ours go.
-pub(crate) fn update(change: &AccountChange, id: &str, map: &MetadataMap) -> Value {
+pub(crate) fn update(change: &AccountChange, id: &str, map: &Auth0MetadataMap) -> Value {
     let mut body = Value::Object(Map::new());
     for (field, name) in [("given_name", &change.first_name), ("family_name", &change.last_name)] {
         if let Some(name) = name {
@@ -103,10 +103,10 @@ fn in_connection(mut body: Value, settings: &Auth0Settings) -> Value {
     body
 }
 
-fn put(body: &mut Value, place: &Place, value: Value) {
+fn put(body: &mut Value, place: &Auth0MetadataPlace, value: Value) {
     let (tree, key) = match place {
-        Place::User(key) => ("user_metadata", key),
-        Place::App(key) => ("app_metadata", key),
+        Auth0MetadataPlace::User(key) => ("user_metadata", key),
+        Auth0MetadataPlace::App(key) => ("app_metadata", key),
     };
     body[tree][&**key] = value;
 }
@@ -117,7 +117,7 @@ fn text_or_null(text: &str) -> Value {
 
 /// What a 400 to a write says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Objection {
+pub(crate) enum WriteObjection {
     /// Somebody else has the address.
     Taken,
     /// The password breaks a rule, which the person must read.
@@ -134,25 +134,25 @@ const PASSWORD_RULES: [&str; 4] = [
     "PasswordNoUserInfoError",
 ];
 
-pub(crate) fn objection(refused: &Refused) -> Objection {
+pub(crate) fn objection(refused: &Auth0ErrorBody) -> WriteObjection {
     let message = refused.message.as_deref().unwrap_or_default();
     let code = refused.error_code.as_deref().unwrap_or_default();
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        return Objection::Password(ForThePerson::new(text));
+        return WriteObjection::Password(ForThePerson::new(text));
     }
     if code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists") {
-        return Objection::Taken;
+        return WriteObjection::Taken;
     }
-    Objection::Other
+    WriteObjection::Other
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(code: Option<&str>, message: &str) -> Refused {
+    fn refused(code: Option<&str>, message: &str) -> Auth0ErrorBody {
         serde_json::from_value(
             json!({"statusCode": 400, "error": "Bad Request", "message": message, "errorCode": code}),
         )
@@ -160,31 +160,34 @@ mod tests {
     }
 
     #[test]
-    fn only_password_rules_are_told_to_the_person() {
+    fn only_password_rules_reach_the_user() {
         let weak = objection(&refused(
             Some("invalid_password"),
             "PasswordStrengthError: Password is too weak",
         ));
-        assert_eq!(weak, Objection::Password(ForThePerson::new("Password is too weak")));
+        assert_eq!(
+            weak,
+            WriteObjection::Password(ForThePerson::new("Password is too weak"))
+        );
         let used = objection(&refused(
             None,
             "PasswordHistoryError: Password has previously been used",
         ));
         assert_eq!(
             used,
-            Objection::Password(ForThePerson::new("Password has previously been used"))
+            WriteObjection::Password(ForThePerson::new("Password has previously been used"))
         );
         let taken = objection(&refused(
             Some("auth0_idp_error"),
             "The specified new email already exists",
         ));
-        assert_eq!(taken, Objection::Taken);
+        assert_eq!(taken, WriteObjection::Taken);
         let other = objection(&refused(Some("invalid_body"), "Payload validation error: 'x'"));
-        assert_eq!(other, Objection::Other);
+        assert_eq!(other, WriteObjection::Other);
     }
 
     #[test]
-    fn a_removal_reaches_what_would_show_through_where_auth0_may_change_it() {
+    fn removal_clears_root_attributes_of_auth0_users() {
         let change = AccountChange {
             first_name: Some("".into()),
             metadata: vec![
@@ -194,7 +197,7 @@ mod tests {
             ],
             ..AccountChange::default()
         };
-        let map = MetadataMap::default();
+        let map = Auth0MetadataMap::default();
         assert_eq!(
             update(&change, "auth0|1", &map),
             json!({"given_name": null, "nickname": null, "user_metadata": {"displayName": null, "city": "Oslo"}})
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_made_with_what_there_is_and_no_mail_is_sent() {
+    fn creation_omits_empty_fields_and_mail() {
         let new = NewAccount {
             email: Email::parse("Ann@Example.com").unwrap(),
             password: None,
@@ -220,7 +223,7 @@ mod tests {
             ]),
         };
         assert_eq!(
-            creation(&new, "readers", &MetadataMap::default()),
+            creation(&new, "readers", &Auth0MetadataMap::default()),
             json!({
                 "connection": "readers", "email": "Ann@Example.com", "email_verified": true, "verify_email": false,
                 "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},

@@ -2,28 +2,32 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{Checked, Hints, Mistake, Report, check_source};
+use masthead_provider_http::{CheckHints, CheckReport, CheckResult, ProviderSettingError, check_source};
 
-use crate::{Auth0, Auth0Settings};
+use crate::{Auth0Adapter, Auth0Settings};
 
-const HINTS: Hints = Hints {
-    nobodys_id: "auth0|masthead-check-nobody",
+const HINTS: CheckHints = CheckHints {
+    unknown_id: "auth0|masthead-check-nobody",
     address: "Auth0.Domain or Auth0.BaseUrl",
     proof: "Auth0.ClientId, its secret, Auth0.Audience and the application's grant of read:users",
 };
 
-impl Auth0 {
+impl Auth0Adapter {
     /// Tries the tenant's Auth0: its token, somebody unknown, its list, and somebody from it (or `known`). Nothing is
     /// changed or kept.
     ///
     /// # Errors
     /// The settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&Crid>,
+    ) -> Result<Vec<CheckResult>, Vec<ProviderSettingError>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.adapter.allows_private())?;
         if self.adapter.secret(settings.secret_place()).is_err() {
-            let mut report = Report::default();
-            let words = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
-            report.differs("the secret", words);
+            let mut report = CheckReport::default();
+            let explanation = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
+            report.differs("the secret", explanation);
             return Ok(report.done());
         }
         Ok(check_source(self, cx, known, HINTS).await)

@@ -17,5 +17,5 @@ mod windows;
 mod wire;
 mod writes;
 
-pub use auth0::{AUTH0, Auth0};
+pub use auth0::{AUTH0, Auth0Adapter};
 pub use settings::{Auth0Settings, SETTINGS};

@@ -12,15 +12,15 @@ use masthead_domain::{
     query::{UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_http::{LeftOut, wire};
+use masthead_provider_http::{SkippedRows, wire};
 
 use crate::{
     address::{forms, pushed},
-    auth0::{AUTH0, Auth0},
-    lucene::{Clause, Field, Value, all_of},
-    management::{Management, Search, corrupt},
-    mapping::{Untrue, account},
-    wire::User,
+    auth0::{AUTH0, Auth0Adapter},
+    lucene::{Auth0Field, Clause, QueryValue, all_of},
+    management::{ManagementApi, UserSearch, corrupt_error},
+    mapping::{Auth0AnswerError, account},
+    wire::Auth0User,
 };
 
 const BY_ID: &str = "by_id";
@@ -34,7 +34,7 @@ const LONGEST_KEY: usize = 1_000;
 const MOST_ALIKE: usize = 20;
 
 #[async_trait]
-impl UserSource for Auth0 {
+impl UserSource for Auth0Adapter {
     fn name(&self) -> SourceName {
         AUTH0
     }
@@ -76,14 +76,14 @@ fn meets(filter: &UserFilter, account: &Account) -> bool {
     filter.matches_apart_from_id(account)
 }
 
-impl Management {
+impl ManagementApi {
     /// The user with a linked identity of this id, which is no user's own. Search alone knows it, and it lags: so the user
     /// whom it shows is asked for once more.
-    async fn user_with_identity(&self, cx: &CallContext, id: &str) -> Result<Option<User>, SourceError> {
-        let own_part = id.split_once('|').and_then(|(_, own)| Value::new(own));
+    async fn user_with_identity(&self, cx: &CallContext, id: &str) -> Result<Option<Auth0User>, SourceError> {
+        let own_part = id.split_once('|').and_then(|(_, own)| QueryValue::new(own));
         let Some(own) = own_part else { return Ok(None) };
-        let clause = Clause::Is(Field::IdentityId, own.clone());
-        let has_part = |user: &User| {
+        let clause = Clause::Is(Auth0Field::IdentityId, own.clone());
+        let has_part = |user: &Auth0User| {
             let mut ids = user
                 .identities
                 .iter()
@@ -92,14 +92,14 @@ impl Management {
         };
         let mut shown = self.few(cx, BY_ID, &clause, has_part).await?;
         shown.retain(|user| user.is(id));
-        match <[User; 1]>::try_from(shown) {
+        match <[Auth0User; 1]>::try_from(shown) {
             Ok([user]) => {
                 let live = self.user(cx, BY_ID, &user.user_id).await?;
                 Ok(live.filter(|user| user.is(id)))
             }
             Err(none) if none.is_empty() => Ok(None),
             // One identity cannot be two users'.
-            Err(_) => Err(corrupt(BY_ID, Untrue::Contradiction)),
+            Err(_) => Err(corrupt_error(BY_ID, Auth0AnswerError::Contradiction)),
         }
     }
 
@@ -110,13 +110,13 @@ impl Management {
         cx: &CallContext,
         operation: &'static str,
         id: &str,
-    ) -> Result<Option<User>, SourceError> {
-        let Some(value) = Value::new(id).filter(|_| id.contains('|')) else {
+    ) -> Result<Option<Auth0User>, SourceError> {
+        let Some(value) = QueryValue::new(id).filter(|_| id.contains('|')) else {
             return Ok(None);
         };
-        let clause = Clause::Is(Field::UserId, value);
+        let clause = Clause::Is(Auth0Field::UserId, value);
         let shown = self.few(cx, operation, &clause, |user| user.user_id == id).await?;
-        match <[User; 1]>::try_from(shown) {
+        match <[Auth0User; 1]>::try_from(shown) {
             Ok([user]) => Ok(Some(user)),
             Err(_) => Err(SourceError::new(operation, SourceErrorKind::Refused)),
         }
@@ -124,7 +124,7 @@ impl Management {
 
     /// Every user with this address, however it is written. The direct look-up compares to the letter and is never late;
     /// search knows the other spellings, and those whom only it shows are asked for once more.
-    async fn users_with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<User>, SourceError> {
+    async fn users_with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Auth0User>, SourceError> {
         // Who was asked for by some spellings only may be there by another.
         let Some(spellings) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
@@ -135,13 +135,13 @@ impl Management {
             let Some(spellings) = spellings else {
                 return Ok(Vec::new());
             };
-            let clauses = spellings.into_iter().map(|form| Clause::Is(Field::Email, form));
+            let clauses = spellings.into_iter().map(|form| Clause::Is(Auth0Field::Email, form));
             self.few(cx, BY_EMAIL, &any(clauses), |user| has_address(user, email))
                 .await
         };
         let (mut users, searched) = try_join(direct, searched).await?;
         if !users.iter().all(|user| has_address(user, email)) {
-            return Err(corrupt(BY_EMAIL, Untrue::SomebodyElse));
+            return Err(corrupt_error(BY_EMAIL, Auth0AnswerError::SomebodyElse));
         }
         for user in searched {
             if users.iter().any(|known| known.user_id == user.user_id) {
@@ -161,21 +161,21 @@ impl Management {
         cx: &CallContext,
         operation: &'static str,
         clause: &Clause,
-        is_about: impl Fn(&User) -> bool + Send + Sync,
-    ) -> Result<Vec<User>, SourceError> {
+        is_about: impl Fn(&Auth0User) -> bool + Send + Sync,
+    ) -> Result<Vec<Auth0User>, SourceError> {
         let q = clause.to_string();
-        let search = Search {
+        let search = UserSearch {
             operation,
             q: Some(&q),
             ordered: false,
         };
         let shown = self.search(cx, search, |_| Ok(true)).await?;
         if !shown.users.iter().all(is_about) {
-            return Err(corrupt(operation, Untrue::SomebodyElse));
+            return Err(corrupt_error(operation, Auth0AnswerError::SomebodyElse));
         }
         // It may be one of them.
         if shown.unreadable > 0 {
-            return Err(corrupt(operation, Untrue::UnreadableRow));
+            return Err(corrupt_error(operation, Auth0AnswerError::UnreadableRow));
         }
         if !shown.all || shown.users.len() > MOST_ALIKE {
             return Err(SourceError::new(operation, SourceErrorKind::TooBroad));
@@ -194,21 +194,21 @@ impl Management {
         let mut clauses = conditions.clone();
         clauses.extend(self.in_our_connections());
         let q = all_of(&clauses);
-        let search = Search {
+        let search = UserSearch {
             operation: SEARCH,
             q: q.as_deref(),
             ordered: true,
         };
         let mut accounts = Vec::new();
-        let mut left_out = LeftOut::default();
+        let mut left_out = SkippedRows::default();
         let size = usize::from(query.size);
         let shown = self
             .search(cx, search, |users| {
                 for user in users {
                     if !conditions.iter().all(|clause| may_meet(clause, user)) {
-                        return Err(Untrue::SomebodyElse);
+                        return Err(Auth0AnswerError::SomebodyElse);
                     }
-                    match self.ours(user) {
+                    match self.local(user) {
                         Ok(account) => accounts.extend(account.filter(|account| meets(filter, account))),
                         Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
                     }
@@ -227,22 +227,26 @@ impl Management {
 
     /// The condition that a user is in one of the connections that are this tenant's; `None` where all are.
     pub(crate) fn in_our_connections(&self) -> Option<Clause> {
-        let connections = self.settings.connections.iter().filter_map(|name| Value::new(name));
+        let connections = self
+            .settings
+            .connections
+            .iter()
+            .filter_map(|name| QueryValue::new(name));
         let connections: Vec<Clause> = connections
-            .map(|name| Clause::Is(Field::IdentityConnection, name))
+            .map(|name| Clause::Is(Auth0Field::IdentityConnection, name))
             .collect();
         (!connections.is_empty()).then(|| any(connections))
     }
 
     /// The account of a user who is one of this tenant's.
-    fn as_ours(&self, user: &User, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        self.ours(user).map_err(|flaw| corrupt(operation, flaw))
+    fn as_ours(&self, user: &Auth0User, operation: &'static str) -> Result<Option<Account>, SourceError> {
+        self.local(user).map_err(|flaw| corrupt_error(operation, flaw))
     }
 
     /// The same, or why none can be made.
-    pub(crate) fn ours(&self, user: &User) -> Result<Option<Account>, Untrue> {
-        let ours = self.is_ours(user)?;
-        ours.then(|| account(user, &self.settings.metadata)).transpose()
+    pub(crate) fn local(&self, user: &Auth0User) -> Result<Option<Account>, Auth0AnswerError> {
+        let local = self.is_ours(user)?;
+        local.then(|| account(user, &self.settings.metadata)).transpose()
     }
 }
 
@@ -254,18 +258,18 @@ fn any(clauses: impl IntoIterator<Item = Clause>) -> Clause {
     }
 }
 
-fn has_address(user: &User, wanted: &EmailKey) -> bool {
+fn has_address(user: &Auth0User, wanted: &EmailKey) -> bool {
     let email = user.email.as_deref().and_then(wire::address);
     email.is_some_and(|email| email.key() == wanted)
 }
 
 /// Whether a user may be among the answers to a condition on the address, however Auth0 compares case and accents.
-fn may_meet(clause: &Clause, user: &User) -> bool {
+fn may_meet(clause: &Clause, user: &Auth0User) -> bool {
     let email = folded(user.email.as_deref().unwrap_or_default());
     match clause {
-        Clause::Is(Field::Email, value) => email == folded(value.as_str()),
-        Clause::StartsWith(Field::Email, value) => email.starts_with(&folded(value.as_str())),
-        Clause::Holds(Field::Email, value) => email.contains(&folded(value.as_str())),
+        Clause::Is(Auth0Field::Email, value) => email == folded(value.as_str()),
+        Clause::StartsWith(Auth0Field::Email, value) => email.starts_with(&folded(value.as_str())),
+        Clause::Holds(Auth0Field::Email, value) => email.contains(&folded(value.as_str())),
         Clause::Any(clauses) => clauses.iter().any(|clause| may_meet(clause, user)),
         Clause::Is(..) | Clause::StartsWith(..) | Clause::Holds(..) | Clause::Within(..) => true,
     }

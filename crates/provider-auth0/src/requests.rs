@@ -23,7 +23,7 @@ const VALUE: &AsciiSet = &SEGMENT.add(b'\'');
 
 /// Requests to one tenant's API.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Requests<'a> {
+pub(crate) struct Auth0Requests<'a> {
     /// The address of the API, without a slash at its end.
     pub(crate) origin: &'a str,
 }
@@ -41,7 +41,7 @@ pub(crate) struct ListCall<'a> {
     pub(crate) q: Option<&'a str>,
 }
 
-impl Requests<'_> {
+impl Auth0Requests<'_> {
     /// `None`, here and below, for an id that no path can carry.
     pub(crate) fn user(self, id: &str) -> Option<Result<Request<Bytes>, http::Error>> {
         Some(self.without_body(Method::GET, &user_path(id)?))

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use http::Uri;
 use masthead_provider_http::{
-    Mistake, Reading, Secret, SecretPlace,
+    ProviderSettingError, Secret, SecretPlace, SettingReader,
     budget::BudgetOptions,
     client_credentials::ClientCredentialsOptions,
     settings::value::{flag, is_host_label, origin, visible},
 };
 
-use crate::metadata_map::MetadataMap;
+use crate::metadata_map::Auth0MetadataMap;
 
 mod table;
 
@@ -40,17 +40,20 @@ pub struct Auth0Settings {
     /// A look-up by address also looks for one that was kept with capitals.
     pub(crate) mixed_case_emails: bool,
     /// What is read of, and written into, a user's metadata.
-    pub(crate) metadata: MetadataMap,
+    pub(crate) metadata: Auth0MetadataMap,
 }
 
 impl Auth0Settings {
-    /// Reads the settings of a tenant whose name begins with `Auth0.`; other names are left alone. Plain http in
-    /// `Auth0.BaseUrl` is taken only where private addresses may be called.
+    /// Reads the settings of a tenant whose name begins with `Auth0Adapter.`; other names are left alone. Plain http in
+    /// `Auth0Adapter.BaseUrl` is taken only where private addresses may be called.
     ///
     /// # Errors
     /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    pub fn parse(
+        settings: &BTreeMap<Box<str>, Box<str>>,
+        allow_private: bool,
+    ) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let base_url = reading.text("Auth0.BaseUrl", |text| origin(text, allow_private));
         let domain = if reading.has("Auth0.BaseUrl") {
             reading.text("Auth0.Domain", host_name)
@@ -72,7 +75,7 @@ impl Auth0Settings {
         let per_second = reading.number("Auth0.BudgetPerSecond", 1000, 2);
         let burst = reading.number("Auth0.BudgetBurst", 1000, 10);
         let metadata = reading
-            .text("Auth0.MetadataMap", MetadataMap::parse)
+            .text("Auth0.MetadataMap", Auth0MetadataMap::parse)
             .unwrap_or_default();
         let leading_wildcards = reading.text("Auth0.LeadingWildcards", flag).unwrap_or(false);
         let mixed_case_emails = reading.text("Auth0.MixedCaseEmails", flag).unwrap_or(true);

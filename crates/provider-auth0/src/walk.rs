@@ -8,20 +8,20 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
-use masthead_provider_http::{LeftOut, json::Rows, wire};
+use masthead_provider_http::{SkippedRows, json::JsonRows, wire};
 use time::Duration;
 
 use crate::{
-    auth0::{AUTH0, Auth0},
-    lucene::{Clause, Field, all_of},
-    management::{Management, OLDEST_FIRST, corrupt},
-    mapping::{Untrue, moment},
+    auth0::{AUTH0, Auth0Adapter},
+    lucene::{Auth0Field, Clause, all_of},
+    management::{ManagementApi, OLDEST_FIRST, corrupt_error},
+    mapping::{Auth0AnswerError, moment},
     requests::ListCall,
-    windows::{At, Shown, milliseconds},
-    wire::User,
+    windows::{ScanWindow, ShownPage, milliseconds},
+    wire::Auth0User,
 };
 
-const WALK: &str = "walk";
+const SCAN: &str = "walk";
 
 /// How far a walk over changes looks back behind its moment. Search lags behind the users by a second on average; no
 /// greatest lag is documented, and asking for a few users twice is cheap.
@@ -32,29 +32,29 @@ const LONGEST_UNCHANGED_FIRST: &str = "updated_at:1";
 
 /// What a walk goes by.
 #[derive(Debug, Clone, Copy)]
-struct By {
-    field: Field,
+struct ScanOrder {
+    field: Auth0Field,
     sort: &'static str,
 }
 
-impl By {
-    const fn of(scope: Scope) -> Self {
+impl ScanOrder {
+    const fn for_scope(scope: Scope) -> Self {
         match scope {
             Scope::Everything => Self {
-                field: Field::CreatedAt,
+                field: Auth0Field::CreatedAt,
                 sort: OLDEST_FIRST,
             },
             Scope::ChangedSince(_) => Self {
-                field: Field::UpdatedAt,
+                field: Auth0Field::UpdatedAt,
                 sort: LONGEST_UNCHANGED_FIRST,
             },
         }
     }
 
     /// The user's moment, in UNIX milliseconds.
-    fn moment(self, user: &User) -> Option<i64> {
+    fn moment(self, user: &Auth0User) -> Option<i64> {
         let value = match self.field {
-            Field::UpdatedAt => &user.updated_at,
+            Auth0Field::UpdatedAt => &user.updated_at,
             _ => &user.created_at,
         };
         moment(value).map(milliseconds)
@@ -62,7 +62,7 @@ impl By {
 }
 
 #[async_trait]
-impl Walk for Auth0 {
+impl Walk for Auth0Adapter {
     fn name(&self) -> SourceName {
         AUTH0
     }
@@ -72,15 +72,15 @@ impl Walk for Auth0 {
     }
 
     async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        let api = self.api(&cx.tenant, WALK)?;
-        let at = from.and_then(At::read).unwrap_or_else(|| {
-            At::from(match scope {
+        let api = self.api(&cx.tenant, SCAN)?;
+        let at = from.and_then(ScanWindow::read).unwrap_or_else(|| {
+            ScanWindow::from(match scope {
                 Scope::Everything => None,
                 Scope::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
             })
         });
         let now = self.now();
-        let stepped = api.walked(cx, By::of(scope), &at).await;
+        let stepped = api.scan_page(cx, ScanOrder::for_scope(scope), &at).await;
         let (accounts, left_out, shown) = match stepped {
             Ok(stepped) => stepped,
             // The search took longer than Auth0 lets it: a narrower one is quicker.
@@ -90,7 +90,7 @@ impl Walk for Auth0 {
                 };
                 return Ok(Step {
                     accounts: Vec::new(),
-                    next: narrowed.kept(),
+                    next: narrowed.to_place(),
                     expected: None,
                     truncated: false,
                     gaps: false,
@@ -109,7 +109,7 @@ impl Walk for Auth0 {
         }
         Ok(Step {
             accounts,
-            next: way.next.and_then(|next| next.kept()),
+            next: way.next.and_then(|next| next.to_place()),
             // Who changes during a walk over changes is counted twice by then: before the window, and in it.
             expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,
@@ -119,9 +119,14 @@ impl Walk for Auth0 {
     }
 }
 
-impl Management {
+impl ManagementApi {
     /// The tenant's accounts on a page, the rows that are left out, and the page.
-    async fn walked(&self, cx: &CallContext, by: By, at: &At) -> Result<(Vec<Account>, LeftOut, Shown), SourceError> {
+    async fn scan_page(
+        &self,
+        cx: &CallContext,
+        by: ScanOrder,
+        at: &ScanWindow,
+    ) -> Result<(Vec<Account>, SkippedRows, ShownPage), SourceError> {
         let (from, before) = at.window();
         let window = (from.is_some() || before.is_some()).then_some(Clause::Within(by.field, from, before));
         let q = all_of(&window.into_iter().chain(self.in_our_connections()).collect::<Vec<_>>());
@@ -131,32 +136,32 @@ impl Management {
             sort: Some(by.sort),
             q: q.as_deref(),
         };
-        let list = self.page(cx, WALK, call).await?;
+        let list = self.page(cx, SCAN, call).await?;
         // Of another time than was asked for: nobody knows what this page is.
-        let too_early = |user: &User| {
+        let too_early = |user: &Auth0User| {
             from.zip(by.moment(user))
                 .is_some_and(|(from, at)| at < milliseconds(from))
         };
         if list.users.read.iter().any(too_early) {
-            return Err(corrupt(WALK, Untrue::SomebodyElse));
+            return Err(corrupt_error(SCAN, Auth0AnswerError::SomebodyElse));
         }
-        let shown = Shown {
+        let shown = ShownPage {
             moments: distinct(&list.users.read).filter_map(|user| by.moment(user)).collect(),
             limit: list.limit,
             length: list.length,
             total: list.total,
         };
-        let (accounts, left_out) = self.kept(&list.users);
-        left_out.log(AUTH0, cx, WALK);
+        let (accounts, left_out) = self.to_place(&list.users);
+        left_out.log(AUTH0, cx, SCAN);
         Ok((accounts, left_out, shown))
     }
 
     /// The accounts of those who are the tenant's, each once. One user who cannot be kept must not keep all others away.
-    fn kept(&self, users: &Rows<User>) -> (Vec<Account>, LeftOut) {
-        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
+    fn to_place(&self, users: &JsonRows<Auth0User>) -> (Vec<Account>, SkippedRows) {
+        let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(users.unreadable);
         for user in distinct(&users.read) {
-            match self.ours(user) {
+            match self.local(user) {
                 Ok(account) => accounts.extend(account),
                 Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
             }
@@ -166,7 +171,7 @@ impl Management {
 }
 
 /// Each user of a page once.
-fn distinct(users: &[User]) -> impl Iterator<Item = &User> {
+fn distinct(users: &[Auth0User]) -> impl Iterator<Item = &Auth0User> {
     let mut known = HashSet::new();
     users.iter().filter(move |user| known.insert(user.user_id.as_str()))
 }

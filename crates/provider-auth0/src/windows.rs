@@ -19,7 +19,7 @@ const NARROWEST: i64 = 1_000;
 /// A page within a window of users, in the order of their moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct At {
+pub(crate) struct ScanWindow {
     /// Where the window begins, in UNIX milliseconds; `None` has no beginning.
     from: Option<i64>,
     /// How many milliseconds the window has; `None` has no end.
@@ -34,7 +34,7 @@ pub(crate) struct At {
 
 /// A page as far as the way on depends on it.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
+pub(crate) struct ShownPage {
     /// The moments of the different users, in UNIX milliseconds, in any order; users without one are left out.
     pub(crate) moments: Vec<i64>,
     /// How many users a page has at most.
@@ -47,16 +47,16 @@ pub(crate) struct Shown {
 
 /// The way on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct NextWindow {
     /// The next page; `None` after the last.
-    pub(crate) next: Option<At>,
+    pub(crate) next: Option<ScanWindow>,
     /// How many users there are from the first window to the end of this one.
     pub(crate) expected: u64,
     /// As many users share one moment as any search shows, or more.
     pub(crate) truncated: bool,
 }
 
-impl At {
+impl ScanWindow {
     /// The first page of the users from a moment on; of all, without one.
     pub(crate) fn from(moment: Option<OffsetDateTime>) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl At {
     }
 
     /// The place to keep.
-    pub(crate) fn kept(&self) -> Option<Place> {
+    pub(crate) fn to_place(&self) -> Option<Place> {
         Place::parse(&serde_json::to_string(self).ok()?)
     }
 
@@ -97,10 +97,10 @@ impl At {
     }
 
     /// The way on from this page.
-    pub(crate) fn followed(&self, shown: &Shown, now: OffsetDateTime) -> Way {
+    pub(crate) fn followed(&self, shown: &ShownPage, now: OffsetDateTime) -> NextWindow {
         let before_page = self.page * shown.limit;
         let expected = self.before + shown.total;
-        let way = |next| Way {
+        let way = |next| NextWindow {
             next,
             expected,
             truncated: false,
@@ -123,7 +123,7 @@ impl At {
         }
         // A thousand users of one millisecond, or without a moment, and nobody can say whether that is all: on behind them.
         let behind = self.from.map(|from| from.saturating_add(1));
-        Way {
+        NextWindow {
             truncated: true,
             ..way(behind.map(|from| self.moved_to(from, self.end(), before_page + shown.length)))
         }

@@ -8,16 +8,16 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{Call, Refusal, Reply};
+use masthead_provider_http::{HttpReply, ProviderCall, ReplyError};
 use serde_json::Value;
 
 use crate::{
-    auth0::{AUTH0, Auth0},
-    changes::{self, Objection, objection},
-    management::{Management, is_about_the_user, written, written_about},
+    auth0::{AUTH0, Auth0Adapter},
+    changes::{self, WriteObjection, objection},
+    management::{ManagementApi, is_about_the_user, written, written_about},
     mapping::account,
     refusal::{envelope, refusal},
-    wire::User,
+    wire::Auth0User,
 };
 
 const CREATE: &str = "create";
@@ -27,13 +27,13 @@ const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
 
 /// How Auth0 answered a write.
-enum Written {
-    Done(Box<User>),
+enum WriteAnswer {
+    Done(Box<Auth0User>),
     Not(WriteError),
 }
 
 #[async_trait]
-impl AccountWriter for Auth0 {
+impl AccountWriter for Auth0Adapter {
     fn name(&self) -> SourceName {
         AUTH0
     }
@@ -46,7 +46,7 @@ impl AccountWriter for Auth0 {
         };
         let body = changes::creation(new, connection, &api.settings.metadata);
         let request = written(CREATE, api.requests().create(&body))?;
-        let made = |user: &User| {
+        let made = |user: &Auth0User| {
             user.email
                 .as_deref()
                 .is_some_and(|email| same_address(email, &new.email))
@@ -87,16 +87,16 @@ impl AccountWriter for Auth0 {
     async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             204 => Ok(()),
             _ => Err(refusal(DELETE, reply)),
         };
-        let done = api.upstream.call(Call::write(DELETE, cx), &request, read).await;
+        let done = api.upstream.call(ProviderCall::write(DELETE, cx), &request, read).await;
         done.map_err(undone)
     }
 }
 
-impl Management {
+impl ManagementApi {
     async fn patch(
         &self,
         cx: &CallContext,
@@ -117,29 +117,37 @@ impl Management {
         operation: &'static str,
         request: &Request<Bytes>,
         done: u16,
-        is_it: impl Fn(&User) -> bool + Send + Sync,
+        is_it: impl Fn(&Auth0User) -> bool + Send + Sync,
     ) -> Result<Account, WriteError> {
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             status if status == done => {
-                let user: User = reply.json()?;
+                let user: Auth0User = reply.json()?;
                 if is_it(&user) {
-                    Ok(Written::Done(Box::new(user)))
+                    Ok(WriteAnswer::Done(Box::new(user)))
                 } else {
-                    Err(Refusal::For(SourceErrorKind::OutcomeUnknown))
+                    Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))
                 }
             }
-            404 if is_about_the_user(reply) => Ok(Written::Not(WriteError::NoSuchUser)),
-            409 if envelope(reply).is_some() => Ok(Written::Not(WriteError::AlreadyExists)),
+            404 if is_about_the_user(reply) => Ok(WriteAnswer::Not(WriteError::NoSuchUser)),
+            409 if envelope(reply).is_some() => Ok(WriteAnswer::Not(WriteError::AlreadyExists)),
             400 => match envelope(reply).map(|refused| objection(&refused)) {
-                Some(Objection::Taken) => Ok(Written::Not(WriteError::AlreadyExists)),
-                Some(Objection::Password(told)) => Ok(Written::Not(WriteError::Refused { told })),
-                Some(Objection::Other) | None => Err(refusal(operation, reply)),
+                Some(WriteObjection::Taken) => Ok(WriteAnswer::Not(WriteError::AlreadyExists)),
+                Some(WriteObjection::Password(reported)) => {
+                    Ok(WriteAnswer::Not(WriteError::Refused { told: reported }))
+                }
+                Some(WriteObjection::Other) | None => Err(refusal(operation, reply)),
             },
             _ => Err(refusal(operation, reply)),
         };
-        match self.upstream.call(Call::write(operation, cx), request, read).await {
-            Ok(Written::Done(user)) => account(&user, &self.settings.metadata).map_err(|flaw| unread(operation, flaw)),
-            Ok(Written::Not(error)) => Err(error),
+        match self
+            .upstream
+            .call(ProviderCall::write(operation, cx), request, read)
+            .await
+        {
+            Ok(WriteAnswer::Done(user)) => {
+                account(&user, &self.settings.metadata).map_err(|flaw| unread(operation, flaw))
+            }
+            Ok(WriteAnswer::Not(error)) => Err(error),
             Err(error) => Err(undone(error)),
         }
     }
@@ -153,11 +161,11 @@ fn undone(error: SourceError) -> WriteError {
     }
 }
 
-fn same_address(theirs: &str, wanted: &Email) -> bool {
-    Email::from_source(theirs).is_ok_and(|email| email.key() == wanted.key())
+fn same_address(remote: &str, wanted: &Email) -> bool {
+    Email::from_source(remote).is_ok_and(|email| email.key() == wanted.key())
 }
 
 /// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: crate::mapping::Untrue) -> WriteError {
+fn unread(operation: &'static str, flaw: crate::mapping::Auth0AnswerError) -> WriteError {
     SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

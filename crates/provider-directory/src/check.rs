@@ -4,48 +4,52 @@ use std::error::Error as _;
 
 use masthead_domain::{crid::Crid, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_http::{Checked, Report, Unusable, Verdict, check::NOBODYS_ADDRESS};
+use masthead_provider_http::{CheckReport, CheckResult, CheckVerdict, SetupError, check::UNKNOWN_ADDRESS};
 use serde_json::Value;
 
 use crate::{
-    Mistake,
-    described::{Described, Listing},
-    directory::Directory,
-    mapping::Places,
-    paging::{Place, Style},
-    template::Given,
+    GenericSettingError,
+    described::{GenericApi, ListRequest},
+    directory::GenericAdapter,
+    mapping::Pointers,
+    paging::{PagePosition, PagingStyle},
+    template::TemplateValues,
 };
 
 const NAME: &str = "check";
 
 /// An id that nobody has.
-const NOBODYS_ID: &str = "00000000-masthead-check-nobody";
+const UNKNOWN_ID: &str = "00000000-masthead-check-nobody";
 
-impl Directory {
+impl GenericAdapter {
     /// Tries the tenant's directory: somebody unknown, somebody from its list (or `known`), and its pages. Ten calls at
     /// most, with a budget of their own, and nothing is changed or kept.
     ///
     /// # Errors
     /// The settings have mistakes: all of them.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<Checked>, Vec<Mistake>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&Crid>,
+    ) -> Result<Vec<CheckResult>, Vec<GenericSettingError>> {
         let described = match self.describe(&cx.tenant) {
             Ok(described) => described,
-            Err(Unusable::Mistakes(mistakes)) => return Err(mistakes),
-            Err(Unusable::Secret(_)) => {
-                let words = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
-                let mut report = Report::default();
-                report.differs("the secret", words);
+            Err(SetupError::Mistakes(mistakes)) => return Err(mistakes),
+            Err(SetupError::Secret(_)) => {
+                let explanation = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
+                let mut report = CheckReport::default();
+                report.differs("the secret", explanation);
                 return Ok(report.done());
             }
         };
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         described.check_unknown(cx, &mut report).await;
         let listed = described.check_list(cx, &mut report).await;
         match known.cloned().or(listed) {
             Some(id) => described.check_known(cx, &id, &mut report).await,
             None => report.add(
                 "a known user",
-                Verdict::Untried,
+                CheckVerdict::Untried,
                 "the list showed nobody, and no id was given",
             ),
         }
@@ -54,7 +58,7 @@ impl Directory {
 }
 
 /// An error in words, with the settings that are about it.
-fn words_of(error: &SourceError) -> String {
+fn explain(error: &SourceError) -> String {
     let look = match error.kind {
         SourceErrorKind::RateLimited { .. } => "too many calls: see BudgetPerSecond, or try again later",
         SourceErrorKind::Unavailable => {
@@ -74,10 +78,10 @@ fn words_of(error: &SourceError) -> String {
     }
 }
 
-impl Described {
-    async fn check_unknown(&self, cx: &CallContext, report: &mut Report) {
+impl GenericApi {
+    async fn check_unknown(&self, cx: &CallContext, report: &mut CheckReport) {
         let subject = "an unknown id";
-        if let Ok(id) = Crid::parse(NOBODYS_ID) {
+        if let Ok(id) = Crid::parse(UNKNOWN_ID) {
             match self.user(cx, NAME, &id).await {
                 Ok(None) => report.agrees(subject, "the answer says that there is nobody, as NotFound describes"),
                 Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
@@ -85,47 +89,47 @@ impl Described {
                     subject,
                     format!(
                         "the answer is not what NotFound describes, so that no user would ever be absent; {}",
-                        words_of(&error)
+                        explain(&error)
                     ),
                 ),
             }
         }
         let subject = "an unknown address";
-        match self.accounts_with(cx, &EmailKey::of(NOBODYS_ADDRESS)).await {
+        match self.accounts_with(cx, &EmailKey::of(UNKNOWN_ADDRESS)).await {
             Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
             Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
             Err(error) if error.kind == SourceErrorKind::Corrupt => report.differs(
                 subject,
                 "the answer has users with other addresses: the directory does not know the condition (see ByEmail.Query), or it answers loosely (see ByEmail.Loose)",
             ),
-            Err(error) => report.differs(subject, words_of(&error)),
+            Err(error) => report.differs(subject, explain(&error)),
         }
     }
 
     /// Tries the list and its pages; gives somebody from it.
-    async fn check_list(&self, cx: &CallContext, report: &mut Report) -> Option<Crid> {
+    async fn check_list(&self, cx: &CallContext, report: &mut CheckReport) -> Option<Crid> {
         let subject = "the list";
         let Some(operation) = &self.settings.search else {
-            report.add(subject, Verdict::Untried, "no list is described (Search.Path)");
+            report.add(subject, CheckVerdict::Untried, "no list is described (Search.Path)");
             return None;
         };
-        let listing = Listing {
+        let listing = ListRequest {
             name: NAME,
             operation,
-            given: Given::default(),
-            may_say_nobody: false,
+            values: TemplateValues::default(),
+            may_be_absent: false,
         };
-        let mut place = Place::default();
+        let mut place = PagePosition::default();
         let rows = match self.page(cx, listing, &place).await {
             Ok(rows) => rows,
             Err(error) => {
-                report.differs(subject, words_of(&error));
+                report.differs(subject, explain(&error));
                 return None;
             }
         };
         let paging = &self.settings.paging;
         let count = rows.users.len() as u64;
-        let paged = paging.style != Style::None;
+        let paged = paging.style != PagingStyle::None;
         if rows.total.is_some_and(|total| total < count) {
             report.differs(subject, "the total is less than the users on the first page: see Total");
         } else if paged && count > paging.size {
@@ -146,8 +150,8 @@ impl Described {
                 self.check_second_page(cx, listing, &place, (&rows.users, total), report)
                     .await;
             }
-            Ok(false) => report.add("the second page", Verdict::Untried, "the first page is the last"),
-            Err(unfit) => report.differs("the second page", unfit.to_string()),
+            Ok(false) => report.add("the second page", CheckVerdict::Untried, "the first page is the last"),
+            Err(answer_error) => report.differs("the second page", answer_error.to_string()),
         }
         first
     }
@@ -155,17 +159,17 @@ impl Described {
     async fn check_second_page(
         &self,
         cx: &CallContext,
-        listing: Listing<'_>,
-        place: &Place,
+        listing: ListRequest<'_>,
+        place: &PagePosition,
         (before, total): (&[Value], Option<u64>),
-        report: &mut Report,
+        report: &mut CheckReport,
     ) {
         let subject = "the second page";
         let ids = |users: &[Value]| -> Vec<Option<Crid>> {
             users.iter().map(|user| self.settings.map.id(user).ok()).collect()
         };
         match self.page(cx, listing, place).await {
-            Err(error) => report.differs(subject, words_of(&error)),
+            Err(error) => report.differs(subject, explain(&error)),
             Ok(rows) if rows.users.is_empty() && total.is_some() => {
                 report.differs(subject, "it is empty, and the total says that there are more: see Page.At and Total");
             }
@@ -178,11 +182,11 @@ impl Described {
     }
 
     /// Whether anything is where the settings say that fields are.
-    fn check_fields(&self, users: &[Value], report: &mut Report) {
+    fn check_fields(&self, users: &[Value], report: &mut CheckReport) {
         let subject = "the fields";
         let map = &self.settings.map;
         if users.is_empty() {
-            report.add(subject, Verdict::Untried, "the list showed nobody");
+            report.add(subject, CheckVerdict::Untried, "the list showed nobody");
             return;
         }
         let mut good = true;
@@ -190,7 +194,7 @@ impl Described {
             report.differs(subject, "a user has no usable id where Field.Id says");
             good = false;
         }
-        let there = |places: &Places| {
+        let there = |places: &Pointers| {
             users
                 .iter()
                 .any(|user| places.iter().any(|place| place.find(user).is_some()))
@@ -225,7 +229,7 @@ impl Described {
         }
     }
 
-    async fn check_known(&self, cx: &CallContext, id: &Crid, report: &mut Report) {
+    async fn check_known(&self, cx: &CallContext, id: &Crid, report: &mut CheckReport) {
         let subject = "a known id";
         let account = match self.account(cx, id).await {
             Ok(Some(account)) => account,
@@ -237,13 +241,13 @@ impl Described {
                 return;
             }
             Err(error) => {
-                report.differs(subject, words_of(&error));
+                report.differs(subject, explain(&error));
                 return;
             }
         };
         report.agrees(subject, "the answer is about this user");
         let Some(email) = &account.email else {
-            report.add("a known address", Verdict::Untried, "the user has none");
+            report.add("a known address", CheckVerdict::Untried, "the user has none");
             return;
         };
         let among = |found: &[masthead_domain::account::Account]| found.iter().any(|found| found.crid == *id);
@@ -254,20 +258,20 @@ impl Described {
                 subject,
                 "the user is not among the answers: see ByEmail, and whether the directory compares addresses without case",
             ),
-            Err(error) => report.differs(subject, words_of(&error)),
+            Err(error) => report.differs(subject, explain(&error)),
         }
         let subject = "a known address in capitals";
-        let given = email.as_str().to_uppercase();
-        let listing = Listing {
+        let values = email.as_str().to_uppercase();
+        let listing = ListRequest {
             name: NAME,
             operation: &self.settings.by_email,
-            given: Given {
-                email: Some(&given),
-                ..Given::default()
+            values: TemplateValues {
+                email: Some(&values),
+                ..TemplateValues::default()
             },
-            may_say_nobody: self.settings.email_not_found,
+            may_be_absent: self.settings.email_not_found,
         };
-        match self.page(cx, listing, &Place::default()).await {
+        match self.page(cx, listing, &PagePosition::default()).await {
             Ok(rows) if rows.users.iter().any(|user| self.settings.map.id(user).is_ok_and(|found| found == *id)) => {
                 report.agrees(subject, "the user is among the answers");
             }
@@ -275,7 +279,7 @@ impl Described {
                 subject,
                 "the user is not among the answers: the directory compares addresses with case, and users who wrote theirs in capitals would be taken for absent",
             ),
-            Err(error) => report.differs(subject, words_of(&error)),
+            Err(error) => report.differs(subject, explain(&error)),
         }
     }
 }

@@ -12,34 +12,34 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{Call, Reply, Upstream};
+use masthead_provider_http::{HttpReply, ProviderCall, Upstream};
 use serde_json::Value;
 
 use crate::{
-    DirectorySettings,
-    admission::Proof,
-    envelope::Opened,
-    operation::{Operation, Param},
-    paging::Place,
-    template::Given,
-    unfit::Unfit,
+    GenericSettings,
+    answer_error::GenericAnswerError,
+    authentication::RequestCredentials,
+    envelope::OpenedEnvelope,
+    operation::{OperationTemplate, ParamValue},
+    paging::PagePosition,
+    template::TemplateValues,
 };
 
 /// How many users of a list are looked at.
 pub(crate) const CAP: u64 = 1_000;
 
 /// One tenant's directory.
-pub(crate) struct Described {
+pub(crate) struct GenericApi {
     pub(crate) name: SourceName,
-    pub(crate) settings: DirectorySettings,
+    pub(crate) settings: GenericSettings,
     pub(crate) upstream: Upstream,
-    pub(crate) proof: Proof,
+    pub(crate) credentials: RequestCredentials,
     /// The headers of every call, with the proof among them.
     pub(crate) headers: HeaderMap,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl AsRef<Upstream> for Described {
+impl AsRef<Upstream> for GenericApi {
     fn as_ref(&self) -> &Upstream {
         &self.upstream
     }
@@ -47,7 +47,7 @@ impl AsRef<Upstream> for Described {
 
 /// What a list has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct ListResult {
     /// How many different users, and rows without a usable id.
     pub(crate) users: u64,
     /// How many rows have no usable id.
@@ -58,7 +58,7 @@ pub(crate) struct Shown {
     pub(crate) to_the_end: bool,
 }
 
-impl Shown {
+impl ListResult {
     /// Whether these are all.
     pub(crate) fn all(&self) -> bool {
         self.to_the_end && self.total.is_none_or(|total| self.users >= total)
@@ -67,7 +67,7 @@ impl Shown {
 
 /// One page as the directory shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rows {
+pub(crate) struct ListPage {
     pub(crate) users: Vec<Value>,
     pub(crate) total: Option<u64>,
     pub(crate) next: Option<String>,
@@ -75,16 +75,16 @@ pub(crate) struct Rows {
 
 /// A list to ask for.
 #[derive(Clone, Copy)]
-pub(crate) struct Listing<'a> {
+pub(crate) struct ListRequest<'a> {
     /// Its name in errors, logs and metrics.
     pub(crate) name: &'static str,
-    pub(crate) operation: &'a Operation,
-    pub(crate) given: Given<'a>,
+    pub(crate) operation: &'a OperationTemplate,
+    pub(crate) values: TemplateValues<'a>,
     /// What `NotFound` describes says that the list is empty.
-    pub(crate) may_say_nobody: bool,
+    pub(crate) may_be_absent: bool,
 }
 
-impl Described {
+impl GenericApi {
     /// The user with this id; `None` is the directory's own word that there is none, in the signal that is configured.
     pub(crate) async fn user(
         &self,
@@ -92,25 +92,25 @@ impl Described {
         name: &'static str,
         id: &Crid,
     ) -> Result<Option<Value>, SourceError> {
-        let given = Given {
+        let values = TemplateValues {
             id: Some(id.as_str()),
-            ..Given::default()
+            ..TemplateValues::default()
         };
-        let request = self.request(name, &self.settings.by_id, &given, Vec::new())?;
-        self.ask(cx, name, &request, |reply| self.read_user(reply, id)).await
+        let request = self.request(name, &self.settings.by_id, &values, Vec::new())?;
+        self.call(cx, name, &request, |reply| self.read_user(reply, id)).await
     }
 
     /// One page of a list.
     pub(crate) async fn page(
         &self,
         cx: &CallContext,
-        listing: Listing<'_>,
-        place: &Place,
-    ) -> Result<Rows, SourceError> {
+        listing: ListRequest<'_>,
+        place: &PagePosition,
+    ) -> Result<ListPage, SourceError> {
         let params = self.settings.paging.params(place);
-        let request = self.request(listing.name, listing.operation, &listing.given, params)?;
-        let read = |reply: &Reply| self.read_rows(reply, listing.may_say_nobody);
-        self.ask(cx, listing.name, &request, read).await
+        let request = self.request(listing.name, listing.operation, &listing.values, params)?;
+        let read = |reply: &HttpReply| self.read_rows(reply, listing.may_be_absent);
+        self.call(cx, listing.name, &request, read).await
     }
 
     /// Walks a list page by page, one at a time, until `enough` says so of a user, or it ends, or [`CAP`] is reached. Each
@@ -118,12 +118,12 @@ impl Described {
     pub(crate) async fn walk(
         &self,
         cx: &CallContext,
-        listing: Listing<'_>,
-        mut enough: impl FnMut(&Value) -> Result<bool, Unfit> + Send,
-    ) -> Result<Shown, SourceError> {
+        listing: ListRequest<'_>,
+        mut enough: impl FnMut(&Value) -> Result<bool, GenericAnswerError> + Send,
+    ) -> Result<ListResult, SourceError> {
         let mut known: HashSet<Crid> = HashSet::new();
-        let mut place = Place::default();
-        let mut shown = Shown {
+        let mut place = PagePosition::default();
+        let mut shown = ListResult {
             users: 0,
             unreadable: 0,
             total: None,
@@ -139,7 +139,7 @@ impl Described {
                     continue;
                 };
                 if known.insert(id) {
-                    is_enough |= enough(user).map_err(|unfit| self.unfit(listing.name, unfit))?;
+                    is_enough |= enough(user).map_err(|answer_error| self.answer_error(listing.name, answer_error))?;
                 }
             }
             let doubles = self.doubles(&rows.users);
@@ -149,7 +149,7 @@ impl Described {
                 .settings
                 .paging
                 .turn(&mut place, rows.users.len() as u64, doubles, rows.total, rows.next)
-                .map_err(|unfit| self.unfit(listing.name, unfit))?;
+                .map_err(|answer_error| self.answer_error(listing.name, answer_error))?;
             if !more {
                 shown.to_the_end = true;
                 return Ok(shown);
@@ -169,100 +169,107 @@ impl Described {
     }
 
     /// An answer that cannot be taken, audited once, without a word of it.
-    pub(crate) fn unfit(&self, operation: &'static str, unfit: Unfit) -> SourceError {
-        tracing::error!(source.name = self.name, operation, flaw = %unfit, "the directory's answer is refused");
-        SourceError::because(operation, SourceErrorKind::Corrupt, unfit)
+    pub(crate) fn answer_error(&self, operation: &'static str, answer_error: GenericAnswerError) -> SourceError {
+        tracing::error!(source.name = self.name, operation, flaw = %answer_error, "the directory's answer is refused");
+        SourceError::because(operation, SourceErrorKind::Corrupt, answer_error)
     }
 
     fn request(
         &self,
         name: &'static str,
-        operation: &Operation,
-        given: &Given<'_>,
-        paging: Vec<(String, Param)>,
+        operation: &OperationTemplate,
+        values: &TemplateValues<'_>,
+        paging: Vec<(String, ParamValue)>,
     ) -> Result<Request<Bytes>, SourceError> {
         let fixed = self.settings.params.iter();
-        let fixed = fixed.map(|(name, value)| (name.to_string(), Param::Text(value.to_string())));
-        let params = fixed.chain(paging).chain(self.proof.param()).collect();
+        let fixed = fixed.map(|(name, value)| (name.to_string(), ParamValue::TextTemplate(value.to_string())));
+        let params = fixed.chain(paging).chain(self.credentials.param()).collect();
         operation
-            .request(&self.settings.base_url, given, params, &self.headers)
+            .request(&self.settings.base_url, values, params, &self.headers)
             .ok_or_else(|| SourceError::new(name, SourceErrorKind::Refused))
     }
 
     /// Makes a call that reads; an answer that is none rides as the cause of the error.
-    async fn ask<T>(
+    async fn call<T>(
         &self,
         cx: &CallContext,
         name: &'static str,
         request: &Request<Bytes>,
-        read: impl Fn(&Reply) -> Result<T, Unfit> + Send + Sync,
+        read: impl Fn(&HttpReply) -> Result<T, GenericAnswerError> + Send + Sync,
     ) -> Result<T, SourceError> {
         let last = Mutex::new(None);
-        let note = |unfit: Option<Unfit>| *last.lock().unwrap_or_else(PoisonError::into_inner) = unfit;
+        let note = |answer_error: Option<GenericAnswerError>| {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = answer_error
+        };
         let answer = self
             .upstream
-            .call(Call::read(name, cx), request, |reply| {
+            .call(ProviderCall::read(name, cx), request, |reply| {
                 let answer = read(reply);
                 note(answer.as_ref().err().copied());
-                answer.map_err(Unfit::refusal)
+                answer.map_err(GenericAnswerError::refusal)
             })
             .await;
         let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
         answer.map_err(|error| match (last, &error.source) {
-            (Some(unfit), _) if error.kind == SourceErrorKind::Corrupt => self.unfit(name, unfit),
+            (Some(answer_error), _) if error.kind == SourceErrorKind::Corrupt => self.answer_error(name, answer_error),
             // What is missing where says more than that the form is wrong.
-            (Some(unfit), None) | (Some(unfit @ Unfit::NotThere { .. }), Some(_)) => {
-                SourceError::because(name, error.kind, unfit)
+            (Some(answer_error), None) | (Some(answer_error @ GenericAnswerError::NotThere { .. }), Some(_)) => {
+                SourceError::because(name, error.kind, answer_error)
             }
             _ => error,
         })
     }
 
-    fn read_user(&self, reply: &Reply, id: &Crid) -> Result<Option<Value>, Unfit> {
+    fn read_user(&self, reply: &HttpReply, id: &Crid) -> Result<Option<Value>, GenericAnswerError> {
         let settings = &self.settings;
         let mut body = match settings.envelope.open(reply, self.clock.now())? {
-            Opened::Nobody => return Ok(None),
-            Opened::Body(body) => body,
+            OpenedEnvelope::Absent => return Ok(None),
+            OpenedEnvelope::BodyTemplate(body) => body,
         };
         let is_empty = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
         if settings.empty_list && settings.list.find(&body).is_some_and(is_empty) {
             return Ok(None);
         }
         let user = settings.user.take(&mut body).filter(Value::is_object);
-        let user = user.ok_or(Unfit::NotThere {
+        let user = user.ok_or(GenericAnswerError::NotThere {
             setting: "User",
             expected: "a user",
         })?;
         if settings.map.id(&user)? != *id {
-            return Err(Unfit::SomebodyElse);
+            return Err(GenericAnswerError::OtherUser);
         }
         Ok(Some(user))
     }
 
-    fn read_rows(&self, reply: &Reply, may_say_nobody: bool) -> Result<Rows, Unfit> {
+    fn read_rows(&self, reply: &HttpReply, may_be_absent: bool) -> Result<ListPage, GenericAnswerError> {
         let settings = &self.settings;
         let mut body = match settings.envelope.open(reply, self.clock.now())? {
-            Opened::Nobody if may_say_nobody => {
-                return Ok(Rows {
+            OpenedEnvelope::Absent if may_be_absent => {
+                return Ok(ListPage {
                     users: Vec::new(),
                     total: None,
                     next: None,
                 });
             }
-            Opened::Nobody => return Err(Unfit::Nobody),
-            Opened::Body(body) => body,
+            OpenedEnvelope::Absent => return Err(GenericAnswerError::Absent),
+            OpenedEnvelope::BodyTemplate(body) => body,
         };
         let total = match &settings.total {
             None => None,
-            Some(pointer) => Some(pointer.find(&body).and_then(count).ok_or(Unfit::NotThere {
-                setting: "Total",
-                expected: "a number",
-            })?),
+            Some(pointer) => Some(
+                pointer
+                    .find(&body)
+                    .and_then(count)
+                    .ok_or(GenericAnswerError::NotThere {
+                        setting: "Total",
+                        expected: "a number",
+                    })?,
+            ),
         };
         let next = settings.paging.next(&body);
         match settings.list.take(&mut body) {
-            Some(Value::Array(users)) => Ok(Rows { users, total, next }),
-            _ => Err(Unfit::NotThere {
+            Some(Value::Array(users)) => Ok(ListPage { users, total, next }),
+            _ => Err(GenericAnswerError::NotThere {
                 setting: "List",
                 expected: "a list",
             }),

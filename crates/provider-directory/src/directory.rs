@@ -5,21 +5,24 @@ use std::sync::Arc;
 use http::HeaderMap;
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::{clock::Clock, provider::Searchable, source::SourceError};
-use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Secrets, Unusable};
+use masthead_provider_http::{AdapterOptions, HttpClient, Secrets, SetupError, TenantClients, UpstreamHealth};
 use thiserror::Error;
 
-use crate::{DirectorySettings, Mistake, Preset, admission::Proof, described::Described, template::Slot};
+use crate::{
+    GenericSettingError, GenericSettings, Preset, authentication::RequestCredentials, described::GenericApi,
+    template::Placeholder,
+};
 
 /// The directory of every tenant that has one of this preset.
 ///
 /// It is named after its preset, also where a tenant's settings describe quite another directory in its place.
 #[derive(Debug)]
-pub struct Directory {
+pub struct GenericAdapter {
     pub(crate) preset: Preset,
-    adapter: Adapter<Described>,
+    adapter: TenantClients<GenericApi>,
 }
 
-impl Directory {
+impl GenericAdapter {
     /// No tenant yet.
     #[must_use]
     pub fn new(
@@ -31,14 +34,14 @@ impl Directory {
     ) -> Self {
         Self {
             preset,
-            adapter: Adapter::new(preset.name, options, client, clock, secrets),
+            adapter: TenantClients::new(preset.name, options, client, clock, secrets),
         }
     }
 
     /// Which conditions this tenant's directory applies itself: those that its settings have a place for.
     #[must_use]
     pub fn searchable(&self, tenant: &Tenant) -> Searchable {
-        let Ok(described) = self.of(tenant, "searchable") else {
+        let Ok(described) = self.api_of(tenant, "searchable") else {
             return Searchable::default();
         };
         let Some(search) = &described.settings.search else {
@@ -46,47 +49,48 @@ impl Directory {
         };
         Searchable {
             list: true,
-            email_prefix: search.holds(Slot::EmailPrefix),
+            email_prefix: search.holds(Placeholder::EmailPrefix),
             email_contains: search
-                .holds(Slot::EmailContains)
+                .holds(Placeholder::EmailContains)
                 .then_some(described.settings.contains_from),
-            name_prefix: search.holds(Slot::FirstName) && search.holds(Slot::LastName),
+            name_prefix: search.holds(Placeholder::FirstName) && search.holds(Placeholder::LastName),
             metadata: false,
         }
     }
 
     /// How each tenant's directory is, for readiness.
     #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, Health)> {
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         self.adapter.health()
     }
 
     /// The tenant's directory.
-    pub(crate) fn of(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Described>, SourceError> {
-        self.adapter.of(tenant, operation, |tenant| self.describe(tenant))
+    pub(crate) fn api_of(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GenericApi>, SourceError> {
+        self.adapter
+            .for_tenant(tenant, operation, |tenant| self.describe(tenant))
     }
 
     /// The directory as the tenant's settings describe it, with an upstream of its own.
-    pub(crate) fn describe(&self, tenant: &Tenant) -> Result<Described, Unusable<Mistake>> {
+    pub(crate) fn describe(&self, tenant: &Tenant) -> Result<GenericApi, SetupError<GenericSettingError>> {
         let allow_private = self.adapter.allows_private();
-        let settings = DirectorySettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
-        let mut proof = Proof::default();
-        let mut credentials = None;
+        let settings = GenericSettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
+        let mut credentials = RequestCredentials::default();
+        let mut tokens = None;
         if let Some(place) = settings.secret_place() {
-            let secret = self.adapter.secret(place).map_err(Unusable::secret)?;
-            proof = settings
-                .admission
-                .proof(&secret)
-                .ok_or_else(|| Unusable::secret(CannotBeSent))?;
-            credentials = settings.admission.tokens(secret);
+            let secret = self.adapter.secret(place).map_err(SetupError::secret)?;
+            credentials = settings
+                .authentication
+                .credentials(&secret)
+                .ok_or_else(|| SetupError::secret(UnsendableSecretError))?;
+            tokens = settings.authentication.tokens(secret);
         }
         let mut headers: HeaderMap = settings.headers.clone();
-        headers.extend(proof.headers.clone());
-        Ok(Described {
-            upstream: self.adapter.upstream(&tenant.id, settings.budget(), credentials),
+        headers.extend(credentials.headers.clone());
+        Ok(GenericApi {
+            upstream: self.adapter.upstream(&tenant.id, settings.budget(), tokens),
             name: self.preset.name,
             settings,
-            proof,
+            credentials,
             headers,
             clock: Arc::clone(self.adapter.clock()),
         })
@@ -96,4 +100,4 @@ impl Directory {
 /// The secret has bytes that no header or field can carry.
 #[derive(Debug, Error)]
 #[error("the secret cannot be sent")]
-struct CannotBeSent;
+struct UnsendableSecretError;

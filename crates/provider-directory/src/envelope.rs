@@ -1,15 +1,15 @@
 //! How a directory says yes, no, and "nobody": by status, by a code in its answer, or by a member that only failures have.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_http::Reply;
+use masthead_provider_http::HttpReply;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{pointer::Pointer, unfit::Unfit};
+use crate::{answer_error::GenericAnswerError, pointer::Pointer};
 
 /// How answers are read before anything in them is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Envelope {
+pub(crate) struct GenericEnvelope {
     /// Where each answer says how the call went.
     pub(crate) status: Option<Pointer>,
     /// What stands there when all is well.
@@ -32,16 +32,16 @@ pub(crate) struct Envelope {
 
 /// What is in the envelope.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Opened {
+pub(crate) enum OpenedEnvelope {
     /// An answer.
-    Body(Value),
+    BodyTemplate(Value),
     /// The directory's own word that there is nobody.
-    Nobody,
+    Absent,
 }
 
-impl Envelope {
+impl GenericEnvelope {
     /// Opens a reply. Nothing but the configured signal is absence.
-    pub(crate) fn open(&self, reply: &Reply, now: OffsetDateTime) -> Result<Opened, Unfit> {
+    pub(crate) fn open(&self, reply: &HttpReply, now: OffsetDateTime) -> Result<OpenedEnvelope, GenericAnswerError> {
         let status = reply.status.as_u16();
         match status {
             200..=299 => {
@@ -49,23 +49,23 @@ impl Envelope {
                 if self.is_failure(&body)? || self.is_not_found_code(&body) {
                     return self.failure(&body, reply, now);
                 }
-                Ok(Opened::Body(body))
+                Ok(OpenedEnvelope::BodyTemplate(body))
             }
-            401 | 403 | 407 | 429 => Err(Unfit::Status(status)),
-            _ if self.says_nobody(reply) => Ok(Opened::Nobody),
-            _ if self.retry_statuses.contains(&status) => Err(Unfit::TryLater(status)),
+            401 | 403 | 407 | 429 => Err(GenericAnswerError::Status(status)),
+            _ if self.reports_absence(reply) => Ok(OpenedEnvelope::Absent),
+            _ if self.retry_statuses.contains(&status) => Err(GenericAnswerError::TryLater(status)),
             404 | 405 | 410 => {
                 // A proxy's page says nothing of the path.
                 reply.json::<Value>()?;
-                Err(Unfit::NoSuchPath(status))
+                Err(GenericAnswerError::NoSuchPath(status))
             }
-            _ => Err(Unfit::Status(status)),
+            _ => Err(GenericAnswerError::Status(status)),
         }
     }
 
-    fn is_failure(&self, body: &Value) -> Result<bool, Unfit> {
+    fn is_failure(&self, body: &Value) -> Result<bool, GenericAnswerError> {
         if let Some(pointer) = &self.status {
-            let code = pointer.find(body).and_then(word).ok_or(Unfit::NotThere {
+            let code = pointer.find(body).and_then(word).ok_or(GenericAnswerError::NotThere {
                 setting: "Envelope.Status",
                 expected: "a status",
             })?;
@@ -92,7 +92,7 @@ impl Envelope {
 
     /// Whether a reply with an error's status says that there is nobody: in JSON that looks like the directory's own, so
     /// that the page of a proxy or the answer of another service never does.
-    fn says_nobody(&self, reply: &Reply) -> bool {
+    fn reports_absence(&self, reply: &HttpReply) -> bool {
         let status = reply.status.as_u16();
         if !(400..=499).contains(&status) {
             return false;
@@ -119,9 +119,14 @@ impl Envelope {
     }
 
     /// A failure inside a 2xx.
-    fn failure(&self, body: &Value, reply: &Reply, now: OffsetDateTime) -> Result<Opened, Unfit> {
+    fn failure(
+        &self,
+        body: &Value,
+        reply: &HttpReply,
+        now: OffsetDateTime,
+    ) -> Result<OpenedEnvelope, GenericAnswerError> {
         if self.is_not_found_code(body) {
-            return Ok(Opened::Nobody);
+            return Ok(OpenedEnvelope::Absent);
         }
         let code = self.code(body);
         let later = code
@@ -139,7 +144,7 @@ impl Envelope {
             // Nobody knows what it means; were it taken for an outage, a few odd requests would open the breaker for all.
             _ => SourceErrorKind::Refused,
         };
-        Err(Unfit::Failed { kind, code: number })
+        Err(GenericAnswerError::Failed { kind, code: number })
     }
 }
 

@@ -3,7 +3,8 @@
 //! The contract is Masthead's own: what SSOR and Firefly really speak between servers is private to their owners. Their
 //! presets are lists of the same settings that describe any other directory, and any of them can be set otherwise.
 
-mod admission;
+mod answer_error;
+mod authentication;
 mod check;
 mod described;
 mod directory;
@@ -16,9 +17,8 @@ mod preset;
 mod reads;
 mod settings;
 mod template;
-mod unfit;
 mod walk;
 
-pub use directory::Directory;
+pub use directory::GenericAdapter;
 pub use preset::Preset;
-pub use settings::{DirectorySettings, Mistake, SETTINGS, SettingSpec};
+pub use settings::{GenericSettingError, GenericSettings, ProviderSettingSpec, SETTINGS};

@@ -10,43 +10,43 @@ use masthead_provider_http::wire::{self, scalar};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{pointer::Pointer, unfit::Unfit};
+use crate::{answer_error::GenericAnswerError, pointer::Pointer};
 
 /// Where a field may be; the first place that has something counts.
-pub(crate) type Places = Vec<Pointer>;
+pub(crate) type Pointers = Vec<Pointer>;
 
 /// Where in a user each field of ours is. What no place is named for is never read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UserMap {
+pub(crate) struct UserMapping {
     pub(crate) id: Pointer,
-    pub(crate) email: Places,
-    pub(crate) first_name: Places,
-    pub(crate) last_name: Places,
-    pub(crate) verified: Places,
-    pub(crate) registered_at: Places,
-    pub(crate) changed_at: Places,
+    pub(crate) email: Pointers,
+    pub(crate) first_name: Pointers,
+    pub(crate) last_name: Pointers,
+    pub(crate) verified: Pointers,
+    pub(crate) registered_at: Pointers,
+    pub(crate) changed_at: Pointers,
     /// Key of ours, and where its value is. No two keys differ only in case.
-    pub(crate) metadata: Vec<(Box<str>, Places)>,
+    pub(crate) metadata: Vec<(Box<str>, Pointers)>,
 }
 
-impl UserMap {
+impl UserMapping {
     /// The user's id, to the letter.
-    pub(crate) fn id(&self, user: &Value) -> Result<Crid, Unfit> {
+    pub(crate) fn id(&self, user: &Value) -> Result<Crid, GenericAnswerError> {
         let text = match self.id.find(user) {
             Some(Value::String(text)) => text.clone(),
             // A number with a fraction has lost digits of what it was.
             Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
-            _ => return Err(Unfit::UnusableId),
+            _ => return Err(GenericAnswerError::UnusableId),
         };
-        wire::id(&text).ok_or(Unfit::UnusableId)
+        wire::id(&text).ok_or(GenericAnswerError::UnusableId)
     }
 
     /// The account of a user.
-    pub(crate) fn account(&self, user: &Value) -> Result<Account, Unfit> {
+    pub(crate) fn account(&self, user: &Value) -> Result<Account, GenericAnswerError> {
         let crid = self.id(user)?;
         let email = self.email(user);
-        let text = |places: &Places| first(places, user).map_or_else(Box::default, |text| text.trim().into());
-        let moment = |places: &Places| OffsetDateTime::parse(&first(places, user)?, &Rfc3339).ok();
+        let text = |places: &Pointers| first(places, user).map_or_else(Box::default, |text| text.trim().into());
+        let moment = |places: &Pointers| OffsetDateTime::parse(&first(places, user)?, &Rfc3339).ok();
         let verified = first(&self.verified, user).as_deref().and_then(flag);
         let metadata = self
             .metadata
@@ -84,7 +84,7 @@ impl UserMap {
     }
 }
 
-fn first(places: &Places, user: &Value) -> Option<String> {
+fn first(places: &Pointers, user: &Value) -> Option<String> {
     let mut found = places.iter().filter_map(|pointer| without_nul(pointer.find(user)?));
     found.find(|text| !text.is_empty())
 }
@@ -109,12 +109,12 @@ mod tests {
 
     use super::*;
 
-    fn places(texts: &[&str]) -> Places {
+    fn places(texts: &[&str]) -> Pointers {
         texts.iter().map(|text| Pointer::parse(text).unwrap()).collect()
     }
 
-    fn map() -> UserMap {
-        UserMap {
+    fn map() -> UserMapping {
+        UserMapping {
             id: Pointer::parse("/id").unwrap(),
             email: places(&["/email", "/linked/0/address"]),
             first_name: places(&["/name/first"]),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_mapped_is_read() {
+    fn only_mapped_fields_are_read() {
         let user = json!({"id": "7", "email": "Ann@Example.com", "name": {"first": " Ann ", "last": "L\u{0}ee"}, "ok": true,
             "since": "2024-01-02T03:04:05Z", "city": "Oslo", "age": 41, "masterId": "session-grade", "other": "x"});
         let account = map().account(&user).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_only_linked_is_lower_cased_and_every_linked_one_is_known() {
+    fn linked_address_is_lower_cased() {
         let user =
             json!({"id": 7, "email": "", "linked": [{"address": "Ann@Example.com"}, {"address": "B@example.com"}]});
         let account = map().account(&user).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_we_could_not_keep_is_refused() {
+    fn unusable_id_is_refused() {
         for bad in [
             json!({}),
             json!({"id": ""}),
@@ -160,12 +160,12 @@ mod tests {
             json!({"id": 1.5}),
             json!({"id": ["7"]}),
         ] {
-            assert_eq!(map().account(&bad), Err(Unfit::UnusableId), "{bad}");
+            assert_eq!(map().account(&bad), Err(GenericAnswerError::UnusableId), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_missing_stays_missing() {
+    fn missing_fields_stay_missing() {
         let account = map()
             .account(&json!({"id": "7", "ok": true, "since": "soon", "city": {}}))
             .unwrap();

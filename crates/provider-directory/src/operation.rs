@@ -6,58 +6,58 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use serde_json::Value;
 
-use crate::template::{Given, Json, Pairs, Path, Slot, Text, encoded};
+use crate::template::{JsonTemplate, PairsTemplate, PathTemplate, Placeholder, TemplateValues, TextTemplate, encoded};
 
 /// A call with places for values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Operation {
+pub(crate) struct OperationTemplate {
     pub(crate) method: Method,
-    pub(crate) path: Path,
-    pub(crate) query: Pairs,
-    pub(crate) body: Option<Body>,
+    pub(crate) path: PathTemplate,
+    pub(crate) query: PairsTemplate,
+    pub(crate) body: Option<BodyTemplate>,
 }
 
 /// A body with places for values. Where a call has one, parameters go into it; else into the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Body {
-    Form(Pairs),
-    Json(Json),
+pub(crate) enum BodyTemplate {
+    Form(PairsTemplate),
+    JsonTemplate(JsonTemplate),
 }
 
 /// The value of a parameter, which may be a secret. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Param {
-    Text(String),
+pub(crate) enum ParamValue {
+    TextTemplate(String),
     Number(u64),
 }
 
-impl Body {
+impl BodyTemplate {
     /// Parses a JSON object, or the pairs of a form.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.starts_with('{') {
-            Json::parse(text).map(Self::Json)
+            JsonTemplate::parse(text).map(Self::JsonTemplate)
         } else {
-            Pairs::parse(text).map(Self::Form)
+            PairsTemplate::parse(text).map(Self::Form)
         }
     }
 }
 
-impl Operation {
+impl OperationTemplate {
     /// Whether there is a place for this value somewhere.
-    pub(crate) fn holds(&self, slot: Slot) -> bool {
+    pub(crate) fn holds(&self, slot: Placeholder) -> bool {
         self.texts().any(|text| text.holds(slot))
     }
 
     /// Whether there is a place for this value and for no other.
-    pub(crate) fn holds_only(&self, slot: Slot) -> bool {
+    pub(crate) fn holds_only(&self, slot: Placeholder) -> bool {
         self.holds(slot) && self.texts().all(|text| text.holds_only(slot))
     }
 
-    fn texts(&self) -> impl Iterator<Item = &Text> {
+    fn texts(&self) -> impl Iterator<Item = &TextTemplate> {
         let in_body = match &self.body {
             None => Vec::new(),
-            Some(Body::Form(pairs)) => pairs.texts().collect(),
-            Some(Body::Json(json)) => json.texts(),
+            Some(BodyTemplate::Form(pairs)) => pairs.texts().collect(),
+            Some(BodyTemplate::JsonTemplate(json)) => json.texts(),
         };
         [self.path.text()].into_iter().chain(self.query.texts()).chain(in_body)
     }
@@ -66,31 +66,31 @@ impl Operation {
     pub(crate) fn request(
         &self,
         base: &str,
-        given: &Given<'_>,
-        params: Vec<(String, Param)>,
+        values: &TemplateValues<'_>,
+        params: Vec<(String, ParamValue)>,
         headers: &HeaderMap,
     ) -> Option<Request<Bytes>> {
-        let mut query = self.query.fill(given);
+        let mut query = self.query.fill(values);
         let mut typed = None;
         let body = match &self.body {
             None => {
                 query.extend(params.into_iter().map(|(name, value)| (name, value.into_text())));
                 Bytes::new()
             }
-            Some(Body::Form(pairs)) => {
-                let mut form = pairs.fill(given);
+            Some(BodyTemplate::Form(pairs)) => {
+                let mut form = pairs.fill(values);
                 form.extend(params.into_iter().map(|(name, value)| (name, value.into_text())));
                 typed = Some("application/x-www-form-urlencoded");
                 joined(&form).into()
             }
-            Some(Body::Json(json)) => {
-                let mut members = json.fill(given);
+            Some(BodyTemplate::JsonTemplate(json)) => {
+                let mut members = json.fill(values);
                 members.extend(params.into_iter().map(|(name, value)| (name, value.into_json())));
                 typed = Some("application/json");
                 Value::Object(members).to_string().into()
             }
         };
-        let path = self.path.fill(given)?;
+        let path = self.path.fill(values)?;
         let question = if query.is_empty() { "" } else { "?" };
         let mut request = Request::builder()
             .method(self.method.clone())
@@ -106,23 +106,23 @@ impl Operation {
     }
 }
 
-impl fmt::Debug for Param {
+impl fmt::Debug for ParamValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Param(<redacted>)")
     }
 }
 
-impl Param {
+impl ParamValue {
     fn into_text(self) -> String {
         match self {
-            Self::Text(text) => text,
+            Self::TextTemplate(text) => text,
             Self::Number(number) => number.to_string(),
         }
     }
 
     fn into_json(self) -> Value {
         match self {
-            Self::Text(text) => text.into(),
+            Self::TextTemplate(text) => text.into(),
             Self::Number(number) => number.into(),
         }
     }
@@ -140,33 +140,33 @@ fn joined(pairs: &[(String, String)]) -> String {
 mod tests {
     use super::*;
 
-    fn operation(query: &str, body: Option<&str>) -> Operation {
-        Operation {
+    fn operation(query: &str, body: Option<&str>) -> OperationTemplate {
+        OperationTemplate {
             method: if body.is_some() { Method::POST } else { Method::GET },
-            path: Path::parse("/people").unwrap(),
-            query: Pairs::parse(query).unwrap(),
-            body: body.map(|text| Body::parse(text).unwrap()),
+            path: PathTemplate::parse("/people").unwrap(),
+            query: PairsTemplate::parse(query).unwrap(),
+            body: body.map(|text| BodyTemplate::parse(text).unwrap()),
         }
     }
 
-    fn sent(operation: &Operation) -> (String, String) {
-        let given = Given {
+    fn sent(operation: &OperationTemplate) -> (String, String) {
+        let values = TemplateValues {
             email: Some("a&b=\"c\"@x"),
-            ..Given::default()
+            ..TemplateValues::default()
         };
         let params = vec![
-            ("site".to_owned(), Param::Text("s t".to_owned())),
-            ("limit".to_owned(), Param::Number(5)),
+            ("site".to_owned(), ParamValue::TextTemplate("s t".to_owned())),
+            ("limit".to_owned(), ParamValue::Number(5)),
         ];
         let request = operation
-            .request("http://h/base", &given, params, &HeaderMap::new())
+            .request("http://h/base", &values, params, &HeaderMap::new())
             .unwrap();
         let body = String::from_utf8(request.body().to_vec()).unwrap();
         (request.uri().to_string(), body)
     }
 
     #[test]
-    fn parameters_go_where_the_call_has_its_data() {
+    fn parameters_follow_the_body_kind() {
         let (uri, body) = sent(&operation("e={email}", None));
         assert_eq!(
             (uri.as_str(), body.as_str()),
@@ -182,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn a_call_tells_which_values_it_has_places_for() {
+    fn operation_knows_its_placeholders() {
         let call = operation("e={email}", Some(r#"{"where": ["{firstName}"]}"#));
-        assert!(call.holds(Slot::Email) && call.holds(Slot::FirstName) && !call.holds(Slot::Id));
-        assert!(!call.holds_only(Slot::Email) && operation("e={email}", None).holds_only(Slot::Email));
+        assert!(call.holds(Placeholder::Email) && call.holds(Placeholder::FirstName) && !call.holds(Placeholder::Id));
+        assert!(!call.holds_only(Placeholder::Email) && operation("e={email}", None).holds_only(Placeholder::Email));
     }
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{operation::Param, pointer::Pointer, unfit::Unfit};
+use crate::{answer_error::GenericAnswerError, operation::ParamValue, pointer::Pointer};
 
 /// How the pages of a list are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Paging {
-    pub(crate) style: Style,
+pub(crate) struct ListPaging {
+    pub(crate) style: PagingStyle,
     /// How many users a page has at most, as far as the directory goes along.
     pub(crate) size: u64,
     /// The parameter that tells the size.
@@ -17,7 +17,7 @@ pub(crate) struct Paging {
 
 /// What tells one page from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Style {
+pub(crate) enum PagingStyle {
     /// All users are on one.
     None,
     /// Its number, from `first` on.
@@ -31,36 +31,36 @@ pub(crate) enum Style {
 /// Which page is next.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Place {
+pub(crate) struct PagePosition {
     pub(crate) pages: u64,
     /// Users on the pages before, each once a page: a page that has one twice is no reason to leap over another.
     pub(crate) rows: u64,
     cursor: Option<String>,
 }
 
-impl Place {
+impl PagePosition {
     /// Whether the page is asked for by what the page before said.
     pub(crate) const fn has_cursor(&self) -> bool {
         self.cursor.is_some()
     }
 }
 
-impl Paging {
+impl ListPaging {
     /// What is asked for the page.
-    pub(crate) fn params(&self, place: &Place) -> Vec<(String, Param)> {
+    pub(crate) fn params(&self, place: &PagePosition) -> Vec<(String, ParamValue)> {
         let at = match &self.style {
-            Style::None => return Vec::new(),
-            Style::Page { name, first } => Some((name.to_string(), Param::Number(first + place.pages))),
-            Style::Offset { name } => Some((name.to_string(), Param::Number(place.rows))),
-            Style::Cursor { name, .. } => place
+            PagingStyle::None => return Vec::new(),
+            PagingStyle::Page { name, first } => Some((name.to_string(), ParamValue::Number(first + place.pages))),
+            PagingStyle::Offset { name } => Some((name.to_string(), ParamValue::Number(place.rows))),
+            PagingStyle::Cursor { name, .. } => place
                 .cursor
                 .clone()
-                .map(|cursor| (name.to_string(), Param::Text(cursor))),
+                .map(|cursor| (name.to_string(), ParamValue::TextTemplate(cursor))),
         };
         let size = self
             .size_name
             .as_ref()
-            .map(|name| (name.to_string(), Param::Number(self.size)));
+            .map(|name| (name.to_string(), ParamValue::Number(self.size)));
         at.into_iter().chain(size).collect()
     }
 
@@ -69,22 +69,22 @@ impl Paging {
     /// Where neither a total nor a cursor tells, a page that is not full is the last.
     pub(crate) fn turn(
         &self,
-        place: &mut Place,
+        place: &mut PagePosition,
         rows: u64,
         doubles: u64,
         total: Option<u64>,
         next: Option<String>,
-    ) -> Result<bool, Unfit> {
+    ) -> Result<bool, GenericAnswerError> {
         place.pages += 1;
         place.rows += rows - doubles.min(rows);
         match &self.style {
-            Style::None => Ok(false),
-            Style::Page { .. } | Style::Offset { .. } => {
+            PagingStyle::None => Ok(false),
+            PagingStyle::Page { .. } | PagingStyle::Offset { .. } => {
                 Ok(rows > 0 && total.map_or(rows >= self.size, |total| place.rows < total))
             }
-            Style::Cursor { .. } => {
+            PagingStyle::Cursor { .. } => {
                 if next.is_some() && next == place.cursor {
-                    return Err(Unfit::Contradiction);
+                    return Err(GenericAnswerError::Contradiction);
                 }
                 place.cursor = next;
                 Ok(place.cursor.is_some())
@@ -94,7 +94,7 @@ impl Paging {
 
     /// The cursor of the next page, where an answer tells one.
     pub(crate) fn next(&self, body: &Value) -> Option<String> {
-        let Style::Cursor { next, .. } = &self.style else {
+        let PagingStyle::Cursor { next, .. } = &self.style else {
             return None;
         };
         match next.find(body)? {
@@ -109,8 +109,8 @@ impl Paging {
 mod tests {
     use super::*;
 
-    fn paging(style: Style) -> Paging {
-        Paging {
+    fn paging(style: PagingStyle) -> ListPaging {
+        ListPaging {
             style,
             size: 50,
             size_name: Some("limit".into()),
@@ -118,46 +118,49 @@ mod tests {
     }
 
     #[test]
-    fn offsets_go_by_the_users_that_came_and_pages_by_their_number() {
-        let offset = paging(Style::Offset { name: "offset".into() });
-        let mut place = Place::default();
+    fn offsets_count_users_pages_count_up() {
+        let offset = paging(PagingStyle::Offset { name: "offset".into() });
+        let mut place = PagePosition::default();
         // The directory cuts pages to 20.
         assert_eq!(offset.turn(&mut place, 20, 0, Some(45), None), Ok(true));
-        let limit = ("limit".to_owned(), Param::Number(50));
+        let limit = ("limit".to_owned(), ParamValue::Number(50));
         assert_eq!(
             offset.params(&place),
-            [("offset".to_owned(), Param::Number(20)), limit.clone()]
+            [("offset".to_owned(), ParamValue::Number(20)), limit.clone()]
         );
-        let page = paging(Style::Page {
+        let page = paging(PagingStyle::Page {
             name: "page".into(),
             first: 1,
         });
-        assert_eq!(page.params(&place), [("page".to_owned(), Param::Number(2)), limit]);
+        assert_eq!(page.params(&place), [("page".to_owned(), ParamValue::Number(2)), limit]);
         assert_eq!(offset.turn(&mut place, 21, 1, Some(45), None), Ok(true));
         assert_eq!(offset.turn(&mut place, 5, 0, Some(45), None), Ok(false));
     }
 
     #[test]
-    fn without_a_total_a_page_that_is_not_full_is_the_last() {
-        let offset = paging(Style::Offset { name: "offset".into() });
-        assert_eq!(offset.turn(&mut Place::default(), 50, 0, None, None), Ok(true));
-        assert_eq!(offset.turn(&mut Place::default(), 49, 0, None, None), Ok(false));
-        assert_eq!(offset.turn(&mut Place::default(), 0, 0, Some(9), None), Ok(false));
+    fn short_page_is_last_without_total() {
+        let offset = paging(PagingStyle::Offset { name: "offset".into() });
+        assert_eq!(offset.turn(&mut PagePosition::default(), 50, 0, None, None), Ok(true));
+        assert_eq!(offset.turn(&mut PagePosition::default(), 49, 0, None, None), Ok(false));
+        assert_eq!(
+            offset.turn(&mut PagePosition::default(), 0, 0, Some(9), None),
+            Ok(false)
+        );
     }
 
     #[test]
-    fn a_cursor_that_stands_still_is_no_cursor() {
+    fn repeated_cursor_is_refused() {
         let next = Pointer::parse("/next").unwrap();
-        let cursor = paging(Style::Cursor {
+        let cursor = paging(PagingStyle::Cursor {
             name: "after".into(),
             next,
         });
-        let mut place = Place::default();
+        let mut place = PagePosition::default();
         assert_eq!(cursor.params(&place).len(), 1);
         assert_eq!(cursor.turn(&mut place, 0, 0, None, Some("a".into())), Ok(true));
         assert_eq!(
             cursor.turn(&mut place, 9, 0, None, Some("a".into())),
-            Err(Unfit::Contradiction)
+            Err(GenericAnswerError::Contradiction)
         );
         assert_eq!(cursor.turn(&mut place, 9, 0, None, None), Ok(false));
         assert_eq!(cursor.next(&serde_json::json!({"next": ""})), None);

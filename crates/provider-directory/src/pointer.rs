@@ -31,7 +31,7 @@ pub(crate) struct Pointer {
 
 /// Text that is no pointer of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadPointer {
+pub(crate) enum PointerError {
     /// It is no JSON pointer.
     NoPointer,
     /// It leads to, or through, something that opens a session.
@@ -40,24 +40,24 @@ pub(crate) enum BadPointer {
 
 impl Pointer {
     /// Parses `/a/0/b`; `#` is the whole document.
-    pub(crate) fn parse(text: &str) -> Result<Self, BadPointer> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PointerError> {
         if text == "#" {
             return Ok(Self {
                 text: "".into(),
                 steps: Box::default(),
             });
         }
-        let rest = text.strip_prefix('/').ok_or(BadPointer::NoPointer)?;
+        let rest = text.strip_prefix('/').ok_or(PointerError::NoPointer)?;
         let well_escaped = |step: &str| !step.replace("~0", "").replace("~1", "").contains('~');
         if !rest.split('/').all(well_escaped) || text.chars().any(char::is_control) {
-            return Err(BadPointer::NoPointer);
+            return Err(PointerError::NoPointer);
         }
         let steps: Box<[Box<str>]> = rest
             .split('/')
             .map(|step| step.replace("~1", "/").replace("~0", "~").into())
             .collect();
         if steps.iter().any(|step| is_session_grade(step)) {
-            return Err(BadPointer::SessionGrade);
+            return Err(PointerError::SessionGrade);
         }
         let text = text.into();
         Ok(Self { text, steps })
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_finds_what_rfc_6901_says() {
+    fn pointer_follows_rfc_6901() {
         let document = json!({"a": [{"b/c": 1}, {"b/c": 2}], "": {"~": 3}});
         let find = |text| Pointer::parse(text).unwrap().find(&document).cloned();
         assert_eq!(find("/a/1/b~1c"), Some(json!(2)));
@@ -116,12 +116,12 @@ mod tests {
         let each = Pointer::parse("/a/0/b~1c").unwrap();
         assert_eq!(each.find_each(&document), [&json!(1), &json!(2)]);
         for bad in ["", "a", "a/b", "/a~2", "/a~", "/a\n", "#/a"] {
-            assert_eq!(Pointer::parse(bad), Err(BadPointer::NoPointer), "{bad:?}");
+            assert_eq!(Pointer::parse(bad), Err(PointerError::NoPointer), "{bad:?}");
         }
     }
 
     #[test]
-    fn no_pointer_leads_to_what_opens_a_session() {
+    fn pointer_to_session_data_is_rejected() {
         for bad in [
             "/masterId",
             "/PUID",
@@ -133,7 +133,7 @@ mod tests {
             "/users/0/puid",
             "/login~0Token",
         ] {
-            assert_eq!(Pointer::parse(bad), Err(BadPointer::SessionGrade), "{bad}");
+            assert_eq!(Pointer::parse(bad), Err(PointerError::SessionGrade), "{bad}");
         }
         for good in ["/consumerId", "/userGUID", "/nextToken", "/session"] {
             assert!(Pointer::parse(good).is_ok(), "{good}");

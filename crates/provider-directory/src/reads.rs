@@ -9,13 +9,13 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_http::LeftOut;
+use masthead_provider_http::SkippedRows;
 
 use crate::{
-    described::{Described, Listing},
-    directory::Directory,
-    template::{Given, Slot},
-    unfit::Unfit,
+    answer_error::GenericAnswerError,
+    described::{GenericApi, ListRequest},
+    directory::GenericAdapter,
+    template::{Placeholder, TemplateValues},
 };
 
 const BY_ID: &str = "by_id";
@@ -32,34 +32,34 @@ const MOST_SPELLINGS: usize = 8;
 const MOST_ALIKE: usize = 20;
 
 #[async_trait]
-impl UserSource for Directory {
+impl UserSource for GenericAdapter {
     fn name(&self) -> SourceName {
         self.preset.name
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
-        self.of(&cx.tenant, BY_ID)?.account(cx, id).await
+        self.api_of(&cx.tenant, BY_ID)?.account(cx, id).await
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        self.of(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
+        self.api_of(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         match search_named(self, cx, query, |account| query.filter.matches(account)).await? {
             Some(page) => Ok(page),
-            None => self.of(&cx.tenant, SEARCH)?.list(cx, query).await,
+            None => self.api_of(&cx.tenant, SEARCH)?.list(cx, query).await,
         }
     }
 }
 
-impl Described {
+impl GenericApi {
     /// The account with this id.
     pub(crate) async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let user = self.user(cx, BY_ID, id).await?;
         user.map(|user| self.settings.map.account(&user))
             .transpose()
-            .map_err(|unfit| self.unfit(BY_ID, unfit))
+            .map_err(|answer_error| self.answer_error(BY_ID, answer_error))
     }
 
     /// Every account whose address this is, in the order of their ids. A user who has it only among the linked ones is not
@@ -76,15 +76,15 @@ impl Described {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         };
         for form in spellings {
-            let given = Given {
+            let values = TemplateValues {
                 email: Some(&form),
-                ..Given::default()
+                ..TemplateValues::default()
             };
-            let listing = Listing {
+            let listing = ListRequest {
                 name: BY_EMAIL,
                 operation: &settings.by_email,
-                given,
-                may_say_nobody: settings.email_not_found,
+                values,
+                may_be_absent: settings.email_not_found,
             };
             let shown = self
                 .walk(cx, listing, |user| {
@@ -92,7 +92,7 @@ impl Described {
                         return if settings.loose {
                             Ok(false)
                         } else {
-                            Err(Unfit::SomebodyElse)
+                            Err(GenericAnswerError::OtherUser)
                         };
                     }
                     let account = settings.map.account(user)?;
@@ -105,13 +105,13 @@ impl Described {
                 .await?;
             if shown.unreadable > 0 {
                 // It may be one of them.
-                return Err(self.unfit(BY_EMAIL, Unfit::UnreadableRow));
+                return Err(self.answer_error(BY_EMAIL, GenericAnswerError::UnreadableRow));
             }
             if !shown.to_the_end || found.len() > MOST_ALIKE {
                 return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
             }
             if !shown.all() {
-                return Err(self.unfit(BY_EMAIL, Unfit::Contradiction));
+                return Err(self.answer_error(BY_EMAIL, GenericAnswerError::Contradiction));
             }
         }
         found.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
@@ -125,12 +125,12 @@ impl Described {
             return Err(SourceError::new(SEARCH, SourceErrorKind::Refused));
         };
         let filter = &query.filter;
-        let pushed = Pushed::of(filter, |slot| search.holds(slot), settings.contains_from);
-        let listing = Listing {
+        let pushed = PushedFilter::from_filter(filter, |slot| search.holds(slot), settings.contains_from);
+        let listing = ListRequest {
             name: SEARCH,
             operation: search,
-            given: pushed.given(),
-            may_say_nobody: false,
+            values: pushed.values(),
+            may_be_absent: false,
         };
         let size = usize::from(query.size);
         let mut found = Vec::new();
@@ -146,7 +146,7 @@ impl Described {
                 Ok(found.len() > size)
             })
             .await?;
-        let mut left_out = LeftOut::default();
+        let mut left_out = SkippedRows::default();
         left_out.add_unreadable(shown.unreadable);
         left_out.log(self.name, cx, SEARCH);
         let unseen = (!shown.all() || strays).then(|| shown.total.unwrap_or_default());
@@ -158,17 +158,17 @@ impl Described {
 }
 
 /// The conditions that go to the directory, in the form in which they go.
-struct Pushed {
+struct PushedFilter {
     email_prefix: Option<String>,
     email_contains: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
 }
 
-impl Pushed {
+impl PushedFilter {
     /// What can be asked for without losing a user who meets the filter. Of addresses only what no spelling changes: a
     /// directory may keep accents decomposed and domains in Unicode.
-    fn of(filter: &UserFilter, takes: impl Fn(Slot) -> bool, contains_from: usize) -> Self {
+    fn from_filter(filter: &UserFilter, takes: impl Fn(Placeholder) -> bool, contains_from: usize) -> Self {
         let name = |slot, prefix: &Option<NamePrefix>| {
             let text = prefix.as_ref().map_or("", NamePrefix::as_str);
             (takes(slot) && !text.is_empty()).then(|| text.to_owned())
@@ -187,20 +187,20 @@ impl Pushed {
             .filter(|part| part.len() >= contains_from && !part.contains("xn--"))
             .max_by_key(|part| part.len());
         Self {
-            email_prefix: prefix.filter(|_| takes(Slot::EmailPrefix)).map(str::to_owned),
-            email_contains: part.filter(|_| takes(Slot::EmailContains)).map(str::to_owned),
-            first_name: name(Slot::FirstName, &filter.first_name),
-            last_name: name(Slot::LastName, &filter.last_name),
+            email_prefix: prefix.filter(|_| takes(Placeholder::EmailPrefix)).map(str::to_owned),
+            email_contains: part.filter(|_| takes(Placeholder::EmailContains)).map(str::to_owned),
+            first_name: name(Placeholder::FirstName, &filter.first_name),
+            last_name: name(Placeholder::LastName, &filter.last_name),
         }
     }
 
-    fn given(&self) -> Given<'_> {
-        Given {
+    fn values(&self) -> TemplateValues<'_> {
+        TemplateValues {
             email_prefix: self.email_prefix.as_deref(),
             email_contains: self.email_contains.as_deref(),
             first_name: self.first_name.as_deref(),
             last_name: self.last_name.as_deref(),
-            ..Given::default()
+            ..TemplateValues::default()
         }
     }
 
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_call_has_a_place_for_and_no_spelling_changes_is_sent() {
+    fn only_safe_conditions_are_pushed() {
         let filter = UserFilter {
             emails: vec![
                 EmailFilter::Prefix(EmailNeedle::of("jos\u{e9}@x")),
@@ -238,12 +238,15 @@ mod tests {
             last_name: Some(NamePrefix::of("")),
             ..UserFilter::default()
         };
-        let all = Pushed::of(&filter, |_| true, 3);
-        let given = all.given();
-        assert_eq!((given.email_prefix, given.email_contains), (Some("jos"), Some("bcd")));
-        assert_eq!((given.first_name, given.last_name), (Some("ann"), None));
-        let none = Pushed::of(&filter, |_| false, 3);
-        assert!(none.given().email_prefix.is_none() && none.given().first_name.is_none());
-        assert_eq!(Pushed::of(&filter, |_| true, 4).given().email_contains, None);
+        let all = PushedFilter::from_filter(&filter, |_| true, 3);
+        let values = all.values();
+        assert_eq!((values.email_prefix, values.email_contains), (Some("jos"), Some("bcd")));
+        assert_eq!((values.first_name, values.last_name), (Some("ann"), None));
+        let none = PushedFilter::from_filter(&filter, |_| false, 3);
+        assert!(none.values().email_prefix.is_none() && none.values().first_name.is_none());
+        assert_eq!(
+            PushedFilter::from_filter(&filter, |_| true, 4).values().email_contains,
+            None
+        );
     }
 }

@@ -9,14 +9,14 @@ use masthead_provider_http::budget::BudgetOptions;
 use masthead_provider_http::SecretPlace;
 
 use crate::{
-    admission::Admission,
-    envelope::Envelope,
-    mapping::{Places, UserMap},
-    operation::{Body, Operation},
-    paging::{Paging, Style},
+    authentication::Authentication,
+    envelope::GenericEnvelope,
+    mapping::{Pointers, UserMapping},
+    operation::{BodyTemplate, OperationTemplate},
+    paging::{ListPaging, PagingStyle},
     pointer::Pointer,
     preset::Preset,
-    template::{Pairs, Path, Slot},
+    template::{PairsTemplate, PathTemplate, Placeholder},
 };
 
 mod mistake;
@@ -24,9 +24,9 @@ mod reading;
 mod table;
 mod values;
 
-pub use mistake::Mistake;
-use reading::Reading;
-pub use table::{SETTINGS, SettingSpec};
+pub use mistake::GenericSettingError;
+use reading::PresetReader;
+pub use table::{ProviderSettingSpec, SETTINGS};
 use values::{
     absences, base, codes, flag, header_name, header_value, method, number, parameter, path, statuses, token_url, user,
     variable_name, visible,
@@ -34,35 +34,35 @@ use values::{
 
 /// A directory as one tenant describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectorySettings {
+pub struct GenericSettings {
     /// Where it is, without a slash at its end.
     pub(crate) base_url: Box<str>,
-    pub(crate) admission: Admission,
+    pub(crate) authentication: Authentication,
     secret: Option<SecretPlace>,
     /// Headers of every call.
     pub(crate) headers: HeaderMap,
     /// Parameters of every call.
     pub(crate) params: Vec<(Box<str>, Box<str>)>,
-    pub(crate) by_id: Operation,
-    pub(crate) by_email: Operation,
+    pub(crate) by_id: OperationTemplate,
+    pub(crate) by_email: OperationTemplate,
     /// The directory's own comparison of addresses is wider than ours.
     pub(crate) loose: bool,
     /// The not-found signal is a word about addresses too.
     pub(crate) email_not_found: bool,
-    pub(crate) search: Option<Operation>,
+    pub(crate) search: Option<OperationTemplate>,
     pub(crate) contains_from: usize,
-    pub(crate) paging: Paging,
-    pub(crate) envelope: Envelope,
+    pub(crate) paging: ListPaging,
+    pub(crate) envelope: GenericEnvelope,
     /// An empty list says that nobody has the id.
     pub(crate) empty_list: bool,
     pub(crate) user: Pointer,
     pub(crate) list: Pointer,
     pub(crate) total: Option<Pointer>,
-    pub(crate) map: UserMap,
+    pub(crate) map: UserMapping,
     budget: (u32, u32),
 }
 
-impl DirectorySettings {
+impl GenericSettings {
     /// Reads the settings of a tenant whose name begins with the preset's and a dot; other names are left alone. Plain
     /// http is taken only where private addresses may be called.
     ///
@@ -72,16 +72,16 @@ impl DirectorySettings {
         preset: &Preset,
         settings: &BTreeMap<Box<str>, Box<str>>,
         allow_private: bool,
-    ) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::of(preset, settings);
+    ) -> Result<Self, Vec<GenericSettingError>> {
+        let mut reading = PresetReader::new(preset, settings);
         reading.text("Preset", |text| matches!(text, "own" | "none").then_some(()));
         let base_url = reading.required("BaseUrl", |text| base(text, allow_private));
-        let admission = admission(&mut reading, base_url.as_deref(), allow_private);
-        let secret = secret(&mut reading, admission.as_ref());
+        let authentication = authentication(&mut reading, base_url.as_deref(), allow_private);
+        let secret = secret(&mut reading, authentication.as_ref());
         let headers = headers(&mut reading);
         let params = params(&mut reading);
-        let by_id = operation(&mut reading, "ById", "{id}", Slot::Id);
-        let by_email = operation(&mut reading, "ByEmail", "{email}", Slot::Email);
+        let by_id = operation(&mut reading, "ById", "{id}", Placeholder::Id);
+        let by_email = operation(&mut reading, "ByEmail", "{email}", Placeholder::Email);
         let search = search(&mut reading);
         let paging = paging(&mut reading);
         let envelope = envelope(&mut reading);
@@ -96,10 +96,10 @@ impl DirectorySettings {
         let per_second = reading.text("BudgetPerSecond", |text| number(text, 1, 1000));
         let burst = reading.text("BudgetBurst", |text| number(text, 1, 1000));
         reading.unknown_names();
-        match (base_url, admission, by_id, by_email, paging, user, list, map) {
+        match (base_url, authentication, by_id, by_email, paging, user, list, map) {
             (
                 Some(base_url),
-                Some(admission),
+                Some(authentication),
                 Some(by_id),
                 Some(by_email),
                 Some(paging),
@@ -108,7 +108,7 @@ impl DirectorySettings {
                 Some(map),
             ) if reading.mistakes.is_empty() => Ok(Self {
                 base_url,
-                admission,
+                authentication,
                 secret,
                 headers,
                 params,
@@ -127,7 +127,7 @@ impl DirectorySettings {
                 map,
                 budget: (burst.unwrap_or(20), per_second.unwrap_or(5)),
             }),
-            _ => Err(reading.told()),
+            _ => Err(reading.into_errors()),
         }
     }
 
@@ -144,28 +144,32 @@ impl DirectorySettings {
     }
 }
 
-fn admission(reading: &mut Reading<'_>, base_url: Option<&str>, allow_private: bool) -> Option<Admission> {
+fn authentication(
+    reading: &mut PresetReader<'_>,
+    base_url: Option<&str>,
+    allow_private: bool,
+) -> Option<Authentication> {
     let kind = reading.required("Auth", |text| {
         let known = ["none", "bearer", "client-credentials", "header", "field", "basic"];
         known.into_iter().find(|known| *known == text)
     })?;
     Some(match kind {
-        "none" => Admission::Open,
-        "bearer" => Admission::Bearer,
-        "header" => Admission::Header {
+        "none" => Authentication::Open,
+        "bearer" => Authentication::Bearer,
+        "header" => Authentication::Header {
             name: reading.required("AuthHeader", header_name)?,
         },
-        "field" => Admission::Field {
+        "field" => Authentication::Field {
             name: reading.required("AuthField", parameter)?,
         },
-        "basic" => Admission::Basic {
+        "basic" => Authentication::Basic {
             user: reading.required("AuthUser", user)?,
         },
         _ => {
             let token_url: Option<Uri> = reading.required("TokenUrl", |text| token_url(text, base_url, allow_private));
             let client_id = reading.required("ClientId", visible);
             let audience = reading.text("Audience", visible);
-            Admission::ClientCredentials {
+            Authentication::ClientCredentials {
                 token_url: token_url?,
                 client_id: client_id?,
                 audience,
@@ -174,25 +178,25 @@ fn admission(reading: &mut Reading<'_>, base_url: Option<&str>, allow_private: b
     })
 }
 
-fn secret(reading: &mut Reading<'_>, admission: Option<&Admission>) -> Option<SecretPlace> {
+fn secret(reading: &mut PresetReader<'_>, authentication: Option<&Authentication>) -> Option<SecretPlace> {
     let place = match (reading.is_set("SecretFile"), reading.is_set("SecretEnv")) {
         (true, true) => {
             let name = reading.name("SecretFile");
-            reading.mistakes.push(Mistake::TwoSecrets(name));
+            reading.mistakes.push(GenericSettingError::TwoSecrets(name));
             None
         }
         (false, true) => reading.text("SecretEnv", variable_name).map(SecretPlace::Environment),
         (true, false) => reading.text("SecretFile", path).map(SecretPlace::File),
-        (false, false) if admission.is_some_and(Admission::needs_secret) => {
+        (false, false) if authentication.is_some_and(Authentication::needs_secret) => {
             reading.missing("SecretFile");
             None
         }
         (false, false) => None,
     };
-    place.filter(|_| admission.is_some_and(Admission::needs_secret))
+    place.filter(|_| authentication.is_some_and(Authentication::needs_secret))
 }
 
-fn headers(reading: &mut Reading<'_>) -> HeaderMap {
+fn headers(reading: &mut PresetReader<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, key) in reading.family("Header.") {
         let name: Option<HeaderName> = header_name(name);
@@ -207,7 +211,7 @@ fn headers(reading: &mut Reading<'_>) -> HeaderMap {
     headers
 }
 
-fn params(reading: &mut Reading<'_>) -> Vec<(Box<str>, Box<str>)> {
+fn params(reading: &mut PresetReader<'_>) -> Vec<(Box<str>, Box<str>)> {
     let mut params = Vec::new();
     for (name, key) in reading.family("Param.") {
         let value = reading.text(key, |text| Some(text.into()));
@@ -217,7 +221,7 @@ fn params(reading: &mut Reading<'_>) -> Vec<(Box<str>, Box<str>)> {
 }
 
 /// A call that must have a place for the value it looks for.
-fn operation(reading: &mut Reading<'_>, of: &str, place: &str, slot: Slot) -> Option<Operation> {
+fn operation(reading: &mut PresetReader<'_>, of: &str, place: &str, slot: Placeholder) -> Option<OperationTemplate> {
     let operation = any_operation(reading, of)?;
     if !operation.holds_only(slot) {
         let problem = if place == "{id}" {
@@ -230,12 +234,12 @@ fn operation(reading: &mut Reading<'_>, of: &str, place: &str, slot: Slot) -> Op
     Some(operation)
 }
 
-fn search(reading: &mut Reading<'_>) -> Option<Operation> {
+fn search(reading: &mut PresetReader<'_>) -> Option<OperationTemplate> {
     if !reading.is_set("Search.Path") {
         return None;
     }
     let operation = any_operation(reading, "Search")?;
-    if operation.holds(Slot::Id) || operation.holds(Slot::Email) {
+    if operation.holds(Placeholder::Id) || operation.holds(Placeholder::Email) {
         reading.places(
             "Search.Path",
             "a list takes no {id} and no {email}: their calls have settings of their own",
@@ -244,16 +248,16 @@ fn search(reading: &mut Reading<'_>) -> Option<Operation> {
     Some(operation)
 }
 
-fn any_operation(reading: &mut Reading<'_>, of: &str) -> Option<Operation> {
+fn any_operation(reading: &mut PresetReader<'_>, of: &str) -> Option<OperationTemplate> {
     let key = |part: &str| format!("{of}.{part}");
     let method = reading.text(&key("Method"), method).unwrap_or(Method::GET);
-    let path = reading.required(&key("Path"), Path::parse);
-    let query = reading.text(&key("Query"), Pairs::parse).unwrap_or_default();
-    let body = reading.text(&key("Body"), Body::parse);
+    let path = reading.required(&key("Path"), PathTemplate::parse);
+    let query = reading.text(&key("Query"), PairsTemplate::parse).unwrap_or_default();
+    let body = reading.text(&key("Body"), BodyTemplate::parse);
     if reading.is_set(&key("Body")) && method == Method::GET {
         reading.bad(&key("Body"));
     }
-    Some(Operation {
+    Some(OperationTemplate {
         method,
         path: path?,
         query,
@@ -261,42 +265,42 @@ fn any_operation(reading: &mut Reading<'_>, of: &str) -> Option<Operation> {
     })
 }
 
-fn paging(reading: &mut Reading<'_>) -> Option<Paging> {
+fn paging(reading: &mut PresetReader<'_>) -> Option<ListPaging> {
     let size = reading.text("Page.Size", |text| number(text, 1, 1000));
     let first = reading.text("Page.First", |text| number(text, 0, 1)).unwrap_or(0);
     let size_name = reading.text("Page.SizeName", parameter);
     let known = ["page", "offset", "cursor", "none"];
     let style = reading.text("Page.Style", |text| known.into_iter().find(|known| *known == text));
     let style = match style {
-        None | Some("none") => Style::None,
-        Some("page") => Style::Page {
+        None | Some("none") => PagingStyle::None,
+        Some("page") => PagingStyle::Page {
             name: reading.required("Page.At", parameter)?,
             first: first.into(),
         },
-        Some("offset") => Style::Offset {
+        Some("offset") => PagingStyle::Offset {
             name: reading.required("Page.At", parameter)?,
         },
         Some(_) => {
             let name = reading.required("Page.At", parameter);
             let next = reading.required_pointer("Page.Next");
-            Style::Cursor {
+            PagingStyle::Cursor {
                 name: name?,
                 next: next?,
             }
         }
     };
     let size = size.unwrap_or(50).into();
-    Some(Paging { style, size, size_name })
+    Some(ListPaging { style, size, size_name })
 }
 
-fn envelope(reading: &mut Reading<'_>) -> Envelope {
+fn envelope(reading: &mut PresetReader<'_>) -> GenericEnvelope {
     let status = reading.pointer("Envelope.Status");
     let ok = if status.is_some() {
         reading.required("Envelope.Ok", codes)
     } else {
         reading.text("Envelope.Ok", codes)
     };
-    let envelope = Envelope {
+    let envelope = GenericEnvelope {
         status,
         ok: ok.unwrap_or_default(),
         errors: reading.pointers("Envelope.Errors"),
@@ -320,12 +324,12 @@ fn envelope(reading: &mut Reading<'_>) -> Envelope {
     envelope
 }
 
-fn user_map(reading: &mut Reading<'_>) -> Option<UserMap> {
+fn user_map(reading: &mut PresetReader<'_>) -> Option<UserMapping> {
     let id = reading.required_pointer("Field.Id");
     if !reading.is_set("Field.Email") {
         reading.missing("Field.Email");
     }
-    let mut metadata: Vec<(Box<str>, Places)> = Vec::new();
+    let mut metadata: Vec<(Box<str>, Pointers)> = Vec::new();
     for (name, key) in reading.family("Metadata.") {
         let known = metadata.iter().map(|(key, _)| (key.to_string(), String::new()));
         if Metadata::new(known.chain([(name.to_owned(), String::new())])).is_err() {
@@ -333,7 +337,7 @@ fn user_map(reading: &mut Reading<'_>) -> Option<UserMap> {
         }
         metadata.push((name.into(), reading.pointers(key)));
     }
-    let map = UserMap {
+    let map = UserMapping {
         email: reading.pointers("Field.Email"),
         first_name: reading.pointers("Field.FirstName"),
         last_name: reading.pointers("Field.LastName"),

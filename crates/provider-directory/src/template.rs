@@ -9,7 +9,7 @@ const DATA: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// A value that a template has a place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub(crate) enum Placeholder {
     Id,
     Email,
     EmailPrefix,
@@ -18,7 +18,7 @@ pub(crate) enum Slot {
     LastName,
 }
 
-impl Slot {
+impl Placeholder {
     const ALL: [(Self, &'static str); 6] = [
         (Self::Id, "id"),
         (Self::Email, "email"),
@@ -31,7 +31,7 @@ impl Slot {
 
 /// The values of one call; what is not given is left out of it.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Given<'a> {
+pub(crate) struct TemplateValues<'a> {
     pub(crate) id: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) email_prefix: Option<&'a str>,
@@ -40,15 +40,15 @@ pub(crate) struct Given<'a> {
     pub(crate) last_name: Option<&'a str>,
 }
 
-impl<'a> Given<'a> {
-    const fn get(&self, slot: Slot) -> Option<&'a str> {
+impl<'a> TemplateValues<'a> {
+    const fn get(&self, slot: Placeholder) -> Option<&'a str> {
         match slot {
-            Slot::Id => self.id,
-            Slot::Email => self.email,
-            Slot::EmailPrefix => self.email_prefix,
-            Slot::EmailContains => self.email_contains,
-            Slot::FirstName => self.first_name,
-            Slot::LastName => self.last_name,
+            Placeholder::Id => self.id,
+            Placeholder::Email => self.email,
+            Placeholder::EmailPrefix => self.email_prefix,
+            Placeholder::EmailContains => self.email_contains,
+            Placeholder::FirstName => self.first_name,
+            Placeholder::LastName => self.last_name,
         }
     }
 }
@@ -60,54 +60,54 @@ pub(crate) fn encoded(text: &str) -> String {
 
 /// A text with places for values: `{id}`, `{email}`, …
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Text(Vec<Piece>);
+pub(crate) struct TextTemplate(Vec<TemplatePiece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum TemplatePiece {
     Plain(Box<str>),
-    Slot(Slot),
+    Placeholder(Placeholder),
 }
 
-impl Text {
+impl TextTemplate {
     /// Parses a text; `None` when a brace in it belongs to no place that we know.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((plain, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}')?;
-            let (slot, _) = Slot::ALL.into_iter().find(|(_, known)| *known == name)?;
+            let (slot, _) = Placeholder::ALL.into_iter().find(|(_, known)| *known == name)?;
             pieces.extend(plain_piece(plain)?);
-            pieces.push(Piece::Slot(slot));
+            pieces.push(TemplatePiece::Placeholder(slot));
             rest = after;
         }
         pieces.extend(plain_piece(rest)?);
         Some(Self(pieces))
     }
 
-    pub(crate) fn holds(&self, slot: Slot) -> bool {
-        self.0.contains(&Piece::Slot(slot))
+    pub(crate) fn holds(&self, slot: Placeholder) -> bool {
+        self.0.contains(&TemplatePiece::Placeholder(slot))
     }
 
     /// Only this one value, and nothing that is left out.
-    pub(crate) fn holds_only(&self, slot: Slot) -> bool {
-        let foreign = |piece: &Piece| matches!(piece, Piece::Slot(other) if *other != slot);
+    pub(crate) fn holds_only(&self, slot: Placeholder) -> bool {
+        let foreign = |piece: &TemplatePiece| matches!(piece, TemplatePiece::Placeholder(other) if *other != slot);
         !self.0.iter().any(foreign)
     }
 
-    fn slots(&self) -> impl Iterator<Item = Slot> {
+    fn slots(&self) -> impl Iterator<Item = Placeholder> {
         self.0.iter().filter_map(|piece| match piece {
-            Piece::Slot(slot) => Some(*slot),
-            Piece::Plain(_) => None,
+            TemplatePiece::Placeholder(slot) => Some(*slot),
+            TemplatePiece::Plain(_) => None,
         })
     }
 
     /// The text with the values in their places; `None` when one is not given.
-    fn fill(&self, given: &Given<'_>, form: impl Fn(&str) -> String) -> Option<String> {
+    fn fill(&self, values: &TemplateValues<'_>, form: impl Fn(&str) -> String) -> Option<String> {
         let mut filled = String::new();
         for piece in &self.0 {
             match piece {
-                Piece::Plain(plain) => filled.push_str(plain),
-                Piece::Slot(slot) => filled.push_str(&form(given.get(*slot)?)),
+                TemplatePiece::Plain(plain) => filled.push_str(plain),
+                TemplatePiece::Placeholder(slot) => filled.push_str(&form(values.get(*slot)?)),
             }
         }
         Some(filled)
@@ -115,17 +115,17 @@ impl Text {
 
     fn decoded(self) -> Option<Self> {
         let pieces = self.0.into_iter().map(|piece| match piece {
-            Piece::Plain(plain) => Some(Piece::Plain(decoded(&plain)?.into())),
-            Piece::Slot(slot) => Some(Piece::Slot(slot)),
+            TemplatePiece::Plain(plain) => Some(TemplatePiece::Plain(decoded(&plain)?.into())),
+            TemplatePiece::Placeholder(slot) => Some(TemplatePiece::Placeholder(slot)),
         });
         pieces.collect::<Option<_>>().map(Self)
     }
 }
 
 #[expect(clippy::option_option, reason = "no plain piece is not a bad one")]
-fn plain_piece(plain: &str) -> Option<Option<Piece>> {
+fn plain_piece(plain: &str) -> Option<Option<TemplatePiece>> {
     let good = !plain.contains('}');
-    good.then(|| (!plain.is_empty()).then(|| Piece::Plain(plain.into())))
+    good.then(|| (!plain.is_empty()).then(|| TemplatePiece::Plain(plain.into())))
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -134,77 +134,78 @@ fn decoded(text: &str) -> Option<String> {
 
 /// A path with places for values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Path(Text);
+pub(crate) struct PathTemplate(TextTemplate);
 
-impl Path {
+impl PathTemplate {
     /// Parses a path that begins with a slash; its fixed parts stand as they are sent.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let sound = |piece: &Piece| match piece {
-            Piece::Plain(plain) => plain
+        let sound = |piece: &TemplatePiece| match piece {
+            TemplatePiece::Plain(plain) => plain
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>')),
-            Piece::Slot(_) => true,
+            TemplatePiece::Placeholder(_) => true,
         };
-        let path = Text::parse(text)?;
+        let path = TextTemplate::parse(text)?;
         let steps = text.strip_prefix('/')?;
         let steps = steps.strip_suffix('/').unwrap_or(steps);
         let good = (steps.is_empty() || is_segment(steps)) && path.0.iter().all(sound);
         good.then_some(Self(path))
     }
 
-    pub(crate) const fn text(&self) -> &Text {
+    pub(crate) const fn text(&self) -> &TextTemplate {
         &self.0
     }
 
     /// The path; `None` when a value is not given, or cannot be sent in a path ([`is_segment`]).
-    pub(crate) fn fill(&self, given: &Given<'_>) -> Option<String> {
+    pub(crate) fn fill(&self, values: &TemplateValues<'_>) -> Option<String> {
         let can_be_sent = |value: &str| is_segment(value);
-        if !self.0.slots().all(|slot| given.get(slot).is_some_and(can_be_sent)) {
+        if !self.0.slots().all(|slot| values.get(slot).is_some_and(can_be_sent)) {
             return None;
         }
-        self.0.fill(given, encoded)
+        self.0.fill(values, encoded)
     }
 }
 
 /// Pairs of a query or a form, with places for values; a pair whose value is not given is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Pairs(Vec<(Box<str>, Text)>);
+pub(crate) struct PairsTemplate(Vec<(Box<str>, TextTemplate)>);
 
-impl Pairs {
+impl PairsTemplate {
     /// Parses `name={email}&other=fixed`, where fixed parts are percent-encoded as needed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let pair = |text: &str| {
             let (name, value) = text.split_once('=')?;
             let name = decoded(name).filter(|name| !name.is_empty() && !name.contains(['{', '}']))?;
-            Some((name.into(), Text::parse(value)?.decoded()?))
+            Some((name.into(), TextTemplate::parse(value)?.decoded()?))
         };
         text.split('&').map(pair).collect::<Option<_>>().map(Self)
     }
 
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &TextTemplate> {
         self.0.iter().map(|(_, text)| text)
     }
 
     /// Names and values, not yet encoded.
-    pub(crate) fn fill(&self, given: &Given<'_>) -> Vec<(String, String)> {
-        let filled = |(name, text): &(Box<str>, Text)| Some((name.to_string(), text.fill(given, str::to_owned)?));
+    pub(crate) fn fill(&self, values: &TemplateValues<'_>) -> Vec<(String, String)> {
+        let filled =
+            |(name, text): &(Box<str>, TextTemplate)| Some((name.to_string(), text.fill(values, str::to_owned)?));
         self.0.iter().filter_map(filled).collect()
     }
 }
 
 /// A JSON object with places for values within its texts; a member whose value is not given is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Json(Vec<(Box<str>, Node)>);
+pub(crate) struct JsonTemplate(Vec<(Box<str>, JsonNode)>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
+enum JsonNode {
     Fixed(Value),
-    Text(Text),
+    TextTemplate(TextTemplate),
     List(Vec<Self>),
     Object(Vec<(Box<str>, Self)>),
 }
 
-impl Json {
+impl JsonTemplate {
     /// Parses an object.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match serde_json::from_str(text).ok()? {
@@ -213,13 +214,13 @@ impl Json {
         }
     }
 
-    pub(crate) fn texts(&self) -> Vec<&Text> {
-        fn gather<'a>(node: &'a Node, into: &mut Vec<&'a Text>) {
+    pub(crate) fn texts(&self) -> Vec<&TextTemplate> {
+        fn gather<'a>(node: &'a JsonNode, into: &mut Vec<&'a TextTemplate>) {
             match node {
-                Node::Fixed(_) => {}
-                Node::Text(text) => into.push(text),
-                Node::List(entries) => entries.iter().for_each(|entry| gather(entry, into)),
-                Node::Object(members) => members.iter().for_each(|(_, member)| gather(member, into)),
+                JsonNode::Fixed(_) => {}
+                JsonNode::TextTemplate(text) => into.push(text),
+                JsonNode::List(entries) => entries.iter().for_each(|entry| gather(entry, into)),
+                JsonNode::Object(members) => members.iter().for_each(|(_, member)| gather(member, into)),
             }
         }
         let mut texts = Vec::new();
@@ -227,37 +228,37 @@ impl Json {
         texts
     }
 
-    pub(crate) fn fill(&self, given: &Given<'_>) -> Map<String, Value> {
-        fill_members(&self.0, given)
+    pub(crate) fn fill(&self, values: &TemplateValues<'_>) -> Map<String, Value> {
+        fill_members(&self.0, values)
     }
 }
 
-fn nodes(members: Map<String, Value>) -> Option<Vec<(Box<str>, Node)>> {
-    let member = |(name, value): (String, Value)| Some((name.into(), Node::of(value)?));
+fn nodes(members: Map<String, Value>) -> Option<Vec<(Box<str>, JsonNode)>> {
+    let member = |(name, value): (String, Value)| Some((name.into(), JsonNode::from_value(value)?));
     members.into_iter().map(member).collect()
 }
 
-fn fill_members(members: &[(Box<str>, Node)], given: &Given<'_>) -> Map<String, Value> {
-    let filled = |(name, node): &(Box<str>, Node)| Some((name.to_string(), node.fill(given)?));
+fn fill_members(members: &[(Box<str>, JsonNode)], values: &TemplateValues<'_>) -> Map<String, Value> {
+    let filled = |(name, node): &(Box<str>, JsonNode)| Some((name.to_string(), node.fill(values)?));
     members.iter().filter_map(filled).collect()
 }
 
-impl Node {
-    fn of(value: Value) -> Option<Self> {
+impl JsonNode {
+    fn from_value(value: Value) -> Option<Self> {
         Some(match value {
-            Value::String(text) => Self::Text(Text::parse(&text)?),
-            Value::Array(entries) => Self::List(entries.into_iter().map(Self::of).collect::<Option<_>>()?),
+            Value::String(text) => Self::TextTemplate(TextTemplate::parse(&text)?),
+            Value::Array(entries) => Self::List(entries.into_iter().map(Self::from_value).collect::<Option<_>>()?),
             Value::Object(members) => Self::Object(nodes(members)?),
             fixed => Self::Fixed(fixed),
         })
     }
 
-    fn fill(&self, given: &Given<'_>) -> Option<Value> {
+    fn fill(&self, values: &TemplateValues<'_>) -> Option<Value> {
         Some(match self {
             Self::Fixed(value) => value.clone(),
-            Self::Text(text) => Value::String(text.fill(given, str::to_owned)?),
-            Self::List(entries) => entries.iter().filter_map(|entry| entry.fill(given)).collect(),
-            Self::Object(members) => Value::Object(fill_members(members, given)),
+            Self::TextTemplate(text) => Value::String(text.fill(values, str::to_owned)?),
+            Self::List(entries) => entries.iter().filter_map(|entry| entry.fill(values)).collect(),
+            Self::Object(members) => Value::Object(fill_members(members, values)),
         })
     }
 }
@@ -269,36 +270,36 @@ mod tests {
 
     use super::*;
 
-    fn about(id: &str) -> Given<'_> {
-        Given {
+    fn about(id: &str) -> TemplateValues<'_> {
+        TemplateValues {
             id: Some(id),
             email: Some(id),
-            ..Given::default()
+            ..TemplateValues::default()
         }
     }
 
     #[test]
-    fn a_value_that_is_not_given_takes_its_place_with_it() {
-        let pairs = Pairs::parse("email={email}&firstName={firstName}&site=a%26b").unwrap();
+    fn missing_value_removes_its_member() {
+        let pairs = PairsTemplate::parse("email={email}&firstName={firstName}&site=a%26b").unwrap();
         let filled = pairs.fill(&about("x"));
         assert_eq!(
             filled,
             [("email".into(), "x".into()), ("site".into(), "a&b".to_owned())]
         );
-        let body = Json::parse(r#"{"where": [{"email": "{email}"}, {"last": "{lastName}"}], "n": 1}"#).unwrap();
+        let body = JsonTemplate::parse(r#"{"where": [{"email": "{email}"}, {"last": "{lastName}"}], "n": 1}"#).unwrap();
         assert_eq!(
             Value::Object(body.fill(&about("x"))),
             json!({"where": [{"email": "x"}, {}], "n": 1})
         );
-        let path = Path::parse("/users/{id}/profile").unwrap();
+        let path = PathTemplate::parse("/users/{id}/profile").unwrap();
         assert_eq!(path.fill(&about("a b")).as_deref(), Some("/users/a%20b/profile"));
-        assert_eq!(path.fill(&Given::default()), None);
+        assert_eq!(path.fill(&TemplateValues::default()), None);
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn invalid_template_is_rejected() {
         for bad in ["{", "}", "{}", "{ID}", "{id", "id}", "{{id}}", "{password}"] {
-            assert_eq!(Text::parse(bad), None, "{bad}");
+            assert_eq!(TextTemplate::parse(bad), None, "{bad}");
         }
         for bad in [
             "users",
@@ -313,19 +314,19 @@ mod tests {
             "/%2e%2E/b",
             "/a/%2E/",
         ] {
-            assert_eq!(Path::parse(bad), None, "{bad}");
+            assert_eq!(PathTemplate::parse(bad), None, "{bad}");
         }
         for bad in ["", "a", "=b", "a=b&", "{id}=b", "a=%ff"] {
-            assert_eq!(Pairs::parse(bad), None, "{bad}");
+            assert_eq!(PairsTemplate::parse(bad), None, "{bad}");
         }
         for bad in ["", "[]", "1", "{", r#"{"a": "{"}"#] {
-            assert_eq!(Json::parse(bad), None, "{bad}");
+            assert_eq!(JsonTemplate::parse(bad), None, "{bad}");
         }
     }
 
     #[test]
-    fn an_id_that_would_walk_the_path_is_not_sent() {
-        let path = Path::parse("/users/{id}").unwrap();
+    fn path_traversing_id_is_not_sent() {
+        let path = PathTemplate::parse("/users/{id}").unwrap();
         for bad in [
             ".", "..", "../admin", "a/../b", "a\\..\\b", "a/.", "%2e", "a//b", "..;a",
         ] {
@@ -336,17 +337,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_value_changes_the_structure_of_a_request(value in "\\PC{1,40}|[\\x00-\\x7f]{1,40}|[\"\\\\{}&=#?/%+;.]{1,20}") {
-            let given = about(&value);
-            if let Some(path) = Path::parse("/a/{id}/b").unwrap().fill(&given) {
+        fn values_never_change_request_structure(value in "\\PC{1,40}|[\\x00-\\x7f]{1,40}|[\"\\\\{}&=#?/%+;.]{1,20}") {
+            let values = about(&value);
+            if let Some(path) = PathTemplate::parse("/a/{id}/b").unwrap().fill(&values) {
                 let steps: Vec<&str> = path.split('/').collect();
                 prop_assert_eq!((steps.len(), steps[1], steps[3]), (4, "a", "b"));
                 prop_assert!(path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#&=\"\\".contains(&byte)));
                 prop_assert_eq!(percent_decode_str(steps[2]).decode_utf8().unwrap(), value.as_str());
             }
-            let pairs = Pairs::parse("x={email}&fixed=1").unwrap().fill(&given);
+            let pairs = PairsTemplate::parse("x={email}&fixed=1").unwrap().fill(&values);
             prop_assert_eq!(pairs, [("x".to_owned(), value.clone()), ("fixed".to_owned(), "1".to_owned())]);
-            let body = Json::parse(r#"{"q": {"is": "{email}"}, "fixed": true}"#).unwrap().fill(&given);
+            let body = JsonTemplate::parse(r#"{"q": {"is": "{email}"}, "fixed": true}"#).unwrap().fill(&values);
             let written = Value::Object(body).to_string();
             let read: Value = serde_json::from_str(&written).unwrap();
             prop_assert_eq!(read, json!({"q": {"is": value}, "fixed": true}));

@@ -14,18 +14,18 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place as Kept, Scope, Step, Walk},
 };
-use masthead_provider_http::LeftOut;
+use masthead_provider_http::SkippedRows;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    described::{Described, Listing, Rows},
-    directory::Directory,
-    paging::Place,
-    template::Given,
-    unfit::Unfit,
+    answer_error::GenericAnswerError,
+    described::{GenericApi, ListPage, ListRequest},
+    directory::GenericAdapter,
+    paging::PagePosition,
+    template::TemplateValues,
 };
 
-const WALK: &str = "walk";
+const SCAN: &str = "walk";
 
 /// How often one walk may begin anew, because the directory does not know its own cursor any more, or because users went.
 const MOST_BEGINNINGS: u32 = 3;
@@ -33,8 +33,8 @@ const MOST_BEGINNINGS: u32 = 3;
 /// Where a walk is. `Debug` is not for it: the cursor is the directory's.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct At {
-    place: Place,
+struct ListPosition {
+    place: PagePosition,
     /// Whom the page before has shown, as a number by which it is known again.
     print: Option<u64>,
     /// How often the walk began anew.
@@ -43,7 +43,7 @@ struct At {
     total: Option<u64>,
 }
 
-impl At {
+impl ListPosition {
     fn begun_anew(&self) -> Self {
         Self {
             beginnings: self.beginnings + 1,
@@ -52,17 +52,17 @@ impl At {
     }
 }
 
-impl Directory {
+impl GenericAdapter {
     /// Whether this tenant's directory can be gone through: its settings have a list.
     #[must_use]
     pub fn can_be_walked(&self, tenant: &Tenant) -> bool {
-        self.of(tenant, WALK)
+        self.api_of(tenant, SCAN)
             .is_ok_and(|described| described.settings.search.is_some())
     }
 }
 
 #[async_trait]
-impl Walk for Directory {
+impl Walk for GenericAdapter {
     fn name(&self) -> SourceName {
         self.preset.name
     }
@@ -72,9 +72,9 @@ impl Walk for Directory {
     }
 
     async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Kept>) -> Result<Step, SourceError> {
-        let described = self.of(&cx.tenant, WALK)?;
+        let described = self.api_of(&cx.tenant, SCAN)?;
         let mut at = from
-            .and_then(|place| serde_json::from_str::<At>(place.as_str()).ok())
+            .and_then(|place| serde_json::from_str::<ListPosition>(place.as_str()).ok())
             .unwrap_or_default();
         let rows = match described.rows(cx, &at.place).await {
             // Nothing is asked for but this cursor: it is what the directory will not have.
@@ -89,7 +89,7 @@ impl Walk for Directory {
         };
         let expected = rows.total;
         let (accounts, left_out) = described.readable(&rows);
-        left_out.log(described.name, cx, WALK);
+        left_out.log(described.name, cx, SCAN);
         let mut gaps = left_out.any();
         // Users went from the pages before, perhaps, and pushed others over the edge of this one. Those who come are counted by
         // the run, which compares how many it was shown with the greatest total.
@@ -115,37 +115,37 @@ impl Walk for Directory {
     }
 }
 
-impl Described {
-    async fn rows(&self, cx: &CallContext, place: &Place) -> Result<Rows, SourceError> {
+impl GenericApi {
+    async fn rows(&self, cx: &CallContext, place: &PagePosition) -> Result<ListPage, SourceError> {
         let Some(search) = &self.settings.search else {
-            return Err(SourceError::new(WALK, SourceErrorKind::Refused));
+            return Err(SourceError::new(SCAN, SourceErrorKind::Refused));
         };
-        let listing = Listing {
-            name: WALK,
+        let listing = ListRequest {
+            name: SCAN,
             operation: search,
-            given: Given::default(),
-            may_say_nobody: false,
+            values: TemplateValues::default(),
+            may_be_absent: false,
         };
         self.page(cx, listing, place).await
     }
 
     /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
-    fn readable(&self, rows: &Rows) -> (Vec<Account>, LeftOut) {
-        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
+    fn readable(&self, rows: &ListPage) -> (Vec<Account>, SkippedRows) {
+        let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         let mut known = HashSet::new();
         for user in &rows.users {
             match self.settings.map.account(user) {
                 Ok(account) if known.insert(account.crid.clone()) => accounts.push(account),
                 Ok(_) => {}
-                Err(unfit) => left_out.add(self.settings.map.id(user).ok(), unfit),
+                Err(answer_error) => left_out.add(self.settings.map.id(user).ok(), answer_error),
             }
         }
         (accounts, left_out)
     }
 
     /// The place behind a page; `None` after the last.
-    fn turned(&self, mut at: At, rows: Rows) -> Result<Option<Kept>, SourceError> {
-        let contradiction = || self.unfit(WALK, Unfit::Contradiction);
+    fn turned(&self, mut at: ListPosition, rows: ListPage) -> Result<Option<Kept>, SourceError> {
+        let contradiction = || self.answer_error(SCAN, GenericAnswerError::Contradiction);
         let mut print = DefaultHasher::new();
         for user in &rows.users {
             self.settings.map.id(user).ok().hash(&mut print);
@@ -157,7 +157,7 @@ impl Described {
             .settings
             .paging
             .turn(&mut at.place, rows.users.len() as u64, doubles, rows.total, rows.next)
-            .map_err(|unfit| self.unfit(WALK, unfit))?;
+            .map_err(|answer_error| self.answer_error(SCAN, answer_error))?;
         if !more {
             return Ok(None);
         }
@@ -169,9 +169,9 @@ impl Described {
         self.kept(&at).map(Some)
     }
 
-    fn kept(&self, at: &At) -> Result<Kept, SourceError> {
+    fn kept(&self, at: &ListPosition) -> Result<Kept, SourceError> {
         let text = serde_json::to_string(at).ok();
         text.and_then(|text| Kept::parse(&text))
-            .ok_or_else(|| self.unfit(WALK, Unfit::Contradiction))
+            .ok_or_else(|| self.answer_error(SCAN, GenericAnswerError::Contradiction))
     }
 }

@@ -33,19 +33,19 @@ pub(crate) fn has(account: &Account, key: &EmailKey) -> bool {
 /// words in longer ones too.
 pub(crate) fn may_be_shown_for(account: &Account, key: &EmailKey) -> bool {
     let own = account.profile.get("email").and_then(serde_json::Value::as_str);
-    let wanted = words(key);
+    let wanted = explanation(key);
     own.into_iter()
         .chain(account.other_addresses())
         .filter_map(sent::address)
         .any(|email| {
-            let there = words(email.key());
+            let there = explanation(email.key());
             !wanted.is_empty() && there.windows(wanted.len()).any(|window| window == wanted)
         })
 }
 
-fn words(key: &EmailKey) -> Vec<&str> {
-    let words = key.as_str().split(|char: char| !char.is_alphanumeric());
-    words.filter(|word| !word.is_empty()).collect()
+fn explanation(key: &EmailKey) -> Vec<&str> {
+    let explanation = key.as_str().split(|char: char| !char.is_alphanumeric());
+    explanation.filter(|word| !word.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_looked_for_in_every_form_that_it_may_be_kept_in() {
+    fn every_stored_form_is_searched() {
         let count = |text| forms(&EmailKey::of(text)).map(|forms| forms.len());
         assert_eq!(count("Ann@Example.com"), Some(1));
         assert_eq!(count("ann@m\u{fc}nchen.example"), Some(3));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profiles_address_comes_first_and_the_others_stand_in_for_it() {
+    fn profile_address_precedes_others() {
         let whole = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
             "loginIDs": {"emails": ["b@x.example"]}, "emails": {"verified": ["c@x.example"]}}));
         let (a, b, c) = ("a@x.example", "b@x.example", "c@x.example");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_addresses_may_be_shown_and_others_may_not() {
+    fn search_may_show_longer_addresses() {
         let shown = |email: &str| {
             let account = account(json!({"UID": "u", "profile": {"email": email}}));
             may_be_shown_for(&account, &EmailKey::of("ann@x.example"))

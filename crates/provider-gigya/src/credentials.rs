@@ -15,7 +15,7 @@ use base64::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use masthead_ports::clock::Clock;
-use masthead_provider_http::{Reply, Secret};
+use masthead_provider_http::{HttpReply, Secret};
 use ring::{
     hmac,
     rand::SystemRandom,
@@ -27,14 +27,14 @@ use thiserror::Error;
 use time::{PrimitiveDateTime, macros::format_description};
 
 use crate::{
-    calls::Params,
-    nonces::{NoChance, Nonces},
+    calls::GigyaParams,
+    nonces::{NonceSource, RandomnessError},
     settings::{Auth, GigyaSettings},
     signature::{form, signature},
 };
 
 /// What an application has to show.
-pub(crate) enum Credentials {
+pub(crate) enum GigyaCredentials {
     /// Its secret, sent as it is.
     Secret(Secret),
     /// Its secret, which stays here.
@@ -45,10 +45,10 @@ pub(crate) enum Credentials {
 
 /// What was found at the secret's place is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Unusable {
+pub(crate) enum CredentialsError {
     /// A signature's key is what the secret decodes to.
     #[error("the secret is not base64, as the console shows it")]
-    NoSecret,
+    MissingSecretError,
     /// The key cannot be read.
     #[error("the private key is no RSA key in PEM, of 2048 bits at least")]
     NoKey,
@@ -56,28 +56,31 @@ pub(crate) enum Unusable {
 
 /// A request that cannot be written.
 #[derive(Debug, Error)]
-pub(crate) enum Unwritten {
+pub(crate) enum SignRequestError {
     #[error(transparent)]
-    NoChance(#[from] NoChance),
+    RandomnessError(#[from] RandomnessError),
     #[error("the token cannot be signed")]
     NoToken,
     #[error(transparent)]
     Http(#[from] http::Error),
 }
 
-impl Credentials {
+impl GigyaCredentials {
     /// Reads what was found at the secret's place.
-    pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, Unusable> {
+    pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, CredentialsError> {
         match auth {
             Auth::Secret => {
-                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
+                let text = found.expose_text().ok_or(CredentialsError::MissingSecretError)?.trim();
                 Ok(Self::Secret(Secret::new(text.as_bytes())))
             }
             Auth::Signed => {
-                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
-                let bytes = STANDARD.decode(text).map(Secret::new).map_err(|_| Unusable::NoSecret)?;
+                let text = found.expose_text().ok_or(CredentialsError::MissingSecretError)?.trim();
+                let bytes = STANDARD
+                    .decode(text)
+                    .map(Secret::new)
+                    .map_err(|_| CredentialsError::MissingSecretError)?;
                 if bytes.expose().is_empty() {
-                    return Err(Unusable::NoSecret);
+                    return Err(CredentialsError::MissingSecretError);
                 }
                 Ok(Self::Signed(hmac::Key::new(
                     hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -85,13 +88,13 @@ impl Credentials {
                 )))
             }
             Auth::Bearer => {
-                let (kind, der) = found.expose_text().and_then(der).ok_or(Unusable::NoKey)?;
+                let (kind, der) = found.expose_text().and_then(der).ok_or(CredentialsError::NoKey)?;
                 let pair = match kind {
                     Pem::Pkcs8 => KeyPair::from_pkcs8(der.expose()),
                     Pem::Pkcs1 => KeyPair::from_der(der.expose()),
                 };
                 pair.map(|pair| Self::Bearer(Box::new(pair)))
-                    .map_err(|_| Unusable::NoKey)
+                    .map_err(|_| CredentialsError::NoKey)
             }
         }
     }
@@ -115,21 +118,21 @@ fn der(text: &str) -> Option<(Pem, Secret)> {
 }
 
 /// One tenant's application as it calls: its keys, and how far Gigya's clock is ahead of ours.
-pub(crate) struct Caller {
+pub(crate) struct RequestSigner {
     origin: Box<str>,
     api_key: Box<str>,
     user_key: Box<str>,
-    credentials: Credentials,
-    nonces: Arc<dyn Nonces>,
+    credentials: GigyaCredentials,
+    nonces: Arc<dyn NonceSource>,
     clock: Arc<dyn Clock>,
     ahead: AtomicI64,
 }
 
-impl Caller {
+impl RequestSigner {
     pub(crate) fn new(
         settings: &GigyaSettings,
-        credentials: Credentials,
-        nonces: Arc<dyn Nonces>,
+        credentials: GigyaCredentials,
+        nonces: Arc<dyn NonceSource>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -144,7 +147,7 @@ impl Caller {
     }
 
     /// The request as it goes on the wire now: with its own nonce and moment.
-    pub(crate) fn request(&self, method: &str, params: &Params) -> Result<Request<Bytes>, Unwritten> {
+    pub(crate) fn request(&self, method: &str, params: &GigyaParams) -> Result<Request<Bytes>, SignRequestError> {
         let address = format!("{}/{method}", self.origin);
         let mut all: Vec<(&str, &str)> = params.iter().collect();
         all.extend([("apiKey", &*self.api_key), ("format", "json")]);
@@ -152,11 +155,11 @@ impl Caller {
         // Declared here, since the parameters only borrow.
         let (secret, timestamp, nonce, sig);
         match &self.credentials {
-            Credentials::Secret(plain) => {
+            GigyaCredentials::Secret(plain) => {
                 secret = plain.expose_text().unwrap_or_default();
                 all.extend([("userKey", &*self.user_key), ("secret", secret)]);
             }
-            Credentials::Signed(key) => {
+            GigyaCredentials::Signed(key) => {
                 timestamp = self.moment().to_string();
                 nonce = self.nonce()?;
                 all.extend([
@@ -167,7 +170,7 @@ impl Caller {
                 sig = signature(key, &signed_address(&address), &all);
                 all.push(("sig", &*sig));
             }
-            Credentials::Bearer(key) => token = Some(self.token(key)?),
+            GigyaCredentials::Bearer(key) => token = Some(self.token(key)?),
         }
         let mut request = Request::post(address)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -181,15 +184,15 @@ impl Caller {
     }
 
     /// Takes Gigya's clock for ours, as the reply's `date` tells it.
-    pub(crate) fn mend_clock(&self, reply: &Reply) -> bool {
-        let Some(theirs) = date(reply) else { return false };
-        let ahead = theirs - self.clock.now().unix_timestamp();
+    pub(crate) fn mend_clock(&self, reply: &HttpReply) -> bool {
+        let Some(remote) = date(reply) else { return false };
+        let ahead = remote - self.clock.now().unix_timestamp();
         self.ahead.store(ahead, Ordering::Relaxed);
         true
     }
 
     /// A password that nobody is to know, of every kind of character.
-    pub(crate) fn unknown_password(&self) -> Result<String, NoChance> {
+    pub(crate) fn unknown_password(&self) -> Result<String, RandomnessError> {
         Ok(format!("Aa1-{}", URL_SAFE_NO_PAD.encode(self.nonces.next()?)))
     }
 
@@ -199,7 +202,7 @@ impl Caller {
         now.saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
-    fn nonce(&self) -> Result<String, NoChance> {
+    fn nonce(&self) -> Result<String, RandomnessError> {
         let mut text = String::with_capacity(32);
         for byte in self.nonces.next()? {
             // Writing into a text never fails.
@@ -208,14 +211,14 @@ impl Caller {
         Ok(text)
     }
 
-    fn token(&self, key: &KeyPair) -> Result<String, Unwritten> {
+    fn token(&self, key: &KeyPair) -> Result<String, SignRequestError> {
         let head = json!({"alg": "RS256", "typ": "JWT", "kid": &*self.user_key});
         let claims = json!({"iat": self.moment(), "jti": self.nonce()?});
         let part = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let message = format!("{}.{}", part(&head), part(&claims));
         let mut signed = vec![0; key.public_key().modulus_len()];
         key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signed)
-            .map_err(|_| Unwritten::NoToken)?;
+            .map_err(|_| SignRequestError::NoToken)?;
         Ok(format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signed)))
     }
 }
@@ -233,7 +236,7 @@ fn signed_address(address: &str) -> String {
 }
 
 /// The `date` of a reply (RFC 9110 §5.6.7, the form that every server sends).
-fn date(reply: &Reply) -> Option<i64> {
+fn date(reply: &HttpReply) -> Option<i64> {
     let format =
         format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
     let text = reply.headers.get(header::DATE)?.to_str().ok()?;
@@ -241,7 +244,7 @@ fn date(reply: &Reply) -> Option<i64> {
     Some(moment.assume_utc().unix_timestamp())
 }
 
-impl fmt::Debug for Caller {
+impl fmt::Debug for RequestSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").finish_non_exhaustive()
     }
@@ -252,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schemes_own_port_is_not_signed() {
+    fn default_port_is_not_signed() {
         for (address, signed) in [
             (
                 "https://Accounts.EU1.gigya.com:443/a.b",
@@ -266,12 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_told_before_anything_is_sent() {
-        let read = |auth, text: &str| Credentials::read(auth, &Secret::new(text.as_bytes())).err();
+    fn unusable_secret_is_detected_early() {
+        let read = |auth, text: &str| GigyaCredentials::read(auth, &Secret::new(text.as_bytes())).err();
         assert_eq!(read(Auth::Signed, "c2VjcmV0\n"), None);
         assert_eq!(read(Auth::Secret, "c2VjcmV0"), None);
         for bad in ["", "not base64!", "=="] {
-            assert_eq!(read(Auth::Signed, bad), Some(Unusable::NoSecret), "{bad:?}");
+            assert_eq!(
+                read(Auth::Signed, bad),
+                Some(CredentialsError::MissingSecretError),
+                "{bad:?}"
+            );
         }
         for bad in [
             "",
@@ -279,7 +286,7 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----",
             "-----BEGIN RSA PRIVATE KEY-----\n!\n-----END RSA PRIVATE KEY-----",
         ] {
-            assert_eq!(read(Auth::Bearer, bad), Some(Unusable::NoKey), "{bad:?}");
+            assert_eq!(read(Auth::Bearer, bad), Some(CredentialsError::NoKey), "{bad:?}");
         }
     }
 }

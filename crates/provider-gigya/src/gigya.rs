@@ -8,37 +8,39 @@ use masthead_ports::{
     provider::Searchable,
     source::{SourceError, SourceName},
 };
-use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Mistake, Secrets, Unusable};
+use masthead_provider_http::{
+    AdapterOptions, HttpClient, ProviderSettingError, Secrets, SetupError, TenantClients, UpstreamHealth,
+};
 
 use crate::{
     GigyaSettings,
-    credentials::{Caller, Credentials},
-    nonces::{Nonces, SystemNonces},
-    site::Site,
+    credentials::{GigyaCredentials, RequestSigner},
+    nonces::{NonceSource, SystemNonceSource},
+    site::GigyaSite,
 };
 
 /// The name by which answers and metrics call Gigya.
 pub const GIGYA: SourceName = "Gigya";
 
 /// The Gigya of every tenant that has one; each has a clock of its own too.
-pub struct Gigya {
-    pub(crate) adapter: Adapter<Site>,
-    nonces: Arc<dyn Nonces>,
+pub struct GigyaAdapter {
+    pub(crate) adapter: TenantClients<GigyaSite>,
+    nonces: Arc<dyn NonceSource>,
 }
 
-impl Gigya {
+impl GigyaAdapter {
     /// No tenant yet.
     #[must_use]
     pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
         Self {
-            adapter: Adapter::new(GIGYA, options, client, clock, secrets),
-            nonces: Arc::new(SystemNonces::default()),
+            adapter: TenantClients::new(GIGYA, options, client, clock, secrets),
+            nonces: Arc::new(SystemNonceSource::default()),
         }
     }
 
     /// Takes nonces from elsewhere than the system's own chance.
     #[must_use]
-    pub fn with_nonces(mut self, nonces: Arc<dyn Nonces>) -> Self {
+    pub fn with_nonces(mut self, nonces: Arc<dyn NonceSource>) -> Self {
         self.nonces = nonces;
         self
     }
@@ -61,20 +63,23 @@ impl Gigya {
 
     /// How each tenant's Gigya is, for readiness.
     #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, Health)> {
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         self.adapter.health()
     }
 
     /// The tenant's site.
-    pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Site>, SourceError> {
-        self.adapter.of(tenant, operation, |tenant| {
+    pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GigyaSite>, SourceError> {
+        self.adapter.for_tenant(tenant, operation, |tenant| {
             let settings = GigyaSettings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
-            let secret = self.adapter.secret(settings.secret_place()).map_err(Unusable::secret)?;
-            let credentials = Credentials::read(settings.auth, &secret).map_err(Unusable::secret)?;
+            let secret = self
+                .adapter
+                .secret(settings.secret_place())
+                .map_err(SetupError::secret)?;
+            let credentials = GigyaCredentials::read(settings.auth, &secret).map_err(SetupError::secret)?;
             let clock = Arc::clone(self.adapter.clock());
-            let caller = Caller::new(&settings, credentials, Arc::clone(&self.nonces), Arc::clone(&clock));
+            let caller = RequestSigner::new(&settings, credentials, Arc::clone(&self.nonces), Arc::clone(&clock));
             let upstream = self.adapter.upstream(&tenant.id, settings.budget(), None);
-            Ok::<_, Unusable<Mistake>>(Site {
+            Ok::<_, SetupError<ProviderSettingError>>(GigyaSite {
                 settings,
                 caller,
                 upstream,
@@ -84,7 +89,7 @@ impl Gigya {
     }
 }
 
-impl fmt::Debug for Gigya {
+impl fmt::Debug for GigyaAdapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gigya")
             .field("adapter", &self.adapter)

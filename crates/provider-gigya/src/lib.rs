@@ -20,7 +20,7 @@ mod walk;
 mod wire;
 mod writes;
 
-pub use gigya::{GIGYA, Gigya};
+pub use gigya::{GIGYA, GigyaAdapter};
 pub use login::Login;
-pub use nonces::{NoChance, Nonces, SystemNonces};
+pub use nonces::{NonceSource, RandomnessError, SystemNonceSource};
 pub use settings::{GigyaSettings, SETTINGS};

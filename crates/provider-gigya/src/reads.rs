@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_http::{LeftOut, wire as sent};
+use masthead_provider_http::{SkippedRows, wire as sent};
 
 use crate::{
     address::{forms, is_known_by, may_be_shown_for},
-    gigya::{GIGYA, Gigya},
-    mapping::{Untrue, account},
-    query::Query,
-    site::{Site, corrupt},
+    gigya::{GIGYA, GigyaAdapter},
+    mapping::{GigyaAnswerError, account},
+    query::AccountQuery,
+    site::{GigyaSite, corrupt_error},
     wire,
 };
 
@@ -28,7 +28,7 @@ const LONGEST_KEY: usize = 1_000;
 const MOST_ALIKE: u64 = 20;
 
 #[async_trait]
-impl UserSource for Gigya {
+impl UserSource for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
@@ -36,7 +36,7 @@ impl UserSource for Gigya {
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let site = self.site(&cx.tenant, BY_ID)?;
         let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
-        found.map_or(Ok(None), |theirs| site.as_ours(&theirs, BY_ID))
+        found.map_or(Ok(None), |remote| site.as_ours(&remote, BY_ID))
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
@@ -45,8 +45,8 @@ impl UserSource for Gigya {
         }
         let site = self.site(&cx.tenant, BY_EMAIL)?;
         let mut accounts = Vec::new();
-        for theirs in site.with_address(cx, email).await? {
-            accounts.extend(site.as_ours(&theirs, BY_EMAIL)?);
+        for remote in site.with_address(cx, email).await? {
+            accounts.extend(site.as_ours(&remote, BY_EMAIL)?);
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
@@ -60,7 +60,7 @@ impl UserSource for Gigya {
     }
 }
 
-impl Site {
+impl GigyaSite {
     /// Every account that is known by this address. The direct look-up knows only who signs in with it, and is never late;
     /// search knows all, and lags: those whom only it shows are asked for once more.
     async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::Account>, SourceError> {
@@ -68,7 +68,7 @@ impl Site {
         let Some(emails) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         };
-        let query = Query {
+        let query = AccountQuery {
             emails,
             limit: MOST_ALIKE + 1,
         };
@@ -78,14 +78,14 @@ impl Site {
             let shown = self
                 .search(cx, BY_EMAIL, &query, false, |page| {
                     if page.iter().any(strange) {
-                        return Err(Untrue::SomebodyElse);
+                        return Err(GigyaAnswerError::SomebodyElse);
                     }
                     Ok(true)
                 })
                 .await?;
             if shown.unreadable > 0 {
                 // It may be one of them.
-                Err(corrupt(BY_EMAIL, Untrue::UnreadableRow))
+                Err(corrupt_error(BY_EMAIL, GigyaAnswerError::UnreadableRow))
             } else if shown.all {
                 Ok(shown.accounts)
             } else {
@@ -111,18 +111,18 @@ impl Site {
         let page_size = u64::from(self.settings.page_size);
         let wanted = u64::from(query.size) + 1;
         let one_page = filter.is_empty() && wanted <= page_size;
-        let asked = Query {
+        let requests = AccountQuery {
             emails: Vec::new(),
             limit: if one_page { wanted } else { page_size },
         };
         let mut accounts = Vec::new();
-        let mut left_out = LeftOut::default();
+        let mut left_out = SkippedRows::default();
         let shown = self
-            .search(cx, SEARCH, &asked, !one_page, |page| {
-                for theirs in page.iter().filter(|theirs| self.counts(theirs)) {
-                    match account(theirs, &self.settings.metadata) {
+            .search(cx, SEARCH, &requests, !one_page, |page| {
+                for remote in page.iter().filter(|remote| self.counts(remote)) {
+                    match account(remote, &self.settings.metadata) {
                         Ok(account) => accounts.extend(Some(account).filter(|account| filter.matches(account))),
-                        Err(flaw) => left_out.add(sent::id(&theirs.uid), flaw),
+                        Err(flaw) => left_out.add(sent::id(&remote.uid), flaw),
                     }
                 }
                 Ok(accounts.len() > size)
@@ -138,11 +138,11 @@ impl Site {
     }
 
     /// The account of ours, where it counts as a user.
-    fn as_ours(&self, theirs: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        let ours = self
-            .counts(theirs)
-            .then(|| account(theirs, &self.settings.metadata))
+    fn as_ours(&self, remote: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
+        let local = self
+            .counts(remote)
+            .then(|| account(remote, &self.settings.metadata))
             .transpose();
-        ours.map_err(|flaw| corrupt(operation, flaw))
+        local.map_err(|flaw| corrupt_error(operation, flaw))
     }
 }

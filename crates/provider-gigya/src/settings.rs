@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use masthead_provider_http::{
-    Mistake, Reading, SecretPlace,
+    ProviderSettingError, SecretPlace, SettingReader,
     budget::BudgetOptions,
     settings::value::{flag, origin, visible},
 };
 
-use crate::metadata_map::MetadataMap;
+use crate::metadata_map::GigyaMetadataMap;
 
 mod table;
 mod values;
@@ -46,17 +46,20 @@ pub struct GigyaSettings {
     /// Lite accounts count as users.
     pub(crate) lite_accounts: bool,
     /// What is read of, and written into, an account's data and profile.
-    pub(crate) metadata: MetadataMap,
+    pub(crate) metadata: GigyaMetadataMap,
 }
 
 impl GigyaSettings {
-    /// Reads the settings of a tenant whose name begins with `Gigya.`; other names are left alone. Plain http in
-    /// `Gigya.BaseUrl` is taken only where private addresses may be called.
+    /// Reads the settings of a tenant whose name begins with `GigyaAdapter.`; other names are left alone. Plain http in
+    /// `GigyaAdapter.BaseUrl` is taken only where private addresses may be called.
     ///
     /// # Errors
     /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    pub fn parse(
+        settings: &BTreeMap<Box<str>, Box<str>>,
+        allow_private: bool,
+    ) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let api_key = reading.required("Gigya.ApiKey", visible);
         let user_key = reading.required("Gigya.UserKey", visible);
         let base_url = reading.text("Gigya.BaseUrl", |text| origin(text, allow_private));
@@ -76,7 +79,7 @@ impl GigyaSettings {
         let burst = reading.number("Gigya.BudgetBurst", 1000, 20);
         let lite_accounts = reading.text("Gigya.LiteAccounts", flag).unwrap_or(false);
         let metadata = reading
-            .text("Gigya.MetadataMap", MetadataMap::parse)
+            .text("Gigya.MetadataMap", GigyaMetadataMap::parse)
             .unwrap_or_default();
         reading.unknown_names("Gigya.", &["Gigya.Secret", "Gigya.PrivateKey"]);
 
@@ -114,7 +117,7 @@ const PRIVATE_KEY: [&str; 2] = ["Gigya.PrivateKeyFile", "Gigya.PrivateKeyEnv"];
 
 /// The place of what proves who we are in this way. What another way would need is kept for nothing, or the wrong way is
 /// set.
-fn secret(reading: &mut Reading<'_>, auth: Auth) -> Option<SecretPlace> {
+fn secret(reading: &mut SettingReader<'_>, auth: Auth) -> Option<SecretPlace> {
     let (used, unused) = match auth {
         Auth::Signed | Auth::Secret => (SECRET, PRIVATE_KEY),
         Auth::Bearer => (PRIVATE_KEY, SECRET),

@@ -42,7 +42,7 @@ mod tests {
 
     /// Produced by npm gigya 3.0.1 and computed again, independently, in Python; the key is no real one.
     #[test]
-    fn the_known_answer_is_ours() {
+    fn known_signature_is_reproduced() {
         let query = r#"SELECT * FROM accounts WHERE profile.email = "a'b@x.com" LIMIT 10"#;
         let parameters = [
             ("query", query),
@@ -61,7 +61,7 @@ mod tests {
 
     /// Every recording, names and addresses full of odd characters among them, has the signature that we would make.
     #[test]
-    fn the_librarys_signatures_are_ours() {
+    fn recorded_signatures_are_reproduced() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/gigya-node");
         let mut checked = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_the_unreserved_is_escaped() {
+    fn reserved_characters_are_escaped() {
         assert_eq!(escaped("aZ09-._~").to_string(), "aZ09-._~");
         assert_eq!(
             escaped("'<>()*!+&=% \u{e9}").to_string(),
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_never_becomes_a_parameter(value in any::<String>()) {
+        fn value_never_becomes_a_parameter(value in any::<String>()) {
             let text = form([("a", &*value), ("b", "2")]);
             prop_assert_eq!(text.matches('&').count(), 1);
             prop_assert_eq!(text.matches('=').count(), 2);

@@ -11,21 +11,21 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
-use masthead_provider_http::{Call, LeftOut, Refusal, json::Rows, wire as sent};
+use masthead_provider_http::{ProviderCall, ReplyError, SkippedRows, json::JsonRows, wire as sent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     calls,
-    gigya::{GIGYA, Gigya},
-    mapping::{Untrue, account, moment},
-    query::{Moment, WalkQuery},
-    site::{Site, checked, corrupt, untrue},
-    wire::{self, Found, Refused},
+    gigya::{GIGYA, GigyaAdapter},
+    mapping::{GigyaAnswerError, account, moment},
+    query::{AccountMoment, ScanQuery},
+    site::{GigyaSite, checked, corrupt_error, corrupt_reply},
+    wire::{self, GigyaErrorBody, GigyaSearchPage},
 };
 
-const WALK: &str = "walk";
+const SCAN: &str = "walk";
 
 /// How far a walk over changes looks back behind its moment: search lags behind the accounts by 30 s at most, as SAP says.
 const LAG: Duration = Duration::minutes(2);
@@ -33,7 +33,7 @@ const LAG: Duration = Duration::minutes(2);
 /// Where a walk is. `Debug` is not for it: the cursor is Gigya's.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct At {
+struct CursorPosition {
     /// The latest moment that was shown, in UNIX milliseconds: where to begin without a cursor.
     from: Option<i64>,
     cursor: Option<String>,
@@ -45,7 +45,7 @@ struct At {
     before: u64,
 }
 
-impl At {
+impl CursorPosition {
     fn beginning(scope: Scope) -> Self {
         let from = match scope {
             Scope::Everything => None,
@@ -58,14 +58,14 @@ impl At {
     }
 
     /// The place behind a page.
-    fn followed(&self, by: Moment, found: &Found) -> Self {
+    fn followed(&self, by: AccountMoment, found: &GigyaSearchPage) -> Self {
         let mut known = HashSet::new();
         let distinct = found
             .results
             .read
             .iter()
             .filter(|account| known.insert(account.uid.as_str()));
-        let moments: Vec<Option<i64>> = distinct.map(|account| of(account, by)).collect();
+        let moments: Vec<Option<i64>> = distinct.map(|account| moment_of(account, by)).collect();
         let from = moments.iter().copied().max().flatten().max(self.from);
         let newest = moments
             .iter()
@@ -84,7 +84,7 @@ impl At {
 }
 
 #[async_trait]
-impl Walk for Gigya {
+impl Walk for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
@@ -94,13 +94,13 @@ impl Walk for Gigya {
     }
 
     async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        let site = self.site(&cx.tenant, WALK)?;
+        let site = self.site(&cx.tenant, SCAN)?;
         let by = match scope {
-            Scope::Everything => Moment::Created,
-            Scope::ChangedSince(_) => Moment::LastUpdated,
+            Scope::Everything => AccountMoment::Created,
+            Scope::ChangedSince(_) => AccountMoment::LastUpdated,
         };
         let known = from.and_then(|place| serde_json::from_str(place.as_str()).ok());
-        let mut at = known.unwrap_or_else(|| At::beginning(scope));
+        let mut at = known.unwrap_or_else(|| CursorPosition::beginning(scope));
         let found = match &at.cursor {
             Some(cursor) => site.next_batch(cx, cursor).await?,
             None => None,
@@ -113,9 +113,9 @@ impl Walk for Gigya {
             site.first_batch(cx, by, at.from).await?
         };
         let next = at.followed(by, &found);
-        let (accounts, left_out) = site.kept(&found.results);
-        left_out.log(GIGYA, cx, WALK);
-        let next = next.cursor.is_some().then(|| kept(&next)).transpose()?;
+        let (accounts, left_out) = site.to_place(&found.results);
+        left_out.log(GIGYA, cx, SCAN);
+        let next = next.cursor.is_some().then(|| to_place(&next)).transpose()?;
         Ok(Step {
             accounts,
             next,
@@ -127,65 +127,70 @@ impl Walk for Gigya {
     }
 }
 
-impl Site {
+impl GigyaSite {
     /// Opens a cursor over the accounts from this moment on.
-    async fn first_batch(&self, cx: &CallContext, by: Moment, from: Option<i64>) -> Result<Found, SourceError> {
+    async fn first_batch(
+        &self,
+        cx: &CallContext,
+        by: AccountMoment,
+        from: Option<i64>,
+    ) -> Result<GigyaSearchPage, SourceError> {
         let limit = self.settings.page_size.into();
-        let query = WalkQuery { by, from, limit }.to_string();
+        let query = ScanQuery { by, from, limit }.to_string();
         let params = calls::search(&query, true, self.settings.lite_accounts);
-        let call = Call::read(WALK, cx);
-        let found = self.ask(call, calls::SEARCH, &params, readable, |_| None).await?;
+        let call = ProviderCall::read(SCAN, cx);
+        let found = self.call(call, calls::SEARCH, &params, readable, |_| None).await?;
         // Of another time than was asked for: nobody knows what this page is.
-        let too_early = |account: &wire::Account| from.zip(of(account, by)).is_some_and(|(from, at)| at < from);
+        let too_early = |account: &wire::Account| from.zip(moment_of(account, by)).is_some_and(|(from, at)| at < from);
         if found.results.read.iter().any(too_early) {
-            return Err(corrupt(WALK, Untrue::SomebodyElse));
+            return Err(corrupt_error(SCAN, GigyaAnswerError::SomebodyElse));
         }
         Ok(found)
     }
 
     /// The cursor's next batch; `None` when Gigya does not know the cursor any more.
-    async fn next_batch(&self, cx: &CallContext, cursor: &str) -> Result<Option<Found>, SourceError> {
-        let call = Call::read(WALK, cx);
-        let gone = |refused: &Refused| refused.is_bad_value().then_some(None);
-        let read = |found: Found| readable(found).map(Some);
-        self.ask(call, calls::SEARCH, &calls::next_page(cursor), read, gone)
+    async fn next_batch(&self, cx: &CallContext, cursor: &str) -> Result<Option<GigyaSearchPage>, SourceError> {
+        let call = ProviderCall::read(SCAN, cx);
+        let gone = |refused: &GigyaErrorBody| refused.is_bad_value().then_some(None);
+        let read = |found: GigyaSearchPage| readable(found).map(Some);
+        self.call(call, calls::SEARCH, &calls::next_page(cursor), read, gone)
             .await
     }
 
     /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
-    fn kept(&self, page: &Rows<wire::Account>) -> (Vec<Account>, LeftOut) {
-        let (mut accounts, mut left_out) = (Vec::new(), LeftOut::default());
+    fn to_place(&self, page: &JsonRows<wire::Account>) -> (Vec<Account>, SkippedRows) {
+        let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(page.unreadable);
         let mut known = HashSet::new();
-        for theirs in &page.read {
-            if !self.counts(theirs) || !known.insert(theirs.uid.as_str()) {
+        for remote in &page.read {
+            if !self.counts(remote) || !known.insert(remote.uid.as_str()) {
                 continue;
             }
-            match account(theirs, &self.settings.metadata) {
+            match account(remote, &self.settings.metadata) {
                 Ok(account) => accounts.push(account),
-                Err(flaw) => left_out.add(sent::id(&theirs.uid), flaw),
+                Err(flaw) => left_out.add(sent::id(&remote.uid), flaw),
             }
         }
         (accounts, left_out)
     }
 }
 
-fn readable(found: Found) -> Result<Found, Refusal> {
-    checked(found).map_err(|flaw| untrue(WALK, flaw))
+fn readable(found: GigyaSearchPage) -> Result<GigyaSearchPage, ReplyError> {
+    checked(found).map_err(|flaw| corrupt_reply(SCAN, flaw))
 }
 
 /// The place to keep. A cursor longer than any place may be is nothing to go on with.
-fn kept(at: &At) -> Result<Place, SourceError> {
+fn to_place(at: &CursorPosition) -> Result<Place, SourceError> {
     let text = serde_json::to_string(at).ok();
     text.and_then(|text| Place::parse(&text))
-        .ok_or_else(|| corrupt(WALK, Untrue::Contradiction))
+        .ok_or_else(|| corrupt_error(SCAN, GigyaAnswerError::Contradiction))
 }
 
 /// The account's moment, in UNIX milliseconds.
-fn of(account: &wire::Account, by: Moment) -> Option<i64> {
+fn moment_of(account: &wire::Account, by: AccountMoment) -> Option<i64> {
     let value: &Value = match by {
-        Moment::Created => &account.created,
-        Moment::LastUpdated => &account.last_updated,
+        AccountMoment::Created => &account.created,
+        AccountMoment::LastUpdated => &account.last_updated,
     };
     moment(value).map(milliseconds)
 }

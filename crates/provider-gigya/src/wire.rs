@@ -1,7 +1,7 @@
 //! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
 
 use masthead_provider_http::{
-    json::Rows,
+    json::JsonRows,
     redacted,
     wire::{flag, members, text},
 };
@@ -62,31 +62,31 @@ fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item 
 /// A page of a search.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Found {
+pub(crate) struct GigyaSearchPage {
     /// What is empty may be left out, or null.
     #[serde(default, deserialize_with = "rows")]
-    pub(crate) results: Rows<Account>,
+    pub(crate) results: JsonRows<Account>,
     pub(crate) objects_count: u64,
     pub(crate) total_count: u64,
     #[serde(default)]
     pub(crate) next_cursor_id: Option<String>,
 }
 
-fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Rows<Account>, D::Error> {
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<JsonRows<Account>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A registration that was begun.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Begun {
+pub(crate) struct RegistrationStarted {
     pub(crate) reg_token: String,
 }
 
 /// An account that was made; it may have to be finished with the token.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Made {
+pub(crate) struct RegisteredAccount {
     pub(crate) error_code: u64,
     #[serde(default)]
     pub(crate) reg_token: Option<String>,
@@ -96,12 +96,12 @@ pub(crate) struct Made {
 
 /// A call that answers with nothing but that it is done.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Done {}
+pub(crate) struct EmptyAnswer {}
 
 /// Why a call was not carried out.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refused {
+pub(crate) struct GigyaErrorBody {
     pub(crate) error_code: u64,
     #[serde(default, deserialize_with = "text")]
     pub(crate) error_details: Option<String>,
@@ -112,7 +112,7 @@ pub(crate) struct Refused {
 /// What is wrong with one field.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Flaw {
+pub(crate) struct InvalidField {
     #[serde(default)]
     pub(crate) error_code: u64,
     #[serde(default)]
@@ -121,15 +121,22 @@ pub(crate) struct Flaw {
     pub(crate) message: String,
 }
 
-impl Refused {
+impl GigyaErrorBody {
     /// The fields that are refused.
-    pub(crate) fn flaws(&self) -> Vec<Flaw> {
+    pub(crate) fn flaws(&self) -> Vec<InvalidField> {
         let list = self.validation_errors.as_array().into_iter().flatten();
-        list.filter_map(|flaw| Flaw::deserialize(flaw).ok()).collect()
+        list.filter_map(|flaw| InvalidField::deserialize(flaw).ok()).collect()
     }
 }
 
-redacted!(Account, Found, Begun, Made, Refused, Flaw);
+redacted!(
+    Account,
+    GigyaSearchPage,
+    RegistrationStarted,
+    RegisteredAccount,
+    GigyaErrorBody,
+    InvalidField
+);
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_uid_must_be_there_and_strange_types_count_as_missing() {
+    fn only_the_uid_is_required() {
         let bare = account(json!({"UID": "u"}));
         assert!(bare.profile.is_empty() && bare.created.is_null() && bare.other_addresses().next().is_none());
         let odd = account(
@@ -156,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_somebody_registered_is_not_lite() {
+    fn registered_account_is_not_lite() {
         assert!(account(json!({"UID": "u", "isLite": true, "isRegistered": false})).is_lite());
         assert!(!account(json!({"UID": "u", "isLite": true, "isRegistered": true})).is_lite());
         assert!(!account(json!({"UID": "u", "isRegistered": false})).is_lite());
     }
 
     #[test]
-    fn nothing_of_a_person_is_shown() {
+    fn debug_shows_no_personal_data() {
         let shown = format!(
             "{:?}",
             account(json!({"UID": "u", "profile": {"email": "ann@example.com"}}))

@@ -6,17 +6,17 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{Call, Refusal};
+use masthead_provider_http::{ProviderCall, ReplyError};
 
 use crate::{
     address::{address, has},
-    calls::{self, Params},
-    changes::{self, Objection, objection},
+    calls::{self, GigyaParams},
+    changes::{self, WriteObjection, objection},
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    gigya::{GIGYA, Gigya},
-    mapping::{Untrue, account},
-    site::Site,
-    wire::{Begun, Done, Made, Refused},
+    gigya::{GIGYA, GigyaAdapter},
+    mapping::{GigyaAnswerError, account},
+    site::GigyaSite,
+    wire::{EmptyAnswer, GigyaErrorBody, RegisteredAccount, RegistrationStarted},
 };
 
 const CREATE: &str = "create";
@@ -26,7 +26,7 @@ const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
 
 #[async_trait]
-impl AccountWriter for Gigya {
+impl AccountWriter for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
@@ -95,23 +95,23 @@ impl AccountWriter for Gigya {
 
     async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, DELETE)?;
-        let params = Params::new().with("UID", id.as_str());
-        let none = |refused: &Refused| refused.is_nobody().then_some(());
-        let done = |_: Done| Ok(());
-        let call = Call::write(DELETE, cx);
-        site.ask(call, calls::DELETE_ACCOUNT, &params, done, none)
+        let params = GigyaParams::new().with("UID", id.as_str());
+        let none = |refused: &GigyaErrorBody| refused.is_unknown_account().then_some(());
+        let done = |_: EmptyAnswer| Ok(());
+        let call = ProviderCall::write(DELETE, cx);
+        site.call(call, calls::DELETE_ACCOUNT, &params, done, none)
             .await
             .map_err(undone)
     }
 }
 
-impl Site {
+impl GigyaSite {
     /// A token to register with. Nothing is made yet: it is asked for as often as a read.
     async fn begin(&self, cx: &CallContext) -> Result<String, WriteError> {
-        let call = Call::read(CREATE, cx);
-        let token = |begun: Begun| Ok(begun.reg_token);
+        let call = ProviderCall::read(CREATE, cx);
+        let token = |begun: RegistrationStarted| Ok(begun.reg_token);
         let begun = self
-            .ask(call, calls::INIT_REGISTRATION, &Params::new(), token, |_| None)
+            .call(call, calls::INIT_REGISTRATION, &GigyaParams::new(), token, |_| None)
             .await;
         begun.map_err(undone)
     }
@@ -122,21 +122,21 @@ impl Site {
         new: &NewAccount,
         token: String,
         password: &str,
-    ) -> Result<Made, WriteError> {
+    ) -> Result<RegisteredAccount, WriteError> {
         let params = changes::registration(new, token, password, &self.settings.metadata);
-        let done = |made: Made| {
+        let done = |made: RegisteredAccount| {
             if has(&made.account, new.email.key()) {
                 Ok(Ok(made))
             } else {
-                Err(Refusal::For(SourceErrorKind::OutcomeUnknown))
+                Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))
             }
         };
         self.write(cx, CREATE, calls::REGISTER, &params, done).await
     }
 
     /// Counts the address of a new account as verified, and finishes the registration where it waits for that.
-    async fn verify(&self, cx: &CallContext, made: &Made) -> Result<(), WriteError> {
-        let params = Params::new()
+    async fn verify(&self, cx: &CallContext, made: &RegisteredAccount) -> Result<(), WriteError> {
+        let params = GigyaParams::new()
             .with("UID", made.account.uid.as_str())
             .with("isVerified", "true");
         self.set(cx, CREATE, &params).await?;
@@ -144,14 +144,18 @@ impl Site {
             return Ok(());
         }
         let Some(token) = &made.reg_token else { return Ok(()) };
-        let params = Params::new().with("regToken", token.as_str());
-        self.write(cx, CREATE, calls::FINALIZE_REGISTRATION, &params, |_: Done| Ok(Ok(())))
-            .await
+        let params = GigyaParams::new().with("regToken", token.as_str());
+        self.write(cx, CREATE, calls::FINALIZE_REGISTRATION, &params, |_: EmptyAnswer| {
+            Ok(Ok(()))
+        })
+        .await
     }
 
-    async fn set(&self, cx: &CallContext, operation: &'static str, params: &Params) -> Result<(), WriteError> {
-        self.write(cx, operation, calls::SET_ACCOUNT_INFO, params, |_: Done| Ok(Ok(())))
-            .await
+    async fn set(&self, cx: &CallContext, operation: &'static str, params: &GigyaParams) -> Result<(), WriteError> {
+        self.write(cx, operation, calls::SET_ACCOUNT_INFO, params, |_: EmptyAnswer| {
+            Ok(Ok(()))
+        })
+        .await
     }
 
     /// Makes a write. What Gigya objects to for the person's sake is no silence.
@@ -160,16 +164,16 @@ impl Site {
         cx: &CallContext,
         operation: &'static str,
         method: &'static str,
-        params: &Params,
-        done: impl Fn(R) -> Result<Result<T, Objection>, Refusal> + Send + Sync,
+        params: &GigyaParams,
+        done: impl Fn(R) -> Result<Result<T, WriteObjection>, ReplyError> + Send + Sync,
     ) -> Result<T, WriteError> {
-        let refused = |refused: &Refused| objection(refused).map(Err);
-        let call = Call::write(operation, cx);
-        match self.ask(call, method, params, done, refused).await {
+        let refused = |refused: &GigyaErrorBody| objection(refused).map(Err);
+        let call = ProviderCall::write(operation, cx);
+        match self.call(call, method, params, done, refused).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Objection::Nobody)) => Err(WriteError::NoSuchUser),
-            Ok(Err(Objection::Taken)) => Err(WriteError::AlreadyExists),
-            Ok(Err(Objection::Password(told))) => Err(WriteError::Refused { told }),
+            Ok(Err(WriteObjection::Nobody)) => Err(WriteError::NoSuchUser),
+            Ok(Err(WriteObjection::Taken)) => Err(WriteError::AlreadyExists),
+            Ok(Err(WriteObjection::Password(reported))) => Err(WriteError::Refused { told: reported }),
             Err(error) => Err(undone(error)),
         }
     }
@@ -197,6 +201,6 @@ fn half_done(operation: &'static str, error: impl Into<Box<dyn std::error::Error
 }
 
 /// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: Untrue) -> WriteError {
+fn unread(operation: &'static str, flaw: GigyaAnswerError) -> WriteError {
     SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

@@ -16,7 +16,7 @@ use crate::{
     client_credentials::{ClientCredentials, ClientCredentialsOptions},
     per_tenant::PerTenant,
     secret::{Secret, SecretPlace, Secrets},
-    upstream::{Health, Upstream, UpstreamOptions},
+    upstream::{Upstream, UpstreamHealth, UpstreamOptions},
 };
 
 /// How every tenant's provider is called.
@@ -45,7 +45,7 @@ impl Default for AdapterOptions {
 
 /// One provider as every tenant calls it: a `T` for each, with settings, a token, a budget and a breaker of its own, set up
 /// when the tenant is first asked about, and again when its settings change.
-pub struct Adapter<T> {
+pub struct TenantClients<T> {
     provider: SourceName,
     options: AdapterOptions,
     client: HttpClient,
@@ -56,7 +56,7 @@ pub struct Adapter<T> {
 
 /// Why a tenant's provider cannot be set up.
 #[derive(Debug)]
-pub enum Unusable<M> {
+pub enum SetupError<M> {
     /// Its settings have mistakes; they are not looked at again until they change.
     Mistakes(Vec<M>),
     /// Its secret is not at its place, or is of no use; it is looked for again at the next call.
@@ -66,23 +66,23 @@ pub enum Unusable<M> {
 /// Nothing that can be read is where the settings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the secret is not at its place")]
-pub struct NoSecret;
+pub struct MissingSecretError;
 
-impl<M> Unusable<M> {
+impl<M> SetupError<M> {
     /// A secret that is of no use.
     #[must_use]
-    pub fn secret(flaw: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Secret(flaw.into())
+    pub fn secret(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Secret(reason.into())
     }
 }
 
-impl<M> From<Vec<M>> for Unusable<M> {
+impl<M> From<Vec<M>> for SetupError<M> {
     fn from(mistakes: Vec<M>) -> Self {
         Self::Mistakes(mistakes)
     }
 }
 
-impl<T> Adapter<T> {
+impl<T> TenantClients<T> {
     /// No tenant yet. `provider` is its name in errors, logs and metrics.
     #[must_use]
     pub fn new(
@@ -124,8 +124,8 @@ impl<T> Adapter<T> {
     ///
     /// # Errors
     /// There is none.
-    pub fn secret(&self, place: &SecretPlace) -> Result<Secret, NoSecret> {
-        self.secrets.secret(place).ok_or(NoSecret)
+    pub fn secret(&self, place: &SecretPlace) -> Result<Secret, MissingSecretError> {
+        self.secrets.secret(place).ok_or(MissingSecretError)
     }
 
     /// An upstream for a tenant. Without `credentials`, requests carry what the adapter puts on them.
@@ -159,41 +159,41 @@ impl<T> Adapter<T> {
     ///
     /// # Errors
     /// The provider cannot be set up, now or before: an operator must act.
-    pub fn of<M: fmt::Display>(
+    pub fn for_tenant<M: fmt::Display>(
         &self,
         tenant: &Tenant,
         operation: &'static str,
-        set_up: impl FnOnce(&Tenant) -> Result<T, Unusable<M>>,
+        set_up: impl FnOnce(&Tenant) -> Result<T, SetupError<M>>,
     ) -> Result<Arc<T>, SourceError> {
         let (provider, kind) = (self.provider, SourceErrorKind::Misconfigured);
-        let found = self.tenants.of(tenant, |tenant| match set_up(tenant) {
+        let found = self.tenants.get_or_make(tenant, |tenant| match set_up(tenant) {
             Ok(made) => Ok(Some(Arc::new(made))),
-            Err(Unusable::Mistakes(mistakes)) => {
+            Err(SetupError::Mistakes(mistakes)) => {
                 for mistake in mistakes {
                     tracing::error!(source.name = provider, tenant = %tenant.id, %mistake, "the provider cannot be called");
                 }
                 Ok(None)
             }
-            Err(Unusable::Secret(flaw)) => {
-                tracing::error!(source.name = provider, tenant = %tenant.id, %flaw, "the provider cannot be called");
-                Err(SourceError::because(operation, kind, flaw))
+            Err(SetupError::Secret(reason)) => {
+                tracing::error!(source.name = provider, tenant = %tenant.id, %reason, "the provider cannot be called");
+                Err(SourceError::because(operation, kind, reason))
             }
         })?;
         Option::clone(&found).ok_or_else(|| SourceError::new(operation, kind))
     }
 }
 
-impl<T: AsRef<Upstream>> Adapter<T> {
+impl<T: AsRef<Upstream>> TenantClients<T> {
     /// How each tenant's provider is, for readiness.
     #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, Health)> {
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         let all = self.tenants.all().into_iter();
         all.filter_map(|(tenant, one)| Some((tenant, Option::as_deref(&one)?.as_ref().health())))
             .collect()
     }
 }
 
-impl<T> fmt::Debug for Adapter<T> {
+impl<T> fmt::Debug for TenantClients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Adapter")
             .field("provider", &self.provider)
@@ -205,7 +205,7 @@ impl<T> fmt::Debug for Adapter<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{StoppedClock, client, tenant};
+    use crate::testing::{FrozenClock, client, tenant};
 
     struct Nowhere;
 
@@ -216,27 +216,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn mistakes_are_looked_at_once_and_a_secret_at_every_call() {
-        let (client, clock) = (client(), Arc::new(StoppedClock));
-        let adapter = Adapter::<u8>::new("Test", AdapterOptions::default(), client, clock, Arc::new(Nowhere));
+    async fn settings_are_parsed_once_secret_every_call() {
+        let (client, clock) = (client(), Arc::new(FrozenClock));
+        let adapter = TenantClients::<u8>::new("Test", AdapterOptions::default(), client, clock, Arc::new(Nowhere));
         let tenant = tenant();
         let place = SecretPlace::Environment("NONE".into());
         for _ in 0..2 {
-            let silent = adapter.of(&tenant, "by_id", |_| {
-                adapter.secret(&place).map_err(Unusable::<&str>::secret)?;
+            let silent = adapter.for_tenant(&tenant, "by_id", |_| {
+                adapter.secret(&place).map_err(SetupError::<&str>::secret)?;
                 Ok(1)
             });
             let error = silent.unwrap_err();
             assert_eq!(error.kind, SourceErrorKind::Misconfigured);
             assert_eq!(error.source.unwrap().to_string(), "the secret is not at its place");
         }
-        let mistaken = adapter.of(&tenant, "by_id", |_| Err(Unusable::from(vec!["X.Url: must be set"])));
+        let mistaken = adapter.for_tenant(&tenant, "by_id", |_| Err(SetupError::from(vec!["X.Url: must be set"])));
         assert_eq!(mistaken.unwrap_err().kind, SourceErrorKind::Misconfigured);
-        let still = adapter.of(&tenant, "by_id", |_| Ok::<_, Unusable<&str>>(2));
+        let still = adapter.for_tenant(&tenant, "by_id", |_| Ok::<_, SetupError<&str>>(2));
         assert!(still.is_err(), "the settings are the same");
         let mut changed = (*tenant).clone();
         changed.settings.provider.insert("X.Url".into(), "set".into());
-        let set_up = adapter.of(&changed, "by_id", |_| Ok::<_, Unusable<&str>>(3));
+        let set_up = adapter.for_tenant(&changed, "by_id", |_| Ok::<_, SetupError<&str>>(3));
         assert_eq!(*set_up.unwrap(), 3);
     }
 }

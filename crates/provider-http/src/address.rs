@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_the_public_internet_are_public() {
+    fn only_public_addresses_are_public() {
         for private in [
             "0.0.0.0",
             "10.1.2.3",

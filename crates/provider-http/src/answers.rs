@@ -15,7 +15,7 @@ use moka::future::Cache;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::{per_tenant::PerTenant, settings::decides_answers};
+use crate::{per_tenant::PerTenant, settings::affects_answers};
 
 /// For how long a question that was forgotten stays marked, so that an answer on its way is not remembered.
 const FORGOTTEN_FOR: Duration = Duration::from_mins(2);
@@ -25,22 +25,22 @@ const MOST_FORGOTTEN: u64 = 100_000;
 
 /// What was asked, of which tenant with which provider settings.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Question {
+pub(crate) struct AnswerKey {
     /// A number that no other tenant has, and this one only as long as its settings mean the same accounts.
     scope: u64,
-    about: About,
+    about: UserLookupKey,
 }
 
 /// Whom it is about.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) enum About {
+pub(crate) enum UserLookupKey {
     Id(Crid),
     Email(EmailKey),
 }
 
 /// What was said, and when. An empty list is the source's own word that there is nobody.
 #[derive(Clone)]
-pub(crate) struct Said {
+pub(crate) struct CachedAnswer {
     pub(crate) accounts: Arc<[Account]>,
     pub(crate) as_of: OffsetDateTime,
     pub(crate) at: Instant,
@@ -48,7 +48,7 @@ pub(crate) struct Said {
 
 /// How long and how much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuardOptions {
+pub struct CacheOptions {
     /// For how long an answer stands in for the source. Zero: never.
     pub fresh: Duration,
     /// For how long a positive answer may stand in for a source that cannot be asked. Zero: never.
@@ -61,7 +61,7 @@ pub struct GuardOptions {
     pub max_bytes: u32,
 }
 
-impl Default for GuardOptions {
+impl Default for CacheOptions {
     fn default() -> Self {
         Self {
             fresh: Duration::from_secs(5),
@@ -74,22 +74,22 @@ impl Default for GuardOptions {
 }
 
 /// The memory.
-pub(crate) struct Answers {
-    options: GuardOptions,
+pub(crate) struct AnswerCache {
+    options: CacheOptions,
     scopes: PerTenant<u64>,
     next_scope: AtomicU64,
-    said: Cache<Question, Said>,
-    forgotten: Cache<Question, Instant>,
+    said: Cache<AnswerKey, CachedAnswer>,
+    forgotten: Cache<AnswerKey, Instant>,
 }
 
-impl Answers {
+impl AnswerCache {
     /// Nothing yet of this source, whose settings begin with its name.
-    pub(crate) fn new(source: SourceName, options: GuardOptions) -> Self {
+    pub(crate) fn new(source: SourceName, options: CacheOptions) -> Self {
         // One weight bounds both: each answer weighs at least its share of the memory.
         let share = (options.max_bytes / options.max_answers.max(1)).max(1);
         let said = Cache::builder()
             .max_capacity(options.max_bytes.into())
-            .weigher(move |_, said: &Said| weight(said).max(share))
+            .weigher(move |_, said: &CachedAnswer| weight(said).max(share))
             .time_to_live(options.stale.max(options.fresh))
             .build();
         let forgotten = Cache::builder()
@@ -98,7 +98,7 @@ impl Answers {
             .build();
         Self {
             options,
-            scopes: PerTenant::decided_by(move |name| decides_answers(source, name)),
+            scopes: PerTenant::decided_by(move |name| affects_answers(source, name)),
             next_scope: AtomicU64::new(0),
             said,
             forgotten,
@@ -112,26 +112,26 @@ impl Answers {
 
     /// The question, as this tenant asks it now: settings that mean other accounts make it another. A budget or a rotated
     /// secret does not, since what was said remains true.
-    pub(crate) fn question(&self, tenant: &Tenant, about: About) -> Question {
+    pub(crate) fn question(&self, tenant: &Tenant, about: UserLookupKey) -> AnswerKey {
         let number = |_: &Tenant| Ok::<_, Infallible>(self.next_scope.fetch_add(1, Ordering::Relaxed));
-        let Ok(scope) = self.scopes.of(tenant, number);
-        Question { scope: *scope, about }
+        let Ok(scope) = self.scopes.get_or_make(tenant, number);
+        AnswerKey { scope: *scope, about }
     }
 
     /// What was said a moment ago.
-    pub(crate) async fn fresh(&self, question: &Question) -> Option<Said> {
+    pub(crate) async fn fresh(&self, question: &AnswerKey) -> Option<CachedAnswer> {
         self.younger_than(self.options.fresh, question).await
     }
 
     /// Who was there when the source was last asked; absence is no answer for later.
-    pub(crate) async fn stale(&self, question: &Question) -> Option<Said> {
+    pub(crate) async fn stale(&self, question: &AnswerKey) -> Option<CachedAnswer> {
         self.younger_than(self.options.stale, question)
             .await
             .filter(|said| !said.accounts.is_empty())
     }
 
     /// Remembers what was said to a question that was put at `asked`, unless it was forgotten since.
-    pub(crate) async fn remember(&self, question: Question, said: Said, asked: Instant) {
+    pub(crate) async fn remember(&self, question: AnswerKey, said: CachedAnswer, asked: Instant) {
         let forgotten = self.forgotten.get(&question).await;
         if forgotten.is_none_or(|at| at < asked) {
             self.said.insert(question, said).await;
@@ -139,18 +139,18 @@ impl Answers {
     }
 
     /// Forgets the question, also what is on its way: the account was changed.
-    pub(crate) async fn forget(&self, question: Question) {
+    pub(crate) async fn forget(&self, question: AnswerKey) {
         self.said.invalidate(&question).await;
         self.forgotten.insert(question, Instant::now()).await;
     }
 
-    async fn younger_than(&self, age: Duration, question: &Question) -> Option<Said> {
+    async fn younger_than(&self, age: Duration, question: &AnswerKey) -> Option<CachedAnswer> {
         self.said.get(question).await.filter(|said| said.at.elapsed() < age)
     }
 }
 
 /// About how many bytes an answer takes.
-fn weight(said: &Said) -> u32 {
+fn weight(said: &CachedAnswer) -> u32 {
     const OF_AN_ANSWER: usize = 512;
     const OF_AN_ACCOUNT: usize = size_of::<Account>() + 128;
     const OF_A_PAIR: usize = 64;
@@ -171,17 +171,17 @@ fn weight(said: &Said) -> u32 {
 mod tests {
     use super::*;
 
-    fn question(answers: &Answers, id: &str) -> Question {
+    fn question(answers: &AnswerCache, id: &str) -> AnswerKey {
         let tenant = Tenant {
             id: masthead_domain::tenant::TenantId::parse("a/b/c").unwrap(),
             pool: masthead_domain::tenant::PoolId(1),
             settings: masthead_domain::settings::TenantSettings::default(),
         };
-        answers.question(&tenant, About::Id(Crid::parse(id).unwrap()))
+        answers.question(&tenant, UserLookupKey::Id(Crid::parse(id).unwrap()))
     }
 
-    fn said(accounts: usize) -> Said {
-        Said {
+    fn said(accounts: usize) -> CachedAnswer {
+        CachedAnswer {
             accounts: (0..accounts)
                 .map(|n| Account::new(Crid::parse(&n.to_string()).unwrap()))
                 .collect(),
@@ -191,17 +191,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_memory_is_bounded_by_count_and_by_bytes() {
-        let options = |max_answers, max_bytes| GuardOptions {
+    async fn cache_is_bounded_by_count_and_bytes() {
+        let options = |max_answers, max_bytes| CacheOptions {
             max_answers,
             max_bytes,
-            ..GuardOptions::default()
+            ..CacheOptions::default()
         };
         for (options, accounts, most) in [
             (options(100, 100_000_000), 1, 100),
             (options(1_000_000, 100_000), 10, 40),
         ] {
-            let answers = Answers::new("Fake", options);
+            let answers = AnswerCache::new("Fake", options);
             for n in 0..1_000 {
                 answers
                     .remember(question(&answers, &n.to_string()), said(accounts), Instant::now())
@@ -214,8 +214,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_forgotten_while_its_answer_was_on_the_way_is_not_remembered() {
-        let answers = Answers::new("Fake", GuardOptions::default());
+    async fn forgotten_key_discards_answer_in_flight() {
+        let answers = AnswerCache::new("Fake", CacheOptions::default());
         let asked = Instant::now();
         tokio::time::advance(Duration::from_millis(1)).await;
         answers.forget(question(&answers, "x")).await;

@@ -12,11 +12,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
-use crate::failure::FailureClass;
+use crate::failure::TransportError;
 
 /// How much of a body is taken, and how slowly it may come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct BodyLimits {
     /// The most bytes, both on the wire and inflated.
     pub(crate) bytes: usize,
     /// The longest pause between two pieces.
@@ -26,26 +26,26 @@ pub(crate) struct Limits {
 }
 
 /// Reads the body to its end, inflating it when it is gzip.
-pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limits: Limits) -> Result<Bytes, FailureClass> {
-    let mut sink = Sink::of(headers, limits.bytes)?;
+pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limits: BodyLimits) -> Result<Bytes, TransportError> {
+    let mut sink = BodySink::for_headers(headers, limits.bytes)?;
     // A body that announces its size is refused before a byte of it is read.
     if body.size_hint().lower() > limits.bytes as u64 {
-        return Err(FailureClass::TooLarge);
+        return Err(TransportError::TooLarge);
     }
     let mut on_the_wire = 0_usize;
     loop {
         let stalls_at = Instant::now() + limits.idle;
         let frame = match timeout_at(stalls_at.min(limits.until), body.frame()).await {
             Ok(frame) => frame,
-            Err(_) if limits.until <= stalls_at => return Err(FailureClass::Timeout),
-            Err(_) => return Err(FailureClass::Stalled),
+            Err(_) if limits.until <= stalls_at => return Err(TransportError::Timeout),
+            Err(_) => return Err(TransportError::Stalled),
         };
         let Some(frame) = frame else { return sink.finish() };
-        let frame = frame.map_err(|_| FailureClass::Broken)?;
+        let frame = frame.map_err(|_| TransportError::Broken)?;
         if let Some(data) = frame.data_ref() {
             on_the_wire = on_the_wire.saturating_add(data.len());
             if on_the_wire > limits.bytes {
-                return Err(FailureClass::TooLarge);
+                return Err(TransportError::TooLarge);
             }
             sink.take(data)?;
         }
@@ -53,14 +53,14 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limits: Limits
 }
 
 /// Where the pieces go.
-enum Sink {
-    Plain(Bounded),
-    Gzip(Box<GzDecoder<Bounded>>),
+enum BodySink {
+    Plain(BoundedBuffer),
+    Gzip(Box<GzDecoder<BoundedBuffer>>),
 }
 
-impl Sink {
-    fn of(headers: &HeaderMap, bound: usize) -> Result<Self, FailureClass> {
-        let bounded = Bounded {
+impl BodySink {
+    fn for_headers(headers: &HeaderMap, bound: usize) -> Result<Self, TransportError> {
+        let bounded = BoundedBuffer {
             bytes: Vec::new(),
             bound,
             full: false,
@@ -68,7 +68,7 @@ impl Sink {
         let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
         let encoding = encodings.next().map(|value| value.to_str().unwrap_or("?").trim());
         if encodings.next().is_some() {
-            return Err(FailureClass::Encoding);
+            return Err(TransportError::Encoding);
         }
         match encoding {
             None => Ok(Self::Plain(bounded)),
@@ -76,11 +76,11 @@ impl Sink {
             Some(name) if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
                 Ok(Self::Gzip(Box::new(GzDecoder::new(bounded))))
             }
-            Some(_) => Err(FailureClass::Encoding),
+            Some(_) => Err(TransportError::Encoding),
         }
     }
 
-    fn take(&mut self, data: &[u8]) -> Result<(), FailureClass> {
+    fn take(&mut self, data: &[u8]) -> Result<(), TransportError> {
         let written = match self {
             Self::Plain(bounded) => bounded.write_all(data),
             Self::Gzip(decoder) => decoder.write_all(data),
@@ -88,39 +88,39 @@ impl Sink {
         written.map_err(|_| self.refusal())
     }
 
-    fn finish(self) -> Result<Bytes, FailureClass> {
+    fn finish(self) -> Result<Bytes, TransportError> {
         match self {
             Self::Plain(bounded) => Ok(bounded.bytes.into()),
             Self::Gzip(mut decoder) => match decoder.try_finish() {
                 Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).into()),
-                Err(_) if decoder.get_ref().full => Err(FailureClass::TooLarge),
-                Err(_) => Err(FailureClass::Encoding),
+                Err(_) if decoder.get_ref().full => Err(TransportError::TooLarge),
+                Err(_) => Err(TransportError::Encoding),
             },
         }
     }
 
     /// Why a piece was not taken.
-    fn refusal(&self) -> FailureClass {
+    fn refusal(&self) -> TransportError {
         let full = match self {
             Self::Plain(bounded) => bounded.full,
             Self::Gzip(decoder) => decoder.get_ref().full,
         };
         if full {
-            FailureClass::TooLarge
+            TransportError::TooLarge
         } else {
-            FailureClass::Encoding
+            TransportError::Encoding
         }
     }
 }
 
 /// A buffer that refuses to grow past its bound.
-struct Bounded {
+struct BoundedBuffer {
     bytes: Vec<u8>,
     bound: usize,
     full: bool,
 }
 
-impl Write for Bounded {
+impl Write for BoundedBuffer {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + data.len() > self.bound {
             self.full = true;

@@ -64,7 +64,7 @@ impl BreakerState {
 
 /// The breaker is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
+pub struct BreakerOpenError {
     /// When it makes sense to come back.
     pub retry_after: Duration,
 }
@@ -72,12 +72,12 @@ pub struct Refused {
 /// A breaker over one tenant's calls to one provider.
 pub struct Breaker {
     options: BreakerOptions,
-    state: Mutex<State>,
+    state: Mutex<BreakerData>,
 }
 
-struct State {
+struct BreakerData {
     mode: Mode,
-    slots: [Slot; SLOTS],
+    slots: [WindowSlot; SLOTS],
     /// When the current slot began.
     slot_began: Instant,
     current: usize,
@@ -102,7 +102,7 @@ struct Trial {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Slot {
+struct WindowSlot {
     calls: u32,
     failures: u32,
 }
@@ -113,9 +113,9 @@ impl Breaker {
     pub fn new(options: BreakerOptions) -> Self {
         Self {
             options,
-            state: Mutex::new(State {
+            state: Mutex::new(BreakerData {
                 mode: Mode::Closed,
-                slots: [Slot::default(); SLOTS],
+                slots: [WindowSlot::default(); SLOTS],
                 slot_began: Instant::now(),
                 current: 0,
                 era: 0,
@@ -127,13 +127,13 @@ impl Breaker {
     ///
     /// # Errors
     /// The breaker is open, or half open with another read trying.
-    pub fn admit(&self, read: &Read) -> Result<Admission<'_>, Refused> {
+    pub fn admit(&self, read: &Read) -> Result<Admission<'_>, BreakerOpenError> {
         let mut state = self.lock();
         let now = Instant::now();
         match &mut state.mode {
             Mode::Closed => {}
             Mode::Open { until } if now < *until => {
-                return Err(Refused {
+                return Err(BreakerOpenError {
                     retry_after: *until - now,
                 });
             }
@@ -146,7 +146,7 @@ impl Breaker {
             }
             Mode::Trying(trial) if trial.read == *read => trial.under_way += 1,
             Mode::Trying(_) => {
-                return Err(Refused {
+                return Err(BreakerOpenError {
                     retry_after: self.options.open_for,
                 });
             }
@@ -168,14 +168,14 @@ impl Breaker {
         }
     }
 
-    fn ended(&self, era: u64, verdict: Option<Verdict>) {
+    fn ended(&self, era: u64, verdict: Option<CallResult>) {
         let mut state = self.lock();
         if era != state.era {
             return;
         }
         let now = Instant::now();
         match (&mut state.mode, verdict) {
-            (Mode::Trying(_), Some(Verdict::Failed)) => self.open(&mut state, now),
+            (Mode::Trying(_), Some(CallResult::Failed)) => self.open(&mut state, now),
             (Mode::Trying(trial), verdict) => {
                 trial.under_way -= 1;
                 trial.answered |= verdict.is_some();
@@ -192,8 +192,8 @@ impl Breaker {
     }
 
     /// Counts a call of a closed breaker.
-    fn count(&self, state: &mut State, verdict: Verdict, now: Instant) {
-        let failed = verdict == Verdict::Failed;
+    fn count(&self, state: &mut BreakerData, verdict: CallResult, now: Instant) {
+        let failed = verdict == CallResult::Failed;
         state.turn(self.options.window / 10, now);
         let current = state.current;
         state.slots[current].calls += 1;
@@ -207,23 +207,23 @@ impl Breaker {
         }
     }
 
-    fn open(&self, state: &mut State, now: Instant) {
+    fn open(&self, state: &mut BreakerData, now: Instant) {
         state.mode = Mode::Open {
             until: now + self.options.open_for,
         };
         state.era += 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerData> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BreakerData {
     /// Starts afresh: what failed before the outage's end says nothing of what comes.
     fn close(&mut self, now: Instant) {
         self.mode = Mode::Closed;
-        self.slots = [Slot::default(); SLOTS];
+        self.slots = [WindowSlot::default(); SLOTS];
         self.slot_began = now;
         self.era += 1;
     }
@@ -237,7 +237,7 @@ impl State {
             }
             self.slot_began += slot;
             self.current = (self.current + 1) % SLOTS;
-            self.slots[self.current] = Slot::default();
+            self.slots[self.current] = WindowSlot::default();
         }
         // More than a window has passed: every slot is clear.
         self.slot_began = now;
@@ -254,7 +254,7 @@ impl fmt::Debug for Breaker {
 
 /// How a call ended, as far as it says something of the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum CallResult {
     Answered,
     Failed,
 }
@@ -264,18 +264,18 @@ enum Verdict {
 pub struct Admission<'a> {
     breaker: &'a Breaker,
     era: u64,
-    verdict: Option<Verdict>,
+    verdict: Option<CallResult>,
 }
 
 impl Admission<'_> {
     /// The provider answered, whatever it said.
     pub fn answered(mut self) {
-        self.verdict = Some(Verdict::Answered);
+        self.verdict = Some(CallResult::Answered);
     }
 
     /// The provider failed: no answer, or none that can be used.
     pub fn failed(mut self) {
-        self.verdict = Some(Verdict::Failed);
+        self.verdict = Some(CallResult::Failed);
     }
 }
 

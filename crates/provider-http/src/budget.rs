@@ -54,7 +54,7 @@ pub struct RateHint {
 
 /// The caller's turn would come after its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OverBudget {
+pub struct OverBudgetError {
     /// When its turn would come, from now.
     pub retry_after: Duration,
 }
@@ -63,14 +63,14 @@ pub struct OverBudget {
 ///
 /// Urgent callers go before less urgent ones, callers of one priority in the order in which they came. Bulk calls leave a
 /// quarter of the bucket to people, synchronisation a half; of a bucket of one, nothing can be left.
-pub struct Budget {
+pub struct CallBudget {
     options: BudgetOptions,
-    state: Mutex<State>,
+    state: Mutex<BucketState>,
     /// Rung when a caller leaves the queue, so that those behind it look again.
     moved: Notify,
 }
 
-struct State {
+struct BucketState {
     tokens: f64,
     capacity: f64,
     refilled: Instant,
@@ -91,7 +91,7 @@ const fn class(priority: Priority) -> usize {
 /// The part of the bucket that is left to the more urgent.
 const RESERVED: [f64; 3] = [0.0, 0.25, 0.5];
 
-impl Budget {
+impl CallBudget {
     /// A full bucket. Sizes below one call, or a rate that is no positive number, are taken as the least that works: one
     /// call, one a minute.
     #[must_use]
@@ -105,7 +105,7 @@ impl Budget {
         let capacity = f64::from(options.burst.max(1));
         Self {
             options: BudgetOptions { per_second, ..options },
-            state: Mutex::new(State {
+            state: Mutex::new(BucketState {
                 tokens: capacity,
                 capacity,
                 refilled: now,
@@ -122,7 +122,7 @@ impl Budget {
     ///
     /// # Errors
     /// At once, or as soon as it shows, when the turn would come after `deadline`.
-    pub async fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Permit<'_>, OverBudget> {
+    pub async fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Permit<'_>, OverBudgetError> {
         let class = class(priority);
         let mut place = None;
         loop {
@@ -132,7 +132,7 @@ impl Budget {
                 let now = Instant::now();
                 let wait = state.wait(
                     class,
-                    place.as_ref().map(|place: &Place<'_>| place.ticket),
+                    place.as_ref().map(|place: &QueuePlace<'_>| place.ticket),
                     self.options.per_second,
                     now,
                 );
@@ -143,13 +143,13 @@ impl Budget {
                     return Ok(Permit { budget: self });
                 }
                 if now + wait > deadline {
-                    return Err(OverBudget { retry_after: wait });
+                    return Err(OverBudgetError { retry_after: wait });
                 }
                 if place.is_none() {
                     let ticket = state.next_ticket;
                     state.next_ticket += 1;
                     state.queues[class].push_back(ticket);
-                    place = Some(Place {
+                    place = Some(QueuePlace {
                         budget: self,
                         class,
                         ticket,
@@ -206,12 +206,12 @@ impl Budget {
         if now < state.blocked_until { 0.0 } else { state.tokens }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BucketState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BucketState {
     fn refill(&mut self, per_second: f64, now: Instant) {
         // `refilled` may lie ahead, at the end of a pause.
         let passed = now.saturating_duration_since(self.refilled);
@@ -243,7 +243,7 @@ impl State {
     }
 }
 
-impl fmt::Debug for Budget {
+impl fmt::Debug for CallBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budget")
             .field("options", &self.options)
@@ -254,7 +254,7 @@ impl fmt::Debug for Budget {
 /// A call that was paid for. Dropping it says that the call is over.
 #[derive(Debug)]
 pub struct Permit<'a> {
-    budget: &'a Budget,
+    budget: &'a CallBudget,
 }
 
 impl Permit<'_> {
@@ -278,13 +278,13 @@ impl Drop for Permit<'_> {
 }
 
 /// A place in a queue, given up when the caller goes away or gets its turn.
-struct Place<'a> {
-    budget: &'a Budget,
+struct QueuePlace<'a> {
+    budget: &'a CallBudget,
     class: usize,
     ticket: u64,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.budget.lock().queues[self.class].retain(|ticket| *ticket != self.ticket);
         self.budget.moved.notify_waiters();

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 use crate::{
     breaker::Admission,
     budget::RateHint,
-    failure::{Effect, Failure},
-    reply::Reply,
+    failure::{Effect, HttpError},
+    reply::HttpReply,
 };
 
 /// What is called, for whom, and until when.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct ProviderCall {
     /// The name of the operation in errors, logs and metrics.
     pub operation: &'static str,
     /// Whether it changes anything.
@@ -31,7 +31,7 @@ pub struct Call {
     pub leave_by: Option<Instant>,
 }
 
-impl Call {
+impl ProviderCall {
     /// A call that only reads.
     #[must_use]
     pub fn read(operation: &'static str, cx: &CallContext) -> Self {
@@ -58,20 +58,20 @@ impl Call {
 
 /// Why an adapter cannot take a reply for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// For what its status says, as everywhere: see [`Reply::refusal`]. 401 and 403 renew the token once.
+pub enum ReplyError {
+    /// For what its status says, as everywhere: see [`HttpReply::refusal`]. 401 and 403 renew the token once.
     ByStatus,
     /// For this reason.
     For(SourceErrorKind),
     /// It is not of the form that the provider documents.
-    Unreadable(Failure),
+    Unreadable(HttpError),
     /// It was refused unread, for what the adapter has mended in the requests that it writes from now on (a clock, a nonce):
     /// it is made once more at once, also when it writes, and after that refused for this reason.
     Mended(SourceErrorKind),
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
+impl From<HttpError> for ReplyError {
+    fn from(failure: HttpError) -> Self {
         Self::Unreadable(failure)
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn note(admission: Admission<'_>, is_answer: bool) {
 }
 
 /// The rate headers (`providers.md` §1.5): a limit, what remains of it, and the UNIX second at which it is whole again.
-pub(crate) fn rate_hint(reply: &Reply, now: i64) -> RateHint {
+pub(crate) fn rate_hint(reply: &HttpReply, now: i64) -> RateHint {
     let number = |name| reply.headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     let reset = number("x-ratelimit-reset").map(|at| u64::try_from(at.saturating_sub(now)).unwrap_or(0));
     RateHint {

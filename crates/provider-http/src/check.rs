@@ -12,25 +12,25 @@ use masthead_domain::{
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind, UserSource};
 
 /// An address that nobody has (RFC 2606: no domain is under `invalid`).
-pub const NOBODYS_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
+pub const UNKNOWN_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
 
 /// How many users are listed to find one to try with.
 const LISTED: u16 = 10;
 
 /// What was tried, and how it went. Nothing of an answer is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckResult {
     /// What was tried.
     pub subject: &'static str,
     /// How it went.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// Why, and which settings to look at.
-    pub words: String,
+    pub explanation: String,
 }
 
 /// How a try went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// The source does as its settings say.
     Agrees,
     /// It does not.
@@ -41,40 +41,40 @@ pub enum Verdict {
 
 /// What was tried, in order.
 #[derive(Debug, Default)]
-pub struct Report(Vec<Checked>);
+pub struct CheckReport(Vec<CheckResult>);
 
-impl Report {
+impl CheckReport {
     /// Adds one try.
-    pub fn add(&mut self, subject: &'static str, verdict: Verdict, words: impl Into<String>) {
-        self.0.push(Checked {
+    pub fn add(&mut self, subject: &'static str, verdict: CheckVerdict, explanation: impl Into<String>) {
+        self.0.push(CheckResult {
             subject,
             verdict,
-            words: words.into(),
+            explanation: explanation.into(),
         });
     }
 
     /// Adds one that went as it should.
-    pub fn agrees(&mut self, subject: &'static str, words: impl Into<String>) {
-        self.add(subject, Verdict::Agrees, words);
+    pub fn agrees(&mut self, subject: &'static str, explanation: impl Into<String>) {
+        self.add(subject, CheckVerdict::Agrees, explanation);
     }
 
     /// Adds one that did not.
-    pub fn differs(&mut self, subject: &'static str, words: impl Into<String>) {
-        self.add(subject, Verdict::Differs, words);
+    pub fn differs(&mut self, subject: &'static str, explanation: impl Into<String>) {
+        self.add(subject, CheckVerdict::Differs, explanation);
     }
 
     /// All of it.
     #[must_use]
-    pub fn done(self) -> Vec<Checked> {
+    pub fn done(self) -> Vec<CheckResult> {
         self.0
     }
 }
 
 /// What is known of a kind of source beside its port, to try it with.
 #[derive(Debug, Clone, Copy)]
-pub struct Hints {
+pub struct CheckHints {
     /// An id that nobody has, of the form that its ids have.
-    pub nobodys_id: &'static str,
+    pub unknown_id: &'static str,
     /// The settings that say where it is.
     pub address: &'static str,
     /// The settings that say how we prove who we are.
@@ -87,41 +87,46 @@ pub async fn check_source(
     source: &dyn UserSource,
     cx: &CallContext,
     known: Option<&Crid>,
-    hints: Hints,
-) -> Vec<Checked> {
-    let mut report = Report::default();
+    hints: CheckHints,
+) -> Vec<CheckResult> {
+    let mut report = CheckReport::default();
     check_unknown(source, cx, hints, &mut report).await;
     let listed = check_list(source, cx, hints, &mut report).await;
     match known.cloned().or(listed) {
         Some(id) => check_known(source, cx, &id, hints, &mut report).await,
         None => report.add(
             "a known user",
-            Verdict::Untried,
+            CheckVerdict::Untried,
             "the list showed nobody, and no id was given",
         ),
     }
     report.done()
 }
 
-async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: Hints, report: &mut Report) {
+async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: CheckHints, report: &mut CheckReport) {
     let subject = "an unknown id";
-    if let Ok(id) = Crid::parse(hints.nobodys_id) {
+    if let Ok(id) = Crid::parse(hints.unknown_id) {
         match source.by_id(cx, &id).await {
             Ok(None) => report.agrees(subject, "the answer is the word for nobody"),
             Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
-            Err(error) => report.differs(subject, words_of(&error, hints)),
+            Err(error) => report.differs(subject, explain(&error, hints)),
         }
     }
     let subject = "an unknown address";
-    match source.by_email(cx, &EmailKey::of(NOBODYS_ADDRESS)).await {
+    match source.by_email(cx, &EmailKey::of(UNKNOWN_ADDRESS)).await {
         Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
         Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
-        Err(error) => report.differs(subject, words_of(&error, hints)),
+        Err(error) => report.differs(subject, explain(&error, hints)),
     }
 }
 
 /// Tries the list; gives somebody from it, one with an address if there is one.
-async fn check_list(source: &dyn UserSource, cx: &CallContext, hints: Hints, report: &mut Report) -> Option<Crid> {
+async fn check_list(
+    source: &dyn UserSource,
+    cx: &CallContext,
+    hints: CheckHints,
+    report: &mut CheckReport,
+) -> Option<Crid> {
     let subject = "the list";
     let query = UserQuery {
         filter: UserFilter::default(),
@@ -139,34 +144,40 @@ async fn check_list(source: &dyn UserSource, cx: &CallContext, hints: Hints, rep
                 .map(|account| account.crid.clone())
         }
         Err(error) => {
-            report.differs(subject, words_of(&error, hints));
+            report.differs(subject, explain(&error, hints));
             None
         }
     }
 }
 
-async fn check_known(source: &dyn UserSource, cx: &CallContext, id: &Crid, hints: Hints, report: &mut Report) {
+async fn check_known(
+    source: &dyn UserSource,
+    cx: &CallContext,
+    id: &Crid,
+    hints: CheckHints,
+    report: &mut CheckReport,
+) {
     let subject = "a known id";
     let account = match source.by_id(cx, id).await {
         Ok(Some(account)) => account,
         Ok(None) => return report.differs(subject, "the answer says that there is nobody"),
-        Err(error) => return report.differs(subject, words_of(&error, hints)),
+        Err(error) => return report.differs(subject, explain(&error, hints)),
     };
     report.agrees(subject, "the answer is about this user");
     let subject = "a known address";
     let Some(email) = &account.email else {
-        return report.add(subject, Verdict::Untried, "the user has none");
+        return report.add(subject, CheckVerdict::Untried, "the user has none");
     };
     let among = |found: &[Account]| found.iter().any(|found| found.crid == account.crid);
     match source.by_email(cx, email.key()).await {
         Ok(found) if among(&found) => report.agrees(subject, "the user is among the answers"),
         Ok(_) => report.differs(subject, "the user is not among the answers"),
-        Err(error) => report.differs(subject, words_of(&error, hints)),
+        Err(error) => report.differs(subject, explain(&error, hints)),
     }
 }
 
 /// An error in words, with the settings that are about it.
-fn words_of(error: &SourceError, Hints { address, proof, .. }: Hints) -> String {
+fn explain(error: &SourceError, CheckHints { address, proof, .. }: CheckHints) -> String {
     let look = match error.kind {
         SourceErrorKind::RateLimited { .. } => "too many calls: see the budget, or try again later".to_owned(),
         SourceErrorKind::Unavailable => format!("no usable answer: see {address}"),

@@ -13,10 +13,10 @@ use thiserror::Error;
 use tokio::time::timeout_at;
 
 use crate::{
-    body::{self, Limits},
-    dial::{Dialer, Lookup, system_lookup},
-    failure::{Failure, FailureClass},
-    reply::Reply,
+    body::{self, BodyLimits},
+    dial::{Dialer, NameLookup, system_lookup},
+    failure::{HttpError, TransportError},
+    reply::HttpReply,
     tls,
 };
 
@@ -58,7 +58,7 @@ impl Default for HttpOptions {
 
 /// Options of which no client can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidOptions {
+pub enum ClientOptionsError {
     /// The extra roots are not PEM, or hold no certificate.
     #[error("the extra root certificates are not PEM, or hold no certificate")]
     ExtraRoots,
@@ -70,9 +70,9 @@ pub enum InvalidOptions {
 /// The outbound client. Clones share their connections. It speaks HTTP/1.1, follows no redirect, keeps no cookie,
 /// uses no proxy, and sends no request twice but one that a kept connection lost before it was written.
 #[derive(Clone)]
-pub struct HttpClient(Arc<Inner>);
+pub struct HttpClient(Arc<HttpClientInner>);
 
-struct Inner {
+struct HttpClientInner {
     client: Client<Dialer, Full<Bytes>>,
     options: HttpOptions,
 }
@@ -82,11 +82,11 @@ impl HttpClient {
     ///
     /// # Errors
     /// The extra roots cannot be used.
-    pub fn new(options: HttpOptions) -> Result<Self, InvalidOptions> {
+    pub fn new(options: HttpOptions) -> Result<Self, ClientOptionsError> {
         Self::with_lookup(options, system_lookup())
     }
 
-    pub(crate) fn with_lookup(options: HttpOptions, lookup: Lookup) -> Result<Self, InvalidOptions> {
+    pub(crate) fn with_lookup(options: HttpOptions, lookup: NameLookup) -> Result<Self, ClientOptionsError> {
         let tls = tls::config(options.extra_roots_pem.as_deref())?;
         let dialer = Dialer::new(tls, lookup, options.allow_private, options.connect_timeout);
         let client = Client::builder(TokioExecutor::new())
@@ -96,7 +96,7 @@ impl HttpClient {
             .pool_max_idle_per_host(32)
             .http1_max_buf_size(MAX_HEAD_BYTES)
             .build(dialer);
-        Ok(Self(Arc::new(Inner { client, options })))
+        Ok(Self(Arc::new(HttpClientInner { client, options })))
     }
 
     /// Makes one call and reads its answer to the end. Every status is an answer; a redirect is not followed.
@@ -106,35 +106,35 @@ impl HttpClient {
     /// # Errors
     /// No whole answer within `deadline`, the total and idle time-outs and the bounds; it tells whether the request may
     /// have left.
-    pub async fn send(&self, mut request: Request<Bytes>, deadline: Instant) -> Result<Reply, Failure> {
-        self.check(request.uri()).map_err(Failure::unsent)?;
+    pub async fn send(&self, mut request: Request<Bytes>, deadline: Instant) -> Result<HttpReply, HttpError> {
+        self.check(request.uri()).map_err(HttpError::unsent)?;
         add_defaults(&mut request);
         let options = &self.0.options;
         let now = tokio::time::Instant::now();
         let until = tokio::time::Instant::from_std(deadline).min(now + options.total_timeout);
         if until <= now {
-            return Err(Failure::unsent(FailureClass::Timeout));
+            return Err(HttpError::unsent(TransportError::Timeout));
         }
         let mut request = request.map(Full::new);
         let connection = capture_connection(&mut request);
-        let sent = |class| Failure {
+        let sent = |class| HttpError {
             class,
             sent: connection.connection_metadata().is_some(),
         };
         let answer = match timeout_at(until, self.0.client.request(request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_connect() => return Err(Failure::unsent(connect_class(&error))),
-            Ok(Err(_)) => return Err(sent(FailureClass::Broken)),
-            Err(_) => return Err(sent(FailureClass::Timeout)),
+            Ok(Err(error)) if error.is_connect() => return Err(HttpError::unsent(connect_class(&error))),
+            Ok(Err(_)) => return Err(sent(TransportError::Broken)),
+            Err(_) => return Err(sent(TransportError::Timeout)),
         };
         let (head, body) = answer.into_parts();
-        let limits = Limits {
+        let limits = BodyLimits {
             bytes: options.max_body_bytes,
             idle: options.idle_timeout,
             until,
         };
-        let body = body::read(&head.headers, body, limits).await.map_err(Failure::sent)?;
-        Ok(Reply {
+        let body = body::read(&head.headers, body, limits).await.map_err(HttpError::sent)?;
+        Ok(HttpReply {
             status: head.status,
             headers: head.headers,
             body,
@@ -143,10 +143,10 @@ impl HttpClient {
 
     /// Refuses what is never called, before any name is resolved. Plain http is spoken where it is allowed outright, or
     /// where private addresses are.
-    fn check(&self, uri: &Uri) -> Result<(), FailureClass> {
-        let authority = uri.authority().ok_or(FailureClass::BadAddress)?;
+    fn check(&self, uri: &Uri) -> Result<(), TransportError> {
+        let authority = uri.authority().ok_or(TransportError::BadAddress)?;
         if authority.host().is_empty() || authority.as_str().contains('@') {
-            return Err(FailureClass::BadAddress);
+            return Err(TransportError::BadAddress);
         }
         match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => Ok(()),
@@ -154,10 +154,10 @@ impl HttpClient {
                 if self.0.options.allow_plain_http || self.0.options.allow_private {
                     Ok(())
                 } else {
-                    Err(FailureClass::PlainHttp)
+                    Err(TransportError::PlainHttp)
                 }
             }
-            _ => Err(FailureClass::BadAddress),
+            _ => Err(TransportError::BadAddress),
         }
     }
 }
@@ -180,15 +180,15 @@ fn add_defaults(request: &mut Request<Bytes>) {
         .or_insert(HeaderValue::from_static("gzip"));
 }
 
-fn connect_class(error: &(dyn std::error::Error + 'static)) -> FailureClass {
+fn connect_class(error: &(dyn std::error::Error + 'static)) -> TransportError {
     let mut next = Some(error);
     while let Some(cause) = next {
-        if let Some(class) = cause.downcast_ref::<FailureClass>() {
+        if let Some(class) = cause.downcast_ref::<TransportError>() {
             return *class;
         }
         next = cause.source();
     }
-    FailureClass::Connect
+    TransportError::Connect
 }
 
 #[cfg(test)]

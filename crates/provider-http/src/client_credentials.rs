@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     client::HttpClient,
-    failure::{Effect, Failure, FailureClass},
+    failure::{Effect, HttpError, TransportError},
     secret::Secret,
     single_flight::SingleFlight,
 };
@@ -61,18 +61,18 @@ pub struct ClientCredentialsOptions {
 
 /// The tokens of one client. All callers share one fetch; a caller that hangs up stops it for nobody.
 #[derive(Clone)]
-pub struct ClientCredentials(Arc<Inner>);
+pub struct ClientCredentials(Arc<CredentialsInner>);
 
-struct Inner {
+struct CredentialsInner {
     options: ClientCredentialsOptions,
     client: HttpClient,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Mutex<TokenState>,
     flights: SingleFlight<(), ()>,
 }
 
 #[derive(Default)]
-struct State {
+struct TokenState {
     token: Option<Arc<AccessToken>>,
     /// Why there is none, and until when that is believed.
     refusal: Option<(SourceErrorKind, Instant)>,
@@ -82,7 +82,7 @@ struct State {
 
 /// There is no token.
 #[derive(Debug)]
-pub struct NoToken {
+pub struct TokenFetchError {
     /// Why.
     pub error: SourceError,
     /// The token endpoint was asked for it just now. Otherwise an earlier failure is still believed, and no call was made.
@@ -121,7 +121,7 @@ struct TokenAnswer {
     expires_in: Option<f64>,
 }
 
-enum Peek {
+enum TokenStatus {
     Good(Arc<AccessToken>),
     Ageing(Arc<AccessToken>),
     Refused(SourceErrorKind),
@@ -132,7 +132,7 @@ impl ClientCredentials {
     /// No token yet; the first caller brings one.
     #[must_use]
     pub fn new(options: ClientCredentialsOptions, client: HttpClient, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(CredentialsInner {
             options,
             client,
             clock,
@@ -146,26 +146,26 @@ impl ClientCredentials {
     /// # Errors
     /// None came by `deadline`; or the last fetch failed moments ago, which is then not tried again at once: refused
     /// credentials ([`SourceErrorKind::Misconfigured`]) for ten seconds, a quota as long as it asks, anything else for one.
-    pub async fn token(&self, deadline: Instant) -> Result<Arc<AccessToken>, NoToken> {
+    pub async fn token(&self, deadline: Instant) -> Result<Arc<AccessToken>, TokenFetchError> {
         let mut asked = false;
-        let none = |error, asked| NoToken { error, asked };
+        let none = |error, asked| TokenFetchError { error, asked };
         loop {
             match self.peek() {
-                Peek::Good(token) => return Ok(token),
-                Peek::Ageing(token) => {
+                TokenStatus::Good(token) => return Ok(token),
+                TokenStatus::Ageing(token) => {
                     self.0.flights.start_if((), || self.fetch_if_needed());
                     return Ok(token);
                 }
-                Peek::Refused(kind) => return Err(none(SourceError::new(OPERATION, kind), asked)),
-                Peek::Nothing => {
+                TokenStatus::Refused(kind) => return Err(none(SourceError::new(OPERATION, kind), asked)),
+                TokenStatus::Nothing => {
                     let landing = self.0.flights.run_if((), || self.fetch_if_needed());
                     match timeout_at(deadline, landing).await {
                         Ok(landed) => match landed {
                             None => {}
                             Some(Ok(())) => asked = true,
-                            Some(Err(_)) => return Err(none(failed(FailureClass::Abandoned), false)),
+                            Some(Err(_)) => return Err(none(failed(TransportError::AbandonedError), false)),
                         },
-                        Err(_) => return Err(none(failed(FailureClass::Timeout), true)),
+                        Err(_) => return Err(none(failed(TransportError::Timeout), true)),
                     }
                 }
             }
@@ -192,27 +192,29 @@ impl ClientCredentials {
         true
     }
 
-    fn peek(&self) -> Peek {
+    fn peek(&self) -> TokenStatus {
         let state = self.lock();
         let now = Instant::now();
         let refusal = state.refusal.filter(|(_, until)| now < *until);
         match (&state.token, refusal) {
-            (Some(token), _) if now < token.renew_at => Peek::Good(Arc::clone(token)),
-            (Some(token), Some(_)) if now < token.expires_at => Peek::Good(Arc::clone(token)),
-            (Some(token), None) if now < token.expires_at => Peek::Ageing(Arc::clone(token)),
-            (_, Some((SourceErrorKind::RateLimited { .. }, until))) => Peek::Refused(SourceErrorKind::RateLimited {
-                retry_after: Some(until - now),
-            }),
-            (_, Some((kind, _))) => Peek::Refused(kind),
-            (_, None) => Peek::Nothing,
+            (Some(token), _) if now < token.renew_at => TokenStatus::Good(Arc::clone(token)),
+            (Some(token), Some(_)) if now < token.expires_at => TokenStatus::Good(Arc::clone(token)),
+            (Some(token), None) if now < token.expires_at => TokenStatus::Ageing(Arc::clone(token)),
+            (_, Some((SourceErrorKind::RateLimited { .. }, until))) => {
+                TokenStatus::Refused(SourceErrorKind::RateLimited {
+                    retry_after: Some(until - now),
+                })
+            }
+            (_, Some((kind, _))) => TokenStatus::Refused(kind),
+            (_, None) => TokenStatus::Nothing,
         }
     }
 
     /// The fetch, unless one landed between the caller's look and its turn.
     fn fetch_if_needed(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
         match self.peek() {
-            Peek::Good(_) | Peek::Refused(_) => None,
-            Peek::Ageing(_) | Peek::Nothing => {
+            TokenStatus::Good(_) | TokenStatus::Refused(_) => None,
+            TokenStatus::Ageing(_) | TokenStatus::Nothing => {
                 let this = self.clone();
                 Some(async move { this.fetch().await })
             }
@@ -241,7 +243,7 @@ impl ClientCredentials {
     }
 
     async fn ask(&self) -> Result<AccessToken, SourceErrorKind> {
-        let Inner { options, client, .. } = &*self.0;
+        let CredentialsInner { options, client, .. } = &*self.0;
         let request = Request::post(options.token_url.clone())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(options.form().ok_or(SourceErrorKind::Misconfigured)?)
@@ -264,7 +266,7 @@ impl ClientCredentials {
         answer.into_token(asked).ok_or(SourceErrorKind::Unavailable)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TokenState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -315,8 +317,8 @@ impl TokenAnswer {
     }
 }
 
-fn failed(class: FailureClass) -> SourceError {
-    Failure::unsent(class).into_error(OPERATION, Effect::Read)
+fn failed(class: TransportError) -> SourceError {
+    HttpError::unsent(class).into_error(OPERATION, Effect::Read)
 }
 
 impl fmt::Debug for ClientCredentials {

@@ -11,16 +11,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::{
-    BreakerOptions, BudgetOptions, Call, GuardOptions, GuardedSource, HttpClient, Refusal, Reply, Upstream,
-    UpstreamOptions,
+    BreakerOptions, BudgetOptions, CacheOptions, CachedSource, HttpClient, HttpReply, ProviderCall, ReplyError,
+    Upstream, UpstreamOptions,
     per_tenant::PerTenant,
-    testing::{Server, StoppedClock, client, cx, json},
+    testing::{FrozenClock, ScriptedServer, client, cx, json},
 };
 
 /// Longer than any stall of a busy machine, and shorter than it takes to earn another call.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-struct Provider {
+struct ExampleProvider {
     base: String,
     client: HttpClient,
     upstreams: PerTenant<Upstream>,
@@ -32,13 +32,13 @@ struct WireUser {
 }
 
 impl WireUser {
-    fn into_account(self) -> Result<Account, Refusal> {
-        let crid = Crid::parse(&self.user_id).map_err(|_| Refusal::For(SourceErrorKind::Corrupt))?;
+    fn into_account(self) -> Result<Account, ReplyError> {
+        let crid = Crid::parse(&self.user_id).map_err(|_| ReplyError::For(SourceErrorKind::Corrupt))?;
         Ok(Account::new(crid))
     }
 }
 
-impl Provider {
+impl ExampleProvider {
     fn upstream(&self, tenant: &Tenant) -> Result<Arc<Upstream>, SourceError> {
         let options = UpstreamOptions {
             provider: self.name(),
@@ -50,12 +50,12 @@ impl Provider {
             attempts: 3,
             backoff: Duration::from_millis(50),
         };
-        self.upstreams.of(tenant, |tenant| {
+        self.upstreams.get_or_make(tenant, |tenant| {
             Ok(Upstream::new(
                 options,
                 &tenant.id,
                 self.client.clone(),
-                Arc::new(StoppedClock),
+                Arc::new(FrozenClock),
                 None,
             ))
         })
@@ -63,10 +63,10 @@ impl Provider {
 
     async fn get<T>(
         &self,
-        call: Call,
+        call: ProviderCall,
         cx: &CallContext,
         path: &str,
-        read: impl Fn(&Reply) -> Result<T, Refusal> + Send + Sync,
+        read: impl Fn(&HttpReply) -> Result<T, ReplyError> + Send + Sync,
     ) -> Result<T, SourceError> {
         let request = Request::get(format!("{}{path}", self.base))
             .body(Bytes::new())
@@ -76,18 +76,18 @@ impl Provider {
 }
 
 #[async_trait]
-impl UserSource for Provider {
+impl UserSource for ExampleProvider {
     fn name(&self) -> SourceName {
         "Example"
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let path = format!("/users/{}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC));
-        self.get(Call::read("by_id", cx), cx, &path, |reply| {
+        self.get(ProviderCall::read("by_id", cx), cx, &path, |reply| {
             match reply.status.as_u16() {
                 200 => reply.json::<WireUser>()?.into_account().map(Some),
                 404 => Ok(None),
-                _ => Err(Refusal::ByStatus),
+                _ => Err(ReplyError::ByStatus),
             }
         })
         .await
@@ -98,14 +98,14 @@ impl UserSource for Provider {
             "/users-by-email?email={}",
             utf8_percent_encode(email.as_str(), NON_ALPHANUMERIC)
         );
-        self.get(Call::read("by_email", cx), cx, &path, |reply| {
+        self.get(ProviderCall::read("by_email", cx), cx, &path, |reply| {
             match reply.status.as_u16() {
                 200 => reply
                     .json::<Vec<WireUser>>()?
                     .into_iter()
                     .map(WireUser::into_account)
                     .collect(),
-                _ => Err(Refusal::ByStatus),
+                _ => Err(ReplyError::ByStatus),
             }
         })
         .await
@@ -117,24 +117,23 @@ impl UserSource for Provider {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_identical_look_ups_leave_as_one_request_and_two_hundred_different_ones_are_told_when_to_come_back()
- {
-    let server = Server::start(|_, seen| match seen.head.split(' ').nth(1) {
+async fn identical_lookups_share_a_request_and_budget_limits_others() {
+    let server = ScriptedServer::start(|_, seen| match seen.head.split(' ').nth(1) {
         Some("/users/auth0%7c1") => json(200, "", r#"{"user_id":"auth0|1"}"#),
         Some("/users/absent") => json(404, "", "{}"),
         Some(path) if path.starts_with("/users-by-email?") => json(200, "", "[]"),
         _ => json(200, "", r#"{"user_id":"another"}"#),
     })
     .await;
-    let provider = Provider {
+    let provider = ExampleProvider {
         base: server.uri(""),
         client: client(),
         upstreams: PerTenant::new(),
     };
-    let source: Arc<dyn UserSource> = Arc::new(GuardedSource::new(
+    let source: Arc<dyn UserSource> = Arc::new(CachedSource::new(
         provider,
-        GuardOptions::default(),
-        Arc::new(StoppedClock),
+        CacheOptions::default(),
+        Arc::new(FrozenClock),
     ));
     let look_up = |id: String| {
         let source = Arc::clone(&source);

@@ -19,15 +19,15 @@ use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use crate::{address::is_public, failure::FailureClass};
+use crate::{address::is_public, failure::TransportError};
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Looks a name up; the system's resolver, but for tests.
-pub(crate) type Lookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
+pub(crate) type NameLookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
 
 /// The system's resolver.
-pub(crate) fn system_lookup() -> Lookup {
+pub(crate) fn system_lookup() -> NameLookup {
     Arc::new(|name| {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await?;
@@ -36,16 +36,16 @@ pub(crate) fn system_lookup() -> Lookup {
     })
 }
 
-/// Resolves through a [`Lookup`] and lets only allowed addresses through.
+/// Resolves through a [`NameLookup`] and lets only allowed addresses through.
 #[derive(Clone)]
 pub(crate) struct GuardedResolver {
-    lookup: Lookup,
+    lookup: NameLookup,
     allow_private: bool,
 }
 
 impl Service<Name> for GuardedResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = FailureClass;
+    type Error = TransportError;
     type Future = Boxed<Self::Response, Self::Error>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -56,13 +56,13 @@ impl Service<Name> for GuardedResolver {
         let allow_private = self.allow_private;
         let found = (self.lookup)(name.as_str().to_owned());
         Box::pin(async move {
-            let found = found.await.map_err(|_| FailureClass::Resolve)?;
+            let found = found.await.map_err(|_| TransportError::Resolve)?;
             if found.is_empty() {
-                return Err(FailureClass::Resolve);
+                return Err(TransportError::Resolve);
             }
             // One private address among public ones is the mark of a rebinding name: none of them is dialled.
             if !allow_private && !found.iter().all(|address| is_public(*address)) {
-                return Err(FailureClass::PrivateAddress);
+                return Err(TransportError::PrivateAddress);
             }
             let addresses: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
             Ok(addresses.into_iter())
@@ -79,7 +79,7 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    pub(crate) fn new(tls: ClientConfig, lookup: Lookup, allow_private: bool, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(tls: ClientConfig, lookup: NameLookup, allow_private: bool, connect_timeout: Duration) -> Self {
         let mut http = HttpConnector::new_with_resolver(GuardedResolver { lookup, allow_private });
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -96,7 +96,7 @@ impl Dialer {
 
 impl Service<Uri> for Dialer {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = FailureClass;
+    type Error = TransportError;
     type Future = Boxed<Self::Response, Self::Error>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -105,9 +105,9 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         // An address in place of a name never reaches the resolver, so it is checked here.
-        let literal = uri.host().and_then(literal_address);
+        let literal = uri.host().and_then(parse_literal_address);
         if !self.allow_private && literal.is_some_and(|address| !is_public(address)) {
-            return Box::pin(std::future::ready(Err(FailureClass::PrivateAddress)));
+            return Box::pin(std::future::ready(Err(TransportError::PrivateAddress)));
         }
         let connecting = self.https.call(uri);
         let patience = self.connect_timeout;
@@ -115,14 +115,14 @@ impl Service<Uri> for Dialer {
             match timeout(patience, connecting).await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(classify(&*error)),
-                Err(_) => Err(FailureClass::ConnectTimeout),
+                Err(_) => Err(TransportError::ConnectTimeout),
             }
         })
     }
 }
 
 /// The address that a host part spells out.
-pub(crate) fn literal_address(host: &str) -> Option<IpAddr> {
+pub(crate) fn parse_literal_address(host: &str) -> Option<IpAddr> {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -131,18 +131,18 @@ pub(crate) fn literal_address(host: &str) -> Option<IpAddr> {
 }
 
 /// Finds our own reason, or the kind of the system's, among the causes.
-fn classify(error: &(dyn std::error::Error + 'static)) -> FailureClass {
+fn classify(error: &(dyn std::error::Error + 'static)) -> TransportError {
     let mut next = Some(error);
     while let Some(cause) = next {
-        if let Some(class) = cause.downcast_ref::<FailureClass>() {
+        if let Some(class) = cause.downcast_ref::<TransportError>() {
             return *class;
         }
         if cause.is::<rustls::Error>() {
-            return FailureClass::Tls;
+            return TransportError::Tls;
         }
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             if io.kind() == io::ErrorKind::TimedOut {
-                return FailureClass::ConnectTimeout;
+                return TransportError::ConnectTimeout;
             }
             // An io::Error shows what it wraps only through `get_ref`, not through `source`.
             if let Some(inner) = io.get_ref() {
@@ -152,5 +152,5 @@ fn classify(error: &(dyn std::error::Error + 'static)) -> FailureClass {
         }
         next = cause.source();
     }
-    FailureClass::Connect
+    TransportError::Connect
 }

@@ -14,7 +14,7 @@ pub enum Effect {
 
 /// The reason of a failure. Its text is fixed: no address, body or secret is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
-pub enum FailureClass {
+pub enum TransportError {
     /// The request's address is not one that we call: no host, a user name in it, another scheme.
     #[error("the address is not usable")]
     BadAddress,
@@ -59,10 +59,10 @@ pub enum FailureClass {
     BadJson,
     /// Our own task ended before its time, as when the process shuts down.
     #[error("the call was abandoned")]
-    Abandoned,
+    AbandonedError,
 }
 
-impl FailureClass {
+impl TransportError {
     /// The word for logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -81,7 +81,7 @@ impl FailureClass {
             Self::Encoding => "encoding",
             Self::NotJson => "not_json",
             Self::BadJson => "bad_json",
-            Self::Abandoned => "abandoned",
+            Self::AbandonedError => "abandoned",
         }
     }
 }
@@ -89,23 +89,23 @@ impl FailureClass {
 /// A call that gave no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[error("{class}")]
-pub struct Failure {
+pub struct HttpError {
     /// Why.
-    pub class: FailureClass,
+    pub class: TransportError,
     /// Whether the request may have reached the other side: a connection was there to send it on.
     pub sent: bool,
 }
 
-impl Failure {
+impl HttpError {
     /// A failure before anything left us.
     #[must_use]
-    pub const fn unsent(class: FailureClass) -> Self {
+    pub const fn unsent(class: TransportError) -> Self {
         Self { class, sent: false }
     }
 
     /// A failure after the request may have left us.
     #[must_use]
-    pub const fn sent(class: FailureClass) -> Self {
+    pub const fn sent(class: TransportError) -> Self {
         Self { class, sent: true }
     }
 
@@ -116,28 +116,28 @@ impl Failure {
             return SourceErrorKind::OutcomeUnknown;
         }
         match self.class {
-            FailureClass::BadAddress | FailureClass::PlainHttp | FailureClass::PrivateAddress => {
+            TransportError::BadAddress | TransportError::PlainHttp | TransportError::PrivateAddress => {
                 SourceErrorKind::Misconfigured
             }
-            FailureClass::Resolve
-            | FailureClass::Connect
-            | FailureClass::ConnectTimeout
-            | FailureClass::Tls
-            | FailureClass::Broken
-            | FailureClass::Timeout
-            | FailureClass::Stalled
-            | FailureClass::TooLarge
-            | FailureClass::Encoding
-            | FailureClass::NotJson
-            | FailureClass::BadJson
-            | FailureClass::Abandoned => SourceErrorKind::Unavailable,
+            TransportError::Resolve
+            | TransportError::Connect
+            | TransportError::ConnectTimeout
+            | TransportError::Tls
+            | TransportError::Broken
+            | TransportError::Timeout
+            | TransportError::Stalled
+            | TransportError::TooLarge
+            | TransportError::Encoding
+            | TransportError::NotJson
+            | TransportError::BadJson
+            | TransportError::AbandonedError => SourceErrorKind::Unavailable,
         }
     }
 
     /// Whether the other side did answer, with a body that is not taken: then it is not down.
     #[must_use]
     pub const fn is_of_an_answer(self) -> bool {
-        matches!(self.class, FailureClass::TooLarge | FailureClass::Encoding)
+        matches!(self.class, TransportError::TooLarge | TransportError::Encoding)
     }
 
     /// The failure as a source's error, with itself as the cause.
@@ -152,13 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_that_may_have_arrived_has_an_unknown_outcome() {
-        let broken = Failure::sent(FailureClass::Broken);
+    fn sent_write_has_unknown_outcome() {
+        let broken = HttpError::sent(TransportError::Broken);
         assert_eq!(broken.kind(Effect::Write), SourceErrorKind::OutcomeUnknown);
         assert_eq!(broken.kind(Effect::Read), SourceErrorKind::Unavailable);
-        let refused = Failure::unsent(FailureClass::Connect);
+        let refused = HttpError::unsent(TransportError::Connect);
         assert_eq!(refused.kind(Effect::Write), SourceErrorKind::Unavailable);
-        let private = Failure::unsent(FailureClass::PrivateAddress);
+        let private = HttpError::unsent(TransportError::PrivateAddress);
         assert_eq!(private.kind(Effect::Read), SourceErrorKind::Misconfigured);
     }
 }

@@ -11,10 +11,10 @@ use masthead_ports::{
 use time::OffsetDateTime;
 use tokio::time::{Duration, Instant, timeout_at};
 
-pub use crate::answers::GuardOptions;
+pub use crate::answers::CacheOptions;
 use crate::{
-    answers::{About, Answers, Question, Said},
-    failure::{Failure, FailureClass},
+    answers::{AnswerCache, AnswerKey, CachedAnswer, UserLookupKey},
+    failure::{HttpError, TransportError},
     single_flight::SingleFlight,
 };
 
@@ -25,22 +25,22 @@ const WORTH_ASKING_AGAIN: Duration = Duration::from_millis(50);
 ///
 /// Look-ups by id and by full e-mail that are the same, of one tenant and priority, and come at the same time make one
 /// call, on a task of its own: a caller that hangs up takes nobody with it. Found and confirmed-absent answers stand in
-/// for the source for [`GuardOptions::fresh`]; nothing else is ever remembered. Searches pass through.
-pub struct GuardedSource<S>(Arc<Inner<S>>);
+/// for the source for [`CacheOptions::fresh`]; nothing else is ever remembered. Searches pass through.
+pub struct CachedSource<S>(Arc<CachedSourceInner<S>>);
 
-struct Inner<S> {
+struct CachedSourceInner<S> {
     source: S,
     clock: Arc<dyn Clock>,
-    answers: Answers,
-    flights: SingleFlight<Flight, Landed>,
+    answers: AnswerCache,
+    flights: SingleFlight<LookupFlight, SharedResult>,
 }
 
 /// Which look-ups share a call: those that are the same, are as urgent, and wait alike for a turn that comes late.
-type Flight = (Question, Priority, bool);
+type LookupFlight = (AnswerKey, Priority, bool);
 
 /// Accounts that a source had when it could be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
+pub struct RememberedAnswer {
     /// The accounts, at least one.
     pub accounts: Arc<[Account]>,
     /// When the source said so.
@@ -49,18 +49,18 @@ pub struct Remembered {
 
 /// How a shared call ended.
 #[derive(Clone)]
-struct Landed {
-    said: Result<Said, Arc<SourceError>>,
+struct SharedResult {
+    said: Result<CachedAnswer, Arc<SourceError>>,
     /// The deadline that it was held to.
     deadline: Instant,
 }
 
-impl<S: UserSource + 'static> GuardedSource<S> {
+impl<S: UserSource + 'static> CachedSource<S> {
     /// Wraps a source.
     #[must_use]
-    pub fn new(source: S, options: GuardOptions, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner {
-            answers: Answers::new(source.name(), options),
+    pub fn new(source: S, options: CacheOptions, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(CachedSourceInner {
+            answers: AnswerCache::new(source.name(), options),
             source,
             clock,
             flights: SingleFlight::new(),
@@ -83,35 +83,35 @@ impl<S: UserSource + 'static> GuardedSource<S> {
         self.0.answers.stale_after()
     }
 
-    /// The user with this id as last seen within [`GuardOptions::stale`], for when the source cannot be asked.
-    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<Remembered> {
-        self.remembered(tenant, About::Id(id.clone())).await
+    /// The user with this id as last seen within [`CacheOptions::stale`], for when the source cannot be asked.
+    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<RememberedAnswer> {
+        self.remembered(tenant, UserLookupKey::Id(id.clone())).await
     }
 
     /// The users with exactly this address as last seen, likewise.
-    pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<Remembered> {
-        self.remembered(tenant, About::Email(email.clone())).await
+    pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<RememberedAnswer> {
+        self.remembered(tenant, UserLookupKey::Email(email.clone())).await
     }
 
     /// Forgets what is known of an id and of addresses, and does not remember answers that are on their way: for after a
     /// write, with the old address and the new one.
     pub async fn forget(&self, tenant: &Tenant, id: Option<&Crid>, emails: &[&EmailKey]) {
-        let ids = id.into_iter().map(|id| About::Id(id.clone()));
-        let emails = emails.iter().map(|email| About::Email((*email).clone()));
+        let ids = id.into_iter().map(|id| UserLookupKey::Id(id.clone()));
+        let emails = emails.iter().map(|email| UserLookupKey::Email((*email).clone()));
         for about in ids.chain(emails) {
             self.0.answers.forget(self.0.answers.question(tenant, about)).await;
         }
     }
 
-    /// What was last said of whom this is about, within [`GuardOptions::stale`].
-    pub(crate) async fn remembered(&self, tenant: &Tenant, about: About) -> Option<Remembered> {
+    /// What was last said of whom this is about, within [`CacheOptions::stale`].
+    pub(crate) async fn remembered(&self, tenant: &Tenant, about: UserLookupKey) -> Option<RememberedAnswer> {
         let question = self.0.answers.question(tenant, about);
-        let Said { accounts, as_of, .. } = self.0.answers.stale(&question).await?;
-        Some(Remembered { accounts, as_of })
+        let CachedAnswer { accounts, as_of, .. } = self.0.answers.stale(&question).await?;
+        Some(RememberedAnswer { accounts, as_of })
     }
 
     /// What the source says, or said a moment ago. The calls are those of the context's read.
-    pub(crate) async fn ask(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+    pub(crate) async fn ask(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
         let operation = about.operation();
         let question = self.0.answers.question(&cx.tenant, about.clone());
         if let Some(said) = self.0.answers.fresh(&question).await {
@@ -119,7 +119,7 @@ impl<S: UserSource + 'static> GuardedSource<S> {
         }
         let deadline = Instant::from_std(cx.deadline);
         if deadline <= Instant::now() {
-            return Err(silence(operation, FailureClass::Timeout));
+            return Err(unavailable(operation, TransportError::Timeout));
         }
         let mut asked_again = false;
         loop {
@@ -132,8 +132,8 @@ impl<S: UserSource + 'static> GuardedSource<S> {
             let flight = self.0.flights.run(key, make);
             let landed = match timeout_at(deadline, flight).await {
                 Ok(Ok(landed)) => landed,
-                Ok(Err(_)) => return Err(silence(operation, FailureClass::Abandoned)),
-                Err(_) => return Err(silence(operation, FailureClass::Timeout)),
+                Ok(Err(_)) => return Err(unavailable(operation, TransportError::AbandonedError)),
+                Err(_) => return Err(unavailable(operation, TransportError::Timeout)),
             };
             let error = match landed.said {
                 Ok(said) => return Ok(said),
@@ -145,31 +145,31 @@ impl<S: UserSource + 'static> GuardedSource<S> {
                 asked_again = true;
                 continue;
             }
-            return Err(SourceError::because(error.operation, error.kind, Shared(error)));
+            return Err(SourceError::because(error.operation, error.kind, SharedError(error)));
         }
     }
 }
 
-impl<S: UserSource> Inner<S> {
-    async fn fetch(&self, question: Question, about: About, cx: CallContext) -> Landed {
+impl<S: UserSource> CachedSourceInner<S> {
+    async fn fetch(&self, question: AnswerKey, about: UserLookupKey, cx: CallContext) -> SharedResult {
         let deadline = Instant::from_std(cx.deadline);
         // Who looked just before another call's answer was remembered, and came here just after that call had landed.
         if let Some(said) = self.answers.fresh(&question).await {
-            return Landed {
+            return SharedResult {
                 said: Ok(said),
                 deadline,
             };
         }
         let (asked, as_of) = (Instant::now(), self.clock.now());
         let said = match &about {
-            About::Id(id) => self
+            UserLookupKey::Id(id) => self
                 .source
                 .by_id(&cx, id)
                 .await
                 .map(|found| found.into_iter().collect()),
-            About::Email(email) => self.source.by_email(&cx, email).await.map(Arc::<[Account]>::from),
+            UserLookupKey::Email(email) => self.source.by_email(&cx, email).await.map(Arc::<[Account]>::from),
         };
-        let said = said.map(|accounts| Said {
+        let said = said.map(|accounts| CachedAnswer {
             accounts,
             as_of,
             at: asked,
@@ -177,14 +177,14 @@ impl<S: UserSource> Inner<S> {
         if let Ok(said) = &said {
             self.answers.remember(question, said.clone(), asked).await;
         }
-        Landed {
+        SharedResult {
             said: said.map_err(Arc::new),
             deadline,
         }
     }
 }
 
-impl About {
+impl UserLookupKey {
     pub(crate) const fn operation(&self) -> &'static str {
         match self {
             Self::Id(_) => "by_id",
@@ -196,26 +196,26 @@ impl About {
 /// A cause that several callers were told.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Shared(Arc<SourceError>);
+struct SharedError(Arc<SourceError>);
 
-pub(crate) fn silence(operation: &'static str, class: FailureClass) -> SourceError {
-    let failure = Failure::unsent(class);
+pub(crate) fn unavailable(operation: &'static str, class: TransportError) -> SourceError {
+    let failure = HttpError::unsent(class);
     SourceError::because(operation, SourceErrorKind::Unavailable, failure)
 }
 
 #[async_trait]
-impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
+impl<S: UserSource + 'static> UserSource for CachedSource<S> {
     fn name(&self) -> SourceName {
         self.0.source.name()
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), About::Id(id.clone())).await?;
+        let said = self.ask(&cx.new_read(), UserLookupKey::Id(id.clone())).await?;
         Ok(said.accounts.first().cloned())
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), About::Email(email.clone())).await?;
+        let said = self.ask(&cx.new_read(), UserLookupKey::Email(email.clone())).await?;
         Ok(said.accounts.to_vec())
     }
 
@@ -224,13 +224,13 @@ impl<S: UserSource + 'static> UserSource for GuardedSource<S> {
     }
 }
 
-impl<S> Clone for GuardedSource<S> {
+impl<S> Clone for CachedSource<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S: UserSource> fmt::Debug for GuardedSource<S> {
+impl<S: UserSource> fmt::Debug for CachedSource<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedSource")
             .field("source", &self.0.source.name())

@@ -11,26 +11,26 @@ use masthead_ports::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    answers::{About, Said},
-    failure::FailureClass,
-    guarded::{GuardedSource, Remembered, silence},
+    answers::{CachedAnswer, UserLookupKey},
+    failure::TransportError,
+    guarded::{CachedSource, RememberedAnswer, unavailable},
 };
 
 /// One tenant's provider: its guarded source, and what that can search by for this tenant.
-pub struct HeardSource<S> {
-    source: GuardedSource<S>,
+pub struct CachedProvider<S> {
+    source: CachedSource<S>,
     searchable: Searchable,
 }
 
-impl<S> HeardSource<S> {
+impl<S> CachedProvider<S> {
     /// The provider over this source. Cheap: the source is shared.
     #[must_use]
-    pub const fn new(source: GuardedSource<S>, searchable: Searchable) -> Self {
+    pub const fn new(source: CachedSource<S>, searchable: Searchable) -> Self {
         Self { source, searchable }
     }
 }
 
-impl<S: UserSource + 'static> HeardSource<S> {
+impl<S: UserSource + 'static> CachedProvider<S> {
     /// Logs silence, in the one place where it becomes a fact of the answer, and gives its reason.
     fn reason(&self, cx: &CallContext, error: &SourceError) -> SourceErrorKind {
         tracing::warn!(
@@ -45,7 +45,7 @@ impl<S: UserSource + 'static> HeardSource<S> {
     async fn look_up<T: Send>(
         &self,
         cx: &CallContext,
-        about: About,
+        about: UserLookupKey,
         unfold: impl Fn(&[Account]) -> T + Send,
     ) -> Asked<T> {
         let before = cx.calls.get();
@@ -67,7 +67,7 @@ impl<S: UserSource + 'static> HeardSource<S> {
 
     /// The live answer. Where a kept one can be shown to a person, it is waited for only so long, and not at all where the
     /// budget has no call for it in that time; a call that has left goes on by itself and refreshes what is kept.
-    async fn said(&self, cx: &CallContext, about: About) -> Result<Said, SourceError> {
+    async fn said(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
         let is_person = cx.priority == Priority::Interactive;
         let has_kept =
             is_person && cx.wait != Wait::ForLive && self.source.remembered(&cx.tenant, about.clone()).await.is_some();
@@ -87,7 +87,7 @@ impl<S: UserSource + 'static> HeardSource<S> {
                 let kind = SourceErrorKind::RateLimited { retry_after: None };
                 return Err(SourceError::new(operation, kind));
             }
-            Err(silence(operation, FailureClass::Timeout))
+            Err(unavailable(operation, TransportError::Timeout))
         })
     }
 }
@@ -95,14 +95,14 @@ impl<S: UserSource + 'static> HeardSource<S> {
 /// What is heard of a source that did not answer: its last positive word, where that may stand in.
 async fn recalled<T>(
     reason: SourceErrorKind,
-    remembered: impl Future<Output = Option<Remembered>>,
+    remembered: impl Future<Output = Option<RememberedAnswer>>,
     unfold: impl FnOnce(&[Account]) -> T,
 ) -> Heard<T> {
     if !may_be_remembered(reason) {
         return Heard::Nothing { reason };
     }
     match remembered.await {
-        Some(Remembered { accounts, as_of }) => Heard::Remembered {
+        Some(RememberedAnswer { accounts, as_of }) => Heard::Remembered {
             value: unfold(&accounts),
             as_of,
             reason,
@@ -123,7 +123,7 @@ const fn may_be_remembered(reason: SourceErrorKind) -> bool {
 }
 
 #[async_trait]
-impl<S: UserSource + 'static> Provider for HeardSource<S> {
+impl<S: UserSource + 'static> Provider for CachedProvider<S> {
     fn name(&self) -> SourceName {
         self.source.name()
     }
@@ -133,12 +133,13 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>> {
-        self.look_up(cx, About::Id(id.clone()), |accounts| accounts.first().cloned())
+        self.look_up(cx, UserLookupKey::Id(id.clone()), |accounts| accounts.first().cloned())
             .await
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>> {
-        self.look_up(cx, About::Email(email.clone()), <[Account]>::to_vec).await
+        self.look_up(cx, UserLookupKey::Email(email.clone()), <[Account]>::to_vec)
+            .await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page> {
@@ -158,7 +159,7 @@ impl<S: UserSource + 'static> Provider for HeardSource<S> {
     }
 }
 
-impl<S: UserSource> fmt::Debug for HeardSource<S> {
+impl<S: UserSource> fmt::Debug for CachedProvider<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeardSource")
             .field("searchable", &self.searchable)
@@ -175,15 +176,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        GuardOptions,
-        testing::{StoppedClock, cx},
+        CacheOptions,
+        testing::{FrozenClock, cx},
     };
 
     /// A source that answers with one account, or fails so, after this time.
-    struct Fake(Mutex<Option<SourceErrorKind>>, Mutex<Duration>);
+    struct FailingSource(Mutex<Option<SourceErrorKind>>, Mutex<Duration>);
 
     #[async_trait]
-    impl UserSource for Fake {
+    impl UserSource for FailingSource {
         fn name(&self) -> SourceName {
             "Fake"
         }
@@ -209,17 +210,17 @@ mod tests {
         }
     }
 
-    fn heard(fresh: Duration) -> (GuardedSource<Fake>, HeardSource<Fake>) {
-        let options = GuardOptions {
+    fn heard(fresh: Duration) -> (CachedSource<FailingSource>, CachedProvider<FailingSource>) {
+        let options = CacheOptions {
             fresh,
-            ..GuardOptions::default()
+            ..CacheOptions::default()
         };
-        let source = GuardedSource::new(
-            Fake(Mutex::default(), Mutex::default()),
+        let source = CachedSource::new(
+            FailingSource(Mutex::default(), Mutex::default()),
             options,
-            Arc::new(StoppedClock),
+            Arc::new(FrozenClock),
         );
-        (source.clone(), HeardSource::new(source, Searchable::default()))
+        (source.clone(), CachedProvider::new(source, Searchable::default()))
     }
 
     fn id() -> Crid {
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_stands_in_for_silence_and_never_for_an_answer_that_cannot_be_taken() {
+    async fn remembered_answer_replaces_only_unreachable_source() {
         let (source, provider) = heard(Duration::ZERO);
         let cx = cx(Duration::from_secs(5));
         let kinds = [
@@ -263,13 +264,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_is_told_of_by_the_request_that_made_it_and_not_by_one_that_a_fresh_answer_served() {
+    async fn called_is_set_only_without_fresh_answer() {
         let (_, provider) = heard(Duration::from_mins(1));
         assert!(provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
         assert!(!provider.by_id(&cx(Duration::from_secs(5)), &id()).await.called);
     }
     /// One that was asked once and is a second late from then on; what it said then is no longer fresh.
-    async fn late_with_a_kept_answer() -> (GuardedSource<Fake>, HeardSource<Fake>) {
+    async fn late_with_a_kept_answer() -> (CachedSource<FailingSource>, CachedProvider<FailingSource>) {
         let (source, provider) = heard(Duration::from_secs(5));
         provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
         *source.inner().1.lock().unwrap() = Duration::from_secs(1);
@@ -278,11 +279,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kept_answer_is_shown_after_the_set_time_and_the_call_refreshes_it() {
+    async fn slow_call_returns_remembered_answer_and_refreshes() {
         let (_, provider) = late_with_a_kept_answer().await;
         let began = Instant::now();
         let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
-        assert_eq!(began.elapsed(), GuardOptions::default().stale_after);
+        assert_eq!(began.elapsed(), CacheOptions::default().stale_after);
         let reason = SourceErrorKind::Unavailable;
         assert!(matches!(asked.heard, Heard::Remembered { reason: why, .. } if why == reason));
         // The call was not given up with its caller.
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn callers_with_no_use_for_a_kept_answer_wait_for_the_live_one() {
+    async fn live_callers_wait_for_the_source() {
         for (wait, priority) in [
             (Wait::ForLive, Priority::Interactive),
             (Wait::UnlessKept, Priority::Bulk),
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_of_budget_or_secret_keeps_answers_and_one_of_account_space_does_not() {
+    async fn only_account_settings_invalidate_answers() {
         let settings = |pairs: &[(&str, &str)]| {
             let mut tenant = (*crate::testing::tenant()).clone();
             let pairs = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));

@@ -9,7 +9,7 @@ use metrics::{Gauge, counter, gauge, histogram};
 use crate::breaker::BreakerState;
 
 /// Counts calls by provider, operation and outcome, and shows budget, breaker and alarm by tenant.
-pub(crate) struct Instruments {
+pub(crate) struct ProviderMetrics {
     provider: SourceName,
     tenant: Box<str>,
     budget: Gauge,
@@ -17,7 +17,7 @@ pub(crate) struct Instruments {
     misconfigured: Gauge,
 }
 
-impl Instruments {
+impl ProviderMetrics {
     pub(crate) fn new(provider: SourceName, tenant: &TenantId) -> Self {
         let tenant = tenant.to_string();
         let of_tenant = [("provider", provider.to_owned()), ("tenant", tenant.clone())];

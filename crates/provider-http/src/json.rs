@@ -26,14 +26,14 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
 }
 
 /// The rows of a list, each read by itself.
-pub struct Rows<T> {
+pub struct JsonRows<T> {
     /// Those that can be read, in their order.
     pub read: Vec<T>,
     /// How many cannot: not even whom they are about.
     pub unreadable: usize,
 }
 
-impl<T> Rows<T> {
+impl<T> JsonRows<T> {
     /// How many rows there are.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -47,7 +47,7 @@ impl<T> Rows<T> {
     }
 }
 
-impl<T> Default for Rows<T> {
+impl<T> Default for JsonRows<T> {
     fn default() -> Self {
         Self {
             read: Vec::new(),
@@ -56,7 +56,7 @@ impl<T> Default for Rows<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for JsonRows<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let rows = Vec::<&RawValue>::deserialize(from)?;
         let mut all = Self::default();

@@ -10,17 +10,17 @@ const MOST_NAMED: usize = 20;
 
 /// The rows of one answer of which no account can be made.
 #[derive(Debug, Default)]
-pub struct LeftOut {
+pub struct SkippedRows {
     /// The user's id, or `None` where not even that can be read.
     ids: Vec<Option<Crid>>,
-    first_flaw: Option<String>,
+    first_reason: Option<String>,
 }
 
-impl LeftOut {
+impl SkippedRows {
     /// Adds a row, with what is wrong with it in words that repeat nothing of it.
-    pub fn add(&mut self, id: Option<Crid>, flaw: impl Display) {
+    pub fn add(&mut self, id: Option<Crid>, reason: impl Display) {
         self.ids.push(id);
-        self.first_flaw.get_or_insert_with(|| flaw.to_string());
+        self.first_reason.get_or_insert_with(|| reason.to_string());
     }
 
     /// Adds so many rows that cannot be read at all.
@@ -38,7 +38,7 @@ impl LeftOut {
 
     /// Logs, once, how many rows are left out, the ids of the first few, and what is wrong with the first of all.
     pub fn log(&self, source: SourceName, cx: &CallContext, operation: &'static str) {
-        let Some(flaw) = &self.first_flaw else { return };
+        let Some(reason) = &self.first_reason else { return };
         let named: Vec<&str> = self.ids.iter().flatten().take(MOST_NAMED).map(Crid::as_str).collect();
         tracing::warn!(
             source.name = source,
@@ -46,7 +46,7 @@ impl LeftOut {
             tenant = %cx.tenant.id,
             rows = self.ids.len(),
             users = named.join(" "),
-            flaw = %flaw,
+            reason = %reason,
             "rows of an answer are left out"
         );
     }

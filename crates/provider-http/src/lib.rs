@@ -1,8 +1,8 @@
 //! One outbound client for every provider: TLS, deadlines, bounded bodies, failure classes and the address guard; and what
 //! every provider needs around it: tokens, budgets, a breaker, retries, shared calls and a short memory.
 //!
-//! An adapter makes one [`Upstream`] for each tenant ([`Adapter`] keeps them), calls it with requests, and reads replies.
-//! Around its `UserSource` the binary puts a [`GuardedSource`], which shares and remembers answers.
+//! An adapter makes one [`Upstream`] for each tenant ([`TenantClients`] keeps them), calls it with requests, and reads replies.
+//! Around its `UserSource` the binary puts a [`CachedSource`], which shares and remembers answers.
 
 pub mod adapter;
 pub mod address;
@@ -36,18 +36,18 @@ pub mod upstream;
 mod walked;
 pub mod wire;
 
-pub use adapter::{Adapter, AdapterOptions, NoSecret, Unusable};
+pub use adapter::{AdapterOptions, MissingSecretError, SetupError, TenantClients};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
-pub use call::{Call, Refusal};
-pub use check::{Checked, Hints, Report, Verdict, check_source};
-pub use client::{HttpClient, HttpOptions, InvalidOptions};
+pub use call::{ProviderCall, ReplyError};
+pub use check::{CheckHints, CheckReport, CheckResult, CheckVerdict, check_source};
+pub use client::{ClientOptionsError, HttpClient, HttpOptions};
 pub use client_credentials::{ClientCredentials, ClientCredentialsOptions};
-pub use failure::{Effect, Failure, FailureClass};
-pub use guarded::{GuardOptions, GuardedSource, Remembered};
-pub use heard::HeardSource;
-pub use left_out::LeftOut;
-pub use reply::Reply;
+pub use failure::{Effect, HttpError, TransportError};
+pub use guarded::{CacheOptions, CachedSource, RememberedAnswer};
+pub use heard::CachedProvider;
+pub use left_out::SkippedRows;
+pub use reply::HttpReply;
 pub use secret::{Secret, SecretPlace, Secrets};
-pub use settings::{Mistake, Reading, SettingSpec};
-pub use upstream::{Health, Upstream, UpstreamOptions};
+pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingReader};
+pub use upstream::{Upstream, UpstreamHealth, UpstreamOptions};

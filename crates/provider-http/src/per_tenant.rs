@@ -10,14 +10,14 @@ use masthead_domain::tenant::{Tenant, TenantId};
 /// One `T` for each tenant that was asked for: there are as many as tenants.
 pub(crate) struct PerTenant<T> {
     decides: Box<dyn Fn(&str) -> bool + Send + Sync>,
-    kept: RwLock<HashMap<TenantId, Kept<T>>>,
+    kept: RwLock<HashMap<TenantId, TenantEntry<T>>>,
 }
 
-type Settings = BTreeMap<Box<str>, Box<str>>;
+type SettingMap = BTreeMap<Box<str>, Box<str>>;
 
-struct Kept<T> {
+struct TenantEntry<T> {
     /// Those that decide.
-    settings: Settings,
+    settings: SettingMap,
     value: Arc<T>,
 }
 
@@ -40,9 +40,13 @@ impl<T> PerTenant<T> {
     ///
     /// # Errors
     /// Those of `make`; nothing is kept then.
-    pub(crate) fn of<E>(&self, tenant: &Tenant, make: impl FnOnce(&Tenant) -> Result<T, E>) -> Result<Arc<T>, E> {
+    pub(crate) fn get_or_make<E>(
+        &self,
+        tenant: &Tenant,
+        make: impl FnOnce(&Tenant) -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
         let settings = &tenant.settings.provider;
-        let fits = |kept: &&Kept<T>| kept.settings.iter().eq(self.deciding(settings));
+        let fits = |kept: &&TenantEntry<T>| kept.settings.iter().eq(self.deciding(settings));
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.get(&tenant.id).filter(fits) {
             return Ok(Arc::clone(&found.value));
@@ -60,7 +64,7 @@ impl<T> PerTenant<T> {
             .collect();
         kept.insert(
             tenant.id.clone(),
-            Kept {
+            TenantEntry {
                 settings,
                 value: Arc::clone(&value),
             },
@@ -68,7 +72,7 @@ impl<T> PerTenant<T> {
         Ok(value)
     }
 
-    fn deciding<'s>(&self, settings: &'s Settings) -> impl Iterator<Item = (&'s Box<str>, &'s Box<str>)> {
+    fn deciding<'s>(&self, settings: &'s SettingMap) -> impl Iterator<Item = (&'s Box<str>, &'s Box<str>)> {
         settings.iter().filter(|(name, _)| (self.decides)(name))
     }
 
@@ -88,15 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenants_part_is_made_once_and_anew_when_its_settings_change() {
+    fn value_is_rebuilt_when_settings_change() {
         let parts = PerTenant::<u8>::new();
         let mut tenant = Tenant {
             id: TenantId::parse("a/b/c").unwrap(),
             pool: PoolId(1),
             settings: TenantSettings::default(),
         };
-        let made = |tenant: &Tenant, n| *parts.of(tenant, |_| Ok::<_, ()>(n)).unwrap();
-        assert_eq!(parts.of(&tenant, |_| Err("no")), Err("no"));
+        let made = |tenant: &Tenant, n| *parts.get_or_make(tenant, |_| Ok::<_, ()>(n)).unwrap();
+        assert_eq!(parts.get_or_make(&tenant, |_| Err("no")), Err("no"));
         assert_eq!(made(&tenant, 1), 1);
         assert_eq!(made(&tenant, 2), 1);
         tenant

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
 use crate::{
-    failure::{Effect, Failure, FailureClass},
+    failure::{Effect, HttpError, TransportError},
     json,
 };
 
@@ -18,7 +18,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// An answer. `Debug` shows its status and size, never its content.
 #[derive(Clone)]
-pub struct Reply {
+pub struct HttpReply {
     /// The status, also a redirect's: none is followed.
     pub status: StatusCode,
     /// The headers.
@@ -27,12 +27,12 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-impl Reply {
+impl HttpReply {
     /// Reads the body as JSON, as [`json::read`] does: labelled `application/json` or `…+json`, without a byte order mark.
     ///
     /// # Errors
-    /// [`FailureClass::NotJson`] when it is labelled otherwise, [`FailureClass::BadJson`] when it does not parse.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    /// [`TransportError::NotJson`] when it is labelled otherwise, [`TransportError::BadJson`] when it does not parse.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
         self.json_labelled(&[])
     }
 
@@ -40,11 +40,11 @@ impl Reply {
     ///
     /// # Errors
     /// As [`Self::json`].
-    pub fn json_labelled<T: DeserializeOwned>(&self, also: &[&str]) -> Result<T, Failure> {
+    pub fn json_labelled<T: DeserializeOwned>(&self, also: &[&str]) -> Result<T, HttpError> {
         if !self.is_json(also) {
-            return Err(Failure::sent(FailureClass::NotJson));
+            return Err(HttpError::sent(TransportError::NotJson));
         }
-        json::read(&self.body).map_err(|_| Failure::sent(FailureClass::BadJson))
+        json::read(&self.body).map_err(|_| HttpError::sent(TransportError::BadJson))
     }
 
     fn is_json(&self, also: &[&str]) -> bool {
@@ -94,7 +94,7 @@ impl Reply {
     }
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for HttpReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("status", &self.status.as_u16())
@@ -107,8 +107,8 @@ impl fmt::Debug for Reply {
 mod tests {
     use super::*;
 
-    fn reply(status: u16, headers: &[(&'static str, &str)], body: &str) -> Reply {
-        Reply {
+    fn reply(status: u16, headers: &[(&'static str, &str)], body: &str) -> HttpReply {
+        HttpReply {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers
                 .iter()
@@ -118,12 +118,12 @@ mod tests {
         }
     }
 
-    fn class(reply: &Reply) -> FailureClass {
+    fn class(reply: &HttpReply) -> TransportError {
         reply.json::<serde_json::Value>().unwrap_err().class
     }
 
     #[test]
-    fn only_json_that_says_so_is_read() {
+    fn only_json_content_types_are_read() {
         let json = "application/json";
         for good in [json, "Application/JSON; charset=utf-8", "application/problem+json"] {
             assert!(
@@ -134,24 +134,24 @@ mod tests {
         for bad in ["text/html", "text/json", "application/jsonp", ""] {
             assert_eq!(
                 class(&reply(200, &[("content-type", bad)], "[1]")),
-                FailureClass::NotJson,
+                TransportError::NotJson,
                 "{bad}"
             );
         }
-        assert_eq!(class(&reply(200, &[], "[1]")), FailureClass::NotJson);
+        assert_eq!(class(&reply(200, &[], "[1]")), TransportError::NotJson);
         for bad in ["", "[1", "<html></html>", "\u{feff}[1]", "[1] x", &"[".repeat(10_000)] {
             assert_eq!(
                 class(&reply(200, &[("content-type", json)], bad)),
-                FailureClass::BadJson
+                TransportError::BadJson
             );
         }
     }
 
     #[test]
-    fn another_label_is_taken_only_where_it_is_named() {
+    fn extra_content_type_is_read_when_named() {
         let script = reply(200, &[("content-type", "text/JavaScript; charset=utf-8")], "[1]");
         assert!(script.json_labelled::<Vec<u8>>(&["text/javascript"]).is_ok());
-        assert_eq!(class(&script), FailureClass::NotJson);
+        assert_eq!(class(&script), TransportError::NotJson);
         for other in ["text/plain", "text/html"] {
             let reply = reply(200, &[("content-type", other)], "[1]");
             assert!(reply.json_labelled::<Vec<u8>>(&["text/javascript"]).is_err(), "{other}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_says_what_can_be_done() {
+    fn status_maps_to_error_kind() {
         use SourceErrorKind::{Misconfigured, OutcomeUnknown, RateLimited, Refused, Unavailable};
         let now = OffsetDateTime::UNIX_EPOCH;
         for (status, read, write) in [
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_and_bounded() {
+    fn retry_after_is_parsed_and_bounded() {
         let now = time::macros::datetime!(2026-11-06 08:49:30 UTC);
         let wait = |text: &str| reply(503, &[("retry-after", text)], "").retry_after(now);
         assert_eq!(wait("3"), Some(Duration::from_secs(3)));

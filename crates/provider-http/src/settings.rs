@@ -12,7 +12,7 @@ pub mod value;
 
 /// The settings, without their provider's name, that say how often it is called and how we prove who we are: whatever they
 /// are, it has the same accounts and says the same of them.
-const HOW_IT_IS_CALLED: [&str; 19] = [
+const CALL_SETTINGS: [&str; 19] = [
     "BudgetPerSecond",
     "BudgetBurst",
     "PageSize",
@@ -37,14 +37,14 @@ const HOW_IT_IS_CALLED: [&str; 19] = [
 
 /// Whether a setting of this name decides which accounts this provider has for a tenant, or what it says of them. Who we
 /// are there is among those that do: another client may be shown other accounts.
-pub(crate) fn decides_answers(provider: SourceName, name: &str) -> bool {
+pub(crate) fn affects_answers(provider: SourceName, name: &str) -> bool {
     let own = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('.'));
-    own.is_some_and(|own| !HOW_IT_IS_CALLED.contains(&own))
+    own.is_some_and(|own| !CALL_SETTINGS.contains(&own))
 }
 
 /// One setting, for help texts and docs.
 #[derive(Debug, Clone, Copy)]
-pub struct SettingSpec {
+pub struct ProviderSettingSpec {
     /// The name under which it is set.
     pub name: &'static str,
     /// What values it takes.
@@ -55,7 +55,7 @@ pub struct SettingSpec {
 
 /// Something wrong with a tenant's settings for a provider; it never repeats a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Mistake {
+pub enum ProviderSettingError {
     /// No such setting.
     #[error("{0}: no such setting")]
     UnknownName(Box<str>),
@@ -101,16 +101,16 @@ pub enum Mistake {
 
 /// The settings of one provider as they are read, with the mistakes found so far.
 #[derive(Debug)]
-pub struct Reading<'a> {
+pub struct SettingReader<'a> {
     settings: &'a BTreeMap<Box<str>, Box<str>>,
-    specs: &'static [SettingSpec],
-    mistakes: Vec<Mistake>,
+    specs: &'static [ProviderSettingSpec],
+    mistakes: Vec<ProviderSettingError>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> SettingReader<'a> {
     /// Begins to read the settings that `specs` names; the others are left alone.
     #[must_use]
-    pub const fn new(settings: &'a BTreeMap<Box<str>, Box<str>>, specs: &'static [SettingSpec]) -> Self {
+    pub const fn new(settings: &'a BTreeMap<Box<str>, Box<str>>, specs: &'static [ProviderSettingSpec]) -> Self {
         Self {
             settings,
             specs,
@@ -129,7 +129,7 @@ impl<'a> Reading<'a> {
         let value = parse(self.settings.get(name)?.trim());
         if value.is_none() {
             let expected = self.spec(name).map_or("", |spec| spec.values);
-            self.mistakes.push(Mistake::BadValue { name, expected });
+            self.mistakes.push(ProviderSettingError::BadValue { name, expected });
         }
         value
     }
@@ -138,7 +138,7 @@ impl<'a> Reading<'a> {
     pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         if !self.has(name) {
             let meaning = self.spec(name).map_or("", |spec| spec.meaning);
-            self.mistakes.push(Mistake::Missing { name, meaning });
+            self.mistakes.push(ProviderSettingError::Missing { name, meaning });
         }
         self.text(name, parse)
     }
@@ -152,7 +152,8 @@ impl<'a> Reading<'a> {
     pub fn secret(&mut self, [file, environment]: [&'static str; 2]) -> Option<SecretPlace> {
         match (self.has(file), self.has(environment)) {
             (true, true) => {
-                self.mistakes.push(Mistake::TwoSecrets { file, environment });
+                self.mistakes
+                    .push(ProviderSettingError::TwoSecrets { file, environment });
                 None
             }
             (false, true) => self
@@ -164,7 +165,8 @@ impl<'a> Reading<'a> {
 
     /// Tells of a value that does not go with another setting's.
     pub fn contradiction(&mut self, name: &'static str, problem: &'static str) {
-        self.mistakes.push(Mistake::Contradiction { name, problem });
+        self.mistakes
+            .push(ProviderSettingError::Contradiction { name, problem });
     }
 
     /// Tells of every name that begins with `prefix` and is no setting; `never` are those under which somebody may have
@@ -172,9 +174,9 @@ impl<'a> Reading<'a> {
     pub fn unknown_names(&mut self, prefix: &str, never: &[&'static str]) {
         for name in self.settings.keys().filter(|name| name.starts_with(prefix)) {
             if let Some(name) = never.iter().find(|never| **never == &**name) {
-                self.mistakes.push(Mistake::SecretInSettings { name });
+                self.mistakes.push(ProviderSettingError::SecretInSettings { name });
             } else if self.spec(name).is_none() {
-                self.mistakes.push(Mistake::UnknownName(name.clone()));
+                self.mistakes.push(ProviderSettingError::UnknownName(name.clone()));
             }
         }
     }
@@ -183,7 +185,7 @@ impl<'a> Reading<'a> {
     ///
     /// # Errors
     /// Every mistake, in the order of the settings; unknown names come last.
-    pub fn done<T>(mut self, read: Option<T>) -> Result<T, Vec<Mistake>> {
+    pub fn done<T>(mut self, read: Option<T>) -> Result<T, Vec<ProviderSettingError>> {
         match read {
             Some(read) if self.mistakes.is_empty() => Ok(read),
             _ => {
@@ -194,21 +196,21 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn spec(&self, name: &str) -> Option<&'static SettingSpec> {
+    fn spec(&self, name: &str) -> Option<&'static ProviderSettingSpec> {
         self.specs.iter().find(|spec| spec.name == name)
     }
 }
 
-fn place(specs: &[SettingSpec], mistake: &Mistake) -> usize {
+fn place(specs: &[ProviderSettingSpec], mistake: &ProviderSettingError) -> usize {
     let at = |meant: &dyn Fn(&str) -> bool| specs.iter().position(|spec| meant(spec.name)).unwrap_or(specs.len());
     match mistake {
-        Mistake::Missing { name, .. } | Mistake::BadValue { name, .. } | Mistake::Contradiction { name, .. } => {
-            at(&|known| known == *name)
-        }
-        Mistake::TwoSecrets { file, .. } => at(&|known| known == *file),
+        ProviderSettingError::Missing { name, .. }
+        | ProviderSettingError::BadValue { name, .. }
+        | ProviderSettingError::Contradiction { name, .. } => at(&|known| known == *name),
+        ProviderSettingError::TwoSecrets { file, .. } => at(&|known| known == *file),
         // With the settings that name its place.
-        Mistake::SecretInSettings { name } => at(&|known| known.starts_with(name)),
-        Mistake::UnknownName(_) => specs.len(),
+        ProviderSettingError::SecretInSettings { name } => at(&|known| known.starts_with(name)),
+        ProviderSettingError::UnknownName(_) => specs.len(),
     }
 }
 
@@ -216,10 +218,10 @@ fn place(specs: &[SettingSpec], mistake: &Mistake) -> usize {
 mod tests {
     use super::*;
 
-    const SPECS: [SettingSpec; 4] = [spec("X.Url"), spec("X.SecretFile"), spec("X.SecretEnv"), spec("X.Size")];
+    const SPECS: [ProviderSettingSpec; 4] = [spec("X.Url"), spec("X.SecretFile"), spec("X.SecretEnv"), spec("X.Size")];
 
-    const fn spec(name: &'static str) -> SettingSpec {
-        SettingSpec {
+    const fn spec(name: &'static str) -> ProviderSettingSpec {
+        ProviderSettingSpec {
             name,
             values: "good",
             meaning: "what it does",
@@ -229,18 +231,18 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> Result<(Box<str>, SecretPlace, u32), Vec<String>> {
         let settings = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let settings = settings.collect();
-        let mut reading = Reading::new(&settings, &SPECS);
+        let mut reading = SettingReader::new(&settings, &SPECS);
         let size = reading.number("X.Size", 10, 5);
         let url = reading.required("X.Url", |text| value::origin(text, false));
         let secret = reading.secret(["X.SecretFile", "X.SecretEnv"]);
         reading.unknown_names("X.", &["X.Secret"]);
         let read = url.zip(secret).map(|(url, secret)| (url, secret, size));
-        let told = |mistakes: Vec<Mistake>| mistakes.iter().map(ToString::to_string).collect();
+        let told = |mistakes: Vec<ProviderSettingError>| mistakes.iter().map(ToString::to_string).collect();
         reading.done(read).map_err(told)
     }
 
     #[test]
-    fn what_is_good_is_read_and_the_rest_has_defaults() {
+    fn valid_settings_are_read_with_defaults() {
         let good = [
             ("X.Url", " https://x.example "),
             ("X.SecretEnv", "X_SECRET"),
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_in_the_order_of_the_settings_and_no_value_is() {
+    fn errors_follow_settings_order_without_values() {
         let bad = [
             ("X.Size", "11"),
             ("X.Secret", "s3cret"),

@@ -11,19 +11,19 @@ use futures_util::{FutureExt, future::Shared};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-type Flight<V> = Shared<oneshot::Receiver<V>>;
+type InFlight<V> = Shared<oneshot::Receiver<V>>;
 
 /// Shares calls by key. A caller that hangs up takes nobody with it: the call runs on, for the others and its result.
 ///
 /// A call must end by itself; nothing here stops it.
 pub struct SingleFlight<K, V> {
-    flights: Arc<Mutex<HashMap<K, Flight<V>>>>,
+    flights: Arc<Mutex<HashMap<K, InFlight<V>>>>,
 }
 
 /// The shared call ended without a result: its task panicked, or the process is shutting down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the shared call was abandoned")]
-pub struct Abandoned;
+pub struct AbandonedError;
 
 impl<K, V> SingleFlight<K, V>
 where
@@ -42,22 +42,22 @@ where
     ///
     /// # Errors
     /// The call was abandoned.
-    pub async fn run<F>(&self, key: K, make: impl FnOnce() -> F) -> Result<V, Abandoned>
+    pub async fn run<F>(&self, key: K, make: impl FnOnce() -> F) -> Result<V, AbandonedError>
     where
         F: Future<Output = V> + Send + 'static,
     {
-        self.run_if(key, || Some(make())).await.unwrap_or(Err(Abandoned))
+        self.run_if(key, || Some(make())).await.unwrap_or(Err(AbandonedError))
     }
 
     /// Joins the call of this key, or starts it when `make` makes one; `None` when it does not.
     ///
     /// `make` is asked under the lock, so that of many callers at once only one is.
-    pub async fn run_if<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<Result<V, Abandoned>>
+    pub async fn run_if<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<Result<V, AbandonedError>>
     where
         F: Future<Output = V> + Send + 'static,
     {
         let flight = self.join_or_start(key, make)?;
-        Some(flight.await.map_err(|_| Abandoned))
+        Some(flight.await.map_err(|_| AbandonedError))
     }
 
     /// Starts the call of this key when none is under way and `make` makes one, and does not wait for it.
@@ -68,7 +68,7 @@ where
         drop(self.join_or_start(key, make));
     }
 
-    fn join_or_start<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<Flight<V>>
+    fn join_or_start<F>(&self, key: K, make: impl FnOnce() -> Option<F>) -> Option<InFlight<V>>
     where
         F: Future<Output = V> + Send + 'static,
     {
@@ -80,7 +80,7 @@ where
         let (land, landed) = oneshot::channel();
         let flight = landed.shared();
         flights.insert(key.clone(), flight.clone());
-        let leaving = Leaving {
+        let leaving = RemoveOnDrop {
             flights: Arc::clone(&self.flights),
             key,
         };
@@ -119,12 +119,12 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
 }
 
 /// Takes the entry out when the task ends, also by a panic.
-struct Leaving<K: Hash + Eq, V> {
-    flights: Arc<Mutex<HashMap<K, Flight<V>>>>,
+struct RemoveOnDrop<K: Hash + Eq, V> {
+    flights: Arc<Mutex<HashMap<K, InFlight<V>>>>,
     key: K,
 }
 
-impl<K: Hash + Eq, V> Drop for Leaving<K, V> {
+impl<K: Hash + Eq, V> Drop for RemoveOnDrop<K, V> {
     fn drop(&mut self) {
         self.flights
             .lock()
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn five_hundred_who_ask_at_once_make_one_call_also_when_the_first_hangs_up() {
+    async fn concurrent_callers_share_one_call() {
         let flights = SingleFlight::<u8, usize>::new();
         let calls = Arc::new(AtomicUsize::new(0));
         let ask = |flights: SingleFlight<u8, usize>| {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keys_do_not_wait_for_each_other() {
+    async fn keys_do_not_block_each_other() {
         let flights = SingleFlight::<u8, u8>::new();
         let slow = flights.run(1, || async {
             sleep(Duration::from_mins(1)).await;
@@ -189,14 +189,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_frees_its_key() {
+    async fn panicking_call_frees_its_key() {
         let flights = SingleFlight::<u8, u8>::new();
-        assert_eq!(flights.run(1, || async { panic!("on purpose") }).await, Err(Abandoned));
+        assert_eq!(
+            flights.run(1, || async { panic!("on purpose") }).await,
+            Err(AbandonedError)
+        );
         assert_eq!(flights.run(1, || async { 5 }).await, Ok(5));
     }
 
     #[tokio::test]
-    async fn a_call_that_is_not_made_is_none() {
+    async fn declined_call_is_none() {
         let flights = SingleFlight::<u8, u8>::new();
         assert_eq!(flights.run_if(1, || None::<std::future::Ready<u8>>).await, None);
     }

@@ -28,9 +28,9 @@ pub(crate) const NOW: i64 = 1_800_000_000;
 /// Longer than a busy machine stalls.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-pub(crate) struct StoppedClock;
+pub(crate) struct FrozenClock;
 
-impl Clock for StoppedClock {
+impl Clock for FrozenClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(NOW).unwrap()
     }
@@ -63,23 +63,25 @@ pub(crate) fn client() -> HttpClient {
 
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedRequest {
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
 /// A server that keeps what it saw and answers by a script: the text after `HTTP/1.1 `, headers and body included, or
 /// nothing, which closes the connection.
-pub(crate) struct Server {
+pub(crate) struct ScriptedServer {
     pub(crate) address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
-impl Server {
-    pub(crate) async fn start(script: impl Fn(usize, &Seen) -> Option<String> + Send + Sync + 'static) -> Self {
+impl ScriptedServer {
+    pub(crate) async fn start(
+        script: impl Fn(usize, &RecordedRequest) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<RecordedRequest>>> = Arc::default();
         let script = Arc::new(script);
         let kept = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -107,12 +109,12 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<RecordedRequest> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
+async fn read_request(socket: &mut TcpStream) -> Option<RecordedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
@@ -124,7 +126,7 @@ async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     socket.read_exact(&mut body).await.ok()?;
-    Some(Seen {
+    Some(RecordedRequest {
         head,
         body: String::from_utf8(body).unwrap(),
     })

@@ -21,13 +21,13 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     breaker::{Admission, Breaker, BreakerOptions, BreakerState},
-    budget::{Budget, BudgetOptions, Permit},
-    call::{Call, Refusal, note, rate_hint},
+    budget::{BudgetOptions, CallBudget, Permit},
+    call::{ProviderCall, ReplyError, note, rate_hint},
     client::HttpClient,
     client_credentials::{AccessToken, ClientCredentials},
-    failure::{Effect, Failure, FailureClass},
-    instruments::Instruments,
-    reply::Reply,
+    failure::{Effect, HttpError, TransportError},
+    instruments::ProviderMetrics,
+    reply::HttpReply,
 };
 
 /// The least time that must be left when a caller's turn comes: with less no provider answers, and the call is wasted.
@@ -39,7 +39,7 @@ const FAIR_TIME: Duration = Duration::from_millis(250);
 
 mod judge;
 
-use judge::{Failed, Then, give_up};
+use judge::{FailedAttempt, NextStep, give_up};
 
 /// How an upstream is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,16 +62,16 @@ pub struct Upstream {
     client: HttpClient,
     clock: Arc<dyn Clock>,
     credentials: Option<ClientCredentials>,
-    budget: Budget,
+    budget: CallBudget,
     breaker: Breaker,
-    instruments: Instruments,
+    instruments: ProviderMetrics,
     misconfigured: AtomicBool,
     chance: AtomicU64,
 }
 
 /// How an upstream is, for readiness.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Health {
+pub struct UpstreamHealth {
     /// What the breaker does.
     pub breaker: BreakerState,
     /// How many calls could be made now.
@@ -96,9 +96,9 @@ impl Upstream {
             client,
             clock,
             credentials,
-            budget: Budget::new(options.budget),
+            budget: CallBudget::new(options.budget),
             breaker: Breaker::new(options.breaker),
-            instruments: Instruments::new(options.provider, tenant),
+            instruments: ProviderMetrics::new(options.provider, tenant),
             misconfigured: AtomicBool::new(false),
             chance: AtomicU64::new(RandomState::new().hash_one(options.provider)),
         }
@@ -113,22 +113,22 @@ impl Upstream {
     /// As [`SourceErrorKind`] says. A caller whose turn in the budget comes after its deadline is told so at once.
     pub async fn call<T>(
         &self,
-        call: Call,
+        call: ProviderCall,
         request: &Request<Bytes>,
-        read: impl Fn(&Reply) -> Result<T, Refusal>,
+        read: impl Fn(&HttpReply) -> Result<T, ReplyError>,
     ) -> Result<T, SourceError> {
-        self.call_written(call, || Ok(request.clone()), read).await
+        self.call_signed(call, || Ok(request.clone()), read).await
     }
 
     /// The same for a request that is written anew for each try, such as one that is signed with its moment.
     ///
     /// # Errors
     /// As [`Self::call`], and those of `write`.
-    pub async fn call_written<T>(
+    pub async fn call_signed<T>(
         &self,
-        call: Call,
+        call: ProviderCall,
         write: impl Fn() -> Result<Request<Bytes>, SourceError>,
-        read: impl Fn(&Reply) -> Result<T, Refusal>,
+        read: impl Fn(&HttpReply) -> Result<T, ReplyError>,
     ) -> Result<T, SourceError> {
         let mut tried = 0;
         let (mut new_token_tried, mut mended_tried) = (false, false);
@@ -141,16 +141,16 @@ impl Upstream {
                 Err(failed) => failed,
             };
             let again = match failed.then {
-                Then::TryWithNewToken => !std::mem::replace(&mut new_token_tried, true),
-                Then::TryMended => !std::mem::replace(&mut mended_tried, true),
-                Then::TryLater | Then::TryInTurn if call.effect == Effect::Write => false,
+                NextStep::TryWithNewToken => !std::mem::replace(&mut new_token_tried, true),
+                NextStep::TryMended => !std::mem::replace(&mut mended_tried, true),
+                NextStep::TryLater | NextStep::TryInTurn if call.effect == Effect::Write => false,
                 // The provider itself has no call to give: a read in haste does not queue for one.
-                Then::TryInTurn if call.leave_by.is_some() => false,
-                Then::TryLater | Then::TryInTurn => {
+                NextStep::TryInTurn if call.leave_by.is_some() => false,
+                NextStep::TryLater | NextStep::TryInTurn => {
                     tried += 1;
                     tried < self.options.attempts
                 }
-                Then::GiveUp => false,
+                NextStep::GiveUp => false,
             };
             let resume = Instant::now() + self.pause_after(&failed.then, tried);
             if !again || resume >= call.deadline {
@@ -163,8 +163,8 @@ impl Upstream {
 
     /// How it is.
     #[must_use]
-    pub fn health(&self) -> Health {
-        Health {
+    pub fn health(&self) -> UpstreamHealth {
+        UpstreamHealth {
             breaker: self.breaker.state(),
             budget_remaining: self.budget.remaining(),
             misconfigured: self.misconfigured.load(Ordering::Relaxed),
@@ -173,10 +173,10 @@ impl Upstream {
 
     async fn attempt<T>(
         &self,
-        call: &Call,
+        call: &ProviderCall,
         write: &impl Fn() -> Result<Request<Bytes>, SourceError>,
-        read: &impl Fn(&Reply) -> Result<T, Refusal>,
-    ) -> Result<T, Failed> {
+        read: &impl Fn(&HttpReply) -> Result<T, ReplyError>,
+    ) -> Result<T, FailedAttempt> {
         let token = self.token(call).await?;
         let permit = self.turn(call).await?;
         // Only now: a trial that waited for its turn would keep everybody else out for as long.
@@ -220,14 +220,14 @@ impl Upstream {
                 let error = failure.into_error(call.operation, call.effect);
                 // What we refuse to dial says nothing of the provider.
                 let then = if error.kind == SourceErrorKind::Misconfigured {
-                    Then::GiveUp
+                    NextStep::GiveUp
                 } else {
                     if !was_cut_short(call, started) {
                         note(admission, failure.is_of_an_answer());
                     }
-                    Then::TryLater
+                    NextStep::TryLater
                 };
-                Err(Failed { error, then })
+                Err(FailedAttempt { error, then })
             }
         };
         drop(permit);
@@ -240,7 +240,7 @@ impl Upstream {
     }
 
     /// Whether the breaker lets the call pass.
-    fn admit(&self, call: &Call) -> Result<Admission<'_>, Failed> {
+    fn admit(&self, call: &ProviderCall) -> Result<Admission<'_>, FailedAttempt> {
         self.breaker.admit(&call.read).map_err(|_| {
             self.instruments.refused(call.operation, "breaker_open");
             give_up(SourceError::new(call.operation, SourceErrorKind::Unavailable))
@@ -248,11 +248,11 @@ impl Upstream {
     }
 
     /// Waits for the call's turn in the budget.
-    async fn turn(&self, call: &Call) -> Result<Permit<'_>, Failed> {
+    async fn turn(&self, call: &ProviderCall) -> Result<Permit<'_>, FailedAttempt> {
         let latest = call.deadline.checked_sub(LEAST_TIME).unwrap_or(call.deadline);
         if latest <= Instant::now() {
             self.instruments.refused(call.operation, "no_time");
-            let gone = Failure::unsent(FailureClass::Timeout);
+            let gone = HttpError::unsent(TransportError::Timeout);
             return Err(give_up(gone.into_error(call.operation, call.effect)));
         }
         // A read that has begun is brought to its end: else its calls would have been made for nothing.
@@ -270,7 +270,7 @@ impl Upstream {
     }
 
     /// The token that the call needs, if any. Fetching one is a call too: only where the breaker lets one pass.
-    async fn token(&self, call: &Call) -> Result<Option<Arc<AccessToken>>, Failed> {
+    async fn token(&self, call: &ProviderCall) -> Result<Option<Arc<AccessToken>>, FailedAttempt> {
         let admission = self.admit(call)?;
         let Some(credentials) = &self.credentials else {
             return Ok(None);
@@ -289,10 +289,10 @@ impl Upstream {
         })
     }
 
-    fn pause_after(&self, then: &Then, tried: u32) -> Duration {
+    fn pause_after(&self, then: &NextStep, tried: u32) -> Duration {
         match then {
-            Then::TryInTurn | Then::TryWithNewToken | Then::TryMended | Then::GiveUp => Duration::ZERO,
-            Then::TryLater => {
+            NextStep::TryInTurn | NextStep::TryWithNewToken | NextStep::TryMended | NextStep::GiveUp => Duration::ZERO,
+            NextStep::TryLater => {
                 let whole = self
                     .options
                     .backoff
@@ -346,7 +346,7 @@ impl fmt::Debug for Upstream {
 }
 
 /// Whether the caller's own deadline ended the wait that began then, before the provider had a fair time to answer.
-fn was_cut_short(call: &Call, started: Instant) -> bool {
+fn was_cut_short(call: &ProviderCall, started: Instant) -> bool {
     Instant::now() >= call.deadline && started.elapsed() < FAIR_TIME
 }
 

@@ -6,10 +6,10 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 
-use crate::guarded::GuardedSource;
+use crate::guarded::CachedSource;
 
 #[async_trait]
-impl<S: UserSource + Walk + 'static> Walk for GuardedSource<S> {
+impl<S: UserSource + Walk + 'static> Walk for CachedSource<S> {
     fn name(&self) -> SourceName {
         Walk::name(self.inner())
     }

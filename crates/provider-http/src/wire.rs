@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_or_an_address_that_lost_a_piece_is_none() {
+    fn repaired_id_or_address_is_none() {
         let read = |json: &str| crate::json::read::<String>(json.as_bytes()).unwrap();
         assert_eq!(id("auth0|\u{fffd}").unwrap().as_str(), "auth0|\u{fffd}");
         assert_eq!(address(" Ann@Example.org").unwrap().as_str(), "Ann@Example.org");

@@ -4,11 +4,11 @@
 #[path = "../../provider-http/tests/support/calling.rs"]
 mod calling;
 #[cfg(test)]
+#[path = "../../provider-directory/tests/support/world.rs"]
+mod fixture;
+#[cfg(test)]
 #[path = "../../provider-directory/tests/support/suite.rs"]
 mod suite;
-#[cfg(test)]
-#[path = "../../provider-directory/tests/support/world.rs"]
-mod world;
 
 #[cfg(test)]
 mod tests {
@@ -18,11 +18,11 @@ mod tests {
     use masthead_testkit::asking::Asking;
 
     use crate::{
-        suite::{self, Subject, keeps},
-        world::{stand_in, texts},
+        fixture::{stand_in, texts},
+        suite::{self, GenericCase, generic_tests},
     };
 
-    const SSOR_STAND_IN: Subject = Subject {
+    const SSOR_STAND_IN: GenericCase = GenericCase {
         preset: SSOR,
         stand_in: |count| stand_in(Shape::Ssor, count),
         secret: "sandbox-ssor-token",
@@ -35,19 +35,25 @@ mod tests {
         page: 50,
     };
 
-    keeps!(
-        SSOR_STAND_IN: reads_agree_with_the_directory,
-        a_walk_shows_everybody,
-        what_only_a_description_can_tell_has_its_kind,
-        what_cannot_be_true_is_refused,
-        nothing_that_opens_a_session_is_read,
-        the_check_finds_the_stand_in_as_it_is_described,
-        nothing_that_a_tenant_must_say_is_left_to_guess,
+    generic_tests!(
+        SSOR_STAND_IN: reads_match_the_sandbox,
+        scan_shows_every_user,
+        configured_failures_have_their_kind,
+        contradictory_answers_are_refused,
+        session_data_is_never_read,
+        check_passes_for_sandbox,
+        required_settings_are_named,
     );
 
     #[tokio::test]
-    async fn the_whole_profile_is_read() {
-        let account = SSOR_STAND_IN.world(12).await.by_id("70000005").await.unwrap().unwrap();
+    async fn whole_profile_is_mapped() {
+        let account = SSOR_STAND_IN
+            .fixture(12)
+            .await
+            .by_id("70000005")
+            .await
+            .unwrap()
+            .unwrap();
         let user = sample_directory_user(Shape::Ssor, 5);
         let text = |name: &str| user[name].as_str().unwrap();
         assert_eq!(account.metadata.get("postalCode"), Some(text("zipCode")));
@@ -60,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_directory_takes_the_slot_in_settings_alone() {
+    async fn settings_alone_describe_another_provider() {
         const DESCRIBED: &[(&str, &str)] = &[
             ("Preset", "none"),
             ("Auth", "header"),
@@ -85,13 +91,13 @@ mod tests {
             ("Field.LastName", "/lastName"),
             ("Metadata.displayName", "/displayName"),
         ];
-        let other = Subject {
+        let other = GenericCase {
             stand_in: |count| stand_in(Shape::Firefly, count),
             secret: "sandbox-firefly-secret",
             settings: DESCRIBED,
             id: "/userGUID",
             ..SSOR_STAND_IN
         };
-        suite::reads_agree_with_the_directory(other).await;
+        suite::reads_match_the_sandbox(other).await;
     }
 }

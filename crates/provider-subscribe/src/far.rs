@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use masthead_domain::tenant::TenantId;
 use masthead_ports::source::{CallContext, CallCount, SUBSCRIBE, SourceError, SourceErrorKind};
-use masthead_provider_http::{Call, Reply, Secrets, Upstream};
+use masthead_provider_http::{HttpReply, ProviderCall, Secrets, Upstream};
 use zeroize::Zeroizing;
 
 use crate::{
-    flaw::Flaw,
+    flaw::RemoteAnswerError,
     legacy,
-    question::Question,
-    rows::Rows,
-    settings::{Api, SubscribeSettings},
+    question::RemoteQuery,
+    rows::RemotePage,
+    settings::{RemoteApiKind, SubscribeSettings},
     v4,
 };
 
 /// The far side as one tenant calls it.
-pub(crate) struct Far {
+pub(crate) struct RemoteApi {
     pub(crate) settings: SubscribeSettings,
     pub(crate) upstream: Upstream,
     /// The tenant there and our own name, without the token.
@@ -28,13 +28,13 @@ pub(crate) struct Far {
     bearer: RwLock<HeaderValue>,
 }
 
-impl AsRef<Upstream> for Far {
+impl AsRef<Upstream> for RemoteApi {
     fn as_ref(&self) -> &Upstream {
         &self.upstream
     }
 }
 
-impl Far {
+impl RemoteApi {
     /// `None` when there is no token at its place, or none that a header can hold.
     pub(crate) fn new(
         settings: SubscribeSettings,
@@ -67,12 +67,12 @@ impl Far {
     }
 
     /// Asks a question, and takes what `read` makes of the answer.
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn call<T>(
         &self,
         cx: &CallContext,
         operation: &'static str,
-        question: &Question,
-        read: impl Fn(Rows) -> Result<T, Flaw> + Send + Sync,
+        question: &RemoteQuery,
+        read: impl Fn(RemotePage) -> Result<T, RemoteAnswerError> + Send + Sync,
     ) -> Result<T, SourceError> {
         // The calls that are counted for a request are those to its provider.
         let cx = CallContext {
@@ -89,20 +89,20 @@ impl Far {
             let request = question.request(&self.settings.url, &headers);
             request.ok_or_else(|| SourceError::new(operation, SourceErrorKind::Refused))
         };
-        let judge = |reply: &Reply| {
+        let judge = |reply: &HttpReply| {
             let answer = if reply.status == StatusCode::UNAUTHORIZED
                 && self.has_newer_token(sent.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
             {
-                Err(Flaw::OldToken)
+                Err(RemoteAnswerError::OldToken)
             } else {
                 self.read(reply).and_then(&read)
             };
             *last.lock().unwrap_or_else(PoisonError::into_inner) = answer.as_ref().err().copied();
-            answer.map_err(Flaw::refusal)
+            answer.map_err(RemoteAnswerError::refusal)
         };
         let answer = self
             .upstream
-            .call_written(Call::read(operation, &cx), write, judge)
+            .call_signed(ProviderCall::read(operation, &cx), write, judge)
             .await;
         let flaw = last.into_inner().unwrap_or_else(PoisonError::into_inner);
         answer.map_err(|error| match flaw {
@@ -116,10 +116,10 @@ impl Far {
         })
     }
 
-    fn read(&self, reply: &Reply) -> Result<Rows, Flaw> {
+    fn read(&self, reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
         match self.settings.api {
-            Api::V4Body | Api::V4Query => v4::read(reply),
-            Api::Legacy => legacy::read(reply),
+            RemoteApiKind::V4Body | RemoteApiKind::V4Query => v4::read(reply),
+            RemoteApiKind::Legacy => legacy::read(reply),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Why an answer of the far side is none, in words that repeat nothing of it.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_http::{Failure, FailureClass, Refusal};
+use masthead_provider_http::{HttpError, ReplyError, TransportError};
 use thiserror::Error;
 
 /// What makes an answer, or a user in it, unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Flaw {
+pub enum RemoteAnswerError {
     /// Its status says so.
     #[error("the answer's status is {0}")]
     Status(u16),
@@ -27,7 +27,7 @@ pub enum Flaw {
     Incomplete,
     /// It is no JSON.
     #[error(transparent)]
-    Form(#[from] Failure),
+    Form(#[from] HttpError),
     /// It is JSON, but not what the API answers with.
     #[error("the answer is not of the API's form")]
     Shape,
@@ -36,7 +36,7 @@ pub enum Flaw {
     Field(&'static str),
     /// It has users who do not meet what was asked for.
     #[error("the answer is about somebody else")]
-    SomebodyElse,
+    OtherUser,
     /// It has a row that cannot be read, where every row must be known.
     #[error("the answer has a row that cannot be read")]
     UnreadableRow,
@@ -48,20 +48,20 @@ pub enum Flaw {
     Contradiction,
 }
 
-impl Flaw {
+impl RemoteAnswerError {
     /// What it means for the call.
-    pub(crate) const fn refusal(self) -> Refusal {
+    pub(crate) const fn refusal(self) -> ReplyError {
         match self {
-            Self::Status(_) => Refusal::ByStatus,
-            Self::NoSuchPath(_) => Refusal::For(SourceErrorKind::Misconfigured),
-            Self::OldToken => Refusal::Mended(SourceErrorKind::Misconfigured),
-            Self::TooBroad => Refusal::For(SourceErrorKind::TooBroad),
-            Self::Refused => Refusal::For(SourceErrorKind::Refused),
-            Self::Incomplete => Refusal::For(SourceErrorKind::Unavailable),
-            Self::Form(failure) => Refusal::Unreadable(failure),
-            Self::Shape | Self::Field(_) => Refusal::Unreadable(Failure::sent(FailureClass::BadJson)),
-            Self::SomebodyElse | Self::UnreadableRow | Self::Twice | Self::Contradiction => {
-                Refusal::For(SourceErrorKind::Corrupt)
+            Self::Status(_) => ReplyError::ByStatus,
+            Self::NoSuchPath(_) => ReplyError::For(SourceErrorKind::Misconfigured),
+            Self::OldToken => ReplyError::Mended(SourceErrorKind::Misconfigured),
+            Self::TooBroad => ReplyError::For(SourceErrorKind::TooBroad),
+            Self::Refused => ReplyError::For(SourceErrorKind::Refused),
+            Self::Incomplete => ReplyError::For(SourceErrorKind::Unavailable),
+            Self::Form(failure) => ReplyError::Unreadable(failure),
+            Self::Shape | Self::Field(_) => ReplyError::Unreadable(HttpError::sent(TransportError::BadJson)),
+            Self::OtherUser | Self::UnreadableRow | Self::Twice | Self::Contradiction => {
+                ReplyError::For(SourceErrorKind::Corrupt)
             }
         }
     }

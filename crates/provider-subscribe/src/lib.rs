@@ -17,8 +17,8 @@ mod settings;
 mod v4;
 mod walk;
 
-pub use flaw::Flaw;
+pub use flaw::RemoteAnswerError;
 pub use remote::RemoteSubscribe;
-pub use rows::Row;
+pub use rows::RemoteRow;
 pub use settings::{SETTINGS, SubscribeSettings};
-pub use walk::Stretch;
+pub use walk::RemoteScanPage;

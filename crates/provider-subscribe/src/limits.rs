@@ -24,7 +24,7 @@ pub(crate) fn text_of(email: &EmailFilter) -> &str {
 }
 
 /// Whether no account can meet these conditions.
-pub(crate) fn matches_nobody(filter: &UserFilter) -> bool {
+pub(crate) fn matches_no_account(filter: &UserFilter) -> bool {
     let impossible = |text: &str| text.len() > LONGEST_KEY || text.contains('\0');
     let exactly_nothing = |email: &EmailFilter| matches!(email, EmailFilter::Exact(key) if key.as_str().is_empty());
     let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();

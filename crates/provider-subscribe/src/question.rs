@@ -9,33 +9,33 @@ use masthead_domain::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use crate::{legacy, settings::Api, v4};
+use crate::{legacy, settings::RemoteApiKind, v4};
 
 /// All but RFC 3986's unreserved characters.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a page begins, in the far side's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Goes<'a> {
+pub(crate) enum PageStart<'a> {
     /// After so many users.
-    From(u64),
+    Offset(u64),
     /// Where this cursor of its own says.
-    On(&'a str),
+    Cursor(&'a str),
 }
 
 /// How a mark begins that holds a cursor, and one that holds a number of users.
 const CURSOR: &str = "c:";
 const OFFSET: &str = "o:";
 
-impl<'a> Goes<'a> {
+impl<'a> PageStart<'a> {
     /// The place of this position; `None` where the far side has no word for it.
-    pub(crate) fn of(position: &'a Position) -> Option<Self> {
+    pub(crate) fn from_position(position: &'a Position) -> Option<Self> {
         match position {
-            Position::Offset(offset) => Some(Self::From(*offset)),
+            Position::Offset(offset) => Some(Self::Offset(*offset)),
             Position::After(Place::Key(_)) => None,
             Position::After(Place::Mark(mark)) => match mark.strip_prefix(CURSOR) {
-                Some(cursor) => Some(Self::On(cursor)),
-                None => mark.strip_prefix(OFFSET)?.parse().ok().map(Self::From),
+                Some(cursor) => Some(Self::Cursor(cursor)),
+                None => mark.strip_prefix(OFFSET)?.parse().ok().map(Self::Offset),
             },
         }
     }
@@ -43,8 +43,8 @@ impl<'a> Goes<'a> {
     /// The mark that leads back to it.
     pub(crate) fn mark(self) -> Box<str> {
         match self {
-            Self::From(offset) => format!("{OFFSET}{offset}").into(),
-            Self::On(cursor) => format!("{CURSOR}{cursor}").into(),
+            Self::Offset(offset) => format!("{OFFSET}{offset}").into(),
+            Self::Cursor(cursor) => format!("{CURSOR}{cursor}").into(),
         }
     }
 }
@@ -56,27 +56,27 @@ pub(crate) fn page_number(offset: u64, size: u16) -> Option<u64> {
 }
 
 /// A question in the far side's terms. It has addresses in it, so there is no `Debug`.
-pub(crate) struct Question {
+pub(crate) struct RemoteQuery {
     path: String,
     parameters: Vec<(String, String)>,
     in_body: bool,
 }
 
-impl Question {
+impl RemoteQuery {
     /// The question that this API answers exactly; `None` where it has no word for a condition, the order or the place.
-    pub(crate) fn exact(api: Api, query: &UserQuery, goes: &Goes<'_>) -> Option<Self> {
+    pub(crate) fn exact(api: RemoteApiKind, query: &UserQuery, goes: &PageStart<'_>) -> Option<Self> {
         match api {
-            Api::V4Body => Some(Self {
+            RemoteApiKind::V4Body => Some(Self {
                 path: "/v4/Users/Search".to_owned(),
                 parameters: v4::parameters(query, goes, false)?,
                 in_body: true,
             }),
-            Api::V4Query => Some(Self {
+            RemoteApiKind::V4Query => Some(Self {
                 path: "/v4/Users".to_owned(),
                 parameters: v4::parameters(query, goes, true)?,
                 in_body: false,
             }),
-            Api::Legacy => {
+            RemoteApiKind::Legacy => {
                 let (path, parameters) = legacy::call(query, goes)?;
                 Some(Self {
                     path,
@@ -88,7 +88,7 @@ impl Question {
     }
 
     /// The same about this spelling of its address.
-    pub(crate) fn spelled(&self, form: &str) -> Self {
+    pub(crate) fn with_spelling(&self, form: &str) -> Self {
         let mut parameters = self.parameters.clone();
         for (_, value) in parameters.iter_mut().filter(|(name, _)| name == "email") {
             form.clone_into(value);
@@ -145,29 +145,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_leads_back_to_where_it_was_made() {
-        for goes in [Goes::From(0), Goes::From(2_000), Goes::On(""), Goes::On("o:7:é=")] {
+    fn mark_restores_its_position() {
+        for goes in [
+            PageStart::Offset(0),
+            PageStart::Offset(2_000),
+            PageStart::Cursor(""),
+            PageStart::Cursor("o:7:é="),
+        ] {
             let position = Position::After(Place::Mark(goes.mark()));
-            assert_eq!(Goes::of(&position), Some(goes));
+            assert_eq!(PageStart::from_position(&position), Some(goes));
         }
     }
 
     #[test]
-    fn what_is_no_mark_of_ours_leads_nowhere() {
+    fn foreign_mark_is_none() {
         for text in ["", "o:", "o:-1", "o:x", "p:1", "c", "7"] {
-            assert_eq!(Goes::of(&Position::After(Place::Mark(text.into()))), None, "{text:?}");
+            assert_eq!(
+                PageStart::from_position(&Position::After(Place::Mark(text.into()))),
+                None,
+                "{text:?}"
+            );
         }
         let account = masthead_testkit::accounts::account("1", "a@example.org", "", "");
         let key = SortKey::of(&account, masthead_domain::order::SortColumn::Email, false);
-        assert_eq!(Goes::of(&Position::After(key.into())), None);
+        assert_eq!(PageStart::from_position(&Position::After(key.into())), None);
     }
 
     proptest! {
         #[test]
-        fn no_value_changes_the_structure_of_a_question(pairs in vec((".*", ".*"), 0..6), path in "/[A-Za-z]{1,9}") {
+        fn values_never_change_request_structure(pairs in vec((".*", ".*"), 0..6), path in "/[A-Za-z]{1,9}") {
             let pairs: BTreeMap<String, String> = pairs.into_iter().collect();
             let parameters: Vec<(String, String)> = pairs.clone().into_iter().collect();
-            let question = |in_body| Question { path: path.clone(), parameters: parameters.clone(), in_body };
+            let question = |in_body| RemoteQuery { path: path.clone(), parameters: parameters.clone(), in_body };
             let asked = question(false).request("http://far.example", &HeaderMap::new()).unwrap();
             prop_assert_eq!(asked.uri().path(), &*path);
             let query = asked.uri().query().unwrap_or_default();
@@ -182,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_a_number_only_where_one_begins() {
+    fn page_number_needs_page_start() {
         assert_eq!(page_number(0, 10), Some(1));
         assert_eq!(page_number(20, 10), Some(3));
         assert_eq!(page_number(15, 10), None);

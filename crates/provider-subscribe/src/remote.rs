@@ -7,16 +7,19 @@ use masthead_ports::{
     clock::Clock,
     source::{SUBSCRIBE, SourceError},
 };
-use masthead_provider_http::{Adapter, AdapterOptions, Health, HttpClient, Mistake, NoSecret, Secrets, Unusable};
+use masthead_provider_http::{
+    AdapterOptions, HttpClient, MissingSecretError, ProviderSettingError, Secrets, SetupError, TenantClients,
+    UpstreamHealth,
+};
 
-use crate::{SubscribeSettings, far::Far};
+use crate::{SubscribeSettings, far::RemoteApi};
 
 /// The remote Users API of every tenant that has one.
 ///
 /// To those who ask it is `Subscribe`, like the registrations that it stands in for.
 #[derive(Debug)]
 pub struct RemoteSubscribe {
-    adapter: Adapter<Far>,
+    adapter: TenantClients<RemoteApi>,
 }
 
 impl RemoteSubscribe {
@@ -24,24 +27,25 @@ impl RemoteSubscribe {
     #[must_use]
     pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
         Self {
-            adapter: Adapter::new(SUBSCRIBE, options, client, clock, secrets),
+            adapter: TenantClients::new(SUBSCRIBE, options, client, clock, secrets),
         }
     }
 
     /// How each tenant's far side is, for readiness.
     #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, Health)> {
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         self.adapter.health()
     }
 
     /// The tenant's far side.
-    pub(crate) fn far(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<Far>, SourceError> {
-        self.adapter.of(tenant, operation, |tenant| {
+    pub(crate) fn remote_api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<RemoteApi>, SourceError> {
+        self.adapter.for_tenant(tenant, operation, |tenant| {
             let settings = SubscribeSettings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
             let upstream = self.adapter.upstream(&tenant.id, settings.budget(), None);
             let secrets = Arc::clone(self.adapter.secrets());
-            let far = Far::new(settings, &tenant.id, secrets, upstream).ok_or_else(|| Unusable::secret(NoSecret))?;
-            Ok::<_, Unusable<Mistake>>(far)
+            let remote_api = RemoteApi::new(settings, &tenant.id, secrets, upstream)
+                .ok_or_else(|| SetupError::secret(MissingSecretError))?;
+            Ok::<_, SetupError<ProviderSettingError>>(remote_api)
         })
     }
 }

@@ -4,17 +4,17 @@ use std::collections::HashSet;
 
 use masthead_domain::{account::Account, crid::Crid, metadata::Metadata, query::Total};
 use masthead_provider_http::{
-    LeftOut, json,
+    SkippedRows, json,
     wire::{self, scalar},
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::flaw::Flaw;
+use crate::flaw::RemoteAnswerError;
 
 /// One page.
 #[derive(Debug)]
-pub(crate) struct Rows {
-    pub(crate) users: Vec<Row>,
+pub(crate) struct RemotePage {
+    pub(crate) users: Vec<RemoteRow>,
     /// How many there are before paging; `None` where the far side was not asked, or does not say.
     pub(crate) total: Option<Total>,
     /// The far side's own word for where the next page begins.
@@ -23,24 +23,24 @@ pub(crate) struct Rows {
 
 /// One user of a page.
 #[derive(Debug)]
-pub struct Row {
+pub struct RemoteRow {
     /// The id; `None` where it cannot be read.
     pub id: Option<Crid>,
     /// The account, or why none can be made.
-    pub account: Result<Account, Flaw>,
+    pub account: Result<Account, RemoteAnswerError>,
     /// The fields of the account that cannot be read, and are left empty.
     pub lost: Vec<&'static str>,
 }
 
-impl Row {
+impl RemoteRow {
     /// Reads a row with `account`, which notes the fields that it lost; `id` is the member that holds the id.
     pub(crate) fn read(
         row: &RawValue,
         id: &str,
-        account: impl FnOnce(&[u8], &mut Fields) -> Result<Account, Flaw>,
+        account: impl FnOnce(&[u8], &mut FieldReader) -> Result<Account, RemoteAnswerError>,
     ) -> Self {
         let text = row.get().as_bytes();
-        let mut fields = Fields::default();
+        let mut fields = FieldReader::default();
         let account = account(text, &mut fields);
         let id = match &account {
             Ok(account) => Some(account.crid.clone()),
@@ -56,10 +56,13 @@ impl Row {
     }
 }
 
-impl Rows {
+impl RemotePage {
     /// The accounts, when none is there twice and all are such as `fits` says, and the rows of which none can be made.
-    pub(crate) fn accounts(self, fits: impl Fn(&Account) -> bool) -> Result<(Vec<Account>, LeftOut), Flaw> {
-        let (mut accounts, mut left_out) = (Vec::with_capacity(self.users.len()), LeftOut::default());
+    pub(crate) fn accounts(
+        self,
+        fits: impl Fn(&Account) -> bool,
+    ) -> Result<(Vec<Account>, SkippedRows), RemoteAnswerError> {
+        let (mut accounts, mut left_out) = (Vec::with_capacity(self.users.len()), SkippedRows::default());
         for row in self.users {
             match row.account {
                 Ok(account) => accounts.push(account),
@@ -68,18 +71,18 @@ impl Rows {
         }
         let mut known = HashSet::with_capacity(accounts.len());
         if !accounts.iter().all(|account| known.insert(&account.crid)) {
-            return Err(Flaw::Twice);
+            return Err(RemoteAnswerError::Twice);
         }
         if !accounts.iter().all(fits) {
-            return Err(Flaw::SomebodyElse);
+            return Err(RemoteAnswerError::OtherUser);
         }
         Ok((accounts, left_out))
     }
 
     /// The accounts, as [`Self::accounts`], where every row must be known.
-    pub(crate) fn every_account(self, fits: impl Fn(&Account) -> bool) -> Result<Vec<Account>, Flaw> {
+    pub(crate) fn every_account(self, fits: impl Fn(&Account) -> bool) -> Result<Vec<Account>, RemoteAnswerError> {
         match self.accounts(fits)? {
-            (_, left_out) if left_out.any() => Err(Flaw::UnreadableRow),
+            (_, left_out) if left_out.any() => Err(RemoteAnswerError::UnreadableRow),
             (accounts, _) => Ok(accounts),
         }
     }
@@ -87,11 +90,11 @@ impl Rows {
 
 /// Reads fields one by one, each by itself, and notes those that it cannot read.
 #[derive(Default)]
-pub(crate) struct Fields {
+pub(crate) struct FieldReader {
     lost: Vec<&'static str>,
 }
 
-impl Fields {
+impl FieldReader {
     /// What a field holds, or nothing where it cannot be read.
     pub(crate) fn lose<T: Default>(&mut self, field: &'static str, read: Option<T>) -> T {
         read.unwrap_or_else(|| {

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
 use masthead_provider_http::{
-    Mistake, Reading, SecretPlace, SettingSpec, budget::BudgetOptions, settings::value::address,
+    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingReader, budget::BudgetOptions,
+    settings::value::address,
 };
 
-const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> SettingSpec {
-    SettingSpec { name, values, meaning }
+const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
+    ProviderSettingSpec { name, values, meaning }
 }
 
 /// Every setting.
-pub const SETTINGS: [SettingSpec; 9] = [
+pub const SETTINGS: [ProviderSettingSpec; 9] = [
     spec(
         "Subscribe.Url",
         "https://host, with a port and a path if need be; http only where private addresses may be called",
@@ -67,7 +68,7 @@ const MOST_CALLS: u32 = 10_000;
 
 /// Which API is asked, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Api {
+pub(crate) enum RemoteApiKind {
     /// `POST /v4/Users/Search`.
     V4Body,
     /// `GET /v4/Users?…`.
@@ -81,7 +82,7 @@ pub(crate) enum Api {
 pub struct SubscribeSettings {
     /// The address, without a slash at its end.
     pub(crate) url: Box<str>,
-    pub(crate) api: Api,
+    pub(crate) api: RemoteApiKind,
     /// The tenant there; `None` where it is named as here.
     pub(crate) tenant: Option<TenantId>,
     pub(crate) source_system: HeaderValue,
@@ -96,8 +97,11 @@ impl SubscribeSettings {
     ///
     /// # Errors
     /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    pub fn parse(
+        settings: &BTreeMap<Box<str>, Box<str>>,
+        allow_private: bool,
+    ) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let url = reading.required("Subscribe.Url", |text| address(text, allow_private));
         let legacy = reading.text("Subscribe.Api", |text| match text {
             "v4" => Some(false),
@@ -110,13 +114,13 @@ impl SubscribeSettings {
             _ => None,
         });
         let api = match (legacy, method) {
-            (Some(true), None) => Api::Legacy,
+            (Some(true), None) => RemoteApiKind::Legacy,
             (Some(true), Some(_)) => {
                 reading.contradiction("Subscribe.Method", "has no use with Subscribe.Api=legacy");
-                Api::Legacy
+                RemoteApiKind::Legacy
             }
-            (_, Some(Method::GET)) => Api::V4Query,
-            (_, _) => Api::V4Body,
+            (_, Some(Method::GET)) => RemoteApiKind::V4Query,
+            (_, _) => RemoteApiKind::V4Body,
         };
         let tenant = reading.text("Subscribe.Tenant", |text| TenantId::parse(text).ok());
         let source_system = reading.text("Subscribe.SourceSystem", code);

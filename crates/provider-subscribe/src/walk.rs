@@ -7,19 +7,19 @@ use masthead_domain::{
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
 
 use crate::{
-    question::{Goes, Question},
-    reads::follow_on,
+    question::{PageStart, RemoteQuery},
+    reads::next_page_mark,
     remote::RemoteSubscribe,
-    rows::Row,
+    rows::RemoteRow,
 };
 
-const WALK: &str = "walk";
+const SCAN: &str = "walk";
 
 /// One stretch of the walk: in the order of ids, so that nobody is missed who stays while others come and go.
 #[derive(Debug)]
-pub struct Stretch {
+pub struct RemoteScanPage {
     /// Each user, or why it cannot be taken.
-    pub users: Vec<Row>,
+    pub users: Vec<RemoteRow>,
     /// Where the walk goes on; `None` at its end.
     pub next: Option<Box<str>>,
     /// How many users there are in all.
@@ -31,8 +31,8 @@ impl RemoteSubscribe {
     ///
     /// # Errors
     /// As those of a search; also where the mark is none of this walk.
-    pub async fn walk(&self, cx: &CallContext, mark: Option<&str>, size: u16) -> Result<Stretch, SourceError> {
-        let far = self.far(&cx.tenant, WALK)?;
+    pub async fn walk(&self, cx: &CallContext, mark: Option<&str>, size: u16) -> Result<RemoteScanPage, SourceError> {
+        let far = self.remote_api(&cx.tenant, SCAN)?;
         let query = UserQuery {
             filter: UserFilter::default(),
             order: Order {
@@ -43,12 +43,12 @@ impl RemoteSubscribe {
             size,
             count: CountMode::Exact,
         };
-        let refused = || SourceError::new(WALK, SourceErrorKind::Refused);
-        let goes = Goes::of(&query.position).ok_or_else(refused)?;
-        let question = Question::exact(far.settings.api, &query, &goes).ok_or_else(refused)?;
-        far.ask(cx, WALK, &question, |rows| {
-            Ok(Stretch {
-                next: follow_on(&rows, &query, goes)?,
+        let refused = || SourceError::new(SCAN, SourceErrorKind::Refused);
+        let goes = PageStart::from_position(&query.position).ok_or_else(refused)?;
+        let question = RemoteQuery::exact(far.settings.api, &query, &goes).ok_or_else(refused)?;
+        far.call(cx, SCAN, &question, |rows| {
+            Ok(RemoteScanPage {
+                next: next_page_mark(&rows, &query, goes)?,
                 total: rows.total.map(|(Total::Exact(total) | Total::Estimate(total))| total),
                 users: rows.users,
             })

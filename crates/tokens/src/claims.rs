@@ -34,7 +34,7 @@ pub(crate) struct Claims {
 
 /// What claims are held against.
 #[derive(Debug, Clone)]
-pub(crate) struct Expected {
+pub(crate) struct ExpectedClaims {
     /// The one issuer.
     pub(crate) issuer: Box<str>,
     /// The one audience; a token may name more.
@@ -47,7 +47,7 @@ pub(crate) struct Expected {
 
 /// Claims that hold now, until `expires`.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct ValidClaims {
     /// What they grant.
     pub(crate) grant: Grant,
     /// The first second (UNIX, leeway included) at which they hold no more.
@@ -56,7 +56,7 @@ pub(crate) struct Held {
 
 impl Claims {
     /// Judges the claims at `now`, in UNIX seconds.
-    pub(crate) fn judge(&self, expected: &Expected, now: i64) -> Result<Held, TokenError> {
+    pub(crate) fn judge(&self, expected: &ExpectedClaims, now: i64) -> Result<ValidClaims, TokenError> {
         if self.iss.as_ref().and_then(Value::as_str) != Some(&*expected.issuer) {
             return Err(TokenError::WrongIssuer);
         }
@@ -86,7 +86,7 @@ impl Claims {
             return Err(TokenError::LongLived);
         }
         let grant = self.grant().ok_or(TokenError::BadClaims)?;
-        Ok(Held { grant, expires })
+        Ok(ValidClaims { grant, expires })
     }
 
     fn is_for(&self, audience: &str) -> bool {

@@ -13,22 +13,22 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Why no key set came; a word for the log.
-pub(crate) type FetchFailure = &'static str;
+pub(crate) type FetchError = &'static str;
 
 /// Brings the text of a key set.
 pub(crate) trait FetchKeys: Send + Sync {
     /// Brings it, in bounded time.
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>>;
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>>;
 }
 
 /// A key set at an address.
-pub(crate) struct FromAddress {
+pub(crate) struct KeySetUrl {
     pub(crate) client: HttpClient,
     pub(crate) uri: Uri,
 }
 
-impl FetchKeys for FromAddress {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>> {
+impl FetchKeys for KeySetUrl {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
         Box::pin(async {
             let mut request = Request::new(bytes::Bytes::new());
             *request.uri_mut() = self.uri.clone();
@@ -51,11 +51,11 @@ impl FetchKeys for FromAddress {
 }
 
 /// A key set in a file.
-pub(crate) struct FromFile(pub(crate) PathBuf);
+pub(crate) struct KeySetFile(pub(crate) PathBuf);
 
-impl FromFile {
+impl KeySetFile {
     /// Reads it here and now.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, FetchFailure> {
+    pub(crate) fn read(&self) -> Result<Vec<u8>, FetchError> {
         let file = std::fs::File::open(&self.0).map_err(|_| "unreadable file")?;
         let mut text = Vec::new();
         file.take(MAX_FILE_BYTES)
@@ -65,8 +65,8 @@ impl FromFile {
     }
 }
 
-impl FetchKeys for FromFile {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>> {
+impl FetchKeys for KeySetFile {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
         let file = Self(self.0.clone());
         Box::pin(async move {
             tokio::task::spawn_blocking(move || file.read())

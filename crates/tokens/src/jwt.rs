@@ -25,7 +25,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JwtHeader {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
@@ -53,7 +53,7 @@ impl<'a> Jwt<'a> {
         if payload.contains('.') {
             return Err(TokenError::Malformed);
         }
-        let header: Header = object(header).ok_or(TokenError::Malformed)?;
+        let header: JwtHeader = object(header).ok_or(TokenError::Malformed)?;
         if header.crit {
             return Err(TokenError::Malformed);
         }

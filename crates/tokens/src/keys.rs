@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::{
     fetch::FetchKeys,
-    key::{Algorithm, Key},
-    key_set::{Found, KeySet},
+    key::{Algorithm, VerificationKey},
+    key_set::{KeyMatch, KeySet},
     remarks,
 };
 
@@ -24,7 +24,7 @@ const RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(3);
 
 /// When key sets are fetched, and how long they are believed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Freshness {
+pub(crate) struct KeySetFreshness {
     /// At most one fetch starts in this time, whatever tokens come.
     pub(crate) cooldown: Duration,
     /// An older set is fetched anew, beside the requests.
@@ -34,9 +34,9 @@ pub(crate) struct Freshness {
 }
 
 /// The key set of one issuer.
-pub(crate) struct Keys {
+pub(crate) struct KeySetCache {
     source: Arc<dyn FetchKeys>,
-    freshness: Freshness,
+    freshness: KeySetFreshness,
     set: RwLock<Option<Arc<KeySet>>>,
     /// Milliseconds from `epoch` to the fetch of `set`; [`NEVER`] before the first.
     fetched: AtomicU64,
@@ -47,8 +47,8 @@ pub(crate) struct Keys {
 
 const NEVER: u64 = u64::MAX;
 
-impl Keys {
-    pub(crate) fn new(source: Arc<dyn FetchKeys>, freshness: Freshness) -> Self {
+impl KeySetCache {
+    pub(crate) fn new(source: Arc<dyn FetchKeys>, freshness: KeySetFreshness) -> Self {
         Self {
             source,
             freshness,
@@ -90,8 +90,8 @@ impl Keys {
         self: &Arc<Self>,
         kid: Option<&str>,
         algorithm: Algorithm,
-        made: &(dyn Fn(&Key) -> bool + Sync),
-    ) -> Result<Arc<Key>, TokenError> {
+        made: &(dyn Fn(&VerificationKey) -> bool + Sync),
+    ) -> Result<Arc<VerificationKey>, TokenError> {
         // A shared secret beside a key set is the classic confusion: not even worth a fetch.
         if algorithm == Algorithm::Hs256 {
             return Err(TokenError::BadSignature);
@@ -99,17 +99,17 @@ impl Keys {
         self.obtain().await?;
         let tried = self.current()?;
         match tried.signer(kid, algorithm, made) {
-            Found::Key(key) => return Ok(key),
-            Found::Unfit => return Err(TokenError::BadSignature),
-            Found::Unknown => self.fetch_once(self.freshness.cooldown).await,
+            KeyMatch::Signer(key) => return Ok(key),
+            KeyMatch::Unfit => return Err(TokenError::BadSignature),
+            KeyMatch::Unknown => self.fetch_once(self.freshness.cooldown).await,
         }
         let newer = self.current()?;
         if Arc::ptr_eq(&tried, &newer) {
             return Err(TokenError::BadSignature);
         }
         match newer.signer(kid, algorithm, made) {
-            Found::Key(key) => Ok(key),
-            Found::Unfit | Found::Unknown => Err(TokenError::BadSignature),
+            KeyMatch::Signer(key) => Ok(key),
+            KeyMatch::Unfit | KeyMatch::Unknown => Err(TokenError::BadSignature),
         }
     }
 

@@ -16,6 +16,6 @@ mod verified;
 pub mod verifier;
 
 pub use masthead_provider_http::Secret;
-pub use mint::{MintError, Minting, mint};
-pub use seal::{InvalidSealingKeys, Sealer};
-pub use verifier::{InvalidVerifier, KeySource, Verifier, VerifierOptions};
+pub use mint::{MintError, MintRequest, mint};
+pub use seal::{Sealer, SealingKeysError};
+pub use verifier::{Verifier, VerifierKeySource, VerifierOptions, VerifierOptionsError};

@@ -5,7 +5,7 @@ const MAX_LINES: usize = 16;
 
 /// Something of a key set that the operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remark {
+pub(crate) enum KeySetRemark {
     /// A member is for something else; published sets have such.
     OtherPurpose { kid: String, why: &'static str },
     /// A member is not used because it is wrong.
@@ -20,7 +20,7 @@ pub(crate) enum Remark {
     NoKey,
 }
 
-impl Remark {
+impl KeySetRemark {
     pub(crate) fn other_purpose(kid: Option<&str>, why: &'static str) -> Self {
         Self::OtherPurpose { kid: shown(kid), why }
     }
@@ -60,7 +60,7 @@ impl Remark {
 }
 
 /// Writes a line for each remark, up to [`MAX_LINES`].
-pub(crate) fn log(remarks: &[Remark]) {
+pub(crate) fn log(remarks: &[KeySetRemark]) {
     for remark in remarks.iter().take(MAX_LINES) {
         remark.log();
     }

@@ -9,7 +9,7 @@ use masthead_domain::tenant::Grant;
 use ring::rand::{SecureRandom, SystemRandom};
 use siphasher::sip128::SipHasher24;
 
-use crate::{claims::Held, key::Key};
+use crate::{claims::ValidClaims, key::VerificationKey};
 
 const SHARDS: usize = 16;
 
@@ -17,19 +17,19 @@ const SHARDS: usize = 16;
 /// not know the key cannot make a token that is taken for another.
 pub(crate) struct VerifiedTokens {
     hash_key: [u8; 16],
-    shards: [RwLock<HashMap<u128, Entry>>; SHARDS],
+    shards: [RwLock<HashMap<u128, VerifiedToken>>; SHARDS],
     per_shard: usize,
 }
 
-struct Entry {
+struct VerifiedToken {
     grant: Arc<Grant>,
-    key: Arc<Key>,
+    key: Arc<VerificationKey>,
     expires: i64,
 }
 
 /// What is remembered of a token.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Remembered {
+pub(crate) enum TokenCacheAnswer {
     /// It was verified, and holds still.
     Good(Arc<Grant>),
     /// It was verified, and has run out.
@@ -40,13 +40,13 @@ pub(crate) enum Remembered {
 
 /// The system gave no random bytes.
 #[derive(Debug)]
-pub(crate) struct NoRandomness;
+pub(crate) struct HashKeyError;
 
 impl VerifiedTokens {
     /// Remembers up to about `capacity` tokens.
-    pub(crate) fn new(capacity: usize) -> Result<Self, NoRandomness> {
+    pub(crate) fn new(capacity: usize) -> Result<Self, HashKeyError> {
         let mut hash_key = [0; 16];
-        SystemRandom::new().fill(&mut hash_key).map_err(|_| NoRandomness)?;
+        SystemRandom::new().fill(&mut hash_key).map_err(|_| HashKeyError)?;
         Ok(Self {
             hash_key,
             shards: std::array::from_fn(|_| RwLock::default()),
@@ -55,24 +55,24 @@ impl VerifiedTokens {
     }
 
     /// What is known of this token at `now`, in UNIX seconds.
-    pub(crate) fn look_up(&self, token: &str, now: i64) -> Remembered {
+    pub(crate) fn look_up(&self, token: &str, now: i64) -> TokenCacheAnswer {
         let hash = self.hash(token);
         let shard = self.shard(hash);
         let remembered = match shard.read().unwrap_or_else(PoisonError::into_inner).get(&hash) {
-            None => return Remembered::Nothing,
-            Some(entry) if !entry.key.is_live() => Remembered::Nothing,
-            Some(entry) if now >= entry.expires => Remembered::Expired,
-            Some(entry) => return Remembered::Good(Arc::clone(&entry.grant)),
+            None => return TokenCacheAnswer::Nothing,
+            Some(entry) if !entry.key.is_live() => TokenCacheAnswer::Nothing,
+            Some(entry) if now >= entry.expires => TokenCacheAnswer::Expired,
+            Some(entry) => return TokenCacheAnswer::Good(Arc::clone(&entry.grant)),
         };
         shard.write().unwrap_or_else(PoisonError::into_inner).remove(&hash);
         remembered
     }
 
     /// Remembers a token that `key` signed.
-    pub(crate) fn remember(&self, token: &str, key: Arc<Key>, held: Held, now: i64) -> Arc<Grant> {
+    pub(crate) fn remember(&self, token: &str, key: Arc<VerificationKey>, held: ValidClaims, now: i64) -> Arc<Grant> {
         let grant = Arc::new(held.grant);
         let hash = self.hash(token);
-        let entry = Entry {
+        let entry = VerifiedToken {
             grant: Arc::clone(&grant),
             key,
             expires: held.expires,
@@ -96,7 +96,7 @@ impl VerifiedTokens {
             .as_u128()
     }
 
-    fn shard(&self, hash: u128) -> &RwLock<HashMap<u128, Entry>> {
+    fn shard(&self, hash: u128) -> &RwLock<HashMap<u128, VerifiedToken>> {
         let [first, ..] = hash.to_be_bytes();
         &self.shards[usize::from(first) % SHARDS]
     }
@@ -106,8 +106,8 @@ impl VerifiedTokens {
 mod tests {
     use super::*;
 
-    fn held(expires: i64) -> Held {
-        Held {
+    fn held(expires: i64) -> ValidClaims {
+        ValidClaims {
             grant: Grant {
                 scopes: Vec::new(),
                 tenants: Vec::new(),
@@ -121,24 +121,28 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_remembered_until_it_expires_or_its_key_is_removed() {
+    fn token_is_cached_until_expiry_or_key_removal() {
         let tokens = VerifiedTokens::new(100).unwrap();
-        let key = Arc::new(Key::shared(b"k"));
+        let key = Arc::new(VerificationKey::shared(b"k"));
         tokens.remember("a", Arc::clone(&key), held(10), 0);
-        assert!(matches!(tokens.look_up("a", 9), Remembered::Good(_)));
-        assert_eq!(tokens.look_up("b", 9), Remembered::Nothing);
-        assert_eq!(tokens.look_up("a", 10), Remembered::Expired);
-        assert_eq!(tokens.look_up("a", 10), Remembered::Nothing, "it was not forgotten");
+        assert!(matches!(tokens.look_up("a", 9), TokenCacheAnswer::Good(_)));
+        assert_eq!(tokens.look_up("b", 9), TokenCacheAnswer::Nothing);
+        assert_eq!(tokens.look_up("a", 10), TokenCacheAnswer::Expired);
+        assert_eq!(
+            tokens.look_up("a", 10),
+            TokenCacheAnswer::Nothing,
+            "it was not forgotten"
+        );
 
         tokens.remember("a", Arc::clone(&key), held(10), 0);
         key.retire();
-        assert_eq!(tokens.look_up("a", 9), Remembered::Nothing);
+        assert_eq!(tokens.look_up("a", 9), TokenCacheAnswer::Nothing);
     }
 
     #[test]
-    fn the_memory_is_bounded_and_the_expired_go_first() {
+    fn token_cache_is_bounded() {
         let tokens = VerifiedTokens::new(64).unwrap();
-        let key = Arc::new(Key::shared(b"k"));
+        let key = Arc::new(VerificationKey::shared(b"k"));
         for n in 0..10_000 {
             tokens.remember(&n.to_string(), Arc::clone(&key), held(5), 0);
         }

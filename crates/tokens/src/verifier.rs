@@ -14,13 +14,13 @@ use masthead_provider_http::{HttpClient, Secret};
 use thiserror::Error;
 
 use crate::{
-    claims::{Claims, Expected},
-    fetch::{FromAddress, FromFile},
+    claims::{Claims, ExpectedClaims},
+    fetch::{KeySetFile, KeySetUrl},
     jwt::{Jwt, MAX_TOKEN_BYTES},
-    key::{Algorithm, Key},
-    keys::{Freshness, Keys},
+    key::{Algorithm, VerificationKey},
+    keys::{KeySetCache, KeySetFreshness},
     mint::MIN_SHARED_SECRET_BYTES,
-    verified::{Remembered, VerifiedTokens},
+    verified::{TokenCacheAnswer, VerifiedTokens},
 };
 
 /// How many verified tokens are remembered, at about 300 bytes each.
@@ -50,12 +50,12 @@ pub struct VerifierOptions {
     /// The longest lifetime of a token that is taken.
     pub max_lifetime: Duration,
     /// Who signs.
-    pub keys: KeySource,
+    pub keys: VerifierKeySource,
 }
 
 /// Where the keys come from: a shared secret or a key set, never both.
 #[derive(Debug, Clone)]
-pub enum KeySource {
+pub enum VerifierKeySource {
     /// HS256 under a shared secret of at least 32 bytes, for local use.
     Hs256(Secret),
     /// A key set in a file. It is read at the start, again when it is a minute old, and, at most every five seconds, when
@@ -92,7 +92,7 @@ pub fn is_safe_key_address(uri: &Uri) -> bool {
 
 /// Options of which no verifier can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidVerifier {
+pub enum VerifierOptionsError {
     /// The issuer is empty.
     #[error("the issuer must not be empty")]
     NoIssuer,
@@ -116,7 +116,7 @@ pub enum InvalidVerifier {
     Times,
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]
-    NoRandomness,
+    HashKeyError,
 }
 
 /// A media type without its prefix: one without any other slash may be written either way (RFC 7515 §4.1.9).
@@ -130,7 +130,7 @@ fn media_subtype(typ: &str) -> &str {
 
 /// Verifies tokens, and remembers those that it has verified.
 pub struct Verifier {
-    expected: Expected,
+    expected: ExpectedClaims,
     types: Vec<Box<str>>,
     signers: Signers,
     verified: VerifiedTokens,
@@ -138,8 +138,8 @@ pub struct Verifier {
 }
 
 enum Signers {
-    Shared(Arc<Key>),
-    Set(Arc<Keys>),
+    Shared(Arc<VerificationKey>),
+    Set(Arc<KeySetCache>),
 }
 
 impl Verifier {
@@ -147,50 +147,54 @@ impl Verifier {
     ///
     /// # Errors
     /// The first option that cannot be.
-    pub fn new(options: VerifierOptions, clock: Arc<dyn Clock>, client: &HttpClient) -> Result<Self, InvalidVerifier> {
+    pub fn new(
+        options: VerifierOptions,
+        clock: Arc<dyn Clock>,
+        client: &HttpClient,
+    ) -> Result<Self, VerifierOptionsError> {
         let signers = match &options.keys {
-            KeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
-                return Err(InvalidVerifier::ShortSecret);
+            VerifierKeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
+                return Err(VerifierOptionsError::ShortSecret);
             }
-            KeySource::Hs256(secret) => Signers::Shared(Arc::new(Key::shared(secret.expose()))),
-            KeySource::JwksFile(path) => {
-                let file = FromFile(path.clone());
-                let text = file.read().map_err(|_| InvalidVerifier::KeyFile)?;
-                let freshness = Freshness {
+            VerifierKeySource::Hs256(secret) => Signers::Shared(Arc::new(VerificationKey::shared(secret.expose()))),
+            VerifierKeySource::JwksFile(path) => {
+                let file = KeySetFile(path.clone());
+                let text = file.read().map_err(|_| VerifierOptionsError::KeyFile)?;
+                let freshness = KeySetFreshness {
                     cooldown: FILE_COOLDOWN,
                     max_age: FILE_MAX_AGE,
                     // A file that is gone for a moment, or for good, changes nothing: the operator put it there.
                     max_stale: Duration::MAX,
                 };
-                let keys = Keys::new(Arc::new(file), freshness);
+                let keys = KeySetCache::new(Arc::new(file), freshness);
                 if keys.accept(&text).unwrap_or_default() == 0 {
-                    return Err(InvalidVerifier::KeyFile);
+                    return Err(VerifierOptionsError::KeyFile);
                 }
                 Signers::Set(Arc::new(keys))
             }
-            KeySource::JwksUrl {
+            VerifierKeySource::JwksUrl {
                 url,
                 cooldown,
                 max_age,
                 max_stale,
             } => {
-                let uri: Uri = url.parse().map_err(|_| InvalidVerifier::KeyAddress)?;
+                let uri: Uri = url.parse().map_err(|_| VerifierOptionsError::KeyAddress)?;
                 if !is_safe_key_address(&uri) {
-                    return Err(InvalidVerifier::KeyAddress);
+                    return Err(VerifierOptionsError::KeyAddress);
                 }
                 if cooldown > max_age || max_age > max_stale {
-                    return Err(InvalidVerifier::Times);
+                    return Err(VerifierOptionsError::Times);
                 }
-                let freshness = Freshness {
+                let freshness = KeySetFreshness {
                     cooldown: *cooldown,
                     max_age: *max_age,
                     max_stale: *max_stale,
                 };
-                let source = FromAddress {
+                let source = KeySetUrl {
                     client: client.clone(),
                     uri,
                 };
-                Signers::Set(Arc::new(Keys::new(Arc::new(source), freshness)))
+                Signers::Set(Arc::new(KeySetCache::new(Arc::new(source), freshness)))
             }
         };
         Self::with_signers(options, signers, clock)
@@ -200,26 +204,26 @@ impl Verifier {
         options: VerifierOptions,
         signers: Signers,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, InvalidVerifier> {
+    ) -> Result<Self, VerifierOptionsError> {
         if options.issuer.is_empty() {
-            return Err(InvalidVerifier::NoIssuer);
+            return Err(VerifierOptionsError::NoIssuer);
         }
         if options.audience.is_empty() {
-            return Err(InvalidVerifier::NoAudience);
+            return Err(VerifierOptionsError::NoAudience);
         }
         if options.leeway > MAX_LEEWAY {
-            return Err(InvalidVerifier::LongLeeway);
+            return Err(VerifierOptionsError::LongLeeway);
         }
         Ok(Self {
-            expected: Expected {
+            expected: ExpectedClaims {
                 issuer: options.issuer,
                 audience: options.audience,
-                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| InvalidVerifier::LongLeeway)?,
+                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| VerifierOptionsError::LongLeeway)?,
                 max_lifetime: i64::try_from(options.max_lifetime.as_secs()).unwrap_or(i64::MAX),
             },
             types: options.types.iter().map(|typ| media_subtype(typ).into()).collect(),
             signers,
-            verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| InvalidVerifier::NoRandomness)?,
+            verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| VerifierOptionsError::HashKeyError)?,
             clock,
         })
     }
@@ -248,9 +252,9 @@ impl Verifier {
             return None;
         }
         match self.verified.look_up(token, self.now()) {
-            Remembered::Good(grant) => Some(Ok(grant)),
-            Remembered::Expired => Some(Err(TokenError::Expired)),
-            Remembered::Nothing => None,
+            TokenCacheAnswer::Good(grant) => Some(Ok(grant)),
+            TokenCacheAnswer::Expired => Some(Err(TokenError::Expired)),
+            TokenCacheAnswer::Nothing => None,
         }
     }
 
@@ -264,7 +268,7 @@ impl Verifier {
 
     async fn verify_anew(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
         let jwt = Jwt::parse(token)?;
-        let made = |key: &Key| key.made(&jwt.signature, jwt.signed);
+        let made = |key: &VerificationKey| key.made(&jwt.signature, jwt.signed);
         let key = match &self.signers {
             Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 && made(key) => Arc::clone(key),
             Signers::Shared(_) => return Err(TokenError::BadSignature),
@@ -320,20 +324,20 @@ impl fmt::Debug for Verifier {
 /// A way in for the tests of other modules.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Clock, Keys, Signers, Verifier, VerifierOptions};
+    use super::{Clock, KeySetCache, Signers, Verifier, VerifierOptions};
     use crate::testing::{AUDIENCE, ISSUER};
     use masthead_provider_http::Secret;
     use std::{sync::Arc, time::Duration};
 
     /// A verifier over these keys.
-    pub(crate) fn over(keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Verifier {
+    pub(crate) fn verifier_over(keys: Arc<KeySetCache>, clock: Arc<dyn Clock>) -> Verifier {
         let options = VerifierOptions {
             issuer: ISSUER.into(),
             audience: AUDIENCE.into(),
             leeway: Duration::from_secs(30),
             types: vec!["JWT".into(), "at+jwt".into()],
             max_lifetime: Duration::from_hours(24),
-            keys: super::KeySource::Hs256(Secret::new([0; 32])),
+            keys: super::VerifierKeySource::Hs256(Secret::new([0; 32])),
         };
         Verifier::with_signers(options, Signers::Set(keys), clock).unwrap()
     }

@@ -17,7 +17,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority},
 };
-use masthead_provider_http::{Checked, Verdict};
+use masthead_provider_http::{CheckResult, CheckVerdict};
 use masthead_subscribe_store::Store;
 
 use super::{NO_CLIENT, say, small_runtime, with_store};
@@ -66,7 +66,10 @@ async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) ->
     for one in &checked {
         say(in_words(one))?;
     }
-    let differing = checked.iter().filter(|one| one.verdict == Verdict::Differs).count();
+    let differing = checked
+        .iter()
+        .filter(|one| one.verdict == CheckVerdict::Differs)
+        .count();
     match differing {
         0 => Ok(()),
         _ => Err(Failure::new(format!(
@@ -77,18 +80,18 @@ async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) ->
 }
 
 fn in_words(
-    Checked {
+    CheckResult {
         subject,
         verdict,
-        words,
-    }: &Checked,
+        explanation,
+    }: &CheckResult,
 ) -> String {
     let verdict = match verdict {
-        Verdict::Agrees => "agrees ",
-        Verdict::Differs => "differs",
-        Verdict::Untried => "untried",
+        CheckVerdict::Agrees => "agrees ",
+        CheckVerdict::Differs => "differs",
+        CheckVerdict::Untried => "untried",
     };
-    format!("{verdict}  {subject}: {words}")
+    format!("{verdict}  {subject}: {explanation}")
 }
 
 /// The tenant of this name.

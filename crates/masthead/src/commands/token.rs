@@ -1,6 +1,6 @@
 //! `masthead token`: a token for local use.
 
-use masthead_tokens::{Minting, mint};
+use masthead_tokens::{MintRequest, mint};
 
 use super::say;
 use crate::{
@@ -23,7 +23,7 @@ pub(super) fn run(gathered: &Gathered, asked: &Token) -> Result<(), Failure> {
             "the token would be refused: --expires-in is longer than tokens.max_lifetime",
         ));
     }
-    let says = Minting {
+    let says = MintRequest {
         issuer: &settings.issuer,
         audience: &settings.audience,
         scopes: &asked.scope.0,

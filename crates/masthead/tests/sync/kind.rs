@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_ports::{clock::Clock, walk::Walk};
-use masthead_provider_auth0::Auth0;
-use masthead_provider_directory::{Directory, Preset};
+use masthead_provider_auth0::Auth0Adapter;
+use masthead_provider_directory::{GenericAdapter, Preset};
 use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::Gigya;
+use masthead_provider_gigya::GigyaAdapter;
 use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_ssor::SSOR;
 use masthead_sandbox::{
@@ -203,7 +203,7 @@ impl Kind {
                 ..AdapterOptions::default()
             };
             let secrets = Arc::new(Told(secret.to_owned()));
-            Arc::new(Directory::new(
+            Arc::new(GenericAdapter::new(
                 preset,
                 options,
                 client.clone(),
@@ -219,7 +219,7 @@ impl Kind {
                     ..AdapterOptions::default()
                 };
                 let secrets = Arc::new(Told("sandbox-client-secret".to_owned()));
-                Arc::new(Auth0::new(options, client, clock, secrets))
+                Arc::new(Auth0Adapter::new(options, client, clock, secrets))
             }
             Self::Gigya => {
                 let options = AdapterOptions {
@@ -228,7 +228,7 @@ impl Kind {
                     ..AdapterOptions::default()
                 };
                 let secrets = Arc::new(Told(Application::default().secret));
-                Arc::new(Gigya::new(options, client, clock, secrets))
+                Arc::new(GigyaAdapter::new(options, client, clock, secrets))
             }
             Self::Ssor => described(SSOR, "sandbox-ssor-token"),
             Self::Firefly => described(FIREFLY, "sandbox-firefly-secret"),

@@ -1,6 +1,6 @@
 //! Every mistake is told by its setting's name, and no value is repeated.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_http::ProviderSettingSpec;
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn with(more: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
     map(&[&LEAST, more].concat())
 }
 
-fn names_of(mistakes: &[Mistake]) -> Vec<String> {
+fn names_of(mistakes: &[ProviderSettingError]) -> Vec<String> {
     mistakes
         .iter()
         .map(|mistake| mistake.to_string().split(':').next().unwrap().to_owned())
@@ -29,7 +29,7 @@ fn names_of(mistakes: &[Mistake]) -> Vec<String> {
 }
 
 #[test]
-fn three_settings_are_enough_and_the_rest_has_defaults() {
+fn minimal_settings_have_defaults() {
     let settings = Auth0Settings::parse(&with(&[]), false).unwrap();
     assert_eq!(&*settings.origin, "https://example.eu.auth0.com");
     assert_eq!(&*settings.audience, "https://example.eu.auth0.com/api/v2/");
@@ -42,7 +42,7 @@ fn three_settings_are_enough_and_the_rest_has_defaults() {
 }
 
 #[test]
-fn an_empty_map_names_what_must_be_set() {
+fn empty_settings_name_required_ones() {
     let mistakes = Auth0Settings::parse(&map(&[]), false).unwrap_err();
     assert_eq!(
         names_of(&mistakes),
@@ -51,7 +51,7 @@ fn an_empty_map_names_what_must_be_set() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
+fn all_errors_are_reported_without_values() {
     let settings = map(&[
         ("Auth0.Domain", "https://SENTINEL/x"),
         ("Auth0.ClientId", ""),
@@ -71,16 +71,20 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
         ("Gigya.ApiKey", "not ours"),
     ]);
     let mistakes = Auth0Settings::parse(&settings, false).unwrap_err();
-    let told = names_of(&mistakes);
+    let reported = names_of(&mistakes);
     for name in settings
         .keys()
         .filter(|name| name.starts_with("Auth0.") && !name.contains("ClientSecret"))
     {
-        assert!(told.contains(&name.to_string()), "{name} is not told: {told:?}");
+        assert!(reported.contains(&name.to_string()), "{name} is not told: {reported:?}");
     }
-    let of_secrets =
-        |mistake: &&Mistake| matches!(mistake, Mistake::TwoSecrets { .. } | Mistake::SecretInSettings { .. });
-    assert_eq!(mistakes.iter().filter(of_secrets).count(), 2, "{told:?}");
+    let of_secrets = |mistake: &&ProviderSettingError| {
+        matches!(
+            mistake,
+            ProviderSettingError::TwoSecrets { .. } | ProviderSettingError::SecretInSettings { .. }
+        )
+    };
+    assert_eq!(mistakes.iter().filter(of_secrets).count(), 2, "{reported:?}");
     let displayed: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     let text = format!("{displayed:?}{mistakes:?}");
     assert!(!text.contains("SENTINEL"), "{text}");
@@ -88,7 +92,7 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
 }
 
 #[test]
-fn plain_http_needs_the_leave_to_call_private_addresses() {
+fn plain_http_needs_private_addresses_allowed() {
     let sandbox = with(&[("Auth0.BaseUrl", "http://127.0.0.1:9000/")]);
     assert_eq!(
         names_of(&Auth0Settings::parse(&sandbox, false).unwrap_err()),
@@ -113,7 +117,7 @@ fn plain_http_needs_the_leave_to_call_private_addresses() {
 }
 
 #[test]
-fn with_a_base_address_the_domain_may_be_left_out() {
+fn base_url_replaces_domain() {
     let settings = map(&[
         ("Auth0.BaseUrl", "http://127.0.0.1:9000"),
         ("Auth0.ClientId", "c"),
@@ -128,7 +132,7 @@ fn with_a_base_address_the_domain_may_be_left_out() {
 }
 
 #[test]
-fn accounts_are_made_only_where_they_are_looked_for() {
+fn connection_must_be_among_connections() {
     let good = with(&[
         ("Auth0.Connections", "readers, google-oauth2"),
         ("Auth0.Connection", "readers"),
@@ -143,16 +147,16 @@ fn accounts_are_made_only_where_they_are_looked_for() {
 }
 
 #[test]
-fn nothing_of_the_secret_or_its_place_is_lost_or_shown() {
+fn debug_hides_the_client_secret() {
     let settings = Auth0Settings::parse(&with(&[]), false).unwrap();
     let credentials = settings.credentials(Secret::new(*b"s3cret")).unwrap();
     assert!(!format!("{credentials:?}").contains("s3cret"));
 }
 
 #[test]
-fn every_setting_is_in_the_docs_as_it_is() {
+fn every_setting_is_documented() {
     let docs = include_str!("../../../../docs/providers.md");
-    for SettingSpec { name, values, meaning } in SETTINGS {
+    for ProviderSettingSpec { name, values, meaning } in SETTINGS {
         let row = format!("| {name} | {values} | {meaning} |");
         assert!(docs.contains(&row), "{row}");
     }

@@ -1,24 +1,24 @@
 //! The check tells where Auth0 and its settings do not agree, and repeats nothing of an answer.
 
-use masthead_provider_http::{Checked, Verdict};
+use masthead_provider_http::{CheckResult, CheckVerdict};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, World, reader};
+use crate::support::{Asking, Auth0Fixture, reader};
 
-async fn told_of(world: &World) -> Vec<Checked> {
-    let told = world.auth0.check(&world.cx(), None).await.unwrap();
-    let words = format!("{told:?}").to_lowercase();
+async fn checked(fixture: &Auth0Fixture) -> Vec<CheckResult> {
+    let reported = fixture.auth0.check(&fixture.cx(), None).await.unwrap();
+    let explanation = format!("{reported:?}").to_lowercase();
     for private in ["ann@", "auth0|", "sandbox-client-secret"] {
-        assert!(!words.contains(private), "{words}");
+        assert!(!explanation.contains(private), "{explanation}");
     }
-    told
+    reported
 }
 
-fn differs(told: &[Checked], subject: &str, words: &str) {
-    let mut found = told
+fn differs(reported: &[CheckResult], subject: &str, explanation: &str) {
+    let mut found = reported
         .iter()
-        .filter(|one| one.subject == subject && one.words.contains(words));
-    assert!(found.any(|one| one.verdict == Verdict::Differs), "{told:#?}");
+        .filter(|one| one.subject == subject && one.explanation.contains(explanation));
+    assert!(found.any(|one| one.verdict == CheckVerdict::Differs), "{reported:#?}");
 }
 
 fn users() -> Vec<serde_json::Value> {
@@ -26,9 +26,9 @@ fn users() -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn auth0_as_it_is_described_agrees_in_all() {
-    let told = told_of(&World::with(users(), &[]).await).await;
-    let all: Vec<_> = told.iter().map(|one| (one.subject, one.verdict)).collect();
+async fn check_passes_for_sandbox() {
+    let reported = checked(&Auth0Fixture::with(users(), &[]).await).await;
+    let all: Vec<_> = reported.iter().map(|one| (one.subject, one.verdict)).collect();
     let subjects = [
         "an unknown id",
         "an unknown address",
@@ -36,45 +36,49 @@ async fn auth0_as_it_is_described_agrees_in_all() {
         "a known id",
         "a known address",
     ];
-    assert_eq!(all, subjects.map(|subject| (subject, Verdict::Agrees)), "{told:#?}");
+    assert_eq!(
+        all,
+        subjects.map(|subject| (subject, CheckVerdict::Agrees)),
+        "{reported:#?}"
+    );
 }
 
 #[tokio::test]
-async fn each_mismatch_is_told_with_the_settings_that_are_about_it() {
-    let world = World::patient(users(), &[], 1, Some("a-wrong-secret")).await;
-    differs(&told_of(&world).await, "an unknown id", "Auth0.ClientId");
+async fn each_mismatch_names_its_settings() {
+    let fixture = Auth0Fixture::patient(users(), &[], 1, Some("a-wrong-secret")).await;
+    differs(&checked(&fixture).await, "an unknown id", "Auth0.ClientId");
 
-    let world = World::patient(users(), &[], 1, None).await;
-    let told = told_of(&world).await;
-    differs(&told, "the secret", "Auth0.ClientSecretFile");
-    assert_eq!((told.len(), world.sandbox.calls()), (1, 0));
+    let fixture = Auth0Fixture::patient(users(), &[], 1, None).await;
+    let reported = checked(&fixture).await;
+    differs(&reported, "the secret", "Auth0.ClientSecretFile");
+    assert_eq!((reported.len(), fixture.sandbox.calls()), (1, 0));
 
-    let world = World::with(users(), &[]).await;
-    world.sandbox.inject(FaultRule::from(Fault::Html).on("/api/"));
-    differs(&told_of(&world).await, "the list", "Auth0.Domain");
+    let fixture = Auth0Fixture::with(users(), &[]).await;
+    fixture.sandbox.inject(FaultRule::from(Fault::Html).on("/api/"));
+    differs(&checked(&fixture).await, "the list", "Auth0.Domain");
 
-    let world = World::with(
+    let fixture = Auth0Fixture::with(
         vec![reader("1", "ann@example.com"), reader("2", "bob@example.com")],
         &[],
     )
     .await;
-    world
+    fixture
         .sandbox
         .inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
-    differs(&told_of(&world).await, "a known id", "cannot be true");
+    differs(&checked(&fixture).await, "a known id", "cannot be true");
 
-    let world = World::with(users(), &[]).await;
-    world.sandbox.off().await.unwrap();
-    differs(&told_of(&world).await, "an unknown address", "no usable answer");
+    let fixture = Auth0Fixture::with(users(), &[]).await;
+    fixture.sandbox.off().await.unwrap();
+    differs(&checked(&fixture).await, "an unknown address", "no usable answer");
 }
 
 #[tokio::test]
-async fn nobody_to_try_with_is_told_and_mistakes_come_first() {
-    let told = told_of(&World::with(vec![], &[]).await).await;
-    let untried = told.iter().filter(|one| one.verdict == Verdict::Untried);
+async fn empty_list_is_untried_and_errors_come_first() {
+    let reported = checked(&Auth0Fixture::with(vec![], &[]).await).await;
+    let untried = reported.iter().filter(|one| one.verdict == CheckVerdict::Untried);
     assert_eq!(untried.map(|one| one.subject).collect::<Vec<_>>(), ["a known user"]);
 
-    let world = World::with(users(), &[("Auth0.PageSize", "0")]).await;
-    let mistakes = world.auth0.check(&world.cx(), None).await.unwrap_err();
-    assert_eq!((mistakes.len(), world.sandbox.calls()), (1, 0));
+    let fixture = Auth0Fixture::with(users(), &[("Auth0.PageSize", "0")]).await;
+    let mistakes = fixture.auth0.check(&fixture.cx(), None).await.unwrap_err();
+    assert_eq!((mistakes.len(), fixture.sandbox.calls()), (1, 0));
 }

@@ -6,35 +6,35 @@ use masthead_ports::{
     provider::{Heard, Provider},
     source::SourceErrorKind,
 };
-use masthead_provider_http::{GuardOptions, GuardedSource, HeardSource};
+use masthead_provider_http::{CacheOptions, CachedProvider, CachedSource};
 use masthead_testkit::clock::StoppedClock;
 
-use crate::support::{Asking, World, crid, reader};
+use crate::support::{Asking, Auth0Fixture, crid, reader};
 
 /// The world's adapter with everything around it; nothing stands in for a live answer.
-fn provider(world: World) -> (Arc<dyn Provider>, World) {
-    let (auth0, world) = world.take_auth0();
-    let searchable = auth0.searchable(&world.tenant);
-    let options = GuardOptions {
+fn provider(fixture: Auth0Fixture) -> (Arc<dyn Provider>, Auth0Fixture) {
+    let (auth0, fixture) = fixture.take_adapter();
+    let searchable = auth0.searchable(&fixture.tenant);
+    let options = CacheOptions {
         fresh: Duration::ZERO,
-        ..GuardOptions::default()
+        ..CacheOptions::default()
     };
-    let guarded = GuardedSource::new(auth0, options, Arc::new(StoppedClock::default()));
-    (Arc::new(HeardSource::new(guarded, searchable)), world)
+    let guarded = CachedSource::new(auth0, options, Arc::new(StoppedClock::default()));
+    (Arc::new(CachedProvider::new(guarded, searchable)), fixture)
 }
 
 #[tokio::test]
-async fn a_request_is_told_whether_its_own_call_left() {
-    let (provider, world) = provider(World::with(vec![reader("1", "ann@example.com")], &[]).await);
-    assert!(provider.by_id(&world.cx(), &crid("auth0|1")).await.called);
-    let misconfigured = World::with(vec![], &[("Auth0.PageSize", "0")]).await;
-    let (provider, world) = self::provider(misconfigured);
-    let asked = provider.by_id(&world.cx(), &crid("auth0|1")).await;
+async fn called_reports_own_calls_only() {
+    let (provider, fixture) = provider(Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await);
+    assert!(provider.by_id(&fixture.cx(), &crid("auth0|1")).await.called);
+    let misconfigured = Auth0Fixture::with(vec![], &[("Auth0.PageSize", "0")]).await;
+    let (provider, fixture) = self::provider(misconfigured);
+    let requests = provider.by_id(&fixture.cx(), &crid("auth0|1")).await;
     assert_eq!(
-        asked.heard,
+        requests.heard,
         Heard::Nothing {
             reason: SourceErrorKind::Misconfigured
         }
     );
-    assert!(!asked.called);
+    assert!(!requests.called);
 }

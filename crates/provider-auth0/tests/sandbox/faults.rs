@@ -8,7 +8,7 @@ use masthead_domain::{
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, World, kind, reader};
+use crate::support::{Asking, Auth0Fixture, kind, reader};
 use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
 
 fn with_body(status: u16, body: &str) -> Fault {
@@ -21,11 +21,11 @@ fn with_body(status: u16, body: &str) -> Fault {
 }
 
 /// What every read says of an answer.
-async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
+    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.
-    assert!(world.by_id("auth0|1").await.unwrap().is_some());
-    world.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
+    assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
+    fixture.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
     let listing = UserQuery {
         filter: UserFilter::default(),
         order: Order::default(),
@@ -35,24 +35,24 @@ async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
     };
     for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
         let got = match read {
-            "by id" => kind(world.by_id("auth0|1").await),
-            "by id of nobody" => kind(world.by_id("auth0|nobody").await),
-            "by address" => kind(world.by_email("ann@example.com").await),
-            "by address of nobody" => kind(world.by_email("nobody@example.com").await),
-            _ => kind(world.auth0.search(&world.cx(), &listing).await),
+            "by id" => kind(fixture.by_id("auth0|1").await),
+            "by id of nobody" => kind(fixture.by_id("auth0|nobody").await),
+            "by address" => kind(fixture.by_email("ann@example.com").await),
+            "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
+            _ => kind(fixture.auth0.search(&fixture.cx(), &listing).await),
         };
         assert_eq!(got, wanted, "{fault:?}, {read}");
     }
 }
 
 #[tokio::test]
-async fn a_404_that_is_not_about_the_user_is_an_alarm() {
+async fn foreign_404_is_misconfiguration() {
     let body = r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#;
-    every_read_says(with_body(404, body), Misconfigured).await;
+    every_read_fails_with(with_body(404, body), Misconfigured).await;
 }
 
 #[tokio::test]
-async fn a_request_that_auth0_will_not_take_is_refused() {
+async fn rejected_request_is_refused() {
     for fault in [
         with_body(
             400,
@@ -65,22 +65,22 @@ async fn a_request_that_auth0_will_not_take_is_refused() {
         with_body(414, "<html></html>"),
         with_body(418, ""),
     ] {
-        every_read_says(fault, Refused).await;
+        every_read_fails_with(fault, Refused).await;
     }
 }
 
 #[tokio::test]
-async fn a_linked_identity_that_is_found_with_somebody_who_has_it_not_is_refused() {
+async fn wrong_linked_identity_is_refused() {
     let mut linked = reader("3", "cid@example.com");
     linked["identities"][0]["user_id"] = "77".into();
-    let world = World::with(vec![reader("1", "ann@example.com"), linked], &[]).await;
-    world.sandbox.inject(Fault::OtherUser);
-    assert_eq!(kind(world.by_id("auth0|77").await), Corrupt);
+    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com"), linked], &[]).await;
+    fixture.sandbox.inject(Fault::OtherUser);
+    assert_eq!(kind(fixture.by_id("auth0|77").await), Corrupt);
 }
 
 #[tokio::test]
-async fn only_a_404_about_the_user_is_a_word_about_the_user() {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+async fn only_user_404_is_absence() {
+    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
     let about = |message: &str, code: &str| {
         format!(r#"{{"statusCode":404,"error":"Not Found","message":"{message}","errorCode":{code}}}"#)
     };
@@ -94,12 +94,12 @@ async fn only_a_404_about_the_user_is_a_word_about_the_user() {
     ] {
         // The search that follows an absence works.
         let rule = FaultRule::from(with_body(404, &body)).on("/api/v2/users/");
-        let id = world.sandbox.inject(rule);
-        let answer = world.by_id("auth0|1").await;
+        let id = fixture.sandbox.inject(rule);
+        let answer = fixture.by_id("auth0|1").await;
         match wanted {
             None => assert!(answer.unwrap().is_none(), "{body}"),
             Some(kind) => assert_eq!(answer.unwrap_err().kind, kind, "{body}"),
         }
-        assert!(world.sandbox.withdraw(id));
+        assert!(fixture.sandbox.withdraw(id));
     }
 }

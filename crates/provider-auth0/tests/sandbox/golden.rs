@@ -7,16 +7,16 @@ use masthead_ports::accounts::{AccountChange, AccountWriter, NewAccount, PlainPa
 use masthead_sandbox::Recorded;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, DATABASE, World, crid};
+use crate::support::{Asking, Auth0Fixture, DATABASE, crid};
 
-fn fixture(name: &str) -> Value {
+fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/auth0-node");
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
 /// The recorded requests of a call, in the form in which they are compared.
 fn recorded(name: &str) -> Vec<Value> {
-    let requests = fixture(&format!("{name}.json"))["requests"].clone();
+    let requests = recording(&format!("{name}.json"))["requests"].clone();
     let text = |request: &Value, member: &str| request[member].as_str().unwrap().to_owned();
     let all = requests.as_array().unwrap().iter();
     all.map(|request| {
@@ -46,10 +46,10 @@ fn compared(method: &str, path: &str, query: &str, kind: Option<&str>, body: &st
     json!({"method": method, "path": path, "query": sorted(query), "content-type": kind, "body": body})
 }
 
-fn ours(world: &World) -> Vec<Value> {
+fn local(fixture: &Auth0Fixture) -> Vec<Value> {
     let form = |entry: &Recorded| {
         let body = entry.body.replace(
-            &encoded(world.sandbox.auth0().audience().as_str()),
+            &encoded(fixture.sandbox.auth0().audience().as_str()),
             "https%3A%2F%2Ftenant.example%2Fapi%2Fv2%2F",
         );
         if entry.path != "/oauth/token" {
@@ -63,7 +63,7 @@ fn ours(world: &World) -> Vec<Value> {
             &body,
         )
     };
-    world.sandbox.log_with_secrets().iter().map(form).collect()
+    fixture.sandbox.log_with_secrets().iter().map(form).collect()
 }
 
 fn encoded(text: &str) -> String {
@@ -71,73 +71,76 @@ fn encoded(text: &str) -> String {
 }
 
 /// A world with the users of the recordings, whose token is already fetched.
-async fn world(settings: &[(&str, &str)]) -> World {
-    let users = fixture("seed/users.json").as_array().unwrap().clone();
-    let world = World::with(users, settings).await;
-    world.by_id("auth0|plain").await.unwrap();
-    world.sandbox.clear_log();
-    world
+async fn fixture(settings: &[(&str, &str)]) -> Auth0Fixture {
+    let users = recording("seed/users.json").as_array().unwrap().clone();
+    let fixture = Auth0Fixture::with(users, settings).await;
+    fixture.by_id("auth0|plain").await.unwrap();
+    fixture.sandbox.clear_log();
+    fixture
 }
 
 #[tokio::test]
-async fn a_user_is_asked_for_as_the_library_does() {
-    let world = world(&[]).await;
+async fn user_request_matches_library() {
+    let fixture = fixture(&[]).await;
     for (at, id) in ["plain", "a b+c", "sla/sh?x=1&y#z", "k\u{e4}se%41"].iter().enumerate() {
-        world.sandbox.clear_log();
-        world.by_id(&format!("auth0|{id}")).await.unwrap();
-        assert_eq!(ours(&world), recorded(&format!("get-{at}")));
+        fixture.sandbox.clear_log();
+        fixture.by_id(&format!("auth0|{id}")).await.unwrap();
+        assert_eq!(local(&fixture), recorded(&format!("get-{at}")));
     }
-    world.sandbox.clear_log();
-    world.by_id("waad|Ann.O'Neil@example.com~(x)*!").await.unwrap();
-    assert_eq!(ours(&world), recorded("get-4"));
-    world.sandbox.clear_log();
-    world.by_id("auth0|nobody").await.unwrap();
-    assert_eq!(ours(&world)[..1], recorded("get-missing"));
+    fixture.sandbox.clear_log();
+    fixture.by_id("waad|Ann.O'Neil@example.com~(x)*!").await.unwrap();
+    assert_eq!(local(&fixture), recorded("get-4"));
+    fixture.sandbox.clear_log();
+    fixture.by_id("auth0|nobody").await.unwrap();
+    assert_eq!(local(&fixture)[..1], recorded("get-missing"));
 }
 
 #[tokio::test]
-async fn a_linked_identity_is_searched_as_the_library_does() {
-    let world = world(&[]).await;
-    world.by_id("github|ann").await.unwrap();
-    assert_eq!(ours(&world)[1..2], recorded("list-by-linked-identity"));
+async fn linked_identity_search_matches_library() {
+    let fixture = fixture(&[]).await;
+    fixture.by_id("github|ann").await.unwrap();
+    assert_eq!(local(&fixture)[1..2], recorded("list-by-linked-identity"));
 }
 
 #[tokio::test]
-async fn an_address_is_asked_for_as_the_library_does() {
-    let world = world(&[]).await;
-    world.by_email("Ann+News@example.com").await.unwrap();
-    let mut asked = ours(&world);
-    asked.sort_by_key(|request| request["path"].as_str().map(str::len));
+async fn address_request_matches_library() {
+    let fixture = fixture(&[]).await;
+    fixture.by_email("Ann+News@example.com").await.unwrap();
+    let mut requests = local(&fixture);
+    requests.sort_by_key(|request| request["path"].as_str().map(str::len));
     // The library was given capitals; our keys have none, and search does not mind.
     let search = recorded("list-by-email")[0]
         .to_string()
         .replace("Ann%2BNews", "ann%2Bnews");
-    assert_eq!(asked[0].to_string(), search);
-    assert_eq!(asked[1..], recorded("by-email"));
-    world.sandbox.clear_log();
-    world.by_email("o'neil&co=1/\u{e9} \u{fc}%@example.com").await.unwrap();
+    assert_eq!(requests[0].to_string(), search);
+    assert_eq!(requests[1..], recorded("by-email"));
+    fixture.sandbox.clear_log();
+    fixture
+        .by_email("o'neil&co=1/\u{e9} \u{fc}%@example.com")
+        .await
+        .unwrap();
     assert!(
-        ours(&world).contains(&recorded("by-email-odd")[0]),
+        local(&fixture).contains(&recorded("by-email-odd")[0]),
         "{:?}",
-        ours(&world)
+        local(&fixture)
     );
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_as_the_library_does() {
-    let world = World::with(vec![], &[]).await;
-    world.by_id("auth0|nobody").await.unwrap();
-    assert_eq!(ours(&world)[0], recorded("token")[0]);
+async fn token_request_matches_library() {
+    let fixture = Auth0Fixture::with(vec![], &[]).await;
+    fixture.by_id("auth0|nobody").await.unwrap();
+    assert_eq!(local(&fixture)[0], recorded("token")[0]);
 }
 
 #[tokio::test]
-async fn pages_are_asked_for_as_the_library_does() {
+async fn page_requests_match_library() {
     use masthead_domain::{
         order::Order,
         query::{CountMode, Position, UserFilter, UserQuery},
     };
     use masthead_ports::source::UserSource as _;
-    let world = world(&[("Auth0.PageSize", "4")]).await;
+    let fixture = fixture(&[("Auth0.PageSize", "4")]).await;
     let query = UserQuery {
         filter: UserFilter::default(),
         order: Order::default(),
@@ -145,23 +148,23 @@ async fn pages_are_asked_for_as_the_library_does() {
         size: 1_000,
         count: CountMode::None,
     };
-    world.auth0.search(&world.cx(), &query).await.unwrap();
+    fixture.auth0.search(&fixture.cx(), &query).await.unwrap();
     // The library was told to begin with the youngest.
     let wanted = json!(recorded("list-next-page"))
         .to_string()
         .replace("created_at%3A-1", "created_at%3A1");
-    assert_eq!(json!(ours(&world)).to_string(), wanted);
+    assert_eq!(json!(local(&fixture)).to_string(), wanted);
 }
 
 #[tokio::test]
-async fn writes_are_made_as_the_library_makes_them() {
+async fn write_requests_match_library() {
     let settings = [
         ("Auth0.Connections", DATABASE),
         ("Auth0.Connection", DATABASE),
         ("Auth0.MetadataMap", "app_metadata.plan=plan, gone=displayName"),
     ];
-    let world = world(&settings).await;
-    let (cx, ann) = (world.cx(), crid("auth0|ann"));
+    let fixture = fixture(&settings).await;
+    let (cx, ann) = (fixture.cx(), crid("auth0|ann"));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let new = NewAccount {
         email: Email::parse("new@example.com").unwrap(),
@@ -171,7 +174,7 @@ async fn writes_are_made_as_the_library_makes_them() {
         verified: false,
         metadata: Metadata::from_valid([pair("phoneNumber", "+12025550100"), pair("plan", "digital")]),
     };
-    world.auth0.create(&cx, &new).await.unwrap();
+    fixture.auth0.create(&cx, &new).await.unwrap();
     let change = AccountChange {
         first_name: Some("Anna".into()),
         metadata: vec![
@@ -180,20 +183,20 @@ async fn writes_are_made_as_the_library_makes_them() {
         ],
         ..AccountChange::default()
     };
-    world.auth0.update(&cx, &ann, &change).await.unwrap();
-    world
+    fixture.auth0.update(&cx, &ann, &change).await.unwrap();
+    fixture
         .auth0
         .set_email(&cx, &ann, &Email::parse("anna@example.com").unwrap(), true)
         .await
         .unwrap();
-    world
+    fixture
         .auth0
         .set_password(&cx, &ann, &PlainPassword::new("Sandbox-password-2"))
         .await
         .unwrap();
-    world.auth0.delete(&cx, &crid("auth0|a b+c")).await.unwrap();
+    fixture.auth0.delete(&cx, &crid("auth0|a b+c")).await.unwrap();
     let calls = ["create", "update", "update-email", "update-password", "delete"];
-    for (ours, call) in ours(&world).iter().zip(calls) {
-        assert_eq!(*ours, recorded(call)[0], "{call}");
+    for (local, call) in local(&fixture).iter().zip(calls) {
+        assert_eq!(*local, recorded(call)[0], "{call}");
     }
 }

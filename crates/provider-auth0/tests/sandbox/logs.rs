@@ -5,10 +5,10 @@ use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Fault, FaultRule};
 use masthead_testkit::logs::Logged;
 
-use crate::support::{Asking, DATABASE, World, reader};
+use crate::support::{Asking, Auth0Fixture, DATABASE, reader};
 
 #[tokio::test]
-async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+async fn failure_logs_show_no_private_data() {
     let logged = Logged::down_to(tracing::Level::DEBUG);
     let body =
         r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
@@ -23,11 +23,11 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
             reader("sentinel-1", "sentinel@example.com"),
             reader("sentinel-2", "sentinel-2@example.com"),
         ];
-        let world = World::with(users, &[("Auth0.Connection", DATABASE)]).await;
-        world.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
+        let fixture = Auth0Fixture::with(users, &[("Auth0.Connection", DATABASE)]).await;
+        fixture.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
         let errors = [
-            format!("{:?}", world.by_id("auth0|sentinel-1").await.unwrap_err()),
-            format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+            format!("{:?}", fixture.by_id("auth0|sentinel-1").await.unwrap_err()),
+            format!("{:?}", fixture.by_email("sentinel@example.com").await.unwrap_err()),
         ];
         let new = NewAccount {
             email: Email::parse("sentinel-3@example.com").unwrap(),
@@ -37,21 +37,21 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
             verified: false,
             metadata: Metadata::default(),
         };
-        let made = world.auth0.create(&world.cx(), &new).await;
+        let made = fixture.auth0.create(&fixture.cx(), &new).await;
         let shown = format!("{errors:?}{made:?}").to_lowercase();
         assert!(!shown.contains("sentinel"), "{shown}");
     }
-    let _ = World::with(vec![], &[("Auth0.PageSize", "sentinel")])
+    let _ = Auth0Fixture::with(vec![], &[("Auth0.PageSize", "sentinel")])
         .await
         .by_id("auth0|sentinel")
         .await;
     let logged = logged.text();
-    for told in [
+    for reported in [
         "auth0 will not take our request",
         "auth0's answer is refused",
         "Auth0.PageSize",
     ] {
-        assert!(logged.contains(told), "{told} is not told:\n{logged}");
+        assert!(logged.contains(reported), "{reported} is not told:\n{logged}");
     }
     for private in ["sentinel", "sandbox-client-secret", "Bearer"] {
         assert!(

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{clock::Clock, source::UserSource};
-use masthead_provider_auth0::Auth0;
+use masthead_provider_auth0::Auth0Adapter;
 use masthead_sandbox::{Auth0Config, Quota, Sandbox};
 pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, Told, client, options};
+use crate::calling::{SECRET_ENV, TestSecrets, client, options};
 
 /// The connection that Auth0 makes by itself.
 pub(crate) const DATABASE: &str = "Username-Password-Authentication";
 
 /// The adapter, its tenant, and the Auth0 that it calls.
-pub(crate) struct World {
+pub(crate) struct Auth0Fixture {
     pub(crate) sandbox: Sandbox,
-    pub(crate) auth0: Auth0,
-    remake: Box<dyn Fn() -> Auth0 + Send + Sync>,
+    pub(crate) auth0: Auth0Adapter,
+    remake: Box<dyn Fn() -> Auth0Adapter + Send + Sync>,
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl Asking for Auth0Fixture {
     fn source(&self) -> &dyn UserSource {
         &self.auth0
     }
@@ -33,7 +33,7 @@ impl Asking for World {
     }
 }
 
-impl World {
+impl Auth0Fixture {
     /// A tenant with these users and settings, no quota, and one try for each call.
     pub(crate) async fn with(users: Vec<Value>, settings: &[(&str, &str)]) -> Self {
         Self::patient(users, settings, 1, Some("sandbox-client-secret")).await
@@ -67,11 +67,11 @@ impl World {
         let client = client();
         let secret = secret.map(str::to_owned);
         let remake = Box::new(move || {
-            Auth0::new(
+            Auth0Adapter::new(
                 options(attempts),
                 client.clone(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
-                Arc::new(Told(secret.clone())),
+                Arc::new(TestSecrets(secret.clone())),
             )
         });
         Self {
@@ -83,13 +83,13 @@ impl World {
     }
 
     /// The adapter, to put something around it; another stays in its place.
-    pub(crate) fn take_auth0(mut self) -> (Auth0, Self) {
+    pub(crate) fn take_adapter(mut self) -> (Auth0Adapter, Self) {
         let another = (self.remake)();
         (std::mem::replace(&mut self.auth0, another), self)
     }
 
     /// The method, path and text after `?` of what was asked of the API, tokens apart.
-    pub(crate) fn asked(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn requests(&self) -> Vec<(String, String, String)> {
         let log = self
             .sandbox
             .log()

@@ -12,9 +12,9 @@ use masthead_testkit::walking::{self, Walked};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, DATABASE, World, ids, kind, reader, user};
+use crate::support::{Asking, Auth0Fixture, DATABASE, ids, kind, reader, user};
 
-impl World {
+impl Auth0Fixture {
     async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
         self.auth0.step(&self.cx(), scope, from).await
     }
@@ -39,9 +39,9 @@ fn created(own_id: &str, at: &str) -> Value {
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 #[tokio::test]
-async fn every_user_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
-    let world = World::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+async fn scan_passes_the_search_limit() {
+    let fixture = Auth0Fixture::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!(
         (walked.ids().len(), walked.truncated, walked.gaps),
         (2_345, false, false)
@@ -49,31 +49,31 @@ async fn every_user_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
     assert_eq!(walked.expected, Some(2_345));
     // Each page but the first begins with the last user of the one before.
     assert_eq!(walked.steps, 2_345_usize.div_ceil(99));
-    assert_eq!(world.asked().len(), walked.steps);
-    let distinct: BTreeSet<_> = world.asked().into_iter().collect();
+    assert_eq!(fixture.requests().len(), walked.steps);
+    let distinct: BTreeSet<_> = fixture.requests().into_iter().collect();
     assert_eq!(distinct.len(), walked.steps);
 }
 
 #[tokio::test]
-async fn a_thousand_users_of_one_instant_are_shown_and_more_are_told_of() {
+async fn users_of_one_instant_may_truncate() {
     let imported = |count: usize| (0..count).map(|n| created(&n.to_string(), "2024-05-01T00:00:00.000Z"));
     let later = created("later", "2024-05-02T00:00:00.000Z");
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
-        let world = World::with(users, &[("Auth0.PageSize", "100")]).await;
-        let walked = world.walk(Scope::Everything, |_| {}).await;
+        let fixture = Auth0Fixture::with(users, &[("Auth0.PageSize", "100")]).await;
+        let walked = fixture.walk(Scope::Everything, |_| {}).await;
         assert_eq!((walked.ids().len(), walked.truncated), (shown, truncated), "{count}");
         assert!(walked.ids().contains("auth0|later"), "the walk goes on behind them");
         assert!(
-            world.sandbox.log().iter().all(|entry| entry.status == Some(200)),
+            fixture.sandbox.log().iter().all(|entry| entry.status == Some(200)),
             "never past the cap"
         );
     }
 }
 
 #[tokio::test]
-async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_search() {
-    let world = World::with(
+async fn change_scan_covers_search_lag() {
+    let fixture = Auth0Fixture::with(
         vec![
             created("old", "2026-01-01T00:00:00.000Z"),
             created("lagging", "2026-02-28T23:57:00.000Z"),
@@ -83,20 +83,20 @@ async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_se
     )
     .await;
     let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
-    let walked = world.walk(since, |_| {}).await;
+    let walked = fixture.walk(since, |_| {}).await;
     assert_eq!(ids(&walked.accounts), ["auth0|lagging", "auth0|new"]);
-    assert!(Walk::tells_changes(&world.auth0));
+    assert!(Walk::tells_changes(&fixture.auth0));
 }
 
 #[tokio::test]
-async fn nobody_is_skipped_while_users_come_change_and_go() {
+async fn concurrent_changes_skip_no_user() {
     let users: Vec<Value> = sample_users(1_500).collect();
-    let world = World::with(users.clone(), &[]).await;
+    let fixture = Auth0Fixture::with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
-    let walked = world
+    let walked = fixture
         .walk(Scope::Everything, |steps| {
             let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
-            let mut all = world.sandbox.auth0().users();
+            let mut all = fixture.sandbox.auth0().users();
             if steps == 5 {
                 all.retain(|user| !gone.contains(&id(user)));
             }
@@ -106,9 +106,9 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
                     .unwrap()
                     .into();
             }
-            world.sandbox.auth0().clear_users();
-            world.sandbox.auth0().seed(all);
-            world
+            fixture.sandbox.auth0().clear_users();
+            fixture.sandbox.auth0().seed(all);
+            fixture
                 .sandbox
                 .auth0()
                 .seed([created(&format!("new{steps}"), "2026-03-01T12:00:00.000Z")]);
@@ -122,11 +122,11 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
 
     // The same over changes, where every change moves a user to the end.
     let changed = Scope::ChangedSince(NOW);
-    let before = world.walk(changed, |_| {}).await.ids();
-    let walked = world
+    let before = fixture.walk(changed, |_| {}).await.ids();
+    let walked = fixture
         .walk(changed, |steps| {
             let now = NOW + Duration::hours(i64::try_from(steps.min(4)).unwrap());
-            let mut some: Vec<Value> = world
+            let mut some: Vec<Value> = fixture
                 .sandbox
                 .auth0()
                 .users()
@@ -141,7 +141,7 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
                     .into();
             }
             if steps < 4 {
-                world.sandbox.auth0().seed(some);
+                fixture.sandbox.auth0().seed(some);
             }
         })
         .await;
@@ -149,17 +149,17 @@ async fn nobody_is_skipped_while_users_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
-    let world = World::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
-    let whole = world.walk(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
+async fn scan_resumes_from_any_cursor() {
+    let fixture = Auth0Fixture::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
+    let whole = fixture.walk(Scope::Everything, |_| {}).await;
+    let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, Auth0Fixture) = (None, Vec::new(), fixture);
     loop {
         // Another process each time: all that it knows is the text that was kept.
-        let (auth0, rest) = world.take_auth0();
+        let (auth0, rest) = fixture.take_adapter();
         drop(auth0);
-        world = rest;
+        fixture = rest;
         let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = world.step(Scope::Everything, kept.as_ref()).await.unwrap();
+        let step = fixture.step(Scope::Everything, kept.as_ref()).await.unwrap();
         shown.extend(step.accounts);
         place = step.next;
         if place.is_none() {
@@ -168,7 +168,7 @@ async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
     }
     assert_eq!(shown, whole.accounts);
     let foreign = Place::parse("sandbox_1_2c").unwrap();
-    let step = world.step(Scope::Everything, Some(&foreign)).await.unwrap();
+    let step = fixture.step(Scope::Everything, Some(&foreign)).await.unwrap();
     assert_eq!(
         step.accounts,
         whole.accounts[..50],
@@ -177,36 +177,36 @@ async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_cut_short_shuffled_or_doubled_loses_nobody() {
+async fn distorted_pages_lose_no_user() {
     for fault in [None, Some(Fault::Shuffled), Some(Fault::Duplicated)] {
-        let world = World::with(sample_users(405).collect(), &[("Auth0.PageSize", "100")]).await;
-        world
+        let fixture = Auth0Fixture::with(sample_users(405).collect(), &[("Auth0.PageSize", "100")]).await;
+        fixture
             .sandbox
             .auth0()
             .change_settings(|settings| settings.longest_page = 50);
         if let Some(fault) = fault.clone() {
-            world.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
+            fixture.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
-        let walked = world.walk(Scope::Everything, |_| {}).await;
+        let walked = fixture.walk(Scope::Everything, |_| {}).await;
         assert_eq!(walked.ids().len(), 405, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_page_that_lacks_users_is_no_answer() {
-    let world = World::with(sample_users(300).collect(), &[]).await;
-    world
+async fn incomplete_page_is_refused() {
+    let fixture = Auth0Fixture::with(sample_users(300).collect(), &[]).await;
+    fixture
         .sandbox
         .inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
     assert_eq!(
-        kind(world.step(Scope::Everything, None).await),
+        kind(fixture.step(Scope::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
 
 #[tokio::test]
-async fn a_search_that_is_too_slow_for_auth0_is_made_narrower() {
-    let world = World::with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
+async fn slow_scan_window_is_narrowed() {
+    let fixture = Auth0Fixture::with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
     let body = json!({"statusCode": 503, "error": "Service Unavailable",
         "message": "The query exceeded the timeout. Please try refining your search criteria."});
     let slow = Fault::Status {
@@ -215,18 +215,20 @@ async fn a_search_that_is_too_slow_for_auth0_is_made_narrower() {
         reset_in: None,
         body: Some(body.to_string()),
     };
-    world.sandbox.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    fixture
+        .sandbox
+        .inject(FaultRule::from(slow).on("/api/v2/users").times(3));
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.truncated), (700, false));
     assert!(
-        world.asked()[3]
+        fixture.requests()[3]
             .2
             .contains("created_at%3A%5B2013-01-01T00%3A00%3A00.000Z%20TO%2020")
     );
 }
 
 #[tokio::test]
-async fn only_the_tenants_users_are_shown_and_one_that_cannot_be_kept_stops_nobody() {
+async fn unusable_user_leaves_a_gap() {
     let unusable = json!({"user_id": "x".repeat(300), "created_at": "2024-01-02T03:04:05.678Z",
         "identities": [{"provider": "auth0", "connection": DATABASE, "user_id": "x"}]});
     let users = vec![
@@ -234,8 +236,8 @@ async fn only_the_tenants_users_are_shown_and_one_that_cannot_be_kept_stops_nobo
         user("auth0", "staff", "2", "bob@example.com"),
         unusable,
     ];
-    let world = World::with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let fixture = Auth0Fixture::with(users, &[("Auth0.Connections", DATABASE)]).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["auth0|1".to_owned()], true));
     assert!(sample_user(0)["created_at"].is_string());
 }

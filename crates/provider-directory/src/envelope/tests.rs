@@ -10,8 +10,8 @@ fn pointers(texts: &[&str]) -> Vec<Pointer> {
     texts.iter().map(|text| Pointer::parse(text).unwrap()).collect()
 }
 
-fn plain() -> Envelope {
-    Envelope {
+fn plain() -> GenericEnvelope {
+    GenericEnvelope {
         status: None,
         ok: Vec::new(),
         errors: Vec::new(),
@@ -24,8 +24,8 @@ fn plain() -> Envelope {
     }
 }
 
-fn by_status() -> Envelope {
-    Envelope {
+fn by_status() -> GenericEnvelope {
+    GenericEnvelope {
         status: pointers(&["/meta/status"]).pop(),
         ok: vec!["200".into(), "0".into()],
         not_found_statuses: Vec::new(),
@@ -35,14 +35,14 @@ fn by_status() -> Envelope {
     }
 }
 
-fn by_member() -> Envelope {
-    Envelope {
+fn by_member() -> GenericEnvelope {
+    GenericEnvelope {
         errors: pointers(&["/err", "/errMsg"]),
         ..plain()
     }
 }
 
-fn open(envelope: &Envelope, status: u16, body: &str) -> Result<Opened, Unfit> {
+fn open(envelope: &GenericEnvelope, status: u16, body: &str) -> Result<OpenedEnvelope, GenericAnswerError> {
     let mut headers = HeaderMap::new();
     let json = if body.starts_with('<') {
         "text/html"
@@ -50,7 +50,7 @@ fn open(envelope: &Envelope, status: u16, body: &str) -> Result<Opened, Unfit> {
         "application/json"
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(json));
-    let reply = Reply {
+    let reply = HttpReply {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: Bytes::copy_from_slice(body.as_bytes()),
@@ -58,67 +58,82 @@ fn open(envelope: &Envelope, status: u16, body: &str) -> Result<Opened, Unfit> {
     envelope.open(&reply, OffsetDateTime::UNIX_EPOCH)
 }
 
-fn kind(envelope: &Envelope, body: &str) -> SourceErrorKind {
+fn kind(envelope: &GenericEnvelope, body: &str) -> SourceErrorKind {
     match open(envelope, 200, body) {
-        Err(Unfit::Failed { kind, .. }) => kind,
+        Err(GenericAnswerError::Failed { kind, .. }) => kind,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn success_is_what_the_envelope_calls_so() {
+fn envelope_defines_success() {
     for (envelope, body) in [
         (plain(), json!({"errMsg": "x"})),
         (by_status(), json!({"meta": {"status": 0}})),
         (by_status(), json!({"meta": {"status": "200"}})),
         (by_member(), json!({"err": null, "errMsg": ""})),
     ] {
-        assert_eq!(open(&envelope, 200, &body.to_string()), Ok(Opened::Body(body)));
+        assert_eq!(
+            open(&envelope, 200, &body.to_string()),
+            Ok(OpenedEnvelope::BodyTemplate(body))
+        );
     }
-    assert!(matches!(open(&by_status(), 200, "{}"), Err(Unfit::NotThere { .. })));
-    assert!(matches!(open(&plain(), 200, "<html>"), Err(Unfit::Form(_))));
+    assert!(matches!(
+        open(&by_status(), 200, "{}"),
+        Err(GenericAnswerError::NotThere { .. })
+    ));
+    assert!(matches!(
+        open(&plain(), 200, "<html>"),
+        Err(GenericAnswerError::Form(_))
+    ));
 }
 
 #[test]
-fn a_status_says_nobody_only_in_the_directorys_own_words() {
-    assert_eq!(open(&plain(), 404, "{}"), Ok(Opened::Nobody));
-    assert_eq!(open(&by_member(), 404, r#"{"errMsg":"x"}"#), Ok(Opened::Nobody));
-    assert_eq!(open(&by_member(), 404, "{}"), Err(Unfit::NoSuchPath(404)));
-    assert!(matches!(open(&plain(), 404, "<html>"), Err(Unfit::Form(_))));
-    assert!(matches!(open(&plain(), 404, ""), Err(Unfit::Form(_))));
-    assert!(matches!(open(&plain(), 404, "[]"), Err(Unfit::NoSuchPath(404))));
-    assert_eq!(open(&plain(), 410, "{}"), Err(Unfit::NoSuchPath(410)));
-    let bare = Envelope {
+fn status_means_absence_only_in_own_form() {
+    assert_eq!(open(&plain(), 404, "{}"), Ok(OpenedEnvelope::Absent));
+    assert_eq!(open(&by_member(), 404, r#"{"errMsg":"x"}"#), Ok(OpenedEnvelope::Absent));
+    assert_eq!(open(&by_member(), 404, "{}"), Err(GenericAnswerError::NoSuchPath(404)));
+    assert!(matches!(
+        open(&plain(), 404, "<html>"),
+        Err(GenericAnswerError::Form(_))
+    ));
+    assert!(matches!(open(&plain(), 404, ""), Err(GenericAnswerError::Form(_))));
+    assert!(matches!(
+        open(&plain(), 404, "[]"),
+        Err(GenericAnswerError::NoSuchPath(404))
+    ));
+    assert_eq!(open(&plain(), 410, "{}"), Err(GenericAnswerError::NoSuchPath(410)));
+    let bare = GenericEnvelope {
         not_found_bare: true,
         ..plain()
     };
-    assert_eq!(open(&bare, 404, ""), Ok(Opened::Nobody));
-    assert!(matches!(open(&bare, 404, "<html>"), Err(Unfit::Form(_))));
+    assert_eq!(open(&bare, 404, ""), Ok(OpenedEnvelope::Absent));
+    assert!(matches!(open(&bare, 404, "<html>"), Err(GenericAnswerError::Form(_))));
     for never in [200, 204, 301, 401, 403, 429, 500, 503] {
-        let odd = Envelope {
+        let odd = GenericEnvelope {
             not_found_statuses: vec![never],
             not_found_bare: true,
             ..plain()
         };
-        assert_ne!(open(&odd, never, ""), Ok(Opened::Nobody), "{never}");
+        assert_ne!(open(&odd, never, ""), Ok(OpenedEnvelope::Absent), "{never}");
     }
 }
 
 #[test]
-fn a_code_says_nobody_inside_a_success_or_a_client_error() {
+fn code_means_absence_in_200_or_4xx() {
     let gone = r#"{"meta":{"status":404}}"#;
-    assert_eq!(open(&by_status(), 200, gone), Ok(Opened::Nobody));
-    assert_eq!(open(&by_status(), 404, gone), Ok(Opened::Nobody));
+    assert_eq!(open(&by_status(), 200, gone), Ok(OpenedEnvelope::Absent));
+    assert_eq!(open(&by_status(), 404, gone), Ok(OpenedEnvelope::Absent));
     assert_eq!(
         open(&by_status(), 404, r#"{"meta":{"status":405}}"#),
-        Err(Unfit::NoSuchPath(404))
+        Err(GenericAnswerError::NoSuchPath(404))
     );
-    assert_eq!(open(&by_status(), 500, gone), Err(Unfit::Status(500)));
-    assert_eq!(open(&by_status(), 401, gone), Err(Unfit::Status(401)));
+    assert_eq!(open(&by_status(), 500, gone), Err(GenericAnswerError::Status(500)));
+    assert_eq!(open(&by_status(), 401, gone), Err(GenericAnswerError::Status(401)));
 }
 
 #[test]
-fn a_failure_inside_a_success_has_its_kind() {
+fn failure_in_200_has_its_kind() {
     use SourceErrorKind::{Misconfigured, RateLimited, Refused, Unavailable};
     for (code, wanted) in [
         ("401", Misconfigured),
@@ -141,12 +156,12 @@ fn a_failure_inside_a_success_has_its_kind() {
 }
 
 #[test]
-fn what_asks_to_come_back_later_is_named_by_settings() {
-    assert_eq!(open(&plain(), 503, "{}"), Err(Unfit::TryLater(503)));
-    assert_eq!(open(&plain(), 500, "{}"), Err(Unfit::Status(500)));
-    let odd = Envelope {
+fn retry_statuses_are_settings() {
+    assert_eq!(open(&plain(), 503, "{}"), Err(GenericAnswerError::TryLater(503)));
+    assert_eq!(open(&plain(), 500, "{}"), Err(GenericAnswerError::Status(500)));
+    let odd = GenericEnvelope {
         retry_statuses: vec![420],
         ..plain()
     };
-    assert_eq!(open(&odd, 420, "<html>"), Err(Unfit::TryLater(420)));
+    assert_eq!(open(&odd, 420, "<html>"), Err(GenericAnswerError::TryLater(420)));
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// Something wrong with a tenant's settings for a directory, by the setting's whole name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Mistake {
+pub enum GenericSettingError {
     /// No such setting.
     #[error("{0}: no such setting")]
     UnknownName(Box<str>),
@@ -29,7 +29,7 @@ pub enum Mistake {
     SessionGrade(Box<str>),
     /// The call has no place for what it looks for, or a place for something that it does not know.
     #[error("{name}: {problem}")]
-    Places {
+    Pointers {
         /// The setting.
         name: Box<str>,
         /// What is wrong.
@@ -43,14 +43,14 @@ pub enum Mistake {
     TwoSecrets(Box<str>),
 }
 
-impl Mistake {
+impl GenericSettingError {
     /// The setting's whole name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Missing { name, .. }
             | Self::BadValue { name, .. }
-            | Self::Places { name, .. }
+            | Self::Pointers { name, .. }
             | Self::UnknownName(name)
             | Self::SessionGrade(name)
             | Self::SecretInSettings(name)

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::{
-    mistake::Mistake,
+    mistake::GenericSettingError,
     table::{position, spec_of},
 };
 use crate::{
-    mapping::Places,
-    pointer::{BadPointer, Pointer},
+    mapping::Pointers,
+    pointer::{Pointer, PointerError},
     preset::Preset,
 };
 
-pub(super) struct Reading<'a> {
+pub(super) struct PresetReader<'a> {
     preset: &'a Preset,
     /// By name without the provider's; no value is empty.
     values: BTreeMap<&'a str, &'a str>,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<GenericSettingError>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> PresetReader<'a> {
     /// Takes the tenant's settings whose name begins with the provider's, and the preset's for the others.
-    pub(super) fn of(preset: &'a Preset, settings: &'a BTreeMap<Box<str>, Box<str>>) -> Self {
+    pub(super) fn new(preset: &'a Preset, settings: &'a BTreeMap<Box<str>, Box<str>>) -> Self {
         let own: BTreeMap<&str, &str> = settings
             .iter()
             .filter_map(|(name, value)| {
@@ -78,9 +78,9 @@ impl<'a> Reading<'a> {
     }
 
     /// Pointers with commas between them; none when it is not set.
-    pub(super) fn pointers(&mut self, key: &str) -> Places {
+    pub(super) fn pointers(&mut self, key: &str) -> Pointers {
         let Some(text) = self.values.get(key).copied() else {
-            return Places::new();
+            return Pointers::new();
         };
         text.split(',')
             .filter_map(|one| self.pointed(key, one.trim()))
@@ -90,13 +90,13 @@ impl<'a> Reading<'a> {
     fn pointed(&mut self, key: &str, text: &str) -> Option<Pointer> {
         match Pointer::parse(text) {
             Ok(pointer) => Some(pointer),
-            Err(BadPointer::NoPointer) => {
+            Err(PointerError::NoPointer) => {
                 self.bad(key);
                 None
             }
-            Err(BadPointer::SessionGrade) => {
+            Err(PointerError::SessionGrade) => {
                 let name = self.name(key);
-                self.mistakes.push(Mistake::SessionGrade(name));
+                self.mistakes.push(GenericSettingError::SessionGrade(name));
                 None
             }
         }
@@ -114,18 +114,18 @@ impl<'a> Reading<'a> {
     pub(super) fn bad(&mut self, key: &str) {
         let expected = spec_of(key).map_or("", |spec| spec.values);
         let name = self.name(key);
-        self.mistakes.push(Mistake::BadValue { name, expected });
+        self.mistakes.push(GenericSettingError::BadValue { name, expected });
     }
 
     pub(super) fn missing(&mut self, key: &str) {
         let meaning = spec_of(key).map_or("", |spec| spec.meaning);
         let name = self.name(key);
-        self.mistakes.push(Mistake::Missing { name, meaning });
+        self.mistakes.push(GenericSettingError::Missing { name, meaning });
     }
 
     pub(super) fn places(&mut self, key: &str, problem: &'static str) {
         let name = self.name(key);
-        self.mistakes.push(Mistake::Places { name, problem });
+        self.mistakes.push(GenericSettingError::Pointers { name, problem });
     }
 
     pub(super) fn name(&self, key: &str) -> Box<str> {
@@ -137,15 +137,15 @@ impl<'a> Reading<'a> {
         for key in keys {
             let name = self.name(key);
             if matches!(key, "Secret" | "ClientSecret" | "Password" | "Token") {
-                self.mistakes.push(Mistake::SecretInSettings(name));
+                self.mistakes.push(GenericSettingError::SecretInSettings(name));
             } else if spec_of(key).is_none() {
-                self.mistakes.push(Mistake::UnknownName(name));
+                self.mistakes.push(GenericSettingError::UnknownName(name));
             }
         }
     }
 
     /// Every mistake once, in the order of the table.
-    pub(super) fn told(self) -> Vec<Mistake> {
+    pub(super) fn into_errors(self) -> Vec<GenericSettingError> {
         let mut mistakes = self.mistakes;
         let before = self.preset.name.len() + 1;
         mistakes.sort_by_key(|mistake| position(mistake.name().get(before..).unwrap_or_default()));

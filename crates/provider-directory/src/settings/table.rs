@@ -2,7 +2,7 @@
 
 /// One setting, for help texts and docs. Before each name stand the provider's and a dot: `SSOR.BaseUrl`.
 #[derive(Debug, Clone, Copy)]
-pub struct SettingSpec {
+pub struct ProviderSettingSpec {
     /// The name; a `*` at its end stands for a name of the tenant's choice.
     pub name: &'static str,
     /// What values it takes; an empty one takes a preset's value away.
@@ -11,8 +11,8 @@ pub struct SettingSpec {
     pub meaning: &'static str,
 }
 
-const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> SettingSpec {
-    SettingSpec { name, values, meaning }
+const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
+    ProviderSettingSpec { name, values, meaning }
 }
 
 const POINTER: &str = "a JSON pointer, such as /user/email, not to anything that opens a session; # is the whole";
@@ -28,7 +28,7 @@ const STATUSES: &str = "HTTP statuses with commas between them, not 401, 403, 40
 const CODES: &str = "codes with commas between them";
 
 /// Every setting.
-pub const SETTINGS: [SettingSpec; 57] = [
+pub const SETTINGS: [ProviderSettingSpec; 57] = [
     spec(
         "Preset",
         "own or none",
@@ -249,7 +249,7 @@ pub const SETTINGS: [SettingSpec; 57] = [
 ];
 
 /// The setting of this name, whatever stands for its `*`.
-pub(super) fn spec_of(key: &str) -> Option<&'static SettingSpec> {
+pub(super) fn spec_of(key: &str) -> Option<&'static ProviderSettingSpec> {
     SETTINGS.iter().find(|spec| match spec.name.strip_suffix('*') {
         Some(family) => key.strip_prefix(family).is_some_and(|rest| !rest.is_empty()),
         None => spec.name == key,

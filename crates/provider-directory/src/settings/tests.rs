@@ -34,29 +34,29 @@ fn named(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
         .collect()
 }
 
-fn with(more: &[(&str, &str)]) -> Result<DirectorySettings, Vec<Mistake>> {
-    DirectorySettings::parse(&EMPTY, &named(&[&LEAST, more].concat()), false)
+fn with(more: &[(&str, &str)]) -> Result<GenericSettings, Vec<GenericSettingError>> {
+    GenericSettings::parse(&EMPTY, &named(&[&LEAST, more].concat()), false)
 }
 
-fn names(mistakes: &[Mistake]) -> Vec<&str> {
-    mistakes.iter().map(Mistake::name).collect()
+fn names(mistakes: &[GenericSettingError]) -> Vec<&str> {
+    mistakes.iter().map(GenericSettingError::name).collect()
 }
 
 #[test]
-fn a_directory_is_described_in_ten_settings() {
+fn ten_settings_describe_a_provider() {
     let settings = with(&[]).unwrap();
     assert_eq!(&*settings.base_url, "https://directory.example/api");
     assert_eq!(
         settings.secret_place(),
         Some(&SecretPlace::Environment("SSOR_SECRET".into()))
     );
-    assert_eq!((settings.paging.style, settings.search), (Style::None, None));
+    assert_eq!((settings.paging.style, settings.search), (PagingStyle::None, None));
     assert_eq!(settings.envelope.retry_statuses, [429, 502, 503, 504]);
 }
 
 #[test]
-fn nothing_at_all_names_what_must_be_set() {
-    let mistakes = DirectorySettings::parse(&EMPTY, &named(&[]), false).unwrap_err();
+fn empty_settings_name_required_ones() {
+    let mistakes = GenericSettings::parse(&EMPTY, &named(&[]), false).unwrap_err();
     assert_eq!(
         names(&mistakes),
         [
@@ -73,8 +73,8 @@ fn nothing_at_all_names_what_must_be_set() {
 }
 
 #[test]
-fn a_tenants_settings_come_before_the_presets_and_an_empty_one_takes_it_away() {
-    let parse = |pairs: &[(&str, &str)]| DirectorySettings::parse(&PRESET, &named(pairs), false);
+fn tenant_settings_override_the_preset() {
+    let parse = |pairs: &[(&str, &str)]| GenericSettings::parse(&PRESET, &named(pairs), false);
     assert_eq!(names(&parse(&[]).unwrap_err()), ["SSOR.Param.product_code"]);
     let own = parse(&[("Param.product_code", ""), ("User", "/person"), ("Auth", "none")]).unwrap();
     assert!(own.params.is_empty());
@@ -91,7 +91,7 @@ fn a_tenants_settings_come_before_the_presets_and_an_empty_one_takes_it_away() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
+fn all_errors_are_reported_without_values() {
     let bad = [
         ("Preset", "SENTINEL"),
         ("BaseUrl", "http://SENTINEL"),
@@ -135,19 +135,19 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
     ];
     let mut settings = named(&bad);
     settings.insert("Firefly.Colour".into(), "not ours".into());
-    let mistakes = DirectorySettings::parse(&EMPTY, &settings, false).unwrap_err();
-    let told = names(&mistakes);
+    let mistakes = GenericSettings::parse(&EMPTY, &settings, false).unwrap_err();
+    let reported = names(&mistakes);
     for (name, _) in bad
         .iter()
         .filter(|(name, _)| !matches!(*name, "SecretEnv" | "ByEmail.Query" | "Page.Style"))
     {
         assert!(
-            told.contains(&format!("SSOR.{name}").as_str()),
-            "{name} is not told: {told:?}"
+            reported.contains(&format!("SSOR.{name}").as_str()),
+            "{name} is not told: {reported:?}"
         );
     }
     for more in ["SSOR.Page.At", "SSOR.Page.Next"] {
-        assert!(told.contains(&more), "{more} is not told: {told:?}");
+        assert!(reported.contains(&more), "{more} is not told: {reported:?}");
     }
     let shown: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     let shown = format!("{shown:?}{mistakes:?}");
@@ -155,7 +155,7 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
 }
 
 #[test]
-fn no_setting_leads_to_what_opens_a_session() {
+fn session_data_is_rejected_in_every_setting() {
     for name in ["masterId", "PUID", "atyponId", "loginToken", "sessionKey", "master_id"] {
         let pointer = format!("/users/0/{name}");
         for setting in [
@@ -182,7 +182,7 @@ fn no_setting_leads_to_what_opens_a_session() {
                 ("Page.At", "c"),
             ];
             let mistakes = with(&more).unwrap_err();
-            let refused = Mistake::SessionGrade(format!("SSOR.{setting}").into());
+            let refused = GenericSettingError::SessionGrade(format!("SSOR.{setting}").into());
             assert!(mistakes.contains(&refused), "{setting} {name}: {mistakes:?}");
         }
         let later = format!("/email, /linked/0/{name}");
@@ -191,7 +191,7 @@ fn no_setting_leads_to_what_opens_a_session() {
 }
 
 #[test]
-fn a_call_takes_what_it_looks_for_and_nothing_else() {
+fn operation_takes_only_its_placeholder() {
     for (name, value) in [
         ("ById.Path", "/people"),
         ("ById.Path", "/people/{id}/{email}"),
@@ -200,7 +200,7 @@ fn a_call_takes_what_it_looks_for_and_nothing_else() {
     ] {
         let mistakes = with(&[(name, value)]).unwrap_err();
         assert!(
-            matches!(mistakes[..], [Mistake::Places { .. }]),
+            matches!(mistakes[..], [GenericSettingError::Pointers { .. }]),
             "{name} {value}: {mistakes:?}"
         );
     }
@@ -213,7 +213,7 @@ fn a_call_takes_what_it_looks_for_and_nothing_else() {
 }
 
 #[test]
-fn each_kind_of_proof_names_what_it_needs() {
+fn each_auth_kind_names_its_settings() {
     for (kind, needs) in [
         ("header", vec!["SSOR.AuthHeader"]),
         ("field", vec!["SSOR.AuthField"]),
@@ -228,7 +228,7 @@ fn each_kind_of_proof_names_what_it_needs() {
         ("TokenUrl", "/oauth/token"),
     ])
     .unwrap();
-    let Admission::ClientCredentials { token_url, .. } = &settings.admission else {
+    let Authentication::ClientCredentials { token_url, .. } = &settings.authentication else {
         panic!("{settings:?}")
     };
     assert_eq!(token_url, "https://directory.example/oauth/token");
@@ -236,7 +236,7 @@ fn each_kind_of_proof_names_what_it_needs() {
 }
 
 #[test]
-fn metadata_keys_are_ours_and_differ_in_more_than_case() {
+fn metadata_keys_differ_beyond_case() {
     assert_eq!(
         names(&with(&[("Metadata.city", "/a"), ("Metadata.City", "/b")]).unwrap_err()),
         ["SSOR.Metadata.city"]
@@ -246,7 +246,7 @@ fn metadata_keys_are_ours_and_differ_in_more_than_case() {
 }
 
 #[test]
-fn a_code_is_not_both_good_and_absent_and_says_where_it_is() {
+fn code_cannot_be_success_and_absence() {
     let both = [
         ("Envelope.Status", "/s"),
         ("Envelope.Ok", "0,1"),
@@ -260,7 +260,7 @@ fn a_code_is_not_both_good_and_absent_and_says_where_it_is() {
 }
 
 #[test]
-fn every_setting_of_the_table_is_known_by_one_name() {
+fn setting_names_are_unique() {
     let mut names: Vec<&str> = SETTINGS.iter().map(|spec| spec.name).collect();
     names.sort_unstable();
     let before = names.len();
@@ -274,7 +274,7 @@ fn every_setting_of_the_table_is_known_by_one_name() {
 }
 
 #[test]
-fn the_example_of_the_docs_is_a_whole_description() {
+fn documented_example_is_complete() {
     let docs = include_str!("../../../../docs/directories.md");
     let (_, example) = docs.split_once("## A whole one").unwrap();
     let (example, _) = example.split_once("At least needed").unwrap();
@@ -283,7 +283,7 @@ fn the_example_of_the_docs_is_a_whole_description() {
         .filter_map(|line| line.trim().split_once('='))
         .map(|(name, value)| (name.trim().into(), value.trim().into()))
         .collect();
-    let settings = DirectorySettings::parse(&PRESET, &settings, false).unwrap();
+    let settings = GenericSettings::parse(&PRESET, &settings, false).unwrap();
     assert!(settings.search.is_some() && settings.map.metadata.len() == 1);
     for spec in &SETTINGS {
         let word = spec.name.trim_end_matches('*').trim_end_matches('.');

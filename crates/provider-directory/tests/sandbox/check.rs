@@ -1,38 +1,44 @@
 //! The check explains each mismatch between a description and the directory in words.
 
 use masthead_domain::crid::Crid;
-use masthead_provider_http::{Checked, Verdict};
+use masthead_provider_http::{CheckResult, CheckVerdict};
 use masthead_sandbox::DirectoryConfig;
 use masthead_testkit::asking::Asking;
 
 use crate::{
+    fixture::GenericFixture,
     third::{DESCRIPTION, SECRET, SLOT, third},
-    world::World,
 };
 
 /// What the check says of the third directory when these settings are otherwise.
-async fn told_of(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<Checked> {
+async fn checked(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<CheckResult> {
     let kept = DESCRIPTION
         .iter()
         .filter(|(name, _)| !other.iter().any(|(changed, _)| changed == name));
     let settings: Vec<(&str, &str)> = kept.chain(other).copied().collect();
-    let world = World::with(SLOT, config, SECRET, &settings).await;
-    world.directory.check(&world.cx(), None).await.unwrap()
+    let fixture = GenericFixture::with(SLOT, config, SECRET, &settings).await;
+    fixture.directory.check(&fixture.cx(), None).await.unwrap()
 }
 
-async fn differs(config: DirectoryConfig, other: &[(&str, &str)], subject: &str, words: &str) {
-    let told = told_of(config, other).await;
-    let found = told
-        .iter()
-        .any(|one| one.verdict == Verdict::Differs && one.subject == subject && one.words.contains(words));
-    assert!(found, "{subject}: {words} is not told of {other:?}: {told:#?}");
+async fn differs(config: DirectoryConfig, other: &[(&str, &str)], subject: &str, explanation: &str) {
+    let reported = checked(config, other).await;
+    let found = reported.iter().any(|one| {
+        one.verdict == CheckVerdict::Differs && one.subject == subject && one.explanation.contains(explanation)
+    });
+    assert!(
+        found,
+        "{subject}: {explanation} is not told of {other:?}: {reported:#?}"
+    );
 }
 
 #[tokio::test]
-async fn a_directory_that_is_as_described_agrees_in_all() {
-    let told = told_of(third(50), &[]).await;
-    assert!(told.iter().all(|one| one.verdict == Verdict::Agrees), "{told:#?}");
-    let subjects: Vec<&str> = told.iter().map(|one| one.subject).collect();
+async fn check_passes_for_matching_settings() {
+    let reported = checked(third(50), &[]).await;
+    assert!(
+        reported.iter().all(|one| one.verdict == CheckVerdict::Agrees),
+        "{reported:#?}"
+    );
+    let subjects: Vec<&str> = reported.iter().map(|one| one.subject).collect();
     assert_eq!(
         subjects,
         [
@@ -49,8 +55,8 @@ async fn a_directory_that_is_as_described_agrees_in_all() {
 }
 
 #[tokio::test]
-async fn each_mismatch_is_told_with_the_settings_that_are_about_it() {
-    for (other, subject, words) in [
+async fn each_mismatch_names_its_settings() {
+    for (other, subject, explanation) in [
         (
             ("NotFound.Codes", "405"),
             "an unknown id",
@@ -68,12 +74,12 @@ async fn each_mismatch_is_told_with_the_settings_that_are_about_it() {
         (("Envelope.Status", "/code"), "the list", "Envelope.Status"),
         (("ById.Path", "/people/{id}"), "a known id", "see ById.Path"),
     ] {
-        differs(third(50), &[other], subject, words).await;
+        differs(third(50), &[other], subject, explanation).await;
     }
 }
 
 #[tokio::test]
-async fn ways_of_paging_and_comparing_are_tried() {
+async fn check_tries_paging_and_comparison() {
     let mut config = third(50);
     config.settings.ignored = vec!["cursor".into(), "q".into()];
     differs(
@@ -102,30 +108,32 @@ async fn ways_of_paging_and_comparing_are_tried() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_named_takes_the_place_of_the_list() {
+async fn given_id_replaces_the_list() {
     let kept = DESCRIPTION.iter().filter(|(name, _)| !name.starts_with("Search."));
     let settings: Vec<(&str, &str)> = kept.copied().collect();
-    let world = World::with(SLOT, third(3), SECRET, &settings).await;
-    let told = world.directory.check(&world.cx(), None).await.unwrap();
+    let fixture = GenericFixture::with(SLOT, third(3), SECRET, &settings).await;
+    let reported = fixture.directory.check(&fixture.cx(), None).await.unwrap();
     assert!(
-        told.iter()
-            .any(|one| one.verdict == Verdict::Untried && one.subject == "a known user")
+        reported
+            .iter()
+            .any(|one| one.verdict == CheckVerdict::Untried && one.subject == "a known user")
     );
-    let id = Crid::parse(world.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
-    let told = world.directory.check(&world.cx(), Some(&id)).await.unwrap();
+    let id = Crid::parse(fixture.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
+    let reported = fixture.directory.check(&fixture.cx(), Some(&id)).await.unwrap();
     assert!(
-        told.iter()
-            .any(|one| one.verdict == Verdict::Agrees && one.subject == "a known address"),
-        "{told:#?}"
+        reported
+            .iter()
+            .any(|one| one.verdict == CheckVerdict::Agrees && one.subject == "a known address"),
+        "{reported:#?}"
     );
 }
 
 #[tokio::test]
-async fn mistakes_and_a_missing_secret_are_told_before_anything_is_called() {
-    let world = World::with(SLOT, third(1), SECRET, &[("Preset", "none")]).await;
-    assert!(world.directory.check(&world.cx(), None).await.unwrap_err().len() > 5);
-    let world = World::with(SLOT, third(1), "", &DESCRIPTION).await;
-    let told = world.directory.check(&world.cx(), None).await.unwrap();
-    assert_eq!((told.len(), told[0].verdict), (1, Verdict::Differs));
-    assert_eq!(world.sandbox.calls(), 0);
+async fn settings_errors_make_no_call() {
+    let fixture = GenericFixture::with(SLOT, third(1), SECRET, &[("Preset", "none")]).await;
+    assert!(fixture.directory.check(&fixture.cx(), None).await.unwrap_err().len() > 5);
+    let fixture = GenericFixture::with(SLOT, third(1), "", &DESCRIPTION).await;
+    let reported = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    assert_eq!((reported.len(), reported[0].verdict), (1, CheckVerdict::Differs));
+    assert_eq!(fixture.sandbox.calls(), 0);
 }

@@ -15,8 +15,8 @@ use proptest::{
 use serde_json::json;
 
 use crate::{
+    fixture::{GenericFixture, kind},
     third,
-    world::{World, kind},
 };
 
 const ODD: [&str; 12] = [
@@ -43,8 +43,8 @@ fn texts() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
-    let world = third::world(5).await;
+async fn odd_values_find_their_user() {
+    let fixture = third::fixture(5).await;
     for (number, text) in texts().into_iter().enumerate() {
         let Ok(id) = Crid::parse(&format!("{number}-{text}")) else {
             continue;
@@ -54,8 +54,8 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
             EmailKey::of(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
-        world.sandbox.directory().seed([known]);
-        let found = world.directory.by_id(&world.cx(), &id).await;
+        fixture.sandbox.directory().seed([known]);
+        let found = fixture.directory.by_id(&fixture.cx(), &id).await;
         if is_segment(id.as_str()) {
             assert_eq!(found.unwrap().unwrap().crid, id, "{text:?}");
         } else {
@@ -63,7 +63,7 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
         }
         let key = EmailKey::of(&email);
         if key.as_str() == email {
-            let found = world.directory.by_email(&world.cx(), &key).await;
+            let found = fixture.directory.by_email(&fixture.cx(), &key).await;
             // Each spelling is a call: of those with more than eight nothing can be told.
             if key.spellings().is_some_and(|spellings| spellings.len() <= 8) {
                 assert_eq!(ids(&found.unwrap()), [id.as_str()], "{text:?}");
@@ -77,9 +77,9 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
             ..UserFilter::default()
         };
         // The name is compared with accents there: what matters is that it came as one value and was understood.
-        assert!(world.list(filter).await.is_ok(), "{text:?}");
+        assert!(fixture.list(filter).await.is_ok(), "{text:?}");
     }
-    for call in world.sandbox.log_with_secrets() {
+    for call in fixture.sandbox.log_with_secrets() {
         let names: Vec<&str> = call
             .query
             .split('&')
@@ -100,10 +100,10 @@ async fn every_odd_id_address_and_name_finds_its_reader_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn an_id_that_would_walk_the_path_leaves_nobody() {
-    let world: World = third::world(1).await;
+async fn path_traversing_ids_make_no_call() {
+    let fixture: GenericFixture = third::fixture(1).await;
     for id in ["..", ".", "../find", "a/../../find", "a\\.."] {
-        assert_eq!(kind(world.by_id(id).await), Some(SourceErrorKind::Refused), "{id}");
+        assert_eq!(kind(fixture.by_id(id).await), Some(SourceErrorKind::Refused), "{id}");
     }
-    assert_eq!(world.sandbox.calls(), 0);
+    assert_eq!(fixture.sandbox.calls(), 0);
 }

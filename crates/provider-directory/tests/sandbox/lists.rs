@@ -12,12 +12,12 @@ use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
 use masthead_testkit::asking::{Asking, ids};
 
 use crate::{
-    plain::{PLAIN, Settings, TOKEN, config},
-    world::{World, kind},
+    fixture::{GenericFixture, kind},
+    plain::{PLAIN, SettingList, TOKEN, config},
 };
 
 #[tokio::test]
-async fn every_way_of_paging_shows_each_reader_once() {
+async fn every_paging_style_lists_each_user_once() {
     let page = |first| Paging::Page {
         number: "p".into(),
         size: "n".into(),
@@ -28,7 +28,7 @@ async fn every_way_of_paging_shows_each_reader_once() {
         limit: "n".into(),
         next: "/next".into(),
     };
-    let ways: [(Paging, Settings); 5] = [
+    let ways: [(Paging, SettingList); 5] = [
         (
             page(0),
             &[("Page.Style", "page"), ("Page.At", "p"), ("Page.SizeName", "n")],
@@ -71,8 +71,8 @@ async fn every_way_of_paging_shows_each_reader_once() {
                 config.settings.total_pointer = None;
                 settings.push(("Total", ""));
             }
-            let world = World::with(PLAIN, config, TOKEN, &settings).await;
-            let page = world.list(UserFilter::default()).await.unwrap();
+            let fixture = GenericFixture::with(PLAIN, config, TOKEN, &settings).await;
+            let page = fixture.list(UserFilter::default()).await.unwrap();
             assert_eq!(page.accounts.len(), 120, "{settings:?} {longest}");
             assert!(!page.truncated && !page.more && page.total == Some(Total::Exact(120)));
         }
@@ -80,16 +80,16 @@ async fn every_way_of_paging_shows_each_reader_once() {
 }
 
 #[tokio::test]
-async fn a_directory_that_ignores_the_page_is_not_taken_for_whole() {
-    let world = World::with(PLAIN, config(60), TOKEN, &[]).await;
-    world.sandbox.directory().change_settings(|settings| {
+async fn ignored_page_parameter_truncates() {
+    let fixture = GenericFixture::with(PLAIN, config(60), TOKEN, &[]).await;
+    fixture.sandbox.directory().change_settings(|settings| {
         settings.ignored = vec!["skip".into()];
     });
     let settings = [("Page.At", "skip")];
-    let other = World::with(
+    let other = GenericFixture::with(
         PLAIN,
         DirectoryConfig {
-            settings: world.sandbox.directory().settings(),
+            settings: fixture.sandbox.directory().settings(),
             ..config(60)
         },
         TOKEN,
@@ -102,25 +102,25 @@ async fn a_directory_that_ignores_the_page_is_not_taken_for_whole() {
 }
 
 #[tokio::test]
-async fn a_directory_without_a_list_says_so() {
-    let world = World::with(PLAIN, config(1), TOKEN, &[("Search.Path", "")]).await;
-    assert_eq!(world.directory.searchable(&world.tenant), Searchable::default());
+async fn provider_without_list_refuses_search() {
+    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[("Search.Path", "")]).await;
+    assert_eq!(fixture.directory.searchable(&fixture.tenant), Searchable::default());
     assert_eq!(
-        kind(world.list(UserFilter::default()).await),
+        kind(fixture.list(UserFilter::default()).await),
         Some(SourceErrorKind::Refused)
     );
-    assert_eq!(world.directory.name(), "SSOR");
+    assert_eq!(fixture.directory.name(), "SSOR");
 }
 
 #[tokio::test]
-async fn conditions_go_only_where_settings_have_a_place_for_them() {
+async fn conditions_need_a_placeholder() {
     let filter = || UserFilter {
         first_name: Some(NamePrefix::of("A")),
         emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
         ..UserFilter::default()
     };
-    let world = World::with(PLAIN, config(120), TOKEN, &[]).await;
-    let able = world.directory.searchable(&world.tenant);
+    let fixture = GenericFixture::with(PLAIN, config(120), TOKEN, &[]).await;
+    let able = fixture.directory.searchable(&fixture.tenant);
     assert_eq!(
         able,
         Searchable {
@@ -128,16 +128,16 @@ async fn conditions_go_only_where_settings_have_a_place_for_them() {
             ..Searchable::default()
         }
     );
-    let without = world.list(filter()).await.unwrap();
+    let without = fixture.list(filter()).await.unwrap();
     assert!(!without.accounts.is_empty() && !without.truncated);
-    assert!(world.sandbox.log().iter().all(|call| !call.query.contains("Name")));
+    assert!(fixture.sandbox.log().iter().all(|call| !call.query.contains("Name")));
     let query = [("Search.Query", "firstName={firstName}&lastName={lastName}")];
-    let world = World::with(PLAIN, config(120), TOKEN, &query).await;
-    assert!(world.directory.searchable(&world.tenant).name_prefix);
-    let pushed = world.list(filter()).await.unwrap();
+    let fixture = GenericFixture::with(PLAIN, config(120), TOKEN, &query).await;
+    assert!(fixture.directory.searchable(&fixture.tenant).name_prefix);
+    let pushed = fixture.list(filter()).await.unwrap();
     assert_eq!(ids(&pushed.accounts), ids(&without.accounts));
     assert!(!pushed.truncated);
-    let log = world.sandbox.log();
+    let log = fixture.sandbox.log();
     assert!(
         log.iter()
             .all(|call| call.query.contains("firstName=a&") && !call.query.contains("lastName")),
@@ -146,7 +146,7 @@ async fn conditions_go_only_where_settings_have_a_place_for_them() {
 }
 
 #[tokio::test]
-async fn a_directory_that_compares_otherwise_is_not_taken_for_whole() {
+async fn ignored_condition_truncates() {
     // The condition goes under a name that the directory ignores.
     let mut ignoring = config(30);
     ignoring.settings.ignored = vec!["q".into(), "r".into()];
@@ -154,24 +154,24 @@ async fn a_directory_that_compares_otherwise_is_not_taken_for_whole() {
         ("Search.Query", "q={firstName}&r={lastName}"),
         ("ByEmail.Query", "q={email}"),
     ];
-    let world = World::with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
+    let fixture = GenericFixture::with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
     let filter = UserFilter {
         last_name: Some(NamePrefix::of("nobody at all")),
         ..UserFilter::default()
     };
-    let page = world.list(filter).await.unwrap();
+    let page = fixture.list(filter).await.unwrap();
     assert!(page.accounts.is_empty() && page.truncated);
     assert_eq!(
-        kind(world.by_email("nobody@example.com").await),
+        kind(fixture.by_email("nobody@example.com").await),
         Some(SourceErrorKind::Corrupt)
     );
     // Where the operator says that it answers loosely, the right ones are picked out of the answer.
     let loose = [settings[0], settings[1], ("ByEmail.Loose", "true")];
-    let world = World::with(PLAIN, ignoring, TOKEN, &loose).await;
-    assert_eq!(world.by_email("nobody@example.com").await.unwrap(), []);
+    let fixture = GenericFixture::with(PLAIN, ignoring, TOKEN, &loose).await;
+    assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);
     let email = sample_directory_user(Shape::Ssor, 2)["email"]
         .as_str()
         .unwrap()
         .to_owned();
-    assert_eq!(world.ids_by_email(&email).await, ["70000002"]);
+    assert_eq!(fixture.ids_by_email(&email).await, ["70000002"]);
 }

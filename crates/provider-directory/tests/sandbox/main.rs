@@ -6,6 +6,11 @@ mod calling;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
+#[path = "../support/world.rs"]
+mod fixture;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod lists;
@@ -14,14 +19,9 @@ mod look_ups;
 #[cfg(test)]
 mod plain;
 #[cfg(test)]
-mod proof;
-#[cfg(test)]
 #[path = "../support/suite.rs"]
 mod suite;
 #[cfg(test)]
 mod third;
 #[cfg(test)]
 mod walk;
-#[cfg(test)]
-#[path = "../support/world.rs"]
-mod world;

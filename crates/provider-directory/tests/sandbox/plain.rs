@@ -5,8 +5,8 @@ use masthead_provider_directory::Preset;
 use masthead_sandbox::{DirectoryConfig, Shape};
 
 use crate::{
-    suite::{Subject, keeps},
-    world::stand_in,
+    fixture::stand_in,
+    suite::{GenericCase, generic_tests},
 };
 
 /// A plain description of the sandbox's SSOR; what a test says comes before it.
@@ -36,7 +36,7 @@ pub(crate) const PLAIN: Preset = Preset {
 };
 
 /// Settings of a tenant, without the slot's name before them.
-pub(crate) type Settings = &'static [(&'static str, &'static str)];
+pub(crate) type SettingList = &'static [(&'static str, &'static str)];
 
 pub(crate) const TOKEN: &str = "sandbox-ssor-token";
 
@@ -44,7 +44,7 @@ pub(crate) fn config(count: usize) -> DirectoryConfig {
     stand_in(Shape::Ssor, count)
 }
 
-const PLAINLY: Subject = Subject {
+const PLAINLY: GenericCase = GenericCase {
     preset: PLAIN,
     stand_in: config,
     secret: TOKEN,
@@ -55,8 +55,8 @@ const PLAINLY: Subject = Subject {
     page: 50,
 };
 
-keeps!(
-    PLAINLY: what_cannot_be_true_is_refused,
-    the_check_finds_the_stand_in_as_it_is_described,
-    nothing_that_a_tenant_must_say_is_left_to_guess,
+generic_tests!(
+    PLAINLY: contradictory_answers_are_refused,
+    check_passes_for_sandbox,
+    required_settings_are_named,
 );

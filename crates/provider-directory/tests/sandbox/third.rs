@@ -10,8 +10,8 @@ use masthead_sandbox::{
 use masthead_testkit::asking::Asking;
 
 use crate::{
-    suite::{Subject, keeps},
-    world::{World, stand_in},
+    fixture::{GenericFixture, stand_in},
+    suite::{GenericCase, generic_tests},
 };
 
 /// A slot with a preset of somebody else's, of which nothing may be left.
@@ -29,7 +29,7 @@ pub(crate) const SLOT: Preset = Preset {
 
 pub(crate) const SECRET: &str = "third-directory-secret";
 
-const THIRD: Subject = Subject {
+const THIRD: GenericCase = GenericCase {
     preset: SLOT,
     stand_in: third,
     secret: SECRET,
@@ -127,21 +127,21 @@ pub(crate) const DESCRIPTION: [(&str, &str); 26] = [
     ("Metadata.displayName", "/displayName"),
 ];
 
-pub(crate) async fn world(count: usize) -> World {
-    THIRD.world(count).await
+pub(crate) async fn fixture(count: usize) -> GenericFixture {
+    THIRD.fixture(count).await
 }
 
-keeps!(
-    THIRD: reads_agree_with_the_directory,
-    a_walk_shows_everybody,
-    what_only_a_description_can_tell_has_its_kind,
-    nothing_that_opens_a_session_is_read,
+generic_tests!(
+    THIRD: reads_match_the_sandbox,
+    scan_shows_every_user,
+    configured_failures_have_their_kind,
+    session_data_is_never_read,
 );
 
 #[tokio::test]
-async fn nothing_of_the_preset_is_left() {
-    let world = world(1).await;
-    let id = world.sandbox.directory().users()[0]["userGUID"].clone();
-    let account = world.by_id(id.as_str().unwrap()).await.unwrap().unwrap();
+async fn preset_none_removes_the_preset() {
+    let fixture = fixture(1).await;
+    let id = fixture.sandbox.directory().users()[0]["userGUID"].clone();
+    let account = fixture.by_id(id.as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!(account.metadata.get("left"), None);
 }

@@ -12,12 +12,12 @@ use masthead_testkit::{
 };
 
 use crate::{
+    fixture::{GenericFixture, kind},
     plain::{PLAIN, TOKEN, config},
     third,
-    world::{World, kind},
 };
 
-impl World {
+impl GenericFixture {
     async fn step(&self, from: Option<&Place>) -> Result<Step, SourceError> {
         self.directory.step(&self.cx(), Scope::Everything, from).await
     }
@@ -32,32 +32,32 @@ impl World {
     }
 }
 
-async fn plain(config: DirectoryConfig) -> World {
-    World::with(PLAIN, config, TOKEN, &[]).await
+async fn plain(config: DirectoryConfig) -> GenericFixture {
+    GenericFixture::with(PLAIN, config, TOKEN, &[]).await
 }
 
 #[tokio::test]
-async fn shuffled_and_doubled_pages_lose_nobody() {
+async fn distorted_pages_lose_no_user() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
-        let world = plain(config(180)).await;
-        world.sandbox.inject(fault.clone());
-        let walked = world.walk().await.unwrap();
+        let fixture = plain(config(180)).await;
+        fixture.sandbox.inject(fault.clone());
+        let walked = fixture.walk().await.unwrap();
         assert_eq!((walked.ids().len(), walked.gaps), (180, false), "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_walk_from_which_users_go_begins_anew() {
+async fn shrinking_scan_restarts() {
     // The first user goes after the first page, and pushes another over the edge of the second.
-    let world = plain(config(180)).await;
+    let fixture = plain(config(180)).await;
     let first = sample_directory_user(Shape::Ssor, 0)["consumerId"]
         .as_str()
         .unwrap()
         .to_owned();
-    let walked = world
+    let walked = fixture
         .walk_while(|steps| {
             if steps == 1 {
-                world.sandbox.directory().remove(&first);
+                fixture.sandbox.directory().remove(&first);
             }
         })
         .await
@@ -70,7 +70,7 @@ async fn a_walk_from_which_users_go_begins_anew() {
     assert_eq!((walked.steps, walked.expected), (2 + 4, Some(180)));
 
     // Where users go all the time it ends some time, and says that some users may be missing.
-    let world = plain(config(180)).await;
+    let fixture = plain(config(180)).await;
     let users: Vec<String> = (0..20)
         .map(|number| {
             sample_directory_user(Shape::Ssor, number)["consumerId"]
@@ -79,15 +79,15 @@ async fn a_walk_from_which_users_go_begins_anew() {
                 .to_owned()
         })
         .collect();
-    let walked = world
-        .walk_while(|steps| world.sandbox.directory().remove(&users[steps]))
+    let walked = fixture
+        .walk_while(|steps| fixture.sandbox.directory().remove(&users[steps]))
         .await
         .unwrap();
     assert!(walked.gaps);
 }
 
 #[tokio::test]
-async fn a_walk_that_may_have_lost_somebody_says_so() {
+async fn uncertain_scan_reports_gaps() {
     let mut unusable = config(3);
     unusable.users[1]["consumerId"] = "x".repeat(300).into();
     let walked = plain(unusable).await.walk().await.unwrap();
@@ -99,7 +99,7 @@ async fn a_walk_that_may_have_lost_somebody_says_so() {
 
     // Nobody says how many there are: the one page of a few needs no number, several do.
     for (users, gaps) in [(3, false), (80, true)] {
-        let walked = World::with(PLAIN, config(users), TOKEN, &[("Total", "")])
+        let walked = GenericFixture::with(PLAIN, config(users), TOKEN, &[("Total", "")])
             .await
             .walk()
             .await
@@ -109,7 +109,7 @@ async fn a_walk_that_may_have_lost_somebody_says_so() {
 }
 
 #[tokio::test]
-async fn a_directory_that_does_not_turn_its_pages_is_found_out() {
+async fn repeated_page_is_refused() {
     let mut config = config(60);
     config.settings.paging = Paging::None;
     config.settings.ignored = vec!["offset".into(), "limit".into()];
@@ -124,31 +124,34 @@ async fn a_directory_that_does_not_turn_its_pages_is_found_out() {
         .filter(|(name, _)| *name != "Total")
         .copied()
         .collect();
-    let world = World::with(never_turns, config, TOKEN, &settings).await;
-    assert_eq!(kind(world.walk().await), Some(SourceErrorKind::Corrupt));
-    assert_eq!(world.sandbox.calls(), 2);
+    let fixture = GenericFixture::with(never_turns, config, TOKEN, &settings).await;
+    assert_eq!(kind(fixture.walk().await), Some(SourceErrorKind::Corrupt));
+    assert_eq!(fixture.sandbox.calls(), 2);
 }
 
 #[tokio::test]
-async fn a_cursor_that_the_directory_forgot_begins_the_walk_anew_and_not_for_ever() {
-    let world = third::world(90).await;
-    let first = world.step(None).await.unwrap();
+async fn forgotten_cursor_restarts_a_few_times() {
+    let fixture = third::fixture(90).await;
+    let first = fixture.step(None).await.unwrap();
     let forgotten = first.next.unwrap().as_str().replace("sandbox-", "forgotten-");
-    let again = world.step(Place::parse(&forgotten).as_ref()).await.unwrap();
+    let again = fixture.step(Place::parse(&forgotten).as_ref()).await.unwrap();
     assert_eq!(again.accounts, first.accounts);
     let mut place = again.next.unwrap();
     for _ in 0..2 {
         let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
-        place = world.step(Some(&forgotten)).await.unwrap().next.unwrap();
+        place = fixture.step(Some(&forgotten)).await.unwrap().next.unwrap();
     }
     let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
-    assert_eq!(kind(world.step(Some(&forgotten)).await), Some(SourceErrorKind::Refused));
+    assert_eq!(
+        kind(fixture.step(Some(&forgotten)).await),
+        Some(SourceErrorKind::Refused)
+    );
 }
 
 #[tokio::test]
-async fn without_a_list_there_is_no_walk() {
-    let world = plain(config(3)).await;
-    assert!(world.directory.can_be_walked(&world.tenant) && !world.directory.tells_changes());
-    let world = World::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
-    assert!(!world.directory.can_be_walked(&world.tenant));
+async fn scan_needs_a_list() {
+    let fixture = plain(config(3)).await;
+    assert!(fixture.directory.can_be_walked(&fixture.tenant) && !fixture.directory.tells_changes());
+    let fixture = GenericFixture::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
+    assert!(!fixture.directory.can_be_walked(&fixture.tenant));
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
 use masthead_ports::{source::SourceErrorKind, walk::Scope};
-use masthead_provider_directory::{DirectorySettings, Mistake, Preset};
-use masthead_provider_http::Verdict;
+use masthead_provider_directory::{GenericSettingError, GenericSettings, Preset};
+use masthead_provider_http::CheckVerdict;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
     asking::{Asking, ids},
@@ -16,12 +16,12 @@ use masthead_testkit::{
 };
 use serde_json::Value;
 
-use crate::world::{World, kind, texts};
+use crate::fixture::{GenericFixture, kind, texts};
 use SourceErrorKind::Corrupt;
 
 /// A directory on which the suite is run, and what the suite knows of it beside its settings.
 #[derive(Clone, Copy)]
-pub(crate) struct Subject {
+pub(crate) struct GenericCase {
     pub(crate) preset: Preset,
     /// The stand-in, with this many users.
     pub(crate) stand_in: fn(usize) -> DirectoryConfig,
@@ -38,9 +38,9 @@ pub(crate) struct Subject {
     pub(crate) page: usize,
 }
 
-impl Subject {
-    pub(crate) async fn world(&self, count: usize) -> World {
-        World::with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
+impl GenericCase {
+    pub(crate) async fn fixture(&self, count: usize) -> GenericFixture {
+        GenericFixture::with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
     }
 
     fn id_of<'a>(&self, user: &'a Value) -> &'a str {
@@ -49,7 +49,7 @@ impl Subject {
 }
 
 /// A test for each of the suite's promises that a subject keeps.
-macro_rules! keeps {
+macro_rules! generic_tests {
     ($subject:ident: $($promise:ident),+ $(,)?) => {
         $(
             #[tokio::test]
@@ -59,7 +59,7 @@ macro_rules! keeps {
         )+
     };
 }
-pub(crate) use keeps;
+pub(crate) use generic_tests;
 
 fn text<'a>(user: &'a Value, pointer: &str) -> &'a str {
     user.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -74,13 +74,13 @@ fn address(user: &Value) -> &str {
 }
 
 /// Every user is found by id, by address, and in the list; nobody else is.
-pub(crate) async fn reads_agree_with_the_directory(subject: Subject) {
-    let world = subject.world(120).await;
-    let users = world.sandbox.directory().users();
+pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
+    let fixture = subject.fixture(120).await;
+    let users = fixture.sandbox.directory().users();
     assert!(users.len() > 50, "more than one page");
     for user in users.iter().take(60) {
         let id = subject.id_of(user);
-        let account = world.by_id(id).await.unwrap().expect("is found by id");
+        let account = fixture.by_id(id).await.unwrap().expect("is found by id");
         assert_eq!(account.crid.as_str(), id);
         assert_eq!(&*account.first_name, text(user, "/firstName"));
         assert_eq!(&*account.last_name, text(user, "/lastName"));
@@ -97,11 +97,11 @@ pub(crate) async fn reads_agree_with_the_directory(subject: Subject) {
             .map(|other| subject.id_of(other))
             .collect();
         wanted.sort_unstable();
-        assert_eq!(world.ids_by_email(&email.to_uppercase()).await, wanted);
+        assert_eq!(fixture.ids_by_email(&email.to_uppercase()).await, wanted);
     }
-    assert_eq!(world.by_id("nobody").await.unwrap(), None);
-    assert_eq!(world.by_email("nobody@example.com").await.unwrap(), []);
-    let page = world.list(UserFilter::default()).await.unwrap();
+    assert_eq!(fixture.by_id("nobody").await.unwrap(), None);
+    assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);
+    let page = fixture.list(UserFilter::default()).await.unwrap();
     let mut listed = ids(&page.accounts);
     listed.sort_unstable();
     let mut all: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
@@ -122,71 +122,71 @@ fn status(status: u16) -> Fault {
 
 /// A failure that is no HTTP status has the kind that the description gives it, in every read; a bare 404 is absence where
 /// the description says so, and of one user alone.
-pub(crate) async fn what_only_a_description_can_tell_has_its_kind(subject: Subject) {
-    let world = subject.world(3).await;
-    let user = &world.sandbox.directory().users()[0];
+pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
+    let fixture = subject.fixture(3).await;
+    let user = &fixture.sandbox.directory().users()[0];
     let (id, email) = (subject.id_of(user), address(user));
-    let rule = world.sandbox.inject(Fault::ErrorCode { code: 500 });
+    let rule = fixture.sandbox.inject(Fault::ErrorCode { code: 500 });
     for got in [
-        kind(world.by_id(id).await),
-        kind(world.by_id("nobody").await),
-        kind(world.by_email(email).await),
-        kind(world.by_email("nobody@example.com").await),
-        kind(world.list(UserFilter::default()).await),
+        kind(fixture.by_id(id).await),
+        kind(fixture.by_id("nobody").await),
+        kind(fixture.by_email(email).await),
+        kind(fixture.by_email("nobody@example.com").await),
+        kind(fixture.list(UserFilter::default()).await),
     ] {
         assert_eq!(got, Some(subject.code_500));
     }
-    world.sandbox.withdraw(rule);
-    let rule = world.sandbox.inject(status(404));
-    assert_eq!(kind(world.by_id(id).await), subject.status_404);
-    assert!(kind(world.by_email(email).await).is_some() && kind(world.list(UserFilter::default()).await).is_some());
-    world.sandbox.withdraw(rule);
-    assert!(world.by_id(id).await.unwrap().is_some());
+    fixture.sandbox.withdraw(rule);
+    let rule = fixture.sandbox.inject(status(404));
+    assert_eq!(kind(fixture.by_id(id).await), subject.status_404);
+    assert!(kind(fixture.by_email(email).await).is_some() && kind(fixture.list(UserFilter::default()).await).is_some());
+    fixture.sandbox.withdraw(rule);
+    assert!(fixture.by_id(id).await.unwrap().is_some());
 }
 
 /// An answer that contradicts itself is no absence and no whole list.
-pub(crate) async fn what_cannot_be_true_is_refused(subject: Subject) {
-    let world = subject.world(120).await;
-    let users = world.sandbox.directory().users();
+pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
+    let fixture = subject.fixture(120).await;
+    let users = fixture.sandbox.directory().users();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
-    let rule = world.sandbox.inject(Fault::Missing);
+    let rule = fixture.sandbox.inject(Fault::Missing);
     assert_eq!(
-        kind(world.by_email(email).await),
+        kind(fixture.by_email(email).await),
         Some(Corrupt),
         "the total says one, the list nobody"
     );
-    let page = world.list(UserFilter::default()).await.unwrap();
+    let page = fixture.list(UserFilter::default()).await.unwrap();
     assert!(page.truncated, "a list with a user missing is not the whole");
-    world.sandbox.withdraw(rule);
+    fixture.sandbox.withdraw(rule);
     for fault in [Fault::Duplicated, Fault::Shuffled] {
-        let rule = world.sandbox.inject(fault);
-        assert_eq!(world.ids_by_email(email).await, [id]);
-        let page = world.list(UserFilter::default()).await.unwrap();
+        let rule = fixture.sandbox.inject(fault);
+        assert_eq!(fixture.ids_by_email(email).await, [id]);
+        let page = fixture.list(UserFilter::default()).await.unwrap();
         let mut listed = ids(&page.accounts);
         let before = listed.len();
         listed.sort_unstable();
         listed.dedup();
         assert_eq!(listed.len(), before, "each once");
         assert!(listed.len() == users.len() || page.truncated);
-        world.sandbox.withdraw(rule);
+        fixture.sandbox.withdraw(rule);
     }
 }
 
 /// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
-pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
-    let world = subject.world(60).await;
+pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
+    let fixture = subject.fixture(60).await;
     let logged = Logged::down_to(tracing::Level::TRACE);
-    let users = world.sandbox.directory().users();
+    let users = fixture.sandbox.directory().users();
     assert!(
         users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
         "the directory does send them"
     );
     let mut returned = Vec::new();
     for user in users.iter().take(20) {
-        returned.extend(world.by_id(subject.id_of(user)).await.unwrap());
-        returned.extend(world.by_email(address(user)).await.unwrap());
+        returned.extend(fixture.by_id(subject.id_of(user)).await.unwrap());
+        returned.extend(fixture.by_email(address(user)).await.unwrap());
     }
-    returned.extend(world.list(UserFilter::default()).await.unwrap().accounts);
+    returned.extend(fixture.list(UserFilter::default()).await.unwrap().accounts);
     let mut shown: Vec<String> = returned.iter().flat_map(texts).collect();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
     for fault in [
@@ -196,13 +196,23 @@ pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
         status(500),
         Fault::Missing,
     ] {
-        let rule = world.sandbox.inject(fault);
-        shown.push(format!("{:?}{:?}", world.by_id(id).await, world.by_email(email).await));
-        world.sandbox.withdraw(rule);
+        let rule = fixture.sandbox.inject(fault);
+        shown.push(format!(
+            "{:?}{:?}",
+            fixture.by_id(id).await,
+            fixture.by_email(email).await
+        ));
+        fixture.sandbox.withdraw(rule);
     }
-    let checked = world.directory.check(&world.cx(), None).await.unwrap();
+    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
     shown.push(format!("{checked:?}"));
-    shown.extend(world.sandbox.log_with_secrets().iter().map(|call| format!("{call:?}")));
+    shown.extend(
+        fixture
+            .sandbox
+            .log_with_secrets()
+            .iter()
+            .map(|call| format!("{call:?}")),
+    );
     let logged = logged.text();
     assert!(logged.contains("the directory's answer is refused"), "{logged}");
     assert!(!shown.iter().any(|text| text.contains(SESSION_GRADE)));
@@ -215,13 +225,13 @@ pub(crate) async fn nothing_that_opens_a_session_is_read(subject: Subject) {
 }
 
 /// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
-pub(crate) async fn a_walk_shows_everybody(subject: Subject) {
-    let world = subject.world(1_020).await;
-    let users = world.sandbox.directory().users();
+pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
+    let fixture = subject.fixture(1_020).await;
+    let users = fixture.sandbox.directory().users();
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
-    let before = world.sandbox.calls();
-    let mut walked = walking::walk(&world, &world.directory, Scope::Everything, |_| {})
+    let before = fixture.sandbox.calls();
+    let mut walked = walking::walk(&fixture, &fixture.directory, Scope::Everything, |_| {})
         .await
         .unwrap();
     walked.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
@@ -229,26 +239,29 @@ pub(crate) async fn a_walk_shows_everybody(subject: Subject) {
     assert_eq!(ids(&walked.accounts), wanted);
     assert!(walked.expected.is_none_or(|expected| expected == wanted.len() as u64) && !walked.truncated);
     assert_eq!(walked.steps, wanted.len().div_ceil(subject.page));
-    assert_eq!(world.sandbox.calls() - before, walked.steps as u64);
+    assert_eq!(fixture.sandbox.calls() - before, walked.steps as u64);
 }
 
 /// The check finds nothing that is otherwise than described.
-pub(crate) async fn the_check_finds_the_stand_in_as_it_is_described(subject: Subject) {
-    let world = subject.world(60).await;
-    let checked = world.directory.check(&world.cx(), None).await.unwrap();
+pub(crate) async fn check_passes_for_sandbox(subject: GenericCase) {
+    let fixture = subject.fixture(60).await;
+    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
     assert!(checked.len() >= 7, "{checked:?}");
-    assert!(checked.iter().all(|one| one.verdict == Verdict::Agrees), "{checked:?}");
+    assert!(
+        checked.iter().all(|one| one.verdict == CheckVerdict::Agrees),
+        "{checked:?}"
+    );
 }
 
 /// Beside the preset a tenant must say where the directory is, where its secret is, and what the subject's tenant says; with
 /// that it can be called.
-pub(crate) async fn nothing_that_a_tenant_must_say_is_left_to_guess(subject: Subject) {
-    let mistakes = DirectorySettings::parse(&subject.preset, &BTreeMap::new(), false).unwrap_err();
-    let names: Vec<&str> = mistakes.iter().map(Mistake::name).collect();
+pub(crate) async fn required_settings_are_named(subject: GenericCase) {
+    let mistakes = GenericSettings::parse(&subject.preset, &BTreeMap::new(), false).unwrap_err();
+    let names: Vec<&str> = mistakes.iter().map(GenericSettingError::name).collect();
     let own = subject.settings.iter().map(|(name, _)| *name);
     let wanted = ["BaseUrl", "SecretFile"].into_iter().chain(own);
     let wanted: Vec<String> = wanted.map(|name| format!("{}.{name}", subject.preset.name)).collect();
     assert_eq!(names, wanted);
-    let world = subject.world(1).await;
-    assert!(world.directory.check(&world.cx(), None).await.is_ok());
+    let fixture = subject.fixture(1).await;
+    assert!(fixture.directory.check(&fixture.cx(), None).await.is_ok());
 }

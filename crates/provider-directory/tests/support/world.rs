@@ -7,7 +7,7 @@ use masthead_ports::{
     clock::Clock,
     source::{Page, SourceError, SourceErrorKind, UserSource},
 };
-use masthead_provider_directory::{Directory, Preset};
+use masthead_provider_directory::{GenericAdapter, Preset};
 use masthead_sandbox::{DirectoryConfig, Sandbox, Shape, sample_directory_users};
 use masthead_testkit::{
     asking::{Asking, listing},
@@ -15,16 +15,16 @@ use masthead_testkit::{
     tenants::tenant,
 };
 
-use crate::calling::{SECRET_ENV, Told, client, options};
+use crate::calling::{SECRET_ENV, TestSecrets, client, options};
 
 /// The adapter, its tenant, and the directory that it calls.
-pub(crate) struct World {
+pub(crate) struct GenericFixture {
     pub(crate) sandbox: Sandbox,
-    pub(crate) directory: Directory,
+    pub(crate) directory: GenericAdapter,
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl Asking for GenericFixture {
     fn source(&self) -> &dyn UserSource {
         &self.directory
     }
@@ -34,7 +34,7 @@ impl Asking for World {
     }
 }
 
-impl World {
+impl GenericFixture {
     /// A tenant with these settings (without the preset's name before them) and this secret; one try for each call.
     pub(crate) async fn with(preset: Preset, config: DirectoryConfig, secret: &str, settings: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(config).await.unwrap();
@@ -56,7 +56,7 @@ impl World {
         let tenant = Arc::new(tenant("north/daily/herald", 1, &named));
         Self {
             sandbox,
-            directory: Directory::new(preset, options(1), client(), clock, Arc::new(Told(secret))),
+            directory: GenericAdapter::new(preset, options(1), client(), clock, Arc::new(TestSecrets(secret))),
             tenant,
         }
     }

@@ -1,6 +1,6 @@
 //! Every mistake is told by its setting's name, and no value is repeated.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_http::ProviderSettingSpec;
 
 use super::*;
 
@@ -22,19 +22,19 @@ fn with(more: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
     map(&[&LEAST, more].concat())
 }
 
-fn names_of(mistakes: &[Mistake]) -> Vec<String> {
+fn names_of(mistakes: &[ProviderSettingError]) -> Vec<String> {
     mistakes
         .iter()
         .map(|mistake| mistake.to_string().split(':').next().unwrap().to_owned())
         .collect()
 }
 
-fn told(settings: &BTreeMap<Box<str>, Box<str>>) -> Vec<String> {
+fn reported(settings: &BTreeMap<Box<str>, Box<str>>) -> Vec<String> {
     names_of(&GigyaSettings::parse(settings, false).unwrap_err())
 }
 
 #[test]
-fn four_settings_are_enough_and_the_rest_has_defaults() {
+fn minimal_settings_have_defaults() {
     let settings = GigyaSettings::parse(&with(&[]), false).unwrap();
     assert_eq!(&*settings.origin, "https://accounts.eu1.gigya.com");
     assert_eq!(settings.secret_place(), &SecretPlace::File("/run/secrets/gigya".into()));
@@ -43,16 +43,16 @@ fn four_settings_are_enough_and_the_rest_has_defaults() {
 }
 
 #[test]
-fn an_empty_map_names_what_must_be_set() {
+fn empty_settings_name_required_ones() {
     assert_eq!(
-        told(&map(&[])),
+        reported(&map(&[])),
         ["Gigya.ApiKey", "Gigya.DataCenter", "Gigya.UserKey", "Gigya.SecretFile"]
     );
-    assert!(told(&map(&[("Gigya.Auth", "bearer")])).contains(&"Gigya.PrivateKeyFile".to_owned()));
+    assert!(reported(&map(&[("Gigya.Auth", "bearer")])).contains(&"Gigya.PrivateKeyFile".to_owned()));
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
+fn all_errors_are_reported_without_values() {
     let settings = map(&[
         ("Gigya.ApiKey", "SENTINEL x"),
         ("Gigya.DataCenter", "SENTINEL.example"),
@@ -79,11 +79,11 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
     }
     assert!(!text.contains("SENTINEL"), "{text}");
     assert!(!text.contains("Auth0"));
-    assert_eq!(told(&with(&[("Gigya.Auth", "SENTINEL")])), ["Gigya.Auth"]);
+    assert_eq!(reported(&with(&[("Gigya.Auth", "SENTINEL")])), ["Gigya.Auth"]);
 }
 
 #[test]
-fn each_way_of_proving_oneself_has_its_own_secret() {
+fn each_auth_method_has_its_own_secret() {
     let bearer = |more: &[(&str, &str)]| {
         let base = [
             ("Gigya.ApiKey", "3_x"),
@@ -96,10 +96,13 @@ fn each_way_of_proving_oneself_has_its_own_secret() {
     assert_eq!(settings.auth, Auth::Bearer);
     assert_eq!(settings.secret_place(), &SecretPlace::Environment("KEY".into()));
     assert_eq!(
-        told(&bearer(&[("Gigya.SecretFile", "s")])),
+        reported(&bearer(&[("Gigya.SecretFile", "s")])),
         ["Gigya.SecretFile", "Gigya.PrivateKeyFile"]
     );
-    assert_eq!(told(&with(&[("Gigya.PrivateKeyEnv", "KEY")])), ["Gigya.PrivateKeyEnv"]);
+    assert_eq!(
+        reported(&with(&[("Gigya.PrivateKeyEnv", "KEY")])),
+        ["Gigya.PrivateKeyEnv"]
+    );
     assert_eq!(
         GigyaSettings::parse(&with(&[("Gigya.Auth", "secret")]), false)
             .unwrap()
@@ -109,7 +112,7 @@ fn each_way_of_proving_oneself_has_its_own_secret() {
 }
 
 #[test]
-fn data_centres_are_gigyas_own() {
+fn only_gigya_data_centres_are_accepted() {
     for (text, origin) in [
         ("us1", "https://accounts.us1.gigya.com"),
         ("cn1", "https://accounts.cn1.sapcdm.cn"),
@@ -129,14 +132,18 @@ fn data_centres_are_gigyas_own() {
         ".gigya.com",
         "notgigya.com",
     ] {
-        assert_eq!(told(&with(&[("Gigya.DataCenter", bad)])), ["Gigya.DataCenter"], "{bad}");
+        assert_eq!(
+            reported(&with(&[("Gigya.DataCenter", bad)])),
+            ["Gigya.DataCenter"],
+            "{bad}"
+        );
     }
 }
 
 #[test]
-fn plain_http_needs_the_leave_to_call_private_addresses() {
+fn plain_http_needs_private_addresses_allowed() {
     let sandbox = with(&[("Gigya.BaseUrl", "http://127.0.0.1:9000/")]);
-    assert_eq!(told(&sandbox), ["Gigya.BaseUrl"]);
+    assert_eq!(reported(&sandbox), ["Gigya.BaseUrl"]);
     let settings = GigyaSettings::parse(&sandbox, true).unwrap();
     assert_eq!(&*settings.origin, "http://127.0.0.1:9000");
     for bad in [
@@ -154,9 +161,9 @@ fn plain_http_needs_the_leave_to_call_private_addresses() {
 }
 
 #[test]
-fn every_setting_is_in_the_docs_as_it_is() {
+fn every_setting_is_documented() {
     let docs = include_str!("../../../../docs/providers.md");
-    for SettingSpec { name, values, meaning } in SETTINGS {
+    for ProviderSettingSpec { name, values, meaning } in SETTINGS {
         let row = format!("| {name} | {values} | {meaning} |");
         assert!(docs.contains(&row), "{row}");
     }

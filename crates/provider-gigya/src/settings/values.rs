@@ -16,8 +16,8 @@ pub(super) fn data_centre(text: &str) -> Option<Box<str>> {
     if OLD_AND_NEW_CENTRES.contains(&&*text) {
         return Some(format!("{text}.gigya.com").into());
     }
-    let theirs = ["gigya.com", "sapcdm.cn", "gigya-api.cn"];
-    let under = theirs
+    let remote = ["gigya.com", "sapcdm.cn", "gigya-api.cn"];
+    let under = remote
         .iter()
         .find_map(|domain| text.strip_suffix(domain)?.strip_suffix('.'));
     (text.len() <= 240 && under?.split('.').all(is_host_label)).then(|| text.into())

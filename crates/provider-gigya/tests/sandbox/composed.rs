@@ -6,35 +6,35 @@ use masthead_ports::{
     provider::{Heard, Provider},
     source::SourceErrorKind,
 };
-use masthead_provider_http::{GuardOptions, GuardedSource, HeardSource};
+use masthead_provider_http::{CacheOptions, CachedProvider, CachedSource};
 use masthead_testkit::clock::StoppedClock;
 
-use crate::support::{Asking, World, crid, reader};
+use crate::support::{Asking, GigyaFixture, crid, reader};
 
 /// The world's adapter with everything around it; nothing stands in for a live answer.
-fn provider(world: World) -> (Arc<dyn Provider>, World) {
-    let (gigya, world) = world.take_gigya();
-    let searchable = gigya.searchable(&world.tenant);
-    let options = GuardOptions {
+fn provider(fixture: GigyaFixture) -> (Arc<dyn Provider>, GigyaFixture) {
+    let (gigya, fixture) = fixture.take_adapter();
+    let searchable = gigya.searchable(&fixture.tenant);
+    let options = CacheOptions {
         fresh: Duration::ZERO,
-        ..GuardOptions::default()
+        ..CacheOptions::default()
     };
-    let guarded = GuardedSource::new(gigya, options, Arc::new(StoppedClock::default()));
-    (Arc::new(HeardSource::new(guarded, searchable)), world)
+    let guarded = CachedSource::new(gigya, options, Arc::new(StoppedClock::default()));
+    (Arc::new(CachedProvider::new(guarded, searchable)), fixture)
 }
 
 #[tokio::test]
-async fn a_request_is_told_whether_its_own_call_left() {
-    let (provider, world) = provider(World::with(vec![reader("1", "ann@example.com")], &[]).await);
-    assert!(provider.by_id(&world.cx(), &crid("1")).await.called);
-    let misconfigured = World::with(vec![], &[("Gigya.PageSize", "0")]).await;
-    let (provider, world) = self::provider(misconfigured);
-    let asked = provider.by_id(&world.cx(), &crid("1")).await;
+async fn called_reports_own_calls_only() {
+    let (provider, fixture) = provider(GigyaFixture::with(vec![reader("1", "ann@example.com")], &[]).await);
+    assert!(provider.by_id(&fixture.cx(), &crid("1")).await.called);
+    let misconfigured = GigyaFixture::with(vec![], &[("Gigya.PageSize", "0")]).await;
+    let (provider, fixture) = self::provider(misconfigured);
+    let requests = provider.by_id(&fixture.cx(), &crid("1")).await;
     assert_eq!(
-        asked.heard,
+        requests.heard,
         Heard::Nothing {
             reason: SourceErrorKind::Misconfigured
         }
     );
-    assert!(!asked.called);
+    assert!(!requests.called);
 }

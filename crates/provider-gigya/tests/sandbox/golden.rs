@@ -9,9 +9,9 @@ use masthead_ports::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Asking, World, crid, listing};
+use crate::support::{Asking, GigyaFixture, crid, listing};
 
-fn fixture(name: &str) -> Value {
+fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/gigya-node");
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
@@ -58,7 +58,7 @@ fn unescaped(text: &str) -> String {
 }
 
 fn recorded(name: &str) -> Vec<Value> {
-    let requests = fixture(&format!("{name}.json"))["requests"].clone();
+    let requests = recording(&format!("{name}.json"))["requests"].clone();
     let all = requests.as_array().unwrap().iter();
     all.map(|request| {
         let text = |member: &str| request[member].as_str().unwrap();
@@ -71,8 +71,8 @@ fn recorded(name: &str) -> Vec<Value> {
     .collect()
 }
 
-fn ours(world: &World) -> Vec<Value> {
-    let log = world.sandbox.log_with_secrets().into_iter();
+fn local(fixture: &GigyaFixture) -> Vec<Value> {
+    let log = fixture.sandbox.log_with_secrets().into_iter();
     log.map(|entry| compared(&entry.method, &entry.path, &entry.query, &entry.headers, &entry.body))
         .collect()
 }
@@ -86,37 +86,37 @@ fn without(mut requests: Vec<Value>, field: &str) -> Vec<Value> {
 }
 
 fn seed() -> Vec<Value> {
-    fixture("seed/accounts.json").as_array().unwrap().clone()
+    recording("seed/accounts.json").as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn an_account_is_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
+async fn account_request_matches_library() {
+    let fixture = GigyaFixture::with(seed(), &[]).await;
     for (at, account) in seed().iter().enumerate() {
-        world.sandbox.clear_log();
-        let found = world.by_id(account["UID"].as_str().unwrap()).await.unwrap().unwrap();
+        fixture.sandbox.clear_log();
+        let found = fixture.by_id(account["UID"].as_str().unwrap()).await.unwrap().unwrap();
         assert_eq!(*found.first_name, *account["profile"]["firstName"].as_str().unwrap());
-        assert_eq!(ours(&world), recorded(&format!("get-{at}")));
+        assert_eq!(local(&fixture), recorded(&format!("get-{at}")));
     }
-    world.sandbox.clear_log();
-    assert!(world.by_id("nobody").await.unwrap().is_none());
+    fixture.sandbox.clear_log();
+    assert!(fixture.by_id("nobody").await.unwrap().is_none());
     // The library was told to show the usual.
-    assert_eq!(without(ours(&world), "include"), recorded("get-missing"));
+    assert_eq!(without(local(&fixture), "include"), recorded("get-missing"));
 }
 
 #[tokio::test]
-async fn an_account_is_asked_for_with_a_token_as_the_library_does() {
-    let world = World::with(seed(), &[("Gigya.Auth", "bearer")]).await;
-    world.by_id(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
-    assert_eq!(without(ours(&world), "include"), recorded("get-bearer"));
+async fn bearer_request_matches_library() {
+    let fixture = GigyaFixture::with(seed(), &[("Gigya.Auth", "bearer")]).await;
+    fixture.by_id(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
+    assert_eq!(without(local(&fixture), "include"), recorded("get-bearer"));
 }
 
 #[tokio::test]
-async fn an_address_is_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
-    assert_eq!(world.ids_by_email("Ann+News@example.com").await, ["ann", "twin"]);
-    let asked = ours(&world);
-    let search = asked
+async fn address_request_matches_library() {
+    let fixture = GigyaFixture::with(seed(), &[]).await;
+    assert_eq!(fixture.ids_by_email("Ann+News@example.com").await, ["ann", "twin"]);
+    let requests = local(&fixture);
+    let search = requests
         .iter()
         .find(|request| request["path"] == "/accounts.search")
         .unwrap();
@@ -133,14 +133,14 @@ async fn an_address_is_asked_for_as_the_library_does() {
     assert_eq!(asked_for, condition(&recorded("search-by-email")[0]));
     assert_eq!(also.matches("contains \"ann+news@example.com\"").count(), 3, "{also}");
     for at in 1..=5 {
-        world.sandbox.clear_log();
+        fixture.sandbox.clear_log();
         let (uid, email) = (
             &seed()[at]["UID"],
             seed()[at]["profile"]["email"].as_str().unwrap().to_owned(),
         );
-        assert_eq!(world.ids_by_email(&email).await, [uid.as_str().unwrap()]);
-        let asked = ours(&world);
-        let search = asked
+        assert_eq!(fixture.ids_by_email(&email).await, [uid.as_str().unwrap()]);
+        let requests = local(&fixture);
+        let search = requests
             .iter()
             .find(|request| request["path"] == "/accounts.search")
             .unwrap();
@@ -148,15 +148,15 @@ async fn an_address_is_asked_for_as_the_library_does() {
         let wanted = condition(&recorded(&format!("search-odd-email-{at}"))[0])
             .replace(" = ", " contains ")
             .replace(" limit 10", "");
-        let asked = condition(search);
-        let first = asked.split(" or ").next().unwrap();
+        let requests = condition(search);
+        let first = requests.split(" or ").next().unwrap();
         assert_eq!(first, wanted);
     }
-    world.sandbox.clear_log();
+    fixture.sandbox.clear_log();
     let odd = seed()[1]["profile"]["email"].as_str().unwrap().to_owned();
-    assert_eq!(world.by_email(&odd).await.unwrap().len(), 1);
-    let asked = without(ours(&world), "include");
-    let direct = asked
+    assert_eq!(fixture.by_email(&odd).await.unwrap().len(), 1);
+    let requests = without(local(&fixture), "include");
+    let direct = requests
         .iter()
         .find(|request| request["path"] == "/accounts.getAccountInfo")
         .unwrap();
@@ -164,31 +164,31 @@ async fn an_address_is_asked_for_as_the_library_does() {
 }
 
 #[tokio::test]
-async fn pages_are_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[("Gigya.PageSize", "3")]).await;
-    let page = world
+async fn page_requests_match_library() {
+    let fixture = GigyaFixture::with(seed(), &[("Gigya.PageSize", "3")]).await;
+    let page = fixture
         .gigya
-        .search(&world.cx(), &listing(UserFilter::default(), 100))
+        .search(&fixture.cx(), &listing(UserFilter::default(), 100))
         .await
         .unwrap();
     assert_eq!(page.accounts.len(), seed().len());
-    let mut asked = ours(&world);
+    let mut requests = local(&fixture);
     // More is shown of each account than the library was told to.
     assert!(
-        asked[0]["fields"]["query"]
+        requests[0]["fields"]["query"]
             .as_str()
             .unwrap()
             .ends_with("%20FROM%20accounts%20LIMIT%203")
     );
-    asked[0]["fields"]["query"] = recorded("search-cursor")[0]["fields"]["query"].clone();
-    assert_eq!(asked, recorded("search-cursor"));
+    requests[0]["fields"]["query"] = recorded("search-cursor")[0]["fields"]["query"].clone();
+    assert_eq!(requests, recorded("search-cursor"));
 }
 
 #[tokio::test]
-async fn writes_are_made_as_the_library_makes_them() {
+async fn write_requests_match_library() {
     let settings = [("Gigya.MetadataMap", "note, plan")];
-    let world = World::with(seed(), &settings).await;
-    let (cx, ann) = (world.cx(), crid("ann"));
+    let fixture = GigyaFixture::with(seed(), &settings).await;
+    let (cx, ann) = (fixture.cx(), crid("ann"));
     let name = |at: usize| seed()[at]["profile"]["firstName"].as_str().unwrap().to_owned();
     let change = AccountChange {
         first_name: Some(name(1).into()),
@@ -199,31 +199,31 @@ async fn writes_are_made_as_the_library_makes_them() {
         ],
         ..AccountChange::default()
     };
-    world.gigya.update(&cx, &ann, &change).await.unwrap();
-    assert_eq!(ours(&world)[..1], recorded("set"));
-    world.sandbox.clear_log();
+    fixture.gigya.update(&cx, &ann, &change).await.unwrap();
+    assert_eq!(local(&fixture)[..1], recorded("set"));
+    fixture.sandbox.clear_log();
     let odd = PlainPassword::new("geheim'<>()*!~+&=% 2\u{fc}");
-    world.gigya.set_password(&cx, &ann, &odd).await.unwrap();
-    assert_eq!(ours(&world), recorded("set-password"));
-    world.sandbox.clear_log();
+    fixture.gigya.set_password(&cx, &ann, &odd).await.unwrap();
+    assert_eq!(local(&fixture), recorded("set-password"));
+    fixture.sandbox.clear_log();
     let change = AccountChange {
         first_name: Some("x".into()),
         ..AccountChange::default()
     };
-    assert!(world.gigya.update(&cx, &crid("nobody"), &change).await.is_err());
-    assert_eq!(ours(&world), recorded("set-missing"));
-    world.sandbox.clear_log();
-    world
+    assert!(fixture.gigya.update(&cx, &crid("nobody"), &change).await.is_err());
+    assert_eq!(local(&fixture), recorded("set-missing"));
+    fixture.sandbox.clear_log();
+    fixture
         .gigya
         .delete(&cx, &crid(seed()[1]["UID"].as_str().unwrap()))
         .await
         .unwrap();
-    assert_eq!(ours(&world), recorded("delete"));
+    assert_eq!(local(&fixture), recorded("delete"));
 }
 
 #[tokio::test]
-async fn accounts_are_made_as_the_library_makes_them() {
-    let world = World::with(seed(), &[("Gigya.MetadataMap", "note")]).await;
+async fn registration_requests_match_library() {
+    let fixture = GigyaFixture::with(seed(), &[("Gigya.MetadataMap", "note")]).await;
     let new = |email: &str| NewAccount {
         email: Email::parse(email).unwrap(),
         password: Some(PlainPassword::new("Sandbox-password-1")),
@@ -236,29 +236,29 @@ async fn accounts_are_made_as_the_library_makes_them() {
         ("neu+'<>()*!~&=%@example.com", "register"),
         ("ann+news@example.com", "register-existing"),
     ] {
-        world.sandbox.clear_log();
-        let made = world.gigya.create(&world.cx(), &new(email)).await;
+        fixture.sandbox.clear_log();
+        let made = fixture.gigya.create(&fixture.cx(), &new(email)).await;
         assert_eq!(made.is_ok(), name == "register", "{made:?}");
         let mut wanted = recorded(name);
         // The library was given an address in the profile too.
         wanted[1]["fields"]["profile"].as_object_mut().unwrap().remove("email");
-        let asked = ours(&world);
-        let token = asked[1]["fields"]["regToken"].clone();
+        let requests = local(&fixture);
+        let token = requests[1]["fields"]["regToken"].clone();
         wanted[1]["fields"]["regToken"] = token;
-        assert_eq!(asked, wanted);
+        assert_eq!(requests, wanted);
     }
 }
 
 #[tokio::test]
-async fn somebody_signs_in_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
+async fn login_request_matches_library() {
+    let fixture = GigyaFixture::with(seed(), &[]).await;
     for (password, name) in [("Sandbox-password-1", "login"), ("wrong", "login-wrong")] {
-        world.sandbox.clear_log();
-        world
+        fixture.sandbox.clear_log();
+        fixture
             .gigya
-            .login(&world.cx(), "Ann+News@example.com", &PlainPassword::new(password))
+            .login(&fixture.cx(), "Ann+News@example.com", &PlainPassword::new(password))
             .await
             .unwrap();
-        assert_eq!(ours(&world), recorded(name));
+        assert_eq!(local(&fixture), recorded(name));
     }
 }

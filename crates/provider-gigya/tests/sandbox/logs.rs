@@ -5,10 +5,10 @@ use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Application, Fault, FaultRule};
 use masthead_testkit::logs::Logged;
 
-use crate::support::{Asking, WAYS, World, reader};
+use crate::support::{AUTH_METHODS, Asking, GigyaFixture, reader};
 
 #[tokio::test]
-async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+async fn failure_logs_show_no_private_data() {
     let logged = Logged::down_to(tracing::Level::DEBUG);
     let details = |code: u64| {
         let body = format!(
@@ -21,7 +21,7 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
             body: Some(body),
         }
     };
-    for way in WAYS {
+    for method in AUTH_METHODS {
         for fault in [
             details(400_006),
             details(403_005),
@@ -33,11 +33,11 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
                 reader("sentinel-1", "sentinel@example.com"),
                 reader("sentinel-2", "sentinel-2@example.org"),
             ];
-            let world = World::with(accounts, &[("Gigya.Auth", way)]).await;
-            world.sandbox.inject(FaultRule::from(fault.clone()));
+            let fixture = GigyaFixture::with(accounts, &[("Gigya.Auth", method)]).await;
+            fixture.sandbox.inject(FaultRule::from(fault.clone()));
             let errors = [
-                format!("{:?}", world.by_id("sentinel-1").await.unwrap_err()),
-                format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+                format!("{:?}", fixture.by_id("sentinel-1").await.unwrap_err()),
+                format!("{:?}", fixture.by_email("sentinel@example.com").await.unwrap_err()),
             ];
             let new = NewAccount {
                 email: Email::parse("sentinel-3@example.com").unwrap(),
@@ -47,36 +47,36 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
                 verified: false,
                 metadata: Metadata::default(),
             };
-            let made = world.gigya.create(&world.cx(), &new).await;
-            let login = world
+            let made = fixture.gigya.create(&fixture.cx(), &new).await;
+            let login = fixture
                 .gigya
                 .login(
-                    &world.cx(),
+                    &fixture.cx(),
                     "sentinel@example.com",
                     &PlainPassword::new("sentinel-password"),
                 )
                 .await;
-            let shown = format!("{errors:?}{made:?}{login:?}{:?}", world.gigya).to_lowercase();
+            let shown = format!("{errors:?}{made:?}{login:?}{:?}", fixture.gigya).to_lowercase();
             assert!(!shown.contains("sentinel"), "{shown}");
         }
     }
-    let _ = World::with(vec![], &[("Gigya.PageSize", "sentinel")])
+    let _ = GigyaFixture::with(vec![], &[("Gigya.PageSize", "sentinel")])
         .await
         .by_id("sentinel")
         .await;
-    let _ = World::told(vec![], &[], 1, Some("sentinel!".into()))
+    let _ = GigyaFixture::reported(vec![], &[], 1, Some("sentinel!".into()))
         .await
         .by_id("sentinel")
         .await;
     let logged = logged.text();
-    for told in [
+    for reported in [
         "gigya will not take our request",
         "gigya rejects our credentials or settings",
         "gigya's answer is refused",
         "Gigya.PageSize",
         "the secret is not base64",
     ] {
-        assert!(logged.contains(told), "{told} is not told:\n{logged}");
+        assert!(logged.contains(reported), "{reported} is not told:\n{logged}");
     }
     let secret = Application::default().secret;
     for private in ["sentinel", &*secret, "Bearer", "sig="] {

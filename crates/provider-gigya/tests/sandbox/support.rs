@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{clock::Clock, source::UserSource};
-use masthead_provider_gigya::Gigya;
+use masthead_provider_gigya::GigyaAdapter;
 use masthead_sandbox::{Application, GigyaConfig, Sandbox};
 pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, Told, client, options};
+use crate::calling::{SECRET_ENV, TestSecrets, client, options};
 
 /// The three ways in which an application proves itself.
-pub(crate) const WAYS: [&str; 3] = ["signed", "secret", "bearer"];
+pub(crate) const AUTH_METHODS: [&str; 3] = ["signed", "secret", "bearer"];
 
 /// The adapter, its tenant, and the Gigya that it calls.
-pub(crate) struct World {
+pub(crate) struct GigyaFixture {
     pub(crate) sandbox: Sandbox,
-    pub(crate) gigya: Gigya,
-    remake: Box<dyn Fn() -> Gigya + Send + Sync>,
+    pub(crate) gigya: GigyaAdapter,
+    remake: Box<dyn Fn() -> GigyaAdapter + Send + Sync>,
     pub(crate) tenant: Arc<Tenant>,
 }
 
-impl Asking for World {
+impl Asking for GigyaFixture {
     fn source(&self) -> &dyn UserSource {
         &self.gigya
     }
@@ -33,7 +33,7 @@ impl Asking for World {
     }
 }
 
-impl World {
+impl GigyaFixture {
     /// A tenant with these accounts and settings, no quota, and one try for each call.
     pub(crate) async fn with(accounts: Vec<Value>, settings: &[(&str, &str)]) -> Self {
         Self::patient(accounts, settings, 1).await
@@ -48,11 +48,11 @@ impl World {
         } else {
             application.secret
         };
-        Self::told(accounts, settings, attempts, Some(secret)).await
+        Self::reported(accounts, settings, attempts, Some(secret)).await
     }
 
     /// The same with another secret, or none.
-    pub(crate) async fn told(
+    pub(crate) async fn reported(
         accounts: Vec<Value>,
         settings: &[(&str, &str)],
         attempts: u32,
@@ -82,11 +82,11 @@ impl World {
         let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
         let client = client();
         let remake = Box::new(move || {
-            Gigya::new(
+            GigyaAdapter::new(
                 options(attempts),
                 client.clone(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
-                Arc::new(Told(secret.clone())),
+                Arc::new(TestSecrets(secret.clone())),
             )
         });
         Self {
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// The adapter, to put something around it; another stays in its place.
-    pub(crate) fn take_gigya(mut self) -> (Gigya, Self) {
+    pub(crate) fn take_adapter(mut self) -> (GigyaAdapter, Self) {
         let another = (self.remake)();
         (std::mem::replace(&mut self.gigya, another), self)
     }

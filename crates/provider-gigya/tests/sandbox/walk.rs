@@ -12,12 +12,12 @@ use masthead_testkit::walking::{self, Walked};
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, World, ids, kind, reader};
+use crate::support::{Asking, GigyaFixture, ids, kind, reader};
 
 /// Longer than a cursor waits.
 const TOO_LONG: Duration = Duration::from_secs(301);
 
-impl World {
+impl GigyaFixture {
     async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
         self.gigya.step(&self.cx(), scope, from).await
     }
@@ -58,25 +58,25 @@ fn counted(samples: usize) -> usize {
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 #[tokio::test]
-async fn every_account_past_the_cap_is_shown_and_no_page_is_asked_for_twice() {
-    let world = World::with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+async fn scan_passes_the_search_limit() {
+    let fixture = GigyaFixture::with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!(walked.accounts.len(), counted(5_432), "each once");
     assert_eq!(
         (walked.ids().len(), walked.expected),
         (counted(5_432), Some(5_432 - 108))
     );
-    assert_eq!((walked.steps, world.called().len()), (11, 11));
+    assert_eq!((walked.steps, fixture.called().len()), (11, 11));
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_gone_is_opened_anew_where_the_walk_was() {
+async fn expired_cursor_is_reopened() {
     for size in ["100", "37"] {
-        let world = World::with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
-        let walked = world
+        let fixture = GigyaFixture::with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
+        let walked = fixture
             .walk(Scope::Everything, |steps| {
                 if steps % 3 == 0 {
-                    world.sandbox.clock().advance(TOO_LONG);
+                    fixture.sandbox.clock().advance(TOO_LONG);
                 }
             })
             .await;
@@ -87,21 +87,21 @@ async fn a_cursor_that_is_gone_is_opened_anew_where_the_walk_was() {
         // stands still while Gigya's goes on.
         let pages = counted(700).div_ceil(size.parse().unwrap());
         assert!(walked.steps <= pages + 1, "{}", walked.steps);
-        assert!(world.called().len() <= walked.steps + 2 * (walked.steps / 3));
+        assert!(fixture.called().len() <= walked.steps + 2 * (walked.steps / 3));
     }
 }
 
 #[tokio::test]
 async fn accounts_of_one_instant_are_all_shown() {
     let accounts = (0..2_500).map(|n| made(&format!("u{n}"), NOW)).collect();
-    let world = World::with(accounts, &[("Gigya.PageSize", "1000")]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let fixture = GigyaFixture::with(accounts, &[("Gigya.PageSize", "1000")]).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!((walked.ids().len(), walked.steps), (2_500, 3));
 }
 
 #[tokio::test]
-async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_search() {
-    let world = World::with(
+async fn change_scan_covers_search_lag() {
+    let fixture = GigyaFixture::with(
         vec![
             made("old", datetime!(2026-01-01 00:00 UTC)),
             made("lagging", datetime!(2026-02-28 23:59:30 UTC)),
@@ -110,39 +110,39 @@ async fn a_walk_over_changes_shows_who_changed_and_looks_back_over_the_lag_of_se
         &[],
     )
     .await;
-    let walked = world
+    let walked = fixture
         .walk(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
         .await;
     assert_eq!(ids(&walked.accounts), ["lagging", "new"]);
-    assert!(Walk::tells_changes(&world.gigya));
+    assert!(Walk::tells_changes(&fixture.gigya));
 }
 
 #[tokio::test]
-async fn nobody_is_skipped_while_accounts_come_change_and_go() {
+async fn concurrent_changes_skip_no_account() {
     let accounts: Vec<Value> = (0..900)
         .map(|n| made(&format!("u{n:03}"), NOW - time::Duration::minutes(900 - n)))
         .collect();
     for scope in [Scope::Everything, Scope::ChangedSince(datetime!(2020-01-01 00:00 UTC))] {
-        let world = World::with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
+        let fixture = GigyaFixture::with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
         let gone: BTreeSet<String> = (0..900).step_by(7).map(|n| uid(&accounts[n])).collect();
-        let walked = world
+        let walked = fixture
             .walk(scope, |steps| {
                 if steps > 12 {
                     return;
                 }
                 let now = NOW + time::Duration::seconds(i64::try_from(steps).unwrap());
-                let mut all = world.sandbox.gigya().accounts();
+                let mut all = fixture.sandbox.gigya().accounts();
                 if steps == 5 {
                     all.retain(|account| !gone.contains(&uid(account)));
                 }
                 for account in all.iter_mut().skip(steps).step_by(90) {
                     stamp(account, "lastUpdated", now);
                 }
-                world.sandbox.gigya().clear_accounts();
-                world.sandbox.gigya().seed(all);
-                world.sandbox.gigya().seed([made(&format!("new{steps}"), now)]);
+                fixture.sandbox.gigya().clear_accounts();
+                fixture.sandbox.gigya().seed(all);
+                fixture.sandbox.gigya().seed([made(&format!("new{steps}"), now)]);
                 if steps % 2 == 0 {
-                    world.sandbox.clock().advance(TOO_LONG);
+                    fixture.sandbox.clock().advance(TOO_LONG);
                 }
             })
             .await;
@@ -155,17 +155,17 @@ async fn nobody_is_skipped_while_accounts_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
-    let world = World::with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
-    let whole = world.walk(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut world): (Option<Place>, Vec<Account>, World) = (None, Vec::new(), world);
+async fn scan_resumes_from_any_cursor() {
+    let fixture = GigyaFixture::with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
+    let whole = fixture.walk(Scope::Everything, |_| {}).await;
+    let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, GigyaFixture) = (None, Vec::new(), fixture);
     loop {
         // Another process each time: all that it knows is the text that was kept.
-        let (gigya, rest) = world.take_gigya();
+        let (gigya, rest) = fixture.take_adapter();
         drop(gigya);
-        world = rest;
+        fixture = rest;
         let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = world.step(Scope::Everything, kept.as_ref()).await.unwrap();
+        let step = fixture.step(Scope::Everything, kept.as_ref()).await.unwrap();
         shown.extend(step.accounts);
         place = step.next;
         if place.is_none() {
@@ -174,25 +174,25 @@ async fn a_walk_is_taken_up_again_anywhere_and_shows_the_same() {
     }
     assert_eq!(shown, whole.accounts);
     let foreign = Place::parse("{\"page\":7}").unwrap();
-    let step = world.step(Scope::Everything, Some(&foreign)).await.unwrap();
+    let step = fixture.step(Scope::Everything, Some(&foreign)).await.unwrap();
     assert_eq!(step.accounts[..], whole.accounts[..step.accounts.len()]);
 }
 
 #[tokio::test]
-async fn batches_that_are_short_shuffled_or_doubled_lose_nobody() {
+async fn distorted_batches_lose_no_account() {
     for fault in [None, Some(Fault::Shuffled), Some(Fault::Duplicated)] {
-        let world = World::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
-        world
+        let fixture = GigyaFixture::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
+        fixture
             .sandbox
             .gigya()
             .change_settings(|settings| settings.short_batches = true);
         if let Some(fault) = fault.clone() {
-            world.sandbox.inject(fault);
+            fixture.sandbox.inject(fault);
         }
-        let walked = world
+        let walked = fixture
             .walk(Scope::Everything, |steps| {
                 if steps % 3 == 0 {
-                    world.sandbox.clock().advance(TOO_LONG);
+                    fixture.sandbox.clock().advance(TOO_LONG);
                 }
             })
             .await;
@@ -202,13 +202,13 @@ async fn batches_that_are_short_shuffled_or_doubled_lose_nobody() {
 
 /// `providers.md` §2.5: "no guarantee against duplicates between pages". Each batch is as long as it says.
 #[tokio::test]
-async fn batches_that_repeat_an_account_show_fewer_than_gigya_says() {
-    let world = World::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
-    world
+async fn repeated_accounts_reduce_the_count() {
+    let fixture = GigyaFixture::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
+    fixture
         .sandbox
         .gigya()
         .change_settings(|settings| settings.overlapping_batches = true);
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     let pages = counted(405).div_ceil(100);
     assert_eq!(
         walked.accounts.len(),
@@ -222,20 +222,20 @@ async fn batches_that_repeat_an_account_show_fewer_than_gigya_says() {
 }
 
 #[tokio::test]
-async fn a_batch_that_lacks_accounts_is_no_answer() {
-    let world = World::with(sample_accounts(200).collect(), &[]).await;
-    world.sandbox.inject(FaultRule::from(Fault::Missing));
+async fn incomplete_batch_is_refused() {
+    let fixture = GigyaFixture::with(sample_accounts(200).collect(), &[]).await;
+    fixture.sandbox.inject(FaultRule::from(Fault::Missing));
     assert_eq!(
-        kind(world.step(Scope::Everything, None).await),
+        kind(fixture.step(Scope::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
 
 #[tokio::test]
-async fn an_account_that_cannot_be_kept_stops_nobody() {
-    let world = World::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    let walked = world.walk(Scope::Everything, |_| {}).await;
+async fn unusable_account_leaves_a_gap() {
+    let fixture = GigyaFixture::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
+    let walked = fixture.walk(Scope::Everything, |_| {}).await;
     assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["ann".to_owned()], true));
-    let world = World::with(vec![made("ann", NOW)], &[]).await;
-    assert!(!world.walk(Scope::Everything, |_| {}).await.gaps);
+    let fixture = GigyaFixture::with(vec![made("ann", NOW)], &[]).await;
+    assert!(!fixture.walk(Scope::Everything, |_| {}).await.gaps);
 }

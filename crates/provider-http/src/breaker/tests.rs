@@ -26,7 +26,7 @@ fn call(breaker: &Breaker, good: bool) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_opens_on_enough_failures_and_never_on_a_few() {
+async fn breaker_opens_after_minimum_calls() {
     let breaker = breaker();
     for _ in 0..3 {
         assert!(call(&breaker, false));
@@ -41,7 +41,7 @@ async fn it_opens_on_enough_failures_and_never_on_a_few() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_out_of_the_window_are_forgotten() {
+async fn failures_outside_window_do_not_count() {
     let breaker = breaker();
     for _ in 0..20 {
         assert!(call(&breaker, false));
@@ -56,7 +56,7 @@ async fn failures_out_of_the_window_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_open_takes_one_read_which_decides() {
+async fn half_open_admits_one_read() {
     let breaker = breaker();
     for _ in 0..4 {
         call(&breaker, false);
@@ -73,7 +73,7 @@ async fn half_open_takes_one_read_which_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_that_goes_away_leaves_its_place() {
+async fn dropped_trial_frees_its_place() {
     let breaker = breaker();
     for _ in 0..4 {
         call(&breaker, false);
@@ -86,7 +86,7 @@ async fn a_trial_that_goes_away_leaves_its_place() {
 
 /// ADR 0088: admission belongs to the read.
 #[tokio::test(start_paused = true)]
-async fn all_calls_of_the_trial_read_pass_and_the_last_one_closes() {
+async fn last_trial_call_closes_breaker() {
     let breaker = half_open().await;
     let (read, other) = (Read::default(), Read::default());
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
@@ -102,7 +102,7 @@ async fn all_calls_of_the_trial_read_pass_and_the_last_one_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failed_call_of_the_trial_read_opens_again() {
+async fn failed_trial_call_reopens_breaker() {
     for failed_first in [true, false] {
         let breaker = half_open().await;
         let read = Read::default();
@@ -115,7 +115,7 @@ async fn one_failed_call_of_the_trial_read_opens_again() {
 
 /// As a join does when another call of the read has failed for a reason of our own.
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_of_the_trial_read_decides_nothing() {
+async fn dropped_trial_call_decides_nothing() {
     let breaker = half_open().await;
     let read = Read::default();
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
@@ -141,7 +141,7 @@ async fn half_open() -> Breaker {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_from_before_the_opening_changes_nothing() {
+async fn call_from_before_opening_is_ignored() {
     let breaker = breaker();
     let (old_good, old_bad) = (
         breaker.admit(&Read::default()).unwrap(),
@@ -159,7 +159,7 @@ async fn a_call_from_before_the_opening_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_flaps_neither_flips_it_per_call_nor_keeps_it_open() {
+async fn flapping_provider_keeps_breaker_stable() {
     let breaker = breaker();
     let started = Instant::now();
     let (mut openings, mut passed, mut longest, mut last) = (0_u32, 0_u32, Duration::ZERO, breaker.state());

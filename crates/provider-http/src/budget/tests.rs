@@ -10,8 +10,8 @@ use tokio::{
 use super::*;
 use Priority::{Bulk, Interactive, Sync};
 
-fn budget(burst: u32, per_second: f64) -> Arc<Budget> {
-    Arc::new(Budget::new(BudgetOptions { burst, per_second }))
+fn budget(burst: u32, per_second: f64) -> Arc<CallBudget> {
+    Arc::new(CallBudget::new(BudgetOptions { burst, per_second }))
 }
 
 fn within(seconds: f64) -> Instant {
@@ -19,12 +19,12 @@ fn within(seconds: f64) -> Instant {
 }
 
 /// Whether a call of this priority may be made now.
-async fn now(budget: &Budget, priority: Priority) -> bool {
+async fn now(budget: &CallBudget, priority: Priority) -> bool {
     budget.acquire(priority, Instant::now()).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_is_spent_at_once_and_comes_back_at_the_sustained_rate() {
+async fn burst_refills_at_sustained_rate() {
     let budget = budget(3, 2.0);
     for _ in 0..3 {
         assert!(now(&budget, Interactive).await);
@@ -39,7 +39,7 @@ async fn a_burst_is_spent_at_once_and_comes_back_at_the_sustained_rate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_turn_comes_too_late_is_told_at_once_how_late() {
+async fn late_turn_fails_at_once_with_delay() {
     let budget = budget(1, 2.0);
     assert!(now(&budget, Interactive).await);
     let started = Instant::now();
@@ -51,7 +51,7 @@ async fn whose_turn_comes_too_late_is_told_at_once_how_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_callers_a_second_get_two_calls_a_second_and_the_others_an_answer() {
+async fn excess_callers_fail_within_their_deadline() {
     let budget = budget(2, 2.0);
     let started = Instant::now();
     let callers: Vec<_> = (0..200)
@@ -69,7 +69,7 @@ async fn two_hundred_callers_a_second_get_two_calls_a_second_and_the_others_an_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_less_urgent_leave_a_reserve() {
+async fn lower_priorities_leave_a_reserve() {
     let budget = budget(8, 1.0);
     let mut taken = 0;
     while now(&budget, Sync).await {
@@ -87,7 +87,7 @@ async fn the_less_urgent_leave_a_reserve() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_smallest_buckets_serve_every_priority() {
+async fn smallest_buckets_serve_every_priority() {
     for (burst, per_second) in [(1, 1.0), (2, 2.0), (0, 0.5)] {
         for priority in [Interactive, Bulk, Sync] {
             assert!(now(&budget(burst, per_second), priority).await, "{burst} {priority:?}");
@@ -96,7 +96,7 @@ async fn the_smallest_buckets_serve_every_priority() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_overtake_the_bulk_that_came_first() {
+async fn interactive_calls_overtake_bulk() {
     let budget = budget(1, 1.0);
     assert!(now(&budget, Interactive).await);
     let (order, mut served) = mpsc::unbounded_channel();
@@ -123,7 +123,7 @@ async fn people_overtake_the_bulk_that_came_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_leaves_the_queue() {
+async fn cancelled_caller_leaves_the_queue() {
     let budget = budget(1, 1.0);
     assert!(now(&budget, Interactive).await);
     let mut impatient: Vec<_> = (0..10)
@@ -154,7 +154,7 @@ async fn a_caller_that_goes_away_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_provider_is_believed_when_less_is_left_and_not_when_more_is() {
+async fn hint_lowers_but_never_raises_budget() {
     let budget = budget(10, 1.0);
     let permit = budget.acquire(Interactive, Instant::now()).await.unwrap();
     budget.correct(RateHint {
@@ -182,7 +182,7 @@ async fn the_provider_is_believed_when_less_is_left_and_not_when_more_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_under_way_count_as_not_yet_seen_by_the_provider() {
+async fn calls_in_flight_reduce_the_hint() {
     let budget = budget(10, 1.0);
     let first = budget.acquire(Interactive, Instant::now()).await.unwrap();
     let _second = budget.acquire(Interactive, Instant::now()).await.unwrap();
@@ -196,7 +196,7 @@ async fn calls_under_way_count_as_not_yet_seen_by_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_calls_during_a_pause_and_not_all_at_once_after_it() {
+async fn pause_blocks_calls_then_refills_slowly() {
     let budget = budget(5, 1.0);
     budget.pause(Duration::from_secs(10));
     assert!(budget.remaining() < 1e-9);
@@ -221,7 +221,7 @@ async fn nobody_calls_during_a_pause_and_not_all_at_once_after_it() {
 /// At the sizes that Auth0 documents for its plans: people who keep to half of the rate never wait, whatever they come
 /// upon, and the sync has the other half.
 #[tokio::test(start_paused = true)]
-async fn no_person_waits_for_a_first_sync() {
+async fn interactive_calls_never_wait_for_sync() {
     for (burst, per_second) in [(10, 2.0), (50, 16.0)] {
         let budget = budget(burst, per_second);
         let steps = Arc::new(std::sync::atomic::AtomicU32::new(0));

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{HttpClient, HttpOptions};
 use crate::{
-    failure::{Failure, FailureClass},
+    failure::{HttpError, TransportError},
     testing::PATIENCE,
 };
 
@@ -85,11 +85,11 @@ fn soon() -> Instant {
     (tokio::time::Instant::now() + PATIENCE).into_std()
 }
 
-async fn failure_of(bytes: impl Into<Vec<u8>>) -> Failure {
+async fn failure_of(bytes: impl Into<Vec<u8>>) -> HttpError {
     failure_at(serve_bytes(bytes).await).await
 }
 
-async fn failure_at(address: SocketAddr) -> Failure {
+async fn failure_at(address: SocketAddr) -> HttpError {
     let client = HttpClient::new(options()).unwrap();
     let uri = format!("http://{address}/");
     client.send(get(&uri), soon()).await.unwrap_err()

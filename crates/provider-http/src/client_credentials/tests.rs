@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::testing::{Seen, Server, StoppedClock, client, json, later};
+use crate::testing::{FrozenClock, RecordedRequest, ScriptedServer, client, json, later};
 
-fn credentials(server: &Server) -> ClientCredentials {
+fn credentials(server: &ScriptedServer) -> ClientCredentials {
     let options = ClientCredentialsOptions {
         token_url: server.uri("/oauth/token").parse().unwrap(),
         client_id: "an id".into(),
         client_secret: Secret::new(*b"s&cr=t+\xc3\xa9"),
         audience: Some("https://tenant.example/api/v2/".into()),
     };
-    ClientCredentials::new(options, client(), Arc::new(StoppedClock))
+    ClientCredentials::new(options, client(), Arc::new(FrozenClock))
 }
 
 fn soon() -> Instant {
@@ -29,8 +29,8 @@ fn text(token: &AccessToken) -> &str {
 }
 
 #[tokio::test]
-async fn five_hundred_callers_share_one_fetch_also_when_the_first_hangs_up() {
-    let server = Server::start(|n, _| token(n, 3600)).await;
+async fn concurrent_callers_share_one_token_fetch() {
+    let server = ScriptedServer::start(|n, _| token(n, 3600)).await;
     let credentials = credentials(&server);
     let ask = || {
         let credentials = credentials.clone();
@@ -43,7 +43,7 @@ async fn five_hundred_callers_share_one_fetch_also_when_the_first_hangs_up() {
     for other in others {
         assert_eq!(other.await.unwrap(), "Bearer t0");
     }
-    let [Seen { head, body }] = &server.seen()[..] else {
+    let [RecordedRequest { head, body }] = &server.seen()[..] else {
         panic!("more than one fetch")
     };
     assert!(head.starts_with("post /oauth/token "));
@@ -56,8 +56,8 @@ async fn five_hundred_callers_share_one_fetch_also_when_the_first_hangs_up() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_beside_its_users_at_nine_tenths_of_its_life() {
-    let server = Server::start(|n, _| token(n, 1000)).await;
+async fn ageing_token_is_renewed_in_background() {
+    let server = ScriptedServer::start(|n, _| token(n, 1000)).await;
     let credentials = credentials(&server);
     assert_eq!(text(&credentials.token(soon()).await.unwrap()), "Bearer t0");
     later(Duration::from_secs(890)).await;
@@ -76,10 +76,10 @@ async fn a_token_is_renewed_beside_its_users_at_nine_tenths_of_its_life() {
 }
 
 #[tokio::test]
-async fn an_old_token_serves_while_the_endpoint_is_down_and_never_past_its_life() {
+async fn token_is_used_until_expiry_during_outage() {
     let down = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&down);
-    let server = Server::start(move |n, _| {
+    let server = ScriptedServer::start(move |n, _| {
         if switch.load(Ordering::SeqCst) {
             None
         } else {
@@ -93,7 +93,7 @@ async fn an_old_token_serves_while_the_endpoint_is_down_and_never_past_its_life(
     later(Duration::from_secs(950)).await;
     assert!(credentials.token(soon()).await.is_ok());
     later(Duration::from_secs(51)).await;
-    let NoToken { error, .. } = credentials.token(soon()).await.unwrap_err();
+    let TokenFetchError { error, .. } = credentials.token(soon()).await.unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Unavailable);
     down.store(false, Ordering::SeqCst);
     later(FAILED_PAUSE).await;
@@ -101,7 +101,7 @@ async fn an_old_token_serves_while_the_endpoint_is_down_and_never_past_its_life(
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_for_a_while_without_asking_again() {
+async fn token_failure_is_cached_for_its_pause() {
     let limited = SourceErrorKind::RateLimited {
         retry_after: Some(Duration::from_secs(30)),
     };
@@ -150,10 +150,10 @@ async fn a_refusal_is_told_for_a_while_without_asking_again() {
             FAILED_PAUSE,
         ),
     ] {
-        let server = Server::start(move |n, _| if n == 0 { answer.clone() } else { token(n, 60) }).await;
+        let server = ScriptedServer::start(move |n, _| if n == 0 { answer.clone() } else { token(n, 60) }).await;
         let credentials = credentials(&server);
         for _ in 0..3 {
-            let NoToken { error, .. } = credentials.token(soon()).await.unwrap_err();
+            let TokenFetchError { error, .. } = credentials.token(soon()).await.unwrap_err();
             assert_eq!(error.kind.name(), kind.name());
             if let SourceErrorKind::RateLimited { retry_after } = error.kind {
                 assert!(retry_after.is_some_and(|after| after <= pause && after > pause / 2));
@@ -166,8 +166,8 @@ async fn a_refusal_is_told_for_a_while_without_asking_again() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once_and_then_our_credentials_are_at_fault() {
-    let server = Server::start(|n, _| token(n, 3600)).await;
+async fn second_refused_token_blames_credentials() {
+    let server = ScriptedServer::start(|n, _| token(n, 3600)).await;
     let credentials = credentials(&server);
     let first = credentials.token(soon()).await.unwrap();
     // Many users of the same token are refused at once: one new token.
@@ -185,17 +185,17 @@ async fn a_refused_token_is_replaced_once_and_then_our_credentials_are_at_fault(
 }
 
 #[tokio::test]
-async fn a_caller_waits_no_longer_than_its_deadline() {
+async fn token_wait_ends_at_deadline() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
-    let server = Server::start(move |_, _| {
+    let server = ScriptedServer::start(move |_, _| {
         counted.fetch_add(1, Ordering::SeqCst);
         // A head without its end: the answer never comes.
         Some("200 OK\r\n".to_owned())
     })
     .await;
     let credentials = credentials(&server);
-    let NoToken { error, .. } = credentials
+    let TokenFetchError { error, .. } = credentials
         .token(Instant::now() + Duration::from_millis(50))
         .await
         .unwrap_err();

@@ -15,17 +15,17 @@ use masthead_domain::{
 use tokio::time::{advance, sleep_until};
 
 use super::*;
-use crate::testing::{StoppedClock, cx, tenant};
+use crate::testing::{FrozenClock, cx, tenant};
 
-type Answer = Result<Vec<Account>, SourceErrorKind>;
+type SlowAnswer = Result<Vec<Account>, SourceErrorKind>;
 
 /// A source that takes a second for each answer, but never past the deadline.
-struct Fake {
+struct SlowSource {
     calls: AtomicUsize,
-    answer: Mutex<Answer>,
+    answer: Mutex<SlowAnswer>,
 }
 
-impl Fake {
+impl SlowSource {
     async fn answer(&self, cx: &CallContext) -> Result<Vec<Account>, SourceError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let done = Instant::now() + Duration::from_secs(1);
@@ -43,7 +43,7 @@ impl Fake {
 }
 
 #[async_trait]
-impl UserSource for Fake {
+impl UserSource for SlowSource {
     fn name(&self) -> SourceName {
         "Fake"
     }
@@ -69,17 +69,17 @@ impl UserSource for Fake {
     }
 }
 
-fn guarded(answer: Answer) -> Arc<GuardedSource<Fake>> {
-    let fake = Fake {
+fn guarded(answer: SlowAnswer) -> Arc<CachedSource<SlowSource>> {
+    let fake = SlowSource {
         calls: AtomicUsize::new(0),
         answer: Mutex::new(answer),
     };
-    let options = GuardOptions {
+    let options = CacheOptions {
         fresh: Duration::from_secs(5),
         stale: Duration::from_mins(10),
-        ..GuardOptions::default()
+        ..CacheOptions::default()
     };
-    Arc::new(GuardedSource::new(fake, options, Arc::new(StoppedClock)))
+    Arc::new(CachedSource::new(fake, options, Arc::new(FrozenClock)))
 }
 
 fn account(id: &str) -> Account {
@@ -90,7 +90,7 @@ fn id() -> Crid {
     Crid::parse("auth0|1").unwrap()
 }
 
-fn calls(source: &GuardedSource<Fake>) -> usize {
+fn calls(source: &CachedSource<SlowSource>) -> usize {
     source.inner().calls.load(Ordering::SeqCst)
 }
 
@@ -99,7 +99,7 @@ fn patient() -> CallContext {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_hundred_identical_look_ups_make_one_call_also_when_the_first_hangs_up() {
+async fn identical_lookups_share_one_call() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let ask = || {
         let source = Arc::clone(&source);
@@ -117,7 +117,7 @@ async fn five_hundred_identical_look_ups_make_one_call_also_when_the_first_hangs
 }
 
 #[tokio::test(start_paused = true)]
-async fn tenants_questions_and_priorities_are_not_mixed() {
+async fn tenants_keys_and_priorities_are_separate() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let mut other_tenant = (*tenant()).clone();
     other_tenant.id = masthead_domain::tenant::TenantId::parse("north/daily/times").unwrap();
@@ -150,7 +150,7 @@ async fn tenants_questions_and_priorities_are_not_mixed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn found_and_absent_stand_in_for_a_short_time_and_only_found_for_longer() {
+async fn absence_is_fresh_but_never_remembered() {
     for answer in [vec![account("auth0|1")], Vec::new()] {
         let source = guarded(Ok(answer.clone()));
         for _ in 0..3 {
@@ -164,10 +164,7 @@ async fn found_and_absent_stand_in_for_a_short_time_and_only_found_for_longer() 
         let remembered = source.remembered_by_id(&tenant(), &id()).await;
         assert_eq!(remembered.is_some(), !answer.is_empty());
         if let Some(remembered) = remembered {
-            assert_eq!(
-                (&*remembered.accounts, remembered.as_of),
-                (&*answer, StoppedClock.now())
-            );
+            assert_eq!((&*remembered.accounts, remembered.as_of), (&*answer, FrozenClock.now()));
         }
         advance(Duration::from_mins(10)).await;
         assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
@@ -175,7 +172,7 @@ async fn found_and_absent_stand_in_for_a_short_time_and_only_found_for_longer() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_never_remembered() {
+async fn errors_are_never_cached() {
     for kind in [
         SourceErrorKind::Unavailable,
         SourceErrorKind::RateLimited { retry_after: None },
@@ -208,7 +205,7 @@ async fn silence_is_never_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_written_is_asked_anew_also_when_an_old_answer_is_on_its_way() {
+async fn forgotten_user_is_fetched_again() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let on_its_way = {
         let source = Arc::clone(&source);
@@ -226,7 +223,7 @@ async fn what_was_written_is_asked_anew_also_when_an_old_answer_is_on_its_way() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_more_time_than_the_one_who_started_the_call_asks_once_more() {
+async fn longer_deadline_retries_once() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let hasty = {
         let source = Arc::clone(&source);
@@ -240,7 +237,7 @@ async fn who_has_more_time_than_the_one_who_started_the_call_asks_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_waits_no_longer_than_its_deadline_and_searches_pass_through() {
+async fn deadline_holds_and_searches_pass_through() {
     let source = guarded(Ok(vec![account("auth0|1")]));
     let started = Instant::now();
     let slow = {

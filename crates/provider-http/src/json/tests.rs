@@ -9,14 +9,14 @@ use super::*;
 
 /// A row as an adapter reads it: two fields of many.
 #[derive(Debug, PartialEq, Deserialize)]
-struct Person {
+struct JsonUser {
     id: String,
     #[serde(default, deserialize_with = "crate::wire::text")]
     name: Option<String>,
 }
 
 fn person(text: &[u8]) -> Option<(String, Option<String>)> {
-    let person: Person = read(text).ok()?;
+    let person: JsonUser = read(text).ok()?;
     let name = person.name.as_deref();
     Some((person.id, name.map(|name| crate::wire::name(Some(name)).into())))
 }
@@ -28,7 +28,7 @@ fn seventh(name: &str) -> (String, Option<String>) {
 
 /// RFC 8259 §4 (names), §6 (numbers), §8.2 (surrogates) and §9 (depth) allow all of these.
 #[test]
-fn an_oddity_in_an_unread_field_costs_nothing() {
+fn odd_unread_field_is_harmless() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for odd in [
         r#""x":"\ud83d""#,
@@ -49,7 +49,7 @@ fn an_oddity_in_an_unread_field_costs_nothing() {
 
 /// RFC 8259 §8.2: what such a string stands for is unpredictable; ECMA-262 `toWellFormed` takes U+FFFD for each half.
 #[test]
-fn half_a_surrogate_pair_becomes_the_replacement_character() {
+fn lone_surrogate_becomes_replacement_character() {
     for (escaped, name) in [
         (r"A\ud83d", "A\u{fffd}"),
         (r"\ude00B", "\u{fffd}B"),
@@ -66,7 +66,7 @@ fn half_a_surrogate_pair_becomes_the_replacement_character() {
 
 /// Neither is JSON (RFC 8259 §7 and §8.1), and both are found in what is written by hand or in another encoding.
 #[test]
-fn bytes_that_no_json_text_holds_cost_only_themselves() {
+fn invalid_bytes_are_replaced_in_place() {
     assert_eq!(
         person(b"{\"id\":\"7\",\"name\":\"J\xfcrgen\"}"),
         Some(seventh("J\u{fffd}rgen"))
@@ -77,7 +77,7 @@ fn bytes_that_no_json_text_holds_cost_only_themselves() {
 
 /// RFC 8259 §4: many implementations report the last pair only, ECMAScript's `JSON.parse` among them.
 #[test]
-fn of_a_name_that_an_object_has_twice_the_last_counts() {
+fn last_duplicate_member_wins() {
     assert_eq!(
         person(br#"{"id":"1","name":"Bob","id":"7","name":"Ann"}"#),
         Some(seventh("Ann"))
@@ -85,7 +85,7 @@ fn of_a_name_that_an_object_has_twice_the_last_counts() {
 }
 
 #[test]
-fn a_number_that_no_rust_number_holds_keeps_its_digits_as_a_text() {
+fn oversized_number_becomes_text() {
     let read = |text: &str| read::<Value>(text.as_bytes()).unwrap();
     assert_eq!(read(r#"[1e400, "\ud800"]"#), json!(["1e400", "\u{fffd}\0"]));
     assert_eq!(
@@ -96,7 +96,7 @@ fn a_number_that_no_rust_number_holds_keeps_its_digits_as_a_text() {
 }
 
 #[test]
-fn what_is_no_json_stays_none() {
+fn invalid_json_stays_invalid() {
     for bad in [
         "",
         "{",
@@ -119,23 +119,23 @@ fn what_is_no_json_stays_none() {
 }
 
 #[test]
-fn one_row_that_cannot_be_read_costs_that_row_only() {
+fn unreadable_row_is_counted() {
     let text =
         r#"{"users":[{"id":"1"},null,{"id":7},"x",{"name":"Ann"},{"id":"2","name":"\ud800"},[],{"id":"3","x":1e400}]}"#;
-    let read: BTreeMap<String, Rows<Person>> = read(text.as_bytes()).unwrap();
+    let read: BTreeMap<String, JsonRows<JsonUser>> = read(text.as_bytes()).unwrap();
     let rows = &read["users"];
     let ids: Vec<&str> = rows.read.iter().map(|person| &*person.id).collect();
     assert_eq!(
         (ids.as_slice(), rows.unreadable, rows.len()),
         (&["1", "2", "3"][..], 5, 8)
     );
-    assert!(serde_json::from_str::<Rows<Person>>("null").is_err());
+    assert!(serde_json::from_str::<JsonRows<JsonUser>>("null").is_err());
 }
 
 proptest! {
     /// Whatever serde_json reads, it reads the same once repaired.
     #[test]
-    fn a_repair_changes_nothing_that_can_be_read(
+    fn readable_json_is_not_repaired(
         texts in prop::collection::vec("\\PC{0,6}|[\\x00-\\x7f]{0,6}", 1..4), number in any::<f64>(), whole in any::<i64>(),
     ) {
         let value = json!({"a": texts, "b": {"c": number, "d": [whole, whole.cast_unsigned(), null, true]}});
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_at_all_are_too_odd_to_repair(text in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn repair_is_idempotent_for_any_bytes(text in prop::collection::vec(any::<u8>(), 0..60)) {
         let once = super::repair::repaired(&text).unwrap_or(text);
         let again = super::repair::repaired(&once);
         prop_assert_eq!(again, None);

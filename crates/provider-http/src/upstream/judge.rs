@@ -7,21 +7,21 @@ use masthead_ports::source::{SourceError, SourceErrorKind};
 use super::Upstream;
 use crate::{
     breaker::Admission,
-    call::{Call, Refusal, note, rate_hint},
+    call::{ProviderCall, ReplyError, note, rate_hint},
     client_credentials::AccessToken,
-    reply::Reply,
+    reply::HttpReply,
 };
 
 /// How long a provider is left alone that says 429 without saying for how long.
 pub(super) const UNNAMED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A try that failed, and what may follow.
-pub(super) struct Failed {
+pub(super) struct FailedAttempt {
     pub(super) error: SourceError,
-    pub(super) then: Then,
+    pub(super) then: NextStep,
 }
 
-pub(super) enum Then {
+pub(super) enum NextStep {
     /// The same call may be tried again after a pause.
     TryLater,
     /// The same call may be tried again when the budget lets it.
@@ -33,10 +33,10 @@ pub(super) enum Then {
     GiveUp,
 }
 
-pub(super) const fn give_up(error: SourceError) -> Failed {
-    Failed {
+pub(super) const fn give_up(error: SourceError) -> FailedAttempt {
+    FailedAttempt {
         error,
-        then: Then::GiveUp,
+        then: NextStep::GiveUp,
     }
 }
 
@@ -44,30 +44,30 @@ impl Upstream {
     /// What a reply that the adapter cannot take for an answer says of the provider, and what may follow.
     pub(super) fn judge(
         &self,
-        call: &Call,
-        reply: &Reply,
-        refusal: Refusal,
+        call: &ProviderCall,
+        reply: &HttpReply,
+        refusal: ReplyError,
         token: Option<&Arc<AccessToken>>,
         admission: Admission<'_>,
-    ) -> Failed {
+    ) -> FailedAttempt {
         let now = self.clock.now();
         let kind = match refusal {
-            Refusal::Unreadable(failure) => {
+            ReplyError::Unreadable(failure) => {
                 note(admission, reply.status.is_success());
-                return Failed {
+                return FailedAttempt {
                     error: failure.into_error(call.operation, call.effect),
-                    then: Then::TryLater,
+                    then: NextStep::TryLater,
                 };
             }
-            Refusal::For(kind) => kind,
-            Refusal::Mended(kind) => {
+            ReplyError::For(kind) => kind,
+            ReplyError::Mended(kind) => {
                 admission.answered();
-                return Failed {
+                return FailedAttempt {
                     error: SourceError::new(call.operation, kind),
-                    then: Then::TryMended,
+                    then: NextStep::TryMended,
                 };
             }
-            Refusal::ByStatus => reply.refusal(call.effect, now).unwrap_or(SourceErrorKind::Unavailable),
+            ReplyError::ByStatus => reply.refusal(call.effect, now).unwrap_or(SourceErrorKind::Unavailable),
         };
         let provider_failed = matches!(kind, SourceErrorKind::Unavailable | SourceErrorKind::OutcomeUnknown);
         note(admission, !provider_failed);
@@ -80,29 +80,33 @@ impl Upstream {
                 error.kind = SourceErrorKind::RateLimited {
                     retry_after: Some(pause),
                 };
-                Then::TryInTurn
+                NextStep::TryInTurn
             }
             SourceErrorKind::Unavailable => {
                 // 503 + Retry-After: nobody of this tenant calls before.
                 if let Some(pause) = reply.retry_after(now) {
                     self.budget.pause(pause);
                 }
-                Then::TryLater
+                NextStep::TryLater
             }
-            SourceErrorKind::Misconfigured if matches!(refusal, Refusal::ByStatus) => {
+            SourceErrorKind::Misconfigured if matches!(refusal, ReplyError::ByStatus) => {
                 let renewed = self
                     .credentials
                     .as_ref()
                     .zip(token)
                     .is_some_and(|(credentials, token)| credentials.reject(token));
-                if renewed { Then::TryWithNewToken } else { Then::GiveUp }
+                if renewed {
+                    NextStep::TryWithNewToken
+                } else {
+                    NextStep::GiveUp
+                }
             }
             SourceErrorKind::TooBroad
             | SourceErrorKind::OutcomeUnknown
             | SourceErrorKind::Refused
             | SourceErrorKind::Misconfigured
-            | SourceErrorKind::Corrupt => Then::GiveUp,
+            | SourceErrorKind::Corrupt => NextStep::GiveUp,
         };
-        Failed { error, then }
+        FailedAttempt { error, then }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     client_credentials::ClientCredentialsOptions,
     secret::Secret,
-    testing::{NOW, PATIENCE, Seen, Server, StoppedClock, client, cx, json, later, tenant},
+    testing::{FrozenClock, NOW, PATIENCE, RecordedRequest, ScriptedServer, client, cx, json, later, tenant},
 };
 
 mod alarms;
@@ -32,10 +32,10 @@ fn options() -> UpstreamOptions {
 }
 
 fn upstream_of(options: UpstreamOptions, credentials: Option<ClientCredentials>) -> Upstream {
-    Upstream::new(options, &tenant().id, client(), Arc::new(StoppedClock), credentials)
+    Upstream::new(options, &tenant().id, client(), Arc::new(FrozenClock), credentials)
 }
 
-fn with_token(server: &Server) -> Upstream {
+fn with_token(server: &ScriptedServer) -> Upstream {
     let credentials = ClientCredentialsOptions {
         token_url: server.uri("/token").parse().unwrap(),
         client_id: "id".into(),
@@ -44,44 +44,44 @@ fn with_token(server: &Server) -> Upstream {
     };
     upstream_of(
         options(),
-        Some(ClientCredentials::new(credentials, client(), Arc::new(StoppedClock))),
+        Some(ClientCredentials::new(credentials, client(), Arc::new(FrozenClock))),
     )
 }
 
-fn is_token(seen: &Seen) -> bool {
+fn is_token(seen: &RecordedRequest) -> bool {
     seen.head.starts_with("post /token")
 }
 
 /// The requests that were no token's.
-fn calls(server: &Server) -> usize {
+fn calls(server: &ScriptedServer) -> usize {
     server.seen().iter().filter(|seen| !is_token(seen)).count()
 }
 
-async fn ask(upstream: &Upstream, server: &Server, effect: Effect) -> Result<u32, SourceError> {
+async fn ask(upstream: &Upstream, server: &ScriptedServer, effect: Effect) -> Result<u32, SourceError> {
     ask_within(PATIENCE, upstream, server, effect).await
 }
 
 async fn ask_within(
     patience: Duration,
     upstream: &Upstream,
-    server: &Server,
+    server: &ScriptedServer,
     effect: Effect,
 ) -> Result<u32, SourceError> {
     let call = match effect {
-        Effect::Read => Call::read("x", &cx(patience)),
-        Effect::Write => Call::write("x", &cx(patience)),
+        Effect::Read => ProviderCall::read("x", &cx(patience)),
+        Effect::Write => ProviderCall::write("x", &cx(patience)),
     };
     ask_so(call, upstream, server).await
 }
 
-async fn ask_so(call: Call, upstream: &Upstream, server: &Server) -> Result<u32, SourceError> {
+async fn ask_so(call: ProviderCall, upstream: &Upstream, server: &ScriptedServer) -> Result<u32, SourceError> {
     let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     upstream
         .call(call, &request, |reply| match reply.status {
             StatusCode::OK => Ok(reply.json()?),
             StatusCode::NOT_FOUND => Ok(0),
-            StatusCode::GONE => Err(Refusal::For(SourceErrorKind::TooBroad)),
-            _ => Err(Refusal::ByStatus),
+            StatusCode::GONE => Err(ReplyError::For(SourceErrorKind::TooBroad)),
+            _ => Err(ReplyError::ByStatus),
         })
         .await
 }

@@ -37,9 +37,9 @@ pub(crate) fn options(attempts: u32) -> AdapterOptions {
 }
 
 /// The secret at [`SECRET_ENV`], or none.
-pub(crate) struct Told(pub(crate) Option<String>);
+pub(crate) struct TestSecrets(pub(crate) Option<String>);
 
-impl Secrets for Told {
+impl Secrets for TestSecrets {
     fn secret(&self, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment(SECRET_ENV.into()));
         self.0.as_ref().map(|text| Secret::new(text.as_bytes()))

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn parse(pairs: &[(&str, &str)], allow_private: bool) -> Result<SubscribeSettings, Vec<Mistake>> {
+fn parse(pairs: &[(&str, &str)], allow_private: bool) -> Result<SubscribeSettings, Vec<ProviderSettingError>> {
     let settings = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     SubscribeSettings::parse(&settings.collect(), allow_private)
 }
@@ -13,10 +13,10 @@ const LEAST: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn an_address_and_a_token_are_enough() {
+fn url_and_token_are_enough() {
     let settings = parse(&LEAST, false).unwrap();
     assert_eq!(&*settings.url, "https://far.example/UsersOrchestrator");
-    assert_eq!((settings.api, settings.tenant.clone()), (Api::V4Body, None));
+    assert_eq!((settings.api, settings.tenant.clone()), (RemoteApiKind::V4Body, None));
     assert_eq!(
         settings.token_place(),
         &SecretPlace::Environment("MASTHEAD_SECRET_FAR".into())
@@ -25,18 +25,18 @@ fn an_address_and_a_token_are_enough() {
 }
 
 #[test]
-fn the_api_is_asked_as_it_is_set() {
+fn api_setting_selects_the_call() {
     for (more, api) in [
-        (&[("Subscribe.Api", "v4")][..], Api::V4Body),
-        (&[("Subscribe.Method", "GET")], Api::V4Query),
-        (&[("Subscribe.Api", "legacy")], Api::Legacy),
+        (&[("Subscribe.Api", "v4")][..], RemoteApiKind::V4Body),
+        (&[("Subscribe.Method", "GET")], RemoteApiKind::V4Query),
+        (&[("Subscribe.Api", "legacy")], RemoteApiKind::Legacy),
     ] {
         assert_eq!(parse(&[&LEAST, more].concat(), false).unwrap().api, api, "{more:?}");
     }
 }
 
 #[test]
-fn every_mistake_is_told_and_no_value() {
+fn all_errors_are_reported_without_values() {
     let mistakes = parse(
         &[
             ("Subscribe.Url", "http://SENTINEL"),
@@ -55,7 +55,7 @@ fn every_mistake_is_told_and_no_value() {
         false,
     )
     .unwrap_err();
-    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let reported: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     for name in [
         "Url",
         "Method",
@@ -69,22 +69,25 @@ fn every_mistake_is_told_and_no_value() {
     ] {
         let named = format!("Subscribe.{name}:");
         assert_eq!(
-            told.iter().filter(|words| words.starts_with(&named)).count(),
+            reported
+                .iter()
+                .filter(|explanation| explanation.starts_with(&named))
+                .count(),
             1,
-            "{name}: {told:?}"
+            "{name}: {reported:?}"
         );
     }
-    let shown = format!("{told:?}{mistakes:?}");
+    let shown = format!("{reported:?}{mistakes:?}");
     assert!(!shown.contains("SENTINEL") && !shown.contains("Auth0"), "{shown}");
 }
 
 #[test]
-fn nothing_at_all_names_what_must_be_set() {
+fn empty_settings_name_required_ones() {
     let missing: Vec<_> = parse(&[("Subscribe.Api", "v4")], false).unwrap_err();
     let names: Vec<_> = missing
         .iter()
         .map(|mistake| match mistake {
-            Mistake::Missing { name, .. } => *name,
+            ProviderSettingError::Missing { name, .. } => *name,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -92,7 +95,7 @@ fn nothing_at_all_names_what_must_be_set() {
 }
 
 #[test]
-fn every_setting_is_in_the_docs() {
+fn every_setting_is_documented() {
     let docs = include_str!("../../../../docs/chaining.md");
     for spec in &SETTINGS {
         assert!(
@@ -104,7 +107,7 @@ fn every_setting_is_in_the_docs() {
 }
 
 #[test]
-fn plain_http_is_for_private_addresses_and_no_address_hides_a_user_or_a_question() {
+fn unsafe_urls_are_rejected() {
     let with = |url, allow_private| parse(&[("Subscribe.Url", url), LEAST[1]], allow_private);
     assert!(with("http://127.0.0.1:8080", true).is_ok());
     for bad in [

@@ -4,7 +4,7 @@ use masthead_domain::query::UserFilter;
 use masthead_ports::source::SourceErrorKind;
 use serde_json::{Value, json};
 
-use crate::support::{World, json_answer, labelled, legacy_user, legacy_users, list, user, users};
+use crate::support::{RemoteFixture, json_answer, labelled, legacy_user, legacy_users, list, user, users};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, TooBroad, Unavailable};
 
 const JSON: &str = "application/json";
@@ -13,13 +13,13 @@ const LEGACY: &[(&str, &str)] = &[("Subscribe.Api", "legacy")];
 /// What each of the reads says of this answer.
 async fn kinds(settings: &[(&str, &str)], answer: Vec<u8>) -> [Option<SourceErrorKind>; 3] {
     // Each has a far side of its own: one that failed is left alone, and one that is busy is waited for.
-    let world = || {
-        World::of(settings, {
+    let fixture = || {
+        RemoteFixture::start(settings, {
             let answer = answer.clone();
             move |_| answer.clone()
         })
     };
-    let (one, two, three) = (world().await, world().await, world().await);
+    let (one, two, three) = (fixture().await, fixture().await, fixture().await);
     [
         one.by_id("1").await.err().map(|error| error.kind),
         two.by_email("ann@example.com").await.err().map(|error| error.kind),
@@ -31,7 +31,7 @@ async fn kinds(settings: &[(&str, &str)], answer: Vec<u8>) -> [Option<SourceErro
     ]
 }
 
-async fn every_read_says(settings: &[(&str, &str)], answer: Vec<u8>, wanted: SourceErrorKind) {
+async fn every_read_fails_with(settings: &[(&str, &str)], answer: Vec<u8>, wanted: SourceErrorKind) {
     let shown = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
     for kind in kinds(settings, answer).await {
         let same = kind.is_some_and(|kind| std::mem::discriminant(&kind) == std::mem::discriminant(&wanted));
@@ -48,8 +48,8 @@ async fn a_row_is_lost(settings: &[(&str, &str)], answer: &Value) {
         "{answer}"
     );
     let answer = json_answer(200, answer);
-    let world = World::of(settings, move |_| answer.clone()).await;
-    let page = world.search(&list_of_all()).await.unwrap();
+    let fixture = RemoteFixture::start(settings, move |_| answer.clone()).await;
+    let page = fixture.search(&list_of_all()).await.unwrap();
     assert!(page.unreadable && page.accounts.is_empty());
 }
 
@@ -58,8 +58,8 @@ async fn a_field_is_lost(settings: &[(&str, &str)], answer: &Value) {
     let kinds = kinds(settings, json_answer(200, answer)).await;
     assert_eq!(kinds, [None; 3], "{answer}");
     let answer = json_answer(200, answer);
-    let world = World::of(settings, move |_| answer.clone()).await;
-    let page = world.search(&list_of_all()).await.unwrap();
+    let fixture = RemoteFixture::start(settings, move |_| answer.clone()).await;
+    let page = fixture.search(&list_of_all()).await.unwrap();
     assert!(!page.unreadable && page.accounts.len() == 1);
 }
 
@@ -77,7 +77,7 @@ fn good(settings: &[(&str, &str)]) -> Value {
 }
 
 #[tokio::test]
-async fn a_good_answer_is_one() {
+async fn valid_answer_is_accepted() {
     for settings in [&[][..], LEGACY] {
         let answer = json_answer(200, &good(settings));
         assert_eq!(kinds(settings, answer).await, [None; 3], "{settings:?}");
@@ -85,7 +85,7 @@ async fn a_good_answer_is_one() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_silence_and_never_absence() {
+async fn invalid_answer_is_unavailable() {
     for settings in [&[][..], LEGACY] {
         let text = good(settings).to_string();
         let nested = "[".repeat(10_000);
@@ -106,19 +106,19 @@ async fn what_is_no_answer_is_silence_and_never_absence() {
             (503, JSON, &*text),
             (504, JSON, ""),
         ] {
-            every_read_says(settings, labelled(status, media, body), Unavailable).await;
+            every_read_fails_with(settings, labelled(status, media, body), Unavailable).await;
         }
-        every_read_says(settings, Vec::new(), Unavailable).await;
-        every_read_says(settings, b"HTTP/1.1 200 OK\r\ncontent-le".to_vec(), Unavailable).await;
+        every_read_fails_with(settings, Vec::new(), Unavailable).await;
+        every_read_fails_with(settings, b"HTTP/1.1 200 OK\r\ncontent-le".to_vec(), Unavailable).await;
         let cut = labelled(200, JSON, &format!("{text} "));
-        every_read_says(settings, cut[..cut.len() / 2].to_vec(), Unavailable).await;
-        every_read_says(settings, labelled(200, JSON, &" ".repeat(2 * 1024 * 1024)), Unavailable).await;
+        every_read_fails_with(settings, cut[..cut.len() / 2].to_vec(), Unavailable).await;
+        every_read_fails_with(settings, labelled(200, JSON, &" ".repeat(2 * 1024 * 1024)), Unavailable).await;
     }
 }
 
 /// An array with the members of an object in their order is none.
 #[tokio::test]
-async fn an_array_in_the_place_of_an_object_is_silence() {
+async fn array_instead_of_object_is_unavailable() {
     let message = json!(["UsersOrchestrator_S200_02", "Success"]);
     let of_v4 = good(&[]);
     for answer in [
@@ -126,7 +126,7 @@ async fn an_array_in_the_place_of_an_object_is_silence() {
         json!({"message": message, "meta": null, "data": []}),
         json!({"message": of_v4["message"], "meta": [0, false, true, null], "data": []}),
     ] {
-        every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+        every_read_fails_with(&[], json_answer(200, &answer), Unavailable).await;
     }
     let row = json!({"message": of_v4["message"], "meta": {"totalRecords": 1}, "data": [["1", null, null, null, "Lite", {}, null]]});
     a_row_is_lost(&[], &row).await;
@@ -137,76 +137,76 @@ async fn an_array_in_the_place_of_an_object_is_silence() {
         json!([[], {"Users": [], "TotalUsersFound": 0}]),
         json!({"Errors": [], "Result": [[], 0]}),
     ] {
-        every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+        every_read_fails_with(LEGACY, json_answer(200, &answer), Unavailable).await;
     }
     a_row_is_lost(LEGACY, &with_state).await;
 }
 
 #[tokio::test]
-async fn a_refusal_of_who_we_are_or_where_we_ask_is_an_alarm() {
+async fn rejected_credentials_are_misconfiguration() {
     for settings in [&[][..], LEGACY] {
         for status in [401, 403, 404, 405] {
-            every_read_says(settings, labelled(status, JSON, "{}"), Misconfigured).await;
-            every_read_says(settings, labelled(status, "text/html", "<html/>"), Misconfigured).await;
+            every_read_fails_with(settings, labelled(status, JSON, "{}"), Misconfigured).await;
+            every_read_fails_with(settings, labelled(status, "text/html", "<html/>"), Misconfigured).await;
         }
-        every_read_says(settings, labelled(429, JSON, "{}"), RateLimited { retry_after: None }).await;
+        every_read_fails_with(settings, labelled(429, JSON, "{}"), RateLimited { retry_after: None }).await;
     }
 }
 
 /// Masthead's own word for nobody by id, where it would be the word for a wrong address too.
 #[tokio::test]
-async fn a_404_is_about_the_address_and_not_about_the_user() {
+async fn status_404_is_misconfiguration() {
     let body = json!({
         "message": {"code": "UsersOrchestrator_E404", "text": "Not Found - there is no such address", "type": "Error"},
         "meta": null, "data": null,
     });
-    every_read_says(&[], json_answer(404, &body), Misconfigured).await;
+    every_read_fails_with(&[], json_answer(404, &body), Misconfigured).await;
 }
 
 #[tokio::test]
-async fn what_v4_refuses_is_told_as_it_is() {
+async fn v4_refusals_keep_their_kind() {
     let refusal =
         |code: &str| json!({"message": {"code": code, "text": "", "type": "Error"}, "meta": null, "data": null});
-    every_read_says(&[], json_answer(400, &refusal("UsersOrchestrator_E400_90")), TooBroad).await;
-    every_read_says(&[], json_answer(400, &refusal("UsersOrchestrator_E400_02")), Refused).await;
+    every_read_fails_with(&[], json_answer(400, &refusal("UsersOrchestrator_E400_90")), TooBroad).await;
+    every_read_fails_with(&[], json_answer(400, &refusal("UsersOrchestrator_E400_02")), Refused).await;
     // An error that comes with 200.
-    every_read_says(&[], json_answer(200, &refusal("UsersOrchestrator_E500")), Unavailable).await;
+    every_read_fails_with(&[], json_answer(200, &refusal("UsersOrchestrator_E500")), Unavailable).await;
     let mut numbered = users(&[user("1", "ann@example.com")]);
     numbered["message"]["type"] = json!(1);
-    every_read_says(&[], json_answer(200, &numbered), Unavailable).await;
+    every_read_fails_with(&[], json_answer(200, &numbered), Unavailable).await;
     numbered["message"]["type"] = json!(0);
     assert_eq!(kinds(&[], json_answer(200, &numbered)).await, [None; 3]);
 }
 
 #[tokio::test]
-async fn business_errors_of_the_legacy_api_are_refusals_and_not_absence() {
+async fn legacy_business_errors_are_refusals() {
     let mut answer = legacy_users(&[]);
     answer["Errors"] =
         json!([{"Message": "x", "Code": "1", "Type": {"Id": 0, "Code": "Validation"}, "ErrorSource": null}]);
     answer["Result"] = Value::Null;
-    every_read_says(LEGACY, json_answer(200, &answer), Refused).await;
+    every_read_fails_with(LEGACY, json_answer(200, &answer), Refused).await;
     answer["Errors"] = json!([]);
-    every_read_says(LEGACY, json_answer(200, &answer), Unavailable).await;
+    every_read_fails_with(LEGACY, json_answer(200, &answer), Unavailable).await;
 }
 
 /// The far side's own sources are not all heard.
 #[tokio::test]
-async fn an_answer_that_says_it_is_incomplete_is_none() {
+async fn incomplete_answer_is_unavailable() {
     let mut answer = good(&[]);
     answer["meta"]["complete"] = json!(false);
-    every_read_says(&[], json_answer(200, &answer), Unavailable).await;
+    every_read_fails_with(&[], json_answer(200, &answer), Unavailable).await;
     let body = good(LEGACY).to_string();
     let head = format!(
         "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-type: {JSON}\r\nx-incomplete: Auth0\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    every_read_says(LEGACY, [head, body].concat().into_bytes(), Unavailable).await;
+    every_read_fails_with(LEGACY, [head, body].concat().into_bytes(), Unavailable).await;
 }
 
 /// Quality rules, fault table. An address or a state that cannot be read costs the row: without it the user would be taken for
 /// another than they are.
 #[tokio::test]
-async fn a_wrong_type_costs_the_field_and_where_it_decides_the_row() {
+async fn wrong_type_loses_field_or_row() {
     for (field, value) in [
         ("customerRegistrationId", json!(1)),
         ("customerRegistrationId", json!("")),
@@ -276,7 +276,7 @@ async fn a_wrong_type_costs_the_field_and_where_it_decides_the_row() {
 
 /// Valid JSON about another user, or that cannot be true: refused and audited.
 #[tokio::test]
-async fn an_answer_about_somebody_else_is_refused() {
+async fn answer_about_other_user_is_refused() {
     for settings in [&[][..], LEGACY] {
         let is_legacy = settings == LEGACY;
         let other = if is_legacy {
@@ -296,7 +296,7 @@ async fn an_answer_about_somebody_else_is_refused() {
         } else {
             users(&[user("1", "ann@example.com"), user("1", "ann@example.com")])
         };
-        every_read_says(settings, json_answer(200, &twice), Corrupt).await;
+        every_read_fails_with(settings, json_answer(200, &twice), Corrupt).await;
     }
     let many: Vec<Value> = (0..11)
         .map(|n| user(&n.to_string(), &format!("{n}@example.org")))
@@ -306,21 +306,21 @@ async fn an_answer_about_somebody_else_is_refused() {
 
 /// The list of one user less than there are: no answer, and above all no absence.
 #[tokio::test]
-async fn an_answer_from_which_somebody_is_missing_is_none() {
+async fn answer_with_missing_users_is_refused() {
     for left in [&[][..], &[user("1", "ann@example.com")]] {
         let mut answer = users(left);
         answer["meta"]["totalRecords"] = json!(left.len() + 1);
-        every_read_says(&[], json_answer(200, &answer), Corrupt).await;
+        every_read_fails_with(&[], json_answer(200, &answer), Corrupt).await;
         answer["meta"] = json!({"nextCursor": "on"});
-        every_read_says(&[], json_answer(200, &answer), Corrupt).await;
+        every_read_fails_with(&[], json_answer(200, &answer), Corrupt).await;
     }
     let mut answer = legacy_users(&[]);
     answer["Result"]["TotalUsersFound"] = json!(1);
-    every_read_says(LEGACY, json_answer(200, &answer), Corrupt).await;
+    every_read_fails_with(LEGACY, json_answer(200, &answer), Corrupt).await;
 }
 
 #[tokio::test]
-async fn an_estimate_contradicts_nobody() {
+async fn estimate_is_no_contradiction() {
     let mut answer = good(&[]);
     answer["meta"] = json!({"totalRecords": 7, "totalIsEstimate": true});
     assert_eq!(kinds(&[], json_answer(200, &answer)).await, [None; 3]);
@@ -328,44 +328,44 @@ async fn an_estimate_contradicts_nobody() {
 
 /// A deployment that matches complete addresses by *contains* shows others beside: they are not taken.
 #[tokio::test]
-async fn a_looser_match_is_sifted_and_what_was_not_asked_for_at_all_is_refused() {
+async fn looser_match_is_filtered() {
     let answer = users(&[user("1", "joann@example.com"), user("2", "Ann@Example.com")]);
-    let world = World::of(&[("Subscribe.Method", "GET")], move |_| json_answer(200, &answer)).await;
-    let found = world.by_email("ann@example.com").await.unwrap();
+    let fixture = RemoteFixture::start(&[("Subscribe.Method", "GET")], move |_| json_answer(200, &answer)).await;
+    let found = fixture.by_email("ann@example.com").await.unwrap();
     let ids: Vec<_> = found.iter().map(|account| account.crid.as_str()).collect();
     assert_eq!(ids, ["2"]);
 }
 
 /// Cut anywhere, an answer is none.
 #[tokio::test]
-async fn a_truncated_answer_is_never_half_an_answer() {
+async fn truncated_answer_is_unavailable() {
     for settings in [&[][..], LEGACY] {
         let text = good(settings).to_string();
         for end in 0..text.len() {
             let answer = labelled(200, JSON, &text[..end]);
-            let world = World::of(settings, move |_| answer.clone()).await;
-            let kind = world.by_id("1").await.err().map(|error| error.kind);
+            let fixture = RemoteFixture::start(settings, move |_| answer.clone()).await;
+            let kind = fixture.by_id("1").await.err().map(|error| error.kind);
             assert_eq!(kind, Some(Unavailable), "{settings:?}: {}", &text[..end]);
         }
     }
 }
 
 #[tokio::test]
-async fn settings_that_cannot_be_used_are_silence_too() {
-    let world = World::of(&[("Subscribe.Api", "v5")], |_| Vec::new()).await;
-    assert_eq!(world.by_id("1").await.unwrap_err().kind, Misconfigured);
-    assert_eq!(world.seen(), []);
+async fn invalid_settings_are_misconfiguration() {
+    let fixture = RemoteFixture::start(&[("Subscribe.Api", "v5")], |_| Vec::new()).await;
+    assert_eq!(fixture.by_id("1").await.unwrap_err().kind, Misconfigured);
+    assert_eq!(fixture.seen(), []);
 }
 
 /// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: what a deployment other than Masthead compares is not published.
 #[tokio::test]
-async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+async fn absence_needs_every_spelling() {
     for (settings, kept) in [
         (&[("Subscribe.Method", "GET")], "jose%CC%81%40m%C3%BCnchen.example"),
         (&[("Subscribe.Api", "legacy")], "jose%CC%81%40xn--mnchen-3ya.example"),
     ] {
         let is_legacy = settings == LEGACY;
-        let world = World::of(settings, move |seen| {
+        let fixture = RemoteFixture::start(settings, move |seen| {
             let email = "jos\u{e9}@m\u{fc}nchen.example";
             let found = seen.line.contains(kept);
             json_answer(
@@ -379,19 +379,19 @@ async fn absence_by_address_is_confirmed_only_for_every_spelling() {
             )
         })
         .await;
-        let found = world.by_email("jos\u{e9}@m\u{fc}nchen.example").await.unwrap();
+        let found = fixture.by_email("jos\u{e9}@m\u{fc}nchen.example").await.unwrap();
         assert_eq!(found.len(), 1, "{settings:?}");
         let many = format!("{}@example.com", "\u{e9}".repeat(9));
-        assert_eq!(world.by_email(&many).await.unwrap_err().kind, Refused);
+        assert_eq!(fixture.by_email(&many).await.unwrap_err().kind, Refused);
     }
 }
 
 /// RFC 3986 §6.2.2.3: such a path leads to another call.
 #[tokio::test]
-async fn no_path_is_sent_that_normalisation_changes() {
-    let world = World::of(LEGACY, |_| json_answer(200, &legacy_users(&[]))).await;
+async fn unsafe_paths_are_never_sent() {
+    let fixture = RemoteFixture::start(LEGACY, |_| json_answer(200, &legacy_users(&[]))).await;
     for id in [".", "..", "%2E", "a/../b", "a//b"] {
-        assert_eq!(world.by_id(id).await.unwrap_err().kind, Refused, "{id}");
+        assert_eq!(fixture.by_id(id).await.unwrap_err().kind, Refused, "{id}");
     }
-    assert!(world.seen().is_empty());
+    assert!(fixture.seen().is_empty());
 }

@@ -8,11 +8,11 @@ use masthead_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Seen, World, json_answer, legacy_user, legacy_users, list, user, users};
+use crate::support::{RemoteFixture, SeenRequest, json_answer, legacy_user, legacy_users, list, user, users};
 
 /// A far side where nobody is.
-async fn asked(settings: &[(&str, &str)]) -> World {
-    World::of(settings, |seen| {
+async fn asked(settings: &[(&str, &str)]) -> RemoteFixture {
+    RemoteFixture::start(settings, |seen| {
         let is_legacy = seen.line.contains("/User/") || seen.line.contains("/User?");
         json_answer(200, &if is_legacy { legacy_users(&[]) } else { users(&[]) })
     })
@@ -37,19 +37,19 @@ fn odd() -> UserQuery {
     }
 }
 
-fn last(world: &World) -> Seen {
-    world.seen().pop().unwrap()
+fn last(fixture: &RemoteFixture) -> SeenRequest {
+    fixture.seen().pop().unwrap()
 }
 
 #[tokio::test]
-async fn v4_is_asked_in_a_body_so_that_no_address_is_in_a_url() {
-    let world = asked(&[
+async fn v4_search_uses_the_body() {
+    let fixture = asked(&[
         ("Subscribe.Tenant", "far/away/post"),
         ("Subscribe.SourceSystem", "NEAR"),
     ])
     .await;
-    assert!(world.by_email("Ann@Example.com").await.unwrap().is_empty());
-    let seen = last(&world);
+    assert!(fixture.by_email("Ann@Example.com").await.unwrap().is_empty());
+    let seen = last(&fixture);
     assert_eq!(seen.line, "POST /base/v4/Users/Search HTTP/1.1");
     for header in [
         "authorization: Bearer first",
@@ -61,7 +61,7 @@ async fn v4_is_asked_in_a_body_so_that_no_address_is_in_a_url() {
     ] {
         assert!(seen.headers.contains(&header.to_owned()), "{header}: {seen:?}");
     }
-    let body = |seen: &Seen| serde_json::from_str::<Value>(&seen.body).unwrap();
+    let body = |seen: &SeenRequest| serde_json::from_str::<Value>(&seen.body).unwrap();
     assert_eq!(
         body(&seen),
         json!({
@@ -69,17 +69,17 @@ async fn v4_is_asked_in_a_body_so_that_no_address_is_in_a_url() {
             "pageNumber": "1", "orderBy": "2", "orderByType": "0",
         })
     );
-    assert!(world.by_id("auth0|1").await.unwrap().is_none());
+    assert!(fixture.by_id("auth0|1").await.unwrap().is_none());
     assert_eq!(
-        body(&last(&world)),
+        body(&last(&fixture)),
         json!({
             "ignoreProvider": "true", "customerRegistrationId": "auth0|1", "pageSize": "2", "pageNumber": "1",
             "orderBy": "2", "orderByType": "0",
         })
     );
-    world.search(&odd()).await.unwrap();
+    fixture.search(&odd()).await.unwrap();
     assert_eq!(
-        body(&last(&world)),
+        body(&last(&fixture)),
         json!({
             "ignoreProvider": "true", "email": "a+b&c=d%", "emailMatch": "prefix", "firstName": "jose",
             "metadata.city #": "å/?", "metadata.b": "\"\\", "pageSize": "10", "pageNumber": "3", "orderBy": "4",
@@ -89,11 +89,11 @@ async fn v4_is_asked_in_a_body_so_that_no_address_is_in_a_url() {
 }
 
 #[tokio::test]
-async fn the_published_query_string_says_nothing_that_only_masthead_knows_where_it_need_not() {
-    let world = asked(&[("Subscribe.Method", "GET")]).await;
-    world.by_email("a+b@Example.com").await.unwrap();
+async fn published_query_omits_masthead_extensions() {
+    let fixture = asked(&[("Subscribe.Method", "GET")]).await;
+    fixture.by_email("a+b@Example.com").await.unwrap();
     assert_eq!(
-        last(&world).line,
+        last(&fixture).line,
         "GET /base/v4/Users?ignoreProvider=true&email=a%2Bb%40example.com&pageSize=1000&pageNumber=1&orderBy=2&orderByType=0 \
          HTTP/1.1"
     );
@@ -103,42 +103,42 @@ async fn the_published_query_string_says_nothing_that_only_masthead_knows_where_
             ..UserFilter::default()
         })
     };
-    world
+    fixture
         .search(&part(EmailFilter::Contains(EmailNeedle::of("ann"))))
         .await
         .unwrap();
-    assert!(last(&world).line.contains("&email=ann&pageSize=10&"));
+    assert!(last(&fixture).line.contains("&email=ann&pageSize=10&"));
     // Here the published rule would say otherwise.
-    world
+    fixture
         .search(&part(EmailFilter::Contains(EmailNeedle::of("ann@example.com"))))
         .await
         .unwrap();
     assert!(
-        last(&world)
+        last(&fixture)
             .line
             .contains("&email=ann%40example.com&emailMatch=contains&")
     );
-    world
+    fixture
         .search(&part(EmailFilter::Exact(EmailKey::of("ann"))))
         .await
         .unwrap();
-    assert!(last(&world).line.contains("&email=ann&emailMatch=exact&"));
-    world.search(&odd()).await.unwrap();
+    assert!(last(&fixture).line.contains("&email=ann&emailMatch=exact&"));
+    fixture.search(&odd()).await.unwrap();
     assert_eq!(
-        last(&world).line,
+        last(&fixture).line,
         "GET /base/v4/Users?ignoreProvider=true&email=a%2Bb%26c%3Dd%25&emailMatch=prefix&firstName=jose&\
          metadata.city%20%23=%C3%A5%2F%3F&metadata.b=%22%5C&pageSize=10&pageNumber=3&orderBy=4&orderByType=1 HTTP/1.1"
     );
 }
 
 #[tokio::test]
-async fn the_legacy_api_is_asked_for_the_store_alone() {
-    let world = asked(&[("Subscribe.Api", "legacy")]).await;
-    assert!(world.by_id("auth0|1/2").await.unwrap().is_none());
-    assert_eq!(last(&world).line, "GET /base/User/auth0%7C1%2F2/2 HTTP/1.1");
-    assert!(world.by_email("Ann@Example.com").await.unwrap().is_empty());
+async fn legacy_calls_request_the_store_only() {
+    let fixture = asked(&[("Subscribe.Api", "legacy")]).await;
+    assert!(fixture.by_id("auth0|1/2").await.unwrap().is_none());
+    assert_eq!(last(&fixture).line, "GET /base/User/auth0%7C1%2F2/2 HTTP/1.1");
+    assert!(fixture.by_email("Ann@Example.com").await.unwrap().is_empty());
     assert_eq!(
-        last(&world).line,
+        last(&fixture).line,
         "GET /base/User/2?email=ann%40example.com&sortBy=Email&sortOrder=asc&usersPerPage=1000&pageNumber=1 HTTP/1.1"
     );
     let query = UserQuery {
@@ -149,9 +149,9 @@ async fn the_legacy_api_is_asked_for_the_store_alone() {
             ..UserFilter::default()
         })
     };
-    world.search(&query).await.unwrap();
+    fixture.search(&query).await.unwrap();
     assert_eq!(
-        last(&world).line,
+        last(&fixture).line,
         "GET /base/User?request.lookupInUserProvider=false&request.email=ann&request.onlyActive=true&request.sortBy=Email&\
          request.sortOrder=asc&request.usersPerPage=10&request.pageNumber=2 HTTP/1.1"
     );
@@ -159,11 +159,11 @@ async fn the_legacy_api_is_asked_for_the_store_alone() {
 
 /// A far side that has no cursors is walked by page numbers; one that has is walked by them.
 #[tokio::test]
-async fn a_list_goes_on_as_the_far_side_knows_how() {
+async fn lists_continue_by_page_or_cursor() {
     let people: Vec<Value> = (0..10)
         .map(|n| user(&n.to_string(), &format!("{n}@example.org")))
         .collect();
-    let numbered = World::of(&[("Subscribe.Method", "GET")], move |seen| {
+    let numbered = RemoteFixture::start(&[("Subscribe.Method", "GET")], move |seen| {
         let mut answer = users(if seen.line.contains("pageNumber=3") {
             &people[..5]
         } else {
@@ -183,7 +183,7 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
         }
     }
 
-    let with_cursor = World::of(&[], |_| {
+    let with_cursor = RemoteFixture::start(&[], |_| {
         let mut answer = users(&[user("1", "a@example.org")]);
         answer["meta"] = json!({"totalRecords": 25, "nextCursor": "on=/+"});
         json_answer(200, &answer)
@@ -203,11 +203,11 @@ async fn a_list_goes_on_as_the_far_side_knows_how() {
 /// A deployment without `Metadata` shows the keys in fields of their own.
 #[tokio::test]
 async fn legacy_fields_become_metadata() {
-    let world = World::of(&[("Subscribe.Api", "legacy")], |_| {
+    let fixture = RemoteFixture::start(&[("Subscribe.Api", "legacy")], |_| {
         json_answer(200, &legacy_users(&[legacy_user("1", "ann@example.com")]))
     })
     .await;
-    let found = world.by_id("1").await.unwrap().unwrap();
+    let found = fixture.by_id("1").await.unwrap().unwrap();
     let pairs: Vec<_> = found.metadata.iter().collect();
     assert_eq!(
         pairs,

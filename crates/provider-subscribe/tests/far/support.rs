@@ -26,40 +26,40 @@ use tokio::{
 
 /// A request as it came: its first line, its headers in lower case and sorted, its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct SeenRequest {
     pub(crate) line: String,
     pub(crate) headers: Vec<String>,
     pub(crate) body: String,
 }
 
-type Script = dyn Fn(&Seen) -> Vec<u8> + Send + Sync;
+type Script = dyn Fn(&SeenRequest) -> Vec<u8> + Send + Sync;
 
 /// The adapter, its tenant, and the far side.
-pub(crate) struct World {
+pub(crate) struct RemoteFixture {
     pub(crate) remote: RemoteSubscribe,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) token: Arc<Mutex<Option<&'static str>>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<SeenRequest>>>,
 }
 
-struct Token(Arc<Mutex<Option<&'static str>>>);
+struct SharedToken(Arc<Mutex<Option<&'static str>>>);
 
-impl Secrets for Token {
+impl Secrets for SharedToken {
     fn secret(&self, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         self.0.lock().unwrap().map(|text| Secret::new(text.as_bytes()))
     }
 }
 
-impl World {
+impl RemoteFixture {
     /// A far side with this script under `/base`, and a tenant with these settings more.
-    pub(crate) async fn of(
+    pub(crate) async fn start(
         settings: &[(&str, &str)],
-        script: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
+        script: impl Fn(&SeenRequest) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
-        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<SeenRequest>>> = Arc::default();
         let script: Arc<Script> = Arc::new(script);
         let kept = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -81,7 +81,7 @@ impl World {
                 options,
                 client(),
                 Arc::new(StoppedClock::default()),
-                Arc::new(Token(Arc::clone(&token))),
+                Arc::new(SharedToken(Arc::clone(&token))),
             ),
             tenant: Arc::new(tenant("north/daily/herald", 1, &all)),
             token,
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// What was asked so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<SeenRequest> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -126,7 +126,7 @@ fn client() -> HttpClient {
     CLIENT.get_or_init(|| HttpClient::new(patient).unwrap()).clone()
 }
 
-async fn answer(mut socket: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn answer(mut socket: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<SeenRequest>>>) {
     // One answer a connection, so that one which is cut short ends.
     if let Some(request) = read(&mut socket).await {
         seen.lock().unwrap().push(request.clone());
@@ -134,7 +134,7 @@ async fn answer(mut socket: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<
     }
 }
 
-async fn read(socket: &mut TcpStream) -> Option<Seen> {
+async fn read(socket: &mut TcpStream) -> Option<SeenRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
@@ -154,7 +154,7 @@ async fn read(socket: &mut TcpStream) -> Option<Seen> {
         .find_map(|header| header.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     socket.read_exact(&mut body).await.ok()?;
-    Some(Seen {
+    Some(SeenRequest {
         line,
         headers,
         body: String::from_utf8(body).unwrap(),

@@ -4,21 +4,21 @@ use serde_json::Value;
 use tokio::time::advance;
 
 use super::*;
-use crate::testing::{CountedSource, HandClock, NOW, Signer, key_set};
-use crate::verifier::testing::over;
+use crate::testing::{CountingKeySource, NOW, SettableClock, TestSigner, key_set};
+use crate::verifier::testing::verifier_over;
 use masthead_ports::{readiness::Readiness, tokens::TokenVerifier};
 
 const COOLDOWN: Duration = Duration::from_secs(30);
 const MAX_AGE: Duration = Duration::from_mins(5);
 const MAX_STALE: Duration = Duration::from_hours(1);
 
-fn keys(source: &Arc<CountedSource>) -> Arc<Keys> {
-    let freshness = Freshness {
+fn keys(source: &Arc<CountingKeySource>) -> Arc<KeySetCache> {
+    let freshness = KeySetFreshness {
         cooldown: COOLDOWN,
         max_age: MAX_AGE,
         max_stale: MAX_STALE,
     };
-    Arc::new(Keys::new(Arc::clone(source) as _, freshness))
+    Arc::new(KeySetCache::new(Arc::clone(source) as _, freshness))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a source answers with a result")]
@@ -27,7 +27,7 @@ fn set(keys: &[Value]) -> Result<Vec<u8>, &'static str> {
 }
 
 /// Takes every key for the signer.
-const fn any(_: &Key) -> bool {
+const fn any(_: &VerificationKey) -> bool {
     true
 }
 
@@ -37,8 +37,8 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_unknown_keys_at_once_cause_one_fetch_per_cool_down() {
-    let source = CountedSource::new(set(&[Signer::rsa(0).jwk("a")]));
+async fn unknown_keys_fetch_once_per_cooldown() {
+    let source = CountingKeySource::new(set(&[TestSigner::rsa(0).jwk("a")]));
     let keys = keys(&source);
     assert!(keys.signer(Some("a"), Algorithm::Rs256, &any).await.is_ok());
     for round in 2..5 {
@@ -52,18 +52,18 @@ async fn a_thousand_unknown_keys_at_once_cause_one_fetch_per_cool_down() {
         for caller in callers {
             assert!(matches!(caller.await.unwrap(), Err(TokenError::BadSignature)));
         }
-        assert_eq!(source.times_asked(), round);
+        assert_eq!(source.fetches(), round);
     }
     // One by one within the cool-down: none.
     for n in 0..1000 {
         assert!(keys.signer(Some(&n.to_string()), Algorithm::Rs256, &any).await.is_err());
     }
-    assert_eq!(source.times_asked(), 4);
+    assert_eq!(source.fetches(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_thousand_callers_share_the_first_fetch_and_a_lost_caller_stops_nothing() {
-    let source = CountedSource::new(set(&[Signer::rsa(0).jwk("a")]));
+async fn first_callers_share_one_fetch() {
+    let source = CountingKeySource::new(set(&[TestSigner::rsa(0).jwk("a")]));
     let keys = keys(&source);
     let ask = || {
         let keys = Arc::clone(&keys);
@@ -77,12 +77,12 @@ async fn the_first_thousand_callers_share_the_first_fetch_and_a_lost_caller_stop
     for other in others {
         assert!(other.await.unwrap());
     }
-    assert_eq!(source.times_asked(), 1);
+    assert_eq!(source.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shared_secrets_algorithm_and_a_misfit_cause_no_fetch() {
-    let source = CountedSource::new(set(&[Signer::rsa(0).jwk("a")]));
+async fn wrong_algorithm_causes_no_fetch() {
+    let source = CountingKeySource::new(set(&[TestSigner::rsa(0).jwk("a")]));
     let keys = keys(&source);
     assert!(keys.signer(Some("a"), Algorithm::Rs256, &any).await.is_ok());
     advance(COOLDOWN).await;
@@ -92,20 +92,20 @@ async fn a_shared_secrets_algorithm_and_a_misfit_cause_no_fetch() {
             Err(TokenError::BadSignature)
         ));
     }
-    assert_eq!(source.times_asked(), 1);
+    assert_eq!(source.fetches(), 1);
     // Without a kid every key of the algorithm is tried.
     assert!(keys.signer(None, Algorithm::Rs256, &any).await.is_ok());
-    assert_eq!(source.times_asked(), 1);
+    assert_eq!(source.fetches(), 1);
     // A newer set may hold one that fits.
     assert!(keys.signer(None, Algorithm::EdDsa, &any).await.is_err());
-    assert_eq!(source.times_asked(), 2);
+    assert_eq!(source.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_key_is_found_and_a_removed_one_forgets_the_tokens_it_signed() {
-    let (old, kept, new) = (Signer::rsa(0), Signer::p256(), Signer::rsa(1));
-    let source = CountedSource::new(set(&[old.jwk("old"), kept.jwk("kept")]));
-    let verifier = over(keys(&source), HandClock::at(NOW));
+async fn removed_key_forgets_its_tokens() {
+    let (old, kept, new) = (TestSigner::rsa(0), TestSigner::p256(), TestSigner::rsa(1));
+    let source = CountingKeySource::new(set(&[old.jwk("old"), kept.jwk("kept")]));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
     let by_old = old.token("old");
     let by_kept = kept.token("kept");
     assert!(verifier.verify(&by_old).await.is_ok());
@@ -130,10 +130,10 @@ async fn a_new_key_is_found_and_a_removed_one_forgets_the_tokens_it_signed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_replaced_under_the_same_name_forgets_too() {
-    let (old, new) = (Signer::rsa(0), Signer::rsa(1));
-    let source = CountedSource::new(set(&[old.jwk("k")]));
-    let verifier = over(keys(&source), HandClock::at(NOW));
+async fn replaced_key_forgets_its_tokens() {
+    let (old, new) = (TestSigner::rsa(0), TestSigner::rsa(1));
+    let source = CountingKeySource::new(set(&[old.jwk("k")]));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
     let by_old = old.token("k");
     assert!(verifier.verify(&by_old).await.is_ok());
     source.answers(set(&[new.jwk("k")]));
@@ -143,14 +143,14 @@ async fn a_key_replaced_under_the_same_name_forgets_too() {
     settle().await;
     assert_eq!(verifier.verify(&by_old).await, Err(TokenError::BadSignature));
     assert!(verifier.verify(&new.token("k")).await.is_ok());
-    assert_eq!(source.times_asked(), 2);
+    assert_eq!(source.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_good_keys_are_kept_while_the_address_is_down_and_not_for_ever() {
-    let signer = Signer::rsa(0);
-    let source = CountedSource::new(set(&[signer.jwk("k")]));
-    let verifier = over(keys(&source), HandClock::at(NOW));
+async fn last_key_set_serves_limited_outage() {
+    let signer = TestSigner::rsa(0);
+    let source = CountingKeySource::new(set(&[signer.jwk("k")]));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
     let token = signer.token("k");
     assert!(verifier.verify(&token).await.is_ok());
     for broken in [
@@ -165,7 +165,7 @@ async fn the_last_good_keys_are_kept_while_the_address_is_down_and_not_for_ever(
         settle().await;
         assert!(verifier.verify(&token).await.is_ok());
     }
-    assert_eq!(source.times_asked(), 5);
+    assert_eq!(source.fetches(), 5);
     advance(MAX_STALE).await;
     assert_eq!(verifier.remembered(&token), None);
     assert_eq!(verifier.verify(&token).await, Err(TokenError::KeysUnavailable));
@@ -175,16 +175,16 @@ async fn the_last_good_keys_are_kept_while_the_address_is_down_and_not_for_ever(
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_key_set_it_is_tried_again_soon_but_not_at_every_call() {
-    let signer = Signer::rsa(0);
-    let source = CountedSource::new(Err("connect"));
-    let verifier = over(keys(&source), HandClock::at(NOW));
+async fn missing_key_set_is_retried_after_pause() {
+    let signer = TestSigner::rsa(0);
+    let source = CountingKeySource::new(Err("connect"));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
     let token = signer.token("k");
     for _ in 0..100 {
         assert_eq!(verifier.verify(&token).await, Err(TokenError::KeysUnavailable));
         assert_eq!(verifier.check().await, Err("no signing keys"));
     }
-    assert_eq!(source.times_asked(), 1);
+    assert_eq!(source.fetches(), 1);
     source.answers(set(&[signer.jwk("k")]));
     advance(RETRY_WITHOUT_KEYS).await;
     assert!(verifier.verify(&token).await.is_ok());
@@ -193,15 +193,15 @@ async fn without_any_key_set_it_is_tried_again_soon_but_not_at_every_call() {
 
 /// RFC 7517 §5: the set is what the issuer publishes. One that holds no key says that none is valid.
 #[tokio::test(start_paused = true)]
-async fn an_empty_published_set_removes_every_key_at_once() {
-    let signer = Signer::rsa(0);
+async fn empty_key_set_removes_every_key() {
+    let signer = TestSigner::rsa(0);
     for empty in [
         set(&[]),
-        set(&[Signer::Shared(vec![1; 32]).jwk("k")]),
+        set(&[TestSigner::Shared(vec![1; 32]).jwk("k")]),
         set(&[serde_json::json!({"kty": "RSA", "kid": "k", "n": "!", "e": "AQAB"})]),
     ] {
-        let source = CountedSource::new(set(&[signer.jwk("k")]));
-        let verifier = over(keys(&source), HandClock::at(NOW));
+        let source = CountingKeySource::new(set(&[signer.jwk("k")]));
+        let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
         let token = signer.token("k");
         assert!(verifier.verify(&token).await.is_ok());
         source.answers(empty);
@@ -222,10 +222,10 @@ async fn an_empty_published_set_removes_every_key_at_once() {
 
 /// A token without kid cannot name a new key, so its failure is what asks for a newer set.
 #[tokio::test(start_paused = true)]
-async fn a_rotated_key_without_a_kid_is_found_after_the_cool_down() {
-    let (old, new) = (Signer::rsa(0), Signer::rsa(1));
-    let source = CountedSource::new(set(&[old.jwk_without(&["kid"])]));
-    let verifier = over(keys(&source), HandClock::at(NOW));
+async fn rotated_key_without_kid_is_found() {
+    let (old, new) = (TestSigner::rsa(0), TestSigner::rsa(1));
+    let source = CountingKeySource::new(set(&[old.jwk_without(&["kid"])]));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
     assert!(verifier.verify(&old.token_without_kid()).await.is_ok());
     source.answers(set(&[new.jwk_without(&["kid"])]));
     advance(COOLDOWN).await;
@@ -234,5 +234,5 @@ async fn a_rotated_key_without_a_kid_is_found_after_the_cool_down() {
         verifier.verify(&old.token_without_kid()).await,
         Err(TokenError::BadSignature)
     );
-    assert_eq!(source.times_asked(), 2);
+    assert_eq!(source.fetches(), 2);
 }

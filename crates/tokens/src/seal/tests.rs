@@ -23,7 +23,7 @@ fn tenant() -> TenantId {
 const CRID: Purpose<'_> = Purpose::CustomerRegistrationId;
 
 #[test]
-fn the_library_computes_what_rfc_5297_prints() {
+fn library_matches_rfc_5297() {
     // Appendix A.1, deterministic authenticated encryption.
     let key: [u8; 32] = *b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3\xf2\xf1\xf0\
                            \xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff";
@@ -68,7 +68,7 @@ fn published_ids_never_change() {
 }
 
 #[test]
-fn what_is_sealed_opens_for_the_same_tenant_and_purpose_alone() {
+fn seal_is_bound_to_tenant_and_purpose() {
     let ours = sealer();
     let cursor = |binding| Purpose::Cursor { binding };
     let purposes = [CRID, Purpose::Email, cursor(""), cursor("a"), cursor("ab")];
@@ -93,7 +93,7 @@ fn what_is_sealed_opens_for_the_same_tenant_and_purpose_alone() {
 }
 
 #[test]
-fn every_text_opens_in_every_spelling_of_base64() {
+fn every_base64_variant_opens() {
     let ours = sealer();
     proptest::proptest!(|(plain in "\\PC{0,60}")| {
         let sealed = ours.seal(&tenant(), Purpose::Email, &plain);
@@ -113,7 +113,7 @@ fn every_text_opens_in_every_spelling_of_base64() {
 }
 
 #[test]
-fn a_changed_text_never_opens() {
+fn changed_text_never_opens() {
     let ours = sealer();
     let sealed = ours.seal(&tenant(), CRID, "auth0|abcdef");
     let bytes = STANDARD.decode(&sealed).unwrap();
@@ -150,7 +150,7 @@ fn a_changed_text_never_opens() {
 }
 
 #[test]
-fn older_keys_open_and_only_the_current_one_seals() {
+fn older_keys_only_open() {
     let old = sealer().seal(&tenant(), CRID, "2937");
     let rotated = Sealer::new("2", &keys(&[("1", 0), ("2", 99)])).unwrap();
     assert_eq!(rotated.open(&tenant(), CRID, &old).as_deref(), Ok("2937"));
@@ -171,16 +171,16 @@ fn older_keys_open_and_only_the_current_one_seals() {
 }
 
 #[test]
-fn keys_that_cannot_be_are_refused_and_none_is_shown() {
+fn invalid_sealing_keys_are_refused() {
     for (current, ids, reason) in [
-        ("1", vec![("2", 0)], InvalidSealingKeys::NoCurrent),
-        ("", vec![("", 0)], InvalidSealingKeys::BadId),
-        ("a b", vec![("a b", 0)], InvalidSealingKeys::BadId),
-        ("1", vec![("1", 0), ("x2345678901234567", 0)], InvalidSealingKeys::BadId),
+        ("1", vec![("2", 0)], SealingKeysError::NoCurrent),
+        ("", vec![("", 0)], SealingKeysError::BadId),
+        ("a b", vec![("a b", 0)], SealingKeysError::BadId),
+        ("1", vec![("1", 0), ("x2345678901234567", 0)], SealingKeysError::BadId),
     ] {
         assert_eq!(Sealer::new(current, &keys(&ids)).err(), Some(reason));
     }
     let short = BTreeMap::from([("1".to_owned(), Secret::new([0; 32]))]);
-    assert_eq!(Sealer::new("1", &short).err(), Some(InvalidSealingKeys::BadLength));
+    assert_eq!(Sealer::new("1", &short).err(), Some(SealingKeysError::BadLength));
     assert_eq!(format!("{:?}", sealer()), r#"Sealer { current: "1", older: 0, .. }"#);
 }

@@ -21,7 +21,7 @@ use masthead_ports::{
     source::{CallContext, Priority, SourceErrorKind},
     tenants::Tenants,
 };
-use masthead_provider_subscribe::{RemoteSubscribe, Stretch};
+use masthead_provider_subscribe::{RemoteScanPage, RemoteSubscribe};
 use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
@@ -140,7 +140,7 @@ impl Migration<'_> {
     }
 
     /// The next stretch of the walk; a far side that is down for a moment is waited for.
-    async fn next(&self, mark: Option<&str>) -> Result<Stretch, Failure> {
+    async fn next(&self, mark: Option<&str>) -> Result<RemoteScanPage, Failure> {
         let mut tried = 0;
         loop {
             let cx = CallContext::new(Arc::clone(&self.far), Instant::now() + PAGE, Priority::Bulk);

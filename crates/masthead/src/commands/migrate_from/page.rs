@@ -3,7 +3,7 @@
 use std::fmt;
 
 use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
-use masthead_provider_subscribe::Row;
+use masthead_provider_subscribe::RemoteRow;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
 
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ impl fmt::Display for Noted {
 
 impl Page {
     /// The users after so many others.
-    pub(super) fn of(users: Vec<Row>, before: u64) -> Self {
+    pub(super) fn of(users: Vec<RemoteRow>, before: u64) -> Self {
         let mut page = Self {
             users: Vec::with_capacity(users.len()),
             rejected: Vec::new(),
@@ -153,7 +153,7 @@ fn registration(account: Account) -> NewRegistration {
 
 #[cfg(test)]
 mod tests {
-    use masthead_provider_subscribe::Flaw;
+    use masthead_provider_subscribe::RemoteAnswerError;
 
     use super::*;
 
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn who_is_not_taken_whole_is_named_by_number_and_id() {
         let id = |text: &str| Some(Crid::parse(text).unwrap());
-        let row = |id: Option<Crid>, account, lost: &[&'static str]| Row {
+        let row = |id: Option<Crid>, account, lost: &[&'static str]| RemoteRow {
             id,
             account,
             lost: lost.to_vec(),
@@ -170,8 +170,8 @@ mod tests {
         let users = vec![
             row(id("a"), account("a"), &[]),
             row(id("b"), account("b"), &["metadata", "verified"]),
-            row(id("c"), Err(Flaw::Field("email")), &["metadata"]),
-            row(None, Err(Flaw::Shape), &[]),
+            row(id("c"), Err(RemoteAnswerError::Field("email")), &["metadata"]),
+            row(None, Err(RemoteAnswerError::Shape), &[]),
         ];
         let page = Page::of(users, 10);
         let told = |noted: &[Noted]| noted.iter().map(Noted::to_string).collect::<Vec<_>>();

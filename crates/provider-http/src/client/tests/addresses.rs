@@ -11,19 +11,19 @@ use std::{
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::*;
-use crate::dial::Lookup;
+use crate::dial::NameLookup;
 
 #[tokio::test]
-async fn nobody_listening_is_told_before_anything_is_sent() {
+async fn refused_connection_is_unsent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let failure = failure_at(address).await;
-    assert_eq!(failure, Failure::unsent(FailureClass::Connect));
+    assert_eq!(failure, HttpError::unsent(TransportError::Connect));
 }
 
 #[tokio::test]
-async fn addresses_that_are_not_public_are_refused_by_number_and_by_name() {
+async fn private_addresses_are_refused() {
     let guarded = HttpOptions {
         allow_private: false,
         allow_plain_http: true,
@@ -45,28 +45,28 @@ async fn addresses_that_are_not_public_are_refused_by_number_and_by_name() {
             .unwrap_err();
         assert!(!failure.sent);
         assert!(
-            matches!(failure.class, FailureClass::PrivateAddress | FailureClass::Resolve),
+            matches!(failure.class, TransportError::PrivateAddress | TransportError::Resolve),
             "{host}: {failure:?}"
         );
     }
     let literal = client.send(get("http://127.0.0.1:9/"), soon()).await.unwrap_err();
-    assert_eq!(literal.class, FailureClass::PrivateAddress);
+    assert_eq!(literal.class, TransportError::PrivateAddress);
 
-    let mixed: Lookup = Arc::new(|_| {
+    let mixed: NameLookup = Arc::new(|_| {
         let found: Vec<IpAddr> = vec!["1.1.1.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
         Box::pin(std::future::ready(Ok(found)))
     });
     let client = HttpClient::with_lookup(guarded, mixed).unwrap();
     let failure = client.send(get("http://rebinding.example/"), soon()).await.unwrap_err();
-    assert_eq!(failure, Failure::unsent(FailureClass::PrivateAddress));
+    assert_eq!(failure, HttpError::unsent(TransportError::PrivateAddress));
 }
 
 #[tokio::test]
-async fn a_name_is_resolved_once_and_the_checked_address_is_dialled() {
+async fn checked_address_is_the_dialled_one() {
     let address = serve_bytes(answer("", b"[]")).await;
     let lookups = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&lookups);
-    let lookup: Lookup = Arc::new(move |name| {
+    let lookup: NameLookup = Arc::new(move |name| {
         assert_eq!(name, "pinned.example");
         // A second look-up would lead to nowhere.
         let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
@@ -80,25 +80,25 @@ async fn a_name_is_resolved_once_and_the_checked_address_is_dialled() {
 }
 
 #[tokio::test]
-async fn only_plain_addresses_of_allowed_schemes_are_called() {
+async fn disallowed_uris_are_refused() {
     let strict = HttpOptions {
         allow_private: false,
         ..options()
     };
     let client = HttpClient::new(strict).unwrap();
     for (uri, class) in [
-        ("http://provider.example/", FailureClass::PlainHttp),
-        ("ftp://provider.example/", FailureClass::BadAddress),
-        ("https://user:pass@provider.example/", FailureClass::BadAddress),
-        ("/no/host", FailureClass::BadAddress),
+        ("http://provider.example/", TransportError::PlainHttp),
+        ("ftp://provider.example/", TransportError::BadAddress),
+        ("https://user:pass@provider.example/", TransportError::BadAddress),
+        ("/no/host", TransportError::BadAddress),
     ] {
         let failure = client.send(get(uri), soon()).await.unwrap_err();
-        assert_eq!(failure, Failure::unsent(class), "{uri}");
+        assert_eq!(failure, HttpError::unsent(class), "{uri}");
     }
 }
 
 #[tokio::test]
-async fn a_private_authority_is_believed_only_when_it_is_named() {
+async fn private_ca_needs_configuration() {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
@@ -122,7 +122,7 @@ async fn a_private_authority_is_believed_only_when_it_is_named() {
     let uri = format!("https://localhost:{port}/");
     let strange = HttpClient::new(options()).unwrap();
     let failure = strange.send(get(&uri), soon()).await.unwrap_err();
-    assert_eq!(failure, Failure::unsent(FailureClass::Tls));
+    assert_eq!(failure, HttpError::unsent(TransportError::Tls));
 
     let trusting = HttpOptions {
         extra_roots_pem: Some(made.cert.pem().into_bytes()),
@@ -133,7 +133,7 @@ async fn a_private_authority_is_believed_only_when_it_is_named() {
 }
 
 #[test]
-fn extra_roots_that_are_no_certificates_are_refused() {
+fn invalid_extra_roots_are_refused() {
     for bad in [
         "",
         "nonsense",

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use super::*;
 
 #[tokio::test]
-async fn an_answer_is_read_whole_with_our_name_on_the_request() {
+async fn request_has_user_agent_and_body_is_read() {
     let address = serve(|mut socket, head| async move {
         let head = head.to_ascii_lowercase();
         let ours = format!("user-agent: masthead/{}\r\n", env!("CARGO_PKG_VERSION"));
@@ -28,7 +28,7 @@ async fn an_answer_is_read_whole_with_our_name_on_the_request() {
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed() {
+async fn redirect_is_not_followed() {
     let hits = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&hits);
     let address = serve(move |mut socket, _| {
@@ -46,7 +46,7 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_is_inflated() {
+async fn compressed_body_is_inflated() {
     let address = serve_bytes(answer("content-encoding: gzip\r\n", &gzip(b"[1,2,3]"))).await;
     let client = HttpClient::new(options()).unwrap();
     let reply = client.send(get(&format!("http://{address}/")), soon()).await.unwrap();
@@ -54,17 +54,17 @@ async fn a_compressed_answer_is_inflated() {
 }
 
 #[tokio::test]
-async fn a_compressed_bomb_stops_at_the_bound() {
+async fn compressed_bomb_stops_at_limit() {
     let bomb = gzip(&vec![b' '; 30 * 1024 * 1024]);
     assert!(bomb.len() < options().max_body_bytes);
     let failure = failure_of(answer("content-encoding: gzip\r\n", &bomb)).await;
-    assert_eq!(failure, Failure::sent(FailureClass::TooLarge));
+    assert_eq!(failure, HttpError::sent(TransportError::TooLarge));
 }
 
 #[tokio::test]
-async fn an_answer_that_announces_or_brings_too_much_is_refused() {
+async fn oversized_body_is_refused() {
     let announced = b"HTTP/1.1 200 OK\r\ncontent-length: 200000000\r\n\r\n".to_vec();
-    assert_eq!(failure_of(announced).await.class, FailureClass::TooLarge);
+    assert_eq!(failure_of(announced).await.class, TransportError::TooLarge);
 
     let address = serve(|mut socket, _| async move {
         let _ = socket
@@ -80,11 +80,11 @@ async fn an_answer_that_announces_or_brings_too_much_is_refused() {
     })
     .await;
     let failure = failure_at(address).await;
-    assert_eq!(failure, Failure::sent(FailureClass::TooLarge));
+    assert_eq!(failure, HttpError::sent(TransportError::TooLarge));
 }
 
 #[tokio::test]
-async fn broken_and_unknown_encodings_are_refused() {
+async fn broken_or_unknown_encoding_is_refused() {
     let mut cut = gzip(&[b'7'; 5000]);
     cut.truncate(cut.len() - 9);
     for (encoding, body) in [
@@ -94,12 +94,12 @@ async fn broken_and_unknown_encodings_are_refused() {
         ("gzip, gzip", gzip(&gzip(b"[]"))),
     ] {
         let failure = failure_of(answer(&format!("content-encoding: {encoding}\r\n"), &body)).await;
-        assert_eq!(failure, Failure::sent(FailureClass::Encoding), "{encoding}");
+        assert_eq!(failure, HttpError::sent(TransportError::Encoding), "{encoding}");
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_told_as_such_wherever_it_breaks() {
+async fn broken_connection_is_reported_as_broken() {
     for cut in [
         "",
         "HTTP/1.1 20",
@@ -111,9 +111,9 @@ async fn a_connection_that_breaks_is_told_as_such_wherever_it_breaks() {
         })
         .await;
         let failure = failure_at(address).await;
-        assert_eq!(failure, Failure::sent(FailureClass::Broken), "{cut:?}");
+        assert_eq!(failure, HttpError::sent(TransportError::Broken), "{cut:?}");
     }
-    assert_eq!(failure_of("SSH-2.0-OpenSSH_9\r\n").await.class, FailureClass::Broken);
+    assert_eq!(failure_of("SSH-2.0-OpenSSH_9\r\n").await.class, TransportError::Broken);
     let endless_head = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(200_000));
-    assert_eq!(failure_of(endless_head).await.class, FailureClass::Broken);
+    assert_eq!(failure_of(endless_head).await.class, TransportError::Broken);
 }

@@ -11,7 +11,7 @@ use crate::testing::later;
 const FOR_EVER: Duration = Duration::from_hours(1);
 
 /// What a caller who waits for [`PATIENCE`] is told by a server that has its request, writes this, and then `again` and again.
-async fn told_of(first: &'static str, again: &'static str) -> Failure {
+async fn told_of(first: &'static str, again: &'static str) -> HttpError {
     let (asked, mut is_asked) = mpsc::unbounded_channel();
     let address = serve(move |mut socket, _| {
         let asked = asked.clone();
@@ -39,7 +39,7 @@ async fn told_of(first: &'static str, again: &'static str) -> Failure {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_is_stalled() {
+async fn stopped_body_is_stalled() {
     let impatient = HttpOptions {
         idle_timeout: Duration::from_millis(100),
         ..options()
@@ -47,26 +47,26 @@ async fn a_body_that_stops_is_stalled() {
     let address = serve_bytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n[1").await;
     let client = HttpClient::new(impatient).unwrap();
     let stalled = client.send(get(&format!("http://{address}/")), soon()).await;
-    assert_eq!(stalled.unwrap_err(), Failure::sent(FailureClass::Stalled));
+    assert_eq!(stalled.unwrap_err(), HttpError::sent(TransportError::Stalled));
 }
 
 #[tokio::test]
-async fn silence_and_a_body_that_drips_end_at_the_callers_deadline() {
+async fn slow_bodies_end_at_deadline() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n";
-    assert_eq!(told_of("", "").await, Failure::sent(FailureClass::Timeout));
-    assert_eq!(told_of(head, " ").await, Failure::sent(FailureClass::Timeout));
+    assert_eq!(told_of("", "").await, HttpError::sent(TransportError::Timeout));
+    assert_eq!(told_of(head, " ").await, HttpError::sent(TransportError::Timeout));
 }
 
 #[tokio::test]
-async fn nothing_is_sent_once_the_deadline_has_passed() {
+async fn nothing_is_sent_after_deadline() {
     let address = serve_bytes("").await;
     let client = HttpClient::new(options()).unwrap();
     let passed = client.send(get(&format!("http://{address}/")), Instant::now()).await;
-    assert_eq!(passed.unwrap_err(), Failure::unsent(FailureClass::Timeout));
+    assert_eq!(passed.unwrap_err(), HttpError::unsent(TransportError::Timeout));
 }
 
 #[tokio::test]
-async fn the_connect_time_out_decides_when_a_handshake_hangs() {
+async fn hanging_handshake_hits_connect_timeout() {
     // It takes the connection and never answers the TLS greeting.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -76,5 +76,5 @@ async fn the_connect_time_out_decides_when_a_handshake_hangs() {
     };
     let client = HttpClient::new(impatient).unwrap();
     let failure = client.send(get(&format!("https://{address}/")), soon()).await;
-    assert_eq!(failure.unwrap_err(), Failure::unsent(FailureClass::ConnectTimeout));
+    assert_eq!(failure.unwrap_err(), HttpError::unsent(TransportError::ConnectTimeout));
 }

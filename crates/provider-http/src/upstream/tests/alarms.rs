@@ -3,10 +3,10 @@
 use super::*;
 
 #[tokio::test]
-async fn a_refused_token_is_renewed_once_and_then_an_operator_is_called() {
+async fn refused_token_is_renewed_once() {
     for status in [401, 403] {
         // The first token is refused, the second is good.
-        let server = Server::start(move |n, seen| match seen {
+        let server = ScriptedServer::start(move |n, seen| match seen {
             seen if is_token(seen) => json(200, "", &format!(r#"{{"access_token":"t{n}","expires_in":3600}}"#)),
             seen if seen.head.contains("authorization: bearer t0\r\n") => json(status, "", "{}"),
             _ => json(200, "", "7"),
@@ -17,7 +17,7 @@ async fn a_refused_token_is_renewed_once_and_then_an_operator_is_called() {
         }
 
         // Every token is refused.
-        let server = Server::start(move |n, seen| {
+        let server = ScriptedServer::start(move |n, seen| {
             if is_token(seen) {
                 json(200, "", &format!(r#"{{"access_token":"t{n}","expires_in":3600}}"#))
             } else {
@@ -46,8 +46,8 @@ async fn a_refused_token_is_renewed_once_and_then_an_operator_is_called() {
 }
 
 #[tokio::test]
-async fn the_alarm_ends_with_the_next_good_answer() {
-    let server = Server::start(|n, _| {
+async fn alarm_ends_with_next_answer() {
+    let server = ScriptedServer::start(|n, _| {
         if n == 0 {
             json(401, "", "{}")
         } else {
@@ -66,8 +66,8 @@ async fn the_alarm_ends_with_the_next_good_answer() {
 }
 
 #[tokio::test]
-async fn no_error_tells_an_address_a_token_or_a_body() {
-    let server = Server::start(|_, seen| {
+async fn errors_show_no_private_data() {
+    let server = ScriptedServer::start(|_, seen| {
         if is_token(seen) {
             json(200, "", r#"{"access_token":"t0ken"}"#)
         } else {
@@ -84,7 +84,7 @@ async fn no_error_tells_an_address_a_token_or_a_body() {
 }
 
 #[test]
-fn calls_budget_breaker_and_alarm_are_measured() {
+fn metrics_cover_calls_budget_breaker_alarm() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -92,7 +92,7 @@ fn calls_budget_breaker_and_alarm_are_measured() {
         .unwrap();
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
-            let server = Server::start(|n, _| match n {
+            let server = ScriptedServer::start(|n, _| match n {
                 0 => json(200, "", "7"),
                 1 => json(401, "", "{}"),
                 _ => json(500, "", "{}"),

@@ -12,14 +12,14 @@ const A_MINUTE: f64 = 1.0 / 60.0;
 const NOT_A_MINUTE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn a_busy_provider_is_left_alone_for_as_long_as_it_asks() {
+async fn rate_limited_provider_gets_its_pause() {
     let reset = format!(
         "x-ratelimit-limit: 10\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: {}\r\n",
         NOW + 2_000
     );
     for (headers, pause) in [("retry-after: 3000\r\n", 3_000), (reset.as_str(), 2_000)] {
         let headers = headers.to_owned();
-        let server = Server::start(move |_, _| json(429, &headers, "{}")).await;
+        let server = ScriptedServer::start(move |_, _| json(429, &headers, "{}")).await;
         let upstream = upstream_of(options(), None);
         for _ in 0..2 {
             let after = pause_of(ask(&upstream, &server, Effect::Read).await);
@@ -31,8 +31,8 @@ async fn a_busy_provider_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_say_for_how_long_is_left_alone_for_a_second() {
-    let server = Server::start(|_, _| json(429, "", "{}")).await;
+async fn unspecified_pause_is_one_second() {
+    let server = ScriptedServer::start(|_, _| json(429, "", "{}")).await;
     let once = UpstreamOptions {
         attempts: 1,
         ..options()
@@ -49,9 +49,9 @@ fn pause_of(told: Result<u32, SourceError>) -> Duration {
 }
 
 #[tokio::test]
-async fn a_short_pause_is_waited_for_within_the_deadline() {
+async fn short_pause_is_waited_out() {
     for status in [429, 503] {
-        let server = Server::start(move |n, _| {
+        let server = ScriptedServer::start(move |n, _| {
             if n == 0 {
                 json(status, "retry-after: 1\r\n", "{}")
             } else {
@@ -67,8 +67,8 @@ async fn a_short_pause_is_waited_for_within_the_deadline() {
 }
 
 #[tokio::test]
-async fn of_two_hundred_callers_two_leave_with_the_two_calls_and_the_others_hear_at_once() {
-    let server = Server::start(|_, _| json(200, "", "7")).await;
+async fn callers_over_budget_fail_at_once() {
+    let server = ScriptedServer::start(|_, _| json(200, "", "7")).await;
     let options = UpstreamOptions {
         budget: BudgetOptions {
             burst: 2,
@@ -95,8 +95,9 @@ async fn of_two_hundred_callers_two_leave_with_the_two_calls_and_the_others_hear
 }
 
 #[tokio::test]
-async fn what_the_provider_says_is_left_is_believed() {
-    let server = Server::start(|_, _| json(200, "x-ratelimit-limit: 50\r\nx-ratelimit-remaining: 1\r\n", "7")).await;
+async fn provider_rate_headers_correct_budget() {
+    let server =
+        ScriptedServer::start(|_, _| json(200, "x-ratelimit-limit: 50\r\nx-ratelimit-remaining: 1\r\n", "7")).await;
     let options = UpstreamOptions {
         budget: BudgetOptions {
             burst: 50,
@@ -116,10 +117,10 @@ async fn what_the_provider_says_is_left_is_believed() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_is_left_alone_and_tried_again_with_one_call() {
+async fn failing_provider_opens_breaker_then_probes() {
     let good = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&good);
-    let server = Server::start(move |_, _| {
+    let server = ScriptedServer::start(move |_, _| {
         if switch.load(Ordering::SeqCst) {
             json(200, "", "7")
         } else {
@@ -151,10 +152,10 @@ async fn a_provider_that_fails_is_left_alone_and_tried_again_with_one_call() {
 }
 
 /// Half open, with a server that answers again; of its calls none has been made yet.
-async fn half_open(per_second: f64, has_token: bool) -> (Arc<Server>, Arc<Upstream>) {
+async fn half_open(per_second: f64, has_token: bool) -> (Arc<ScriptedServer>, Arc<Upstream>) {
     let good = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&good);
-    let server = Server::start(move |_, seen| match switch.load(Ordering::SeqCst) {
+    let server = ScriptedServer::start(move |_, seen| match switch.load(Ordering::SeqCst) {
         true if is_token(seen) => json(200, "", r#"{"access_token":"t","expires_in":600}"#),
         true => json(200, "", "7"),
         false => None,
@@ -169,11 +170,11 @@ async fn half_open(per_second: f64, has_token: bool) -> (Arc<Server>, Arc<Upstre
             client_secret: Secret::new(*b"secret"),
             audience: None,
         };
-        ClientCredentials::new(options, client(), Arc::new(StoppedClock))
+        ClientCredentials::new(options, client(), Arc::new(FrozenClock))
     });
     let upstream = upstream_of(options, credentials);
     for _ in 0..6 {
-        let once = Call::write("x", &cx(PATIENCE));
+        let once = ProviderCall::write("x", &cx(PATIENCE));
         assert!(ask_so(once, &upstream, &server).await.is_err());
         // A failed token is believed for a second.
         if let (true, BreakerState::Closed) = (has_token, upstream.health().breaker) {
@@ -188,12 +189,12 @@ async fn half_open(per_second: f64, has_token: bool) -> (Arc<Server>, Arc<Upstre
 
 /// ADR 0088: an address is looked up by two calls side by side at Auth0 and Gigya.
 #[tokio::test]
-async fn a_read_of_two_calls_side_by_side_can_be_the_trial() {
+async fn two_call_read_can_be_the_trial() {
     for has_token in [false, true] {
         let (server, upstream) = half_open(1000.0, has_token).await;
         let cx = cx(PATIENCE);
         let before = calls(&server);
-        let call = || ask_so(Call::read("x", &cx), &upstream, &server);
+        let call = || ask_so(ProviderCall::read("x", &cx), &upstream, &server);
         let both = tokio::try_join!(call(), call());
         assert_eq!(both.unwrap(), (7, 7));
         assert_eq!(calls(&server) - before, 2);
@@ -202,7 +203,7 @@ async fn a_read_of_two_calls_side_by_side_can_be_the_trial() {
 }
 
 #[tokio::test]
-async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
+async fn waiting_trial_does_not_block_others() {
     let (server, upstream) = half_open(A_MINUTE, false).await;
     for _ in 0..4 {
         drop(
@@ -220,7 +221,7 @@ async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
     };
     let waiting = tokio::spawn({
         let (server, upstream) = (Arc::clone(&server), Arc::clone(&upstream));
-        async move { ask_so(Call::read("x", &patient), &upstream, &server).await }
+        async move { ask_so(ProviderCall::read("x", &patient), &upstream, &server).await }
     });
     while upstream.budget.wait(Priority::Sync) < Duration::from_mins(3) {
         tokio::task::yield_now().await;
@@ -233,8 +234,8 @@ async fn a_trial_waits_for_its_turn_without_keeping_others_out() {
 
 /// Else the calls that a read has made would be for nothing, and a read of two calls would never come to its end.
 #[tokio::test]
-async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
-    let server = Server::start(|_, _| json(200, "", "7")).await;
+async fn hasty_read_waits_only_once_begun() {
+    let server = ScriptedServer::start(|_, _| json(200, "", "7")).await;
     let one = BudgetOptions {
         burst: 1,
         per_second: 2.0,
@@ -251,8 +252,8 @@ async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
         ..cx(PATIENCE)
     };
     let begun = in_haste();
-    let call = || ask_so(Call::read("x", &begun), &upstream, &server);
-    let late = async { ask_so(Call::read("x", &in_haste()), &upstream, &server).await };
+    let call = || ask_so(ProviderCall::read("x", &begun), &upstream, &server);
+    let late = async { ask_so(ProviderCall::read("x", &in_haste()), &upstream, &server).await };
     // The second call of the first read is next; another read is told so at once.
     let (first, second, other) = tokio::join!(call(), call(), late);
     assert_eq!((first.unwrap(), second.unwrap()), (7, 7));
@@ -261,21 +262,21 @@ async fn a_read_in_haste_waits_for_no_turn_but_those_it_has_begun() {
 }
 
 #[tokio::test]
-async fn a_read_in_haste_does_not_queue_again_after_a_429() {
-    let server = Server::start(|_, _| json(429, "retry-after: 1\r\n", "{}")).await;
+async fn hasty_read_does_not_requeue_after_429() {
+    let server = ScriptedServer::start(|_, _| json(429, "retry-after: 1\r\n", "{}")).await;
     let upstream = upstream_of(options(), None);
     let in_haste = CallContext {
         leave_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
-    let told = ask_so(Call::read("x", &in_haste), &upstream, &server).await;
+    let told = ask_so(ProviderCall::read("x", &in_haste), &upstream, &server).await;
     assert_eq!(pause_of(told), Duration::from_secs(1));
     assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
-async fn our_own_refusals_are_no_failures_of_the_provider() {
-    let server = Server::start(|_, _| json(200, "", "7")).await;
+async fn local_refusals_do_not_open_breaker() {
+    let server = ScriptedServer::start(|_, _| json(200, "", "7")).await;
     let once = BudgetOptions {
         burst: 1,
         per_second: A_MINUTE,
@@ -294,7 +295,7 @@ async fn our_own_refusals_are_no_failures_of_the_provider() {
         assert_eq!(kind(told), SourceErrorKind::Unavailable);
         // The request cannot be written.
         let unwritten = || Err(SourceError::new("x", SourceErrorKind::Refused));
-        let told = upstream.call_written(Call::read("x", &cx(PATIENCE)), unwritten, |_| Ok(7));
+        let told = upstream.call_signed(ProviderCall::read("x", &cx(PATIENCE)), unwritten, |_| Ok(7));
         assert_eq!(kind(told.await), SourceErrorKind::Refused);
     }
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
@@ -310,14 +311,14 @@ async fn our_own_refusals_are_no_failures_of_the_provider() {
 }
 
 #[tokio::test]
-async fn a_call_cut_short_by_its_caller_is_no_failure_of_the_provider() {
+async fn cancelled_call_does_not_open_breaker() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let request = Request::get(format!("http://{}/", listener.local_addr().unwrap()));
     let request = request.body(Bytes::new()).unwrap();
     let upstream = upstream_of(options(), None);
     // It takes connections and says nothing.
     let ask = |patience| {
-        let call = Call::read("x", &cx(patience));
+        let call = ProviderCall::read("x", &cx(patience));
         upstream.call(call, &request, |_| Ok(()))
     };
     for _ in 0..20 {
@@ -332,8 +333,8 @@ async fn a_call_cut_short_by_its_caller_is_no_failure_of_the_provider() {
 
 /// A token endpoint that failed is not asked again for a second: what is believed meanwhile is no new failure.
 #[tokio::test]
-async fn a_remembered_token_failure_counts_as_no_call() {
-    let server = Server::start(|_, seen| if is_token(seen) { None } else { json(200, "", "7") }).await;
+async fn cached_token_failure_is_no_call() {
+    let server = ScriptedServer::start(|_, seen| if is_token(seen) { None } else { json(200, "", "7") }).await;
     let upstream = with_token(&server);
     for _ in 0..50 {
         assert!(ask(&upstream, &server, Effect::Read).await.is_err());
@@ -344,7 +345,7 @@ async fn a_remembered_token_failure_counts_as_no_call() {
 }
 
 #[test]
-fn the_parts_of_a_pause_are_between_half_and_all_of_it_and_differ() {
+fn backoff_jitter_is_between_half_and_one() {
     let upstream = upstream_of(options(), None);
     let parts: Vec<f64> = (0..100).map(|_| upstream.some_part()).collect();
     assert!(parts.iter().all(|part| (0.5..1.0).contains(part)));
@@ -353,7 +354,7 @@ fn the_parts_of_a_pause_are_between_half_and_all_of_it_and_differ() {
 
 /// The fault table of the project's quality rules: an answer that cannot be read is never an outage for the breaker.
 #[tokio::test]
-async fn an_unreadable_200_is_no_outage_for_the_breaker() {
+async fn unreadable_200_does_not_open_breaker() {
     let huge = "x".repeat(9_000_000);
     let encoded = "content-encoding: br\r\n";
     for (headers, body) in [
@@ -363,7 +364,7 @@ async fn an_unreadable_200_is_no_outage_for_the_breaker() {
         (encoded, "7"),
     ] {
         let (headers, body) = (headers.to_owned(), body.to_owned());
-        let server = Server::start(move |_, _| json(200, &headers, &body)).await;
+        let server = ScriptedServer::start(move |_, _| json(200, &headers, &body)).await;
         let upstream = upstream_of(options(), None);
         for _ in 0..3 {
             let told = ask(&upstream, &server, Effect::Read).await;

@@ -3,8 +3,8 @@
 use super::*;
 
 #[tokio::test]
-async fn an_answer_is_read_and_an_absence_too() {
-    let server = Server::start(|n, _| {
+async fn answer_and_absence_are_read() {
+    let server = ScriptedServer::start(|n, _| {
         if n == 0 {
             json(200, "", "7")
         } else {
@@ -18,7 +18,7 @@ async fn an_answer_is_read_and_an_absence_too() {
 }
 
 #[tokio::test]
-async fn reads_are_tried_again_for_what_may_pass_and_writes_never() {
+async fn transient_reads_are_retried_writes_never() {
     use SourceErrorKind::{OutcomeUnknown, Refused, TooBroad, Unavailable};
     let html = Some("200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi".to_owned());
     for (what, bad, read, write) in [
@@ -33,7 +33,7 @@ async fn reads_are_tried_again_for_what_may_pass_and_writes_never() {
     ] {
         let again = read == Unavailable;
         let script = bad.clone();
-        let server = Server::start(move |n, _| if n < 2 { script.clone() } else { json(200, "", "7") }).await;
+        let server = ScriptedServer::start(move |n, _| if n < 2 { script.clone() } else { json(200, "", "7") }).await;
         let asked = ask(&upstream_of(options(), None), &server, Effect::Read).await;
         match asked {
             Ok(answer) => assert!(again && answer == 7, "{what}"),
@@ -41,7 +41,7 @@ async fn reads_are_tried_again_for_what_may_pass_and_writes_never() {
         }
         assert_eq!(server.seen().len(), if again { 3 } else { 1 }, "{what}");
 
-        let server = Server::start(move |_, _| bad.clone()).await;
+        let server = ScriptedServer::start(move |_, _| bad.clone()).await;
         let error = ask(&upstream_of(options(), None), &server, Effect::Write)
             .await
             .unwrap_err();
@@ -58,25 +58,25 @@ async fn reads_are_tried_again_for_what_may_pass_and_writes_never() {
 }
 
 #[tokio::test]
-async fn a_mended_request_is_written_anew_and_made_once_more_also_when_it_writes() {
+async fn corrected_request_is_sent_once_more() {
     for effect in [Effect::Read, Effect::Write] {
-        let server = Server::start(|n, _| json(if n == 0 { 400 } else { 200 }, "", "7")).await;
+        let server = ScriptedServer::start(|n, _| json(if n == 0 { 400 } else { 200 }, "", "7")).await;
         let upstream = upstream_of(options(), None);
         let written = AtomicU64::new(0);
         let ask = || async {
-            let call = Call {
+            let call = ProviderCall {
                 effect,
-                ..Call::read("x", &cx(PATIENCE))
+                ..ProviderCall::read("x", &cx(PATIENCE))
             };
             let write = || {
                 let n = written.fetch_add(1, Ordering::Relaxed);
                 Ok(Request::get(server.uri(&format!("/{n}"))).body(Bytes::new()).unwrap())
             };
-            let read = |reply: &Reply| match reply.status {
+            let read = |reply: &HttpReply| match reply.status {
                 StatusCode::OK => Ok(reply.json::<u32>()?),
-                _ => Err(Refusal::Mended(SourceErrorKind::Misconfigured)),
+                _ => Err(ReplyError::Mended(SourceErrorKind::Misconfigured)),
             };
-            upstream.call_written(call, write, read).await
+            upstream.call_signed(call, write, read).await
         };
         assert_eq!(ask().await.unwrap(), 7);
         let heads: Vec<String> = server.seen().iter().map(|seen| seen.head.clone()).collect();
@@ -86,12 +86,12 @@ async fn a_mended_request_is_written_anew_and_made_once_more_also_when_it_writes
         );
         assert!(!upstream.health().misconfigured);
     }
-    let server = Server::start(|_, _| json(400, "", "7")).await;
+    let server = ScriptedServer::start(|_, _| json(400, "", "7")).await;
     let upstream = upstream_of(options(), None);
-    let read = |_: &Reply| Err::<u32, _>(Refusal::Mended(SourceErrorKind::Misconfigured));
+    let read = |_: &HttpReply| Err::<u32, _>(ReplyError::Mended(SourceErrorKind::Misconfigured));
     let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     let error = upstream
-        .call(Call::write("x", &cx(PATIENCE)), &request, read)
+        .call(ProviderCall::write("x", &cx(PATIENCE)), &request, read)
         .await
         .unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Misconfigured);

@@ -5,15 +5,15 @@ use masthead_sandbox::{DirectoryAuth, Shape, sample_directory_user};
 use masthead_testkit::asking::Asking;
 
 use crate::{
-    plain::{PLAIN, Settings, TOKEN, config},
-    world::{World, kind},
+    fixture::{GenericFixture, kind},
+    plain::{PLAIN, SettingList, TOKEN, config},
 };
 
 #[tokio::test]
-async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
+async fn every_auth_kind_works_wrong_secret_alarms() {
     let value = || "right & \"proper\"".to_owned();
     let plain = || "right-and-proper".to_owned();
-    let kinds: [(DirectoryAuth, &'static str, Settings); 6] = [
+    let kinds: [(DirectoryAuth, &'static str, SettingList); 6] = [
         (DirectoryAuth::None, "", &[("Auth", "none"), ("SecretEnv", "")]),
         (DirectoryAuth::Bearer { token: plain() }, "right-and-proper", &[]),
         (
@@ -60,28 +60,34 @@ async fn every_kind_of_proof_opens_the_door_and_a_wrong_secret_is_an_alarm() {
         let shown = format!("{settings:?}");
         let mut config = config(3);
         config.settings.auth = auth;
-        let world = World::with(PLAIN, config.clone(), secret, settings).await;
-        assert!(world.by_id("70000001").await.unwrap().is_some(), "{shown}");
-        assert_eq!(world.by_id("1").await.unwrap(), None, "{shown}");
-        assert!(!format!("{:?}", world.directory).contains("right"));
+        let fixture = GenericFixture::with(PLAIN, config.clone(), secret, settings).await;
+        assert!(fixture.by_id("70000001").await.unwrap().is_some(), "{shown}");
+        assert_eq!(fixture.by_id("1").await.unwrap(), None, "{shown}");
+        assert!(!format!("{:?}", fixture.directory).contains("right"));
         if !open {
-            let world = World::with(PLAIN, config, "wrong", settings).await;
+            let fixture = GenericFixture::with(PLAIN, config, "wrong", settings).await;
             assert_eq!(
-                kind(world.by_id("70000001").await),
+                kind(fixture.by_id("70000001").await),
                 Some(SourceErrorKind::Misconfigured),
                 "{shown}"
             );
             assert_eq!(
-                kind(world.by_email("a@example.com").await),
+                kind(fixture.by_email("a@example.com").await),
                 Some(SourceErrorKind::Misconfigured)
             );
-            assert!(world.directory.health().iter().all(|(_, health)| health.misconfigured));
+            assert!(
+                fixture
+                    .directory
+                    .health()
+                    .iter()
+                    .all(|(_, health)| health.misconfigured)
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_secret_field_goes_into_the_body_where_there_is_one() {
+async fn secret_field_goes_into_the_body() {
     let mut config = config(3);
     config.settings.list_method = "POST".into();
     config.settings.auth = DirectoryAuth::Field {
@@ -96,30 +102,30 @@ async fn a_secret_field_goes_into_the_body_where_there_is_one() {
             ("ByEmail.Query", ""),
             ("ByEmail.Body", body),
         ];
-        let world = World::with(PLAIN, config.clone(), "in the body", &settings).await;
+        let fixture = GenericFixture::with(PLAIN, config.clone(), "in the body", &settings).await;
         let email = sample_directory_user(Shape::Ssor, 1)["email"]
             .as_str()
             .unwrap()
             .to_owned();
-        assert_eq!(world.ids_by_email(&email).await, ["70000001"]);
-        let calls = world.sandbox.log_with_secrets();
+        assert_eq!(fixture.ids_by_email(&email).await, ["70000001"]);
+        let calls = fixture.sandbox.log_with_secrets();
         assert!(calls.iter().all(|call| !call.query.contains("secret")), "{calls:?}");
     }
 }
 
 #[tokio::test]
-async fn without_its_secret_a_directory_is_misconfigured_and_not_called() {
-    let world = World::with(PLAIN, config(1), "", &[]).await;
+async fn missing_secret_makes_no_call() {
+    let fixture = GenericFixture::with(PLAIN, config(1), "", &[]).await;
     assert_eq!(
-        kind(world.by_id("70000000").await),
+        kind(fixture.by_id("70000000").await),
         Some(SourceErrorKind::Misconfigured)
     );
-    assert_eq!(world.sandbox.calls(), 0);
-    let world = World::with(PLAIN, config(1), TOKEN, &[("Page.Size", "many")]).await;
+    assert_eq!(fixture.sandbox.calls(), 0);
+    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[("Page.Size", "many")]).await;
     assert_eq!(
-        kind(world.by_id("70000000").await),
+        kind(fixture.by_id("70000000").await),
         Some(SourceErrorKind::Misconfigured)
     );
-    assert_eq!(world.directory.searchable(&world.tenant), Searchable::default());
-    assert_eq!(world.sandbox.calls(), 0);
+    assert_eq!(fixture.directory.searchable(&fixture.tenant), Searchable::default());
+    assert_eq!(fixture.sandbox.calls(), 0);
 }

@@ -5,11 +5,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use masthead_provider_http::{ClientCredentialsOptions, Secret};
 use zeroize::Zeroizing;
 
-use crate::operation::Param;
+use crate::operation::ParamValue;
 
 /// The kinds of proof. Client certificates are not among them: the outbound client has none to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub(crate) enum Authentication {
     /// None.
     Open,
     /// The secret is a bearer token.
@@ -30,39 +30,39 @@ pub(crate) enum Admission {
 
 /// What goes with every request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Proof {
+pub(crate) struct RequestCredentials {
     pub(crate) headers: HeaderMap,
     field: Option<(Box<str>, Secret)>,
 }
 
-impl Proof {
+impl RequestCredentials {
     /// The parameter that proves us.
-    pub(crate) fn param(&self) -> Option<(String, Param)> {
+    pub(crate) fn param(&self) -> Option<(String, ParamValue)> {
         let (name, secret) = self.field.as_ref()?;
         let text = secret.expose_text()?.to_owned();
-        Some((name.to_string(), Param::Text(text)))
+        Some((name.to_string(), ParamValue::TextTemplate(text)))
     }
 }
 
-impl Admission {
+impl Authentication {
     /// Whether a secret is needed.
     pub(crate) const fn needs_secret(&self) -> bool {
         !matches!(self, Self::Open)
     }
 
     /// The proof that is made of the secret once; `None` when the secret cannot be sent so.
-    pub(crate) fn proof(&self, secret: &Secret) -> Option<Proof> {
+    pub(crate) fn credentials(&self, secret: &Secret) -> Option<RequestCredentials> {
         let text = secret.expose_text()?;
         let in_header = |name: HeaderName, value: &str| {
             let mut value = HeaderValue::from_str(value).ok()?;
             value.set_sensitive(true);
-            Some(Proof {
+            Some(RequestCredentials {
                 headers: HeaderMap::from_iter([(name, value)]),
                 field: None,
             })
         };
         match self {
-            Self::Open | Self::ClientCredentials { .. } => Some(Proof::default()),
+            Self::Open | Self::ClientCredentials { .. } => Some(RequestCredentials::default()),
             Self::Bearer => {
                 let value = Zeroizing::new(format!("Bearer {text}"));
                 in_header(header::AUTHORIZATION, &value)
@@ -73,7 +73,7 @@ impl Admission {
                 let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
                 in_header(header::AUTHORIZATION, &value)
             }
-            Self::Field { name } => Some(Proof {
+            Self::Field { name } => Some(RequestCredentials {
                 headers: HeaderMap::new(),
                 field: Some((name.clone(), secret.clone())),
             }),
@@ -104,24 +104,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_sends_the_secret_in_its_own_way_and_shows_it_to_nobody() {
+    fn secret_is_sent_but_never_shown() {
         let secret = Secret::new(*b"s3cret");
-        let header = |admission: Admission, name: &str| {
-            let proof = admission.proof(&secret).unwrap();
-            assert!(!format!("{proof:?}").contains("s3cret") && !format!("{proof:?}").contains("czNjcmV0"));
-            proof.headers[name].to_str().unwrap().to_owned()
+        let header = |authentication: Authentication, name: &str| {
+            let credentials = authentication.credentials(&secret).unwrap();
+            assert!(!format!("{credentials:?}").contains("s3cret") && !format!("{credentials:?}").contains("czNjcmV0"));
+            credentials.headers[name].to_str().unwrap().to_owned()
         };
-        assert_eq!(header(Admission::Bearer, "authorization"), "Bearer s3cret");
+        assert_eq!(header(Authentication::Bearer, "authorization"), "Bearer s3cret");
         let name = HeaderName::from_static("x-secret");
-        assert_eq!(header(Admission::Header { name }, "x-secret"), "s3cret");
+        assert_eq!(header(Authentication::Header { name }, "x-secret"), "s3cret");
         let user = "ann".into();
         assert_eq!(
-            header(Admission::Basic { user }, "authorization"),
+            header(Authentication::Basic { user }, "authorization"),
             "Basic YW5uOnMzY3JldA=="
         );
-        let field = Admission::Field { name: "secret".into() }.proof(&secret).unwrap();
-        assert_eq!(field.param(), Some(("secret".into(), Param::Text("s3cret".into()))));
+        let field = Authentication::Field { name: "secret".into() }
+            .credentials(&secret)
+            .unwrap();
+        assert_eq!(
+            field.param(),
+            Some(("secret".into(), ParamValue::TextTemplate("s3cret".into())))
+        );
         assert!(!format!("{field:?}").contains("s3cret"));
-        assert!(Admission::Bearer.proof(&Secret::new(*b"a\nb")).is_none());
+        assert!(Authentication::Bearer.credentials(&Secret::new(*b"a\nb")).is_none());
     }
 }

@@ -1,12 +1,12 @@
 //! Why an answer of a directory is none, in words that repeat nothing of it.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_http::{Failure, FailureClass, Refusal};
+use masthead_provider_http::{HttpError, ReplyError, TransportError};
 use thiserror::Error;
 
 /// An answer that cannot be taken for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Unfit {
+pub(crate) enum GenericAnswerError {
     /// Its status says so.
     #[error("the answer's status is {0}")]
     Status(u16),
@@ -18,7 +18,7 @@ pub(crate) enum Unfit {
     NoSuchPath(u16),
     /// It is no JSON.
     #[error(transparent)]
-    Form(#[from] Failure),
+    Form(#[from] HttpError),
     /// Something is not where the settings say.
     #[error("there is {expected} expected in the answer where {setting} says, and there is none")]
     NotThere {
@@ -28,7 +28,7 @@ pub(crate) enum Unfit {
         expected: &'static str,
     },
     /// Its envelope says that the call failed.
-    #[error("the envelope says that the call failed{}", told(*.code))]
+    #[error("the envelope says that the call failed{}", reported(*.code))]
     Failed {
         /// What the caller can do about it.
         kind: SourceErrorKind,
@@ -37,10 +37,10 @@ pub(crate) enum Unfit {
     },
     /// It says "nobody" where a list was asked for.
     #[error("the answer says that there is nobody, where a list was asked for: is the path right?")]
-    Nobody,
+    Absent,
     /// It is about somebody else.
     #[error("the answer is about somebody else")]
-    SomebodyElse,
+    OtherUser,
     /// It has a user whose id cannot be one, or none.
     #[error("the answer has a user without a usable id where Field.Id says")]
     UnusableId,
@@ -52,22 +52,22 @@ pub(crate) enum Unfit {
     Contradiction,
 }
 
-fn told(code: Option<u16>) -> String {
+fn reported(code: Option<u16>) -> String {
     code.map_or_else(String::new, |code| format!(" with code {code}"))
 }
 
-impl Unfit {
+impl GenericAnswerError {
     /// What it means for the call.
-    pub(crate) const fn refusal(self) -> Refusal {
+    pub(crate) const fn refusal(self) -> ReplyError {
         match self {
-            Self::Status(_) => Refusal::ByStatus,
-            Self::TryLater(_) => Refusal::For(SourceErrorKind::Unavailable),
-            Self::NoSuchPath(_) | Self::Nobody => Refusal::For(SourceErrorKind::Misconfigured),
-            Self::Form(failure) => Refusal::Unreadable(failure),
-            Self::NotThere { .. } => Refusal::Unreadable(Failure::sent(FailureClass::BadJson)),
-            Self::Failed { kind, .. } => Refusal::For(kind),
-            Self::SomebodyElse | Self::UnusableId | Self::UnreadableRow | Self::Contradiction => {
-                Refusal::For(SourceErrorKind::Corrupt)
+            Self::Status(_) => ReplyError::ByStatus,
+            Self::TryLater(_) => ReplyError::For(SourceErrorKind::Unavailable),
+            Self::NoSuchPath(_) | Self::Absent => ReplyError::For(SourceErrorKind::Misconfigured),
+            Self::Form(failure) => ReplyError::Unreadable(failure),
+            Self::NotThere { .. } => ReplyError::Unreadable(HttpError::sent(TransportError::BadJson)),
+            Self::Failed { kind, .. } => ReplyError::For(kind),
+            Self::OtherUser | Self::UnusableId | Self::UnreadableRow | Self::Contradiction => {
+                ReplyError::For(SourceErrorKind::Corrupt)
             }
         }
     }
