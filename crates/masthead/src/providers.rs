@@ -199,7 +199,7 @@ impl Walks for Adapters {
 }
 
 fn walk(directory: &CachedSource<GenericAdapter>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
-    let walked = directory.inner().can_be_walked(tenant);
+    let walked = directory.inner().can_be_scanned(tenant);
     walked.then(|| Arc::new(directory.clone()) as _)
 }
 

@@ -183,7 +183,7 @@ impl ManagementApi {
     }
 
     /// Whether the user is one of this tenant's: one of its identities is in a connection that is.
-    pub(crate) fn is_ours(&self, user: &Auth0User) -> Result<bool, Auth0AnswerError> {
+    pub(crate) fn belongs_to_tenant(&self, user: &Auth0User) -> Result<bool, Auth0AnswerError> {
         let connections = &self.settings.connections;
         if connections.is_empty() {
             return Ok(true);
@@ -191,12 +191,12 @@ impl ManagementApi {
         if user.identities.is_empty() {
             return Err(Auth0AnswerError::NoIdentities);
         }
-        let local = |name: &String| connections.iter().any(|connection| **connection == **name);
+        let account_of = |name: &String| connections.iter().any(|connection| **connection == **name);
         Ok(user
             .identities
             .iter()
             .filter_map(|identity| identity.connection.as_ref())
-            .any(local))
+            .any(account_of))
     }
 }
 

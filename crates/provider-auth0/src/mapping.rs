@@ -55,7 +55,7 @@ fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
     let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Auth0MetadataPlace| {
         for (key, value) in tree {
             let place = place(key.as_str().into());
-            if let (Some(local), Some(text)) = (map.ours(&place), scalar(value)) {
+            if let (Some(local), Some(text)) = (map.key_for(&place), scalar(value)) {
                 put(local, text);
             }
         }

@@ -26,18 +26,18 @@ impl Default for Auth0MetadataMap {
 }
 
 impl Auth0MetadataMap {
-    /// Reads `theirs=ours, theirs, theirs=, app_metadata.theirs=ours, *`; `None` when an entry is none of these, or two
+    /// Reads `name=key_for, name, name=, app_metadata.name=key_for, *`; `None` when an entry is none of these, or two
     /// entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let place = |theirs: &str| match theirs.strip_prefix(APP) {
+        let place = |name: &str| match name.strip_prefix(APP) {
             Some(key) => is_key(key).then(|| Auth0MetadataPlace::App(key.into())),
-            None => is_key(theirs).then(|| Auth0MetadataPlace::User(theirs.into())),
+            None => is_key(name).then(|| Auth0MetadataPlace::User(name.into())),
         };
         Self::default().0.with(text, APP, place).map(Self)
     }
 
     /// The key under which a key at Auth0 is ours; `None` when it is not.
-    pub(crate) fn ours<'a>(&'a self, place: &'a Auth0MetadataPlace) -> Option<&'a str> {
+    pub(crate) fn key_for<'a>(&'a self, place: &'a Auth0MetadataPlace) -> Option<&'a str> {
         self.0.key(place).or_else(|| match place {
             Auth0MetadataPlace::User(key) => self.0.takes(place, key).then_some(&**key),
             Auth0MetadataPlace::App(_) => None,
@@ -45,9 +45,9 @@ impl Auth0MetadataMap {
     }
 
     /// Where a key of ours is written; `None` when Auth0 does not keep it.
-    pub(crate) fn place(&self, ours: &str) -> Option<Auth0MetadataPlace> {
-        let other = || Some(Auth0MetadataPlace::User(ours.into())).filter(|place| self.0.takes(place, ours));
-        self.0.place(ours).cloned().or_else(other)
+    pub(crate) fn place(&self, key_for: &str) -> Option<Auth0MetadataPlace> {
+        let other = || Some(Auth0MetadataPlace::User(key_for.into())).filter(|place| self.0.takes(place, key_for));
+        self.0.place(key_for).cloned().or_else(other)
     }
 }
 
@@ -62,32 +62,32 @@ mod tests {
     #[test]
     fn standard_keys_are_mapped_by_default() {
         let map = Auth0MetadataMap::default();
-        assert_eq!(map.ours(&user("phoneNumber")), Some("phoneNumber"));
+        assert_eq!(map.key_for(&user("phoneNumber")), Some("phoneNumber"));
         assert_eq!(map.place("timeZone"), Some(user("timeZone")));
-        assert_eq!(map.ours(&user("favourite_team")), None);
+        assert_eq!(map.key_for(&user("favourite_team")), None);
         assert_eq!(map.place("favouriteTeam"), None);
-        assert_eq!(map.ours(&Auth0MetadataPlace::App("plan".into())), None);
+        assert_eq!(map.key_for(&Auth0MetadataPlace::App("plan".into())), None);
     }
 
     #[test]
     fn entries_reach_app_metadata() {
         let map = Auth0MetadataMap::parse("phone=phoneNumber, team, gender=, app_metadata.plan=plan").unwrap();
-        assert_eq!(map.ours(&user("phone")), Some("phoneNumber"));
-        assert_eq!(map.ours(&user("phoneNumber")), None);
+        assert_eq!(map.key_for(&user("phone")), Some("phoneNumber"));
+        assert_eq!(map.key_for(&user("phoneNumber")), None);
         assert_eq!(map.place("phoneNumber"), Some(user("phone")));
-        assert_eq!(map.ours(&user("team")), Some("team"));
-        assert_eq!((map.ours(&user("gender")), map.place("gender")), (None, None));
+        assert_eq!(map.key_for(&user("team")), Some("team"));
+        assert_eq!((map.key_for(&user("gender")), map.place("gender")), (None, None));
         assert_eq!(map.place("plan"), Some(Auth0MetadataPlace::App("plan".into())));
     }
 
     #[test]
     fn star_excludes_app_metadata() {
         let map = Auth0MetadataMap::parse("*, phone=phoneNumber, internal=").unwrap();
-        assert_eq!(map.ours(&user("team")), Some("team"));
-        assert_eq!(map.ours(&user("internal")), None);
-        assert_eq!(map.ours(&user("PhoneNumber")), None);
+        assert_eq!(map.key_for(&user("team")), Some("team"));
+        assert_eq!(map.key_for(&user("internal")), None);
+        assert_eq!(map.key_for(&user("PhoneNumber")), None);
         assert_eq!(map.place("team"), Some(user("team")));
-        assert_eq!(map.ours(&Auth0MetadataPlace::App("plan".into())), None);
+        assert_eq!(map.key_for(&Auth0MetadataPlace::App("plan".into())), None);
     }
 
     #[test]

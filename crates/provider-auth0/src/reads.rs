@@ -46,7 +46,7 @@ impl UserSource for Auth0Adapter {
             Some(user) => Some(user),
             None => api.user_with_identity(cx, id).await?,
         };
-        found.map_or(Ok(None), |user| api.as_ours(&user, BY_ID))
+        found.map_or(Ok(None), |user| api.tenant_account(&user, BY_ID))
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
@@ -57,7 +57,7 @@ impl UserSource for Auth0Adapter {
         let api = self.api(&cx.tenant, BY_EMAIL)?;
         let mut accounts = Vec::new();
         for user in api.users_with_address(cx, email).await? {
-            accounts.extend(api.as_ours(&user, BY_EMAIL)?);
+            accounts.extend(api.tenant_account(&user, BY_EMAIL)?);
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
@@ -208,7 +208,7 @@ impl ManagementApi {
                     if !conditions.iter().all(|clause| may_meet(clause, user)) {
                         return Err(Auth0AnswerError::SomebodyElse);
                     }
-                    match self.local(user) {
+                    match self.account_of(user) {
                         Ok(account) => accounts.extend(account.filter(|account| meets(filter, account))),
                         Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
                     }
@@ -239,14 +239,14 @@ impl ManagementApi {
     }
 
     /// The account of a user who is one of this tenant's.
-    fn as_ours(&self, user: &Auth0User, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        self.local(user).map_err(|flaw| corrupt_error(operation, flaw))
+    fn tenant_account(&self, user: &Auth0User, operation: &'static str) -> Result<Option<Account>, SourceError> {
+        self.account_of(user).map_err(|flaw| corrupt_error(operation, flaw))
     }
 
     /// The same, or why none can be made.
-    pub(crate) fn local(&self, user: &Auth0User) -> Result<Option<Account>, Auth0AnswerError> {
-        let local = self.is_ours(user)?;
-        local.then(|| account(user, &self.settings.metadata)).transpose()
+    pub(crate) fn account_of(&self, user: &Auth0User) -> Result<Option<Account>, Auth0AnswerError> {
+        let account_of = self.belongs_to_tenant(user)?;
+        account_of.then(|| account(user, &self.settings.metadata)).transpose()
     }
 }
 

@@ -25,13 +25,13 @@ pub(crate) fn envelope(reply: &HttpReply) -> Option<Auth0ErrorBody> {
 /// What a reply to a call means whose status has no meaning of its own there.
 pub(crate) fn refusal(operation: &'static str, reply: &HttpReply) -> ReplyError {
     let refused = envelope(reply);
-    let says = |text: &str| {
+    let contains_message = |text: &str| {
         let message = refused.as_ref().and_then(|refused| refused.message.as_deref());
         message.is_some_and(|message| message.to_ascii_lowercase().contains(text))
     };
     match reply.status.as_u16() {
         // A search that took longer than two seconds; the same one again would take as long.
-        503 if says("query exceeded the timeout") => ReplyError::For(SourceErrorKind::TooBroad),
+        503 if contains_message("query exceeded the timeout") => ReplyError::For(SourceErrorKind::TooBroad),
         // The API is not where the settings say.
         404 | 405 if refused.is_some() => ReplyError::For(SourceErrorKind::Misconfigured),
         // No word of the API's: a proxy's page, or another version of it.

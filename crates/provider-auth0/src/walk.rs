@@ -161,7 +161,7 @@ impl ManagementApi {
         let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(users.unreadable);
         for user in distinct(&users.read) {
-            match self.local(user) {
+            match self.account_of(user) {
                 Ok(account) => accounts.extend(account),
                 Err(flaw) => left_out.add(wire::id(&user.user_id), flaw),
             }

@@ -115,7 +115,7 @@ impl GenericApi {
 
     /// Walks a list page by page, one at a time, until `enough` says so of a user, or it ends, or [`CAP`] is reached. Each
     /// user is shown to `enough` once, however often the pages have it.
-    pub(crate) async fn walk(
+    pub(crate) async fn list_pages(
         &self,
         cx: &CallContext,
         listing: ListRequest<'_>,

@@ -87,7 +87,7 @@ impl GenericApi {
                 may_be_absent: settings.email_not_found,
             };
             let shown = self
-                .walk(cx, listing, |user| {
+                .list_pages(cx, listing, |user| {
                     if !settings.map.has_address(user, email) {
                         return if settings.loose {
                             Ok(false)
@@ -136,7 +136,7 @@ impl GenericApi {
         let mut found = Vec::new();
         let mut strays = false;
         let shown = self
-            .walk(cx, listing, |user| {
+            .list_pages(cx, listing, |user| {
                 let account = settings.map.account(user)?;
                 if filter.matches_apart_from_id(&account) {
                     found.push(account);

@@ -313,12 +313,12 @@ fn envelope(reading: &mut PresetReader<'_>) -> GenericEnvelope {
             .unwrap_or_else(|| vec![429, 502, 503, 504]),
         retry_codes: reading.text("Retry.Codes", codes).unwrap_or_default(),
     };
-    let says_where = envelope.code.is_some() || envelope.status.is_some();
+    let has_code_place = envelope.code.is_some() || envelope.status.is_some();
     if envelope.not_found_codes.iter().any(|code| envelope.ok.contains(code)) {
         reading.bad("NotFound.Codes");
     }
     let has_codes = !envelope.not_found_codes.is_empty() || !envelope.retry_codes.is_empty();
-    if has_codes && !says_where {
+    if has_codes && !has_code_place {
         reading.missing("Envelope.Code");
     }
     envelope

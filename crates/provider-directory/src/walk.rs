@@ -55,7 +55,7 @@ impl ListPosition {
 impl GenericAdapter {
     /// Whether this tenant's directory can be gone through: its settings have a list.
     #[must_use]
-    pub fn can_be_walked(&self, tenant: &Tenant) -> bool {
+    pub fn can_be_scanned(&self, tenant: &Tenant) -> bool {
         self.api_of(tenant, SCAN)
             .is_ok_and(|described| described.settings.search.is_some())
     }

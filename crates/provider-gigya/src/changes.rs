@@ -178,7 +178,7 @@ pub(crate) enum WriteObjection {
     /// The password breaks a rule, which the person must read.
     Password(Option<ForThePerson>),
     /// There is no such account.
-    Nobody,
+    NoSuchUser,
 }
 
 /// `None` when it says something else, which is not about the person.
@@ -187,7 +187,7 @@ pub(crate) fn objection(refused: &GigyaErrorBody) -> Option<WriteObjection> {
     const VALIDATION: u64 = 400_009;
     const LOGIN_ID_EXISTS: u64 = 403_043;
     if refused.is_unknown_account() {
-        return Some(WriteObjection::Nobody);
+        return Some(WriteObjection::NoSuchUser);
     }
     match refused.error_code {
         UNIQUE_ID_EXISTS | LOGIN_ID_EXISTS => Some(WriteObjection::Taken),
@@ -332,7 +332,10 @@ mod tests {
         ));
         assert_eq!(taken, Some(WriteObjection::Taken));
         assert_eq!(objection(&refused(400_003, json!(null))), Some(WriteObjection::Taken));
-        assert_eq!(objection(&refused(403_047, json!(null))), Some(WriteObjection::Nobody));
+        assert_eq!(
+            objection(&refused(403_047, json!(null))),
+            Some(WriteObjection::NoSuchUser)
+        );
         assert_eq!(
             objection(&refused(400_009, json!([flaw(400_006, "profile.zip")]))),
             None

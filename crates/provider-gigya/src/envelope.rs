@@ -74,7 +74,7 @@ impl GigyaErrorBody {
     pub(crate) fn is_unknown_account(&self) -> bool {
         match self.error_code {
             403_047 | 404_000 | 404_003 => true,
-            UNAUTHORIZED_USER => self.says("unknown user"),
+            UNAUTHORIZED_USER => self.has_details("unknown user"),
             _ => false,
         }
     }
@@ -84,7 +84,7 @@ impl GigyaErrorBody {
         matches!(self.error_code, 400_006 | 400_009)
     }
 
-    fn says(&self, details: &str) -> bool {
+    fn has_details(&self, details: &str) -> bool {
         let text = self.error_details.as_deref().unwrap_or_default();
         text.trim().eq_ignore_ascii_case(details)
     }

@@ -36,7 +36,7 @@ impl UserSource for GigyaAdapter {
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let site = self.site(&cx.tenant, BY_ID)?;
         let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
-        found.map_or(Ok(None), |remote| site.as_ours(&remote, BY_ID))
+        found.map_or(Ok(None), |remote| site.user_account(&remote, BY_ID))
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
@@ -46,7 +46,7 @@ impl UserSource for GigyaAdapter {
         let site = self.site(&cx.tenant, BY_EMAIL)?;
         let mut accounts = Vec::new();
         for remote in site.with_address(cx, email).await? {
-            accounts.extend(site.as_ours(&remote, BY_EMAIL)?);
+            accounts.extend(site.user_account(&remote, BY_EMAIL)?);
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
@@ -138,7 +138,7 @@ impl GigyaSite {
     }
 
     /// The account of ours, where it counts as a user.
-    fn as_ours(&self, remote: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
+    fn user_account(&self, remote: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
         let local = self
             .counts(remote)
             .then(|| account(remote, &self.settings.metadata))

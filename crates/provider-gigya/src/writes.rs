@@ -171,7 +171,7 @@ impl GigyaSite {
         let call = ProviderCall::write(operation, cx);
         match self.call(call, method, params, done, refused).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(WriteObjection::Nobody)) => Err(WriteError::NoSuchUser),
+            Ok(Err(WriteObjection::NoSuchUser)) => Err(WriteError::NoSuchUser),
             Ok(Err(WriteObjection::Taken)) => Err(WriteError::AlreadyExists),
             Ok(Err(WriteObjection::Password(reported))) => Err(WriteError::Refused { told: reported }),
             Err(error) => Err(undone(error)),

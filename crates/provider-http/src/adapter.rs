@@ -222,11 +222,11 @@ mod tests {
         let tenant = tenant();
         let place = SecretPlace::Environment("NONE".into());
         for _ in 0..2 {
-            let silent = adapter.for_tenant(&tenant, "by_id", |_| {
+            let result = adapter.for_tenant(&tenant, "by_id", |_| {
                 adapter.secret(&place).map_err(SetupError::<&str>::secret)?;
                 Ok(1)
             });
-            let error = silent.unwrap_err();
+            let error = result.unwrap_err();
             assert_eq!(error.kind, SourceErrorKind::Misconfigured);
             assert_eq!(error.source.unwrap().to_string(), "the secret is not at its place");
         }

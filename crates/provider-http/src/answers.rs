@@ -78,7 +78,7 @@ pub(crate) struct AnswerCache {
     options: CacheOptions,
     scopes: PerTenant<u64>,
     next_scope: AtomicU64,
-    said: Cache<AnswerKey, CachedAnswer>,
+    answer: Cache<AnswerKey, CachedAnswer>,
     forgotten: Cache<AnswerKey, Instant>,
 }
 
@@ -87,9 +87,9 @@ impl AnswerCache {
     pub(crate) fn new(source: SourceName, options: CacheOptions) -> Self {
         // One weight bounds both: each answer weighs at least its share of the memory.
         let share = (options.max_bytes / options.max_answers.max(1)).max(1);
-        let said = Cache::builder()
+        let answer = Cache::builder()
             .max_capacity(options.max_bytes.into())
-            .weigher(move |_, said: &CachedAnswer| weight(said).max(share))
+            .weigher(move |_, answer: &CachedAnswer| weight(answer).max(share))
             .time_to_live(options.stale.max(options.fresh))
             .build();
         let forgotten = Cache::builder()
@@ -100,7 +100,7 @@ impl AnswerCache {
             options,
             scopes: PerTenant::decided_by(move |name| affects_answers(source, name)),
             next_scope: AtomicU64::new(0),
-            said,
+            answer,
             forgotten,
         }
     }
@@ -127,34 +127,37 @@ impl AnswerCache {
     pub(crate) async fn stale(&self, question: &AnswerKey) -> Option<CachedAnswer> {
         self.younger_than(self.options.stale, question)
             .await
-            .filter(|said| !said.accounts.is_empty())
+            .filter(|answer| !answer.accounts.is_empty())
     }
 
-    /// Remembers what was said to a question that was put at `asked`, unless it was forgotten since.
-    pub(crate) async fn remember(&self, question: AnswerKey, said: CachedAnswer, asked: Instant) {
+    /// Remembers what was said to a question that was put at `sent_at`, unless it was forgotten since.
+    pub(crate) async fn remember(&self, question: AnswerKey, answer: CachedAnswer, sent_at: Instant) {
         let forgotten = self.forgotten.get(&question).await;
-        if forgotten.is_none_or(|at| at < asked) {
-            self.said.insert(question, said).await;
+        if forgotten.is_none_or(|at| at < sent_at) {
+            self.answer.insert(question, answer).await;
         }
     }
 
     /// Forgets the question, also what is on its way: the account was changed.
     pub(crate) async fn forget(&self, question: AnswerKey) {
-        self.said.invalidate(&question).await;
+        self.answer.invalidate(&question).await;
         self.forgotten.insert(question, Instant::now()).await;
     }
 
     async fn younger_than(&self, age: Duration, question: &AnswerKey) -> Option<CachedAnswer> {
-        self.said.get(question).await.filter(|said| said.at.elapsed() < age)
+        self.answer
+            .get(question)
+            .await
+            .filter(|answer| answer.at.elapsed() < age)
     }
 }
 
 /// About how many bytes an answer takes.
-fn weight(said: &CachedAnswer) -> u32 {
+fn weight(answer: &CachedAnswer) -> u32 {
     const OF_AN_ANSWER: usize = 512;
     const OF_AN_ACCOUNT: usize = size_of::<Account>() + 128;
     const OF_A_PAIR: usize = 64;
-    let bytes = said.accounts.iter().fold(OF_AN_ANSWER, |sum, account| {
+    let bytes = answer.accounts.iter().fold(OF_AN_ANSWER, |sum, account| {
         let email = account.email.as_ref().map_or(0, |email| email.as_str().len() * 2);
         let names = account.first_name.len() + account.last_name.len() + account.crid.as_str().len();
         let metadata: usize = account
@@ -180,7 +183,7 @@ mod tests {
         answers.question(&tenant, UserLookupKey::Id(Crid::parse(id).unwrap()))
     }
 
-    fn said(accounts: usize) -> CachedAnswer {
+    fn answer(accounts: usize) -> CachedAnswer {
         CachedAnswer {
             accounts: (0..accounts)
                 .map(|n| Account::new(Crid::parse(&n.to_string()).unwrap()))
@@ -204,11 +207,11 @@ mod tests {
             let answers = AnswerCache::new("Fake", options);
             for n in 0..1_000 {
                 answers
-                    .remember(question(&answers, &n.to_string()), said(accounts), Instant::now())
+                    .remember(question(&answers, &n.to_string()), answer(accounts), Instant::now())
                     .await;
             }
-            answers.said.run_pending_tasks().await;
-            let kept = answers.said.entry_count();
+            answers.answer.run_pending_tasks().await;
+            let kept = answers.answer.entry_count();
             assert!((1..=most).contains(&kept), "{kept} were kept");
         }
     }
@@ -216,13 +219,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn forgotten_key_discards_answer_in_flight() {
         let answers = AnswerCache::new("Fake", CacheOptions::default());
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         tokio::time::advance(Duration::from_millis(1)).await;
         answers.forget(question(&answers, "x")).await;
-        answers.remember(question(&answers, "x"), said(1), asked).await;
+        answers.remember(question(&answers, "x"), answer(1), sent_at).await;
         assert!(answers.fresh(&question(&answers, "x")).await.is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
-        answers.remember(question(&answers, "x"), said(1), Instant::now()).await;
+        answers
+            .remember(question(&answers, "x"), answer(1), Instant::now())
+            .await;
         assert!(answers.fresh(&question(&answers, "x")).await.is_some());
     }
 }

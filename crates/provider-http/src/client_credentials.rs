@@ -86,7 +86,7 @@ pub struct TokenFetchError {
     /// Why.
     pub error: SourceError,
     /// The token endpoint was asked for it just now. Otherwise an earlier failure is still believed, and no call was made.
-    pub asked: bool,
+    pub called: bool,
 }
 
 /// A token that was valid when it was handed out.
@@ -147,8 +147,8 @@ impl ClientCredentials {
     /// None came by `deadline`; or the last fetch failed moments ago, which is then not tried again at once: refused
     /// credentials ([`SourceErrorKind::Misconfigured`]) for ten seconds, a quota as long as it asks, anything else for one.
     pub async fn token(&self, deadline: Instant) -> Result<Arc<AccessToken>, TokenFetchError> {
-        let mut asked = false;
-        let none = |error, asked| TokenFetchError { error, asked };
+        let mut called = false;
+        let none = |error, called| TokenFetchError { error, called };
         loop {
             match self.peek() {
                 TokenStatus::Good(token) => return Ok(token),
@@ -156,13 +156,13 @@ impl ClientCredentials {
                     self.0.flights.start_if((), || self.fetch_if_needed());
                     return Ok(token);
                 }
-                TokenStatus::Refused(kind) => return Err(none(SourceError::new(OPERATION, kind), asked)),
+                TokenStatus::Refused(kind) => return Err(none(SourceError::new(OPERATION, kind), called)),
                 TokenStatus::Nothing => {
                     let landing = self.0.flights.run_if((), || self.fetch_if_needed());
                     match timeout_at(deadline, landing).await {
                         Ok(landed) => match landed {
                             None => {}
-                            Some(Ok(())) => asked = true,
+                            Some(Ok(())) => called = true,
                             Some(Err(_)) => return Err(none(failed(TransportError::AbandonedError), false)),
                         },
                         Err(_) => return Err(none(failed(TransportError::Timeout), true)),
@@ -222,7 +222,7 @@ impl ClientCredentials {
     }
 
     async fn fetch(&self) {
-        let outcome = self.ask().await;
+        let outcome = self.request_token().await;
         let now = Instant::now();
         let mut state = self.lock();
         match outcome {
@@ -242,15 +242,15 @@ impl ClientCredentials {
         }
     }
 
-    async fn ask(&self) -> Result<AccessToken, SourceErrorKind> {
+    async fn request_token(&self) -> Result<AccessToken, SourceErrorKind> {
         let CredentialsInner { options, client, .. } = &*self.0;
         let request = Request::post(options.token_url.clone())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(options.form().ok_or(SourceErrorKind::Misconfigured)?)
             .map_err(|_| SourceErrorKind::Misconfigured)?;
-        let asked = Instant::now();
+        let called = Instant::now();
         let reply = client
-            .send(request, (asked + FETCH_TIMEOUT).into_std())
+            .send(request, (called + FETCH_TIMEOUT).into_std())
             .await
             .map_err(|failure| failure.kind(Effect::Read))?;
         match reply.status.as_u16() {
@@ -263,7 +263,7 @@ impl ClientCredentials {
             }
         }
         let answer: TokenAnswer = reply.json().map_err(|failure| failure.kind(Effect::Read))?;
-        answer.into_token(asked).ok_or(SourceErrorKind::Unavailable)
+        answer.into_token(called).ok_or(SourceErrorKind::Unavailable)
     }
 
     fn lock(&self) -> MutexGuard<'_, TokenState> {
@@ -293,7 +293,7 @@ impl ClientCredentialsOptions {
 }
 
 impl TokenAnswer {
-    fn into_token(self, asked: Instant) -> Option<AccessToken> {
+    fn into_token(self, called: Instant) -> Option<AccessToken> {
         let bearer = self
             .token_type
             .as_deref()
@@ -310,8 +310,8 @@ impl TokenAnswer {
         let lifetime = lifetime.min(LONGEST_LIFETIME);
         Some(AccessToken {
             header,
-            renew_at: asked + lifetime.mul_f64(0.9),
-            expires_at: asked + lifetime,
+            renew_at: called + lifetime.mul_f64(0.9),
+            expires_at: called + lifetime,
             second_chance_until: None,
         })
     }

@@ -146,15 +146,15 @@ async fn identical_lookups_share_a_request_and_budget_limits_others() {
     }
     assert_eq!(server.seen().len(), 1);
     assert_eq!(look_up("absent".to_owned()).await.unwrap().unwrap(), None);
-    let nobody = source.by_email(&cx(DEADLINE), &EmailKey::of("a+b@c.example")).await;
-    assert_eq!(nobody.unwrap(), []);
+    let absent = source.by_email(&cx(DEADLINE), &EmailKey::of("a+b@c.example")).await;
+    assert_eq!(absent.unwrap(), []);
 
     // One call is left, and the next is earned after the deadline: the others are told so, and what is remembered still
     // answers.
     let different: Vec<_> = (0..200).map(|n| look_up(format!("user {n}"))).collect();
     assert!(look_up("auth0|1".to_owned()).await.unwrap().unwrap().is_some());
     assert_eq!(look_up("absent".to_owned()).await.unwrap().unwrap(), None);
-    let mut told = 0;
+    let mut limited = 0;
     for caller in different {
         match caller.await.unwrap() {
             Ok(found) => assert!(found.is_some()),
@@ -163,10 +163,10 @@ async fn identical_lookups_share_a_request_and_budget_limits_others() {
                     matches!(error.kind, SourceErrorKind::RateLimited { retry_after: Some(_) }),
                     "{error:?}"
                 );
-                told += 1;
+                limited += 1;
             }
         }
     }
-    assert_eq!(told, 199);
+    assert_eq!(limited, 199);
     assert_eq!(server.seen().len(), 4);
 }

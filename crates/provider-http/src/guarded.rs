@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How much more time than the one who started a shared call somebody must have, to ask once more when it failed.
-const WORTH_ASKING_AGAIN: Duration = Duration::from_millis(50);
+const RETRY_MARGIN: Duration = Duration::from_millis(50);
 
 /// A [`UserSource`] around another.
 ///
@@ -50,7 +50,7 @@ pub struct RememberedAnswer {
 /// How a shared call ended.
 #[derive(Clone)]
 struct SharedResult {
-    said: Result<CachedAnswer, Arc<SourceError>>,
+    answer: Result<CachedAnswer, Arc<SourceError>>,
     /// The deadline that it was held to.
     deadline: Instant,
 }
@@ -111,17 +111,17 @@ impl<S: UserSource + 'static> CachedSource<S> {
     }
 
     /// What the source says, or said a moment ago. The calls are those of the context's read.
-    pub(crate) async fn ask(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
+    pub(crate) async fn lookup(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
         let operation = about.operation();
         let question = self.0.answers.question(&cx.tenant, about.clone());
-        if let Some(said) = self.0.answers.fresh(&question).await {
-            return Ok(said);
+        if let Some(answer) = self.0.answers.fresh(&question).await {
+            return Ok(answer);
         }
         let deadline = Instant::from_std(cx.deadline);
         if deadline <= Instant::now() {
             return Err(unavailable(operation, TransportError::Timeout));
         }
-        let mut asked_again = false;
+        let mut retried = false;
         loop {
             let inner = Arc::clone(&self.0);
             let make = {
@@ -135,14 +135,14 @@ impl<S: UserSource + 'static> CachedSource<S> {
                 Ok(Err(_)) => return Err(unavailable(operation, TransportError::AbandonedError)),
                 Err(_) => return Err(unavailable(operation, TransportError::Timeout)),
             };
-            let error = match landed.said {
-                Ok(said) => return Ok(said),
+            let error = match landed.answer {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             // The one who started the call may have had less time than this one: then its failure is not the last word.
-            let more_time = deadline > landed.deadline + WORTH_ASKING_AGAIN;
-            if more_time && error.kind.is_transient() && !asked_again {
-                asked_again = true;
+            let more_time = deadline > landed.deadline + RETRY_MARGIN;
+            if more_time && error.kind.is_transient() && !retried {
+                retried = true;
                 continue;
             }
             return Err(SourceError::because(error.operation, error.kind, SharedError(error)));
@@ -154,14 +154,14 @@ impl<S: UserSource> CachedSourceInner<S> {
     async fn fetch(&self, question: AnswerKey, about: UserLookupKey, cx: CallContext) -> SharedResult {
         let deadline = Instant::from_std(cx.deadline);
         // Who looked just before another call's answer was remembered, and came here just after that call had landed.
-        if let Some(said) = self.answers.fresh(&question).await {
+        if let Some(answer) = self.answers.fresh(&question).await {
             return SharedResult {
-                said: Ok(said),
+                answer: Ok(answer),
                 deadline,
             };
         }
-        let (asked, as_of) = (Instant::now(), self.clock.now());
-        let said = match &about {
+        let (sent_at, as_of) = (Instant::now(), self.clock.now());
+        let answer = match &about {
             UserLookupKey::Id(id) => self
                 .source
                 .by_id(&cx, id)
@@ -169,16 +169,16 @@ impl<S: UserSource> CachedSourceInner<S> {
                 .map(|found| found.into_iter().collect()),
             UserLookupKey::Email(email) => self.source.by_email(&cx, email).await.map(Arc::<[Account]>::from),
         };
-        let said = said.map(|accounts| CachedAnswer {
+        let answer = answer.map(|accounts| CachedAnswer {
             accounts,
             as_of,
-            at: asked,
+            at: sent_at,
         });
-        if let Ok(said) = &said {
-            self.answers.remember(question, said.clone(), asked).await;
+        if let Ok(answer) = &answer {
+            self.answers.remember(question, answer.clone(), sent_at).await;
         }
         SharedResult {
-            said: said.map_err(Arc::new),
+            answer: answer.map_err(Arc::new),
             deadline,
         }
     }
@@ -210,13 +210,13 @@ impl<S: UserSource + 'static> UserSource for CachedSource<S> {
     }
 
     async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), UserLookupKey::Id(id.clone())).await?;
-        Ok(said.accounts.first().cloned())
+        let answer = self.lookup(&cx.new_read(), UserLookupKey::Id(id.clone())).await?;
+        Ok(answer.accounts.first().cloned())
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        let said = self.ask(&cx.new_read(), UserLookupKey::Email(email.clone())).await?;
-        Ok(said.accounts.to_vec())
+        let answer = self.lookup(&cx.new_read(), UserLookupKey::Email(email.clone())).await?;
+        Ok(answer.accounts.to_vec())
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {

@@ -49,10 +49,10 @@ impl<S: UserSource + 'static> CachedProvider<S> {
         unfold: impl Fn(&[Account]) -> T + Send,
     ) -> Asked<T> {
         let before = cx.calls.get();
-        let heard = match self.said(cx, about.clone()).await {
-            Ok(said) => Heard::Live {
-                value: unfold(&said.accounts),
-                as_of: said.as_of,
+        let heard = match self.live_answer(cx, about.clone()).await {
+            Ok(live_answer) => Heard::Live {
+                value: unfold(&live_answer.accounts),
+                as_of: live_answer.as_of,
             },
             Err(error) => {
                 let remembered = self.source.remembered(&cx.tenant, about);
@@ -67,7 +67,7 @@ impl<S: UserSource + 'static> CachedProvider<S> {
 
     /// The live answer. Where a kept one can be shown to a person, it is waited for only so long, and not at all where the
     /// budget has no call for it in that time; a call that has left goes on by itself and refreshes what is kept.
-    async fn said(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
+    async fn live_answer(&self, cx: &CallContext, about: UserLookupKey) -> Result<CachedAnswer, SourceError> {
         let is_person = cx.priority == Priority::Interactive;
         let has_kept =
             is_person && cx.wait != Wait::ForLive && self.source.remembered(&cx.tenant, about.clone()).await.is_some();
@@ -78,11 +78,11 @@ impl<S: UserSource + 'static> CachedProvider<S> {
             ..cx.new_read()
         };
         let operation = about.operation();
-        let said = self.source.ask(&cx, about);
+        let live_answer = self.source.lookup(&cx, about);
         if !has_kept {
-            return said.await;
+            return live_answer.await;
         }
-        timeout_at(until, said).await.unwrap_or_else(|_| {
+        timeout_at(until, live_answer).await.unwrap_or_else(|_| {
             if cx.read.is_waiting() {
                 let kind = SourceErrorKind::RateLimited { retry_after: None };
                 return Err(SourceError::new(operation, kind));

@@ -237,8 +237,8 @@ mod tests {
         let secret = reading.secret(["X.SecretFile", "X.SecretEnv"]);
         reading.unknown_names("X.", &["X.Secret"]);
         let read = url.zip(secret).map(|(url, secret)| (url, secret, size));
-        let told = |mistakes: Vec<ProviderSettingError>| mistakes.iter().map(ToString::to_string).collect();
-        reading.done(read).map_err(told)
+        let to_texts = |mistakes: Vec<ProviderSettingError>| mistakes.iter().map(ToString::to_string).collect();
+        reading.done(read).map_err(to_texts)
     }
 
     #[test]

@@ -148,7 +148,7 @@ mod tests {
     async fn concurrent_callers_share_one_call() {
         let flights = SingleFlight::<u8, usize>::new();
         let calls = Arc::new(AtomicUsize::new(0));
-        let ask = |flights: SingleFlight<u8, usize>| {
+        let call = |flights: SingleFlight<u8, usize>| {
             let calls = Arc::clone(&calls);
             async move {
                 flights
@@ -160,9 +160,9 @@ mod tests {
                     .await
             }
         };
-        let first = tokio::spawn(ask(flights.clone()));
+        let first = tokio::spawn(call(flights.clone()));
         tokio::task::yield_now().await;
-        let others: Vec<_> = (0..499).map(|_| tokio::spawn(ask(flights.clone()))).collect();
+        let others: Vec<_> = (0..499).map(|_| tokio::spawn(call(flights.clone()))).collect();
         tokio::task::yield_now().await;
         first.abort();
         for other in others {
@@ -170,7 +170,7 @@ mod tests {
         }
         assert_eq!(calls.load(Ordering::SeqCst), 1);
         // What has landed is not remembered.
-        assert_eq!(ask(flights).await, Ok(1));
+        assert_eq!(call(flights).await, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -278,7 +278,7 @@ impl Upstream {
         let started = Instant::now();
         // With a token in hand the admission is given up untold: the call itself decides.
         credentials.token(call.deadline).await.map(Some).map_err(|none| {
-            if none.asked && !was_cut_short(call, started) {
+            if none.called && !was_cut_short(call, started) {
                 match none.error.kind {
                     SourceErrorKind::Unavailable => admission.failed(),
                     _ => admission.answered(),

@@ -177,15 +177,15 @@ mod tests {
             let pairs: BTreeMap<String, String> = pairs.into_iter().collect();
             let parameters: Vec<(String, String)> = pairs.clone().into_iter().collect();
             let question = |in_body| RemoteQuery { path: path.clone(), parameters: parameters.clone(), in_body };
-            let asked = question(false).request("http://far.example", &HeaderMap::new()).unwrap();
-            prop_assert_eq!(asked.uri().path(), &*path);
-            let query = asked.uri().query().unwrap_or_default();
+            let requested = question(false).request("http://far.example", &HeaderMap::new()).unwrap();
+            prop_assert_eq!(requested.uri().path(), &*path);
+            let query = requested.uri().query().unwrap_or_default();
             let text = |part: &str| percent_decode_str(part).decode_utf8().unwrap().into_owned();
             let read = query.split('&').filter_map(|pair| pair.split_once('='));
             let read: Vec<_> = read.map(|(name, value)| (text(name), text(value))).collect();
             prop_assert_eq!(&read, &parameters);
-            let asked = question(true).request("http://far.example", &HeaderMap::new()).unwrap();
-            let body: BTreeMap<String, String> = serde_json::from_slice(asked.body()).unwrap();
+            let requested = question(true).request("http://far.example", &HeaderMap::new()).unwrap();
+            let body: BTreeMap<String, String> = serde_json::from_slice(requested.body()).unwrap();
             prop_assert_eq!(body, pairs);
         }
     }

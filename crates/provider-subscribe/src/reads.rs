@@ -177,12 +177,12 @@ impl RemoteApi {
         {
             return Err(refused());
         }
-        let asked = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
-        let question = self.question(SEARCH, &asked)?;
+        let requested = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
+        let question = self.question(SEARCH, &requested)?;
         let ((accounts, left_out), all) = self
             .call(cx, SEARCH, &question, |rows| {
-                let all = next_page_mark(&rows, &asked, PageStart::Offset(0))?.is_none();
-                Ok((rows.accounts(|account| asked.filter.matches(account))?, all))
+                let all = next_page_mark(&rows, &requested, PageStart::Offset(0))?.is_none();
+                Ok((rows.accounts(|account| requested.filter.matches(account))?, all))
             })
             .await?;
         if !all {

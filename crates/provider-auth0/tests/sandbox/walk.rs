@@ -20,7 +20,7 @@ impl Auth0Fixture {
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+    async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
         walking::walk(self, &self.auth0, scope, between).await.unwrap()
     }
 }
@@ -41,17 +41,17 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
     let fixture = Auth0Fixture::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!(
-        (walked.ids().len(), walked.truncated, walked.gaps),
+        (scanned.ids().len(), scanned.truncated, scanned.gaps),
         (2_345, false, false)
     );
-    assert_eq!(walked.expected, Some(2_345));
+    assert_eq!(scanned.expected, Some(2_345));
     // Each page but the first begins with the last user of the one before.
-    assert_eq!(walked.steps, 2_345_usize.div_ceil(99));
-    assert_eq!(fixture.requests().len(), walked.steps);
+    assert_eq!(scanned.steps, 2_345_usize.div_ceil(99));
+    assert_eq!(fixture.requests().len(), scanned.steps);
     let distinct: BTreeSet<_> = fixture.requests().into_iter().collect();
-    assert_eq!(distinct.len(), walked.steps);
+    assert_eq!(distinct.len(), scanned.steps);
 }
 
 #[tokio::test]
@@ -61,9 +61,9 @@ async fn users_of_one_instant_may_truncate() {
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
         let fixture = Auth0Fixture::with(users, &[("Auth0.PageSize", "100")]).await;
-        let walked = fixture.walk(Scope::Everything, |_| {}).await;
-        assert_eq!((walked.ids().len(), walked.truncated), (shown, truncated), "{count}");
-        assert!(walked.ids().contains("auth0|later"), "the walk goes on behind them");
+        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+        assert_eq!((scanned.ids().len(), scanned.truncated), (shown, truncated), "{count}");
+        assert!(scanned.ids().contains("auth0|later"), "the walk goes on behind them");
         assert!(
             fixture.sandbox.log().iter().all(|entry| entry.status == Some(200)),
             "never past the cap"
@@ -83,8 +83,8 @@ async fn change_scan_covers_search_lag() {
     )
     .await;
     let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
-    let walked = fixture.walk(since, |_| {}).await;
-    assert_eq!(ids(&walked.accounts), ["auth0|lagging", "auth0|new"]);
+    let scanned = fixture.scan(since, |_| {}).await;
+    assert_eq!(ids(&scanned.accounts), ["auth0|lagging", "auth0|new"]);
     assert!(Walk::tells_changes(&fixture.auth0));
 }
 
@@ -93,8 +93,8 @@ async fn concurrent_changes_skip_no_user() {
     let users: Vec<Value> = sample_users(1_500).collect();
     let fixture = Auth0Fixture::with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
-    let walked = fixture
-        .walk(Scope::Everything, |steps| {
+    let scanned = fixture
+        .scan(Scope::Everything, |steps| {
             let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
             let mut all = fixture.sandbox.auth0().users();
             if steps == 5 {
@@ -114,7 +114,7 @@ async fn concurrent_changes_skip_no_user() {
                 .seed([created(&format!("new{steps}"), "2026-03-01T12:00:00.000Z")]);
         })
         .await;
-    let seen = walked.ids();
+    let seen = scanned.ids();
     for user in &users {
         assert!(gone.contains(&id(user)) || seen.contains(&id(user)), "{}", id(user));
     }
@@ -122,9 +122,9 @@ async fn concurrent_changes_skip_no_user() {
 
     // The same over changes, where every change moves a user to the end.
     let changed = Scope::ChangedSince(NOW);
-    let before = fixture.walk(changed, |_| {}).await.ids();
-    let walked = fixture
-        .walk(changed, |steps| {
+    let before = fixture.scan(changed, |_| {}).await.ids();
+    let scanned = fixture
+        .scan(changed, |steps| {
             let now = NOW + Duration::hours(i64::try_from(steps.min(4)).unwrap());
             let mut some: Vec<Value> = fixture
                 .sandbox
@@ -145,13 +145,13 @@ async fn concurrent_changes_skip_no_user() {
             }
         })
         .await;
-    assert!(before.is_subset(&walked.ids()));
+    assert!(before.is_subset(&scanned.ids()));
 }
 
 #[tokio::test]
 async fn scan_resumes_from_any_cursor() {
     let fixture = Auth0Fixture::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
-    let whole = fixture.walk(Scope::Everything, |_| {}).await;
+    let whole = fixture.scan(Scope::Everything, |_| {}).await;
     let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, Auth0Fixture) = (None, Vec::new(), fixture);
     loop {
         // Another process each time: all that it knows is the text that was kept.
@@ -187,8 +187,8 @@ async fn distorted_pages_lose_no_user() {
         if let Some(fault) = fault.clone() {
             fixture.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
-        let walked = fixture.walk(Scope::Everything, |_| {}).await;
-        assert_eq!(walked.ids().len(), 405, "{fault:?}");
+        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+        assert_eq!(scanned.ids().len(), 405, "{fault:?}");
     }
 }
 
@@ -218,8 +218,8 @@ async fn slow_scan_window_is_narrowed() {
     fixture
         .sandbox
         .inject(FaultRule::from(slow).on("/api/v2/users").times(3));
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
-    assert_eq!((walked.ids().len(), walked.truncated), (700, false));
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    assert_eq!((scanned.ids().len(), scanned.truncated), (700, false));
     assert!(
         fixture.requests()[3]
             .2
@@ -237,7 +237,10 @@ async fn unusable_user_leaves_a_gap() {
         unusable,
     ];
     let fixture = Auth0Fixture::with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
-    assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["auth0|1".to_owned()], true));
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    assert_eq!(
+        (ids(&scanned.accounts), scanned.gaps),
+        (vec!["auth0|1".to_owned()], true)
+    );
     assert!(sample_user(0)["created_at"].is_string());
 }

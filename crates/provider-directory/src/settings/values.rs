@@ -5,7 +5,7 @@ use masthead_provider_http::settings::value::address;
 pub(super) use masthead_provider_http::settings::value::{flag, path, variable_name, visible};
 
 /// Headers that are none of a setting's business.
-const OURS: [HeaderName; 12] = [
+const RESERVED: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
     header::COOKIE,
@@ -46,7 +46,7 @@ pub(super) fn parameter(text: &str) -> Option<Box<str>> {
 
 pub(super) fn header_name(text: &str) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(text.as_bytes()).ok()?;
-    (!OURS.contains(&name)).then_some(name)
+    (!RESERVED.contains(&name)).then_some(name)
 }
 
 pub(super) fn header_value(text: &str) -> Option<HeaderValue> {

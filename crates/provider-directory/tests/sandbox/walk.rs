@@ -22,12 +22,12 @@ impl GenericFixture {
         self.directory.step(&self.cx(), Scope::Everything, from).await
     }
 
-    async fn walk(&self) -> Result<Walked, SourceError> {
-        self.walk_while(|_| {}).await
+    async fn scan(&self) -> Result<Walked, SourceError> {
+        self.scan_while(|_| {}).await
     }
 
     /// Goes all the way, letting `between` happen after each step.
-    async fn walk_while(&self, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
+    async fn scan_while(&self, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
         walking::walk(self, &self.directory, Scope::Everything, between).await
     }
 }
@@ -41,8 +41,8 @@ async fn distorted_pages_lose_no_user() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = plain(config(180)).await;
         fixture.sandbox.inject(fault.clone());
-        let walked = fixture.walk().await.unwrap();
-        assert_eq!((walked.ids().len(), walked.gaps), (180, false), "{fault:?}");
+        let scanned = fixture.scan().await.unwrap();
+        assert_eq!((scanned.ids().len(), scanned.gaps), (180, false), "{fault:?}");
     }
 }
 
@@ -54,8 +54,8 @@ async fn shrinking_scan_restarts() {
         .as_str()
         .unwrap()
         .to_owned();
-    let walked = fixture
-        .walk_while(|steps| {
+    let scanned = fixture
+        .scan_while(|steps| {
             if steps == 1 {
                 fixture.sandbox.directory().remove(&first);
             }
@@ -63,11 +63,11 @@ async fn shrinking_scan_restarts() {
         .await
         .unwrap();
     assert_eq!(
-        (walked.ids().len(), walked.gaps),
+        (scanned.ids().len(), scanned.gaps),
         (180, false),
         "the user who went was shown before"
     );
-    assert_eq!((walked.steps, walked.expected), (2 + 4, Some(180)));
+    assert_eq!((scanned.steps, scanned.expected), (2 + 4, Some(180)));
 
     // Where users go all the time it ends some time, and says that some users may be missing.
     let fixture = plain(config(180)).await;
@@ -79,32 +79,32 @@ async fn shrinking_scan_restarts() {
                 .to_owned()
         })
         .collect();
-    let walked = fixture
-        .walk_while(|steps| fixture.sandbox.directory().remove(&users[steps]))
+    let scanned = fixture
+        .scan_while(|steps| fixture.sandbox.directory().remove(&users[steps]))
         .await
         .unwrap();
-    assert!(walked.gaps);
+    assert!(scanned.gaps);
 }
 
 #[tokio::test]
 async fn uncertain_scan_reports_gaps() {
     let mut unusable = config(3);
     unusable.users[1]["consumerId"] = "x".repeat(300).into();
-    let walked = plain(unusable).await.walk().await.unwrap();
+    let scanned = plain(unusable).await.scan().await.unwrap();
     assert_eq!(
-        (walked.ids().len(), walked.gaps),
+        (scanned.ids().len(), scanned.gaps),
         (2, true),
         "no account can be made of one"
     );
 
     // Nobody says how many there are: the one page of a few needs no number, several do.
     for (users, gaps) in [(3, false), (80, true)] {
-        let walked = GenericFixture::with(PLAIN, config(users), TOKEN, &[("Total", "")])
+        let scanned = GenericFixture::with(PLAIN, config(users), TOKEN, &[("Total", "")])
             .await
-            .walk()
+            .scan()
             .await
             .unwrap();
-        assert_eq!((walked.ids().len(), walked.gaps), (users, gaps));
+        assert_eq!((scanned.ids().len(), scanned.gaps), (users, gaps));
     }
 }
 
@@ -125,7 +125,7 @@ async fn repeated_page_is_refused() {
         .copied()
         .collect();
     let fixture = GenericFixture::with(never_turns, config, TOKEN, &settings).await;
-    assert_eq!(kind(fixture.walk().await), Some(SourceErrorKind::Corrupt));
+    assert_eq!(kind(fixture.scan().await), Some(SourceErrorKind::Corrupt));
     assert_eq!(fixture.sandbox.calls(), 2);
 }
 
@@ -151,7 +151,7 @@ async fn forgotten_cursor_restarts_a_few_times() {
 #[tokio::test]
 async fn scan_needs_a_list() {
     let fixture = plain(config(3)).await;
-    assert!(fixture.directory.can_be_walked(&fixture.tenant) && !fixture.directory.tells_changes());
+    assert!(fixture.directory.can_be_scanned(&fixture.tenant) && !fixture.directory.tells_changes());
     let fixture = GenericFixture::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
-    assert!(!fixture.directory.can_be_walked(&fixture.tenant));
+    assert!(!fixture.directory.can_be_scanned(&fixture.tenant));
 }

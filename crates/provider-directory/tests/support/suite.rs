@@ -231,15 +231,15 @@ pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = fixture.sandbox.calls();
-    let mut walked = walking::walk(&fixture, &fixture.directory, Scope::Everything, |_| {})
+    let mut scanned = walking::walk(&fixture, &fixture.directory, Scope::Everything, |_| {})
         .await
         .unwrap();
-    walked.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+    scanned.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
     wanted.sort_unstable();
-    assert_eq!(ids(&walked.accounts), wanted);
-    assert!(walked.expected.is_none_or(|expected| expected == wanted.len() as u64) && !walked.truncated);
-    assert_eq!(walked.steps, wanted.len().div_ceil(subject.page));
-    assert_eq!(fixture.sandbox.calls() - before, walked.steps as u64);
+    assert_eq!(ids(&scanned.accounts), wanted);
+    assert!(scanned.expected.is_none_or(|expected| expected == wanted.len() as u64) && !scanned.truncated);
+    assert_eq!(scanned.steps, wanted.len().div_ceil(subject.page));
+    assert_eq!(fixture.sandbox.calls() - before, scanned.steps as u64);
 }
 
 /// The check finds nothing that is otherwise than described.

@@ -126,11 +126,11 @@ async fn address_request_matches_library() {
         condition.replace(" limit 21", "")
     };
     // As the library's, and also for those who have it beside their profile.
-    let (asked_for, also) = condition(search)
+    let (condition_sent, also) = condition(search)
         .split_once(" or ")
         .map(|(first, rest)| (first.to_owned(), rest.to_owned()))
         .unwrap();
-    assert_eq!(asked_for, condition(&recorded("search-by-email")[0]));
+    assert_eq!(condition_sent, condition(&recorded("search-by-email")[0]));
     assert_eq!(also.matches("contains \"ann+news@example.com\"").count(), 3, "{also}");
     for at in 1..=5 {
         fixture.sandbox.clear_log();

@@ -23,7 +23,7 @@ impl GigyaFixture {
     }
 
     /// Goes all the way, letting `between` happen between steps.
-    async fn walk(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+    async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
         walking::walk(self, &self.gigya, scope, between).await.unwrap()
     }
 }
@@ -60,34 +60,34 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
     let fixture = GigyaFixture::with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
-    assert_eq!(walked.accounts.len(), counted(5_432), "each once");
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    assert_eq!(scanned.accounts.len(), counted(5_432), "each once");
     assert_eq!(
-        (walked.ids().len(), walked.expected),
+        (scanned.ids().len(), scanned.expected),
         (counted(5_432), Some(5_432 - 108))
     );
-    assert_eq!((walked.steps, fixture.called().len()), (11, 11));
+    assert_eq!((scanned.steps, fixture.called().len()), (11, 11));
 }
 
 #[tokio::test]
 async fn expired_cursor_is_reopened() {
     for size in ["100", "37"] {
         let fixture = GigyaFixture::with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
-        let walked = fixture
-            .walk(Scope::Everything, |steps| {
+        let scanned = fixture
+            .scan(Scope::Everything, |steps| {
                 if steps % 3 == 0 {
                     fixture.sandbox.clock().advance(TOO_LONG);
                 }
             })
             .await;
-        assert_eq!(walked.ids().len(), counted(700));
+        assert_eq!(scanned.ids().len(), counted(700));
         // Nobody is counted twice because the cursor is another one.
-        assert_eq!(walked.expected, Some(counted(700) as u64));
+        assert_eq!(scanned.expected, Some(counted(700) as u64));
         // An account more than needed for each cursor that was gone; and two refused calls, one of them for our clock, which
         // stands still while Gigya's goes on.
         let pages = counted(700).div_ceil(size.parse().unwrap());
-        assert!(walked.steps <= pages + 1, "{}", walked.steps);
-        assert!(fixture.called().len() <= walked.steps + 2 * (walked.steps / 3));
+        assert!(scanned.steps <= pages + 1, "{}", scanned.steps);
+        assert!(fixture.called().len() <= scanned.steps + 2 * (scanned.steps / 3));
     }
 }
 
@@ -95,8 +95,8 @@ async fn expired_cursor_is_reopened() {
 async fn accounts_of_one_instant_are_all_shown() {
     let accounts = (0..2_500).map(|n| made(&format!("u{n}"), NOW)).collect();
     let fixture = GigyaFixture::with(accounts, &[("Gigya.PageSize", "1000")]).await;
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
-    assert_eq!((walked.ids().len(), walked.steps), (2_500, 3));
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    assert_eq!((scanned.ids().len(), scanned.steps), (2_500, 3));
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn change_scan_covers_search_lag() {
         &[],
     )
     .await;
-    let walked = fixture
-        .walk(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
+    let scanned = fixture
+        .scan(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
         .await;
-    assert_eq!(ids(&walked.accounts), ["lagging", "new"]);
+    assert_eq!(ids(&scanned.accounts), ["lagging", "new"]);
     assert!(Walk::tells_changes(&fixture.gigya));
 }
 
@@ -125,8 +125,8 @@ async fn concurrent_changes_skip_no_account() {
     for scope in [Scope::Everything, Scope::ChangedSince(datetime!(2020-01-01 00:00 UTC))] {
         let fixture = GigyaFixture::with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
         let gone: BTreeSet<String> = (0..900).step_by(7).map(|n| uid(&accounts[n])).collect();
-        let walked = fixture
-            .walk(scope, |steps| {
+        let scanned = fixture
+            .scan(scope, |steps| {
                 if steps > 12 {
                     return;
                 }
@@ -146,7 +146,7 @@ async fn concurrent_changes_skip_no_account() {
                 }
             })
             .await;
-        let seen = walked.ids();
+        let seen = scanned.ids();
         for account in &accounts {
             let uid = uid(account);
             assert!(gone.contains(&uid) || seen.contains(&uid), "{scope:?} {uid}");
@@ -157,7 +157,7 @@ async fn concurrent_changes_skip_no_account() {
 #[tokio::test]
 async fn scan_resumes_from_any_cursor() {
     let fixture = GigyaFixture::with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
-    let whole = fixture.walk(Scope::Everything, |_| {}).await;
+    let whole = fixture.scan(Scope::Everything, |_| {}).await;
     let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, GigyaFixture) = (None, Vec::new(), fixture);
     loop {
         // Another process each time: all that it knows is the text that was kept.
@@ -189,14 +189,14 @@ async fn distorted_batches_lose_no_account() {
         if let Some(fault) = fault.clone() {
             fixture.sandbox.inject(fault);
         }
-        let walked = fixture
-            .walk(Scope::Everything, |steps| {
+        let scanned = fixture
+            .scan(Scope::Everything, |steps| {
                 if steps % 3 == 0 {
                     fixture.sandbox.clock().advance(TOO_LONG);
                 }
             })
             .await;
-        assert_eq!(walked.ids().len(), counted(405), "{fault:?}");
+        assert_eq!(scanned.ids().len(), counted(405), "{fault:?}");
     }
 }
 
@@ -208,15 +208,15 @@ async fn repeated_accounts_reduce_the_count() {
         .sandbox
         .gigya()
         .change_settings(|settings| settings.overlapping_batches = true);
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     let pages = counted(405).div_ceil(100);
     assert_eq!(
-        walked.accounts.len(),
+        scanned.accounts.len(),
         counted(405),
         "as many rows as there are accounts"
     );
     assert_eq!(
-        (walked.ids().len(), walked.expected),
+        (scanned.ids().len(), scanned.expected),
         (counted(405) - (pages - 1), Some(counted(405) as u64))
     );
 }
@@ -234,8 +234,8 @@ async fn incomplete_batch_is_refused() {
 #[tokio::test]
 async fn unusable_account_leaves_a_gap() {
     let fixture = GigyaFixture::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    let walked = fixture.walk(Scope::Everything, |_| {}).await;
-    assert_eq!((ids(&walked.accounts), walked.gaps), (vec!["ann".to_owned()], true));
+    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    assert_eq!((ids(&scanned.accounts), scanned.gaps), (vec!["ann".to_owned()], true));
     let fixture = GigyaFixture::with(vec![made("ann", NOW)], &[]).await;
-    assert!(!fixture.walk(Scope::Everything, |_| {}).await.gaps);
+    assert!(!fixture.scan(Scope::Everything, |_| {}).await.gaps);
 }

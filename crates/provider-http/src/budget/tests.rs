@@ -43,8 +43,8 @@ async fn late_turn_fails_at_once_with_delay() {
     let budget = budget(1, 2.0);
     assert!(now(&budget, Interactive).await);
     let started = Instant::now();
-    let told = budget.acquire(Interactive, within(0.4)).await.unwrap_err();
-    assert_eq!(told.retry_after, Duration::from_millis(500));
+    let error = budget.acquire(Interactive, within(0.4)).await.unwrap_err();
+    assert_eq!(error.retry_after, Duration::from_millis(500));
     assert_eq!(Instant::now(), started, "it was made to wait");
     assert!(budget.acquire(Interactive, within(0.6)).await.is_ok());
     assert_eq!(started.elapsed(), Duration::from_millis(500));
@@ -200,8 +200,8 @@ async fn pause_blocks_calls_then_refills_slowly() {
     let budget = budget(5, 1.0);
     budget.pause(Duration::from_secs(10));
     assert!(budget.remaining() < 1e-9);
-    let told = budget.acquire(Interactive, within(5.0)).await.unwrap_err();
-    assert_eq!(told.retry_after, Duration::from_secs(10));
+    let error = budget.acquire(Interactive, within(5.0)).await.unwrap_err();
+    assert_eq!(error.retry_after, Duration::from_secs(10));
     let started = Instant::now();
     assert!(budget.acquire(Interactive, within(11.0)).await.is_ok());
     assert_eq!(started.elapsed(), Duration::from_secs(10));

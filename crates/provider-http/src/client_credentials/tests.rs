@@ -32,13 +32,13 @@ fn text(token: &AccessToken) -> &str {
 async fn concurrent_callers_share_one_token_fetch() {
     let server = ScriptedServer::start(|n, _| token(n, 3600)).await;
     let credentials = credentials(&server);
-    let ask = || {
+    let fetch = || {
         let credentials = credentials.clone();
         tokio::spawn(async move { text(&credentials.token(soon()).await.unwrap()).to_owned() })
     };
-    let first = ask();
+    let first = fetch();
     tokio::task::yield_now().await;
-    let others: Vec<_> = (0..499).map(|_| ask()).collect();
+    let others: Vec<_> = (0..499).map(|_| fetch()).collect();
     first.abort();
     for other in others {
         assert_eq!(other.await.unwrap(), "Bearer t0");
@@ -186,8 +186,8 @@ async fn second_refused_token_blames_credentials() {
 
 #[tokio::test]
 async fn token_wait_ends_at_deadline() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&asked);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
     let server = ScriptedServer::start(move |_, _| {
         counted.fetch_add(1, Ordering::SeqCst);
         // A head without its end: the answer never comes.
@@ -200,6 +200,6 @@ async fn token_wait_ends_at_deadline() {
         .await
         .unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Unavailable);
-    assert!(asked.load(Ordering::SeqCst) <= 1);
+    assert!(requests.load(Ordering::SeqCst) <= 1);
     assert!(!format!("{credentials:?} {error:?}").contains("cr=t"));
 }

@@ -101,13 +101,13 @@ fn patient() -> CallContext {
 #[tokio::test(start_paused = true)]
 async fn identical_lookups_share_one_call() {
     let source = guarded(Ok(vec![account("auth0|1")]));
-    let ask = || {
+    let look_up = || {
         let source = Arc::clone(&source);
         tokio::spawn(async move { source.by_id(&patient(), &id()).await })
     };
-    let first = ask();
+    let first = look_up();
     tokio::task::yield_now().await;
-    let others: Vec<_> = (0..499).map(|_| ask()).collect();
+    let others: Vec<_> = (0..499).map(|_| look_up()).collect();
     tokio::task::yield_now().await;
     first.abort();
     for other in others {
@@ -139,10 +139,10 @@ async fn tenants_keys_and_priorities_are_separate() {
         },
     ];
     let same_text = Crid::parse("a@b.example").unwrap();
-    let asks = contexts.iter().map(|cx| source.by_id(cx, &same_text));
+    let lookups = contexts.iter().map(|cx| source.by_id(cx, &same_text));
     let email = EmailKey::of("a@b.example");
     let (ids, mail) = tokio::join!(
-        futures_util::future::join_all(asks),
+        futures_util::future::join_all(lookups),
         source.by_email(&contexts[0], &email)
     );
     assert!(ids.iter().all(Result::is_ok) && mail.is_ok());

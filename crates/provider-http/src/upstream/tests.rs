@@ -57,11 +57,11 @@ fn calls(server: &ScriptedServer) -> usize {
     server.seen().iter().filter(|seen| !is_token(seen)).count()
 }
 
-async fn ask(upstream: &Upstream, server: &ScriptedServer, effect: Effect) -> Result<u32, SourceError> {
-    ask_within(PATIENCE, upstream, server, effect).await
+async fn call_once(upstream: &Upstream, server: &ScriptedServer, effect: Effect) -> Result<u32, SourceError> {
+    call_within(PATIENCE, upstream, server, effect).await
 }
 
-async fn ask_within(
+async fn call_within(
     patience: Duration,
     upstream: &Upstream,
     server: &ScriptedServer,
@@ -71,10 +71,10 @@ async fn ask_within(
         Effect::Read => ProviderCall::read("x", &cx(patience)),
         Effect::Write => ProviderCall::write("x", &cx(patience)),
     };
-    ask_so(call, upstream, server).await
+    send_call(call, upstream, server).await
 }
 
-async fn ask_so(call: ProviderCall, upstream: &Upstream, server: &ScriptedServer) -> Result<u32, SourceError> {
+async fn send_call(call: ProviderCall, upstream: &Upstream, server: &ScriptedServer) -> Result<u32, SourceError> {
     let request = Request::get(server.uri("/x")).body(Bytes::new()).unwrap();
     upstream
         .call(call, &request, |reply| match reply.status {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{RemoteFixture, SeenRequest, json_answer, legacy_user, legacy_users, list, user, users};
 
 /// A far side where nobody is.
-async fn asked(settings: &[(&str, &str)]) -> RemoteFixture {
+async fn requested(settings: &[(&str, &str)]) -> RemoteFixture {
     RemoteFixture::start(settings, |seen| {
         let is_legacy = seen.line.contains("/User/") || seen.line.contains("/User?");
         json_answer(200, &if is_legacy { legacy_users(&[]) } else { users(&[]) })
@@ -43,7 +43,7 @@ fn last(fixture: &RemoteFixture) -> SeenRequest {
 
 #[tokio::test]
 async fn v4_search_uses_the_body() {
-    let fixture = asked(&[
+    let fixture = requested(&[
         ("Subscribe.Tenant", "far/away/post"),
         ("Subscribe.SourceSystem", "NEAR"),
     ])
@@ -90,7 +90,7 @@ async fn v4_search_uses_the_body() {
 
 #[tokio::test]
 async fn published_query_omits_masthead_extensions() {
-    let fixture = asked(&[("Subscribe.Method", "GET")]).await;
+    let fixture = requested(&[("Subscribe.Method", "GET")]).await;
     fixture.by_email("a+b@Example.com").await.unwrap();
     assert_eq!(
         last(&fixture).line,
@@ -133,7 +133,7 @@ async fn published_query_omits_masthead_extensions() {
 
 #[tokio::test]
 async fn legacy_calls_request_the_store_only() {
-    let fixture = asked(&[("Subscribe.Api", "legacy")]).await;
+    let fixture = requested(&[("Subscribe.Api", "legacy")]).await;
     assert!(fixture.by_id("auth0|1/2").await.unwrap().is_none());
     assert_eq!(last(&fixture).line, "GET /base/User/auth0%7C1%2F2/2 HTTP/1.1");
     assert!(fixture.by_email("Ann@Example.com").await.unwrap().is_empty());

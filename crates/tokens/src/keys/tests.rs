@@ -65,13 +65,13 @@ async fn unknown_keys_fetch_once_per_cooldown() {
 async fn first_callers_share_one_fetch() {
     let source = CountingKeySource::new(set(&[TestSigner::rsa(0).jwk("a")]));
     let keys = keys(&source);
-    let ask = || {
+    let find_key = || {
         let keys = Arc::clone(&keys);
         tokio::spawn(async move { keys.signer(Some("a"), Algorithm::Rs256, &any).await.is_ok() })
     };
-    let first = ask();
+    let first = find_key();
     tokio::task::yield_now().await;
-    let others: Vec<_> = (0..1000).map(|_| ask()).collect();
+    let others: Vec<_> = (0..1000).map(|_| find_key()).collect();
     tokio::task::yield_now().await;
     first.abort();
     for other in others {

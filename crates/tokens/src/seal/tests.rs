@@ -69,7 +69,7 @@ fn published_ids_never_change() {
 
 #[test]
 fn seal_is_bound_to_tenant_and_purpose() {
-    let ours = sealer();
+    let sealer = sealer();
     let cursor = |binding| Purpose::Cursor { binding };
     let purposes = [CRID, Purpose::Email, cursor(""), cursor("a"), cursor("ab")];
     let tenants = ["a/b/c", "a/b/cc", "aa/b/c", "a/bb/c"].map(|text| TenantId::parse(text).unwrap());
@@ -77,14 +77,14 @@ fn seal_is_bound_to_tenant_and_purpose() {
         .iter()
         .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
     {
-        let sealed = ours.seal(tenant, purpose, "x");
+        let sealed = sealer.seal(tenant, purpose, "x");
         for (other, wanted) in tenants
             .iter()
             .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
         {
             let same = (tenant, purpose) == (other, wanted);
             assert_eq!(
-                ours.open(other, wanted, &sealed).is_ok(),
+                sealer.open(other, wanted, &sealed).is_ok(),
                 same,
                 "{purpose:?} as {wanted:?}"
             );
@@ -94,10 +94,10 @@ fn seal_is_bound_to_tenant_and_purpose() {
 
 #[test]
 fn every_base64_variant_opens() {
-    let ours = sealer();
+    let sealer = sealer();
     proptest::proptest!(|(plain in "\\PC{0,60}")| {
-        let sealed = ours.seal(&tenant(), Purpose::Email, &plain);
-        proptest::prop_assert_eq!(&sealed, &ours.seal(&tenant(), Purpose::Email, &plain));
+        let sealed = sealer.seal(&tenant(), Purpose::Email, &plain);
+        proptest::prop_assert_eq!(&sealed, &sealer.seal(&tenant(), Purpose::Email, &plain));
         let url_safe = sealed.replace('+', "-").replace('/', "_");
         for spelling in [
             sealed.clone(),
@@ -106,7 +106,7 @@ fn every_base64_variant_opens() {
             url_safe.trim_end_matches('=').to_owned(),
             sealed.replace('+', " "),
         ] {
-            let opened = ours.open(&tenant(), Purpose::Email, &spelling);
+            let opened = sealer.open(&tenant(), Purpose::Email, &spelling);
             proptest::prop_assert_eq!(opened.as_deref(), Ok(&*plain));
         }
     });
@@ -114,21 +114,21 @@ fn every_base64_variant_opens() {
 
 #[test]
 fn changed_text_never_opens() {
-    let ours = sealer();
-    let sealed = ours.seal(&tenant(), CRID, "auth0|abcdef");
+    let sealer = sealer();
+    let sealed = sealer.seal(&tenant(), CRID, "auth0|abcdef");
     let bytes = STANDARD.decode(&sealed).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(
-            ours.open(&tenant(), CRID, &STANDARD.encode(changed)),
+            sealer.open(&tenant(), CRID, &STANDARD.encode(changed)),
             Err(SealError),
             "bit {bit}"
         );
     }
     for length in 0..bytes.len() {
         assert_eq!(
-            ours.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
+            sealer.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
             Err(SealError)
         );
     }
@@ -145,7 +145,7 @@ fn changed_text_never_opens() {
         &format!("{sealed}=="),
         &"A".repeat(20_000),
     ] {
-        assert_eq!(ours.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
+        assert_eq!(sealer.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
     }
 }
 

@@ -13,8 +13,12 @@ use super::*;
 async fn request_has_user_agent_and_body_is_read() {
     let address = serve(|mut socket, head| async move {
         let head = head.to_ascii_lowercase();
-        let ours = format!("user-agent: masthead/{}\r\n", env!("CARGO_PKG_VERSION"));
-        let body = if head.contains(&ours) { "[true]" } else { "[false]" };
+        let user_agent = format!("user-agent: masthead/{}\r\n", env!("CARGO_PKG_VERSION"));
+        let body = if head.contains(&user_agent) {
+            "[true]"
+        } else {
+            "[false]"
+        };
         let _ = socket.write_all(&answer("", body.as_bytes())).await;
     })
     .await;

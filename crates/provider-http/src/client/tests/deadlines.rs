@@ -11,13 +11,13 @@ use crate::testing::later;
 const FOR_EVER: Duration = Duration::from_hours(1);
 
 /// What a caller who waits for [`PATIENCE`] is told by a server that has its request, writes this, and then `again` and again.
-async fn told_of(first: &'static str, again: &'static str) -> HttpError {
-    let (asked, mut is_asked) = mpsc::unbounded_channel();
+async fn failure_after_patience(first: &'static str, again: &'static str) -> HttpError {
+    let (received, mut is_received) = mpsc::unbounded_channel();
     let address = serve(move |mut socket, _| {
-        let asked = asked.clone();
+        let received = received.clone();
         async move {
             let _ = socket.write_all(first.as_bytes()).await;
-            let _ = asked.send(());
+            let _ = received.send(());
             while socket.write_all(again.as_bytes()).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -32,10 +32,10 @@ async fn told_of(first: &'static str, again: &'static str) -> HttpError {
     };
     let client = HttpClient::new(options).unwrap();
     let uri = format!("http://{address}/");
-    let told = tokio::spawn(async move { client.send(get(&uri), soon()).await });
-    is_asked.recv().await.unwrap();
+    let result = tokio::spawn(async move { client.send(get(&uri), soon()).await });
+    is_received.recv().await.unwrap();
     later(PATIENCE).await;
-    told.await.unwrap().unwrap_err()
+    result.await.unwrap().unwrap_err()
 }
 
 #[tokio::test]
@@ -53,8 +53,14 @@ async fn stopped_body_is_stalled() {
 #[tokio::test]
 async fn slow_bodies_end_at_deadline() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n";
-    assert_eq!(told_of("", "").await, HttpError::sent(TransportError::Timeout));
-    assert_eq!(told_of(head, " ").await, HttpError::sent(TransportError::Timeout));
+    assert_eq!(
+        failure_after_patience("", "").await,
+        HttpError::sent(TransportError::Timeout)
+    );
+    assert_eq!(
+        failure_after_patience(head, " ").await,
+        HttpError::sent(TransportError::Timeout)
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ async fn refused_token_is_renewed_once() {
         })
         .await;
         for effect in [Effect::Read, Effect::Write] {
-            assert_eq!(ask(&with_token(&server), &server, effect).await.unwrap(), 7);
+            assert_eq!(call_once(&with_token(&server), &server, effect).await.unwrap(), 7);
         }
 
         // Every token is refused.
@@ -27,7 +27,7 @@ async fn refused_token_is_renewed_once() {
         .await;
         let upstream = with_token(&server);
         for _ in 0..3 {
-            let error = ask(&upstream, &server, Effect::Read).await.unwrap_err();
+            let error = call_once(&upstream, &server, Effect::Read).await.unwrap_err();
             assert_eq!(error.kind, SourceErrorKind::Misconfigured);
         }
         assert!(upstream.health().misconfigured);
@@ -57,11 +57,11 @@ async fn alarm_ends_with_next_answer() {
     .await;
     let upstream = upstream_of(options(), None);
     assert_eq!(
-        ask(&upstream, &server, Effect::Read).await.unwrap_err().kind,
+        call_once(&upstream, &server, Effect::Read).await.unwrap_err().kind,
         SourceErrorKind::Misconfigured
     );
     assert!(upstream.health().misconfigured);
-    assert!(ask(&upstream, &server, Effect::Read).await.is_ok());
+    assert!(call_once(&upstream, &server, Effect::Read).await.is_ok());
     assert!(!upstream.health().misconfigured);
 }
 
@@ -76,7 +76,7 @@ async fn errors_show_no_private_data() {
     })
     .await;
     let upstream = with_token(&server);
-    let error = ask(&upstream, &server, Effect::Read).await.unwrap_err();
+    let error = call_once(&upstream, &server, Effect::Read).await.unwrap_err();
     let text = format!("{error} {error:?} {upstream:?}");
     for secret in ["127.0.0.1", "t0ken", "pr1vate", "secret", "herald"] {
         assert!(!text.contains(secret), "{text}");
@@ -100,7 +100,7 @@ fn metrics_cover_calls_budget_breaker_alarm() {
             .await;
             let upstream = upstream_of(options(), None);
             for _ in 0..5 {
-                let _ = ask(&upstream, &server, Effect::Read).await;
+                let _ = call_once(&upstream, &server, Effect::Read).await;
             }
         });
     });

@@ -22,7 +22,7 @@ async fn rate_limited_provider_gets_its_pause() {
         let server = ScriptedServer::start(move |_, _| json(429, &headers, "{}")).await;
         let upstream = upstream_of(options(), None);
         for _ in 0..2 {
-            let after = pause_of(ask(&upstream, &server, Effect::Read).await);
+            let after = pause_of(call_once(&upstream, &server, Effect::Read).await);
             let pause = Duration::from_secs(pause);
             assert!(after <= pause && after + PATIENCE >= pause, "{after:?}");
         }
@@ -37,12 +37,12 @@ async fn unspecified_pause_is_one_second() {
         attempts: 1,
         ..options()
     };
-    let told = ask(&upstream_of(once, None), &server, Effect::Read).await;
-    assert_eq!(pause_of(told), UNNAMED_PAUSE);
+    let result = call_once(&upstream_of(once, None), &server, Effect::Read).await;
+    assert_eq!(pause_of(result), UNNAMED_PAUSE);
 }
 
-fn pause_of(told: Result<u32, SourceError>) -> Duration {
-    match told.unwrap_err().kind {
+fn pause_of(result: Result<u32, SourceError>) -> Duration {
+    match result.unwrap_err().kind {
         SourceErrorKind::RateLimited { retry_after } => retry_after.unwrap(),
         other => panic!("{other:?}"),
     }
@@ -61,7 +61,7 @@ async fn short_pause_is_waited_out() {
         .await;
         let started = Instant::now();
         let upstream = upstream_of(options(), None);
-        assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+        assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 7);
         assert!(started.elapsed() >= Duration::from_secs(1));
     }
 }
@@ -81,14 +81,14 @@ async fn callers_over_budget_fail_at_once() {
     let callers: Vec<_> = (0..200)
         .map(|_| {
             let (upstream, server) = (Arc::clone(&upstream), Arc::clone(&server));
-            tokio::spawn(async move { ask_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await })
+            tokio::spawn(async move { call_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await })
         })
         .collect();
     let mut left = 0;
     for caller in callers {
         match caller.await.unwrap() {
             Ok(7) => left += 1,
-            told => assert!(pause_of(told) > Duration::ZERO),
+            result => assert!(pause_of(result) > Duration::ZERO),
         }
     }
     assert_eq!((left, server.seen().len()), (2, 2));
@@ -109,7 +109,9 @@ async fn provider_rate_headers_correct_budget() {
     for good in [true, true, false] {
         // After the first answer one call is left of the fifty that the settings allow at once.
         assert_eq!(
-            ask_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await.is_ok(),
+            call_within(NOT_A_MINUTE, &upstream, &server, Effect::Read)
+                .await
+                .is_ok(),
             good
         );
     }
@@ -130,13 +132,13 @@ async fn failing_provider_opens_breaker_then_probes() {
     .await;
     let upstream = upstream_of(options(), None);
     for _ in 0..2 {
-        assert!(ask(&upstream, &server, Effect::Read).await.is_err());
+        assert!(call_once(&upstream, &server, Effect::Read).await.is_err());
     }
     assert_eq!(upstream.health().breaker, BreakerState::Open);
     let before = server.seen().len();
     for _ in 0..50 {
         assert_eq!(
-            ask(&upstream, &server, Effect::Read).await.unwrap_err().kind,
+            call_once(&upstream, &server, Effect::Read).await.unwrap_err().kind,
             SourceErrorKind::Unavailable
         );
     }
@@ -147,7 +149,7 @@ async fn failing_provider_opens_breaker_then_probes() {
     );
     good.store(true, Ordering::SeqCst);
     later(options().breaker.open_for).await;
-    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 7);
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
 }
 
@@ -175,7 +177,7 @@ async fn half_open(per_second: f64, has_token: bool) -> (Arc<ScriptedServer>, Ar
     let upstream = upstream_of(options, credentials);
     for _ in 0..6 {
         let once = ProviderCall::write("x", &cx(PATIENCE));
-        assert!(ask_so(once, &upstream, &server).await.is_err());
+        assert!(send_call(once, &upstream, &server).await.is_err());
         // A failed token is believed for a second.
         if let (true, BreakerState::Closed) = (has_token, upstream.health().breaker) {
             later(Duration::from_millis(1_100)).await;
@@ -194,7 +196,7 @@ async fn two_call_read_can_be_the_trial() {
         let (server, upstream) = half_open(1000.0, has_token).await;
         let cx = cx(PATIENCE);
         let before = calls(&server);
-        let call = || ask_so(ProviderCall::read("x", &cx), &upstream, &server);
+        let call = || send_call(ProviderCall::read("x", &cx), &upstream, &server);
         let both = tokio::try_join!(call(), call());
         assert_eq!(both.unwrap(), (7, 7));
         assert_eq!(calls(&server) - before, 2);
@@ -221,12 +223,12 @@ async fn waiting_trial_does_not_block_others() {
     };
     let waiting = tokio::spawn({
         let (server, upstream) = (Arc::clone(&server), Arc::clone(&upstream));
-        async move { ask_so(ProviderCall::read("x", &patient), &upstream, &server).await }
+        async move { send_call(ProviderCall::read("x", &patient), &upstream, &server).await }
     });
     while upstream.budget.wait(Priority::Sync) < Duration::from_mins(3) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 7);
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
     assert!(!waiting.is_finished());
     waiting.abort();
@@ -252,8 +254,8 @@ async fn hasty_read_waits_only_once_begun() {
         ..cx(PATIENCE)
     };
     let begun = in_haste();
-    let call = || ask_so(ProviderCall::read("x", &begun), &upstream, &server);
-    let late = async { ask_so(ProviderCall::read("x", &in_haste()), &upstream, &server).await };
+    let call = || send_call(ProviderCall::read("x", &begun), &upstream, &server);
+    let late = async { send_call(ProviderCall::read("x", &in_haste()), &upstream, &server).await };
     // The second call of the first read is next; another read is told so at once.
     let (first, second, other) = tokio::join!(call(), call(), late);
     assert_eq!((first.unwrap(), second.unwrap()), (7, 7));
@@ -269,8 +271,8 @@ async fn hasty_read_does_not_requeue_after_429() {
         leave_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
-    let told = ask_so(ProviderCall::read("x", &in_haste), &upstream, &server).await;
-    assert_eq!(pause_of(told), Duration::from_secs(1));
+    let result = send_call(ProviderCall::read("x", &in_haste), &upstream, &server).await;
+    assert_eq!(pause_of(result), Duration::from_secs(1));
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -288,23 +290,23 @@ async fn local_refusals_do_not_open_breaker() {
         },
         None,
     );
-    let kind = |told: Result<u32, SourceError>| told.unwrap_err().kind;
+    let kind = |result: Result<u32, SourceError>| result.unwrap_err().kind;
     for _ in 0..20 {
         // No time is left.
-        let told = ask_within(Duration::ZERO, &upstream, &server, Effect::Read).await;
-        assert_eq!(kind(told), SourceErrorKind::Unavailable);
+        let result = call_within(Duration::ZERO, &upstream, &server, Effect::Read).await;
+        assert_eq!(kind(result), SourceErrorKind::Unavailable);
         // The request cannot be written.
         let unwritten = || Err(SourceError::new("x", SourceErrorKind::Refused));
-        let told = upstream.call_signed(ProviderCall::read("x", &cx(PATIENCE)), unwritten, |_| Ok(7));
-        assert_eq!(kind(told.await), SourceErrorKind::Refused);
+        let result = upstream.call_signed(ProviderCall::read("x", &cx(PATIENCE)), unwritten, |_| Ok(7));
+        assert_eq!(kind(result.await), SourceErrorKind::Refused);
     }
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
     // Nor did they cost a call.
-    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 7);
     for _ in 0..20 {
         // The budget is empty.
-        let told = ask_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await;
-        assert!(pause_of(told) > Duration::ZERO);
+        let result = call_within(NOT_A_MINUTE, &upstream, &server, Effect::Read).await;
+        assert!(pause_of(result) > Duration::ZERO);
     }
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
     assert_eq!(server.seen().len(), 1);
@@ -317,16 +319,16 @@ async fn cancelled_call_does_not_open_breaker() {
     let request = request.body(Bytes::new()).unwrap();
     let upstream = upstream_of(options(), None);
     // It takes connections and says nothing.
-    let ask = |patience| {
+    let call_once = |patience| {
         let call = ProviderCall::read("x", &cx(patience));
         upstream.call(call, &request, |_| Ok(()))
     };
     for _ in 0..20 {
-        assert!(ask(FAIR_TIME / 2).await.is_err());
+        assert!(call_once(FAIR_TIME / 2).await.is_err());
     }
     assert_eq!(upstream.health().breaker, BreakerState::Closed);
     for _ in 0..6 {
-        assert!(ask(FAIR_TIME * 2).await.is_err());
+        assert!(call_once(FAIR_TIME * 2).await.is_err());
     }
     assert_eq!(upstream.health().breaker, BreakerState::Open);
 }
@@ -337,11 +339,11 @@ async fn cached_token_failure_is_no_call() {
     let server = ScriptedServer::start(|_, seen| if is_token(seen) { None } else { json(200, "", "7") }).await;
     let upstream = with_token(&server);
     for _ in 0..50 {
-        assert!(ask(&upstream, &server, Effect::Read).await.is_err());
+        assert!(call_once(&upstream, &server, Effect::Read).await.is_err());
     }
-    let asked = server.seen().len();
-    assert!(asked < 6, "{asked} calls");
-    assert_eq!(upstream.health().breaker, BreakerState::Closed, "{asked} calls");
+    let calls_made = server.seen().len();
+    assert!(calls_made < 6, "{calls_made} calls");
+    assert_eq!(upstream.health().breaker, BreakerState::Closed, "{calls_made} calls");
 }
 
 #[test]
@@ -367,8 +369,8 @@ async fn unreadable_200_does_not_open_breaker() {
         let server = ScriptedServer::start(move |_, _| json(200, &headers, &body)).await;
         let upstream = upstream_of(options(), None);
         for _ in 0..3 {
-            let told = ask(&upstream, &server, Effect::Read).await;
-            assert_eq!(told.unwrap_err().kind, SourceErrorKind::Unavailable);
+            let result = call_once(&upstream, &server, Effect::Read).await;
+            assert_eq!(result.unwrap_err().kind, SourceErrorKind::Unavailable);
         }
         assert_eq!(upstream.health().breaker, BreakerState::Closed);
     }

@@ -13,8 +13,8 @@ async fn answer_and_absence_are_read() {
     })
     .await;
     let upstream = upstream_of(options(), None);
-    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 7);
-    assert_eq!(ask(&upstream, &server, Effect::Read).await.unwrap(), 0);
+    assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 7);
+    assert_eq!(call_once(&upstream, &server, Effect::Read).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -34,19 +34,19 @@ async fn transient_reads_are_retried_writes_never() {
         let again = read == Unavailable;
         let script = bad.clone();
         let server = ScriptedServer::start(move |n, _| if n < 2 { script.clone() } else { json(200, "", "7") }).await;
-        let asked = ask(&upstream_of(options(), None), &server, Effect::Read).await;
-        match asked {
+        let calls_made = call_once(&upstream_of(options(), None), &server, Effect::Read).await;
+        match calls_made {
             Ok(answer) => assert!(again && answer == 7, "{what}"),
             Err(error) => assert!(!again && error.kind == read, "{what}: {error:?}"),
         }
         assert_eq!(server.seen().len(), if again { 3 } else { 1 }, "{what}");
 
         let server = ScriptedServer::start(move |_, _| bad.clone()).await;
-        let error = ask(&upstream_of(options(), None), &server, Effect::Write)
+        let error = call_once(&upstream_of(options(), None), &server, Effect::Write)
             .await
             .unwrap_err();
         assert_eq!((error.kind, server.seen().len()), (write, 1), "{what}");
-        let error = ask(&upstream_of(options(), None), &server, Effect::Read)
+        let error = call_once(&upstream_of(options(), None), &server, Effect::Read)
             .await
             .unwrap_err();
         assert_eq!(
@@ -63,7 +63,7 @@ async fn corrected_request_is_sent_once_more() {
         let server = ScriptedServer::start(|n, _| json(if n == 0 { 400 } else { 200 }, "", "7")).await;
         let upstream = upstream_of(options(), None);
         let written = AtomicU64::new(0);
-        let ask = || async {
+        let call_once = || async {
             let call = ProviderCall {
                 effect,
                 ..ProviderCall::read("x", &cx(PATIENCE))
@@ -78,7 +78,7 @@ async fn corrected_request_is_sent_once_more() {
             };
             upstream.call_signed(call, write, read).await
         };
-        assert_eq!(ask().await.unwrap(), 7);
+        assert_eq!(call_once().await.unwrap(), 7);
         let heads: Vec<String> = server.seen().iter().map(|seen| seen.head.clone()).collect();
         assert!(
             heads[0].starts_with("get /0 ") && heads[1].starts_with("get /1 "),
