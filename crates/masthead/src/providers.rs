@@ -16,10 +16,10 @@ use masthead_ports::{
     walk::{Walk, Walks},
 };
 use masthead_provider_auth0::{Auth0Adapter, Auth0Settings};
-use masthead_provider_directory::{GenericAdapter, GenericSettings};
 use masthead_provider_firefly::FIREFLY;
+use masthead_provider_generic::{GenericAdapter, GenericSettings};
 use masthead_provider_gigya::{GigyaAdapter, GigyaSettings};
-use masthead_provider_http::{
+use masthead_provider_kit::{
     AdapterOptions, BreakerState, CacheOptions, CachedProvider, CachedSource, CheckResult, ClientOptionsError,
     HttpClient, HttpOptions, Secrets, UpstreamHealth,
 };

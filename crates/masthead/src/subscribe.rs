@@ -9,7 +9,7 @@ use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
     source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
-use masthead_provider_http::CachedSource;
+use masthead_provider_kit::CachedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
 use time::OffsetDateTime;
 

@@ -2,14 +2,14 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{CheckHints, CheckReport, CheckResult, ProviderSettingError, check_source};
+use masthead_provider_kit::{CheckHints, CheckReport, CheckResult, ProviderSettingError, check_source};
 
 use crate::{Auth0Adapter, Auth0Settings};
 
 const HINTS: CheckHints = CheckHints {
     unknown_id: "auth0|masthead-check-nobody",
     address: "Auth0.Domain or Auth0.BaseUrl",
-    proof: "Auth0.ClientId, its secret, Auth0.Audience and the application's grant of read:users",
+    credentials: "Auth0.ClientId, its secret, Auth0.Audience and the application's grant of read:users",
 };
 
 impl Auth0Adapter {

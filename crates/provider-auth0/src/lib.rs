@@ -1,7 +1,7 @@
 //! Auth0's Management API v2 as a source and a writer of accounts, as it really is (`providers.md` §1 and §4).
 
+mod adapter;
 mod address;
-mod auth0;
 mod changes;
 mod check;
 mod lucene;
@@ -11,11 +11,11 @@ mod metadata_map;
 mod reads;
 mod refusal;
 mod requests;
+mod scan;
 mod settings;
-mod walk;
 mod windows;
 mod wire;
 mod writes;
 
-pub use auth0::{AUTH0, Auth0Adapter};
+pub use adapter::{AUTH0, Auth0Adapter};
 pub use settings::{Auth0Settings, SETTINGS};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::Request;
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_http::{HttpReply, ProviderCall, ReplyError, Upstream, json::JsonRows};
+use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError, Upstream, json::JsonRows};
 
 use crate::{
     mapping::Auth0AnswerError,

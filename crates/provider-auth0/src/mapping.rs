@@ -1,7 +1,7 @@
 //! From a user at Auth0 to an account of ours.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_http::wire::{address, id, name, scalar};
+use masthead_provider_kit::wire::{address, id, name, scalar};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

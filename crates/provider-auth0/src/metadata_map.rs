@@ -1,6 +1,6 @@
 //! Which of a user's metadata at Auth0 are ours, and under which key.
 
-use masthead_provider_http::settings::keys::{KeyMap, is_key};
+use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
 /// Where a key of ours is kept at Auth0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

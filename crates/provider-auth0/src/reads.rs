@@ -12,11 +12,11 @@ use masthead_domain::{
     query::{UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_http::{SkippedRows, wire};
+use masthead_provider_kit::{SkippedRows, wire};
 
 use crate::{
+    adapter::{AUTH0, Auth0Adapter},
     address::{forms, pushed},
-    auth0::{AUTH0, Auth0Adapter},
     lucene::{Auth0Field, Clause, QueryValue, all_of},
     management::{ManagementApi, UserSearch, corrupt_error},
     mapping::{Auth0AnswerError, account},

@@ -1,7 +1,7 @@
 //! What a reply that is no answer means (`providers.md` §1.5). Nothing of a body is logged but codes that we know.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_http::{HttpError, HttpReply, ReplyError, TransportError};
+use masthead_provider_kit::{HttpError, HttpReply, ReplyError, TransportError};
 
 use crate::wire::Auth0ErrorBody;
 

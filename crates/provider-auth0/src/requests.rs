@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, header};
-use masthead_provider_http::path::is_segment;
+use masthead_provider_kit::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Uri;
-use masthead_provider_http::{
+use masthead_provider_kit::{
     ProviderSettingError, Secret, SecretPlace, SettingReader,
     budget::BudgetOptions,
     client_credentials::ClientCredentialsOptions,

@@ -1,6 +1,6 @@
 //! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
 
-use masthead_provider_http::{
+use masthead_provider_kit::{
     json::JsonRows,
     redacted,
     wire::{flag, members, scalar, text},

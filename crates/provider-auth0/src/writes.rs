@@ -8,11 +8,11 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{HttpReply, ProviderCall, ReplyError};
+use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError};
 use serde_json::Value;
 
 use crate::{
-    auth0::{AUTH0, Auth0Adapter},
+    adapter::{AUTH0, Auth0Adapter},
     changes::{self, WriteObjection, objection},
     management::{ManagementApi, is_about_the_user, written, written_about},
     mapping::account,

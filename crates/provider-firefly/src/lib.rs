@@ -3,7 +3,7 @@
 //! The protocol between servers of Gannett's user platform is private. What this preset says is Masthead's proposal
 //! (`providers.md` §3.4), made of the names that its public pages use; each setting can be set otherwise for a tenant.
 
-use masthead_provider_directory::Preset;
+use masthead_provider_generic::Preset;
 
 /// Firefly: a secret in a header, numbered pages, a status in every answer, 404 there for nobody.
 ///

@@ -1,13 +1,10 @@
 //! The preset against the stand-in Firefly, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
-#[path = "../../provider-http/tests/support/calling.rs"]
-mod calling;
-#[cfg(test)]
-#[path = "../../provider-directory/tests/support/world.rs"]
+#[path = "../../provider-generic/tests/support/fixture.rs"]
 mod fixture;
 #[cfg(test)]
-#[path = "../../provider-directory/tests/support/suite.rs"]
+#[path = "../../provider-generic/tests/support/suite.rs"]
 mod suite;
 
 #[cfg(test)]

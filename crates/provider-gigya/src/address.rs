@@ -1,7 +1,7 @@
 //! The forms in which an address may be kept, and whether an account has it.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_provider_http::wire as sent;
+use masthead_provider_kit::wire as sent;
 
 use crate::{query::Quotable, wire::Account};
 

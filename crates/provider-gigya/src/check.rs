@@ -2,7 +2,7 @@
 
 use masthead_domain::crid::Crid;
 use masthead_ports::source::CallContext;
-use masthead_provider_http::{
+use masthead_provider_kit::{
     CheckHints, CheckReport, CheckResult, MissingSecretError, ProviderSettingError, check_source,
 };
 
@@ -11,7 +11,7 @@ use crate::{GigyaAdapter, GigyaSettings, credentials::GigyaCredentials};
 const HINTS: CheckHints = CheckHints {
     unknown_id: "masthead-check-nobody",
     address: "Gigya.DataCenter or Gigya.BaseUrl",
-    proof: "Gigya.ApiKey, Gigya.UserKey, Gigya.Auth, its secret or key, and what the application's group permits",
+    credentials: "Gigya.ApiKey, Gigya.UserKey, Gigya.Auth, its secret or key, and what the application's group permits",
 };
 
 impl GigyaAdapter {

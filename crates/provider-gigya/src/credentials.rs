@@ -15,7 +15,7 @@ use base64::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use masthead_ports::clock::Clock;
-use masthead_provider_http::{HttpReply, Secret};
+use masthead_provider_kit::{HttpReply, Secret};
 use ring::{
     hmac,
     rand::SystemRandom,

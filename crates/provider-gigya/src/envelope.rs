@@ -3,11 +3,11 @@
 //! Nothing of a body is logged but its code.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_http::{Effect, HttpError, HttpReply, ReplyError, TransportError};
+use masthead_provider_kit::{Effect, HttpError, HttpReply, ReplyError, TransportError};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
-use crate::{gigya::GIGYA, wire::GigyaErrorBody};
+use crate::{name::GIGYA, wire::GigyaErrorBody};
 
 /// How Gigya labels its JSON, beside `application/json`.
 const LABEL: &[&str] = &["text/javascript"];
@@ -105,10 +105,10 @@ pub(crate) fn refusal(
         Effect::Write => SourceErrorKind::OutcomeUnknown,
     };
     match code {
-        REQUEST_EXPIRED if mend_clock(reply) => ReplyError::Mended(SourceErrorKind::Misconfigured),
+        REQUEST_EXPIRED if mend_clock(reply) => ReplyError::Corrected(SourceErrorKind::Misconfigured),
         // A nonce of ours that was used already: that request may have been carried out.
         DUPLICATE_NONCE => match effect {
-            Effect::Read => ReplyError::Mended(SourceErrorKind::Unavailable),
+            Effect::Read => ReplyError::Corrected(SourceErrorKind::Unavailable),
             Effect::Write => ReplyError::For(SourceErrorKind::OutcomeUnknown),
         },
         403_048 => ReplyError::For(SourceErrorKind::RateLimited {
@@ -191,8 +191,8 @@ mod tests {
                 "{code}"
             );
         }
-        assert_eq!(kind(403_002, Effect::Write), ReplyError::Mended(Misconfigured));
-        assert_eq!(kind(403_004, Effect::Read), ReplyError::Mended(Unavailable));
+        assert_eq!(kind(403_002, Effect::Write), ReplyError::Corrected(Misconfigured));
+        assert_eq!(kind(403_004, Effect::Read), ReplyError::Corrected(Unavailable));
         assert_eq!(kind(403_004, Effect::Write), ReplyError::For(OutcomeUnknown));
         for code in [403_048, 409_030] {
             assert!(

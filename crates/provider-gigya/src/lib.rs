@@ -1,26 +1,28 @@
 //! Gigya (SAP Customer Data Cloud) as a source and a writer of accounts, as it really is (`providers.md` §2 and §4).
 
+mod adapter;
 mod address;
 mod calls;
 mod changes;
 mod check;
 mod credentials;
 mod envelope;
-mod gigya;
 mod login;
 mod mapping;
 mod metadata_map;
+mod name;
 mod nonces;
 mod query;
 mod reads;
+mod scan;
 mod settings;
 mod signature;
 mod site;
-mod walk;
 mod wire;
 mod writes;
 
-pub use gigya::{GIGYA, GigyaAdapter};
+pub use adapter::GigyaAdapter;
 pub use login::Login;
+pub use name::GIGYA;
 pub use nonces::{NonceSource, RandomnessError, SystemNonceSource};
 pub use settings::{GigyaSettings, SETTINGS};

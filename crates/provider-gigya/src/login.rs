@@ -5,12 +5,12 @@ use masthead_ports::{
     accounts::PlainPassword,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use masthead_provider_http::ProviderCall;
+use masthead_provider_kit::ProviderCall;
 
 use crate::{
+    adapter::GigyaAdapter,
     calls::{self, GigyaParams},
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    gigya::GigyaAdapter,
     mapping::account,
     site::corrupt_error,
     wire::{GigyaErrorBody, RegisteredAccount},

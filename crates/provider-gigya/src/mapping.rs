@@ -1,7 +1,7 @@
 //! From an account at Gigya to an account of ours.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_http::wire::{self as sent, scalar};
+use masthead_provider_kit::wire::{self as sent, scalar};
 use serde_json::Value;
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

@@ -1,6 +1,6 @@
 //! Where a key of ours is kept in an account at Gigya: in the site's `data`, or in the profile.
 
-use masthead_provider_http::settings::keys::{KeyMap, is_key};
+use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
 /// Where a key of ours is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

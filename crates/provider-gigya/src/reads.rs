@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_http::{SkippedRows, wire as sent};
+use masthead_provider_kit::{SkippedRows, wire as sent};
 
 use crate::{
+    adapter::GigyaAdapter,
     address::{forms, is_known_by, may_be_shown_for},
-    gigya::{GIGYA, GigyaAdapter},
     mapping::{GigyaAnswerError, account},
+    name::GIGYA,
     query::AccountQuery,
     site::{GigyaSite, corrupt_error},
     wire,

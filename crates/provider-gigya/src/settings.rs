@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use masthead_provider_http::{
+use masthead_provider_kit::{
     ProviderSettingError, SecretPlace, SettingReader,
     budget::BudgetOptions,
     settings::value::{flag, origin, visible},
@@ -14,17 +14,7 @@ mod table;
 mod values;
 
 pub use table::SETTINGS;
-
-/// How the application proves itself (`providers.md` §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Auth {
-    /// A signature over the request; the secret does not leave us.
-    Signed,
-    /// The secret in the body.
-    Secret,
-    /// A token that its private key signs.
-    Bearer,
-}
+pub(crate) use values::Auth;
 
 /// A tenant's settings for Gigya, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

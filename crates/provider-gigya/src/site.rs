@@ -7,7 +7,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use masthead_provider_http::{HttpReply, ProviderCall, ReplyError, Upstream};
+use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError, Upstream};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     calls::{self, GigyaParams},
     credentials::{RequestSigner, SignRequestError},
     envelope::{self, EnvelopeContent},
-    gigya::GIGYA,
     mapping::GigyaAnswerError,
+    name::GIGYA,
     query::AccountQuery,
     settings::GigyaSettings,
     wire::{Account, GigyaErrorBody, GigyaSearchPage},

@@ -1,6 +1,6 @@
 //! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
 
-use masthead_provider_http::{
+use masthead_provider_kit::{
     json::JsonRows,
     redacted,
     wire::{flag, members, text},

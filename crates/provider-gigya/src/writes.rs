@@ -6,15 +6,16 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{ProviderCall, ReplyError};
+use masthead_provider_kit::{ProviderCall, ReplyError};
 
 use crate::{
+    adapter::GigyaAdapter,
     address::{address, has},
     calls::{self, GigyaParams},
     changes::{self, WriteObjection, objection},
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    gigya::{GIGYA, GigyaAdapter},
     mapping::{GigyaAnswerError, account},
+    name::GIGYA,
     site::GigyaSite,
     wire::{EmptyAnswer, GigyaErrorBody, RegisteredAccount, RegistrationStarted},
 };

@@ -3,7 +3,7 @@
 //! The protocol between servers of Tribune's registration service is private. What this preset says is Masthead's proposal
 //! (`providers.md` §3.4), made of the names that its public scripts use; each setting can be set otherwise for a tenant.
 
-use masthead_provider_directory::Preset;
+use masthead_provider_generic::Preset;
 
 /// SSOR: a bearer token, offsets, one of four members in a failure, 404 for nobody.
 ///

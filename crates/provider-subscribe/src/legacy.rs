@@ -7,17 +7,17 @@ use masthead_domain::{
     order::{Direction, SortColumn},
     query::{EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::{HttpReply, json, path::is_segment, wire};
+use masthead_provider_kit::{HttpReply, json, path::is_segment, wire};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Iso8601};
 
 use crate::{
-    flaw::RemoteAnswerError,
+    error::RemoteAnswerError,
     limits,
     object::StrictObject,
-    question::{PageStart, escaped, page_number},
-    rows::{FieldReader, RemotePage, RemoteRow},
+    page::{FieldReader, RemotePage, RemoteRow},
+    page_start::{PageStart, escaped, page_number},
     v4,
 };
 

@@ -4,21 +4,22 @@
 //! The far side is always asked to leave its own provider out (`ignoreProvider=true`), so that its store answers. It is only
 //! read: there is no write side.
 
-mod far;
-mod flaw;
+mod adapter;
+mod error;
 mod legacy;
 mod limits;
 mod object;
-mod question;
+mod page;
+mod page_start;
+mod query;
 mod reads;
-mod remote;
-mod rows;
+mod remote_api;
+mod scan;
 mod settings;
 mod v4;
-mod walk;
 
-pub use flaw::RemoteAnswerError;
-pub use remote::RemoteSubscribe;
-pub use rows::RemoteRow;
+pub use adapter::RemoteSubscribe;
+pub use error::RemoteAnswerError;
+pub use page::RemoteRow;
+pub use scan::RemoteScanPage;
 pub use settings::{SETTINGS, SubscribeSettings};
-pub use walk::RemoteScanPage;

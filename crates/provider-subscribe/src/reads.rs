@@ -13,13 +13,8 @@ use masthead_domain::{
 use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource};
 
 use crate::{
-    far::RemoteApi,
-    flaw::RemoteAnswerError,
-    limits,
-    question::{PageStart, RemoteQuery},
-    remote::RemoteSubscribe,
-    rows::RemotePage,
-    settings::RemoteApiKind,
+    adapter::RemoteSubscribe, error::RemoteAnswerError, limits, page::RemotePage, page_start::PageStart,
+    query::RemoteQuery, remote_api::RemoteApi, settings::RemoteApiKind,
 };
 
 const BY_ID: &str = "by_id";

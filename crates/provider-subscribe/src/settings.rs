@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
-use masthead_provider_http::{
+use masthead_provider_kit::{
     ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingReader, budget::BudgetOptions,
     settings::value::address,
 };
@@ -23,43 +23,43 @@ pub const SETTINGS: [ProviderSettingSpec; 9] = [
     spec(
         "Subscribe.Api",
         "v4 or legacy",
-        "which of its APIs is asked; v4 when not set",
+        "which of its APIs is called; v4 when not set",
     ),
     spec(
         "Subscribe.Method",
         "POST or GET",
-        "how v4 is asked: POST keeps addresses out of URLs and is Masthead's own, GET is the published query string; POST when \
+        "how v4 is called: POST keeps addresses out of URLs and is Masthead's own, GET is the published query string; POST when \
          not set",
     ),
     spec(
         "Subscribe.Tenant",
         "group/client/paper",
-        "the tenant that is asked about there; the same as here when not set",
+        "the tenant there; the same as here when not set",
     ),
     spec(
         "Subscribe.SourceSystem",
         "1 to 64 printable ASCII characters",
-        "what we call ourselves there (X-SourceSystem); Masthead when not set",
+        "our source system there (X-SourceSystem); Masthead when not set",
     ),
     spec(
         "Subscribe.TokenFile",
         "the path of a file",
-        "where the bearer token is kept; or Subscribe.TokenEnv",
+        "where the bearer token is stored; or Subscribe.TokenEnv",
     ),
     spec(
         "Subscribe.TokenEnv",
         "the name of an environment variable",
-        "where the bearer token is kept; or Subscribe.TokenFile",
+        "where the bearer token is stored; or Subscribe.TokenFile",
     ),
     spec(
         "Subscribe.BudgetPerSecond",
         "a number from 1 to 10000",
-        "how many calls a second the tenant may make for ever; 500 when not set",
+        "sustained calls per second of the tenant; 500 when not set",
     ),
     spec(
         "Subscribe.BudgetBurst",
         "a number from 1 to 10000",
-        "how many calls it may make at once; 1000 when not set",
+        "calls at once; 1000 when not set",
     ),
 ];
 

@@ -8,16 +8,16 @@ use masthead_domain::{
     order::{Direction, SortColumn},
     query::{CountMode, EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::{HttpReply, json, wire};
+use masthead_provider_kit::{HttpReply, json, wire};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    flaw::RemoteAnswerError,
+    error::RemoteAnswerError,
     limits,
     object::StrictObject,
-    question::{PageStart, page_number},
-    rows::{FieldReader, RemotePage, RemoteRow},
+    page::{FieldReader, RemotePage, RemoteRow},
+    page_start::{PageStart, page_number},
 };
 
 /// The parameters of a list, in the form of the query string; `None` where v4 has none for a condition.

@@ -4,7 +4,7 @@ use std::{io::Read, path::PathBuf, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Uri};
-use masthead_provider_http::HttpClient;
+use masthead_http_client::HttpClient;
 
 /// The longest that one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl FetchKeys for KeySetUrl {
                 .client
                 .send(request, deadline)
                 .await
-                .map_err(|failure| failure.class.name())?;
+                .map_err(|error| error.cause.name())?;
             if reply.status != 200 {
                 return Err("status");
             }
@@ -45,7 +45,7 @@ impl FetchKeys for KeySetUrl {
             reply
                 .json::<serde::de::IgnoredAny>()
                 .map(|_| reply.body.to_vec())
-                .map_err(|failure| failure.class.name())
+                .map_err(|error| error.cause.name())
         })
     }
 }

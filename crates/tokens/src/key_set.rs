@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     jwk::{Jwk, SkippedKeyError},
     key::{Algorithm, VerificationKey},
-    remarks::KeySetRemark,
+    key_set_remark::KeySetRemark,
 };
 
 /// The most keys that are taken of a set.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use masthead_domain::tenant::{Scope, TenantGrant};
+use masthead_http_client::Secret;
 use masthead_ports::clock::Clock;
-use masthead_provider_http::Secret;
 use ring::hmac;
 use serde_json::json;
 use thiserror::Error;

@@ -15,8 +15,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use masthead_domain::tenant::TenantId;
+use masthead_http_client::Secret;
 use masthead_ports::sealing::{Purpose, SealError, Sealing};
-use masthead_provider_http::Secret;
 use thiserror::Error;
 use zeroize::Zeroizing;
 

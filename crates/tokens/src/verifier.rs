@@ -5,12 +5,12 @@ use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use http::Uri;
 use masthead_domain::tenant::Grant;
+use masthead_http_client::{HttpClient, Secret};
 use masthead_ports::{
     clock::Clock,
     readiness::Readiness,
     tokens::{TokenError, TokenVerifier},
 };
-use masthead_provider_http::{HttpClient, Secret};
 use thiserror::Error;
 
 use crate::{
@@ -18,9 +18,9 @@ use crate::{
     fetch::{KeySetFile, KeySetUrl},
     jwt::{Jwt, MAX_TOKEN_BYTES},
     key::{Algorithm, VerificationKey},
-    keys::{KeySetCache, KeySetFreshness},
+    key_set_cache::{KeySetCache, KeySetFreshness},
     mint::MIN_SHARED_SECRET_BYTES,
-    verified::{TokenCacheAnswer, VerifiedTokens},
+    token_cache::{TokenCacheAnswer, VerifiedTokens},
 };
 
 /// How many verified tokens are remembered, at about 300 bytes each.
@@ -326,7 +326,7 @@ impl fmt::Debug for Verifier {
 pub(crate) mod testing {
     use super::{Clock, KeySetCache, Signers, Verifier, VerifierOptions};
     use crate::testing::{AUDIENCE, ISSUER};
-    use masthead_provider_http::Secret;
+    use masthead_http_client::Secret;
     use std::{sync::Arc, time::Duration};
 
     /// A verifier over these keys.

@@ -17,7 +17,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority},
 };
-use masthead_provider_http::{CheckResult, CheckVerdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict};
 use masthead_subscribe_store::Store;
 
 use super::{NO_CLIENT, say, small_runtime, with_store};

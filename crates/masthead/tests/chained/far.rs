@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
 use masthead_orchestrator::{Export, Users, World};
-use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
     clock::StoppedClock,

@@ -14,7 +14,7 @@ use masthead_ports::{
     source::Priority,
     walk::{Scope, Walks},
 };
-use masthead_provider_http::BreakerOptions;
+use masthead_provider_kit::BreakerOptions;
 use tokio::time::sleep;
 
 use crate::{

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use masthead_ports::{clock::Clock, walk::Walk};
 use masthead_provider_auth0::Auth0Adapter;
-use masthead_provider_directory::{GenericAdapter, Preset};
 use masthead_provider_firefly::FIREFLY;
+use masthead_provider_generic::{GenericAdapter, Preset};
 use masthead_provider_gigya::GigyaAdapter;
-use masthead_provider_http::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_ssor::SSOR;
 use masthead_sandbox::{
     Application, Auth0Config, DirectoryConfig, GigyaConfig, Quota, Sandbox, SandboxConfig, Shape, sample_account,

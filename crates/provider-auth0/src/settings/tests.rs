@@ -1,6 +1,6 @@
 //! Every mistake is told by its setting's name, and no value is repeated.
 
-use masthead_provider_http::ProviderSettingSpec;
+use masthead_provider_kit::ProviderSettingSpec;
 
 use super::*;
 

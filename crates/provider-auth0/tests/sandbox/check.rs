@@ -1,6 +1,6 @@
 //! The check tells where Auth0 and its settings do not agree, and repeats nothing of an answer.
 
-use masthead_provider_http::{CheckResult, CheckVerdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict};
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::support::{Asking, Auth0Fixture, reader};

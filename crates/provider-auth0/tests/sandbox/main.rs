@@ -1,9 +1,6 @@
 //! The adapter against the stand-in Auth0, over real sockets.
 
 #[cfg(test)]
-#[path = "../../../provider-http/tests/support/calling.rs"]
-mod calling;
-#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod composed;
@@ -18,10 +15,10 @@ mod logs;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod walk;
 #[cfg(test)]
 mod writes;

@@ -10,7 +10,7 @@ pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, TestSecrets, client, options};
+use masthead_provider_kit::testing::{SECRET_ENV, TestSecrets, adapter_options, client};
 
 /// The connection that Auth0 makes by itself.
 pub(crate) const DATABASE: &str = "Username-Password-Authentication";
@@ -68,7 +68,7 @@ impl Auth0Fixture {
         let secret = secret.map(str::to_owned);
         let remake = Box::new(move || {
             Auth0Adapter::new(
-                options(attempts),
+                adapter_options(attempts),
                 client.clone(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
                 Arc::new(TestSecrets(secret.clone())),

@@ -1,8 +1,17 @@
 //! The forms that values of Gigya's own settings have.
 
-use masthead_provider_http::settings::value::is_host_label;
+use masthead_provider_kit::settings::value::is_host_label;
 
-use super::Auth;
+/// How the application authenticates (`providers.md` §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// A signature over the request; the secret is not sent.
+    Signed,
+    /// The secret in the body.
+    Secret,
+    /// A token signed with its private key.
+    Bearer,
+}
 
 const OLD_AND_NEW_CENTRES: [&str; 7] = ["us1", "eu1", "eu2", "au1", "global", "ru1", "il1"];
 

@@ -6,7 +6,7 @@ use masthead_ports::{
     provider::{Heard, Provider},
     source::SourceErrorKind,
 };
-use masthead_provider_http::{CacheOptions, CachedProvider, CachedSource};
+use masthead_provider_kit::{CacheOptions, CachedProvider, CachedSource};
 use masthead_testkit::clock::StoppedClock;
 
 use crate::support::{Asking, GigyaFixture, crid, reader};

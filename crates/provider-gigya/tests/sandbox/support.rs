@@ -10,7 +10,7 @@ pub(crate) use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, TestSecrets, client, options};
+use masthead_provider_kit::testing::{SECRET_ENV, TestSecrets, adapter_options, client};
 
 /// The three ways in which an application proves itself.
 pub(crate) const AUTH_METHODS: [&str; 3] = ["signed", "secret", "bearer"];
@@ -83,7 +83,7 @@ impl GigyaFixture {
         let client = client();
         let remake = Box::new(move || {
             GigyaAdapter::new(
-                options(attempts),
+                adapter_options(attempts),
                 client.clone(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
                 Arc::new(TestSecrets(secret.clone())),

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use masthead_http_client::HttpOptions;
 use masthead_ports::tokens::{TokenError, TokenVerifier};
-use masthead_provider_http::HttpOptions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -27,7 +27,7 @@ fn options() -> VerifierOptions {
 }
 
 fn client() -> HttpClient {
-    HttpClient::new(masthead_provider_http::HttpOptions::default()).unwrap()
+    HttpClient::new(masthead_http_client::HttpOptions::default()).unwrap()
 }
 
 /// A verifier over a key set that never changes.

@@ -1,0 +1,267 @@
+//! What every described directory keeps: reads agree with the directory, its own failures have their kind, and nothing that
+//! opens a session is read. The presets' tests run it too; the faults that every source meets are in the suite of sources
+//! (`masthead`'s tests).
+
+use std::collections::BTreeMap;
+
+use masthead_domain::query::{Total, UserFilter};
+use masthead_ports::{source::SourceErrorKind, walk::Scope};
+use masthead_provider_generic::{GenericSettingError, GenericSettings, Preset};
+use masthead_provider_kit::CheckVerdict;
+use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
+use masthead_testkit::{
+    asking::{Asking, ids},
+    logs::Logged,
+    walking,
+};
+use serde_json::Value;
+
+use crate::fixture::{GenericFixture, kind, texts};
+use SourceErrorKind::Corrupt;
+
+/// A directory on which the suite is run, and what the suite knows of it beside its settings.
+#[derive(Clone, Copy)]
+pub(crate) struct GenericCase {
+    pub(crate) preset: Preset,
+    /// The stand-in, with this many users.
+    pub(crate) stand_in: fn(usize) -> DirectoryConfig,
+    pub(crate) secret: &'static str,
+    /// What a tenant sets beside the preset, the address and the secret.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// Where a user's id is.
+    pub(crate) id: &'static str,
+    /// What a bare status of 404, with the directory's failure as its body, means.
+    pub(crate) status_404: Option<SourceErrorKind>,
+    /// What a failure that is no HTTP status means, by its code.
+    pub(crate) code_500: SourceErrorKind,
+    /// How many users one call of a walk asks for.
+    pub(crate) page: usize,
+}
+
+impl GenericCase {
+    pub(crate) async fn fixture(&self, count: usize) -> GenericFixture {
+        GenericFixture::with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
+    }
+
+    fn id_of<'a>(&self, user: &'a Value) -> &'a str {
+        text(user, self.id)
+    }
+}
+
+/// A test for each of the suite's promises that a subject keeps.
+macro_rules! generic_tests {
+    ($subject:ident: $($promise:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                $crate::suite::$promise($subject).await;
+            }
+        )+
+    };
+}
+pub(crate) use generic_tests;
+
+fn text<'a>(user: &'a Value, pointer: &str) -> &'a str {
+    user.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The address that the mapping gives a user.
+fn address(user: &Value) -> &str {
+    match text(user, "/email") {
+        "" => text(user, "/linkedIdentifiers/0/emailAddress"),
+        email => email,
+    }
+}
+
+/// Every user is found by id, by address, and in the list; nobody else is.
+pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
+    let fixture = subject.fixture(120).await;
+    let users = fixture.sandbox.directory().users();
+    assert!(users.len() > 50, "more than one page");
+    for user in users.iter().take(60) {
+        let id = subject.id_of(user);
+        let account = fixture.by_id(id).await.unwrap().expect("is found by id");
+        assert_eq!(account.crid.as_str(), id);
+        assert_eq!(&*account.first_name, text(user, "/firstName"));
+        assert_eq!(&*account.last_name, text(user, "/lastName"));
+        assert_eq!(
+            account.metadata.get("displayName").unwrap_or_default().is_empty(),
+            text(user, "/displayName").is_empty() && text(user, "/userName").is_empty()
+        );
+        let email = address(user);
+        let shown = account.email.as_ref().map_or("", |email| email.as_str());
+        assert!(shown == email || (text(user, "/email").is_empty() && shown == email.to_lowercase()));
+        let mut wanted: Vec<&str> = users
+            .iter()
+            .filter(|other| address(other).eq_ignore_ascii_case(email))
+            .map(|other| subject.id_of(other))
+            .collect();
+        wanted.sort_unstable();
+        assert_eq!(fixture.ids_by_email(&email.to_uppercase()).await, wanted);
+    }
+    assert_eq!(fixture.by_id("nobody").await.unwrap(), None);
+    assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);
+    let page = fixture.list(UserFilter::default()).await.unwrap();
+    let mut listed = ids(&page.accounts);
+    listed.sort_unstable();
+    let mut all: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
+    all.sort_unstable();
+    assert_eq!(listed, all);
+    assert!(!page.truncated && !page.more);
+    assert_eq!(page.total, Some(Total::Exact(all.len() as u64)));
+}
+
+fn status(status: u16) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: None,
+    }
+}
+
+/// A failure that is no HTTP status has the kind that the description gives it, in every read; a bare 404 is absence where
+/// the description says so, and of one user alone.
+pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
+    let fixture = subject.fixture(3).await;
+    let user = &fixture.sandbox.directory().users()[0];
+    let (id, email) = (subject.id_of(user), address(user));
+    let rule = fixture.sandbox.inject(Fault::ErrorCode { code: 500 });
+    for got in [
+        kind(fixture.by_id(id).await),
+        kind(fixture.by_id("nobody").await),
+        kind(fixture.by_email(email).await),
+        kind(fixture.by_email("nobody@example.com").await),
+        kind(fixture.list(UserFilter::default()).await),
+    ] {
+        assert_eq!(got, Some(subject.code_500));
+    }
+    fixture.sandbox.withdraw(rule);
+    let rule = fixture.sandbox.inject(status(404));
+    assert_eq!(kind(fixture.by_id(id).await), subject.status_404);
+    assert!(kind(fixture.by_email(email).await).is_some() && kind(fixture.list(UserFilter::default()).await).is_some());
+    fixture.sandbox.withdraw(rule);
+    assert!(fixture.by_id(id).await.unwrap().is_some());
+}
+
+/// An answer that contradicts itself is no absence and no whole list.
+pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
+    let fixture = subject.fixture(120).await;
+    let users = fixture.sandbox.directory().users();
+    let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
+    let rule = fixture.sandbox.inject(Fault::Missing);
+    assert_eq!(
+        kind(fixture.by_email(email).await),
+        Some(Corrupt),
+        "the total says one, the list nobody"
+    );
+    let page = fixture.list(UserFilter::default()).await.unwrap();
+    assert!(page.truncated, "a list with a user missing is not the whole");
+    fixture.sandbox.withdraw(rule);
+    for fault in [Fault::Duplicated, Fault::Shuffled] {
+        let rule = fixture.sandbox.inject(fault);
+        assert_eq!(fixture.ids_by_email(email).await, [id]);
+        let page = fixture.list(UserFilter::default()).await.unwrap();
+        let mut listed = ids(&page.accounts);
+        let before = listed.len();
+        listed.sort_unstable();
+        listed.dedup();
+        assert_eq!(listed.len(), before, "each once");
+        assert!(listed.len() == users.len() || page.truncated);
+        fixture.sandbox.withdraw(rule);
+    }
+}
+
+/// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
+pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
+    let fixture = subject.fixture(60).await;
+    let logged = Logged::down_to(tracing::Level::TRACE);
+    let users = fixture.sandbox.directory().users();
+    assert!(
+        users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
+        "the directory does send them"
+    );
+    let mut returned = Vec::new();
+    for user in users.iter().take(20) {
+        returned.extend(fixture.by_id(subject.id_of(user)).await.unwrap());
+        returned.extend(fixture.by_email(address(user)).await.unwrap());
+    }
+    returned.extend(fixture.list(UserFilter::default()).await.unwrap().accounts);
+    let mut shown: Vec<String> = returned.iter().flat_map(texts).collect();
+    let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
+    for fault in [
+        Fault::OtherUser,
+        Fault::TruncatedJson,
+        Fault::ErrorCode { code: 400 },
+        status(500),
+        Fault::Missing,
+    ] {
+        let rule = fixture.sandbox.inject(fault);
+        shown.push(format!(
+            "{:?}{:?}",
+            fixture.by_id(id).await,
+            fixture.by_email(email).await
+        ));
+        fixture.sandbox.withdraw(rule);
+    }
+    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    shown.push(format!("{checked:?}"));
+    shown.extend(
+        fixture
+            .sandbox
+            .log_with_secrets()
+            .iter()
+            .map(|call| format!("{call:?}")),
+    );
+    let logged = logged.text();
+    assert!(logged.contains("the directory's answer is refused"), "{logged}");
+    assert!(!shown.iter().any(|text| text.contains(SESSION_GRADE)));
+    for private in [SESSION_GRADE, id, email, subject.secret] {
+        assert!(
+            !logged.contains(private) && !format!("{checked:?}").contains(private),
+            "{private} is told"
+        );
+    }
+}
+
+/// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
+pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
+    let fixture = subject.fixture(1_020).await;
+    let users = fixture.sandbox.directory().users();
+    assert!(users.len() > 1_000, "more than a list shows");
+    let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
+    let before = fixture.sandbox.calls();
+    let mut scanned = walking::walk(&fixture, &fixture.directory, Scope::Everything, |_| {})
+        .await
+        .unwrap();
+    scanned.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
+    wanted.sort_unstable();
+    assert_eq!(ids(&scanned.accounts), wanted);
+    assert!(scanned.expected.is_none_or(|expected| expected == wanted.len() as u64) && !scanned.truncated);
+    assert_eq!(scanned.steps, wanted.len().div_ceil(subject.page));
+    assert_eq!(fixture.sandbox.calls() - before, scanned.steps as u64);
+}
+
+/// The check finds nothing that is otherwise than described.
+pub(crate) async fn check_passes_for_sandbox(subject: GenericCase) {
+    let fixture = subject.fixture(60).await;
+    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    assert!(checked.len() >= 7, "{checked:?}");
+    assert!(
+        checked.iter().all(|one| one.verdict == CheckVerdict::Agrees),
+        "{checked:?}"
+    );
+}
+
+/// Beside the preset a tenant must say where the directory is, where its secret is, and what the subject's tenant says; with
+/// that it can be called.
+pub(crate) async fn required_settings_are_named(subject: GenericCase) {
+    let mistakes = GenericSettings::parse(&subject.preset, &BTreeMap::new(), false).unwrap_err();
+    let names: Vec<&str> = mistakes.iter().map(GenericSettingError::name).collect();
+    let own = subject.settings.iter().map(|(name, _)| *name);
+    let wanted = ["BaseUrl", "SecretFile"].into_iter().chain(own);
+    let wanted: Vec<String> = wanted.map(|name| format!("{}.{name}", subject.preset.name)).collect();
+    assert_eq!(names, wanted);
+    let fixture = subject.fixture(1).await;
+    assert!(fixture.directory.check(&fixture.cx(), None).await.is_ok());
+}

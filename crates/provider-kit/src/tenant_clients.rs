@@ -1,0 +1,244 @@
+//! The clients of one provider, one for each tenant, created on first use.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use masthead_domain::tenant::{Tenant, TenantId};
+use masthead_http_client::HttpClient;
+use masthead_ports::{
+    clock::Clock,
+    source::{SourceError, SourceErrorKind, SourceName},
+};
+use thiserror::Error;
+
+use crate::{
+    breaker::BreakerOptions,
+    budget::BudgetOptions,
+    client_credentials::{ClientCredentials, ClientCredentialsOptions},
+    per_tenant::PerTenant,
+    secrets::{Secret, SecretPlace, Secrets},
+    upstream::{Upstream, UpstreamHealth, UpstreamOptions},
+};
+
+/// The options of calls, equal for all tenants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdapterOptions {
+    /// Allows non-public addresses and plain http, like the option of the client.
+    pub allow_private: bool,
+    /// The circuit breaker of each tenant.
+    pub breaker: BreakerOptions,
+    /// The number of attempts of a reading call.
+    pub attempts: u32,
+    /// The pause before the second attempt.
+    pub backoff: Duration,
+}
+
+impl Default for AdapterOptions {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            breaker: BreakerOptions::default(),
+            attempts: 2,
+            backoff: Duration::from_millis(100),
+        }
+    }
+}
+
+/// A client `T` of one provider for each tenant, with its own settings, token, budget and breaker. It is created on first
+/// use, and again when the settings change.
+pub struct TenantClients<T> {
+    provider: SourceName,
+    options: AdapterOptions,
+    client: HttpClient,
+    clock: Arc<dyn Clock>,
+    secrets: Arc<dyn Secrets>,
+    tenants: PerTenant<Option<Arc<T>>>,
+}
+
+/// Why a tenant's client cannot be created.
+#[derive(Debug)]
+pub enum SetupError<M> {
+    /// The settings are invalid; they are not parsed again until they change.
+    Settings(Vec<M>),
+    /// The secret is missing or unusable; the next call looks for it again.
+    Secret(Box<dyn Error + Send + Sync>),
+}
+
+/// The secret cannot be read from its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the secret is not at its place")]
+pub struct MissingSecretError;
+
+impl<M> SetupError<M> {
+    /// An unusable secret.
+    #[must_use]
+    pub fn secret(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Secret(reason.into())
+    }
+}
+
+impl<M> From<Vec<M>> for SetupError<M> {
+    fn from(errors: Vec<M>) -> Self {
+        Self::Settings(errors)
+    }
+}
+
+impl<T> TenantClients<T> {
+    /// Without clients. `provider` is the name in errors, logs and metrics.
+    #[must_use]
+    pub fn new(
+        provider: SourceName,
+        options: AdapterOptions,
+        client: HttpClient,
+        clock: Arc<dyn Clock>,
+        secrets: Arc<dyn Secrets>,
+    ) -> Self {
+        Self {
+            provider,
+            options,
+            client,
+            clock,
+            secrets,
+            tenants: PerTenant::new(),
+        }
+    }
+
+    /// Whether non-public addresses may be called.
+    #[must_use]
+    pub const fn allows_private(&self) -> bool {
+        self.options.allow_private
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The lookup of secrets.
+    #[must_use]
+    pub const fn secrets(&self) -> &Arc<dyn Secrets> {
+        &self.secrets
+    }
+
+    /// The secret at this place.
+    ///
+    /// # Errors
+    /// There is no secret.
+    pub fn secret(&self, place: &SecretPlace) -> Result<Secret, MissingSecretError> {
+        self.secrets.secret(place).ok_or(MissingSecretError)
+    }
+
+    /// Creates an upstream for a tenant. Without `credentials`, the adapter authenticates its requests.
+    #[must_use]
+    pub fn upstream(
+        &self,
+        tenant: &TenantId,
+        budget: BudgetOptions,
+        credentials: Option<ClientCredentialsOptions>,
+    ) -> Upstream {
+        let AdapterOptions {
+            breaker,
+            attempts,
+            backoff,
+            ..
+        } = self.options;
+        let options = UpstreamOptions {
+            provider: self.provider,
+            budget,
+            breaker,
+            attempts,
+            backoff,
+        };
+        let (client, clock) = (&self.client, &self.clock);
+        let credentials = credentials.map(|options| ClientCredentials::new(options, client.clone(), Arc::clone(clock)));
+        Upstream::new(options, tenant, client.clone(), Arc::clone(clock), credentials)
+    }
+
+    /// Returns the tenant's client, which `set_up` creates. Invalid settings are logged once until they change, a missing
+    /// secret at each call.
+    ///
+    /// # Errors
+    /// The client cannot be created: an operator must act.
+    pub fn for_tenant<M: fmt::Display>(
+        &self,
+        tenant: &Tenant,
+        operation: &'static str,
+        set_up: impl FnOnce(&Tenant) -> Result<T, SetupError<M>>,
+    ) -> Result<Arc<T>, SourceError> {
+        let (provider, kind) = (self.provider, SourceErrorKind::Misconfigured);
+        let found = self.tenants.get_or_make(tenant, |tenant| match set_up(tenant) {
+            Ok(made) => Ok(Some(Arc::new(made))),
+            Err(SetupError::Settings(errors)) => {
+                for error in errors {
+                    tracing::error!(source.name = provider, tenant = %tenant.id, mistake = %error, "the provider cannot be called");
+                }
+                Ok(None)
+            }
+            Err(SetupError::Secret(reason)) => {
+                tracing::error!(source.name = provider, tenant = %tenant.id, flaw = %reason, "the provider cannot be called");
+                Err(SourceError::because(operation, kind, reason))
+            }
+        })?;
+        Option::clone(&found).ok_or_else(|| SourceError::new(operation, kind))
+    }
+}
+
+impl<T: AsRef<Upstream>> TenantClients<T> {
+    /// The state of each tenant's upstream, for readiness.
+    #[must_use]
+    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
+        let all = self.tenants.all().into_iter();
+        all.filter_map(|(tenant, one)| Some((tenant, Option::as_deref(&one)?.as_ref().health())))
+            .collect()
+    }
+}
+
+impl<T> fmt::Debug for TenantClients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adapter")
+            .field("provider", &self.provider)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        test_support::{clock, tenant},
+        testing::client,
+    };
+
+    struct Nowhere;
+
+    impl Secrets for Nowhere {
+        fn secret(&self, _: &SecretPlace) -> Option<Secret> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_are_parsed_once_secret_every_call() {
+        let adapter = TenantClients::<u8>::new("Test", AdapterOptions::default(), client(), clock(), Arc::new(Nowhere));
+        let tenant = tenant();
+        let place = SecretPlace::Environment("NONE".into());
+        for _ in 0..2 {
+            let result = adapter.for_tenant(&tenant, "by_id", |_| {
+                adapter.secret(&place).map_err(SetupError::<&str>::secret)?;
+                Ok(1)
+            });
+            let error = result.unwrap_err();
+            assert_eq!(error.kind, SourceErrorKind::Misconfigured);
+            assert_eq!(error.source.unwrap().to_string(), "the secret is not at its place");
+        }
+        let mistaken = adapter.for_tenant(&tenant, "by_id", |_| Err(SetupError::from(vec!["X.Url: must be set"])));
+        assert_eq!(mistaken.unwrap_err().kind, SourceErrorKind::Misconfigured);
+        let still = adapter.for_tenant(&tenant, "by_id", |_| Ok::<_, SetupError<&str>>(2));
+        assert!(still.is_err(), "the settings are the same");
+        let mut changed = (*tenant).clone();
+        changed.settings.provider.insert("X.Url".into(), "set".into());
+        let set_up = adapter.for_tenant(&changed, "by_id", |_| Ok::<_, SetupError<&str>>(3));
+        assert_eq!(*set_up.unwrap(), 3);
+    }
+}

@@ -1,0 +1,55 @@
+//! Walking everybody the far side has, for those who move in.
+
+use masthead_domain::{
+    order::{Direction, Order, Place, SortColumn},
+    query::{CountMode, Position, Total, UserFilter, UserQuery},
+};
+use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
+
+use crate::{
+    adapter::RemoteSubscribe, page::RemoteRow, page_start::PageStart, query::RemoteQuery, reads::next_page_mark,
+};
+
+const SCAN: &str = "walk";
+
+/// One stretch of the walk: in the order of ids, so that nobody is missed who stays while others come and go.
+#[derive(Debug)]
+pub struct RemoteScanPage {
+    /// Each user, or why it cannot be taken.
+    pub users: Vec<RemoteRow>,
+    /// Where the walk goes on; `None` at its end.
+    pub next: Option<Box<str>>,
+    /// How many users there are in all.
+    pub total: Option<u64>,
+}
+
+impl RemoteSubscribe {
+    /// The stretch of at most `size` users after this mark of an earlier one, or the first.
+    ///
+    /// # Errors
+    /// As those of a search; also where the mark is none of this walk.
+    pub async fn walk(&self, cx: &CallContext, mark: Option<&str>, size: u16) -> Result<RemoteScanPage, SourceError> {
+        let far = self.remote_api(&cx.tenant, SCAN)?;
+        let query = UserQuery {
+            filter: UserFilter::default(),
+            order: Order {
+                column: SortColumn::CustomerRegistrationId,
+                direction: Direction::Ascending,
+            },
+            position: mark.map_or(Position::Offset(0), |mark| Position::After(Place::Mark(mark.into()))),
+            size,
+            count: CountMode::Exact,
+        };
+        let refused = || SourceError::new(SCAN, SourceErrorKind::Refused);
+        let goes = PageStart::from_position(&query.position).ok_or_else(refused)?;
+        let question = RemoteQuery::exact(far.settings.api, &query, &goes).ok_or_else(refused)?;
+        far.call(cx, SCAN, &question, |rows| {
+            Ok(RemoteScanPage {
+                next: next_page_mark(&rows, &query, goes)?,
+                total: rows.total.map(|(Total::Exact(total) | Total::Estimate(total))| total),
+                users: rows.users,
+            })
+        })
+        .await
+    }
+}
