@@ -65,14 +65,23 @@ impl HttpReply {
         let wait = if let Ok(seconds) = text.parse::<u64>() {
             Duration::from_secs(seconds)
         } else {
-            let format = format_description!(
-                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-            );
-            let until = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
-            Duration::try_from(until - now).unwrap_or_default()
+            Duration::try_from(http_date(text)? - now).unwrap_or_default()
         };
         Some(wait.min(LONGEST_RETRY_AFTER))
     }
+
+    /// The time of the `Date` header.
+    #[must_use]
+    pub fn date(&self) -> Option<OffsetDateTime> {
+        http_date(self.headers.get(header::DATE)?.to_str().ok()?)
+    }
+}
+
+/// Parses the preferred date format of HTTP (RFC 9110 §5.6.7).
+fn http_date(text: &str) -> Option<OffsetDateTime> {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    Some(PrimitiveDateTime::parse(text, format).ok()?.assume_utc())
 }
 
 impl fmt::Debug for HttpReply {

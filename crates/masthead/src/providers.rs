@@ -1,10 +1,9 @@
-//! The outside providers: which adapter answers for a tenant, and how each is.
+//! The outside providers: the list of all adapters, and the adapter of each tenant.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
     crid::Crid,
-    flow::UserProvider,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
 };
@@ -12,18 +11,13 @@ use masthead_ports::{
     bulk::BulkLookups,
     clock::Clock,
     provider::{Provider, Providers},
-    source::{CallContext, SUBSCRIBE, UserSource},
+    source::{CallContext, SUBSCRIBE, SourceName, UserSource},
     walk::{Walk, Walks},
 };
-use masthead_provider_auth0::{Auth0Adapter, Auth0Settings};
-use masthead_provider_firefly::FIREFLY;
-use masthead_provider_generic::{GenericAdapter, GenericSettings};
-use masthead_provider_gigya::{GigyaAdapter, GigyaSettings};
 use masthead_provider_kit::{
-    AdapterOptions, BreakerState, CacheOptions, CachedProvider, CachedSource, CheckResult, ClientOptionsError,
-    HttpClient, HttpOptions, Secrets, UpstreamHealth,
+    AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
+    HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, UpstreamHealth, error_texts,
 };
-use masthead_provider_ssor::SSOR;
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use serde::Serialize;
 
@@ -32,7 +26,15 @@ use crate::{
     subscribe::{Subscribe, SubscribeBulk},
 };
 
-/// Our own registrations are not remembered either: what is written there is read at once.
+/// Every provider. A new one is a package and a line here.
+const PROVIDERS: [ProviderRegistration; 4] = [
+    masthead_provider_auth0::PROVIDER,
+    masthead_provider_gigya::PROVIDER,
+    masthead_provider_ssor::PROVIDER,
+    masthead_provider_firefly::PROVIDER,
+];
+
+/// Registrations are not remembered: what is written there is read at once.
 const NOTHING_REMEMBERED: CacheOptions = CacheOptions {
     fresh: Duration::ZERO,
     stale: Duration::ZERO,
@@ -44,14 +46,12 @@ const NOTHING_REMEMBERED: CacheOptions = CacheOptions {
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
 pub struct Adapters {
-    auth0: CachedSource<Auth0Adapter>,
-    gigya: CachedSource<GigyaAdapter>,
-    ssor: CachedSource<GenericAdapter>,
-    firefly: CachedSource<GenericAdapter>,
+    providers: Arc<[(SourceName, Box<dyn RegisteredProvider>)]>,
     remote: CachedSource<RemoteSubscribe>,
 }
 
-/// How one tenant's provider is, for `/health/ready`; it never makes the service unready, since the store still answers.
+/// The state of one tenant's provider, for `/health/ready`. It never makes the service unready, since the store still
+/// answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderHealth {
@@ -61,62 +61,39 @@ pub struct ProviderHealth {
     pub tenant: String,
     /// `closed`, `half_open` or `open`.
     pub breaker: &'static str,
-    /// How many calls could be made now.
+    /// The number of calls that are possible now.
     pub budget_remaining: f64,
     /// It rejects our credentials or settings: an operator must act.
     pub misconfigured: bool,
 }
 
 impl Adapters {
-    /// The adapters, with one outbound client among them.
+    /// Creates the adapters, with one outbound client.
     ///
     /// # Errors
-    /// The client cannot be made.
+    /// The client cannot be created.
     pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, ClientOptionsError> {
-        let client = client(settings)?;
-        let guard = CacheOptions {
+        let parts = parts(settings, clock)?;
+        let cache = CacheOptions {
             fresh: settings.fresh,
             stale: settings.stale,
             stale_after: settings.stale_after,
             ..CacheOptions::default()
         };
-        let options = options(settings);
-        let secrets: Arc<dyn Secrets> = Arc::new(Places::new(&settings.secrets_folder));
-        let auth0 = Auth0Adapter::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-        let gigya = GigyaAdapter::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-        let directory = |preset| {
-            let directory =
-                GenericAdapter::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-            CachedSource::new(directory, guard, Arc::clone(clock))
-        };
+        let providers = PROVIDERS.map(|provider| (provider.name, (provider.create)(parts.clone(), cache)));
         Ok(Self {
-            remote: CachedSource::new(
-                remote(settings, client.clone(), clock),
-                NOTHING_REMEMBERED,
-                Arc::clone(clock),
-            ),
-            ssor: directory(SSOR),
-            firefly: directory(FIREFLY),
-            auth0: CachedSource::new(auth0, guard, Arc::clone(clock)),
-            gigya: CachedSource::new(gigya, guard, Arc::clone(clock)),
+            remote: CachedSource::new(RemoteSubscribe::new(parts), NOTHING_REMEMBERED, Arc::clone(clock)),
+            providers: Arc::new(providers),
         })
     }
 
-    /// Tries this tenant's provider against its address; nothing where its flow names no provider.
+    /// Checks this tenant's provider; returns nothing where the tenant has none.
     ///
     /// # Errors
-    /// The provider's settings have mistakes: all of them.
+    /// All errors in the provider's settings.
     pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
-        match cx.tenant.settings.user_provider {
-            Some(UserProvider::Auth0) => self.auth0.inner().check(cx, known).await.map_err(|all| in_words(&all)),
-            Some(UserProvider::Gigya) => self.gigya.inner().check(cx, known).await.map_err(|all| in_words(&all)),
-            Some(UserProvider::Ssor) => self.ssor.inner().check(cx, known).await.map_err(|all| in_words(&all)),
-            Some(UserProvider::Firefly) => self
-                .firefly
-                .inner()
-                .check(cx, known)
-                .await
-                .map_err(|all| in_words(&all)),
+        match self.of_tenant(&cx.tenant) {
+            Some(provider) => provider.check(cx, known).await,
             None => Ok(Vec::new()),
         }
     }
@@ -128,34 +105,35 @@ impl Adapters {
         Arc::new(Subscribe { store, remote })
     }
 
-    /// The same for many users at once.
+    /// The Subscribe source for bulk lookups.
     #[must_use]
     pub fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
         let remote = self.remote.clone();
         Arc::new(SubscribeBulk { store, remote })
     }
 
-    /// How each provider is that was asked since the start.
+    /// The state of each provider that was used since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
-        let all = [
-            (UserProvider::Auth0.name(), self.auth0.inner().health()),
-            (UserProvider::Gigya.name(), self.gigya.inner().health()),
-            (UserProvider::Ssor.name(), self.ssor.inner().health()),
-            (UserProvider::Firefly.name(), self.firefly.inner().health()),
-            (SUBSCRIBE, self.remote.inner().health()),
-        ];
-        let told = all.into_iter().flat_map(|(provider, tenants)| {
+        let providers = self.providers.iter().map(|(name, provider)| (*name, provider.health()));
+        let all = providers.chain([(SUBSCRIBE, self.remote.inner().health())]);
+        all.flat_map(|(name, tenants)| {
             tenants
                 .into_iter()
-                .map(move |(tenant, health)| ProviderHealth::of(provider, &tenant, health))
-        });
-        told.collect()
+                .map(move |(tenant, health)| ProviderHealth::new(name, &tenant, health))
+        })
+        .collect()
+    }
+
+    fn of_tenant(&self, tenant: &Tenant) -> Option<&dyn RegisteredProvider> {
+        let wanted = tenant.settings.user_provider?.name();
+        let found = self.providers.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, provider)| &**provider)
     }
 }
 
 impl ProviderHealth {
-    fn of(provider: &'static str, tenant: &TenantId, health: UpstreamHealth) -> Self {
+    fn new(provider: &'static str, tenant: &TenantId, health: UpstreamHealth) -> Self {
         Self {
             provider,
             tenant: tenant.to_string(),
@@ -172,99 +150,77 @@ impl ProviderHealth {
 
 impl Providers for Adapters {
     fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
-        Some(match tenant.settings.user_provider? {
-            UserProvider::Auth0 => {
-                let searchable = self.auth0.inner().searchable(tenant);
-                Arc::new(CachedProvider::new(self.auth0.clone(), searchable))
-            }
-            UserProvider::Gigya => {
-                let searchable = self.gigya.inner().searchable(tenant);
-                Arc::new(CachedProvider::new(self.gigya.clone(), searchable))
-            }
-            UserProvider::Ssor => described(&self.ssor, tenant),
-            UserProvider::Firefly => described(&self.firefly, tenant),
-        })
+        self.of_tenant(tenant).map(|provider| provider.provider(tenant))
     }
 }
 
 impl Walks for Adapters {
     fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
-        Some(match tenant.settings.user_provider? {
-            UserProvider::Auth0 => Arc::new(self.auth0.clone()),
-            UserProvider::Gigya => Arc::new(self.gigya.clone()),
-            UserProvider::Ssor => walk(&self.ssor, tenant)?,
-            UserProvider::Firefly => walk(&self.firefly, tenant)?,
-        })
+        self.of_tenant(tenant)?.scan(tenant)
     }
 }
 
-fn walk(directory: &CachedSource<GenericAdapter>, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
-    let walked = directory.inner().can_be_scanned(tenant);
-    walked.then(|| Arc::new(directory.clone()) as _)
-}
-
-fn described(directory: &CachedSource<GenericAdapter>, tenant: &Tenant) -> Arc<dyn Provider> {
-    let searchable = directory.inner().searchable(tenant);
-    Arc::new(CachedProvider::new(directory.clone(), searchable))
-}
-
-fn options(settings: &ProviderSettings) -> AdapterOptions {
-    AdapterOptions {
-        allow_private: settings.allow_private_addresses,
-        ..AdapterOptions::default()
-    }
-}
-
-fn client(settings: &ProviderSettings) -> Result<HttpClient, ClientOptionsError> {
-    HttpClient::new(HttpOptions {
+fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterParts, ClientOptionsError> {
+    let client = HttpClient::new(HttpOptions {
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.call_timeout,
         total_timeout: settings.call_timeout,
         max_body_bytes: settings.max_answer_bytes,
         allow_private: settings.allow_private_addresses,
         ..HttpOptions::default()
+    })?;
+    Ok(AdapterParts {
+        options: AdapterOptions {
+            allow_private: settings.allow_private_addresses,
+            ..AdapterOptions::default()
+        },
+        client,
+        clock: Arc::clone(clock),
+        secrets: Arc::new(Places::new(&settings.secrets_folder)),
     })
 }
 
-/// Remote Users APIs, with a client of their own.
+/// Remote Users APIs, with their own client.
 ///
 /// # Errors
-/// The client cannot be made.
+/// The client cannot be created.
 pub(crate) fn remote_alone(
     settings: &ProviderSettings,
     clock: &Arc<dyn Clock>,
 ) -> Result<RemoteSubscribe, ClientOptionsError> {
-    Ok(remote(settings, client(settings)?, clock))
+    Ok(RemoteSubscribe::new(parts(settings, clock)?))
 }
 
-fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {
-    let secrets = Arc::new(Places::new(&settings.secrets_folder));
-    RemoteSubscribe::new(options(settings), client, Arc::clone(clock), secrets)
-}
-
-/// What is wrong with a tenant's settings of its provider and of its remote Users API, every mistake at once; nothing where
-/// it has neither.
+/// All errors in a tenant's settings for its provider and its remote Users API.
 #[must_use]
 pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
-    let mut mistakes = match settings.user_provider {
-        Some(UserProvider::Auth0) => told(Auth0Settings::parse(own, allow_private_addresses)),
-        Some(UserProvider::Ssor) => told(GenericSettings::parse(&SSOR, own, allow_private_addresses)),
-        Some(UserProvider::Firefly) => told(GenericSettings::parse(&FIREFLY, own, allow_private_addresses)),
-        Some(UserProvider::Gigya) => told(GigyaSettings::parse(own, allow_private_addresses)),
-        None => Vec::new(),
-    };
+    let provider = settings.user_provider.and_then(|wanted| {
+        let named = |provider: &&ProviderRegistration| provider.name == wanted.name();
+        PROVIDERS.iter().find(named)
+    });
+    let mut errors = provider.map_or_else(Vec::new, |provider| {
+        (provider.setting_errors)(own, allow_private_addresses)
+    });
     if settings.subscribe_is_remote() {
-        mistakes.extend(told(SubscribeSettings::parse(own, allow_private_addresses)));
+        errors.extend(error_texts(SubscribeSettings::parse(own, allow_private_addresses)));
     }
-    mistakes
+    errors
 }
 
-fn told<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
-    in_words(&parsed.err().unwrap_or_default())
-}
+#[cfg(test)]
+mod tests {
+    use masthead_domain::flow::UserProvider;
 
-fn in_words<M: ToString>(mistakes: &[M]) -> Vec<String> {
-    mistakes.iter().map(ToString::to_string).collect()
+    use super::*;
+
+    #[test]
+    fn every_published_provider_has_an_adapter() {
+        let mut registered = PROVIDERS.map(|provider| provider.name);
+        let mut published = UserProvider::ALL.map(UserProvider::name);
+        registered.sort_unstable();
+        published.sort_unstable();
+        assert_eq!(registered, published);
+    }
 }

@@ -1,44 +1,80 @@
-//! Every tenant's Auth0: set up when it is first asked about.
+//! The adapter: the Management API client of each tenant, and the registration.
 
 use std::sync::Arc;
 
-use masthead_domain::tenant::{Tenant, TenantId};
+use async_trait::async_trait;
+use masthead_domain::{
+    crid::Crid,
+    tenant::{Tenant, TenantId},
+};
 use masthead_ports::{
-    clock::Clock,
+    accounts::AccountWriter,
     provider::Searchable,
-    source::{SourceError, SourceName},
+    source::{CallContext, SourceError},
 };
 use masthead_provider_kit::{
-    AdapterOptions, HttpClient, ProviderSettingError, Secrets, SetupError, TenantClients, UpstreamHealth,
+    AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration, ProviderSettingError,
+    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 use time::OffsetDateTime;
 
-use crate::{Auth0Settings, address::FEWEST_LITERALS, management::ManagementApi};
+use crate::{Auth0Settings, address::FEWEST_LITERALS, management::ManagementApi, name::AUTH0};
 
-/// The name by which answers and metrics call Auth0.
-pub const AUTH0: SourceName = "Auth0";
-
-/// The Auth0 of every tenant that has one.
+/// Auth0 for all of its tenants.
 #[derive(Debug)]
 pub struct Auth0Adapter {
-    pub(crate) adapter: TenantClients<ManagementApi>,
+    pub(crate) clients: TenantClients<ManagementApi>,
 }
 
 impl Auth0Adapter {
-    /// No tenant yet.
+    /// Creates the adapter.
     #[must_use]
-    pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
+    pub fn new(parts: AdapterParts) -> Self {
         Self {
-            adapter: TenantClients::new(AUTH0, options, client, clock, secrets),
+            clients: parts.tenant_clients(AUTH0),
         }
     }
 
-    /// Which conditions Auth0 can apply itself for this tenant without losing a user who meets them.
-    ///
-    /// Names are not among them: ours are compared without accents, Auth0's with them. Nor are metadata: their case
-    /// counts there.
-    #[must_use]
-    pub fn searchable(&self, tenant: &Tenant) -> Searchable {
+    /// The current time.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clients.clock().now()
+    }
+
+    /// The tenant's API client.
+    pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
+        self.clients.for_tenant(tenant, operation, |tenant| {
+            let settings = Auth0Settings::parse(&tenant.settings.provider, self.clients.allows_private())?;
+            let secret = self
+                .clients
+                .secret(settings.secret_place())
+                .map_err(SetupError::secret)?;
+            let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
+            let upstream = self.clients.upstream(&tenant.id, settings.budget(), Some(credentials));
+            Ok::<_, SetupError<ProviderSettingError>>(ManagementApi { settings, upstream })
+        })
+    }
+}
+
+/// The registration of Auth0.
+pub const PROVIDER: ProviderRegistration = ProviderRegistration {
+    name: AUTH0,
+    setting_errors: |settings, allow_private| error_texts(Auth0Settings::parse(settings, allow_private)),
+    create: |parts, cache| {
+        let clock = Arc::clone(&parts.clock);
+        register(Auth0Adapter::new(parts), cache, clock)
+    },
+};
+
+const HINTS: CheckHints = CheckHints {
+    unknown_id: "auth0|masthead-check-nobody",
+    address: "Auth0.Domain or Auth0.BaseUrl",
+    credentials: "Auth0.ClientId, its secret, Auth0.Audience and the application's grant of read:users",
+};
+
+#[async_trait]
+impl ProviderAdapter for Auth0Adapter {
+    /// Names and metadata are not searchable: Auth0 compares names with accents, and metadata with case.
+    fn searchable(&self, tenant: &Tenant) -> Searchable {
         let api = self.api(tenant, "searchable");
         let leading_wildcards = api.is_ok_and(|api| api.settings.leading_wildcards);
         Searchable {
@@ -50,28 +86,21 @@ impl Auth0Adapter {
         }
     }
 
-    /// How each tenant's Auth0 is, for readiness.
-    #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
-        self.adapter.health()
+    fn writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
     }
 
-    /// The moment.
-    pub(crate) fn now(&self) -> OffsetDateTime {
-        self.adapter.clock().now()
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+        let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
+        let settings = settings.map_err(|errors| error_texts(Err::<(), _>(errors)))?;
+        if self.clients.secret(settings.secret_place()).is_err() {
+            let reason = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
+            return Ok(CheckReport::unusable_secret(reason));
+        }
+        Ok(check_source(self, cx, known, HINTS).await)
     }
 
-    /// The tenant's API.
-    pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
-        self.adapter.for_tenant(tenant, operation, |tenant| {
-            let settings = Auth0Settings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
-            let secret = self
-                .adapter
-                .secret(settings.secret_place())
-                .map_err(SetupError::secret)?;
-            let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
-            let upstream = self.adapter.upstream(&tenant.id, settings.budget(), Some(credentials));
-            Ok::<_, SetupError<ProviderSettingError>>(ManagementApi { settings, upstream })
-        })
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
+        self.clients.health()
     }
 }

@@ -1,7 +1,7 @@
 //! The bodies of writes, and what their refusals say.
 
 use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword};
+use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -115,17 +115,6 @@ fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// What a 400 to a write says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum WriteObjection {
-    /// Somebody else has the address.
-    Taken,
-    /// The password breaks a rule, which the person must read.
-    Password(Option<ForThePerson>),
-    /// The request is none that Auth0 takes.
-    Other,
-}
-
 /// The names that Auth0's password rules give themselves, before what they say.
 const PASSWORD_RULES: [&str; 4] = [
     "PasswordStrengthError",
@@ -134,18 +123,18 @@ const PASSWORD_RULES: [&str; 4] = [
     "PasswordNoUserInfoError",
 ];
 
-pub(crate) fn objection(refused: &Auth0ErrorBody) -> WriteObjection {
-    let message = refused.message.as_deref().unwrap_or_default();
-    let code = refused.error_code.as_deref().unwrap_or_default();
+/// The error that a 400 to a write means; `None` when the request itself is refused.
+pub(crate) fn write_error(body: &Auth0ErrorBody) -> Option<WriteError> {
+    let message = body.message.as_deref().unwrap_or_default();
+    let code = body.error_code.as_deref().unwrap_or_default();
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        return WriteObjection::Password(ForThePerson::new(text));
+        let told = ForThePerson::new(text);
+        return Some(WriteError::Refused { told });
     }
-    if code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists") {
-        return WriteObjection::Taken;
-    }
-    WriteObjection::Other
+    let is_taken = code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists");
+    is_taken.then_some(WriteError::AlreadyExists)
 }
 
 #[cfg(test)]
@@ -161,29 +150,27 @@ mod tests {
 
     #[test]
     fn only_password_rules_reach_the_user() {
-        let weak = objection(&refused(
-            Some("invalid_password"),
-            "PasswordStrengthError: Password is too weak",
-        ));
-        assert_eq!(
-            weak,
-            WriteObjection::Password(ForThePerson::new("Password is too weak"))
-        );
-        let used = objection(&refused(
-            None,
-            "PasswordHistoryError: Password has previously been used",
-        ));
-        assert_eq!(
-            used,
-            WriteObjection::Password(ForThePerson::new("Password has previously been used"))
-        );
-        let taken = objection(&refused(
-            Some("auth0_idp_error"),
-            "The specified new email already exists",
-        ));
-        assert_eq!(taken, WriteObjection::Taken);
-        let other = objection(&refused(Some("invalid_body"), "Payload validation error: 'x'"));
-        assert_eq!(other, WriteObjection::Other);
+        let error = |code: Option<&str>, message: &str| write_error(&refused(code, message));
+        for (code, message, text) in [
+            (
+                Some("invalid_password"),
+                "PasswordStrengthError: Password is too weak",
+                "Password is too weak",
+            ),
+            (
+                None,
+                "PasswordHistoryError: Password has been used",
+                "Password has been used",
+            ),
+        ] {
+            let Some(WriteError::Refused { told }) = error(code, message) else {
+                panic!("{message}")
+            };
+            assert_eq!(told, ForThePerson::new(text));
+        }
+        let taken = error(Some("auth0_idp_error"), "The specified new email already exists");
+        assert!(matches!(taken, Some(WriteError::AlreadyExists)));
+        assert!(error(Some("invalid_body"), "Payload validation error: 'x'").is_none());
     }
 
     #[test]

@@ -3,11 +3,11 @@
 mod adapter;
 mod address;
 mod changes;
-mod check;
 mod lucene;
 mod management;
 mod mapping;
 mod metadata_map;
+mod name;
 mod reads;
 mod refusal;
 mod requests;
@@ -17,5 +17,6 @@ mod windows;
 mod wire;
 mod writes;
 
-pub use adapter::{AUTH0, Auth0Adapter};
+pub use adapter::{Auth0Adapter, PROVIDER};
+pub use name::AUTH0;
 pub use settings::{Auth0Settings, SETTINGS};

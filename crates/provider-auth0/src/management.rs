@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::Request;
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError, Upstream, json::JsonRows};
+use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, Upstream, json::JsonRows};
 
 use crate::{
-    mapping::Auth0AnswerError,
+    name::AUTH0,
     refusal::{envelope, refusal},
     requests::{Auth0Requests, ListCall},
     settings::Auth0Settings,
@@ -82,7 +82,7 @@ impl ManagementApi {
                 if user.is(id) {
                     Ok(Some(user))
                 } else {
-                    Err(corrupt_reply(operation, Auth0AnswerError::SomebodyElse))
+                    Err(AnswerError::OtherUser.refuse_reply(AUTH0, operation))
                 }
             }
             404 if is_about_the_user(reply) => Ok(None),
@@ -111,7 +111,7 @@ impl ManagementApi {
             .call(ProviderCall::read(operation, cx), &request, read)
             .await?;
         if users.unreadable > 0 {
-            return Err(corrupt_error(operation, Auth0AnswerError::UnreadableRow));
+            return Err(AnswerError::UnreadableRow.refuse(AUTH0, operation));
         }
         Ok(users.read)
     }
@@ -122,7 +122,7 @@ impl ManagementApi {
         &self,
         cx: &CallContext,
         search: UserSearch<'_>,
-        mut enough: impl FnMut(&[Auth0User]) -> Result<bool, Auth0AnswerError>,
+        mut enough: impl FnMut(&[Auth0User]) -> Result<bool, AnswerError>,
     ) -> Result<Auth0SearchResult, SourceError> {
         let UserSearch { operation, q, ordered } = search;
         let mut shown = Auth0SearchResult {
@@ -154,7 +154,7 @@ impl ManagementApi {
                     .into_iter()
                     .filter(|user| known.insert(user.user_id.clone())),
             );
-            let enough = enough(&shown.users[new_ones..]).map_err(|flaw| corrupt_error(operation, flaw))?;
+            let enough = enough(&shown.users[new_ones..]).map_err(|flaw| flaw.refuse(AUTH0, operation))?;
             shown.all = list.start + list.length >= list.total;
             // An empty page before the end: the total counts users whom Auth0 does not show.
             if shown.all || enough || list.length == 0 {
@@ -174,7 +174,7 @@ impl ManagementApi {
     ) -> Result<UserListPage, SourceError> {
         let request = written(operation, self.requests().list(call))?;
         let read = |reply: &HttpReply| match reply.status.as_u16() {
-            200 => checked(reply.json()?, call.page, call.per_page).map_err(|flaw| corrupt_reply(operation, flaw)),
+            200 => checked(reply.json()?, call.page, call.per_page).map_err(|flaw| flaw.refuse_reply(AUTH0, operation)),
             _ => Err(refusal(operation, reply)),
         };
         self.upstream
@@ -183,13 +183,13 @@ impl ManagementApi {
     }
 
     /// Whether the user is one of this tenant's: one of its identities is in a connection that is.
-    pub(crate) fn belongs_to_tenant(&self, user: &Auth0User) -> Result<bool, Auth0AnswerError> {
+    pub(crate) fn belongs_to_tenant(&self, user: &Auth0User) -> Result<bool, AnswerError> {
         let connections = &self.settings.connections;
         if connections.is_empty() {
             return Ok(true);
         }
         if user.identities.is_empty() {
-            return Err(Auth0AnswerError::NoIdentities);
+            return Err(AnswerError::NoIdentities);
         }
         let account_of = |name: &String| connections.iter().any(|connection| **connection == **name);
         Ok(user
@@ -201,7 +201,7 @@ impl ManagementApi {
 }
 
 /// A page's numbers agree with each other and with what was asked.
-fn checked(list: UserListPage, page: u64, per_page: u64) -> Result<UserListPage, Auth0AnswerError> {
+fn checked(list: UserListPage, page: u64, per_page: u64) -> Result<UserListPage, AnswerError> {
     let users = &list.users;
     let distinct: HashSet<&str> = users.read.iter().map(|user| user.user_id.as_str()).collect();
     let counts = [users.len(), distinct.len() + users.unreadable];
@@ -212,7 +212,7 @@ fn checked(list: UserListPage, page: u64, per_page: u64) -> Result<UserListPage,
     if good {
         Ok(list)
     } else {
-        Err(Auth0AnswerError::Contradiction)
+        Err(AnswerError::Contradiction)
     }
 }
 
@@ -244,15 +244,4 @@ pub(crate) fn written(
     request: Result<Request<Bytes>, http::Error>,
 ) -> Result<Request<Bytes>, SourceError> {
     request.map_err(|error| SourceError::because(operation, SourceErrorKind::Refused, error))
-}
-
-/// An answer that cannot be true is audited here: once, without a word of it.
-pub(crate) fn corrupt_error(operation: &'static str, flaw: Auth0AnswerError) -> SourceError {
-    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
-    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
-}
-
-fn corrupt_reply(operation: &'static str, flaw: Auth0AnswerError) -> ReplyError {
-    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
-    ReplyError::For(SourceErrorKind::Corrupt)
 }

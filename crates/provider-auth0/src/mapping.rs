@@ -1,41 +1,23 @@
 //! From a user at Auth0 to an account of ours.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_kit::wire::{address, id, name, scalar};
+use masthead_provider_kit::{
+    AnswerError,
+    wire::{address, id, name, scalar, time},
+};
 use serde_json::{Map, Value};
-use thiserror::Error;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
     metadata_map::{Auth0MetadataMap, Auth0MetadataPlace},
     wire::Auth0User,
 };
 
-/// The answer is not of what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Auth0AnswerError {
-    /// It is about somebody else.
-    #[error("the answer is about somebody else")]
-    SomebodyElse,
-    /// The id is none that we could keep.
-    #[error("the answer has a user with an unusable id")]
-    UnusableId,
-    /// A row of it cannot be read.
-    #[error("the answer has a row that cannot be read")]
-    UnreadableRow,
-    /// The identities are missing, so that nobody can say whose user it is.
-    #[error("the answer has a user without identities")]
-    NoIdentities,
-    /// The page says other numbers than it has.
-    #[error("the page contradicts itself")]
-    Contradiction,
-}
-
 /// Makes an account of a user. Names are only what Auth0 calls first and last name: a full name is never split.
 ///
 /// `user_metadata` comes before the root attributes, which Auth0 fills in by itself.
-pub(crate) fn account(user: &Auth0User, map: &Auth0MetadataMap) -> Result<Account, Auth0AnswerError> {
-    let crid = id(&user.user_id).ok_or(Auth0AnswerError::UnusableId)?;
+pub(crate) fn account(user: &Auth0User, map: &Auth0MetadataMap) -> Result<Account, AnswerError> {
+    let crid = id(&user.user_id).ok_or(AnswerError::UnusableId)?;
     let email = user.email.as_deref().and_then(address);
     Ok(Account {
         first_name: name(user.given_name.as_deref()),
@@ -84,19 +66,15 @@ fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
     Metadata::from_source(pairs)
 }
 
-/// A moment as a text (RFC 3339), or within an object; `None` for anything else.
+/// A time as a text (RFC 3339), or as `{"$date": …}`; `None` for anything else.
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
+    let value = value.get("$date").unwrap_or(value);
     match value {
-        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-        Value::Object(members) => match members.get("$date")? {
-            Value::Number(milliseconds) => {
-                let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
-                OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
-            }
-            Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-            _ => None,
-        },
-        _ => None,
+        Value::Number(milliseconds) => {
+            let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
+            OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
+        }
+        _ => time(value),
     }
 }
 
@@ -204,7 +182,7 @@ mod tests {
             let user = serde_json::from_value(json!({"user_id": bad})).unwrap();
             assert_eq!(
                 account(&user, &Auth0MetadataMap::default()),
-                Err(Auth0AnswerError::UnusableId)
+                Err(AnswerError::UnusableId)
             );
         }
     }

@@ -12,14 +12,15 @@ use masthead_domain::{
     query::{UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_kit::{SkippedRows, wire};
+use masthead_provider_kit::{AnswerError, SkippedRows, wire};
 
 use crate::{
-    adapter::{AUTH0, Auth0Adapter},
+    adapter::Auth0Adapter,
     address::{forms, pushed},
     lucene::{Auth0Field, Clause, QueryValue, all_of},
-    management::{ManagementApi, UserSearch, corrupt_error},
-    mapping::{Auth0AnswerError, account},
+    management::{ManagementApi, UserSearch},
+    mapping::account,
+    name::AUTH0,
     wire::Auth0User,
 };
 
@@ -99,7 +100,7 @@ impl ManagementApi {
             }
             Err(none) if none.is_empty() => Ok(None),
             // One identity cannot be two users'.
-            Err(_) => Err(corrupt_error(BY_ID, Auth0AnswerError::Contradiction)),
+            Err(_) => Err(AnswerError::Contradiction.refuse(AUTH0, BY_ID)),
         }
     }
 
@@ -141,7 +142,7 @@ impl ManagementApi {
         };
         let (mut users, searched) = try_join(direct, searched).await?;
         if !users.iter().all(|user| has_address(user, email)) {
-            return Err(corrupt_error(BY_EMAIL, Auth0AnswerError::SomebodyElse));
+            return Err(AnswerError::OtherUser.refuse(AUTH0, BY_EMAIL));
         }
         for user in searched {
             if users.iter().any(|known| known.user_id == user.user_id) {
@@ -171,11 +172,11 @@ impl ManagementApi {
         };
         let shown = self.search(cx, search, |_| Ok(true)).await?;
         if !shown.users.iter().all(is_about) {
-            return Err(corrupt_error(operation, Auth0AnswerError::SomebodyElse));
+            return Err(AnswerError::OtherUser.refuse(AUTH0, operation));
         }
         // It may be one of them.
         if shown.unreadable > 0 {
-            return Err(corrupt_error(operation, Auth0AnswerError::UnreadableRow));
+            return Err(AnswerError::UnreadableRow.refuse(AUTH0, operation));
         }
         if !shown.all || shown.users.len() > MOST_ALIKE {
             return Err(SourceError::new(operation, SourceErrorKind::TooBroad));
@@ -206,7 +207,7 @@ impl ManagementApi {
             .search(cx, search, |users| {
                 for user in users {
                     if !conditions.iter().all(|clause| may_meet(clause, user)) {
-                        return Err(Auth0AnswerError::SomebodyElse);
+                        return Err(AnswerError::OtherUser);
                     }
                     match self.account_of(user) {
                         Ok(account) => accounts.extend(account.filter(|account| meets(filter, account))),
@@ -240,11 +241,11 @@ impl ManagementApi {
 
     /// The account of a user who is one of this tenant's.
     fn tenant_account(&self, user: &Auth0User, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        self.account_of(user).map_err(|flaw| corrupt_error(operation, flaw))
+        self.account_of(user).map_err(|flaw| flaw.refuse(AUTH0, operation))
     }
 
     /// The same, or why none can be made.
-    pub(crate) fn account_of(&self, user: &Auth0User) -> Result<Option<Account>, Auth0AnswerError> {
+    pub(crate) fn account_of(&self, user: &Auth0User) -> Result<Option<Account>, AnswerError> {
         let account_of = self.belongs_to_tenant(user)?;
         account_of.then(|| account(user, &self.settings.metadata)).transpose()
     }

@@ -8,16 +8,21 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
-use masthead_provider_kit::{SkippedRows, json::JsonRows, wire};
+use masthead_provider_kit::{
+    AnswerError, SkippedRows,
+    json::JsonRows,
+    wire::{self, milliseconds},
+};
 use time::Duration;
 
 use crate::{
-    adapter::{AUTH0, Auth0Adapter},
+    adapter::Auth0Adapter,
     lucene::{Auth0Field, Clause, all_of},
-    management::{ManagementApi, OLDEST_FIRST, corrupt_error},
-    mapping::{Auth0AnswerError, moment},
+    management::{ManagementApi, OLDEST_FIRST},
+    mapping::moment,
+    name::AUTH0,
     requests::ListCall,
-    windows::{ScanWindow, ShownPage, milliseconds},
+    windows::{ScanWindow, ShownPage},
     wire::Auth0User,
 };
 
@@ -143,7 +148,7 @@ impl ManagementApi {
                 .is_some_and(|(from, at)| at < milliseconds(from))
         };
         if list.users.read.iter().any(too_early) {
-            return Err(corrupt_error(SCAN, Auth0AnswerError::SomebodyElse));
+            return Err(AnswerError::OtherUser.refuse(AUTH0, SCAN));
         }
         let shown = ShownPage {
             moments: distinct(&list.users.read).filter_map(|user| by.moment(user)).collect(),

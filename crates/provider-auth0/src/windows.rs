@@ -5,6 +5,7 @@
 //! again at any time. Only users of one and the same millisecond need a second page.
 
 use masthead_ports::walk::Place;
+use masthead_provider_kit::wire::milliseconds;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -145,11 +146,6 @@ impl ScanWindow {
             before: self.before + users,
         }
     }
-}
-
-/// The milliseconds of a moment, begun.
-pub(crate) fn milliseconds(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }
 
 fn moment(milliseconds: i64) -> Option<OffsetDateTime> {

@@ -151,6 +151,6 @@ mod tests {
     #[test]
     fn debug_shows_no_personal_data() {
         let shown = format!("{:?}", user(json!({"user_id": "auth0|1", "email": "ann@example.com"})));
-        assert_eq!(shown, "User { .. }");
+        assert_eq!(shown, "Auth0User { .. }");
     }
 }

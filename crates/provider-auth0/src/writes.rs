@@ -8,14 +8,18 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError};
+use masthead_provider_kit::{
+    HttpReply, ProviderCall, ReplyError,
+    writes::{not_written, outcome_unknown},
+};
 use serde_json::Value;
 
 use crate::{
-    adapter::{AUTH0, Auth0Adapter},
-    changes::{self, WriteObjection, objection},
+    adapter::Auth0Adapter,
+    changes::{self, write_error},
     management::{ManagementApi, is_about_the_user, written, written_about},
     mapping::account,
+    name::AUTH0,
     refusal::{envelope, refusal},
     wire::Auth0User,
 };
@@ -25,12 +29,6 @@ const UPDATE: &str = "update";
 const SET_PASSWORD: &str = "set_password";
 const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
-
-/// How Auth0 answered a write.
-enum WriteAnswer {
-    Done(Box<Auth0User>),
-    Not(WriteError),
-}
 
 #[async_trait]
 impl AccountWriter for Auth0Adapter {
@@ -60,7 +58,7 @@ impl AccountWriter for Auth0Adapter {
         if body.as_object().is_some_and(serde_json::Map::is_empty) {
             // Nothing that Auth0 keeps changes.
             let user = api.user(cx, UPDATE, id.as_str()).await?.ok_or(WriteError::NoSuchUser)?;
-            return account(&user, &api.settings.metadata).map_err(|flaw| unread(UPDATE, flaw));
+            return account(&user, &api.settings.metadata).map_err(|error| outcome_unknown(UPDATE, error));
         }
         api.patch(cx, UPDATE, id, &body).await
     }
@@ -92,7 +90,7 @@ impl AccountWriter for Auth0Adapter {
             _ => Err(refusal(DELETE, reply)),
         };
         let done = api.upstream.call(ProviderCall::write(DELETE, cx), &request, read).await;
-        done.map_err(undone)
+        done.map_err(not_written)
     }
 }
 
@@ -123,19 +121,16 @@ impl ManagementApi {
             status if status == done => {
                 let user: Auth0User = reply.json()?;
                 if is_it(&user) {
-                    Ok(WriteAnswer::Done(Box::new(user)))
+                    Ok(Ok(Box::new(user)))
                 } else {
                     Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))
                 }
             }
-            404 if is_about_the_user(reply) => Ok(WriteAnswer::Not(WriteError::NoSuchUser)),
-            409 if envelope(reply).is_some() => Ok(WriteAnswer::Not(WriteError::AlreadyExists)),
-            400 => match envelope(reply).map(|refused| objection(&refused)) {
-                Some(WriteObjection::Taken) => Ok(WriteAnswer::Not(WriteError::AlreadyExists)),
-                Some(WriteObjection::Password(reported)) => {
-                    Ok(WriteAnswer::Not(WriteError::Refused { told: reported }))
-                }
-                Some(WriteObjection::Other) | None => Err(refusal(operation, reply)),
+            404 if is_about_the_user(reply) => Ok(Err(WriteError::NoSuchUser)),
+            409 if envelope(reply).is_some() => Ok(Err(WriteError::AlreadyExists)),
+            400 => match envelope(reply).and_then(|body| write_error(&body)) {
+                Some(error) => Ok(Err(error)),
+                None => Err(refusal(operation, reply)),
             },
             _ => Err(refusal(operation, reply)),
         };
@@ -144,28 +139,15 @@ impl ManagementApi {
             .call(ProviderCall::write(operation, cx), request, read)
             .await
         {
-            Ok(WriteAnswer::Done(user)) => {
-                account(&user, &self.settings.metadata).map_err(|flaw| unread(operation, flaw))
+            Ok(written) => {
+                let account = account(&*written?, &self.settings.metadata);
+                account.map_err(|error| outcome_unknown(operation, error))
             }
-            Ok(WriteAnswer::Not(error)) => Err(error),
-            Err(error) => Err(undone(error)),
+            Err(error) => Err(not_written(error)),
         }
-    }
-}
-
-/// It understood, and will not: that is no silence.
-fn undone(error: SourceError) -> WriteError {
-    match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { told: None },
-        _ => WriteError::Silent(error),
     }
 }
 
 fn same_address(remote: &str, wanted: &Email) -> bool {
     Email::from_source(remote).is_ok_and(|email| email.key() == wanted.key())
-}
-
-/// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: crate::mapping::Auth0AnswerError) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

@@ -11,8 +11,8 @@ mod suite;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_firefly::FIREFLY;
+    use masthead_provider_testkit::Asking;
     use masthead_sandbox::{Shape, sample_directory_user};
-    use masthead_testkit::asking::Asking;
 
     use crate::{
         fixture::{stand_in, texts},
@@ -46,7 +46,7 @@ mod tests {
         let user = sample_directory_user(Shape::Firefly, 5);
         let text = |pointer: &str| user.pointer(pointer).unwrap().as_str().unwrap();
         let account = FIREFLY_STAND_IN
-            .fixture(12)
+            .start(12)
             .await
             .by_id(text("/userGUID"))
             .await

@@ -1,14 +1,13 @@
-//! Tries a described directory against its address, and tells in words where the two do not agree.
+//! Checks the settings of a generic provider against the provider, and explains each mismatch.
 
 use std::error::Error as _;
 
 use masthead_domain::{crid::Crid, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_kit::{CheckReport, CheckResult, CheckVerdict, SetupError, check::UNKNOWN_ADDRESS};
+use masthead_provider_kit::{CheckReport, CheckResult, CheckVerdict, SetupError, check::UNKNOWN_ADDRESS, error_texts};
 use serde_json::Value;
 
 use crate::{
-    GenericSettingError,
     adapter::GenericAdapter,
     api::{GenericApi, ListRequest},
     mapping::Pointers,
@@ -18,46 +17,39 @@ use crate::{
 
 const NAME: &str = "check";
 
-/// An id that nobody has.
+/// An id that no user has.
 const UNKNOWN_ID: &str = "00000000-masthead-check-nobody";
 
-impl GenericAdapter {
-    /// Tries the tenant's directory: somebody unknown, somebody from its list (or `known`), and its pages. Ten calls at
-    /// most, with a budget of their own, and nothing is changed or kept.
-    ///
-    /// # Errors
-    /// The settings have mistakes: all of them.
-    pub async fn check(
-        &self,
-        cx: &CallContext,
-        known: Option<&Crid>,
-    ) -> Result<Vec<CheckResult>, Vec<GenericSettingError>> {
-        let described = match self.describe(&cx.tenant) {
-            Ok(described) => described,
-            Err(SetupError::Settings(errors)) => return Err(errors),
-            Err(SetupError::Secret(_)) => {
-                let explanation = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
-                let mut report = CheckReport::default();
-                report.differs("the secret", explanation);
-                return Ok(report.done());
-            }
-        };
-        let mut report = CheckReport::default();
-        described.check_unknown(cx, &mut report).await;
-        let listed = described.check_list(cx, &mut report).await;
-        match known.cloned().or(listed) {
-            Some(id) => described.check_known(cx, &id, &mut report).await,
-            None => report.add(
-                "a known user",
-                CheckVerdict::Untried,
-                "the list showed nobody, and no id was given",
-            ),
+/// Checks the tenant's settings against the provider: an unknown user, a user of the list (or `known`), and the pages. It
+/// makes at most ten calls, with their own budget, and changes nothing.
+pub(crate) async fn check_provider(
+    adapter: &GenericAdapter,
+    cx: &CallContext,
+    known: Option<&Crid>,
+) -> Result<Vec<CheckResult>, Vec<String>> {
+    let api = match adapter.create_api(&cx.tenant) {
+        Ok(api) => api,
+        Err(SetupError::Settings(errors)) => return Err(error_texts(Err::<(), _>(errors))),
+        Err(SetupError::Secret(_)) => {
+            let reason = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
+            return Ok(CheckReport::unusable_secret(reason));
         }
-        Ok(report.done())
+    };
+    let mut report = CheckReport::default();
+    api.check_unknown(cx, &mut report).await;
+    let listed = api.check_list(cx, &mut report).await;
+    match known.cloned().or(listed) {
+        Some(id) => api.check_known(cx, &id, &mut report).await,
+        None => report.add(
+            "a known user",
+            CheckVerdict::Untried,
+            "the list is empty, and no id was given",
+        ),
     }
+    Ok(report.done())
 }
 
-/// An error in words, with the settings that are about it.
+/// Explains an error and names the settings that concern it.
 fn explain(error: &SourceError) -> String {
     let look = match error.kind {
         SourceErrorKind::RateLimited { .. } => "too many calls: see BudgetPerSecond, or try again later",
@@ -65,7 +57,7 @@ fn explain(error: &SourceError) -> String {
             "no usable answer: see BaseUrl, the path of this call, and the Envelope settings"
         }
         SourceErrorKind::Misconfigured => {
-            "our proof or our address is refused: see Auth, SecretFile, BaseUrl and the path"
+            "our credentials or our address are refused: see Auth, SecretFile, BaseUrl and the path"
         }
         SourceErrorKind::Refused => "the call is refused: see its path, query and body, and Param.*",
         SourceErrorKind::Corrupt => "the answer cannot be true: see Field.Id, Field.Email, Total and ByEmail.Loose",
@@ -83,8 +75,8 @@ impl GenericApi {
         let subject = "an unknown id";
         if let Ok(id) = Crid::parse(UNKNOWN_ID) {
             match self.user(cx, NAME, &id).await {
-                Ok(None) => report.agrees(subject, "the answer says that there is nobody, as NotFound describes"),
-                Ok(Some(_)) => report.differs(subject, "the answer has a user with an id that nobody has"),
+                Ok(None) => report.agrees(subject, "the answer means absence, as NotFound describes"),
+                Ok(Some(_)) => report.differs(subject, "the answer has a user for an unknown id"),
                 Err(error) => report.differs(
                     subject,
                     format!(
@@ -97,16 +89,16 @@ impl GenericApi {
         let subject = "an unknown address";
         match self.accounts_with(cx, &EmailKey::of(UNKNOWN_ADDRESS)).await {
             Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
-            Ok(_) => report.differs(subject, "the answer has users with an address that nobody has"),
+            Ok(_) => report.differs(subject, "the answer has users for an unknown address"),
             Err(error) if error.kind == SourceErrorKind::Corrupt => report.differs(
                 subject,
-                "the answer has users with other addresses: the directory does not know the condition (see ByEmail.Query), or it answers loosely (see ByEmail.Loose)",
+                "the answer has users with other addresses: the provider does not know the condition (see ByEmail.Query), or it answers loosely (see ByEmail.Loose)",
             ),
             Err(error) => report.differs(subject, explain(&error)),
         }
     }
 
-    /// Tries the list and its pages; gives somebody from it.
+    /// Checks the list and its pages; returns the id of a listed user.
     async fn check_list(&self, cx: &CallContext, report: &mut CheckReport) -> Option<Crid> {
         let subject = "the list";
         let Some(operation) = &self.settings.search else {
@@ -133,11 +125,11 @@ impl GenericApi {
         if rows.total.is_some_and(|total| total < count) {
             report.differs(subject, "the total is less than the users on the first page: see Total");
         } else if paged && count > paging.size {
-            report.differs(subject, "the page is longer than was asked for: see Page.SizeName");
+            report.differs(subject, "the page is longer than requested: see Page.SizeName");
         } else if paged && count < paging.size && rows.total.is_some_and(|total| total > count) {
             report.differs(
                 subject,
-                "the page is cut shorter than was asked for: lower Page.Size to what the directory gives",
+                "the page is shorter than requested: lower Page.Size to the limit of the provider",
             );
         } else {
             report.agrees(subject, format!("the first page has {count} users"));
@@ -171,27 +163,27 @@ impl GenericApi {
         match self.page(cx, listing, place).await {
             Err(error) => report.differs(subject, explain(&error)),
             Ok(rows) if rows.users.is_empty() && total.is_some() => {
-                report.differs(subject, "it is empty, and the total says that there are more: see Page.At and Total");
+                report.differs(subject, "it is empty, but the total is larger: see Page.At and Total");
             }
             Ok(rows) if ids(&rows.users).iter().any(|id| ids(before).contains(id)) => report.differs(
                 subject,
-                "it has users of the first page: the directory does not know the parameter (see Page.At, Page.Style and Page.First)",
+                "it has users of the first page: the provider does not know the parameter (see Page.At, Page.Style and Page.First)",
             ),
             Ok(_) => report.agrees(subject, "it has other users than the first"),
         }
     }
 
-    /// Whether anything is where the settings say that fields are.
+    /// Checks that fields have values at their places.
     fn check_fields(&self, users: &[Value], report: &mut CheckReport) {
         let subject = "the fields";
         let map = &self.settings.map;
         if users.is_empty() {
-            report.add(subject, CheckVerdict::Untried, "the list showed nobody");
+            report.add(subject, CheckVerdict::Untried, "the list is empty");
             return;
         }
         let mut good = true;
         if users.iter().any(|user| map.id(user).is_err()) {
-            report.differs(subject, "a user has no usable id where Field.Id says");
+            report.differs(subject, "a user has no usable id at Field.Id");
             good = false;
         }
         let there = |places: &Pointers| {
@@ -214,18 +206,12 @@ impl GenericApi {
             .map(|(key, places)| (format!("Metadata.{key}"), places));
         for (name, places) in named.chain(metadata).filter(|(_, places)| !places.is_empty()) {
             if !there(places) {
-                report.differs(
-                    subject,
-                    format!("no user of the first page has anything where {name} says"),
-                );
+                report.differs(subject, format!("no user of the first page has a value at {name}"));
                 good = false;
             }
         }
         if good {
-            report.agrees(
-                subject,
-                "each is where the settings say, with some user of the first page",
-            );
+            report.agrees(subject, "each has a value at some user of the first page");
         }
     }
 
@@ -236,7 +222,7 @@ impl GenericApi {
             Ok(None) => {
                 report.differs(
                     subject,
-                    "the answer says that there is nobody: see ById.Path, and whether Field.Id is the id that it takes",
+                    "the answer means absence: see ById.Path, and whether Field.Id is the id that it takes",
                 );
                 return;
             }
@@ -256,7 +242,7 @@ impl GenericApi {
             Ok(found) if among(&found) => report.agrees(subject, "the user is among the answers"),
             Ok(_) => report.differs(
                 subject,
-                "the user is not among the answers: see ByEmail, and whether the directory compares addresses without case",
+                "the user is not among the answers: see ByEmail, and whether the provider compares addresses without case",
             ),
             Err(error) => report.differs(subject, explain(&error)),
         }
@@ -277,7 +263,7 @@ impl GenericApi {
             }
             Ok(_) => report.differs(
                 subject,
-                "the user is not among the answers: the directory compares addresses with case, and users who wrote theirs in capitals would be taken for absent",
+                "the user is not among the answers: the provider compares addresses with case, and users with capitals in their address would seem absent",
             ),
             Err(error) => report.differs(subject, explain(&error)),
         }

@@ -15,10 +15,11 @@ mod paging;
 mod pointer;
 mod preset;
 mod reads;
+mod registration;
 mod scan;
 mod settings;
 mod template;
 
 pub use adapter::GenericAdapter;
 pub use preset::Preset;
-pub use settings::{GenericSettingError, GenericSettings, ProviderSettingSpec, SETTINGS};
+pub use settings::{GenericSettingError, GenericSettings, SETTINGS};

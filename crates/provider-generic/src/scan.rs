@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_domain::account::Account;
 use masthead_ports::{
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
     walk::{Place as Kept, Scope, Step, Walk},
@@ -49,15 +49,6 @@ impl ListPosition {
             beginnings: self.beginnings + 1,
             ..Self::default()
         }
-    }
-}
-
-impl GenericAdapter {
-    /// Whether this tenant's directory can be gone through: its settings have a list.
-    #[must_use]
-    pub fn can_be_scanned(&self, tenant: &Tenant) -> bool {
-        self.api_of(tenant, SCAN)
-            .is_ok_and(|described| described.settings.search.is_some())
     }
 }
 

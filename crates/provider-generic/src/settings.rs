@@ -26,7 +26,7 @@ mod values;
 
 pub use error::GenericSettingError;
 use reader::PresetReader;
-pub use table::{ProviderSettingSpec, SETTINGS};
+pub use table::SETTINGS;
 use values::{
     absences, base, codes, flag, header_name, header_value, method, number, parameter, path, statuses, token_url, user,
     variable_name, visible,

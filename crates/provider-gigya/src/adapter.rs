@@ -1,81 +1,59 @@
-//! Every tenant's Gigya: set up when it is first asked about.
+//! The adapter: the site client of each tenant, and the registration.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_ports::{clock::Clock, provider::Searchable, source::SourceError};
+use async_trait::async_trait;
+use masthead_domain::{
+    crid::Crid,
+    tenant::{Tenant, TenantId},
+};
+use masthead_ports::{
+    accounts::AccountWriter,
+    provider::Searchable,
+    source::{CallContext, SourceError},
+};
 use masthead_provider_kit::{
-    AdapterOptions, HttpClient, ProviderSettingError, Secrets, SetupError, TenantClients, UpstreamHealth,
+    AdapterParts, CheckHints, CheckReport, CheckResult, MissingSecretError, ProviderAdapter, ProviderRegistration,
+    ProviderSettingError, SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 
 use crate::{
     GigyaSettings,
     credentials::{GigyaCredentials, RequestSigner},
     name::GIGYA,
-    nonces::{NonceSource, SystemNonceSource},
     site::GigyaSite,
 };
 
-/// The Gigya of every tenant that has one; each has a clock of its own too.
+/// Gigya for all of its tenants.
+#[derive(Debug)]
 pub struct GigyaAdapter {
-    pub(crate) adapter: TenantClients<GigyaSite>,
-    nonces: Arc<dyn NonceSource>,
+    clients: TenantClients<GigyaSite>,
 }
 
 impl GigyaAdapter {
-    /// No tenant yet.
+    /// Creates the adapter.
     #[must_use]
-    pub fn new(options: AdapterOptions, client: HttpClient, clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>) -> Self {
+    pub fn new(parts: AdapterParts) -> Self {
         Self {
-            adapter: TenantClients::new(GIGYA, options, client, clock, secrets),
-            nonces: Arc::new(SystemNonceSource::default()),
+            clients: parts.tenant_clients(GIGYA),
         }
     }
 
-    /// Takes nonces from elsewhere than the system's own chance.
-    #[must_use]
-    pub fn with_nonces(mut self, nonces: Arc<dyn NonceSource>) -> Self {
-        self.nonces = nonces;
-        self
-    }
-
-    /// Which conditions Gigya can apply itself for this tenant without losing a user who meets them: none but a whole
-    /// address, which is no search.
-    ///
-    /// Addresses are encrypted, so that it knows no parts of them and no order by them; names and metadata are compared
-    /// with case and accents there, ours without.
-    #[must_use]
-    pub const fn searchable(&self, _: &Tenant) -> Searchable {
-        Searchable {
-            list: true,
-            email_prefix: false,
-            email_contains: None,
-            name_prefix: false,
-            metadata: false,
-        }
-    }
-
-    /// How each tenant's Gigya is, for readiness.
-    #[must_use]
-    pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
-        self.adapter.health()
-    }
-
-    /// The tenant's site.
+    /// The tenant's site client.
     pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GigyaSite>, SourceError> {
-        self.adapter.for_tenant(tenant, operation, |tenant| {
-            let settings = GigyaSettings::parse(&tenant.settings.provider, self.adapter.allows_private())?;
+        self.clients.for_tenant(tenant, operation, |tenant| {
+            let settings = GigyaSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
             let secret = self
-                .adapter
+                .clients
                 .secret(settings.secret_place())
                 .map_err(SetupError::secret)?;
             let credentials = GigyaCredentials::read(settings.auth, &secret).map_err(SetupError::secret)?;
-            let clock = Arc::clone(self.adapter.clock());
-            let caller = RequestSigner::new(&settings, credentials, Arc::clone(&self.nonces), Arc::clone(&clock));
-            let upstream = self.adapter.upstream(&tenant.id, settings.budget(), None);
+            let clock = Arc::clone(self.clients.clock());
+            let signer = RequestSigner::new(&settings, credentials, Arc::clone(&clock));
+            let upstream = self.clients.upstream(&tenant.id, settings.budget(), None);
             Ok::<_, SetupError<ProviderSettingError>>(GigyaSite {
                 settings,
-                caller,
+                signer,
                 upstream,
                 clock,
             })
@@ -83,10 +61,52 @@ impl GigyaAdapter {
     }
 }
 
-impl fmt::Debug for GigyaAdapter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gigya")
-            .field("adapter", &self.adapter)
-            .finish_non_exhaustive()
+/// The registration of Gigya.
+pub const PROVIDER: ProviderRegistration = ProviderRegistration {
+    name: GIGYA,
+    setting_errors: |settings, allow_private| error_texts(GigyaSettings::parse(settings, allow_private)),
+    create: |parts, cache| {
+        let clock = Arc::clone(&parts.clock);
+        register(GigyaAdapter::new(parts), cache, clock)
+    },
+};
+
+const HINTS: CheckHints = CheckHints {
+    unknown_id: "masthead-check-nobody",
+    address: "Gigya.DataCenter or Gigya.BaseUrl",
+    credentials: "Gigya.ApiKey, Gigya.UserKey, Gigya.Auth, its secret or key, and what the application's group permits",
+};
+
+#[async_trait]
+impl ProviderAdapter for GigyaAdapter {
+    /// Only lists are searchable: Gigya encrypts addresses, so it finds no parts of them, and compares names and metadata
+    /// with case and accents.
+    fn searchable(&self, _: &Tenant) -> Searchable {
+        Searchable {
+            list: true,
+            ..Searchable::default()
+        }
+    }
+
+    fn writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
+    }
+
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+        let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
+        let settings = settings.map_err(|errors| error_texts(Err::<(), _>(errors)))?;
+        let secret = self.clients.secret(settings.secret_place());
+        let reason = match secret.map(|secret| GigyaCredentials::read(settings.auth, &secret)) {
+            Ok(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),
+            Ok(Err(error)) => error.to_string(),
+            Err(MissingSecretError) => "it is not at its place: see Gigya.SecretFile and Gigya.SecretEnv, or \
+                                        Gigya.PrivateKeyFile and Gigya.PrivateKeyEnv"
+                .to_owned(),
+        };
+        Ok(CheckReport::unusable_secret(reason))
+    }
+
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
+        self.clients.health()
     }
 }

@@ -3,7 +3,7 @@
 use masthead_domain::email::{Email, EmailKey};
 use masthead_provider_kit::wire as sent;
 
-use crate::{query::Quotable, wire::Account};
+use crate::{query::Quotable, wire::GigyaAccount};
 
 /// The forms in which an address with this key may be kept, the case apart, which the search does not mind. `None` when one of
 /// them cannot stand in a query: then nobody can say that these are all.
@@ -12,26 +12,26 @@ pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Quotable>> {
 }
 
 /// The address that an account is known by: the profile's, or else the first that it signs in with, or that it has at all.
-pub(crate) fn address(account: &Account) -> Option<Email> {
+pub(crate) fn address(account: &GigyaAccount) -> Option<Email> {
     let own = account.profile.get("email").and_then(serde_json::Value::as_str);
     let mut all = own.into_iter().chain(account.other_addresses());
     all.find_map(sent::address)
 }
 
 /// Whether the account is known by this address.
-pub(crate) fn is_known_by(account: &Account, key: &EmailKey) -> bool {
+pub(crate) fn is_known_by(account: &GigyaAccount, key: &EmailKey) -> bool {
     address(account).is_some_and(|email| email.key() == key)
 }
 
 /// Whether the address is among all that the account has; one that signs in with it may be known by another.
-pub(crate) fn has(account: &Account, key: &EmailKey) -> bool {
+pub(crate) fn has(account: &GigyaAccount, key: &EmailKey) -> bool {
     let others = account.other_addresses();
     is_known_by(account, key) || others.filter_map(sent::address).any(|email| email.key() == key)
 }
 
 /// Whether a search for this address may show the account: where a site does not encrypt addresses, a search finds its
 /// words in longer ones too.
-pub(crate) fn may_be_shown_for(account: &Account, key: &EmailKey) -> bool {
+pub(crate) fn may_be_shown_for(account: &GigyaAccount, key: &EmailKey) -> bool {
     let own = account.profile.get("email").and_then(serde_json::Value::as_str);
     let wanted = explanation(key);
     own.into_iter()
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn account(value: serde_json::Value) -> Account {
+    fn account(value: serde_json::Value) -> GigyaAccount {
         serde_json::from_value(value).unwrap()
     }
 

@@ -1,14 +1,14 @@
 //! The parameters of writes, and what their refusals say.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword};
+use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
     calls::GigyaParams,
     mapping::{kind_of, phones},
     metadata_map::{GigyaMetadataMap, GigyaMetadataPlace, PhoneKind},
-    wire::{Account, GigyaErrorBody},
+    wire::{GigyaAccount, GigyaErrorBody, InvalidField},
 };
 
 /// The parameters that make an account out of a registration.
@@ -34,7 +34,12 @@ pub(crate) fn registration(new: &NewAccount, token: String, password: &str, map:
 /// by member.
 ///
 /// `now` is the account as it is, where its phones change: Gigya takes their list as a whole.
-pub(crate) fn update(change: &AccountChange, uid: &str, map: &GigyaMetadataMap, now: Option<&Account>) -> GigyaParams {
+pub(crate) fn update(
+    change: &AccountChange,
+    uid: &str,
+    map: &GigyaMetadataMap,
+    now: Option<&GigyaAccount>,
+) -> GigyaParams {
     let mut kept = AccountTrees::default();
     for (field, name) in [("firstName", &change.first_name), ("lastName", &change.last_name)] {
         if let Some(name) = name {
@@ -68,7 +73,7 @@ pub(crate) fn password(uid: &str, password: &PlainPassword) -> GigyaParams {
 
 /// The parameters that set an address. Where the account signs in with addresses, the new one takes the old one's place;
 /// an account that others sign in gets no way in of its own.
-pub(crate) fn email(account: &Account, old: Option<&EmailKey>, email: &Email, verified: bool) -> GigyaParams {
+pub(crate) fn email(account: &GigyaAccount, old: Option<&EmailKey>, email: &Email, verified: bool) -> GigyaParams {
     let profile = json!({"email": email.as_str()});
     let mut params = GigyaParams::new()
         .with("UID", account.uid.as_str())
@@ -97,7 +102,7 @@ struct AccountTrees {
 
 impl AccountTrees {
     /// Puts a value of ours where it is kept, or removes it; what Gigya does not keep, or not in this form, is left out.
-    fn put(&mut self, key: &str, value: Option<&str>, map: &GigyaMetadataMap, now: Option<&Account>) {
+    fn put(&mut self, key: &str, value: Option<&str>, map: &GigyaMetadataMap, now: Option<&GigyaAccount>) {
         match map.place(key) {
             None => {}
             Some(GigyaMetadataPlace::Data(path)) => {
@@ -170,35 +175,24 @@ fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// What a refusal of a write says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum WriteObjection {
-    /// Somebody else has the address.
-    Taken,
-    /// The password breaks a rule, which the person must read.
-    Password(Option<ForThePerson>),
-    /// There is no such account.
-    NoSuchUser,
-}
-
-/// `None` when it says something else, which is not about the person.
-pub(crate) fn objection(refused: &GigyaErrorBody) -> Option<WriteObjection> {
+/// The error that a refusal of a write means; `None` when it does not concern the user.
+pub(crate) fn write_error(body: &GigyaErrorBody) -> Option<WriteError> {
     const UNIQUE_ID_EXISTS: u64 = 400_003;
     const VALIDATION: u64 = 400_009;
     const LOGIN_ID_EXISTS: u64 = 403_043;
-    if refused.is_unknown_account() {
-        return Some(WriteObjection::NoSuchUser);
+    if body.is_unknown_account() {
+        return Some(WriteError::NoSuchUser);
     }
-    match refused.error_code {
-        UNIQUE_ID_EXISTS | LOGIN_ID_EXISTS => Some(WriteObjection::Taken),
+    match body.error_code {
+        UNIQUE_ID_EXISTS | LOGIN_ID_EXISTS => Some(WriteError::AlreadyExists),
         VALIDATION => {
-            let flaws = refused.flaws();
-            if flaws.iter().any(|flaw| flaw.error_code == UNIQUE_ID_EXISTS) {
-                return Some(WriteObjection::Taken);
+            let fields = body.invalid_fields();
+            if fields.iter().any(|field| field.error_code == UNIQUE_ID_EXISTS) {
+                return Some(WriteError::AlreadyExists);
             }
-            let about = |flaw: &&crate::wire::InvalidField| matches!(&*flaw.field_name, "password" | "newPassword");
-            let password = flaws.iter().find(about)?;
-            Some(WriteObjection::Password(ForThePerson::new(&password.message)))
+            let is_password = |field: &&InvalidField| matches!(&*field.field_name, "password" | "newPassword");
+            let told = ForThePerson::new(&fields.iter().find(is_password)?.message);
+            Some(WriteError::Refused { told })
         }
         _ => None,
     }
@@ -215,7 +209,7 @@ mod tests {
         Some(serde_json::from_str(found.1).unwrap_or_else(|_| found.1.into()))
     }
 
-    fn account(value: Value) -> Account {
+    fn account(value: Value) -> GigyaAccount {
         serde_json::from_value(value).unwrap()
     }
 
@@ -320,27 +314,26 @@ mod tests {
 
     #[test]
     fn only_password_rules_reach_the_user() {
-        let refused = |code: u64, flaws: Value| -> GigyaErrorBody {
-            serde_json::from_value(json!({"errorCode": code, "validationErrors": flaws, "errorDetails": "x"})).unwrap()
+        let error = |code: u64, fields: Value| {
+            let body = json!({"errorCode": code, "validationErrors": fields, "errorDetails": "x"});
+            write_error(&serde_json::from_value(body).unwrap())
         };
-        let flaw = |code: u64, field: &str| json!({"errorCode": code, "fieldName": field, "message": "too weak"});
-        let weak = objection(&refused(400_009, json!([flaw(400_006, "password")])));
-        assert_eq!(weak, Some(WriteObjection::Password(ForThePerson::new("too weak"))));
-        let taken = objection(&refused(
-            400_009,
-            json!([flaw(400_006, "password"), flaw(400_003, "email")]),
-        ));
-        assert_eq!(taken, Some(WriteObjection::Taken));
-        assert_eq!(objection(&refused(400_003, json!(null))), Some(WriteObjection::Taken));
-        assert_eq!(
-            objection(&refused(403_047, json!(null))),
-            Some(WriteObjection::NoSuchUser)
-        );
-        assert_eq!(
-            objection(&refused(400_009, json!([flaw(400_006, "profile.zip")]))),
-            None
-        );
-        assert_eq!(objection(&refused(400_006, json!("?"))), None);
-        assert_eq!(objection(&refused(403_005, json!(null))), None);
+        let field = |code: u64, name: &str| json!({"errorCode": code, "fieldName": name, "message": "too weak"});
+        let Some(WriteError::Refused { told }) = error(400_009, json!([field(400_006, "password")])) else {
+            panic!("the password is refused")
+        };
+        assert_eq!(told, ForThePerson::new("too weak"));
+        let taken = json!([field(400_006, "password"), field(400_003, "email")]);
+        for (code, fields) in [(400_009, taken), (400_003, json!(null))] {
+            assert!(matches!(error(code, fields), Some(WriteError::AlreadyExists)), "{code}");
+        }
+        assert!(matches!(error(403_047, json!(null)), Some(WriteError::NoSuchUser)));
+        for (code, fields) in [
+            (400_009, json!([field(400_006, "profile.zip")])),
+            (400_006, json!("?")),
+            (403_005, json!(null)),
+        ] {
+            assert!(error(code, fields).is_none(), "{code}");
+        }
     }
 }

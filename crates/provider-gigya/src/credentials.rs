@@ -1,7 +1,7 @@
-//! How the application proves itself, request by request (`providers.md` §2.2).
+//! The authentication of each request (`providers.md` §2.2).
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -18,35 +18,34 @@ use masthead_ports::clock::Clock;
 use masthead_provider_kit::{HttpReply, Secret};
 use ring::{
     hmac,
-    rand::SystemRandom,
+    rand::{SystemRandom, generate},
     rsa::KeyPair,
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
 use serde_json::json;
 use thiserror::Error;
-use time::{PrimitiveDateTime, macros::format_description};
+use uuid::Uuid;
 
 use crate::{
     calls::GigyaParams,
-    nonces::{NonceSource, RandomnessError},
     settings::{Auth, GigyaSettings},
     signature::{form, signature},
 };
 
-/// What an application has to show.
+/// The credentials of an application.
 pub(crate) enum GigyaCredentials {
-    /// Its secret, sent as it is.
+    /// Its secret, which requests contain.
     Secret(Secret),
-    /// Its secret, which stays here.
+    /// Its secret, which signs requests.
     Signed(hmac::Key),
-    /// Its private key.
+    /// Its private key, which signs tokens.
     Bearer(Box<KeyPair>),
 }
 
-/// What was found at the secret's place is none.
+/// The secret is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum CredentialsError {
-    /// A signature's key is what the secret decodes to.
+    /// The secret is not base64.
     #[error("the secret is not base64, as the console shows it")]
     MissingSecretError,
     /// The key cannot be read.
@@ -54,11 +53,11 @@ pub(crate) enum CredentialsError {
     NoKey,
 }
 
-/// A request that cannot be written.
+/// A request that cannot be signed.
 #[derive(Debug, Error)]
 pub(crate) enum SignRequestError {
-    #[error(transparent)]
-    RandomnessError(#[from] RandomnessError),
+    #[error("the system gives no random bytes")]
+    NoRandomness,
     #[error("the token cannot be signed")]
     NoToken,
     #[error(transparent)]
@@ -66,7 +65,7 @@ pub(crate) enum SignRequestError {
 }
 
 impl GigyaCredentials {
-    /// Reads what was found at the secret's place.
+    /// Parses the secret.
     pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, CredentialsError> {
         match auth {
             Auth::Secret => {
@@ -117,42 +116,35 @@ fn der(text: &str) -> Option<(Pem, Secret)> {
         .or_else(|| inside("RSA PRIVATE KEY").map(|der| (Pem::Pkcs1, der)))
 }
 
-/// One tenant's application as it calls: its keys, and how far Gigya's clock is ahead of ours.
+/// Signs one tenant's requests. It knows the keys, and how far Gigya's clock is ahead.
 pub(crate) struct RequestSigner {
     origin: Box<str>,
     api_key: Box<str>,
     user_key: Box<str>,
     credentials: GigyaCredentials,
-    nonces: Arc<dyn NonceSource>,
     clock: Arc<dyn Clock>,
     ahead: AtomicI64,
 }
 
 impl RequestSigner {
-    pub(crate) fn new(
-        settings: &GigyaSettings,
-        credentials: GigyaCredentials,
-        nonces: Arc<dyn NonceSource>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn new(settings: &GigyaSettings, credentials: GigyaCredentials, clock: Arc<dyn Clock>) -> Self {
         Self {
             origin: settings.origin.clone(),
             api_key: settings.api_key.clone(),
             user_key: settings.user_key.clone(),
             credentials,
-            nonces,
             clock,
             ahead: AtomicI64::new(0),
         }
     }
 
-    /// The request as it goes on the wire now: with its own nonce and moment.
+    /// Creates a request with a new nonce and the current time.
     pub(crate) fn request(&self, method: &str, params: &GigyaParams) -> Result<Request<Bytes>, SignRequestError> {
         let address = format!("{}/{method}", self.origin);
         let mut all: Vec<(&str, &str)> = params.iter().collect();
         all.extend([("apiKey", &*self.api_key), ("format", "json")]);
         let mut token = None;
-        // Declared here, since the parameters only borrow.
+        // Declared here, since the parameters borrow them.
         let (secret, timestamp, nonce, sig);
         match &self.credentials {
             GigyaCredentials::Secret(plain) => {
@@ -161,7 +153,7 @@ impl RequestSigner {
             }
             GigyaCredentials::Signed(key) => {
                 timestamp = self.moment().to_string();
-                nonce = self.nonce()?;
+                nonce = new_nonce()?;
                 all.extend([
                     ("userKey", &*self.user_key),
                     ("timestamp", &*timestamp),
@@ -183,37 +175,28 @@ impl RequestSigner {
         Ok(request)
     }
 
-    /// Takes Gigya's clock for ours, as the reply's `date` tells it.
-    pub(crate) fn mend_clock(&self, reply: &HttpReply) -> bool {
-        let Some(remote) = date(reply) else { return false };
-        let ahead = remote - self.clock.now().unix_timestamp();
+    /// Corrects the clock by the `Date` header of the reply.
+    pub(crate) fn correct_clock(&self, reply: &HttpReply) -> bool {
+        let Some(date) = reply.date() else { return false };
+        let ahead = date.unix_timestamp() - self.clock.now().unix_timestamp();
         self.ahead.store(ahead, Ordering::Relaxed);
         true
     }
 
-    /// A password that nobody is to know, of every kind of character.
-    pub(crate) fn unknown_password(&self) -> Result<String, RandomnessError> {
-        Ok(format!("Aa1-{}", URL_SAFE_NO_PAD.encode(self.nonces.next()?)))
+    /// A random password with every kind of character.
+    pub(crate) fn random_password() -> Result<String, SignRequestError> {
+        Ok(format!("Aa1-{}", new_nonce()?))
     }
 
-    /// UNIX seconds, as Gigya's clock has them.
+    /// The UNIX seconds of Gigya's clock.
     fn moment(&self) -> i64 {
         let now = self.clock.now().unix_timestamp();
         now.saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
-    fn nonce(&self) -> Result<String, RandomnessError> {
-        let mut text = String::with_capacity(32);
-        for byte in self.nonces.next()? {
-            // Writing into a text never fails.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Ok(text)
-    }
-
     fn token(&self, key: &KeyPair) -> Result<String, SignRequestError> {
         let head = json!({"alg": "RS256", "typ": "JWT", "kid": &*self.user_key});
-        let claims = json!({"iat": self.moment(), "jti": self.nonce()?});
+        let claims = json!({"iat": self.moment(), "jti": new_nonce()?});
         let part = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let message = format!("{}.{}", part(&head), part(&claims));
         let mut signed = vec![0; key.public_key().modulus_len()];
@@ -221,6 +204,14 @@ impl RequestSigner {
             .map_err(|_| SignRequestError::NoToken)?;
         Ok(format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signed)))
     }
+}
+
+/// A nonce: 32 random hexadecimal digits.
+fn new_nonce() -> Result<String, SignRequestError> {
+    let random: [u8; 16] = generate(&SystemRandom::new())
+        .map_err(|_| SignRequestError::NoRandomness)?
+        .expose();
+    Ok(Uuid::from_bytes(random).simple().to_string())
 }
 
 /// Scheme and host in lower case, without the scheme's own port.
@@ -233,15 +224,6 @@ fn signed_address(address: &str) -> String {
     let own_port = if scheme == "https" { ":443" } else { ":80" };
     let host = host.strip_suffix(own_port).unwrap_or(&host);
     format!("{scheme}://{host}/{path}")
-}
-
-/// The `date` of a reply (RFC 9110 §5.6.7, the form that every server sends).
-fn date(reply: &HttpReply) -> Option<i64> {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let text = reply.headers.get(header::DATE)?.to_str().ok()?;
-    let moment = PrimitiveDateTime::parse(text, format).ok()?;
-    Some(moment.assume_utc().unix_timestamp())
 }
 
 impl fmt::Debug for RequestSigner {

@@ -97,7 +97,7 @@ pub(crate) fn refusal(
     refused: &GigyaErrorBody,
     reply: &HttpReply,
     now: OffsetDateTime,
-    mend_clock: impl FnOnce(&HttpReply) -> bool,
+    correct_clock: impl FnOnce(&HttpReply) -> bool,
 ) -> ReplyError {
     let code = refused.error_code;
     let failed = match effect {
@@ -105,7 +105,7 @@ pub(crate) fn refusal(
         Effect::Write => SourceErrorKind::OutcomeUnknown,
     };
     match code {
-        REQUEST_EXPIRED if mend_clock(reply) => ReplyError::Corrected(SourceErrorKind::Misconfigured),
+        REQUEST_EXPIRED if correct_clock(reply) => ReplyError::Corrected(SourceErrorKind::Misconfigured),
         // A nonce of ours that was used already: that request may have been carried out.
         DUPLICATE_NONCE => match effect {
             Effect::Read => ReplyError::Corrected(SourceErrorKind::Unavailable),
@@ -147,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wire::{Account, EmptyAnswer};
+    use crate::wire::{EmptyAnswer, GigyaAccount};
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
@@ -255,13 +255,13 @@ mod tests {
             (200, "application/json", json!({"errorCode": "0", "UID": "u"})),
             (404, "text/html", json!("no such user")),
         ] {
-            let answer = read::<Account>(&reply(status, label, &body));
+            let answer = read::<GigyaAccount>(&reply(status, label, &body));
             assert!(
                 matches!(answer, Err(ReplyError::Unreadable(_))),
                 "{status} {label} {body}"
             );
         }
-        let blocked = read::<Account>(&reply(403, "text/html", &json!("blocked")));
+        let blocked = read::<GigyaAccount>(&reply(403, "text/html", &json!("blocked")));
         assert!(matches!(blocked, Err(ReplyError::ByStatus)));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     calls::{self, GigyaParams},
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
     mapping::account,
-    site::corrupt_error,
+    name::GIGYA,
     wire::{GigyaErrorBody, RegisteredAccount},
 };
 
@@ -78,7 +78,7 @@ impl GigyaAdapter {
                 let local = account(&entered.account, &site.settings.metadata);
                 local
                     .map(|account| Login::Accepted(Box::new(account)))
-                    .map_err(|flaw| corrupt_error(LOGIN, flaw))
+                    .map_err(|flaw| flaw.refuse(GIGYA, LOGIN))
             }
         }
     }

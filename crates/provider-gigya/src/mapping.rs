@@ -1,10 +1,12 @@
 //! From an account at Gigya to an account of ours.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_kit::wire::{self as sent, scalar};
+use masthead_provider_kit::{
+    AnswerError,
+    wire::{self as sent, scalar},
+};
 use serde_json::Value;
-use thiserror::Error;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
     address::address,
@@ -12,26 +14,9 @@ use crate::{
     wire,
 };
 
-/// The answer is not of what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum GigyaAnswerError {
-    /// It is about somebody else.
-    #[error("the answer is about somebody else")]
-    SomebodyElse,
-    /// The id is none that we could keep.
-    #[error("the answer has an account with an unusable id")]
-    UnusableId,
-    /// A row of it cannot be read.
-    #[error("the answer has a row that cannot be read")]
-    UnreadableRow,
-    /// The page says other numbers than it has.
-    #[error("the page contradicts itself")]
-    Contradiction,
-}
-
 /// Makes an account of ours.
-pub(crate) fn account(remote: &wire::Account, map: &GigyaMetadataMap) -> Result<Account, GigyaAnswerError> {
-    let crid = sent::id(&remote.uid).ok_or(GigyaAnswerError::UnusableId)?;
+pub(crate) fn account(remote: &wire::GigyaAccount, map: &GigyaMetadataMap) -> Result<Account, AnswerError> {
+    let crid = sent::id(&remote.uid).ok_or(AnswerError::UnusableId)?;
     let email = address(remote);
     let name = |field: &str| sent::name(remote.profile.get(field).and_then(Value::as_str));
     Ok(Account {
@@ -46,7 +31,7 @@ pub(crate) fn account(remote: &wire::Account, map: &GigyaMetadataMap) -> Result<
     })
 }
 
-fn metadata(remote: &wire::Account, map: &GigyaMetadataMap) -> Metadata {
+fn metadata(remote: &wire::GigyaAccount, map: &GigyaMetadataMap) -> Metadata {
     let named = map
         .places()
         .filter_map(|(place, local)| Some((local.to_owned(), kept_at(remote, place)?)));
@@ -56,7 +41,7 @@ fn metadata(remote: &wire::Account, map: &GigyaMetadataMap) -> Metadata {
 }
 
 /// The text at this place. What is empty in a profile counts as missing, as Gigya leaves it out itself.
-fn kept_at(remote: &wire::Account, place: &GigyaMetadataPlace) -> Option<String> {
+fn kept_at(remote: &wire::GigyaAccount, place: &GigyaMetadataPlace) -> Option<String> {
     let field = |name: &str| {
         let text = remote.profile.get(name).and_then(scalar);
         text.filter(|text| !text.is_empty())
@@ -102,10 +87,9 @@ pub(crate) fn kind_of(phone: &Value) -> PhoneKind {
     }
 }
 
-/// A moment as a text (RFC 3339); the first year of our era means never.
+/// A time as a text (RFC 3339); Gigya writes the first year for "never".
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
-    let moment = OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()?;
-    (moment.year() > 1).then_some(moment)
+    sent::time(value).filter(|time| time.year() > 1)
 }
 
 #[cfg(test)]
@@ -194,7 +178,7 @@ mod tests {
             let remote = serde_json::from_value(json!({"UID": bad})).unwrap();
             assert_eq!(
                 account(&remote, &GigyaMetadataMap::default()),
-                Err(GigyaAnswerError::UnusableId)
+                Err(AnswerError::UnusableId)
             );
         }
     }

@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
 use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
-use masthead_provider_kit::{SkippedRows, wire as sent};
+use masthead_provider_kit::{AnswerError, SkippedRows, wire as sent};
 
 use crate::{
     adapter::GigyaAdapter,
     address::{forms, is_known_by, may_be_shown_for},
-    mapping::{GigyaAnswerError, account},
+    mapping::account,
     name::GIGYA,
     query::AccountQuery,
-    site::{GigyaSite, corrupt_error},
+    site::GigyaSite,
     wire,
 };
 
@@ -64,7 +64,7 @@ impl UserSource for GigyaAdapter {
 impl GigyaSite {
     /// Every account that is known by this address. The direct look-up knows only who signs in with it, and is never late;
     /// search knows all, and lags: those whom only it shows are asked for once more.
-    async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::Account>, SourceError> {
+    async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::GigyaAccount>, SourceError> {
         // Without the search nobody can say that one account is the only one, or that there is none.
         let Some(emails) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
@@ -75,18 +75,18 @@ impl GigyaSite {
         };
         let direct = self.by_login(cx, BY_EMAIL, email);
         let searched = async {
-            let strange = |account: &wire::Account| !may_be_shown_for(account, email);
+            let strange = |account: &wire::GigyaAccount| !may_be_shown_for(account, email);
             let shown = self
                 .search(cx, BY_EMAIL, &query, false, |page| {
                     if page.iter().any(strange) {
-                        return Err(GigyaAnswerError::SomebodyElse);
+                        return Err(AnswerError::OtherUser);
                     }
                     Ok(true)
                 })
                 .await?;
             if shown.unreadable > 0 {
                 // It may be one of them.
-                Err(corrupt_error(BY_EMAIL, GigyaAnswerError::UnreadableRow))
+                Err(AnswerError::UnreadableRow.refuse(GIGYA, BY_EMAIL))
             } else if shown.all {
                 Ok(shown.accounts)
             } else {
@@ -95,7 +95,7 @@ impl GigyaSite {
         };
         let (direct, searched) = try_join(direct, searched).await?;
         let mut known: HashSet<String> = direct.iter().map(|account| account.uid.clone()).collect();
-        let mut found: Vec<wire::Account> = direct.into_iter().filter(|one| is_known_by(one, email)).collect();
+        let mut found: Vec<wire::GigyaAccount> = direct.into_iter().filter(|one| is_known_by(one, email)).collect();
         for account in searched.into_iter().filter(|one| is_known_by(one, email)) {
             if known.insert(account.uid.clone()) {
                 let live = self.by_uid(cx, BY_EMAIL, &account.uid).await?;
@@ -139,11 +139,15 @@ impl GigyaSite {
     }
 
     /// The account of ours, where it counts as a user.
-    fn user_account(&self, remote: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
+    fn user_account(
+        &self,
+        remote: &wire::GigyaAccount,
+        operation: &'static str,
+    ) -> Result<Option<Account>, SourceError> {
         let local = self
             .counts(remote)
             .then(|| account(remote, &self.settings.metadata))
             .transpose();
-        local.map_err(|flaw| corrupt_error(operation, flaw))
+        local.map_err(|flaw| flaw.refuse(GIGYA, operation))
     }
 }

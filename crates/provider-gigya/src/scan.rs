@@ -11,18 +11,22 @@ use masthead_ports::{
     source::{CallContext, SourceError, SourceName},
     walk::{Place, Scope, Step, Walk},
 };
-use masthead_provider_kit::{ProviderCall, ReplyError, SkippedRows, json::JsonRows, wire as sent};
+use masthead_provider_kit::{
+    AnswerError, ProviderCall, ReplyError, SkippedRows,
+    json::JsonRows,
+    wire::{self as sent, milliseconds},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::{
     adapter::GigyaAdapter,
     calls,
-    mapping::{GigyaAnswerError, account, moment},
+    mapping::{account, moment},
     name::GIGYA,
     query::{AccountMoment, ScanQuery},
-    site::{GigyaSite, checked, corrupt_error, corrupt_reply},
+    site::{GigyaSite, checked},
     wire::{self, GigyaErrorBody, GigyaSearchPage},
 };
 
@@ -142,9 +146,10 @@ impl GigyaSite {
         let call = ProviderCall::read(SCAN, cx);
         let found = self.call(call, calls::SEARCH, &params, readable, |_| None).await?;
         // Of another time than was asked for: nobody knows what this page is.
-        let too_early = |account: &wire::Account| from.zip(moment_of(account, by)).is_some_and(|(from, at)| at < from);
+        let too_early =
+            |account: &wire::GigyaAccount| from.zip(moment_of(account, by)).is_some_and(|(from, at)| at < from);
         if found.results.read.iter().any(too_early) {
-            return Err(corrupt_error(SCAN, GigyaAnswerError::SomebodyElse));
+            return Err(AnswerError::OtherUser.refuse(GIGYA, SCAN));
         }
         Ok(found)
     }
@@ -159,7 +164,7 @@ impl GigyaSite {
     }
 
     /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
-    fn to_place(&self, page: &JsonRows<wire::Account>) -> (Vec<Account>, SkippedRows) {
+    fn to_place(&self, page: &JsonRows<wire::GigyaAccount>) -> (Vec<Account>, SkippedRows) {
         let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(page.unreadable);
         let mut known = HashSet::new();
@@ -177,25 +182,21 @@ impl GigyaSite {
 }
 
 fn readable(found: GigyaSearchPage) -> Result<GigyaSearchPage, ReplyError> {
-    checked(found).map_err(|flaw| corrupt_reply(SCAN, flaw))
+    checked(found).map_err(|flaw| flaw.refuse_reply(GIGYA, SCAN))
 }
 
 /// The place to keep. A cursor longer than any place may be is nothing to go on with.
 fn to_place(at: &CursorPosition) -> Result<Place, SourceError> {
     let text = serde_json::to_string(at).ok();
     text.and_then(|text| Place::parse(&text))
-        .ok_or_else(|| corrupt_error(SCAN, GigyaAnswerError::Contradiction))
+        .ok_or_else(|| AnswerError::Contradiction.refuse(GIGYA, SCAN))
 }
 
 /// The account's moment, in UNIX milliseconds.
-fn moment_of(account: &wire::Account, by: AccountMoment) -> Option<i64> {
+fn moment_of(account: &wire::GigyaAccount, by: AccountMoment) -> Option<i64> {
     let value: &Value = match by {
         AccountMoment::Created => &account.created,
         AccountMoment::LastUpdated => &account.last_updated,
     };
     moment(value).map(milliseconds)
-}
-
-fn milliseconds(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }

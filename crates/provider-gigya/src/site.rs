@@ -7,7 +7,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use masthead_provider_kit::{HttpReply, ProviderCall, ReplyError, Upstream};
+use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, ReplyError, Upstream};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -15,11 +15,10 @@ use crate::{
     calls::{self, GigyaParams},
     credentials::{RequestSigner, SignRequestError},
     envelope::{self, EnvelopeContent},
-    mapping::GigyaAnswerError,
     name::GIGYA,
     query::AccountQuery,
     settings::GigyaSettings,
-    wire::{Account, GigyaErrorBody, GigyaSearchPage},
+    wire::{GigyaAccount, GigyaErrorBody, GigyaSearchPage},
 };
 
 /// How many pages one search may take; it says so when there is more.
@@ -28,7 +27,7 @@ pub(crate) const MOST_PAGES: u32 = 50;
 /// One tenant's site.
 pub(crate) struct GigyaSite {
     pub(crate) settings: GigyaSettings,
-    pub(crate) caller: RequestSigner,
+    pub(crate) signer: RequestSigner,
     pub(crate) upstream: Upstream,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -43,7 +42,7 @@ impl AsRef<Upstream> for GigyaSite {
 #[derive(Debug)]
 pub(crate) struct GigyaSearchResult {
     /// Each account once.
-    pub(crate) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<GigyaAccount>,
     /// How many rows cannot be read.
     pub(crate) unreadable: usize,
     /// How many Gigya says there are.
@@ -64,7 +63,7 @@ impl GigyaSite {
     ) -> Result<T, SourceError> {
         let (operation, effect) = (call.operation, call.effect);
         let write = || {
-            self.caller
+            self.signer
                 .request(method, params)
                 .map_err(|cause| unwritten(operation, cause))
         };
@@ -73,7 +72,7 @@ impl GigyaSite {
             EnvelopeContent::GigyaErrorBody(why) => refused(&why).ok_or_else(|| {
                 let now = self.clock.now();
                 envelope::refusal(operation, effect, &why, reply, now, |reply| {
-                    self.caller.mend_clock(reply)
+                    self.signer.correct_clock(reply)
                 })
             }),
         };
@@ -86,8 +85,8 @@ impl GigyaSite {
         cx: &CallContext,
         operation: &'static str,
         uid: &str,
-    ) -> Result<Option<Account>, SourceError> {
-        let is_it = |account: &Account| account.uid == uid;
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let is_it = |account: &GigyaAccount| account.uid == uid;
         self.one(cx, operation, &calls::by_uid(uid), is_it).await
     }
 
@@ -97,8 +96,8 @@ impl GigyaSite {
         cx: &CallContext,
         operation: &'static str,
         email: &EmailKey,
-    ) -> Result<Option<Account>, SourceError> {
-        let is_it = |account: &Account| has(account, email);
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let is_it = |account: &GigyaAccount| has(account, email);
         self.one(cx, operation, &calls::by_login_email(email), is_it).await
     }
 
@@ -107,13 +106,13 @@ impl GigyaSite {
         cx: &CallContext,
         operation: &'static str,
         params: &GigyaParams,
-        is_it: impl Fn(&Account) -> bool + Send + Sync,
-    ) -> Result<Option<Account>, SourceError> {
-        let done = |account: Account| {
+        is_it: impl Fn(&GigyaAccount) -> bool + Send + Sync,
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let done = |account: GigyaAccount| {
             if is_it(&account) {
                 Ok(Some(account))
             } else {
-                Err(corrupt_reply(operation, GigyaAnswerError::SomebodyElse))
+                Err(AnswerError::OtherUser.refuse_reply(GIGYA, operation))
             }
         };
         let unknown = |refused: &GigyaErrorBody| refused.is_unknown_account().then_some(None);
@@ -131,7 +130,7 @@ impl GigyaSite {
         operation: &'static str,
         query: &AccountQuery,
         cursor: bool,
-        mut enough: impl FnMut(&[Account]) -> Result<bool, GigyaAnswerError>,
+        mut enough: impl FnMut(&[GigyaAccount]) -> Result<bool, AnswerError>,
     ) -> Result<GigyaSearchResult, SourceError> {
         let mut shown = GigyaSearchResult {
             accounts: Vec::new(),
@@ -142,7 +141,7 @@ impl GigyaSite {
         let mut known = HashSet::new();
         let mut params = calls::search(&query.to_string(), cursor, self.settings.lite_accounts);
         for _ in 0..MOST_PAGES {
-            let done = |found: GigyaSearchPage| checked(found).map_err(|flaw| corrupt_reply(operation, flaw));
+            let done = |found: GigyaSearchPage| checked(found).map_err(|flaw| flaw.refuse_reply(GIGYA, operation));
             let call = ProviderCall::read(operation, cx);
             let found = self.call(call, calls::SEARCH, &params, done, |_| None).await?;
             shown.total = found.total_count;
@@ -154,7 +153,7 @@ impl GigyaSite {
                 .into_iter()
                 .filter(|row| known.insert(row.uid.clone()));
             shown.accounts.extend(fresh);
-            let enough = enough(&shown.accounts[before..]).map_err(|flaw| corrupt_error(operation, flaw))?;
+            let enough = enough(&shown.accounts[before..]).map_err(|flaw| flaw.refuse(GIGYA, operation))?;
             let next = found.next_cursor_id.filter(|_| cursor);
             // Rows that came twice leave others unseen.
             let rows = shown.accounts.len() + shown.unreadable;
@@ -168,13 +167,13 @@ impl GigyaSite {
     }
 
     /// Whether the account counts as a user.
-    pub(crate) fn counts(&self, account: &Account) -> bool {
+    pub(crate) fn counts(&self, account: &GigyaAccount) -> bool {
         self.settings.lite_accounts || !account.is_lite()
     }
 }
 
 /// A page's numbers agree with each other.
-pub(crate) fn checked(found: GigyaSearchPage) -> Result<GigyaSearchPage, GigyaAnswerError> {
+pub(crate) fn checked(found: GigyaSearchPage) -> Result<GigyaSearchPage, AnswerError> {
     let rows = &found.results;
     let distinct: HashSet<&str> = rows.read.iter().map(|account| account.uid.as_str()).collect();
     let counts = [rows.len(), distinct.len() + rows.unreadable];
@@ -183,25 +182,14 @@ pub(crate) fn checked(found: GigyaSearchPage) -> Result<GigyaSearchPage, GigyaAn
     if good {
         Ok(found)
     } else {
-        Err(GigyaAnswerError::Contradiction)
+        Err(AnswerError::Contradiction)
     }
 }
 
 fn unwritten(operation: &'static str, cause: SignRequestError) -> SourceError {
     let kind = match cause {
-        SignRequestError::RandomnessError(_) | SignRequestError::NoToken => SourceErrorKind::Unavailable,
+        SignRequestError::NoRandomness | SignRequestError::NoToken => SourceErrorKind::Unavailable,
         SignRequestError::Http(_) => SourceErrorKind::Misconfigured,
     };
     SourceError::because(operation, kind, cause)
-}
-
-/// An answer that cannot be true is audited here: once, without a word of it.
-pub(crate) fn corrupt_error(operation: &'static str, flaw: GigyaAnswerError) -> SourceError {
-    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
-    SourceError::because(operation, SourceErrorKind::Corrupt, flaw)
-}
-
-pub(crate) fn corrupt_reply(operation: &'static str, flaw: GigyaAnswerError) -> ReplyError {
-    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
-    ReplyError::For(SourceErrorKind::Corrupt)
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// An account. What is of another type than documented counts as missing; only the UID must be there.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Account {
+pub(crate) struct GigyaAccount {
     #[serde(rename = "UID")]
     pub(crate) uid: String,
     #[serde(default, deserialize_with = "flag")]
@@ -36,7 +36,7 @@ pub(crate) struct Account {
     pub(crate) last_updated: Value,
 }
 
-impl Account {
+impl GigyaAccount {
     /// The addresses that the account signs in with.
     pub(crate) fn login_addresses(&self) -> impl Iterator<Item = &str> {
         texts(&self.login_ids, "emails").chain(texts(&self.login_ids, "unverifiedEmails"))
@@ -65,14 +65,14 @@ fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item 
 pub(crate) struct GigyaSearchPage {
     /// What is empty may be left out, or null.
     #[serde(default, deserialize_with = "rows")]
-    pub(crate) results: JsonRows<Account>,
+    pub(crate) results: JsonRows<GigyaAccount>,
     pub(crate) objects_count: u64,
     pub(crate) total_count: u64,
     #[serde(default)]
     pub(crate) next_cursor_id: Option<String>,
 }
 
-fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<JsonRows<Account>, D::Error> {
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<JsonRows<GigyaAccount>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct RegisteredAccount {
     #[serde(default)]
     pub(crate) reg_token: Option<String>,
     #[serde(flatten)]
-    pub(crate) account: Account,
+    pub(crate) account: GigyaAccount,
 }
 
 /// A call that answers with nothing but that it is done.
@@ -123,14 +123,14 @@ pub(crate) struct InvalidField {
 
 impl GigyaErrorBody {
     /// The fields that are refused.
-    pub(crate) fn flaws(&self) -> Vec<InvalidField> {
+    pub(crate) fn invalid_fields(&self) -> Vec<InvalidField> {
         let list = self.validation_errors.as_array().into_iter().flatten();
-        list.filter_map(|flaw| InvalidField::deserialize(flaw).ok()).collect()
+        list.filter_map(|field| InvalidField::deserialize(field).ok()).collect()
     }
 }
 
 redacted!(
-    Account,
+    GigyaAccount,
     GigyaSearchPage,
     RegistrationStarted,
     RegisteredAccount,
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn account(value: Value) -> Account {
+    fn account(value: Value) -> GigyaAccount {
         serde_json::from_value(value).unwrap()
     }
 
@@ -158,8 +158,8 @@ mod tests {
         );
         assert_eq!((odd.is_verified, odd.is_registered), (Some(true), None));
         assert_eq!(odd.other_addresses().collect::<Vec<_>>(), ["a@x.example"]);
-        assert!(serde_json::from_value::<Account>(json!({"profile": {}})).is_err());
-        assert!(serde_json::from_value::<Account>(json!({"UID": 7})).is_err());
+        assert!(serde_json::from_value::<GigyaAccount>(json!({"profile": {}})).is_err());
+        assert!(serde_json::from_value::<GigyaAccount>(json!({"UID": 7})).is_err());
     }
 
     #[test]
@@ -175,6 +175,6 @@ mod tests {
             "{:?}",
             account(json!({"UID": "u", "profile": {"email": "ann@example.com"}}))
         );
-        assert_eq!(shown, "Account { .. }");
+        assert_eq!(shown, "GigyaAccount { .. }");
     }
 }

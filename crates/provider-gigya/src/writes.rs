@@ -6,15 +6,19 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_kit::{ProviderCall, ReplyError};
+use masthead_provider_kit::{
+    ProviderCall, ReplyError,
+    writes::{not_written, outcome_unknown},
+};
 
 use crate::{
     adapter::GigyaAdapter,
     address::{address, has},
     calls::{self, GigyaParams},
-    changes::{self, WriteObjection, objection},
+    changes::{self, write_error},
+    credentials::RequestSigner,
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    mapping::{GigyaAnswerError, account},
+    mapping::account,
     name::GIGYA,
     site::GigyaSite,
     wire::{EmptyAnswer, GigyaErrorBody, RegisteredAccount, RegistrationStarted},
@@ -35,21 +39,21 @@ impl AccountWriter for GigyaAdapter {
     /// An account without a password gets one that nobody knows: Gigya makes none without.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, CREATE)?;
-        let unknown = site
-            .caller
-            .unknown_password()
-            .map_err(|cause| SourceError::because(CREATE, SourceErrorKind::Unavailable, cause))?;
-        let password = new.password.as_ref().map_or(&*unknown, PlainPassword::expose);
+        let random = RequestSigner::random_password()
+            .map_err(|error| SourceError::because(CREATE, SourceErrorKind::Unavailable, error))?;
+        let password = new.password.as_ref().map_or(&*random, PlainPassword::expose);
         let token = site.begin(cx).await?;
         let made = site.register(cx, new, token, password).await?;
         if made.error_code == PENDING_REGISTRATION {
             tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya made an account that lacks what the site asks for");
         }
         if new.verified {
-            site.verify(cx, &made).await.map_err(|error| half_done(CREATE, error))?;
+            site.verify(cx, &made)
+                .await
+                .map_err(|error| outcome_unknown(CREATE, error))?;
             return site.read_back(cx, CREATE, &made.account.uid).await;
         }
-        account(&made.account, &site.settings.metadata).map_err(|flaw| unread(CREATE, flaw))
+        account(&made.account, &site.settings.metadata).map_err(|error| outcome_unknown(CREATE, error))
     }
 
     async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
@@ -66,7 +70,7 @@ impl AccountWriter for GigyaAdapter {
             // Nothing that Gigya keeps changes.
             let found = site.by_uid(cx, UPDATE, id.as_str()).await?;
             let found = found.ok_or(WriteError::NoSuchUser)?;
-            return account(&found, map).map_err(|flaw| unread(UPDATE, flaw));
+            return account(&found, map).map_err(|error| outcome_unknown(UPDATE, error));
         }
         site.set(cx, UPDATE, &params).await?;
         site.read_back(cx, UPDATE, id.as_str()).await
@@ -102,7 +106,7 @@ impl AccountWriter for GigyaAdapter {
         let call = ProviderCall::write(DELETE, cx);
         site.call(call, calls::DELETE_ACCOUNT, &params, done, none)
             .await
-            .map_err(undone)
+            .map_err(not_written)
     }
 }
 
@@ -114,7 +118,7 @@ impl GigyaSite {
         let begun = self
             .call(call, calls::INIT_REGISTRATION, &GigyaParams::new(), token, |_| None)
             .await;
-        begun.map_err(undone)
+        begun.map_err(not_written)
     }
 
     async fn register(
@@ -166,42 +170,21 @@ impl GigyaSite {
         operation: &'static str,
         method: &'static str,
         params: &GigyaParams,
-        done: impl Fn(R) -> Result<Result<T, WriteObjection>, ReplyError> + Send + Sync,
+        done: impl Fn(R) -> Result<Result<T, WriteError>, ReplyError> + Send + Sync,
     ) -> Result<T, WriteError> {
-        let refused = |refused: &GigyaErrorBody| objection(refused).map(Err);
+        let refused = |body: &GigyaErrorBody| write_error(body).map(Err);
         let call = ProviderCall::write(operation, cx);
         match self.call(call, method, params, done, refused).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(WriteObjection::NoSuchUser)) => Err(WriteError::NoSuchUser),
-            Ok(Err(WriteObjection::Taken)) => Err(WriteError::AlreadyExists),
-            Ok(Err(WriteObjection::Password(reported))) => Err(WriteError::Refused { told: reported }),
-            Err(error) => Err(undone(error)),
+            Ok(result) => result,
+            Err(error) => Err(not_written(error)),
         }
     }
 
     /// The account after a write that was done; without a usable answer nobody knows how it is now.
     async fn read_back(&self, cx: &CallContext, operation: &'static str, uid: &str) -> Result<Account, WriteError> {
         let found = self.by_uid(cx, operation, uid).await;
-        let found = found.map_err(|error| half_done(operation, error))?;
+        let found = found.map_err(|error| outcome_unknown(operation, error))?;
         let found = found.ok_or(WriteError::NoSuchUser)?;
-        account(&found, &self.settings.metadata).map_err(|flaw| unread(operation, flaw))
+        account(&found, &self.settings.metadata).map_err(|error| outcome_unknown(operation, error))
     }
-}
-
-/// It understood, and will not: that is no silence.
-fn undone(error: SourceError) -> WriteError {
-    match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { told: None },
-        _ => WriteError::Silent(error),
-    }
-}
-
-/// A first step was done, and what follows was not.
-fn half_done(operation: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, error).into()
-}
-
-/// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: GigyaAnswerError) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

@@ -63,6 +63,14 @@ impl CheckReport {
         self.add(subject, CheckVerdict::Differs, explanation);
     }
 
+    /// The only result when the secret is unusable.
+    #[must_use]
+    pub fn unusable_secret(reason: impl Into<String>) -> Vec<CheckResult> {
+        let mut report = Self::default();
+        report.differs("the secret", reason);
+        report.done()
+    }
+
     /// The results.
     #[must_use]
     pub fn done(self) -> Vec<CheckResult> {

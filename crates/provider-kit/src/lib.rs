@@ -3,6 +3,8 @@
 //! An adapter creates one [`Upstream`] per tenant ([`TenantClients`] keeps them), sends requests through it and parses the
 //! replies. A [`CachedSource`] around its `UserSource` shares concurrent lookups and remembers answers.
 
+pub mod adapter;
+pub mod answer_error;
 pub mod breaker;
 pub mod budget;
 pub mod cache;
@@ -25,7 +27,12 @@ mod test_support;
 pub mod testing;
 pub mod upstream;
 pub mod wire;
+pub mod writes;
 
+pub use adapter::{
+    AdapterParts, ProviderAdapter, ProviderRegistration, RegisteredProvider, SettingMap, error_texts, register,
+};
+pub use answer_error::AnswerError;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
 pub use cache::{CacheOptions, CachedProvider, CachedSource, RememberedAnswer};

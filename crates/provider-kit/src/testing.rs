@@ -1,11 +1,11 @@
 //! Support for the tests of adapters: options, secrets, and the scripted server of the HTTP client.
 #![expect(clippy::missing_panics_doc, reason = "tests")]
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 pub use masthead_http_client::testing::{PATIENCE, RecordedRequest, ScriptedServer, client, json, later};
 
-use crate::{AdapterOptions, BreakerOptions, Secret, SecretPlace, Secrets};
+use crate::{AdapterOptions, BreakerOptions, ProviderSettingSpec, Secret, SecretPlace, Secrets, adapter::SettingMap};
 
 /// The place of the one secret of a test.
 pub const SECRET_ENV: &str = "SANDBOX_SECRET";
@@ -32,5 +32,38 @@ impl Secrets for TestSecrets {
     fn secret(&self, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment(SECRET_ENV.into()));
         self.0.as_ref().map(|text| Secret::new(text.as_bytes()))
+    }
+}
+
+/// Settings from pairs.
+#[must_use]
+pub fn setting_map(pairs: &[(&str, &str)]) -> SettingMap {
+    let pairs = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    pairs.collect()
+}
+
+/// The setting that each error names.
+pub fn error_names<M: ToString>(errors: &[M]) -> Vec<String> {
+    let texts = errors.iter().map(ToString::to_string);
+    texts
+        .map(|text| text.split(':').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Asserts that the errors name all of these settings, and contain neither the text `SENTINEL` nor another prefix.
+pub fn assert_errors_name<M: ToString + fmt::Debug>(errors: &[M], names: &[&str], other_prefix: &str) {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let shown = format!("{texts:?}{errors:?}");
+    for name in names {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
+    assert!(!shown.contains("SENTINEL") && !shown.contains(other_prefix), "{shown}");
+}
+
+/// Asserts that a table of the documentation has a row for each setting.
+pub fn assert_documented(docs: &str, specs: &[ProviderSettingSpec]) {
+    for ProviderSettingSpec { name, values, meaning } in specs {
+        let row = format!("| {name} | {values} | {meaning} |");
+        assert!(docs.contains(&row), "{row}");
     }
 }

@@ -3,6 +3,7 @@
 use masthead_domain::{crid::Crid, email::Email};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A text.
 ///
@@ -47,6 +48,18 @@ pub fn scalar(value: &Value) -> Option<String> {
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// A time as an RFC 3339 text; `None` for anything else.
+#[must_use]
+pub fn time(value: &Value) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()
+}
+
+/// The UNIX milliseconds of a time, rounded down.
+#[must_use]
+pub fn milliseconds(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }
 
 /// A name, trimmed and without NULs, which no store accepts; empty where there is none.

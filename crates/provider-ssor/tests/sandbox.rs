@@ -11,8 +11,8 @@ mod suite;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
+    use masthead_provider_testkit::Asking;
     use masthead_sandbox::{Shape, sample_directory_user};
-    use masthead_testkit::asking::Asking;
 
     use crate::{
         fixture::{stand_in, texts},
@@ -44,13 +44,7 @@ mod tests {
 
     #[tokio::test]
     async fn whole_profile_is_mapped() {
-        let account = SSOR_STAND_IN
-            .fixture(12)
-            .await
-            .by_id("70000005")
-            .await
-            .unwrap()
-            .unwrap();
+        let account = SSOR_STAND_IN.start(12).await.by_id("70000005").await.unwrap().unwrap();
         let user = sample_directory_user(Shape::Ssor, 5);
         let text = |name: &str| user[name].as_str().unwrap();
         assert_eq!(account.metadata.get("postalCode"), Some(text("zipCode")));

@@ -50,12 +50,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("dev-postgres", &[]),
     ("testkit", &["domain", "ports", "dev-postgres", "sandbox"]),
+    (
+        "provider-testkit",
+        &["domain", "ports", "provider-kit", "sandbox", "testkit"],
+    ),
     // Its tests compare what it writes out with the values of domain.
     ("xtask", &["dev-postgres", "domain"]),
 ];
 
 /// What every package may use in its tests besides.
-const FOR_TESTS: &[&str] = &["testkit", "dev-postgres", "sandbox"];
+const FOR_TESTS: &[&str] = &["testkit", "provider-testkit", "dev-postgres", "sandbox"];
 
 /// Names of HTTP and SQL libraries; a package whose name begins so is one of them.
 const TRANSPORT: &[&str] = &[

@@ -10,31 +10,37 @@ pub(super) struct AuthSystem {
     pub(super) code: &'static str,
 }
 
-/// Every system. The first two numbers were seen in published answers, the others are ours.
-pub(super) const SYSTEMS: [AuthSystem; 5] = [
-    AuthSystem { id: 1, code: "MG2" },
-    AuthSystem { id: 2, code: "Firefly" },
-    AuthSystem { id: 3, code: "Auth0" },
-    AuthSystem { id: 4, code: "Gigya" },
-    AuthSystem { id: 5, code: "SSOR" },
-];
+/// Every system: our own, and the providers. The first two numbers were seen in published answers, the others are ours.
+pub(super) const SYSTEMS: [AuthSystem; 1 + UserProvider::ALL.len()] = {
+    let mut systems = [AuthSystem::MASTHEAD; 1 + UserProvider::ALL.len()];
+    let mut at = 0;
+    while at < UserProvider::ALL.len() {
+        systems[at + 1] = AuthSystem::of_provider(UserProvider::ALL[at]);
+        at += 1;
+    }
+    systems
+};
 
 /// The largest number of a system.
 pub(super) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
 
 impl AuthSystem {
     /// Our own: the accounts that our store masters.
-    pub(super) const MASTHEAD: Self = SYSTEMS[0];
+    pub(super) const MASTHEAD: Self = Self { id: 1, code: "MG2" };
+
+    const fn of_provider(provider: UserProvider) -> Self {
+        Self {
+            id: provider.legacy_system(),
+            code: provider.name(),
+        }
+    }
 
     /// The system of a tenant's users: its provider, or our own.
     pub(super) const fn of(settings: &TenantSettings) -> Self {
-        SYSTEMS[match settings.user_provider {
-            None => return Self::MASTHEAD,
-            Some(UserProvider::Firefly) => 1,
-            Some(UserProvider::Auth0) => 2,
-            Some(UserProvider::Gigya) => 3,
-            Some(UserProvider::Ssor) => 4,
-        }]
+        match settings.user_provider {
+            None => Self::MASTHEAD,
+            Some(provider) => Self::of_provider(provider),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
 use masthead_orchestrator::{Export, Users, World};
-use masthead_provider_kit::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
     clock::StoppedClock,
@@ -115,5 +115,10 @@ pub(crate) fn remote() -> RemoteSubscribe {
         allow_private: true,
         ..AdapterOptions::default()
     };
-    RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(Reader))
+    RemoteSubscribe::new(AdapterParts {
+        options,
+        client,
+        clock: Arc::new(StoppedClock::default()),
+        secrets: Arc::new(Reader),
+    })
 }

@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use masthead_ports::{clock::Clock, walk::Walk};
 use masthead_provider_auth0::Auth0Adapter;
 use masthead_provider_firefly::FIREFLY;
-use masthead_provider_generic::{GenericAdapter, Preset};
+use masthead_provider_generic::GenericAdapter;
 use masthead_provider_gigya::GigyaAdapter;
-use masthead_provider_kit::{AdapterOptions, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{
+    AdapterOptions, AdapterParts, BreakerOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets,
+};
 use masthead_provider_ssor::SSOR;
 use masthead_sandbox::{
     Application, Auth0Config, DirectoryConfig, GigyaConfig, Quota, Sandbox, SandboxConfig, Shape, sample_account,
@@ -190,48 +192,31 @@ impl Kind {
             ..HttpOptions::default()
         })
         .unwrap();
-        let clock = Arc::clone(clock);
-        // What a breaker does is tested elsewhere; here it would make a test wait.
-        let breaker = BreakerOptions {
-            min_calls: u32::MAX,
-            ..BreakerOptions::default()
+        let secret = match self {
+            Self::Auth0 => "sandbox-client-secret".to_owned(),
+            Self::Gigya => Application::default().secret,
+            Self::Ssor => "sandbox-ssor-token".to_owned(),
+            Self::Firefly => "sandbox-firefly-secret".to_owned(),
         };
-        let described = |preset: Preset, secret: &str| -> Arc<dyn Walk> {
-            let options = AdapterOptions {
+        let parts = AdapterParts {
+            options: AdapterOptions {
                 allow_private: true,
-                breaker,
+                // The breaker has its own tests; here it would only slow the test down.
+                breaker: BreakerOptions {
+                    min_calls: u32::MAX,
+                    ..BreakerOptions::default()
+                },
                 ..AdapterOptions::default()
-            };
-            let secrets = Arc::new(Told(secret.to_owned()));
-            Arc::new(GenericAdapter::new(
-                preset,
-                options,
-                client.clone(),
-                Arc::clone(&clock),
-                secrets,
-            ))
+            },
+            client,
+            clock: Arc::clone(clock),
+            secrets: Arc::new(Told(secret)),
         };
         match self {
-            Self::Auth0 => {
-                let options = AdapterOptions {
-                    allow_private: true,
-                    breaker,
-                    ..AdapterOptions::default()
-                };
-                let secrets = Arc::new(Told("sandbox-client-secret".to_owned()));
-                Arc::new(Auth0Adapter::new(options, client, clock, secrets))
-            }
-            Self::Gigya => {
-                let options = AdapterOptions {
-                    allow_private: true,
-                    breaker,
-                    ..AdapterOptions::default()
-                };
-                let secrets = Arc::new(Told(Application::default().secret));
-                Arc::new(GigyaAdapter::new(options, client, clock, secrets))
-            }
-            Self::Ssor => described(SSOR, "sandbox-ssor-token"),
-            Self::Firefly => described(FIREFLY, "sandbox-firefly-secret"),
+            Self::Auth0 => Arc::new(Auth0Adapter::new(parts)),
+            Self::Gigya => Arc::new(GigyaAdapter::new(parts)),
+            Self::Ssor => Arc::new(GenericAdapter::new(SSOR, parts)),
+            Self::Firefly => Arc::new(GenericAdapter::new(FIREFLY, parts)),
         }
     }
 }

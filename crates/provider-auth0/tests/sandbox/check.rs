@@ -1,24 +1,12 @@
 //! The check tells where Auth0 and its settings do not agree, and repeats nothing of an answer.
 
-use masthead_provider_kit::{CheckResult, CheckVerdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict, ProviderAdapter};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, Auth0Fixture, reader};
+use crate::support::{Asking, Auth0Fixture, SECRET, assert_differs, reader, with, with_attempts};
 
-async fn checked(fixture: &Auth0Fixture) -> Vec<CheckResult> {
-    let reported = fixture.auth0.check(&fixture.cx(), None).await.unwrap();
-    let explanation = format!("{reported:?}").to_lowercase();
-    for private in ["ann@", "auth0|", "sandbox-client-secret"] {
-        assert!(!explanation.contains(private), "{explanation}");
-    }
-    reported
-}
-
-fn differs(reported: &[CheckResult], subject: &str, explanation: &str) {
-    let mut found = reported
-        .iter()
-        .filter(|one| one.subject == subject && one.explanation.contains(explanation));
-    assert!(found.any(|one| one.verdict == CheckVerdict::Differs), "{reported:#?}");
+async fn check(fixture: &Auth0Fixture) -> Vec<CheckResult> {
+    fixture.check_results(&["ann@", "auth0|", SECRET]).await
 }
 
 fn users() -> Vec<serde_json::Value> {
@@ -27,7 +15,7 @@ fn users() -> Vec<serde_json::Value> {
 
 #[tokio::test]
 async fn check_passes_for_sandbox() {
-    let reported = checked(&Auth0Fixture::with(users(), &[]).await).await;
+    let reported = check(&with(users(), &[]).await).await;
     let all: Vec<_> = reported.iter().map(|one| (one.subject, one.verdict)).collect();
     let subjects = [
         "an unknown id",
@@ -45,19 +33,19 @@ async fn check_passes_for_sandbox() {
 
 #[tokio::test]
 async fn each_mismatch_names_its_settings() {
-    let fixture = Auth0Fixture::patient(users(), &[], 1, Some("a-wrong-secret")).await;
-    differs(&checked(&fixture).await, "an unknown id", "Auth0.ClientId");
+    let fixture = with_attempts(users(), &[], 1, Some("a-wrong-secret")).await;
+    assert_differs(&check(&fixture).await, "an unknown id", "Auth0.ClientId");
 
-    let fixture = Auth0Fixture::patient(users(), &[], 1, None).await;
-    let reported = checked(&fixture).await;
-    differs(&reported, "the secret", "Auth0.ClientSecretFile");
+    let fixture = with_attempts(users(), &[], 1, None).await;
+    let reported = check(&fixture).await;
+    assert_differs(&reported, "the secret", "Auth0.ClientSecretFile");
     assert_eq!((reported.len(), fixture.sandbox.calls()), (1, 0));
 
-    let fixture = Auth0Fixture::with(users(), &[]).await;
+    let fixture = with(users(), &[]).await;
     fixture.sandbox.inject(FaultRule::from(Fault::Html).on("/api/"));
-    differs(&checked(&fixture).await, "the list", "Auth0.Domain");
+    assert_differs(&check(&fixture).await, "the list", "Auth0.Domain");
 
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![reader("1", "ann@example.com"), reader("2", "bob@example.com")],
         &[],
     )
@@ -65,20 +53,20 @@ async fn each_mismatch_names_its_settings() {
     fixture
         .sandbox
         .inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
-    differs(&checked(&fixture).await, "a known id", "cannot be true");
+    assert_differs(&check(&fixture).await, "a known id", "cannot be true");
 
-    let fixture = Auth0Fixture::with(users(), &[]).await;
+    let fixture = with(users(), &[]).await;
     fixture.sandbox.off().await.unwrap();
-    differs(&checked(&fixture).await, "an unknown address", "no usable answer");
+    assert_differs(&check(&fixture).await, "an unknown address", "no usable answer");
 }
 
 #[tokio::test]
 async fn empty_list_is_untried_and_errors_come_first() {
-    let reported = checked(&Auth0Fixture::with(vec![], &[]).await).await;
+    let reported = check(&with(vec![], &[]).await).await;
     let untried = reported.iter().filter(|one| one.verdict == CheckVerdict::Untried);
     assert_eq!(untried.map(|one| one.subject).collect::<Vec<_>>(), ["a known user"]);
 
-    let fixture = Auth0Fixture::with(users(), &[("Auth0.PageSize", "0")]).await;
-    let mistakes = fixture.auth0.check(&fixture.cx(), None).await.unwrap_err();
+    let fixture = with(users(), &[("Auth0.PageSize", "0")]).await;
+    let mistakes = fixture.adapter.check(&fixture.cx(), None).await.unwrap_err();
     assert_eq!((mistakes.len(), fixture.sandbox.calls()), (1, 0));
 }

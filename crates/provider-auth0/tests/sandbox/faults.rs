@@ -8,7 +8,7 @@ use masthead_domain::{
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, Auth0Fixture, kind, reader};
+use crate::support::{Asking, kind, reader, with};
 use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
 
 fn with_body(status: u16, body: &str) -> Fault {
@@ -22,7 +22,7 @@ fn with_body(status: u16, body: &str) -> Fault {
 
 /// What every read says of an answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     fixture.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
@@ -39,7 +39,7 @@ async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
             "by id of nobody" => kind(fixture.by_id("auth0|nobody").await),
             "by address" => kind(fixture.by_email("ann@example.com").await),
             "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
-            _ => kind(fixture.auth0.search(&fixture.cx(), &listing).await),
+            _ => kind(fixture.adapter.search(&fixture.cx(), &listing).await),
         };
         assert_eq!(got, wanted, "{fault:?}, {read}");
     }
@@ -73,14 +73,14 @@ async fn rejected_request_is_refused() {
 async fn wrong_linked_identity_is_refused() {
     let mut linked = reader("3", "cid@example.com");
     linked["identities"][0]["user_id"] = "77".into();
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com"), linked], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com"), linked], &[]).await;
     fixture.sandbox.inject(Fault::OtherUser);
     assert_eq!(kind(fixture.by_id("auth0|77").await), Corrupt);
 }
 
 #[tokio::test]
 async fn only_user_404_is_absence() {
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let about = |message: &str, code: &str| {
         format!(r#"{{"statusCode":404,"error":"Not Found","message":"{message}","errorCode":{code}}}"#)
     };

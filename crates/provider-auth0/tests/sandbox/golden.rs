@@ -7,7 +7,7 @@ use masthead_ports::accounts::{AccountChange, AccountWriter, NewAccount, PlainPa
 use masthead_sandbox::Recorded;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, crid};
+use crate::support::{Asking, Auth0Fixture, DATABASE, crid, with};
 
 fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/auth0-node");
@@ -73,7 +73,7 @@ fn encoded(text: &str) -> String {
 /// A world with the users of the recordings, whose token is already fetched.
 async fn fixture(settings: &[(&str, &str)]) -> Auth0Fixture {
     let users = recording("seed/users.json").as_array().unwrap().clone();
-    let fixture = Auth0Fixture::with(users, settings).await;
+    let fixture = with(users, settings).await;
     fixture.by_id("auth0|plain").await.unwrap();
     fixture.sandbox.clear_log();
     fixture
@@ -128,7 +128,7 @@ async fn address_request_matches_library() {
 
 #[tokio::test]
 async fn token_request_matches_library() {
-    let fixture = Auth0Fixture::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     fixture.by_id("auth0|nobody").await.unwrap();
     assert_eq!(local(&fixture)[0], recorded("token")[0]);
 }
@@ -148,7 +148,7 @@ async fn page_requests_match_library() {
         size: 1_000,
         count: CountMode::None,
     };
-    fixture.auth0.search(&fixture.cx(), &query).await.unwrap();
+    fixture.adapter.search(&fixture.cx(), &query).await.unwrap();
     // The library was told to begin with the youngest.
     let wanted = json!(recorded("list-next-page"))
         .to_string()
@@ -174,7 +174,7 @@ async fn write_requests_match_library() {
         verified: false,
         metadata: Metadata::from_valid([pair("phoneNumber", "+12025550100"), pair("plan", "digital")]),
     };
-    fixture.auth0.create(&cx, &new).await.unwrap();
+    fixture.adapter.create(&cx, &new).await.unwrap();
     let change = AccountChange {
         first_name: Some("Anna".into()),
         metadata: vec![
@@ -183,18 +183,18 @@ async fn write_requests_match_library() {
         ],
         ..AccountChange::default()
     };
-    fixture.auth0.update(&cx, &ann, &change).await.unwrap();
+    fixture.adapter.update(&cx, &ann, &change).await.unwrap();
     fixture
-        .auth0
+        .adapter
         .set_email(&cx, &ann, &Email::parse("anna@example.com").unwrap(), true)
         .await
         .unwrap();
     fixture
-        .auth0
+        .adapter
         .set_password(&cx, &ann, &PlainPassword::new("Sandbox-password-2"))
         .await
         .unwrap();
-    fixture.auth0.delete(&cx, &crid("auth0|a b+c")).await.unwrap();
+    fixture.adapter.delete(&cx, &crid("auth0|a b+c")).await.unwrap();
     let calls = ["create", "update", "update-email", "update-password", "delete"];
     for (local, call) in local(&fixture).iter().zip(calls) {
         assert_eq!(*local, recorded(call)[0], "{call}");

@@ -16,7 +16,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, reader};
+use crate::support::{Asking, Auth0Fixture, DATABASE, reader, requests, with};
 
 /// A query with every value as a question mark, as Lucene reads it: a phrase ends at the next quote, a backslash takes the
 /// meaning from what follows. What means something and is not escaped stays, and makes a shape of its own.
@@ -60,7 +60,7 @@ fn shape(query: &str) -> String {
 
 /// The queries that were sent since the last time.
 fn queries(fixture: &Auth0Fixture) -> Vec<String> {
-    let requests = fixture.requests().into_iter();
+    let requests = requests(fixture).into_iter();
     let of_list = requests.filter(|(_, path, _)| path == "/api/v2/users");
     let pairs = of_list.flat_map(|(_, _, query)| query.split('&').map(str::to_owned).collect::<Vec<_>>());
     let values = pairs.filter_map(|pair| pair.strip_prefix("q=").map(str::to_owned));
@@ -90,7 +90,7 @@ fn hostile() -> impl Strategy<Value = String> {
 #[tokio::test]
 async fn hostile_values_keep_query_structure() {
     let settings = [("Auth0.LeadingWildcards", "true"), ("Auth0.Connections", DATABASE)];
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &settings).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &settings).await;
     let config = Config {
         failure_persistence: None,
         ..Config::default()
@@ -101,9 +101,15 @@ async fn hostile_values_keep_query_structure() {
         let text = hostile().new_tree(&mut runner).unwrap().current();
         let mut failed = Vec::new();
         if let Ok(id) = Crid::parse(&text) {
-            failed.extend(fixture.auth0.by_id(&fixture.cx(), &id).await.err());
+            failed.extend(fixture.adapter.by_id(&fixture.cx(), &id).await.err());
         }
-        failed.extend(fixture.auth0.by_email(&fixture.cx(), &EmailKey::of(&text)).await.err());
+        failed.extend(
+            fixture
+                .adapter
+                .by_email(&fixture.cx(), &EmailKey::of(&text))
+                .await
+                .err(),
+        );
         for email in [
             EmailFilter::Prefix(EmailNeedle::of(&text)),
             EmailFilter::Contains(EmailNeedle::of(&text)),
@@ -122,7 +128,7 @@ async fn hostile_values_keep_query_structure() {
                 size: 10,
                 count: CountMode::Exact,
             };
-            failed.extend(fixture.auth0.search(&fixture.cx(), &listing).await.err());
+            failed.extend(fixture.adapter.search(&fixture.cx(), &listing).await.err());
         }
         // What cannot be asked for is not asked for; nothing else goes wrong.
         for error in failed {

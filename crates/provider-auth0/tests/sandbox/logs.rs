@@ -5,7 +5,7 @@ use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Fault, FaultRule};
 use masthead_testkit::logs::Logged;
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, reader};
+use crate::support::{Asking, DATABASE, reader, with};
 
 #[tokio::test]
 async fn failure_logs_show_no_private_data() {
@@ -23,7 +23,7 @@ async fn failure_logs_show_no_private_data() {
             reader("sentinel-1", "sentinel@example.com"),
             reader("sentinel-2", "sentinel-2@example.com"),
         ];
-        let fixture = Auth0Fixture::with(users, &[("Auth0.Connection", DATABASE)]).await;
+        let fixture = with(users, &[("Auth0.Connection", DATABASE)]).await;
         fixture.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
         let errors = [
             format!("{:?}", fixture.by_id("auth0|sentinel-1").await.unwrap_err()),
@@ -37,11 +37,11 @@ async fn failure_logs_show_no_private_data() {
             verified: false,
             metadata: Metadata::default(),
         };
-        let made = fixture.auth0.create(&fixture.cx(), &new).await;
+        let made = fixture.adapter.create(&fixture.cx(), &new).await;
         let shown = format!("{errors:?}{made:?}").to_lowercase();
         assert!(!shown.contains("sentinel"), "{shown}");
     }
-    let _ = Auth0Fixture::with(vec![], &[("Auth0.PageSize", "sentinel")])
+    let _ = with(vec![], &[("Auth0.PageSize", "sentinel")])
         .await
         .by_id("auth0|sentinel")
         .await;

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
-mod composed;
-#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod golden;

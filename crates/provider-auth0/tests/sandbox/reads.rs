@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::Fault;
 use serde_json::json;
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, crid, ids, kind, reader, user};
+use crate::support::{Asking, DATABASE, SECRET, crid, ids, kind, reader, requests, user, with, with_attempts};
 
 #[tokio::test]
 async fn user_is_found_by_odd_id() {
@@ -19,7 +19,7 @@ async fn user_is_found_by_odd_id() {
         "k\u{e4}se%41",
         "O'Neil@example.com~(x)*!",
     ];
-    let fixture = Auth0Fixture::with(odd.iter().map(|id| reader(id, "ann@example.com")).collect(), &[]).await;
+    let fixture = with(odd.iter().map(|id| reader(id, "ann@example.com")).collect(), &[]).await;
     for id in odd {
         let id = format!("auth0|{id}");
         let found = fixture.by_id(&id).await.unwrap().unwrap();
@@ -29,14 +29,14 @@ async fn user_is_found_by_odd_id() {
             ("Ann", "Lee", Some(true))
         );
     }
-    assert_eq!(fixture.requests().len(), odd.len(), "one call each");
+    assert_eq!(requests(&fixture).len(), odd.len(), "one call each");
 }
 
 #[tokio::test]
 async fn unknown_id_also_searches_linked_identities() {
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     assert!(fixture.by_id("auth0|nobody").await.unwrap().is_none());
-    let requests = fixture.requests();
+    let requests = requests(&fixture);
     assert_eq!(requests.len(), 2);
     assert!(
         requests[1].2.contains("q=identities.user_id%3A%22nobody%22"),
@@ -46,9 +46,9 @@ async fn unknown_id_also_searches_linked_identities() {
 
 #[tokio::test]
 async fn malformed_id_is_absent_only_when_confirmed() {
-    let fixture = Auth0Fixture::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     assert!(fixture.by_id("2937").await.unwrap().is_none());
-    assert_eq!(fixture.requests().len(), 1);
+    assert_eq!(requests(&fixture).len(), 1);
     fixture.sandbox.off().await.unwrap();
     assert_eq!(kind(fixture.by_id("2937").await), SourceErrorKind::Unavailable);
 }
@@ -58,7 +58,7 @@ async fn linked_identity_leads_to_its_user() {
     let mut linked = reader("1", "ann@example.com");
     let more = json!({"provider": "facebook", "connection": "facebook", "user_id": "77", "isSocial": true});
     linked["identities"].as_array_mut().unwrap().push(more);
-    let fixture = Auth0Fixture::with(vec![linked], &[]).await;
+    let fixture = with(vec![linked], &[]).await;
     assert_eq!(
         fixture.by_id("facebook|77").await.unwrap().unwrap().crid.as_str(),
         "auth0|1"
@@ -71,20 +71,20 @@ async fn stale_linked_identity_is_absent() {
     let mut linked = reader("1", "ann@example.com");
     let more = json!({"provider": "facebook", "connection": "facebook", "user_id": "77"});
     linked["identities"].as_array_mut().unwrap().push(more);
-    let fixture = Auth0Fixture::with(vec![linked], &[]).await;
+    let fixture = with(vec![linked], &[]).await;
     fixture
         .sandbox
         .auth0()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.auth0.delete(&fixture.cx(), &crid("auth0|1")).await.unwrap();
+    fixture.adapter.delete(&fixture.cx(), &crid("auth0|1")).await.unwrap();
     assert!(fixture.by_id("facebook|77").await.unwrap().is_none());
     // Deleted, asked for, searched, and asked for by the id that search showed.
-    assert_eq!(fixture.requests().len(), 4);
+    assert_eq!(requests(&fixture).len(), 4);
 }
 
 #[tokio::test]
 async fn mixed_case_address_finds_each_user_once() {
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![
             reader("1", "ann@example.com"),
             user("google-oauth2", "google-oauth2", "2", "Ann@Example.com"),
@@ -104,17 +104,17 @@ async fn mixed_case_address_finds_each_user_once() {
 #[tokio::test]
 async fn lower_case_tenant_needs_no_search() {
     let users = vec![reader("1", "ann@example.com")];
-    let fixture = Auth0Fixture::with(users.clone(), &[("Auth0.MixedCaseEmails", "false")]).await;
+    let fixture = with(users.clone(), &[("Auth0.MixedCaseEmails", "false")]).await;
     assert_eq!(fixture.ids_by_email("ann@example.com").await, ["auth0|1"]);
-    assert_eq!(fixture.requests().len(), 1);
-    let fixture = Auth0Fixture::with(users, &[]).await;
+    assert_eq!(requests(&fixture).len(), 1);
+    let fixture = with(users, &[]).await;
     assert_eq!(fixture.ids_by_email("ann@example.com").await, ["auth0|1"]);
-    assert_eq!(fixture.requests().len(), 2);
+    assert_eq!(requests(&fixture).len(), 2);
 }
 
 #[tokio::test]
 async fn search_lag_is_corrected_by_lookups() {
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![user("waad", "corp", "2", "Ann@example.com")],
         &[("Auth0.Connection", DATABASE)],
     )
@@ -123,7 +123,7 @@ async fn search_lag_is_corrected_by_lookups() {
         .sandbox
         .auth0()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.auth0.delete(&fixture.cx(), &crid("waad|2")).await.unwrap();
+    fixture.adapter.delete(&fixture.cx(), &crid("waad|2")).await.unwrap();
     assert!(fixture.by_email("ann@example.com").await.unwrap().is_empty());
     assert!(fixture.by_id("waad|2").await.unwrap().is_none());
     let new = NewAccount {
@@ -134,7 +134,7 @@ async fn search_lag_is_corrected_by_lookups() {
         verified: false,
         metadata: Metadata::default(),
     };
-    let made = fixture.auth0.create(&fixture.cx(), &new).await.unwrap();
+    let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
     assert_eq!(fixture.ids_by_email("ann@example.com").await, [made.crid.as_str()]);
 }
 
@@ -152,7 +152,7 @@ async fn special_characters_in_addresses_are_literal() {
         .enumerate()
         .map(|(n, email)| user("waad", "corp", &n.to_string(), email))
         .collect();
-    let fixture = Auth0Fixture::with(users, &[]).await;
+    let fixture = with(users, &[]).await;
     for (n, email) in odd.iter().enumerate() {
         assert_eq!(fixture.ids_by_email(email).await, [format!("waad|{n}")], "{email}");
     }
@@ -176,45 +176,45 @@ async fn absence_needs_every_spelling() {
         "JOSE\u{301}@xn--mnchen-3ya.example",
         "jose\u{301}@mu\u{308}nchen.example",
     ] {
-        let fixture = Auth0Fixture::with(vec![user("waad", "corp", "1", kept)], &[]).await;
+        let fixture = with(vec![user("waad", "corp", "1", kept)], &[]).await;
         assert_eq!(
             fixture.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
             ["waad|1"],
             "{kept}"
         );
     }
-    let fixture = Auth0Fixture::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     let many = "\u{e9}".repeat(9);
     assert_eq!(
         kind(fixture.by_email(&format!("{many}@example.com")).await),
         SourceErrorKind::Refused
     );
-    assert!(fixture.requests().is_empty());
+    assert!(requests(&fixture).is_empty());
 }
 
 /// RFC 3986 §6.2.2.3: `.` and `..` are removed from a path, and so are `%2E` and `%2E%2E`.
 #[tokio::test]
 async fn unsafe_paths_are_never_sent() {
     let odd = ["auth0|a/../b", "auth0|a//b", "auth0|x\\..\\y"];
-    let fixture = Auth0Fixture::with(odd.iter().map(|id| reader(&id[6..], "ann@example.com")).collect(), &[]).await;
+    let fixture = with(odd.iter().map(|id| reader(&id[6..], "ann@example.com")).collect(), &[]).await;
     for id in odd {
         assert_eq!(fixture.by_id(id).await.unwrap().unwrap().crid.as_str(), id);
     }
     // Search lags: whom it does not show may be there.
     assert_eq!(kind(fixture.by_id("auth0|c/../d").await), SourceErrorKind::Refused);
     assert!(
-        fixture.requests().iter().all(|(_, path, _)| path == "/api/v2/users"),
+        requests(&fixture).iter().all(|(_, path, _)| path == "/api/v2/users"),
         "{:?}",
-        fixture.requests()
+        requests(&fixture)
     );
     fixture.sandbox.clear_log();
     // Every id at Auth0 is `provider|id`.
     for unusable in [".", "..", "%2E", "a/.."] {
         assert!(fixture.by_id(unusable).await.unwrap().is_none(), "{unusable}");
-        let deleted = fixture.auth0.delete(&fixture.cx(), &crid(unusable)).await;
+        let deleted = fixture.adapter.delete(&fixture.cx(), &crid(unusable)).await;
         assert!(deleted.is_err(), "{unusable}");
     }
-    assert!(fixture.requests().is_empty(), "{:?}", fixture.requests());
+    assert!(requests(&fixture).is_empty(), "{:?}", requests(&fixture));
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn users_of_other_connections_are_absent() {
     let mut linked = user("google-oauth2", "google-oauth2", "3", "Cid@example.com");
     let more = json!({"provider": "auth0", "connection": DATABASE, "user_id": "9"});
     linked["identities"].as_array_mut().unwrap().push(more);
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![
             reader("1", "ann@example.com"),
             user("auth0", "staff", "2", "ann@example.com"),
@@ -242,14 +242,14 @@ async fn users_of_other_connections_are_absent() {
 
 #[tokio::test]
 async fn user_without_identities_is_not_trusted() {
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![json!({"user_id": "auth0|1", "email": null, "zodiac": {"sign": "leo"}})],
         &[],
     )
     .await;
     let found = fixture.by_id("auth0|1").await.unwrap().unwrap();
     assert!(found.email.is_none() && found.metadata.is_empty());
-    let fixture = Auth0Fixture::with(vec![json!({"user_id": "auth0|1"})], &[("Auth0.Connections", DATABASE)]).await;
+    let fixture = with(vec![json!({"user_id": "auth0|1"})], &[("Auth0.Connections", DATABASE)]).await;
     assert_eq!(kind(fixture.by_id("auth0|1").await), SourceErrorKind::Corrupt);
 }
 
@@ -257,7 +257,7 @@ async fn user_without_identities_is_not_trusted() {
 async fn order_and_duplicates_do_not_matter() {
     let users = vec![reader("2", "ann@example.com"), reader("1", "ann@example.com")];
     for fault in [Fault::Shuffled, Fault::Duplicated] {
-        let fixture = Auth0Fixture::with(users.clone(), &[]).await;
+        let fixture = with(users.clone(), &[]).await;
         fixture.sandbox.inject(fault);
         let found = fixture.by_email("ann@example.com").await.unwrap();
         assert_eq!(ids(&found), ["auth0|1", "auth0|2"]);
@@ -266,7 +266,7 @@ async fn order_and_duplicates_do_not_matter() {
 
 #[tokio::test]
 async fn revoked_token_is_renewed_once() {
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     assert!(fixture.sandbox.auth0().rotate_keys(true));
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
@@ -275,14 +275,14 @@ async fn revoked_token_is_renewed_once() {
 
 #[tokio::test]
 async fn wrong_credentials_are_misconfiguration() {
-    let right = Some("sandbox-client-secret");
+    let right = Some(SECRET);
     for (setting, secret) in [
         (("Auth0.ClientId", "somebody"), right),
         (("Auth0.PageSize", "0"), right),
         (("Auth0.PageSize", "50"), Some("wrong")),
         (("Auth0.PageSize", "50"), None),
     ] {
-        let fixture = Auth0Fixture::patient(vec![], &[setting], 1, secret).await;
+        let fixture = with_attempts(vec![], &[setting], 1, secret).await;
         assert_eq!(kind(fixture.by_id("auth0|1").await), SourceErrorKind::Misconfigured);
         assert_eq!(
             kind(fixture.by_email("a@example.com").await),

@@ -2,28 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use masthead_domain::account::Account;
 use masthead_ports::{
-    source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
+    source::SourceErrorKind,
+    walk::{Scope, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
-use masthead_testkit::walking::{self, Walked};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, ids, kind, reader, user};
-
-impl Auth0Fixture {
-    async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.auth0.step(&self.cx(), scope, from).await
-    }
-
-    /// Goes all the way, letting `between` happen between steps.
-    async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
-        walking::walk(self, &self.auth0, scope, between).await.unwrap()
-    }
-}
+use crate::support::{DATABASE, ids, kind, reader, requests, user, with};
 
 fn id(user: &Value) -> String {
     user["user_id"].as_str().unwrap().to_owned()
@@ -40,7 +27,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
-    let fixture = Auth0Fixture::with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
+    let fixture = with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!(
         (scanned.ids().len(), scanned.truncated, scanned.gaps),
@@ -49,8 +36,8 @@ async fn scan_passes_the_search_limit() {
     assert_eq!(scanned.expected, Some(2_345));
     // Each page but the first begins with the last user of the one before.
     assert_eq!(scanned.steps, 2_345_usize.div_ceil(99));
-    assert_eq!(fixture.requests().len(), scanned.steps);
-    let distinct: BTreeSet<_> = fixture.requests().into_iter().collect();
+    assert_eq!(requests(&fixture).len(), scanned.steps);
+    let distinct: BTreeSet<_> = requests(&fixture).into_iter().collect();
     assert_eq!(distinct.len(), scanned.steps);
 }
 
@@ -60,7 +47,7 @@ async fn users_of_one_instant_may_truncate() {
     let later = created("later", "2024-05-02T00:00:00.000Z");
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
-        let fixture = Auth0Fixture::with(users, &[("Auth0.PageSize", "100")]).await;
+        let fixture = with(users, &[("Auth0.PageSize", "100")]).await;
         let scanned = fixture.scan(Scope::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.truncated), (shown, truncated), "{count}");
         assert!(scanned.ids().contains("auth0|later"), "the walk goes on behind them");
@@ -73,7 +60,7 @@ async fn users_of_one_instant_may_truncate() {
 
 #[tokio::test]
 async fn change_scan_covers_search_lag() {
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![
             created("old", "2026-01-01T00:00:00.000Z"),
             created("lagging", "2026-02-28T23:57:00.000Z"),
@@ -85,13 +72,13 @@ async fn change_scan_covers_search_lag() {
     let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
     let scanned = fixture.scan(since, |_| {}).await;
     assert_eq!(ids(&scanned.accounts), ["auth0|lagging", "auth0|new"]);
-    assert!(Walk::tells_changes(&fixture.auth0));
+    assert!(Walk::tells_changes(&fixture.adapter));
 }
 
 #[tokio::test]
 async fn concurrent_changes_skip_no_user() {
     let users: Vec<Value> = sample_users(1_500).collect();
-    let fixture = Auth0Fixture::with(users.clone(), &[]).await;
+    let fixture = with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
     let scanned = fixture
         .scan(Scope::Everything, |steps| {
@@ -150,36 +137,14 @@ async fn concurrent_changes_skip_no_user() {
 
 #[tokio::test]
 async fn scan_resumes_from_any_cursor() {
-    let fixture = Auth0Fixture::with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
-    let whole = fixture.scan(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, Auth0Fixture) = (None, Vec::new(), fixture);
-    loop {
-        // Another process each time: all that it knows is the text that was kept.
-        let (auth0, rest) = fixture.take_adapter();
-        drop(auth0);
-        fixture = rest;
-        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = fixture.step(Scope::Everything, kept.as_ref()).await.unwrap();
-        shown.extend(step.accounts);
-        place = step.next;
-        if place.is_none() {
-            break;
-        }
-    }
-    assert_eq!(shown, whole.accounts);
-    let foreign = Place::parse("sandbox_1_2c").unwrap();
-    let step = fixture.step(Scope::Everything, Some(&foreign)).await.unwrap();
-    assert_eq!(
-        step.accounts,
-        whole.accounts[..50],
-        "a place of another provider is the beginning"
-    );
+    let fixture = with(sample_users(1_234).collect(), &[("Auth0.PageSize", "50")]).await;
+    fixture.assert_scan_resumes("sandbox_1_2c").await;
 }
 
 #[tokio::test]
 async fn distorted_pages_lose_no_user() {
     for fault in [None, Some(Fault::Shuffled), Some(Fault::Duplicated)] {
-        let fixture = Auth0Fixture::with(sample_users(405).collect(), &[("Auth0.PageSize", "100")]).await;
+        let fixture = with(sample_users(405).collect(), &[("Auth0.PageSize", "100")]).await;
         fixture
             .sandbox
             .auth0()
@@ -194,7 +159,7 @@ async fn distorted_pages_lose_no_user() {
 
 #[tokio::test]
 async fn incomplete_page_is_refused() {
-    let fixture = Auth0Fixture::with(sample_users(300).collect(), &[]).await;
+    let fixture = with(sample_users(300).collect(), &[]).await;
     fixture
         .sandbox
         .inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
@@ -206,7 +171,7 @@ async fn incomplete_page_is_refused() {
 
 #[tokio::test]
 async fn slow_scan_window_is_narrowed() {
-    let fixture = Auth0Fixture::with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
+    let fixture = with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
     let body = json!({"statusCode": 503, "error": "Service Unavailable",
         "message": "The query exceeded the timeout. Please try refining your search criteria."});
     let slow = Fault::Status {
@@ -221,7 +186,7 @@ async fn slow_scan_window_is_narrowed() {
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!((scanned.ids().len(), scanned.truncated), (700, false));
     assert!(
-        fixture.requests()[3]
+        requests(&fixture)[3]
             .2
             .contains("created_at%3A%5B2013-01-01T00%3A00%3A00.000Z%20TO%2020")
     );
@@ -236,7 +201,7 @@ async fn unusable_user_leaves_a_gap() {
         user("auth0", "staff", "2", "bob@example.com"),
         unusable,
     ];
-    let fixture = Auth0Fixture::with(users, &[("Auth0.Connections", DATABASE)]).await;
+    let fixture = with(users, &[("Auth0.Connections", DATABASE)]).await;
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!(
         (ids(&scanned.accounts), scanned.gaps),

@@ -2,23 +2,15 @@
 
 use masthead_domain::{
     email::{EmailKey, EmailNeedle},
-    order::Order,
-    query::{CountMode, EmailFilter, NamePrefix, Position, Total, UserFilter, UserQuery},
+    query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
-use masthead_ports::source::{Page, SourceError, SourceErrorKind, UserSource};
+use masthead_ports::source::{Page, SourceError, SourceErrorKind};
+use masthead_provider_kit::ProviderAdapter;
 use masthead_sandbox::{Fault, sample_users};
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, ids, kind, reader, user};
-
-fn query(filter: UserFilter, size: u16) -> UserQuery {
-    UserQuery {
-        filter,
-        order: Order::default(),
-        position: Position::Offset(0),
-        size,
-        count: CountMode::Exact,
-    }
-}
+use crate::support::{
+    Asking, Auth0Fixture, DATABASE, SECRET, ids, kind, listing, reader, requests, user, with, with_attempts,
+};
 
 fn with_email(condition: EmailFilter) -> UserFilter {
     UserFilter {
@@ -35,15 +27,12 @@ fn prefix(text: &str) -> UserFilter {
     with_email(EmailFilter::Prefix(EmailNeedle::of(text)))
 }
 
-impl Auth0Fixture {
-    async fn search(&self, filter: UserFilter, size: u16) -> Result<Page, SourceError> {
-        self.auth0.search(&self.cx(), &query(filter, size)).await
-    }
+async fn search(fixture: &Auth0Fixture, filter: UserFilter, size: u16) -> Result<Page, SourceError> {
+    fixture.search(&listing(filter, size)).await
 }
 
 fn pages(fixture: &Auth0Fixture) -> usize {
-    fixture
-        .requests()
+    requests(fixture)
         .iter()
         .filter(|(_, path, _)| path == "/api/v2/users")
         .count()
@@ -51,8 +40,8 @@ fn pages(fixture: &Auth0Fixture) -> usize {
 
 #[tokio::test]
 async fn short_list_is_complete() {
-    let fixture = Auth0Fixture::with(sample_users(130).collect(), &[]).await;
-    let page = fixture.search(UserFilter::default(), 1_000).await.unwrap();
+    let fixture = with(sample_users(130).collect(), &[]).await;
+    let page = search(&fixture, UserFilter::default(), 1_000).await.unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (130, false, false));
     assert_eq!(page.total, Some(Total::Exact(130)));
     assert_eq!(pages(&fixture), 3);
@@ -62,8 +51,8 @@ async fn short_list_is_complete() {
 #[tokio::test]
 async fn paging_stops_at_the_search_limit() {
     for (page_size, calls, shown) in [("50", 20, 1_000), ("100", 10, 1_000), ("99", 10, 990)] {
-        let fixture = Auth0Fixture::with(sample_users(1_250).collect(), &[("Auth0.PageSize", page_size)]).await;
-        let page = fixture.search(UserFilter::default(), 1_000).await.unwrap();
+        let fixture = with(sample_users(1_250).collect(), &[("Auth0.PageSize", page_size)]).await;
+        let page = search(&fixture, UserFilter::default(), 1_000).await.unwrap();
         assert_eq!((page.accounts.len(), page.truncated), (shown, true), "{page_size}");
         assert_eq!(page.total, Some(Total::Estimate(1_250)));
         assert_eq!(pages(&fixture), calls);
@@ -73,27 +62,27 @@ async fn paging_stops_at_the_search_limit() {
 
 #[tokio::test]
 async fn exactly_thousand_users_are_complete() {
-    let fixture = Auth0Fixture::with(sample_users(1_000).collect(), &[("Auth0.PageSize", "100")]).await;
-    let page = fixture.search(UserFilter::default(), 1_000).await.unwrap();
+    let fixture = with(sample_users(1_000).collect(), &[("Auth0.PageSize", "100")]).await;
+    let page = search(&fixture, UserFilter::default(), 1_000).await.unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (1_000, false, false));
 }
 
 #[tokio::test]
 async fn shortened_pages_lose_no_user() {
-    let fixture = Auth0Fixture::with(sample_users(205).collect(), &[("Auth0.PageSize", "100")]).await;
+    let fixture = with(sample_users(205).collect(), &[("Auth0.PageSize", "100")]).await;
     fixture
         .sandbox
         .auth0()
         .change_settings(|settings| settings.longest_page = 50);
-    let page = fixture.search(UserFilter::default(), 1_000).await.unwrap();
+    let page = search(&fixture, UserFilter::default(), 1_000).await.unwrap();
     assert_eq!((page.accounts.len(), page.truncated), (205, false));
     assert_eq!(pages(&fixture), 5);
 }
 
 #[tokio::test]
 async fn only_needed_pages_are_requested() {
-    let fixture = Auth0Fixture::with(sample_users(300).collect(), &[]).await;
-    let page = fixture.search(UserFilter::default(), 49).await.unwrap();
+    let fixture = with(sample_users(300).collect(), &[]).await;
+    let page = search(&fixture, UserFilter::default(), 49).await.unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (49, true, false));
     assert_eq!(pages(&fixture), 1);
 }
@@ -105,38 +94,38 @@ async fn prefix_is_pushed_substring_only_when_allowed() {
         user("waad", "corp", "2", "Ann.B@Example.com"),
         reader("3", "joann@example.com"),
     ];
-    let fixture = Auth0Fixture::with(users.clone(), &[]).await;
+    let fixture = with(users.clone(), &[]).await;
     assert_eq!(
-        ids(&fixture.search(prefix("ann"), 10).await.unwrap().accounts),
+        ids(&search(&fixture, prefix("ann"), 10).await.unwrap().accounts),
         ["auth0|1", "waad|2"]
     );
     assert!(
-        fixture.requests()[0].2.contains("&q=email%3Aann*&"),
+        requests(&fixture)[0].2.contains("&q=email%3Aann*&"),
         "{:?}",
-        fixture.requests()
+        requests(&fixture)
     );
-    assert_eq!(fixture.auth0.searchable(&fixture.tenant).email_contains, None);
-    let found = fixture.search(contains("nn@ex"), 10).await.unwrap();
+    assert_eq!(fixture.adapter.searchable(&fixture.tenant).email_contains, None);
+    let found = search(&fixture, contains("nn@ex"), 10).await.unwrap();
     assert_eq!(ids(&found.accounts), ["auth0|1", "auth0|3"]);
     assert!(
-        !fixture.requests()[1].2.contains("q="),
+        !requests(&fixture)[1].2.contains("q="),
         "no leading wildcard by default"
     );
 
-    let fixture = Auth0Fixture::with(users, &[("Auth0.LeadingWildcards", "true")]).await;
-    assert_eq!(fixture.auth0.searchable(&fixture.tenant).email_contains, Some(3));
+    let fixture = with(users, &[("Auth0.LeadingWildcards", "true")]).await;
+    assert_eq!(fixture.adapter.searchable(&fixture.tenant).email_contains, Some(3));
     assert_eq!(
-        ids(&fixture.search(contains("NN@ex"), 10).await.unwrap().accounts),
+        ids(&search(&fixture, contains("NN@ex"), 10).await.unwrap().accounts),
         ["auth0|1", "auth0|3"]
     );
     assert!(
-        fixture.requests()[0].2.contains("&q=email%3A*nn%40ex*&"),
+        requests(&fixture)[0].2.contains("&q=email%3A*nn%40ex*&"),
         "{:?}",
-        fixture.requests()
+        requests(&fixture)
     );
-    assert_eq!(fixture.search(contains("@e"), 10).await.unwrap().accounts.len(), 3);
+    assert_eq!(search(&fixture, contains("@e"), 10).await.unwrap().accounts.len(), 3);
     assert!(
-        !fixture.requests()[1].2.contains("q="),
+        !requests(&fixture)[1].2.contains("q="),
         "fewer than three characters are not asked for"
     );
 }
@@ -147,10 +136,10 @@ async fn search_text_is_literal() {
         user("waad", "corp", "1", "a*b\"c\\d(e)f@example.com"),
         reader("2", "zoe@example.com"),
     ];
-    let fixture = Auth0Fixture::with(users, &[("Auth0.LeadingWildcards", "true")]).await;
+    let fixture = with(users, &[("Auth0.LeadingWildcards", "true")]).await;
     for part in ["a*b\"c", "b\"c\\d(e", "c\\d(e)f@"] {
         assert_eq!(
-            ids(&fixture.search(contains(part), 10).await.unwrap().accounts),
+            ids(&search(&fixture, contains(part), 10).await.unwrap().accounts),
             ["waad|1"],
             "{part}"
         );
@@ -165,13 +154,16 @@ async fn search_text_is_literal() {
         "xyz) OR (email:zoe",
     ] {
         assert!(
-            fixture.search(contains(hostile), 10).await.unwrap().accounts.is_empty(),
+            search(&fixture, contains(hostile), 10)
+                .await
+                .unwrap()
+                .accounts
+                .is_empty(),
             "{hostile:?}"
         );
     }
     assert!(
-        fixture
-            .search(prefix(&"x".repeat(65_536)), 10)
+        search(&fixture, prefix(&"x".repeat(65_536)), 10)
             .await
             .unwrap()
             .accounts
@@ -181,15 +173,15 @@ async fn search_text_is_literal() {
 
 #[tokio::test]
 async fn names_are_never_pushed() {
-    let fixture = Auth0Fixture::with(sample_users(1).collect(), &[]).await;
-    let able = fixture.auth0.searchable(&fixture.tenant);
+    let fixture = with(sample_users(1).collect(), &[]).await;
+    let able = fixture.adapter.searchable(&fixture.tenant);
     assert!(able.list && able.email_prefix && !able.name_prefix && !able.metadata);
     let by_name = UserFilter {
         first_name: Some(NamePrefix::of("maria")),
         ..UserFilter::default()
     };
-    fixture.search(by_name, 10).await.unwrap();
-    assert!(!fixture.requests()[0].2.contains("q="));
+    search(&fixture, by_name, 10).await.unwrap();
+    assert!(!requests(&fixture)[0].2.contains("q="));
 }
 
 #[tokio::test]
@@ -198,23 +190,22 @@ async fn only_tenant_connections_are_listed() {
         reader("1", "ann@example.com"),
         user("auth0", "staff", "2", "ann@example.com"),
     ];
-    let fixture = Auth0Fixture::with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let page = fixture.search(prefix("ann"), 10).await.unwrap();
+    let fixture = with(users, &[("Auth0.Connections", DATABASE)]).await;
+    let page = search(&fixture, prefix("ann"), 10).await.unwrap();
     assert_eq!(
         (ids(&page.accounts), page.total),
         (vec!["auth0|1".to_owned()], Some(Total::Exact(1)))
     );
-    assert!(fixture.requests()[0].2.contains("identities.connection"));
+    assert!(requests(&fixture)[0].2.contains("identities.connection"));
 }
 
 #[tokio::test]
 async fn exact_address_uses_direct_lookup() {
-    let fixture = Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let filter = with_email(EmailFilter::Exact(EmailKey::of("ann@example.com")));
-    assert_eq!(ids(&fixture.search(filter, 10).await.unwrap().accounts), ["auth0|1"]);
+    assert_eq!(ids(&search(&fixture, filter, 10).await.unwrap().accounts), ["auth0|1"]);
     assert!(
-        fixture
-            .requests()
+        requests(&fixture)
             .iter()
             .any(|(_, path, _)| path == "/api/v2/users-by-email")
     );
@@ -222,11 +213,11 @@ async fn exact_address_uses_direct_lookup() {
 
 #[tokio::test]
 async fn slow_search_is_too_broad() {
-    let fixture = Auth0Fixture::patient(
+    let fixture = with_attempts(
         vec![reader("1", "ann@example.com")],
         &[("Auth0.LeadingWildcards", "true")],
         3,
-        Some("sandbox-client-secret"),
+        Some(SECRET),
     )
     .await;
     fixture
@@ -234,7 +225,7 @@ async fn slow_search_is_too_broad() {
         .auth0()
         .change_settings(|settings| settings.slow_wildcards = true);
     assert_eq!(
-        kind(fixture.search(contains("ann"), 10).await),
+        kind(search(&fixture, contains("ann"), 10).await),
         SourceErrorKind::TooBroad
     );
     assert_eq!(pages(&fixture), 1);
@@ -245,17 +236,16 @@ async fn contradictory_list_is_refused() {
     let users: Vec<_> = sample_users(60).collect();
     let some = users[0]["email"].as_str().unwrap().to_lowercase();
     for fault in [Fault::Missing, Fault::OtherUser] {
-        let fixture = Auth0Fixture::with(users.clone(), &[]).await;
+        let fixture = with(users.clone(), &[]).await;
         assert!(
-            !fixture
-                .search(prefix(&some[..6]), 10)
+            !search(&fixture, prefix(&some[..6]), 10)
                 .await
                 .unwrap()
                 .accounts
                 .is_empty()
         );
         fixture.sandbox.inject(fault.clone());
-        let answer = fixture.search(prefix(&some[..6]), 10).await;
+        let answer = search(&fixture, prefix(&some[..6]), 10).await;
         assert_eq!(kind(answer), SourceErrorKind::Corrupt, "{fault:?}");
     }
 }
@@ -263,9 +253,9 @@ async fn contradictory_list_is_refused() {
 #[tokio::test]
 async fn shuffled_pages_show_each_user_once() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
-        let fixture = Auth0Fixture::with(sample_users(120).collect(), &[]).await;
+        let fixture = with(sample_users(120).collect(), &[]).await;
         fixture.sandbox.inject(fault);
-        let mut found = ids(&fixture.search(UserFilter::default(), 1_000).await.unwrap().accounts);
+        let mut found = ids(&search(&fixture, UserFilter::default(), 1_000).await.unwrap().accounts);
         found.sort();
         found.dedup();
         assert_eq!(found.len(), 120);

@@ -8,7 +8,7 @@ use masthead_ports::{
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, crid, reader, user};
+use crate::support::{Asking, Auth0Fixture, DATABASE, SECRET, crid, reader, requests, user, with, with_attempts};
 
 fn nova() -> NewAccount {
     NewAccount {
@@ -22,7 +22,7 @@ fn nova() -> NewAccount {
 }
 
 async fn fixture() -> Auth0Fixture {
-    Auth0Fixture::with(vec![reader("1", "ann@example.com")], &[("Auth0.Connection", DATABASE)]).await
+    with(vec![reader("1", "ann@example.com")], &[("Auth0.Connection", DATABASE)]).await
 }
 
 fn failure_kind(answer: Result<Account, WriteError>) -> SourceErrorKind {
@@ -35,7 +35,7 @@ fn failure_kind(answer: Result<Account, WriteError>) -> SourceErrorKind {
 #[tokio::test]
 async fn created_account_is_found() {
     let fixture = fixture().await;
-    let made = fixture.auth0.create(&fixture.cx(), &nova()).await.unwrap();
+    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
     let found = fixture.by_id(made.crid.as_str()).await.unwrap().unwrap();
     assert_eq!(made, found);
     assert_eq!((&*found.first_name, found.verified), ("Nova", Some(false)));
@@ -50,10 +50,10 @@ async fn taken_address_is_reported() {
         email: taken.clone(),
         ..nova()
     };
-    let answer = fixture.auth0.create(&fixture.cx(), &twice).await;
+    let answer = fixture.adapter.create(&fixture.cx(), &twice).await;
     assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    let made = fixture.auth0.create(&fixture.cx(), &nova()).await.unwrap();
-    let answer = fixture.auth0.set_email(&fixture.cx(), &made.crid, &taken, true).await;
+    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
+    let answer = fixture.adapter.set_email(&fixture.cx(), &made.crid, &taken, true).await;
     assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
 }
 
@@ -65,13 +65,16 @@ async fn weak_password_returns_auth0_message() {
         Err(WriteError::Refused { told: reported }) => reported.map(|reported| reported.as_str().to_owned()),
         other => panic!("{other:?}"),
     };
-    let answer = fixture.auth0.set_password(&fixture.cx(), &crid("auth0|1"), &weak).await;
+    let answer = fixture
+        .adapter
+        .set_password(&fixture.cx(), &crid("auth0|1"), &weak)
+        .await;
     assert_eq!(reported(answer).as_deref(), Some("Password is too weak"));
     let new = NewAccount {
         password: Some(weak),
         ..nova()
     };
-    let answer = fixture.auth0.create(&fixture.cx(), &new).await.map(|_| ());
+    let answer = fixture.adapter.create(&fixture.cx(), &new).await.map(|_| ());
     assert_eq!(reported(answer).as_deref(), Some("Password is too weak"));
 }
 
@@ -80,7 +83,7 @@ async fn update_merges_and_removes_fields() {
     let mut ann = reader("1", "ann@example.com");
     ann["user_metadata"] = json!({"city": "Oslo", "title": "Dr", "internal": "kept"});
     ann["nickname"] = "annie".into();
-    let fixture = Auth0Fixture::with(vec![ann], &[]).await;
+    let fixture = with(vec![ann], &[]).await;
     let change = AccountChange {
         first_name: Some("Anna".into()),
         last_name: Some("".into()),
@@ -93,7 +96,7 @@ async fn update_merges_and_removes_fields() {
         ],
     };
     let changed = fixture
-        .auth0
+        .adapter
         .update(&fixture.cx(), &crid("auth0|1"), &change)
         .await
         .unwrap();
@@ -116,12 +119,12 @@ async fn unmapped_change_is_no_write() {
     };
     assert!(
         fixture
-            .auth0
+            .adapter
             .update(&fixture.cx(), &crid("auth0|1"), &change)
             .await
             .is_ok()
     );
-    assert!(fixture.requests().iter().all(|(method, ..)| method == "GET"));
+    assert!(requests(&fixture).iter().all(|(method, ..)| method == "GET"));
 }
 
 #[tokio::test]
@@ -129,13 +132,20 @@ async fn address_and_password_need_separate_calls() {
     let fixture = fixture().await;
     let id = crid("auth0|1");
     let email = Email::parse("anna@example.com").unwrap();
-    let changed = fixture.auth0.set_email(&fixture.cx(), &id, &email, true).await.unwrap();
+    let changed = fixture
+        .adapter
+        .set_email(&fixture.cx(), &id, &email, true)
+        .await
+        .unwrap();
     assert_eq!((changed.email, changed.verified), (Some(email), Some(true)));
     let password = PlainPassword::new("Sandbox-password-2");
-    fixture.auth0.set_password(&fixture.cx(), &id, &password).await.unwrap();
+    fixture
+        .adapter
+        .set_password(&fixture.cx(), &id, &password)
+        .await
+        .unwrap();
     assert_eq!(
-        fixture
-            .requests()
+        requests(&fixture)
             .iter()
             .filter(|(method, ..)| method == "PATCH")
             .count(),
@@ -151,16 +161,16 @@ async fn unknown_user_cannot_be_changed() {
         first_name: Some("X".into()),
         ..AccountChange::default()
     };
-    let answer = fixture.auth0.update(&fixture.cx(), &unknown, &change).await;
+    let answer = fixture.adapter.update(&fixture.cx(), &unknown, &change).await;
     assert!(matches!(answer, Err(WriteError::NoSuchUser)), "{answer:?}");
-    assert!(fixture.auth0.delete(&fixture.cx(), &unknown).await.is_ok());
-    assert!(fixture.auth0.delete(&fixture.cx(), &crid("auth0|1")).await.is_ok());
+    assert!(fixture.adapter.delete(&fixture.cx(), &unknown).await.is_ok());
+    assert!(fixture.adapter.delete(&fixture.cx(), &crid("auth0|1")).await.is_ok());
     assert!(fixture.by_id("auth0|1").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn social_profile_update_is_refused() {
-    let fixture = Auth0Fixture::with(
+    let fixture = with(
         vec![user("google-oauth2", "google-oauth2", "2", "ann@example.com")],
         &[],
     )
@@ -170,7 +180,7 @@ async fn social_profile_update_is_refused() {
         ..AccountChange::default()
     };
     let answer = fixture
-        .auth0
+        .adapter
         .update(&fixture.cx(), &crid("google-oauth2|2"), &change)
         .await;
     assert!(matches!(answer, Err(WriteError::Refused { told: None })), "{answer:?}");
@@ -178,9 +188,9 @@ async fn social_profile_update_is_refused() {
 
 #[tokio::test]
 async fn creation_needs_a_connection() {
-    let fixture = Auth0Fixture::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     assert_eq!(
-        failure_kind(fixture.auth0.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
         SourceErrorKind::Misconfigured
     );
     assert_eq!(fixture.sandbox.calls(), 0);
@@ -207,19 +217,19 @@ async fn lost_write_answer_has_unknown_outcome() {
             body: None,
         },
     ] {
-        let fixture = Auth0Fixture::patient(
+        let fixture = with_attempts(
             vec![reader("1", "ann@example.com")],
             &[("Auth0.Connection", DATABASE)],
             3,
-            Some("sandbox-client-secret"),
+            Some(SECRET),
         )
         .await;
         fixture
             .sandbox
             .inject(FaultRule::from(fault.clone()).on("/api/").method("POST"));
-        let kind = failure_kind(fixture.auth0.create(&fixture.cx(), &nova()).await);
+        let kind = failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await);
         assert_eq!(kind, SourceErrorKind::OutcomeUnknown, "{fault:?}");
-        assert_eq!(fixture.requests().len(), 1, "{fault:?}");
+        assert_eq!(requests(&fixture).len(), 1, "{fault:?}");
     }
 }
 
@@ -229,7 +239,7 @@ async fn unsent_write_is_unavailable() {
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     fixture.sandbox.off().await.unwrap();
     assert_eq!(
-        failure_kind(fixture.auth0.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
         SourceErrorKind::Unavailable
     );
 }

@@ -1,15 +1,7 @@
-//! Every setting of a directory, with what it takes and does.
+//! The settings of a generic provider. The name of the provider and a dot precede each name: `SSOR.BaseUrl`. A `*` at the
+//! end stands for any name; an empty value removes the value of a preset.
 
-/// One setting, for help texts and docs. Before each name stand the provider's and a dot: `SSOR.BaseUrl`.
-#[derive(Debug, Clone, Copy)]
-pub struct ProviderSettingSpec {
-    /// The name; a `*` at its end stands for a name of the tenant's choice.
-    pub name: &'static str,
-    /// What values it takes; an empty one takes a preset's value away.
-    pub values: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
+use masthead_provider_kit::ProviderSettingSpec;
 
 const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
     ProviderSettingSpec { name, values, meaning }

@@ -1,12 +1,13 @@
 //! The check explains each mismatch between a description and the directory in words.
 
 use masthead_domain::crid::Crid;
+use masthead_provider_kit::ProviderAdapter as _;
 use masthead_provider_kit::{CheckResult, CheckVerdict};
+use masthead_provider_testkit::Asking;
 use masthead_sandbox::DirectoryConfig;
-use masthead_testkit::asking::Asking;
 
 use crate::{
-    fixture::GenericFixture,
+    fixture::with,
     third::{DESCRIPTION, SECRET, SLOT, third},
 };
 
@@ -16,8 +17,8 @@ async fn checked(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<CheckRe
         .iter()
         .filter(|(name, _)| !other.iter().any(|(changed, _)| changed == name));
     let settings: Vec<(&str, &str)> = kept.chain(other).copied().collect();
-    let fixture = GenericFixture::with(SLOT, config, SECRET, &settings).await;
-    fixture.directory.check(&fixture.cx(), None).await.unwrap()
+    let fixture = with(SLOT, config, SECRET, &settings).await;
+    fixture.adapter.check(&fixture.cx(), None).await.unwrap()
 }
 
 async fn differs(config: DirectoryConfig, other: &[(&str, &str)], subject: &str, explanation: &str) {
@@ -111,15 +112,15 @@ async fn check_tries_paging_and_comparison() {
 async fn given_id_replaces_the_list() {
     let kept = DESCRIPTION.iter().filter(|(name, _)| !name.starts_with("Search."));
     let settings: Vec<(&str, &str)> = kept.copied().collect();
-    let fixture = GenericFixture::with(SLOT, third(3), SECRET, &settings).await;
-    let reported = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    let fixture = with(SLOT, third(3), SECRET, &settings).await;
+    let reported = fixture.adapter.check(&fixture.cx(), None).await.unwrap();
     assert!(
         reported
             .iter()
             .any(|one| one.verdict == CheckVerdict::Untried && one.subject == "a known user")
     );
     let id = Crid::parse(fixture.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
-    let reported = fixture.directory.check(&fixture.cx(), Some(&id)).await.unwrap();
+    let reported = fixture.adapter.check(&fixture.cx(), Some(&id)).await.unwrap();
     assert!(
         reported
             .iter()
@@ -130,10 +131,10 @@ async fn given_id_replaces_the_list() {
 
 #[tokio::test]
 async fn settings_errors_make_no_call() {
-    let fixture = GenericFixture::with(SLOT, third(1), SECRET, &[("Preset", "none")]).await;
-    assert!(fixture.directory.check(&fixture.cx(), None).await.unwrap_err().len() > 5);
-    let fixture = GenericFixture::with(SLOT, third(1), "", &DESCRIPTION).await;
-    let reported = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    let fixture = with(SLOT, third(1), SECRET, &[("Preset", "none")]).await;
+    assert!(fixture.adapter.check(&fixture.cx(), None).await.unwrap_err().len() > 5);
+    let fixture = with(SLOT, third(1), "", &DESCRIPTION).await;
+    let reported = fixture.adapter.check(&fixture.cx(), None).await.unwrap();
     assert_eq!((reported.len(), reported[0].verdict), (1, CheckVerdict::Differs));
     assert_eq!(fixture.sandbox.calls(), 0);
 }

@@ -1,11 +1,12 @@
 //! Every kind of proof opens the door, and only the right one.
 
 use masthead_ports::{provider::Searchable, source::SourceErrorKind};
+use masthead_provider_kit::ProviderAdapter as _;
+use masthead_provider_testkit::Asking;
 use masthead_sandbox::{DirectoryAuth, Shape, sample_directory_user};
-use masthead_testkit::asking::Asking;
 
 use crate::{
-    fixture::{GenericFixture, kind},
+    fixture::{kind, with},
     plain::{PLAIN, SettingList, TOKEN, config},
 };
 
@@ -60,12 +61,12 @@ async fn every_auth_kind_works_wrong_secret_alarms() {
         let shown = format!("{settings:?}");
         let mut config = config(3);
         config.settings.auth = auth;
-        let fixture = GenericFixture::with(PLAIN, config.clone(), secret, settings).await;
+        let fixture = with(PLAIN, config.clone(), secret, settings).await;
         assert!(fixture.by_id("70000001").await.unwrap().is_some(), "{shown}");
         assert_eq!(fixture.by_id("1").await.unwrap(), None, "{shown}");
-        assert!(!format!("{:?}", fixture.directory).contains("right"));
+        assert!(!format!("{:?}", fixture.adapter).contains("right"));
         if !open {
-            let fixture = GenericFixture::with(PLAIN, config, "wrong", settings).await;
+            let fixture = with(PLAIN, config, "wrong", settings).await;
             assert_eq!(
                 kind(fixture.by_id("70000001").await),
                 Some(SourceErrorKind::Misconfigured),
@@ -75,13 +76,7 @@ async fn every_auth_kind_works_wrong_secret_alarms() {
                 kind(fixture.by_email("a@example.com").await),
                 Some(SourceErrorKind::Misconfigured)
             );
-            assert!(
-                fixture
-                    .directory
-                    .health()
-                    .iter()
-                    .all(|(_, health)| health.misconfigured)
-            );
+            assert!(fixture.adapter.health().iter().all(|(_, health)| health.misconfigured));
         }
     }
 }
@@ -102,7 +97,7 @@ async fn secret_field_goes_into_the_body() {
             ("ByEmail.Query", ""),
             ("ByEmail.Body", body),
         ];
-        let fixture = GenericFixture::with(PLAIN, config.clone(), "in the body", &settings).await;
+        let fixture = with(PLAIN, config.clone(), "in the body", &settings).await;
         let email = sample_directory_user(Shape::Ssor, 1)["email"]
             .as_str()
             .unwrap()
@@ -115,17 +110,17 @@ async fn secret_field_goes_into_the_body() {
 
 #[tokio::test]
 async fn missing_secret_makes_no_call() {
-    let fixture = GenericFixture::with(PLAIN, config(1), "", &[]).await;
+    let fixture = with(PLAIN, config(1), "", &[]).await;
     assert_eq!(
         kind(fixture.by_id("70000000").await),
         Some(SourceErrorKind::Misconfigured)
     );
     assert_eq!(fixture.sandbox.calls(), 0);
-    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[("Page.Size", "many")]).await;
+    let fixture = with(PLAIN, config(1), TOKEN, &[("Page.Size", "many")]).await;
     assert_eq!(
         kind(fixture.by_id("70000000").await),
         Some(SourceErrorKind::Misconfigured)
     );
-    assert_eq!(fixture.directory.searchable(&fixture.tenant), Searchable::default());
+    assert_eq!(fixture.adapter.searchable(&fixture.tenant), Searchable::default());
     assert_eq!(fixture.sandbox.calls(), 0);
 }

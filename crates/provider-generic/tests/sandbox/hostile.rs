@@ -7,7 +7,7 @@ use masthead_domain::{
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_provider_kit::path::is_segment;
-use masthead_testkit::asking::{Asking, ids};
+use masthead_provider_testkit::{Asking, ids};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -15,7 +15,7 @@ use proptest::{
 use serde_json::json;
 
 use crate::{
-    fixture::{GenericFixture, kind},
+    fixture::{GenericFixture, kind, list},
     third,
 };
 
@@ -55,7 +55,7 @@ async fn odd_values_find_their_user() {
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
         fixture.sandbox.directory().seed([known]);
-        let found = fixture.directory.by_id(&fixture.cx(), &id).await;
+        let found = fixture.adapter.by_id(&fixture.cx(), &id).await;
         if is_segment(id.as_str()) {
             assert_eq!(found.unwrap().unwrap().crid, id, "{text:?}");
         } else {
@@ -63,7 +63,7 @@ async fn odd_values_find_their_user() {
         }
         let key = EmailKey::of(&email);
         if key.as_str() == email {
-            let found = fixture.directory.by_email(&fixture.cx(), &key).await;
+            let found = fixture.adapter.by_email(&fixture.cx(), &key).await;
             // Each spelling is a call: of those with more than eight nothing can be told.
             if key.spellings().is_some_and(|spellings| spellings.len() <= 8) {
                 assert_eq!(ids(&found.unwrap()), [id.as_str()], "{text:?}");
@@ -77,7 +77,7 @@ async fn odd_values_find_their_user() {
             ..UserFilter::default()
         };
         // The name is compared with accents there: what matters is that it came as one value and was understood.
-        assert!(fixture.list(filter).await.is_ok(), "{text:?}");
+        assert!(list(&fixture, filter).await.is_ok(), "{text:?}");
     }
     for call in fixture.sandbox.log_with_secrets() {
         let names: Vec<&str> = call

@@ -8,11 +8,12 @@ use masthead_ports::{
     provider::Searchable,
     source::{SourceErrorKind, UserSource},
 };
+use masthead_provider_kit::ProviderAdapter as _;
+use masthead_provider_testkit::{Asking, ids};
 use masthead_sandbox::{DirectoryConfig, Paging, Shape, sample_directory_user};
-use masthead_testkit::asking::{Asking, ids};
 
 use crate::{
-    fixture::{GenericFixture, kind},
+    fixture::{kind, list, with},
     plain::{PLAIN, SettingList, TOKEN, config},
 };
 
@@ -71,8 +72,8 @@ async fn every_paging_style_lists_each_user_once() {
                 config.settings.total_pointer = None;
                 settings.push(("Total", ""));
             }
-            let fixture = GenericFixture::with(PLAIN, config, TOKEN, &settings).await;
-            let page = fixture.list(UserFilter::default()).await.unwrap();
+            let fixture = with(PLAIN, config, TOKEN, &settings).await;
+            let page = list(&fixture, UserFilter::default()).await.unwrap();
             assert_eq!(page.accounts.len(), 120, "{settings:?} {longest}");
             assert!(!page.truncated && !page.more && page.total == Some(Total::Exact(120)));
         }
@@ -81,12 +82,12 @@ async fn every_paging_style_lists_each_user_once() {
 
 #[tokio::test]
 async fn ignored_page_parameter_truncates() {
-    let fixture = GenericFixture::with(PLAIN, config(60), TOKEN, &[]).await;
+    let fixture = with(PLAIN, config(60), TOKEN, &[]).await;
     fixture.sandbox.directory().change_settings(|settings| {
         settings.ignored = vec!["skip".into()];
     });
     let settings = [("Page.At", "skip")];
-    let other = GenericFixture::with(
+    let other = with(
         PLAIN,
         DirectoryConfig {
             settings: fixture.sandbox.directory().settings(),
@@ -96,20 +97,20 @@ async fn ignored_page_parameter_truncates() {
         &settings,
     )
     .await;
-    let page = other.list(UserFilter::default()).await.unwrap();
+    let page = list(&other, UserFilter::default()).await.unwrap();
     assert_eq!((page.accounts.len(), page.truncated), (50, true));
     assert!(other.sandbox.calls() <= 3);
 }
 
 #[tokio::test]
 async fn provider_without_list_refuses_search() {
-    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[("Search.Path", "")]).await;
-    assert_eq!(fixture.directory.searchable(&fixture.tenant), Searchable::default());
+    let fixture = with(PLAIN, config(1), TOKEN, &[("Search.Path", "")]).await;
+    assert_eq!(fixture.adapter.searchable(&fixture.tenant), Searchable::default());
     assert_eq!(
-        kind(fixture.list(UserFilter::default()).await),
+        kind(list(&fixture, UserFilter::default()).await),
         Some(SourceErrorKind::Refused)
     );
-    assert_eq!(fixture.directory.name(), "SSOR");
+    assert_eq!(fixture.adapter.name(), "SSOR");
 }
 
 #[tokio::test]
@@ -119,8 +120,8 @@ async fn conditions_need_a_placeholder() {
         emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
         ..UserFilter::default()
     };
-    let fixture = GenericFixture::with(PLAIN, config(120), TOKEN, &[]).await;
-    let able = fixture.directory.searchable(&fixture.tenant);
+    let fixture = with(PLAIN, config(120), TOKEN, &[]).await;
+    let able = fixture.adapter.searchable(&fixture.tenant);
     assert_eq!(
         able,
         Searchable {
@@ -128,13 +129,13 @@ async fn conditions_need_a_placeholder() {
             ..Searchable::default()
         }
     );
-    let without = fixture.list(filter()).await.unwrap();
+    let without = list(&fixture, filter()).await.unwrap();
     assert!(!without.accounts.is_empty() && !without.truncated);
     assert!(fixture.sandbox.log().iter().all(|call| !call.query.contains("Name")));
     let query = [("Search.Query", "firstName={firstName}&lastName={lastName}")];
-    let fixture = GenericFixture::with(PLAIN, config(120), TOKEN, &query).await;
-    assert!(fixture.directory.searchable(&fixture.tenant).name_prefix);
-    let pushed = fixture.list(filter()).await.unwrap();
+    let fixture = with(PLAIN, config(120), TOKEN, &query).await;
+    assert!(fixture.adapter.searchable(&fixture.tenant).name_prefix);
+    let pushed = list(&fixture, filter()).await.unwrap();
     assert_eq!(ids(&pushed.accounts), ids(&without.accounts));
     assert!(!pushed.truncated);
     let log = fixture.sandbox.log();
@@ -154,12 +155,12 @@ async fn ignored_condition_truncates() {
         ("Search.Query", "q={firstName}&r={lastName}"),
         ("ByEmail.Query", "q={email}"),
     ];
-    let fixture = GenericFixture::with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
+    let fixture = with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
     let filter = UserFilter {
         last_name: Some(NamePrefix::of("nobody at all")),
         ..UserFilter::default()
     };
-    let page = fixture.list(filter).await.unwrap();
+    let page = list(&fixture, filter).await.unwrap();
     assert!(page.accounts.is_empty() && page.truncated);
     assert_eq!(
         kind(fixture.by_email("nobody@example.com").await),
@@ -167,7 +168,7 @@ async fn ignored_condition_truncates() {
     );
     // Where the operator says that it answers loosely, the right ones are picked out of the answer.
     let loose = [settings[0], settings[1], ("ByEmail.Loose", "true")];
-    let fixture = GenericFixture::with(PLAIN, ignoring, TOKEN, &loose).await;
+    let fixture = with(PLAIN, ignoring, TOKEN, &loose).await;
     assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);
     let email = sample_directory_user(Shape::Ssor, 2)["email"]
         .as_str()

@@ -1,18 +1,18 @@
 //! Who is found by an id or an address, and what says that there is nobody.
 
 use masthead_ports::source::SourceErrorKind;
+use masthead_provider_testkit::{Asking, ids};
 use masthead_sandbox::{DirectoryEnvelope, Fault, FaultRule};
-use masthead_testkit::asking::{Asking, ids};
 use serde_json::json;
 
 use crate::{
-    fixture::{GenericFixture, kind},
+    fixture::{kind, with},
     plain::{PLAIN, TOKEN, config},
 };
 
 #[tokio::test]
 async fn linked_address_of_others_finds_no_user() {
-    let fixture = GenericFixture::with(PLAIN, config(0), TOKEN, &[]).await;
+    let fixture = with(PLAIN, config(0), TOKEN, &[]).await;
     fixture.sandbox.directory().seed([
         json!({"consumerId": "1", "email": "Own@Example.com", "linkedIdentifiers": [{"emailAddress": "linked@example.com"}]}),
         json!({"consumerId": "2", "linkedIdentifiers": [{"emailAddress": "ONLY@example.com"}]}),
@@ -26,7 +26,7 @@ async fn linked_address_of_others_finds_no_user() {
 
 #[tokio::test]
 async fn unicode_domain_is_found() {
-    let fixture = GenericFixture::with(PLAIN, config(0), TOKEN, &[]).await;
+    let fixture = with(PLAIN, config(0), TOKEN, &[]).await;
     fixture
         .sandbox
         .directory()
@@ -40,7 +40,7 @@ async fn unicode_domain_is_found() {
 async fn ids_are_compared_exactly() {
     let mut config = config(0);
     config.settings.envelope = DirectoryEnvelope::Plain;
-    let fixture = GenericFixture::with(PLAIN, config, TOKEN, &[("Envelope.Errors", "")]).await;
+    let fixture = with(PLAIN, config, TOKEN, &[("Envelope.Errors", "")]).await;
     fixture
         .sandbox
         .directory()
@@ -72,25 +72,25 @@ async fn absence_signals_need_their_settings() {
         (empty, ("NotFound.EmptyList", "true")),
         (bare, ("NotFound.Bare", "true")),
     ] {
-        let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[]).await;
+        let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
         fixture.sandbox.inject(fault.clone());
         assert_eq!(
             kind(fixture.by_id("70000000").await),
             Some(SourceErrorKind::Unavailable)
         );
-        let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[setting]).await;
+        let fixture = with(PLAIN, config(1), TOKEN, &[setting]).await;
         fixture.sandbox.inject(fault);
         assert_eq!(fixture.by_id("70000000").await.unwrap(), None);
     }
     // A not-found signal in answer to an address counts only where it is said to, too.
     let gone = answer(404, r#"{"errMsg":"no such user"}"#);
-    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[]).await;
+    let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
     fixture.sandbox.inject(gone.clone());
     assert_eq!(
         kind(fixture.by_email("a@example.com").await),
         Some(SourceErrorKind::Misconfigured)
     );
-    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[("ByEmail.NotFound", "true")]).await;
+    let fixture = with(PLAIN, config(1), TOKEN, &[("ByEmail.NotFound", "true")]).await;
     fixture.sandbox.inject(gone);
     assert_eq!(fixture.by_email("a@example.com").await.unwrap(), []);
 }
@@ -105,7 +105,7 @@ async fn retry_statuses_pause_calls() {
         body: None,
     };
     for (status, settings) in [(503, &[][..]), (420, &[("Retry.Statuses", "420, 503")][..])] {
-        let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, settings).await;
+        let fixture = with(PLAIN, config(1), TOKEN, settings).await;
         fixture.sandbox.inject(later(status));
         assert_eq!(
             kind(fixture.by_id("70000000").await),
@@ -119,7 +119,7 @@ async fn retry_statuses_pause_calls() {
         );
         assert_eq!(fixture.sandbox.calls(), calls, "nobody asks before");
     }
-    let fixture = GenericFixture::with(PLAIN, config(1), TOKEN, &[]).await;
+    let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
     fixture.sandbox.inject(later(420));
     assert_eq!(kind(fixture.by_id("70000000").await), Some(SourceErrorKind::Refused));
 }

@@ -5,35 +5,21 @@ use masthead_ports::{
     walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_generic::Preset;
+use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::{DirectoryConfig, Fault, Paging, Shape, sample_directory_user};
-use masthead_testkit::{
-    asking::Asking,
-    walking::{self, Walked},
-};
 
 use crate::{
-    fixture::{GenericFixture, kind},
+    fixture::{GenericFixture, kind, with},
     plain::{PLAIN, TOKEN, config},
     third,
 };
 
-impl GenericFixture {
-    async fn step(&self, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.directory.step(&self.cx(), Scope::Everything, from).await
-    }
-
-    async fn scan(&self) -> Result<Walked, SourceError> {
-        self.scan_while(|_| {}).await
-    }
-
-    /// Goes all the way, letting `between` happen after each step.
-    async fn scan_while(&self, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
-        walking::walk(self, &self.directory, Scope::Everything, between).await
-    }
+async fn step(fixture: &GenericFixture, from: Option<&Place>) -> Result<Step, SourceError> {
+    fixture.step(Scope::Everything, from).await
 }
 
 async fn plain(config: DirectoryConfig) -> GenericFixture {
-    GenericFixture::with(PLAIN, config, TOKEN, &[]).await
+    with(PLAIN, config, TOKEN, &[]).await
 }
 
 #[tokio::test]
@@ -41,7 +27,7 @@ async fn distorted_pages_lose_no_user() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = plain(config(180)).await;
         fixture.sandbox.inject(fault.clone());
-        let scanned = fixture.scan().await.unwrap();
+        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.gaps), (180, false), "{fault:?}");
     }
 }
@@ -55,13 +41,12 @@ async fn shrinking_scan_restarts() {
         .unwrap()
         .to_owned();
     let scanned = fixture
-        .scan_while(|steps| {
+        .scan(Scope::Everything, |steps| {
             if steps == 1 {
                 fixture.sandbox.directory().remove(&first);
             }
         })
-        .await
-        .unwrap();
+        .await;
     assert_eq!(
         (scanned.ids().len(), scanned.gaps),
         (180, false),
@@ -80,9 +65,10 @@ async fn shrinking_scan_restarts() {
         })
         .collect();
     let scanned = fixture
-        .scan_while(|steps| fixture.sandbox.directory().remove(&users[steps]))
-        .await
-        .unwrap();
+        .scan(Scope::Everything, |steps| {
+            fixture.sandbox.directory().remove(&users[steps])
+        })
+        .await;
     assert!(scanned.gaps);
 }
 
@@ -90,7 +76,7 @@ async fn shrinking_scan_restarts() {
 async fn uncertain_scan_reports_gaps() {
     let mut unusable = config(3);
     unusable.users[1]["consumerId"] = "x".repeat(300).into();
-    let scanned = plain(unusable).await.scan().await.unwrap();
+    let scanned = plain(unusable).await.scan(Scope::Everything, |_| {}).await;
     assert_eq!(
         (scanned.ids().len(), scanned.gaps),
         (2, true),
@@ -99,11 +85,10 @@ async fn uncertain_scan_reports_gaps() {
 
     // Nobody says how many there are: the one page of a few needs no number, several do.
     for (users, gaps) in [(3, false), (80, true)] {
-        let scanned = GenericFixture::with(PLAIN, config(users), TOKEN, &[("Total", "")])
+        let scanned = with(PLAIN, config(users), TOKEN, &[("Total", "")])
             .await
-            .scan()
-            .await
-            .unwrap();
+            .scan(Scope::Everything, |_| {})
+            .await;
         assert_eq!((scanned.ids().len(), scanned.gaps), (users, gaps));
     }
 }
@@ -124,26 +109,29 @@ async fn repeated_page_is_refused() {
         .filter(|(name, _)| *name != "Total")
         .copied()
         .collect();
-    let fixture = GenericFixture::with(never_turns, config, TOKEN, &settings).await;
-    assert_eq!(kind(fixture.scan().await), Some(SourceErrorKind::Corrupt));
+    let fixture = with(never_turns, config, TOKEN, &settings).await;
+    assert_eq!(
+        kind(fixture.try_scan(Scope::Everything, |_| {}).await),
+        Some(SourceErrorKind::Corrupt)
+    );
     assert_eq!(fixture.sandbox.calls(), 2);
 }
 
 #[tokio::test]
 async fn forgotten_cursor_restarts_a_few_times() {
     let fixture = third::fixture(90).await;
-    let first = fixture.step(None).await.unwrap();
+    let first = step(&fixture, None).await.unwrap();
     let forgotten = first.next.unwrap().as_str().replace("sandbox-", "forgotten-");
-    let again = fixture.step(Place::parse(&forgotten).as_ref()).await.unwrap();
+    let again = step(&fixture, Place::parse(&forgotten).as_ref()).await.unwrap();
     assert_eq!(again.accounts, first.accounts);
     let mut place = again.next.unwrap();
     for _ in 0..2 {
         let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
-        place = fixture.step(Some(&forgotten)).await.unwrap().next.unwrap();
+        place = step(&fixture, Some(&forgotten)).await.unwrap().next.unwrap();
     }
     let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
     assert_eq!(
-        kind(fixture.step(Some(&forgotten)).await),
+        kind(step(&fixture, Some(&forgotten)).await),
         Some(SourceErrorKind::Refused)
     );
 }
@@ -151,7 +139,7 @@ async fn forgotten_cursor_restarts_a_few_times() {
 #[tokio::test]
 async fn scan_needs_a_list() {
     let fixture = plain(config(3)).await;
-    assert!(fixture.directory.can_be_scanned(&fixture.tenant) && !fixture.directory.tells_changes());
-    let fixture = GenericFixture::with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
-    assert!(!fixture.directory.can_be_scanned(&fixture.tenant));
+    assert!(fixture.adapter.can_be_scanned(&fixture.tenant) && !fixture.adapter.tells_changes());
+    let fixture = with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
+    assert!(!fixture.adapter.can_be_scanned(&fixture.tenant));
 }

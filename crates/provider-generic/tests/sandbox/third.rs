@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_generic::Preset;
+use masthead_provider_testkit::Asking;
 use masthead_sandbox::{
     Comparison, DirectoryAuth, DirectoryConfig, DirectoryEnvelope, DirectorySettings, Filter, Paging, Shape,
 };
-use masthead_testkit::asking::Asking;
 
 use crate::{
     fixture::{GenericFixture, stand_in},
@@ -128,7 +128,7 @@ pub(crate) const DESCRIPTION: [(&str, &str); 26] = [
 ];
 
 pub(crate) async fn fixture(count: usize) -> GenericFixture {
-    THIRD.fixture(count).await
+    THIRD.start(count).await
 }
 
 generic_tests!(

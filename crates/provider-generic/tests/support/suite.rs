@@ -8,15 +8,15 @@ use masthead_domain::query::{Total, UserFilter};
 use masthead_ports::{source::SourceErrorKind, walk::Scope};
 use masthead_provider_generic::{GenericSettingError, GenericSettings, Preset};
 use masthead_provider_kit::CheckVerdict;
+use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
     asking::{Asking, ids},
     logs::Logged,
-    walking,
 };
 use serde_json::Value;
 
-use crate::fixture::{GenericFixture, kind, texts};
+use crate::fixture::{GenericFixture, kind, list, texts, with};
 use SourceErrorKind::Corrupt;
 
 /// A directory on which the suite is run, and what the suite knows of it beside its settings.
@@ -39,8 +39,8 @@ pub(crate) struct GenericCase {
 }
 
 impl GenericCase {
-    pub(crate) async fn fixture(&self, count: usize) -> GenericFixture {
-        GenericFixture::with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
+    pub(crate) async fn start(&self, count: usize) -> GenericFixture {
+        with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
     }
 
     fn id_of<'a>(&self, user: &'a Value) -> &'a str {
@@ -75,7 +75,7 @@ fn address(user: &Value) -> &str {
 
 /// Every user is found by id, by address, and in the list; nobody else is.
 pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
-    let fixture = subject.fixture(120).await;
+    let fixture = subject.start(120).await;
     let users = fixture.sandbox.directory().users();
     assert!(users.len() > 50, "more than one page");
     for user in users.iter().take(60) {
@@ -101,7 +101,7 @@ pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
     }
     assert_eq!(fixture.by_id("nobody").await.unwrap(), None);
     assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);
-    let page = fixture.list(UserFilter::default()).await.unwrap();
+    let page = list(&fixture, UserFilter::default()).await.unwrap();
     let mut listed = ids(&page.accounts);
     listed.sort_unstable();
     let mut all: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
@@ -123,7 +123,7 @@ fn status(status: u16) -> Fault {
 /// A failure that is no HTTP status has the kind that the description gives it, in every read; a bare 404 is absence where
 /// the description says so, and of one user alone.
 pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
-    let fixture = subject.fixture(3).await;
+    let fixture = subject.start(3).await;
     let user = &fixture.sandbox.directory().users()[0];
     let (id, email) = (subject.id_of(user), address(user));
     let rule = fixture.sandbox.inject(Fault::ErrorCode { code: 500 });
@@ -132,21 +132,23 @@ pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
         kind(fixture.by_id("nobody").await),
         kind(fixture.by_email(email).await),
         kind(fixture.by_email("nobody@example.com").await),
-        kind(fixture.list(UserFilter::default()).await),
+        kind(list(&fixture, UserFilter::default()).await),
     ] {
         assert_eq!(got, Some(subject.code_500));
     }
     fixture.sandbox.withdraw(rule);
     let rule = fixture.sandbox.inject(status(404));
     assert_eq!(kind(fixture.by_id(id).await), subject.status_404);
-    assert!(kind(fixture.by_email(email).await).is_some() && kind(fixture.list(UserFilter::default()).await).is_some());
+    assert!(
+        kind(fixture.by_email(email).await).is_some() && kind(list(&fixture, UserFilter::default()).await).is_some()
+    );
     fixture.sandbox.withdraw(rule);
     assert!(fixture.by_id(id).await.unwrap().is_some());
 }
 
 /// An answer that contradicts itself is no absence and no whole list.
 pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
-    let fixture = subject.fixture(120).await;
+    let fixture = subject.start(120).await;
     let users = fixture.sandbox.directory().users();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
     let rule = fixture.sandbox.inject(Fault::Missing);
@@ -155,13 +157,13 @@ pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
         Some(Corrupt),
         "the total says one, the list nobody"
     );
-    let page = fixture.list(UserFilter::default()).await.unwrap();
+    let page = list(&fixture, UserFilter::default()).await.unwrap();
     assert!(page.truncated, "a list with a user missing is not the whole");
     fixture.sandbox.withdraw(rule);
     for fault in [Fault::Duplicated, Fault::Shuffled] {
         let rule = fixture.sandbox.inject(fault);
         assert_eq!(fixture.ids_by_email(email).await, [id]);
-        let page = fixture.list(UserFilter::default()).await.unwrap();
+        let page = list(&fixture, UserFilter::default()).await.unwrap();
         let mut listed = ids(&page.accounts);
         let before = listed.len();
         listed.sort_unstable();
@@ -174,7 +176,7 @@ pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
 
 /// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
 pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
-    let fixture = subject.fixture(60).await;
+    let fixture = subject.start(60).await;
     let logged = Logged::down_to(tracing::Level::TRACE);
     let users = fixture.sandbox.directory().users();
     assert!(
@@ -186,7 +188,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
         returned.extend(fixture.by_id(subject.id_of(user)).await.unwrap());
         returned.extend(fixture.by_email(address(user)).await.unwrap());
     }
-    returned.extend(fixture.list(UserFilter::default()).await.unwrap().accounts);
+    returned.extend(list(&fixture, UserFilter::default()).await.unwrap().accounts);
     let mut shown: Vec<String> = returned.iter().flat_map(texts).collect();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
     for fault in [
@@ -204,7 +206,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
         ));
         fixture.sandbox.withdraw(rule);
     }
-    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    let checked = fixture.adapter.check(&fixture.cx(), None).await.unwrap();
     shown.push(format!("{checked:?}"));
     shown.extend(
         fixture
@@ -226,14 +228,12 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
 
 /// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
 pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
-    let fixture = subject.fixture(1_020).await;
+    let fixture = subject.start(1_020).await;
     let users = fixture.sandbox.directory().users();
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = fixture.sandbox.calls();
-    let mut scanned = walking::walk(&fixture, &fixture.directory, Scope::Everything, |_| {})
-        .await
-        .unwrap();
+    let mut scanned = fixture.scan(Scope::Everything, |_| {}).await;
     scanned.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
     wanted.sort_unstable();
     assert_eq!(ids(&scanned.accounts), wanted);
@@ -244,8 +244,8 @@ pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
 
 /// The check finds nothing that is otherwise than described.
 pub(crate) async fn check_passes_for_sandbox(subject: GenericCase) {
-    let fixture = subject.fixture(60).await;
-    let checked = fixture.directory.check(&fixture.cx(), None).await.unwrap();
+    let fixture = subject.start(60).await;
+    let checked = fixture.adapter.check(&fixture.cx(), None).await.unwrap();
     assert!(checked.len() >= 7, "{checked:?}");
     assert!(
         checked.iter().all(|one| one.verdict == CheckVerdict::Agrees),
@@ -262,6 +262,6 @@ pub(crate) async fn required_settings_are_named(subject: GenericCase) {
     let wanted = ["BaseUrl", "SecretFile"].into_iter().chain(own);
     let wanted: Vec<String> = wanted.map(|name| format!("{}.{name}", subject.preset.name)).collect();
     assert_eq!(names, wanted);
-    let fixture = subject.fixture(1).await;
-    assert!(fixture.directory.check(&fixture.cx(), None).await.is_ok());
+    let fixture = subject.start(1).await;
+    assert!(fixture.adapter.check(&fixture.cx(), None).await.is_ok());
 }

@@ -1,33 +1,32 @@
 //! Who we are, as Gigya checks it: every flaw is an alarm, never a missing user; a clock that is off is mended.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use SourceErrorKind::{Misconfigured, OutcomeUnknown, Unavailable};
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter as _},
-    source::{SourceErrorKind, UserSource as _},
+    accounts::{AccountChange, AccountWriter as _, WriteError},
+    source::SourceErrorKind,
 };
-use masthead_provider_gigya::{NonceSource, RandomnessError};
-use masthead_sandbox::Application;
+use masthead_provider_kit::ProviderAdapter as _;
+use masthead_sandbox::{Application, Fault, FaultRule};
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{AUTH_METHODS, Asking, GigyaFixture, crid, kind, reader};
+use crate::support::{AUTH_METHODS, Asking, called, crid, kind, reader, with, with_secret};
 
 #[tokio::test]
 async fn rejected_keys_are_misconfiguration() {
     for method in AUTH_METHODS {
         for wrong in [("Gigya.ApiKey", "3_rotated"), ("Gigya.UserKey", "nobody")] {
-            let fixture =
-                GigyaFixture::with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method), wrong]).await;
+            let fixture = with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method), wrong]).await;
             for id in ["1", "nobody"] {
                 assert_eq!(kind(fixture.by_id(id).await), Misconfigured, "{method} {wrong:?}");
             }
             assert_eq!(kind(fixture.by_email("nobody@example.com").await), Misconfigured);
-            assert!(fixture.gigya.health()[0].1.misconfigured);
+            assert!(fixture.adapter.health()[0].1.misconfigured);
         }
     }
     let another = Application {
@@ -39,30 +38,30 @@ async fn rejected_keys_are_misconfiguration() {
         ("secret", "YW5vdGhlcg==".to_owned()),
         ("bearer", another.private_key_pem().unwrap()),
     ] {
-        let fixture = GigyaFixture::reported(vec![], &[("Gigya.Auth", method)], 1, Some(secret)).await;
+        let fixture = with_secret(vec![], &[("Gigya.Auth", method)], 1, Some(secret)).await;
         assert_eq!(kind(fixture.by_id("nobody").await), Misconfigured, "{method}");
     }
 }
 
 #[tokio::test]
 async fn wrong_data_centre_is_misconfiguration() {
-    let fixture = GigyaFixture::with(vec![], &[("Gigya.Auth", "secret")]).await;
+    let fixture = with(vec![], &[("Gigya.Auth", "secret")]).await;
     let gigya = fixture.sandbox.gigya();
     gigya.change_settings(|settings| settings.https = false);
     assert_eq!(kind(fixture.by_id("nobody").await), Misconfigured);
     gigya.change_settings(|settings| settings.served_data_center = Some("us1".into()));
     assert_eq!(kind(fixture.by_id("nobody").await), Misconfigured);
-    assert!(fixture.gigya.health()[0].1.misconfigured);
+    assert!(fixture.adapter.health()[0].1.misconfigured);
     gigya.change_settings(|settings| *settings = masthead_sandbox::GigyaSettings::default());
     assert!(fixture.by_id("nobody").await.unwrap().is_none());
-    assert!(!fixture.gigya.health()[0].1.misconfigured);
+    assert!(!fixture.adapter.health()[0].1.misconfigured);
 }
 
 #[tokio::test]
 async fn clock_skew_is_corrected_once() {
     for method in ["signed", "bearer"] {
         for behind in [false, true] {
-            let fixture = GigyaFixture::with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method)]).await;
+            let fixture = with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method)]).await;
             let off = Duration::from_hours(7);
             if behind {
                 fixture.sandbox.clock().advance(off);
@@ -74,9 +73,13 @@ async fn clock_skew_is_corrected_once() {
                 first_name: Some("Anna".into()),
                 ..AccountChange::default()
             };
-            let changed = fixture.gigya.update(&fixture.cx(), &crid("1"), &change).await.unwrap();
+            let changed = fixture
+                .adapter
+                .update(&fixture.cx(), &crid("1"), &change)
+                .await
+                .unwrap();
             assert_eq!(&*changed.first_name, "Anna");
-            assert_eq!(fixture.called(), ["setAccountInfo", "setAccountInfo", "getAccountInfo"]);
+            assert_eq!(called(&fixture), ["setAccountInfo", "setAccountInfo", "getAccountInfo"]);
             assert!(fixture.by_id("1").await.unwrap().is_some());
             assert!(fixture.by_id("nobody").await.unwrap().is_none());
             assert_eq!(fixture.sandbox.calls(), 5);
@@ -86,58 +89,33 @@ async fn clock_skew_is_corrected_once() {
 
 #[tokio::test]
 async fn repeated_expiry_is_misconfiguration() {
-    let fixture = GigyaFixture::with(vec![reader("1", "a@example.com")], &[]).await;
-    fixture
-        .sandbox
-        .inject(masthead_sandbox::Fault::ErrorCode { code: 403_002 });
+    let fixture = with(vec![reader("1", "a@example.com")], &[]).await;
+    fixture.sandbox.inject(Fault::ErrorCode { code: 403_002 });
     assert_eq!(kind(fixture.by_id("1").await), Misconfigured);
     assert_eq!(fixture.sandbox.calls(), 2);
 }
 
-/// The same nonce, over and over.
-struct RepeatedNonce;
-
-impl NonceSource for RepeatedNonce {
-    fn next(&self) -> Result<[u8; 16], RandomnessError> {
-        Ok([7; 16])
-    }
-}
-
-struct NoNonce;
-
-impl NonceSource for NoNonce {
-    fn next(&self) -> Result<[u8; 16], RandomnessError> {
-        Err(RandomnessError)
-    }
-}
-
 #[tokio::test]
 async fn used_nonce_is_replaced_once() {
-    let (gigya, fixture) = GigyaFixture::with(vec![reader("1", "a@example.com")], &[])
-        .await
-        .take_adapter();
-    let gigya = gigya.with_nonces(Arc::new(RepeatedNonce));
-    assert!(gigya.by_id(&fixture.cx(), &crid("1")).await.unwrap().is_some());
-    assert_eq!(kind(gigya.by_id(&fixture.cx(), &crid("1")).await), Unavailable);
-    assert_eq!(fixture.sandbox.calls(), 3);
-    let answer = gigya.delete(&fixture.cx(), &crid("1")).await.unwrap_err();
+    let fixture = with(vec![reader("1", "a@example.com")], &[]).await;
+    let used = || FaultRule::from(Fault::ErrorCode { code: 403_004 });
+    fixture.sandbox.inject(used().times(1));
+    assert!(fixture.by_id("1").await.unwrap().is_some());
+    assert_eq!(fixture.sandbox.calls(), 2);
+    fixture.sandbox.inject(used());
+    assert_eq!(kind(fixture.by_id("1").await), Unavailable);
+    assert_eq!(fixture.sandbox.calls(), 4);
+    let deleted = fixture.adapter.delete(&fixture.cx(), &crid("1")).await;
     assert!(
-        matches!(&answer, masthead_ports::accounts::WriteError::Silent(error) if error.kind == OutcomeUnknown),
-        "{answer:?}"
+        matches!(&deleted, Err(WriteError::Silent(error)) if error.kind == OutcomeUnknown),
+        "{deleted:?}"
     );
-    let gigya = gigya.with_nonces(Arc::new(NoNonce));
-    let calls = fixture.sandbox.calls();
-    // The tenant's site was made with the first ones; another adapter has the others.
-    drop(gigya);
-    let (gigya, fixture) = fixture.take_adapter();
-    let gigya = gigya.with_nonces(Arc::new(NoNonce));
-    assert_eq!(kind(gigya.by_id(&fixture.cx(), &crid("1")).await), Unavailable);
-    assert_eq!(fixture.sandbox.calls(), calls);
+    assert_eq!(fixture.sandbox.calls(), 5);
 }
 
 #[tokio::test]
 async fn nonces_are_unique_timestamps_are_seconds() {
-    let fixture = GigyaFixture::with(vec![reader("1", "a@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "a@example.com")], &[]).await;
     for _ in 0..20 {
         fixture.by_id("1").await.unwrap();
     }
@@ -169,7 +147,7 @@ async fn any_text_passes_signature_verification() {
     let mut runner = TestRunner::new_with_rng(config, rng);
     let text = prop_oneof!["\\PC{1,40}", "['<>()*!~+&=%\"\\\\/?#;:, \u{e9}\u{1f600}-]{1,30}"];
     for method in ["signed", "bearer"] {
-        let fixture = GigyaFixture::with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method)]).await;
+        let fixture = with(vec![reader("1", "a@example.com")], &[("Gigya.Auth", method)]).await;
         for _ in 0..60 {
             let text = text.new_tree(&mut runner).unwrap().current();
             if text.len() <= 255 {
@@ -182,7 +160,11 @@ async fn any_text_passes_signature_verification() {
                 first_name: Some(text.as_str().into()),
                 ..AccountChange::default()
             };
-            let changed = fixture.gigya.update(&fixture.cx(), &crid("1"), &change).await.unwrap();
+            let changed = fixture
+                .adapter
+                .update(&fixture.cx(), &crid("1"), &change)
+                .await
+                .unwrap();
             assert_eq!(&*changed.first_name, text.trim(), "{method} {text:?}");
         }
     }

@@ -5,7 +5,7 @@ use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, GigyaFixture, ids, kind, listing, reader};
+use crate::support::{Asking, ids, kind, listing, reader, with, with_attempts};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
 
 fn status(status: u16) -> Fault {
@@ -28,13 +28,12 @@ fn with_body(status: u16, body: &str) -> Fault {
 
 /// What every read says of an answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
-    let mut fixture = GigyaFixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
     for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
         fixture.sandbox.inject(fault.clone());
-        // What is told to wait waits for itself only.
-        let (_, fresh) = fixture.take_adapter();
-        fixture = fresh;
+        // A pause of one read must not affect the next.
+        fixture.restart();
         let got = match read {
             "by id" => kind(fixture.by_id("1").await),
             "by id of nobody" => kind(fixture.by_id("nobody").await),
@@ -42,7 +41,7 @@ async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
             "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
             _ => kind(
                 fixture
-                    .gigya
+                    .adapter
                     .search(&fixture.cx(), &listing(UserFilter::default(), 10))
                     .await,
             ),
@@ -95,13 +94,13 @@ async fn rate_limit_code_pauses_calls() {
 
 #[tokio::test]
 async fn documented_codes_mean_one_absent_account() {
-    let fixture = GigyaFixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     for code in [403_047, 404_000, 404_003] {
         let fault = fixture.sandbox.inject(Fault::ErrorCode { code });
         assert!(fixture.by_id("1").await.unwrap().is_none(), "{code}");
         // A search that is "not found" found nothing that could be told.
         let filter = UserFilter::default();
-        let answer = fixture.gigya.search(&fixture.cx(), &listing(filter, 10)).await;
+        let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
         assert!(matches!(kind(answer), Refused | Misconfigured), "{code}");
         assert!(fixture.by_email("nobody@example.com").await.is_err(), "{code}");
         assert!(fixture.sandbox.withdraw(fault));
@@ -140,7 +139,7 @@ fn labelled(fault: Fault) -> Fault {
 
 #[tokio::test]
 async fn foreign_search_result_is_refused() {
-    let fixture = GigyaFixture::with(
+    let fixture = with(
         vec![
             crate::support::social("1", "ann@example.com"),
             reader("2", "bob@example.com"),
@@ -159,11 +158,11 @@ async fn incomplete_list_is_refused_disorder_is_not() {
     let accounts: Vec<_> = (0..5)
         .map(|n| reader(&n.to_string(), &format!("{n}@example.com")))
         .collect();
-    let fixture = GigyaFixture::with(accounts, &[]).await;
+    let fixture = with(accounts, &[]).await;
     let list = async || {
         let query = listing(UserFilter::default(), 10);
         fixture
-            .gigya
+            .adapter
             .search(&fixture.cx(), &query)
             .await
             .map(|page| ids(&page.accounts))
@@ -181,7 +180,7 @@ async fn incomplete_list_is_refused_disorder_is_not() {
 
 #[tokio::test]
 async fn failed_read_is_signed_again_and_retried() {
-    let fixture = GigyaFixture::patient(vec![reader("1", "ann@example.com")], &[], 2).await;
+    let fixture = with_attempts(vec![reader("1", "ann@example.com")], &[], 2).await;
     for fault in [
         status(503),
         Fault::ResetMidBody,

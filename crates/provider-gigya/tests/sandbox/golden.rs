@@ -9,7 +9,7 @@ use masthead_ports::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Asking, GigyaFixture, crid, listing};
+use crate::support::{Asking, GigyaFixture, crid, decoded, listing, with};
 
 fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/gigya-node");
@@ -31,7 +31,7 @@ fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)],
         let value = match name {
             "timestamp" => json!(value.parse::<i64>().is_ok()),
             "nonce" | "sig" => json!(!value.is_empty()),
-            "profile" | "data" | "findBy" => serde_json::from_str(&unescaped(value)).unwrap(),
+            "profile" | "data" | "findBy" => serde_json::from_str(&decoded(value)).unwrap(),
             _ => value.into(),
         };
         assert!(fields.insert(name, value).is_none(), "{name} comes twice");
@@ -41,20 +41,6 @@ fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)],
         token.split('.').count() == 3
     });
     json!({"method": method, "path": path, "query": query, "content-type": header("content-type"), "bearer": bearer, "fields": fields})
-}
-
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
-            bytes.push(u8::try_from(digit() * 16 + digit()).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
 }
 
 fn recorded(name: &str) -> Vec<Value> {
@@ -91,7 +77,7 @@ fn seed() -> Vec<Value> {
 
 #[tokio::test]
 async fn account_request_matches_library() {
-    let fixture = GigyaFixture::with(seed(), &[]).await;
+    let fixture = with(seed(), &[]).await;
     for (at, account) in seed().iter().enumerate() {
         fixture.sandbox.clear_log();
         let found = fixture.by_id(account["UID"].as_str().unwrap()).await.unwrap().unwrap();
@@ -106,14 +92,14 @@ async fn account_request_matches_library() {
 
 #[tokio::test]
 async fn bearer_request_matches_library() {
-    let fixture = GigyaFixture::with(seed(), &[("Gigya.Auth", "bearer")]).await;
+    let fixture = with(seed(), &[("Gigya.Auth", "bearer")]).await;
     fixture.by_id(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
     assert_eq!(without(local(&fixture), "include"), recorded("get-bearer"));
 }
 
 #[tokio::test]
 async fn address_request_matches_library() {
-    let fixture = GigyaFixture::with(seed(), &[]).await;
+    let fixture = with(seed(), &[]).await;
     assert_eq!(fixture.ids_by_email("Ann+News@example.com").await, ["ann", "twin"]);
     let requests = local(&fixture);
     let search = requests
@@ -121,7 +107,7 @@ async fn address_request_matches_library() {
         .find(|request| request["path"] == "/accounts.search")
         .unwrap();
     let condition = |request: &Value| {
-        let query = unescaped(request["fields"]["query"].as_str().unwrap());
+        let query = decoded(request["fields"]["query"].as_str().unwrap());
         let condition = query.split_once(" WHERE ").unwrap().1.to_lowercase();
         condition.replace(" limit 21", "")
     };
@@ -165,9 +151,9 @@ async fn address_request_matches_library() {
 
 #[tokio::test]
 async fn page_requests_match_library() {
-    let fixture = GigyaFixture::with(seed(), &[("Gigya.PageSize", "3")]).await;
+    let fixture = with(seed(), &[("Gigya.PageSize", "3")]).await;
     let page = fixture
-        .gigya
+        .adapter
         .search(&fixture.cx(), &listing(UserFilter::default(), 100))
         .await
         .unwrap();
@@ -187,7 +173,7 @@ async fn page_requests_match_library() {
 #[tokio::test]
 async fn write_requests_match_library() {
     let settings = [("Gigya.MetadataMap", "note, plan")];
-    let fixture = GigyaFixture::with(seed(), &settings).await;
+    let fixture = with(seed(), &settings).await;
     let (cx, ann) = (fixture.cx(), crid("ann"));
     let name = |at: usize| seed()[at]["profile"]["firstName"].as_str().unwrap().to_owned();
     let change = AccountChange {
@@ -199,22 +185,22 @@ async fn write_requests_match_library() {
         ],
         ..AccountChange::default()
     };
-    fixture.gigya.update(&cx, &ann, &change).await.unwrap();
+    fixture.adapter.update(&cx, &ann, &change).await.unwrap();
     assert_eq!(local(&fixture)[..1], recorded("set"));
     fixture.sandbox.clear_log();
     let odd = PlainPassword::new("geheim'<>()*!~+&=% 2\u{fc}");
-    fixture.gigya.set_password(&cx, &ann, &odd).await.unwrap();
+    fixture.adapter.set_password(&cx, &ann, &odd).await.unwrap();
     assert_eq!(local(&fixture), recorded("set-password"));
     fixture.sandbox.clear_log();
     let change = AccountChange {
         first_name: Some("x".into()),
         ..AccountChange::default()
     };
-    assert!(fixture.gigya.update(&cx, &crid("nobody"), &change).await.is_err());
+    assert!(fixture.adapter.update(&cx, &crid("nobody"), &change).await.is_err());
     assert_eq!(local(&fixture), recorded("set-missing"));
     fixture.sandbox.clear_log();
     fixture
-        .gigya
+        .adapter
         .delete(&cx, &crid(seed()[1]["UID"].as_str().unwrap()))
         .await
         .unwrap();
@@ -223,7 +209,7 @@ async fn write_requests_match_library() {
 
 #[tokio::test]
 async fn registration_requests_match_library() {
-    let fixture = GigyaFixture::with(seed(), &[("Gigya.MetadataMap", "note")]).await;
+    let fixture = with(seed(), &[("Gigya.MetadataMap", "note")]).await;
     let new = |email: &str| NewAccount {
         email: Email::parse(email).unwrap(),
         password: Some(PlainPassword::new("Sandbox-password-1")),
@@ -237,7 +223,7 @@ async fn registration_requests_match_library() {
         ("ann+news@example.com", "register-existing"),
     ] {
         fixture.sandbox.clear_log();
-        let made = fixture.gigya.create(&fixture.cx(), &new(email)).await;
+        let made = fixture.adapter.create(&fixture.cx(), &new(email)).await;
         assert_eq!(made.is_ok(), name == "register", "{made:?}");
         let mut wanted = recorded(name);
         // The library was given an address in the profile too.
@@ -251,11 +237,11 @@ async fn registration_requests_match_library() {
 
 #[tokio::test]
 async fn login_request_matches_library() {
-    let fixture = GigyaFixture::with(seed(), &[]).await;
+    let fixture = with(seed(), &[]).await;
     for (password, name) in [("Sandbox-password-1", "login"), ("wrong", "login-wrong")] {
         fixture.sandbox.clear_log();
         fixture
-            .gigya
+            .adapter
             .login(&fixture.cx(), "Ann+News@example.com", &PlainPassword::new(password))
             .await
             .unwrap();

@@ -5,7 +5,7 @@ use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
 use masthead_sandbox::{Application, Fault, FaultRule};
 use masthead_testkit::logs::Logged;
 
-use crate::support::{AUTH_METHODS, Asking, GigyaFixture, reader};
+use crate::support::{AUTH_METHODS, Asking, reader, with, with_secret};
 
 #[tokio::test]
 async fn failure_logs_show_no_private_data() {
@@ -33,7 +33,7 @@ async fn failure_logs_show_no_private_data() {
                 reader("sentinel-1", "sentinel@example.com"),
                 reader("sentinel-2", "sentinel-2@example.org"),
             ];
-            let fixture = GigyaFixture::with(accounts, &[("Gigya.Auth", method)]).await;
+            let fixture = with(accounts, &[("Gigya.Auth", method)]).await;
             fixture.sandbox.inject(FaultRule::from(fault.clone()));
             let errors = [
                 format!("{:?}", fixture.by_id("sentinel-1").await.unwrap_err()),
@@ -47,24 +47,24 @@ async fn failure_logs_show_no_private_data() {
                 verified: false,
                 metadata: Metadata::default(),
             };
-            let made = fixture.gigya.create(&fixture.cx(), &new).await;
+            let made = fixture.adapter.create(&fixture.cx(), &new).await;
             let login = fixture
-                .gigya
+                .adapter
                 .login(
                     &fixture.cx(),
                     "sentinel@example.com",
                     &PlainPassword::new("sentinel-password"),
                 )
                 .await;
-            let shown = format!("{errors:?}{made:?}{login:?}{:?}", fixture.gigya).to_lowercase();
+            let shown = format!("{errors:?}{made:?}{login:?}{:?}", fixture.adapter).to_lowercase();
             assert!(!shown.contains("sentinel"), "{shown}");
         }
     }
-    let _ = GigyaFixture::with(vec![], &[("Gigya.PageSize", "sentinel")])
+    let _ = with(vec![], &[("Gigya.PageSize", "sentinel")])
         .await
         .by_id("sentinel")
         .await;
-    let _ = GigyaFixture::reported(vec![], &[], 1, Some("sentinel!".into()))
+    let _ = with_secret(vec![], &[], 1, Some("sentinel!".into()))
         .await
         .by_id("sentinel")
         .await;

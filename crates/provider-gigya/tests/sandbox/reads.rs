@@ -3,7 +3,7 @@
 use masthead_ports::{accounts::AccountWriter as _, source::SourceErrorKind};
 use serde_json::json;
 
-use crate::support::{AUTH_METHODS, Asking, GigyaFixture, crid, kind, reader, social};
+use crate::support::{AUTH_METHODS, Asking, called, crid, kind, reader, social, with, with_secret};
 
 #[tokio::test]
 async fn user_is_found_by_odd_id() {
@@ -16,7 +16,7 @@ async fn user_is_found_by_odd_id() {
     ];
     for method in AUTH_METHODS {
         let accounts = odd.iter().map(|uid| reader(uid, "ann@example.com")).collect();
-        let fixture = GigyaFixture::with(accounts, &[("Gigya.Auth", method)]).await;
+        let fixture = with(accounts, &[("Gigya.Auth", method)]).await;
         for uid in odd {
             let found = fixture.by_id(uid).await.unwrap().unwrap();
             assert_eq!(found.crid.as_str(), uid);
@@ -25,7 +25,7 @@ async fn user_is_found_by_odd_id() {
                 ("Ann", "Lee", Some(true))
             );
         }
-        assert_eq!(fixture.called().len(), odd.len(), "one call each");
+        assert_eq!(called(&fixture).len(), odd.len(), "one call each");
         assert!(fixture.by_id("nobody").await.unwrap().is_none());
     }
 }
@@ -42,7 +42,7 @@ async fn odd_addresses_are_found() {
             "ann@m\u{fc}nchen.example",
         ];
         let accounts = odd.iter().enumerate().map(|(n, email)| reader(&format!("u{n}"), email));
-        let fixture = GigyaFixture::with(accounts.collect(), &[("Gigya.Auth", method)]).await;
+        let fixture = with(accounts.collect(), &[("Gigya.Auth", method)]).await;
         for (n, email) in odd.iter().enumerate() {
             assert_eq!(fixture.ids_by_email(email).await, [format!("u{n}")], "{email}");
             assert!(fixture.by_email(&format!("x{email}")).await.unwrap().is_empty());
@@ -67,14 +67,14 @@ async fn absence_needs_every_spelling() {
         of_list["UID"] = json!("3");
         of_list["loginIDs"] = json!({"emails": [], "unverifiedEmails": []});
         of_list["emails"] = json!({"verified": [], "unverified": [kept]});
-        let fixture = GigyaFixture::with(vec![reader("1", kept), of_login, of_list], &[]).await;
+        let fixture = with(vec![reader("1", kept), of_login, of_list], &[]).await;
         assert_eq!(
             fixture.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
             ["1", "2", "3"],
             "{kept}"
         );
     }
-    let fixture = GigyaFixture::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     let many = "\u{e9}".repeat(9);
     assert_eq!(
         kind(fixture.by_email(&format!("{many}@example.com")).await),
@@ -85,7 +85,7 @@ async fn absence_needs_every_spelling() {
 
 #[tokio::test]
 async fn unquotable_address_is_refused() {
-    let fixture = GigyaFixture::with(vec![reader("1", "\"a\"b@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "\"a\"b@example.com")], &[]).await;
     for email in [
         "\"a\"b@example.com",
         "a\\b@example.com",
@@ -99,7 +99,7 @@ async fn unquotable_address_is_refused() {
 
 #[tokio::test]
 async fn every_account_of_an_address_is_found() {
-    let fixture = GigyaFixture::with(
+    let fixture = with(
         vec![
             reader("1", "ann@example.com"),
             social("2", "Ann@Example.com"),
@@ -116,7 +116,7 @@ async fn every_account_of_an_address_is_found() {
 #[tokio::test]
 async fn too_many_accounts_are_too_broad() {
     let many = (0..25).map(|n| social(&n.to_string(), "all@example.com")).collect();
-    let fixture = GigyaFixture::with(many, &[]).await;
+    let fixture = with(many, &[]).await;
     assert_eq!(
         kind(fixture.by_email("all@example.com").await),
         SourceErrorKind::TooBroad
@@ -125,7 +125,7 @@ async fn too_many_accounts_are_too_broad() {
 
 #[tokio::test]
 async fn search_lag_is_corrected_by_lookups() {
-    let fixture = GigyaFixture::with(
+    let fixture = with(
         vec![social("1", "ann@example.com"), social("2", "ann@example.com")],
         &[],
     )
@@ -134,12 +134,12 @@ async fn search_lag_is_corrected_by_lookups() {
         .sandbox
         .gigya()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.gigya.delete(&fixture.cx(), &crid("1")).await.unwrap();
+    fixture.adapter.delete(&fixture.cx(), &crid("1")).await.unwrap();
     assert_eq!(fixture.ids_by_email("ann@example.com").await, ["2"]);
-    fixture.gigya.delete(&fixture.cx(), &crid("2")).await.unwrap();
+    fixture.adapter.delete(&fixture.cx(), &crid("2")).await.unwrap();
     assert!(fixture.by_email("ann@example.com").await.unwrap().is_empty());
     let new = crate::writes::nova();
-    let made = fixture.gigya.create(&fixture.cx(), &new).await.unwrap();
+    let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
     assert_eq!(fixture.ids_by_email("nova@example.com").await, [made.crid.as_str()]);
 }
 
@@ -149,7 +149,7 @@ async fn login_address_is_not_the_profile_address() {
     account["loginIDs"] = json!({"emails": ["old@example.com"]});
     let mut bare = reader("2", "bare@example.com");
     bare["profile"].as_object_mut().unwrap().remove("email");
-    let fixture = GigyaFixture::with(vec![account, bare], &[]).await;
+    let fixture = with(vec![account, bare], &[]).await;
     assert!(fixture.by_email("old@example.com").await.unwrap().is_empty());
     assert_eq!(fixture.ids_by_email("new@example.com").await, ["1"]);
     // Without an address in the profile it is the one that signs in.
@@ -164,7 +164,7 @@ async fn lite_accounts_need_the_setting() {
     lite["isLite"] = true.into();
     lite["isRegistered"] = false.into();
     for (setting, wanted) in [("false", 0), ("true", 1)] {
-        let fixture = GigyaFixture::with(vec![lite.clone()], &[("Gigya.LiteAccounts", setting)]).await;
+        let fixture = with(vec![lite.clone()], &[("Gigya.LiteAccounts", setting)]).await;
         assert_eq!(usize::from(fixture.by_id("1").await.unwrap().is_some()), wanted);
         assert_eq!(fixture.by_email("ann@example.com").await.unwrap().len(), wanted);
     }
@@ -174,16 +174,16 @@ async fn lite_accounts_need_the_setting() {
 async fn inactive_account_exists() {
     let mut account = reader("1", "ann@example.com");
     account["isActive"] = false.into();
-    let fixture = GigyaFixture::with(vec![account], &[]).await;
+    let fixture = with(vec![account], &[]).await;
     assert!(fixture.by_id("1").await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn wrong_settings_or_secret_are_misconfiguration() {
-    let fixture = GigyaFixture::with(vec![reader("1", "a@example.com")], &[("Gigya.PageSize", "0")]).await;
+    let fixture = with(vec![reader("1", "a@example.com")], &[("Gigya.PageSize", "0")]).await;
     assert_eq!(kind(fixture.by_id("1").await), SourceErrorKind::Misconfigured);
     for secret in [None, Some("no base64!".to_owned())] {
-        let fixture = GigyaFixture::reported(vec![], &[], 1, secret).await;
+        let fixture = with_secret(vec![], &[], 1, secret).await;
         assert_eq!(kind(fixture.by_id("1").await), SourceErrorKind::Misconfigured);
         assert_eq!(
             kind(fixture.by_email("a@example.com").await),

@@ -2,31 +2,18 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use masthead_domain::account::Account;
 use masthead_ports::{
-    source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
+    source::SourceErrorKind,
+    walk::{Scope, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_accounts};
-use masthead_testkit::walking::{self, Walked};
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::support::{Asking, GigyaFixture, ids, kind, reader};
+use crate::support::{called, ids, kind, reader, with};
 
 /// Longer than a cursor waits.
 const TOO_LONG: Duration = Duration::from_secs(301);
-
-impl GigyaFixture {
-    async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.gigya.step(&self.cx(), scope, from).await
-    }
-
-    /// Goes all the way, letting `between` happen between steps.
-    async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
-        walking::walk(self, &self.gigya, scope, between).await.unwrap()
-    }
-}
 
 fn uid(account: &Value) -> String {
     account["UID"].as_str().unwrap().to_owned()
@@ -59,20 +46,20 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
-    let fixture = GigyaFixture::with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
+    let fixture = with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!(scanned.accounts.len(), counted(5_432), "each once");
     assert_eq!(
         (scanned.ids().len(), scanned.expected),
         (counted(5_432), Some(5_432 - 108))
     );
-    assert_eq!((scanned.steps, fixture.called().len()), (11, 11));
+    assert_eq!((scanned.steps, called(&fixture).len()), (11, 11));
 }
 
 #[tokio::test]
 async fn expired_cursor_is_reopened() {
     for size in ["100", "37"] {
-        let fixture = GigyaFixture::with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
+        let fixture = with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
         let scanned = fixture
             .scan(Scope::Everything, |steps| {
                 if steps % 3 == 0 {
@@ -87,21 +74,21 @@ async fn expired_cursor_is_reopened() {
         // stands still while Gigya's goes on.
         let pages = counted(700).div_ceil(size.parse().unwrap());
         assert!(scanned.steps <= pages + 1, "{}", scanned.steps);
-        assert!(fixture.called().len() <= scanned.steps + 2 * (scanned.steps / 3));
+        assert!(called(&fixture).len() <= scanned.steps + 2 * (scanned.steps / 3));
     }
 }
 
 #[tokio::test]
 async fn accounts_of_one_instant_are_all_shown() {
     let accounts = (0..2_500).map(|n| made(&format!("u{n}"), NOW)).collect();
-    let fixture = GigyaFixture::with(accounts, &[("Gigya.PageSize", "1000")]).await;
+    let fixture = with(accounts, &[("Gigya.PageSize", "1000")]).await;
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!((scanned.ids().len(), scanned.steps), (2_500, 3));
 }
 
 #[tokio::test]
 async fn change_scan_covers_search_lag() {
-    let fixture = GigyaFixture::with(
+    let fixture = with(
         vec![
             made("old", datetime!(2026-01-01 00:00 UTC)),
             made("lagging", datetime!(2026-02-28 23:59:30 UTC)),
@@ -114,7 +101,7 @@ async fn change_scan_covers_search_lag() {
         .scan(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
         .await;
     assert_eq!(ids(&scanned.accounts), ["lagging", "new"]);
-    assert!(Walk::tells_changes(&fixture.gigya));
+    assert!(Walk::tells_changes(&fixture.adapter));
 }
 
 #[tokio::test]
@@ -123,7 +110,7 @@ async fn concurrent_changes_skip_no_account() {
         .map(|n| made(&format!("u{n:03}"), NOW - time::Duration::minutes(900 - n)))
         .collect();
     for scope in [Scope::Everything, Scope::ChangedSince(datetime!(2020-01-01 00:00 UTC))] {
-        let fixture = GigyaFixture::with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
+        let fixture = with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
         let gone: BTreeSet<String> = (0..900).step_by(7).map(|n| uid(&accounts[n])).collect();
         let scanned = fixture
             .scan(scope, |steps| {
@@ -156,32 +143,14 @@ async fn concurrent_changes_skip_no_account() {
 
 #[tokio::test]
 async fn scan_resumes_from_any_cursor() {
-    let fixture = GigyaFixture::with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
-    let whole = fixture.scan(Scope::Everything, |_| {}).await;
-    let (mut place, mut shown, mut fixture): (Option<Place>, Vec<Account>, GigyaFixture) = (None, Vec::new(), fixture);
-    loop {
-        // Another process each time: all that it knows is the text that was kept.
-        let (gigya, rest) = fixture.take_adapter();
-        drop(gigya);
-        fixture = rest;
-        let kept = place.map(|place| Place::parse(place.as_str()).unwrap());
-        let step = fixture.step(Scope::Everything, kept.as_ref()).await.unwrap();
-        shown.extend(step.accounts);
-        place = step.next;
-        if place.is_none() {
-            break;
-        }
-    }
-    assert_eq!(shown, whole.accounts);
-    let foreign = Place::parse("{\"page\":7}").unwrap();
-    let step = fixture.step(Scope::Everything, Some(&foreign)).await.unwrap();
-    assert_eq!(step.accounts[..], whole.accounts[..step.accounts.len()]);
+    let fixture = with(sample_accounts(500).collect(), &[("Gigya.PageSize", "60")]).await;
+    fixture.assert_scan_resumes("{\"page\":7}").await;
 }
 
 #[tokio::test]
 async fn distorted_batches_lose_no_account() {
     for fault in [None, Some(Fault::Shuffled), Some(Fault::Duplicated)] {
-        let fixture = GigyaFixture::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
+        let fixture = with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
         fixture
             .sandbox
             .gigya()
@@ -203,7 +172,7 @@ async fn distorted_batches_lose_no_account() {
 /// `providers.md` §2.5: "no guarantee against duplicates between pages". Each batch is as long as it says.
 #[tokio::test]
 async fn repeated_accounts_reduce_the_count() {
-    let fixture = GigyaFixture::with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
+    let fixture = with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;
     fixture
         .sandbox
         .gigya()
@@ -223,7 +192,7 @@ async fn repeated_accounts_reduce_the_count() {
 
 #[tokio::test]
 async fn incomplete_batch_is_refused() {
-    let fixture = GigyaFixture::with(sample_accounts(200).collect(), &[]).await;
+    let fixture = with(sample_accounts(200).collect(), &[]).await;
     fixture.sandbox.inject(FaultRule::from(Fault::Missing));
     assert_eq!(
         kind(fixture.step(Scope::Everything, None).await),
@@ -233,9 +202,9 @@ async fn incomplete_batch_is_refused() {
 
 #[tokio::test]
 async fn unusable_account_leaves_a_gap() {
-    let fixture = GigyaFixture::with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
+    let fixture = with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!((ids(&scanned.accounts), scanned.gaps), (vec!["ann".to_owned()], true));
-    let fixture = GigyaFixture::with(vec![made("ann", NOW)], &[]).await;
+    let fixture = with(vec![made("ann", NOW)], &[]).await;
     assert!(!fixture.scan(Scope::Everything, |_| {}).await.gaps);
 }

@@ -8,6 +8,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
 use masthead_ports::source::UserSource;
+use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::sample_accounts;
 use proptest::{
     prelude::*,
@@ -15,7 +16,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{Asking, GigyaFixture, ids, listing, reader};
+use crate::support::{Asking, GigyaFixture, called, decoded, ids, listing, reader, with};
 
 /// What was asked, decoded.
 fn queries(fixture: &GigyaFixture) -> Vec<String> {
@@ -24,43 +25,29 @@ fn queries(fixture: &GigyaFixture) -> Vec<String> {
         let pair = body
             .split('&')
             .find_map(|pair| pair.strip_prefix("query=").map(str::to_owned));
-        pair.map(|text| unescaped(&text))
+        pair.map(|text| decoded(&text))
     };
     log.filter_map(|entry| query(entry.body)).collect()
 }
 
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
-            bytes.push(u8::try_from(digit() * 16 + digit()).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
 #[tokio::test]
 async fn short_list_is_one_call() {
-    let fixture = GigyaFixture::with(sample_accounts(40).collect(), &[]).await;
+    let fixture = with(sample_accounts(40).collect(), &[]).await;
     let page = fixture
-        .gigya
+        .adapter
         .search(&fixture.cx(), &listing(UserFilter::default(), 10))
         .await
         .unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (10, true, false));
     assert_eq!(page.total, Some(Total::Estimate(40)));
     let whole = fixture
-        .gigya
+        .adapter
         .search(&fixture.cx(), &listing(UserFilter::default(), 100))
         .await
         .unwrap();
     assert_eq!((whole.accounts.len(), whole.more), (40, false));
     assert_eq!(whole.total, Some(Total::Exact(40)));
-    assert_eq!(fixture.called(), ["search", "search"]);
+    assert_eq!(called(&fixture), ["search", "search"]);
     assert!(queries(&fixture)[0].ends_with(" FROM accounts LIMIT 11"));
 }
 
@@ -75,7 +62,7 @@ async fn cursor_search_passes_five_thousand() {
         let whole = accounts.len();
         assert!(short || whole > 5_000);
         let setting = page_size.to_string();
-        let fixture = GigyaFixture::with(accounts, &[("Gigya.PageSize", &setting)]).await;
+        let fixture = with(accounts, &[("Gigya.PageSize", &setting)]).await;
         fixture
             .sandbox
             .gigya()
@@ -84,23 +71,27 @@ async fn cursor_search_passes_five_thousand() {
             first_name: Some(NamePrefix::of("zebed")),
             ..UserFilter::default()
         };
-        let page = fixture.gigya.search(&fixture.cx(), &listing(filter, 10)).await.unwrap();
+        let page = fixture
+            .adapter
+            .search(&fixture.cx(), &listing(filter, 10))
+            .await
+            .unwrap();
         assert_eq!(ids(&page.accounts), ["zzz"]);
         assert!(!page.truncated && page.total == Some(Total::Exact(1)));
         let batch = if short { page_size / 2 } else { page_size };
-        assert_eq!(fixture.called().len(), whole.div_ceil(batch));
+        assert_eq!(called(&fixture).len(), whole.div_ceil(batch));
     }
 }
 
 #[tokio::test]
 async fn endless_search_is_truncated() {
-    let fixture = GigyaFixture::with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
+    let fixture = with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
     let unknown = UserFilter {
         first_name: Some(NamePrefix::of("nobody is called so")),
         ..UserFilter::default()
     };
     let page = fixture
-        .gigya
+        .adapter
         .search(&fixture.cx(), &listing(unknown, 10))
         .await
         .unwrap();
@@ -110,9 +101,9 @@ async fn endless_search_is_truncated() {
 
 #[tokio::test]
 async fn lookups_and_lists_agree() {
-    let fixture = GigyaFixture::with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
+    let fixture = with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
     let page = fixture
-        .gigya
+        .adapter
         .search(&fixture.cx(), &listing(UserFilter::default(), 100))
         .await
         .unwrap();
@@ -133,9 +124,13 @@ async fn conditions_are_applied_locally() {
     let mut accented = reader("2", "jose@example.com");
     accented["profile"]["firstName"] = "Jos\u{e9}".into();
     accented["data"]["timeZone"] = "Europe/Madrid".into();
-    let fixture = GigyaFixture::with(vec![reader("1", "ann@example.com"), accented], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com"), accented], &[]).await;
     let found = async |filter: UserFilter| {
-        let page = fixture.gigya.search(&fixture.cx(), &listing(filter, 10)).await.unwrap();
+        let page = fixture
+            .adapter
+            .search(&fixture.cx(), &listing(filter, 10))
+            .await
+            .unwrap();
         ids(&page.accounts)
     };
     let base = UserFilter::default;
@@ -169,7 +164,7 @@ async fn conditions_are_applied_locally() {
         found(email(EmailFilter::Exact(EmailKey::of("Ann@example.com")))).await,
         ["1"]
     );
-    let searchable = fixture.gigya.searchable(&fixture.tenant);
+    let searchable = fixture.adapter.searchable(&fixture.tenant);
     assert!(searchable.list && !searchable.email_prefix && searchable.email_contains.is_none());
     assert!(!searchable.name_prefix && !searchable.metadata);
 }
@@ -177,7 +172,7 @@ async fn conditions_are_applied_locally() {
 /// Every value of every field, hostile or plain: the queries that reach Gigya are of two shapes, and it understands each.
 #[tokio::test]
 async fn hostile_values_keep_query_structure() {
-    let fixture = GigyaFixture::with(vec![reader("1", "ann@example.com")], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let config = Config {
         failure_persistence: None,
         ..Config::default()
@@ -211,7 +206,7 @@ async fn hostile_values_keep_query_structure() {
         for filter in filters {
             let exact = matches!(filter.emails[0], EmailFilter::Exact(_));
             fixture.sandbox.clear_log();
-            let answer = fixture.gigya.search(&fixture.cx(), &listing(filter, 10)).await;
+            let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
             if let Err(error) = &answer {
                 // What cannot be asked for is not asked for; nothing else goes wrong.
                 assert!(exact && fixture.sandbox.calls() == 0, "{text:?}: {error:?}");

@@ -9,7 +9,7 @@ use masthead_provider_gigya::Login;
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Asking, GigyaFixture, crid, reader, social};
+use crate::support::{Asking, GigyaFixture, called, crid, reader, social, with, with_attempts};
 
 pub(crate) fn nova() -> NewAccount {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
@@ -24,7 +24,7 @@ pub(crate) fn nova() -> NewAccount {
 }
 
 async fn fixture() -> GigyaFixture {
-    GigyaFixture::with(vec![reader("1", "ann@example.com")], &[]).await
+    with(vec![reader("1", "ann@example.com")], &[]).await
 }
 
 fn failure_kind<T: std::fmt::Debug>(answer: Result<T, WriteError>) -> SourceErrorKind {
@@ -44,7 +44,7 @@ async fn created_account_is_found() {
                 .gigya()
                 .change_settings(|settings| settings.require_verification = strict);
             let new = NewAccount { verified, ..nova() };
-            let made = fixture.gigya.create(&fixture.cx(), &new).await.unwrap();
+            let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
             let found = fixture.by_id(made.crid.as_str()).await.unwrap().unwrap();
             assert_eq!(made, found, "{verified} {strict}");
             assert_eq!((&*found.first_name, found.verified), ("Nova", Some(verified)));
@@ -71,7 +71,7 @@ async fn account_without_password_gets_random_one() {
         ..nova()
     };
     for email in ["one@example.com", "two@example.com"] {
-        fixture.gigya.create(&fixture.cx(), &new(email)).await.unwrap();
+        fixture.adapter.create(&fixture.cx(), &new(email)).await.unwrap();
     }
     let log = fixture.sandbox.log_with_secrets();
     let mut passwords: Vec<&str> = log
@@ -93,10 +93,10 @@ async fn taken_address_is_reported() {
         email: taken.clone(),
         ..nova()
     };
-    let answer = fixture.gigya.create(&fixture.cx(), &twice).await;
+    let answer = fixture.adapter.create(&fixture.cx(), &twice).await;
     assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    let made = fixture.gigya.create(&fixture.cx(), &nova()).await.unwrap();
-    let answer = fixture.gigya.set_email(&fixture.cx(), &made.crid, &taken, true).await;
+    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
+    let answer = fixture.adapter.set_email(&fixture.cx(), &made.crid, &taken, true).await;
     assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
 }
 
@@ -109,13 +109,13 @@ async fn weak_password_returns_gigya_message() {
         other => panic!("{other:?}"),
     };
     let explanation = Some("Password does not meet complexity requirements");
-    let answer = fixture.gigya.set_password(&fixture.cx(), &crid("1"), &weak).await;
+    let answer = fixture.adapter.set_password(&fixture.cx(), &crid("1"), &weak).await;
     assert_eq!(reported(answer).as_deref(), explanation);
     let new = NewAccount {
         password: Some(weak),
         ..nova()
     };
-    let answer = fixture.gigya.create(&fixture.cx(), &new).await.map(|_| ());
+    let answer = fixture.adapter.create(&fixture.cx(), &new).await.map(|_| ());
     assert_eq!(reported(answer).as_deref(), explanation);
 }
 
@@ -125,7 +125,7 @@ async fn update_merges_and_removes_fields() {
     ann["data"] = json!({"timeZone": "Europe/Oslo", "title": "Dr", "internal": "kept"});
     ann["profile"]["nickname"] = "annie".into();
     ann["profile"]["phones"] = json!([{"type": "mobile", "number": "1"}, {"type": "work", "number": "2"}]);
-    let fixture = GigyaFixture::with(vec![ann], &[]).await;
+    let fixture = with(vec![ann], &[]).await;
     let set = |key: &str, value: &str| (key.into(), Some(value.into()));
     let change = AccountChange {
         first_name: Some("'<>()*!~+&=%\u{e9}".into()),
@@ -140,7 +140,11 @@ async fn update_merges_and_removes_fields() {
             set("unknownKey", "x"),
         ],
     };
-    let changed = fixture.gigya.update(&fixture.cx(), &crid("1"), &change).await.unwrap();
+    let changed = fixture
+        .adapter
+        .update(&fixture.cx(), &crid("1"), &change)
+        .await
+        .unwrap();
     assert_eq!(
         (&*changed.first_name, &*changed.last_name, changed.verified),
         ("'<>()*!~+&=%\u{e9}", "", Some(false))
@@ -161,31 +165,31 @@ async fn unmapped_change_is_no_write() {
         metadata: vec![("unknownKey".into(), None)],
         ..AccountChange::default()
     };
-    assert!(fixture.gigya.update(&fixture.cx(), &crid("1"), &change).await.is_ok());
-    assert_eq!(fixture.called(), ["getAccountInfo"]);
+    assert!(fixture.adapter.update(&fixture.cx(), &crid("1"), &change).await.is_ok());
+    assert_eq!(called(&fixture), ["getAccountInfo"]);
 }
 
 #[tokio::test]
 async fn changed_address_signs_in() {
     let mut ann = reader("1", "ann@example.com");
     ann["password"] = "Sandbox-password-1".into();
-    let fixture = GigyaFixture::with(vec![ann, social("2", "bob@example.com")], &[]).await;
+    let fixture = with(vec![ann, social("2", "bob@example.com")], &[]).await;
     let new = Email::parse("Anna+'&=%@Example.com").unwrap();
     let changed = fixture
-        .gigya
+        .adapter
         .set_email(&fixture.cx(), &crid("1"), &new, false)
         .await
         .unwrap();
     assert_eq!(changed.email.as_ref().unwrap().as_str(), new.as_str());
     assert_eq!(changed.verified, Some(false));
     let password = PlainPassword::new("Sandbox-password-1");
-    let login = async |id: &str| fixture.gigya.login(&fixture.cx(), id, &password).await.unwrap();
+    let login = async |id: &str| fixture.adapter.login(&fixture.cx(), id, &password).await.unwrap();
     assert_eq!(login(new.as_str()).await, Login::Accepted(Box::new(changed)));
     assert_eq!(login("ann@example.com").await, Login::WrongCredentials);
     // Somebody who signs in with another account gets no way in of the own.
     let email = Email::parse("bobby@example.com").unwrap();
     fixture
-        .gigya
+        .adapter
         .set_email(&fixture.cx(), &crid("2"), &email, true)
         .await
         .unwrap();
@@ -199,7 +203,7 @@ async fn password_is_set_without_old_one() {
     let fixture = fixture().await;
     let odd = "geheim'<>()*!~+&=% 2\u{fc}";
     fixture
-        .gigya
+        .adapter
         .set_password(&fixture.cx(), &crid("1"), &PlainPassword::new(odd))
         .await
         .unwrap();
@@ -216,10 +220,10 @@ async fn unknown_user_cannot_be_changed() {
         ..AccountChange::default()
     };
     let answers = [
-        fixture.gigya.update(&cx, &unknown, &change).await.map(|_| ()),
-        fixture.gigya.set_email(&cx, &unknown, &email, true).await.map(|_| ()),
+        fixture.adapter.update(&cx, &unknown, &change).await.map(|_| ()),
+        fixture.adapter.set_email(&cx, &unknown, &email, true).await.map(|_| ()),
         fixture
-            .gigya
+            .adapter
             .set_password(&cx, &unknown, &PlainPassword::new("Sandbox-1"))
             .await,
     ];
@@ -227,7 +231,7 @@ async fn unknown_user_cannot_be_changed() {
         assert!(matches!(answer, Err(WriteError::NoSuchUser)), "{answer:?}");
     }
     for _ in 0..2 {
-        fixture.gigya.delete(&cx, &crid("1")).await.unwrap();
+        fixture.adapter.delete(&cx, &crid("1")).await.unwrap();
     }
     assert_eq!(fixture.sandbox.gigya().account_count(), 0);
 }
@@ -239,10 +243,10 @@ async fn login_is_tried_once() {
     let mut off = reader("2", "off@example.com");
     off["password"] = "Sandbox-password-1".into();
     off["isActive"] = false.into();
-    let fixture = GigyaFixture::patient(vec![ann, off], &[], 3).await;
+    let fixture = with_attempts(vec![ann, off], &[], 3).await;
     let login = async |id: &str, password: &str| {
         fixture
-            .gigya
+            .adapter
             .login(&fixture.cx(), id, &PlainPassword::new(password))
             .await
     };
@@ -287,10 +291,10 @@ async fn unfinished_registration_is_pending() {
     let mut ann = reader("1", "ann@example.com");
     ann["password"] = "Sandbox-password-1".into();
     ann["isRegistered"] = false.into();
-    let fixture = GigyaFixture::with(vec![ann], &[]).await;
+    let fixture = with(vec![ann], &[]).await;
     let password = PlainPassword::new("Sandbox-password-1");
     let content = fixture
-        .gigya
+        .adapter
         .login(&fixture.cx(), "ann@example.com", &password)
         .await
         .unwrap();
@@ -309,12 +313,12 @@ async fn lost_write_answer_has_unknown_outcome() {
         Fault::ErrorCode { code: 504_002 },
         Fault::ErrorCode { code: 403_004 },
     ] {
-        let fixture = GigyaFixture::patient(vec![reader("1", "ann@example.com")], &[], 3).await;
+        let fixture = with_attempts(vec![reader("1", "ann@example.com")], &[], 3).await;
         fixture
             .sandbox
             .inject(FaultRule::from(fault.clone()).on("/accounts.setAccountInfo"));
         let answer = fixture
-            .gigya
+            .adapter
             .set_password(&fixture.cx(), &crid("1"), &PlainPassword::new("Sandbox-password-2"))
             .await;
         assert_eq!(failure_kind(answer), SourceErrorKind::OutcomeUnknown, "{fault:?}");
@@ -332,7 +336,7 @@ async fn refused_write_has_known_outcome() {
     ] {
         let fixture = fixture().await;
         fixture.sandbox.inject(Fault::ErrorCode { code });
-        let answer = fixture.gigya.delete(&fixture.cx(), &crid("1")).await;
+        let answer = fixture.adapter.delete(&fixture.cx(), &crid("1")).await;
         let got = failure_kind(answer);
         assert_eq!(
             std::mem::discriminant(&got),
@@ -353,14 +357,14 @@ async fn unfinished_creation_has_unknown_outcome() {
             verified: true,
             ..nova()
         };
-        let answer: Result<Account, WriteError> = fixture.gigya.create(&fixture.cx(), &new).await;
+        let answer: Result<Account, WriteError> = fixture.adapter.create(&fixture.cx(), &new).await;
         assert_eq!(failure_kind(answer), SourceErrorKind::OutcomeUnknown, "{broken}");
     }
     let fixture = fixture().await;
     fixture
         .sandbox
         .inject(FaultRule::from(Fault::ErrorCode { code: 500_001 }).on("/accounts.initRegistration"));
-    let answer = fixture.gigya.create(&fixture.cx(), &nova()).await;
+    let answer = fixture.adapter.create(&fixture.cx(), &nova()).await;
     assert_eq!(failure_kind(answer), SourceErrorKind::Unavailable);
 }
 
@@ -371,7 +375,7 @@ async fn mismatched_creation_has_unknown_outcome() {
         .sandbox
         .inject(FaultRule::from(Fault::OtherUser).on("/accounts.register"));
     assert_eq!(
-        failure_kind(fixture.gigya.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
         SourceErrorKind::OutcomeUnknown
     );
 }

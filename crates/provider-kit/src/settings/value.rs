@@ -69,3 +69,35 @@ pub fn number(text: &str, most: u32) -> Option<u32> {
 pub fn flag(text: &str) -> Option<bool> {
     text.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_have_no_user_query_or_fragment() {
+        assert_eq!(
+            origin("https://host:9000/", false).as_deref(),
+            Some("https://host:9000")
+        );
+        assert_eq!(address("https://host/a/b/", false).as_deref(), Some("https://host/a/b"));
+        assert_eq!(
+            origin("http://127.0.0.1:9000/", true).as_deref(),
+            Some("http://127.0.0.1:9000")
+        );
+        for bad in [
+            "https://user@host",
+            "https://user:secret@host",
+            "https://host?x",
+            "https://host/?a=b",
+            "https://host#x",
+            "https://host/../x",
+            "ftp://host",
+            "host",
+        ] {
+            assert!(address(bad, true).is_none() && origin(bad, true).is_none(), "{bad}");
+        }
+        assert_eq!(origin("https://host/path", true), None);
+        assert!(address("http://host", false).is_none() && origin("http://host", false).is_none());
+    }
+}

@@ -15,7 +15,7 @@ use masthead_domain::{
     tenant::Tenant,
 };
 use masthead_ports::source::{CallContext, Page, Priority, SourceError, UserSource};
-use masthead_provider_kit::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
@@ -77,12 +77,12 @@ impl RemoteFixture {
         let mut all = vec![("Subscribe.Url", &*url), ("Subscribe.TokenEnv", "FAR")];
         all.extend(settings);
         Self {
-            remote: RemoteSubscribe::new(
+            remote: RemoteSubscribe::new(AdapterParts {
                 options,
-                client(),
-                Arc::new(StoppedClock::default()),
-                Arc::new(SharedToken(Arc::clone(&token))),
-            ),
+                client: client(),
+                clock: Arc::new(StoppedClock::default()),
+                secrets: Arc::new(SharedToken(Arc::clone(&token))),
+            }),
             tenant: Arc::new(tenant("north/daily/herald", 1, &all)),
             token,
             seen,

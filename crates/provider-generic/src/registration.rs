@@ -1,0 +1,66 @@
+//! The registration of a preset as a provider.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use masthead_domain::{
+    crid::Crid,
+    tenant::{Tenant, TenantId},
+};
+use masthead_ports::{provider::Searchable, source::CallContext};
+use masthead_provider_kit::{
+    AdapterParts, CacheOptions, CheckResult, ProviderAdapter, RegisteredProvider, SettingMap, UpstreamHealth,
+    error_texts, register,
+};
+
+use crate::{GenericAdapter, GenericSettings, Preset, check::check_provider, template::Placeholder};
+
+impl Preset {
+    /// The errors in a tenant's settings, for the registration.
+    #[must_use]
+    pub fn setting_errors(&self, settings: &SettingMap, allow_private: bool) -> Vec<String> {
+        error_texts(GenericSettings::parse(self, settings, allow_private))
+    }
+
+    /// Creates the adapter, for the registration.
+    #[must_use]
+    pub fn create(self, parts: AdapterParts, cache: CacheOptions) -> Box<dyn RegisteredProvider> {
+        let clock = Arc::clone(&parts.clock);
+        register(GenericAdapter::new(self, parts), cache, clock)
+    }
+}
+
+#[async_trait]
+impl ProviderAdapter for GenericAdapter {
+    /// The conditions that the tenant's settings have a placeholder for.
+    fn searchable(&self, tenant: &Tenant) -> Searchable {
+        let Ok(api) = self.api_of(tenant, "searchable") else {
+            return Searchable::default();
+        };
+        let Some(search) = &api.settings.search else {
+            return Searchable::default();
+        };
+        let email_contains = search.holds(Placeholder::EmailContains);
+        Searchable {
+            list: true,
+            email_prefix: search.holds(Placeholder::EmailPrefix),
+            email_contains: email_contains.then_some(api.settings.contains_from),
+            name_prefix: search.holds(Placeholder::FirstName) && search.holds(Placeholder::LastName),
+            metadata: false,
+        }
+    }
+
+    /// A tenant's users can be scanned when its settings have a list.
+    fn can_be_scanned(&self, tenant: &Tenant) -> bool {
+        let api = self.api_of(tenant, "walk");
+        api.is_ok_and(|api| api.settings.search.is_some())
+    }
+
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+        check_provider(self, cx, known).await
+    }
+
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
+        self.clients.health()
+    }
+}

@@ -1,0 +1,158 @@
+//! The interface of a provider adapter, and its registration with the server.
+//!
+//! A provider package implements [`ProviderAdapter`] and exports one [`ProviderRegistration`]; the server lists the
+//! registrations. The decorator [`CachedSource`] makes every adapter a [`RegisteredProvider`].
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use masthead_domain::{
+    crid::Crid,
+    tenant::{Tenant, TenantId},
+};
+use masthead_http_client::HttpClient;
+use masthead_ports::{
+    accounts::AccountWriter,
+    clock::Clock,
+    provider::{Provider, Searchable},
+    source::{CallContext, SourceName, UserSource},
+    walk::Walk,
+};
+
+use crate::{
+    cache::{CacheOptions, CachedProvider, CachedSource},
+    check::CheckResult,
+    secrets::Secrets,
+    tenant_clients::{AdapterOptions, TenantClients},
+    upstream::UpstreamHealth,
+};
+
+/// A tenant's provider settings, by full name.
+pub type SettingMap = BTreeMap<Box<str>, Box<str>>;
+
+/// What the server provides to each adapter.
+#[derive(Clone)]
+pub struct AdapterParts {
+    /// The options of calls.
+    pub options: AdapterOptions,
+    /// The outbound client.
+    pub client: HttpClient,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The lookup of secrets.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+impl AdapterParts {
+    /// Creates the tenants' clients of a provider.
+    #[must_use]
+    pub fn tenant_clients<T>(self, provider: SourceName) -> TenantClients<T> {
+        let Self {
+            options,
+            client,
+            clock,
+            secrets,
+        } = self;
+        TenantClients::new(provider, options, client, clock, secrets)
+    }
+}
+
+/// A provider for all of its tenants.
+#[async_trait]
+pub trait ProviderAdapter: UserSource + Walk + Sized + 'static {
+    /// The conditions that the provider can apply for this tenant without losing a matching user.
+    fn searchable(&self, tenant: &Tenant) -> Searchable;
+
+    /// Whether this tenant's users can be scanned.
+    fn can_be_scanned(&self, _tenant: &Tenant) -> bool {
+        true
+    }
+
+    /// The write operations; `None` for a read-only provider.
+    fn writer(&self) -> Option<&dyn AccountWriter> {
+        None
+    }
+
+    /// Checks the tenant's settings against the provider; changes nothing. `known` is the id of an existing user.
+    ///
+    /// # Errors
+    /// All errors in the settings.
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>>;
+
+    /// The state of each tenant's upstream, for readiness.
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)>;
+}
+
+/// A registered provider as the server uses it.
+#[async_trait]
+pub trait RegisteredProvider: Send + Sync {
+    /// The provider of a tenant.
+    fn provider(&self, tenant: &Tenant) -> Arc<dyn Provider>;
+
+    /// The scan of a tenant's users; `None` when they cannot be scanned.
+    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn Walk>>;
+
+    /// See [`ProviderAdapter::writer`].
+    fn writer(&self) -> Option<&dyn AccountWriter>;
+
+    /// See [`ProviderAdapter::check`].
+    ///
+    /// # Errors
+    /// All errors in the settings.
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>>;
+
+    /// See [`ProviderAdapter::health`].
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)>;
+}
+
+#[async_trait]
+impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
+    fn provider(&self, tenant: &Tenant) -> Arc<dyn Provider> {
+        let searchable = self.inner().searchable(tenant);
+        Arc::new(CachedProvider::new(self.clone(), searchable))
+    }
+
+    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
+        let scan = || Arc::new(self.clone()) as Arc<dyn Walk>;
+        self.inner().can_be_scanned(tenant).then(scan)
+    }
+
+    fn writer(&self) -> Option<&dyn AccountWriter> {
+        self.inner().writer()
+    }
+
+    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+        self.inner().check(cx, known).await
+    }
+
+    fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
+        self.inner().health()
+    }
+}
+
+/// The registration of a provider: the constant that its package exports.
+#[derive(Clone, Copy)]
+pub struct ProviderRegistration {
+    /// The value of `Flow.UserProvider`, and the prefix of the settings.
+    pub name: SourceName,
+    /// Parses a tenant's settings and returns all errors. The flag allows private addresses.
+    pub setting_errors: fn(&SettingMap, bool) -> Vec<String>,
+    /// Creates the adapter.
+    pub create: fn(AdapterParts, CacheOptions) -> Box<dyn RegisteredProvider>,
+}
+
+/// Wraps an adapter for its registration.
+#[must_use]
+pub fn register<A: ProviderAdapter>(
+    adapter: A,
+    cache: CacheOptions,
+    clock: Arc<dyn Clock>,
+) -> Box<dyn RegisteredProvider> {
+    Box::new(CachedSource::new(adapter, cache, clock))
+}
+
+/// The texts of the errors in settings.
+pub fn error_texts<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
+    let errors = parsed.err().unwrap_or_default();
+    errors.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,151 @@
+//! Support for the tests of provider adapters: the adapter of one tenant, and the sandbox that it calls.
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use masthead_domain::tenant::Tenant;
+use masthead_ports::{
+    clock::Clock,
+    source::{SourceError, UserSource},
+    walk::{Place, Scope, Step},
+};
+use masthead_provider_kit::{
+    AdapterParts, CheckResult, CheckVerdict, ProviderAdapter,
+    testing::{TestSecrets, adapter_options, client},
+};
+use masthead_sandbox::{Sandbox, SandboxConfig};
+pub use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
+use masthead_testkit::{
+    clock::StoppedClock,
+    tenants::tenant,
+    walking::{self, Walked},
+};
+
+/// The adapter, its tenant, and the sandbox that it calls.
+pub struct AdapterFixture<A> {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    /// The adapter.
+    pub adapter: A,
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    create: Box<dyn Fn() -> A + Send + Sync>,
+}
+
+impl<A: ProviderAdapter> Asking for AdapterFixture<A> {
+    fn source(&self) -> &dyn UserSource {
+        &self.adapter
+    }
+
+    fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+}
+
+impl<A: ProviderAdapter> AdapterFixture<A> {
+    /// Starts a sandbox for a tenant with these settings, without the provider's name, of which later ones win. `attempts`
+    /// is the number of attempts of each call.
+    pub async fn start(
+        config: impl Into<SandboxConfig>,
+        provider: &str,
+        settings: &[(&str, &str)],
+        secret: Option<String>,
+        attempts: u32,
+        create: impl Fn(AdapterParts) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let clock = Arc::new(StoppedClock::default());
+        sandbox.clock().freeze_at(clock.now());
+        let base = [
+            ("BaseUrl", sandbox.url()),
+            ("BudgetPerSecond", "1000"),
+            ("BudgetBurst", "1000"),
+        ];
+        let named: Vec<(String, &str)> = base
+            .iter()
+            .chain(settings)
+            .map(|(name, value)| (format!("{provider}.{name}"), *value))
+            .collect();
+        let named: Vec<(&str, &str)> = named.iter().map(|(name, value)| (&**name, *value)).collect();
+        let tenant = Arc::new(tenant("north/daily/herald", 1, &named));
+        let client = client();
+        let create = Box::new(move || {
+            create(AdapterParts {
+                options: adapter_options(attempts),
+                client: client.clone(),
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                secrets: Arc::new(TestSecrets(secret.clone())),
+            })
+        });
+        Self {
+            sandbox,
+            adapter: create(),
+            tenant,
+            create,
+        }
+    }
+
+    /// Replaces the adapter by a new one, as after a restart.
+    pub fn restart(&mut self) {
+        self.adapter = (self.create)();
+    }
+
+    /// One step of a scan.
+    ///
+    /// # Errors
+    /// The error of the step.
+    pub async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+        self.adapter.step(&self.cx(), scope, from).await
+    }
+
+    /// A whole scan; `between` runs after each step.
+    pub async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+        self.try_scan(scope, between).await.unwrap()
+    }
+
+    /// A whole scan that may fail.
+    ///
+    /// # Errors
+    /// The error of a step.
+    pub async fn try_scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
+        walking::walk(self, &self.adapter, scope, between).await
+    }
+
+    /// A scan with a restart before each step shows the same accounts; a cursor of another provider starts at the beginning.
+    pub async fn assert_scan_resumes(mut self, foreign_cursor: &str) {
+        let whole = self.scan(Scope::Everything, |_| {}).await;
+        let (mut cursor, mut shown): (Option<Place>, Vec<_>) = (None, Vec::new());
+        loop {
+            self.restart();
+            let text = cursor.map(|cursor| Place::parse(cursor.as_str()).unwrap());
+            let step = self.step(Scope::Everything, text.as_ref()).await.unwrap();
+            shown.extend(step.accounts);
+            cursor = step.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(shown, whole.accounts);
+        let foreign = Place::parse(foreign_cursor);
+        let first = self.step(Scope::Everything, foreign.as_ref()).await.unwrap();
+        assert_eq!(first.accounts[..], whole.accounts[..first.accounts.len()]);
+    }
+
+    /// The results of the check, which must not contain these texts.
+    pub async fn check_results(&self, private: &[&str]) -> Vec<CheckResult> {
+        let results = self.adapter.check(&self.cx(), None).await.unwrap();
+        let shown = format!("{results:?}").to_lowercase();
+        for text in private {
+            assert!(!shown.contains(text), "{shown}");
+        }
+        results
+    }
+}
+
+/// Asserts that a check of this subject fails, with this text in the explanation.
+pub fn assert_differs(results: &[CheckResult], subject: &str, text: &str) {
+    let differs = |one: &CheckResult| {
+        one.subject == subject && one.explanation.contains(text) && one.verdict == CheckVerdict::Differs
+    };
+    assert!(results.iter().any(differs), "{subject}: {text}: {results:#?}");
+}
