@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::TransportError;
 
-/// The limits for one body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
     /// The most bytes, both as received and decompressed.
@@ -52,7 +51,6 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limits: BodyLi
     }
 }
 
-/// Where the received bytes go.
 enum BodySink {
     Plain(BoundedBuffer),
     Gzip(Box<GzDecoder<BoundedBuffer>>),
@@ -99,7 +97,6 @@ impl BodySink {
         }
     }
 
-    /// Why bytes were refused.
     fn refusal(&self) -> TransportError {
         let full = match self {
             Self::Plain(bounded) => bounded.full,

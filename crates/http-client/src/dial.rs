@@ -26,7 +26,6 @@ type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 /// Resolves a name: the system's resolver, or a test's.
 pub(crate) type NameLookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
 
-/// The system's resolver.
 pub(crate) fn system_lookup() -> NameLookup {
     Arc::new(|name| {
         Box::pin(async move {

@@ -204,7 +204,8 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
         (provider.setting_errors)(own, allow_private_addresses)
     });
     if settings.subscribe_is_remote() {
-        errors.extend(error_texts(SubscribeSettings::parse(own, allow_private_addresses)));
+        let parsed = SubscribeSettings::parse(own, allow_private_addresses);
+        errors.extend(parsed.err().into_iter().flat_map(error_texts));
     }
     errors
 }

@@ -13,8 +13,8 @@ use masthead_ports::{
     source::{CallContext, SourceError},
 };
 use masthead_provider_kit::{
-    AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration, ProviderSettingError,
-    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
+    AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration, SetupError,
+    TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 use time::OffsetDateTime;
 
@@ -35,12 +35,10 @@ impl Auth0Adapter {
         }
     }
 
-    /// The current time.
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clients.clock().now()
     }
 
-    /// The tenant's API client.
     pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = Auth0Settings::parse(&tenant.settings.provider, self.clients.allows_private())?;
@@ -50,7 +48,7 @@ impl Auth0Adapter {
                 .map_err(SetupError::secret)?;
             let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
             let upstream = self.clients.upstream(&tenant.id, settings.budget(), Some(credentials));
-            Ok::<_, SetupError<ProviderSettingError>>(ManagementApi { settings, upstream })
+            Ok(ManagementApi { settings, upstream })
         })
     }
 }
@@ -58,7 +56,11 @@ impl Auth0Adapter {
 /// The registration of Auth0.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: AUTH0,
-    setting_errors: |settings, allow_private| error_texts(Auth0Settings::parse(settings, allow_private)),
+    setting_errors: |settings, allow_private| {
+        Auth0Settings::parse(settings, allow_private)
+            .err()
+            .map_or_else(Vec::new, error_texts)
+    },
     create: |parts, cache| {
         let clock = Arc::clone(&parts.clock);
         register(Auth0Adapter::new(parts), cache, clock)
@@ -92,7 +94,7 @@ impl ProviderAdapter for Auth0Adapter {
 
     async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
-        let settings = settings.map_err(|errors| error_texts(Err::<(), _>(errors)))?;
+        let settings = settings.map_err(error_texts)?;
         if self.clients.secret(settings.secret_place()).is_err() {
             let reason = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
             return Ok(CheckReport::unusable_secret(reason));

@@ -11,16 +11,16 @@ const LONGEST: usize = 64;
 /// How many literal characters a pattern needs that begins with a wildcard (`providers.md` §1.3).
 pub(crate) const FEWEST_LITERALS: usize = 3;
 
-/// The forms in which an address with this key may be kept. `None` when they are too many, or hold what no query can carry.
+/// The forms in which an address with this key may be stored. `None` when they are too many, or hold what no query can carry.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<QueryValue>> {
     key.spellings()?.iter().map(|form| QueryValue::new(form)).collect()
 }
 
-/// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is
-/// none but "any".
+/// The condition Auth0 can check in place of this one. Every address that satisfies this one satisfies it too. `None`
+/// when that is only "any".
 ///
-/// An address may be kept decomposed, or with its domain in Unicode, where its key has it composed and in ASCII: so only
-/// plain ASCII is asked for, and of the domain only what is the same in both.
+/// An address may be stored decomposed, or with its domain in Unicode, where its key has it composed and in ASCII: so only
+/// plain ASCII is requested, and of the domain only what is the same in both.
 pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Clause> {
     match filter {
         EmailFilter::Exact(key) => {
@@ -54,8 +54,8 @@ fn end_of_local_part(text: &str) -> usize {
     text.find('@').map_or(text.len(), |at| at + 1)
 }
 
-/// The parts of a needle that are the same whether the domain is kept in ASCII or in Unicode: all of it, but where it may
-/// stand in a label of the domain that has two forms.
+/// The parts of a search text that are the same whether the domain is stored in ASCII or in Unicode: everything outside
+/// labels that have two forms.
 fn same_in_both(needle: &str) -> impl Iterator<Item = &str> {
     let two_forms = |label: &str| label.starts_with("xn--") || (!label.is_empty() && "xn--".starts_with(label));
     let (local, domain) = needle.split_at(end_of_local_part(needle));
@@ -70,7 +70,7 @@ fn same_in_both(needle: &str) -> impl Iterator<Item = &str> {
     .flatten()
 }
 
-/// The runs of printable ASCII without blanks, each without a letter that a mark follows: that letter may be kept as one
+/// The runs of printable ASCII without blanks, each without a letter that a mark follows: that letter may be stored as one
 /// with its mark.
 fn runs(text: &str) -> impl Iterator<Item = &str> {
     let plain = |char: char| char.is_ascii_graphic();

@@ -1,4 +1,4 @@
-//! The bodies of writes, and what their refusals say.
+//! Request bodies of writes, and the meaning of rejected writes.
 
 use masthead_domain::{email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
@@ -42,8 +42,8 @@ fn pairs(metadata: &Metadata) -> impl Iterator<Item = (&str, &str)> {
     metadata.iter().filter(|(_, value)| !value.is_empty())
 }
 
-/// The body that changes the account with this id; an empty object changes nothing. `null` removes, and metadata are
-/// joined at their first level, which is as deep as ours go.
+/// The body that changes the account with this id; an empty object changes nothing. `null` removes a member. Auth0
+/// merges metadata at the first level, and Masthead's metadata have no deeper one.
 pub(crate) fn update(change: &AccountChange, id: &str, map: &Auth0MetadataMap) -> Value {
     let mut body = Value::Object(Map::new());
     for (field, name) in [("given_name", &change.first_name), ("family_name", &change.last_name)] {
@@ -69,7 +69,7 @@ pub(crate) fn update(change: &AccountChange, id: &str, map: &Auth0MetadataMap) -
     body
 }
 
-/// The root attribute that stands in for a key of ours.
+/// The root attribute that replaces this metadata key.
 fn root_attribute(key: &str) -> Option<&'static str> {
     match key {
         "displayName" => Some("nickname"),
@@ -115,7 +115,7 @@ fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// The names that Auth0's password rules give themselves, before what they say.
+/// The names of Auth0's password rules, with which its messages begin.
 const PASSWORD_RULES: [&str; 4] = [
     "PasswordStrengthError",
     "PasswordHistoryError",

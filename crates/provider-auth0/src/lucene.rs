@@ -6,18 +6,15 @@ use std::fmt::{self, Display, Write};
 
 use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
 
-/// A field that we search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Auth0Field {
     /// The address of the user; compared without regard to case.
     Email,
-    /// The user's own id.
     UserId,
     /// The id of one of the user's identities, without its provider.
     IdentityId,
     /// The connection of one of the user's identities.
     IdentityConnection,
-    /// When the user was made.
     CreatedAt,
     /// When the user was changed last, or made.
     UpdatedAt,
@@ -40,22 +37,18 @@ impl Auth0Field {
     }
 }
 
-/// A condition on a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Clause {
-    /// The field is this value.
     Is(Auth0Field, QueryValue),
-    /// The field begins with this.
     StartsWith(Auth0Field, QueryValue),
     /// The field holds this somewhere; Auth0 wants three characters at least.
     Holds(Auth0Field, QueryValue),
     /// The field is a moment not before the first (its milliseconds begun) and before the second; `None` sets no bound.
     Within(Auth0Field, Option<OffsetDateTime>, Option<OffsetDateTime>),
-    /// One of the conditions is met.
     Any(Vec<Self>),
 }
 
-/// A text that can stand in a query: printable, not empty. `Debug` shows nothing of it.
+/// A text that a query can contain: printable, not empty. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct QueryValue(Box<str>);
 
@@ -77,7 +70,7 @@ impl fmt::Debug for QueryValue {
     }
 }
 
-/// Writes the query that all clauses together are; `None` when there are none.
+/// Joins all clauses to one query; `None` without clauses.
 pub(crate) fn all_of(clauses: &[Clause]) -> Option<String> {
     let (first, rest) = clauses.split_first()?;
     let mut query = first.to_string();
@@ -141,7 +134,7 @@ struct Escaped<'a>(&'a QueryValue, EscapeForm);
 enum EscapeForm {
     /// In double quotes, where only the quote and the backslash mean something.
     Phrase,
-    /// As a bare word, where many characters do.
+    /// Formats the text as a bare word with escapes.
     Bare,
 }
 

@@ -15,13 +15,12 @@ use crate::{
     wire::{Auth0User, UserListPage},
 };
 
-/// How far any search can be paged.
+/// The highest number of users a search can page through.
 pub(crate) const CAP: u64 = 1_000;
 
-/// The order of pages: users who come while we page are after them all.
+/// The order of pages: users created during paging come last.
 pub(crate) const OLDEST_FIRST: &str = "created_at:1";
 
-/// One tenant's Management API.
 #[derive(Debug)]
 pub(crate) struct ManagementApi {
     pub(crate) settings: Auth0Settings,
@@ -34,20 +33,17 @@ impl AsRef<Upstream> for ManagementApi {
     }
 }
 
-/// What a search has shown.
 #[derive(Debug)]
 pub(crate) struct Auth0SearchResult {
     /// Each user once.
     pub(crate) users: Vec<Auth0User>,
-    /// How many rows cannot be read.
     pub(crate) unreadable: usize,
-    /// How many Auth0 says there are.
+    /// Auth0's total.
     pub(crate) total: u64,
     /// Whether these are all.
     pub(crate) all: bool,
 }
 
-/// How a search is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UserSearch<'a> {
     pub(crate) operation: &'static str,
@@ -63,9 +59,9 @@ impl ManagementApi {
         }
     }
 
-    /// The user with this id; `None` is Auth0's own word that none has it as the id of the first identity.
+    /// The user with this id; `None` when Auth0 reports that no first identity has it.
     ///
-    /// It says so by a 404 about the user, and by a 400 for what cannot be an id: every one is `provider|id`.
+    /// Auth0 answers 404 about the user, or 400 for a text that cannot be an id: every id is `provider|id`.
     pub(crate) async fn user(
         &self,
         cx: &CallContext,
@@ -94,7 +90,7 @@ impl ManagementApi {
             .await
     }
 
-    /// The users whose address is this text, to the letter; each of them, or none can be told.
+    /// All users with exactly this address. An unreadable one is an error.
     pub(crate) async fn users_by_email(
         &self,
         cx: &CallContext,
@@ -116,8 +112,8 @@ impl ManagementApi {
         Ok(users.read)
     }
 
-    /// Searches page by page, one at a time, until `enough` says so of the users of a page, or they are all, or Auth0
-    /// would show no more ([`CAP`]). Each user is shown to `enough` once.
+    /// Searches page by page until `enough` returns true for a page's users, all users were read, or Auth0 returns no
+    /// more ([`CAP`]). `enough` gets each user once.
     pub(crate) async fn search(
         &self,
         cx: &CallContext,
@@ -143,7 +139,7 @@ impl ManagementApi {
                 q,
             };
             let list = self.page(cx, operation, call).await?;
-            // Pages may be cut below what was asked; from then on that is what is asked.
+            // Auth0 may shorten pages below the requested length; the shorter length is used from then on.
             per_page = list.limit;
             shown.total = list.total;
             shown.unreadable += list.users.unreadable;
@@ -156,7 +152,7 @@ impl ManagementApi {
             );
             let enough = enough(&shown.users[new_ones..]).map_err(|flaw| flaw.refuse(AUTH0, operation))?;
             shown.all = list.start + list.length >= list.total;
-            // An empty page before the end: the total counts users whom Auth0 does not show.
+            // An empty page before the end: the total includes users that Auth0 does not list.
             if shown.all || enough || list.length == 0 {
                 return Ok(shown);
             }
@@ -165,7 +161,7 @@ impl ManagementApi {
         Ok(shown)
     }
 
-    /// One page of users, whose numbers agree with each other and with what was asked.
+    /// One page of users whose numbers agree with each other and with the request.
     pub(crate) async fn page(
         &self,
         cx: &CallContext,
@@ -200,7 +196,7 @@ impl ManagementApi {
     }
 }
 
-/// A page's numbers agree with each other and with what was asked.
+/// Checks that a page's numbers agree with each other and with the request.
 fn checked(list: UserListPage, page: u64, per_page: u64) -> Result<UserListPage, AnswerError> {
     let users = &list.users;
     let distinct: HashSet<&str> = users.read.iter().map(|user| user.user_id.as_str()).collect();

@@ -1,4 +1,4 @@
-//! From a user at Auth0 to an account of ours.
+//! Maps an Auth0 user to a Masthead account.
 
 use masthead_domain::{account::Account, metadata::Metadata};
 use masthead_provider_kit::{

@@ -1,8 +1,8 @@
-//! Which of a user's metadata at Auth0 are ours, and under which key.
+//! Maps metadata keys between Auth0 and Masthead.
 
 use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
-/// Where a key of ours is kept at Auth0.
+/// Where Auth0 stores a metadata key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Auth0MetadataPlace {
     /// In `user_metadata`, under this key.
@@ -11,11 +11,11 @@ pub(crate) enum Auth0MetadataPlace {
     App(Box<str>),
 }
 
-/// What stands in an entry before a key of `app_metadata`.
+/// The prefix of an entry about a key of `app_metadata`.
 const APP: &str = "app_metadata.";
 
-/// The map of keys. The standard ones are kept in `user_metadata` under their own names; nothing of `app_metadata` is ours
-/// unless an entry names it.
+/// The map of keys. Standard keys are stored in `user_metadata` under their own names; a key of `app_metadata` is used
+/// only if an entry names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Auth0MetadataMap(KeyMap<Auth0MetadataPlace>);
 
@@ -26,7 +26,7 @@ impl Default for Auth0MetadataMap {
 }
 
 impl Auth0MetadataMap {
-    /// Reads `name=key_for, name, name=, app_metadata.name=key_for, *`; `None` when an entry is none of these, or two
+    /// Reads `name=key_for, name, name=, app_metadata.name=key_for, *`; `None` when an entry has another form, or two
     /// entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let place = |name: &str| match name.strip_prefix(APP) {
@@ -36,7 +36,7 @@ impl Auth0MetadataMap {
         Self::default().0.with(text, APP, place).map(Self)
     }
 
-    /// The key under which a key at Auth0 is ours; `None` when it is not.
+    /// Masthead's key for a key at Auth0; `None` when it has none.
     pub(crate) fn key_for<'a>(&'a self, place: &'a Auth0MetadataPlace) -> Option<&'a str> {
         self.0.key(place).or_else(|| match place {
             Auth0MetadataPlace::User(key) => self.0.takes(place, key).then_some(&**key),
@@ -44,7 +44,7 @@ impl Auth0MetadataMap {
         })
     }
 
-    /// Where a key of ours is written; `None` when Auth0 does not keep it.
+    /// Where a Masthead key is written; `None` when Auth0 does not store it.
     pub(crate) fn place(&self, key_for: &str) -> Option<Auth0MetadataPlace> {
         let other = || Some(Auth0MetadataPlace::User(key_for.into())).filter(|place| self.0.takes(place, key_for));
         self.0.place(key_for).cloned().or_else(other)

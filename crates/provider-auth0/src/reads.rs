@@ -28,7 +28,7 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The longest key that any address has; a longer one is nobody's.
+/// The longest key any address has; a longer one belongs to no user.
 const LONGEST_KEY: usize = 1_000;
 
 /// The most users that a search may find for one address or one identity.
@@ -51,7 +51,7 @@ impl UserSource for Auth0Adapter {
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
-        // No account of ours has such an address, whatever Auth0 keeps.
+        // No Masthead account has such an address.
         if email.as_str().len() > LONGEST_KEY || email.as_str().contains('\0') {
             return Ok(Vec::new());
         }
@@ -78,8 +78,8 @@ fn meets(filter: &UserFilter, account: &Account) -> bool {
 }
 
 impl ManagementApi {
-    /// The user with a linked identity of this id, which is no user's own. Search alone knows it, and it lags: so the user
-    /// whom it shows is asked for once more.
+    /// The user with a linked identity of this id. Only search finds it, and search lags, so the user is then read by
+    /// id.
     async fn user_with_identity(&self, cx: &CallContext, id: &str) -> Result<Option<Auth0User>, SourceError> {
         let own_part = id.split_once('|').and_then(|(_, own)| QueryValue::new(own));
         let Some(own) = own_part else { return Ok(None) };
@@ -104,8 +104,8 @@ impl ManagementApi {
         }
     }
 
-    /// The user with this id, which no path can carry. Each id at Auth0 is `provider|id` (`providers.md` §1.4), so that one of
-    /// another form is nobody's. Any other is searched for; search lags, so that whom it does not show may be there.
+    /// The user with this id, which no path can carry. Each id at Auth0 is `provider|id` (`providers.md` §1.4), so
+    /// another form belongs to no user. Other ids are searched; search lags, so a missing user may still exist.
     pub(crate) async fn user_out_of_paths(
         &self,
         cx: &CallContext,
@@ -123,10 +123,10 @@ impl ManagementApi {
         }
     }
 
-    /// Every user with this address, however it is written. The direct look-up compares to the letter and is never late;
-    /// search knows the other spellings, and those whom only it shows are asked for once more.
+    /// Every user with this address in any spelling. The direct look-up compares exactly and never lags. Search finds
+    /// other spellings; users found only there are read again by id.
     async fn users_with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Auth0User>, SourceError> {
-        // Who was asked for by some spellings only may be there by another.
+        // Who was requested by some spellings only may be there by another.
         let Some(spellings) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         };
@@ -156,7 +156,7 @@ impl ManagementApi {
         Ok(users)
     }
 
-    /// The few users who meet a clause; each must be one whom it is about.
+    /// The few users that match a clause; each is checked against it.
     async fn few(
         &self,
         cx: &CallContext,
@@ -184,7 +184,7 @@ impl ManagementApi {
         Ok(shown.users)
     }
 
-    /// The first users who meet the conditions that can be asked for.
+    /// The first users who meet the conditions that can be requested.
     async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         let filter = &query.filter;
         let conditions: Vec<Clause> = filter

@@ -1,4 +1,4 @@
-//! What a reply that is no answer means (`providers.md` §1.5). Nothing of a body is logged but codes that we know.
+//! Classifies error replies (`providers.md` §1.5). Of a body only known codes are logged.
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_kit::{HttpError, HttpReply, ReplyError, TransportError};
@@ -14,7 +14,7 @@ const OUR_FAULT: [&str; 5] = [
     "inexistent_user",
 ];
 
-/// The error of a reply, if it is in the Management API's envelope and says the reply's own status.
+/// The error of a reply, if it is in the Management API's envelope and repeats the reply's own status.
 pub(crate) fn envelope(reply: &HttpReply) -> Option<Auth0ErrorBody> {
     reply
         .json::<Auth0ErrorBody>()
@@ -32,9 +32,9 @@ pub(crate) fn refusal(operation: &'static str, reply: &HttpReply) -> ReplyError 
     match reply.status.as_u16() {
         // A search that took longer than two seconds; the same one again would take as long.
         503 if contains_message("query exceeded the timeout") => ReplyError::For(SourceErrorKind::TooBroad),
-        // The API is not where the settings say.
+        // The API is not at the configured URL.
         404 | 405 if refused.is_some() => ReplyError::For(SourceErrorKind::Misconfigured),
-        // No word of the API's: a proxy's page, or another version of it.
+        // Not from the API: a proxy's page, or another version of it.
         200..=299 | 404 | 405 => ReplyError::Unreadable(HttpError::sent(TransportError::NotJson)),
         400 | 402 | 406..=428 | 430..=499 => {
             let code = refused.as_ref().and_then(|refused| refused.error_code.as_deref());

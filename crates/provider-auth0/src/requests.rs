@@ -21,7 +21,6 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// The same for a value after `?`, where WHATWG URL encodes the quote as well.
 const VALUE: &AsciiSet = &SEGMENT.add(b'\'');
 
-/// Requests to one tenant's API.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Auth0Requests<'a> {
     /// The address of the API, without a slash at its end.
@@ -37,7 +36,6 @@ pub(crate) struct ListCall<'a> {
     pub(crate) per_page: u64,
     /// `field:1` or `field:-1`.
     pub(crate) sort: Option<&'static str>,
-    /// The query.
     pub(crate) q: Option<&'a str>,
 }
 

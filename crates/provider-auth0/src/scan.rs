@@ -28,14 +28,14 @@ use crate::{
 
 const SCAN: &str = "walk";
 
-/// How far a walk over changes looks back behind its moment. Search lags behind the users by a second on average; no
-/// greatest lag is documented, and asking for a few users twice is cheap.
+/// How far a scan of changes starts before its moment. Search lags behind the users by a second on average; no greatest
+/// lag is documented, and requesting a few users twice is cheap.
 const LAG: Duration = Duration::minutes(5);
 
-/// The order of pages by the moment of the last change: who changes while we page comes once more, at the end.
+/// The order of pages by the moment of the last change: a user changed during paging comes again at the end.
 const LONGEST_UNCHANGED_FIRST: &str = "updated_at:1";
 
-/// What a walk goes by.
+/// The moment a scan is ordered by.
 #[derive(Debug, Clone, Copy)]
 struct ScanOrder {
     field: Auth0Field,
@@ -115,7 +115,7 @@ impl Walk for Auth0Adapter {
         Ok(Step {
             accounts,
             next: way.next.and_then(|next| next.to_place()),
-            // Who changes during a walk over changes is counted twice by then: before the window, and in it.
+            // Who changes during a scan over changes is counted twice by then: before the window, and in it.
             expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,
             gaps: left_out.any(),
@@ -142,7 +142,7 @@ impl ManagementApi {
             q: q.as_deref(),
         };
         let list = self.page(cx, SCAN, call).await?;
-        // Of another time than was asked for: nobody knows what this page is.
+        // The page belongs to another time than requested, so its content is undefined.
         let too_early = |user: &Auth0User| {
             from.zip(by.moment(user))
                 .is_some_and(|(from, at)| at < milliseconds(from))
@@ -161,7 +161,7 @@ impl ManagementApi {
         Ok((accounts, left_out, shown))
     }
 
-    /// The accounts of those who are the tenant's, each once. One user who cannot be kept must not keep all others away.
+    /// The accounts of those who are the tenant's, each once. One user who cannot be stored must not keep all others away.
     fn to_place(&self, users: &JsonRows<Auth0User>) -> (Vec<Account>, SkippedRows) {
         let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(users.unreadable);

@@ -1,8 +1,8 @@
 //! How all users are gone through, though no search shows more than its first thousand (`providers.md` §1.3).
 //!
-//! A walk asks for the oldest users from a moment on, and next from the last moment that it was shown. So it never pages
-//! deep, users who come or change while it goes are behind it or before it but never skipped, and it can be taken up
-//! again at any time. Only users of one and the same millisecond need a second page.
+//! A scan requests the oldest users from a moment on, and next from the last moment of that page. So it never pages
+//! deep, users created or changed meanwhile are never skipped, and it can be resumed at any time. Only users of the
+//! same millisecond need a second page.
 
 use masthead_ports::walk::Place;
 use masthead_provider_kit::wire::milliseconds;
@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::management::CAP;
 
-/// Where the first window begins when it has to be narrow: nobody is older than Auth0 (2013).
+/// Where the first window begins when it has to be narrow: no user is older than Auth0 (2013).
 const OLDEST: i64 = 1_356_998_400_000;
 
 /// The narrowest window, in milliseconds; a search that is too slow even for that is for an operator to look at.
@@ -27,26 +27,23 @@ pub(crate) struct ScanWindow {
     span: Option<i64>,
     /// The page, from 0 on.
     pub(crate) page: u64,
-    /// How many users a page has; `None` asks as the settings say.
+    /// How many users a page has; `None` means the configured length.
     pub(crate) per_page: Option<u64>,
     /// How many users came before the window.
     before: u64,
 }
 
-/// A page as far as the way on depends on it.
+/// The parts of a page that decide the next position.
 #[derive(Debug, Clone)]
 pub(crate) struct ShownPage {
     /// The moments of the different users, in UNIX milliseconds, in any order; users without one are left out.
     pub(crate) moments: Vec<i64>,
     /// How many users a page has at most.
     pub(crate) limit: u64,
-    /// How many users it has.
     pub(crate) length: u64,
-    /// How many users the window has.
     pub(crate) total: u64,
 }
 
-/// The way on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextWindow {
     /// The next page; `None` after the last.
@@ -66,12 +63,11 @@ impl ScanWindow {
         }
     }
 
-    /// Reads a place; `None` when it is none of ours.
+    /// Parses a position; `None` when it is invalid.
     pub(crate) fn read(place: &Place) -> Option<Self> {
         serde_json::from_str(place.as_str()).ok()
     }
 
-    /// The place to keep.
     pub(crate) fn to_place(&self) -> Option<Place> {
         Place::parse(&serde_json::to_string(self).ok()?)
     }
@@ -97,7 +93,6 @@ impl ScanWindow {
         })
     }
 
-    /// The way on from this page.
     pub(crate) fn followed(&self, shown: &ShownPage, now: OffsetDateTime) -> NextWindow {
         let before_page = self.page * shown.limit;
         let expected = self.before + shown.total;
@@ -106,7 +101,7 @@ impl ScanWindow {
             expected,
             truncated: false,
         };
-        // An empty page before the end: the total counts users whom Auth0 does not show.
+        // An empty page before the end: the total includes users that Auth0 does not list.
         if before_page + shown.length >= shown.total || shown.length == 0 {
             return way(self.next_window(before_page + shown.length, now));
         }
@@ -122,7 +117,8 @@ impl ScanWindow {
                 ..*self
             }));
         }
-        // A thousand users of one millisecond, or without a moment, and nobody can say whether that is all: on behind them.
+        // A thousand users of one millisecond, or without a moment: more may exist, so the scan continues behind them
+        // and reports a gap.
         let behind = self.from.map(|from| from.saturating_add(1));
         NextWindow {
             truncated: true,

@@ -1,4 +1,4 @@
-//! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
+//! The Management API's JSON, as far as it is used: nothing else of a profile is stored (`providers.md` §1.4).
 
 use masthead_provider_kit::{
     json::JsonRows,

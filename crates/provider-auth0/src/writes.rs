@@ -81,7 +81,7 @@ impl AccountWriter for Auth0Adapter {
         api.patch(cx, SET_EMAIL, id, &body).await
     }
 
-    /// Auth0 says 204 whether there was such a user or not.
+    /// Auth0 answers 204 for an absent user too.
     async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
@@ -107,8 +107,8 @@ impl ManagementApi {
             .await
     }
 
-    /// Makes a write and reads the user that it answers with, who must be the one `is_it` knows. Once Auth0 says that it is
-    /// done, an answer that cannot be read leaves open what was done.
+    /// Sends a write and reads the user in its answer, who must satisfy `is_it`. Once Auth0 reports success, an
+    /// unreadable answer means the outcome is unknown.
     async fn write(
         &self,
         cx: &CallContext,

@@ -1,4 +1,4 @@
-//! The preset against the stand-in Firefly, over real sockets: the suite that every described directory keeps.
+//! The preset against the sandbox Firefly, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
 #[path = "../../provider-generic/tests/support/fixture.rs"]
@@ -15,13 +15,13 @@ mod tests {
     use masthead_sandbox::{Shape, sample_directory_user};
 
     use crate::{
-        fixture::{stand_in, texts},
+        fixture::{sandbox_config, texts},
         suite::{GenericCase, generic_tests},
     };
 
     const FIREFLY_STAND_IN: GenericCase = GenericCase {
         preset: FIREFLY,
-        stand_in: |count| stand_in(Shape::Firefly, count),
+        sandbox: |count| sandbox_config(Shape::Firefly, count),
         secret: "sandbox-firefly-secret",
         settings: &[("Param.siteCode", "SAND")],
         id: "/userGUID",

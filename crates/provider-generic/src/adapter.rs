@@ -8,7 +8,7 @@ use masthead_ports::source::SourceError;
 use masthead_provider_kit::{AdapterParts, SetupError, TenantClients};
 use thiserror::Error;
 
-use crate::{GenericSettingError, GenericSettings, Preset, api::GenericApi, authentication::RequestCredentials};
+use crate::{GenericSettings, Preset, api::GenericApi, authentication::RequestCredentials};
 
 /// The generic provider of all tenants with this preset.
 ///
@@ -29,14 +29,13 @@ impl GenericAdapter {
         }
     }
 
-    /// The tenant's client.
     pub(crate) fn api_of(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GenericApi>, SourceError> {
         self.clients
             .for_tenant(tenant, operation, |tenant| self.create_api(tenant))
     }
 
     /// A new client from the tenant's settings, with its own upstream.
-    pub(crate) fn create_api(&self, tenant: &Tenant) -> Result<GenericApi, SetupError<GenericSettingError>> {
+    pub(crate) fn create_api(&self, tenant: &Tenant) -> Result<GenericApi, SetupError> {
         let allow_private = self.clients.allows_private();
         let settings = GenericSettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
         let mut credentials = RequestCredentials::default();

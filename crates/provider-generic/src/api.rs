@@ -28,7 +28,6 @@ use crate::{
 /// How many users of a list are looked at.
 pub(crate) const CAP: u64 = 1_000;
 
-/// One tenant's directory.
 pub(crate) struct GenericApi {
     pub(crate) name: SourceName,
     pub(crate) settings: GenericSettings,
@@ -45,16 +44,14 @@ impl AsRef<Upstream> for GenericApi {
     }
 }
 
-/// What a list has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListResult {
     /// How many different users, and rows without a usable id.
     pub(crate) users: u64,
     /// How many rows have no usable id.
     pub(crate) unreadable: usize,
-    /// How many the directory says there are.
     pub(crate) total: Option<u64>,
-    /// Whether the directory has no more pages.
+    /// Whether the provider has no more pages.
     pub(crate) to_the_end: bool,
 }
 
@@ -65,7 +62,7 @@ impl ListResult {
     }
 }
 
-/// One page as the directory shows it.
+/// One page as the provider shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ListPage {
     pub(crate) users: Vec<Value>,
@@ -73,19 +70,18 @@ pub(crate) struct ListPage {
     pub(crate) next: Option<String>,
 }
 
-/// A list to ask for.
 #[derive(Clone, Copy)]
 pub(crate) struct ListRequest<'a> {
     /// Its name in errors, logs and metrics.
     pub(crate) name: &'static str,
     pub(crate) operation: &'a OperationTemplate,
     pub(crate) values: TemplateValues<'a>,
-    /// What `NotFound` describes says that the list is empty.
+    /// The `NotFound` signal means an empty list.
     pub(crate) may_be_absent: bool,
 }
 
 impl GenericApi {
-    /// The user with this id; `None` is the directory's own word that there is none, in the signal that is configured.
+    /// The user with this id; `None` when the provider answers with the configured not-found signal.
     pub(crate) async fn user(
         &self,
         cx: &CallContext,
@@ -100,7 +96,6 @@ impl GenericApi {
         self.call(cx, name, &request, |reply| self.read_user(reply, id)).await
     }
 
-    /// One page of a list.
     pub(crate) async fn page(
         &self,
         cx: &CallContext,
@@ -113,8 +108,8 @@ impl GenericApi {
         self.call(cx, listing.name, &request, read).await
     }
 
-    /// Walks a list page by page, one at a time, until `enough` says so of a user, or it ends, or [`CAP`] is reached. Each
-    /// user is shown to `enough` once, however often the pages have it.
+    /// Reads a list page by page until `enough` returns true for a user, the list ends, or [`CAP`] is reached. `enough`
+    /// gets each user once, though pages may repeat some.
     pub(crate) async fn list_pages(
         &self,
         cx: &CallContext,
@@ -154,7 +149,7 @@ impl GenericApi {
                 shown.to_the_end = true;
                 return Ok(shown);
             }
-            // A page that shows nobody new would be followed by more of them.
+            // A page without new users would be followed by more of them.
             if is_enough || place.rows >= CAP || shown.users == before {
                 return Ok(shown);
             }
@@ -168,9 +163,9 @@ impl GenericApi {
         ids.filter(|id| !known.insert(id.clone())).count() as u64
     }
 
-    /// An answer that cannot be taken, audited once, without a word of it.
+    /// Audits and logs a rejected answer once, without its content.
     pub(crate) fn answer_error(&self, operation: &'static str, answer_error: GenericAnswerError) -> SourceError {
-        tracing::error!(source.name = self.name, operation, flaw = %answer_error, "the directory's answer is refused");
+        tracing::error!(source.name = self.name, operation, flaw = %answer_error, "the provider's answer is refused");
         SourceError::because(operation, SourceErrorKind::Corrupt, answer_error)
     }
 
@@ -189,7 +184,7 @@ impl GenericApi {
             .ok_or_else(|| SourceError::new(name, SourceErrorKind::Refused))
     }
 
-    /// Makes a call that reads; an answer that is none rides as the cause of the error.
+    /// Makes a read call; an unusable answer is the cause of the returned error.
     async fn call<T>(
         &self,
         cx: &CallContext,
@@ -212,7 +207,7 @@ impl GenericApi {
         let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
         answer.map_err(|error| match (last, &error.source) {
             (Some(answer_error), _) if error.kind == SourceErrorKind::Corrupt => self.answer_error(name, answer_error),
-            // What is missing where says more than that the form is wrong.
+            // A missing member at this place means more than a wrong format.
             (Some(answer_error), None) | (Some(answer_error @ GenericAnswerError::NotThere { .. }), Some(_)) => {
                 SourceError::because(name, error.kind, answer_error)
             }
@@ -224,7 +219,7 @@ impl GenericApi {
         let settings = &self.settings;
         let mut body = match settings.envelope.open(reply, self.clock.now())? {
             OpenedEnvelope::Absent => return Ok(None),
-            OpenedEnvelope::BodyTemplate(body) => body,
+            OpenedEnvelope::Answer(body) => body,
         };
         let is_empty = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
         if settings.empty_list && settings.list.find(&body).is_some_and(is_empty) {
@@ -252,7 +247,7 @@ impl GenericApi {
                 });
             }
             OpenedEnvelope::Absent => return Err(GenericAnswerError::Absent),
-            OpenedEnvelope::BodyTemplate(body) => body,
+            OpenedEnvelope::Answer(body) => body,
         };
         let total = match &settings.total {
             None => None,

@@ -1,4 +1,4 @@
-//! How we prove ourselves to a directory.
+//! Authentication at a provider.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -12,7 +12,6 @@ use crate::operation::ParamValue;
 pub(crate) enum Authentication {
     /// None.
     Open,
-    /// The secret is a bearer token.
     Bearer,
     /// The secret fetches bearer tokens (RFC 6749 §4.4).
     ClientCredentials {
@@ -21,14 +20,18 @@ pub(crate) enum Authentication {
         audience: Option<Box<str>>,
     },
     /// The secret is the value of a header.
-    Header { name: HeaderName },
-    /// The secret is a parameter.
-    Field { name: Box<str> },
+    Header {
+        name: HeaderName,
+    },
+    Field {
+        name: Box<str>,
+    },
     /// The secret is a password (RFC 7617).
-    Basic { user: Box<str> },
+    Basic {
+        user: Box<str>,
+    },
 }
 
-/// What goes with every request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestCredentials {
     pub(crate) headers: HeaderMap,
@@ -36,7 +39,6 @@ pub(crate) struct RequestCredentials {
 }
 
 impl RequestCredentials {
-    /// The parameter that proves us.
     pub(crate) fn param(&self) -> Option<(String, ParamValue)> {
         let (name, secret) = self.field.as_ref()?;
         let text = secret.expose_text()?.to_owned();

@@ -29,7 +29,7 @@ pub(crate) async fn check_provider(
 ) -> Result<Vec<CheckResult>, Vec<String>> {
     let api = match adapter.create_api(&cx.tenant) {
         Ok(api) => api,
-        Err(SetupError::Settings(errors)) => return Err(error_texts(Err::<(), _>(errors))),
+        Err(SetupError::Settings(errors)) => return Err(error_texts(errors)),
         Err(SetupError::Secret(_)) => {
             let reason = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
             return Ok(CheckReport::unusable_secret(reason));

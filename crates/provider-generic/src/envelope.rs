@@ -1,4 +1,5 @@
-//! How a directory says yes, no, and "nobody": by status, by a code in its answer, or by a member that only failures have.
+//! How a provider reports success, failure and absence: by status, by a code in its answer, or by a member that only
+//! failures have.
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_kit::HttpReply;
@@ -10,32 +11,27 @@ use crate::{answer_error::GenericAnswerError, pointer::Pointer};
 /// How answers are read before anything in them is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GenericEnvelope {
-    /// Where each answer says how the call went.
+    /// Where each answer reports success or failure.
     pub(crate) status: Option<Pointer>,
     /// What stands there when all is well.
     pub(crate) ok: Vec<Box<str>>,
     /// Members that only failures have.
     pub(crate) errors: Vec<Pointer>,
-    /// Where a failure tells its code, when not where the status is.
+    /// Where a failure has its code, if not at the place of the status.
     pub(crate) code: Option<Pointer>,
-    /// HTTP statuses that say "nobody", where no code is to say it.
+    /// HTTP statuses that mean absence, when no codes are configured for it.
     pub(crate) not_found_statuses: Vec<u16>,
-    /// Codes that say "nobody"; when there are any, nothing else does.
+    /// Codes that mean absence; when configured, nothing else does.
     pub(crate) not_found_codes: Vec<Box<str>>,
-    /// An answer without a body may say "nobody".
+    /// Whether an answer without a body may mean absence.
     pub(crate) not_found_bare: bool,
-    /// HTTP statuses that ask to come back later.
     pub(crate) retry_statuses: Vec<u16>,
-    /// Codes that ask to come back later.
     pub(crate) retry_codes: Vec<Box<str>>,
 }
 
-/// What is in the envelope.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum OpenedEnvelope {
-    /// An answer.
-    BodyTemplate(Value),
-    /// The directory's own word that there is nobody.
+    Answer(Value),
     Absent,
 }
 
@@ -49,13 +45,13 @@ impl GenericEnvelope {
                 if self.is_failure(&body)? || self.is_not_found_code(&body) {
                     return self.failure(&body, reply, now);
                 }
-                Ok(OpenedEnvelope::BodyTemplate(body))
+                Ok(OpenedEnvelope::Answer(body))
             }
             401 | 403 | 407 | 429 => Err(GenericAnswerError::Status(status)),
             _ if self.reports_absence(reply) => Ok(OpenedEnvelope::Absent),
             _ if self.retry_statuses.contains(&status) => Err(GenericAnswerError::TryLater(status)),
             404 | 405 | 410 => {
-                // A proxy's page says nothing of the path.
+                // A proxy's page is no evidence about the path.
                 reply.json::<Value>()?;
                 Err(GenericAnswerError::NoSuchPath(status))
             }
@@ -90,8 +86,8 @@ impl GenericEnvelope {
         pointer.find(body).and_then(word)
     }
 
-    /// Whether a reply with an error's status says that there is nobody: in JSON that looks like the directory's own, so
-    /// that the page of a proxy or the answer of another service never does.
+    /// Whether an error reply means absence. It must be JSON that looks like the provider's own, so that a proxy's page
+    /// or another service's answer never counts.
     fn reports_absence(&self, reply: &HttpReply) -> bool {
         let status = reply.status.as_u16();
         if !(400..=499).contains(&status) {
@@ -132,7 +128,7 @@ impl GenericEnvelope {
         let later = code
             .as_ref()
             .is_some_and(|code| self.retry_codes.iter().any(|known| **known == **code));
-        // Codes of three digits are taken for what an HTTP status would say.
+        // A code of three digits is read like an HTTP status.
         let number = code.and_then(|code| code.parse::<u16>().ok().filter(|n| (100..=599).contains(n)));
         let kind = match number {
             Some(429) => SourceErrorKind::RateLimited {
@@ -141,7 +137,7 @@ impl GenericEnvelope {
             _ if later => SourceErrorKind::Unavailable,
             Some(401 | 403 | 404 | 405) => SourceErrorKind::Misconfigured,
             Some(408 | 500..=599) => SourceErrorKind::Unavailable,
-            // Nobody knows what it means; were it taken for an outage, a few odd requests would open the breaker for all.
+            // Its meaning is unknown; counted as an outage, a few odd requests would open the breaker for all.
             _ => SourceErrorKind::Refused,
         };
         Err(GenericAnswerError::Failed { kind, code: number })

@@ -22,4 +22,4 @@ mod template;
 
 pub use adapter::GenericAdapter;
 pub use preset::Preset;
-pub use settings::{GenericSettingError, GenericSettings, SETTINGS};
+pub use settings::{GenericSettings, SETTINGS};

@@ -1,4 +1,4 @@
-//! From a user of a directory to an account of ours.
+//! Maps a provider's user to a Masthead account.
 
 use masthead_domain::{
     account::Account,
@@ -15,7 +15,7 @@ use crate::{answer_error::GenericAnswerError, pointer::Pointer};
 /// Where a field may be; the first place that has something counts.
 pub(crate) type Pointers = Vec<Pointer>;
 
-/// Where in a user each field of ours is. What no place is named for is never read.
+/// The place of each Masthead field in a user. Members without a configured place are never read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UserMapping {
     pub(crate) id: Pointer,
@@ -25,23 +25,21 @@ pub(crate) struct UserMapping {
     pub(crate) verified: Pointers,
     pub(crate) registered_at: Pointers,
     pub(crate) changed_at: Pointers,
-    /// Key of ours, and where its value is. No two keys differ only in case.
+    /// A Masthead key, and the place of its value. No two keys differ only in case.
     pub(crate) metadata: Vec<(Box<str>, Pointers)>,
 }
 
 impl UserMapping {
-    /// The user's id, to the letter.
     pub(crate) fn id(&self, user: &Value) -> Result<Crid, GenericAnswerError> {
         let text = match self.id.find(user) {
             Some(Value::String(text)) => text.clone(),
-            // A number with a fraction has lost digits of what it was.
+            // A number with a fraction may have lost digits.
             Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
             _ => return Err(GenericAnswerError::UnusableId),
         };
         wire::id(&text).ok_or(GenericAnswerError::UnusableId)
     }
 
-    /// The account of a user.
     pub(crate) fn account(&self, user: &Value) -> Result<Account, GenericAnswerError> {
         let crid = self.id(user)?;
         let email = self.email(user);
@@ -64,8 +62,8 @@ impl UserMapping {
         })
     }
 
-    /// The address: as it stands in the first place; lower-cased where it is only in a later one (`providers.md` §3.4: as
-    /// Tribune's own script takes a linked identifier).
+    /// The address: unchanged from the first place, lower-cased from a later one (`providers.md` §3.4: Tribune's own
+    /// script lower-cases a linked identifier).
     fn email(&self, user: &Value) -> Option<Email> {
         let mut places = self.email.iter().enumerate();
         places.find_map(|(place, pointer)| {

@@ -1,4 +1,4 @@
-//! One call as a directory takes it: method, path, and where its parameters go.
+//! One call as a provider takes it: method, path, and where its parameters go.
 
 use std::fmt;
 

@@ -5,30 +5,35 @@ use serde_json::Value;
 
 use crate::{answer_error::GenericAnswerError, operation::ParamValue, pointer::Pointer};
 
-/// How the pages of a list are asked for.
+/// How the pages of a list are requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListPaging {
     pub(crate) style: PagingStyle,
-    /// How many users a page has at most, as far as the directory goes along.
+    /// The most users of a page; the provider may return fewer.
     pub(crate) size: u64,
-    /// The parameter that tells the size.
     pub(crate) size_name: Option<Box<str>>,
 }
 
-/// What tells one page from another.
+/// The parameter that selects the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PagingStyle {
-    /// All users are on one.
     None,
     /// Its number, from `first` on.
-    Page { name: Box<str>, first: u64 },
+    Page {
+        name: Box<str>,
+        first: u64,
+    },
     /// How many users are before it.
-    Offset { name: Box<str> },
-    /// What the page before it says.
-    Cursor { name: Box<str>, next: Pointer },
+    Offset {
+        name: Box<str>,
+    },
+    /// Taken from the page before.
+    Cursor {
+        name: Box<str>,
+        next: Pointer,
+    },
 }
 
-/// Which page is next.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PagePosition {
@@ -39,14 +44,13 @@ pub(crate) struct PagePosition {
 }
 
 impl PagePosition {
-    /// Whether the page is asked for by what the page before said.
+    /// Whether the next page is requested with a cursor of the page before.
     pub(crate) const fn has_cursor(&self) -> bool {
         self.cursor.is_some()
     }
 }
 
 impl ListPaging {
-    /// What is asked for the page.
     pub(crate) fn params(&self, place: &PagePosition) -> Vec<(String, ParamValue)> {
         let at = match &self.style {
             PagingStyle::None => return Vec::new(),
@@ -64,9 +68,9 @@ impl ListPaging {
         at.into_iter().chain(size).collect()
     }
 
-    /// Moves on from a page with so many users, some of them doubles of others on it; says whether there is another.
+    /// Advances past a page with so many users, some of them duplicates; returns whether another page follows.
     ///
-    /// Where neither a total nor a cursor tells, a page that is not full is the last.
+    /// Without a total or cursor, a page that is not full is the last.
     pub(crate) fn turn(
         &self,
         place: &mut PagePosition,
@@ -92,7 +96,7 @@ impl ListPaging {
         }
     }
 
-    /// The cursor of the next page, where an answer tells one.
+    /// The cursor of the next page, if the answer has one.
     pub(crate) fn next(&self, body: &Value) -> Option<String> {
         let PagingStyle::Cursor { next, .. } = &self.style else {
             return None;
@@ -121,7 +125,7 @@ mod tests {
     fn offsets_count_users_pages_count_up() {
         let offset = paging(PagingStyle::Offset { name: "offset".into() });
         let mut place = PagePosition::default();
-        // The directory cuts pages to 20.
+        // The provider cuts pages to 20.
         assert_eq!(offset.turn(&mut place, 20, 0, Some(45), None), Ok(true));
         let limit = ("limit".to_owned(), ParamValue::Number(50));
         assert_eq!(

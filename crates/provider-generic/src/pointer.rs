@@ -29,10 +29,9 @@ pub(crate) struct Pointer {
     steps: Box<[Box<str>]>,
 }
 
-/// Text that is no pointer of ours.
+/// A text that is not a valid pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PointerError {
-    /// It is no JSON pointer.
     NoPointer,
     /// It leads to, or through, something that opens a session.
     SessionGrade,
@@ -63,12 +62,10 @@ impl Pointer {
         Ok(Self { text, steps })
     }
 
-    /// What is there.
     pub(crate) fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
         document.pointer(&self.text)
     }
 
-    /// Takes out what is there.
     pub(crate) fn take(&self, document: &mut Value) -> Option<Value> {
         document.pointer_mut(&self.text).map(Value::take)
     }

@@ -1,4 +1,4 @@
-//! A directory as a source of accounts: by id, by address, and lists.
+//! A provider as a source of accounts: by id, by address, and lists.
 
 use async_trait::async_trait;
 use masthead_domain::{
@@ -22,10 +22,10 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The longest key that is asked for.
+/// The longest key that is requested.
 const LONGEST_KEY: usize = 1_000;
 
-/// The most spellings of an address that are asked for, each by a call.
+/// The most spellings of an address that are requested, each by a call.
 const MOST_SPELLINGS: usize = 8;
 
 /// The most accounts that may share an address.
@@ -54,7 +54,6 @@ impl UserSource for GenericAdapter {
 }
 
 impl GenericApi {
-    /// The account with this id.
     pub(crate) async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let user = self.user(cx, BY_ID, id).await?;
         user.map(|user| self.settings.map.account(&user))
@@ -62,15 +61,16 @@ impl GenericApi {
             .map_err(|answer_error| self.answer_error(BY_ID, answer_error))
     }
 
-    /// Every account whose address this is, in the order of their ids. A user who has it only among the linked ones is not
-    /// among them; one who has it nowhere makes the answer untrue, where the directory is not said to answer loosely.
+    /// Every account with this address, ordered by id. A user with it only among linked addresses is left out; a user
+    /// without it is an error, unless the provider is configured as answering loosely.
     pub(crate) async fn accounts_with(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
         if email.as_str().len() > LONGEST_KEY {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         }
         let settings = &self.settings;
         let mut found: Vec<Account> = Vec::new();
-        // A directory may compare to the letter: who was asked for by some spellings only may be there by another.
+        // A provider may compare addresses exactly, so a user found by one spelling may be missing from another
+        // spelling's answer.
         let spellings = email.spellings().filter(|spellings| spellings.len() <= MOST_SPELLINGS);
         let Some(spellings) = spellings else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
@@ -157,7 +157,7 @@ impl GenericApi {
     }
 }
 
-/// The conditions that go to the directory, in the form in which they go.
+/// The conditions that go to the provider, in the form in which they go.
 struct PushedFilter {
     email_prefix: Option<String>,
     email_contains: Option<String>,
@@ -166,7 +166,7 @@ struct PushedFilter {
 }
 
 impl PushedFilter {
-    /// What can be asked for without losing a user who meets the filter. Of addresses only what no spelling changes: a
+    /// What can be requested without losing a user who meets the filter. Of addresses only what no spelling changes: a
     /// directory may keep accents decomposed and domains in Unicode.
     fn from_filter(filter: &UserFilter, takes: impl Fn(Placeholder) -> bool, contains_from: usize) -> Self {
         let name = |slot, prefix: &Option<NamePrefix>| {
@@ -204,8 +204,8 @@ impl PushedFilter {
         }
     }
 
-    /// Whether an account could be an answer to these conditions; one that could not says that the directory compares in
-    /// another way than its settings say, so that nobody knows whom it left out.
+    /// Whether an account can match these conditions. If one cannot, the provider compares differently than configured,
+    /// and may have left out others.
     fn is_met_by(&self, account: &Account) -> bool {
         let email = account.email.as_ref().map_or("", |email| email.key().as_str());
         let starts = |wanted: &Option<String>, text: &str| {

@@ -19,7 +19,8 @@ impl Preset {
     /// The errors in a tenant's settings, for the registration.
     #[must_use]
     pub fn setting_errors(&self, settings: &SettingMap, allow_private: bool) -> Vec<String> {
-        error_texts(GenericSettings::parse(self, settings, allow_private))
+        let parsed = GenericSettings::parse(self, settings, allow_private);
+        parsed.err().map_or_else(Vec::new, error_texts)
     }
 
     /// Creates the adapter, for the registration.

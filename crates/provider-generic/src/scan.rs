@@ -1,7 +1,7 @@
-//! A directory as a provider that can be gone through: by its own pages, from the first to the last.
+//! A provider as a provider that can be gone through: by its own pages, from the first to the last.
 //!
-//! A directory has no order that its settings could name, so users who go while the walk is under way may push others over
-//! the edge of a page; nor can it be asked who was changed.
+//! Settings cannot name an order, so users deleted during the scan may move others to a page that was already read; nor
+//! can changed users be requested.
 
 use std::{
     collections::HashSet,
@@ -27,19 +27,19 @@ use crate::{
 
 const SCAN: &str = "walk";
 
-/// How often one walk may begin anew, because the directory does not know its own cursor any more, or because users went.
+/// How often one scan may begin anew, because the provider does not know its own cursor any more, or because users went.
 const MOST_BEGINNINGS: u32 = 3;
 
-/// Where a walk is. `Debug` is not for it: the cursor is the directory's.
+/// Where a scan is. `Debug` is not for it: the cursor is the provider's.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListPosition {
     place: PagePosition,
-    /// Whom the page before has shown, as a number by which it is known again.
+    /// A hash of each user on the page before.
     print: Option<u64>,
-    /// How often the walk began anew.
+    /// How often the scan began anew.
     beginnings: u32,
-    /// How many users the page before said that there are.
+    /// The total on the page before.
     total: Option<u64>,
 }
 
@@ -68,7 +68,7 @@ impl Walk for GenericAdapter {
             .and_then(|place| serde_json::from_str::<ListPosition>(place.as_str()).ok())
             .unwrap_or_default();
         let rows = match described.rows(cx, &at.place).await {
-            // Nothing is asked for but this cursor: it is what the directory will not have.
+            // Nothing is requested but this cursor: it is what the provider will not have.
             Err(error) if error.kind == SourceErrorKind::Refused && at.place.has_cursor() => {
                 if at.beginnings == MOST_BEGINNINGS {
                     return Err(error);
@@ -120,7 +120,7 @@ impl GenericApi {
         self.page(cx, listing, place).await
     }
 
-    /// The accounts of a page, each once. A user who cannot be kept must not keep all others away.
+    /// The accounts of a page, each once. A user who cannot be stored must not keep all others away.
     fn readable(&self, rows: &ListPage) -> (Vec<Account>, SkippedRows) {
         let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         let mut known = HashSet::new();
@@ -152,7 +152,7 @@ impl GenericApi {
         if !more {
             return Ok(None);
         }
-        // The very users of the page before: a directory that does not turn its pages would be walked for ever.
+        // The very users of the page before: a provider that does not turn its pages would be scanned for ever.
         if print.is_some() && print == at.print {
             return Err(contradiction());
         }

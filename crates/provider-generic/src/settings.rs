@@ -1,12 +1,8 @@
-//! A tenant's description of a directory: its settings, checked, with every mistake in them told at once.
-
-use std::collections::BTreeMap;
+//! A tenant's description of a provider: its checked settings, with all errors at once.
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 use masthead_domain::metadata::Metadata;
-use masthead_provider_kit::budget::BudgetOptions;
-
-use masthead_provider_kit::SecretPlace;
+use masthead_provider_kit::{ProviderSettingError, SecretPlace, SettingMap, SettingReader, budget::BudgetOptions};
 
 use crate::{
     authentication::Authentication,
@@ -19,20 +15,17 @@ use crate::{
     template::{PairsTemplate, PathTemplate, Placeholder},
 };
 
-mod error;
 mod reader;
 mod table;
 mod values;
 
-pub use error::GenericSettingError;
-use reader::PresetReader;
+use reader::{pointer, pointers, preset_reader, required_pointer};
 pub use table::SETTINGS;
 use values::{
-    absences, base, codes, flag, header_name, header_value, method, number, parameter, path, statuses, token_url, user,
-    variable_name, visible,
+    absences, base, codes, header_name, header_value, method, number, parameter, statuses, token_url, user, visible,
 };
 
-/// A directory as one tenant describes it.
+/// A provider as one tenant describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenericSettings {
     /// Where it is, without a slash at its end.
@@ -45,15 +38,15 @@ pub struct GenericSettings {
     pub(crate) params: Vec<(Box<str>, Box<str>)>,
     pub(crate) by_id: OperationTemplate,
     pub(crate) by_email: OperationTemplate,
-    /// The directory's own comparison of addresses is wider than ours.
+    /// The provider compares addresses more loosely than Masthead.
     pub(crate) loose: bool,
-    /// The not-found signal is a word about addresses too.
+    /// The not-found signal counts for addresses too.
     pub(crate) email_not_found: bool,
     pub(crate) search: Option<OperationTemplate>,
     pub(crate) contains_from: usize,
     pub(crate) paging: ListPaging,
     pub(crate) envelope: GenericEnvelope,
-    /// An empty list says that nobody has the id.
+    /// An empty list means that no user has the id.
     pub(crate) empty_list: bool,
     pub(crate) user: Pointer,
     pub(crate) list: Pointer,
@@ -67,13 +60,13 @@ impl GenericSettings {
     /// http is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
     pub fn parse(
         preset: &Preset,
-        settings: &BTreeMap<Box<str>, Box<str>>,
+        settings: &SettingMap,
         allow_private: bool,
-    ) -> Result<Self, Vec<GenericSettingError>> {
-        let mut reading = PresetReader::new(preset, settings);
+    ) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = preset_reader(preset, settings);
         reading.text("Preset", |text| matches!(text, "own" | "none").then_some(()));
         let base_url = reading.required("BaseUrl", |text| base(text, allow_private));
         let authentication = authentication(&mut reading, base_url.as_deref(), allow_private);
@@ -85,53 +78,44 @@ impl GenericSettings {
         let search = search(&mut reading);
         let paging = paging(&mut reading);
         let envelope = envelope(&mut reading);
-        let user = reading.required_pointer("User");
-        let list = reading.required_pointer("List");
-        let total = reading.pointer("Total");
+        let user = required_pointer(&mut reading, "User");
+        let list = required_pointer(&mut reading, "List");
+        let total = pointer(&mut reading, "Total");
         let map = user_map(&mut reading);
-        let loose = reading.text("ByEmail.Loose", flag).unwrap_or(false);
-        let email_not_found = reading.text("ByEmail.NotFound", flag).unwrap_or(false);
-        let empty_list = reading.text("NotFound.EmptyList", flag).unwrap_or(false);
+        let loose = reading.flag("ByEmail.Loose", false);
+        let email_not_found = reading.flag("ByEmail.NotFound", false);
+        let empty_list = reading.flag("NotFound.EmptyList", false);
         let contains_from = reading.text("Search.EmailContainsFrom", |text| number(text, 1, 20));
-        let per_second = reading.text("BudgetPerSecond", |text| number(text, 1, 1000));
-        let burst = reading.text("BudgetBurst", |text| number(text, 1, 1000));
-        reading.unknown_names();
-        match (base_url, authentication, by_id, by_email, paging, user, list, map) {
-            (
-                Some(base_url),
-                Some(authentication),
-                Some(by_id),
-                Some(by_email),
-                Some(paging),
-                Some(user),
-                Some(list),
-                Some(map),
-            ) if reading.mistakes.is_empty() => Ok(Self {
-                base_url,
-                authentication,
+        let per_second = reading.number("BudgetPerSecond", 1000, 5);
+        let burst = reading.number("BudgetBurst", 1000, 20);
+        reading.unknown_names("", &["Secret", "ClientSecret", "Password", "Token"]);
+        let read = || {
+            Some(Self {
+                base_url: base_url?,
+                authentication: authentication?,
                 secret,
                 headers,
                 params,
-                by_id,
-                by_email,
+                by_id: by_id?,
+                by_email: by_email?,
                 loose,
                 email_not_found,
                 search,
                 contains_from: contains_from.unwrap_or(3) as usize,
-                paging,
+                paging: paging?,
                 envelope,
                 empty_list,
-                user,
-                list,
+                user: user?,
+                list: list?,
                 total,
-                map,
-                budget: (burst.unwrap_or(20), per_second.unwrap_or(5)),
-            }),
-            _ => Err(reading.into_errors()),
-        }
+                map: map?,
+                budget: (burst, per_second),
+            })
+        };
+        reading.done(read())
     }
 
-    /// Where the secret is kept; `None` for a directory that wants none.
+    /// Where the secret is stored; `None` for a provider that wants none.
     #[must_use]
     pub const fn secret_place(&self) -> Option<&SecretPlace> {
         self.secret.as_ref()
@@ -145,7 +129,7 @@ impl GenericSettings {
 }
 
 fn authentication(
-    reading: &mut PresetReader<'_>,
+    reading: &mut SettingReader<'_>,
     base_url: Option<&str>,
     allow_private: bool,
 ) -> Option<Authentication> {
@@ -178,25 +162,18 @@ fn authentication(
     })
 }
 
-fn secret(reading: &mut PresetReader<'_>, authentication: Option<&Authentication>) -> Option<SecretPlace> {
-    let place = match (reading.is_set("SecretFile"), reading.is_set("SecretEnv")) {
-        (true, true) => {
-            let name = reading.name("SecretFile");
-            reading.mistakes.push(GenericSettingError::TwoSecrets(name));
-            None
-        }
-        (false, true) => reading.text("SecretEnv", variable_name).map(SecretPlace::Environment),
-        (true, false) => reading.text("SecretFile", path).map(SecretPlace::File),
-        (false, false) if authentication.is_some_and(Authentication::needs_secret) => {
-            reading.missing("SecretFile");
-            None
-        }
-        (false, false) => None,
+fn secret(reading: &mut SettingReader<'_>, authentication: Option<&Authentication>) -> Option<SecretPlace> {
+    let needed = authentication.is_some_and(Authentication::needs_secret);
+    let given = reading.has("SecretFile") || reading.has("SecretEnv");
+    let place = if needed || given {
+        reading.secret(["SecretFile", "SecretEnv"])
+    } else {
+        None
     };
-    place.filter(|_| authentication.is_some_and(Authentication::needs_secret))
+    place.filter(|_| needed)
 }
 
-fn headers(reading: &mut PresetReader<'_>) -> HeaderMap {
+fn headers(reading: &mut SettingReader<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, key) in reading.family("Header.") {
         let name: Option<HeaderName> = header_name(name);
@@ -211,7 +188,7 @@ fn headers(reading: &mut PresetReader<'_>) -> HeaderMap {
     headers
 }
 
-fn params(reading: &mut PresetReader<'_>) -> Vec<(Box<str>, Box<str>)> {
+fn params(reading: &mut SettingReader<'_>) -> Vec<(Box<str>, Box<str>)> {
     let mut params = Vec::new();
     for (name, key) in reading.family("Param.") {
         let value = reading.text(key, |text| Some(text.into()));
@@ -221,7 +198,7 @@ fn params(reading: &mut PresetReader<'_>) -> Vec<(Box<str>, Box<str>)> {
 }
 
 /// A call that must have a place for the value it looks for.
-fn operation(reading: &mut PresetReader<'_>, of: &str, place: &str, slot: Placeholder) -> Option<OperationTemplate> {
+fn operation(reading: &mut SettingReader<'_>, of: &str, place: &str, slot: Placeholder) -> Option<OperationTemplate> {
     let operation = any_operation(reading, of)?;
     if !operation.holds_only(slot) {
         let problem = if place == "{id}" {
@@ -229,18 +206,18 @@ fn operation(reading: &mut PresetReader<'_>, of: &str, place: &str, slot: Placeh
         } else {
             "the path, the query or the body must take {email}, and nothing else"
         };
-        reading.places(&format!("{of}.Path"), problem);
+        reading.report(&format!("{of}.Path"), problem);
     }
     Some(operation)
 }
 
-fn search(reading: &mut PresetReader<'_>) -> Option<OperationTemplate> {
-    if !reading.is_set("Search.Path") {
+fn search(reading: &mut SettingReader<'_>) -> Option<OperationTemplate> {
+    if !reading.has("Search.Path") {
         return None;
     }
     let operation = any_operation(reading, "Search")?;
     if operation.holds(Placeholder::Id) || operation.holds(Placeholder::Email) {
-        reading.places(
+        reading.report(
             "Search.Path",
             "a list takes no {id} and no {email}: their calls have settings of their own",
         );
@@ -248,13 +225,13 @@ fn search(reading: &mut PresetReader<'_>) -> Option<OperationTemplate> {
     Some(operation)
 }
 
-fn any_operation(reading: &mut PresetReader<'_>, of: &str) -> Option<OperationTemplate> {
+fn any_operation(reading: &mut SettingReader<'_>, of: &str) -> Option<OperationTemplate> {
     let key = |part: &str| format!("{of}.{part}");
     let method = reading.text(&key("Method"), method).unwrap_or(Method::GET);
     let path = reading.required(&key("Path"), PathTemplate::parse);
     let query = reading.text(&key("Query"), PairsTemplate::parse).unwrap_or_default();
     let body = reading.text(&key("Body"), BodyTemplate::parse);
-    if reading.is_set(&key("Body")) && method == Method::GET {
+    if reading.has(&key("Body")) && method == Method::GET {
         reading.bad(&key("Body"));
     }
     Some(OperationTemplate {
@@ -265,7 +242,7 @@ fn any_operation(reading: &mut PresetReader<'_>, of: &str) -> Option<OperationTe
     })
 }
 
-fn paging(reading: &mut PresetReader<'_>) -> Option<ListPaging> {
+fn paging(reading: &mut SettingReader<'_>) -> Option<ListPaging> {
     let size = reading.text("Page.Size", |text| number(text, 1, 1000));
     let first = reading.text("Page.First", |text| number(text, 0, 1)).unwrap_or(0);
     let size_name = reading.text("Page.SizeName", parameter);
@@ -282,7 +259,7 @@ fn paging(reading: &mut PresetReader<'_>) -> Option<ListPaging> {
         },
         Some(_) => {
             let name = reading.required("Page.At", parameter);
-            let next = reading.required_pointer("Page.Next");
+            let next = required_pointer(reading, "Page.Next");
             PagingStyle::Cursor {
                 name: name?,
                 next: next?,
@@ -293,8 +270,8 @@ fn paging(reading: &mut PresetReader<'_>) -> Option<ListPaging> {
     Some(ListPaging { style, size, size_name })
 }
 
-fn envelope(reading: &mut PresetReader<'_>) -> GenericEnvelope {
-    let status = reading.pointer("Envelope.Status");
+fn envelope(reading: &mut SettingReader<'_>) -> GenericEnvelope {
+    let status = pointer(reading, "Envelope.Status");
     let ok = if status.is_some() {
         reading.required("Envelope.Ok", codes)
     } else {
@@ -303,11 +280,11 @@ fn envelope(reading: &mut PresetReader<'_>) -> GenericEnvelope {
     let envelope = GenericEnvelope {
         status,
         ok: ok.unwrap_or_default(),
-        errors: reading.pointers("Envelope.Errors"),
-        code: reading.pointer("Envelope.Code"),
+        errors: pointers(reading, "Envelope.Errors"),
+        code: pointer(reading, "Envelope.Code"),
         not_found_statuses: reading.text("NotFound.Statuses", absences).unwrap_or_default(),
         not_found_codes: reading.text("NotFound.Codes", codes).unwrap_or_default(),
-        not_found_bare: reading.text("NotFound.Bare", flag).unwrap_or(false),
+        not_found_bare: reading.flag("NotFound.Bare", false),
         retry_statuses: reading
             .text("Retry.Statuses", statuses)
             .unwrap_or_else(|| vec![429, 502, 503, 504]),
@@ -324,9 +301,9 @@ fn envelope(reading: &mut PresetReader<'_>) -> GenericEnvelope {
     envelope
 }
 
-fn user_map(reading: &mut PresetReader<'_>) -> Option<UserMapping> {
-    let id = reading.required_pointer("Field.Id");
-    if !reading.is_set("Field.Email") {
+fn user_map(reading: &mut SettingReader<'_>) -> Option<UserMapping> {
+    let id = required_pointer(reading, "Field.Id");
+    if !reading.has("Field.Email") {
         reading.missing("Field.Email");
     }
     let mut metadata: Vec<(Box<str>, Pointers)> = Vec::new();
@@ -335,15 +312,15 @@ fn user_map(reading: &mut PresetReader<'_>) -> Option<UserMapping> {
         if Metadata::new(known.chain([(name.to_owned(), String::new())])).is_err() {
             reading.bad(key);
         }
-        metadata.push((name.into(), reading.pointers(key)));
+        metadata.push((name.into(), pointers(reading, key)));
     }
     let map = UserMapping {
-        email: reading.pointers("Field.Email"),
-        first_name: reading.pointers("Field.FirstName"),
-        last_name: reading.pointers("Field.LastName"),
-        verified: reading.pointers("Field.Verified"),
-        registered_at: reading.pointers("Field.RegisteredAt"),
-        changed_at: reading.pointers("Field.ChangedAt"),
+        email: pointers(reading, "Field.Email"),
+        first_name: pointers(reading, "Field.FirstName"),
+        last_name: pointers(reading, "Field.LastName"),
+        verified: pointers(reading, "Field.Verified"),
+        registered_at: pointers(reading, "Field.RegisteredAt"),
+        changed_at: pointers(reading, "Field.ChangedAt"),
         metadata,
         id: id?,
     };

@@ -69,7 +69,7 @@ enum TemplatePiece {
 }
 
 impl TextTemplate {
-    /// Parses a text; `None` when a brace in it belongs to no place that we know.
+    /// Parses a text; `None` when it contains an unknown placeholder.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -185,7 +185,6 @@ impl PairsTemplate {
         self.0.iter().map(|(_, text)| text)
     }
 
-    /// Names and values, not yet encoded.
     pub(crate) fn fill(&self, values: &TemplateValues<'_>) -> Vec<(String, String)> {
         let filled =
             |(name, text): &(Box<str>, TextTemplate)| Some((name.to_string(), text.fill(values, str::to_owned)?));
@@ -206,7 +205,6 @@ enum JsonNode {
 }
 
 impl JsonTemplate {
-    /// Parses an object.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match serde_json::from_str(text).ok()? {
             Value::Object(members) => Some(Self(nodes(members)?)),

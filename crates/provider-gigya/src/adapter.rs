@@ -14,7 +14,7 @@ use masthead_ports::{
 };
 use masthead_provider_kit::{
     AdapterParts, CheckHints, CheckReport, CheckResult, MissingSecretError, ProviderAdapter, ProviderRegistration,
-    ProviderSettingError, SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
+    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 
 use crate::{
@@ -39,7 +39,6 @@ impl GigyaAdapter {
         }
     }
 
-    /// The tenant's site client.
     pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GigyaSite>, SourceError> {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = GigyaSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
@@ -51,7 +50,7 @@ impl GigyaAdapter {
             let clock = Arc::clone(self.clients.clock());
             let signer = RequestSigner::new(&settings, credentials, Arc::clone(&clock));
             let upstream = self.clients.upstream(&tenant.id, settings.budget(), None);
-            Ok::<_, SetupError<ProviderSettingError>>(GigyaSite {
+            Ok(GigyaSite {
                 settings,
                 signer,
                 upstream,
@@ -64,7 +63,11 @@ impl GigyaAdapter {
 /// The registration of Gigya.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: GIGYA,
-    setting_errors: |settings, allow_private| error_texts(GigyaSettings::parse(settings, allow_private)),
+    setting_errors: |settings, allow_private| {
+        GigyaSettings::parse(settings, allow_private)
+            .err()
+            .map_or_else(Vec::new, error_texts)
+    },
     create: |parts, cache| {
         let clock = Arc::clone(&parts.clock);
         register(GigyaAdapter::new(parts), cache, clock)
@@ -94,7 +97,7 @@ impl ProviderAdapter for GigyaAdapter {
 
     async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
-        let settings = settings.map_err(|errors| error_texts(Err::<(), _>(errors)))?;
+        let settings = settings.map_err(error_texts)?;
         let secret = self.clients.secret(settings.secret_place());
         let reason = match secret.map(|secret| GigyaCredentials::read(settings.auth, &secret)) {
             Ok(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),

@@ -1,12 +1,12 @@
-//! The forms in which an address may be kept, and whether an account has it.
+//! The forms in which an address may be stored, and whether an account has it.
 
 use masthead_domain::email::{Email, EmailKey};
 use masthead_provider_kit::wire as sent;
 
 use crate::{query::Quotable, wire::GigyaAccount};
 
-/// The forms in which an address with this key may be kept, the case apart, which the search does not mind. `None` when one of
-/// them cannot stand in a query: then nobody can say that these are all.
+/// The forms in which an address with this key may be stored, apart from case, which search ignores. `None` when a
+/// query cannot contain one of them: then the list is incomplete.
 pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Quotable>> {
     key.spellings()?.iter().map(|form| Quotable::new(form)).collect()
 }

@@ -42,7 +42,7 @@ impl GigyaParams {
         }
     }
 
-    /// Whether nothing is said but whose account it is.
+    /// Whether only the account's id is set.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.0.iter().all(|(name, _)| *name == "UID")
     }
@@ -58,12 +58,11 @@ impl fmt::Debug for GigyaParams {
     }
 }
 
-/// The account with this UID.
 pub(crate) fn by_uid(uid: &str) -> GigyaParams {
     GigyaParams::new().with("UID", uid).with("include", INCLUDE)
 }
 
-/// The account that signs in with this address: asked for without any query text.
+/// The account that signs in with this address; needs no query text.
 pub(crate) fn by_login_email(email: &EmailKey) -> GigyaParams {
     let by = json!({"_email": email.as_str()});
     GigyaParams::new()

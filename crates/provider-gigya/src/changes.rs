@@ -1,4 +1,4 @@
-//! The parameters of writes, and what their refusals say.
+//! Parameters of writes, and the meaning of rejected writes.
 
 use masthead_domain::email::{Email, EmailKey};
 use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
@@ -101,7 +101,7 @@ struct AccountTrees {
 }
 
 impl AccountTrees {
-    /// Puts a value of ours where it is kept, or removes it; what Gigya does not keep, or not in this form, is left out.
+    /// Puts a metadata value at its place, or removes it; a value that Gigya cannot store is left out.
     fn put(&mut self, key: &str, value: Option<&str>, map: &GigyaMetadataMap, now: Option<&GigyaAccount>) {
         match map.place(key) {
             None => {}

@@ -32,23 +32,17 @@ use crate::{
     signature::{form, signature},
 };
 
-/// The credentials of an application.
 pub(crate) enum GigyaCredentials {
-    /// Its secret, which requests contain.
     Secret(Secret),
-    /// Its secret, which signs requests.
     Signed(hmac::Key),
-    /// Its private key, which signs tokens.
     Bearer(Box<KeyPair>),
 }
 
-/// The secret is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum CredentialsError {
     /// The secret is not base64.
     #[error("the secret is not base64, as the console shows it")]
-    MissingSecretError,
-    /// The key cannot be read.
+    UnusableSecret,
     #[error("the private key is no RSA key in PEM, of 2048 bits at least")]
     NoKey,
 }
@@ -65,21 +59,20 @@ pub(crate) enum SignRequestError {
 }
 
 impl GigyaCredentials {
-    /// Parses the secret.
     pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, CredentialsError> {
         match auth {
             Auth::Secret => {
-                let text = found.expose_text().ok_or(CredentialsError::MissingSecretError)?.trim();
+                let text = found.expose_text().ok_or(CredentialsError::UnusableSecret)?.trim();
                 Ok(Self::Secret(Secret::new(text.as_bytes())))
             }
             Auth::Signed => {
-                let text = found.expose_text().ok_or(CredentialsError::MissingSecretError)?.trim();
+                let text = found.expose_text().ok_or(CredentialsError::UnusableSecret)?.trim();
                 let bytes = STANDARD
                     .decode(text)
                     .map(Secret::new)
-                    .map_err(|_| CredentialsError::MissingSecretError)?;
+                    .map_err(|_| CredentialsError::UnusableSecret)?;
                 if bytes.expose().is_empty() {
-                    return Err(CredentialsError::MissingSecretError);
+                    return Err(CredentialsError::UnusableSecret);
                 }
                 Ok(Self::Signed(hmac::Key::new(
                     hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -116,7 +109,7 @@ fn der(text: &str) -> Option<(Pem, Secret)> {
         .or_else(|| inside("RSA PRIVATE KEY").map(|der| (Pem::Pkcs1, der)))
 }
 
-/// Signs one tenant's requests. It knows the keys, and how far Gigya's clock is ahead.
+/// Signs one tenant's requests with its keys, corrected by the offset of Gigya's clock.
 pub(crate) struct RequestSigner {
     origin: Box<str>,
     api_key: Box<str>,
@@ -258,7 +251,7 @@ mod tests {
         for bad in ["", "not base64!", "=="] {
             assert_eq!(
                 read(Auth::Signed, bad),
-                Some(CredentialsError::MissingSecretError),
+                Some(CredentialsError::UnusableSecret),
                 "{bad:?}"
             );
         }

@@ -23,7 +23,7 @@ const DONE: [u64; 7] = [
     206_003,
 ];
 
-/// The account is made, and lacks what the site asks for.
+/// The account is created, and lacks fields the site requires.
 pub(crate) const PENDING_REGISTRATION: u64 = 206_001;
 
 /// The account is made, and its address must be verified first.
@@ -33,7 +33,7 @@ const REQUEST_EXPIRED: u64 = 403_002;
 const DUPLICATE_NONCE: u64 = 403_004;
 const UNAUTHORIZED_USER: u64 = 403_005;
 
-/// What was said.
+/// The error code and its details.
 pub(crate) enum EnvelopeContent<T> {
     EmptyAnswer(T),
     GigyaErrorBody(GigyaErrorBody),
@@ -46,13 +46,13 @@ pub(crate) enum EnvelopeContent<T> {
 pub(crate) fn read<T: DeserializeOwned>(reply: &HttpReply) -> Result<EnvelopeContent<T>, ReplyError> {
     let refused: GigyaErrorBody = match reply.json_labelled(LABEL) {
         Ok(refused) => refused,
-        // A proxy's page says nothing of any user.
+        // A proxy's page contains nothing about any user.
         Err(failure) if matches!(reply.status.as_u16(), 200..=299 | 404 | 405) => return Err(failure.into()),
         Err(_) => return Err(ReplyError::ByStatus),
     };
     let (code, status) = (refused.error_code, u64::from(reply.status.as_u16()));
     if status != 200 && status != code / 1_000 {
-        // Between us and Gigya somebody has changed the one or the other.
+        // A proxy changed the status or the body.
         let class = TransportError::BadJson;
         return Err(match status {
             401 | 403 | 407 | 429 | 500..=599 => ReplyError::ByStatus,
@@ -67,10 +67,10 @@ pub(crate) fn read<T: DeserializeOwned>(reply: &HttpReply) -> Result<EnvelopeCon
 }
 
 impl GigyaErrorBody {
-    /// Whether this is Gigya's own word that there is no such account; said only to calls that name one.
+    /// Whether Gigya reports that no such account exists; only calls that name an account get it.
     ///
-    /// 403005 means our credentials, a session that is not there, *or* an unknown account: only its details tell, and
-    /// whatever they do not tell is about us.
+    /// 403005 means wrong credentials, a missing session *or* an unknown account. The details distinguish them; unknown
+    /// details count as wrong credentials.
     pub(crate) fn is_unknown_account(&self) -> bool {
         match self.error_code {
             403_047 | 404_000 | 404_003 => true,
@@ -79,7 +79,7 @@ impl GigyaErrorBody {
         }
     }
 
-    /// Whether it is about the value of a parameter: of a call that has no other, it says that a cursor is none any more.
+    /// Whether a parameter's value is invalid. In a call with no other parameter, it means that the cursor is invalid.
     pub(crate) const fn is_bad_value(&self) -> bool {
         matches!(self.error_code, 400_006 | 400_009)
     }
@@ -106,7 +106,7 @@ pub(crate) fn refusal(
     };
     match code {
         REQUEST_EXPIRED if correct_clock(reply) => ReplyError::Corrected(SourceErrorKind::Misconfigured),
-        // A nonce of ours that was used already: that request may have been carried out.
+        // A nonce was used already: that request may have been carried out.
         DUPLICATE_NONCE => match effect {
             Effect::Read => ReplyError::Corrected(SourceErrorKind::Unavailable),
             Effect::Write => ReplyError::For(SourceErrorKind::OutcomeUnknown),
@@ -137,7 +137,7 @@ pub(crate) fn refusal(
     }
 }
 
-/// How long everybody waits when one account is asked for too often.
+/// The pause of all callers when one account is requested too often.
 const ONE_ACCOUNTS_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
 #[cfg(test)]

@@ -23,18 +23,18 @@ const LOGIN: &str = "login";
 pub enum Login {
     /// The password is the account's.
     Accepted(Box<Account>),
-    /// Nobody signs in so: an unknown identifier and a wrong password are told apart by nobody.
+    /// The sign-in failed. Gigya does not distinguish an unknown identifier from a wrong password.
     WrongCredentials,
     /// The password may be right, and the account cannot be used yet: its registration is not finished, or its address is
     /// not verified.
     Pending,
     /// The account is disabled, or locked for a while.
     Locked,
-    /// Gigya asks for more than a password, such as a captcha or a second factor.
+    /// Gigya requires more than a password, such as a captcha or a second factor.
     MoreAsked,
 }
 
-/// What a refusal says of the person who signs in; `None` when it is about us.
+/// The sign-in result of a rejected call; `None` when Masthead's own request is at fault.
 fn verdict(refused: &GigyaErrorBody) -> Option<Login> {
     match refused.error_code {
         403_042 | 403_047 => Some(Login::WrongCredentials),
@@ -65,7 +65,7 @@ impl GigyaAdapter {
             .call(ProviderCall::write(LOGIN, cx), calls::LOGIN, &params, done, refused)
             .await
             .map_err(|error| match error.kind {
-                // Nothing was to be changed: it is silence like any other.
+                // Nothing was to be changed: it is unavailable like any other.
                 SourceErrorKind::OutcomeUnknown => SourceError::because(LOGIN, SourceErrorKind::Unavailable, error),
                 _ => error,
             })?;

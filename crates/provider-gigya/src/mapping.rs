@@ -1,4 +1,4 @@
-//! From an account at Gigya to an account of ours.
+//! Maps a Gigya account to a Masthead account.
 
 use masthead_domain::{account::Account, metadata::Metadata};
 use masthead_provider_kit::{
@@ -14,7 +14,6 @@ use crate::{
     wire,
 };
 
-/// Makes an account of ours.
 pub(crate) fn account(remote: &wire::GigyaAccount, map: &GigyaMetadataMap) -> Result<Account, AnswerError> {
     let crid = sent::id(&remote.uid).ok_or(AnswerError::UnusableId)?;
     let email = address(remote);

@@ -1,26 +1,22 @@
-//! Where a key of ours is kept in an account at Gigya: in the site's `data`, or in the profile.
+//! Where a Gigya account stores Masthead's metadata: in the site's `data`, or in the profile.
 
 use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
-/// Where a key of ours is kept.
+/// Where Gigya stores a metadata key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GigyaMetadataPlace {
     /// In `data`, at this path: dots lead into objects.
     Data(Box<str>),
-    /// In the profile, under this field.
     Profile(&'static str),
     /// The number of this kind among the profile's phones.
     Phone(PhoneKind),
 }
 
-/// Which of an account's phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PhoneKind {
     /// The first that is neither of the others.
     Home,
-    /// The mobile one.
     Mobile,
-    /// The one at work.
     Work,
 }
 
@@ -69,14 +65,14 @@ const OWN_FIELDS: [(&str, GigyaMetadataPlace); 11] = [
     ("displayName", GigyaMetadataPlace::Profile("nickname")),
 ];
 
-/// Shown as our `photo`; where it is missing, the smaller one stands in.
+/// Read as `photo`; if missing, the smaller one is used.
 pub(crate) const PHOTO: &str = "photoURL";
 pub(crate) const THUMBNAIL: &str = "thumbnailURL";
 
-/// What stands in an entry before a field of the profile.
+/// The prefix of an entry about a field of the profile.
 const IN_PROFILE: &str = "profile.";
 
-/// The map of keys. The standard ones are kept where the profile has a field for them, and in `data` under their own names
+/// The map of keys. The standard ones are stored where the profile has a field for them, and in `data` under their own names
 /// otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GigyaMetadataMap(KeyMap<GigyaMetadataPlace>);
@@ -94,8 +90,8 @@ impl Default for GigyaMetadataMap {
 }
 
 impl GigyaMetadataMap {
-    /// Reads `remote=local, remote, remote=, profile.remote=local, profile.remote=, *`; `None` when an entry is none of
-    /// these, or two entries claim the same key.
+    /// Reads `remote=local, remote, remote=, profile.remote=local, profile.remote=, *`; `None` when an entry has
+    /// another form, or two entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let place = |remote: &str| match remote.strip_prefix(IN_PROFILE) {
             Some(ZIP) => Some(GigyaMetadataPlace::Profile(ZIP)),
@@ -108,17 +104,17 @@ impl GigyaMetadataMap {
         Self::default().0.with(text, IN_PROFILE, place).map(Self)
     }
 
-    /// Every place that is looked at, with the key that it is ours under.
+    /// Every place that is read, with its Masthead key.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&GigyaMetadataPlace, &str)> {
         self.0.places()
     }
 
-    /// Whether a member of `data` that no entry names is ours, under its own name.
+    /// Whether a member of `data` without an entry is read under its own name.
     pub(crate) fn takes(&self, member: &str) -> bool {
         !member.contains('.') && self.0.takes(&GigyaMetadataPlace::Data(member.into()), member)
     }
 
-    /// Where a key of ours is written; `None` when Gigya does not keep it.
+    /// Where a Masthead key is written; `None` when Gigya does not store it.
     pub(crate) fn place(&self, local: &str) -> Option<GigyaMetadataPlace> {
         let other = || self.takes(local).then(|| GigyaMetadataPlace::Data(local.into()));
         self.0.place(local).cloned().or_else(other)

@@ -1,13 +1,13 @@
-//! The query language of `accounts.search`, as far as it is spoken (`providers.md` §2.5 and §2.6).
+//! The used part of the query language of `accounts.search` (`providers.md` §2.5 and §2.6).
 //!
-//! It has no documented escape: a text goes into a query only when it is made of characters that are known to stand for
-//! themselves between double quotes. Field names and operators are ours alone.
+//! It has no documented escape: a query contains a text only if all its characters are safe between double quotes.
+//! Field names and operators are constants.
 
 use std::fmt;
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What is asked of each account; the same as the direct look-up shows.
+/// The requested fields of each account; the same as those of the direct look-up.
 const SELECTED: &str =
     "UID, profile, data, emails, loginIDs, isRegistered, isVerified, created, lastUpdated, registered";
 
@@ -42,9 +42,7 @@ impl Quotable {
 /// A search for the accounts with any of these addresses, or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountQuery {
-    /// Empty means every account.
     pub(crate) emails: Vec<Quotable>,
-    /// How many at a time.
     pub(crate) limit: u64,
 }
 
@@ -66,9 +64,7 @@ impl fmt::Display for AccountQuery {
 /// A moment of an account that a search can go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccountMoment {
-    /// Of its making.
     Created,
-    /// Of its last change.
     LastUpdated,
 }
 
@@ -78,7 +74,6 @@ pub(crate) struct ScanQuery {
     pub(crate) by: AccountMoment,
     /// In UNIX milliseconds; `None` means every account, also one without the moment.
     pub(crate) from: Option<i64>,
-    /// How many at a time.
     pub(crate) limit: u64,
 }
 

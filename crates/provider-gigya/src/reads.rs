@@ -22,7 +22,7 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The longest key that any address has; a longer one is nobody's.
+/// The longest key any address has; a longer one belongs to no user.
 const LONGEST_KEY: usize = 1_000;
 
 /// The most accounts that may have one address.
@@ -62,10 +62,10 @@ impl UserSource for GigyaAdapter {
 }
 
 impl GigyaSite {
-    /// Every account that is known by this address. The direct look-up knows only who signs in with it, and is never late;
-    /// search knows all, and lags: those whom only it shows are asked for once more.
+    /// Every account known by this address. The direct look-up finds only the one that signs in with it, and never
+    /// lags. Search finds all, and lags: accounts found only there are read again by id.
     async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::GigyaAccount>, SourceError> {
-        // Without the search nobody can say that one account is the only one, or that there is none.
+        // Without the search, neither uniqueness nor absence is certain.
         let Some(emails) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         };
@@ -105,8 +105,8 @@ impl GigyaSite {
         Ok(found)
     }
 
-    /// The first accounts, and of them those who meet the conditions. Nothing is asked for but "all": Gigya cannot search
-    /// for parts of addresses, and compares names with case and accents, where ours are compared without.
+    /// The first accounts that match the conditions. The query is always "all": Gigya cannot search for parts of
+    /// addresses, and compares names with case and accents, which Masthead ignores.
     async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         let (filter, size) = (&query.filter, usize::from(query.size));
         let page_size = u64::from(self.settings.page_size);
@@ -138,7 +138,7 @@ impl GigyaSite {
         })
     }
 
-    /// The account of ours, where it counts as a user.
+    /// The Masthead account, if the Gigya account counts as a user.
     fn user_account(
         &self,
         remote: &wire::GigyaAccount,

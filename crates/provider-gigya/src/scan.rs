@@ -1,7 +1,7 @@
 //! Gigya as a provider that can be gone through: by a cursor over the moments of accounts' making, or of their last change.
 //!
-//! A cursor has no end at 5,000, but Gigya forgets it when nobody asks for five minutes (`providers.md` §2.5). So a place
-//! also knows the last moment that was shown, from which another cursor is opened when its own is gone.
+//! A cursor has no limit of 5,000, but Gigya drops it after five minutes without a request (`providers.md` §2.5). So a
+//! position also contains the last moment read, from which a new cursor is opened.
 
 use std::collections::HashSet;
 
@@ -32,10 +32,11 @@ use crate::{
 
 const SCAN: &str = "walk";
 
-/// How far a walk over changes looks back behind its moment: search lags behind the accounts by 30 s at most, as SAP says.
+/// How far a scan of changes starts before its moment: search lags behind the accounts by 30 s at most, according to
+/// SAP.
 const LAG: Duration = Duration::minutes(2);
 
-/// Where a walk is. `Debug` is not for it: the cursor is Gigya's.
+/// Where a scan is. `Debug` is not for it: the cursor is Gigya's.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CursorPosition {
@@ -62,7 +63,6 @@ impl CursorPosition {
         }
     }
 
-    /// The place behind a page.
     fn followed(&self, by: AccountMoment, found: &GigyaSearchPage) -> Self {
         let mut known = HashSet::new();
         let distinct = found
@@ -145,7 +145,7 @@ impl GigyaSite {
         let params = calls::search(&query, true, self.settings.lite_accounts);
         let call = ProviderCall::read(SCAN, cx);
         let found = self.call(call, calls::SEARCH, &params, readable, |_| None).await?;
-        // Of another time than was asked for: nobody knows what this page is.
+        // The page belongs to another time than requested, so its content is undefined.
         let too_early =
             |account: &wire::GigyaAccount| from.zip(moment_of(account, by)).is_some_and(|(from, at)| at < from);
         if found.results.read.iter().any(too_early) {
@@ -163,7 +163,7 @@ impl GigyaSite {
             .await
     }
 
-    /// The accounts of those who count as users, each once. One that cannot be kept must not keep all others away.
+    /// The accounts of those who count as users, each once. One that cannot be stored must not keep all others away.
     fn to_place(&self, page: &JsonRows<wire::GigyaAccount>) -> (Vec<Account>, SkippedRows) {
         let (mut accounts, mut left_out) = (Vec::new(), SkippedRows::default());
         left_out.add_unreadable(page.unreadable);

@@ -1,11 +1,9 @@
-//! A tenant's settings for Gigya: their names, their meaning, and every mistake in them at once.
-
-use std::collections::BTreeMap;
+//! A tenant's settings for Gigya: their names, their meaning, and every error in them at once.
 
 use masthead_provider_kit::{
-    ProviderSettingError, SecretPlace, SettingReader,
+    ProviderSettingError, SecretPlace, SettingMap, SettingReader,
     budget::BudgetOptions,
-    settings::value::{flag, origin, visible},
+    settings::value::{origin, visible},
 };
 
 use crate::metadata_map::GigyaMetadataMap;
@@ -29,7 +27,7 @@ pub struct GigyaSettings {
     pub(crate) auth: Auth,
     /// Where its secret or private key is.
     pub(crate) secret: SecretPlace,
-    /// How many accounts are asked for at a time.
+    /// How many accounts are requested at a time.
     pub(crate) page_size: u32,
     /// How often the tenant may call: at once, and a second.
     pub(crate) budget: (u32, u32),
@@ -40,15 +38,12 @@ pub struct GigyaSettings {
 }
 
 impl GigyaSettings {
-    /// Reads the settings of a tenant whose name begins with `GigyaAdapter.`; other names are left alone. Plain http in
-    /// `GigyaAdapter.BaseUrl` is taken only where private addresses may be called.
+    /// Reads the settings of a tenant whose name begins with `Gigya.`; other names are left alone. Plain http in
+    /// `Gigya.BaseUrl` is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(
-        settings: &BTreeMap<Box<str>, Box<str>>,
-        allow_private: bool,
-    ) -> Result<Self, Vec<ProviderSettingError>> {
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
+    pub fn parse(settings: &SettingMap, allow_private: bool) -> Result<Self, Vec<ProviderSettingError>> {
         let mut reading = SettingReader::new(settings, &SETTINGS);
         let api_key = reading.required("Gigya.ApiKey", visible);
         let user_key = reading.required("Gigya.UserKey", visible);
@@ -58,16 +53,15 @@ impl GigyaSettings {
         } else {
             reading.required("Gigya.DataCenter", values::data_centre)
         };
-        let auth = if reading.has("Gigya.Auth") {
-            reading.text("Gigya.Auth", values::auth)
-        } else {
-            Some(Auth::Signed)
+        let auth = match reading.has("Gigya.Auth") {
+            true => reading.text("Gigya.Auth", values::auth),
+            false => Some(Auth::Signed),
         };
         let secret = auth.and_then(|auth| secret(&mut reading, auth));
         let page_size = reading.number("Gigya.PageSize", 1000, 300);
         let per_second = reading.number("Gigya.BudgetPerSecond", 1000, 10);
         let burst = reading.number("Gigya.BudgetBurst", 1000, 20);
-        let lite_accounts = reading.text("Gigya.LiteAccounts", flag).unwrap_or(false);
+        let lite_accounts = reading.flag("Gigya.LiteAccounts", false);
         let metadata = reading
             .text("Gigya.MetadataMap", GigyaMetadataMap::parse)
             .unwrap_or_default();
@@ -88,7 +82,7 @@ impl GigyaSettings {
         }))
     }
 
-    /// Where the application's secret, or its private key, is kept.
+    /// Where the application's secret, or its private key, is stored.
     #[must_use]
     pub const fn secret_place(&self) -> &SecretPlace {
         &self.secret
@@ -105,8 +99,7 @@ impl GigyaSettings {
 const SECRET: [&str; 2] = ["Gigya.SecretFile", "Gigya.SecretEnv"];
 const PRIVATE_KEY: [&str; 2] = ["Gigya.PrivateKeyFile", "Gigya.PrivateKeyEnv"];
 
-/// The place of what proves who we are in this way. What another way would need is kept for nothing, or the wrong way is
-/// set.
+/// The place of the secret for this kind of credentials. A setting of another kind is an error.
 fn secret(reading: &mut SettingReader<'_>, auth: Auth) -> Option<SecretPlace> {
     let (used, unused) = match auth {
         Auth::Signed | Auth::Secret => (SECRET, PRIVATE_KEY),
@@ -114,7 +107,7 @@ fn secret(reading: &mut SettingReader<'_>, auth: Auth) -> Option<SecretPlace> {
     };
     for name in unused {
         if reading.has(name) {
-            reading.contradiction(name, "has no use with this Gigya.Auth");
+            reading.report(name, "has no use with this Gigya.Auth");
         }
     }
     reading.secret(used)

@@ -21,10 +21,9 @@ use crate::{
     wire::{GigyaAccount, GigyaErrorBody, GigyaSearchPage},
 };
 
-/// How many pages one search may take; it says so when there is more.
+/// The most pages of one search; a search with more reports that it is incomplete.
 pub(crate) const MOST_PAGES: u32 = 50;
 
-/// One tenant's site.
 pub(crate) struct GigyaSite {
     pub(crate) settings: GigyaSettings,
     pub(crate) signer: RequestSigner,
@@ -38,14 +37,11 @@ impl AsRef<Upstream> for GigyaSite {
     }
 }
 
-/// What a search has shown.
 #[derive(Debug)]
 pub(crate) struct GigyaSearchResult {
     /// Each account once.
     pub(crate) accounts: Vec<GigyaAccount>,
-    /// How many rows cannot be read.
     pub(crate) unreadable: usize,
-    /// How many Gigya says there are.
     pub(crate) total: u64,
     /// Whether these are all.
     pub(crate) all: bool,
@@ -79,7 +75,7 @@ impl GigyaSite {
         self.upstream.call_signed(call, write, read).await
     }
 
-    /// The account with this UID; `None` is Gigya's own word that there is none.
+    /// The account with this UID; `None` when Gigya reports that it does not exist.
     pub(crate) async fn by_uid(
         &self,
         cx: &CallContext,
@@ -120,8 +116,8 @@ impl GigyaSite {
         self.call(call, calls::GET_ACCOUNT_INFO, params, done, unknown).await
     }
 
-    /// Searches until `enough` says so of the accounts of a page, or they are all, or [`MOST_PAGES`] were asked for. Each
-    /// account is shown to `enough` once; pages may have some twice.
+    /// Searches until `enough` returns true for a page's accounts, all accounts were read, or [`MOST_PAGES`] were
+    /// requested. `enough` gets each account once, though pages may repeat some.
     ///
     /// Without `cursor` it is one page; with it there is no end at 5,000.
     pub(crate) async fn search(

@@ -1,4 +1,4 @@
-//! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
+//! Gigya's JSON, as far as it is used: nothing else of an account is stored (`providers.md` §2.3, §2.5 and §2.8).
 
 use masthead_provider_kit::{
     json::JsonRows,
@@ -48,7 +48,7 @@ impl GigyaAccount {
         self.login_addresses().chain(more)
     }
 
-    /// Whether nobody registered it: an address that a newsletter was sent to, say.
+    /// Whether the account is unregistered, such as an address that only gets a newsletter.
     pub(crate) fn is_lite(&self) -> bool {
         self.is_lite == Some(true) && self.is_registered != Some(true)
     }
@@ -59,7 +59,6 @@ fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item 
     list.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A page of a search.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GigyaSearchPage {
@@ -76,7 +75,6 @@ fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<JsonRows<GigyaAccount>, D:
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// A registration that was begun.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegistrationStarted {
@@ -122,7 +120,6 @@ pub(crate) struct InvalidField {
 }
 
 impl GigyaErrorBody {
-    /// The fields that are refused.
     pub(crate) fn invalid_fields(&self) -> Vec<InvalidField> {
         let list = self.validation_errors.as_array().into_iter().flatten();
         list.filter_map(|field| InvalidField::deserialize(field).ok()).collect()

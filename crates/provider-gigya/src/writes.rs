@@ -36,7 +36,7 @@ impl AccountWriter for GigyaAdapter {
         GIGYA
     }
 
-    /// An account without a password gets one that nobody knows: Gigya makes none without.
+    /// An account without a password gets a random one, because Gigya requires one.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, CREATE)?;
         let random = RequestSigner::random_password()
@@ -111,7 +111,7 @@ impl AccountWriter for GigyaAdapter {
 }
 
 impl GigyaSite {
-    /// A token to register with. Nothing is made yet: it is asked for as often as a read.
+    /// A token to register with. Nothing is made yet: it is requested as often as a read.
     async fn begin(&self, cx: &CallContext) -> Result<String, WriteError> {
         let call = ProviderCall::read(CREATE, cx);
         let token = |begun: RegistrationStarted| Ok(begun.reg_token);
@@ -163,7 +163,7 @@ impl GigyaSite {
         .await
     }
 
-    /// Makes a write. What Gigya objects to for the person's sake is no silence.
+    /// Makes a write. What Gigya objects to for the person's sake is no unavailable.
     async fn write<T: Send, R: serde::de::DeserializeOwned>(
         &self,
         cx: &CallContext,
@@ -180,7 +180,7 @@ impl GigyaSite {
         }
     }
 
-    /// The account after a write that was done; without a usable answer nobody knows how it is now.
+    /// The account after a successful write; without a usable answer its state is unknown.
     async fn read_back(&self, cx: &CallContext, operation: &'static str, uid: &str) -> Result<Account, WriteError> {
         let found = self.by_uid(cx, operation, uid).await;
         let found = found.map_err(|error| outcome_unknown(operation, error))?;

@@ -3,7 +3,7 @@
 //! A provider package implements [`ProviderAdapter`] and exports one [`ProviderRegistration`]; the server lists the
 //! registrations. The decorator [`CachedSource`] makes every adapter a [`RegisteredProvider`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
@@ -20,15 +20,13 @@ use masthead_ports::{
 };
 
 use crate::{
+    SettingMap,
     cache::{CacheOptions, CachedProvider, CachedSource},
     check::CheckResult,
     secrets::Secrets,
     tenant_clients::{AdapterOptions, TenantClients},
     upstream::UpstreamHealth,
 };
-
-/// A tenant's provider settings, by full name.
-pub type SettingMap = BTreeMap<Box<str>, Box<str>>;
 
 /// What the server provides to each adapter.
 #[derive(Clone)]
@@ -149,10 +147,4 @@ pub fn register<A: ProviderAdapter>(
     clock: Arc<dyn Clock>,
 ) -> Box<dyn RegisteredProvider> {
     Box::new(CachedSource::new(adapter, cache, clock))
-}
-
-/// The texts of the errors in settings.
-pub fn error_texts<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
-    let errors = parsed.err().unwrap_or_default();
-    errors.iter().map(ToString::to_string).collect()
 }

@@ -78,7 +78,6 @@ pub struct Breaker {
 struct BreakerData {
     mode: Mode,
     slots: [WindowSlot; SLOTS],
-    /// When the current slot began.
     slot_began: Instant,
     current: usize,
     /// Counts the state changes, so that a call from before one has no effect.

@@ -42,7 +42,6 @@ const UNNAMED_LIFETIME: Duration = Duration::from_mins(5);
 /// The longest accepted lifetime.
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24 * 7);
 
-/// The operation name in errors.
 const OPERATION: &str = "token";
 
 /// The token endpoint and the client.
@@ -171,8 +170,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Discards a token that the provider refused. Returns whether to try again with a new token: not when the refused token
-    /// itself had just replaced a refused one, since then our credentials are wrong.
+    /// Discards a token that the provider rejected. Returns whether to try again with a new token: not when the
+    /// rejected token itself had just replaced a rejected one, since then the credentials are wrong.
     #[must_use]
     pub fn reject(&self, refused: &Arc<AccessToken>) -> bool {
         let mut state = self.lock();

@@ -46,7 +46,7 @@ pub fn source_error(error: HttpError, operation: &'static str, effect: Effect) -
 
 /// What a status means that the adapter does not interpret itself; `None` for 2xx.
 ///
-/// Redirects are not followed. A 401 or 403 concerns our credentials, never the user.
+/// Redirects are not followed. A 401 or 403 concerns Masthead's credentials, never the user.
 #[must_use]
 pub fn kind_of_status(reply: &HttpReply, effect: Effect, now: OffsetDateTime) -> Option<SourceErrorKind> {
     match reply.status.as_u16() {

@@ -29,9 +29,7 @@ pub mod upstream;
 pub mod wire;
 pub mod writes;
 
-pub use adapter::{
-    AdapterParts, ProviderAdapter, ProviderRegistration, RegisteredProvider, SettingMap, error_texts, register,
-};
+pub use adapter::{AdapterParts, ProviderAdapter, ProviderRegistration, RegisteredProvider, register};
 pub use answer_error::AnswerError;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
@@ -44,7 +42,7 @@ pub use masthead_http_client::{
     ClientOptionsError, HttpClient, HttpError, HttpOptions, HttpReply, TransportError, json,
 };
 pub use secrets::{Secret, SecretPlace, Secrets};
-pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingReader};
+pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingMap, SettingReader, error_texts};
 pub use skipped_rows::SkippedRows;
 pub use tenant_clients::{AdapterOptions, MissingSecretError, SetupError, TenantClients};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamOptions};

@@ -13,6 +13,6 @@ pub enum SecretPlace {
 
 /// Finds secrets at their places; only `masthead::settings` reads files and the environment.
 pub trait Secrets: Send + Sync {
-    /// The secret at this place; `None` when there is none, or it cannot be read.
+    /// The secret at this place; `None` when it is missing or unreadable.
     fn secret(&self, place: &SecretPlace) -> Option<Secret>;
 }

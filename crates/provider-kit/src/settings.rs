@@ -55,64 +55,45 @@ pub struct ProviderSettingSpec {
 
 /// An error in a tenant's settings for a provider; it contains no value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ProviderSettingError {
-    /// No such setting.
-    #[error("{0}: no such setting")]
-    UnknownName(Box<str>),
-    /// A required setting is missing.
-    #[error("{name}: must be set: {meaning}")]
-    Missing {
-        /// The setting.
-        name: &'static str,
-        /// Its meaning.
-        meaning: &'static str,
-    },
-    /// The value has the wrong form.
-    #[error("{name}: must be {expected}")]
-    BadValue {
-        /// The setting.
-        name: &'static str,
-        /// The accepted values.
-        expected: &'static str,
-    },
-    /// The value contradicts another setting.
-    #[error("{name}: {problem}")]
-    Contradiction {
-        /// The setting.
-        name: &'static str,
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// Secrets belong in files or the environment, never in settings.
-    #[error("{name}: a secret is never kept here; set {name}File or {name}Env")]
-    SecretInSettings {
-        /// The setting.
-        name: &'static str,
-    },
-    /// Both places of a secret are set.
-    #[error("{file}, {environment}: set one of them, not both")]
-    TwoSecrets {
-        /// The setting that names a file.
-        file: &'static str,
-        /// The setting that names a variable.
-        environment: &'static str,
-    },
+#[error("{name}: {problem}")]
+pub struct ProviderSettingError {
+    /// The setting.
+    pub name: Box<str>,
+    /// What is wrong, for the operator.
+    pub problem: Box<str>,
 }
+
+/// The settings of all providers of a tenant, by name.
+pub type SettingMap = BTreeMap<Box<str>, Box<str>>;
 
 /// Reads the settings of one provider and collects the errors.
 #[derive(Debug)]
 pub struct SettingReader<'a> {
-    settings: &'a BTreeMap<Box<str>, Box<str>>,
+    /// Precedes each name in errors.
+    prefix: String,
+    values: BTreeMap<&'a str, &'a str>,
     specs: &'static [ProviderSettingSpec],
-    errors: Vec<ProviderSettingError>,
+    errors: Vec<(usize, ProviderSettingError)>,
 }
 
 impl<'a> SettingReader<'a> {
     /// Creates a reader of the settings in `specs`; others are ignored.
     #[must_use]
-    pub const fn new(settings: &'a BTreeMap<Box<str>, Box<str>>, specs: &'static [ProviderSettingSpec]) -> Self {
+    pub fn new(settings: &'a SettingMap, specs: &'static [ProviderSettingSpec]) -> Self {
+        let values = settings.iter().map(|(name, value)| (&**name, value.trim()));
+        Self::with_prefix(String::new(), values.collect(), specs)
+    }
+
+    /// Creates a reader of settings whose names, in `values` and `specs`, lack this prefix.
+    #[must_use]
+    pub const fn with_prefix(
+        prefix: String,
+        values: BTreeMap<&'a str, &'a str>,
+        specs: &'static [ProviderSettingSpec],
+    ) -> Self {
         Self {
-            settings,
+            prefix,
+            values,
             specs,
             errors: Vec::new(),
         }
@@ -121,38 +102,47 @@ impl<'a> SettingReader<'a> {
     /// Whether a setting is set.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.settings.contains_key(name)
+        self.values.contains_key(name)
+    }
+
+    /// The unparsed value of a setting.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        self.values.get(name).copied()
     }
 
     /// The parsed value of a setting; `None` where it is not set or invalid.
-    pub fn text<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let value = parse(self.settings.get(name)?.trim());
+    pub fn text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = parse(self.value(name)?);
         if value.is_none() {
-            let expected = self.spec(name).map_or("", |spec| spec.values);
-            self.errors.push(ProviderSettingError::BadValue { name, expected });
+            self.bad(name);
         }
         value
     }
 
     /// The parsed value of a required setting.
-    pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         if !self.has(name) {
-            let meaning = self.spec(name).map_or("", |spec| spec.meaning);
-            self.errors.push(ProviderSettingError::Missing { name, meaning });
+            self.missing(name);
         }
         self.text(name, parse)
     }
 
     /// A number from 1 to `most`, or the default.
-    pub fn number(&mut self, name: &'static str, most: u32, default: u32) -> u32 {
+    pub fn number(&mut self, name: &str, most: u32, default: u32) -> u32 {
         self.text(name, |text| value::number(text, most)).unwrap_or(default)
     }
 
+    /// `true` or `false`, or the default.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.text(name, value::flag).unwrap_or(default)
+    }
+
     /// The place of a secret: the first setting names a file, the second an environment variable.
-    pub fn secret(&mut self, [file, environment]: [&'static str; 2]) -> Option<SecretPlace> {
+    pub fn secret(&mut self, [file, environment]: [&str; 2]) -> Option<SecretPlace> {
         match (self.has(file), self.has(environment)) {
             (true, true) => {
-                self.errors.push(ProviderSettingError::TwoSecrets { file, environment });
+                self.report(file, format!("set this or {}{environment}, not both", self.prefix));
                 None
             }
             (false, true) => self
@@ -162,18 +152,44 @@ impl<'a> SettingReader<'a> {
         }
     }
 
-    /// Reports a value that contradicts another setting.
-    pub fn contradiction(&mut self, name: &'static str, problem: &'static str) {
-        self.errors.push(ProviderSettingError::Contradiction { name, problem });
+    /// The settings that begin with `family`: the rest of the name, and the name.
+    #[must_use]
+    pub fn family(&self, family: &str) -> Vec<(&'a str, &'a str)> {
+        let rest = |name: &&'a str| Some((name.strip_prefix(family)?, *name));
+        let members = self.values.keys().filter_map(rest);
+        members.filter(|(rest, _)| !rest.is_empty()).collect()
     }
 
-    /// Reports every unknown name with this prefix; `never` are the names that look like a secret itself.
-    pub fn unknown_names(&mut self, prefix: &str, never: &[&'static str]) {
-        for name in self.settings.keys().filter(|name| name.starts_with(prefix)) {
-            if let Some(name) = never.iter().find(|never| **never == &**name) {
-                self.errors.push(ProviderSettingError::SecretInSettings { name });
+    /// Reports an invalid value.
+    pub fn bad(&mut self, name: &str) {
+        let values = self.spec(name).map_or("", |spec| spec.values);
+        self.report(name, format!("must be {values}"));
+    }
+
+    /// Reports that a required setting is missing.
+    pub fn missing(&mut self, name: &str) {
+        let meaning = self.spec(name).map_or("", |spec| spec.meaning);
+        self.report(name, format!("must be set: {meaning}"));
+    }
+
+    /// Reports another problem of a setting.
+    pub fn report(&mut self, name: &str, problem: impl Into<Box<str>>) {
+        let error = ProviderSettingError {
+            name: format!("{}{name}", self.prefix).into(),
+            problem: problem.into(),
+        };
+        self.errors.push((self.position(name), error));
+    }
+
+    /// Reports every unknown name that begins with `start`; `never` are the names that look like a secret itself.
+    pub fn unknown_names(&mut self, start: &str, never: &[&str]) {
+        let names: Vec<&str> = self.values.keys().copied().collect();
+        for name in names.into_iter().filter(|name| name.starts_with(start)) {
+            if never.contains(&name) {
+                let problem = "a secret is never stored here; set its file or its environment variable";
+                self.report(name, problem);
             } else if self.spec(name).is_none() {
-                self.errors.push(ProviderSettingError::UnknownName(name.clone()));
+                self.report(name, "no such setting");
             }
         }
     }
@@ -181,34 +197,46 @@ impl<'a> SettingReader<'a> {
     /// Returns what was read, when there were no errors.
     ///
     /// # Errors
-    /// Every error, in the order of the settings; unknown names come last.
+    /// Every error once, in the order of the settings; unknown names come last.
     pub fn done<T>(mut self, read: Option<T>) -> Result<T, Vec<ProviderSettingError>> {
         match read {
             Some(read) if self.errors.is_empty() => Ok(read),
             _ => {
-                let specs = self.specs;
-                self.errors.sort_by_key(|error| position(specs, error));
-                Err(self.errors)
+                self.errors.sort_by_key(|(position, _)| *position);
+                self.errors.dedup();
+                Err(self.errors.into_iter().map(|(_, error)| error).collect())
             }
         }
     }
 
     fn spec(&self, name: &str) -> Option<&'static ProviderSettingSpec> {
-        self.specs.iter().find(|spec| spec.name == name)
+        self.specs.iter().find(|spec| spec.describes(name))
+    }
+
+    /// A secret's position is that of the settings for its place.
+    fn position(&self, name: &str) -> usize {
+        let find = |wanted: &dyn Fn(&ProviderSettingSpec) -> bool| self.specs.iter().position(wanted);
+        let exact = find(&|spec| spec.describes(name));
+        let place = || find(&|spec| spec.name.starts_with(name));
+        exact.or_else(place).unwrap_or(self.specs.len())
     }
 }
 
-fn position(specs: &[ProviderSettingSpec], error: &ProviderSettingError) -> usize {
-    let at = |meant: &dyn Fn(&str) -> bool| specs.iter().position(|spec| meant(spec.name)).unwrap_or(specs.len());
-    match error {
-        ProviderSettingError::Missing { name, .. }
-        | ProviderSettingError::BadValue { name, .. }
-        | ProviderSettingError::Contradiction { name, .. } => at(&|known| known == *name),
-        ProviderSettingError::TwoSecrets { file, .. } => at(&|known| known == *file),
-        // With the settings that name its place.
-        ProviderSettingError::SecretInSettings { name } => at(&|known| known.starts_with(name)),
-        ProviderSettingError::UnknownName(_) => specs.len(),
+impl ProviderSettingSpec {
+    /// Whether it describes the setting with this name. A `*` at its end stands for any name.
+    #[must_use]
+    pub fn describes(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(family) => name.strip_prefix(family).is_some_and(|rest| !rest.is_empty()),
+            None => self.name == name,
+        }
     }
+}
+
+/// The texts of errors in settings.
+#[must_use]
+pub fn error_texts(errors: Vec<ProviderSettingError>) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]
@@ -234,8 +262,7 @@ mod tests {
         let secret = reading.secret(["X.SecretFile", "X.SecretEnv"]);
         reading.unknown_names("X.", &["X.Secret"]);
         let read = url.zip(secret).map(|(url, secret)| (url, secret, size));
-        let to_texts = |errors: Vec<ProviderSettingError>| errors.iter().map(ToString::to_string).collect();
-        reading.done(read).map_err(to_texts)
+        reading.done(read).map_err(error_texts)
     }
 
     #[test]
@@ -262,8 +289,8 @@ mod tests {
             read(&bad).unwrap_err(),
             [
                 "X.Url: must be set: what it does",
-                "X.SecretFile, X.SecretEnv: set one of them, not both",
-                "X.Secret: a secret is never kept here; set X.SecretFile or X.SecretEnv",
+                "X.SecretFile: set this or X.SecretEnv, not both",
+                "X.Secret: a secret is never stored here; set its file or its environment variable",
                 "X.Size: must be good",
                 "X.Colour: no such setting",
             ]

@@ -16,6 +16,7 @@ use crate::{
     client_credentials::{ClientCredentials, ClientCredentialsOptions},
     per_tenant::PerTenant,
     secrets::{Secret, SecretPlace, Secrets},
+    settings::ProviderSettingError,
     upstream::{Upstream, UpstreamHealth, UpstreamOptions},
 };
 
@@ -56,9 +57,9 @@ pub struct TenantClients<T> {
 
 /// Why a tenant's client cannot be created.
 #[derive(Debug)]
-pub enum SetupError<M> {
+pub enum SetupError {
     /// The settings are invalid; they are not parsed again until they change.
-    Settings(Vec<M>),
+    Settings(Vec<ProviderSettingError>),
     /// The secret is missing or unusable; the next call looks for it again.
     Secret(Box<dyn Error + Send + Sync>),
 }
@@ -68,7 +69,7 @@ pub enum SetupError<M> {
 #[error("the secret is not at its place")]
 pub struct MissingSecretError;
 
-impl<M> SetupError<M> {
+impl SetupError {
     /// An unusable secret.
     #[must_use]
     pub fn secret(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -76,8 +77,8 @@ impl<M> SetupError<M> {
     }
 }
 
-impl<M> From<Vec<M>> for SetupError<M> {
-    fn from(errors: Vec<M>) -> Self {
+impl From<Vec<ProviderSettingError>> for SetupError {
+    fn from(errors: Vec<ProviderSettingError>) -> Self {
         Self::Settings(errors)
     }
 }
@@ -159,11 +160,11 @@ impl<T> TenantClients<T> {
     ///
     /// # Errors
     /// The client cannot be created: an operator must act.
-    pub fn for_tenant<M: fmt::Display>(
+    pub fn for_tenant(
         &self,
         tenant: &Tenant,
         operation: &'static str,
-        set_up: impl FnOnce(&Tenant) -> Result<T, SetupError<M>>,
+        set_up: impl FnOnce(&Tenant) -> Result<T, SetupError>,
     ) -> Result<Arc<T>, SourceError> {
         let (provider, kind) = (self.provider, SourceErrorKind::Misconfigured);
         let found = self.tenants.get_or_make(tenant, |tenant| match set_up(tenant) {
@@ -225,20 +226,20 @@ mod tests {
         let place = SecretPlace::Environment("NONE".into());
         for _ in 0..2 {
             let result = adapter.for_tenant(&tenant, "by_id", |_| {
-                adapter.secret(&place).map_err(SetupError::<&str>::secret)?;
+                adapter.secret(&place).map_err(SetupError::secret)?;
                 Ok(1)
             });
             let error = result.unwrap_err();
             assert_eq!(error.kind, SourceErrorKind::Misconfigured);
             assert_eq!(error.source.unwrap().to_string(), "the secret is not at its place");
         }
-        let mistaken = adapter.for_tenant(&tenant, "by_id", |_| Err(SetupError::from(vec!["X.Url: must be set"])));
+        let mistaken = adapter.for_tenant(&tenant, "by_id", |_| Err(SetupError::Settings(Vec::new())));
         assert_eq!(mistaken.unwrap_err().kind, SourceErrorKind::Misconfigured);
-        let still = adapter.for_tenant(&tenant, "by_id", |_| Ok::<_, SetupError<&str>>(2));
+        let still = adapter.for_tenant(&tenant, "by_id", |_| Ok(2));
         assert!(still.is_err(), "the settings are the same");
         let mut changed = (*tenant).clone();
         changed.settings.provider.insert("X.Url".into(), "set".into());
-        let set_up = adapter.for_tenant(&changed, "by_id", |_| Ok::<_, SetupError<&str>>(3));
+        let set_up = adapter.for_tenant(&changed, "by_id", |_| Ok(3));
         assert_eq!(*set_up.unwrap(), 3);
     }
 }

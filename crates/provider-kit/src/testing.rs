@@ -1,11 +1,13 @@
 //! Support for the tests of adapters: options, secrets, and the scripted server of the HTTP client.
 #![expect(clippy::missing_panics_doc, reason = "tests")]
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 pub use masthead_http_client::testing::{PATIENCE, RecordedRequest, ScriptedServer, client, json, later};
 
-use crate::{AdapterOptions, BreakerOptions, ProviderSettingSpec, Secret, SecretPlace, Secrets, adapter::SettingMap};
+use crate::{
+    AdapterOptions, BreakerOptions, ProviderSettingError, ProviderSettingSpec, Secret, SecretPlace, Secrets, SettingMap,
+};
 
 /// The place of the one secret of a test.
 pub const SECRET_ENV: &str = "SANDBOX_SECRET";
@@ -43,17 +45,13 @@ pub fn setting_map(pairs: &[(&str, &str)]) -> SettingMap {
 }
 
 /// The setting that each error names.
-pub fn error_names<M: ToString>(errors: &[M]) -> Vec<String> {
-    let texts = errors.iter().map(ToString::to_string);
-    texts
-        .map(|text| text.split(':').next().unwrap_or_default().to_owned())
-        .collect()
+pub fn error_names(errors: &[ProviderSettingError]) -> Vec<String> {
+    errors.iter().map(|error| error.name.to_string()).collect()
 }
 
 /// Asserts that the errors name all of these settings, and contain neither the text `SENTINEL` nor another prefix.
-pub fn assert_errors_name<M: ToString + fmt::Debug>(errors: &[M], names: &[&str], other_prefix: &str) {
-    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let shown = format!("{texts:?}{errors:?}");
+pub fn assert_errors_name(errors: &[ProviderSettingError], names: &[&str], other_prefix: &str) {
+    let shown = format!("{errors:?}");
     for name in names {
         assert!(shown.contains(name), "{name}: {shown}");
     }

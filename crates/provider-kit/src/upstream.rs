@@ -73,7 +73,7 @@ pub struct UpstreamHealth {
     pub breaker: BreakerState,
     /// The number of calls that are possible now.
     pub budget_remaining: f64,
-    /// The provider rejected our credentials or settings in its last reply: an operator must act.
+    /// The provider rejected the credentials or settings in its last reply: an operator must act.
     pub misconfigured: bool,
 }
 

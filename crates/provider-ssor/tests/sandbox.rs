@@ -1,4 +1,4 @@
-//! The preset against the stand-in SSOR, over real sockets: the suite that every described directory keeps.
+//! The preset against the sandbox SSOR, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
 #[path = "../../provider-generic/tests/support/fixture.rs"]
@@ -15,19 +15,19 @@ mod tests {
     use masthead_sandbox::{Shape, sample_directory_user};
 
     use crate::{
-        fixture::{stand_in, texts},
+        fixture::{sandbox_config, texts},
         suite::{self, GenericCase, generic_tests},
     };
 
     const SSOR_STAND_IN: GenericCase = GenericCase {
         preset: SSOR,
-        stand_in: |count| stand_in(Shape::Ssor, count),
+        sandbox: |count| sandbox_config(Shape::Ssor, count),
         secret: "sandbox-ssor-token",
         settings: &[("Param.product_code", "sandbox")],
         id: "/consumerId",
         // The preset's own signal.
         status_404: None,
-        // A member that only failures have tells no code.
+        // A member that only failures have contains no code.
         code_500: SourceErrorKind::Refused,
         page: 50,
     };
@@ -83,7 +83,7 @@ mod tests {
             ("Metadata.displayName", "/displayName"),
         ];
         let other = GenericCase {
-            stand_in: |count| stand_in(Shape::Firefly, count),
+            sandbox: |count| sandbox_config(Shape::Firefly, count),
             secret: "sandbox-firefly-secret",
             settings: DESCRIBED,
             id: "/userGUID",

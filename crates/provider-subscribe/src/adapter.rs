@@ -1,18 +1,16 @@
-//! Every tenant's far side: set up when it is first asked about.
+//! Every tenant's remote API, set up at its first use.
 
 use std::sync::Arc;
 
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::source::{SUBSCRIBE, SourceError};
-use masthead_provider_kit::{
-    AdapterParts, MissingSecretError, ProviderSettingError, SetupError, TenantClients, UpstreamHealth,
-};
+use masthead_provider_kit::{AdapterParts, MissingSecretError, SetupError, TenantClients, UpstreamHealth};
 
 use crate::{SubscribeSettings, remote_api::RemoteApi};
 
 /// The remote Users API of every tenant that has one.
 ///
-/// To those who ask it is `Subscribe`, like the registrations that it stands in for.
+/// Its name is `Subscribe`, like the registrations that it replaces.
 #[derive(Debug)]
 pub struct RemoteSubscribe {
     clients: TenantClients<RemoteApi>,
@@ -27,13 +25,12 @@ impl RemoteSubscribe {
         }
     }
 
-    /// How each tenant's far side is, for readiness.
+    /// How each tenant's remote API is, for readiness.
     #[must_use]
     pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         self.clients.health()
     }
 
-    /// The tenant's far side.
     pub(crate) fn remote_api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<RemoteApi>, SourceError> {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = SubscribeSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
@@ -41,7 +38,7 @@ impl RemoteSubscribe {
             let secrets = Arc::clone(self.clients.secrets());
             let remote_api = RemoteApi::new(settings, &tenant.id, secrets, upstream)
                 .ok_or_else(|| SetupError::secret(MissingSecretError))?;
-            Ok::<_, SetupError<ProviderSettingError>>(remote_api)
+            Ok(remote_api)
         })
     }
 }

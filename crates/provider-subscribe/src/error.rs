@@ -1,4 +1,4 @@
-//! Why an answer of the far side is none, in words that repeat nothing of it.
+//! Why an answer of the remote API is unusable; the texts repeat nothing of it.
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_kit::{HttpError, ReplyError, TransportError};
@@ -7,35 +7,35 @@ use thiserror::Error;
 /// What makes an answer, or a user in it, unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RemoteAnswerError {
-    /// Its status says so.
+    /// Classified by its status.
     #[error("the answer's status is {0}")]
     Status(u16),
-    /// There is no such address or method there.
-    #[error("the answer's status is {0}: is the address right, and the API?")]
+    /// The remote API has no such path or method.
+    #[error("the answer's status is {0}: are the URL and the API right?")]
     NoSuchPath(u16),
-    /// The token was refused, and there is a newer one.
-    #[error("the token was refused, and a newer one is at its place")]
+    /// The token was rejected, and a newer one is available.
+    #[error("the token was rejected, and a newer one is available")]
     OldToken,
-    /// The search is too broad for the far side.
-    #[error("the far side says that the search is too broad")]
+    /// The search is too broad for the remote API.
+    #[error("the remote API reports that the search is too broad")]
     TooBroad,
-    /// The far side understood and will not.
-    #[error("the far side refuses the request")]
+    /// The remote API rejected the request.
+    #[error("the remote API rejects the request")]
     Refused,
-    /// The far side itself does without one of its sources.
-    #[error("the far side's own answer is incomplete")]
+    /// One of the remote API's own sources is unavailable.
+    #[error("the remote API's own answer is incomplete")]
     Incomplete,
     /// It is no JSON.
     #[error(transparent)]
     Form(#[from] HttpError),
-    /// It is JSON, but not what the API answers with.
-    #[error("the answer is not of the API's form")]
+    /// It is JSON in another format than the API's.
+    #[error("the answer's format is not the API's")]
     Shape,
-    /// A user has an id, a name of a state, a time or metadata that cannot be.
-    #[error("a user's {0} cannot be one")]
+    /// A user has an invalid id, state, time or metadata.
+    #[error("a user's {0} is invalid")]
     Field(&'static str),
-    /// It has users who do not meet what was asked for.
-    #[error("the answer is about somebody else")]
+    /// It contains users who do not match the request.
+    #[error("the answer contains another user")]
     OtherUser,
     /// It has a row that cannot be read, where every row must be known.
     #[error("the answer has a row that cannot be read")]
@@ -43,13 +43,12 @@ pub enum RemoteAnswerError {
     /// The same user occurs twice.
     #[error("the answer has a user twice")]
     Twice,
-    /// It has fewer or more users than its total or its cursor leave room for.
-    #[error("the answer contradicts itself: its users are not as many as it says")]
+    /// Its number of users does not match its total or cursor.
+    #[error("the answer contradicts itself: its number of users does not match its total")]
     Contradiction,
 }
 
 impl RemoteAnswerError {
-    /// What it means for the call.
     pub(crate) const fn refusal(self) -> ReplyError {
         match self {
             Self::Status(_) => ReplyError::ByStatus,

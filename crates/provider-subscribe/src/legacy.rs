@@ -1,4 +1,4 @@
-//! The legacy User API: how a list is asked for, and how its answer is read (contract §2.4, §3.3).
+//! The legacy User API: how a list is requested, and how its answer is read (contract §2.4, §3.3).
 
 use http::StatusCode;
 use masthead_domain::{
@@ -21,11 +21,11 @@ use crate::{
     v4,
 };
 
-/// The response header by which a Masthead says that it does without one of its sources.
+/// The response header with which a Masthead reports an unavailable source.
 const INCOMPLETE: &str = "x-incomplete";
 
-/// The path of a call that asks the store alone (type 2), and its parameters; `None` where this API has no word for a
-/// condition, the order or the place.
+/// The path and parameters of a call to the store alone (type 2); `None` where this API cannot express a condition, the
+/// order or the position.
 pub(crate) fn call(query: &UserQuery, goes: &PageStart<'_>) -> Option<(String, Vec<(String, String)>)> {
     let filter = &query.filter;
     if let Some(id) = filter.crids.first() {
@@ -240,7 +240,7 @@ fn number(value: &Value) -> Option<Option<i64>> {
     }
 }
 
-/// A time, in UTC where it does not say.
+/// A time; UTC if it has no offset.
 #[expect(
     clippy::option_option,
     reason = "a field that holds nothing is not one that cannot be read"

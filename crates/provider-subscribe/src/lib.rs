@@ -1,8 +1,8 @@
-//! A remote Users API, v4 or legacy, as the Subscribe source in place of our own registrations: another Masthead, or the
-//! deployment that a publisher migrates from.
+//! A remote Users API, v4 or legacy, as the Subscribe source in place of Masthead's own registrations: another
+//! Masthead, or the deployment that a publisher migrates from.
 //!
-//! The far side is always asked to leave its own provider out (`ignoreProvider=true`), so that its store answers. It is only
-//! read: there is no write side.
+//! Each request tells the remote API to leave its own provider out (`ignoreProvider=true`), so that its store answers.
+//! It is read-only.
 
 mod adapter;
 mod error;

@@ -1,4 +1,4 @@
-//! Which conditions a Users API takes, and which nobody can meet, so that it need not be asked (contract §3.1).
+//! Which conditions a Users API accepts, and which no user can match, so that no request is needed (contract §3.1).
 
 use masthead_domain::{
     email::MAX_EMAIL_BYTES,
@@ -31,11 +31,11 @@ pub(crate) fn matches_no_account(filter: &UserFilter) -> bool {
     let mut pairs = filter.metadata.iter();
     filter.emails.iter().any(|email| impossible(text_of(email)) || exactly_nothing(email))
         || names.any(|prefix| impossible(prefix.as_str()))
-        // What is empty is not looked for, and what holds a NUL is kept nowhere.
+        // What is empty is not looked for, and what holds a NUL is stored nowhere.
         || pairs.any(|pair| pair.value().is_empty() || [pair.key(), pair.value()].iter().any(|text| text.contains('\0')))
 }
 
-/// Whether a condition on an address can be sent. An empty one is met by everybody, and refused there.
+/// Whether a condition on an address can be sent. Every user matches an empty one, and the API rejects it.
 pub(crate) fn takes_email(email: &EmailFilter) -> bool {
     (1..=MAX_EMAIL_BYTES).contains(&text_of(email).len())
 }

@@ -1,4 +1,4 @@
-//! One page of users as the far side shows it, whichever of its APIs was asked.
+//! One page of users, independent of the API it came from.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,12 @@ use serde_json::{Value, value::RawValue};
 
 use crate::error::RemoteAnswerError;
 
-/// One page.
 #[derive(Debug)]
 pub(crate) struct RemotePage {
     pub(crate) users: Vec<RemoteRow>,
-    /// How many there are before paging; `None` where the far side was not asked, or does not say.
+    /// The total before paging; `None` where it was not requested or is unknown.
     pub(crate) total: Option<Total>,
-    /// The far side's own word for where the next page begins.
+    /// The remote API's cursor of the next page.
     pub(crate) cursor: Option<Box<str>>,
 }
 
@@ -33,7 +32,7 @@ pub struct RemoteRow {
 }
 
 impl RemoteRow {
-    /// Reads a row with `account`, which notes the fields that it lost; `id` is the member that holds the id.
+    /// Reads a row with `account`, which notes its unreadable fields; `id` is the member with the id.
     pub(crate) fn read(
         row: &RawValue,
         id: &str,
@@ -57,7 +56,7 @@ impl RemoteRow {
 }
 
 impl RemotePage {
-    /// The accounts, when none is there twice and all are such as `fits` says, and the rows of which none can be made.
+    /// The accounts, if all are distinct and satisfy `fits`, and the unreadable rows.
     pub(crate) fn accounts(
         self,
         fits: impl Fn(&Account) -> bool,
@@ -105,7 +104,7 @@ impl FieldReader {
         })
     }
 
-    /// A text, empty where there is none.
+    /// A text; empty if missing.
     pub(crate) fn text(&mut self, field: &'static str, value: Value) -> Box<str> {
         self.lose(
             field,
@@ -145,7 +144,7 @@ impl FieldReader {
         pairs
     }
 
-    /// The metadata of these pairs; those that cannot be kept are lost.
+    /// The metadata of these pairs; those that cannot be stored are noted as lost.
     pub(crate) fn metadata(&mut self, field: &'static str, pairs: Vec<(String, String)>) -> Metadata {
         let all = pairs.len();
         let metadata = Metadata::from_source(pairs);

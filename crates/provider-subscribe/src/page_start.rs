@@ -6,12 +6,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// All but RFC 3986's unreserved characters.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where a page begins, in the far side's terms.
+/// Where a page begins, in the remote API's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageStart<'a> {
-    /// After so many users.
     Offset(u64),
-    /// Where this cursor of its own says.
+    /// At this cursor of the remote API.
     Cursor(&'a str),
 }
 
@@ -20,7 +19,7 @@ const CURSOR: &str = "c:";
 const OFFSET: &str = "o:";
 
 impl<'a> PageStart<'a> {
-    /// The place of this position; `None` where the far side has no word for it.
+    /// The start of this position; `None` where the remote API cannot express it.
     pub(crate) fn from_position(position: &'a Position) -> Option<Self> {
         match position {
             Position::Offset(offset) => Some(Self::Offset(*offset)),

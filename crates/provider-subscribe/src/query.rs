@@ -1,4 +1,4 @@
-//! From what is looked for to a request of the far side's API.
+//! From what is looked for to a request of the remote API's API.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
@@ -12,7 +12,7 @@ use crate::{
     v4,
 };
 
-/// A question in the far side's terms. It has addresses in it, so there is no `Debug`.
+/// A question in the remote API's terms. It has addresses in it, so there is no `Debug`.
 pub(crate) struct RemoteQuery {
     path: String,
     parameters: Vec<(String, String)>,
@@ -20,7 +20,8 @@ pub(crate) struct RemoteQuery {
 }
 
 impl RemoteQuery {
-    /// The question that this API answers exactly; `None` where it has no word for a condition, the order or the place.
+    /// The request that this API answers exactly; `None` where it cannot express a condition, the order or the
+    /// position.
     pub(crate) fn exact(api: RemoteApiKind, query: &UserQuery, goes: &PageStart<'_>) -> Option<Self> {
         match api {
             RemoteApiKind::V4Body => Some(Self {

@@ -1,4 +1,4 @@
-//! The far side as the Subscribe source: by id, by address, and lists.
+//! The remote API as the Subscribe source: by id, by address, and lists.
 
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The most spellings of an address that are asked for, each by a call.
+/// The most spellings of an address that are requested, each by a call.
 const MOST_SPELLINGS: usize = 8;
 
 #[async_trait]
@@ -60,8 +60,8 @@ impl UserSource for RemoteSubscribe {
 }
 
 impl RemoteApi {
-    /// The account with this id. It is looked for in the list: an empty one says that there is nobody, which a 404 of a wrong
-    /// address never does.
+    /// The account with this id, read from the list: an empty list means absence, which a 404 of a wrong URL never
+    /// does.
     async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
         let filter = UserFilter {
             crids: vec![id.clone()],
@@ -121,8 +121,8 @@ impl RemoteApi {
         Ok(accounts)
     }
 
-    /// The spellings of an address to ask for. Masthead, which alone takes a search in a body, knows an address by its key; what
-    /// any other deployment compares is not published, and it may be to the letter.
+    /// The spellings of an address to request. Only Masthead accepts a search in a body, and compares by key; how other
+    /// deployments compare is unpublished, and may be exact.
     fn spellings(&self, email: &EmailKey) -> Result<Vec<String>, SourceError> {
         if self.settings.api == RemoteApiKind::V4Body {
             return Ok(vec![email.as_str().to_owned()]);
@@ -131,7 +131,7 @@ impl RemoteApi {
         all.ok_or_else(|| SourceError::new(BY_EMAIL, SourceErrorKind::Refused))
     }
 
-    /// A page that the far side answers as it is asked for.
+    /// A page that the remote API answers as it is requested.
     async fn page(
         &self,
         cx: &CallContext,
@@ -161,8 +161,8 @@ impl RemoteApi {
         Ok(page)
     }
 
-    /// A page of what this API has no word for, sifted here from the first users who meet what it has words for: only where
-    /// these are all.
+    /// A page under conditions this API cannot express: filtered here from the first users that match the others, and
+    /// only if these are all of them.
     async fn filtered_page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
         let refused = || SourceError::new(SEARCH, SourceErrorKind::Refused);
         let by_date = matches!(query.order.column, SortColumn::DateRegistered | SortColumn::ChangeDate);
@@ -238,8 +238,8 @@ fn first(filter: UserFilter, size: u16) -> UserQuery {
     }
 }
 
-/// The mark of the page after these rows, when there is one: the far side's own cursor, or else how many users are before
-/// it, where its total says that there are more. A page that goes on is full: else somebody was lost on the way.
+/// The cursor of the page after these rows, if there is one: the remote API's own, or else the number of users before
+/// it, if its total is greater. A page with a successor must be full, or a user is missing.
 pub(crate) fn next_page_mark(
     rows: &RemotePage,
     query: &UserQuery,
@@ -251,7 +251,7 @@ pub(crate) fn next_page_mark(
     }
     let next = match (&rows.cursor, goes, rows.total) {
         (Some(cursor), ..) => Some(PageStart::Cursor(cursor).mark()),
-        // An estimate tells nothing of a single user.
+        // An estimate is no evidence about a single user.
         (None, PageStart::Offset(offset), Some(Total::Exact(total))) => {
             let shown = offset.saturating_add(rows.users.len() as u64);
             (total > shown).then(|| PageStart::Offset(shown).mark())
@@ -295,7 +295,6 @@ fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) ->
     }
 }
 
-/// The total that was asked for.
 fn counted(query: &UserQuery, total: Total) -> Option<Total> {
     match query.count {
         CountMode::Exact | CountMode::Estimate => Some(total),

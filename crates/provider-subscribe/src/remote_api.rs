@@ -1,4 +1,4 @@
-//! One tenant's far side: who we are there, and asking it one question.
+//! One tenant's remote API: credentials and single requests.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -17,14 +17,14 @@ use crate::{
     v4,
 };
 
-/// The far side as one tenant calls it.
+/// The remote API as one tenant calls it.
 pub(crate) struct RemoteApi {
     pub(crate) settings: SubscribeSettings,
     pub(crate) upstream: Upstream,
-    /// The tenant there and our own name, without the token.
+    /// The tenant and user name there, without the token.
     headers: HeaderMap,
     secrets: Arc<dyn Secrets>,
-    /// `Authorization` as it is sent; renewed from its place when the far side refuses it.
+    /// `Authorization` as it is sent; renewed from its place when the remote API refuses it.
     bearer: RwLock<HeaderValue>,
 }
 
@@ -66,7 +66,7 @@ impl RemoteApi {
         })
     }
 
-    /// Asks a question, and takes what `read` makes of the answer.
+    /// Makes a request; `read` parses the answer.
     pub(crate) async fn call<T>(
         &self,
         cx: &CallContext,
@@ -108,7 +108,7 @@ impl RemoteApi {
         answer.map_err(|error| match flaw {
             Some(flaw) if error.source.is_none() => {
                 if error.kind == SourceErrorKind::Corrupt {
-                    tracing::error!(source.name = SUBSCRIBE, operation, %flaw, "the far side's answer is refused");
+                    tracing::error!(source.name = SUBSCRIBE, operation, %flaw, "the provider's answer is refused");
                 }
                 SourceError::because(operation, error.kind, flaw)
             }

@@ -1,4 +1,4 @@
-//! Walking everybody the far side has, for those who move in.
+//! Scans all users of the remote API, for migrations.
 
 use masthead_domain::{
     order::{Direction, Order, Place, SortColumn},
@@ -12,12 +12,12 @@ use crate::{
 
 const SCAN: &str = "walk";
 
-/// One stretch of the walk: in the order of ids, so that nobody is missed who stays while others come and go.
+/// One batch of the scan, ordered by id, so that users created or deleted meanwhile hide no other.
 #[derive(Debug)]
 pub struct RemoteScanPage {
     /// Each user, or why it cannot be taken.
     pub users: Vec<RemoteRow>,
-    /// Where the walk goes on; `None` at its end.
+    /// Where the scan goes on; `None` at its end.
     pub next: Option<Box<str>>,
     /// How many users there are in all.
     pub total: Option<u64>,
@@ -27,7 +27,7 @@ impl RemoteSubscribe {
     /// The stretch of at most `size` users after this mark of an earlier one, or the first.
     ///
     /// # Errors
-    /// As those of a search; also where the mark is none of this walk.
+    /// Those of a search; also for an invalid position.
     pub async fn walk(&self, cx: &CallContext, mark: Option<&str>, size: u16) -> Result<RemoteScanPage, SourceError> {
         let far = self.remote_api(&cx.tenant, SCAN)?;
         let query = UserQuery {

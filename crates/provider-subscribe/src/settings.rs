@@ -1,11 +1,9 @@
-//! A tenant's settings for a remote Users API: their names, their meaning, and every mistake in them at once.
-
-use std::collections::BTreeMap;
+//! A tenant's settings for a remote Users API: their names, their meaning, and every error in them at once.
 
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
 use masthead_provider_kit::{
-    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingReader, budget::BudgetOptions,
+    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader, budget::BudgetOptions,
     settings::value::address,
 };
 
@@ -66,7 +64,7 @@ pub const SETTINGS: [ProviderSettingSpec; 9] = [
 /// The most calls that a budget can be set to.
 const MOST_CALLS: u32 = 10_000;
 
-/// Which API is asked, and how.
+/// The API in use, and its credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RemoteApiKind {
     /// `POST /v4/Users/Search`.
@@ -96,11 +94,8 @@ impl SubscribeSettings {
     /// `Subscribe.Url` is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(
-        settings: &BTreeMap<Box<str>, Box<str>>,
-        allow_private: bool,
-    ) -> Result<Self, Vec<ProviderSettingError>> {
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
+    pub fn parse(settings: &SettingMap, allow_private: bool) -> Result<Self, Vec<ProviderSettingError>> {
         let mut reading = SettingReader::new(settings, &SETTINGS);
         let url = reading.required("Subscribe.Url", |text| address(text, allow_private));
         let legacy = reading.text("Subscribe.Api", |text| match text {
@@ -116,7 +111,7 @@ impl SubscribeSettings {
         let api = match (legacy, method) {
             (Some(true), None) => RemoteApiKind::Legacy,
             (Some(true), Some(_)) => {
-                reading.contradiction("Subscribe.Method", "has no use with Subscribe.Api=legacy");
+                reading.report("Subscribe.Method", "has no use with Subscribe.Api=legacy");
                 RemoteApiKind::Legacy
             }
             (_, Some(Method::GET)) => RemoteApiKind::V4Query,
@@ -138,7 +133,7 @@ impl SubscribeSettings {
         }))
     }
 
-    /// Where the bearer token is kept.
+    /// Where the bearer token is stored.
     #[must_use]
     pub const fn token_place(&self) -> &SecretPlace {
         &self.token

@@ -1,4 +1,4 @@
-//! The v4 API: how a list is asked for, and how its answer is read (contract §2.4, §3.1).
+//! The v4 API: how a list is requested, and how its answer is read (contract §2.4, §3.1).
 
 use http::StatusCode;
 use masthead_domain::{
@@ -22,7 +22,7 @@ use crate::{
 
 /// The parameters of a list, in the form of the query string; `None` where v4 has none for a condition.
 ///
-/// `published` leaves out what only Masthead takes, wherever the published rule says the same.
+/// With `published`, uses only the published rules where they mean the same as Masthead's own.
 pub(crate) fn parameters(query: &UserQuery, goes: &PageStart<'_>, published: bool) -> Option<Vec<(String, String)>> {
     let filter = &query.filter;
     let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();
@@ -88,9 +88,9 @@ pub(crate) fn parameters(query: &UserQuery, goes: &PageStart<'_>, published: boo
     match (query.count, goes) {
         (CountMode::Exact, _) => {}
         _ if published => {}
-        // Along a cursor a total tells nothing of the page.
+        // With a cursor, a total is no evidence about the page.
         (CountMode::None, PageStart::Cursor(_)) => put("count", "none"),
-        // An estimate is exact where the page is not full, and so tells whether somebody was lost on the way.
+        // An estimate is exact where the page is not full, so it shows whether a user is missing.
         (CountMode::None | CountMode::Estimate, _) => put("count", "estimate"),
     }
     Some(all)
@@ -115,7 +115,7 @@ struct V4Message {
     kind: MessageType,
 }
 
-/// The word, or the number of a tenant whose switch says so.
+/// The word, or the number if the tenant's switch requests numbers.
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 enum MessageType {
@@ -132,7 +132,7 @@ struct V4Meta {
     next_cursor: Option<Box<str>>,
 }
 
-/// A user; every published key is there, whatever it holds, and is read by itself.
+/// A user; every published key is present, with any value, and is read by itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct V4User {
@@ -148,7 +148,7 @@ struct V4User {
 /// The pairs of a metadata object that are set.
 pub(crate) fn pairs(field: &'static str, metadata: Value, fields: &mut FieldReader) -> Vec<(String, String)> {
     let mut pairs = fields.pairs(field, metadata);
-    // Every standard key is shown, empty where it is unset; a custom one only where it is kept, be it empty.
+    // Every standard key is shown, empty where it is unset; a custom one only where it is stored, be it empty.
     pairs.retain(|(key, value)| !value.is_empty() || !STANDARD_KEYS.contains(&&**key));
     pairs
 }
@@ -161,7 +161,7 @@ pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
             return Err(RemoteAnswerError::NoSuchPath(reply.status.as_u16()));
         }
         StatusCode::BAD_REQUEST => {
-            // `E400_90` is Masthead's own word; whatever else is refused is a question that should not have been asked.
+            // `E400_90` is Masthead's own code for absence; any other rejection means a wrong request.
             let raw: Box<RawValue> = reply.json()?;
             let StrictObject(reported) =
                 json::read::<StrictObject<V4Envelope>>(raw.get().as_bytes()).map_err(|_| RemoteAnswerError::Shape)?;
@@ -198,7 +198,7 @@ pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
     })
 }
 
-/// The account of one user. Its sealed id is the far side's own, and ours is made of the plain one.
+/// The account of one user. Its sealed id is specific to the remote API; Masthead's is made of the plain one.
 fn account(user: &[u8], fields: &mut FieldReader) -> Result<Account, RemoteAnswerError> {
     let StrictObject(user) = json::read::<StrictObject<V4User>>(user).map_err(|_| RemoteAnswerError::Shape)?;
     let crid = wire::id(&user.customer_registration_id).ok_or(RemoteAnswerError::Field(ID))?;
@@ -225,8 +225,8 @@ pub(crate) fn address(value: &Value) -> Result<Option<Email>, RemoteAnswerError>
     }
 }
 
-/// Whether a user of this state has a password there (contract §2.3): all that a state tells of it. Of a far tenant with
-/// an outside provider every user is `Standard`, and it cannot be known.
+/// Whether a user of this state has a password there (contract §2.3), as far as the state shows it. With an outside
+/// provider there, every user is `Standard`, and it is unknown.
 pub(crate) fn has_password(state: &Value) -> Result<bool, RemoteAnswerError> {
     match state.as_str() {
         Some("Lite") => Ok(false),

@@ -1,11 +1,11 @@
-//! What a verified token says, and whether it says so to us and now (RFC 7519 §4.1, RFC 9068 §2.2.3).
+//! A verified token's claims, and the checks of issuer, audience and times (RFC 7519 §4.1, RFC 9068 §2.2.3).
 
 use masthead_domain::tenant::{Grant, Scope, TenantGrant};
 use masthead_ports::tokens::TokenError;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Number, Value};
 
-/// What we read of the claims; others may be there.
+/// The claims in use; others are ignored.
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     #[serde(default)]
@@ -32,14 +32,12 @@ pub(crate) struct Claims {
     events: Option<IgnoredAny>,
 }
 
-/// What claims are held against.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedClaims {
-    /// The one issuer.
     pub(crate) issuer: Box<str>,
     /// The one audience; a token may name more.
     pub(crate) audience: Box<str>,
-    /// How far clocks may differ, in seconds.
+    /// The tolerated clock difference, in seconds.
     pub(crate) leeway: i64,
     /// The longest time from issue to expiry, in seconds.
     pub(crate) max_lifetime: i64,
@@ -48,7 +46,6 @@ pub(crate) struct ExpectedClaims {
 /// Claims that hold now, until `expires`.
 #[derive(Debug)]
 pub(crate) struct ValidClaims {
-    /// What they grant.
     pub(crate) grant: Grant,
     /// The first second (UNIX, leeway included) at which they hold no more.
     pub(crate) expires: i64,

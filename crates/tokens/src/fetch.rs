@@ -12,7 +12,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest key set that is read of a file; the client bounds what comes over the network.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Why no key set came; a word for the log.
+/// Why no key set was fetched; logged as one word.
 pub(crate) type FetchError = &'static str;
 
 /// Brings the text of a key set.
@@ -54,7 +54,6 @@ impl FetchKeys for KeySetUrl {
 pub(crate) struct KeySetFile(pub(crate) PathBuf);
 
 impl KeySetFile {
-    /// Reads it here and now.
     pub(crate) fn read(&self) -> Result<Vec<u8>, FetchError> {
         let file = std::fs::File::open(&self.0).map_err(|_| "unreadable file")?;
         let mut text = Vec::new();

@@ -10,16 +10,15 @@ use crate::key::{Algorithm, VerificationKey};
 pub(crate) struct Jwk {
     pub(crate) kid: Option<Box<str>>,
     pub(crate) key: VerificationKey,
-    /// It holds the private half too, which whoever reads the set can sign with.
+    /// It contains the private half too, so any reader of the set could sign.
     pub(crate) has_private_half: bool,
 }
 
 /// Why a member is not used. No reason repeats a value of the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SkippedKeyError {
-    /// It is well-formed and for something else, as most published sets have some: RFC 7517 §5 asks to ignore it.
+    /// It is valid but for another purpose, as in most published sets: RFC 7517 §5 requires to ignore it.
     OtherPurpose(&'static str),
-    /// The publisher made a mistake.
     Faulty(&'static str),
 }
 
@@ -29,7 +28,7 @@ impl Jwk {
     /// Reads a member.
     ///
     /// # Errors
-    /// The first reason not to use it. A shared secret (`oct`) is never used: everybody can read a published set.
+    /// The first reason not to use it. A shared secret (`oct`) is never used: a published set is public.
     pub(crate) fn read(member: &Value) -> Result<Self, SkippedKeyError> {
         if !member.is_object() {
             return Err(Faulty("it is not an object"));

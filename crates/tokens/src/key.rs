@@ -25,7 +25,7 @@ impl Algorithm {
             "HS256" => Some(Self::Hs256),
             "RS256" => Some(Self::Rs256),
             "ES256" => Some(Self::Es256),
-            // RFC 9864 §2.2 names the one curve of ours in the algorithm, and deprecates the older name.
+            // RFC 9864 §2.2 names the one supported curve in the algorithm, and deprecates the older name.
             "EdDSA" | "Ed25519" => Some(Self::EdDsa),
             _ => None,
         }
@@ -118,7 +118,7 @@ impl VerificationKey {
         self.retired.store(true, Ordering::Release);
     }
 
-    /// Whether it is still one of ours.
+    /// Whether the algorithm is supported.
     pub(crate) fn is_live(&self) -> bool {
         !self.retired.load(Ordering::Acquire)
     }

@@ -30,10 +30,9 @@ struct NamedKey {
     key: Arc<VerificationKey>,
 }
 
-/// What a set says of a token's signature.
+/// The result of checking a token's signature.
 #[derive(Debug)]
 pub(crate) enum KeyMatch {
-    /// The key that signed it.
     Signer(Arc<VerificationKey>),
     /// No key of the set did, and a newer set may have one that did: the token names a key that is not in the set, or none.
     Unknown,
@@ -47,8 +46,8 @@ struct KeySetDocument {
 }
 
 impl KeySet {
-    /// Reads a set, with or without a byte order mark (RFC 8259 §8.1). Members that are of no use are ignored, as RFC 7517
-    /// §5 asks, and noted for the operator; a set may come to hold no key. `None` when the text is no key set.
+    /// Reads a set, with or without a byte order mark (RFC 8259 §8.1). Unusable members are ignored, as RFC 7517 §5
+    /// requires, and noted for the operator; a set may end up without keys. `None` when the text is no key set.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let document: KeySetDocument = serde_json::from_slice(json).ok()?;
@@ -79,7 +78,7 @@ impl KeySet {
         }
         let mut namesakes = self.keys.iter().filter(|named| named.kid == jwk.kid).peekable();
         let shares_kid = jwk.kid.is_some() && namesakes.peek().is_some();
-        // RFC 7517 §4.5 only asks that kids should differ: equal keys are one, different ones are all tried.
+        // RFC 7517 §4.5 only recommends distinct kids: equal keys count once, different ones are all tried.
         if namesakes.any(|named| named.key.is(&jwk.key)) {
             return self.remarks.push(KeySetRemark::repeated(kid()));
         }
@@ -102,7 +101,6 @@ impl KeySet {
         &self.remarks
     }
 
-    /// How many keys it has.
     pub(crate) const fn len(&self) -> usize {
         self.keys.len()
     }

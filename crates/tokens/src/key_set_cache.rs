@@ -1,4 +1,4 @@
-//! The current key set: fetched when it is needed, at most once per cool-down, and kept while its address is down.
+//! The current key set: fetched when it is needed, at most once per cool-down, and stored while its address is down.
 
 use std::{
     sync::{
@@ -25,7 +25,7 @@ const RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(3);
 /// When key sets are fetched, and how long they are believed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeySetFreshness {
-    /// At most one fetch starts in this time, whatever tokens come.
+    /// At most one fetch starts in this time, for any number of tokens.
     pub(crate) cooldown: Duration,
     /// An older set is fetched anew, beside the requests.
     pub(crate) max_age: Duration,
@@ -60,7 +60,7 @@ impl KeySetCache {
         }
     }
 
-    /// Whether the set that we have may still be used; when it is past its age, a fetch is started beside the caller.
+    /// Whether the current set may still be used; past its age, a fetch starts in the background.
     pub(crate) fn are_usable(self: &Arc<Self>) -> bool {
         match self.age() {
             Some(age) if age <= self.freshness.max_age => true,
@@ -113,9 +113,9 @@ impl KeySetCache {
         }
     }
 
-    /// Takes a published set, as a fetch does: keys that it does not hold are removed at once, all of them where it holds
-    /// none. The operator is told of what is odd about it, once. How many keys it holds; `None` when the text is no key set,
-    /// which changes nothing.
+    /// Takes a published set, as a fetch does: keys missing from it are removed at once, even all of them. Remarks
+    /// about it are logged once. Returns the number of its keys; `None` when the text is no key set, which changes
+    /// nothing.
     pub(crate) fn accept(&self, json: &[u8]) -> Option<usize> {
         let new = KeySet::parse(json)?;
         let count = new.len();

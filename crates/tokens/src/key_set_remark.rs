@@ -1,4 +1,4 @@
-//! What the operator is told of a key set when it is loaded.
+//! Remarks for the operator about a loaded key set.
 
 /// The most lines that one set causes; the rest are counted.
 const MAX_LINES: usize = 16;
@@ -7,15 +7,26 @@ const MAX_LINES: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySetRemark {
     /// A member is for something else; published sets have such.
-    OtherPurpose { kid: String, why: &'static str },
+    OtherPurpose {
+        kid: String,
+        why: &'static str,
+    },
     /// A member is not used because it is wrong.
-    Faulty { kid: String, why: &'static str },
+    Faulty {
+        kid: String,
+        why: &'static str,
+    },
     /// A member holds the private half of its key.
-    PrivateHalf { kid: String },
+    PrivateHalf {
+        kid: String,
+    },
     /// A key stands there more than once under one name.
-    Repeated { kid: String },
-    /// Different keys have one name.
-    SharedKid { kid: String },
+    Repeated {
+        kid: String,
+    },
+    SharedKid {
+        kid: String,
+    },
     /// The set holds no key that verifies tokens.
     NoKey,
 }

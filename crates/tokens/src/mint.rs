@@ -13,7 +13,7 @@ use thiserror::Error;
 /// The shortest shared secret: as long as the hash (RFC 7518 §3.2).
 pub const MIN_SHARED_SECRET_BYTES: usize = 32;
 
-/// What a minted token says.
+/// The claims of a minted token.
 #[derive(Debug, Clone)]
 pub struct MintRequest<'a> {
     /// `iss`

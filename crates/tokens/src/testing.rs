@@ -39,7 +39,6 @@ impl Clock for SettableClock {
     }
 }
 
-/// A key that signs.
 pub(crate) enum TestSigner {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
@@ -106,14 +105,12 @@ impl TestSigner {
         jwk
     }
 
-    /// Something signed, and its signature.
     pub(crate) fn signature(&self) -> (Vec<u8>, Vec<u8>) {
         let token = self.sign("{}", "{}");
         let (signed, signature) = token.rsplit_once('.').unwrap();
         (signed.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(signature).unwrap())
     }
 
-    /// A token that says what it should, naming no key.
     pub(crate) fn token_without_kid(&self) -> String {
         let header = json!({"alg": self.algorithm(), "typ": "JWT"});
         self.sign(&header.to_string(), &claims().to_string())
@@ -139,7 +136,7 @@ impl TestSigner {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// A token that says what it should, naming `kid`.
+    /// A valid token that names `kid`.
     pub(crate) fn token(&self, kid: &str) -> String {
         self.token_with(kid, &claims())
     }
@@ -162,7 +159,7 @@ pub(crate) fn key_set(keys: &[Value]) -> Vec<u8> {
     json!({"keys": keys}).to_string().into_bytes()
 }
 
-/// A source of key sets that counts how often it is asked, and takes a second for each.
+/// A source of key sets that counts its calls, each of which takes a second.
 pub(crate) struct CountingKeySource {
     pub(crate) fetches: AtomicUsize,
     pub(crate) answer: Mutex<Result<Vec<u8>, FetchError>>,

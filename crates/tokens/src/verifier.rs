@@ -26,7 +26,7 @@ use crate::{
 /// How many verified tokens are remembered, at about 300 bytes each.
 const REMEMBERED_TOKENS: usize = 16_384;
 
-/// The most that clocks may be said to differ.
+/// The greatest clock tolerance that can be configured.
 const MAX_LEEWAY: Duration = Duration::from_mins(5);
 
 /// The shortest time between two readings of a key file.
@@ -42,7 +42,7 @@ pub struct VerifierOptions {
     pub issuer: Box<str>,
     /// The audience that a token must name.
     pub audience: Box<str>,
-    /// How far clocks may differ, at most five minutes.
+    /// The tolerated clock difference, at most five minutes.
     pub leeway: Duration,
     /// The kinds of token that are taken, beside those that state none (`typ`, RFC 8725 §3.11); `JWT` and `at+jwt` (RFC
     /// 9068 §2.1) are usual.
@@ -69,13 +69,13 @@ pub enum VerifierKeySource {
         cooldown: Duration,
         /// An older set is fetched anew, beside the requests; five to ten minutes is usual.
         max_age: Duration,
-        /// While the address is down the last set is kept for so long, then nothing is verified any more.
+        /// While the address is down the last set is stored for so long, then nothing is verified any more.
         max_stale: Duration,
     },
 }
 
-/// Whether nobody between this host and the address can replace the keys: https, or http to a loopback address or
-/// `localhost` (RFC 6761 §6.3). An address with user information is refused, since requests would not carry it.
+/// Whether keys from this URL cannot be replaced on the way: https, or http to a loopback address or `localhost` (RFC
+/// 6761 §6.3). A URL with user information is rejected, since requests would not carry it.
 #[must_use]
 pub fn is_safe_key_address(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else { return false };
@@ -108,7 +108,7 @@ pub enum VerifierOptionsError {
     /// The key file cannot be read, or holds no usable key.
     #[error("the key file cannot be read, or holds no RS256, ES256 or EdDSA key")]
     KeyFile,
-    /// The key set's address is none, or its keys could be replaced on their way.
+    /// The key set's URL is invalid, or its keys could be replaced on the way.
     #[error("the key set's address must be an https address without user information; http only of this host itself")]
     KeyAddress,
     /// The times contradict each other.
@@ -143,7 +143,7 @@ enum Signers {
 }
 
 impl Verifier {
-    /// Makes a verifier. A key file is read now; a key set's address is first asked by [`Self::warm_up`] or a token.
+    /// Makes a verifier. A key file is read now; a key set's URL is first called by [`Self::warm_up`] or a token.
     ///
     /// # Errors
     /// The first option that cannot be.
@@ -279,8 +279,8 @@ impl Verifier {
         }
         let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
         let now = self.now();
-        let held = claims.judge(&self.expected, now)?;
-        Ok(self.verified.remember(token, key, held, now))
+        let claims = claims.judge(&self.expected, now)?;
+        Ok(self.verified.remember(token, key, claims))
     }
 
     fn now(&self) -> i64 {
@@ -304,7 +304,7 @@ impl Readiness for Verifier {
         "tokens"
     }
 
-    /// Whether tokens can be verified; asks for the key set when there is none, as a caller's token would.
+    /// Whether tokens can be verified; fetches the key set when there is none, like a caller's token.
     async fn check(&self) -> Result<(), &'static str> {
         match &self.signers {
             Signers::Shared(_) => Ok(()),
@@ -329,7 +329,6 @@ pub(crate) mod testing {
     use masthead_http_client::Secret;
     use std::{sync::Arc, time::Duration};
 
-    /// A verifier over these keys.
     pub(crate) fn verifier_over(keys: Arc<KeySetCache>, clock: Arc<dyn Clock>) -> Verifier {
         let options = VerifierOptions {
             issuer: ISSUER.into(),

@@ -123,7 +123,7 @@ fn an_answer_about_somebody_else_is_refused_and_audited() {
     let audited = ended
         .log
         .lines()
-        .filter(|line| line.contains("auth0's answer is refused"));
+        .filter(|line| line.contains("the provider's answer is refused"));
     assert!(audited.clone().count() >= 4, "{}", ended.log);
     assert!(audited.clone().all(|line| line.contains("somebody else")));
     let written = "SELECT request_id FROM events WHERE kind = 4004 AND request_id = 'other'";

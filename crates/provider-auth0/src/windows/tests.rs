@@ -7,8 +7,7 @@ use super::*;
 
 const NOW: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
 
-/// Walks over users with these moments, as Auth0 would show them; answers whom it saw, how many pages that took, and
-/// whether some were said to be left out.
+/// Scans users with these moments; returns the users found, the number of pages, and whether the scan reported a gap.
 fn scan(users: &[i64], per_page: u64, mut at: ScanWindow) -> (Vec<usize>, usize, bool) {
     let mut order: Vec<usize> = (0..users.len()).collect();
     order.sort_by_key(|user| (users[*user], *user));

@@ -1,4 +1,4 @@
-//! The check tells where Auth0 and its settings do not agree, and repeats nothing of an answer.
+//! The check reports where Auth0 and the settings disagree, and repeats nothing of an answer.
 
 use masthead_provider_kit::{CheckResult, CheckVerdict, ProviderAdapter};
 use masthead_sandbox::{Fault, FaultRule};

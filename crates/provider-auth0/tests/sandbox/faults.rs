@@ -1,5 +1,5 @@
-//! What only Auth0's own answers can say: each has its kind, and none but one is absence. The faults that every source meets
-//! are in the suite of sources (`masthead`'s tests).
+//! Auth0's own error answers: each has its kind, and only one of them means an absent user. Faults common to all
+//! sources are in the source suite (`masthead`'s tests).
 
 use masthead_domain::{
     order::Order,
@@ -20,7 +20,7 @@ fn with_body(status: u16, body: &str) -> Fault {
     }
 }
 
-/// What every read says of an answer.
+/// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
     let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.

@@ -1,4 +1,4 @@
-//! What we put on the wire, held against what Auth0's own Node library sends for the same calls.
+//! Compares the requests with those of Auth0's own Node library for the same calls.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,8 @@ fn recorded(name: &str) -> Vec<Value> {
     .collect()
 }
 
-/// What the protocol says of a request: order of parameters, form fields and members apart, without what is a library's own.
+/// The compared parts of a request, without the order of parameters, form fields and members, and without the library's
+/// own parts.
 fn compared(method: &str, path: &str, query: &str, kind: Option<&str>, body: &str) -> Value {
     let sorted = |text: &str| {
         let mut parts: Vec<String> = text.split('&').map(str::to_owned).collect();
@@ -70,7 +71,7 @@ fn encoded(text: &str) -> String {
     text.replace(':', "%3A").replace('/', "%2F")
 }
 
-/// A world with the users of the recordings, whose token is already fetched.
+/// A fixture with the users of the recordings, whose token is already fetched.
 async fn fixture(settings: &[(&str, &str)]) -> Auth0Fixture {
     let users = recording("seed/users.json").as_array().unwrap().clone();
     let fixture = with(users, settings).await;
@@ -108,7 +109,7 @@ async fn address_request_matches_library() {
     fixture.by_email("Ann+News@example.com").await.unwrap();
     let mut requests = local(&fixture);
     requests.sort_by_key(|request| request["path"].as_str().map(str::len));
-    // The library was given capitals; our keys have none, and search does not mind.
+    // The library was called with capitals; Masthead's keys have none, and search ignores case.
     let search = recorded("list-by-email")[0]
         .to_string()
         .replace("Ann%2BNews", "ann%2Bnews");
@@ -149,7 +150,7 @@ async fn page_requests_match_library() {
         count: CountMode::None,
     };
     fixture.adapter.search(&fixture.cx(), &query).await.unwrap();
-    // The library was told to begin with the youngest.
+    // The library's call ordered the youngest first.
     let wanted = json!(recorded("list-next-page"))
         .to_string()
         .replace("created_at%3A-1", "created_at%3A1");

@@ -130,11 +130,11 @@ async fn hostile_values_keep_query_structure() {
             };
             failed.extend(fixture.adapter.search(&fixture.cx(), &listing).await.err());
         }
-        // What cannot be asked for is not asked for; nothing else goes wrong.
+        // A text that cannot be sent is not sent; nothing else fails.
         for error in failed {
             assert_eq!(error.kind, SourceErrorKind::Refused, "{text:?}: {error:?}");
         }
-        // An address is asked for in each of its forms.
+        // An address is requested in each of its forms.
         let one_form = |query: &String| shape(query).replace(r#" OR email:"?""#, "");
         shapes.extend(queries(&fixture).iter().map(one_form));
     }

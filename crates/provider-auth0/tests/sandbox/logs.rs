@@ -48,7 +48,7 @@ async fn failure_logs_show_no_private_data() {
     let logged = logged.text();
     for reported in [
         "auth0 will not take our request",
-        "auth0's answer is refused",
+        "the provider's answer is refused",
         "Auth0.PageSize",
     ] {
         assert!(logged.contains(reported), "{reported} is not told:\n{logged}");

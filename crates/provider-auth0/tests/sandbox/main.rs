@@ -1,4 +1,4 @@
-//! The adapter against the stand-in Auth0, over real sockets.
+//! The adapter against the sandbox Auth0, over real sockets.
 
 #[cfg(test)]
 mod check;

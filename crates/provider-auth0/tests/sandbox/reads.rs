@@ -78,7 +78,7 @@ async fn stale_linked_identity_is_absent() {
         .change_settings(|settings| settings.search_lag_ms = 60_000);
     fixture.adapter.delete(&fixture.cx(), &crid("auth0|1")).await.unwrap();
     assert!(fixture.by_id("facebook|77").await.unwrap().is_none());
-    // Deleted, asked for, searched, and asked for by the id that search showed.
+    // Deleted, requested, searched, and requested by the id that search returned.
     assert_eq!(requests(&fixture).len(), 4);
 }
 
@@ -200,7 +200,7 @@ async fn unsafe_paths_are_never_sent() {
     for id in odd {
         assert_eq!(fixture.by_id(id).await.unwrap().unwrap().crid.as_str(), id);
     }
-    // Search lags: whom it does not show may be there.
+    // Search lags, so an absent user may exist.
     assert_eq!(kind(fixture.by_id("auth0|c/../d").await), SourceErrorKind::Refused);
     assert!(
         requests(&fixture).iter().all(|(_, path, _)| path == "/api/v2/users"),

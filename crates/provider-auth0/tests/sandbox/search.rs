@@ -1,4 +1,4 @@
-//! Lists: what is asked of Auth0, page by page, and what is said of what it cannot show.
+//! Lists: the requests page by page, and the notices about users Auth0 does not list.
 
 use masthead_domain::{
     email::{EmailKey, EmailNeedle},

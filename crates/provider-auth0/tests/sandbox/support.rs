@@ -53,7 +53,6 @@ pub(crate) fn reader(own_id: &str, email: &str) -> Value {
     user("auth0", DATABASE, own_id, email)
 }
 
-/// A user of any connection.
 pub(crate) fn user(provider: &str, connection: &str, own_id: &str, email: &str) -> Value {
     json!({
         "user_id": format!("{provider}|{own_id}"), "email": email, "email_verified": true,

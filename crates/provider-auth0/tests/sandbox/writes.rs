@@ -1,4 +1,4 @@
-//! Writes: what is done, what is refused, and what nobody knows.
+//! Writes: success, rejection, and unknown outcome.
 
 use masthead_domain::{account::Account, email::Email, metadata::Metadata};
 use masthead_ports::{

@@ -75,7 +75,7 @@ fn envelope_defines_success() {
     ] {
         assert_eq!(
             open(&envelope, 200, &body.to_string()),
-            Ok(OpenedEnvelope::BodyTemplate(body))
+            Ok(OpenedEnvelope::Answer(body))
         );
     }
     assert!(matches!(

@@ -235,17 +235,3 @@ pub const SETTINGS: [ProviderSettingSpec; 57] = [
         "calls at once; 20 when not set",
     ),
 ];
-
-/// The setting of this name, whatever stands for its `*`.
-pub(super) fn spec_of(key: &str) -> Option<&'static ProviderSettingSpec> {
-    SETTINGS.iter().find(|spec| match spec.name.strip_suffix('*') {
-        Some(family) => key.strip_prefix(family).is_some_and(|rest| !rest.is_empty()),
-        None => spec.name == key,
-    })
-}
-
-/// Its place in the table; unknown names come last.
-pub(super) fn position(key: &str) -> usize {
-    let known = spec_of(key).and_then(|spec| SETTINGS.iter().position(|other| other.name == spec.name));
-    known.unwrap_or(SETTINGS.len())
-}

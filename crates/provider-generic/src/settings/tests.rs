@@ -1,4 +1,6 @@
-//! Every mistake is told by its setting's name, no value is repeated, and nothing leads to what opens a session.
+//! Every error names its setting, no value is repeated, and no setting reads a credential of users.
+
+use masthead_provider_kit::testing::{assert_errors_name, error_names as names};
 
 use super::*;
 
@@ -27,19 +29,15 @@ const LEAST: [(&str, &str); 10] = [
     ("Field.Email", "/mail"),
 ];
 
-fn named(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
+fn named(pairs: &[(&str, &str)]) -> SettingMap {
     pairs
         .iter()
         .map(|(name, value)| (format!("SSOR.{name}").into(), (*value).into()))
         .collect()
 }
 
-fn with(more: &[(&str, &str)]) -> Result<GenericSettings, Vec<GenericSettingError>> {
+fn with(more: &[(&str, &str)]) -> Result<GenericSettings, Vec<ProviderSettingError>> {
     GenericSettings::parse(&EMPTY, &named(&[&LEAST, more].concat()), false)
-}
-
-fn names(mistakes: &[GenericSettingError]) -> Vec<&str> {
-    mistakes.iter().map(GenericSettingError::name).collect()
 }
 
 #[test]
@@ -56,9 +54,9 @@ fn ten_settings_describe_a_provider() {
 
 #[test]
 fn empty_settings_name_required_ones() {
-    let mistakes = GenericSettings::parse(&EMPTY, &named(&[]), false).unwrap_err();
+    let errors = GenericSettings::parse(&EMPTY, &named(&[]), false).unwrap_err();
     assert_eq!(
-        names(&mistakes),
+        names(&errors),
         [
             "SSOR.BaseUrl",
             "SSOR.Auth",
@@ -86,8 +84,8 @@ fn tenant_settings_override_the_preset() {
     );
     // From nothing, nothing of the preset is left, nor what it must have.
     let from_nothing = parse(&[("Preset", "none")]).unwrap_err();
-    assert!(names(&from_nothing).contains(&"SSOR.ById.Path"));
-    assert!(!names(&from_nothing).contains(&"SSOR.Param.product_code"));
+    assert!(names(&from_nothing).contains(&"SSOR.ById.Path".to_owned()));
+    assert!(!names(&from_nothing).contains(&"SSOR.Param.product_code".to_owned()));
 }
 
 #[test]
@@ -135,23 +133,18 @@ fn all_errors_are_reported_without_values() {
     ];
     let mut settings = named(&bad);
     settings.insert("Firefly.Colour".into(), "not ours".into());
-    let mistakes = GenericSettings::parse(&EMPTY, &settings, false).unwrap_err();
-    let reported = names(&mistakes);
+    let errors = GenericSettings::parse(&EMPTY, &settings, false).unwrap_err();
+    let reported = names(&errors);
     for (name, _) in bad
         .iter()
         .filter(|(name, _)| !matches!(*name, "SecretEnv" | "ByEmail.Query" | "Page.Style"))
     {
         assert!(
-            reported.contains(&format!("SSOR.{name}").as_str()),
-            "{name} is not told: {reported:?}"
+            reported.contains(&format!("SSOR.{name}")),
+            "{name} is not reported: {reported:?}"
         );
     }
-    for more in ["SSOR.Page.At", "SSOR.Page.Next"] {
-        assert!(reported.contains(&more), "{more} is not told: {reported:?}");
-    }
-    let shown: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    let shown = format!("{shown:?}{mistakes:?}");
-    assert!(!shown.contains("SENTINEL") && !shown.contains("Firefly"), "{shown}");
+    assert_errors_name(&errors, &["SSOR.Page.At", "SSOR.Page.Next"], "Firefly");
 }
 
 #[test]
@@ -181,9 +174,11 @@ fn session_data_is_rejected_in_every_setting() {
                 ("Page.Style", "cursor"),
                 ("Page.At", "c"),
             ];
-            let mistakes = with(&more).unwrap_err();
-            let refused = GenericSettingError::SessionGrade(format!("SSOR.{setting}").into());
-            assert!(mistakes.contains(&refused), "{setting} {name}: {mistakes:?}");
+            let errors = with(&more).unwrap_err();
+            let refused = |error: &ProviderSettingError| {
+                *error.name == format!("SSOR.{setting}") && *error.problem == *reader::SESSION_DATA
+            };
+            assert!(errors.iter().any(refused), "{setting} {name}: {errors:?}");
         }
         let later = format!("/email, /linked/0/{name}");
         assert!(with(&[("Field.Email", &later)]).is_err());
@@ -198,10 +193,10 @@ fn operation_takes_only_its_placeholder() {
         ("ByEmail.Query", "mail={firstName}"),
         ("ByEmail.Query", "mail=fixed"),
     ] {
-        let mistakes = with(&[(name, value)]).unwrap_err();
+        let errors = with(&[(name, value)]).unwrap_err();
         assert!(
-            matches!(mistakes[..], [GenericSettingError::Pointers { .. }]),
-            "{name} {value}: {mistakes:?}"
+            errors.len() == 1 && errors[0].problem.contains("must take {"),
+            "{name} {value}: {errors:?}"
         );
     }
     let list = [("Search.Path", "/people"), ("Search.Query", "mail={email}")];
@@ -268,9 +263,11 @@ fn setting_names_are_unique() {
     assert_eq!(names.len(), before);
     for spec in &SETTINGS {
         let key = spec.name.replace('*', "x");
-        assert_eq!(table::spec_of(&key).map(|found| found.name), Some(spec.name));
+        let found = SETTINGS.iter().find(|found| found.describes(&key)).unwrap();
+        assert_eq!(found.name, spec.name);
     }
-    assert!(table::spec_of("Param.").is_none() && table::spec_of("param.x").is_none());
+    let unknown = |name: &str| !SETTINGS.iter().any(|spec| spec.describes(name));
+    assert!(unknown("Param.") && unknown("param.x"));
 }
 
 #[test]
@@ -278,7 +275,7 @@ fn documented_example_is_complete() {
     let docs = include_str!("../../../../docs/generic-provider.md");
     let (_, example) = docs.split_once("## A whole one").unwrap();
     let (example, _) = example.split_once("At least needed").unwrap();
-    let settings: BTreeMap<Box<str>, Box<str>> = example
+    let settings: SettingMap = example
         .lines()
         .filter_map(|line| line.trim().split_once('='))
         .map(|(name, value)| (name.trim().into(), value.trim().into()))

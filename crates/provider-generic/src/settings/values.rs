@@ -2,9 +2,9 @@
 
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use masthead_provider_kit::settings::value::address;
-pub(super) use masthead_provider_kit::settings::value::{flag, path, variable_name, visible};
+pub(super) use masthead_provider_kit::settings::value::visible;
 
-/// Headers that are none of a setting's business.
+/// Headers that settings must not set.
 const RESERVED: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
@@ -75,7 +75,7 @@ pub(super) fn statuses(text: &str) -> Option<Vec<u16>> {
     text.split(',').map(status).collect()
 }
 
-/// Statuses that may say that there is nobody: not those that are about us.
+/// Statuses that may mean absence: not those about Masthead's own request.
 pub(super) fn absences(text: &str) -> Option<Vec<u16>> {
     let about_us = |status: &u16| matches!(status, 401 | 403 | 407 | 429 | 500..);
     statuses(text).filter(|statuses| !statuses.iter().any(about_us))

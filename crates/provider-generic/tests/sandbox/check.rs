@@ -1,4 +1,4 @@
-//! The check explains each mismatch between a description and the directory in words.
+//! The check explains each mismatch between a description and the provider in words.
 
 use masthead_domain::crid::Crid;
 use masthead_provider_kit::ProviderAdapter as _;
@@ -11,7 +11,7 @@ use crate::{
     third::{DESCRIPTION, SECRET, SLOT, third},
 };
 
-/// What the check says of the third directory when these settings are otherwise.
+/// The check's result for the third provider with these settings changed.
 async fn checked(config: DirectoryConfig, other: &[(&str, &str)]) -> Vec<CheckResult> {
     let kept = DESCRIPTION
         .iter()

@@ -1,4 +1,4 @@
-//! Every kind of proof opens the door, and only the right one.
+//! Every kind of credentials is accepted, and only if correct.
 
 use masthead_ports::{provider::Searchable, source::SourceErrorKind};
 use masthead_provider_kit::ProviderAdapter as _;

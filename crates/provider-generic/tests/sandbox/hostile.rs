@@ -1,4 +1,4 @@
-//! Whatever a caller types reaches the directory as data: nothing else about the request changes.
+//! Callers' texts reach the provider as data: nothing else about the request changes.
 
 use masthead_domain::{
     crid::Crid,
@@ -64,7 +64,7 @@ async fn odd_values_find_their_user() {
         let key = EmailKey::of(&email);
         if key.as_str() == email {
             let found = fixture.adapter.by_email(&fixture.cx(), &key).await;
-            // Each spelling is a call: of those with more than eight nothing can be told.
+            // Each spelling is a call; an address with more than eight is an error.
             if key.spellings().is_some_and(|spellings| spellings.len() <= 8) {
                 assert_eq!(ids(&found.unwrap()), [id.as_str()], "{text:?}");
             } else {

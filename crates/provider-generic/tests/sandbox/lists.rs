@@ -62,7 +62,7 @@ async fn every_paging_style_lists_each_user_once() {
         (Paging::None, &[("Page.Style", "none")]),
     ];
     for (paging, settings) in ways {
-        // The directory tells a total or not, and cuts pages to what was asked or shorter.
+        // The provider may report a total or not, and may shorten pages.
         for (total, longest) in [(true, 50), (true, 30), (false, 50)] {
             let mut config = config(120);
             config.settings.paging = paging.clone();
@@ -148,7 +148,7 @@ async fn conditions_need_a_placeholder() {
 
 #[tokio::test]
 async fn ignored_condition_truncates() {
-    // The condition goes under a name that the directory ignores.
+    // The condition goes under a name that the provider ignores.
     let mut ignoring = config(30);
     ignoring.settings.ignored = vec!["q".into(), "r".into()];
     let settings = [
@@ -166,7 +166,7 @@ async fn ignored_condition_truncates() {
         kind(fixture.by_email("nobody@example.com").await),
         Some(SourceErrorKind::Corrupt)
     );
-    // Where the operator says that it answers loosely, the right ones are picked out of the answer.
+    // A provider configured as answering loosely: wrong users are removed from its answer.
     let loose = [settings[0], settings[1], ("ByEmail.Loose", "true")];
     let fixture = with(PLAIN, ignoring, TOKEN, &loose).await;
     assert_eq!(fixture.by_email("nobody@example.com").await.unwrap(), []);

@@ -1,4 +1,4 @@
-//! Who is found by an id or an address, and what says that there is nobody.
+//! Look-ups by id and address, and the not-found signals.
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_testkit::{Asking, ids};
@@ -82,7 +82,7 @@ async fn absence_signals_need_their_settings() {
         fixture.sandbox.inject(fault);
         assert_eq!(fixture.by_id("70000000").await.unwrap(), None);
     }
-    // A not-found signal in answer to an address counts only where it is said to, too.
+    // A not-found signal in answer to an address counts only if configured.
     let gone = answer(404, r#"{"errMsg":"no such user"}"#);
     let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
     fixture.sandbox.inject(gone.clone());
@@ -99,7 +99,7 @@ async fn absence_signals_need_their_settings() {
 async fn retry_statuses_pause_calls() {
     let later = |status| Fault::Status {
         status,
-        // Longer than anybody waits.
+        // Longer than any caller waits.
         retry_after: Some(300),
         reset_in: None,
         body: None,

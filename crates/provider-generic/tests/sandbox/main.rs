@@ -1,4 +1,4 @@
-//! The adapter against stand-in directories, over real sockets: every way of proof, of paging, of failing.
+//! The adapter against sandbox providers, over real sockets: every way of proof, of paging, of failing.
 
 #[cfg(test)]
 mod check;

@@ -1,15 +1,15 @@
-//! The plainest description of a directory, which a test changes in one point.
+//! The plainest description of a provider, which a test changes in one point.
 
 use masthead_ports::source::SourceErrorKind;
 use masthead_provider_generic::Preset;
 use masthead_sandbox::{DirectoryConfig, Shape};
 
 use crate::{
-    fixture::stand_in,
+    fixture::sandbox_config,
     suite::{GenericCase, generic_tests},
 };
 
-/// A plain description of the sandbox's SSOR; what a test says comes before it.
+/// A plain description of the sandbox's SSOR; a test's own settings come first.
 pub(crate) const PLAIN: Preset = Preset {
     name: "SSOR",
     settings: &[
@@ -41,12 +41,12 @@ pub(crate) type SettingList = &'static [(&'static str, &'static str)];
 pub(crate) const TOKEN: &str = "sandbox-ssor-token";
 
 pub(crate) fn config(count: usize) -> DirectoryConfig {
-    stand_in(Shape::Ssor, count)
+    sandbox_config(Shape::Ssor, count)
 }
 
 const PLAINLY: GenericCase = GenericCase {
     preset: PLAIN,
-    stand_in: config,
+    sandbox: config,
     secret: TOKEN,
     settings: &[],
     id: "/consumerId",

@@ -1,4 +1,4 @@
-//! Going through all users of a directory that misbehaves, and of one that cannot be gone through.
+//! Going through all users of a provider that misbehaves, and of one that cannot be gone through.
 
 use masthead_ports::{
     source::{SourceError, SourceErrorKind},
@@ -54,7 +54,7 @@ async fn shrinking_scan_restarts() {
     );
     assert_eq!((scanned.steps, scanned.expected), (2 + 4, Some(180)));
 
-    // Where users go all the time it ends some time, and says that some users may be missing.
+    // If users are deleted all the time, the scan still ends, and reports that users may be missing.
     let fixture = plain(config(180)).await;
     let users: Vec<String> = (0..20)
         .map(|number| {
@@ -83,7 +83,7 @@ async fn uncertain_scan_reports_gaps() {
         "no account can be made of one"
     );
 
-    // Nobody says how many there are: the one page of a few needs no number, several do.
+    // Without a total, one page of a few users is complete; several pages are not certain.
     for (users, gaps) in [(3, false), (80, true)] {
         let scanned = with(PLAIN, config(users), TOKEN, &[("Total", "")])
             .await

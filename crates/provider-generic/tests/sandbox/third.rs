@@ -1,4 +1,4 @@
-//! A directory that is neither SSOR nor Firefly, described in settings alone: a form by POST, cursors, codes in texts.
+//! A provider that is neither SSOR nor Firefly, described in settings alone: a form by POST, cursors, codes in texts.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use masthead_sandbox::{
 };
 
 use crate::{
-    fixture::{GenericFixture, stand_in},
+    fixture::{GenericFixture, sandbox_config},
     suite::{GenericCase, generic_tests},
 };
 
-/// A slot with a preset of somebody else's, of which nothing may be left.
+/// A slot with another vendor's preset, of which nothing may remain.
 pub(crate) const SLOT: Preset = Preset {
     name: "SSOR",
     settings: &[
@@ -31,7 +31,7 @@ pub(crate) const SECRET: &str = "third-directory-secret";
 
 const THIRD: GenericCase = GenericCase {
     preset: SLOT,
-    stand_in: third,
+    sandbox: third,
     secret: SECRET,
     settings: &DESCRIPTION,
     id: "/userGUID",
@@ -40,7 +40,6 @@ const THIRD: GenericCase = GenericCase {
     page: 20,
 };
 
-/// What the directory does.
 pub(crate) fn third(count: usize) -> DirectoryConfig {
     let compared = |field: &str| Filter {
         fields: vec![field.to_owned()],
@@ -90,11 +89,10 @@ pub(crate) fn third(count: usize) -> DirectoryConfig {
     };
     DirectoryConfig {
         settings,
-        ..stand_in(Shape::Firefly, count)
+        ..sandbox_config(Shape::Firefly, count)
     }
 }
 
-/// How a tenant tells so.
 pub(crate) const DESCRIPTION: [(&str, &str); 26] = [
     ("Preset", "none"),
     ("Auth", "basic"),

@@ -31,7 +31,7 @@ pub(crate) async fn list(fixture: &GenericFixture, filter: UserFilter) -> Result
 }
 
 /// The sandbox of this shape, with this many users.
-pub(crate) fn stand_in(shape: Shape, count: usize) -> DirectoryConfig {
+pub(crate) fn sandbox_config(shape: Shape, count: usize) -> DirectoryConfig {
     let config = match shape {
         Shape::Ssor => DirectoryConfig::ssor(),
         Shape::Firefly => DirectoryConfig::firefly(),
@@ -46,7 +46,6 @@ pub(crate) fn kind<T>(answer: Result<T, SourceError>) -> Option<SourceErrorKind>
     answer.err().map(|error| error.kind)
 }
 
-/// Every text of an account.
 pub(crate) fn texts(account: &Account) -> Vec<String> {
     let own = [
         account.crid.as_str(),

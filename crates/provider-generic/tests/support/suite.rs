@@ -1,4 +1,4 @@
-//! What every described directory keeps: reads agree with the directory, its own failures have their kind, and nothing that
+//! What every described directory keeps: reads agree with the provider, its own failures have their kind, and nothing that
 //! opens a session is read. The presets' tests run it too; the faults that every source meets are in the suite of sources
 //! (`masthead`'s tests).
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
 use masthead_ports::{source::SourceErrorKind, walk::Scope};
-use masthead_provider_generic::{GenericSettingError, GenericSettings, Preset};
+use masthead_provider_generic::{GenericSettings, Preset};
 use masthead_provider_kit::CheckVerdict;
 use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
@@ -19,28 +19,26 @@ use serde_json::Value;
 use crate::fixture::{GenericFixture, kind, list, texts, with};
 use SourceErrorKind::Corrupt;
 
-/// A directory on which the suite is run, and what the suite knows of it beside its settings.
+/// A provider on which the suite is run, and what the suite knows of it beside its settings.
 #[derive(Clone, Copy)]
 pub(crate) struct GenericCase {
     pub(crate) preset: Preset,
-    /// The stand-in, with this many users.
-    pub(crate) stand_in: fn(usize) -> DirectoryConfig,
+    pub(crate) sandbox: fn(usize) -> DirectoryConfig,
     pub(crate) secret: &'static str,
     /// What a tenant sets beside the preset, the address and the secret.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// Where a user's id is.
     pub(crate) id: &'static str,
-    /// What a bare status of 404, with the directory's failure as its body, means.
+    /// What a bare status of 404, with the provider's failure as its body, means.
     pub(crate) status_404: Option<SourceErrorKind>,
     /// What a failure that is no HTTP status means, by its code.
     pub(crate) code_500: SourceErrorKind,
-    /// How many users one call of a walk asks for.
+    /// How many users one call of a scan requests.
     pub(crate) page: usize,
 }
 
 impl GenericCase {
     pub(crate) async fn start(&self, count: usize) -> GenericFixture {
-        with(self.preset, (self.stand_in)(count), self.secret, self.settings).await
+        with(self.preset, (self.sandbox)(count), self.secret, self.settings).await
     }
 
     fn id_of<'a>(&self, user: &'a Value) -> &'a str {
@@ -73,7 +71,7 @@ fn address(user: &Value) -> &str {
     }
 }
 
-/// Every user is found by id, by address, and in the list; nobody else is.
+/// Every user is found by id, by address, and in the list; no other is.
 pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
     let fixture = subject.start(120).await;
     let users = fixture.sandbox.directory().users();
@@ -120,8 +118,8 @@ fn status(status: u16) -> Fault {
     }
 }
 
-/// A failure that is no HTTP status has the kind that the description gives it, in every read; a bare 404 is absence where
-/// the description says so, and of one user alone.
+/// A configured failure code has its configured kind in every read. A bare 404 means absence where configured, and only
+/// of one user.
 pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
     let fixture = subject.start(3).await;
     let user = &fixture.sandbox.directory().users()[0];
@@ -174,7 +172,7 @@ pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
     }
 }
 
-/// Whatever is read, and whatever fails, nothing that opens a session is returned, sent or logged; nor is a person.
+/// No read and no fault returns, sends or logs a credential or a personal value.
 pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
     let fixture = subject.start(60).await;
     let logged = Logged::down_to(tracing::Level::TRACE);
@@ -216,7 +214,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
             .map(|call| format!("{call:?}")),
     );
     let logged = logged.text();
-    assert!(logged.contains("the directory's answer is refused"), "{logged}");
+    assert!(logged.contains("the provider's answer is refused"), "{logged}");
     assert!(!shown.iter().any(|text| text.contains(SESSION_GRADE)));
     for private in [SESSION_GRADE, id, email, subject.secret] {
         assert!(
@@ -226,7 +224,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
     }
 }
 
-/// A walk shows everybody once, past the first thousand, one call a page, and goes on wherever it was left.
+/// A scan returns every user once, past the first thousand, one call a page, and resumes at any position.
 pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
     let fixture = subject.start(1_020).await;
     let users = fixture.sandbox.directory().users();
@@ -253,11 +251,11 @@ pub(crate) async fn check_passes_for_sandbox(subject: GenericCase) {
     );
 }
 
-/// Beside the preset a tenant must say where the directory is, where its secret is, and what the subject's tenant says; with
-/// that it can be called.
+/// Beside the preset a tenant must give the URL, the secret, and the settings the preset requires; then it can be
+/// called.
 pub(crate) async fn required_settings_are_named(subject: GenericCase) {
-    let mistakes = GenericSettings::parse(&subject.preset, &BTreeMap::new(), false).unwrap_err();
-    let names: Vec<&str> = mistakes.iter().map(GenericSettingError::name).collect();
+    let errors = GenericSettings::parse(&subject.preset, &BTreeMap::new(), false).unwrap_err();
+    let names: Vec<&str> = errors.iter().map(|error| &*error.name).collect();
     let own = subject.settings.iter().map(|(name, _)| *name);
     let wanted = ["BaseUrl", "SecretFile"].into_iter().chain(own);
     let wanted: Vec<String> = wanted.map(|name| format!("{}.{name}", subject.preset.name)).collect();

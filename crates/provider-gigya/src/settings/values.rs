@@ -7,7 +7,6 @@ use masthead_provider_kit::settings::value::is_host_label;
 pub(crate) enum Auth {
     /// A signature over the request; the secret is not sent.
     Signed,
-    /// The secret in the body.
     Secret,
     /// A token signed with its private key.
     Bearer,

@@ -1,4 +1,4 @@
-//! The check tells where Gigya and its settings do not agree, and repeats nothing of an answer.
+//! The check reports where Gigya and the settings disagree, and repeats nothing of an answer.
 
 use masthead_provider_kit::{CheckResult, CheckVerdict};
 use masthead_sandbox::Fault;

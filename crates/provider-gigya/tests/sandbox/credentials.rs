@@ -1,4 +1,4 @@
-//! Who we are, as Gigya checks it: every flaw is an alarm, never a missing user; a clock that is off is mended.
+//! Credentials as Gigya checks them: every error is an alarm, never a missing user; a wrong clock is corrected.
 
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ async fn nonces_are_unique_timestamps_are_seconds() {
     );
 }
 
-/// Whatever is asked for, and whatever is written: a verification that shares no code with ours takes it.
+/// Every read and write passes a verification that shares no code with the signer.
 #[tokio::test]
 async fn any_text_passes_signature_verification() {
     let config = Config {

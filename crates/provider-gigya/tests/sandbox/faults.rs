@@ -1,5 +1,5 @@
-//! What only Gigya's own envelope can say: each code has its kind, and only the documented ones are absence. The faults that
-//! every source meets are in the suite of sources (`masthead`'s tests).
+//! Gigya's own error codes: each has its kind, and only the documented ones mean an absent user. Faults common to all
+//! sources are in the source suite (`masthead`'s tests).
 
 use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource};
@@ -26,7 +26,7 @@ fn with_body(status: u16, body: &str) -> Fault {
     }
 }
 
-/// What every read says of an answer.
+/// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
     let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
@@ -98,7 +98,7 @@ async fn documented_codes_mean_one_absent_account() {
     for code in [403_047, 404_000, 404_003] {
         let fault = fixture.sandbox.inject(Fault::ErrorCode { code });
         assert!(fixture.by_id("1").await.unwrap().is_none(), "{code}");
-        // A search that is "not found" found nothing that could be told.
+        // "Not found" in answer to a search is no evidence of absence.
         let filter = UserFilter::default();
         let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
         assert!(matches!(kind(answer), Refused | Misconfigured), "{code}");
@@ -124,7 +124,7 @@ async fn documented_codes_mean_one_absent_account() {
     assert!(fixture.by_id("nobody").await.unwrap().is_none());
 }
 
-/// The stand-in labels a body of our own as the status before it: a 403 as JSON.
+/// The sandbox labels a custom body as the status before it: a 403 as JSON.
 fn labelled(fault: Fault) -> Fault {
     match fault {
         Fault::Status { body, .. } => Fault::Status {

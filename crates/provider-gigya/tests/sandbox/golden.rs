@@ -1,4 +1,4 @@
-//! What we put on the wire, held against what npm gigya sends for the same calls.
+//! Compares the requests with those of npm gigya for the same calls.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -16,8 +16,8 @@ fn recording(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
-/// A request as it is compared: what differs from call to call, and the order of the fields, apart. Values are held against
-/// each other as they are escaped, objects as what they say.
+/// The compared parts of a request, without those that differ from call to call and the order of fields. Values are
+/// compared as escaped, objects as parsed.
 fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)], body: &str) -> Value {
     let header = |name: &str| {
         headers
@@ -86,7 +86,7 @@ async fn account_request_matches_library() {
     }
     fixture.sandbox.clear_log();
     assert!(fixture.by_id("nobody").await.unwrap().is_none());
-    // The library was told to show the usual.
+    // The library requested its default fields.
     assert_eq!(without(local(&fixture), "include"), recorded("get-missing"));
 }
 
@@ -130,7 +130,7 @@ async fn address_request_matches_library() {
             .iter()
             .find(|request| request["path"] == "/accounts.search")
             .unwrap();
-        // The library was told to mind the case.
+        // The library's query compared case.
         let wanted = condition(&recorded(&format!("search-odd-email-{at}"))[0])
             .replace(" = ", " contains ")
             .replace(" limit 10", "");
@@ -159,7 +159,7 @@ async fn page_requests_match_library() {
         .unwrap();
     assert_eq!(page.accounts.len(), seed().len());
     let mut requests = local(&fixture);
-    // More is shown of each account than the library was told to.
+    // Masthead requests more fields of each account than the library did.
     assert!(
         requests[0]["fields"]["query"]
             .as_str()

@@ -72,7 +72,7 @@ async fn failure_logs_show_no_private_data() {
     for reported in [
         "gigya will not take our request",
         "gigya rejects our credentials or settings",
-        "gigya's answer is refused",
+        "the provider's answer is refused",
         "Gigya.PageSize",
         "the secret is not base64",
     ] {

@@ -1,4 +1,4 @@
-//! The adapter against the stand-in Gigya, over real sockets.
+//! The adapter against the sandbox Gigya, over real sockets.
 
 #[cfg(test)]
 mod check;

@@ -51,7 +51,7 @@ async fn odd_addresses_are_found() {
 }
 
 /// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: one address, whose local part and domain are written each in its own way,
-/// and which may be kept outside of the profile.
+/// and which may be stored outside of the profile.
 #[tokio::test]
 async fn absence_needs_every_spelling() {
     for kept in [

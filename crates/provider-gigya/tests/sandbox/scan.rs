@@ -68,10 +68,10 @@ async fn expired_cursor_is_reopened() {
             })
             .await;
         assert_eq!(scanned.ids().len(), counted(700));
-        // Nobody is counted twice because the cursor is another one.
+        // The new cursor repeats no user.
         assert_eq!(scanned.expected, Some(counted(700) as u64));
-        // An account more than needed for each cursor that was gone; and two refused calls, one of them for our clock, which
-        // stands still while Gigya's goes on.
+        // One extra account for each lost cursor; and two rejected calls, one of them for Masthead's clock, which
+        // stands still while Gigya's advances.
         let pages = counted(700).div_ceil(size.parse().unwrap());
         assert!(scanned.steps <= pages + 1, "{}", scanned.steps);
         assert!(called(&fixture).len() <= scanned.steps + 2 * (scanned.steps / 3));
@@ -169,7 +169,7 @@ async fn distorted_batches_lose_no_account() {
     }
 }
 
-/// `providers.md` §2.5: "no guarantee against duplicates between pages". Each batch is as long as it says.
+/// `providers.md` §2.5: "no guarantee against duplicates between pages". Each batch has its stated length.
 #[tokio::test]
 async fn repeated_accounts_reduce_the_count() {
     let fixture = with(sample_accounts(405).collect(), &[("Gigya.PageSize", "100")]).await;

@@ -18,7 +18,7 @@ use proptest::{
 
 use crate::support::{Asking, GigyaFixture, called, decoded, ids, listing, reader, with};
 
-/// What was asked, decoded.
+/// The decoded requests.
 fn queries(fixture: &GigyaFixture) -> Vec<String> {
     let log = fixture.sandbox.log_with_secrets().into_iter();
     let query = |body: String| {
@@ -208,7 +208,7 @@ async fn hostile_values_keep_query_structure() {
             fixture.sandbox.clear_log();
             let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
             if let Err(error) = &answer {
-                // What cannot be asked for is not asked for; nothing else goes wrong.
+                // A text that cannot be sent is not sent; nothing else fails.
                 assert!(exact && fixture.sandbox.calls() == 0, "{text:?}: {error:?}");
             }
             for query in queries(&fixture) {

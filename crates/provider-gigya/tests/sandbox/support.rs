@@ -6,7 +6,6 @@ pub(crate) use masthead_provider_testkit::{Asking, assert_differs, crid, ids, ki
 use masthead_sandbox::{Application, GigyaConfig};
 use serde_json::{Value, json};
 
-/// The authentication methods.
 pub(crate) const AUTH_METHODS: [&str; 3] = ["signed", "secret", "bearer"];
 
 pub(crate) type GigyaFixture = AdapterFixture<GigyaAdapter>;
@@ -59,14 +58,12 @@ fn is_bearer(settings: &[(&str, &str)]) -> bool {
     settings.contains(&("Gigya.Auth", "bearer"))
 }
 
-/// The methods of the requests.
 pub(crate) fn called(fixture: &GigyaFixture) -> Vec<String> {
     let log = fixture.sandbox.log().into_iter();
     log.map(|entry| entry.path.trim_start_matches("/accounts.").to_owned())
         .collect()
 }
 
-/// A percent-encoded text.
 pub(crate) fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text)
         .decode_utf8()

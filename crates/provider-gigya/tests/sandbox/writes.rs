@@ -1,4 +1,4 @@
-//! Writes: what is done, what is refused, and what nobody knows.
+//! Writes: success, rejection, and unknown outcome.
 
 use masthead_domain::{account::Account, email::Email, metadata::Metadata};
 use masthead_ports::{
@@ -186,7 +186,7 @@ async fn changed_address_signs_in() {
     let login = async |id: &str| fixture.adapter.login(&fixture.cx(), id, &password).await.unwrap();
     assert_eq!(login(new.as_str()).await, Login::Accepted(Box::new(changed)));
     assert_eq!(login("ann@example.com").await, Login::WrongCredentials);
-    // Somebody who signs in with another account gets no way in of the own.
+    // Signing in with another account gives no access.
     let email = Email::parse("bobby@example.com").unwrap();
     fixture
         .adapter

@@ -17,7 +17,6 @@ fn end(admission: Admission<'_>, good: bool) {
     if good { admission.answered() } else { admission.failed() }
 }
 
-/// A read of one call.
 fn call(breaker: &Breaker, good: bool) -> bool {
     breaker
         .admit(&Read::default())

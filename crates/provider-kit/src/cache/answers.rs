@@ -118,7 +118,6 @@ impl AnswerCache {
         AnswerKey { scope: *scope, user }
     }
 
-    /// A fresh answer.
     pub(crate) async fn fresh(&self, key: &AnswerKey) -> Option<CachedAnswer> {
         self.younger_than(self.options.fresh, key).await
     }

@@ -48,7 +48,6 @@ pub struct RememberedAnswer {
 #[derive(Clone)]
 struct SharedResult {
     answer: Result<CachedAnswer, Arc<SourceError>>,
-    /// The deadline of the call.
     deadline: Instant,
 }
 
@@ -70,7 +69,6 @@ impl<S: UserSource + 'static> CachedSource<S> {
         &self.0.source
     }
 
-    /// The clock that dates answers.
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }

@@ -29,7 +29,6 @@ pub(super) enum NextStep {
     TryInTurn,
     /// The token was refused; the call may be repeated with a new one.
     TryWithNewToken,
-    /// The adapter has corrected the request.
     TryCorrected,
     GiveUp,
 }

@@ -10,9 +10,9 @@ use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, TooBroad, Un
 const JSON: &str = "application/json";
 const LEGACY: &[(&str, &str)] = &[("Subscribe.Api", "legacy")];
 
-/// What each of the reads says of this answer.
+/// The result of each read for this answer.
 async fn kinds(settings: &[(&str, &str)], answer: Vec<u8>) -> [Option<SourceErrorKind>; 3] {
-    // Each has a far side of its own: one that failed is left alone, and one that is busy is waited for.
+    // Each has a remote API of its own: one that failed is left alone, and one that is busy is waited for.
     let fixture = || {
         RemoteFixture::start(settings, {
             let answer = answer.clone();
@@ -39,7 +39,7 @@ async fn every_read_fails_with(settings: &[(&str, &str)], answer: Vec<u8>, wante
     }
 }
 
-/// Quality rules, fault table: of the only row nothing can be told, and a list without it is not the whole.
+/// Quality rules, fault table: an unreadable only row is an error, and a list without it is incomplete.
 async fn a_row_is_lost(settings: &[(&str, &str)], answer: &Value) {
     let [by_id, by_email, list] = kinds(settings, json_answer(200, answer)).await;
     assert_eq!(
@@ -67,7 +67,7 @@ fn list_of_all() -> masthead_domain::query::UserQuery {
     list(UserFilter::default())
 }
 
-/// The good answer of each API, with somebody whom each read finds.
+/// The good answer of each API, with a user that each read finds.
 fn good(settings: &[(&str, &str)]) -> Value {
     if settings == LEGACY {
         legacy_users(&[legacy_user("1", "ann@example.com")])
@@ -116,7 +116,7 @@ async fn invalid_answer_is_unavailable() {
     }
 }
 
-/// An array with the members of an object in their order is none.
+/// An array of the members of an object, in their order, is no object.
 #[tokio::test]
 async fn array_instead_of_object_is_unavailable() {
     let message = json!(["UsersOrchestrator_S200_02", "Success"]);
@@ -153,7 +153,7 @@ async fn rejected_credentials_are_misconfiguration() {
     }
 }
 
-/// Masthead's own word for nobody by id, where it would be the word for a wrong address too.
+/// Masthead's own code for an absent id, where a wrong URL would give the same.
 #[tokio::test]
 async fn status_404_is_misconfiguration() {
     let body = json!({
@@ -189,7 +189,7 @@ async fn legacy_business_errors_are_refusals() {
     every_read_fails_with(LEGACY, json_answer(200, &answer), Unavailable).await;
 }
 
-/// The far side's own sources are not all heard.
+/// The remote API reports unavailable sources of its own.
 #[tokio::test]
 async fn incomplete_answer_is_unavailable() {
     let mut answer = good(&[]);
@@ -285,7 +285,7 @@ async fn answer_about_other_user_is_refused() {
             users(&[user("2", "bob@example.com")])
         };
         let [by_id, by_email, list] = kinds(settings, json_answer(200, &other)).await;
-        // A list of everybody has everybody.
+        // An unfiltered list contains every user.
         assert_eq!(
             (by_id, by_email, list),
             (Some(Corrupt), Some(Corrupt), None),
@@ -336,7 +336,7 @@ async fn looser_match_is_filtered() {
     assert_eq!(ids, ["2"]);
 }
 
-/// Cut anywhere, an answer is none.
+/// A truncated answer is an error, at any length.
 #[tokio::test]
 async fn truncated_answer_is_unavailable() {
     for settings in [&[][..], LEGACY] {

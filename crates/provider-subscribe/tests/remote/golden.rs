@@ -1,4 +1,4 @@
-//! What is asked, to the letter.
+//! The exact requests.
 
 use masthead_domain::{
     email::{EmailKey, EmailNeedle},
@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::support::{RemoteFixture, SeenRequest, json_answer, legacy_user, legacy_users, list, user, users};
 
-/// A far side where nobody is.
 async fn requested(settings: &[(&str, &str)]) -> RemoteFixture {
     RemoteFixture::start(settings, |seen| {
         let is_legacy = seen.line.contains("/User/") || seen.line.contains("/User?");
@@ -108,7 +107,7 @@ async fn published_query_omits_masthead_extensions() {
         .await
         .unwrap();
     assert!(last(&fixture).line.contains("&email=ann&pageSize=10&"));
-    // Here the published rule would say otherwise.
+    // Here the published rule means something else.
     fixture
         .search(&part(EmailFilter::Contains(EmailNeedle::of("ann@example.com"))))
         .await
@@ -157,7 +156,7 @@ async fn legacy_calls_request_the_store_only() {
     );
 }
 
-/// A far side that has no cursors is walked by page numbers; one that has is walked by them.
+/// A remote API that has no cursors is scanned by page numbers; one that has is scanned by them.
 #[tokio::test]
 async fn lists_continue_by_page_or_cursor() {
     let people: Vec<Value> = (0..10)

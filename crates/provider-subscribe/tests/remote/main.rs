@@ -1,4 +1,4 @@
-//! The adapter against a far side that answers by a script: what it asks to the letter, and what it makes of every answer.
+//! The adapter against a scripted remote API: its exact requests, and its result for every answer.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod faults;

@@ -1,4 +1,4 @@
-//! A far side that answers by a script, and the adapter of one tenant that asks it.
+//! A scripted remote API, and the adapter of one tenant that calls it.
 
 use std::{
     net::SocketAddr,
@@ -34,7 +34,7 @@ pub(crate) struct SeenRequest {
 
 type Script = dyn Fn(&SeenRequest) -> Vec<u8> + Send + Sync;
 
-/// The adapter, its tenant, and the far side.
+/// The adapter, its tenant, and the remote API.
 pub(crate) struct RemoteFixture {
     pub(crate) remote: RemoteSubscribe,
     pub(crate) tenant: Arc<Tenant>,
@@ -52,7 +52,7 @@ impl Secrets for SharedToken {
 }
 
 impl RemoteFixture {
-    /// A far side with this script under `/base`, and a tenant with these settings more.
+    /// A remote API with this script under `/base`, and a tenant with these settings more.
     pub(crate) async fn start(
         settings: &[(&str, &str)],
         script: impl Fn(&SeenRequest) -> Vec<u8> + Send + Sync + 'static,
@@ -89,7 +89,6 @@ impl RemoteFixture {
         }
     }
 
-    /// What was asked so far.
     pub(crate) fn seen(&self) -> Vec<SeenRequest> {
         self.seen.lock().unwrap().clone()
     }
@@ -172,7 +171,7 @@ pub(crate) fn list(filter: UserFilter) -> UserQuery {
     }
 }
 
-/// An answer with this status, media type and body, as long as it says.
+/// An answer with this status, media type and body, with its length.
 pub(crate) fn labelled(status: u16, media: &str, body: &str) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n",

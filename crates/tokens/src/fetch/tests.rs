@@ -1,4 +1,4 @@
-//! A key set over a real socket, and every answer that is none.
+//! Fetches over a real socket: a key set, and every invalid answer.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -53,7 +53,7 @@ fn every_key_with_the_kid_is_tried() {
     }
     assert!(!finds(&set, &TestSigner::rsa(2), Some("k")));
     assert_eq!(set.remarks().len(), signers.len() - 1);
-    // A namesake for encryption is no candidate, and in nobody's way.
+    // A key for encryption with the same kid is ignored.
     let enc = with(signers[1].jwk("k"), "use", "enc".into());
     let set = parsed(&[enc, signers[0].jwk("k")]);
     assert!(finds(&set, &signers[0], Some("k")) && !finds(&set, &signers[1], Some("k")));
@@ -97,7 +97,7 @@ fn candidate_keys_are_bounded() {
     assert_eq!(tried.get(), MAX_CANDIDATES);
 }
 
-/// RFC 9864 §2.2 names the curve in the algorithm; keys and tokens of the older name are everywhere.
+/// RFC 9864 §2.2 names the curve in the algorithm; keys and tokens with the older name are common.
 #[test]
 fn ed25519_key_has_two_names() {
     let signer = TestSigner::ed25519();

@@ -137,7 +137,7 @@ async fn replaced_key_forgets_its_tokens() {
     let by_old = old.token("k");
     assert!(verifier.verify(&by_old).await.is_ok());
     source.answers(set(&[new.jwk("k")]));
-    // Nobody names an unknown key, so age brings the new set, beside a caller who still gets the old answer.
+    // No token names an unknown key, so age triggers the fetch, while the caller still gets the old answer.
     advance(MAX_AGE + Duration::from_secs(1)).await;
     assert!(verifier.verify(&by_old).await.is_ok());
     settle().await;
@@ -191,7 +191,7 @@ async fn missing_key_set_is_retried_after_pause() {
     assert_eq!(verifier.check().await, Ok(()));
 }
 
-/// RFC 7517 §5: the set is what the issuer publishes. One that holds no key says that none is valid.
+/// RFC 7517 §5: the set is what the issuer publishes. Without keys, no token is valid.
 #[tokio::test(start_paused = true)]
 async fn empty_key_set_removes_every_key() {
     let signer = TestSigner::rsa(0);
@@ -213,14 +213,14 @@ async fn empty_key_set_removes_every_key() {
         settle().await;
         assert_eq!(verifier.remembered(&token), None, "a removed key's token is remembered");
         assert_eq!(verifier.verify(&token).await, Err(TokenError::BadSignature));
-        // The set is asked for again once a cool-down, so a new key is not waited for.
+        // The set is requested again once a cool-down, so a new key is not waited for.
         source.answers(set(&[signer.jwk("k")]));
         advance(COOLDOWN).await;
         assert!(verifier.verify(&token).await.is_ok());
     }
 }
 
-/// A token without kid cannot name a new key, so its failure is what asks for a newer set.
+/// A token without kid cannot name a new key, so its failure triggers the fetch.
 #[tokio::test(start_paused = true)]
 async fn rotated_key_without_kid_is_found() {
     let (old, new) = (TestSigner::rsa(0), TestSigner::rsa(1));

@@ -1,4 +1,4 @@
-//! The library against RFC 5297, our form against golden values, and every way in which a text must not open.
+//! The library against RFC 5297, the sealed form against golden values, and every text that must not open.
 
 use super::*;
 

@@ -403,7 +403,7 @@ fn invalid_verifier_options_are_refused() {
     }
 }
 
-/// RFC 8725 §3.11 and RFC 9068 §4: a token that states another kind is refused, whoever signed it.
+/// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, whoever signed it.
 #[tokio::test]
 async fn other_token_types_are_refused() {
     let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();
@@ -502,7 +502,7 @@ async fn ed25519_algorithm_name_is_accepted() {
     }
 }
 
-/// Whoever can change an answer of plain http can sign tokens.
+/// An attacker who can change an answer over plain http could sign tokens.
 #[test]
 fn key_set_url_needs_https_or_loopback() {
     for (url, is_safe) in [
