@@ -35,6 +35,10 @@ pub fn client() -> HttpClient {
 pub struct RecordedRequest {
     /// The request line and the headers, in lower case.
     pub head: String,
+    /// The request line.
+    pub line: String,
+    /// The headers with lower-case names, without `host`, sorted.
+    pub headers: Vec<String>,
     /// The body.
     pub body: String,
 }
@@ -50,6 +54,19 @@ pub struct ScriptedServer {
 impl ScriptedServer {
     /// Starts a server; the script gets the number of the request and the request.
     pub async fn start(script: impl Fn(usize, &RecordedRequest) -> Option<String> + Send + Sync + 'static) -> Self {
+        let bytes = move |n, request: &RecordedRequest| Some(format!("HTTP/1.1 {}", script(n, request)?).into_bytes());
+        Self::run(true, bytes).await
+    }
+
+    /// Starts a server whose script returns all bytes of a reply; the connection is closed after each.
+    pub async fn start_closing(script: impl Fn(&RecordedRequest) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::run(false, move |_, request| Some(script(request))).await
+    }
+
+    async fn run(
+        keeps_connections: bool,
+        script: impl Fn(usize, &RecordedRequest) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<RecordedRequest>>> = Arc::default();
@@ -66,7 +83,7 @@ impl ScriptedServer {
                             script(seen.len() - 1, &request)
                         };
                         let Some(answer) = answer else { return };
-                        if socket.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await.is_err() {
+                        if socket.write_all(&answer).await.is_err() || !keeps_connections {
                             return;
                         }
                     }
@@ -94,15 +111,23 @@ async fn read_request(socket: &mut TcpStream) -> Option<RecordedRequest> {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
     }
-    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
+    let head = String::from_utf8(head).unwrap();
+    let (line, rest) = head.trim_end().split_once("\r\n")?;
+    let headers = rest.split("\r\n").filter_map(|header| header.split_once(": "));
+    let mut headers: Vec<String> = headers
+        .map(|(name, value)| format!("{}: {value}", name.to_lowercase()))
+        .filter(|header| !header.starts_with("host: "))
+        .collect();
+    headers.sort();
+    let length = headers
+        .iter()
+        .find_map(|header| header.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     socket.read_exact(&mut body).await.ok()?;
     Some(RecordedRequest {
-        head,
+        line: line.to_owned(),
+        headers,
+        head: head.to_ascii_lowercase(),
         body: String::from_utf8(body).unwrap(),
     })
 }

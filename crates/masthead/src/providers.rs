@@ -201,7 +201,9 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
         PROVIDERS.iter().find(named)
     });
     let mut errors = provider.map_or_else(Vec::new, |provider| {
-        (provider.setting_errors)(own, allow_private_addresses)
+        (provider.check_settings)(own, allow_private_addresses)
+            .err()
+            .map_or_else(Vec::new, error_texts)
     });
     if settings.subscribe_is_remote() {
         let parsed = SubscribeSettings::parse(own, allow_private_addresses);

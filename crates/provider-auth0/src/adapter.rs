@@ -42,12 +42,9 @@ impl Auth0Adapter {
     pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = Auth0Settings::parse(&tenant.settings.provider, self.clients.allows_private())?;
-            let secret = self
-                .clients
-                .secret(settings.secret_place())
-                .map_err(SetupError::secret)?;
+            let secret = self.clients.secret(&settings.secret).map_err(SetupError::secret)?;
             let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
-            let upstream = self.clients.upstream(&tenant.id, settings.budget(), Some(credentials));
+            let upstream = self.clients.upstream(&tenant.id, settings.budget, Some(credentials));
             Ok(ManagementApi { settings, upstream })
         })
     }
@@ -56,15 +53,8 @@ impl Auth0Adapter {
 /// The registration of Auth0.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: AUTH0,
-    setting_errors: |settings, allow_private| {
-        Auth0Settings::parse(settings, allow_private)
-            .err()
-            .map_or_else(Vec::new, error_texts)
-    },
-    create: |parts, cache| {
-        let clock = Arc::clone(&parts.clock);
-        register(Auth0Adapter::new(parts), cache, clock)
-    },
+    check_settings: |settings, allow_private| Auth0Settings::parse(settings, allow_private).map(drop),
+    create: |parts, cache| register(Auth0Adapter::new, parts, cache),
 };
 
 const HINTS: CheckHints = CheckHints {
@@ -95,7 +85,7 @@ impl ProviderAdapter for Auth0Adapter {
     async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
-        if self.clients.secret(settings.secret_place()).is_err() {
+        if self.clients.secret(&settings.secret).is_err() {
             let reason = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
             return Ok(CheckReport::unusable_secret(reason));
         }

@@ -1,4 +1,4 @@
-//! An e-mail address as Auth0 may keep it, and the conditions on addresses that it can check without losing anybody.
+//! An e-mail address in the forms Auth0 may store, and the conditions on addresses that it can check without losing a user.
 
 use masthead_domain::{email::EmailKey, query::EmailFilter};
 use unicode_normalization::char::is_combining_mark;

@@ -115,7 +115,7 @@ struct MomentBound<'a>(&'a Option<OffsetDateTime>);
 impl Display for MomentBound<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            // Years beyond 9999 cannot be written, nor can they be anybody's.
+            // Years beyond 9999 cannot be written, and no user has one.
             Some(moment) => f.write_str(
                 &moment
                     .to_offset(time::UtcOffset::UTC)

@@ -109,7 +109,7 @@ impl Walk for Auth0Adapter {
             tracing::warn!(
                 source.name = AUTH0,
                 tenant = %cx.tenant.id,
-                "more users were made or changed in one millisecond than auth0 shows: some are left out of the walk"
+                "more users were created or changed in one millisecond than auth0 returns: the scan leaves some out"
             );
         }
         Ok(Step {

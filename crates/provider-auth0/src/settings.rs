@@ -3,7 +3,6 @@
 use http::Uri;
 use masthead_provider_kit::{
     ProviderSettingError, Secret, SecretPlace, SettingMap, SettingReader,
-    budget::BudgetOptions,
     client_credentials::ClientCredentialsOptions,
     settings::value::{is_host_label, origin, visible},
 };
@@ -97,12 +96,6 @@ impl Auth0Settings {
         }))
     }
 
-    /// Where the client's secret is stored.
-    #[must_use]
-    pub const fn secret_place(&self) -> &SecretPlace {
-        &self.secret
-    }
-
     /// How tokens are fetched, with the secret that was found at its place.
     ///
     /// # Errors
@@ -114,12 +107,6 @@ impl Auth0Settings {
             client_secret,
             audience: Some(self.audience.clone()),
         })
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

@@ -46,6 +46,6 @@ pub const FIREFLY: Preset = Preset {
 /// The registration of the provider.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: FIREFLY.name,
-    setting_errors: |settings, allow_private| FIREFLY.setting_errors(settings, allow_private),
+    check_settings: |settings, allow_private| FIREFLY.check_settings(settings, allow_private),
     create: |parts, cache| FIREFLY.create(parts, cache),
 };

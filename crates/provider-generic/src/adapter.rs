@@ -40,7 +40,7 @@ impl GenericAdapter {
         let settings = GenericSettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
         let mut credentials = RequestCredentials::default();
         let mut tokens = None;
-        if let Some(place) = settings.secret_place() {
+        if let Some(place) = &settings.secret {
             let secret = self.clients.secret(place).map_err(SetupError::secret)?;
             credentials = settings
                 .authentication
@@ -51,7 +51,7 @@ impl GenericAdapter {
         let mut headers: HeaderMap = settings.headers.clone();
         headers.extend(credentials.headers.clone());
         Ok(GenericApi {
-            upstream: self.clients.upstream(&tenant.id, settings.budget(), tokens),
+            upstream: self.clients.upstream(&tenant.id, settings.budget, tokens),
             name: self.preset.name,
             settings,
             credentials,

@@ -1,7 +1,5 @@
 //! The registration of a preset as a provider.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use masthead_domain::{
     crid::Crid,
@@ -9,25 +7,25 @@ use masthead_domain::{
 };
 use masthead_ports::{provider::Searchable, source::CallContext};
 use masthead_provider_kit::{
-    AdapterParts, CacheOptions, CheckResult, ProviderAdapter, RegisteredProvider, SettingMap, UpstreamHealth,
-    error_texts, register,
+    AdapterParts, CacheOptions, CheckResult, ProviderAdapter, ProviderSettingError, RegisteredProvider, SettingMap,
+    UpstreamHealth, register,
 };
 
 use crate::{GenericAdapter, GenericSettings, Preset, check::check_provider, template::Placeholder};
 
 impl Preset {
-    /// The errors in a tenant's settings, for the registration.
-    #[must_use]
-    pub fn setting_errors(&self, settings: &SettingMap, allow_private: bool) -> Vec<String> {
-        let parsed = GenericSettings::parse(self, settings, allow_private);
-        parsed.err().map_or_else(Vec::new, error_texts)
+    /// Parses a tenant's settings, for the registration.
+    ///
+    /// # Errors
+    /// All errors in the settings.
+    pub fn check_settings(&self, settings: &SettingMap, allow_private: bool) -> Result<(), Vec<ProviderSettingError>> {
+        GenericSettings::parse(self, settings, allow_private).map(drop)
     }
 
     /// Creates the adapter, for the registration.
     #[must_use]
     pub fn create(self, parts: AdapterParts, cache: CacheOptions) -> Box<dyn RegisteredProvider> {
-        let clock = Arc::clone(&parts.clock);
-        register(GenericAdapter::new(self, parts), cache, clock)
+        register(|parts| GenericAdapter::new(self, parts), parts, cache)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 use masthead_domain::metadata::Metadata;
-use masthead_provider_kit::{ProviderSettingError, SecretPlace, SettingMap, SettingReader, budget::BudgetOptions};
+use masthead_provider_kit::{ProviderSettingError, SecretPlace, SettingMap, SettingReader};
 
 use crate::{
     authentication::Authentication,
@@ -31,7 +31,7 @@ pub struct GenericSettings {
     /// Where it is, without a slash at its end.
     pub(crate) base_url: Box<str>,
     pub(crate) authentication: Authentication,
-    secret: Option<SecretPlace>,
+    pub(crate) secret: Option<SecretPlace>,
     /// Headers of every call.
     pub(crate) headers: HeaderMap,
     /// Parameters of every call.
@@ -52,7 +52,8 @@ pub struct GenericSettings {
     pub(crate) list: Pointer,
     pub(crate) total: Option<Pointer>,
     pub(crate) map: UserMapping,
-    budget: (u32, u32),
+    /// Calls at once, and per second.
+    pub(crate) budget: (u32, u32),
 }
 
 impl GenericSettings {
@@ -113,18 +114,6 @@ impl GenericSettings {
             })
         };
         reading.done(read())
-    }
-
-    /// Where the secret is stored; `None` for a provider that wants none.
-    #[must_use]
-    pub const fn secret_place(&self) -> Option<&SecretPlace> {
-        self.secret.as_ref()
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

@@ -42,14 +42,11 @@ impl GigyaAdapter {
     pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GigyaSite>, SourceError> {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = GigyaSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
-            let secret = self
-                .clients
-                .secret(settings.secret_place())
-                .map_err(SetupError::secret)?;
+            let secret = self.clients.secret(&settings.secret).map_err(SetupError::secret)?;
             let credentials = GigyaCredentials::read(settings.auth, &secret).map_err(SetupError::secret)?;
             let clock = Arc::clone(self.clients.clock());
             let signer = RequestSigner::new(&settings, credentials, Arc::clone(&clock));
-            let upstream = self.clients.upstream(&tenant.id, settings.budget(), None);
+            let upstream = self.clients.upstream(&tenant.id, settings.budget, None);
             Ok(GigyaSite {
                 settings,
                 signer,
@@ -63,15 +60,8 @@ impl GigyaAdapter {
 /// The registration of Gigya.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: GIGYA,
-    setting_errors: |settings, allow_private| {
-        GigyaSettings::parse(settings, allow_private)
-            .err()
-            .map_or_else(Vec::new, error_texts)
-    },
-    create: |parts, cache| {
-        let clock = Arc::clone(&parts.clock);
-        register(GigyaAdapter::new(parts), cache, clock)
-    },
+    check_settings: |settings, allow_private| GigyaSettings::parse(settings, allow_private).map(drop),
+    create: |parts, cache| register(GigyaAdapter::new, parts, cache),
 };
 
 const HINTS: CheckHints = CheckHints {
@@ -98,7 +88,7 @@ impl ProviderAdapter for GigyaAdapter {
     async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
-        let secret = self.clients.secret(settings.secret_place());
+        let secret = self.clients.secret(&settings.secret);
         let reason = match secret.map(|secret| GigyaCredentials::read(settings.auth, &secret)) {
             Ok(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),
             Ok(Err(error)) => error.to_string(),

@@ -24,7 +24,7 @@ pub(crate) fn is_known_by(account: &GigyaAccount, key: &EmailKey) -> bool {
 }
 
 /// Whether the address is among all that the account has; one that signs in with it may be known by another.
-pub(crate) fn has(account: &GigyaAccount, key: &EmailKey) -> bool {
+pub(crate) fn has_address(account: &GigyaAccount, key: &EmailKey) -> bool {
     let others = account.other_addresses();
     is_known_by(account, key) || others.filter_map(sent::address).any(|email| email.key() == key)
 }
@@ -77,9 +77,9 @@ mod tests {
         assert!(is_known_by(&whole, &EmailKey::of(a)));
         assert!(!is_known_by(&whole, &EmailKey::of(b)));
         for one in [a, b, c] {
-            assert!(has(&whole, &EmailKey::of(one)));
+            assert!(has_address(&whole, &EmailKey::of(one)));
         }
-        assert!(!has(&whole, &EmailKey::of("d@x.example")));
+        assert!(!has_address(&whole, &EmailKey::of("d@x.example")));
         let login = account(json!({"UID": "u", "loginIDs": {"unverifiedEmails": ["b@x.example"]}}));
         assert!(is_known_by(&login, &EmailKey::of(b)));
         assert!(address(&account(json!({"UID": "u", "profile": {"email": ""}}))).is_none());

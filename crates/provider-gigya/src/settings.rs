@@ -2,7 +2,6 @@
 
 use masthead_provider_kit::{
     ProviderSettingError, SecretPlace, SettingMap, SettingReader,
-    budget::BudgetOptions,
     settings::value::{origin, visible},
 };
 
@@ -80,18 +79,6 @@ impl GigyaSettings {
             lite_accounts,
             metadata,
         }))
-    }
-
-    /// Where the application's secret, or its private key, is stored.
-    #[must_use]
-    pub const fn secret_place(&self) -> &SecretPlace {
-        &self.secret
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

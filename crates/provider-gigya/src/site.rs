@@ -11,7 +11,7 @@ use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, ReplyError, Up
 use serde::de::DeserializeOwned;
 
 use crate::{
-    address::has,
+    address::has_address,
     calls::{self, GigyaParams},
     credentials::{RequestSigner, SignRequestError},
     envelope::{self, EnvelopeContent},
@@ -93,7 +93,7 @@ impl GigyaSite {
         operation: &'static str,
         email: &EmailKey,
     ) -> Result<Option<GigyaAccount>, SourceError> {
-        let is_it = |account: &GigyaAccount| has(account, email);
+        let is_it = |account: &GigyaAccount| has_address(account, email);
         self.one(cx, operation, &calls::by_login_email(email), is_it).await
     }
 

@@ -13,7 +13,7 @@ use masthead_provider_kit::{
 
 use crate::{
     adapter::GigyaAdapter,
-    address::{address, has},
+    address::{address, has_address},
     calls::{self, GigyaParams},
     changes::{self, write_error},
     credentials::RequestSigner,
@@ -45,7 +45,7 @@ impl AccountWriter for GigyaAdapter {
         let token = site.begin(cx).await?;
         let made = site.register(cx, new, token, password).await?;
         if made.error_code == PENDING_REGISTRATION {
-            tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya made an account that lacks what the site asks for");
+            tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya created an account that lacks fields the site requires");
         }
         if new.verified {
             site.verify(cx, &made)
@@ -130,7 +130,7 @@ impl GigyaSite {
     ) -> Result<RegisteredAccount, WriteError> {
         let params = changes::registration(new, token, password, &self.settings.metadata);
         let done = |made: RegisteredAccount| {
-            if has(&made.account, new.email.key()) {
+            if has_address(&made.account, new.email.key()) {
                 Ok(Ok(made))
             } else {
                 Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))

@@ -10,50 +10,20 @@ use masthead_domain::{
     crid::Crid,
     tenant::{Tenant, TenantId},
 };
-use masthead_http_client::HttpClient;
 use masthead_ports::{
     accounts::AccountWriter,
-    clock::Clock,
     provider::{Provider, Searchable},
     source::{CallContext, SourceName, UserSource},
     walk::Walk,
 };
 
 use crate::{
-    SettingMap,
     cache::{CacheOptions, CachedProvider, CachedSource},
     check::CheckResult,
-    secrets::Secrets,
-    tenant_clients::{AdapterOptions, TenantClients},
+    settings::{ProviderSettingError, SettingMap},
+    tenant_clients::AdapterParts,
     upstream::UpstreamHealth,
 };
-
-/// What the server provides to each adapter.
-#[derive(Clone)]
-pub struct AdapterParts {
-    /// The options of calls.
-    pub options: AdapterOptions,
-    /// The outbound client.
-    pub client: HttpClient,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The lookup of secrets.
-    pub secrets: Arc<dyn Secrets>,
-}
-
-impl AdapterParts {
-    /// Creates the tenants' clients of a provider.
-    #[must_use]
-    pub fn tenant_clients<T>(self, provider: SourceName) -> TenantClients<T> {
-        let Self {
-            options,
-            client,
-            clock,
-            secrets,
-        } = self;
-        TenantClients::new(provider, options, client, clock, secrets)
-    }
-}
 
 /// A provider for all of its tenants.
 #[async_trait]
@@ -133,18 +103,19 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
 pub struct ProviderRegistration {
     /// The value of `Flow.UserProvider`, and the prefix of the settings.
     pub name: SourceName,
-    /// Parses a tenant's settings and returns all errors. The flag allows private addresses.
-    pub setting_errors: fn(&SettingMap, bool) -> Vec<String>,
+    /// Parses a tenant's settings. The flag allows private addresses.
+    pub check_settings: fn(&SettingMap, bool) -> Result<(), Vec<ProviderSettingError>>,
     /// Creates the adapter.
     pub create: fn(AdapterParts, CacheOptions) -> Box<dyn RegisteredProvider>,
 }
 
-/// Wraps an adapter for its registration.
+/// Creates an adapter for its registration.
 #[must_use]
 pub fn register<A: ProviderAdapter>(
-    adapter: A,
+    create: impl FnOnce(AdapterParts) -> A,
+    parts: AdapterParts,
     cache: CacheOptions,
-    clock: Arc<dyn Clock>,
 ) -> Box<dyn RegisteredProvider> {
-    Box::new(CachedSource::new(adapter, cache, clock))
+    let clock = Arc::clone(&parts.clock);
+    Box::new(CachedSource::new(create(parts), cache, clock))
 }

@@ -168,7 +168,7 @@ async fn check_known(
     let subject = "a known id";
     let account = match source.by_id(cx, id).await {
         Ok(Some(account)) => account,
-        Ok(None) => return report.differs(subject, "the answer says that there is no such user"),
+        Ok(None) => return report.differs(subject, "the answer means absence"),
         Err(error) => return report.differs(subject, explain(&error, hints)),
     };
     report.agrees(subject, "the answer is about this user");

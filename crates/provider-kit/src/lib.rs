@@ -29,7 +29,7 @@ pub mod upstream;
 pub mod wire;
 pub mod writes;
 
-pub use adapter::{AdapterParts, ProviderAdapter, ProviderRegistration, RegisteredProvider, register};
+pub use adapter::{ProviderAdapter, ProviderRegistration, RegisteredProvider, register};
 pub use answer_error::AnswerError;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
@@ -44,5 +44,5 @@ pub use masthead_http_client::{
 pub use secrets::{Secret, SecretPlace, Secrets};
 pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingMap, SettingReader, error_texts};
 pub use skipped_rows::SkippedRows;
-pub use tenant_clients::{AdapterOptions, MissingSecretError, SetupError, TenantClients};
+pub use tenant_clients::{AdapterOptions, AdapterParts, MissingSecretError, SetupError, TenantClients};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamOptions};

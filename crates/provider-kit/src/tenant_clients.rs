@@ -44,14 +44,36 @@ impl Default for AdapterOptions {
     }
 }
 
+/// What the server provides to each adapter.
+#[derive(Clone)]
+pub struct AdapterParts {
+    /// The options of calls.
+    pub options: AdapterOptions,
+    /// The outbound client.
+    pub client: HttpClient,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The lookup of secrets.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+impl AdapterParts {
+    /// The tenants' clients of a provider, which is their name in errors, logs and metrics.
+    #[must_use]
+    pub fn tenant_clients<T>(self, provider: SourceName) -> TenantClients<T> {
+        TenantClients {
+            provider,
+            parts: self,
+            tenants: PerTenant::new(),
+        }
+    }
+}
+
 /// A client `T` of one provider for each tenant, with its own settings, token, budget and breaker. It is created on first
 /// use, and again when the settings change.
 pub struct TenantClients<T> {
     provider: SourceName,
-    options: AdapterOptions,
-    client: HttpClient,
-    clock: Arc<dyn Clock>,
-    secrets: Arc<dyn Secrets>,
+    parts: AdapterParts,
     tenants: PerTenant<Option<Arc<T>>>,
 }
 
@@ -84,41 +106,22 @@ impl From<Vec<ProviderSettingError>> for SetupError {
 }
 
 impl<T> TenantClients<T> {
-    /// Without clients. `provider` is the name in errors, logs and metrics.
-    #[must_use]
-    pub fn new(
-        provider: SourceName,
-        options: AdapterOptions,
-        client: HttpClient,
-        clock: Arc<dyn Clock>,
-        secrets: Arc<dyn Secrets>,
-    ) -> Self {
-        Self {
-            provider,
-            options,
-            client,
-            clock,
-            secrets,
-            tenants: PerTenant::new(),
-        }
-    }
-
     /// Whether non-public addresses may be called.
     #[must_use]
     pub const fn allows_private(&self) -> bool {
-        self.options.allow_private
+        self.parts.options.allow_private
     }
 
     /// The clock.
     #[must_use]
     pub const fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
+        &self.parts.clock
     }
 
     /// The lookup of secrets.
     #[must_use]
     pub const fn secrets(&self) -> &Arc<dyn Secrets> {
-        &self.secrets
+        &self.parts.secrets
     }
 
     /// The secret at this place.
@@ -126,7 +129,7 @@ impl<T> TenantClients<T> {
     /// # Errors
     /// There is no secret.
     pub fn secret(&self, place: &SecretPlace) -> Result<Secret, MissingSecretError> {
-        self.secrets.secret(place).ok_or(MissingSecretError)
+        self.parts.secrets.secret(place).ok_or(MissingSecretError)
     }
 
     /// Creates an upstream for a tenant. Without `credentials`, the adapter authenticates its requests.
@@ -134,7 +137,7 @@ impl<T> TenantClients<T> {
     pub fn upstream(
         &self,
         tenant: &TenantId,
-        budget: BudgetOptions,
+        budget: impl Into<BudgetOptions>,
         credentials: Option<ClientCredentialsOptions>,
     ) -> Upstream {
         let AdapterOptions {
@@ -142,15 +145,15 @@ impl<T> TenantClients<T> {
             attempts,
             backoff,
             ..
-        } = self.options;
+        } = self.parts.options;
         let options = UpstreamOptions {
             provider: self.provider,
-            budget,
+            budget: budget.into(),
             breaker,
             attempts,
             backoff,
         };
-        let (client, clock) = (&self.client, &self.clock);
+        let (client, clock) = (&self.parts.client, &self.parts.clock);
         let credentials = credentials.map(|options| ClientCredentials::new(options, client.clone(), Arc::clone(clock)));
         Upstream::new(options, tenant, client.clone(), Arc::clone(clock), credentials)
     }
@@ -198,7 +201,7 @@ impl<T> fmt::Debug for TenantClients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Adapter")
             .field("provider", &self.provider)
-            .field("options", &self.options)
+            .field("options", &self.parts.options)
             .finish_non_exhaustive()
     }
 }
@@ -221,7 +224,13 @@ mod tests {
 
     #[tokio::test]
     async fn settings_are_parsed_once_secret_every_call() {
-        let adapter = TenantClients::<u8>::new("Test", AdapterOptions::default(), client(), clock(), Arc::new(Nowhere));
+        let parts = AdapterParts {
+            options: AdapterOptions::default(),
+            client: client(),
+            clock: clock(),
+            secrets: Arc::new(Nowhere),
+        };
+        let adapter: TenantClients<u8> = parts.tenant_clients("Test");
         let tenant = tenant();
         let place = SecretPlace::Environment("NONE".into());
         for _ in 0..2 {

@@ -44,6 +44,6 @@ pub const SSOR: Preset = Preset {
 /// The registration of the provider.
 pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     name: SSOR.name,
-    setting_errors: |settings, allow_private| SSOR.setting_errors(settings, allow_private),
+    check_settings: |settings, allow_private| SSOR.check_settings(settings, allow_private),
     create: |parts, cache| SSOR.create(parts, cache),
 };

@@ -6,7 +6,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 
-/// The longest key that anybody has: of an address, or a folded name, in bytes.
+/// The longest key of any address or folded name, in bytes.
 const LONGEST_KEY: usize = 1_000;
 /// The longest name that is taken as a parameter, in bytes.
 const LONGEST_NAME: usize = 255;

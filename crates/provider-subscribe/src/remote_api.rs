@@ -137,7 +137,7 @@ impl RemoteApi {
 }
 
 fn bearer(settings: &SubscribeSettings, secrets: &dyn Secrets) -> Option<HeaderValue> {
-    let token = secrets.secret(settings.token_place())?;
+    let token = secrets.secret(&settings.token)?;
     let text = Zeroizing::new(format!("Bearer {}", token.expose_text()?.trim()));
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

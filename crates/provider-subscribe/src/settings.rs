@@ -3,8 +3,7 @@
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
 use masthead_provider_kit::{
-    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader, budget::BudgetOptions,
-    settings::value::address,
+    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader, settings::value::address,
 };
 
 const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
@@ -131,18 +130,6 @@ impl SubscribeSettings {
             token,
             budget: (burst, per_second),
         }))
-    }
-
-    /// Where the bearer token is stored.
-    #[must_use]
-    pub const fn token_place(&self) -> &SecretPlace {
-        &self.token
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

@@ -13,13 +13,17 @@ use masthead_provider_kit::{
     AdapterParts, CheckResult, CheckVerdict, ProviderAdapter,
     testing::{TestSecrets, adapter_options, client},
 };
-use masthead_sandbox::{Sandbox, SandboxConfig};
+use masthead_sandbox::{Fault, FaultId, FaultRule, Sandbox, SandboxConfig};
 pub use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
 use masthead_testkit::{
     clock::StoppedClock,
     tenants::tenant,
     walking::{self, Walked},
 };
+
+mod writes;
+
+pub use writes::{failure_kind, first_name, new_account, sentinel_account};
 
 /// The adapter, its tenant, and the sandbox that it calls.
 pub struct AdapterFixture<A> {
@@ -43,8 +47,8 @@ impl<A: ProviderAdapter> Asking for AdapterFixture<A> {
 }
 
 impl<A: ProviderAdapter> AdapterFixture<A> {
-    /// Starts a sandbox for a tenant with these settings, without the provider's name, of which later ones win. `attempts`
-    /// is the number of attempts of each call.
+    /// Starts a sandbox for a tenant with these settings, with or without the provider's name, of which later ones win.
+    /// `attempts` is the number of attempts of each call.
     pub async fn start(
         config: impl Into<SandboxConfig>,
         provider: &str,
@@ -64,7 +68,10 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
         let named: Vec<(String, &str)> = base
             .iter()
             .chain(settings)
-            .map(|(name, value)| (format!("{provider}.{name}"), *value))
+            .map(|(name, value)| {
+                let name = name.strip_prefix(provider).unwrap_or(name).trim_start_matches('.');
+                (format!("{provider}.{name}"), *value)
+            })
             .collect();
         let named: Vec<(&str, &str)> = named.iter().map(|(name, value)| (&**name, *value)).collect();
         let tenant = Arc::new(tenant("north/daily/herald", 1, &named));
@@ -83,6 +90,11 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
             tenant,
             create,
         }
+    }
+
+    /// Starts a fault of the sandbox.
+    pub fn inject(&self, fault: impl Into<FaultRule>) -> FaultId {
+        self.sandbox.inject(fault)
     }
 
     /// Replaces the adapter by a new one, as after a restart.
@@ -148,4 +160,37 @@ pub fn assert_differs(results: &[CheckResult], subject: &str, text: &str) {
         one.subject == subject && one.explanation.contains(text) && one.verdict == CheckVerdict::Differs
     };
     assert!(results.iter().any(differs), "{subject}: {text}: {results:#?}");
+}
+
+/// An empty answer with this status.
+#[must_use]
+pub const fn status(status: u16) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: None,
+    }
+}
+
+/// An answer with this status and body.
+#[must_use]
+pub fn with_body(status: u16, body: &str) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
+        reset_in: None,
+        body: Some(body.to_owned()),
+    }
+}
+
+/// Asserts that a log contains all of these texts, and no private one in any case.
+pub fn assert_logged(log: &str, reported: &[&str], private: &[&str]) {
+    for text in reported {
+        assert!(log.contains(text), "{text} is not logged:\n{log}");
+    }
+    let lower = log.to_lowercase();
+    for text in private {
+        assert!(!lower.contains(&text.to_lowercase()), "{text} is logged:\n{log}");
+    }
 }

@@ -20,7 +20,7 @@ fn minimal_settings_have_defaults() {
     let settings = parse(&[], false).unwrap();
     assert_eq!(&*settings.origin, "https://example.eu.auth0.com");
     assert_eq!(&*settings.audience, "https://example.eu.auth0.com/api/v2/");
-    assert_eq!(settings.secret_place(), &SecretPlace::File("/run/secrets/auth0".into()));
+    assert_eq!(settings.secret, SecretPlace::File("/run/secrets/auth0".into()));
     assert_eq!((settings.page_size, settings.budget), (50, (10, 2)));
     assert!(settings.connections.is_empty() && settings.connection.is_none());
     assert!(settings.mixed_case_emails && !settings.leading_wildcards);
@@ -75,7 +75,7 @@ fn base_url_replaces_domain() {
     let settings = Auth0Settings::parse(&settings, true).unwrap();
     assert_eq!(&*settings.audience, "http://127.0.0.1:9000/api/v2/");
     let place = SecretPlace::Environment("AUTH0_SECRET".into());
-    assert_eq!(settings.secret_place(), &place);
+    assert_eq!(settings.secret, place);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn scan(users: &[i64], per_page: u64, mut at: ScanWindow) -> (Vec<usize>, usize,
         };
         at = ScanWindow::read(&next.to_place().unwrap()).unwrap();
     }
-    panic!("the walk has no end")
+    panic!("the scan has no end")
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn thousand_users_of_one_moment_truncate() {
     assert_eq!(
         (seen.len(), truncated),
         (1_007, true),
-        "a thousand of the one moment, and everybody behind them"
+        "a thousand of one moment, and every user behind them"
     );
 }
 

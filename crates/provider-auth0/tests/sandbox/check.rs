@@ -42,7 +42,7 @@ async fn each_mismatch_names_its_settings() {
     assert_eq!((reported.len(), fixture.sandbox.calls()), (1, 0));
 
     let fixture = with(users(), &[]).await;
-    fixture.sandbox.inject(FaultRule::from(Fault::Html).on("/api/"));
+    fixture.inject(FaultRule::from(Fault::Html).on("/api/"));
     assert_differs(&check(&fixture).await, "the list", "Auth0.Domain");
 
     let fixture = with(
@@ -50,9 +50,7 @@ async fn each_mismatch_names_its_settings() {
         &[],
     )
     .await;
-    fixture
-        .sandbox
-        .inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
+    fixture.inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
     assert_differs(&check(&fixture).await, "a known id", "cannot be true");
 
     let fixture = with(users(), &[]).await;

@@ -6,26 +6,18 @@ use masthead_domain::{
     query::{CountMode, Position, UserFilter, UserQuery},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_provider_testkit::with_body;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::support::{Asking, kind, reader, with};
 use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
-
-fn with_body(status: u16, body: &str) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_owned()),
-    }
-}
 
 /// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
     let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
-    fixture.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
+    fixture.inject(FaultRule::from(fault.clone()).on("/api/"));
     let listing = UserQuery {
         filter: UserFilter::default(),
         order: Order::default(),
@@ -39,7 +31,7 @@ async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
             "by id of nobody" => kind(fixture.by_id("auth0|nobody").await),
             "by address" => kind(fixture.by_email("ann@example.com").await),
             "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
-            _ => kind(fixture.adapter.search(&fixture.cx(), &listing).await),
+            _ => kind(fixture.search(&listing).await),
         };
         assert_eq!(got, wanted, "{fault:?}, {read}");
     }
@@ -74,7 +66,7 @@ async fn wrong_linked_identity_is_refused() {
     let mut linked = reader("3", "cid@example.com");
     linked["identities"][0]["user_id"] = "77".into();
     let fixture = with(vec![reader("1", "ann@example.com"), linked], &[]).await;
-    fixture.sandbox.inject(Fault::OtherUser);
+    fixture.inject(Fault::OtherUser);
     assert_eq!(kind(fixture.by_id("auth0|77").await), Corrupt);
 }
 
@@ -94,7 +86,7 @@ async fn only_user_404_is_absence() {
     ] {
         // The search that follows an absence works.
         let rule = FaultRule::from(with_body(404, &body)).on("/api/v2/users/");
-        let id = fixture.sandbox.inject(rule);
+        let id = fixture.inject(rule);
         let answer = fixture.by_id("auth0|1").await;
         match wanted {
             None => assert!(answer.unwrap().is_none(), "{body}"),

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword};
+use masthead_domain::email::Email;
+use masthead_ports::accounts::{AccountChange, NewAccount};
+use masthead_provider_testkit::new_account;
 use masthead_sandbox::Recorded;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, crid, with};
+use crate::support::{Asking, Auth0Fixture, DATABASE, with};
 
 fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/auth0-node");
@@ -149,7 +150,7 @@ async fn page_requests_match_library() {
         size: 1_000,
         count: CountMode::None,
     };
-    fixture.adapter.search(&fixture.cx(), &query).await.unwrap();
+    fixture.search(&query).await.unwrap();
     // The library's call ordered the youngest first.
     let wanted = json!(recorded("list-next-page"))
         .to_string()
@@ -165,17 +166,11 @@ async fn write_requests_match_library() {
         ("Auth0.MetadataMap", "app_metadata.plan=plan, gone=displayName"),
     ];
     let fixture = fixture(&settings).await;
-    let (cx, ann) = (fixture.cx(), crid("auth0|ann"));
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let new = NewAccount {
         email: Email::parse("new@example.com").unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
-        first_name: "Nova".into(),
-        last_name: "M\u{fc}ller".into(),
-        verified: false,
-        metadata: Metadata::from_valid([pair("phoneNumber", "+12025550100"), pair("plan", "digital")]),
+        ..new_account(&[("phoneNumber", "+12025550100"), ("plan", "digital")])
     };
-    fixture.adapter.create(&cx, &new).await.unwrap();
+    fixture.create(&new).await.unwrap();
     let change = AccountChange {
         first_name: Some("Anna".into()),
         metadata: vec![
@@ -184,18 +179,10 @@ async fn write_requests_match_library() {
         ],
         ..AccountChange::default()
     };
-    fixture.adapter.update(&cx, &ann, &change).await.unwrap();
-    fixture
-        .adapter
-        .set_email(&cx, &ann, &Email::parse("anna@example.com").unwrap(), true)
-        .await
-        .unwrap();
-    fixture
-        .adapter
-        .set_password(&cx, &ann, &PlainPassword::new("Sandbox-password-2"))
-        .await
-        .unwrap();
-    fixture.adapter.delete(&cx, &crid("auth0|a b+c")).await.unwrap();
+    fixture.update("auth0|ann", &change).await.unwrap();
+    fixture.set_email("auth0|ann", "anna@example.com", true).await.unwrap();
+    fixture.set_password("auth0|ann", "Sandbox-password-2").await.unwrap();
+    fixture.delete("auth0|a b+c").await.unwrap();
     let calls = ["create", "update", "update-email", "update-password", "delete"];
     for (local, call) in local(&fixture).iter().zip(calls) {
         assert_eq!(*local, recorded(call)[0], "{call}");

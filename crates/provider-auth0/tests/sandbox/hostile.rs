@@ -128,7 +128,7 @@ async fn hostile_values_keep_query_structure() {
                 size: 10,
                 count: CountMode::Exact,
             };
-            failed.extend(fixture.adapter.search(&fixture.cx(), &listing).await.err());
+            failed.extend(fixture.search(&listing).await.err());
         }
         // A text that cannot be sent is not sent; nothing else fails.
         for error in failed {

@@ -1,14 +1,15 @@
 //! Look-ups by id and by address, trap by trap of `providers.md` §4.
 
-use masthead_domain::{email::Email, metadata::Metadata};
+use masthead_domain::email::Email;
 use masthead_ports::{
-    accounts::{AccountWriter as _, NewAccount, PlainPassword},
+    accounts::{AccountWriter as _, NewAccount},
     source::SourceErrorKind,
 };
+use masthead_provider_testkit::new_account;
 use masthead_sandbox::Fault;
 use serde_json::json;
 
-use crate::support::{Asking, DATABASE, SECRET, crid, ids, kind, reader, requests, user, with, with_attempts};
+use crate::support::{Asking, DATABASE, SECRET, ids, kind, reader, requests, user, with, with_attempts};
 
 #[tokio::test]
 async fn user_is_found_by_odd_id() {
@@ -76,7 +77,7 @@ async fn stale_linked_identity_is_absent() {
         .sandbox
         .auth0()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.adapter.delete(&fixture.cx(), &crid("auth0|1")).await.unwrap();
+    fixture.delete("auth0|1").await.unwrap();
     assert!(fixture.by_id("facebook|77").await.unwrap().is_none());
     // Deleted, requested, searched, and requested by the id that search returned.
     assert_eq!(requests(&fixture).len(), 4);
@@ -123,18 +124,14 @@ async fn search_lag_is_corrected_by_lookups() {
         .sandbox
         .auth0()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.adapter.delete(&fixture.cx(), &crid("waad|2")).await.unwrap();
+    fixture.delete("waad|2").await.unwrap();
     assert!(fixture.by_email("ann@example.com").await.unwrap().is_empty());
     assert!(fixture.by_id("waad|2").await.unwrap().is_none());
     let new = NewAccount {
         email: Email::parse("ann@example.com").unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
-        first_name: "".into(),
-        last_name: "".into(),
-        verified: false,
-        metadata: Metadata::default(),
+        ..new_account(&[])
     };
-    let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
+    let made = fixture.create(&new).await.unwrap();
     assert_eq!(fixture.ids_by_email("ann@example.com").await, [made.crid.as_str()]);
 }
 
@@ -211,7 +208,7 @@ async fn unsafe_paths_are_never_sent() {
     // Every id at Auth0 is `provider|id`.
     for unusable in [".", "..", "%2E", "a/.."] {
         assert!(fixture.by_id(unusable).await.unwrap().is_none(), "{unusable}");
-        let deleted = fixture.adapter.delete(&fixture.cx(), &crid(unusable)).await;
+        let deleted = fixture.delete(unusable).await;
         assert!(deleted.is_err(), "{unusable}");
     }
     assert!(requests(&fixture).is_empty(), "{:?}", requests(&fixture));
@@ -236,7 +233,7 @@ async fn users_of_other_connections_are_absent() {
     assert_eq!(
         fixture.ids_by_email("cid@example.com").await,
         ["google-oauth2|3"],
-        "one of the identities is ours"
+        "one of the identities is the tenant's"
     );
 }
 
@@ -258,7 +255,7 @@ async fn order_and_duplicates_do_not_matter() {
     let users = vec![reader("2", "ann@example.com"), reader("1", "ann@example.com")];
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = with(users.clone(), &[]).await;
-        fixture.sandbox.inject(fault);
+        fixture.inject(fault);
         let found = fixture.by_email("ann@example.com").await.unwrap();
         assert_eq!(ids(&found), ["auth0|1", "auth0|2"]);
     }

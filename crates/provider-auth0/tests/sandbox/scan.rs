@@ -6,6 +6,7 @@ use masthead_ports::{
     source::SourceErrorKind,
     walk::{Scope, Walk},
 };
+use masthead_provider_testkit::with_body;
 use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -50,7 +51,7 @@ async fn users_of_one_instant_may_truncate() {
         let fixture = with(users, &[("Auth0.PageSize", "100")]).await;
         let scanned = fixture.scan(Scope::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.truncated), (shown, truncated), "{count}");
-        assert!(scanned.ids().contains("auth0|later"), "the walk goes on behind them");
+        assert!(scanned.ids().contains("auth0|later"), "the scan continues behind them");
         assert!(
             fixture.sandbox.log().iter().all(|entry| entry.status == Some(200)),
             "never past the cap"
@@ -150,7 +151,7 @@ async fn distorted_pages_lose_no_user() {
             .auth0()
             .change_settings(|settings| settings.longest_page = 50);
         if let Some(fault) = fault.clone() {
-            fixture.sandbox.inject(FaultRule::from(fault).on("/api/v2/users"));
+            fixture.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
         let scanned = fixture.scan(Scope::Everything, |_| {}).await;
         assert_eq!(scanned.ids().len(), 405, "{fault:?}");
@@ -160,9 +161,7 @@ async fn distorted_pages_lose_no_user() {
 #[tokio::test]
 async fn incomplete_page_is_refused() {
     let fixture = with(sample_users(300).collect(), &[]).await;
-    fixture
-        .sandbox
-        .inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
+    fixture.inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
     assert_eq!(
         kind(fixture.step(Scope::Everything, None).await),
         SourceErrorKind::Corrupt
@@ -174,15 +173,8 @@ async fn slow_scan_window_is_narrowed() {
     let fixture = with(sample_users(700).collect(), &[("Auth0.PageSize", "100")]).await;
     let body = json!({"statusCode": 503, "error": "Service Unavailable",
         "message": "The query exceeded the timeout. Please try refining your search criteria."});
-    let slow = Fault::Status {
-        status: 503,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_string()),
-    };
-    fixture
-        .sandbox
-        .inject(FaultRule::from(slow).on("/api/v2/users").times(3));
+    let slow = with_body(503, &body.to_string());
+    fixture.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
     let scanned = fixture.scan(Scope::Everything, |_| {}).await;
     assert_eq!((scanned.ids().len(), scanned.truncated), (700, false));
     assert!(

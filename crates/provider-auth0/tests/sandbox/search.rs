@@ -126,7 +126,7 @@ async fn prefix_is_pushed_substring_only_when_allowed() {
     assert_eq!(search(&fixture, contains("@e"), 10).await.unwrap().accounts.len(), 3);
     assert!(
         !requests(&fixture)[1].2.contains("q="),
-        "fewer than three characters are not asked for"
+        "fewer than three characters are not searched"
     );
 }
 
@@ -244,7 +244,7 @@ async fn contradictory_list_is_refused() {
                 .accounts
                 .is_empty()
         );
-        fixture.sandbox.inject(fault.clone());
+        fixture.inject(fault.clone());
         let answer = search(&fixture, prefix(&some[..6]), 10).await;
         assert_eq!(kind(answer), SourceErrorKind::Corrupt, "{fault:?}");
     }
@@ -254,7 +254,7 @@ async fn contradictory_list_is_refused() {
 async fn shuffled_pages_show_each_user_once() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = with(sample_users(120).collect(), &[]).await;
-        fixture.sandbox.inject(fault);
+        fixture.inject(fault);
         let mut found = ids(&search(&fixture, UserFilter::default(), 1_000).await.unwrap().accounts);
         found.sort();
         found.dedup();

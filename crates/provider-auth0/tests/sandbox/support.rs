@@ -2,7 +2,7 @@
 
 use masthead_provider_auth0::Auth0Adapter;
 use masthead_provider_testkit::AdapterFixture;
-pub(crate) use masthead_provider_testkit::{Asking, assert_differs, crid, ids, kind, listing};
+pub(crate) use masthead_provider_testkit::{Asking, assert_differs, ids, kind, listing};
 use masthead_sandbox::{Auth0Config, Quota};
 use serde_json::{Value, json};
 
@@ -33,10 +33,7 @@ pub(crate) async fn with_attempts(
     config.settings.quota = Quota::unlimited();
     config.settings.token_quota = Quota::unlimited();
     let base = [("ClientId", "sandbox-client"), ("ClientSecretEnv", "SANDBOX_SECRET")];
-    let own = settings
-        .iter()
-        .map(|(name, value)| (name.trim_start_matches("Auth0."), *value));
-    let settings: Vec<_> = base.into_iter().chain(own).collect();
+    let settings: Vec<_> = base.iter().chain(settings).copied().collect();
     let secret = secret.map(str::to_owned);
     AdapterFixture::start(config, "Auth0", &settings, secret, attempts, Auth0Adapter::new).await
 }

@@ -1,41 +1,28 @@
 //! Writes: success, rejection, and unknown outcome.
 
-use masthead_domain::{account::Account, email::Email, metadata::Metadata};
+use masthead_domain::email::Email;
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, NewAccount, WriteError},
     source::SourceErrorKind,
 };
+use masthead_provider_testkit::{failure_kind, first_name, new_account, status};
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, SECRET, crid, reader, requests, user, with, with_attempts};
+use crate::support::{Asking, Auth0Fixture, DATABASE, SECRET, reader, requests, user, with, with_attempts};
 
 fn nova() -> NewAccount {
-    NewAccount {
-        email: Email::parse("Nova@Example.com").unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
-        first_name: "Nova".into(),
-        last_name: "M\u{fc}ller".into(),
-        verified: false,
-        metadata: Metadata::from_valid([("phoneNumber".to_owned(), "+12025550100".to_owned())]),
-    }
+    new_account(&[("phoneNumber", "+12025550100")])
 }
 
 async fn fixture() -> Auth0Fixture {
     with(vec![reader("1", "ann@example.com")], &[("Auth0.Connection", DATABASE)]).await
 }
 
-fn failure_kind(answer: Result<Account, WriteError>) -> SourceErrorKind {
-    match answer {
-        Err(WriteError::Silent(error)) => error.kind,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn created_account_is_found() {
     let fixture = fixture().await;
-    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
+    let made = fixture.create(&nova()).await.unwrap();
     let found = fixture.by_id(made.crid.as_str()).await.unwrap().unwrap();
     assert_eq!(made, found);
     assert_eq!((&*found.first_name, found.verified), ("Nova", Some(false)));
@@ -44,38 +31,15 @@ async fn created_account_is_found() {
 
 #[tokio::test]
 async fn taken_address_is_reported() {
-    let fixture = fixture().await;
-    let taken = Email::parse("Ann@Example.com").unwrap();
-    let twice = NewAccount {
-        email: taken.clone(),
-        ..nova()
-    };
-    let answer = fixture.adapter.create(&fixture.cx(), &twice).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
-    let answer = fixture.adapter.set_email(&fixture.cx(), &made.crid, &taken, true).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
+    fixture().await.assert_taken_address_is_reported().await;
 }
 
 #[tokio::test]
 async fn weak_password_returns_auth0_message() {
     let fixture = fixture().await;
-    let weak = PlainPassword::new("short");
-    let reported = |answer: Result<(), WriteError>| match answer {
-        Err(WriteError::Refused { told: reported }) => reported.map(|reported| reported.as_str().to_owned()),
-        other => panic!("{other:?}"),
-    };
-    let answer = fixture
-        .adapter
-        .set_password(&fixture.cx(), &crid("auth0|1"), &weak)
+    fixture
+        .assert_weak_password_returns("auth0|1", "Password is too weak")
         .await;
-    assert_eq!(reported(answer).as_deref(), Some("Password is too weak"));
-    let new = NewAccount {
-        password: Some(weak),
-        ..nova()
-    };
-    let answer = fixture.adapter.create(&fixture.cx(), &new).await.map(|_| ());
-    assert_eq!(reported(answer).as_deref(), Some("Password is too weak"));
 }
 
 #[tokio::test]
@@ -95,11 +59,7 @@ async fn update_merges_and_removes_fields() {
             ("unknownKey".into(), Some("x".into())),
         ],
     };
-    let changed = fixture
-        .adapter
-        .update(&fixture.cx(), &crid("auth0|1"), &change)
-        .await
-        .unwrap();
+    let changed = fixture.update("auth0|1", &change).await.unwrap();
     assert_eq!(
         (&*changed.first_name, &*changed.last_name, changed.verified),
         ("Anna", "", Some(false))
@@ -113,76 +73,37 @@ async fn update_merges_and_removes_fields() {
 #[tokio::test]
 async fn unmapped_change_is_no_write() {
     let fixture = fixture().await;
-    let change = AccountChange {
-        metadata: vec![("unknownKey".into(), None)],
-        ..AccountChange::default()
-    };
-    assert!(
-        fixture
-            .adapter
-            .update(&fixture.cx(), &crid("auth0|1"), &change)
-            .await
-            .is_ok()
-    );
+    fixture.assert_unmapped_change_succeeds("auth0|1").await;
     assert!(requests(&fixture).iter().all(|(method, ..)| method == "GET"));
 }
 
 #[tokio::test]
 async fn address_and_password_need_separate_calls() {
     let fixture = fixture().await;
-    let id = crid("auth0|1");
+    let changed = fixture.set_email("auth0|1", "anna@example.com", true).await.unwrap();
     let email = Email::parse("anna@example.com").unwrap();
-    let changed = fixture
-        .adapter
-        .set_email(&fixture.cx(), &id, &email, true)
-        .await
-        .unwrap();
     assert_eq!((changed.email, changed.verified), (Some(email), Some(true)));
-    let password = PlainPassword::new("Sandbox-password-2");
-    fixture
-        .adapter
-        .set_password(&fixture.cx(), &id, &password)
-        .await
-        .unwrap();
-    assert_eq!(
-        requests(&fixture)
-            .iter()
-            .filter(|(method, ..)| method == "PATCH")
-            .count(),
-        2
-    );
+    fixture.set_password("auth0|1", "Sandbox-password-2").await.unwrap();
+    let requests = requests(&fixture);
+    let patches = requests.iter().filter(|(method, ..)| method == "PATCH");
+    assert_eq!(patches.count(), 2);
 }
 
 #[tokio::test]
 async fn unknown_user_cannot_be_changed() {
     let fixture = fixture().await;
-    let unknown = crid("auth0|nobody");
-    let change = AccountChange {
-        first_name: Some("X".into()),
-        ..AccountChange::default()
-    };
-    let answer = fixture.adapter.update(&fixture.cx(), &unknown, &change).await;
+    let answer = fixture.update("auth0|nobody", &first_name("X")).await;
     assert!(matches!(answer, Err(WriteError::NoSuchUser)), "{answer:?}");
-    assert!(fixture.adapter.delete(&fixture.cx(), &unknown).await.is_ok());
-    assert!(fixture.adapter.delete(&fixture.cx(), &crid("auth0|1")).await.is_ok());
+    assert!(fixture.delete("auth0|nobody").await.is_ok());
+    assert!(fixture.delete("auth0|1").await.is_ok());
     assert!(fixture.by_id("auth0|1").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn social_profile_update_is_refused() {
-    let fixture = with(
-        vec![user("google-oauth2", "google-oauth2", "2", "ann@example.com")],
-        &[],
-    )
-    .await;
-    let change = AccountChange {
-        first_name: Some("X".into()),
-        ..AccountChange::default()
-    };
-    let answer = fixture
-        .adapter
-        .update(&fixture.cx(), &crid("google-oauth2|2"), &change)
-        .await;
+    let social = user("google-oauth2", "google-oauth2", "2", "ann@example.com");
+    let fixture = with(vec![social], &[]).await;
+    let answer = fixture.update("google-oauth2|2", &first_name("X")).await;
     assert!(matches!(answer, Err(WriteError::Refused { told: None })), "{answer:?}");
 }
 
@@ -190,7 +111,7 @@ async fn social_profile_update_is_refused() {
 async fn creation_needs_a_connection() {
     let fixture = with(vec![], &[]).await;
     assert_eq!(
-        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.create(&nova()).await),
         SourceErrorKind::Misconfigured
     );
     assert_eq!(fixture.sandbox.calls(), 0);
@@ -204,18 +125,8 @@ async fn lost_write_answer_has_unknown_outcome() {
         Fault::TruncatedJson,
         Fault::Html,
         Fault::OtherUser,
-        Fault::Status {
-            status: 500,
-            retry_after: None,
-            reset_in: None,
-            body: None,
-        },
-        Fault::Status {
-            status: 502,
-            retry_after: None,
-            reset_in: None,
-            body: None,
-        },
+        status(500),
+        status(502),
     ] {
         let fixture = with_attempts(
             vec![reader("1", "ann@example.com")],
@@ -224,10 +135,8 @@ async fn lost_write_answer_has_unknown_outcome() {
             Some(SECRET),
         )
         .await;
-        fixture
-            .sandbox
-            .inject(FaultRule::from(fault.clone()).on("/api/").method("POST"));
-        let kind = failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await);
+        fixture.inject(FaultRule::from(fault.clone()).on("/api/").method("POST"));
+        let kind = failure_kind(fixture.create(&nova()).await);
         assert_eq!(kind, SourceErrorKind::OutcomeUnknown, "{fault:?}");
         assert_eq!(requests(&fixture).len(), 1, "{fault:?}");
     }
@@ -239,7 +148,7 @@ async fn unsent_write_is_unavailable() {
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     fixture.sandbox.off().await.unwrap();
     assert_eq!(
-        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.create(&nova()).await),
         SourceErrorKind::Unavailable
     );
 }

@@ -45,7 +45,7 @@ fn ten_settings_describe_a_provider() {
     let settings = with(&[]).unwrap();
     assert_eq!(&*settings.base_url, "https://directory.example/api");
     assert_eq!(
-        settings.secret_place(),
+        settings.secret.as_ref(),
         Some(&SecretPlace::Environment("SSOR_SECRET".into()))
     );
     assert_eq!((settings.paging.style, settings.search), (PagingStyle::None, None));
@@ -77,7 +77,7 @@ fn tenant_settings_override_the_preset() {
     let own = parse(&[("Param.product_code", ""), ("User", "/person"), ("Auth", "none")]).unwrap();
     assert!(own.params.is_empty());
     assert_eq!(own.user, Pointer::parse("/person").unwrap());
-    assert_eq!(own.secret_place(), None);
+    assert_eq!(own.secret, None);
     assert_eq!(
         names(&parse(&[("Param.product_code", "x"), ("User", " ")]).unwrap_err()),
         ["SSOR.User"]

@@ -28,7 +28,7 @@ async fn differs(config: DirectoryConfig, other: &[(&str, &str)], subject: &str,
     });
     assert!(
         found,
-        "{subject}: {explanation} is not told of {other:?}: {reported:#?}"
+        "{subject}: {explanation} is not reported for {other:?}: {reported:#?}"
     );
 }
 

@@ -1,7 +1,7 @@
 //! Look-ups by id and address, and the not-found signals.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_testkit::{Asking, ids};
+use masthead_provider_testkit::{Asking, ids, with_body};
 use masthead_sandbox::{DirectoryEnvelope, Fault, FaultRule};
 use serde_json::json;
 
@@ -48,13 +48,8 @@ async fn ids_are_compared_exactly() {
     assert_eq!(fixture.by_id("ABC").await.unwrap(), None);
     assert!(fixture.by_id("\u{e9}/x y").await.unwrap().is_some());
     let body = json!({"users": [{"consumerId": "ABC"}]}).to_string();
-    let fault = Fault::Status {
-        status: 200,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body),
-    };
-    fixture.sandbox.inject(FaultRule::from(fault));
+    let fault = with_body(200, &body);
+    fixture.inject(FaultRule::from(fault));
     assert_eq!(kind(fixture.by_id("abc").await), Some(SourceErrorKind::Corrupt));
 }
 
@@ -73,25 +68,25 @@ async fn absence_signals_need_their_settings() {
         (bare, ("NotFound.Bare", "true")),
     ] {
         let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
-        fixture.sandbox.inject(fault.clone());
+        fixture.inject(fault.clone());
         assert_eq!(
             kind(fixture.by_id("70000000").await),
             Some(SourceErrorKind::Unavailable)
         );
         let fixture = with(PLAIN, config(1), TOKEN, &[setting]).await;
-        fixture.sandbox.inject(fault);
+        fixture.inject(fault);
         assert_eq!(fixture.by_id("70000000").await.unwrap(), None);
     }
     // A not-found signal in answer to an address counts only if configured.
     let gone = answer(404, r#"{"errMsg":"no such user"}"#);
     let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
-    fixture.sandbox.inject(gone.clone());
+    fixture.inject(gone.clone());
     assert_eq!(
         kind(fixture.by_email("a@example.com").await),
         Some(SourceErrorKind::Misconfigured)
     );
     let fixture = with(PLAIN, config(1), TOKEN, &[("ByEmail.NotFound", "true")]).await;
-    fixture.sandbox.inject(gone);
+    fixture.inject(gone);
     assert_eq!(fixture.by_email("a@example.com").await.unwrap(), []);
 }
 
@@ -106,7 +101,7 @@ async fn retry_statuses_pause_calls() {
     };
     for (status, settings) in [(503, &[][..]), (420, &[("Retry.Statuses", "420, 503")][..])] {
         let fixture = with(PLAIN, config(1), TOKEN, settings).await;
-        fixture.sandbox.inject(later(status));
+        fixture.inject(later(status));
         assert_eq!(
             kind(fixture.by_id("70000000").await),
             Some(SourceErrorKind::Unavailable)
@@ -117,9 +112,9 @@ async fn retry_statuses_pause_calls() {
             matches!(reported, Some(SourceErrorKind::RateLimited { .. })),
             "{reported:?}"
         );
-        assert_eq!(fixture.sandbox.calls(), calls, "nobody asks before");
+        assert_eq!(fixture.sandbox.calls(), calls, "no call before");
     }
     let fixture = with(PLAIN, config(1), TOKEN, &[]).await;
-    fixture.sandbox.inject(later(420));
+    fixture.inject(later(420));
     assert_eq!(kind(fixture.by_id("70000000").await), Some(SourceErrorKind::Refused));
 }

@@ -26,7 +26,7 @@ async fn plain(config: DirectoryConfig) -> GenericFixture {
 async fn distorted_pages_lose_no_user() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = plain(config(180)).await;
-        fixture.sandbox.inject(fault.clone());
+        fixture.inject(fault.clone());
         let scanned = fixture.scan(Scope::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.gaps), (180, false), "{fault:?}");
     }

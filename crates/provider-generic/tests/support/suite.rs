@@ -9,6 +9,7 @@ use masthead_ports::{source::SourceErrorKind, walk::Scope};
 use masthead_provider_generic::{GenericSettings, Preset};
 use masthead_provider_kit::CheckVerdict;
 use masthead_provider_kit::ProviderAdapter as _;
+use masthead_provider_testkit::status;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
     asking::{Asking, ids},
@@ -109,22 +110,13 @@ pub(crate) async fn reads_match_the_sandbox(subject: GenericCase) {
     assert_eq!(page.total, Some(Total::Exact(all.len() as u64)));
 }
 
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: None,
-    }
-}
-
 /// A configured failure code has its configured kind in every read. A bare 404 means absence where configured, and only
 /// of one user.
 pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
     let fixture = subject.start(3).await;
     let user = &fixture.sandbox.directory().users()[0];
     let (id, email) = (subject.id_of(user), address(user));
-    let rule = fixture.sandbox.inject(Fault::ErrorCode { code: 500 });
+    let rule = fixture.inject(Fault::ErrorCode { code: 500 });
     for got in [
         kind(fixture.by_id(id).await),
         kind(fixture.by_id("nobody").await),
@@ -135,7 +127,7 @@ pub(crate) async fn configured_failures_have_their_kind(subject: GenericCase) {
         assert_eq!(got, Some(subject.code_500));
     }
     fixture.sandbox.withdraw(rule);
-    let rule = fixture.sandbox.inject(status(404));
+    let rule = fixture.inject(status(404));
     assert_eq!(kind(fixture.by_id(id).await), subject.status_404);
     assert!(
         kind(fixture.by_email(email).await).is_some() && kind(list(&fixture, UserFilter::default()).await).is_some()
@@ -149,17 +141,17 @@ pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
     let fixture = subject.start(120).await;
     let users = fixture.sandbox.directory().users();
     let (id, email) = (subject.id_of(&users[0]), address(&users[0]));
-    let rule = fixture.sandbox.inject(Fault::Missing);
+    let rule = fixture.inject(Fault::Missing);
     assert_eq!(
         kind(fixture.by_email(email).await),
         Some(Corrupt),
-        "the total says one, the list nobody"
+        "the total is one, the list is empty"
     );
     let page = list(&fixture, UserFilter::default()).await.unwrap();
     assert!(page.truncated, "a list with a user missing is not the whole");
     fixture.sandbox.withdraw(rule);
     for fault in [Fault::Duplicated, Fault::Shuffled] {
-        let rule = fixture.sandbox.inject(fault);
+        let rule = fixture.inject(fault);
         assert_eq!(fixture.ids_by_email(email).await, [id]);
         let page = list(&fixture, UserFilter::default()).await.unwrap();
         let mut listed = ids(&page.accounts);
@@ -196,7 +188,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
         status(500),
         Fault::Missing,
     ] {
-        let rule = fixture.sandbox.inject(fault);
+        let rule = fixture.inject(fault);
         shown.push(format!(
             "{:?}{:?}",
             fixture.by_id(id).await,
@@ -219,7 +211,7 @@ pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
     for private in [SESSION_GRADE, id, email, subject.secret] {
         assert!(
             !logged.contains(private) && !format!("{checked:?}").contains(private),
-            "{private} is told"
+            "{private} is logged"
         );
     }
 }

@@ -20,7 +20,7 @@ fn parse(more: &[(&str, &str)], allow_private: bool) -> Result<GigyaSettings, Ve
 fn minimal_settings_have_defaults() {
     let settings = parse(&[], false).unwrap();
     assert_eq!(&*settings.origin, "https://accounts.eu1.gigya.com");
-    assert_eq!(settings.secret_place(), &SecretPlace::File("/run/secrets/gigya".into()));
+    assert_eq!(settings.secret, SecretPlace::File("/run/secrets/gigya".into()));
     assert_eq!((settings.page_size, settings.budget), (300, (20, 10)));
     assert_eq!((settings.auth, settings.lite_accounts), (Auth::Signed, false));
 }
@@ -69,7 +69,7 @@ fn each_auth_method_has_its_own_secret() {
     };
     let settings = bearer(&[("Gigya.PrivateKeyEnv", "KEY")]).unwrap();
     assert_eq!(settings.auth, Auth::Bearer);
-    assert_eq!(settings.secret_place(), &SecretPlace::Environment("KEY".into()));
+    assert_eq!(settings.secret, SecretPlace::Environment("KEY".into()));
     assert_eq!(
         bearer(&[("Gigya.SecretFile", "s")]).unwrap_err(),
         ["Gigya.SecretFile", "Gigya.PrivateKeyFile"]

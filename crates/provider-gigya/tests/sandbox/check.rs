@@ -42,7 +42,7 @@ async fn each_mismatch_names_its_settings() {
         (400_006, "the list", "refused"),
     ] {
         let fixture = with(accounts(), &[]).await;
-        fixture.sandbox.inject(Fault::ErrorCode { code });
+        fixture.inject(Fault::ErrorCode { code });
         assert_differs(&check(&fixture).await, subject, explanation);
     }
 }

@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{AUTH_METHODS, Asking, called, crid, kind, reader, with, with_secret};
+use crate::support::{AUTH_METHODS, Asking, called, kind, reader, with, with_secret};
 
 #[tokio::test]
 async fn rejected_keys_are_misconfiguration() {
@@ -73,11 +73,7 @@ async fn clock_skew_is_corrected_once() {
                 first_name: Some("Anna".into()),
                 ..AccountChange::default()
             };
-            let changed = fixture
-                .adapter
-                .update(&fixture.cx(), &crid("1"), &change)
-                .await
-                .unwrap();
+            let changed = fixture.update("1", &change).await.unwrap();
             assert_eq!(&*changed.first_name, "Anna");
             assert_eq!(called(&fixture), ["setAccountInfo", "setAccountInfo", "getAccountInfo"]);
             assert!(fixture.by_id("1").await.unwrap().is_some());
@@ -90,7 +86,7 @@ async fn clock_skew_is_corrected_once() {
 #[tokio::test]
 async fn repeated_expiry_is_misconfiguration() {
     let fixture = with(vec![reader("1", "a@example.com")], &[]).await;
-    fixture.sandbox.inject(Fault::ErrorCode { code: 403_002 });
+    fixture.inject(Fault::ErrorCode { code: 403_002 });
     assert_eq!(kind(fixture.by_id("1").await), Misconfigured);
     assert_eq!(fixture.sandbox.calls(), 2);
 }
@@ -99,13 +95,13 @@ async fn repeated_expiry_is_misconfiguration() {
 async fn used_nonce_is_replaced_once() {
     let fixture = with(vec![reader("1", "a@example.com")], &[]).await;
     let used = || FaultRule::from(Fault::ErrorCode { code: 403_004 });
-    fixture.sandbox.inject(used().times(1));
+    fixture.inject(used().times(1));
     assert!(fixture.by_id("1").await.unwrap().is_some());
     assert_eq!(fixture.sandbox.calls(), 2);
-    fixture.sandbox.inject(used());
+    fixture.inject(used());
     assert_eq!(kind(fixture.by_id("1").await), Unavailable);
     assert_eq!(fixture.sandbox.calls(), 4);
-    let deleted = fixture.adapter.delete(&fixture.cx(), &crid("1")).await;
+    let deleted = fixture.delete("1").await;
     assert!(
         matches!(&deleted, Err(WriteError::Silent(error)) if error.kind == OutcomeUnknown),
         "{deleted:?}"
@@ -160,11 +156,7 @@ async fn any_text_passes_signature_verification() {
                 first_name: Some(text.as_str().into()),
                 ..AccountChange::default()
             };
-            let changed = fixture
-                .adapter
-                .update(&fixture.cx(), &crid("1"), &change)
-                .await
-                .unwrap();
+            let changed = fixture.update("1", &change).await.unwrap();
             assert_eq!(&*changed.first_name, text.trim(), "{method} {text:?}");
         }
     }

@@ -3,35 +3,18 @@
 
 use masthead_domain::query::UserFilter;
 use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_provider_testkit::{status, with_body};
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::support::{Asking, ids, kind, listing, reader, with, with_attempts};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
-
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: None,
-    }
-}
-
-fn with_body(status: u16, body: &str) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_owned()),
-    }
-}
 
 /// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
     let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
     for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
-        fixture.sandbox.inject(fault.clone());
+        fixture.inject(fault.clone());
         // A pause of one read must not affect the next.
         fixture.restart();
         let got = match read {
@@ -39,12 +22,7 @@ async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
             "by id of nobody" => kind(fixture.by_id("nobody").await),
             "by address" => kind(fixture.by_email("ann@example.com").await),
             "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
-            _ => kind(
-                fixture
-                    .adapter
-                    .search(&fixture.cx(), &listing(UserFilter::default(), 10))
-                    .await,
-            ),
+            _ => kind(fixture.search(&listing(UserFilter::default(), 10)).await),
         };
         assert!(same(got), "{fault:?}, {read}: {got:?}");
     }
@@ -96,11 +74,11 @@ async fn rate_limit_code_pauses_calls() {
 async fn documented_codes_mean_one_absent_account() {
     let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     for code in [403_047, 404_000, 404_003] {
-        let fault = fixture.sandbox.inject(Fault::ErrorCode { code });
+        let fault = fixture.inject(Fault::ErrorCode { code });
         assert!(fixture.by_id("1").await.unwrap().is_none(), "{code}");
         // "Not found" in answer to a search is no evidence of absence.
         let filter = UserFilter::default();
-        let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
+        let answer = fixture.search(&listing(filter, 10)).await;
         assert!(matches!(kind(answer), Refused | Misconfigured), "{code}");
         assert!(fixture.by_email("nobody@example.com").await.is_err(), "{code}");
         assert!(fixture.sandbox.withdraw(fault));
@@ -117,7 +95,7 @@ async fn documented_codes_mean_one_absent_account() {
         "Unauthorized user",
         "",
     ] {
-        let fault = fixture.sandbox.inject(labelled(details(text)));
+        let fault = fixture.inject(labelled(details(text)));
         assert!(fixture.by_id("1").await.is_err(), "{text:?}");
         assert!(fixture.sandbox.withdraw(fault));
     }
@@ -147,9 +125,7 @@ async fn foreign_search_result_is_refused() {
         &[],
     )
     .await;
-    fixture
-        .sandbox
-        .inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
+    fixture.inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
     assert_eq!(kind(fixture.by_email("ann@example.com").await), Corrupt);
 }
 
@@ -161,20 +137,16 @@ async fn incomplete_list_is_refused_disorder_is_not() {
     let fixture = with(accounts, &[]).await;
     let list = async || {
         let query = listing(UserFilter::default(), 10);
-        fixture
-            .adapter
-            .search(&fixture.cx(), &query)
-            .await
-            .map(|page| ids(&page.accounts))
+        fixture.search(&query).await.map(|page| ids(&page.accounts))
     };
     for fault in [Fault::Shuffled, Fault::Duplicated] {
-        let id = fixture.sandbox.inject(fault.clone());
+        let id = fixture.inject(fault.clone());
         let mut found = list().await.unwrap();
         found.sort();
         assert_eq!(found, ["0", "1", "2", "3", "4"], "{fault:?}");
         assert!(fixture.sandbox.withdraw(id));
     }
-    fixture.sandbox.inject(Fault::Missing);
+    fixture.inject(Fault::Missing);
     assert_eq!(kind(list().await), Corrupt);
 }
 
@@ -187,7 +159,7 @@ async fn failed_read_is_signed_again_and_retried() {
         Fault::Html,
         Fault::ErrorCode { code: 500_001 },
     ] {
-        fixture.sandbox.inject(FaultRule::from(fault.clone()).times(1));
+        fixture.inject(FaultRule::from(fault.clone()).times(1));
         assert!(fixture.by_id("1").await.unwrap().is_some(), "{fault:?}");
     }
 }

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use masthead_domain::{email::Email, metadata::Metadata, query::UserFilter};
+use masthead_domain::{email::Email, query::UserFilter};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword},
     source::UserSource as _,
 };
 use serde_json::{Value, json};
 
-use crate::support::{Asking, GigyaFixture, crid, decoded, listing, with};
+use crate::support::{Asking, GigyaFixture, decoded, listing, with};
+use masthead_provider_testkit::{first_name, new_account};
 
 fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/gigya-node");
@@ -152,11 +153,7 @@ async fn address_request_matches_library() {
 #[tokio::test]
 async fn page_requests_match_library() {
     let fixture = with(seed(), &[("Gigya.PageSize", "3")]).await;
-    let page = fixture
-        .adapter
-        .search(&fixture.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+    let page = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert_eq!(page.accounts.len(), seed().len());
     let mut requests = local(&fixture);
     // Masthead requests more fields of each account than the library did.
@@ -174,7 +171,6 @@ async fn page_requests_match_library() {
 async fn write_requests_match_library() {
     let settings = [("Gigya.MetadataMap", "note, plan")];
     let fixture = with(seed(), &settings).await;
-    let (cx, ann) = (fixture.cx(), crid("ann"));
     let name = |at: usize| seed()[at]["profile"]["firstName"].as_str().unwrap().to_owned();
     let change = AccountChange {
         first_name: Some(name(1).into()),
@@ -185,25 +181,17 @@ async fn write_requests_match_library() {
         ],
         ..AccountChange::default()
     };
-    fixture.adapter.update(&cx, &ann, &change).await.unwrap();
+    fixture.update("ann", &change).await.unwrap();
     assert_eq!(local(&fixture)[..1], recorded("set"));
     fixture.sandbox.clear_log();
-    let odd = PlainPassword::new("geheim'<>()*!~+&=% 2\u{fc}");
-    fixture.adapter.set_password(&cx, &ann, &odd).await.unwrap();
+    let odd = "geheim'<>()*!~+&=% 2\u{fc}";
+    fixture.set_password("ann", odd).await.unwrap();
     assert_eq!(local(&fixture), recorded("set-password"));
     fixture.sandbox.clear_log();
-    let change = AccountChange {
-        first_name: Some("x".into()),
-        ..AccountChange::default()
-    };
-    assert!(fixture.adapter.update(&cx, &crid("nobody"), &change).await.is_err());
+    assert!(fixture.update("nobody", &first_name("x")).await.is_err());
     assert_eq!(local(&fixture), recorded("set-missing"));
     fixture.sandbox.clear_log();
-    fixture
-        .adapter
-        .delete(&cx, &crid(seed()[1]["UID"].as_str().unwrap()))
-        .await
-        .unwrap();
+    fixture.delete(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
     assert_eq!(local(&fixture), recorded("delete"));
 }
 
@@ -212,18 +200,16 @@ async fn registration_requests_match_library() {
     let fixture = with(seed(), &[("Gigya.MetadataMap", "note")]).await;
     let new = |email: &str| NewAccount {
         email: Email::parse(email).unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
         first_name: seed()[2]["profile"]["firstName"].as_str().unwrap().into(),
         last_name: seed()[2]["profile"]["lastName"].as_str().unwrap().into(),
-        verified: false,
-        metadata: Metadata::from_valid([("note".to_owned(), "\u{fc}".to_owned())]),
+        ..new_account(&[("note", "\u{fc}")])
     };
     for (email, name) in [
         ("neu+'<>()*!~&=%@example.com", "register"),
         ("ann+news@example.com", "register-existing"),
     ] {
         fixture.sandbox.clear_log();
-        let made = fixture.adapter.create(&fixture.cx(), &new(email)).await;
+        let made = fixture.create(&new(email)).await;
         assert_eq!(made.is_ok(), name == "register", "{made:?}");
         let mut wanted = recorded(name);
         // The library was given an address in the profile too.

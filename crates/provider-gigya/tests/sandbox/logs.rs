@@ -1,7 +1,7 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
+use masthead_ports::accounts::PlainPassword;
+use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Application, Fault, FaultRule};
 use masthead_testkit::logs::Logged;
 
@@ -14,12 +14,7 @@ async fn failure_logs_show_no_private_data() {
         let body = format!(
             r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#
         );
-        Fault::Status {
-            status: u16::try_from(code / 1_000).unwrap(),
-            retry_after: None,
-            reset_in: None,
-            body: Some(body),
-        }
+        with_body(u16::try_from(code / 1_000).unwrap(), &body)
     };
     for method in AUTH_METHODS {
         for fault in [
@@ -34,20 +29,13 @@ async fn failure_logs_show_no_private_data() {
                 reader("sentinel-2", "sentinel-2@example.org"),
             ];
             let fixture = with(accounts, &[("Gigya.Auth", method)]).await;
-            fixture.sandbox.inject(FaultRule::from(fault.clone()));
+            fixture.inject(FaultRule::from(fault.clone()));
             let errors = [
                 format!("{:?}", fixture.by_id("sentinel-1").await.unwrap_err()),
                 format!("{:?}", fixture.by_email("sentinel@example.com").await.unwrap_err()),
             ];
-            let new = NewAccount {
-                email: Email::parse("sentinel-3@example.com").unwrap(),
-                password: Some(PlainPassword::new("sentinel-password")),
-                first_name: "Sentinel".into(),
-                last_name: "".into(),
-                verified: false,
-                metadata: Metadata::default(),
-            };
-            let made = fixture.adapter.create(&fixture.cx(), &new).await;
+            let new = sentinel_account();
+            let made = fixture.create(&new).await;
             let login = fixture
                 .adapter
                 .login(
@@ -68,21 +56,15 @@ async fn failure_logs_show_no_private_data() {
         .await
         .by_id("sentinel")
         .await;
-    let logged = logged.text();
-    for reported in [
-        "gigya will not take our request",
-        "gigya rejects our credentials or settings",
-        "the provider's answer is refused",
-        "Gigya.PageSize",
-        "the secret is not base64",
-    ] {
-        assert!(logged.contains(reported), "{reported} is not told:\n{logged}");
-    }
-    let secret = Application::default().secret;
-    for private in ["sentinel", &*secret, "Bearer", "sig="] {
-        assert!(
-            !logged.to_lowercase().contains(&private.to_lowercase()),
-            "{private} is told:\n{logged}"
-        );
-    }
+    assert_logged(
+        &logged.text(),
+        &[
+            "gigya will not take our request",
+            "gigya rejects our credentials or settings",
+            "the provider's answer is refused",
+            "Gigya.PageSize",
+            "the secret is not base64",
+        ],
+        &["sentinel", &Application::default().secret, "Bearer", "sig="],
+    );
 }

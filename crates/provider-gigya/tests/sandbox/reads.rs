@@ -3,7 +3,7 @@
 use masthead_ports::{accounts::AccountWriter as _, source::SourceErrorKind};
 use serde_json::json;
 
-use crate::support::{AUTH_METHODS, Asking, called, crid, kind, reader, social, with, with_secret};
+use crate::support::{AUTH_METHODS, Asking, called, kind, reader, social, with, with_secret};
 
 #[tokio::test]
 async fn user_is_found_by_odd_id() {
@@ -134,12 +134,12 @@ async fn search_lag_is_corrected_by_lookups() {
         .sandbox
         .gigya()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    fixture.adapter.delete(&fixture.cx(), &crid("1")).await.unwrap();
+    fixture.delete("1").await.unwrap();
     assert_eq!(fixture.ids_by_email("ann@example.com").await, ["2"]);
-    fixture.adapter.delete(&fixture.cx(), &crid("2")).await.unwrap();
+    fixture.delete("2").await.unwrap();
     assert!(fixture.by_email("ann@example.com").await.unwrap().is_empty());
     let new = crate::writes::nova();
-    let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
+    let made = fixture.create(&new).await.unwrap();
     assert_eq!(fixture.ids_by_email("nova@example.com").await, [made.crid.as_str()]);
 }
 

@@ -156,7 +156,7 @@ async fn distorted_batches_lose_no_account() {
             .gigya()
             .change_settings(|settings| settings.short_batches = true);
         if let Some(fault) = fault.clone() {
-            fixture.sandbox.inject(fault);
+            fixture.inject(fault);
         }
         let scanned = fixture
             .scan(Scope::Everything, |steps| {
@@ -193,7 +193,7 @@ async fn repeated_accounts_reduce_the_count() {
 #[tokio::test]
 async fn incomplete_batch_is_refused() {
     let fixture = with(sample_accounts(200).collect(), &[]).await;
-    fixture.sandbox.inject(FaultRule::from(Fault::Missing));
+    fixture.inject(FaultRule::from(Fault::Missing));
     assert_eq!(
         kind(fixture.step(Scope::Everything, None).await),
         SourceErrorKind::Corrupt

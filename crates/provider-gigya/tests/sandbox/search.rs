@@ -33,18 +33,10 @@ fn queries(fixture: &GigyaFixture) -> Vec<String> {
 #[tokio::test]
 async fn short_list_is_one_call() {
     let fixture = with(sample_accounts(40).collect(), &[]).await;
-    let page = fixture
-        .adapter
-        .search(&fixture.cx(), &listing(UserFilter::default(), 10))
-        .await
-        .unwrap();
+    let page = fixture.search(&listing(UserFilter::default(), 10)).await.unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (10, true, false));
     assert_eq!(page.total, Some(Total::Estimate(40)));
-    let whole = fixture
-        .adapter
-        .search(&fixture.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+    let whole = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert_eq!((whole.accounts.len(), whole.more), (40, false));
     assert_eq!(whole.total, Some(Total::Exact(40)));
     assert_eq!(called(&fixture), ["search", "search"]);
@@ -71,11 +63,7 @@ async fn cursor_search_passes_five_thousand() {
             first_name: Some(NamePrefix::of("zebed")),
             ..UserFilter::default()
         };
-        let page = fixture
-            .adapter
-            .search(&fixture.cx(), &listing(filter, 10))
-            .await
-            .unwrap();
+        let page = fixture.search(&listing(filter, 10)).await.unwrap();
         assert_eq!(ids(&page.accounts), ["zzz"]);
         assert!(!page.truncated && page.total == Some(Total::Exact(1)));
         let batch = if short { page_size / 2 } else { page_size };
@@ -87,14 +75,10 @@ async fn cursor_search_passes_five_thousand() {
 async fn endless_search_is_truncated() {
     let fixture = with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
     let unknown = UserFilter {
-        first_name: Some(NamePrefix::of("nobody is called so")),
+        first_name: Some(NamePrefix::of("no user has this name")),
         ..UserFilter::default()
     };
-    let page = fixture
-        .adapter
-        .search(&fixture.cx(), &listing(unknown, 10))
-        .await
-        .unwrap();
+    let page = fixture.search(&listing(unknown, 10)).await.unwrap();
     assert!(page.truncated && page.accounts.is_empty());
     assert_eq!(fixture.sandbox.calls(), 50);
 }
@@ -102,11 +86,7 @@ async fn endless_search_is_truncated() {
 #[tokio::test]
 async fn lookups_and_lists_agree() {
     let fixture = with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
-    let page = fixture
-        .adapter
-        .search(&fixture.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+    let page = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert!(page.accounts.len() >= 58);
     for listed in &page.accounts {
         let by_id = fixture.by_id(listed.crid.as_str()).await.unwrap().unwrap();
@@ -126,11 +106,7 @@ async fn conditions_are_applied_locally() {
     accented["data"]["timeZone"] = "Europe/Madrid".into();
     let fixture = with(vec![reader("1", "ann@example.com"), accented], &[]).await;
     let found = async |filter: UserFilter| {
-        let page = fixture
-            .adapter
-            .search(&fixture.cx(), &listing(filter, 10))
-            .await
-            .unwrap();
+        let page = fixture.search(&listing(filter, 10)).await.unwrap();
         ids(&page.accounts)
     };
     let base = UserFilter::default;
@@ -206,7 +182,7 @@ async fn hostile_values_keep_query_structure() {
         for filter in filters {
             let exact = matches!(filter.emails[0], EmailFilter::Exact(_));
             fixture.sandbox.clear_log();
-            let answer = fixture.adapter.search(&fixture.cx(), &listing(filter, 10)).await;
+            let answer = fixture.search(&listing(filter, 10)).await;
             if let Err(error) = &answer {
                 // A text that cannot be sent is not sent; nothing else fails.
                 assert!(exact && fixture.sandbox.calls() == 0, "{text:?}: {error:?}");

@@ -47,10 +47,7 @@ pub(crate) async fn with_secret(
         ("UserKey", "sandbox-user-key"),
         (place, "SANDBOX_SECRET"),
     ];
-    let own = settings
-        .iter()
-        .map(|(name, value)| (name.trim_start_matches("Gigya."), *value));
-    let settings: Vec<_> = base.into_iter().chain(own).collect();
+    let settings: Vec<_> = base.iter().chain(settings).copied().collect();
     AdapterFixture::start(config, "Gigya", &settings, secret, attempts, GigyaAdapter::new).await
 }
 

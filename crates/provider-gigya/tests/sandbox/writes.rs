@@ -1,37 +1,23 @@
 //! Writes: success, rejection, and unknown outcome.
 
-use masthead_domain::{account::Account, email::Email, metadata::Metadata};
+use masthead_domain::email::Email;
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, NewAccount, PlainPassword, WriteError},
     source::SourceErrorKind,
 };
 use masthead_provider_gigya::Login;
+use masthead_provider_testkit::{failure_kind, first_name, new_account};
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::support::{Asking, GigyaFixture, called, crid, reader, social, with, with_attempts};
 
 pub(crate) fn nova() -> NewAccount {
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    NewAccount {
-        email: Email::parse("Nova@Example.com").unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
-        first_name: "Nova".into(),
-        last_name: "M\u{fc}ller".into(),
-        verified: false,
-        metadata: Metadata::from_valid([pair("cellPhone", "+12025550100"), pair("timeZone", "Europe/Oslo")]),
-    }
+    new_account(&[("cellPhone", "+12025550100"), ("timeZone", "Europe/Oslo")])
 }
 
 async fn fixture() -> GigyaFixture {
     with(vec![reader("1", "ann@example.com")], &[]).await
-}
-
-fn failure_kind<T: std::fmt::Debug>(answer: Result<T, WriteError>) -> SourceErrorKind {
-    match answer {
-        Err(WriteError::Silent(error)) => error.kind,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]
@@ -44,7 +30,7 @@ async fn created_account_is_found() {
                 .gigya()
                 .change_settings(|settings| settings.require_verification = strict);
             let new = NewAccount { verified, ..nova() };
-            let made = fixture.adapter.create(&fixture.cx(), &new).await.unwrap();
+            let made = fixture.create(&new).await.unwrap();
             let found = fixture.by_id(made.crid.as_str()).await.unwrap().unwrap();
             assert_eq!(made, found, "{verified} {strict}");
             assert_eq!((&*found.first_name, found.verified), ("Nova", Some(verified)));
@@ -71,7 +57,7 @@ async fn account_without_password_gets_random_one() {
         ..nova()
     };
     for email in ["one@example.com", "two@example.com"] {
-        fixture.adapter.create(&fixture.cx(), &new(email)).await.unwrap();
+        fixture.create(&new(email)).await.unwrap();
     }
     let log = fixture.sandbox.log_with_secrets();
     let mut passwords: Vec<&str> = log
@@ -87,36 +73,13 @@ async fn account_without_password_gets_random_one() {
 
 #[tokio::test]
 async fn taken_address_is_reported() {
-    let fixture = fixture().await;
-    let taken = Email::parse("Ann@Example.com").unwrap();
-    let twice = NewAccount {
-        email: taken.clone(),
-        ..nova()
-    };
-    let answer = fixture.adapter.create(&fixture.cx(), &twice).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    let made = fixture.adapter.create(&fixture.cx(), &nova()).await.unwrap();
-    let answer = fixture.adapter.set_email(&fixture.cx(), &made.crid, &taken, true).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
+    fixture().await.assert_taken_address_is_reported().await;
 }
 
 #[tokio::test]
 async fn weak_password_returns_gigya_message() {
-    let fixture = fixture().await;
-    let weak = PlainPassword::new("short");
-    let reported = |answer: Result<(), WriteError>| match answer {
-        Err(WriteError::Refused { told: reported }) => reported.map(|reported| reported.as_str().to_owned()),
-        other => panic!("{other:?}"),
-    };
-    let explanation = Some("Password does not meet complexity requirements");
-    let answer = fixture.adapter.set_password(&fixture.cx(), &crid("1"), &weak).await;
-    assert_eq!(reported(answer).as_deref(), explanation);
-    let new = NewAccount {
-        password: Some(weak),
-        ..nova()
-    };
-    let answer = fixture.adapter.create(&fixture.cx(), &new).await.map(|_| ());
-    assert_eq!(reported(answer).as_deref(), explanation);
+    let text = "Password does not meet complexity requirements";
+    fixture().await.assert_weak_password_returns("1", text).await;
 }
 
 #[tokio::test]
@@ -140,11 +103,7 @@ async fn update_merges_and_removes_fields() {
             set("unknownKey", "x"),
         ],
     };
-    let changed = fixture
-        .adapter
-        .update(&fixture.cx(), &crid("1"), &change)
-        .await
-        .unwrap();
+    let changed = fixture.update("1", &change).await.unwrap();
     assert_eq!(
         (&*changed.first_name, &*changed.last_name, changed.verified),
         ("'<>()*!~+&=%\u{e9}", "", Some(false))
@@ -161,11 +120,7 @@ async fn update_merges_and_removes_fields() {
 #[tokio::test]
 async fn unmapped_change_is_no_write() {
     let fixture = fixture().await;
-    let change = AccountChange {
-        metadata: vec![("unknownKey".into(), None)],
-        ..AccountChange::default()
-    };
-    assert!(fixture.adapter.update(&fixture.cx(), &crid("1"), &change).await.is_ok());
+    fixture.assert_unmapped_change_succeeds("1").await;
     assert_eq!(called(&fixture), ["getAccountInfo"]);
 }
 
@@ -174,25 +129,16 @@ async fn changed_address_signs_in() {
     let mut ann = reader("1", "ann@example.com");
     ann["password"] = "Sandbox-password-1".into();
     let fixture = with(vec![ann, social("2", "bob@example.com")], &[]).await;
-    let new = Email::parse("Anna+'&=%@Example.com").unwrap();
-    let changed = fixture
-        .adapter
-        .set_email(&fixture.cx(), &crid("1"), &new, false)
-        .await
-        .unwrap();
-    assert_eq!(changed.email.as_ref().unwrap().as_str(), new.as_str());
+    let new = "Anna+'&=%@Example.com";
+    let changed = fixture.set_email("1", new, false).await.unwrap();
+    assert_eq!(changed.email.as_ref().unwrap().as_str(), new);
     assert_eq!(changed.verified, Some(false));
     let password = PlainPassword::new("Sandbox-password-1");
     let login = async |id: &str| fixture.adapter.login(&fixture.cx(), id, &password).await.unwrap();
-    assert_eq!(login(new.as_str()).await, Login::Accepted(Box::new(changed)));
+    assert_eq!(login(new).await, Login::Accepted(Box::new(changed)));
     assert_eq!(login("ann@example.com").await, Login::WrongCredentials);
     // Signing in with another account gives no access.
-    let email = Email::parse("bobby@example.com").unwrap();
-    fixture
-        .adapter
-        .set_email(&fixture.cx(), &crid("2"), &email, true)
-        .await
-        .unwrap();
+    fixture.set_email("2", "bobby@example.com", true).await.unwrap();
     let kept = fixture.sandbox.gigya().account("2").unwrap();
     assert_eq!(kept["loginIDs"]["emails"], json!([]));
     assert_eq!(kept["profile"]["email"], "bobby@example.com");
@@ -202,36 +148,22 @@ async fn changed_address_signs_in() {
 async fn password_is_set_without_old_one() {
     let fixture = fixture().await;
     let odd = "geheim'<>()*!~+&=% 2\u{fc}";
-    fixture
-        .adapter
-        .set_password(&fixture.cx(), &crid("1"), &PlainPassword::new(odd))
-        .await
-        .unwrap();
+    fixture.set_password("1", odd).await.unwrap();
     assert!(fixture.sandbox.gigya().is_password("1", odd));
 }
 
 #[tokio::test]
 async fn unknown_user_cannot_be_changed() {
     let fixture = fixture().await;
-    let (cx, unknown) = (fixture.cx(), crid("nobody"));
-    let email = Email::parse("x@example.com").unwrap();
-    let change = AccountChange {
-        first_name: Some("x".into()),
-        ..AccountChange::default()
-    };
-    let answers = [
-        fixture.adapter.update(&cx, &unknown, &change).await.map(|_| ()),
-        fixture.adapter.set_email(&cx, &unknown, &email, true).await.map(|_| ()),
-        fixture
-            .adapter
-            .set_password(&cx, &unknown, &PlainPassword::new("Sandbox-1"))
-            .await,
-    ];
-    for answer in answers {
+    for answer in [
+        fixture.update("nobody", &first_name("x")).await.map(|_| ()),
+        fixture.set_email("nobody", "x@example.com", true).await.map(|_| ()),
+        fixture.set_password("nobody", "Sandbox-1").await,
+    ] {
         assert!(matches!(answer, Err(WriteError::NoSuchUser)), "{answer:?}");
     }
     for _ in 0..2 {
-        fixture.adapter.delete(&cx, &crid("1")).await.unwrap();
+        fixture.delete("1").await.unwrap();
     }
     assert_eq!(fixture.sandbox.gigya().account_count(), 0);
 }
@@ -279,7 +211,7 @@ async fn login_is_tried_once() {
         (Fault::ErrorCode { code: 403_005 }, Err(SourceErrorKind::Misconfigured)),
     ] {
         let calls = fixture.sandbox.calls();
-        fixture.sandbox.inject(FaultRule::from(fault).times(1));
+        fixture.inject(FaultRule::from(fault).times(1));
         let answer = login("ann@example.com", "Sandbox-password-1").await;
         assert_eq!(answer.map_err(|error| error.kind), wanted);
         assert_eq!(fixture.sandbox.calls(), calls + 1);
@@ -314,13 +246,8 @@ async fn lost_write_answer_has_unknown_outcome() {
         Fault::ErrorCode { code: 403_004 },
     ] {
         let fixture = with_attempts(vec![reader("1", "ann@example.com")], &[], 3).await;
-        fixture
-            .sandbox
-            .inject(FaultRule::from(fault.clone()).on("/accounts.setAccountInfo"));
-        let answer = fixture
-            .adapter
-            .set_password(&fixture.cx(), &crid("1"), &PlainPassword::new("Sandbox-password-2"))
-            .await;
+        fixture.inject(FaultRule::from(fault.clone()).on("/accounts.setAccountInfo"));
+        let answer = fixture.set_password("1", "Sandbox-password-2").await;
         assert_eq!(failure_kind(answer), SourceErrorKind::OutcomeUnknown, "{fault:?}");
         assert_eq!(fixture.sandbox.calls(), 1, "{fault:?}");
     }
@@ -335,8 +262,8 @@ async fn refused_write_has_known_outcome() {
         (403_007, SourceErrorKind::Misconfigured),
     ] {
         let fixture = fixture().await;
-        fixture.sandbox.inject(Fault::ErrorCode { code });
-        let answer = fixture.adapter.delete(&fixture.cx(), &crid("1")).await;
+        fixture.inject(Fault::ErrorCode { code });
+        let answer = fixture.delete("1").await;
         let got = failure_kind(answer);
         assert_eq!(
             std::mem::discriminant(&got),
@@ -350,32 +277,26 @@ async fn refused_write_has_known_outcome() {
 async fn unfinished_creation_has_unknown_outcome() {
     for broken in ["/accounts.setAccountInfo", "/accounts.getAccountInfo"] {
         let fixture = fixture().await;
-        fixture
-            .sandbox
-            .inject(FaultRule::from(Fault::ErrorCode { code: 403_048 }).on(broken));
+        fixture.inject(FaultRule::from(Fault::ErrorCode { code: 403_048 }).on(broken));
         let new = NewAccount {
             verified: true,
             ..nova()
         };
-        let answer: Result<Account, WriteError> = fixture.adapter.create(&fixture.cx(), &new).await;
+        let answer = fixture.create(&new).await;
         assert_eq!(failure_kind(answer), SourceErrorKind::OutcomeUnknown, "{broken}");
     }
     let fixture = fixture().await;
-    fixture
-        .sandbox
-        .inject(FaultRule::from(Fault::ErrorCode { code: 500_001 }).on("/accounts.initRegistration"));
-    let answer = fixture.adapter.create(&fixture.cx(), &nova()).await;
+    fixture.inject(FaultRule::from(Fault::ErrorCode { code: 500_001 }).on("/accounts.initRegistration"));
+    let answer = fixture.create(&nova()).await;
     assert_eq!(failure_kind(answer), SourceErrorKind::Unavailable);
 }
 
 #[tokio::test]
 async fn mismatched_creation_has_unknown_outcome() {
     let fixture = fixture().await;
-    fixture
-        .sandbox
-        .inject(FaultRule::from(Fault::OtherUser).on("/accounts.register"));
+    fixture.inject(FaultRule::from(Fault::OtherUser).on("/accounts.register"));
     assert_eq!(
-        failure_kind(fixture.adapter.create(&fixture.cx(), &nova()).await),
+        failure_kind(fixture.create(&nova()).await),
         SourceErrorKind::OutcomeUnknown
     );
 }

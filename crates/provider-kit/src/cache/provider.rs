@@ -279,14 +279,17 @@ mod tests {
     async fn slow_call_returns_remembered_answer_and_refreshes() {
         let (_, provider) = late_with_a_kept_answer().await;
         let began = Instant::now();
-        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        let answer = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
         assert_eq!(began.elapsed(), CacheOptions::default().stale_after);
         let reason = SourceErrorKind::Unavailable;
-        assert!(matches!(asked.heard, Heard::Remembered { reason: why, .. } if why == reason));
+        assert!(matches!(answer.heard, Heard::Remembered { reason: why, .. } if why == reason));
         // The call continued without its caller.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let asked = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
-        assert!(matches!(asked.heard, Heard::Live { .. }) && !asked.called, "{asked:?}");
+        let answer = provider.by_id(&cx(Duration::from_secs(10)), &id()).await;
+        assert!(
+            matches!(answer.heard, Heard::Live { .. }) && !answer.called,
+            "{answer:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -302,10 +305,10 @@ mod tests {
                 priority,
                 ..cx(Duration::from_secs(10))
             };
-            let asked = provider.by_id(&patient, &id()).await;
+            let answer = provider.by_id(&patient, &id()).await;
             assert!(
-                matches!(asked.heard, Heard::Live { .. }),
-                "{wait:?} {priority:?}: {asked:?}"
+                matches!(answer.heard, Heard::Live { .. }),
+                "{wait:?} {priority:?}: {answer:?}"
             );
         }
     }
@@ -342,8 +345,8 @@ mod tests {
                 .into_iter()
                 .filter(|(known, _)| *known != name)
                 .chain([(name, value)]);
-            let asked = provider.by_id(&settings(&changed.collect::<Vec<_>>()), &id()).await;
-            assert_eq!(matches!(asked.heard, Heard::Remembered { .. }), keeps, "{name}");
+            let answer = provider.by_id(&settings(&changed.collect::<Vec<_>>()), &id()).await;
+            assert_eq!(matches!(answer.heard, Heard::Remembered { .. }), keeps, "{name}");
         }
     }
 }

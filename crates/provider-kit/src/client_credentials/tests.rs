@@ -46,7 +46,7 @@ async fn concurrent_callers_share_one_token_fetch() {
     for other in others {
         assert_eq!(other.await.unwrap(), "Bearer t0");
     }
-    let [RecordedRequest { head, body }] = &server.seen()[..] else {
+    let [RecordedRequest { head, body, .. }] = &server.seen()[..] else {
         panic!("more than one fetch")
     };
     assert!(head.starts_with("post /oauth/token "));

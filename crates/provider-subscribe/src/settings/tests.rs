@@ -18,10 +18,7 @@ fn url_and_token_are_enough() {
     let settings = parse(&LEAST, false).unwrap();
     assert_eq!(&*settings.url, "https://far.example/UsersOrchestrator");
     assert_eq!((settings.api, settings.tenant.clone()), (RemoteApiKind::V4Body, None));
-    assert_eq!(
-        settings.token_place(),
-        &SecretPlace::Environment("MASTHEAD_SECRET_FAR".into())
-    );
+    assert_eq!(settings.token, SecretPlace::Environment("MASTHEAD_SECRET_FAR".into()));
     assert_eq!(settings.source_system, "Masthead");
 }
 

@@ -4,7 +4,7 @@ use masthead_domain::query::UserFilter;
 use masthead_ports::source::SourceErrorKind;
 use serde_json::{Value, json};
 
-use crate::support::{RemoteFixture, json_answer, labelled, legacy_user, legacy_users, list, user, users};
+use crate::support::{Asking, RemoteFixture, json_answer, labelled, legacy_user, legacy_users, listing, user, users};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, TooBroad, Unavailable};
 
 const JSON: &str = "application/json";
@@ -24,7 +24,7 @@ async fn kinds(settings: &[(&str, &str)], answer: Vec<u8>) -> [Option<SourceErro
         one.by_id("1").await.err().map(|error| error.kind),
         two.by_email("ann@example.com").await.err().map(|error| error.kind),
         three
-            .search(&list(UserFilter::default()))
+            .search(&listing(UserFilter::default(), 10))
             .await
             .err()
             .map(|error| error.kind),
@@ -64,7 +64,7 @@ async fn a_field_is_lost(settings: &[(&str, &str)], answer: &Value) {
 }
 
 fn list_of_all() -> masthead_domain::query::UserQuery {
-    list(UserFilter::default())
+    listing(UserFilter::default(), 10)
 }
 
 /// The good answer of each API, with a user that each read finds.
@@ -354,7 +354,7 @@ async fn truncated_answer_is_unavailable() {
 async fn invalid_settings_are_misconfiguration() {
     let fixture = RemoteFixture::start(&[("Subscribe.Api", "v5")], |_| Vec::new()).await;
     assert_eq!(fixture.by_id("1").await.unwrap_err().kind, Misconfigured);
-    assert_eq!(fixture.seen(), []);
+    assert!(fixture.seen().is_empty());
 }
 
 /// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: what a deployment other than Masthead compares is not published.

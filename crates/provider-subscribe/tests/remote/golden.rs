@@ -8,7 +8,9 @@ use masthead_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{RemoteFixture, SeenRequest, json_answer, legacy_user, legacy_users, list, user, users};
+use crate::support::{
+    Asking, RecordedRequest, RemoteFixture, json_answer, legacy_user, legacy_users, listing, user, users,
+};
 
 async fn requested(settings: &[(&str, &str)]) -> RemoteFixture {
     RemoteFixture::start(settings, |seen| {
@@ -36,7 +38,7 @@ fn odd() -> UserQuery {
     }
 }
 
-fn last(fixture: &RemoteFixture) -> SeenRequest {
+fn last(fixture: &RemoteFixture) -> RecordedRequest {
     fixture.seen().pop().unwrap()
 }
 
@@ -60,7 +62,7 @@ async fn v4_search_uses_the_body() {
     ] {
         assert!(seen.headers.contains(&header.to_owned()), "{header}: {seen:?}");
     }
-    let body = |seen: &SeenRequest| serde_json::from_str::<Value>(&seen.body).unwrap();
+    let body = |seen: &RecordedRequest| serde_json::from_str::<Value>(&seen.body).unwrap();
     assert_eq!(
         body(&seen),
         json!({
@@ -97,10 +99,13 @@ async fn published_query_omits_masthead_extensions() {
          HTTP/1.1"
     );
     let part = |email| {
-        list(UserFilter {
-            emails: vec![email],
-            ..UserFilter::default()
-        })
+        listing(
+            UserFilter {
+                emails: vec![email],
+                ..UserFilter::default()
+            },
+            10,
+        )
     };
     fixture
         .search(&part(EmailFilter::Contains(EmailNeedle::of("ann"))))
@@ -142,11 +147,14 @@ async fn legacy_calls_request_the_store_only() {
     );
     let query = UserQuery {
         position: Position::Offset(10),
-        ..list(UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of("ann"))],
-            only_active: true,
-            ..UserFilter::default()
-        })
+        ..listing(
+            UserFilter {
+                emails: vec![EmailFilter::Contains(EmailNeedle::of("ann"))],
+                only_active: true,
+                ..UserFilter::default()
+            },
+            10,
+        )
     };
     fixture.search(&query).await.unwrap();
     assert_eq!(
@@ -172,7 +180,7 @@ async fn lists_continue_by_page_or_cursor() {
         json_answer(200, &answer)
     })
     .await;
-    let mut query = list(UserFilter::default());
+    let mut query = listing(UserFilter::default(), 10);
     for number in 1..=3 {
         let page = numbered.search(&query).await.unwrap();
         assert!(last(&numbered).line.contains(&format!("pageNumber={number}&")));
@@ -190,7 +198,7 @@ async fn lists_continue_by_page_or_cursor() {
     .await;
     let mut query = UserQuery {
         size: 1,
-        ..list(UserFilter::default())
+        ..listing(UserFilter::default(), 10)
     };
     let page = with_cursor.search(&query).await.unwrap();
     query.position = Position::After(Place::Mark(page.mark.unwrap()));
