@@ -134,7 +134,6 @@ async fn read_request(socket: &mut TcpStream) -> Option<RecordedRequest> {
 
 /// A reply with a JSON body; each of `headers` ends in `\r\n`.
 #[must_use]
-#[expect(clippy::unnecessary_wraps, reason = "a script returns an option")]
 pub fn json(status: u16, headers: &str, body: &str) -> Option<String> {
     Some(format!(
         "{status} X\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",

@@ -68,13 +68,13 @@ fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
 
 /// A time as a text (RFC 3339), or as `{"$date": …}`; `None` for anything else.
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
-    let value = value.get("$date").unwrap_or(value);
-    match value {
-        Value::Number(milliseconds) => {
+    match value.get("$date") {
+        Some(Value::Number(milliseconds)) => {
             let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
             OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
         }
-        _ => time(value),
+        Some(text) => time(text),
+        None => time(value),
     }
 }
 

@@ -114,7 +114,7 @@ impl Walk for Auth0Adapter {
         }
         Ok(Step {
             accounts,
-            next: way.next.and_then(|next| next.to_place()),
+            next: way.next.and_then(ScanWindow::to_place),
             // Who changes during a scan over changes is counted twice by then: before the window, and in it.
             expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,

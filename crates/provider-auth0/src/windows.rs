@@ -68,8 +68,8 @@ impl ScanWindow {
         serde_json::from_str(place.as_str()).ok()
     }
 
-    pub(crate) fn to_place(&self) -> Option<Place> {
-        Place::parse(&serde_json::to_string(self).ok()?)
+    pub(crate) fn to_place(self) -> Option<Place> {
+        Place::parse(&serde_json::to_string(&self).ok()?)
     }
 
     /// The window: not before the first moment, before the second.

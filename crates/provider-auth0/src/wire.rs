@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 /// A user. What is of another type than documented counts as missing; only the id must be there.
 #[derive(Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are Auth0's")]
 pub(crate) struct Auth0User {
     pub(crate) user_id: String,
     #[serde(default, deserialize_with = "text")]

@@ -194,7 +194,7 @@ impl GenericApi {
     ) -> Result<T, SourceError> {
         let last = Mutex::new(None);
         let note = |answer_error: Option<GenericAnswerError>| {
-            *last.lock().unwrap_or_else(PoisonError::into_inner) = answer_error
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = answer_error;
         };
         let answer = self
             .upstream

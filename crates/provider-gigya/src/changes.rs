@@ -106,7 +106,7 @@ impl AccountTrees {
         match map.place(key) {
             None => {}
             Some(GigyaMetadataPlace::Data(path)) => {
-                put_at(&mut self.data, &path, value.map_or(Value::Null, Value::from))
+                put_at(&mut self.data, &path, value.map_or(Value::Null, Value::from));
             }
             Some(GigyaMetadataPlace::Profile(field)) => {
                 if let Some(value) = value.map_or(Some(Value::Null), |value| in_profile(field, value)) {

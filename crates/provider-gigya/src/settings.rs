@@ -52,9 +52,10 @@ impl GigyaSettings {
         } else {
             reading.required("Gigya.DataCenter", values::data_centre)
         };
-        let auth = match reading.has("Gigya.Auth") {
-            true => reading.text("Gigya.Auth", values::auth),
-            false => Some(Auth::Signed),
+        let auth = if reading.has("Gigya.Auth") {
+            reading.text("Gigya.Auth", values::auth)
+        } else {
+            Some(Auth::Signed)
         };
         let secret = auth.and_then(|auth| secret(&mut reading, auth));
         let page_size = reading.number("Gigya.PageSize", 1000, 300);

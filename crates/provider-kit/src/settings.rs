@@ -236,7 +236,7 @@ impl ProviderSettingSpec {
 /// The texts of errors in settings.
 #[must_use]
 pub fn error_texts(errors: Vec<ProviderSettingError>) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
+    errors.into_iter().map(|error| error.to_string()).collect()
 }
 
 #[cfg(test)]

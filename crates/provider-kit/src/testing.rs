@@ -45,6 +45,7 @@ pub fn setting_map(pairs: &[(&str, &str)]) -> SettingMap {
 }
 
 /// The setting that each error names.
+#[must_use]
 pub fn error_names(errors: &[ProviderSettingError]) -> Vec<String> {
     errors.iter().map(|error| error.name.to_string()).collect()
 }

@@ -1,12 +1,12 @@
 //! Support for the tests of provider adapters: the adapter of one tenant, and the sandbox that it calls.
-#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
-use masthead_domain::tenant::Tenant;
+use masthead_domain::{query::UserFilter, tenant::Tenant};
 use masthead_ports::{
     clock::Clock,
-    source::{SourceError, UserSource},
+    source::{SourceError, SourceErrorKind, UserSource},
     walk::{Place, Scope, Step},
 };
 use masthead_provider_kit::{
@@ -141,6 +141,29 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
         let foreign = Place::parse(foreign_cursor);
         let first = self.step(Scope::Everything, foreign.as_ref()).await.unwrap();
         assert_eq!(first.accounts[..], whole.accounts[..first.accounts.len()]);
+    }
+
+    /// The error kind of every read: by the id and the address of a user and of none, and of a list. `before` runs before
+    /// each.
+    pub async fn read_errors(
+        &mut self,
+        known: [&str; 2],
+        unknown: [&str; 2],
+        mut before: impl FnMut(&mut Self) + Send,
+    ) -> Vec<(&'static str, SourceErrorKind)> {
+        let mut kinds = Vec::new();
+        for read in ["by id", "by unknown id", "by address", "by unknown address", "list"] {
+            before(self);
+            let kind = match read {
+                "by id" => kind(self.by_id(known[0]).await),
+                "by unknown id" => kind(self.by_id(unknown[0]).await),
+                "by address" => kind(self.by_email(known[1]).await),
+                "by unknown address" => kind(self.by_email(unknown[1]).await),
+                _ => kind(self.search(&listing(UserFilter::default(), 10)).await),
+            };
+            kinds.push((read, kind));
+        }
+        kinds
     }
 
     /// The results of the check, which must not contain these texts.

@@ -1,11 +1,7 @@
 //! Auth0's own error answers: each has its kind, and only one of them means an absent user. Faults common to all
 //! sources are in the source suite (`masthead`'s tests).
 
-use masthead_domain::{
-    order::Order,
-    query::{CountMode, Position, UserFilter, UserQuery},
-};
-use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_ports::source::SourceErrorKind;
 use masthead_provider_testkit::with_body;
 use masthead_sandbox::{Fault, FaultRule};
 
@@ -14,26 +10,13 @@ use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
 
 /// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
-    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
+    let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     fixture.inject(FaultRule::from(fault.clone()).on("/api/"));
-    let listing = UserQuery {
-        filter: UserFilter::default(),
-        order: Order::default(),
-        position: Position::Offset(0),
-        size: 10,
-        count: CountMode::None,
-    };
-    for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
-        let got = match read {
-            "by id" => kind(fixture.by_id("auth0|1").await),
-            "by id of nobody" => kind(fixture.by_id("auth0|nobody").await),
-            "by address" => kind(fixture.by_email("ann@example.com").await),
-            "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
-            _ => kind(fixture.search(&listing).await),
-        };
-        assert_eq!(got, wanted, "{fault:?}, {read}");
+    let (known, unknown) = (["auth0|1", "ann@example.com"], ["auth0|nobody", "nobody@example.com"]);
+    for (read, kind) in fixture.read_errors(known, unknown, |_| {}).await {
+        assert_eq!(kind, wanted, "{fault:?}, {read}");
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use masthead_domain::email::Email;
+use masthead_domain::{email::Email, query::UserFilter};
 use masthead_ports::accounts::{AccountChange, NewAccount};
 use masthead_provider_testkit::new_account;
 use masthead_sandbox::Recorded;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, Auth0Fixture, DATABASE, with};
+use crate::support::{Asking, Auth0Fixture, DATABASE, listing, with};
 
 fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/auth0-node");
@@ -137,20 +137,8 @@ async fn token_request_matches_library() {
 
 #[tokio::test]
 async fn page_requests_match_library() {
-    use masthead_domain::{
-        order::Order,
-        query::{CountMode, Position, UserFilter, UserQuery},
-    };
-    use masthead_ports::source::UserSource as _;
     let fixture = fixture(&[("Auth0.PageSize", "4")]).await;
-    let query = UserQuery {
-        filter: UserFilter::default(),
-        order: Order::default(),
-        position: Position::Offset(0),
-        size: 1_000,
-        count: CountMode::None,
-    };
-    fixture.search(&query).await.unwrap();
+    fixture.search(&listing(UserFilter::default(), 1_000)).await.unwrap();
     // The library's call ordered the youngest first.
     let wanted = json!(recorded("list-next-page"))
         .to_string()

@@ -1,10 +1,7 @@
 //! Look-ups by id and by address, trap by trap of `providers.md` §4.
 
 use masthead_domain::email::Email;
-use masthead_ports::{
-    accounts::{AccountWriter as _, NewAccount},
-    source::SourceErrorKind,
-};
+use masthead_ports::{accounts::NewAccount, source::SourceErrorKind};
 use masthead_provider_testkit::new_account;
 use masthead_sandbox::Fault;
 use serde_json::json;

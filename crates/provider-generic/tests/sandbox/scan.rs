@@ -66,7 +66,7 @@ async fn shrinking_scan_restarts() {
         .collect();
     let scanned = fixture
         .scan(Scope::Everything, |steps| {
-            fixture.sandbox.directory().remove(&users[steps])
+            fixture.sandbox.directory().remove(&users[steps]);
         })
         .await;
     assert!(scanned.gaps);

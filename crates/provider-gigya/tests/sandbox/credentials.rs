@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use SourceErrorKind::{Misconfigured, OutcomeUnknown, Unavailable};
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter as _, WriteError},
+    accounts::{AccountChange, WriteError},
     source::SourceErrorKind,
 };
 use masthead_provider_kit::ProviderAdapter as _;

@@ -2,29 +2,25 @@
 //! sources are in the source suite (`masthead`'s tests).
 
 use masthead_domain::query::UserFilter;
-use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_ports::source::SourceErrorKind;
 use masthead_provider_testkit::{status, with_body};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{Asking, ids, kind, listing, reader, with, with_attempts};
+use crate::support::{Asking, GigyaFixture, ids, kind, listing, reader, with, with_attempts};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
 
 /// The result of every read for one answer.
 async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
     let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
-    for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
+    // A pause of one read must not affect the next.
+    let again = |fixture: &mut GigyaFixture| {
         fixture.inject(fault.clone());
-        // A pause of one read must not affect the next.
         fixture.restart();
-        let got = match read {
-            "by id" => kind(fixture.by_id("1").await),
-            "by id of nobody" => kind(fixture.by_id("nobody").await),
-            "by address" => kind(fixture.by_email("ann@example.com").await),
-            "by address of nobody" => kind(fixture.by_email("nobody@example.com").await),
-            _ => kind(fixture.search(&listing(UserFilter::default(), 10)).await),
-        };
-        assert!(same(got), "{fault:?}, {read}: {got:?}");
+    };
+    let (known, unknown) = (["1", "ann@example.com"], ["nobody", "nobody@example.com"]);
+    for (read, kind) in fixture.read_errors(known, unknown, again).await {
+        assert!(same(kind), "{fault:?}, {read}: {kind:?}");
     }
 }
 

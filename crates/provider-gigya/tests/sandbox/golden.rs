@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use masthead_domain::{email::Email, query::UserFilter};
-use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword},
-    source::UserSource as _,
-};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword};
 use serde_json::{Value, json};
 
 use crate::support::{Asking, GigyaFixture, decoded, listing, with};

@@ -1,6 +1,6 @@
 //! Look-ups by id and by address, trap by trap of `providers.md` §4.
 
-use masthead_ports::{accounts::AccountWriter as _, source::SourceErrorKind};
+use masthead_ports::source::SourceErrorKind;
 use serde_json::json;
 
 use crate::support::{AUTH_METHODS, Asking, called, kind, reader, social, with, with_secret};

@@ -7,7 +7,6 @@ use masthead_domain::{
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
-use masthead_ports::source::UserSource;
 use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::sample_accounts;
 use proptest::{

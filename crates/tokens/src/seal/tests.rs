@@ -12,7 +12,7 @@ fn keys(ids: &[(&str, u8)]) -> BTreeMap<String, Secret> {
     ids.iter().map(|(id, fill)| ((*id).to_owned(), key(*fill))).collect()
 }
 
-fn sealer() -> Sealer {
+fn codec() -> Sealer {
     Sealer::new("1", &keys(&[("1", 0)])).unwrap()
 }
 
@@ -62,14 +62,14 @@ fn published_ids_never_change() {
         ),
         (Purpose::Email, "", "ATG7G+ldW+dtMx5I3K9MbXxW"),
     ] {
-        assert_eq!(sealer().seal(&tenant(), purpose, plain), golden);
-        assert_eq!(sealer().open(&tenant(), purpose, golden).unwrap(), plain);
+        assert_eq!(codec().seal(&tenant(), purpose, plain), golden);
+        assert_eq!(codec().open(&tenant(), purpose, golden).unwrap(), plain);
     }
 }
 
 #[test]
 fn seal_is_bound_to_tenant_and_purpose() {
-    let sealer = sealer();
+    let codec = codec();
     let cursor = |binding| Purpose::Cursor { binding };
     let purposes = [CRID, Purpose::Email, cursor(""), cursor("a"), cursor("ab")];
     let tenants = ["a/b/c", "a/b/cc", "aa/b/c", "a/bb/c"].map(|text| TenantId::parse(text).unwrap());
@@ -77,14 +77,14 @@ fn seal_is_bound_to_tenant_and_purpose() {
         .iter()
         .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
     {
-        let sealed = sealer.seal(tenant, purpose, "x");
+        let sealed = codec.seal(tenant, purpose, "x");
         for (other, wanted) in tenants
             .iter()
             .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
         {
             let same = (tenant, purpose) == (other, wanted);
             assert_eq!(
-                sealer.open(other, wanted, &sealed).is_ok(),
+                codec.open(other, wanted, &sealed).is_ok(),
                 same,
                 "{purpose:?} as {wanted:?}"
             );
@@ -94,10 +94,10 @@ fn seal_is_bound_to_tenant_and_purpose() {
 
 #[test]
 fn every_base64_variant_opens() {
-    let sealer = sealer();
+    let codec = codec();
     proptest::proptest!(|(plain in "\\PC{0,60}")| {
-        let sealed = sealer.seal(&tenant(), Purpose::Email, &plain);
-        proptest::prop_assert_eq!(&sealed, &sealer.seal(&tenant(), Purpose::Email, &plain));
+        let sealed = codec.seal(&tenant(), Purpose::Email, &plain);
+        proptest::prop_assert_eq!(&sealed, &codec.seal(&tenant(), Purpose::Email, &plain));
         let url_safe = sealed.replace('+', "-").replace('/', "_");
         for spelling in [
             sealed.clone(),
@@ -106,7 +106,7 @@ fn every_base64_variant_opens() {
             url_safe.trim_end_matches('=').to_owned(),
             sealed.replace('+', " "),
         ] {
-            let opened = sealer.open(&tenant(), Purpose::Email, &spelling);
+            let opened = codec.open(&tenant(), Purpose::Email, &spelling);
             proptest::prop_assert_eq!(opened.as_deref(), Ok(&*plain));
         }
     });
@@ -114,21 +114,21 @@ fn every_base64_variant_opens() {
 
 #[test]
 fn changed_text_never_opens() {
-    let sealer = sealer();
-    let sealed = sealer.seal(&tenant(), CRID, "auth0|abcdef");
+    let codec = codec();
+    let sealed = codec.seal(&tenant(), CRID, "auth0|abcdef");
     let bytes = STANDARD.decode(&sealed).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(
-            sealer.open(&tenant(), CRID, &STANDARD.encode(changed)),
+            codec.open(&tenant(), CRID, &STANDARD.encode(changed)),
             Err(SealError),
             "bit {bit}"
         );
     }
     for length in 0..bytes.len() {
         assert_eq!(
-            sealer.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
+            codec.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
             Err(SealError)
         );
     }
@@ -145,18 +145,18 @@ fn changed_text_never_opens() {
         &format!("{sealed}=="),
         &"A".repeat(20_000),
     ] {
-        assert_eq!(sealer.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
+        assert_eq!(codec.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
     }
 }
 
 #[test]
 fn older_keys_only_open() {
-    let old = sealer().seal(&tenant(), CRID, "2937");
+    let old = codec().seal(&tenant(), CRID, "2937");
     let rotated = Sealer::new("2", &keys(&[("1", 0), ("2", 99)])).unwrap();
     assert_eq!(rotated.open(&tenant(), CRID, &old).as_deref(), Ok("2937"));
     let new = rotated.seal(&tenant(), CRID, "2937");
     assert_ne!(new, old);
-    assert_eq!(sealer().open(&tenant(), CRID, &new), Err(SealError));
+    assert_eq!(codec().open(&tenant(), CRID, &new), Err(SealError));
     // The same id with other bytes is another key.
     let impostor = Sealer::new("1", &keys(&[("1", 7)])).unwrap();
     assert_eq!(impostor.open(&tenant(), CRID, &old), Err(SealError));
@@ -182,5 +182,5 @@ fn invalid_sealing_keys_are_refused() {
     }
     let short = BTreeMap::from([("1".to_owned(), Secret::new([0; 32]))]);
     assert_eq!(Sealer::new("1", &short).err(), Some(SealingKeysError::BadLength));
-    assert_eq!(format!("{:?}", sealer()), r#"Sealer { current: "1", older: 0, .. }"#);
+    assert_eq!(format!("{:?}", codec()), r#"Sealer { current: "1", older: 0, .. }"#);
 }
