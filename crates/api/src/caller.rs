@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Instant};
 
 use http::HeaderMap;
-use masthead_domain::tenant::{Grant, InvalidTenant, Scope, TenantId};
+use masthead_domain::tenant::{Grant, Scope, TenantId, TenantIdError};
 use masthead_orchestrator::Caller;
 use masthead_ports::source::SourceError;
 
@@ -96,7 +96,7 @@ pub(crate) async fn verified(
         Ok(None) => return Err(ApiError::NotGranted),
         Err(error) => return Err(not_looked_up(&error)),
     };
-    if !tenant.settings.knows_source_system(&told.source_system) {
+    if !tenant.settings.allows_source_system(&told.source_system) {
         return Err(ApiError::SourceSystem);
     }
     Ok(Caller {
@@ -110,7 +110,7 @@ pub(crate) async fn verified(
 
 /// The one tenant with this client and paper that the token grants; its client group is not looked at.
 async fn only_granted(api: &ApiState, grant: &Grant, scope: Scope, wanted: &TenantId) -> Result<TenantId, ApiError> {
-    let known = api.tenants.of_any_group(wanted.client(), wanted.paper()).await;
+    let known = api.tenants.find_in_any_group(wanted.client(), wanted.paper()).await;
     let known = known.map_err(|error| not_looked_up(&error))?;
     let mut granted = known.into_iter().filter(|tenant| grant.allows(scope, tenant));
     match (granted.next(), granted.next()) {
@@ -162,9 +162,9 @@ impl<'a> Told<'a> {
         let tenant =
             TenantId::new(&text(group.unwrap_or(NO_GROUP)), &text(client), &text(paper)).map_err(|invalid| {
                 ApiError::Header(HeaderFault::NoCode(match invalid {
-                    InvalidTenant::BadCode { part: "client" } => CLIENT.name,
-                    InvalidTenant::BadCode { part: "paper" } => PAPER.name,
-                    InvalidTenant::BadCode { .. } | InvalidTenant::NotThreeParts => GROUP.name,
+                    TenantIdError::BadCode { part: "client" } => CLIENT.name,
+                    TenantIdError::BadCode { part: "paper" } => PAPER.name,
+                    TenantIdError::BadCode { .. } | TenantIdError::NotThreeParts => GROUP.name,
                 }))
             })?;
         Ok(Self {

@@ -2,9 +2,9 @@
 
 use masthead_domain::{
     case,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     flow::Sources,
-    order::{Direction, Order, Place, SortColumn, SortKey, SortValue},
+    order::{Direction, ListCursor, Order, SortColumn, SortKey, SortValue},
     query::UserFilter,
     tenant::Tenant,
 };
@@ -21,7 +21,7 @@ fn binding(tenant: &Tenant, filter: &UserFilter, order: Order, sources: Sources)
         Sources::ProviderAndStore(provider) => provider.name(),
     };
     // A remote one has marks of its own, which ours would not understand.
-    let remote = if tenant.settings.subscribe_is_remote() {
+    let remote = if tenant.settings.has_remote_store() {
         " remote"
     } else {
         ""
@@ -48,7 +48,7 @@ pub(crate) fn seal(
     sealing: &dyn Sealing,
     tenant: &Tenant,
     (filter, order, sources): (&UserFilter, Order, Sources),
-    place: &Place,
+    place: &ListCursor,
 ) -> String {
     let binding = binding(tenant, filter, order, sources);
     sealing.seal(&tenant.id, Purpose::Cursor { binding: &binding }, &written(place))
@@ -60,7 +60,7 @@ pub(crate) fn open(
     tenant: &Tenant,
     (filter, order, sources): (&UserFilter, Order, Sources),
     cursor: &str,
-) -> Option<Place> {
+) -> Option<ListCursor> {
     let binding = binding(tenant, filter, order, sources);
     let plain = sealing
         .open(&tenant.id, Purpose::Cursor { binding: &binding }, cursor)
@@ -69,10 +69,10 @@ pub(crate) fn open(
 }
 
 /// `t`, the length of the text, `:`, the text; or `n`, the number, `:`; or `e:` for an empty number; then the id. `m:` and a source's own mark.
-fn written(place: &Place) -> String {
+fn written(place: &ListCursor) -> String {
     let place = match place {
-        Place::Key(key) => key,
-        Place::Mark(mark) => return format!("m:{mark}"),
+        ListCursor::Key(key) => key,
+        ListCursor::Opaque(mark) => return format!("m:{mark}"),
     };
     let crid = place.crid.as_str();
     match &place.value {
@@ -82,7 +82,7 @@ fn written(place: &Place) -> String {
     }
 }
 
-fn read(plain: &str) -> Option<Place> {
+fn read(plain: &str) -> Option<ListCursor> {
     let (head, rest) = plain.split_once(':')?;
     let (value, crid) = match head.split_at_checked(1)? {
         ("t", length) => {
@@ -91,10 +91,10 @@ fn read(plain: &str) -> Option<Place> {
         }
         ("n", number) => (SortValue::Number(Some(number.parse().ok()?)), rest),
         ("e", "") => (SortValue::Number(None), rest),
-        ("m", "") => return Some(Place::Mark(rest.into())),
+        ("m", "") => return Some(ListCursor::Opaque(rest.into())),
         _ => return None,
     };
-    let crid = Crid::parse(crid).ok()?;
+    let crid = CustomerRegistrationId::parse(crid).ok()?;
     Some(SortKey { value, crid }.into())
 }
 
@@ -122,9 +122,9 @@ mod tests {
             let opened = open(&FakeSealing, &tenant, list, &before);
             assert_eq!(opened.is_none(), by_name, "{}", column.name());
 
-            let place = Place::Key(SortKey {
+            let place = ListCursor::Key(SortKey {
                 value: SortValue::Text("abc".into()),
-                crid: Crid::parse("7").unwrap(),
+                crid: CustomerRegistrationId::parse("7").unwrap(),
             });
             let now = seal(&FakeSealing, &tenant, list, &place);
             assert!(open(&FakeSealing, &tenant, list, &now) == Some(place));
@@ -139,11 +139,11 @@ mod tests {
             SortValue::Number(Some(-5)),
             SortValue::Number(None),
         ] {
-            let crid = Crid::parse("auth0|7:é").unwrap();
-            let place = Place::Key(SortKey { value, crid });
+            let crid = CustomerRegistrationId::parse("auth0|7:é").unwrap();
+            let place = ListCursor::Key(SortKey { value, crid });
             assert!(read(&written(&place)) == Some(place));
         }
-        let mark = Place::Mark("c:é|".into());
+        let mark = ListCursor::Opaque("c:é|".into());
         assert!(read(&written(&mark)) == Some(mark));
     }
 

@@ -127,7 +127,7 @@ impl ApiError {
             Self::BodyTooLarge(_) => Code::E413,
             Self::Read(call, error) => match (call, error) {
                 (_, ReadError::NoSuchUser { .. }) => Code::E404,
-                (_, ReadError::CannotTell { .. }) => Code::E503,
+                (_, ReadError::Unavailable { .. }) => Code::E503,
                 (_, ReadError::TooBroad | ReadError::TooDeep { .. }) => Code::E400_90,
                 (Call::ById, ReadError::Corrupt) => Code::E500_01,
                 (Call::List, ReadError::Corrupt) => Code::E500_02,
@@ -147,11 +147,11 @@ impl ApiError {
             code: self.code(),
             what: self.what(),
             retry_after: match &self {
-                Self::Read(_, ReadError::CannotTell { retry_after, .. }) => *retry_after,
+                Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
                 _ => None,
             },
             completeness: match self {
-                Self::Read(_, ReadError::NoSuchUser { completeness } | ReadError::CannotTell { completeness, .. }) => {
+                Self::Read(_, ReadError::NoSuchUser { completeness } | ReadError::Unavailable { completeness, .. }) => {
                     completeness
                 }
                 _ => None,
@@ -177,7 +177,7 @@ impl ApiError {
                 format!("pageNumber reaches {limit} rows deep; use cursor to go on").into()
             }
             Self::NoRoute => "there is no such address".into(),
-            Self::Read(_, ReadError::CannotTell { .. } | ReadError::Corrupt)
+            Self::Read(_, ReadError::Unavailable { .. } | ReadError::Corrupt)
             | Self::NotGranted
             | Self::Unavailable
             | Self::Method

@@ -1,6 +1,6 @@
 //! Which fields of a user are answered: all, or the few that `fields` names.
 
-use masthead_domain::metadata::{MAX_KEY_BYTES, case_folded};
+use masthead_domain::metadata::{MAX_KEY_BYTES, fold_case};
 
 /// The fields of a user, in the order in which they are answered (contract §2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Fields {
                     .filter(|(field, _)| field.eq_ignore_ascii_case(Field::Metadata.name()))
                     .map(|(_, key)| key)
                     .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()))?;
-                fields.metadata_keys.push(case_folded(key));
+                fields.metadata_keys.push(fold_case(key));
             }
         }
         Some(fields)
@@ -103,7 +103,7 @@ impl Fields {
     pub(crate) fn has_metadata(&self, key: &str) -> bool {
         self.has(Field::Metadata)
             || (!self.metadata_keys.is_empty() && {
-                let key = case_folded(key);
+                let key = fold_case(key);
                 self.metadata_keys.contains(&key)
             })
     }

@@ -135,7 +135,7 @@ async fn answer_list(
         Ok(answered) => answered,
         Err(error) => return refuse(error, shape, asked.request_id, api.limits.retry_after),
     };
-    let sources = Sources::of(tenant.settings.user_provider, request.ignore_provider);
+    let sources = Sources::for_request(tenant.settings.user_provider, request.ignore_provider);
     let list = (&request.query.filter, request.query.order, sources);
     let next = answer
         .next

@@ -16,15 +16,15 @@ use masthead_testkit::{
     accounts::{account, with_metadata},
     clock::StoppedClock,
     contract_cases::{
-        Answer, Case, Expect, Token,
-        world::{COURIER, GAZETTE, HERALD, TIMES},
+        CaseAnswer, CaseToken, ContractCase, Expectation,
+        fixture::{COURIER, GAZETTE, HERALD, TIMES},
     },
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProviders, Voice},
-    registrations::RecordingRegistrations,
+    mirror::FakeMirror,
+    providers::{FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
-    store::{FakeStore, Mood},
+    store::{FakeStore, StoreMode},
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
     workspaces::FakeWorkspaces,
@@ -42,27 +42,27 @@ const COURIERS: PoolId = PoolId(4);
 const NOW: time::OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 /// A legacy call: no client group.
-fn call(target: &str) -> Case {
-    Case::get(target, Expect::Status(200))
+fn call(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200))
         .without("X-ClientGroupCode")
         .with("X-RequestId", "r-1")
 }
 
-async fn get_of(world: &World, tenant: &'static str, target: &str) -> Answer {
-    world.ask(&call(target).of(tenant)).await
+async fn get_of(world: &World, tenant: &'static str, target: &str) -> CaseAnswer {
+    world.ask(&call(target).for_tenant(tenant)).await
 }
 
-async fn get(world: &World, target: &str) -> Answer {
+async fn get(world: &World, target: &str) -> CaseAnswer {
     get_of(world, HERALD, target).await
 }
 
-fn parsed(answer: &Answer) -> Value {
+fn parsed(answer: &CaseAnswer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
 /// The ids of the users of an answer, and the total.
-fn found(answer: &Answer) -> (Vec<String>, u64) {
+fn found(answer: &CaseAnswer) -> (Vec<String>, u64) {
     let whole = parsed(answer);
     assert_eq!(whole["Errors"], json!([]), "{}", answer.body);
     let users = whole["Result"]["Users"].as_array().unwrap();
@@ -109,7 +109,7 @@ fn sealed(purpose: &str, plain: &str) -> String {
 /// A federated world: Auth0 knows `auth0|1` and `auth0|3`, our store `auth0|1` and `auth0|2`.
 fn federated() -> World {
     let world = World::new();
-    world.provider.speak(Voice::Live(NOW));
+    world.provider.set_mode(ProviderMode::Live(NOW));
     world.provider.put(
         COURIERS,
         [
@@ -201,7 +201,9 @@ async fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
     let world = World::new();
     world.store.put(
         PoolId(1),
-        [Account::new(masthead_domain::crid::Crid::parse("bare").unwrap())],
+        [Account::new(
+            masthead_domain::customer_registration_id::CustomerRegistrationId::parse("bare").unwrap(),
+        )],
     );
     let user = parsed(&get(&world, "/User/bare/2").await)["Result"]["Users"][0].clone();
     for (key, value) in user.as_object().unwrap() {
@@ -338,8 +340,8 @@ async fn get_user_encrypted_type_by_encrypted_id() {
 #[tokio::test]
 async fn type_0_is_provider_and_store_1_provider_2_store() {
     let world = federated();
-    let name = |answer: &Answer| parsed(answer)["Result"]["Users"][0]["FirstName"].clone();
-    let last = |answer: &Answer| parsed(answer)["Result"]["Users"][0]["LastName"].clone();
+    let name = |answer: &CaseAnswer| parsed(answer)["Result"]["Users"][0]["FirstName"].clone();
+    let last = |answer: &CaseAnswer| parsed(answer)["Result"]["Users"][0]["LastName"].clone();
     let by_id = |type_: u8| format!("/User/auth0%7C1/{type_}");
     let merged = get_of(&world, COURIER, &by_id(0)).await;
     assert_eq!((name(&merged), last(&merged)), (json!("Una Maria"), json!("Vale")));
@@ -472,7 +474,7 @@ async fn sort_by_names_a_field_and_sort_order_is_asc_desc_0_or_1() {
     ] {
         for (words, direction) in [(["asc", "0"], 0), (["DESC", "1"], 1)] {
             let new = world
-                .ask(&Case::get(&v4(column, direction), Expect::Status(200)).of(GAZETTE))
+                .ask(&ContractCase::get(&v4(column, direction), Expectation::Status(200)).for_tenant(GAZETTE))
                 .await;
             let new: Value = serde_json::from_str(&new.body).unwrap();
             let ids: Vec<_> = new["data"]
@@ -597,7 +599,7 @@ async fn business_errors_are_200_with_errors_filled_and_result_null() {
     assert_eq!(ids, ["3001"], "a tenant's switch ignores unknown parameters");
 }
 
-async fn fails(world: &World, case: &Case, status: u16, text: &str) {
+async fn fails(world: &World, case: &ContractCase, status: u16, text: &str) {
     let answer = world.ask(case).await;
     let expected = format!("{{\"error\":{}}}", Value::from(text));
     assert_eq!((answer.status, &*answer.body), (status, &*expected), "{case:?}");
@@ -615,7 +617,12 @@ async fn infrastructure_errors_have_the_published_texts_and_statuses() {
     for target in ["/User", "/User?", "/User/0", "/User/Encrypted", "/User/Encrypted/1"] {
         fails(&world, &call(target), 400, "request cannot be null.").await;
     }
-    for token in [Token::Expired, Token::Forged, Token::OtherTenant, Token::WriterOnly] {
+    for token in [
+        CaseToken::Expired,
+        CaseToken::Forged,
+        CaseToken::OtherTenant,
+        CaseToken::WriterOnly,
+    ] {
         fails(&world, &ann().bearing(token), 401, "Invalid Authorization.").await;
     }
     fails(
@@ -634,7 +641,7 @@ async fn infrastructure_errors_have_the_published_texts_and_statuses() {
     .await;
     fails(
         &world,
-        &ann().of(TIMES).with("X-SourceSystem", "WEB"),
+        &ann().for_tenant(TIMES).with("X-SourceSystem", "WEB"),
         401,
         "Invalid X-SourceSystem.",
     )
@@ -666,17 +673,17 @@ async fn cannot_tell_is_500_something_went_wrong() {
         SourceErrorKind::Corrupt,
         SourceErrorKind::Misconfigured,
     ] {
-        world.store.be(Mood::Failing(kind));
+        world.store.set_mode(StoreMode::Failing(kind));
         for target in ["/User/2937/0", "/User/2?email=ann@example.com", "/User?email=ann"] {
             let case = call(target);
             fails(&world, &case, 500, WENT_WRONG).await;
             assert_eq!(header(&world.ask(&case).await, "retry-after"), Some("1"));
         }
     }
-    world.store.be(Mood::Well);
+    world.store.set_mode(StoreMode::Answering);
     // The provider is silent: of whom our store does not know, nobody can tell.
-    fails(&world, &call("/User/auth0%7C9/0").of(COURIER), 500, WENT_WRONG).await;
-    fails(&world, &call("/User?email=nobody").of(COURIER), 500, WENT_WRONG).await;
+    fails(&world, &call("/User/auth0%7C9/0").for_tenant(COURIER), 500, WENT_WRONG).await;
+    fails(&world, &call("/User?email=nobody").for_tenant(COURIER), 500, WENT_WRONG).await;
     fails(
         &world,
         &call("/User/2937/0").with("Authorization", "Bearer no-keys"),
@@ -684,7 +691,7 @@ async fn cannot_tell_is_500_something_went_wrong() {
         WENT_WRONG,
     )
     .await;
-    world.tenants.be_silent(true);
+    world.tenants.set_unavailable(true);
     fails(&world, &call("/User/2937/0"), 500, WENT_WRONG).await;
     fails(
         &world,
@@ -706,16 +713,18 @@ async fn what_could_not_be_told_is_never_shown_as_absent() {
     let federated = federated();
     let whole = get_of(&federated, COURIER, "/User/auth0%7C1/0").await;
     assert_eq!(header(&whole, "x-incomplete"), None);
-    federated.store.be(Mood::Failing(SourceErrorKind::Unavailable));
+    federated
+        .store
+        .set_mode(StoreMode::Failing(SourceErrorKind::Unavailable));
     for target in ["/User/auth0%7C1/0", "/User/0?email=una@example.com", "/User?email=una"] {
         assert_eq!(get_of(&federated, COURIER, target).await.status, 500, "{target}");
     }
     finds(&federated, COURIER, "/User/auth0%7C1/1", &["auth0|1"], 1).await;
     // A provider that remembers: answered, and said to be old.
-    federated.store.be(Mood::Well);
+    federated.store.set_mode(StoreMode::Answering);
     federated
         .provider
-        .speak(Voice::Remembered(NOW, SourceErrorKind::Unavailable));
+        .set_mode(ProviderMode::Remembered(NOW, SourceErrorKind::Unavailable));
     let stale = get_of(&federated, COURIER, "/User/auth0%7C1/0").await;
     assert_eq!((found(&stale).1, header(&stale, "x-incomplete")), (1, Some("Auth0")));
 }
@@ -723,7 +732,7 @@ async fn what_could_not_be_told_is_never_shown_as_absent() {
 #[tokio::test]
 async fn a_search_that_is_too_broad_is_a_business_error() {
     let world = World::new();
-    world.store.be(Mood::Failing(SourceErrorKind::TooBroad));
+    world.store.set_mode(StoreMode::Failing(SourceErrorKind::TooBroad));
     let message = refused(&world, "/User?email=a").await;
     assert_eq!(
         message,
@@ -770,11 +779,11 @@ async fn without_a_client_group_the_tenant_is_the_only_one_that_the_token_grants
         .granting("both", grant(&[Scope::UsersRead], &["*/daily/*"]))
         .granting("neither", grant(&[Scope::UsersRead], &["east/*/*"]))
         .granting("writer", grant(&[Scope::UsersWrite], &["north/*/*"]));
-    let world = masthead_orchestrator::World {
+    let world = masthead_orchestrator::Dependencies {
         store: store.clone(),
-        registrations: Arc::new(RecordingRegistrations::default()),
+        registrations: Arc::new(RecordingRegistrationWriter::default()),
         providers: Arc::new(FakeProviders(None)),
-        directory: Arc::new(FakeDirectory::over(store.clone())),
+        directory: Arc::new(FakeMirror::over(store.clone())),
         events: Arc::new(RecordingEvents::default()),
         clock: Arc::new(StoppedClock::default()),
     };
@@ -834,7 +843,9 @@ async fn the_same_reader_by_v4_and_legacy_writes_the_same_events() {
         ),
     ] {
         let kinds = |world: &World| world.events.take().iter().map(|event| event.kind).collect::<Vec<_>>();
-        world.ask(&Case::get(new, Expect::Status(200)).of(COURIER)).await;
+        world
+            .ask(&ContractCase::get(new, Expectation::Status(200)).for_tenant(COURIER))
+            .await;
         let expected = kinds(&world);
         get_of(&world, COURIER, old).await;
         assert_eq!(kinds(&world), expected, "{old}");

@@ -4,17 +4,17 @@
 use http::Request;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     metadata::{Metadata, STANDARD_KEYS},
     tenant::PoolId,
 };
 use masthead_testkit::{
     contract_cases::{
-        Answer, Case, Expect,
-        world::{COURIER, HERALD},
+        CaseAnswer, ContractCase, Expectation,
+        fixture::{COURIER, HERALD},
     },
-    providers::Voice,
+    providers::ProviderMode,
     views::{exported_without_store, legacy_as_v4, v4_as_exported},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -71,13 +71,13 @@ fn reader() -> impl Strategy<Value = Account> {
                     metadata: Metadata::new(metadata).unwrap_or_default(),
                     registered_at: registered.map(at),
                     changed_at: changed.map(at),
-                    ..Account::new(Crid::parse(&crid).unwrap())
+                    ..Account::new(CustomerRegistrationId::parse(&crid).unwrap())
                 }
             },
         )
 }
 
-fn parsed(answer: &Answer) -> Value {
+fn parsed(answer: &CaseAnswer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
@@ -154,7 +154,7 @@ fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record(
     proptest!(ProptestConfig::with_cases(96), |((ours, theirs, federated) in sides)| {
         let world = World::new();
         let (tenant, pool) = if federated { (COURIER, 4) } else { (HERALD, 1) };
-        world.provider.speak(Voice::Live(datetime!(2026-03-01 12:00 UTC)));
+        world.provider.set_mode(ProviderMode::Live(datetime!(2026-03-01 12:00 UTC)));
         // One registration an address, as a store that masters its accounts keeps them.
         let mut addresses = Vec::new();
         for (number, account) in (100..).zip(ours) {
@@ -166,11 +166,11 @@ fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record(
         }
         world.provider.put(PoolId(4), theirs);
         let ask = |target: &str| {
-            let case = Case::get(target, Expect::Status(200)).of(tenant);
+            let case = ContractCase::get(target, Expectation::Status(200)).for_tenant(tenant);
             runtime.block_on(world.ask(&case))
         };
         let search = |body: Value| {
-            let case = Case::search(&body.to_string(), Expect::Status(200)).of(tenant);
+            let case = ContractCase::search(&body.to_string(), Expectation::Status(200)).for_tenant(tenant);
             parsed(&runtime.block_on(world.ask(&case)))
         };
         let export = |identifier: Value| {
@@ -308,7 +308,7 @@ fn hostile_input_is_answered_or_refused_as_documented() {
             .map(|(name, value, hard)| format!("{}={}", encoded(name.as_bytes(), true), encoded(value, *hard)))
             .collect();
         let mut request = Request::get(format!("{path}?{}", pairs.join("&")));
-        for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
+        for (name, value) in ContractCase::get("/", Expectation::Status(200)).request(&world).headers {
             request = request.header(name, value);
         }
         if let Some((name, value)) = header

@@ -4,13 +4,13 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use crate::{crid::Crid, email::Email, metadata::Metadata, state::UserState};
+use crate::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata, state::UserState};
 
 /// An account as one source holds it; the merged answer is one too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The key of the user.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
     /// The number of the registration in our store; `None` for what only a provider knows.
     pub registration_id: Option<i64>,
     /// The address; `None` where the source has none.
@@ -36,7 +36,7 @@ pub struct Account {
 impl Account {
     /// An account of which only the key is known.
     #[must_use]
-    pub fn new(crid: Crid) -> Self {
+    pub fn new(crid: CustomerRegistrationId) -> Self {
         Self {
             crid,
             registration_id: None,
@@ -55,7 +55,7 @@ impl Account {
     /// The state of this user (contract §2.3).
     #[must_use]
     pub fn state(&self, outside_provider: bool) -> UserState {
-        UserState::of(outside_provider, self.has_password, self.verified == Some(true))
+        UserState::new(outside_provider, self.has_password, self.verified == Some(true))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::{account::Account, order::Place, query::Total, state::UserState};
+use crate::{account::Account, order::ListCursor, query::Total, state::UserState};
 
 /// A user as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct ListAnswer {
     /// How many match before paging; `None` when it was not asked.
     pub total: Option<Total>,
     /// Where the list goes on, when more match after the last user.
-    pub next: Option<Place>,
+    pub next: Option<ListCursor>,
     /// What the sources said; `None` for a tenant without a provider, whose answers keep the published shape.
     pub completeness: Option<Completeness>,
 }

@@ -6,7 +6,7 @@ use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 
 const MAPPER: CaseMapperBorrowed<'static> = CaseMapper::new();
 
-/// The number of the rules by which [`crate::name::folded`] and [`crate::metadata::case_folded`] make stored keys.
+/// The number of the rules by which [`crate::name::fold_name`] and [`crate::metadata::fold_case`] make stored keys.
 ///
 /// A store remembers by which rules its keys were made, and a cursor in an order by name carries them. Whoever changes a
 /// rule, or takes in Unicode data that changes a result, raises the number: `masthead migrate` then makes the keys anew.
@@ -39,7 +39,7 @@ pub const ALIKE_BY_ALL_RULES: [(char, char); 19] = [
 
 /// The full case folding of a text (`CaseFolding.txt`, status C and F; The Unicode Standard, section 3.13, toCasefold):
 /// `ß` is `ss`, `ς` is `σ`. It keeps no normalization form.
-pub(crate) fn folded(text: &str) -> Cow<'_, str> {
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     MAPPER.fold_string(text)
 }
 
@@ -62,9 +62,9 @@ mod tests {
             .chain('\u{f900}'..='\u{1ffff}');
         for char in letters {
             let text = char.encode_utf8(&mut letter);
-            digest.update(crate::name::folded(text));
+            digest.update(crate::name::fold_name(text));
             digest.update([0xff]);
-            digest.update(crate::metadata::case_folded(text));
+            digest.update(crate::metadata::fold_case(text));
             digest.update([0xff]);
         }
         let hex = digest.finalize().iter().fold(String::new(), |mut hex, byte| {
@@ -96,8 +96,8 @@ mod tests {
             .collect();
         // With a letter beside them on either side: how they fold depends on no neighbour.
         for text in all.iter().flat_map(|char| [format!("{char}"), format!("a{char}Z")]) {
-            assert_eq!(name_by_rules_1(&text), crate::name::folded(&text), "{text}");
-            assert_eq!(value_by_rules_1(&text), crate::metadata::case_folded(&text), "{text}");
+            assert_eq!(name_by_rules_1(&text), crate::name::fold_name(&text), "{text}");
+            assert_eq!(value_by_rules_1(&text), crate::metadata::fold_case(&text), "{text}");
         }
         for differs in [
             "\u{df}",
@@ -109,7 +109,7 @@ mod tests {
             "\u{304c}",
             "\u{ae40}",
         ] {
-            assert_ne!(name_by_rules_1(differs), crate::name::folded(differs), "{differs}");
+            assert_ne!(name_by_rules_1(differs), crate::name::fold_name(differs), "{differs}");
         }
     }
 }

@@ -30,19 +30,19 @@ pub struct EmailKey(Box<str>);
 
 /// A part of an address to look for, in the form of [`EmailKey`].
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EmailNeedle(Box<str>);
+pub struct EmailFragment(Box<str>);
 
 /// Text that is not a complete e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a complete e-mail address")]
-pub struct InvalidEmail;
+pub struct EmailError;
 
 impl Email {
     /// Parses a complete address, as [`EmailKey::parse`] has it.
     ///
     /// # Errors
     /// The text is a part of an address, or cannot be one.
-    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+    pub fn parse(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
         Ok(Self::new(typed, EmailKey::parse(typed)?))
     }
@@ -51,10 +51,10 @@ impl Email {
     ///
     /// # Errors
     /// Only an empty text, one with a NUL, or one longer than [`MAX_EMAIL_BYTES`] is refused.
-    pub fn from_source(text: &str) -> Result<Self, InvalidEmail> {
+    pub fn from_source(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
         if typed.is_empty() || typed.len() > MAX_EMAIL_BYTES || typed.contains('\0') {
-            return Err(InvalidEmail);
+            return Err(EmailError);
         }
         Ok(Self::new(typed, EmailKey(normalised(typed))))
     }
@@ -89,14 +89,14 @@ impl EmailKey {
     /// that it is there: systems hold addresses which no standard allows.
     ///
     /// # Errors
-    /// The text is a part of an address, or cannot be one ([`EmailKey::wanted`]).
-    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
-        let key = Self::wanted(text)?;
-        let (local, domain) = key.0.rsplit_once('@').ok_or(InvalidEmail)?;
+    /// The text is a part of an address, or cannot be one ([`EmailKey::parse_lenient`]).
+    pub fn parse(text: &str) -> Result<Self, EmailError> {
+        let key = Self::parse_lenient(text)?;
+        let (local, domain) = key.0.rsplit_once('@').ok_or(EmailError)?;
         if !local.is_empty() && (is_domain(domain) || is_address_literal(domain)) {
             Ok(key)
         } else {
-            Err(InvalidEmail)
+            Err(EmailError)
         }
     }
 
@@ -106,7 +106,7 @@ impl EmailKey {
     ///
     /// # Errors
     /// The text is empty, holds a NUL, or is longer than [`MAX_EMAIL_BYTES`].
-    pub fn wanted(text: &str) -> Result<Self, InvalidEmail> {
+    pub fn parse_lenient(text: &str) -> Result<Self, EmailError> {
         Email::from_source(text).map(|email| email.key)
     }
 
@@ -128,7 +128,7 @@ impl EmailKey {
 
     /// The key under which any text would be known, complete or not; for look-ups that must match exactly.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self(normalised(text))
     }
 
@@ -140,7 +140,7 @@ impl EmailKey {
 
     /// The address with its domain in Unicode, as a source may keep it; `None` where that is the key itself.
     #[must_use]
-    pub fn in_unicode(&self) -> Option<String> {
+    pub fn unicode_form(&self) -> Option<String> {
         let (local, domain) = self.0.rsplit_once('@')?;
         let has_ascii_form = domain.split('.').any(|label| label.starts_with("xn--"));
         let (unicode, outcome) = has_ascii_form.then(|| idna::domain_to_unicode(domain))?;
@@ -178,10 +178,10 @@ impl EmailKey {
     }
 }
 
-impl EmailNeedle {
+impl EmailFragment {
     /// The form in which a part of an address is looked for.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self(normalised(text))
     }
 
@@ -291,7 +291,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(Email, EmailKey, EmailNeedle);
+redacted!(Email, EmailKey, EmailFragment);
 
 #[cfg(test)]
 mod tests {
@@ -335,7 +335,7 @@ mod tests {
             "ann@exam ple",
             "ann@exam%",
         ] {
-            assert_eq!(EmailKey::parse(part), Err(InvalidEmail), "{part:?}");
+            assert_eq!(EmailKey::parse(part), Err(EmailError), "{part:?}");
         }
         for whole in [
             "a@b.c",
@@ -357,10 +357,10 @@ mod tests {
     fn a_wanted_key_is_refused_exactly_where_no_store_takes_it() {
         proptest::proptest!(|(text in "[a@\\[\\]\" \u{0}.\u{fc}]{0,12}")| {
             let kept = Email::from_source(&text).map(|email| email.key().clone());
-            proptest::prop_assert_eq!(EmailKey::wanted(&text), kept);
+            proptest::prop_assert_eq!(EmailKey::parse_lenient(&text), kept);
         });
         for never in ["", " ", "a\0@x.example", &"x".repeat(MAX_EMAIL_BYTES + 1)] {
-            assert_eq!(EmailKey::wanted(never), Err(InvalidEmail));
+            assert_eq!(EmailKey::parse_lenient(never), Err(EmailError));
         }
     }
 
@@ -376,15 +376,15 @@ mod tests {
             ("a@b@mail.example", false),
             ("ann", false),
         ] {
-            assert_eq!(EmailKey::of(text).is_ordinary(), ordinary, "{text}");
+            assert_eq!(EmailKey::from_text(text).is_ordinary(), ordinary, "{text}");
         }
     }
 
     #[test]
     fn normalising_twice_is_normalising_once() {
         proptest::proptest!(|(text in "\\PC{0,40}")| {
-            let once = EmailNeedle::of(&text);
-            proptest::prop_assert_eq!(&EmailNeedle::of(once.as_str()), &once);
+            let once = EmailFragment::from_text(&text);
+            proptest::prop_assert_eq!(&EmailFragment::from_text(once.as_str()), &once);
         });
     }
 
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn more_spellings_than_can_be_asked_for_are_none() {
         assert!(
-            EmailKey::of("\u{e9}\u{e9}\u{e9}\u{e9}@example.com")
+            EmailKey::from_text("\u{e9}\u{e9}\u{e9}\u{e9}@example.com")
                 .spellings()
                 .is_some()
         );
@@ -400,7 +400,7 @@ mod tests {
             "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}@example.com",
             "e\u{301}\u{302}\u{303}\u{304}@example.com",
         ] {
-            assert_eq!(EmailKey::of(many).spellings(), None);
+            assert_eq!(EmailKey::from_text(many).spellings(), None);
         }
     }
 
@@ -414,19 +414,19 @@ mod tests {
             let domain = format!("{domain}.example");
             let domain = if ascii { idna::domain_to_ascii(&domain).unwrap() } else { form(&domain, composed[1]) };
             let typed = format!("{}@{domain}", form(&local, composed[0]));
-            let key = EmailKey::of(&typed);
+            let key = EmailKey::from_text(&typed);
             let spellings = key.spellings().unwrap();
             proptest::prop_assert!(spellings.contains(&typed));
             proptest::prop_assert_eq!(&spellings[0], key.as_str());
             for other in &spellings {
-                proptest::prop_assert_eq!(&EmailKey::of(other), &key);
+                proptest::prop_assert_eq!(&EmailKey::from_text(other), &key);
             }
         }
     }
 
     #[test]
     fn a_source_may_keep_an_address_in_unicode_and_decomposed() {
-        let spellings = |text| EmailKey::of(text).spellings().unwrap();
+        let spellings = |text| EmailKey::from_text(text).spellings().unwrap();
         assert_eq!(spellings("Ann@Example.com"), ["ann@example.com"]);
         assert_eq!(
             spellings("ann@m\u{fc}nchen.example"),
@@ -454,7 +454,7 @@ mod tests {
         );
         // Two marks on one letter: in either order, the first of them composed or not.
         assert_eq!(spellings("\u{1ec7}@example.com").len(), 5);
-        assert_eq!(EmailKey::of("ann@xn--.example").in_unicode(), None);
-        assert_eq!(EmailKey::of("ann").in_unicode(), None);
+        assert_eq!(EmailKey::from_text("ann@xn--.example").unicode_form(), None);
+        assert_eq!(EmailKey::from_text("ann").unicode_form(), None);
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{account::Account, crid::Crid, email::EmailKey};
+use crate::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 
 /// The accounts that one side has shown, and how far the side is known to have no others.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     accounts: Vec<Account>,
-    by_id: HashMap<Crid, usize>,
+    by_id: HashMap<CustomerRegistrationId, usize>,
     by_number: HashMap<i64, usize>,
-    complete_ids: HashSet<Crid>,
+    complete_ids: HashSet<CustomerRegistrationId>,
     complete_addresses: HashSet<EmailKey>,
     whole: bool,
-    subjects: HashSet<Crid>,
+    subjects: HashSet<CustomerRegistrationId>,
 }
 
 /// What is known of the account of one id on one side.
@@ -64,7 +64,7 @@ impl Evidence {
     }
 
     /// The side has shown the account of this id, if it has one.
-    pub fn confirm_id(&mut self, id: Crid) {
+    pub fn confirm_id(&mut self, id: CustomerRegistrationId) {
         self.complete_ids.insert(id);
     }
 
@@ -109,7 +109,7 @@ impl Evidence {
 
     /// What is known of the account of this id.
     #[must_use]
-    pub fn presence(&self, id: &Crid) -> Presence {
+    pub fn presence(&self, id: &CustomerRegistrationId) -> Presence {
         match self.by_id.get(id) {
             Some(at) => Presence::Present(*at),
             None if self.whole || self.complete_ids.contains(id) => Presence::Absent,
@@ -133,7 +133,7 @@ mod tests {
         Account {
             registration_id: Some(number),
             email: Email::parse(email).ok(),
-            ..Account::new(Crid::parse(crid).unwrap())
+            ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
         let moved = registration(7, "a", "g@example.com");
         evidence.add(moved.clone());
         assert_eq!(evidence.accounts(), [moved, registration(8, "c", "f@example.com")]);
-        let presence = |id| evidence.presence(&Crid::parse(id).unwrap());
+        let presence = |id| evidence.presence(&CustomerRegistrationId::parse(id).unwrap());
         assert_eq!(presence("a"), Presence::Present(0));
         assert_eq!(presence("b"), Presence::Unknown);
     }
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn only_a_confirmation_makes_an_id_absent() {
         let mut evidence = Evidence::default();
-        let id = Crid::parse("a").unwrap();
+        let id = CustomerRegistrationId::parse("a").unwrap();
         assert_eq!(evidence.presence(&id), Presence::Unknown);
         evidence.confirm_id(id.clone());
         assert_eq!(evidence.presence(&id), Presence::Absent);

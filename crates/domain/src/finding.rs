@@ -17,15 +17,15 @@ pub enum Finding {
 
 /// What the caller gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum ReadOutcome {
     /// The user, and nothing is missing or old.
-    Whole,
+    Complete,
     /// The user, as far as is known.
     Partial,
     /// Every source confirmed that there is none.
     NoSuchUser,
     /// A source that should know did not answer.
-    CannotTell,
+    Unavailable,
 }
 
 impl Finding {
@@ -41,51 +41,51 @@ impl Finding {
 
 /// The answer table, for a request that asked the provider and the store.
 #[must_use]
-pub const fn verdict(provider: Finding, store: Finding, on_failure: OnProviderFailure) -> Verdict {
+pub const fn verdict(provider: Finding, store: Finding, on_failure: OnProviderFailure) -> ReadOutcome {
     use Finding::{Absent, Found, Stale, Unknown};
 
     if matches!(on_failure, OnProviderFailure::Fail) && !(provider.is_live() && store.is_live()) {
-        return Verdict::CannotTell;
+        return ReadOutcome::Unavailable;
     }
     match (provider, store) {
-        (Found | Absent, Found) | (Found, Absent) => Verdict::Whole,
+        (Found | Absent, Found) | (Found, Absent) => ReadOutcome::Complete,
         (Found, Stale | Unknown) | (Stale, Found | Stale | Absent) | (Absent, Stale) | (Unknown, Found | Stale) => {
-            Verdict::Partial
+            ReadOutcome::Partial
         }
-        (Absent, Absent) => Verdict::NoSuchUser,
-        (Stale | Absent, Unknown) | (Unknown, Absent | Unknown) => Verdict::CannotTell,
+        (Absent, Absent) => ReadOutcome::NoSuchUser,
+        (Stale | Absent, Unknown) | (Unknown, Absent | Unknown) => ReadOutcome::Unavailable,
     }
 }
 
 /// The answer of a request that asked the store alone.
 #[must_use]
-pub const fn store_alone(store: Finding) -> Verdict {
+pub const fn store_alone(store: Finding) -> ReadOutcome {
     match store {
-        Finding::Found => Verdict::Whole,
-        Finding::Stale => Verdict::Partial,
-        Finding::Absent => Verdict::NoSuchUser,
-        Finding::Unknown => Verdict::CannotTell,
+        Finding::Found => ReadOutcome::Complete,
+        Finding::Stale => ReadOutcome::Partial,
+        Finding::Absent => ReadOutcome::NoSuchUser,
+        Finding::Unknown => ReadOutcome::Unavailable,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding::*, OnProviderFailure::*, Verdict::*, *};
+    use super::{Finding::*, OnProviderFailure::*, ReadOutcome::*, *};
 
     #[test]
     fn every_cell_of_the_published_table_holds() {
         // Columns: the store found, absent, unknown; rows as published.
         let rows = [
-            (Found, [Whole, Whole, Partial]),
-            (Stale, [Partial, Partial, CannotTell]),
-            (Absent, [Whole, NoSuchUser, CannotTell]),
-            (Unknown, [Partial, CannotTell, CannotTell]),
+            (Found, [Complete, Complete, Partial]),
+            (Stale, [Partial, Partial, Unavailable]),
+            (Absent, [Complete, NoSuchUser, Unavailable]),
+            (Unknown, [Partial, Unavailable, Unavailable]),
         ];
         for (provider, cells) in rows {
             for (store, cell) in [Found, Absent, Unknown].into_iter().zip(cells) {
                 assert_eq!(verdict(provider, store, Degrade), cell, "{provider:?} × {store:?}");
                 let live = provider.is_live() && store.is_live();
-                let strict = if live { cell } else { CannotTell };
+                let strict = if live { cell } else { Unavailable };
                 assert_eq!(verdict(provider, store, Fail), strict, "{provider:?} × {store:?}, fail");
             }
         }
@@ -99,7 +99,7 @@ mod tests {
                 if verdict(provider, store, mode) == NoSuchUser {
                     assert_eq!((provider, store), (Absent, Absent));
                 }
-                if verdict(provider, store, mode) == Whole {
+                if verdict(provider, store, mode) == Complete {
                     assert!(provider.is_live() && store.is_live());
                 }
             }

@@ -24,7 +24,7 @@ impl UserProvider {
 
     /// The provider of this name, spelt exactly; `None` is what the contract calls "not a valid name".
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.name == name)
     }
 
@@ -53,7 +53,7 @@ pub enum Sources {
 impl Sources {
     /// The table of contract §2.1.
     #[must_use]
-    pub const fn of(provider: Option<UserProvider>, ignore_provider: bool) -> Self {
+    pub const fn for_request(provider: Option<UserProvider>, ignore_provider: bool) -> Self {
         match (provider, ignore_provider) {
             (None, _) | (Some(_), true) => Self::Store,
             (Some(provider), false) => Self::ProviderAndStore(provider),
@@ -68,14 +68,17 @@ mod tests {
     #[test]
     fn the_provider_is_asked_when_it_is_valid_and_not_ignored() {
         for provider in UserProvider::ALL {
-            assert_eq!(Sources::of(Some(provider), false), Sources::ProviderAndStore(provider));
-            assert_eq!(Sources::of(Some(provider), true), Sources::Store);
-            assert_eq!(UserProvider::named(provider.name()), Some(provider));
+            assert_eq!(
+                Sources::for_request(Some(provider), false),
+                Sources::ProviderAndStore(provider)
+            );
+            assert_eq!(Sources::for_request(Some(provider), true), Sources::Store);
+            assert_eq!(UserProvider::from_name(provider.name()), Some(provider));
         }
         for ignore in [false, true] {
-            assert_eq!(Sources::of(None, ignore), Sources::Store);
+            assert_eq!(Sources::for_request(None, ignore), Sources::Store);
         }
-        assert_eq!(UserProvider::named("auth0"), None);
-        assert_eq!(UserProvider::named(""), None);
+        assert_eq!(UserProvider::from_name("auth0"), None);
+        assert_eq!(UserProvider::from_name(""), None);
     }
 }

@@ -8,27 +8,27 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     account::Account,
     answer::Provenance,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     evidence::{Evidence, Presence},
-    merge::{Precedence, SideNames, merge, sole_provenance},
+    merge::{Precedence, SourceNames, merge, sole_provenance},
 };
 
 /// What the two sides know of one user; at least one of them knows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub struct AccountPair {
     /// The provider's account.
-    pub theirs: Option<Account>,
+    pub provider: Option<Account>,
     /// Our registration.
-    pub ours: Option<Account>,
+    pub store: Option<Account>,
 }
 
-impl Pair {
+impl AccountPair {
     /// The one user that the two sides come to, and where each filled field came from; `None` of nothing. Answers and the
     /// directory are both made by this.
     #[must_use]
-    pub fn merged(&self, precedence: &Precedence, names: SideNames) -> Option<(Account, Vec<Provenance>)> {
-        match (&self.theirs, &self.ours) {
+    pub fn merged(&self, precedence: &Precedence, names: SourceNames) -> Option<(Account, Vec<Provenance>)> {
+        match (&self.provider, &self.store) {
             (Some(theirs), Some(ours)) => Some(merge(theirs, ours, precedence, names)),
             (Some(theirs), None) => Some((theirs.clone(), sole_provenance(theirs, names.provider))),
             (None, Some(ours)) => Some((ours.clone(), sole_provenance(ours, names.store))),
@@ -48,7 +48,7 @@ pub enum Link {
     Alone {
         /// For an account of the provider: the ids of the store's accounts of its address, each known to be another user's
         /// by its id. `None` where one of them may be this user's, and for an account of the store.
-        beside: Option<Vec<Crid>>,
+        beside: Option<Vec<CustomerRegistrationId>>,
     },
     /// A confirmation is missing: the other side may have an account of this user.
     Open,
@@ -58,7 +58,7 @@ pub enum Link {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinedUser {
     /// The accounts.
-    pub pair: Pair,
+    pub pair: AccountPair,
     /// Why they are one user.
     pub link: Link,
     /// Whether one of them is a subject of the request ([`Evidence::mark_subjects`]).
@@ -83,17 +83,17 @@ impl JoinedUser {
             .into_iter()
             .flatten()
             .any(|(_, is_subject)| *is_subject);
-        let pair = Pair {
-            theirs: theirs.map(|(account, _)| account),
-            ours: ours.map(|(account, _)| account),
+        let pair = AccountPair {
+            provider: theirs.map(|(account, _)| account),
+            store: ours.map(|(account, _)| account),
         };
-        (pair.theirs.is_some() || pair.ours.is_some()).then_some(Self { pair, link, is_subject })
+        (pair.provider.is_some() || pair.store.is_some()).then_some(Self { pair, link, is_subject })
     }
 }
 
 impl Joined {
     /// The users, without the reasons.
-    pub fn into_pairs(self) -> impl Iterator<Item = Pair> {
+    pub fn into_pairs(self) -> impl Iterator<Item = AccountPair> {
         self.users.into_iter().map(|user| user.pair)
     }
 }
@@ -102,7 +102,7 @@ impl Joined {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
     /// The account of this id.
-    Id(Crid),
+    Id(CustomerRegistrationId),
     /// Every account of this address.
     Address(EmailKey),
 }
@@ -262,7 +262,7 @@ fn partner(account: &Account, own: &View<'_>, other: &View<'_>) -> Partner {
 }
 
 /// The store's accounts of the address of a provider's account, where each is joined to another account by its id.
-fn claimed(account: &Account, theirs: &Evidence, ours: &View<'_>) -> Option<Vec<Crid>> {
+fn claimed(account: &Account, theirs: &Evidence, ours: &View<'_>) -> Option<Vec<CustomerRegistrationId>> {
     let Some(key) = address(account) else {
         return Some(Vec::new());
     };
@@ -270,10 +270,10 @@ fn claimed(account: &Account, theirs: &Evidence, ours: &View<'_>) -> Option<Vec<
         return None;
     }
     let ids = ours.holders(key).iter().map(|at| &ours.evidence.accounts()[*at].crid);
-    let is_claimed = |id: &&Crid| matches!(theirs.presence(id), Presence::Present(_));
+    let is_claimed = |id: &&CustomerRegistrationId| matches!(theirs.presence(id), Presence::Present(_));
     let mut ids = ids
         .map(|id| Some(id).filter(is_claimed).cloned())
-        .collect::<Option<Vec<Crid>>>()?;
+        .collect::<Option<Vec<CustomerRegistrationId>>>()?;
     ids.sort();
     Some(ids)
 }
@@ -323,12 +323,12 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::{crid::Crid, email::Email};
+    use crate::{customer_registration_id::CustomerRegistrationId, email::Email};
 
     fn account(crid: &str, email: &str) -> Account {
         Account {
             email: Email::parse(email).ok(),
-            ..Account::new(Crid::parse(crid).unwrap())
+            ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
         }
     }
 
@@ -340,7 +340,7 @@ mod tests {
     fn ids(joined: &Joined) -> Vec<String> {
         let pairs = joined.users.iter().map(|user| &user.pair);
         let mut ids: Vec<_> = pairs
-            .map(|pair| id_of(pair.theirs.as_ref(), pair.ours.as_ref()))
+            .map(|pair| id_of(pair.provider.as_ref(), pair.store.as_ref()))
             .collect();
         ids.sort();
         ids
@@ -376,9 +376,10 @@ mod tests {
         let joined = whole(theirs, vec![account("1", "ann@example.com")]);
         assert_eq!(ids(&joined), ["- 1", "a|1 -", "g|2 -"]);
         assert!(joined.provider_ambiguous && !joined.store_ambiguous);
-        let of = |side: fn(&Pair) -> Option<&Account>| joined.users.iter().filter_map(move |user| side(&user.pair));
-        assert!(share_an_address(of(|pair| pair.theirs.as_ref())));
-        assert!(!share_an_address(of(|pair| pair.ours.as_ref())));
+        let of =
+            |side: fn(&AccountPair) -> Option<&Account>| joined.users.iter().filter_map(move |user| side(&user.pair));
+        assert!(share_an_address(of(|pair| pair.provider.as_ref())));
+        assert!(!share_an_address(of(|pair| pair.store.as_ref())));
     }
 
     #[test]
@@ -401,16 +402,16 @@ mod tests {
         theirs.add(account("a", "e@example.com"));
         ours.add(account("b", "e@example.com"));
         for side in [&mut theirs, &mut ours] {
-            side.confirm_address(EmailKey::of("e@example.com"));
+            side.confirm_address(EmailKey::from_text("e@example.com"));
             side.mark_subjects(|_| true);
         }
-        ours.confirm_id(Crid::parse("a").unwrap());
+        ours.confirm_id(CustomerRegistrationId::parse("a").unwrap());
         let asked = questions(&theirs, &ours);
-        assert_eq!(asked.provider, [Key::Id(Crid::parse("b").unwrap())]);
+        assert_eq!(asked.provider, [Key::Id(CustomerRegistrationId::parse("b").unwrap())]);
         assert_eq!(asked.store, []);
         let joined = join(theirs.clone(), ours.clone());
         assert!(joined.users.iter().all(|user| user.link == Link::Open));
-        theirs.confirm_id(Crid::parse("b").unwrap());
+        theirs.confirm_id(CustomerRegistrationId::parse("b").unwrap());
         assert_eq!(ids(&join(theirs, ours)), ["a b"]);
     }
 
@@ -419,14 +420,14 @@ mod tests {
         let beside = |ours: Vec<Account>| {
             let theirs = vec![account("a", "e@example.com"), account("b", "e@example.com")];
             let joined = whole(theirs, ours);
-            let is_a = |user: &JoinedUser| user.pair.theirs.as_ref().is_some_and(|one| one.crid.as_str() == "a");
+            let is_a = |user: &JoinedUser| user.pair.provider.as_ref().is_some_and(|one| one.crid.as_str() == "a");
             joined.users.into_iter().find(is_a).unwrap().link
         };
         let alone = |beside| Link::Alone { beside };
         assert_eq!(beside(Vec::new()), alone(Some(Vec::new())));
         assert_eq!(
             beside(vec![account("b", "e@example.com")]),
-            alone(Some(vec![Crid::parse("b").unwrap()]))
+            alone(Some(vec![CustomerRegistrationId::parse("b").unwrap()]))
         );
         assert_eq!(beside(vec![account("c", "e@example.com")]), alone(None));
     }
@@ -444,7 +445,7 @@ mod tests {
 
     /// Contract §2.2, word for word, over everything that both sides have.
     fn model(theirs: &[Account], ours: &[Account]) -> Vec<String> {
-        let has_id = |side: &[Account], id: &Crid| side.iter().any(|account| account.crid == *id);
+        let has_id = |side: &[Account], id: &CustomerRegistrationId| side.iter().any(|account| account.crid == *id);
         let has_address = |account: &Account, other: &Account| account.email.is_some() && account.email == other.email;
         let alone = |side: &[Account], one: &Account| side.iter().filter(|other| has_address(one, other)).count() == 1;
         let partner = |one: &Account, own: &[Account], other: &[Account]| -> Option<Account> {
@@ -499,8 +500,8 @@ mod tests {
             let (mut their_view, mut our_view) = (Evidence::default(), Evidence::default());
             for (of_provider, key) in first {
                 let key = match key {
-                    id @ 0..5 => Key::Id(Crid::parse(&id.to_string()).unwrap()),
-                    address => Key::Address(EmailKey::of(["e@example.com", "f@example.com", "g@example.com"][address - 5])),
+                    id @ 0..5 => Key::Id(CustomerRegistrationId::parse(&id.to_string()).unwrap()),
+                    address => Key::Address(EmailKey::from_text(["e@example.com", "f@example.com", "g@example.com"][address - 5])),
                 };
                 if of_provider {
                     answer(&theirs, &mut their_view, &key);
@@ -514,7 +515,7 @@ mod tests {
             for round in 0..5 {
                 let joined = join(their_view.clone(), our_view.clone());
                 for JoinedUser { pair, link, .. } in &joined.users {
-                    let user = id_of(pair.theirs.as_ref(), pair.ours.as_ref());
+                    let user = id_of(pair.provider.as_ref(), pair.store.as_ref());
                     prop_assert!(*link == Link::Open || model.contains(&user), "{} of {:?}", user, model);
                 }
                 let asked = questions(&their_view, &our_view);

@@ -5,7 +5,7 @@
 pub mod account;
 pub mod answer;
 pub mod case;
-pub mod crid;
+pub mod customer_registration_id;
 pub mod email;
 pub mod event;
 pub mod evidence;
@@ -20,6 +20,6 @@ pub mod order;
 pub mod query;
 pub mod settings;
 pub mod state;
-pub mod sync;
 pub mod tenant;
 pub mod workspace;
+pub mod write_back;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use crate::{
     account::Account,
     answer::Provenance,
-    metadata::{Metadata, case_folded},
+    metadata::{Metadata, fold_case},
 };
 
 /// One of the two sides of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum SourceKind {
     /// The outside identity provider.
     Provider,
     /// Our own registrations.
@@ -19,36 +19,36 @@ pub enum Side {
 
 /// The field precedence of contract §2.2: who wins where both sides have a value. An empty value never hides a filled
 /// one. `metadata.*` stands for every key that is not named.
-pub const PRECEDENCE: [(&str, Side); 6] = [
-    ("email", Side::Provider),
-    ("firstName", Side::Provider),
-    ("lastName", Side::Provider),
-    ("metadata.photo", Side::Provider),
-    ("metadata.displayName", Side::Provider),
-    ("metadata.*", Side::Store),
+pub const PRECEDENCE: [(&str, SourceKind); 6] = [
+    ("email", SourceKind::Provider),
+    ("firstName", SourceKind::Provider),
+    ("lastName", SourceKind::Provider),
+    ("metadata.photo", SourceKind::Provider),
+    ("metadata.displayName", SourceKind::Provider),
+    ("metadata.*", SourceKind::Store),
 ];
 
 /// A tenant's precedence: [`PRECEDENCE`] and what it overrides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Precedence {
-    overrides: BTreeMap<Box<str>, Side>,
+    overrides: BTreeMap<Box<str>, SourceKind>,
 }
 
 /// An override names a field that cannot be overridden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be email, firstName, lastName or metadata.KEY")]
-pub struct InvalidField;
+pub struct PrecedenceError;
 
 impl Precedence {
     /// Lets the side win for the field: one of [`PRECEDENCE`] or any `metadata.{key}`.
     ///
     /// # Errors
     /// The name is no such field.
-    pub fn set(&mut self, field: &str, side: Side) -> Result<(), InvalidField> {
+    pub fn set(&mut self, field: &str, side: SourceKind) -> Result<(), PrecedenceError> {
         let known = PRECEDENCE.iter().any(|(name, _)| *name == field);
         let custom = field.strip_prefix("metadata.").is_some_and(|key| !key.is_empty());
         if !(known || custom) {
-            return Err(InvalidField);
+            return Err(PrecedenceError);
         }
         self.overrides.insert(field.into(), side);
         Ok(())
@@ -58,8 +58,8 @@ impl Precedence {
     #[must_use]
     pub fn canonical(&self) -> String {
         let word = |side| match side {
-            Side::Provider => "provider",
-            Side::Store => "store",
+            SourceKind::Provider => "provider",
+            SourceKind::Store => "store",
         };
         let overrides = self.overrides.iter().filter(|(field, side)| {
             !PRECEDENCE
@@ -76,13 +76,13 @@ impl Precedence {
     ///
     /// # Errors
     /// A line names no such field, or no side.
-    pub fn from_canonical(text: &str) -> Result<Self, InvalidField> {
+    pub fn from_canonical(text: &str) -> Result<Self, PrecedenceError> {
         let mut precedence = Self::default();
         for line in text.lines() {
             let (field, side) = match line.rsplit_once('=') {
-                Some((field, "provider")) => (field, Side::Provider),
-                Some((field, "store")) => (field, Side::Store),
-                _ => return Err(InvalidField),
+                Some((field, "provider")) => (field, SourceKind::Provider),
+                Some((field, "store")) => (field, SourceKind::Store),
+                _ => return Err(PrecedenceError),
             };
             precedence.set(field, side)?;
         }
@@ -91,7 +91,7 @@ impl Precedence {
 
     /// Who wins for this field.
     #[must_use]
-    pub fn winner(&self, field: &str) -> Side {
+    pub fn winner(&self, field: &str) -> SourceKind {
         let named = |name: &str| {
             self.overrides.get(name).copied().or_else(|| {
                 PRECEDENCE
@@ -100,24 +100,26 @@ impl Precedence {
                     .map(|(_, side)| *side)
             })
         };
-        named(field).or_else(|| named("metadata.*")).unwrap_or(Side::Store)
+        named(field)
+            .or_else(|| named("metadata.*"))
+            .unwrap_or(SourceKind::Store)
     }
 }
 
 /// The names by which the two sides are told in provenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SideNames {
+pub struct SourceNames {
     /// The provider's.
     pub provider: &'static str,
     /// The store's.
     pub store: &'static str,
 }
 
-impl SideNames {
-    const fn of(self, side: Side) -> &'static str {
+impl SourceNames {
+    const fn name_of(self, side: SourceKind) -> &'static str {
         match side {
-            Side::Provider => self.provider,
-            Side::Store => self.store,
+            SourceKind::Provider => self.provider,
+            SourceKind::Store => self.store,
         }
     }
 }
@@ -131,17 +133,17 @@ pub fn merge(
     theirs: &Account,
     ours: &Account,
     precedence: &Precedence,
-    names: SideNames,
+    names: SourceNames,
 ) -> (Account, Vec<Provenance>) {
     let mut provenance = Vec::new();
-    let mut told = |field: &str, side: Side| {
+    let mut told = |field: &str, side: SourceKind| {
         provenance.push(Provenance {
             field: field.into(),
-            source: names.of(side),
+            source: names.name_of(side),
         });
     };
 
-    told("customerRegistrationId", Side::Provider);
+    told("customerRegistrationId", SourceKind::Provider);
     let (email, email_side) = pick(precedence.winner("email"), theirs.email.as_ref(), ours.email.as_ref());
     if let Some(side) = email_side {
         told("email", side);
@@ -202,25 +204,33 @@ fn filled(text: &str) -> Option<&str> {
 }
 
 /// The winner's value, or the other's where the winner has none.
-fn pick<T>(winner: Side, theirs: Option<T>, ours: Option<T>) -> (Option<T>, Option<Side>) {
+fn pick<T>(winner: SourceKind, theirs: Option<T>, ours: Option<T>) -> (Option<T>, Option<SourceKind>) {
     match (winner, theirs, ours) {
-        (Side::Provider, Some(theirs), _) | (Side::Store, Some(theirs), None) => (Some(theirs), Some(Side::Provider)),
-        (Side::Store, _, Some(ours)) | (Side::Provider, None, Some(ours)) => (Some(ours), Some(Side::Store)),
+        (SourceKind::Provider, Some(theirs), _) | (SourceKind::Store, Some(theirs), None) => {
+            (Some(theirs), Some(SourceKind::Provider))
+        }
+        (SourceKind::Store, _, Some(ours)) | (SourceKind::Provider, None, Some(ours)) => {
+            (Some(ours), Some(SourceKind::Store))
+        }
         (_, None, None) => (None, None),
     }
 }
 
 /// A verification is of an address: the side whose address is answered says whether it is verified; the other side may
 /// say it only of the same address.
-fn verification(theirs: &Account, ours: &Account, email_side: Option<Side>) -> (Option<bool>, Option<Side>) {
+fn verification(
+    theirs: &Account,
+    ours: &Account,
+    email_side: Option<SourceKind>,
+) -> (Option<bool>, Option<SourceKind>) {
     let same_address = match (&theirs.email, &ours.email) {
         (Some(theirs), Some(ours)) => theirs.key() == ours.key(),
         (None, _) | (_, None) => true,
     };
-    let ours_counts = email_side == Some(Side::Store) || same_address;
-    let theirs_counts = email_side != Some(Side::Store) || same_address;
+    let ours_counts = email_side == Some(SourceKind::Store) || same_address;
+    let theirs_counts = email_side != Some(SourceKind::Store) || same_address;
     pick(
-        email_side.unwrap_or(Side::Provider),
+        email_side.unwrap_or(SourceKind::Provider),
         theirs.verified.filter(|_| theirs_counts),
         ours.verified.filter(|_| ours_counts),
     )
@@ -233,15 +243,15 @@ fn merged_metadata(
     theirs: &Metadata,
     ours: &Metadata,
     precedence: &Precedence,
-    told: &mut impl FnMut(&str, Side),
+    told: &mut impl FnMut(&str, SourceKind),
 ) -> Metadata {
     // By lower-cased key: the sides may spell a key differently, and no answer has two keys that differ only in case.
     let mut values: BTreeMap<String, (Option<Pair<'_>>, Option<Pair<'_>>)> = BTreeMap::new();
     for (key, value) in theirs.iter() {
-        values.entry(case_folded(key)).or_default().0 = Some((key, value));
+        values.entry(fold_case(key)).or_default().0 = Some((key, value));
     }
     for (key, value) in ours.iter() {
-        values.entry(case_folded(key)).or_default().1 = Some((key, value));
+        values.entry(fold_case(key)).or_default().1 = Some((key, value));
     }
     let has_value = |pair: Option<Pair<'_>>| pair.is_some_and(|(_, value)| !value.is_empty());
     let mut pairs = Vec::with_capacity(values.len());
@@ -267,10 +277,10 @@ fn merged_metadata(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{crid::Crid, email::Email};
+    use crate::{customer_registration_id::CustomerRegistrationId, email::Email};
     use proptest::prelude::*;
 
-    const NAMES: SideNames = SideNames {
+    const NAMES: SourceNames = SourceNames {
         provider: "Auth0",
         store: "Subscribe",
     };
@@ -281,7 +291,7 @@ mod tests {
             verified,
             first_name: first.into(),
             metadata: Metadata::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))).unwrap(),
-            ..Account::new(Crid::parse("auth0|7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("auth0|7").unwrap())
         }
     }
 
@@ -289,8 +299,8 @@ mod tests {
     fn the_docs_print_the_precedence_of_the_code() {
         let docs = include_str!("../../../docs/architecture.md");
         let name = |side| match side {
-            Side::Provider => "provider",
-            Side::Store => "store",
+            SourceKind::Provider => "provider",
+            SourceKind::Store => "store",
         };
         let rows: Vec<_> = PRECEDENCE
             .iter()
@@ -380,9 +390,9 @@ mod tests {
     #[test]
     fn a_tenant_may_turn_the_precedence_of_a_field() {
         let mut precedence = Precedence::default();
-        precedence.set("firstName", Side::Store).unwrap();
-        precedence.set("metadata.city", Side::Provider).unwrap();
-        assert_eq!(precedence.set("password", Side::Store), Err(InvalidField));
+        precedence.set("firstName", SourceKind::Store).unwrap();
+        precedence.set("metadata.city", SourceKind::Provider).unwrap();
+        assert_eq!(precedence.set("password", SourceKind::Store), Err(PrecedenceError));
         let theirs = account(None, None, "Ann", &[("city", "Bergen"), ("country", "NO")]);
         let ours = account(None, None, "Anna", &[("city", "Oslo"), ("country", "SE")]);
         let (merged, _) = merge(&theirs, &ours, &precedence, NAMES);
@@ -394,13 +404,13 @@ mod tests {
     #[test]
     fn precedences_that_decide_alike_have_one_text() {
         let mut spelt_out = Precedence::default();
-        spelt_out.set("email", Side::Provider).unwrap();
+        spelt_out.set("email", SourceKind::Provider).unwrap();
         assert_eq!(spelt_out.canonical(), Precedence::default().canonical());
-        spelt_out.set("email", Side::Store).unwrap();
-        spelt_out.set("metadata.city", Side::Provider).unwrap();
+        spelt_out.set("email", SourceKind::Store).unwrap();
+        spelt_out.set("metadata.city", SourceKind::Provider).unwrap();
         assert_eq!(spelt_out.canonical(), "email=store\nmetadata.city=provider");
         assert_eq!(Precedence::from_canonical(&spelt_out.canonical()), Ok(spelt_out));
-        assert_eq!(Precedence::from_canonical("email=nobody"), Err(InvalidField));
+        assert_eq!(Precedence::from_canonical("email=nobody"), Err(PrecedenceError));
     }
 
     fn any_account() -> impl Strategy<Value = Account> {
@@ -417,7 +427,7 @@ mod tests {
                     verified,
                     first_name: name.into(),
                     metadata: Metadata::new(pairs).ok()?,
-                    ..Account::new(Crid::parse("7").unwrap())
+                    ..Account::new(CustomerRegistrationId::parse("7").unwrap())
                 })
             },
         )
@@ -440,7 +450,7 @@ mod tests {
             account
                 .metadata
                 .iter()
-                .map(|(k, v)| (format!("metadata.{}", case_folded(k)), v.to_owned())),
+                .map(|(k, v)| (format!("metadata.{}", fold_case(k)), v.to_owned())),
         );
         fields.retain(|_, value| !value.is_empty());
         fields
@@ -465,7 +475,7 @@ mod tests {
             let (merged, provenance) = merge(&theirs, &ours, &Precedence::default(), NAMES);
             let merged = fields(&merged);
             for (field, value) in &merged {
-                let told: Vec<_> = provenance.iter().filter(|p| case_folded(&p.field) == case_folded(field)).collect();
+                let told: Vec<_> = provenance.iter().filter(|p| fold_case(&p.field) == fold_case(field)).collect();
                 prop_assert_eq!(told.len(), 1, "{}", field);
                 let side = if told[0].source == "Auth0" { fields(&theirs) } else { fields(&ours) };
                 prop_assert_eq!(side.get(field), Some(value));

@@ -112,7 +112,7 @@ fn standard(key: &str) -> Option<u8> {
 
 /// Metadata that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum InvalidMetadata {
+pub enum MetadataError {
     /// A key is empty, longer than [`MAX_KEY_BYTES`], or holds a control character.
     #[error("a metadata key must be 1 to {MAX_KEY_BYTES} bytes without control characters")]
     BadKey,
@@ -136,20 +136,20 @@ impl Metadata {
     ///
     /// # Errors
     /// A key that cannot be one, two keys that differ only in case, or a NUL in a value.
-    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidMetadata> {
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, MetadataError> {
         let metadata = Self::from_valid(pairs);
         for (key, value) in metadata.iter() {
             if !is_key(key) {
-                return Err(InvalidMetadata::BadKey);
+                return Err(MetadataError::BadKey);
             }
             if value.contains('\0') {
-                return Err(InvalidMetadata::NulInValue);
+                return Err(MetadataError::NulInValue);
             }
         }
-        let mut folded_keys: Vec<String> = metadata.iter().map(|(key, _)| case_folded(key)).collect();
+        let mut folded_keys: Vec<String> = metadata.iter().map(|(key, _)| fold_case(key)).collect();
         folded_keys.sort_unstable();
         if folded_keys.windows(2).any(|two| two[0] == two[1]) {
-            return Err(InvalidMetadata::KeysDifferOnlyInCase);
+            return Err(MetadataError::KeysDifferOnlyInCase);
         }
         Ok(metadata)
     }
@@ -177,7 +177,7 @@ impl Metadata {
         let mut taken: BTreeMap<String, (String, String)> = BTreeMap::new();
         for (key, value) in pairs {
             if is_key(&key) && !value.contains('\0') {
-                taken.entry(case_folded(&key)).or_insert((key, value));
+                taken.entry(fold_case(&key)).or_insert((key, value));
             }
         }
         Self::from_valid(taken.into_values())
@@ -248,21 +248,21 @@ fn is_key(text: &str) -> bool {
 /// The form in which keys and values are compared: equal ignoring case, accents kept. Unicode's canonical caseless match (The
 /// Unicode Standard, section 3.13, D145), composed. Folding again changes nothing.
 #[must_use]
-pub fn case_folded(text: &str) -> String {
+pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let decomposed: String = text.nfd().collect();
-    case::folded(&decomposed).nfc().collect()
+    case::fold(&decomposed).nfc().collect()
 }
 
 impl MetadataPair {
     /// The pair as it is compared.
     #[must_use]
-    pub fn of(key: &str, value: &str) -> Self {
+    pub fn new(key: &str, value: &str) -> Self {
         Self {
-            key: case_folded(key).into(),
-            value: case_folded(value).into(),
+            key: fold_case(key).into(),
+            value: fold_case(value).into(),
         }
     }
 
@@ -288,7 +288,7 @@ pub fn searchable_pairs(metadata: &Metadata, first_name: &str, last_name: &str) 
         .iter()
         .chain(names)
         .filter(|(_, value)| !value.is_empty())
-        .map(|(key, value)| MetadataPair::of(key, value))
+        .map(|(key, value)| MetadataPair::new(key, value))
         .collect();
     pairs.sort_unstable();
     pairs.dedup();
@@ -311,7 +311,7 @@ impl fmt::Debug for MetadataPair {
 mod tests {
     use super::*;
 
-    fn metadata(pairs: &[(&str, &str)]) -> Result<Metadata, InvalidMetadata> {
+    fn metadata(pairs: &[(&str, &str)]) -> Result<Metadata, MetadataError> {
         Metadata::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
     }
 
@@ -334,10 +334,10 @@ mod tests {
     fn keys_that_differ_only_in_case_are_refused() {
         assert_eq!(
             metadata(&[("city", "a"), ("City", "b")]),
-            Err(InvalidMetadata::KeysDifferOnlyInCase)
+            Err(MetadataError::KeysDifferOnlyInCase)
         );
-        assert_eq!(metadata(&[("", "a")]), Err(InvalidMetadata::BadKey));
-        assert_eq!(metadata(&[("a", "\0")]), Err(InvalidMetadata::NulInValue));
+        assert_eq!(metadata(&[("", "a")]), Err(MetadataError::BadKey));
+        assert_eq!(metadata(&[("a", "\0")]), Err(MetadataError::NulInValue));
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod tests {
         let pairs = searchable_pairs(&metadata(&[("City", "Oslo"), ("title", "")]).unwrap(), "Ann", "");
         assert_eq!(
             pairs,
-            [MetadataPair::of("city", "OSLO"), MetadataPair::of("firstName", "ann")]
+            [MetadataPair::new("city", "OSLO"), MetadataPair::new("firstName", "ann")]
         );
     }
 

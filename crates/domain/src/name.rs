@@ -20,7 +20,7 @@ const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Def
 /// them, Latin letters without a decomposition replaced (`name/latin.rs`), composition (NFC), surrounding white space removed.
 /// Folding again changes nothing. A text with a letter in it never becomes empty.
 #[must_use]
-pub fn folded(text: &str) -> String {
+pub fn fold_name(text: &str) -> String {
     let text = text.trim();
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -29,7 +29,7 @@ pub fn folded(text: &str) -> String {
     let mut bare = String::with_capacity(decomposed.len());
     let mut bearer = Bearer::of(' ');
     // Case folding may compose: İ becomes i and a dot.
-    for char in case::folded(&decomposed).nfkd() {
+    for char in case::fold(&decomposed).nfkd() {
         if is_combining_mark(char) {
             if !bearer.has_as_accent(char) {
                 bare.push(char);

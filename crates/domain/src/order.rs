@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use crate::{account::Account, crid::Crid, name};
+use crate::{account::Account, customer_registration_id::CustomerRegistrationId, name};
 
 /// The columns that `orderBy` numbers (contract §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ impl SortColumn {
 
     /// The column of this number, 1 to 8.
     #[must_use]
-    pub fn numbered(number: u8) -> Option<Self> {
+    pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
@@ -104,20 +104,20 @@ pub struct SortKey {
     /// The value in the column of the order.
     pub value: SortValue,
     /// The tie-break.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
 }
 
 /// Where a list goes on.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ListCursor {
     /// After the user with this key.
     Key(SortKey),
     /// Where a source said, in a word of its own that only it understands: one whose order cannot be told from its
     /// accounts alone.
-    Mark(Box<str>),
+    Opaque(Box<str>),
 }
 
-impl From<SortKey> for Place {
+impl From<SortKey> for ListCursor {
     fn from(key: SortKey) -> Self {
         Self::Key(key)
     }
@@ -127,7 +127,7 @@ impl SortKey {
     /// The place of this account, in the form that the store keeps: e-mails by their key, names folded, states by the
     /// rank of their name, times in whole microseconds.
     #[must_use]
-    pub fn of(account: &Account, column: SortColumn, outside_provider: bool) -> Self {
+    pub fn for_account(account: &Account, column: SortColumn, outside_provider: bool) -> Self {
         let text = |text: &str| SortValue::Text(text.into());
         let time = |at: Option<time::OffsetDateTime>| {
             SortValue::Number(at.and_then(|at| i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).ok()))
@@ -135,8 +135,8 @@ impl SortKey {
         let value = match column {
             SortColumn::CustomerRegistrationId => text(account.crid.as_str()),
             SortColumn::Email => text(account.email.as_ref().map_or("", |email| email.key().as_str())),
-            SortColumn::FirstName => text(&name::folded(&account.first_name)),
-            SortColumn::LastName => text(&name::folded(&account.last_name)),
+            SortColumn::FirstName => text(&name::fold_name(&account.first_name)),
+            SortColumn::LastName => text(&name::fold_name(&account.last_name)),
             SortColumn::State => SortValue::Number(Some(i64::from(account.state(outside_provider).rank()))),
             SortColumn::Verified => SortValue::Number(Some(i64::from(account.verified == Some(true)))),
             SortColumn::DateRegistered => time(account.registered_at),
@@ -188,11 +188,11 @@ impl fmt::Debug for SortValue {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for ListCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key(_) => "Key(<redacted>)",
-            Self::Mark(_) => "Mark(<redacted>)",
+            Self::Opaque(_) => "Opaque(<redacted>)",
         })
     }
 }
@@ -210,14 +210,15 @@ mod tests {
     fn account(crid: &str, first_name: &str) -> Account {
         Account {
             first_name: first_name.into(),
-            ..Account::new(Crid::parse(crid).unwrap())
+            ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
         }
     }
 
     fn sorted(direction: Direction) -> Vec<&'static str> {
         let mut all = [("3", ""), ("1", "\u{c9}va"), ("4", ""), ("2", "eva"), ("5", "Adam")];
         all.sort_by(|a, b| {
-            let key = |(crid, name): (&str, &str)| SortKey::of(&account(crid, name), SortColumn::FirstName, false);
+            let key =
+                |(crid, name): (&str, &str)| SortKey::for_account(&account(crid, name), SortColumn::FirstName, false);
             key(*a).compare(&key(*b), direction)
         });
         all.map(|(crid, _)| crid).to_vec()
@@ -231,8 +232,8 @@ mod tests {
 
     #[test]
     fn columns_are_numbered_from_one() {
-        assert_eq!(SortColumn::numbered(1), Some(SortColumn::CustomerRegistrationId));
-        assert_eq!(SortColumn::numbered(8), Some(SortColumn::ChangeDate));
-        assert_eq!((SortColumn::numbered(0), SortColumn::numbered(9)), (None, None));
+        assert_eq!(SortColumn::from_number(1), Some(SortColumn::CustomerRegistrationId));
+        assert_eq!(SortColumn::from_number(8), Some(SortColumn::ChangeDate));
+        assert_eq!((SortColumn::from_number(0), SortColumn::from_number(9)), (None, None));
     }
 }

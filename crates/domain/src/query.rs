@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use crate::{
     account::Account,
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     metadata::{MetadataPair, searchable_pairs},
     name,
-    order::{Order, Place},
+    order::{ListCursor, Order},
     state::UserState,
 };
 
@@ -24,9 +24,9 @@ pub enum EmailFilter {
     /// The whole key equals.
     Exact(EmailKey),
     /// The key begins with this.
-    Prefix(EmailNeedle),
+    Prefix(EmailFragment),
     /// The key holds this somewhere.
-    Contains(EmailNeedle),
+    Contains(EmailFragment),
 }
 
 /// A beginning of a name, folded as names are.
@@ -39,7 +39,7 @@ pub struct UserFilter {
     /// Conditions on the address; more than one when `email` and `encryptedEmail` are both given.
     pub emails: Vec<EmailFilter>,
     /// Conditions on the id; more than one when the plain and the encrypted one are both given.
-    pub crids: Vec<Crid>,
+    pub crids: Vec<CustomerRegistrationId>,
     /// The first name starts with this.
     pub first_name: Option<NamePrefix>,
     /// The last name starts with this.
@@ -53,11 +53,11 @@ pub struct UserFilter {
 
 /// What a filter comes down to: the cheapest way in that answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry<'a> {
+pub enum AccessPath<'a> {
     /// Two exact conditions contradict each other: nobody can match.
-    Nobody,
+    Contradiction,
     /// At most one user has this id; the rest of the filter is checked on that one.
-    ById(&'a Crid),
+    ById(&'a CustomerRegistrationId),
     /// The users with exactly this address; the rest of the filter is checked on them.
     ByEmail(&'a EmailKey),
     /// A list.
@@ -70,7 +70,7 @@ pub enum Position {
     /// The matches after the first so many.
     Offset(u64),
     /// The matches after this place in the order.
-    After(Place),
+    After(ListCursor),
 }
 
 /// How the matches are counted.
@@ -115,8 +115,8 @@ impl Total {
 impl NamePrefix {
     /// The prefix in folded form; the empty one matches every name.
     #[must_use]
-    pub fn of(text: &str) -> Self {
-        Self(name::folded(text).into())
+    pub fn from_text(text: &str) -> Self {
+        Self(name::fold_name(text).into())
     }
 
     /// The folded text.
@@ -147,12 +147,12 @@ impl EmailFilter {
 impl UserFilter {
     /// The cheapest way in that answers this filter.
     #[must_use]
-    pub fn entry(&self) -> Entry<'_> {
+    pub fn access_path(&self) -> AccessPath<'_> {
         if let Some((first, rest)) = self.crids.split_first() {
             return if rest.iter().all(|other| other == first) {
-                Entry::ById(first)
+                AccessPath::ById(first)
             } else {
-                Entry::Nobody
+                AccessPath::Contradiction
             };
         }
         let exact = self.emails.iter().find_map(|filter| match filter {
@@ -160,26 +160,26 @@ impl UserFilter {
             EmailFilter::Prefix(_) | EmailFilter::Contains(_) => None,
         });
         match exact {
-            Some(key) if self.emails.iter().all(|filter| filter.matches(key.as_str())) => Entry::ByEmail(key),
-            Some(_) => Entry::Nobody,
-            None => Entry::List,
+            Some(key) if self.emails.iter().all(|filter| filter.matches(key.as_str())) => AccessPath::ByEmail(key),
+            Some(_) => AccessPath::Contradiction,
+            None => AccessPath::List,
         }
     }
 
     /// Whether this account meets every condition.
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
-        self.crids.iter().all(|crid| *crid == account.crid) && self.matches_apart_from_id(account)
+        self.crids.iter().all(|crid| *crid == account.crid) && self.matches_except_id(account)
     }
 
     /// Whether this account meets every condition but those on the id, which another account of the user may meet.
     #[must_use]
-    pub fn matches_apart_from_id(&self, account: &Account) -> bool {
+    pub fn matches_except_id(&self, account: &Account) -> bool {
         let email = account.email.as_ref().map_or("", |email| email.key().as_str());
         let starts = |prefix: &Option<NamePrefix>, name: &str| {
             prefix
                 .as_ref()
-                .is_none_or(|prefix| name::folded(name).starts_with(prefix.as_str()))
+                .is_none_or(|prefix| name::fold_name(name).starts_with(prefix.as_str()))
         };
         let active = || account.state(false) != UserState::Unverified;
         (!self.only_active || active())
@@ -266,17 +266,17 @@ mod tests {
             last_name: "Lee".into(),
             has_password: true,
             metadata: Metadata::new([("City".to_owned(), "Oslo".to_owned())]).unwrap(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         }
     }
 
     #[test]
     fn every_condition_counts() {
-        let contains = |text| EmailFilter::Contains(EmailNeedle::of(text));
+        let contains = |text| EmailFilter::Contains(EmailFragment::from_text(text));
         let yes = UserFilter {
-            emails: vec![contains("N@EX"), EmailFilter::Prefix(EmailNeedle::of("an"))],
-            first_name: Some(NamePrefix::of("AN")),
-            metadata: vec![MetadataPair::of("cITY", "oslo"), MetadataPair::of("lastName", "LEE")],
+            emails: vec![contains("N@EX"), EmailFilter::Prefix(EmailFragment::from_text("an"))],
+            first_name: Some(NamePrefix::from_text("AN")),
+            metadata: vec![MetadataPair::new("cITY", "oslo"), MetadataPair::new("lastName", "LEE")],
             ..UserFilter::default()
         };
         assert!(yes.matches(&ann()));
@@ -286,15 +286,15 @@ mod tests {
                 ..yes.clone()
             },
             UserFilter {
-                crids: vec![Crid::parse("8").unwrap()],
+                crids: vec![CustomerRegistrationId::parse("8").unwrap()],
                 ..yes.clone()
             },
             UserFilter {
-                last_name: Some(NamePrefix::of("ee")),
+                last_name: Some(NamePrefix::from_text("ee")),
                 ..yes.clone()
             },
             UserFilter {
-                metadata: vec![MetadataPair::of("city", "osl")],
+                metadata: vec![MetadataPair::new("city", "osl")],
                 ..yes.clone()
             },
             UserFilter {
@@ -309,16 +309,28 @@ mod tests {
 
     #[test]
     fn an_exact_condition_is_the_way_in_and_contradictions_match_nobody() {
-        let exact = |text| EmailFilter::Exact(EmailKey::of(text));
+        let exact = |text| EmailFilter::Exact(EmailKey::from_text(text));
         let mut filter = UserFilter::default();
-        assert_eq!(filter.entry(), Entry::List);
-        filter.emails = vec![EmailFilter::Contains(EmailNeedle::of("ann")), exact("ann@example.com")];
-        assert_eq!(filter.entry(), Entry::ByEmail(&EmailKey::of("ann@example.com")));
+        assert_eq!(filter.access_path(), AccessPath::List);
+        filter.emails = vec![
+            EmailFilter::Contains(EmailFragment::from_text("ann")),
+            exact("ann@example.com"),
+        ];
+        assert_eq!(
+            filter.access_path(),
+            AccessPath::ByEmail(&EmailKey::from_text("ann@example.com"))
+        );
         filter.emails.push(exact("bob@example.com"));
-        assert_eq!(filter.entry(), Entry::Nobody);
-        filter.crids = vec![Crid::parse("1").unwrap(), Crid::parse("1").unwrap()];
-        assert_eq!(filter.entry(), Entry::ById(&Crid::parse("1").unwrap()));
-        filter.crids.push(Crid::parse("2").unwrap());
-        assert_eq!(filter.entry(), Entry::Nobody);
+        assert_eq!(filter.access_path(), AccessPath::Contradiction);
+        filter.crids = vec![
+            CustomerRegistrationId::parse("1").unwrap(),
+            CustomerRegistrationId::parse("1").unwrap(),
+        ];
+        assert_eq!(
+            filter.access_path(),
+            AccessPath::ById(&CustomerRegistrationId::parse("1").unwrap())
+        );
+        filter.crids.push(CustomerRegistrationId::parse("2").unwrap());
+        assert_eq!(filter.access_path(), AccessPath::Contradiction);
     }
 }

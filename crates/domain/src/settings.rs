@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     flow::UserProvider,
-    merge::{Precedence, Side},
+    merge::{Precedence, SourceKind},
 };
 
 /// A tenant's switches. The default is what the contract publishes.
@@ -33,7 +33,7 @@ pub struct TenantSettings {
     /// Who wins which field of a merge.
     pub precedence: Precedence,
     /// How our own knowledge of the provider's users is used and kept.
-    pub directory: DirectorySettings,
+    pub mirror: MirrorSettings,
     /// The settings of the providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`), for
     /// the adapters to parse.
     pub provider: BTreeMap<Box<str>, Box<str>>,
@@ -41,7 +41,7 @@ pub struct TenantSettings {
 
 /// How a tenant's directory is used and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DirectorySettings {
+pub struct MirrorSettings {
     /// How old the directory may be for a list answered from it to count as the provider's word of now.
     pub max_age: Duration,
     /// How many confirmed absences remove a profile, at least 1.
@@ -50,7 +50,7 @@ pub struct DirectorySettings {
     pub removal_apart: Duration,
 }
 
-impl Default for DirectorySettings {
+impl Default for MirrorSettings {
     fn default() -> Self {
         Self {
             max_age: Duration::from_hours(1),
@@ -62,7 +62,7 @@ impl Default for DirectorySettings {
 
 /// One switch, for help texts and docs.
 #[derive(Debug, Clone, Copy)]
-pub struct SettingSpec {
+pub struct TenantSettingSpec {
     /// The name under which it is set.
     pub name: &'static str,
     /// What values it takes.
@@ -74,7 +74,7 @@ pub struct SettingSpec {
 
 /// Something wrong with a tenant's settings; it never repeats a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SettingMistake {
+pub enum SettingError {
     /// No such setting.
     #[error("{0}: no such setting")]
     UnknownName(Box<str>),
@@ -102,7 +102,7 @@ pub enum SettingMistake {
     ReadOnlySubscribe,
 }
 
-impl SettingMistake {
+impl SettingError {
     /// Whether the settings can be used all the same.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
@@ -135,17 +135,17 @@ fn boolean(text: &str) -> Result<bool, &'static str> {
 }
 
 /// Every switch of a tenant, except the providers' own.
-pub const SETTINGS: [SettingSpec; 10] = [
-    SettingSpec {
+pub const SETTINGS: [TenantSettingSpec; 10] = [
+    TenantSettingSpec {
         name: "Flow.UserProvider",
         values: "Auth0, Gigya, SSOR or Firefly; anything else means the Subscribe registrations alone",
         meaning: "the outside identity provider that keeps this tenant's accounts",
         set: |settings, text| {
-            settings.user_provider = UserProvider::named(text);
+            settings.user_provider = UserProvider::from_name(text);
             Ok(())
         },
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.SourceSystems",
         values: "codes with commas between them; empty means any",
         meaning: "the calling applications (X-SourceSystem) that may ask",
@@ -159,62 +159,62 @@ pub const SETTINGS: [SettingSpec; 10] = [
             Ok(())
         },
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.MessageTypeAsNumber",
         values: BOOLEAN,
         meaning: "message.type is 0 (success) or 1 (error) in place of the word",
         set: |settings, text| boolean(text).map(|on| settings.message_type_as_number = on),
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.DataAsArray",
         values: BOOLEAN,
         meaning: "data is an array also where one user is answered",
         set: |settings, text| boolean(text).map(|on| settings.data_as_array = on),
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.MissAs400",
         values: BOOLEAN,
         meaning: "an unknown id is answered with 400 in place of 404",
         set: |settings, text| boolean(text).map(|on| settings.miss_as_400 = on),
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.IgnoreUnknownParameters",
         values: BOOLEAN,
         meaning: "unknown query parameters are ignored in place of refused",
         set: |settings, text| boolean(text).map(|on| settings.ignore_unknown_parameters = on),
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Api.EmailContains",
         values: BOOLEAN,
         meaning: "email matches by contains also when it is a complete address, as the legacy API does",
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Directory.MaxAgeMinutes",
         values: MINUTES,
         meaning: "how old the directory may be for lists answered from it to count as current (60)",
         set: |settings, text| {
             let minutes = number(text, 1, 525_600).ok_or(MINUTES)?;
-            settings.directory.max_age = Duration::from_mins(minutes);
+            settings.mirror.max_age = Duration::from_mins(minutes);
             Ok(())
         },
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Directory.RemovalConfirmations",
         values: CONFIRMATIONS,
         meaning: "how many times the provider must have confirmed that a user is gone before the directory forgets them (3)",
         set: |settings, text| {
             let times = number(text, 1, 100).ok_or(CONFIRMATIONS)?;
-            settings.directory.removal_confirmations = u16::try_from(times).map_err(|_| CONFIRMATIONS)?;
+            settings.mirror.removal_confirmations = u16::try_from(times).map_err(|_| CONFIRMATIONS)?;
             Ok(())
         },
     },
-    SettingSpec {
+    TenantSettingSpec {
         name: "Directory.RemovalApartHours",
         values: HOURS,
         meaning: "how far apart two of these confirmations must lie to count as two (24)",
         set: |settings, text| {
-            settings.directory.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
+            settings.mirror.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
             Ok(())
         },
     },
@@ -224,13 +224,13 @@ impl TenantSettings {
     /// Reads settings by name. What is wrong is left at its default and told, every mistake at once; names that begin
     /// with a provider's name and a dot are kept for its adapter.
     #[must_use]
-    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<SettingMistake>) {
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<SettingError>) {
         let mut settings = Self::default();
         let mut mistakes = Vec::new();
         for (name, text) in pairs {
             if let Some(spec) = SETTINGS.iter().find(|spec| spec.name == name) {
                 if let Err(expected) = (spec.set)(&mut settings, text) {
-                    mistakes.push(SettingMistake::BadValue {
+                    mistakes.push(SettingError::BadValue {
                         name: spec.name,
                         expected,
                     });
@@ -240,14 +240,14 @@ impl TenantSettings {
             } else if is_providers_own(name) {
                 settings.provider.insert(name.into(), text.into());
             } else {
-                mistakes.push(SettingMistake::UnknownName(name.into()));
+                mistakes.push(SettingError::UnknownName(name.into()));
             }
             if name == "Flow.UserProvider" && !text.is_empty() && settings.user_provider.is_none() {
-                mistakes.push(SettingMistake::UnknownProvider);
+                mistakes.push(SettingError::UnknownProvider);
             }
         }
-        if settings.subscribe_is_remote() {
-            mistakes.push(SettingMistake::ReadOnlySubscribe);
+        if settings.has_remote_store() {
+            mistakes.push(SettingError::ReadOnlySubscribe);
         }
         (settings, mistakes)
     }
@@ -261,30 +261,30 @@ impl TenantSettings {
     /// Whether a remote Users API answers in place of our registrations: any of its settings is enough, so that one that is
     /// forgotten is told and never means our own registrations.
     #[must_use]
-    pub fn subscribe_is_remote(&self) -> bool {
+    pub fn has_remote_store(&self) -> bool {
         self.provider.keys().any(|name| name.starts_with(SUBSCRIBE_PREFIX))
     }
 
     /// Whether this calling application may ask.
     #[must_use]
-    pub fn knows_source_system(&self, code: &str) -> bool {
+    pub fn allows_source_system(&self, code: &str) -> bool {
         self.source_systems.is_empty() || self.source_systems.iter().any(|known| **known == *code)
     }
 }
 
-fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, text: &str) -> Option<SettingMistake> {
+fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, text: &str) -> Option<SettingError> {
     let side = match text {
-        "provider" => Side::Provider,
-        "store" => Side::Store,
-        _ => return Some(SettingMistake::BadPrecedence(name.into())),
+        "provider" => SourceKind::Provider,
+        "store" => SourceKind::Store,
+        _ => return Some(SettingError::BadPrecedence(name.into())),
     };
     let refused = precedence.set(field, side).is_err();
-    refused.then(|| SettingMistake::BadPrecedence(name.into()))
+    refused.then(|| SettingError::BadPrecedence(name.into()))
 }
 
 fn is_providers_own(name: &str) -> bool {
     name.split_once('.').is_some_and(|(section, rest)| {
-        !rest.is_empty() && (UserProvider::named(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
+        !rest.is_empty() && (UserProvider::from_name(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
     })
 }
 
@@ -296,13 +296,13 @@ mod tests {
     fn any_setting_of_a_remote_api_makes_the_registrations_remote_and_that_is_warned_of() {
         let (settings, mistakes) =
             TenantSettings::parse([("Subscribe.Url", "https://far.example"), ("Auth0.Domain", "x")]);
-        assert!(settings.subscribe_is_remote());
-        assert_eq!(mistakes, [SettingMistake::ReadOnlySubscribe]);
+        assert!(settings.has_remote_store());
+        assert_eq!(mistakes, [SettingError::ReadOnlySubscribe]);
         assert!(mistakes[0].is_warning());
         let (forgotten, _) = TenantSettings::parse([("Subscribe.TokenEnv", "FAR")]);
-        assert!(forgotten.subscribe_is_remote());
+        assert!(forgotten.has_remote_store());
         let (none, mistakes) = TenantSettings::parse([("Subscribe.", "x"), ("Subscribe", "x")]);
-        assert!(!none.subscribe_is_remote() && mistakes.len() == 2);
+        assert!(!none.has_remote_store() && mistakes.len() == 2);
     }
 
     #[test]
@@ -320,12 +320,12 @@ mod tests {
         assert_eq!(
             mistakes,
             [
-                SettingMistake::BadValue {
+                SettingError::BadValue {
                     name: "Api.DataAsArray",
                     expected: BOOLEAN
                 },
-                SettingMistake::UnknownProvider,
-                SettingMistake::UnknownName("Colour".into()),
+                SettingError::UnknownProvider,
+                SettingError::UnknownName("Colour".into()),
             ]
         );
         assert_eq!(mistakes.iter().filter(|mistake| mistake.is_warning()).count(), 1);
@@ -338,8 +338,8 @@ mod tests {
             ("Merge.password", "store"),
             ("Merge.email", "nobody"),
         ]);
-        assert_eq!(settings.precedence.winner("firstName"), Side::Store);
-        assert_eq!(settings.precedence.winner("email"), Side::Provider);
+        assert_eq!(settings.precedence.winner("firstName"), SourceKind::Store);
+        assert_eq!(settings.precedence.winner("email"), SourceKind::Provider);
         assert_eq!(mistakes.len(), 2);
     }
 
@@ -350,18 +350,18 @@ mod tests {
             ("Directory.RemovalConfirmations", "0"),
             ("Directory.RemovalApartHours", "0"),
         ]);
-        assert_eq!(settings.directory.max_age, Duration::from_mins(5));
-        assert_eq!(settings.directory.removal_confirmations, 3);
-        assert_eq!(settings.directory.removal_apart, Duration::ZERO);
+        assert_eq!(settings.mirror.max_age, Duration::from_mins(5));
+        assert_eq!(settings.mirror.removal_confirmations, 3);
+        assert_eq!(settings.mirror.removal_apart, Duration::ZERO);
         assert_eq!(mistakes.len(), 1);
     }
 
     #[test]
     fn source_systems_are_any_until_some_are_listed() {
         let (any, _) = TenantSettings::parse([]);
-        assert!(any.knows_source_system("CRM"));
+        assert!(any.allows_source_system("CRM"));
         let (listed, mistakes) = TenantSettings::parse([("Api.SourceSystems", "CRM, APP")]);
         assert!(mistakes.is_empty());
-        assert!(listed.knows_source_system("APP") && !listed.knows_source_system("app"));
+        assert!(listed.allows_source_system("APP") && !listed.allows_source_system("app"));
     }
 }

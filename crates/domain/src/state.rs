@@ -15,7 +15,7 @@ impl UserState {
     /// The state of a user: always `Standard` where an outside provider keeps the accounts; else by password, then
     /// by verification.
     #[must_use]
-    pub const fn of(outside_provider: bool, has_password: bool, verified: bool) -> Self {
+    pub const fn new(outside_provider: bool, has_password: bool, verified: bool) -> Self {
         match (outside_provider, has_password, verified) {
             (true, _, _) | (false, true, true) => Self::Standard,
             (false, false, _) => Self::Lite,
@@ -58,7 +58,7 @@ mod tests {
             (false, true, false, Unverified),
             (false, true, true, Standard),
         ] {
-            assert_eq!(UserState::of(outside, password, verified), state);
+            assert_eq!(UserState::new(outside, password, verified), state);
         }
     }
 

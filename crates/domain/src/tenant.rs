@@ -23,7 +23,7 @@ pub struct TenantId {
 
 /// A tenant, or a part of one, that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum InvalidTenant {
+pub enum TenantIdError {
     /// The text is not three codes with two slashes between them.
     #[error("a tenant is written group/client/paper")]
     NotThreeParts,
@@ -40,7 +40,7 @@ impl TenantId {
     ///
     /// # Errors
     /// Names the first part that is not 1 to [`MAX_CODE_BYTES`] ASCII letters, digits, `-`, `_` or `.`.
-    pub fn new(group: &str, client: &str, paper: &str) -> Result<Self, InvalidTenant> {
+    pub fn new(group: &str, client: &str, paper: &str) -> Result<Self, TenantIdError> {
         let codes = [("client group", group), ("client", client), ("paper", paper)];
         for (part, text) in codes {
             checked(part, text)?;
@@ -57,11 +57,11 @@ impl TenantId {
     ///
     /// # Errors
     /// The text has not three parts, or a part is no code.
-    pub fn parse(text: &str) -> Result<Self, InvalidTenant> {
+    pub fn parse(text: &str) -> Result<Self, TenantIdError> {
         let mut parts = text.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(group), Some(client), Some(paper), None) => Self::new(group, client, paper),
-            _ => Err(InvalidTenant::NotThreeParts),
+            _ => Err(TenantIdError::NotThreeParts),
         }
     }
 
@@ -103,11 +103,11 @@ impl PartialOrd for TenantId {
     }
 }
 
-fn checked(part: &'static str, text: &str) -> Result<(), InvalidTenant> {
+fn checked(part: &'static str, text: &str) -> Result<(), TenantIdError> {
     if is_code(text) {
         Ok(())
     } else {
-        Err(InvalidTenant::BadCode { part })
+        Err(TenantIdError::BadCode { part })
     }
 }
 
@@ -155,17 +155,17 @@ impl TenantGrant {
     ///
     /// # Errors
     /// As [`TenantId::parse`], but a part may be `*`.
-    pub fn parse(text: &str) -> Result<Self, InvalidTenant> {
+    pub fn parse(text: &str) -> Result<Self, TenantIdError> {
         let mut parts = text.split('/');
         let mut next = |name| match parts.next() {
-            None => Err(InvalidTenant::NotThreeParts),
+            None => Err(TenantIdError::NotThreeParts),
             Some("*") => Ok(None),
             Some(text) => checked(name, text).map(|()| Some(text.into())),
         };
         let grant = Self([next("client group")?, next("client")?, next("paper")?]);
         match parts.next() {
             None => Ok(grant),
-            Some(_) => Err(InvalidTenant::NotThreeParts),
+            Some(_) => Err(TenantIdError::NotThreeParts),
         }
     }
 
@@ -217,7 +217,7 @@ impl Scope {
 
     /// The scope of this name; `None` for names that are not ours, which a token may carry too.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(scope, _)| scope)
     }
 

@@ -25,18 +25,18 @@ pub struct WorkspaceId(Box<str>);
 /// Text that cannot name a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a workspace must be 1 to {MAX_CODE_BYTES} letters, digits, '-', '_' or '.'")]
-pub struct InvalidWorkspaceId;
+pub struct WorkspaceIdError;
 
 impl WorkspaceId {
     /// Takes a name, compared byte for byte.
     ///
     /// # Errors
     /// The text is empty, too long, or holds another character.
-    pub fn parse(text: &str) -> Result<Self, InvalidWorkspaceId> {
+    pub fn parse(text: &str) -> Result<Self, WorkspaceIdError> {
         if is_code(text) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidWorkspaceId)
+            Err(WorkspaceIdError)
         }
     }
 
@@ -61,7 +61,7 @@ pub struct KeyHash([u8; 32]);
 impl KeyHash {
     /// The hash of a key as it was given.
     #[must_use]
-    pub fn of(key: &str) -> Self {
+    pub fn for_key(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
@@ -95,7 +95,7 @@ pub struct Credential([u8; 32]);
 impl Credential {
     /// The digest of this name and this key.
     #[must_use]
-    pub fn of(workspace: &WorkspaceId, key: &KeyHash) -> Self {
+    pub fn new(workspace: &WorkspaceId, key: &KeyHash) -> Self {
         // The hash comes first since its length is fixed: no other pair reads the same.
         let digest = Sha256::new().chain_update(key.0).chain_update(workspace.as_str());
         Self(digest.finalize().into())
@@ -144,7 +144,7 @@ impl Default for ExportLimits {
 
 /// Limits that contradict each other or themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidLimits {
+pub enum ExportLimitsError {
     /// Identifiers in one payload.
     #[error("identifiers per payload must be 1 to {MAX_IDENTIFIERS_PER_PAYLOAD}")]
     Identifiers,
@@ -161,15 +161,15 @@ impl ExportLimits {
     ///
     /// # Errors
     /// The first that cannot be.
-    pub fn check(self) -> Result<Self, InvalidLimits> {
+    pub fn check(self) -> Result<Self, ExportLimitsError> {
         if !(1..=MAX_IDENTIFIERS_PER_PAYLOAD).contains(&self.identifiers_per_payload) {
-            return Err(InvalidLimits::Identifiers);
+            return Err(ExportLimitsError::Identifiers);
         }
         if !(self.identifiers_per_payload..=10_000_000).contains(&self.users_per_minute) {
-            return Err(InvalidLimits::Users);
+            return Err(ExportLimitsError::Users);
         }
         if !(1..=16_384).contains(&self.body_kilobytes) {
-            return Err(InvalidLimits::Body);
+            return Err(ExportLimitsError::Body);
         }
         Ok(self)
     }
@@ -200,13 +200,13 @@ mod tests {
             assert_eq!(WorkspaceId::parse(good).unwrap().as_str(), good);
         }
         for bad in ["", "a b", "a:b", "a/b", "é", &"x".repeat(65)] {
-            assert_eq!(WorkspaceId::parse(bad), Err(InvalidWorkspaceId), "{bad:?}");
+            assert_eq!(WorkspaceId::parse(bad), Err(WorkspaceIdError), "{bad:?}");
         }
     }
 
     #[test]
     fn a_credential_is_one_name_and_one_key() {
-        let of = |name: &str, key: &str| Credential::of(&WorkspaceId::parse(name).unwrap(), &KeyHash::of(key));
+        let of = |name: &str, key: &str| Credential::new(&WorkspaceId::parse(name).unwrap(), &KeyHash::for_key(key));
         assert_eq!(of("herald", "one"), of("herald", "one"));
         for (name, key) in [
             ("herald", "two"),
@@ -219,7 +219,7 @@ mod tests {
         // Where one ends and the other begins counts.
         assert_ne!(of("ab", "c"), of("a", "bc"));
         assert_eq!(
-            format!("{:?} {:?}", KeyHash::of("one"), of("herald", "one")),
+            format!("{:?} {:?}", KeyHash::for_key("one"), of("herald", "one")),
             "KeyHash(<redacted>) Credential(<redacted>)"
         );
     }
@@ -237,9 +237,9 @@ mod tests {
             .check()
         };
         assert!(with(1_000, 1_000, 1).is_ok());
-        assert_eq!(with(0, 1_000, 128), Err(InvalidLimits::Identifiers));
-        assert_eq!(with(1_001, 2_000, 128), Err(InvalidLimits::Identifiers));
-        assert_eq!(with(20, 19, 128), Err(InvalidLimits::Users));
-        assert_eq!(with(20, 20, 0), Err(InvalidLimits::Body));
+        assert_eq!(with(0, 1_000, 128), Err(ExportLimitsError::Identifiers));
+        assert_eq!(with(1_001, 2_000, 128), Err(ExportLimitsError::Identifiers));
+        assert_eq!(with(20, 19, 128), Err(ExportLimitsError::Users));
+        assert_eq!(with(20, 20, 0), Err(ExportLimitsError::Body));
     }
 }

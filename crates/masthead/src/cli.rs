@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     tenant::{Scope, TenantGrant, TenantId},
 };
 
@@ -146,8 +146,8 @@ pub(crate) struct ProviderCheck {
     )]
     pub(crate) settings: Option<PathBuf>,
     /// The id of a user whom the provider has, tried in place of one from its list.
-    #[arg(long, value_name = "ID", value_parser = Crid::parse)]
-    pub(crate) id: Option<Crid>,
+    #[arg(long, value_name = "ID", value_parser = CustomerRegistrationId::parse)]
+    pub(crate) id: Option<CustomerRegistrationId>,
 }
 
 #[derive(Debug, Args)]
@@ -265,7 +265,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
 fn scopes(text: &str) -> Result<Scopes, String> {
     let scopes: Result<Vec<_>, _> = text
         .split_whitespace()
-        .map(|name| Scope::named(name).ok_or_else(|| format!("{name} is no scope")))
+        .map(|name| Scope::from_name(name).ok_or_else(|| format!("{name} is no scope")))
         .collect();
     match scopes? {
         scopes if scopes.is_empty() => Err("at least one scope must be named".to_owned()),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
 };
@@ -11,8 +11,8 @@ use masthead_ports::{
     bulk::BulkLookups,
     clock::Clock,
     provider::{Provider, Providers},
+    scan::{UserScan, UserScans},
     source::{CallContext, SUBSCRIBE, SourceName, UserSource},
-    walk::{Walk, Walks},
 };
 use masthead_provider_kit::{
     AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
@@ -91,7 +91,11 @@ impl Adapters {
     ///
     /// # Errors
     /// All errors in the provider's settings.
-    pub async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+    pub async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
         match self.of_tenant(&cx.tenant) {
             Some(provider) => provider.check(cx, known).await,
             None => Ok(Vec::new()),
@@ -149,13 +153,13 @@ impl ProviderHealth {
 }
 
 impl Providers for Adapters {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
         self.of_tenant(tenant).map(|provider| provider.provider(tenant))
     }
 }
 
-impl Walks for Adapters {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+impl UserScans for Adapters {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
         self.of_tenant(tenant)?.scan(tenant)
     }
 }
@@ -205,7 +209,7 @@ pub fn mistakes(settings: &BTreeMap<String, String>, allow_private_addresses: bo
             .err()
             .map_or_else(Vec::new, error_texts)
     });
-    if settings.subscribe_is_remote() {
+    if settings.has_remote_store() {
         let parsed = SubscribeSettings::parse(own, allow_private_addresses);
         errors.extend(parsed.err().into_iter().flat_map(error_texts));
     }

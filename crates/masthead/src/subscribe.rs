@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    tenant::Tenant,
+};
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
-    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+    bulk::{BulkAnswer, BulkLookups, KeyResult, LookupKey},
+    source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use masthead_provider_kit::CachedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
@@ -34,7 +37,7 @@ const AT_A_TIME: usize = 8;
 
 impl Subscribe {
     fn of(&self, tenant: &Tenant) -> &dyn UserSource {
-        if tenant.settings.subscribe_is_remote() {
+        if tenant.settings.has_remote_store() {
             &self.remote
         } else {
             &*self.store
@@ -48,7 +51,7 @@ impl UserSource for Subscribe {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         self.of(&cx.tenant).by_id(cx, id).await
     }
 
@@ -56,21 +59,21 @@ impl UserSource for Subscribe {
         self.of(&cx.tenant).by_email(cx, email).await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.of(&cx.tenant).search(cx, query).await
     }
 }
 
 #[async_trait]
 impl BulkLookups for SubscribeBulk {
-    async fn by_keys(
+    async fn find_many(
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        if !cx.tenant.settings.subscribe_is_remote() {
-            return self.store.by_keys(cx, keys, directory_since).await;
+        if !cx.tenant.settings.has_remote_store() {
+            return self.store.find_many(cx, keys, mirror_since).await;
         }
         let mut answers = Vec::with_capacity(keys.len());
         for some in keys.chunks(AT_A_TIME) {
@@ -79,13 +82,13 @@ impl BulkLookups for SubscribeBulk {
         Ok(BulkAnswer {
             registrations: answers,
             // A directory joins with our own registrations; a remote Users API's are not among them.
-            directory: None,
+            mirror: None,
         })
     }
 }
 
 impl SubscribeBulk {
-    async fn asked(&self, cx: &CallContext, key: &LookupKey) -> KeyAnswer {
+    async fn asked(&self, cx: &CallContext, key: &LookupKey) -> KeyResult {
         let answer = match key {
             LookupKey::Id(id) => self.remote.by_id(cx, id).await.map(Vec::from_iter),
             LookupKey::Email(email) => self.remote.by_email(cx, email).await,

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
+use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome, SyncPreview, SyncProgress};
 use masthead_ports::{
     clock::Clock,
-    directory::{Brake, Directory, Standing},
+    mirror::{MirrorStatus, RemovalBrake, UserMirror},
+    scan::UserScans,
     source::{CallContext, Priority, SourceError},
-    walk::Walks,
 };
 use metrics::{counter, gauge};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ const STEP_DEADLINE: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// By hand, failures in a row are waited out for about two minutes; then the run is left to the next time.
-const PATIENCE: PatienceOptions = PatienceOptions {
+const PATIENCE: RetryOptions = RetryOptions {
     tries: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
@@ -40,7 +40,7 @@ const PATIENCE: PatienceOptions = PatienceOptions {
 
 /// A scheduled run ends its turn after three failures in a row, three seconds of pauses beside the calls themselves, and
 /// comes back later. One throttled call is waited out for as long as the provider asks.
-const SCHEDULED: PatienceOptions = PatienceOptions { tries: 3, ..PATIENCE };
+const SCHEDULED: RetryOptions = RetryOptions { tries: 3, ..PATIENCE };
 
 /// How long the store may take to say how a directory stands.
 const TO_STAND: Duration = Duration::from_secs(30);
@@ -48,16 +48,16 @@ const TO_STAND: Duration = Duration::from_secs(30);
 /// Makes runs and tells of them. Cheap to clone.
 #[derive(Clone)]
 pub struct Syncs {
-    sync: DirectorySync,
-    directory: Arc<dyn Directory>,
+    sync: MirrorSync,
+    directory: Arc<dyn UserMirror>,
     states: SyncStates,
 }
 
 impl Syncs {
     /// Over these, for runs by hand; `holder` is a name that no other process has.
     pub(crate) fn by_hand(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
@@ -67,8 +67,8 @@ impl Syncs {
 
     /// The same for scheduled runs, which leave a provider that fails for later.
     pub(crate) fn scheduled(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
@@ -77,23 +77,23 @@ impl Syncs {
     }
 
     fn new(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
-        patience: PatienceOptions,
+        patience: RetryOptions,
     ) -> Self {
         let options = SyncOptions {
             holder,
             lease: LEASE,
             full_every,
-            step_deadline: STEP_DEADLINE,
+            page_deadline: STEP_DEADLINE,
             grace: GRACE,
             patience,
         };
         Self {
-            sync: DirectorySync::new(Arc::clone(&directory), walks, clock, options),
+            sync: MirrorSync::new(Arc::clone(&directory), walks, clock, options),
             directory,
             states: SyncStates::default(),
         }
@@ -105,10 +105,10 @@ impl Syncs {
     }
 
     /// How the tenant's directory stands; told to readiness and metrics too.
-    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<Standing>, SourceError> {
+    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<MirrorStatus>, SourceError> {
         let deadline = (Instant::now() + TO_STAND).into_std();
         let cx = CallContext::new(Arc::clone(tenant), deadline, Priority::Sync);
-        let standing = self.directory.standing(&cx).await?;
+        let standing = self.directory.status(&cx).await?;
         if let Some(standing) = &standing {
             self.states.stands(&tenant.id, standing);
             let tenant = tenant.id.to_string();
@@ -128,14 +128,14 @@ impl Syncs {
     pub(crate) async fn run(
         &self,
         tenant: &Arc<Tenant>,
-        brake: Brake,
+        brake: RemovalBrake,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> (Progress, Outcome) {
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> (SyncProgress, SyncOutcome) {
         let begun = Instant::now();
         let running = Running::of(&self.states, &tenant.id);
-        let mut last = Progress::default();
-        let mut tell = |progress: &Progress| {
+        let mut last = SyncProgress::default();
+        let mut tell = |progress: &SyncProgress| {
             count(&tenant.id, &last, progress);
             last = *progress;
             told(progress);
@@ -157,8 +157,8 @@ impl Syncs {
         &self,
         tenant: &Arc<Tenant>,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<Preview, Outcome> {
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> Result<SyncPreview, SyncOutcome> {
         self.sync.preview(tenant, end, told).await
     }
 }
@@ -188,7 +188,7 @@ impl Drop for Running<'_> {
     }
 }
 
-fn count(tenant: &TenantId, before: &Progress, now: &Progress) {
+fn count(tenant: &TenantId, before: &SyncProgress, now: &SyncProgress) {
     let tenant = tenant.to_string();
     counter!("masthead_sync_steps_total", "tenant" => tenant.clone()).increment(now.steps - before.steps);
     let (before, now) = (before.taken, now.taken);
@@ -202,17 +202,17 @@ fn count(tenant: &TenantId, before: &Progress, now: &Progress) {
     }
 }
 
-fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration) {
+fn log(tenant: &TenantId, progress: &SyncProgress, outcome: &SyncOutcome, took: Duration) {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let Progress { steps, seen, taken, .. } = progress;
+    let SyncProgress { steps, seen, taken, .. } = progress;
     match outcome {
-        Outcome::Finished(finished) if finished.braked => tracing::error!(
+        SyncOutcome::Finished(finished) if finished.braked => tracing::error!(
             tenant = %tenant,
             profiles = finished.profiles,
             missing = finished.missing,
             "more than 1 % of the provider's users are gone at once: nothing is removed until an operator says so"
         ),
-        Outcome::Finished(finished) if !finished.whole => tracing::warn!(
+        SyncOutcome::Finished(finished) if !finished.whole => tracing::warn!(
             tenant = %tenant,
             steps,
             seen,
@@ -223,7 +223,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the provider did not show every user, or some could not be kept: lists are stale, and nobody is removed"
         ),
-        Outcome::Finished(finished) => tracing::info!(
+        SyncOutcome::Finished(finished) => tracing::info!(
             tenant = %tenant,
             steps,
             seen,
@@ -235,7 +235,7 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the directory is up to date"
         ),
-        Outcome::Failed(error) => tracing::warn!(
+        SyncOutcome::Failed(error) => tracing::warn!(
             error = error as &dyn std::error::Error,
             tenant = %tenant,
             steps,
@@ -243,11 +243,11 @@ fn log(tenant: &TenantId, progress: &Progress, outcome: &Outcome, took: Duration
             duration_ms = took_ms,
             "the sync is left for later"
         ),
-        Outcome::Elsewhere => tracing::debug!(
+        SyncOutcome::Elsewhere => tracing::debug!(
             tenant = %tenant,
             "the pool's directory serves another provider or field precedence"
         ),
-        Outcome::Stopped | Outcome::Lost | Outcome::Busy { .. } | Outcome::NoWalk => {
+        SyncOutcome::Stopped | SyncOutcome::Lost | SyncOutcome::Busy { .. } | SyncOutcome::NoScan => {
             tracing::debug!(tenant = %tenant, outcome = outcome.name(), steps, seen, "the sync is over");
         }
     }

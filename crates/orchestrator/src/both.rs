@@ -3,7 +3,7 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     join::{Key, Questions, questions},
 };
@@ -94,7 +94,12 @@ impl Both {
 
 impl Users {
     /// What both sides know of the user with this id.
-    pub(crate) async fn both_by_id(&self, cx: &CallContext, provider: &dyn Provider, id: &Crid) -> Both {
+    pub(crate) async fn both_by_id(
+        &self,
+        cx: &CallContext,
+        provider: &dyn Provider,
+        id: &CustomerRegistrationId,
+    ) -> Both {
         let mut both = Both::nothing_yet(provider, true);
         let (asked, answered) = tokio::join!(
             self.ask_by_id(cx, provider, id),
@@ -134,7 +139,7 @@ impl Users {
         } else {
             Budget::HOPS
         };
-        let mut of_store = if cx.tenant.settings.subscribe_is_remote() {
+        let mut of_store = if cx.tenant.settings.has_remote_store() {
             Budget::HOPS
         } else {
             Budget::UNLIMITED

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use masthead_domain::{query::OnProviderFailure, tenant::Tenant};
-use masthead_ports::source::{CallContext, Priority, Wait};
+use masthead_ports::source::{CallContext, Priority, WaitPolicy};
 
 /// The caller of a use case: verified, and granted the tenant.
 #[derive(Debug, Clone)]
@@ -28,8 +28,8 @@ impl Caller {
     /// The same for a person's read of a provider: with `onProviderFailure=fail` a kept answer is of no use.
     pub(crate) fn read_context(&self, on_failure: OnProviderFailure) -> CallContext {
         let wait = match on_failure {
-            OnProviderFailure::Degrade => Wait::UnlessKept,
-            OnProviderFailure::Fail => Wait::ForLive,
+            OnProviderFailure::Degrade => WaitPolicy::UnlessCached,
+            OnProviderFailure::Fail => WaitPolicy::ForLiveAnswer,
         };
         CallContext {
             wait,

@@ -5,14 +5,14 @@ use masthead_domain::{
     account::Account,
     answer::{Completeness, ListAnswer, SourceReport, SourceStatus, User},
     event::EventKind,
-    join::{Pair, share_an_address},
-    merge::SideNames,
+    join::{AccountPair, share_an_address},
+    merge::SourceNames,
     order::SortKey,
     query::{OnProviderFailure, Position, Total, UserQuery},
     state::UserState,
 };
 use masthead_ports::{
-    directory::{DirectoryEntry, DirectoryPage},
+    mirror::{MirrorEntry, MirrorPage},
     source::{CallContext, SUBSCRIBE, SourceErrorKind, SourceName},
 };
 use time::OffsetDateTime;
@@ -36,7 +36,7 @@ impl Users {
         on_failure: OnProviderFailure,
     ) -> Result<Option<ListAnswer>, ReadError> {
         // A directory joins the provider's users with our own registrations; a remote Users API's are not among them.
-        if caller.tenant.settings.subscribe_is_remote() {
+        if caller.tenant.settings.has_remote_store() {
             return Ok(None);
         }
         let page = match self.directory.search(cx, query).await {
@@ -62,12 +62,12 @@ impl Users {
         let is_first = query.position == Position::Offset(0);
         let nobody = page.entries.is_empty() && (is_first || page.total.is_some_and(Total::is_zero));
         if !completeness.complete && (nobody || on_failure == OnProviderFailure::Fail) {
-            return Err(ReadError::CannotTell {
+            return Err(ReadError::Unavailable {
                 retry_after: None,
                 completeness: Some(completeness),
             });
         }
-        let names = SideNames {
+        let names = SourceNames {
             provider,
             store: SUBSCRIBE,
         };
@@ -77,7 +77,7 @@ impl Users {
             .filter_map(|entry| user(entry, caller, names))
             .collect();
         let next = match users.last() {
-            Some(last) if page.more => Some(SortKey::of(&last.account, query.order.column, true).into()),
+            Some(last) if page.more => Some(SortKey::for_account(&last.account, query.order.column, true).into()),
             Some(_) | None => None,
         };
         Ok(Some(ListAnswer {
@@ -94,10 +94,10 @@ impl Users {
 }
 
 /// The user that an entry comes to.
-pub(crate) fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> Option<User> {
-    let pair = Pair {
-        theirs: entry.profile.map(|profile| profile.account),
-        ours: entry.registration,
+pub(crate) fn user(entry: MirrorEntry, caller: &Caller, names: SourceNames) -> Option<User> {
+    let pair = AccountPair {
+        provider: entry.profile.map(|profile| profile.account),
+        store: entry.registration,
     };
     let (account, provenance) = pair.merged(&caller.tenant.settings.precedence, names)?;
     Some(User {
@@ -109,7 +109,7 @@ pub(crate) fn user(entry: DirectoryEntry, caller: &Caller, names: SideNames) -> 
 
 /// The moment after which the directory must be true for its word to count as the provider's of now.
 pub(crate) fn current_since(caller: &Caller, now: OffsetDateTime) -> OffsetDateTime {
-    now - caller.tenant.settings.directory.max_age
+    now - caller.tenant.settings.mirror.max_age
 }
 
 /// A count over users of whom some are not known.
@@ -120,7 +120,7 @@ const fn estimated(total: Total) -> Total {
 
 /// What the sources said: the provider as long ago as the last synchronisation began, the store now. An address that is
 /// shared is told where the page shows it.
-fn told(page: &DirectoryPage, provider: SourceName, caller: &Caller, now: OffsetDateTime) -> Completeness {
+fn told(page: &MirrorPage, provider: SourceName, caller: &Caller, now: OffsetDateTime) -> Completeness {
     let stale = if !page.whole {
         Some(INCOMPLETE)
     } else if page.as_of <= current_since(caller, now) {

@@ -16,7 +16,7 @@ pub enum ReadError {
     },
     /// A source that should know did not answer: nobody can tell. The client comes back later.
     #[error("a source did not answer")]
-    CannotTell {
+    Unavailable {
         /// When coming back makes sense, when it is known.
         retry_after: Option<Duration>,
         /// What the sources said; `None` for a tenant without a provider.

@@ -9,10 +9,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, stream};
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::{EventKind, EventOutcome},
-    finding::{Finding, Verdict, store_alone},
+    finding::{Finding, ReadOutcome, store_alone},
     query::{EmailFilter, OnProviderFailure, UserFilter},
 };
 use masthead_ports::{
@@ -40,7 +40,7 @@ pub struct ExportRequest {
 
 /// What an export knows of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exported {
+pub enum ExportedUser {
     /// The user: of a tenant with a provider the merged record.
     User(Box<Account>),
     /// Every source asked confirmed that there is none.
@@ -53,7 +53,7 @@ pub enum Exported {
 #[derive(Debug, Clone)]
 pub struct ExportAnswer {
     /// One outcome for each key, in their order.
-    pub outcomes: Vec<Exported>,
+    pub outcomes: Vec<ExportedUser>,
     /// When asking for the unresolved ones again makes sense, when it is known.
     pub retry_after: Option<Duration>,
 }
@@ -67,14 +67,14 @@ pub struct Export {
 
 /// One outcome, and what its provider had to say.
 struct Told {
-    exported: Exported,
+    exported: ExportedUser,
     retry_after: Option<Duration>,
     /// How many accounts the provider had, and whether it answered; `None` where no call left us.
     provider: Option<(EventOutcome, usize)>,
 }
 
 impl Told {
-    const fn without_a_call(exported: Exported) -> Self {
+    const fn without_a_call(exported: ExportedUser) -> Self {
         Self {
             exported,
             retry_after: None,
@@ -90,7 +90,7 @@ impl Export {
         Self { users, bulk }
     }
 
-    /// Tells of each of these users what is known. It always answers: what cannot be told is [`Exported::Unresolved`].
+    /// Tells of each of these users what is known. It always answers: what cannot be told is [`ExportedUser::Unresolved`].
     pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> ExportAnswer {
         let cx = caller.context(Priority::Bulk);
         let keys: Vec<LookupKey> = request.keys.iter().flatten().cloned().collect();
@@ -102,7 +102,7 @@ impl Export {
             None => request
                 .keys
                 .iter()
-                .map(|key| Told::without_a_call(key.as_ref().map_or(Exported::Absent, |key| of_store(&store, key))))
+                .map(|key| Told::without_a_call(key.as_ref().map_or(ExportedUser::Absent, |key| of_store(&store, key))))
                 .collect(),
             Some(provider) => {
                 let asking = Asking {
@@ -129,9 +129,9 @@ impl Export {
         let network = request.network.as_deref();
         let users = told
             .iter()
-            .filter(|told| matches!(told.exported, Exported::User(_)))
+            .filter(|told| matches!(told.exported, ExportedUser::User(_)))
             .count();
-        let unresolved = told.iter().any(|told| told.exported == Exported::Unresolved);
+        let unresolved = told.iter().any(|told| told.exported == ExportedUser::Unresolved);
         let export = EventKind::SubscribeUserExport;
         self.users
             .record_many(caller, export, of_many(users, unresolved), users, network);
@@ -155,16 +155,16 @@ const fn of_many(users: usize, unknown: bool) -> EventOutcome {
 }
 
 /// Where the store alone is asked.
-fn of_store(store: &Prefetched, key: &LookupKey) -> Exported {
+fn of_store(store: &Prefetched, key: &LookupKey) -> ExportedUser {
     let (finding, only) = match store.known(key) {
         Some(Ok([])) => (Finding::Absent, None),
         Some(Ok([only])) => (Finding::Found, Some(only)),
         Some(Ok(_) | Err(_)) | None => (Finding::Unknown, None),
     };
     match (store_alone(finding), only) {
-        (Verdict::Whole | Verdict::Partial, Some(account)) => Exported::User(Box::new(account.clone())),
-        (Verdict::NoSuchUser, _) => Exported::Absent,
-        (Verdict::Whole | Verdict::Partial | Verdict::CannotTell, _) => Exported::Unresolved,
+        (ReadOutcome::Complete | ReadOutcome::Partial, Some(account)) => ExportedUser::User(Box::new(account.clone())),
+        (ReadOutcome::NoSuchUser, _) => ExportedUser::Absent,
+        (ReadOutcome::Complete | ReadOutcome::Partial | ReadOutcome::Unavailable, _) => ExportedUser::Unresolved,
     }
 }
 
@@ -186,19 +186,19 @@ impl Asking<'_> {
             return Told::without_a_call(exported);
         }
         match key {
-            None => Told::without_a_call(Exported::Absent),
+            None => Told::without_a_call(ExportedUser::Absent),
             Some(LookupKey::Id(id)) => self.by_id(id).await,
             Some(LookupKey::Email(email)) => self.by_email(email).await,
             // Numbers of registrations are the store's own: nobody else can be asked by them.
             Some(number @ LookupKey::Registration(_)) => match self.store.known(number) {
                 Some(Ok([account])) => self.by_id(&account.crid).await,
-                Some(Ok(_)) => Told::without_a_call(Exported::Absent),
-                Some(Err(_)) | None => Told::without_a_call(Exported::Unresolved),
+                Some(Ok(_)) => Told::without_a_call(ExportedUser::Absent),
+                Some(Err(_)) | None => Told::without_a_call(ExportedUser::Unresolved),
             },
         }
     }
 
-    async fn by_id(&self, id: &Crid) -> Told {
+    async fn by_id(&self, id: &CustomerRegistrationId) -> Told {
         let both = self.users.both_by_id(self.cx, self.provider, id).await;
         let provider = provider_said(&both);
         let settled = self
@@ -206,7 +206,7 @@ impl Asking<'_> {
             .settle_one(self.caller, self.provider, id, OnProviderFailure::Degrade, both);
         told(
             provider,
-            settled.map(|answer| Exported::User(Box::new(answer.user.account))),
+            settled.map(|answer| ExportedUser::User(Box::new(answer.user.account))),
         )
     }
 
@@ -222,13 +222,13 @@ impl Asking<'_> {
         let exported = settled.map(|settled| {
             let mut users = settled.users.into_iter().map(|(account, _)| account);
             match (users.next(), users.next()) {
-                (None, _) => Exported::Absent,
+                (None, _) => ExportedUser::Absent,
                 (Some(only), None) => {
                     self.users.synchronise_later(self.caller, settled.writes);
-                    Exported::User(Box::new(only))
+                    ExportedUser::User(Box::new(only))
                 }
                 // Never "the first of many": whose record is wanted nobody can tell.
-                (Some(_), Some(_)) => Exported::Unresolved,
+                (Some(_), Some(_)) => ExportedUser::Unresolved,
             }
         });
         told(provider, exported)
@@ -241,12 +241,12 @@ fn provider_said(both: &Both) -> Option<(EventOutcome, usize)> {
         .then(|| (outcome(&both.theirs), both.theirs.accounts().len()))
 }
 
-fn told(provider: Option<(EventOutcome, usize)>, exported: Result<Exported, ReadError>) -> Told {
+fn told(provider: Option<(EventOutcome, usize)>, exported: Result<ExportedUser, ReadError>) -> Told {
     let (exported, retry_after) = match exported {
         Ok(exported) => (exported, None),
-        Err(ReadError::NoSuchUser { .. }) => (Exported::Absent, None),
-        Err(ReadError::CannotTell { retry_after, .. }) => (Exported::Unresolved, retry_after),
-        Err(ReadError::TooBroad | ReadError::TooDeep { .. } | ReadError::Corrupt) => (Exported::Unresolved, None),
+        Err(ReadError::NoSuchUser { .. }) => (ExportedUser::Absent, None),
+        Err(ReadError::Unavailable { retry_after, .. }) => (ExportedUser::Unresolved, retry_after),
+        Err(ReadError::TooBroad | ReadError::TooDeep { .. } | ReadError::Corrupt) => (ExportedUser::Unresolved, None),
     };
     Told {
         exported,

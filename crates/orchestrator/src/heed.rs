@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::{
-    directory::{Directory, Profile},
+    mirror::{Profile, UserMirror},
     provider::{Asked, Heard, Provider},
-    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, Wait},
+    source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, WaitPolicy},
 };
 use time::OffsetDateTime;
 use tokio::{sync::Semaphore, time::sleep};
@@ -30,14 +30,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Keeps live answers in the directory, one after the other, on tracked tasks.
 #[derive(Clone)]
 pub(crate) struct Keeper {
-    directory: Arc<dyn Directory>,
+    directory: Arc<dyn UserMirror>,
     tasks: TaskTracker,
     waiting: Arc<Semaphore>,
     keeping: Arc<Semaphore>,
 }
 
 impl Keeper {
-    pub(crate) fn new(directory: Arc<dyn Directory>) -> Self {
+    pub(crate) fn new(directory: Arc<dyn UserMirror>) -> Self {
         Self {
             directory,
             tasks: TaskTracker::new(),
@@ -57,17 +57,19 @@ impl Keeper {
             return;
         }
         self.spawn(cx, async move |directory, cx| {
-            directory.feed(&cx, &accounts, as_of).await.map(|_| ())
+            directory.record_accounts(&cx, &accounts, as_of).await.map(|_| ())
         });
     }
 
     /// Keeps that a provider has just confirmed that there is no account of this id.
-    fn miss(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) {
+    fn miss(&self, cx: &CallContext, id: &CustomerRegistrationId, as_of: OffsetDateTime) {
         let id = id.clone();
-        self.spawn(cx, async move |directory, cx| directory.absent(&cx, &id, as_of).await);
+        self.spawn(cx, async move |directory, cx| {
+            directory.record_absence(&cx, &id, as_of).await
+        });
     }
 
-    fn spawn<F>(&self, cx: &CallContext, write: impl FnOnce(Arc<dyn Directory>, CallContext) -> F + Send + 'static)
+    fn spawn<F>(&self, cx: &CallContext, write: impl FnOnce(Arc<dyn UserMirror>, CallContext) -> F + Send + 'static)
     where
         F: Future<Output = Result<(), SourceError>> + Send + 'static,
     {
@@ -100,7 +102,7 @@ impl Users {
         &self,
         cx: &CallContext,
         provider: &dyn Provider,
-        id: &Crid,
+        id: &CustomerRegistrationId,
     ) -> Asked<Option<Account>> {
         let asked = self.by_id_now(&unless_scarce(cx), provider, id).await;
         let asked = instead_of_silence(asked, async {
@@ -114,7 +116,12 @@ impl Users {
         asked
     }
 
-    async fn by_id_now(&self, cx: &CallContext, provider: &dyn Provider, id: &Crid) -> Asked<Option<Account>> {
+    async fn by_id_now(
+        &self,
+        cx: &CallContext,
+        provider: &dyn Provider,
+        id: &CustomerRegistrationId,
+    ) -> Asked<Option<Account>> {
         let asked = provider.by_id(cx, id).await;
         match &asked.heard {
             Heard::Live { value, as_of } if asked.called => match value {
@@ -155,7 +162,7 @@ impl Users {
     }
 
     /// Keeps what a provider's own search has shown.
-    pub(crate) fn keep_page(&self, cx: &CallContext, asked: &Asked<Page>) {
+    pub(crate) fn keep_page(&self, cx: &CallContext, asked: &Asked<AccountPage>) {
         if let (true, Heard::Live { value, as_of }) = (asked.called, &asked.heard) {
             self.keeper.keep(cx, value.accounts.clone(), *as_of);
         }
@@ -166,7 +173,7 @@ impl Users {
 /// nobody waits for a turn.
 fn unless_scarce(cx: &CallContext) -> CallContext {
     let wait = match (cx.priority, cx.wait) {
-        (Priority::Interactive, Wait::UnlessKept) => Wait::UnlessScarce,
+        (Priority::Interactive, WaitPolicy::UnlessCached) => WaitPolicy::UnlessRateLimited,
         (_, wait) => wait,
     };
     CallContext { wait, ..cx.clone() }

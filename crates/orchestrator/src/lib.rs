@@ -3,12 +3,12 @@
 mod both;
 mod caller;
 mod directory;
-mod directory_sync;
 mod error;
 mod export;
 mod heed;
 mod known;
 mod lookup;
+mod mirror_sync;
 mod page;
 mod prefetched;
 mod provider_alone;
@@ -20,9 +20,9 @@ mod union;
 mod users;
 
 pub use caller::Caller;
-pub use directory_sync::{DirectorySync, Outcome, PatienceOptions, Preview, Progress, SyncOptions};
 pub use error::ReadError;
-pub use export::{Export, ExportAnswer, ExportRequest, Exported};
+pub use export::{Export, ExportAnswer, ExportRequest, ExportedUser};
 pub use lookup::LookupRequest;
+pub use mirror_sync::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome, SyncPreview, SyncProgress};
 pub use search::SearchRequest;
-pub use users::{Users, World};
+pub use users::{Dependencies, Users};

@@ -3,7 +3,7 @@
 use masthead_domain::{
     account::Account,
     answer::{User, UserAnswer},
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     event::EventKind,
     flow::Sources,
     query::{OnProviderFailure, UserFilter},
@@ -17,7 +17,7 @@ use crate::{Caller, ReadError, Users, both::Both, settle::settle, users::store_a
 #[derive(Debug, Clone)]
 pub struct LookupRequest {
     /// The user's id.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
     /// Ask the store alone.
     pub ignore_provider: bool,
     /// What a silent source does to the answer.
@@ -29,7 +29,7 @@ impl Users {
     ///
     /// # Errors
     /// [`ReadError::NoSuchUser`] only when every source asked confirmed it; a silent source is
-    /// [`ReadError::CannotTell`].
+    /// [`ReadError::Unavailable`].
     pub async fn by_id(&self, caller: &Caller, request: &LookupRequest) -> Result<UserAnswer, ReadError> {
         match self.sources(caller, request.ignore_provider) {
             Some(provider) => Box::pin(self.merged_by_id(caller, &*provider, request)).await,
@@ -39,13 +39,17 @@ impl Users {
 
     /// The provider to ask beside the store, if the tenant's flow and the request want one.
     pub(crate) fn sources(&self, caller: &Caller, ignore_provider: bool) -> Option<std::sync::Arc<dyn Provider>> {
-        match Sources::of(caller.tenant.settings.user_provider, ignore_provider) {
+        match Sources::for_request(caller.tenant.settings.user_provider, ignore_provider) {
             Sources::Store => None,
-            Sources::ProviderAndStore(_) => self.providers.of(&caller.tenant),
+            Sources::ProviderAndStore(_) => self.providers.for_tenant(&caller.tenant),
         }
     }
 
-    pub(crate) async fn stored_by_id(&self, caller: &Caller, crid: &Crid) -> Result<UserAnswer, ReadError> {
+    pub(crate) async fn stored_by_id(
+        &self,
+        caller: &Caller,
+        crid: &CustomerRegistrationId,
+    ) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
         let answer = self.store.by_id(&cx, crid).await;
         self.record_read(
@@ -81,7 +85,7 @@ impl Users {
         &self,
         caller: &Caller,
         provider: &dyn Provider,
-        crid: &Crid,
+        crid: &CustomerRegistrationId,
         on_failure: OnProviderFailure,
         both: Both,
     ) -> Result<UserAnswer, ReadError> {
@@ -94,7 +98,7 @@ impl Users {
         &self,
         caller: &Caller,
         provider: &dyn Provider,
-        crid: &Crid,
+        crid: &CustomerRegistrationId,
         on_failure: OnProviderFailure,
         both: Both,
     ) -> Result<UserAnswer, ReadError> {

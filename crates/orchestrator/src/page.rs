@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use masthead_domain::{
     account::Account,
-    order::{Place, SortKey},
+    order::{ListCursor, SortKey},
     query::{Position, UserQuery},
 };
 
@@ -35,15 +35,15 @@ pub(crate) fn slice<T>(
     let (column, direction) = (query.order.column, query.order.direction);
     let mut keyed: Vec<(SortKey, T)> = items
         .into_iter()
-        .map(|item| (SortKey::of(account(&item), column, outside_provider), item))
+        .map(|item| (SortKey::for_account(account(&item), column, outside_provider), item))
         .collect();
     keyed.sort_by(|(a, _), (b, _)| a.compare(b, direction));
     let total = keyed.len();
     let skipped = match &query.position {
         Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
         // What a source has marked is a place in its own list, and this is not its list: nobody comes after.
-        Position::After(Place::Mark(_)) => usize::MAX,
-        Position::After(Place::Key(place)) => keyed
+        Position::After(ListCursor::Opaque(_)) => usize::MAX,
+        Position::After(ListCursor::Key(place)) => keyed
             .iter()
             .take_while(|(key, _)| key.compare(place, direction) != Ordering::Greater)
             .count(),

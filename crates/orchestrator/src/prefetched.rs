@@ -3,10 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkLookups, KeyAnswer, LookupKey},
-    source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource},
+    bulk::{BulkAnswer, BulkLookups, KeyResult, LookupKey},
+    source::{AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use time::OffsetDateTime;
 
@@ -15,29 +17,29 @@ use crate::known::Known;
 /// Answers what was read beforehand, and asks the store for all else. What had no answer then has none now.
 pub(crate) struct Prefetched {
     store: Arc<dyn UserSource>,
-    answers: HashMap<LookupKey, KeyAnswer>,
+    answers: HashMap<LookupKey, KeyResult>,
 }
 
 impl Prefetched {
-    /// Reads these keys in one question; and, where `directory_since` is given, what a directory that is true after that
+    /// Reads these keys in one question; and, where `mirror_since` is given, what a directory that is true after that
     /// moment tells of them.
     pub(crate) async fn read(
         store: &Arc<dyn UserSource>,
         bulk: &dyn BulkLookups,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> (Self, Known) {
         let answer = if keys.is_empty() {
             Ok(BulkAnswer::default())
         } else {
-            bulk.by_keys(cx, keys, directory_since).await
+            bulk.find_many(cx, keys, mirror_since).await
         };
         let mut known = Known::default();
         let answers = match answer {
             Ok(answer) => {
                 known = answer
-                    .directory
+                    .mirror
                     .map(|entries| Known::of(keys, entries))
                     .unwrap_or_default();
                 also_by_id(keys.iter().cloned().zip(answer.registrations).collect())
@@ -65,7 +67,7 @@ impl Prefetched {
 }
 
 /// Whoever was read is known by their id as well: an id is one account's alone.
-fn also_by_id(mut answers: HashMap<LookupKey, KeyAnswer>) -> HashMap<LookupKey, KeyAnswer> {
+fn also_by_id(mut answers: HashMap<LookupKey, KeyResult>) -> HashMap<LookupKey, KeyResult> {
     let read: Vec<Account> = answers.values().flatten().flatten().cloned().collect();
     for account in read {
         answers
@@ -81,7 +83,7 @@ impl UserSource for Prefetched {
         self.store.name()
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         match self.known(&LookupKey::Id(id.clone())) {
             Some(Ok(accounts)) => Ok(accounts.first().cloned()),
             Some(Err(kind)) => Err(SourceError::new("by_id", kind)),
@@ -97,7 +99,7 @@ impl UserSource for Prefetched {
         }
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.store.search(cx, query).await
     }
 }

@@ -7,14 +7,14 @@
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, UserAnswer},
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     event::EventKind,
-    merge::Side,
-    query::{Entry, OnProviderFailure, UserQuery},
+    merge::SourceKind,
+    query::{AccessPath, OnProviderFailure, UserQuery},
 };
 use masthead_ports::{
     provider::{Asked, Heard, Provider},
-    source::{CallContext, Page, SUBSCRIBE},
+    source::{AccountPage, CallContext, SUBSCRIBE},
 };
 
 use crate::{
@@ -30,11 +30,11 @@ impl Users {
     /// Finds one user by id at the tenant's provider alone.
     ///
     /// # Errors
-    /// [`ReadError::NoSuchUser`] only when the provider confirmed it; its silence is [`ReadError::CannotTell`].
+    /// [`ReadError::NoSuchUser`] only when the provider confirmed it; its silence is [`ReadError::Unavailable`].
     pub async fn by_id_at_provider(
         &self,
         caller: &Caller,
-        crid: &Crid,
+        crid: &CustomerRegistrationId,
         on_failure: OnProviderFailure,
     ) -> Result<UserAnswer, ReadError> {
         let Some(provider) = self.sources(caller, false) else {
@@ -63,13 +63,13 @@ impl Users {
         };
         let cx = caller.read_context(on_failure);
         let mut theirs = Told::nothing_yet(provider.name());
-        match query.filter.entry() {
-            Entry::Nobody => return Ok(nobody(caller, query)),
-            Entry::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, None, Vec::from_iter),
-            Entry::ByEmail(key) => {
+        match query.filter.access_path() {
+            AccessPath::Contradiction => return Ok(nobody(caller, query)),
+            AccessPath::ById(crid) => theirs.hear(self.ask_by_id(&cx, &*provider, crid).await, None, Vec::from_iter),
+            AccessPath::ByEmail(key) => {
                 theirs.hear(self.ask_by_email(&cx, &*provider, key).await, None, |accounts| accounts);
             }
-            Entry::List => match self.profiles(caller, &cx, query).await {
+            AccessPath::List => match self.profiles(caller, &cx, query).await {
                 Some(known) => theirs.hear(known, None, |accounts| accounts),
                 None => list(&cx, &*provider, query, &mut theirs).await,
             },
@@ -82,7 +82,7 @@ impl Users {
     async fn profiles(&self, caller: &Caller, cx: &CallContext, query: &UserQuery) -> Option<Asked<Vec<Account>>> {
         let filter = &query.filter;
         // The directory looks at merged users: only where the provider wins does each of its own show there.
-        let wins = |field| caller.tenant.settings.precedence.winner(field) == Side::Provider;
+        let wins = |field| caller.tenant.settings.precedence.winner(field) == SourceKind::Provider;
         let shows_all = (filter.emails.is_empty() || wins("email"))
             && (filter.first_name.is_none() || wins("firstName"))
             && (filter.last_name.is_none() || wins("lastName"))
@@ -119,7 +119,7 @@ async fn list(cx: &CallContext, provider: &dyn Provider, query: &UserQuery, thei
         .search(cx, &first_of(pushed_down(&query.filter, provider.searchable())))
         .await;
     let mut partial = None;
-    theirs.hear(asked, None, |page: Page| {
+    theirs.hear(asked, None, |page: AccountPage| {
         partial = shortfall(&page);
         page.accounts
     });

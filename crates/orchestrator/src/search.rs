@@ -6,8 +6,8 @@ use masthead_domain::{
     account::Account,
     answer::{Completeness, ListAnswer, Provenance, SourceReport, User},
     event::EventKind,
-    order::{Place, SortColumn, SortKey},
-    query::{CountMode, Entry, OnProviderFailure, Position, Total, UserQuery},
+    order::{ListCursor, SortColumn, SortKey},
+    query::{AccessPath, CountMode, OnProviderFailure, Position, Total, UserQuery},
     state::UserState,
 };
 use masthead_ports::{
@@ -41,7 +41,7 @@ impl Users {
     ///
     /// # Errors
     /// [`ReadError::TooDeep`] and [`ReadError::TooBroad`] tell the client to change the request,
-    /// [`ReadError::CannotTell`] to come back.
+    /// [`ReadError::Unavailable`] to come back.
     pub async fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<ListAnswer, ReadError> {
         self.reaches(&request.query)?;
         let query = &*effective(&request.query, caller);
@@ -63,11 +63,11 @@ impl Users {
     /// The store's own answer, by the cheapest way in: exact keys go through the coalesced look-ups.
     pub(crate) async fn stored_list(&self, caller: &Caller, query: &UserQuery) -> Result<ListAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
-        let candidates = match query.filter.entry() {
-            Entry::Nobody => Ok(Vec::new()),
-            Entry::ById(crid) => self.store.by_id(&cx, crid).await.map(Vec::from_iter),
-            Entry::ByEmail(key) => self.store.by_email(&cx, key).await,
-            Entry::List => return Box::pin(self.stored_page(caller, &cx, query)).await,
+        let candidates = match query.filter.access_path() {
+            AccessPath::Contradiction => Ok(Vec::new()),
+            AccessPath::ById(crid) => self.store.by_id(&cx, crid).await.map(Vec::from_iter),
+            AccessPath::ByEmail(key) => self.store.by_email(&cx, key).await,
+            AccessPath::List => return Box::pin(self.stored_page(caller, &cx, query)).await,
         };
         self.record_read(caller, EventKind::SubscribeUserGet, candidates.as_deref());
         let mut candidates = candidates.map_err(|error| self.silence(caller, &error))?;
@@ -81,7 +81,7 @@ impl Users {
         Ok(ListAnswer {
             users: items.into_iter().map(|account| stored(account, caller)).collect(),
             total: counted(query, Total::Exact(total)),
-            next: next.map(Place::Key),
+            next: next.map(ListCursor::Key),
             completeness: store_alone(caller, &*self.clock),
         })
     }
@@ -109,15 +109,17 @@ impl Users {
         }
         if page.unreadable && page.accounts.is_empty() {
             // Whoever is asked for may be in a row that cannot be read.
-            return Err(ReadError::CannotTell {
+            return Err(ReadError::Unavailable {
                 retry_after: None,
                 completeness,
             });
         }
         let outside_provider = caller.tenant.settings.is_federated();
         let next = match (page.mark, page.accounts.last()) {
-            (Some(mark), _) => Some(Place::Mark(mark)),
-            (None, Some(last)) if page.more => Some(SortKey::of(last, query.order.column, outside_provider).into()),
+            (Some(mark), _) => Some(ListCursor::Opaque(mark)),
+            (None, Some(last)) if page.more => {
+                Some(SortKey::for_account(last, query.order.column, outside_provider).into())
+            }
             (None, _) => None,
         };
         Ok(ListAnswer {
@@ -142,11 +144,11 @@ impl Users {
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
         let cx = caller.read_context(on_failure);
-        let both = match query.filter.entry() {
-            Entry::Nobody => return Ok(nobody(caller, query)),
-            Entry::ById(crid) => self.both_by_id(&cx, provider, crid).await,
-            Entry::ByEmail(key) => self.both_by_email(&cx, provider, key).await,
-            Entry::List => {
+        let both = match query.filter.access_path() {
+            AccessPath::Contradiction => return Ok(nobody(caller, query)),
+            AccessPath::ById(crid) => self.both_by_id(&cx, provider, crid).await,
+            AccessPath::ByEmail(key) => self.both_by_email(&cx, provider, key).await,
+            AccessPath::List => {
                 let name = provider.name();
                 return match self.directory_list(caller, &cx, name, query, on_failure).await? {
                     Some(answer) => Ok(answer),
@@ -184,7 +186,7 @@ impl Users {
         Ok(ListAnswer {
             users: items.into_iter().map(standard).collect(),
             total: counted(query, total),
-            next: next.map(Place::Key),
+            next: next.map(ListCursor::Key),
             completeness: Some(completeness),
         })
     }

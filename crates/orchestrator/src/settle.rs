@@ -3,13 +3,13 @@
 use masthead_domain::{
     account::Account,
     answer::{Completeness, Provenance},
-    crid::Crid,
-    finding::{Verdict, verdict},
-    join::{JoinedUser, Link, Pair, join},
-    merge::SideNames,
+    customer_registration_id::CustomerRegistrationId,
+    finding::{ReadOutcome, verdict},
+    join::{AccountPair, JoinedUser, Link, join},
+    merge::SourceNames,
     query::{OnProviderFailure, UserFilter},
-    sync::{self, WriteBack},
     tenant::Tenant,
+    write_back::{self, WriteBack},
 };
 use masthead_ports::source::SUBSCRIBE;
 
@@ -29,7 +29,7 @@ pub(crate) struct Settled {
 /// Decides what is answered, for the users that the filter is about.
 ///
 /// # Errors
-/// [`ReadError::CannotTell`] where the answer table says so; an empty answer is given only when both sides confirmed it,
+/// [`ReadError::Unavailable`] where the answer table says so; an empty answer is given only when both sides confirmed it,
 /// and never where a part of either was not shown or not confirmed.
 pub(crate) fn settle(
     both: Both,
@@ -38,7 +38,7 @@ pub(crate) fn settle(
     provider_name: &'static str,
     on_failure: OnProviderFailure,
 ) -> Result<Settled, ReadError> {
-    let names = SideNames {
+    let names = SourceNames {
         provider: provider_name,
         store: SUBSCRIBE,
     };
@@ -49,15 +49,15 @@ pub(crate) fn settle(
         by_key,
     } = both;
     let joined = join(std::mem::take(&mut theirs.evidence), std::mem::take(&mut ours.evidence));
-    let has = |side: fn(&Pair) -> bool| joined.users.iter().any(|user| side(&user.pair));
-    let (they_had, we_had) = (has(|pair| pair.theirs.is_some()), has(|pair| pair.ours.is_some()));
+    let has = |side: fn(&AccountPair) -> bool| joined.users.iter().any(|user| side(&user.pair));
+    let (they_had, we_had) = (has(|pair| pair.provider.is_some()), has(|pair| pair.store.is_some()));
 
     let mut users = Vec::with_capacity(joined.users.len());
     let mut writes = Vec::new();
     let mut complete = theirs.is_live() && ours.is_live() && theirs.partial.is_none() && ours.partial.is_none();
     let mut cannot_tell = false;
     // A remote store is read-only here, and of a store that was left out nothing is known.
-    let may_write = by_key && !ours.is_skipped() && !tenant.settings.subscribe_is_remote();
+    let may_write = by_key && !ours.is_skipped() && !tenant.settings.has_remote_store();
     for JoinedUser { pair, link, is_subject } in joined.users {
         if !is_subject {
             continue;
@@ -70,17 +70,20 @@ pub(crate) fn settle(
         if !meets(filter, &merged, &pair) {
             continue;
         }
-        let findings = (theirs.finding(pair.theirs.is_some()), ours.finding(pair.ours.is_some()));
+        let findings = (
+            theirs.finding(pair.provider.is_some()),
+            ours.finding(pair.store.is_some()),
+        );
         match verdict(findings.0, findings.1, on_failure) {
-            Verdict::Whole => {}
-            Verdict::Partial => complete = false,
-            Verdict::NoSuchUser | Verdict::CannotTell => {
+            ReadOutcome::Complete => {}
+            ReadOutcome::Partial => complete = false,
+            ReadOutcome::NoSuchUser | ReadOutcome::Unavailable => {
                 cannot_tell = true;
                 continue;
             }
         }
         if may_write {
-            writes.extend(sync::plan((&pair, &link), &merged, findings, precedence));
+            writes.extend(write_back::plan((&pair, &link), &merged, findings, precedence));
         }
         users.push((merged, provenance));
     }
@@ -94,7 +97,7 @@ pub(crate) fn settle(
     let all_live = theirs.is_live() && ours.is_live();
     let strict = matches!(on_failure, OnProviderFailure::Fail);
     if cannot_tell || (users.is_empty() && !complete) || (!all_live && strict) {
-        return Err(ReadError::CannotTell {
+        return Err(ReadError::Unavailable {
             retry_after: theirs.retry_after().max(ours.retry_after()),
             completeness: Some(completeness),
         });
@@ -107,12 +110,12 @@ pub(crate) fn settle(
 }
 
 /// Whether a merged user meets the filter; an id is met by the id that either side has for the user.
-fn meets(filter: &UserFilter, merged: &Account, pair: &Pair) -> bool {
-    let has = |id: &Crid| {
-        [&pair.theirs, &pair.ours]
+fn meets(filter: &UserFilter, merged: &Account, pair: &AccountPair) -> bool {
+    let has = |id: &CustomerRegistrationId| {
+        [&pair.provider, &pair.store]
             .into_iter()
             .flatten()
             .any(|account| account.crid == *id)
     };
-    filter.crids.iter().all(has) && filter.matches_apart_from_id(merged)
+    filter.crids.iter().all(has) && filter.matches_except_id(merged)
 }

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{crid::Crid, sync::WriteBack, tenant::PoolId};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::PoolId, write_back::WriteBack};
 use masthead_ports::{
     clock::Clock,
-    registrations::{Registrations, WrittenFor},
+    registrations::{RegistrationWriter, WriteOrigin},
     source::{CallContext, Priority},
 };
 use tokio::sync::Semaphore;
@@ -29,15 +29,15 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Writes on tracked tasks, each registration once at a time.
 #[derive(Clone)]
 pub(crate) struct Synchroniser {
-    registrations: Arc<dyn Registrations>,
+    registrations: Arc<dyn RegistrationWriter>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
-    waiting: Arc<Mutex<HashSet<(PoolId, Crid)>>>,
+    waiting: Arc<Mutex<HashSet<(PoolId, CustomerRegistrationId)>>>,
     writing: Arc<Semaphore>,
 }
 
 impl Synchroniser {
-    pub(crate) fn new(registrations: Arc<dyn Registrations>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(registrations: Arc<dyn RegistrationWriter>, clock: Arc<dyn Clock>) -> Self {
         Self {
             registrations,
             clock,
@@ -62,7 +62,7 @@ impl Synchroniser {
         }
         let synchroniser = self.clone();
         let mut cx = caller.context(Priority::Sync);
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: caller.request_id.clone(),
             source_system: caller.source_system.clone(),
             at: self.clock.now(),
@@ -80,9 +80,9 @@ impl Synchroniser {
         });
     }
 
-    async fn write(&self, cx: &CallContext, write_back: &WriteBack, written_for: &WrittenFor) {
+    async fn write(&self, cx: &CallContext, write_back: &WriteBack, written_for: &WriteOrigin) {
         // Losing a synchronisation loses nothing: the next live answer brings it again.
-        if let Err(error) = self.registrations.synchronise(cx, write_back, written_for).await {
+        if let Err(error) = self.registrations.write_back(cx, write_back, written_for).await {
             tracing::warn!(error = &error as &dyn std::error::Error, tenant = %cx.tenant.id, "not synchronised");
         }
     }

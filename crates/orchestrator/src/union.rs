@@ -6,12 +6,12 @@ use masthead_domain::{
     answer::{ListAnswer, SourceReport, SourceStatus},
     email::{Email, EmailKey},
     event::{EventKind, EventOutcome},
-    order::{Order, Place},
+    order::{ListCursor, Order},
     query::{CountMode, EmailFilter, MAX_PAGE_SIZE, OnProviderFailure, Position, UserFilter, UserQuery},
 };
 use masthead_ports::{
     provider::{Asked, Heard, Provider, Searchable},
-    source::{CallContext, Page, SourceError, SourceErrorKind, UserSource},
+    source::{AccountPage, CallContext, SourceError, SourceErrorKind, UserSource},
 };
 
 use crate::{Caller, ReadError, Users, both::Both};
@@ -23,7 +23,7 @@ pub(crate) const TRUNCATED: &str = "truncated";
 pub(crate) const UNREADABLE: &str = "unreadable_rows";
 
 /// Why a page is not the whole of what its source has; `None` where it is.
-pub(crate) const fn shortfall(page: &Page) -> Option<&'static str> {
+pub(crate) const fn shortfall(page: &AccountPage) -> Option<&'static str> {
     if page.unreadable {
         Some(UNREADABLE)
     } else if page.more || page.truncated {
@@ -43,7 +43,7 @@ impl Users {
         query: &UserQuery,
         on_failure: OnProviderFailure,
     ) -> Result<ListAnswer, ReadError> {
-        if let Position::After(Place::Mark(_)) = query.position {
+        if let Position::After(ListCursor::Opaque(_)) = query.position {
             // The list began as the store's alone, and only the store knows how it goes on.
             let provider = SourceReport::skipped(provider.name());
             return self
@@ -83,7 +83,7 @@ impl Users {
 
         let mut both = Both::nothing_yet(provider, false);
         let mut partial = None;
-        both.theirs.hear(asked, None, |page: Page| {
+        both.theirs.hear(asked, None, |page: AccountPage| {
             partial = shortfall(&page);
             page.accounts
         });
@@ -112,7 +112,7 @@ impl Users {
             completeness: Some(completeness),
             ..
         })
-        | Err(ReadError::CannotTell {
+        | Err(ReadError::Unavailable {
             completeness: Some(completeness),
             ..
         }) = &mut answer
@@ -127,7 +127,7 @@ impl Users {
         let past_the_end = answer.total.is_some_and(|total| !total.is_zero());
         let nobody = answer.users.is_empty() && !past_the_end;
         if nobody || matches!(on_failure, OnProviderFailure::Fail) {
-            return Err(ReadError::CannotTell {
+            return Err(ReadError::Unavailable {
                 retry_after,
                 completeness: answer.completeness,
             });
@@ -171,7 +171,7 @@ async fn search_provider(
     provider: &dyn Provider,
     filter: &UserFilter,
     lead: Option<&UserFilter>,
-) -> Asked<Page> {
+) -> Asked<AccountPage> {
     let asked = provider.search(cx, &first_of(lead.cloned().unwrap_or_default())).await;
     let narrower = pushed_down(filter, provider.searchable());
     let is_narrower = lead.is_some_and(|lead| *lead != narrower);
@@ -193,7 +193,7 @@ async fn search_store(
     store: &dyn UserSource,
     query: &UserQuery,
     lead: Option<&UserFilter>,
-) -> Result<Page, SourceError> {
+) -> Result<AccountPage, SourceError> {
     let first = |filter: &UserFilter| UserQuery {
         order: query.order,
         ..first_of(filter.clone())
@@ -207,7 +207,7 @@ async fn search_store(
         Ok(_) | Err(_) => {}
     }
     let page = store.search(cx, &first(&query.filter)).await?;
-    Ok(Page { more: true, ..page })
+    Ok(AccountPage { more: true, ..page })
 }
 
 /// A side that has shown every account that meets a condition on addresses has shown every account of those addresses; one

@@ -9,10 +9,10 @@ use masthead_domain::{
 };
 use masthead_ports::{
     clock::Clock,
-    directory::Directory,
     events::ReadEvents,
+    mirror::UserMirror,
     provider::Providers,
-    registrations::Registrations,
+    registrations::RegistrationWriter,
     source::{SUBSCRIBE, SourceError, SourceErrorKind, UserSource},
 };
 
@@ -20,15 +20,15 @@ use crate::{Caller, ReadError, both::Both, heed::Keeper, synchronise::Synchronis
 
 /// What the reads need of the world.
 #[derive(Clone)]
-pub struct World {
+pub struct Dependencies {
     /// Our own registrations.
     pub store: Arc<dyn UserSource>,
     /// The write side of the same store.
-    pub registrations: Arc<dyn Registrations>,
+    pub registrations: Arc<dyn RegistrationWriter>,
     /// The outside providers.
     pub providers: Arc<dyn Providers>,
     /// What the providers are known to have.
-    pub directory: Arc<dyn Directory>,
+    pub directory: Arc<dyn UserMirror>,
     /// The audit log.
     pub events: Arc<dyn ReadEvents>,
     /// The time of day.
@@ -40,7 +40,7 @@ pub struct World {
 pub struct Users {
     pub(crate) store: Arc<dyn UserSource>,
     pub(crate) providers: Arc<dyn Providers>,
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) directory: Arc<dyn UserMirror>,
     pub(crate) keeper: Keeper,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_depth: u64,
@@ -51,7 +51,7 @@ pub struct Users {
 impl Users {
     /// Wires the reads; `max_depth` is how many rows deep page numbers reach.
     #[must_use]
-    pub fn new(world: World, max_depth: u64) -> Self {
+    pub fn new(world: Dependencies, max_depth: u64) -> Self {
         Self {
             store: world.store,
             providers: world.providers,
@@ -145,7 +145,7 @@ impl Users {
         let retry_after = match error.kind {
             SourceErrorKind::TooBroad => return ReadError::TooBroad,
             // Asking our own registrations again would not mend them; another system may answer truly the next time.
-            SourceErrorKind::Corrupt if !caller.tenant.settings.subscribe_is_remote() => return ReadError::Corrupt,
+            SourceErrorKind::Corrupt if !caller.tenant.settings.has_remote_store() => return ReadError::Corrupt,
             SourceErrorKind::RateLimited { retry_after } => retry_after,
             SourceErrorKind::Corrupt
             | SourceErrorKind::Unavailable
@@ -158,7 +158,7 @@ impl Users {
             reason: Some(error.kind.name()),
             ..SourceReport::skipped(SUBSCRIBE)
         };
-        ReadError::CannotTell {
+        ReadError::Unavailable {
             retry_after,
             completeness: beside_skipped(caller, silent),
         }

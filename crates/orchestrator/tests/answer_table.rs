@@ -15,23 +15,23 @@ use std::{
 use masthead_domain::{
     account::Account,
     answer::{Completeness, SourceStatus, User},
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     order::Order,
     query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
 use masthead_ports::{clock::Clock, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    answer_table::{Came, Cell, Marks, Side},
+    answer_table::{CellFinding, ObservedRead, SourceMarkers, TableCell},
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -40,7 +40,7 @@ const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 const ID: &str = "auth0|7";
 const ADDRESS: &str = "ann@example.com";
-const MARKS: Marks = Marks {
+const MARKS: SourceMarkers = SourceMarkers {
     theirs: ("Ann", "nickname"),
     ours: ("Anna", "promo_flag"),
 };
@@ -58,7 +58,7 @@ struct Stage {
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     tenant: Arc<Tenant>,
 }
 
@@ -66,14 +66,14 @@ impl Stage {
     fn new() -> Self {
         let clock = Arc::new(StoppedClock::default());
         let store = Arc::new(FakeStore::default());
-        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(clock.now())));
+        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(clock.now())));
         let events = Arc::new(RecordingEvents::default());
-        let registrations = Arc::new(RecordingRegistrations::default());
-        let world = World {
+        let registrations = Arc::new(RecordingRegistrationWriter::default());
+        let world = Dependencies {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
+            directory: Arc::new(FakeMirror::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };
@@ -87,21 +87,21 @@ impl Stage {
         }
     }
 
-    fn staged(theirs: Side, ours: Side) -> Self {
+    fn staged(theirs: CellFinding, ours: CellFinding) -> Self {
         let stage = Self::new();
-        if matches!(theirs, Side::Found | Side::Stale) {
+        if matches!(theirs, CellFinding::Found | CellFinding::Stale) {
             stage.provider.put(stage.tenant.pool, [their_ann()]);
         }
         match theirs {
-            Side::Found | Side::Absent => {}
-            Side::Stale => stage.provider.speak(Voice::Remembered(THEN, DOWN)),
-            Side::Unknown => stage.provider.speak(Voice::Silent(DOWN)),
+            CellFinding::Found | CellFinding::Absent => {}
+            CellFinding::Stale => stage.provider.set_mode(ProviderMode::Remembered(THEN, DOWN)),
+            CellFinding::Unknown => stage.provider.set_mode(ProviderMode::Failing(DOWN)),
         }
         match ours {
-            Side::Found => stage.store.put(stage.tenant.pool, [our_ann()]),
-            Side::Absent => {}
-            Side::Unknown => stage.store.be(Mood::Failing(DOWN)),
-            Side::Stale => unreachable!("the store has no memory"),
+            CellFinding::Found => stage.store.put(stage.tenant.pool, [our_ann()]),
+            CellFinding::Absent => {}
+            CellFinding::Unknown => stage.store.set_mode(StoreMode::Failing(DOWN)),
+            CellFinding::Stale => unreachable!("the store has no memory"),
         }
         stage
     }
@@ -137,7 +137,7 @@ impl Stage {
         };
         let search = match way {
             Way::ById => {
-                let crid = Crid::parse(ID).unwrap();
+                let crid = CustomerRegistrationId::parse(ID).unwrap();
                 let request = LookupRequest {
                     crid,
                     ignore_provider: false,
@@ -146,8 +146,8 @@ impl Stage {
                 let answer = self.users.by_id(&self.caller(), &request).await?;
                 return Ok((vec![answer.user], answer.completeness.unwrap()));
             }
-            Way::ByEmail => list(email(EmailFilter::Exact(EmailKey::of(ADDRESS)))),
-            Way::List => list(email(EmailFilter::Contains(EmailNeedle::of("nn@exa")))),
+            Way::ByEmail => list(email(EmailFilter::Exact(EmailKey::from_text(ADDRESS)))),
+            Way::List => list(email(EmailFilter::Contains(EmailFragment::from_text("nn@exa")))),
         };
         let answer = self.users.search(&self.caller(), &search).await?;
         Ok((answer.users, answer.completeness.unwrap()))
@@ -173,24 +173,24 @@ fn our_ann() -> Account {
     }
 }
 
-async fn holds(cell: Cell, way: Way) {
+async fn holds(cell: TableCell, way: Way) {
     let stage = Stage::staged(cell.theirs, cell.ours);
     let answer = match stage.ask(way, cell.on_failure).await {
         Ok(answer) => Some(answer),
         Err(ReadError::NoSuchUser { completeness }) if matches!(way, Way::ById) => {
             Some((Vec::new(), completeness.unwrap()))
         }
-        Err(ReadError::CannotTell { .. }) => None,
+        Err(ReadError::Unavailable { .. }) => None,
         Err(error) => panic!("{cell:?}, {way:?}: {error}"),
     };
-    if cell.theirs == Side::Stale
+    if cell.theirs == CellFinding::Stale
         && let Some((_, completeness)) = &answer
     {
         assert_eq!(completeness.sources[0].as_of, Some(THEN), "{cell:?}, {way:?}");
     }
     let events = stage.events.take();
     let written = stage.written().await;
-    let came = Came {
+    let came = ObservedRead {
         answer,
         events,
         written,
@@ -201,7 +201,7 @@ async fn holds(cell: Cell, way: Way) {
 }
 
 async fn whole_table(way: Way) {
-    for cell in Cell::all() {
+    for cell in TableCell::all() {
         holds(cell, way).await;
     }
 }
@@ -228,7 +228,7 @@ async fn ids_that_differ_are_joined_by_the_address_that_each_side_has_once() {
     stage.store.put(
         stage.tenant.pool,
         [Account {
-            crid: Crid::parse("2937").unwrap(),
+            crid: CustomerRegistrationId::parse("2937").unwrap(),
             ..our_ann()
         }],
     );
@@ -255,7 +255,7 @@ async fn several_accounts_with_one_address_are_kept_apart_and_told() {
     stage.store.put(
         stage.tenant.pool,
         [Account {
-            crid: Crid::parse("2937").unwrap(),
+            crid: CustomerRegistrationId::parse("2937").unwrap(),
             ..our_ann()
         }],
     );
@@ -289,9 +289,9 @@ async fn an_address_that_the_provider_has_changed_no_longer_finds_the_user() {
 
 #[tokio::test]
 async fn ignoring_the_provider_asks_the_store_alone_and_says_so() {
-    let stage = Stage::staged(Side::Found, Side::Found);
+    let stage = Stage::staged(CellFinding::Found, CellFinding::Found);
     let request = LookupRequest {
-        crid: Crid::parse(ID).unwrap(),
+        crid: CustomerRegistrationId::parse(ID).unwrap(),
         ignore_provider: true,
         on_provider_failure: OnProviderFailure::Fail,
     };

@@ -8,18 +8,19 @@ use std::{
 };
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::EmailKey, event::EventKind, event::EventOutcome, tenant::Tenant,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, event::EventKind,
+    event::EventOutcome, tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, Export, ExportAnswer, ExportRequest, Exported, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, Export, ExportAnswer, ExportRequest, ExportedUser, Users};
 use masthead_ports::{bulk::LookupKey, clock::Clock, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, readers},
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -33,7 +34,7 @@ struct Stage {
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     tenant: Arc<Tenant>,
 }
 
@@ -41,14 +42,14 @@ impl Stage {
     fn of(settings: &[(&str, &str)]) -> Self {
         let clock = Arc::new(StoppedClock::default());
         let store = Arc::new(FakeStore::default());
-        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(clock.now())));
+        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(clock.now())));
         let events = Arc::new(RecordingEvents::default());
-        let registrations = Arc::new(RecordingRegistrations::default());
-        let world = World {
+        let registrations = Arc::new(RecordingRegistrationWriter::default());
+        let world = Dependencies {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeDirectory::over(Arc::clone(&store))),
+            directory: Arc::new(FakeMirror::over(Arc::clone(&store))),
             events: Arc::clone(&events) as _,
             clock,
         };
@@ -82,18 +83,18 @@ impl Stage {
         self.export.export(&caller, &request).await
     }
 
-    async fn one(&self, key: LookupKey) -> Exported {
+    async fn one(&self, key: LookupKey) -> ExportedUser {
         let answer = self.ask(vec![Some(key)]).await;
         answer.outcomes.into_iter().next().unwrap()
     }
 }
 
 fn id(text: &str) -> LookupKey {
-    LookupKey::Id(Crid::parse(text).unwrap())
+    LookupKey::Id(CustomerRegistrationId::parse(text).unwrap())
 }
 
 fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::of(text))
+    LookupKey::Email(EmailKey::from_text(text))
 }
 
 fn numbered(number: i64, account: Account) -> Account {
@@ -120,9 +121,9 @@ async fn the_store_is_asked_once_for_twenty_and_for_a_thousand_of_any_kind() {
         assert_eq!(stage.store.calls(), 1, "{count}");
         for (n, (outcome, reader)) in answer.outcomes.iter().zip(readers(count)).enumerate() {
             if n % 4 == 3 {
-                assert_eq!(*outcome, Exported::Absent, "{n}");
+                assert_eq!(*outcome, ExportedUser::Absent, "{n}");
             } else {
-                assert_eq!(*outcome, Exported::User(Box::new(reader)), "{n}");
+                assert_eq!(*outcome, ExportedUser::User(Box::new(reader)), "{n}");
             }
         }
         let events = stage.events.take();
@@ -138,10 +139,10 @@ async fn the_store_is_asked_once_for_twenty_and_for_a_thousand_of_any_kind() {
 #[tokio::test]
 async fn a_name_that_nobody_can_have_is_absent_and_nobody_is_asked() {
     for stage in [Stage::of(&[]), Stage::federated()] {
-        stage.store.be(Mood::Failing(DOWN));
+        stage.store.set_mode(StoreMode::Failing(DOWN));
         assert_eq!(
             stage.ask(vec![None, None]).await.outcomes,
-            [Exported::Absent, Exported::Absent]
+            [ExportedUser::Absent, ExportedUser::Absent]
         );
         assert_eq!((stage.store.calls(), stage.provider.calls()), (0, 0));
     }
@@ -153,13 +154,13 @@ async fn a_silent_store_leaves_everybody_unresolved() {
     stage
         .store
         .put(stage.tenant.pool, [account("7", "ann@example.com", "Ann", "Lee")]);
-    stage.store.be(Mood::Failing(DOWN));
+    stage.store.set_mode(StoreMode::Failing(DOWN));
     let answer = stage
         .ask(vec![Some(id("7")), Some(email("ann@example.com")), None])
         .await;
     assert_eq!(
         answer.outcomes,
-        [Exported::Unresolved, Exported::Unresolved, Exported::Absent]
+        [ExportedUser::Unresolved, ExportedUser::Unresolved, ExportedUser::Absent]
     );
     assert_eq!(stage.events.take()[0].outcome, EventOutcome::Unknown);
 }
@@ -167,7 +168,7 @@ async fn a_silent_store_leaves_everybody_unresolved() {
 /// The answer table, degrading: rows are the provider found, stale, absent, unknown; columns the store found, absent, unknown.
 #[tokio::test]
 async fn the_answer_table_decides_of_each() {
-    use Exported::{Absent, Unresolved, User};
+    use ExportedUser::{Absent, Unresolved, User};
     let ours = || account("auth0|7", "ann@example.com", "Our", "Lee");
     let theirs = || account("auth0|7", "ann@example.com", "Their", "Lee");
     let named = |first_name: &str| {
@@ -178,17 +179,21 @@ async fn the_answer_table_decides_of_each() {
     };
     let rows = [
         (
-            Voice::Live(THEN),
+            ProviderMode::Live(THEN),
             true,
             [named("Their"), named("Their"), named("Their")],
         ),
         (
-            Voice::Remembered(THEN, DOWN),
+            ProviderMode::Remembered(THEN, DOWN),
             true,
             [named("Their"), named("Their"), Unresolved],
         ),
-        (Voice::Live(THEN), false, [named("Our"), Absent, Unresolved]),
-        (Voice::Silent(DOWN), false, [named("Our"), Unresolved, Unresolved]),
+        (ProviderMode::Live(THEN), false, [named("Our"), Absent, Unresolved]),
+        (
+            ProviderMode::Failing(DOWN),
+            false,
+            [named("Our"), Unresolved, Unresolved],
+        ),
     ];
     for (voice, they_have, cells) in rows {
         for (column, cell) in cells.into_iter().enumerate() {
@@ -197,14 +202,14 @@ async fn the_answer_table_decides_of_each() {
                 if they_have {
                     stage.provider.put(stage.tenant.pool, [theirs()]);
                 }
-                stage.provider.speak(voice);
+                stage.provider.set_mode(voice);
                 match column {
                     0 => stage.store.put(stage.tenant.pool, [ours()]),
                     1 => {}
-                    _ => stage.store.be(Mood::Failing(DOWN)),
+                    _ => stage.store.set_mode(StoreMode::Failing(DOWN)),
                 }
                 let told = stage.one(key.clone()).await;
-                let first_name = |told: &Exported| match told {
+                let first_name = |told: &ExportedUser| match told {
                     User(account) => Some(account.first_name.clone()),
                     Absent | Unresolved => None,
                 };
@@ -230,20 +235,20 @@ async fn a_number_of_a_registration_is_the_stores_alone_and_the_user_is_merged()
         stage.tenant.pool,
         [account("auth0|7", "ann@example.com", "Their", "Lee")],
     );
-    let Exported::User(user) = stage.one(LookupKey::Registration(41)).await else {
+    let ExportedUser::User(user) = stage.one(LookupKey::Registration(41)).await else {
         unreachable!("the user is there")
     };
     assert_eq!((user.registration_id, &*user.first_name), (Some(41), "Their"));
     let calls = stage.provider.calls();
-    assert_eq!(stage.one(LookupKey::Registration(42)).await, Exported::Absent);
+    assert_eq!(stage.one(LookupKey::Registration(42)).await, ExportedUser::Absent);
     assert_eq!(stage.provider.calls(), calls, "nobody else knows our numbers");
-    stage.provider.speak(Voice::Silent(DOWN));
+    stage.provider.set_mode(ProviderMode::Failing(DOWN));
     assert!(matches!(
         stage.one(LookupKey::Registration(41)).await,
-        Exported::User(_)
+        ExportedUser::User(_)
     ));
-    stage.store.be(Mood::Failing(DOWN));
-    assert_eq!(stage.one(LookupKey::Registration(41)).await, Exported::Unresolved);
+    stage.store.set_mode(StoreMode::Failing(DOWN));
+    assert_eq!(stage.one(LookupKey::Registration(41)).await, ExportedUser::Unresolved);
 }
 
 #[tokio::test]
@@ -252,8 +257,8 @@ async fn several_users_of_one_address_are_never_the_first_of_them() {
     for stage in [Stage::of(&[]), Stage::federated()] {
         stage.store.put(stage.tenant.pool, shared());
         stage.provider.put(stage.tenant.pool, shared());
-        assert_eq!(stage.one(email("shared@example.com")).await, Exported::Unresolved);
-        assert!(matches!(stage.one(id("auth0|2")).await, Exported::User(_)));
+        assert_eq!(stage.one(email("shared@example.com")).await, ExportedUser::Unresolved);
+        assert!(matches!(stage.one(id("auth0|2")).await, ExportedUser::User(_)));
     }
 }
 

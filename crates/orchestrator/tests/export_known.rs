@@ -10,25 +10,25 @@ use std::{
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::{EventKind, EventOutcome},
 };
-use masthead_orchestrator::{Caller, Export, ExportRequest, Exported, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, Export, ExportRequest, ExportedUser, Users};
 use masthead_ports::{
     bulk::LookupKey,
-    directory::{Beginning, Begun, Brake, Directory as _},
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    scan::ScanPage,
     source::{Priority, SourceErrorKind},
-    walk::Step,
 };
 use masthead_testkit::{
     accounts::{account, readers},
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -44,9 +44,9 @@ struct Stage {
     export: Export,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
-    directory: Arc<FakeDirectory>,
+    directory: Arc<FakeMirror>,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     caller: Caller,
 }
 
@@ -54,10 +54,10 @@ impl Stage {
     /// Both sides have these accounts; no run has ever begun.
     fn new(theirs: &[Account], ours: &[Account]) -> Self {
         let store = Arc::new(FakeStore::default());
-        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW)));
-        let directory = Arc::new(FakeDirectory::over(Arc::clone(&store)));
-        let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrations>)>::default();
-        let world = World {
+        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(NOW)));
+        let directory = Arc::new(FakeMirror::over(Arc::clone(&store)));
+        let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrationWriter>)>::default();
+        let world = Dependencies {
             store: Arc::clone(&store) as _,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
@@ -89,16 +89,16 @@ impl Stage {
     /// A whole run that began at this moment and showed these accounts.
     async fn synchronised(&self, theirs: &[Account], at: OffsetDateTime, gaps: bool) {
         let cx = self.caller.context(Priority::Sync);
-        let beginning = Beginning {
+        let beginning = StartRun {
             holder: "test",
             at,
             lease: Duration::from_mins(1),
             full_every: Duration::ZERO,
         };
-        let Begun::Run(run) = self.directory.begin(&cx, beginning).await.unwrap() else {
+        let StartOutcome::Run(run) = self.directory.start_run(&cx, beginning).await.unwrap() else {
             unreachable!("nobody else is at it")
         };
-        let step = Step {
+        let step = ScanPage {
             accounts: theirs.to_vec(),
             next: None,
             expected: None,
@@ -106,12 +106,15 @@ impl Stage {
             gaps,
             left_out: Vec::new(),
         };
-        self.directory.take(&cx, &run, &step, at).await.unwrap();
-        self.directory.finish(&cx, &run, at, Brake::On).await.unwrap();
+        self.directory.record_page(&cx, &run, &step, at).await.unwrap();
+        self.directory
+            .finish_run(&cx, &run, at, RemovalBrake::On)
+            .await
+            .unwrap();
     }
 
     /// The outcomes, and how many calls were made to the provider and to the store.
-    async fn ask(&self, keys: &[LookupKey]) -> (Vec<Exported>, u64, u64) {
+    async fn ask(&self, keys: &[LookupKey]) -> (Vec<ExportedUser>, u64, u64) {
         let before = (self.provider.calls(), self.store.calls());
         let request = ExportRequest {
             keys: keys.iter().cloned().map(Some).collect(),
@@ -124,11 +127,11 @@ impl Stage {
 }
 
 fn id(text: &str) -> LookupKey {
-    LookupKey::Id(Crid::parse(text).unwrap())
+    LookupKey::Id(CustomerRegistrationId::parse(text).unwrap())
 }
 
 fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::of(text))
+    LookupKey::Email(EmailKey::from_text(text))
 }
 
 fn ours(number: i64, crid: &str, address: &str) -> Account {
@@ -169,9 +172,9 @@ async fn the_store_is_asked_once_and_the_provider_never_for_twenty_and_for_a_tho
         assert_eq!((of_provider, of_store), (0, 1), "{count}");
         for (n, outcome) in outcomes.iter().enumerate() {
             match outcome {
-                Exported::User(user) => assert_eq!((&*user.first_name, n % 4 < 3), ("Their", true), "{n}"),
-                Exported::Absent => assert_eq!(n % 4, 3, "{n}"),
-                Exported::Unresolved => unreachable!("{n}"),
+                ExportedUser::User(user) => assert_eq!((&*user.first_name, n % 4 < 3), ("Their", true), "{n}"),
+                ExportedUser::Absent => assert_eq!(n % 4, 3, "{n}"),
+                ExportedUser::Unresolved => unreachable!("{n}"),
             }
         }
         let events = stage.events.take();
@@ -235,15 +238,15 @@ async fn a_provider_that_is_down_leaves_nobody_untold_whom_a_young_directory_kno
     let people = readers(3);
     let stage = Stage::new(&[], &people[1..]);
     stage.synchronised(&shown(&people[..2]), YOUNG, false).await;
-    stage.provider.speak(Voice::Silent(DOWN));
+    stage.provider.set_mode(ProviderMode::Failing(DOWN));
     let keys = [id("r-00000"), id("r-00001"), id("r-00002"), id("r-00003")];
     let (outcomes, calls, _) = stage.ask(&keys).await;
     assert_eq!(calls, 0);
     assert!(matches!(
         outcomes[..3],
-        [Exported::User(_), Exported::User(_), Exported::User(_)]
+        [ExportedUser::User(_), ExportedUser::User(_), ExportedUser::User(_)]
     ));
-    assert_eq!(outcomes[3], Exported::Absent);
+    assert_eq!(outcomes[3], ExportedUser::Absent);
 }
 
 #[tokio::test]
@@ -254,14 +257,14 @@ async fn an_old_directory_is_no_more_than_a_memory_and_one_that_never_was_tells_
         if let Some(as_of) = as_of {
             stage.synchronised(&shown(&people[..1]), as_of, false).await;
         }
-        stage.provider.speak(Voice::Silent(DOWN));
+        stage.provider.set_mode(ProviderMode::Failing(DOWN));
         let (outcomes, calls, _) = stage.ask(&[id("r-00000"), id("r-00001"), id("r-00002")]).await;
         assert!(calls >= 3, "each is asked of the provider");
-        assert_eq!(matches!(outcomes[0], Exported::User(_)), first, "{as_of:?}");
-        assert!(matches!(outcomes[1], Exported::User(_)), "the store's");
+        assert_eq!(matches!(outcomes[0], ExportedUser::User(_)), first, "{as_of:?}");
+        assert!(matches!(outcomes[1], ExportedUser::User(_)), "the store's");
         assert_eq!(
             outcomes[2],
-            Exported::Unresolved,
+            ExportedUser::Unresolved,
             "nobody has confirmed that there is none"
         );
     }
@@ -273,12 +276,12 @@ async fn who_is_in_doubt_is_asked_of_the_provider_and_nobody_else_is() {
     let stage = Stage::new(&shown(&people[1..]), &[]);
     stage.synchronised(&shown(&people), YOUNG, false).await;
     let cx = stage.caller.context(Priority::Sync);
-    stage.directory.absent(&cx, &people[0].crid, NOW).await.unwrap();
+    stage.directory.record_absence(&cx, &people[0].crid, NOW).await.unwrap();
     let (outcomes, calls, _) = stage.ask(&[id("r-00000"), id("r-00001"), id("r-00002")]).await;
-    assert_eq!((&outcomes[0], calls), (&Exported::Absent, 1));
-    stage.provider.speak(Voice::Silent(DOWN));
+    assert_eq!((&outcomes[0], calls), (&ExportedUser::Absent, 1));
+    stage.provider.set_mode(ProviderMode::Failing(DOWN));
     let (outcomes, ..) = stage.ask(&[id("r-00000")]).await;
-    assert!(matches!(outcomes[0], Exported::User(_)), "the last that is known");
+    assert!(matches!(outcomes[0], ExportedUser::User(_)), "the last that is known");
 }
 
 /// Whoever has no profile may have been left out, and so may another user of an address.
@@ -300,7 +303,11 @@ async fn a_directory_with_gaps_tells_only_of_those_who_are_in_it_by_their_id() {
     stage.synchronised(&known, YOUNG, true).await;
     for key in [id("a|1"), id("a|4"), LookupKey::Registration(1)] {
         let (outcomes, calls, _) = stage.ask(std::slice::from_ref(&key)).await;
-        assert_eq!((calls, matches!(outcomes[0], Exported::User(_))), (0, true), "{key:?}");
+        assert_eq!(
+            (calls, matches!(outcomes[0], ExportedUser::User(_))),
+            (0, true),
+            "{key:?}"
+        );
     }
     for key in [
         id("2"),
@@ -318,7 +325,7 @@ async fn a_directory_with_gaps_tells_only_of_those_who_are_in_it_by_their_id() {
     let (outcomes, calls, _) = stage.ask(&[LookupKey::Registration(9)]).await;
     assert_eq!(
         (&outcomes[0], calls),
-        (&Exported::Absent, 0),
+        (&ExportedUser::Absent, 0),
         "nobody else knows our numbers"
     );
 }
@@ -328,7 +335,7 @@ async fn a_silent_store_is_no_directory() {
     let people = readers(1);
     let stage = Stage::new(&[], &people);
     stage.synchronised(&shown(&people), YOUNG, false).await;
-    stage.store.be(Mood::Failing(DOWN));
+    stage.store.set_mode(StoreMode::Failing(DOWN));
     let (outcomes, calls, _) = stage.ask(&[id("r-00000"), id("nobody")]).await;
-    assert_eq!((outcomes, calls > 0), (vec![Exported::Unresolved; 2], true));
+    assert_eq!((outcomes, calls > 0), (vec![ExportedUser::Unresolved; 2], true));
 }

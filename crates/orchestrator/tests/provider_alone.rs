@@ -9,26 +9,26 @@ use std::{
 use masthead_domain::{
     account::Account,
     answer::{Completeness, SourceStatus, User},
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     event::EventKind,
     order::{Order, SortColumn},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{Caller, ReadError, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, ReadError, Users};
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake, Directory as _},
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    scan::ScanPage,
     source::{Priority, SourceErrorKind},
-    walk::Step,
 };
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -43,9 +43,9 @@ struct Stage {
     users: Users,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
-    directory: Arc<FakeDirectory>,
+    directory: Arc<FakeMirror>,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     caller: Caller,
 }
 
@@ -62,10 +62,10 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
             },
         ],
     ));
-    let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW)));
-    let directory = Arc::new(FakeDirectory::over(store.clone()));
-    let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrations>)>::default();
-    let world = World {
+    let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(NOW)));
+    let directory = Arc::new(FakeMirror::over(store.clone()));
+    let (events, registrations) = <(Arc<RecordingEvents>, Arc<RecordingRegistrationWriter>)>::default();
+    let world = Dependencies {
         store: store.clone(),
         registrations: registrations.clone(),
         providers: Arc::new(FakeProviders(Some(provider.clone()))),
@@ -114,15 +114,15 @@ enum Way {
 async fn ask(stage: &Stage, way: Way, mode: OnProviderFailure) -> Result<(Vec<User>, Option<Completeness>), ReadError> {
     let filter = match way {
         Way::ById => {
-            let id = Crid::parse(ID).unwrap();
+            let id = CustomerRegistrationId::parse(ID).unwrap();
             return match stage.users.by_id_at_provider(&stage.caller, &id, mode).await {
                 Ok(answer) => Ok((vec![answer.user], answer.completeness)),
                 Err(ReadError::NoSuchUser { completeness }) => Ok((Vec::new(), completeness)),
                 Err(error) => Err(error),
             };
         }
-        Way::ByEmail => EmailFilter::Exact(EmailKey::of(ADDRESS)),
-        Way::List => EmailFilter::Contains(EmailNeedle::of("nn@exa")),
+        Way::ByEmail => EmailFilter::Exact(EmailKey::from_text(ADDRESS)),
+        Way::List => EmailFilter::Contains(EmailFragment::from_text("nn@exa")),
     };
     let query = query(UserFilter {
         emails: vec![filter],
@@ -138,11 +138,16 @@ async fn the_answer_table_holds_with_the_store_left_out() {
     for way in [Way::ById, Way::ByEmail, Way::List] {
         for mode in [Degrade, Fail] {
             for (has_ann, voice, users, status) in [
-                (true, Voice::Live(NOW), Some(1), SourceStatus::Ok),
-                (false, Voice::Live(NOW), Some(0), SourceStatus::Ok),
-                (true, Voice::Remembered(THEN, DOWN), Some(1), SourceStatus::Stale),
-                (false, Voice::Remembered(THEN, DOWN), None, SourceStatus::Unavailable),
-                (true, Voice::Silent(DOWN), None, SourceStatus::Unavailable),
+                (true, ProviderMode::Live(NOW), Some(1), SourceStatus::Ok),
+                (false, ProviderMode::Live(NOW), Some(0), SourceStatus::Ok),
+                (true, ProviderMode::Remembered(THEN, DOWN), Some(1), SourceStatus::Stale),
+                (
+                    false,
+                    ProviderMode::Remembered(THEN, DOWN),
+                    None,
+                    SourceStatus::Unavailable,
+                ),
+                (true, ProviderMode::Failing(DOWN), None, SourceStatus::Unavailable),
             ] {
                 let what = format!("{way:?}, {mode:?}, {voice:?}, {has_ann}");
                 let stage = federated();
@@ -151,11 +156,11 @@ async fn the_answer_table_holds_with_the_store_left_out() {
                         .provider
                         .put(stage.caller.tenant.pool, [account(ID, ADDRESS, "Ann", "")]);
                 }
-                stage.provider.speak(voice);
+                stage.provider.set_mode(voice);
                 let users = users.filter(|_| mode == Degrade || status == SourceStatus::Ok);
                 let (found, completeness) = match ask(&stage, way, mode).await {
                     Ok((found, completeness)) => (Some(found), completeness),
-                    Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+                    Err(ReadError::Unavailable { completeness, .. }) => (None, completeness),
                     Err(error) => unreachable!("{what}: {error}"),
                 };
                 assert_eq!(found.as_ref().map(Vec::len), users, "{what}");
@@ -194,7 +199,7 @@ async fn a_silent_store_does_no_harm() {
     stage
         .provider
         .put(stage.caller.tenant.pool, [account(ID, ADDRESS, "Ann", "")]);
-    stage.store.be(Mood::Failing(DOWN));
+    stage.store.set_mode(StoreMode::Failing(DOWN));
     let (users, completeness) = ask(&stage, Way::ById, OnProviderFailure::Fail).await.unwrap();
     assert_eq!(users.len(), 1);
     assert!(completeness.unwrap().complete);
@@ -253,7 +258,11 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
         .search_at_provider(&alone.caller, &active, OnProviderFailure::Degrade)
         .await
         .unwrap();
-    assert_eq!(ids(answer.users), [Crid::parse(ID).unwrap()], "Bob is unverified");
+    assert_eq!(
+        ids(answer.users),
+        [CustomerRegistrationId::parse(ID).unwrap()],
+        "Bob is unverified"
+    );
     let federated = federated();
     let bob = Account {
         verified: Some(false),
@@ -267,7 +276,7 @@ async fn only_the_active_are_asked_for_where_our_store_masters_the_accounts_and_
         .unwrap();
     assert_eq!(
         ids(answer.users),
-        [Crid::parse("8").unwrap()],
+        [CustomerRegistrationId::parse("8").unwrap()],
         "at a provider all are Standard"
     );
 }
@@ -281,16 +290,16 @@ async fn synchronised(stage: &Stage, accounts: &[Account], ago: time::Duration) 
 async fn synchronised_but_for(stage: &Stage, accounts: &[Account], ago: time::Duration, gaps: bool) {
     stage.provider.put(stage.caller.tenant.pool, accounts.iter().cloned());
     let cx = stage.caller.context(Priority::Sync);
-    let beginning = Beginning {
+    let beginning = StartRun {
         holder: "test",
         at: NOW - ago,
         lease: Duration::from_mins(1),
         full_every: Duration::ZERO,
     };
-    let Begun::Run(run) = stage.directory.begin(&cx, beginning).await.unwrap() else {
+    let StartOutcome::Run(run) = stage.directory.start_run(&cx, beginning).await.unwrap() else {
         unreachable!("nobody else is at it")
     };
-    let step = Step {
+    let step = ScanPage {
         accounts: accounts.to_vec(),
         next: None,
         expected: None,
@@ -298,13 +307,21 @@ async fn synchronised_but_for(stage: &Stage, accounts: &[Account], ago: time::Du
         gaps,
         left_out: Vec::new(),
     };
-    stage.directory.take(&cx, &run, &step, run.started).await.unwrap();
-    stage.directory.finish(&cx, &run, run.started, Brake::On).await.unwrap();
+    stage
+        .directory
+        .record_page(&cx, &run, &step, run.started)
+        .await
+        .unwrap();
+    stage
+        .directory
+        .finish_run(&cx, &run, run.started, RemovalBrake::On)
+        .await
+        .unwrap();
 }
 
 fn named(text: &str) -> UserQuery {
     query(UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(text))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(text))],
         ..UserFilter::default()
     })
 }

@@ -11,25 +11,25 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, SourceStatus},
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
-    order::{Order, Place},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
+    order::{ListCursor, Order},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
     tenant::{PoolId, Tenant},
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
 use masthead_ports::{
     clock::Clock,
-    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+    source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use masthead_testkit::{
     accounts::account,
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 
@@ -38,20 +38,20 @@ const POOL: PoolId = PoolId(1);
 struct Stage {
     users: Users,
     provider: Arc<FakeProvider>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     tenant: Arc<Tenant>,
 }
 
 impl Stage {
     fn over(store: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
         let clock = Arc::new(StoppedClock::default());
-        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(clock.now())));
-        let registrations = Arc::new(RecordingRegistrations::default());
-        let world = World {
+        let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(clock.now())));
+        let registrations = Arc::new(RecordingRegistrationWriter::default());
+        let world = Dependencies {
             store,
             registrations: Arc::clone(&registrations) as _,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
-            directory: Arc::new(FakeDirectory::over(Arc::default())),
+            directory: Arc::new(FakeMirror::over(Arc::default())),
             events: Arc::new(RecordingEvents::default()),
             clock,
         };
@@ -91,7 +91,7 @@ fn user(n: u32) -> Account {
 
 fn some() -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text("example"))],
         ..UserFilter::default()
     }
 }
@@ -112,7 +112,7 @@ async fn nothing_is_synchronised_into_a_remote_store() {
         let stage = Stage::over(Arc::new(FakeStore::default()), settings);
         stage.provider.put(POOL, (0..3).map(user));
         let one = UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::of("u1@example.com"))],
+            emails: vec![EmailFilter::Exact(EmailKey::from_text("u1@example.com"))],
             ..UserFilter::default()
         };
         assert_eq!(stage.list(one, Position::Offset(0)).await.users.len(), 1);
@@ -148,7 +148,7 @@ impl UserSource for Marking {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, _: &CallContext, _: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, _: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         Ok(None)
     }
 
@@ -156,13 +156,13 @@ impl UserSource for Marking {
         Ok(Vec::new())
     }
 
-    async fn search(&self, _: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, _: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let (account, mark) = match &query.position {
             Position::Offset(0) => (user(1), Some("on".into())),
-            Position::After(Place::Mark(mark)) if **mark == *"on" => (user(2), None),
+            Position::After(ListCursor::Opaque(mark)) if **mark == *"on" => (user(2), None),
             _ => return Err(SourceError::new("search", SourceErrorKind::Refused)),
         };
-        Ok(Page {
+        Ok(AccountPage {
             accounts: vec![account],
             more: mark.is_some(),
             mark,
@@ -177,12 +177,16 @@ impl UserSource for Marking {
 async fn a_list_that_began_without_the_provider_goes_on_where_the_store_said() {
     let stage = Stage::over(Arc::new(Marking), REMOTE);
     stage.provider.put(POOL, [user(7)]);
-    stage.provider.speak(Voice::Silent(SourceErrorKind::Unavailable));
+    stage
+        .provider
+        .set_mode(ProviderMode::Failing(SourceErrorKind::Unavailable));
     let first = stage.list(some(), Position::Offset(0)).await;
     let next = first.next.unwrap();
-    assert_eq!(next, Place::Mark("on".into()));
+    assert_eq!(next, ListCursor::Opaque("on".into()));
     // Also when the provider answers again: no union of both knows the mark.
-    stage.provider.speak(Voice::Live(StoppedClock::default().now()));
+    stage
+        .provider
+        .set_mode(ProviderMode::Live(StoppedClock::default().now()));
     let second = stage.list(some(), Position::After(next)).await;
     let ids: Vec<_> = second.users.iter().map(|user| user.account.crid.as_str()).collect();
     assert_eq!((ids, second.next), (vec!["u2"], None));
@@ -200,7 +204,7 @@ async fn a_list_that_began_without_the_provider_goes_on_where_the_store_said() {
 async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
     for (settings, is_remote) in [(&[][..], false), (REMOTE, true)] {
         let store = Arc::new(FakeStore::default());
-        store.be(Mood::Failing(SourceErrorKind::Corrupt));
+        store.set_mode(StoreMode::Failing(SourceErrorKind::Corrupt));
         let stage = Stage::over(store, settings);
         stage.provider.put(POOL, [user(7)]);
         let request = LookupRequest {
@@ -210,7 +214,7 @@ async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
         };
         match stage.users.by_id(&stage.caller(), &request).await {
             Err(ReadError::Corrupt) => assert!(!is_remote),
-            Err(ReadError::CannotTell { completeness, .. }) => {
+            Err(ReadError::Unavailable { completeness, .. }) => {
                 assert!(is_remote);
                 let told = completeness.unwrap();
                 let sources = told.sources.iter();
@@ -234,15 +238,15 @@ async fn a_remote_store_that_says_what_cannot_be_true_is_silent() {
 #[tokio::test]
 async fn a_list_that_goes_on_without_a_silent_store_says_who_was_not_asked() {
     let store = Arc::new(FakeStore::default());
-    store.be(Mood::Failing(SourceErrorKind::Unavailable));
+    store.set_mode(StoreMode::Failing(SourceErrorKind::Unavailable));
     let stage = Stage::over(store, REMOTE);
     stage.provider.put(POOL, [user(7)]);
     let request = SearchRequest {
-        query: page(some(), Position::After(Place::Mark("on".into()))),
+        query: page(some(), Position::After(ListCursor::Opaque("on".into()))),
         ignore_provider: false,
         on_provider_failure: OnProviderFailure::Degrade,
     };
-    let Err(ReadError::CannotTell { completeness, .. }) = stage.users.search(&stage.caller(), &request).await else {
+    let Err(ReadError::Unavailable { completeness, .. }) = stage.users.search(&stage.caller(), &request).await else {
         unreachable!("only the store knows the mark");
     };
     let told = completeness.unwrap();

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+};
 use thiserror::Error;
 
 use crate::source::{CallContext, SourceError, SourceName};
 
 /// The longest text of a provider that is passed on to the person, in characters.
-pub const MAX_TOLD_CHARS: usize = 300;
+pub const MAX_MESSAGE_CHARS: usize = 300;
 
 /// A password as a person chose it. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,16 +62,16 @@ pub struct AccountChange {
 }
 
 /// A text of the provider that is meant for the person, such as its rule for passwords: without control characters and at
-/// most [`MAX_TOLD_CHARS`] long. `Debug` shows nothing of it.
+/// most [`MAX_MESSAGE_CHARS`] long. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ForThePerson(Box<str>);
+pub struct UserFacingMessage(Box<str>);
 
-impl ForThePerson {
+impl UserFacingMessage {
     /// Takes a text, cut to its bounds; `None` when nothing is left of it.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let printable = text.chars().map(|char| if char.is_control() { ' ' } else { char });
-        let cut: String = printable.take(MAX_TOLD_CHARS).collect();
+        let cut: String = printable.take(MAX_MESSAGE_CHARS).collect();
         let cut = cut.trim();
         (!cut.is_empty()).then(|| Self(cut.into()))
     }
@@ -94,12 +96,12 @@ pub enum WriteError {
     #[error("the provider refuses")]
     Refused {
         /// What the person can do about it, in the provider's words.
-        told: Option<ForThePerson>,
+        message: Option<UserFacingMessage>,
     },
     /// No usable answer. [`SourceErrorKind::OutcomeUnknown`](crate::source::SourceErrorKind::OutcomeUnknown): it may have
     /// been done.
     #[error(transparent)]
-    Silent(#[from] SourceError),
+    Source(#[from] SourceError),
 }
 
 /// Writes to a provider's accounts. No write is made twice by itself; one whose answer did not come says so.
@@ -112,22 +114,32 @@ pub trait AccountWriter: Send + Sync {
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError>;
 
     /// Changes an account and answers it as it is then.
-    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError>;
+    async fn update(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        change: &AccountChange,
+    ) -> Result<Account, WriteError>;
 
     /// Sets the password.
-    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError>;
+    async fn set_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PlainPassword,
+    ) -> Result<(), WriteError>;
 
     /// Sets the address, and whether it counts as verified.
     async fn set_email(
         &self,
         cx: &CallContext,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError>;
 
     /// Removes the account. Done also when there was none: a provider may not tell.
-    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError>;
+    async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError>;
 }
 
 macro_rules! redacted {
@@ -139,7 +151,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(PlainPassword, NewAccount, AccountChange, ForThePerson);
+redacted!(PlainPassword, NewAccount, AccountChange, UserFacingMessage);
 
 #[cfg(test)]
 mod tests {
@@ -147,11 +159,11 @@ mod tests {
 
     #[test]
     fn a_text_for_the_person_is_cut_and_printable_and_never_shown_in_logs() {
-        let told = ForThePerson::new(&format!(" too\nweak{}", "!".repeat(1_000))).unwrap();
+        let told = UserFacingMessage::new(&format!(" too\nweak{}", "!".repeat(1_000))).unwrap();
         assert!(told.as_str().starts_with("too weak!"));
-        assert!(told.as_str().chars().count() <= MAX_TOLD_CHARS);
-        assert_eq!(format!("{told:?}"), "ForThePerson(<redacted>)");
-        assert_eq!(ForThePerson::new(" \n "), None);
+        assert!(told.as_str().chars().count() <= MAX_MESSAGE_CHARS);
+        assert_eq!(format!("{told:?}"), "UserFacingMessage(<redacted>)");
+        assert_eq!(UserFacingMessage::new(" \n "), None);
     }
 
     #[test]

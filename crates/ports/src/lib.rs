@@ -5,14 +5,14 @@
 pub mod accounts;
 pub mod bulk;
 pub mod clock;
-pub mod directory;
 pub mod events;
+pub mod mirror;
 pub mod provider;
 pub mod readiness;
 pub mod registrations;
+pub mod scan;
 pub mod sealing;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
-pub mod walk;
 pub mod workspaces;

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    tenant::Tenant,
+};
 use time::OffsetDateTime;
 
-use crate::source::{CallContext, Page, SourceErrorKind, SourceName};
+use crate::source::{AccountPage, CallContext, SourceErrorKind, SourceName};
 
 /// What was heard of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,14 +73,14 @@ pub trait Provider: Send + Sync {
     fn searchable(&self) -> Searchable;
 
     /// The account with this id.
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>>;
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>>;
 
     /// Every account with exactly this address, in the order of their ids.
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Asked<Vec<Account>>;
 
     /// The accounts that meet every condition of the filter that is [`Searchable`], in any order, from the first on, at
     /// most `query.size`; the order, position and count of the query are not for a provider.
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page>;
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage>;
 }
 
 /// Gives each tenant its provider.
@@ -86,5 +89,5 @@ pub trait Providers: Send + Sync {
     ///
     /// A provider whose settings cannot be used is given too: it answers [`Heard::Nothing`] with
     /// [`SourceErrorKind::Misconfigured`], so that the store is still heard and nobody is taken for absent.
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>>;
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>>;
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::sync::WriteBack;
+use masthead_domain::write_back::WriteBack;
 use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError};
 
 /// Who asked for a write, for its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenFor {
+pub struct WriteOrigin {
     /// The request's `X-RequestId`.
     pub request_id: Arc<str>,
     /// The calling application's code.
@@ -21,7 +21,7 @@ pub struct WrittenFor {
 
 /// What became of a synchronisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synchronised {
+pub enum WriteBackOutcome {
     /// The registration was made.
     Created,
     /// Its identity fields were brought up to date.
@@ -32,7 +32,7 @@ pub enum Synchronised {
 
 /// The write side of our store; each method is one whole transaction with its events in it.
 #[async_trait]
-pub trait Registrations: Send + Sync {
+pub trait RegistrationWriter: Send + Sync {
     /// Brings one registration in line with what the provider said live: makes it, or changes its id, e-mail, verification,
     /// names and the metadata given, where they differ. Event 4004. Metadata keys that are not given are left alone.
     ///
@@ -40,10 +40,10 @@ pub trait Registrations: Send + Sync {
     /// * the registration that was read still has the id, address, names and verification that were read;
     /// * none has the id, where one is to be made or is to take the id;
     /// * the registrations of the address are those that were read, where one is to be made or is to take the id.
-    async fn synchronise(
+    async fn write_back(
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        written_for: &WrittenFor,
-    ) -> Result<Synchronised, SourceError>;
+        written_for: &WriteOrigin,
+    ) -> Result<WriteBackOutcome, SourceError>;
 }

@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    query::{CountMode, Entry, Total, UserQuery},
+    query::{AccessPath, CountMode, Total, UserQuery},
     tenant::Tenant,
 };
 use thiserror::Error;
@@ -31,11 +31,11 @@ pub struct CallContext {
     /// Counts the calls that leave us on behalf of this request; clones count together.
     pub calls: CallCount,
     /// The read that the calls belong to.
-    pub read: Read,
+    pub read: ReadHandle,
     /// For how long the caller waits where calls are scarce.
-    pub wait: Wait,
+    pub wait: WaitPolicy,
     /// When the first call of the read must have left us: where its turn comes later, none is made.
-    pub leave_by: Option<Instant>,
+    pub start_by: Option<Instant>,
 }
 
 impl CallContext {
@@ -47,9 +47,9 @@ impl CallContext {
             deadline,
             priority,
             calls: CallCount::default(),
-            read: Read::default(),
-            wait: Wait::default(),
-            leave_by: None,
+            read: ReadHandle::default(),
+            wait: WaitPolicy::default(),
+            start_by: None,
         }
     }
 
@@ -57,7 +57,7 @@ impl CallContext {
     #[must_use]
     pub fn new_read(&self) -> Self {
         Self {
-            read: Read::default(),
+            read: ReadHandle::default(),
             ..self.clone()
         }
     }
@@ -65,20 +65,20 @@ impl CallContext {
 
 /// For how long a caller waits for a provider whose calls are scarce or late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
+pub enum WaitPolicy {
     /// Until the deadline; where the provider's memory has an answer, only for a short time.
     #[default]
-    UnlessKept,
+    UnlessCached,
     /// Until the deadline: a kept answer is of no use to the caller.
-    ForLive,
+    ForLiveAnswer,
     /// Until the deadline once a call has left, and only for a short time until then: the caller may know an answer.
-    UnlessScarce,
+    UnlessRateLimited,
 }
 
 /// One read of a source: it may need several calls, also side by side, and a circuit breaker that lets one read try lets
 /// all of them pass. Clones are the same read; every default is another.
 #[derive(Debug, Clone, Default)]
-pub struct Read(Arc<Progress>);
+pub struct ReadHandle(Arc<Progress>);
 
 /// How far the calls of a read are.
 #[derive(Debug, Default)]
@@ -87,23 +87,23 @@ struct Progress {
     waiting: AtomicU32,
 }
 
-impl Read {
+impl ReadHandle {
     /// A call of it leaves us.
-    pub fn begin(&self) {
+    pub fn record_call(&self) {
         self.0.left.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether a call of it has left us.
     #[must_use]
-    pub fn has_begun(&self) -> bool {
+    pub fn has_calls(&self) -> bool {
         self.0.left.load(Ordering::Relaxed) > 0
     }
 
     /// A call of it waits for its turn until the guard is dropped.
     #[must_use]
-    pub fn waits(&self) -> WaitsForTurn<'_> {
+    pub fn wait_for_turn(&self) -> TurnGuard<'_> {
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        WaitsForTurn(self)
+        TurnGuard(self)
     }
 
     /// Whether a call of it waits for its turn.
@@ -113,19 +113,19 @@ impl Read {
     }
 }
 
-impl PartialEq for Read {
+impl PartialEq for ReadHandle {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl Eq for Read {}
+impl Eq for ReadHandle {}
 
 /// A call waits for its turn.
 #[derive(Debug)]
-pub struct WaitsForTurn<'a>(&'a Read);
+pub struct TurnGuard<'a>(&'a ReadHandle);
 
-impl Drop for WaitsForTurn<'_> {
+impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -167,13 +167,13 @@ pub const SUBSCRIBE: SourceName = "Subscribe";
 
 /// One page of accounts, in the order that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct AccountPage {
     /// The accounts of the page.
     pub accounts: Vec<Account>,
     /// Whether more match after the last of them.
     pub more: bool,
     /// The source's own word for where the next page begins, given only where [`Self::more`] holds and the place of the
-    /// last account does not say it; it comes back as [`Place::Mark`](masthead_domain::order::Place).
+    /// last account does not say it; it comes back as [`Place::Mark`](masthead_domain::order::ListCursor).
     pub mark: Option<Box<str>>,
     /// How many match before paging; `None` when it was not asked.
     pub total: Option<Total>,
@@ -183,11 +183,11 @@ pub struct Page {
     pub unreadable: bool,
 }
 
-impl Page {
+impl AccountPage {
     /// The first page of the accounts that a source has found, which no order of its own goes on. `unseen` is how many it
     /// says there are, when it has not shown them all.
     #[must_use]
-    pub fn of_found(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Self {
+    pub fn from_matches(mut accounts: Vec<Account>, query: &UserQuery, unseen: Option<u64>) -> Self {
         let size = usize::from(query.size);
         let more = accounts.len() > size;
         let found = accounts.len() as u64;
@@ -215,7 +215,7 @@ pub trait UserSource: Send + Sync {
     fn name(&self) -> SourceName;
 
     /// Finds the user with this id. `None` means the source said there is none; silence is an error, never `None`.
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError>;
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError>;
 
     /// Finds every user with exactly this address, in the order of their ids; never "the first of many".
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError>;
@@ -223,7 +223,7 @@ pub trait UserSource: Send + Sync {
     /// Answers one page of the users that meet every condition of the query, in its order.
     ///
     /// The size is what the query says, or less at the end.
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError>;
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError>;
 }
 
 /// Answers a query that names its users, by id or by address, with what `source` finds of them and `meets` lets through;
@@ -231,20 +231,20 @@ pub trait UserSource: Send + Sync {
 ///
 /// # Errors
 /// Those of the source.
-pub async fn search_named(
+pub async fn search_by_key(
     source: &impl UserSource,
     cx: &CallContext,
     query: &UserQuery,
     meets: impl Fn(&Account) -> bool + Send,
-) -> Result<Option<Page>, SourceError> {
-    let mut found = match query.filter.entry() {
-        Entry::Nobody => Vec::new(),
-        Entry::ById(id) => Vec::from_iter(source.by_id(cx, id).await?),
-        Entry::ByEmail(email) => source.by_email(cx, email).await?,
-        Entry::List => return Ok(None),
+) -> Result<Option<AccountPage>, SourceError> {
+    let mut found = match query.filter.access_path() {
+        AccessPath::Contradiction => Vec::new(),
+        AccessPath::ById(id) => Vec::from_iter(source.by_id(cx, id).await?),
+        AccessPath::ByEmail(email) => source.by_email(cx, email).await?,
+        AccessPath::List => return Ok(None),
     };
     found.retain(meets);
-    Ok(Some(Page::of_found(found, query, None)))
+    Ok(Some(AccountPage::from_matches(found, query, None)))
 }
 
 /// A source gave no usable answer. The cause rides in `source`, never in the text.
@@ -325,7 +325,7 @@ impl SourceError {
     }
 
     /// An error with its cause.
-    pub fn because(
+    pub fn with_cause(
         operation: &'static str,
         kind: SourceErrorKind,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,

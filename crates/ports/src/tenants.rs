@@ -15,5 +15,5 @@ pub trait Tenants: Send + Sync {
 
     /// Every tenant with this client and paper, whatever its client group, in the order of their groups. An answer may be
     /// a few seconds old. It says nothing of who may ask for them: that is the token's to say.
-    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError>;
+    async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError>;
 }

@@ -12,5 +12,5 @@ use crate::source::SourceError;
 pub trait Workspaces: Send + Sync {
     /// The workspace that this opens; `None` alike where there is no such workspace and where it has no such key, and after
     /// the same steps, so that nobody learns which there are. An answer may be a few seconds old.
-    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError>;
+    async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError>;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
@@ -82,7 +82,11 @@ impl ProviderAdapter for Auth0Adapter {
         Some(self)
     }
 
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
         if self.clients.secret(&settings.secret).is_err() {

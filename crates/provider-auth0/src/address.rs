@@ -93,24 +93,24 @@ fn cut(run: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::email::{Email, EmailNeedle};
+    use masthead_domain::email::{Email, EmailFragment};
     use proptest::prelude::*;
     use unicode_normalization::UnicodeNormalization;
 
     use super::*;
 
     fn prefix(text: &str) -> Option<String> {
-        pushed(&EmailFilter::Prefix(EmailNeedle::of(text)), false).map(|clause| clause.to_string())
+        pushed(&EmailFilter::Prefix(EmailFragment::from_text(text)), false).map(|clause| clause.to_string())
     }
 
     fn contains(text: &str) -> Option<String> {
-        pushed(&EmailFilter::Contains(EmailNeedle::of(text)), true).map(|clause| clause.to_string())
+        pushed(&EmailFilter::Contains(EmailFragment::from_text(text)), true).map(|clause| clause.to_string())
     }
 
     #[test]
     fn every_stored_form_is_searched() {
         let forms = |text| {
-            forms(&EmailKey::of(text))
+            forms(&EmailKey::from_text(text))
                 .unwrap()
                 .iter()
                 .map(|v| v.as_str().to_owned())
@@ -129,7 +129,7 @@ mod tests {
             forms("jos\u{e9}@example.com"),
             ["jos\u{e9}@example.com", "jose\u{301}@example.com"]
         );
-        assert!(super::forms(&EmailKey::of("a\0b")).is_none());
+        assert!(super::forms(&EmailKey::from_text("a\0b")).is_none());
     }
 
     #[test]
@@ -164,7 +164,10 @@ mod tests {
         ] {
             assert_eq!(contains(text).as_deref(), query, "{text:?}");
         }
-        assert_eq!(pushed(&EmailFilter::Contains(EmailNeedle::of("smith")), false), None);
+        assert_eq!(
+            pushed(&EmailFilter::Contains(EmailFragment::from_text("smith")), false),
+            None
+        );
     }
 
     proptest! {
@@ -187,13 +190,13 @@ mod tests {
                 from + length > key[..at].chars().count() && !needle.contains('@')
             };
             prop_assume!(!needle.is_empty() && !inside_of_a_two_form_label);
-            match pushed(&EmailFilter::Contains(EmailNeedle::of(&needle)), true) {
+            match pushed(&EmailFilter::Contains(EmailFragment::from_text(&needle)), true) {
                 None => {}
                 Some(Clause::Holds(_, value)) => prop_assert!(kept.contains(value.as_str())),
                 Some(other) => prop_assert!(false, "{:?}", other),
             }
             let head: String = key.chars().take(length).collect();
-            match pushed(&EmailFilter::Prefix(EmailNeedle::of(&head)), true) {
+            match pushed(&EmailFilter::Prefix(EmailFragment::from_text(&head)), true) {
                 None => {}
                 Some(Clause::StartsWith(_, value)) => prop_assert!(kept.starts_with(value.as_str())),
                 Some(other) => prop_assert!(false, "{:?}", other),

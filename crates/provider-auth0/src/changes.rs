@@ -1,7 +1,7 @@
 //! Request bodies of writes, and the meaning of rejected writes.
 
 use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -130,8 +130,8 @@ pub(crate) fn write_error(body: &Auth0ErrorBody) -> Option<WriteError> {
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        let told = ForThePerson::new(text);
-        return Some(WriteError::Refused { told });
+        let told = UserFacingMessage::new(text);
+        return Some(WriteError::Refused { message: told });
     }
     let is_taken = code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists");
     is_taken.then_some(WriteError::AlreadyExists)
@@ -163,10 +163,10 @@ mod tests {
                 "Password has been used",
             ),
         ] {
-            let Some(WriteError::Refused { told }) = error(code, message) else {
+            let Some(WriteError::Refused { message: told }) = error(code, message) else {
                 panic!("{message}")
             };
-            assert_eq!(told, ForThePerson::new(text));
+            assert_eq!(told, UserFacingMessage::new(text));
         }
         let taken = error(Some("auth0_idp_error"), "The specified new email already exists");
         assert!(matches!(taken, Some(WriteError::AlreadyExists)));

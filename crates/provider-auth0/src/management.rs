@@ -239,5 +239,5 @@ pub(crate) fn written(
     operation: &'static str,
     request: Result<Request<Bytes>, http::Error>,
 ) -> Result<Request<Bytes>, SourceError> {
-    request.map_err(|error| SourceError::because(operation, SourceErrorKind::Refused, error))
+    request.map_err(|error| SourceError::with_cause(operation, SourceErrorKind::Refused, error))
 }

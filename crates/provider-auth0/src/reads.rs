@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use futures_util::future::try_join;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    name::folded,
+    name::fold_name,
     query::{UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_ports::source::{
+    AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
+};
 use masthead_provider_kit::{AnswerError, SkippedRows, wire};
 
 use crate::{
@@ -40,7 +42,7 @@ impl UserSource for Auth0Adapter {
         AUTH0
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let api = self.api(&cx.tenant, BY_ID)?;
         let id = id.as_str();
         let found = match api.user(cx, BY_ID, id).await? {
@@ -64,8 +66,8 @@ impl UserSource for Auth0Adapter {
         Ok(accounts)
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        match search_named(self, cx, query, |account| meets(&query.filter, account)).await? {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        match search_by_key(self, cx, query, |account| meets(&query.filter, account)).await? {
             Some(page) => Ok(page),
             None => self.api(&cx.tenant, SEARCH)?.list(cx, query).await,
         }
@@ -74,7 +76,7 @@ impl UserSource for Auth0Adapter {
 
 /// Whether an account meets the conditions that a provider is given; an id is met by that of a linked identity too.
 fn meets(filter: &UserFilter, account: &Account) -> bool {
-    filter.matches_apart_from_id(account)
+    filter.matches_except_id(account)
 }
 
 impl ManagementApi {
@@ -185,7 +187,7 @@ impl ManagementApi {
     }
 
     /// The first users who meet the conditions that can be requested.
-    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let filter = &query.filter;
         let conditions: Vec<Clause> = filter
             .emails
@@ -220,9 +222,9 @@ impl ManagementApi {
         left_out.add_unreadable(shown.unreadable);
         left_out.log(AUTH0, cx, SEARCH);
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(Page {
+        Ok(AccountPage {
             unreadable: left_out.any(),
-            ..Page::of_found(accounts, query, unseen)
+            ..AccountPage::from_matches(accounts, query, unseen)
         })
     }
 
@@ -266,11 +268,11 @@ fn has_address(user: &Auth0User, wanted: &EmailKey) -> bool {
 
 /// Whether a user may be among the answers to a condition on the address, however Auth0 compares case and accents.
 fn may_meet(clause: &Clause, user: &Auth0User) -> bool {
-    let email = folded(user.email.as_deref().unwrap_or_default());
+    let email = fold_name(user.email.as_deref().unwrap_or_default());
     match clause {
-        Clause::Is(Auth0Field::Email, value) => email == folded(value.as_str()),
-        Clause::StartsWith(Auth0Field::Email, value) => email.starts_with(&folded(value.as_str())),
-        Clause::Holds(Auth0Field::Email, value) => email.contains(&folded(value.as_str())),
+        Clause::Is(Auth0Field::Email, value) => email == fold_name(value.as_str()),
+        Clause::StartsWith(Auth0Field::Email, value) => email.starts_with(&fold_name(value.as_str())),
+        Clause::Holds(Auth0Field::Email, value) => email.contains(&fold_name(value.as_str())),
         Clause::Any(clauses) => clauses.iter().any(|clause| may_meet(clause, user)),
         Clause::Is(..) | Clause::StartsWith(..) | Clause::Holds(..) | Clause::Within(..) => true,
     }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_kit::{
     AnswerError, SkippedRows,
@@ -43,13 +43,13 @@ struct ScanOrder {
 }
 
 impl ScanOrder {
-    const fn for_scope(scope: Scope) -> Self {
+    const fn for_scope(scope: ScanExtent) -> Self {
         match scope {
-            Scope::Everything => Self {
+            ScanExtent::Everything => Self {
                 field: Auth0Field::CreatedAt,
                 sort: OLDEST_FIRST,
             },
-            Scope::ChangedSince(_) => Self {
+            ScanExtent::ChangedSince(_) => Self {
                 field: Auth0Field::UpdatedAt,
                 sort: LONGEST_UNCHANGED_FIRST,
             },
@@ -67,21 +67,26 @@ impl ScanOrder {
 }
 
 #[async_trait]
-impl Walk for Auth0Adapter {
+impl UserScan for Auth0Adapter {
     fn name(&self) -> SourceName {
         AUTH0
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         true
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let api = self.api(&cx.tenant, SCAN)?;
         let at = from.and_then(ScanWindow::read).unwrap_or_else(|| {
             ScanWindow::from(match scope {
-                Scope::Everything => None,
-                Scope::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
+                ScanExtent::Everything => None,
+                ScanExtent::ChangedSince(moment) => Some(moment.saturating_sub(LAG)),
             })
         });
         let now = self.now();
@@ -93,7 +98,7 @@ impl Walk for Auth0Adapter {
                 let Some(narrowed) = at.narrowed(now) else {
                     return Err(error);
                 };
-                return Ok(Step {
+                return Ok(ScanPage {
                     accounts: Vec::new(),
                     next: narrowed.to_place(),
                     expected: None,
@@ -112,11 +117,11 @@ impl Walk for Auth0Adapter {
                 "more users were created or changed in one millisecond than auth0 returns: the scan leaves some out"
             );
         }
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next: way.next.and_then(ScanWindow::to_place),
             // Who changes during a scan over changes is counted twice by then: before the window, and in it.
-            expected: (scope == Scope::Everything || from.is_none()).then_some(way.expected),
+            expected: (scope == ScanExtent::Everything || from.is_none()).then_some(way.expected),
             truncated: way.truncated,
             gaps: left_out.any(),
             left_out: left_out.into_ids(),

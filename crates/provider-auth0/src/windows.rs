@@ -4,7 +4,7 @@
 //! deep, users created or changed meanwhile are never skipped, and it can be resumed at any time. Only users of the
 //! same millisecond need a second page.
 
-use masthead_ports::walk::Place;
+use masthead_ports::scan::ScanCursor;
 use masthead_provider_kit::wire::milliseconds;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -64,12 +64,12 @@ impl ScanWindow {
     }
 
     /// Parses a position; `None` when it is invalid.
-    pub(crate) fn read(place: &Place) -> Option<Self> {
+    pub(crate) fn read(place: &ScanCursor) -> Option<Self> {
         serde_json::from_str(place.as_str()).ok()
     }
 
-    pub(crate) fn to_place(self) -> Option<Place> {
-        Place::parse(&serde_json::to_string(&self).ok()?)
+    pub(crate) fn to_place(self) -> Option<ScanCursor> {
+        ScanCursor::parse(&serde_json::to_string(&self).ok()?)
     }
 
     /// The window: not before the first moment, before the second.

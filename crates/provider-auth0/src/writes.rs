@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Request;
-use masthead_domain::{account::Account, crid::Crid, email::Email};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -52,7 +52,12 @@ impl AccountWriter for Auth0Adapter {
         api.write(cx, CREATE, &request, 201, made).await
     }
 
-    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
+    async fn update(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        change: &AccountChange,
+    ) -> Result<Account, WriteError> {
         let api = self.api(&cx.tenant, UPDATE)?;
         let body = changes::update(change, id.as_str(), &api.settings.metadata);
         if body.as_object().is_some_and(serde_json::Map::is_empty) {
@@ -63,7 +68,12 @@ impl AccountWriter for Auth0Adapter {
         api.patch(cx, UPDATE, id, &body).await
     }
 
-    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError> {
+    async fn set_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PlainPassword,
+    ) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, SET_PASSWORD)?;
         let body = changes::password(password, &api.settings);
         api.patch(cx, SET_PASSWORD, id, &body).await.map(|_| ())
@@ -72,7 +82,7 @@ impl AccountWriter for Auth0Adapter {
     async fn set_email(
         &self,
         cx: &CallContext,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError> {
@@ -82,7 +92,7 @@ impl AccountWriter for Auth0Adapter {
     }
 
     /// Auth0 answers 204 for an absent user too.
-    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
+    async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
         let read = |reply: &HttpReply| match reply.status.as_u16() {
@@ -99,7 +109,7 @@ impl ManagementApi {
         &self,
         cx: &CallContext,
         operation: &'static str,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         body: &Value,
     ) -> Result<Account, WriteError> {
         let request = written_about(operation, self.requests().update(id.as_str(), body))?;

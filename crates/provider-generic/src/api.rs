@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -86,7 +86,7 @@ impl GenericApi {
         &self,
         cx: &CallContext,
         name: &'static str,
-        id: &Crid,
+        id: &CustomerRegistrationId,
     ) -> Result<Option<Value>, SourceError> {
         let values = TemplateValues {
             id: Some(id.as_str()),
@@ -116,7 +116,7 @@ impl GenericApi {
         listing: ListRequest<'_>,
         mut enough: impl FnMut(&Value) -> Result<bool, GenericAnswerError> + Send,
     ) -> Result<ListResult, SourceError> {
-        let mut known: HashSet<Crid> = HashSet::new();
+        let mut known: HashSet<CustomerRegistrationId> = HashSet::new();
         let mut place = PagePosition::default();
         let mut shown = ListResult {
             users: 0,
@@ -166,7 +166,7 @@ impl GenericApi {
     /// Audits and logs a rejected answer once, without its content.
     pub(crate) fn answer_error(&self, operation: &'static str, answer_error: GenericAnswerError) -> SourceError {
         tracing::error!(source.name = self.name, operation, flaw = %answer_error, "the provider's answer is refused");
-        SourceError::because(operation, SourceErrorKind::Corrupt, answer_error)
+        SourceError::with_cause(operation, SourceErrorKind::Corrupt, answer_error)
     }
 
     fn request(
@@ -209,13 +209,13 @@ impl GenericApi {
             (Some(answer_error), _) if error.kind == SourceErrorKind::Corrupt => self.answer_error(name, answer_error),
             // A missing member at this place means more than a wrong format.
             (Some(answer_error), None) | (Some(answer_error @ GenericAnswerError::NotThere { .. }), Some(_)) => {
-                SourceError::because(name, error.kind, answer_error)
+                SourceError::with_cause(name, error.kind, answer_error)
             }
             _ => error,
         })
     }
 
-    fn read_user(&self, reply: &HttpReply, id: &Crid) -> Result<Option<Value>, GenericAnswerError> {
+    fn read_user(&self, reply: &HttpReply, id: &CustomerRegistrationId) -> Result<Option<Value>, GenericAnswerError> {
         let settings = &self.settings;
         let mut body = match settings.envelope.open(reply, self.clock.now())? {
             OpenedEnvelope::Absent => return Ok(None),

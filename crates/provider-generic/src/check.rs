@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use masthead_domain::{crid::Crid, email::EmailKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
 use masthead_provider_kit::{CheckReport, CheckResult, CheckVerdict, SetupError, check::UNKNOWN_ADDRESS, error_texts};
 use serde_json::Value;
@@ -25,7 +25,7 @@ const UNKNOWN_ID: &str = "00000000-masthead-check-nobody";
 pub(crate) async fn check_provider(
     adapter: &GenericAdapter,
     cx: &CallContext,
-    known: Option<&Crid>,
+    known: Option<&CustomerRegistrationId>,
 ) -> Result<Vec<CheckResult>, Vec<String>> {
     let api = match adapter.create_api(&cx.tenant) {
         Ok(api) => api,
@@ -73,7 +73,7 @@ fn explain(error: &SourceError) -> String {
 impl GenericApi {
     async fn check_unknown(&self, cx: &CallContext, report: &mut CheckReport) {
         let subject = "an unknown id";
-        if let Ok(id) = Crid::parse(UNKNOWN_ID) {
+        if let Ok(id) = CustomerRegistrationId::parse(UNKNOWN_ID) {
             match self.user(cx, NAME, &id).await {
                 Ok(None) => report.agrees(subject, "the answer means absence, as NotFound describes"),
                 Ok(Some(_)) => report.differs(subject, "the answer has a user for an unknown id"),
@@ -87,7 +87,7 @@ impl GenericApi {
             }
         }
         let subject = "an unknown address";
-        match self.accounts_with(cx, &EmailKey::of(UNKNOWN_ADDRESS)).await {
+        match self.accounts_with(cx, &EmailKey::from_text(UNKNOWN_ADDRESS)).await {
             Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
             Ok(_) => report.differs(subject, "the answer has users for an unknown address"),
             Err(error) if error.kind == SourceErrorKind::Corrupt => report.differs(
@@ -99,7 +99,7 @@ impl GenericApi {
     }
 
     /// Checks the list and its pages; returns the id of a listed user.
-    async fn check_list(&self, cx: &CallContext, report: &mut CheckReport) -> Option<Crid> {
+    async fn check_list(&self, cx: &CallContext, report: &mut CheckReport) -> Option<CustomerRegistrationId> {
         let subject = "the list";
         let Some(operation) = &self.settings.search else {
             report.add(subject, CheckVerdict::Untried, "no list is described (Search.Path)");
@@ -157,7 +157,7 @@ impl GenericApi {
         report: &mut CheckReport,
     ) {
         let subject = "the second page";
-        let ids = |users: &[Value]| -> Vec<Option<Crid>> {
+        let ids = |users: &[Value]| -> Vec<Option<CustomerRegistrationId>> {
             users.iter().map(|user| self.settings.map.id(user).ok()).collect()
         };
         match self.page(cx, listing, place).await {
@@ -215,7 +215,7 @@ impl GenericApi {
         }
     }
 
-    async fn check_known(&self, cx: &CallContext, id: &Crid, report: &mut CheckReport) {
+    async fn check_known(&self, cx: &CallContext, id: &CustomerRegistrationId, report: &mut CheckReport) {
         let subject = "a known id";
         let account = match self.account(cx, id).await {
             Ok(Some(account)) => account,

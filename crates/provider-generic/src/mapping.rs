@@ -2,7 +2,7 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::{Email, EmailKey},
     metadata::Metadata,
 };
@@ -30,7 +30,7 @@ pub(crate) struct UserMapping {
 }
 
 impl UserMapping {
-    pub(crate) fn id(&self, user: &Value) -> Result<Crid, GenericAnswerError> {
+    pub(crate) fn id(&self, user: &Value) -> Result<CustomerRegistrationId, GenericAnswerError> {
         let text = match self.id.find(user) {
             Some(Value::String(text)) => text.clone(),
             // A number with a fraction may have lost digits.
@@ -145,8 +145,8 @@ mod tests {
         let account = map().account(&user).unwrap();
         assert_eq!(account.email.unwrap().as_str(), "ann@example.com");
         assert_eq!(account.crid.as_str(), "7");
-        assert!(map().has_address(&user, &EmailKey::of("b@example.com")));
-        assert!(!map().has_address(&user, &EmailKey::of("c@example.com")));
+        assert!(map().has_address(&user, &EmailKey::from_text("b@example.com")));
+        assert!(!map().has_address(&user, &EmailKey::from_text("c@example.com")));
     }
 
     #[test]
@@ -167,6 +167,6 @@ mod tests {
         let account = map()
             .account(&json!({"id": "7", "ok": true, "since": "soon", "city": {}}))
             .unwrap();
-        assert_eq!(account, Account::new(Crid::parse("7").unwrap()));
+        assert_eq!(account, Account::new(CustomerRegistrationId::parse("7").unwrap()));
     }
 }

@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    name::folded,
+    name::fold_name,
     query::{EmailFilter, NamePrefix, UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_ports::source::{
+    AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
+};
 use masthead_provider_kit::SkippedRows;
 
 use crate::{
@@ -37,7 +39,7 @@ impl UserSource for GenericAdapter {
         self.preset.name
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         self.api_of(&cx.tenant, BY_ID)?.account(cx, id).await
     }
 
@@ -45,8 +47,8 @@ impl UserSource for GenericAdapter {
         self.api_of(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        match search_named(self, cx, query, |account| query.filter.matches(account)).await? {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        match search_by_key(self, cx, query, |account| query.filter.matches(account)).await? {
             Some(page) => Ok(page),
             None => self.api_of(&cx.tenant, SEARCH)?.list(cx, query).await,
         }
@@ -54,7 +56,11 @@ impl UserSource for GenericAdapter {
 }
 
 impl GenericApi {
-    pub(crate) async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    pub(crate) async fn account(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+    ) -> Result<Option<Account>, SourceError> {
         let user = self.user(cx, BY_ID, id).await?;
         user.map(|user| self.settings.map.account(&user))
             .transpose()
@@ -119,7 +125,7 @@ impl GenericApi {
     }
 
     /// The first users who meet the conditions.
-    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let settings = &self.settings;
         let Some(search) = &settings.search else {
             return Err(SourceError::new(SEARCH, SourceErrorKind::Refused));
@@ -138,7 +144,7 @@ impl GenericApi {
         let shown = self
             .list_pages(cx, listing, |user| {
                 let account = settings.map.account(user)?;
-                if filter.matches_apart_from_id(&account) {
+                if filter.matches_except_id(&account) {
                     found.push(account);
                 } else {
                     strays |= !pushed.is_met_by(&account);
@@ -150,9 +156,9 @@ impl GenericApi {
         left_out.add_unreadable(shown.unreadable);
         left_out.log(self.name, cx, SEARCH);
         let unseen = (!shown.all() || strays).then(|| shown.total.unwrap_or_default());
-        Ok(Page {
+        Ok(AccountPage {
             unreadable: left_out.any(),
-            ..Page::of_found(found, query, unseen)
+            ..AccountPage::from_matches(found, query, unseen)
         })
     }
 }
@@ -216,14 +222,14 @@ impl PushedFilter {
                 .email_contains
                 .as_ref()
                 .is_none_or(|part| email.contains(part.as_str()))
-            && starts(&self.first_name, &folded(&account.first_name))
-            && starts(&self.last_name, &folded(&account.last_name))
+            && starts(&self.first_name, &fold_name(&account.first_name))
+            && starts(&self.last_name, &fold_name(&account.last_name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::email::EmailNeedle;
+    use masthead_domain::email::EmailFragment;
 
     use super::*;
 
@@ -231,11 +237,11 @@ mod tests {
     fn only_safe_conditions_are_pushed() {
         let filter = UserFilter {
             emails: vec![
-                EmailFilter::Prefix(EmailNeedle::of("jos\u{e9}@x")),
-                EmailFilter::Contains(EmailNeedle::of("bcd\u{e9}ef")),
+                EmailFilter::Prefix(EmailFragment::from_text("jos\u{e9}@x")),
+                EmailFilter::Contains(EmailFragment::from_text("bcd\u{e9}ef")),
             ],
-            first_name: Some(NamePrefix::of("\u{c1}nn")),
-            last_name: Some(NamePrefix::of("")),
+            first_name: Some(NamePrefix::from_text("\u{c1}nn")),
+            last_name: Some(NamePrefix::from_text("")),
             ..UserFilter::default()
         };
         let all = PushedFilter::from_filter(&filter, |_| true, 3);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{provider::Searchable, source::CallContext};
@@ -55,7 +55,11 @@ impl ProviderAdapter for GenericAdapter {
         api.is_ok_and(|api| api.settings.search.is_some())
     }
 
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
         check_provider(self, cx, known).await
     }
 

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor as Kept, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
-    walk::{Place as Kept, Scope, Step, Walk},
 };
 use masthead_provider_kit::SkippedRows;
 use serde::{Deserialize, Serialize};
@@ -53,16 +53,16 @@ impl ListPosition {
 }
 
 #[async_trait]
-impl Walk for GenericAdapter {
+impl UserScan for GenericAdapter {
     fn name(&self) -> SourceName {
         self.preset.name
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         false
     }
 
-    async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Kept>) -> Result<Step, SourceError> {
+    async fn fetch_page(&self, cx: &CallContext, _: ScanExtent, from: Option<&Kept>) -> Result<ScanPage, SourceError> {
         let described = self.api_of(&cx.tenant, SCAN)?;
         let mut at = from
             .and_then(|place| serde_json::from_str::<ListPosition>(place.as_str()).ok())
@@ -95,7 +95,7 @@ impl Walk for GenericAdapter {
             Some(anew) => next = described.kept(&anew).map(Some)?,
             None => gaps |= shrank,
         }
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next,
             expected,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
@@ -85,7 +85,11 @@ impl ProviderAdapter for GigyaAdapter {
         Some(self)
     }
 
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
         let secret = self.clients.secret(&settings.secret);

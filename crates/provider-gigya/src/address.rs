@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_stored_form_is_searched() {
-        let count = |text| forms(&EmailKey::of(text)).map(|forms| forms.len());
+        let count = |text| forms(&EmailKey::from_text(text)).map(|forms| forms.len());
         assert_eq!(count("Ann@Example.com"), Some(1));
         assert_eq!(count("ann@m\u{fc}nchen.example"), Some(3));
         assert_eq!(count("jos\u{e9}@example.com"), Some(2));
@@ -74,14 +74,14 @@ mod tests {
         let whole = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
             "loginIDs": {"emails": ["b@x.example"]}, "emails": {"verified": ["c@x.example"]}}));
         let (a, b, c) = ("a@x.example", "b@x.example", "c@x.example");
-        assert!(is_known_by(&whole, &EmailKey::of(a)));
-        assert!(!is_known_by(&whole, &EmailKey::of(b)));
+        assert!(is_known_by(&whole, &EmailKey::from_text(a)));
+        assert!(!is_known_by(&whole, &EmailKey::from_text(b)));
         for one in [a, b, c] {
-            assert!(has_address(&whole, &EmailKey::of(one)));
+            assert!(has_address(&whole, &EmailKey::from_text(one)));
         }
-        assert!(!has_address(&whole, &EmailKey::of("d@x.example")));
+        assert!(!has_address(&whole, &EmailKey::from_text("d@x.example")));
         let login = account(json!({"UID": "u", "loginIDs": {"unverifiedEmails": ["b@x.example"]}}));
-        assert!(is_known_by(&login, &EmailKey::of(b)));
+        assert!(is_known_by(&login, &EmailKey::from_text(b)));
         assert!(address(&account(json!({"UID": "u", "profile": {"email": ""}}))).is_none());
     }
 
@@ -89,7 +89,7 @@ mod tests {
     fn search_may_show_longer_addresses() {
         let shown = |email: &str| {
             let account = account(json!({"UID": "u", "profile": {"email": email}}));
-            may_be_shown_for(&account, &EmailKey::of("ann@x.example"))
+            may_be_shown_for(&account, &EmailKey::from_text("ann@x.example"))
         };
         assert!(shown("ANN@x.example") && shown("jo-ann@x.example"));
         assert!(!shown("joann@x.example") && !shown("bob@x.example") && !shown(""));

@@ -1,7 +1,7 @@
 //! Parameters of writes, and the meaning of rejected writes.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_ports::accounts::{AccountChange, ForThePerson, NewAccount, PlainPassword, WriteError};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -191,8 +191,8 @@ pub(crate) fn write_error(body: &GigyaErrorBody) -> Option<WriteError> {
                 return Some(WriteError::AlreadyExists);
             }
             let is_password = |field: &&InvalidField| matches!(&*field.field_name, "password" | "newPassword");
-            let told = ForThePerson::new(&fields.iter().find(is_password)?.message);
-            Some(WriteError::Refused { told })
+            let told = UserFacingMessage::new(&fields.iter().find(is_password)?.message);
+            Some(WriteError::Refused { message: told })
         }
         _ => None,
     }
@@ -277,7 +277,7 @@ mod tests {
         let site = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
             "loginIDs": {"emails": ["a@x.example", "other@x.example"]}}));
         let new = Email::parse("New@x.example").unwrap();
-        let params = email(&site, Some(&EmailKey::of("a@x.example")), &new, false);
+        let params = email(&site, Some(&EmailKey::from_text("a@x.example")), &new, false);
         assert_eq!(get(&params, "addLoginEmails"), Some("New@x.example".into()));
         assert_eq!(get(&params, "removeLoginEmails"), Some("a@x.example".into()));
         assert_eq!(get(&params, "isVerified"), Some(false.into()));
@@ -285,7 +285,7 @@ mod tests {
         let params = email(&site, Some(same.key()), &same, true);
         assert_eq!(get(&params, "removeLoginEmails"), None);
         let social = account(json!({"UID": "u", "profile": {"email": "a@x.example"}}));
-        let params = email(&social, Some(&EmailKey::of("a@x.example")), &new, true);
+        let params = email(&social, Some(&EmailKey::from_text("a@x.example")), &new, true);
         assert_eq!(
             (get(&params, "addLoginEmails"), get(&params, "removeLoginEmails")),
             (None, None)
@@ -319,10 +319,10 @@ mod tests {
             write_error(&serde_json::from_value(body).unwrap())
         };
         let field = |code: u64, name: &str| json!({"errorCode": code, "fieldName": name, "message": "too weak"});
-        let Some(WriteError::Refused { told }) = error(400_009, json!([field(400_006, "password")])) else {
+        let Some(WriteError::Refused { message: told }) = error(400_009, json!([field(400_006, "password")])) else {
             panic!("the password is refused")
         };
-        assert_eq!(told, ForThePerson::new("too weak"));
+        assert_eq!(told, UserFacingMessage::new("too weak"));
         let taken = json!([field(400_006, "password"), field(400_003, "email")]);
         for (code, fields) in [(400_009, taken), (400_003, json!(null))] {
             assert!(matches!(error(code, fields), Some(WriteError::AlreadyExists)), "{code}");

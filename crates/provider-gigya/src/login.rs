@@ -66,7 +66,7 @@ impl GigyaAdapter {
             .await
             .map_err(|error| match error.kind {
                 // Nothing was to be changed: it is unavailable like any other.
-                SourceErrorKind::OutcomeUnknown => SourceError::because(LOGIN, SourceErrorKind::Unavailable, error),
+                SourceErrorKind::OutcomeUnknown => SourceError::with_cause(LOGIN, SourceErrorKind::Unavailable, error),
                 _ => error,
             })?;
         match content {

@@ -4,8 +4,12 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource, search_named};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
+use masthead_ports::source::{
+    AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
+};
 use masthead_provider_kit::{AnswerError, SkippedRows, wire as sent};
 
 use crate::{
@@ -34,7 +38,7 @@ impl UserSource for GigyaAdapter {
         GIGYA
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let site = self.site(&cx.tenant, BY_ID)?;
         let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
         found.map_or(Ok(None), |remote| site.user_account(&remote, BY_ID))
@@ -53,8 +57,8 @@ impl UserSource for GigyaAdapter {
         Ok(accounts)
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        match search_named(self, cx, query, |account| query.filter.matches(account)).await? {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        match search_by_key(self, cx, query, |account| query.filter.matches(account)).await? {
             Some(page) => Ok(page),
             None => self.site(&cx.tenant, SEARCH)?.list(cx, query).await,
         }
@@ -107,7 +111,7 @@ impl GigyaSite {
 
     /// The first accounts that match the conditions. The query is always "all": Gigya cannot search for parts of
     /// addresses, and compares names with case and accents, which Masthead ignores.
-    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let (filter, size) = (&query.filter, usize::from(query.size));
         let page_size = u64::from(self.settings.page_size);
         let wanted = u64::from(query.size) + 1;
@@ -132,9 +136,9 @@ impl GigyaSite {
         left_out.add_unreadable(shown.unreadable);
         left_out.log(GIGYA, cx, SEARCH);
         let unseen = (!shown.all).then_some(shown.total);
-        Ok(Page {
+        Ok(AccountPage {
             unreadable: left_out.any(),
-            ..Page::of_found(accounts, query, unseen)
+            ..AccountPage::from_matches(accounts, query, unseen)
         })
     }
 

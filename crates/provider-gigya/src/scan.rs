@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceName},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_kit::{
     AnswerError, ProviderCall, ReplyError, SkippedRows,
@@ -52,10 +52,10 @@ struct CursorPosition {
 }
 
 impl CursorPosition {
-    fn beginning(scope: Scope) -> Self {
+    fn beginning(scope: ScanExtent) -> Self {
         let from = match scope {
-            Scope::Everything => None,
-            Scope::ChangedSince(moment) => Some(milliseconds(moment.saturating_sub(LAG))),
+            ScanExtent::Everything => None,
+            ScanExtent::ChangedSince(moment) => Some(milliseconds(moment.saturating_sub(LAG))),
         };
         Self {
             from,
@@ -89,20 +89,25 @@ impl CursorPosition {
 }
 
 #[async_trait]
-impl Walk for GigyaAdapter {
+impl UserScan for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
 
-    fn tells_changes(&self) -> bool {
+    fn can_list_changes(&self) -> bool {
         true
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let site = self.site(&cx.tenant, SCAN)?;
         let by = match scope {
-            Scope::Everything => AccountMoment::Created,
-            Scope::ChangedSince(_) => AccountMoment::LastUpdated,
+            ScanExtent::Everything => AccountMoment::Created,
+            ScanExtent::ChangedSince(_) => AccountMoment::LastUpdated,
         };
         let known = from.and_then(|place| serde_json::from_str(place.as_str()).ok());
         let mut at = known.unwrap_or_else(|| CursorPosition::beginning(scope));
@@ -121,7 +126,7 @@ impl Walk for GigyaAdapter {
         let (accounts, left_out) = site.to_place(&found.results);
         left_out.log(GIGYA, cx, SCAN);
         let next = next.cursor.is_some().then(|| to_place(&next)).transpose()?;
-        Ok(Step {
+        Ok(ScanPage {
             accounts,
             next,
             expected: Some(at.before + found.total_count),
@@ -186,9 +191,9 @@ fn readable(found: GigyaSearchPage) -> Result<GigyaSearchPage, ReplyError> {
 }
 
 /// The place to keep. A cursor longer than any place may be is nothing to go on with.
-fn to_place(at: &CursorPosition) -> Result<Place, SourceError> {
+fn to_place(at: &CursorPosition) -> Result<ScanCursor, SourceError> {
     let text = serde_json::to_string(at).ok();
-    text.and_then(|text| Place::parse(&text))
+    text.and_then(|text| ScanCursor::parse(&text))
         .ok_or_else(|| AnswerError::Contradiction.refuse(GIGYA, SCAN))
 }
 

@@ -187,5 +187,5 @@ fn unwritten(operation: &'static str, cause: SignRequestError) -> SourceError {
         SignRequestError::NoRandomness | SignRequestError::NoToken => SourceErrorKind::Unavailable,
         SignRequestError::Http(_) => SourceErrorKind::Misconfigured,
     };
-    SourceError::because(operation, kind, cause)
+    SourceError::with_cause(operation, kind, cause)
 }

@@ -1,7 +1,7 @@
 //! Gigya as a writer of accounts.
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::Email};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -40,7 +40,7 @@ impl AccountWriter for GigyaAdapter {
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, CREATE)?;
         let random = RequestSigner::random_password()
-            .map_err(|error| SourceError::because(CREATE, SourceErrorKind::Unavailable, error))?;
+            .map_err(|error| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, error))?;
         let password = new.password.as_ref().map_or(&*random, PlainPassword::expose);
         let token = site.begin(cx).await?;
         let made = site.register(cx, new, token, password).await?;
@@ -56,7 +56,12 @@ impl AccountWriter for GigyaAdapter {
         account(&made.account, &site.settings.metadata).map_err(|error| outcome_unknown(CREATE, error))
     }
 
-    async fn update(&self, cx: &CallContext, id: &Crid, change: &AccountChange) -> Result<Account, WriteError> {
+    async fn update(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        change: &AccountChange,
+    ) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, UPDATE)?;
         let map = &site.settings.metadata;
         let now = if changes::reaches_phones(change, map) {
@@ -76,7 +81,12 @@ impl AccountWriter for GigyaAdapter {
         site.read_back(cx, UPDATE, id.as_str()).await
     }
 
-    async fn set_password(&self, cx: &CallContext, id: &Crid, password: &PlainPassword) -> Result<(), WriteError> {
+    async fn set_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PlainPassword,
+    ) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, SET_PASSWORD)?;
         site.set(cx, SET_PASSWORD, &changes::password(id.as_str(), password))
             .await
@@ -85,7 +95,7 @@ impl AccountWriter for GigyaAdapter {
     async fn set_email(
         &self,
         cx: &CallContext,
-        id: &Crid,
+        id: &CustomerRegistrationId,
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError> {
@@ -98,7 +108,7 @@ impl AccountWriter for GigyaAdapter {
         site.read_back(cx, SET_EMAIL, id.as_str()).await
     }
 
-    async fn delete(&self, cx: &CallContext, id: &Crid) -> Result<(), WriteError> {
+    async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, DELETE)?;
         let params = GigyaParams::new().with("UID", id.as_str());
         let none = |refused: &GigyaErrorBody| refused.is_unknown_account().then_some(());

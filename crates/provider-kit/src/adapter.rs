@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
     accounts::AccountWriter,
     provider::{Provider, Searchable},
+    scan::UserScan,
     source::{CallContext, SourceName, UserSource},
-    walk::Walk,
 };
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// A provider for all of its tenants.
 #[async_trait]
-pub trait ProviderAdapter: UserSource + Walk + Sized + 'static {
+pub trait ProviderAdapter: UserSource + UserScan + Sized + 'static {
     /// The conditions that the provider can apply for this tenant without losing a matching user.
     fn searchable(&self, tenant: &Tenant) -> Searchable;
 
@@ -45,7 +45,11 @@ pub trait ProviderAdapter: UserSource + Walk + Sized + 'static {
     ///
     /// # Errors
     /// All errors in the settings.
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>>;
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>>;
 
     /// The state of each tenant's upstream, for readiness.
     fn health(&self) -> Vec<(TenantId, UpstreamHealth)>;
@@ -58,7 +62,7 @@ pub trait RegisteredProvider: Send + Sync {
     fn provider(&self, tenant: &Tenant) -> Arc<dyn Provider>;
 
     /// The scan of a tenant's users; `None` when they cannot be scanned.
-    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn Walk>>;
+    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn UserScan>>;
 
     /// See [`ProviderAdapter::writer`].
     fn writer(&self) -> Option<&dyn AccountWriter>;
@@ -67,7 +71,11 @@ pub trait RegisteredProvider: Send + Sync {
     ///
     /// # Errors
     /// All errors in the settings.
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>>;
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>>;
 
     /// See [`ProviderAdapter::health`].
     fn health(&self) -> Vec<(TenantId, UpstreamHealth)>;
@@ -80,8 +88,8 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
         Arc::new(CachedProvider::new(self.clone(), searchable))
     }
 
-    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn Walk>> {
-        let scan = || Arc::new(self.clone()) as Arc<dyn Walk>;
+    fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn UserScan>> {
+        let scan = || Arc::new(self.clone()) as Arc<dyn UserScan>;
         self.inner().can_be_scanned(tenant).then(scan)
     }
 
@@ -89,7 +97,11 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
         self.inner().writer()
     }
 
-    async fn check(&self, cx: &CallContext, known: Option<&Crid>) -> Result<Vec<CheckResult>, Vec<String>> {
+    async fn check(
+        &self,
+        cx: &CallContext,
+        known: Option<&CustomerRegistrationId>,
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
         self.inner().check(cx, known).await
     }
 

@@ -30,7 +30,7 @@ impl AnswerError {
     #[must_use]
     pub fn refuse(self, source: SourceName, operation: &'static str) -> SourceError {
         self.log(source, operation);
-        SourceError::because(operation, SourceErrorKind::Corrupt, self)
+        SourceError::with_cause(operation, SourceErrorKind::Corrupt, self)
     }
 
     /// Like [`Self::refuse`], for a reply that is being read.

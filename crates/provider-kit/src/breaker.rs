@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use masthead_ports::source::Read;
+use masthead_ports::source::ReadHandle;
 use tokio::time::Instant;
 
 /// The number of slots in the window, and so its precision.
@@ -94,7 +94,7 @@ enum Mode {
 /// The trial read. It ends when one of its calls failed, or all have ended.
 #[derive(PartialEq, Eq)]
 struct Trial {
-    read: Read,
+    read: ReadHandle,
     in_flight: u32,
     /// The provider answered one of its calls.
     answered: bool,
@@ -126,7 +126,7 @@ impl Breaker {
     ///
     /// # Errors
     /// The breaker is open, or half open for another read.
-    pub fn admit(&self, read: &Read) -> Result<Admission<'_>, BreakerOpenError> {
+    pub fn admit(&self, read: &ReadHandle) -> Result<Admission<'_>, BreakerOpenError> {
         let mut state = self.lock();
         let now = Instant::now();
         match &mut state.mode {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use masthead_http_client::{HttpError, HttpReply};
-use masthead_ports::source::{CallContext, CallCount, Priority, Read, SourceErrorKind};
+use masthead_ports::source::{CallContext, CallCount, Priority, ReadHandle, SourceErrorKind};
 use tokio::time::Instant;
 
 use crate::{breaker::Admission, budget::RateHint, error_kind::Effect};
@@ -22,9 +22,9 @@ pub struct ProviderCall {
     /// Counts each request that is sent.
     pub calls: CallCount,
     /// The read that it belongs to: the circuit breaker admits whole reads.
-    pub read: Read,
+    pub read: ReadHandle,
     /// When the first call of that read must have been sent, if there is a limit.
-    pub leave_by: Option<Instant>,
+    pub start_by: Option<Instant>,
 }
 
 impl ProviderCall {
@@ -38,7 +38,7 @@ impl ProviderCall {
             deadline: Instant::from_std(cx.deadline),
             calls: cx.calls.clone(),
             read: cx.read.clone(),
-            leave_by: cx.leave_by.map(Instant::from_std),
+            start_by: cx.start_by.map(Instant::from_std),
         }
     }
 

@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
@@ -94,7 +94,7 @@ pub struct CheckHints {
 pub async fn check_source(
     source: &dyn UserSource,
     cx: &CallContext,
-    known: Option<&Crid>,
+    known: Option<&CustomerRegistrationId>,
     hints: CheckHints,
 ) -> Vec<CheckResult> {
     let mut report = CheckReport::default();
@@ -113,7 +113,7 @@ pub async fn check_source(
 
 async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: CheckHints, report: &mut CheckReport) {
     let subject = "an unknown id";
-    if let Ok(id) = Crid::parse(hints.unknown_id) {
+    if let Ok(id) = CustomerRegistrationId::parse(hints.unknown_id) {
         match source.by_id(cx, &id).await {
             Ok(None) => report.agrees(subject, "the answer confirms the absence"),
             Ok(Some(_)) => report.differs(subject, "the answer has a user for an unknown id"),
@@ -121,7 +121,7 @@ async fn check_unknown(source: &dyn UserSource, cx: &CallContext, hints: CheckHi
         }
     }
     let subject = "an unknown address";
-    match source.by_email(cx, &EmailKey::of(UNKNOWN_ADDRESS)).await {
+    match source.by_email(cx, &EmailKey::from_text(UNKNOWN_ADDRESS)).await {
         Ok(found) if found.is_empty() => report.agrees(subject, "the answer is an empty list"),
         Ok(_) => report.differs(subject, "the answer has users for an unknown address"),
         Err(error) => report.differs(subject, explain(&error, hints)),
@@ -134,7 +134,7 @@ async fn check_list(
     cx: &CallContext,
     hints: CheckHints,
     report: &mut CheckReport,
-) -> Option<Crid> {
+) -> Option<CustomerRegistrationId> {
     let subject = "the list";
     let query = UserQuery {
         filter: UserFilter::default(),
@@ -161,7 +161,7 @@ async fn check_list(
 async fn check_known(
     source: &dyn UserSource,
     cx: &CallContext,
-    id: &Crid,
+    id: &CustomerRegistrationId,
     hints: CheckHints,
     report: &mut CheckReport,
 ) {

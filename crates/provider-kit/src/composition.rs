@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Request;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    tenant::Tenant,
+};
+use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -34,7 +37,8 @@ struct WireUser {
 
 impl WireUser {
     fn into_account(self) -> Result<Account, ReplyError> {
-        let crid = Crid::parse(&self.user_id).map_err(|_| ReplyError::For(SourceErrorKind::Corrupt))?;
+        let crid =
+            CustomerRegistrationId::parse(&self.user_id).map_err(|_| ReplyError::For(SourceErrorKind::Corrupt))?;
         Ok(Account::new(crid))
     }
 }
@@ -65,7 +69,7 @@ impl ExampleProvider {
     ) -> Result<T, SourceError> {
         let request = Request::get(format!("{}{path}", self.base))
             .body(Bytes::new())
-            .map_err(|error| SourceError::because(call.operation, SourceErrorKind::Misconfigured, error))?;
+            .map_err(|error| SourceError::with_cause(call.operation, SourceErrorKind::Misconfigured, error))?;
         self.upstream(&cx.tenant)?.call(call, &request, read).await
     }
 }
@@ -76,7 +80,7 @@ impl UserSource for ExampleProvider {
         "Example"
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let path = format!("/users/{}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC));
         self.get(ProviderCall::read("by_id", cx), cx, &path, |reply| {
             match reply.status.as_u16() {
@@ -106,7 +110,7 @@ impl UserSource for ExampleProvider {
         .await
     }
 
-    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
         Err(SourceError::new("search", SourceErrorKind::Refused))
     }
 }
@@ -128,7 +132,11 @@ async fn identical_lookups_share_a_request_and_budget_limits_others() {
     let source: Arc<dyn UserSource> = Arc::new(CachedSource::new(provider, CacheOptions::default(), clock()));
     let look_up = |id: String| {
         let source = Arc::clone(&source);
-        tokio::spawn(async move { source.by_id(&cx(DEADLINE), &Crid::parse(&id).unwrap()).await })
+        tokio::spawn(async move {
+            source
+                .by_id(&cx(DEADLINE), &CustomerRegistrationId::parse(&id).unwrap())
+                .await
+        })
     };
 
     let same: Vec<_> = (0..500).map(|_| look_up("auth0|1".to_owned())).collect();
@@ -137,7 +145,9 @@ async fn identical_lookups_share_a_request_and_budget_limits_others() {
     }
     assert_eq!(server.seen().len(), 1);
     assert_eq!(look_up("absent".to_owned()).await.unwrap().unwrap(), None);
-    let absent = source.by_email(&cx(DEADLINE), &EmailKey::of("a+b@c.example")).await;
+    let absent = source
+        .by_email(&cx(DEADLINE), &EmailKey::from_text("a+b@c.example"))
+        .await;
     assert_eq!(absent.unwrap(), []);
 
     // One call is left and the next is possible after the deadline: the other calls fail, and fresh answers are returned.

@@ -41,7 +41,7 @@ pub const fn kind_of_error(error: HttpError, effect: Effect) -> SourceErrorKind 
 /// The failed call as a source's error, with the HTTP error as its cause.
 #[must_use]
 pub fn source_error(error: HttpError, operation: &'static str, effect: Effect) -> SourceError {
-    SourceError::because(operation, kind_of_error(error, effect), error)
+    SourceError::with_cause(operation, kind_of_error(error, effect), error)
 }
 
 /// What a status means that the adapter does not interpret itself; `None` for 2xx.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_ports::source::{CallContext, SourceName};
 
 /// The most user ids in one log entry.
@@ -12,13 +12,13 @@ const MOST_NAMED: usize = 20;
 #[derive(Debug, Default)]
 pub struct SkippedRows {
     /// The user's id, or `None` where it is unreadable.
-    ids: Vec<Option<Crid>>,
+    ids: Vec<Option<CustomerRegistrationId>>,
     first_reason: Option<String>,
 }
 
 impl SkippedRows {
     /// Adds a row with a reason that contains no data of the row.
-    pub fn add(&mut self, id: Option<Crid>, reason: impl Display) {
+    pub fn add(&mut self, id: Option<CustomerRegistrationId>, reason: impl Display) {
         self.ids.push(id);
         self.first_reason.get_or_insert_with(|| reason.to_string());
     }
@@ -39,7 +39,13 @@ impl SkippedRows {
     /// Logs the number of skipped rows, the first ids and the first reason.
     pub fn log(&self, source: SourceName, cx: &CallContext, operation: &'static str) {
         let Some(reason) = &self.first_reason else { return };
-        let named: Vec<&str> = self.ids.iter().flatten().take(MOST_NAMED).map(Crid::as_str).collect();
+        let named: Vec<&str> = self
+            .ids
+            .iter()
+            .flatten()
+            .take(MOST_NAMED)
+            .map(CustomerRegistrationId::as_str)
+            .collect();
         tracing::warn!(
             source.name = source,
             operation,
@@ -53,7 +59,7 @@ impl SkippedRows {
 
     /// The ids, for a step of a scan.
     #[must_use]
-    pub fn into_ids(self) -> Vec<Option<Crid>> {
+    pub fn into_ids(self) -> Vec<Option<CustomerRegistrationId>> {
         self.ids
     }
 }

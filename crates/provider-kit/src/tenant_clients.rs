@@ -180,7 +180,7 @@ impl<T> TenantClients<T> {
             }
             Err(SetupError::Secret(reason)) => {
                 tracing::error!(source.name = provider, tenant = %tenant.id, flaw = %reason, "the provider cannot be called");
-                Err(SourceError::because(operation, kind, reason))
+                Err(SourceError::with_cause(operation, kind, reason))
             }
         })?;
         Option::clone(&found).ok_or_else(|| SourceError::new(operation, kind))

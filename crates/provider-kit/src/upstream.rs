@@ -141,7 +141,7 @@ impl Upstream {
                 NextStep::TryCorrected => !std::mem::replace(&mut mended_tried, true),
                 NextStep::TryLater | NextStep::TryInTurn if call.effect == Effect::Write => false,
                 // The provider itself limits the rate: a read with little time does not queue.
-                NextStep::TryInTurn if call.leave_by.is_some() => false,
+                NextStep::TryInTurn if call.start_by.is_some() => false,
                 NextStep::TryLater | NextStep::TryInTurn => {
                     tried += 1;
                     tried < self.options.attempts
@@ -198,7 +198,7 @@ impl Upstream {
         }
         let started = Instant::now();
         call.calls.add();
-        call.read.begin();
+        call.read.record_call();
         let sent = self.client.send(request, call.deadline.into_std()).await;
         let outcome = match sent {
             Ok(reply) => {
@@ -252,9 +252,9 @@ impl Upstream {
             return Err(give_up(source_error(timeout, call.operation, call.effect)));
         }
         // A read that has begun continues: otherwise its calls would be wasted.
-        let leave_by = call.leave_by.filter(|_| !call.read.has_begun());
-        let latest = leave_by.map_or(latest, |by| by.min(latest));
-        let _waits = call.read.waits();
+        let start_by = call.start_by.filter(|_| !call.read.has_calls());
+        let latest = start_by.map_or(latest, |by| by.min(latest));
+        let _waits = call.read.wait_for_turn();
         self.budget.acquire(call.priority, latest).await.map_err(|over| {
             self.metrics.refused(call.operation, "over_budget");
             let retry_after = Some(over.retry_after);

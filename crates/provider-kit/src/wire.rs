@@ -1,6 +1,6 @@
 //! Reads the values that a provider sends: a value of an undocumented type counts as missing.
 
-use masthead_domain::{crid::Crid, email::Email};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -71,8 +71,8 @@ pub fn name(text: Option<&str>) -> Box<str> {
 /// The id of a user; `None` when it is invalid. An id that JSON repair changed is invalid ([`json::read`](crate::json::read)):
 /// it may be another user's.
 #[must_use]
-pub fn id(text: &str) -> Option<Crid> {
-    Crid::parse(text).ok()
+pub fn id(text: &str) -> Option<CustomerRegistrationId> {
+    CustomerRegistrationId::parse(text).ok()
 }
 
 /// An e-mail address of any form; `None` when it is invalid. An address that JSON repair changed is invalid: it may be

@@ -11,13 +11,13 @@ use masthead_ports::{
 #[must_use]
 pub fn not_written(error: SourceError) -> WriteError {
     match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { told: None },
-        _ => WriteError::Silent(error),
+        SourceErrorKind::Refused => WriteError::Refused { message: None },
+        _ => WriteError::Source(error),
     }
 }
 
 /// The error of a write that was done, at least in part, and whose result is unknown.
 #[must_use]
 pub fn outcome_unknown(operation: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> WriteError {
-    SourceError::because(operation, SourceErrorKind::OutcomeUnknown, cause).into()
+    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, cause).into()
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use masthead_domain::{account::Account, crid::Crid, metadata::Metadata, query::Total};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, metadata::Metadata, query::Total,
+};
 use masthead_provider_kit::{
     SkippedRows, json,
     wire::{self, scalar},
@@ -24,7 +26,7 @@ pub(crate) struct RemotePage {
 #[derive(Debug)]
 pub struct RemoteRow {
     /// The id; `None` where it cannot be read.
-    pub id: Option<Crid>,
+    pub id: Option<CustomerRegistrationId>,
     /// The account, or why none can be made.
     pub account: Result<Account, RemoteAnswerError>,
     /// The fields of the account that cannot be read, and are left empty.

@@ -1,6 +1,6 @@
 //! Where a page of the remote API begins, and the mark that encodes it.
 
-use masthead_domain::{order::Place, query::Position};
+use masthead_domain::{order::ListCursor, query::Position};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// All but RFC 3986's unreserved characters.
@@ -23,8 +23,8 @@ impl<'a> PageStart<'a> {
     pub(crate) fn from_position(position: &'a Position) -> Option<Self> {
         match position {
             Position::Offset(offset) => Some(Self::Offset(*offset)),
-            Position::After(Place::Key(_)) => None,
-            Position::After(Place::Mark(mark)) => match mark.strip_prefix(CURSOR) {
+            Position::After(ListCursor::Key(_)) => None,
+            Position::After(ListCursor::Opaque(mark)) => match mark.strip_prefix(CURSOR) {
                 Some(cursor) => Some(Self::Cursor(cursor)),
                 None => mark.strip_prefix(OFFSET)?.parse().ok().map(Self::Offset),
             },
@@ -65,7 +65,7 @@ mod tests {
             PageStart::Cursor(""),
             PageStart::Cursor("o:7:é="),
         ] {
-            let position = Position::After(Place::Mark(goes.mark()));
+            let position = Position::After(ListCursor::Opaque(goes.mark()));
             assert_eq!(PageStart::from_position(&position), Some(goes));
         }
     }
@@ -74,13 +74,13 @@ mod tests {
     fn foreign_mark_is_none() {
         for text in ["", "o:", "o:-1", "o:x", "p:1", "c", "7"] {
             assert_eq!(
-                PageStart::from_position(&Position::After(Place::Mark(text.into()))),
+                PageStart::from_position(&Position::After(ListCursor::Opaque(text.into()))),
                 None,
                 "{text:?}"
             );
         }
         let account = masthead_testkit::accounts::account("1", "a@example.org", "", "");
-        let key = SortKey::of(&account, masthead_domain::order::SortColumn::Email, false);
+        let key = SortKey::for_account(&account, masthead_domain::order::SortColumn::Email, false);
         assert_eq!(PageStart::from_position(&Position::After(key.into())), None);
     }
 

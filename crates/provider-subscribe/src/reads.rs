@@ -5,12 +5,14 @@ use std::cmp::Ordering;
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    order::{Order, Place, SortColumn, SortKey},
-    query::{CountMode, EmailFilter, Entry, MAX_PAGE_SIZE, Position, Total, UserFilter, UserQuery},
+    order::{ListCursor, Order, SortColumn, SortKey},
+    query::{AccessPath, CountMode, EmailFilter, MAX_PAGE_SIZE, Position, Total, UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource};
+use masthead_ports::source::{
+    AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource,
+};
 
 use crate::{
     adapter::RemoteSubscribe, error::RemoteAnswerError, limits, page::RemotePage, page_start::PageStart,
@@ -30,7 +32,7 @@ impl UserSource for RemoteSubscribe {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         self.remote_api(&cx.tenant, BY_ID)?.account(cx, id).await
     }
 
@@ -38,9 +40,9 @@ impl UserSource for RemoteSubscribe {
         self.remote_api(&cx.tenant, BY_EMAIL)?.accounts_with(cx, email).await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        if query.filter.entry() == Entry::Nobody || limits::matches_no_account(&query.filter) {
-            return Ok(Page {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        if query.filter.access_path() == AccessPath::Contradiction || limits::matches_no_account(&query.filter) {
+            return Ok(AccountPage {
                 accounts: Vec::new(),
                 more: false,
                 mark: None,
@@ -62,7 +64,7 @@ impl UserSource for RemoteSubscribe {
 impl RemoteApi {
     /// The account with this id, read from the list: an empty list means absence, which a 404 of a wrong URL never
     /// does.
-    async fn account(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn account(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let filter = UserFilter {
             crids: vec![id.clone()],
             ..UserFilter::default()
@@ -91,7 +93,7 @@ impl RemoteApi {
             // The legacy API takes what is no complete address for a part of one.
             let page = self.filtered_page(cx, &query).await?;
             return if page.unreadable {
-                Err(SourceError::because(
+                Err(SourceError::with_cause(
                     BY_EMAIL,
                     SourceErrorKind::Corrupt,
                     RemoteAnswerError::UnreadableRow,
@@ -138,7 +140,7 @@ impl RemoteApi {
         query: &UserQuery,
         question: &RemoteQuery,
         goes: PageStart<'_>,
-    ) -> Result<Page, SourceError> {
+    ) -> Result<AccountPage, SourceError> {
         let read = |rows: RemotePage| {
             let mark = next_page_mark(&rows, query, goes)?;
             let total = match query.count {
@@ -146,7 +148,7 @@ impl RemoteApi {
                 CountMode::Exact | CountMode::Estimate => Some(rows.total.ok_or(RemoteAnswerError::Shape)?),
             };
             let (accounts, left_out) = rows.accounts(|account| query.filter.matches(account))?;
-            let page = Page {
+            let page = AccountPage {
                 accounts,
                 more: mark.is_some(),
                 mark,
@@ -163,12 +165,12 @@ impl RemoteApi {
 
     /// A page under conditions this API cannot express: filtered here from the first users that match the others, and
     /// only if these are all of them.
-    async fn filtered_page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn filtered_page(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let refused = || SourceError::new(SEARCH, SourceErrorKind::Refused);
         let by_date = matches!(query.order.column, SortColumn::DateRegistered | SortColumn::ChangeDate);
         // Dates are not among the fields of v4; and a mark is nothing that could be sifted.
         if (by_date && self.settings.api != RemoteApiKind::Legacy)
-            || matches!(query.position, Position::After(Place::Mark(_)))
+            || matches!(query.position, Position::After(ListCursor::Opaque(_)))
         {
             return Err(refused());
         }
@@ -184,7 +186,7 @@ impl RemoteApi {
             return Err(SourceError::new(SEARCH, SourceErrorKind::TooBroad));
         }
         left_out.log(SUBSCRIBE, cx, SEARCH);
-        Ok(Page {
+        Ok(AccountPage {
             unreadable: left_out.any(),
             ..cut(accounts, query, cx.tenant.settings.is_federated())
         })
@@ -265,27 +267,27 @@ pub(crate) fn next_page_mark(
 }
 
 /// Sorts and cuts what is all.
-fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) -> Page {
+fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) -> AccountPage {
     accounts.retain(|account| query.filter.matches(account));
     let direction = query.order.direction;
-    let place = |account: &Account| SortKey::of(account, query.order.column, outside_provider);
+    let place = |account: &Account| SortKey::for_account(account, query.order.column, outside_provider);
     accounts.sort_by(|a, b| place(a).compare(&place(b), direction));
     let total = accounts.len();
     let skipped = match &query.position {
         Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-        Position::After(Place::Key(last)) => accounts
+        Position::After(ListCursor::Key(last)) => accounts
             .iter()
             .take_while(|account| place(account).compare(last, direction) != Ordering::Greater)
             .count(),
         // Refused before it comes here.
-        Position::After(Place::Mark(_)) => total,
+        Position::After(ListCursor::Opaque(_)) => total,
     };
     let accounts: Vec<Account> = accounts
         .into_iter()
         .skip(skipped)
         .take(usize::from(query.size))
         .collect();
-    Page {
+    AccountPage {
         more: skipped.saturating_add(accounts.len()) < total,
         accounts,
         mark: None,

@@ -110,7 +110,7 @@ impl RemoteApi {
                 if error.kind == SourceErrorKind::Corrupt {
                     tracing::error!(source.name = SUBSCRIBE, operation, %flaw, "the provider's answer is refused");
                 }
-                SourceError::because(operation, error.kind, flaw)
+                SourceError::with_cause(operation, error.kind, flaw)
             }
             _ => error,
         })

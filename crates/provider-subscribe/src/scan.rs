@@ -1,7 +1,7 @@
 //! Scans all users of the remote API, for migrations.
 
 use masthead_domain::{
-    order::{Direction, Order, Place, SortColumn},
+    order::{Direction, ListCursor, Order, SortColumn},
     query::{CountMode, Position, Total, UserFilter, UserQuery},
 };
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
@@ -36,7 +36,9 @@ impl RemoteSubscribe {
                 column: SortColumn::CustomerRegistrationId,
                 direction: Direction::Ascending,
             },
-            position: mark.map_or(Position::Offset(0), |mark| Position::After(Place::Mark(mark.into()))),
+            position: mark.map_or(Position::Offset(0), |mark| {
+                Position::After(ListCursor::Opaque(mark.into()))
+            }),
             size,
             count: CountMode::Exact,
         };

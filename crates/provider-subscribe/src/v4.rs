@@ -47,7 +47,7 @@ pub(crate) fn parameters(query: &UserQuery, goes: &PageStart<'_>, published: boo
         put("email", text);
         // The published rule: a complete address matches exactly, anything else by *contains*. Versions may differ in what
         // is complete: only where none does is the parameter left out.
-        let by_form = if EmailKey::of(text).is_ordinary() {
+        let by_form = if EmailKey::from_text(text).is_ordinary() {
             Some("exact")
         } else if EmailKey::parse(text).is_err() {
             Some("contains")

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use masthead_domain::{query::UserFilter, tenant::Tenant};
 use masthead_ports::{
     clock::Clock,
+    scan::{ScanCursor, ScanExtent, ScanPage},
     source::{SourceError, SourceErrorKind, UserSource},
-    walk::{Place, Scope, Step},
 };
 use masthead_provider_kit::{
     AdapterParts, CheckResult, CheckVerdict, ProviderAdapter,
     testing::{TestSecrets, adapter_options, client},
 };
 use masthead_sandbox::{Fault, FaultId, FaultRule, Sandbox, SandboxConfig};
-pub use masthead_testkit::asking::{Asking, crid, ids, kind, listing};
+pub use masthead_testkit::source_client::{SourceClient, crid, ids, kind, listing};
 use masthead_testkit::{
     clock::StoppedClock,
+    scanning::{self, ScannedUsers},
     tenants::tenant,
-    walking::{self, Walked},
 };
 
 mod writes;
@@ -36,7 +36,7 @@ pub struct AdapterFixture<A> {
     create: Box<dyn Fn() -> A + Send + Sync>,
 }
 
-impl<A: ProviderAdapter> Asking for AdapterFixture<A> {
+impl<A: ProviderAdapter> SourceClient for AdapterFixture<A> {
     fn source(&self) -> &dyn UserSource {
         &self.adapter
     }
@@ -106,12 +106,12 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
     ///
     /// # Errors
     /// The error of the step.
-    pub async fn step(&self, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.adapter.step(&self.cx(), scope, from).await
+    pub async fn step(&self, scope: ScanExtent, from: Option<&ScanCursor>) -> Result<ScanPage, SourceError> {
+        self.adapter.fetch_page(&self.cx(), scope, from).await
     }
 
     /// A whole scan; `between` runs after each step.
-    pub async fn scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Walked {
+    pub async fn scan(&self, scope: ScanExtent, between: impl FnMut(usize) + Send) -> ScannedUsers {
         self.try_scan(scope, between).await.unwrap()
     }
 
@@ -119,18 +119,22 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
     ///
     /// # Errors
     /// The error of a step.
-    pub async fn try_scan(&self, scope: Scope, between: impl FnMut(usize) + Send) -> Result<Walked, SourceError> {
-        walking::walk(self, &self.adapter, scope, between).await
+    pub async fn try_scan(
+        &self,
+        scope: ScanExtent,
+        between: impl FnMut(usize) + Send,
+    ) -> Result<ScannedUsers, SourceError> {
+        scanning::scan_all(self, &self.adapter, scope, between).await
     }
 
     /// A scan with a restart before each step shows the same accounts; a cursor of another provider starts at the beginning.
     pub async fn assert_scan_resumes(mut self, foreign_cursor: &str) {
-        let whole = self.scan(Scope::Everything, |_| {}).await;
-        let (mut cursor, mut shown): (Option<Place>, Vec<_>) = (None, Vec::new());
+        let whole = self.scan(ScanExtent::Everything, |_| {}).await;
+        let (mut cursor, mut shown): (Option<ScanCursor>, Vec<_>) = (None, Vec::new());
         loop {
             self.restart();
-            let text = cursor.map(|cursor| Place::parse(cursor.as_str()).unwrap());
-            let step = self.step(Scope::Everything, text.as_ref()).await.unwrap();
+            let text = cursor.map(|cursor| ScanCursor::parse(cursor.as_str()).unwrap());
+            let step = self.step(ScanExtent::Everything, text.as_ref()).await.unwrap();
             shown.extend(step.accounts);
             cursor = step.next;
             if cursor.is_none() {
@@ -138,8 +142,8 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
             }
         }
         assert_eq!(shown, whole.accounts);
-        let foreign = Place::parse(foreign_cursor);
-        let first = self.step(Scope::Everything, foreign.as_ref()).await.unwrap();
+        let foreign = ScanCursor::parse(foreign_cursor);
+        let first = self.step(ScanExtent::Everything, foreign.as_ref()).await.unwrap();
         assert_eq!(first.accounts[..], whole.accounts[..first.accounts.len()]);
     }
 

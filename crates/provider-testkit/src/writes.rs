@@ -8,7 +8,7 @@ use masthead_ports::{
     source::SourceErrorKind,
 };
 use masthead_provider_kit::ProviderAdapter;
-use masthead_testkit::asking::{Asking, crid};
+use masthead_testkit::source_client::{SourceClient, crid};
 
 use crate::AdapterFixture;
 
@@ -54,7 +54,7 @@ pub fn first_name(name: &str) -> AccountChange {
 #[must_use]
 pub fn failure_kind<T: Debug>(answer: Result<T, WriteError>) -> SourceErrorKind {
     match answer {
-        Err(WriteError::Silent(error)) => error.kind,
+        Err(WriteError::Source(error)) => error.kind,
         other => panic!("{other:?}"),
     }
 }

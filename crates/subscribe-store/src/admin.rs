@@ -6,9 +6,9 @@ use std::{
 };
 
 use masthead_domain::{
-    settings::{SettingMistake, TenantSettings},
+    settings::{SettingError, TenantSettings},
     tenant::{PoolId, TenantId},
-    workspace::{InvalidLimits, MAX_KEYS},
+    workspace::{ExportLimitsError, MAX_KEYS},
 };
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ pub enum AdminError {
     BadPoolName,
     /// Settings that no tenant can have; every mistake at once.
     #[error("the settings are not right: {}", told(.0))]
-    BadSettings(Vec<SettingMistake>),
+    BadSettings(Vec<SettingError>),
     /// The tenant is the last of its pool, and registrations are in it.
     #[error("it is the last tenant of its pool, and nobody would see the pool's {0} registrations any more")]
     WouldOrphan(i64),
@@ -77,13 +77,13 @@ pub enum AdminError {
     TooManyKeys,
     /// Limits that no workspace can have.
     #[error(transparent)]
-    BadLimits(#[from] InvalidLimits),
+    BadLimits(#[from] ExportLimitsError),
     /// The database gave no answer.
     #[error("the database gave no answer")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-fn told(mistakes: &[SettingMistake]) -> String {
+fn told(mistakes: &[SettingError]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -110,7 +110,7 @@ impl Admin {
         id: &TenantId,
         pool_name: Option<&str>,
         settings: &BTreeMap<String, String>,
-    ) -> Result<Vec<SettingMistake>, AdminError> {
+    ) -> Result<Vec<SettingError>, AdminError> {
         let own = id.to_string();
         let name = pool_name.unwrap_or(&own);
         if name.is_empty() || name.len() > MAX_POOL_NAME_BYTES || name.chars().any(char::is_control) {
@@ -182,7 +182,7 @@ impl Admin {
         &self,
         id: &TenantId,
         changes: &BTreeMap<String, String>,
-    ) -> Result<(BTreeMap<String, String>, Vec<SettingMistake>), AdminError> {
+    ) -> Result<(BTreeMap<String, String>, Vec<SettingError>), AdminError> {
         self.in_time(async {
             let mut transaction = self.pool.begin().await?;
             let row = sqlx::query!(
@@ -299,13 +299,13 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     Ok(())
 }
 
-fn checked(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingMistake>), AdminError> {
+fn checked(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingError>), AdminError> {
     let pairs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let (parsed, mistakes) = TenantSettings::parse(pairs);
-    let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingMistake::is_warning);
+    let (warnings, mut errors): (Vec<_>, Vec<_>) = mistakes.into_iter().partition(SettingError::is_warning);
     for (name, value) in settings {
         if name.contains('\0') || value.contains('\0') {
-            errors.push(SettingMistake::UnknownName("a text with a NUL".into()));
+            errors.push(SettingError::UnknownName("a text with a NUL".into()));
         }
     }
     if errors.is_empty() {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::Tenant};
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkEntries, BulkLookups, KeyAnswer, LookupKey},
-    directory::DirectoryEntry,
+    bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, KeyResult, LookupKey},
+    mirror::MirrorEntry,
     source::{CallContext, SourceError, SourceErrorKind},
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -130,15 +130,15 @@ impl PgBulkLookups {
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
         let until = cx.deadline.min(Instant::now() + self.statement_timeout);
-        let late = |why: &'static str| SourceError::because(OPERATION, SourceErrorKind::Unavailable, why);
+        let late = |why: &'static str| SourceError::with_cause(OPERATION, SourceErrorKind::Unavailable, why);
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
         let mut connection = self.database.acquire_by(until).await.map_err(silence(OPERATION))?;
-        let asked = self.ask(&mut connection, cx, keys, directory_since);
+        let asked = self.ask(&mut connection, cx, keys, mirror_since);
         let answer = tokio::time::timeout_at(until.into(), asked).await;
         drop(turn);
         let answer = answer.unwrap_or_else(|_late| Err(late("no answer in time")));
@@ -157,15 +157,15 @@ impl PgBulkLookups {
         connection: &mut PgConnection,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
         let connector = self.database.connector();
         if !connector.is_pooled() {
-            return ask(connection, cx, keys, directory_since, true).await;
+            return ask(connection, cx, keys, mirror_since, true).await;
         }
         let begun = connector.begin_on(connection).await;
         let mut transaction = begun.map_err(silence(OPERATION))?;
-        let rows = ask(&mut transaction, cx, keys, directory_since, false).await;
+        let rows = ask(&mut transaction, cx, keys, mirror_since, false).await;
         let ended = transaction.rollback().await;
         let rows = rows?;
         ended.map_err(silence(OPERATION))?;
@@ -177,7 +177,7 @@ async fn ask(
     connection: &mut PgConnection,
     cx: &CallContext,
     keys: &[LookupKey],
-    directory_since: Option<OffsetDateTime>,
+    mirror_since: Option<OffsetDateTime>,
     named: bool,
 ) -> Result<Vec<PgRow>, SourceError> {
     let question = Question::new();
@@ -201,7 +201,7 @@ async fn ask(
         .bind(registrations.values)
         .bind(provider_of(&cx.tenant))
         .bind(cx.tenant.settings.precedence.canonical())
-        .bind(directory_since)
+        .bind(mirror_since)
         .bind(question.number())
         .persistent(named)
         .fetch_all(connection)
@@ -216,13 +216,13 @@ async fn ask(
 
 #[async_trait]
 impl BulkLookups for PgBulkLookups {
-    async fn by_keys(
+    async fn find_many(
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        let rows = self.rows(cx, keys, directory_since).await?;
+        let rows = self.rows(cx, keys, mirror_since).await?;
         let mut told = Told::nothing_of(keys.len());
         for row in &rows {
             told.read(row, &cx.tenant, keys)
@@ -234,8 +234,8 @@ impl BulkLookups for PgBulkLookups {
 
 /// What the rows have told so far, key by key.
 struct Told {
-    registrations: Vec<KeyAnswer>,
-    entries: Vec<Option<Vec<DirectoryEntry>>>,
+    registrations: Vec<KeyResult>,
+    entries: Vec<Option<Vec<MirrorEntry>>>,
     /// Since when the directory is true, and whether it has everybody.
     standing: Option<(OffsetDateTime, bool)>,
 }
@@ -305,10 +305,10 @@ impl Told {
         }
         BulkAnswer {
             registrations: self.registrations,
-            directory: self.standing.map(|(as_of, whole)| BulkEntries {
+            mirror: self.standing.map(|(as_of, whole)| BulkMirrorEntries {
                 as_of,
                 whole,
-                of_keys: self.entries,
+                by_key: self.entries,
             }),
         }
     }

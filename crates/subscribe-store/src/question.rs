@@ -69,6 +69,6 @@ impl Foreign {
     /// The store's silence, not its word: the same again, on another connection, may well have an answer.
     pub(crate) fn silence(self, operation: &'static str) -> SourceError {
         tracing::error!(reason = %self, operation, "an answer was refused");
-        SourceError::because(operation, SourceErrorKind::Unavailable, self)
+        SourceError::with_cause(operation, SourceErrorKind::Unavailable, self)
     }
 }

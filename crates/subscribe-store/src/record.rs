@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::{crid::Crid, email::Email, metadata::Metadata, name, state::UserState, tenant::PoolId};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata, name, state::UserState,
+    tenant::PoolId,
+};
 use time::OffsetDateTime;
 
 use crate::tokens;
@@ -23,7 +26,7 @@ const MAX_METADATA_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct NewRegistration {
     /// The key of the user, unique in the pool.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
     /// The address; unique in pools that Masthead masters.
     pub email: Option<Email>,
     /// The first name, `""` when unset.
@@ -88,8 +91,8 @@ impl Keys {
         }
         let keys = Self {
             email: email.map_or("", |email| email.key().as_str()).into(),
-            first: name::folded(first_name).into(),
-            last: name::folded(last_name).into(),
+            first: name::fold_name(first_name).into(),
+            last: name::fold_name(last_name).into(),
             first_name: first_name.into(),
             last_name: last_name.into(),
         };
@@ -139,7 +142,7 @@ impl<'a> Record<'a> {
         }
         let metadata = metadata_json(&new.metadata)?;
         Ok(Self {
-            state: UserState::of(false, new.password_hash.is_some(), new.verified).rank(),
+            state: UserState::new(false, new.password_hash.is_some(), new.verified).rank(),
             tokens: tokens::padded(tokens::of_row(pool, &keys, &new.metadata)),
             metadata,
             keys,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
-use masthead_ports::source::{CallContext, Page, SUBSCRIBE, SourceError, SourceName, UserSource};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
+use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
 
 use crate::{
     database::Database,
@@ -44,7 +46,7 @@ impl UserSource for PgRegistrations {
         SUBSCRIBE
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let key = Key::Id(id.clone());
         let found = self.lookups.find("by_id", cx.tenant.pool, key, cx.deadline).await?;
         Ok(found.into_iter().next())
@@ -59,7 +61,7 @@ impl UserSource for PgRegistrations {
         self.lookups.find("by_email", cx.tenant.pool, key, cx.deadline).await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.search.page(cx, query).await
     }
 }

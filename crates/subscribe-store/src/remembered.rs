@@ -135,7 +135,7 @@ mod tests {
         async fn answer(&self) -> Result<u32, SourceError> {
             let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
             tokio::task::yield_now().await;
-            let silent = self.silent.map(|kind| SourceError::because("test", kind, "silent"));
+            let silent = self.silent.map(|kind| SourceError::with_cause("test", kind, "silent"));
             silent.map_or(Ok(asked), Err)
         }
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
-    merge::{Precedence, Side},
+    merge::{Precedence, SourceKind},
     metadata::Metadata,
 };
 use masthead_ports::{
-    registrations::WrittenFor,
+    registrations::WriteOrigin,
     source::{CallContext, SourceError, SourceErrorKind},
 };
 use thiserror::Error;
@@ -52,11 +52,11 @@ pub struct Split {
     /// The number of the older registration.
     pub older: i64,
     /// Its id.
-    pub older_crid: Crid,
+    pub older_crid: CustomerRegistrationId,
     /// The number of the one that the write-back made.
     pub younger: i64,
     /// Its id, which is the provider's.
-    pub younger_crid: Crid,
+    pub younger_crid: CustomerRegistrationId,
     /// When it was first written.
     pub written_at: OffsetDateTime,
 }
@@ -68,7 +68,7 @@ pub struct Moved {
     /// The number of the registration.
     pub registration: i64,
     /// Its id now.
-    pub crid: Crid,
+    pub crid: CustomerRegistrationId,
     /// When a write-back first changed it.
     pub written_at: OffsetDateTime,
 }
@@ -137,7 +137,7 @@ impl Repairs {
         request_id: Arc<str>,
         at: OffsetDateTime,
     ) -> Result<Merged, SourceError> {
-        let written_for = &WrittenFor {
+        let written_for = &WriteOrigin {
             request_id,
             source_system: MERGING.into(),
             at,
@@ -201,7 +201,7 @@ fn absorbed(older: &NewRegistration, younger: &NewRegistration, precedence: &Pre
         if own == value {
             continue;
         }
-        if !own.is_empty() && precedence.winner(&format!("metadata.{key}")) == Side::Store {
+        if !own.is_empty() && precedence.winner(&format!("metadata.{key}")) == SourceKind::Store {
             return None;
         }
         carried.push((key.to_owned(), value.to_owned()));
@@ -300,6 +300,7 @@ async fn moved(transaction: &mut Transaction, pool: i64) -> Result<Vec<Moved>, S
     moved.collect()
 }
 
-fn id(text: &str) -> Result<Crid, SourceError> {
-    Crid::parse(text).map_err(|error| SourceError::because(REPAIRS, SourceErrorKind::Corrupt, error))
+fn id(text: &str) -> Result<CustomerRegistrationId, SourceError> {
+    CustomerRegistrationId::parse(text)
+        .map_err(|error| SourceError::with_cause(REPAIRS, SourceErrorKind::Corrupt, error))
 }

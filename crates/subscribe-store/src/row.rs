@@ -1,6 +1,8 @@
 //! A registration as a row, and what makes an account of it.
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, tenant::PoolId};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, tenant::PoolId,
+};
 use sqlx::{Row as _, ValueRef as _, postgres::PgRow};
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -76,7 +78,8 @@ pub(crate) fn account_of(row: &PgRow, first: usize, pool: PoolId) -> Result<Acco
     };
     Ok(Account {
         registration_id: Some(number(row, first + 1, "id")?),
-        crid: Crid::parse(text(row, first + 2, "crid")?).map_err(|_| BadRow::Column { column: "crid" })?,
+        crid: CustomerRegistrationId::parse(text(row, first + 2, "crid")?)
+            .map_err(|_| BadRow::Column { column: "crid" })?,
         email,
         first_name: text(row, first + 5, "first_name")?.into(),
         last_name: text(row, first + 6, "last_name")?.into(),

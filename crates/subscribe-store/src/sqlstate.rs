@@ -124,7 +124,7 @@ pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
 
 /// Makes the source's error of an error of sqlx.
 pub(crate) fn silence(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
-    move |error| SourceError::because(operation, Failure::of(&error).kind(), redacted(error))
+    move |error| SourceError::with_cause(operation, Failure::of(&error).kind(), redacted(error))
 }
 
 /// The error without the parts of a database error that repeat values: only state, constraint and table stay.

@@ -5,13 +5,13 @@ use std::time::Instant;
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     event::{Event, EventKind, EventOutcome},
-    metadata::{Metadata, case_folded},
-    sync::WriteBack,
+    metadata::{Metadata, fold_case},
+    write_back::WriteBack,
 };
 use masthead_ports::{
-    registrations::{Registrations, Synchronised, WrittenFor},
+    registrations::{RegistrationWriter, WriteBackOutcome, WriteOrigin},
     source::{CallContext, SourceError, SourceErrorKind},
 };
 
@@ -47,17 +47,23 @@ impl Stored {
 }
 
 #[async_trait]
-impl Registrations for PgRegistrations {
-    async fn synchronise(
+impl RegistrationWriter for PgRegistrations {
+    async fn write_back(
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        written_for: &WrittenFor,
-    ) -> Result<Synchronised, SourceError> {
+        written_for: &WriteOrigin,
+    ) -> Result<WriteBackOutcome, SourceError> {
         let done = one_transaction(self.writer(), cx, write_back, written_for);
         tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), done)
             .await
-            .unwrap_or_else(|late| Err(SourceError::because(SYNCHRONISE, SourceErrorKind::OutcomeUnknown, late)))
+            .unwrap_or_else(|late| {
+                Err(SourceError::with_cause(
+                    SYNCHRONISE,
+                    SourceErrorKind::OutcomeUnknown,
+                    late,
+                ))
+            })
     }
 }
 
@@ -93,8 +99,8 @@ async fn one_transaction(
     pool: &Database,
     cx: &CallContext,
     write_back: &WriteBack,
-    written_for: &WrittenFor,
-) -> Result<Synchronised, SourceError> {
+    written_for: &WriteOrigin,
+) -> Result<WriteBackOutcome, SourceError> {
     let WriteBack { account, read, .. } = write_back;
     let mut transaction = pool.begin().await.map_err(silence(SYNCHRONISE))?;
     let stored = match read.as_deref() {
@@ -107,13 +113,13 @@ async fn one_transaction(
             match stored {
                 Some(stored) if stored.is_as(read) => Some(stored),
                 // It was deleted or changed while the provider was asked: what was decided is of another registration.
-                Some(_) | None => return Ok(Synchronised::Unchanged),
+                Some(_) | None => return Ok(WriteBackOutcome::Unchanged),
             }
         }
     };
     let keeps_its_id = read.as_ref().is_some_and(|read| read.crid == account.crid);
     if !keeps_its_id && !has_its_address_as_read(&mut transaction, cx, write_back).await? {
-        return Ok(Synchronised::Unchanged);
+        return Ok(WriteBackOutcome::Unchanged);
     }
     let mut changes = Changes::default();
     changes.new_registration(&account.crid, account.email.as_ref());
@@ -128,10 +134,10 @@ async fn one_transaction(
         Ok(written) => written,
         // Another synchronisation of the same user was faster, or the id has become another registration's: either way
         // nothing is left to write. The transaction is rolled back.
-        Err(Unwritten::Taken) => return Ok(Synchronised::Unchanged),
+        Err(Unwritten::Taken) => return Ok(WriteBackOutcome::Unchanged),
         Err(Unwritten::Silent(error)) => return Err(error),
     };
-    if synchronised == Synchronised::Unchanged {
+    if synchronised == WriteBackOutcome::Unchanged {
         return Ok(synchronised);
     }
     follow(&mut transaction, cx.tenant.pool, changes)
@@ -149,7 +155,7 @@ pub(crate) async fn record(
     transaction: &mut Transaction,
     cx: &CallContext,
     id: i64,
-    written_for: &WrittenFor,
+    written_for: &WriteOrigin,
 ) -> Result<(), sqlx::Error> {
     let event = Event {
         kind: EventKind::SubscribeUserUpdate,
@@ -187,7 +193,7 @@ async fn has_its_address_as_read(
     Ok(holders
         .iter()
         .map(String::as_str)
-        .eq(write_back.same_address.iter().map(Crid::as_str)))
+        .eq(write_back.same_address.iter().map(CustomerRegistrationId::as_str)))
 }
 
 /// Why nothing was written.
@@ -206,15 +212,15 @@ impl From<sqlx::Error> for Unwritten {
 }
 
 fn refused(invalid: crate::record::InvalidField) -> Unwritten {
-    Unwritten::Silent(SourceError::because(SYNCHRONISE, SourceErrorKind::Refused, invalid))
+    Unwritten::Silent(SourceError::with_cause(SYNCHRONISE, SourceErrorKind::Refused, invalid))
 }
 
 async fn insert(
     transaction: &mut Transaction,
     cx: &CallContext,
     account: &Account,
-    written_for: &WrittenFor,
-) -> Result<(i64, Synchronised), Unwritten> {
+    written_for: &WriteOrigin,
+) -> Result<(i64, WriteBackOutcome), Unwritten> {
     let new = NewRegistration {
         crid: account.crid.clone(),
         email: account.email.clone(),
@@ -251,7 +257,7 @@ async fn insert(
     )
     .fetch_one(transaction)
     .await?;
-    Ok((id, Synchronised::Created))
+    Ok((id, WriteBackOutcome::Created))
 }
 
 pub(crate) async fn update(
@@ -259,8 +265,8 @@ pub(crate) async fn update(
     cx: &CallContext,
     stored: &Stored,
     account: &Account,
-    written_for: &WrittenFor,
-) -> Result<(i64, Synchronised), Unwritten> {
+    written_for: &WriteOrigin,
+) -> Result<(i64, WriteBackOutcome), Unwritten> {
     let was = &stored.account;
     let new = NewRegistration {
         crid: account.crid.clone(),
@@ -279,11 +285,11 @@ pub(crate) async fn update(
         && new.verified == was.verified
         && new.metadata == was.metadata;
     if same {
-        return Ok((stored.id, Synchronised::Unchanged));
+        return Ok((stored.id, WriteBackOutcome::Unchanged));
     }
     if stored.masters_accounts {
         // What Masthead masters, no provider overwrites: the tenant's flow was changed while the provider was asked.
-        return Ok((stored.id, Synchronised::Unchanged));
+        return Ok((stored.id, WriteBackOutcome::Unchanged));
     }
     let record = Record::of(cx.tenant.pool, &new).map_err(refused)?;
     sqlx::query!(
@@ -308,12 +314,12 @@ pub(crate) async fn update(
     )
     .execute(transaction)
     .await?;
-    Ok((stored.id, Synchronised::Updated))
+    Ok((stored.id, WriteBackOutcome::Updated))
 }
 
 /// The stored metadata with what the account carries over it; a key keeps the spelling that is stored.
 fn overlaid(stored: &Metadata, carried: &Metadata) -> Metadata {
-    let same = |key: &str, other: &str| case_folded(key) == case_folded(other);
+    let same = |key: &str, other: &str| fold_case(key) == fold_case(other);
     let kept = stored.iter().map(|(key, value)| {
         let over = carried
             .iter()
@@ -345,15 +351,15 @@ struct StoredRow {
 
 impl StoredRow {
     fn into_stored(self) -> Result<Stored, SourceError> {
-        let corrupt = |error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error);
+        let corrupt = |error| SourceError::with_cause(SYNCHRONISE, SourceErrorKind::Corrupt, error);
         let email = (!self.email_key.is_empty())
             .then(|| masthead_domain::email::Email::from_stored(self.email_typed.as_deref(), &self.email_key));
         Ok(Stored {
             id: self.id,
             masters_accounts: self.masters_accounts,
             account: NewRegistration {
-                crid: masthead_domain::crid::Crid::parse(&self.crid)
-                    .map_err(|error| SourceError::because(SYNCHRONISE, SourceErrorKind::Corrupt, error))?,
+                crid: masthead_domain::customer_registration_id::CustomerRegistrationId::parse(&self.crid)
+                    .map_err(|error| SourceError::with_cause(SYNCHRONISE, SourceErrorKind::Corrupt, error))?,
                 email,
                 first_name: self.first_name.into(),
                 last_name: self.last_name.into(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use masthead_domain::{
-    settings::{SettingMistake, TenantSettings},
+    settings::{SettingError, TenantSettings},
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_ports::{
@@ -62,7 +62,7 @@ impl PgTenants {
         operation: &'static str,
         answer: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, SourceError> {
-        let late = || SourceError::because(operation, SourceErrorKind::Unavailable, "no answer in time");
+        let late = || SourceError::with_cause(operation, SourceErrorKind::Unavailable, "no answer in time");
         let answered = tokio::time::timeout(self.patience, answer).await;
         answered.unwrap_or_else(|_| Err(late()))
     }
@@ -84,7 +84,7 @@ impl Tenants for PgTenants {
         })
     }
 
-    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
+    async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         let key = (Box::from(client), Box::from(paper));
         let asked = self.in_time(GROUPS, read_groups(&self.pool, client, paper));
         let answered = self.groups.try_get_with(key, asked).await;
@@ -141,7 +141,7 @@ async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[
     let groups = rows.into_iter().filter_map(|row| row.client_group);
     let id = |group: String| {
         TenantId::new(&group, client, paper)
-            .map_err(|error| SourceError::because(GROUPS, SourceErrorKind::Corrupt, error))
+            .map_err(|error| SourceError::with_cause(GROUPS, SourceErrorKind::Corrupt, error))
     };
     groups.map(id).collect()
 }
@@ -150,9 +150,9 @@ async fn read_groups(pool: &Database, client: &str, paper: &str) -> Result<Arc<[
 /// them, so they are those of another version.
 fn tenant_of(id: TenantId, pool: PoolId, settings: &str) -> Result<Arc<Tenant>, SourceError> {
     let pairs: std::collections::BTreeMap<String, String> = serde_json::from_str(settings)
-        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+        .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
     let (settings, mistakes) = TenantSettings::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    for mistake in mistakes.iter().filter(|mistake| !SettingMistake::is_warning(mistake)) {
+    for mistake in mistakes.iter().filter(|mistake| !SettingError::is_warning(mistake)) {
         tracing::warn!(tenant = %id, %mistake, "a setting is ignored");
     }
     Ok(Arc::new(Tenant { id, pool, settings }))

@@ -201,7 +201,7 @@ fn bounds(text: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::{email::EmailNeedle, metadata::Metadata, query::NamePrefix};
+    use masthead_domain::{email::EmailFragment, metadata::Metadata, query::NamePrefix};
 
     use super::*;
 
@@ -219,7 +219,7 @@ mod tests {
 
     fn contains(needle: &str) -> UserFilter {
         UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
             ..UserFilter::default()
         }
     }
@@ -247,10 +247,10 @@ mod tests {
             assert!(theirs.iter().all(|token| row.binary_search(token).is_err()), "{needle}");
         }
         let filter = UserFilter {
-            first_name: Some(NamePrefix::of("zo\u{eb}")),
+            first_name: Some(NamePrefix::from_text("zo\u{eb}")),
             metadata: vec![
-                MetadataPair::of("CITY", "oslo"),
-                MetadataPair::of("firstName", "ZO\u{cb}"),
+                MetadataPair::new("CITY", "oslo"),
+                MetadataPair::new("firstName", "ZO\u{cb}"),
             ],
             ..UserFilter::default()
         };
@@ -279,7 +279,7 @@ mod tests {
             assert_eq!(say_all(&contains(needle)), all);
         }
         let prefix = |text| UserFilter {
-            first_name: Some(NamePrefix::of(text)),
+            first_name: Some(NamePrefix::from_text(text)),
             ..UserFilter::default()
         };
         assert!(say_all(&prefix("mari")) && !say_all(&prefix("maria")));

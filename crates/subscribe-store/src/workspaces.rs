@@ -53,7 +53,7 @@ impl PgWorkspaces {
     async fn ask_or_remember(&self) -> Result<Known, SourceError> {
         let answered = match tokio::time::timeout(PATIENCE, read(&self.pool)).await {
             Ok(answered) => answered,
-            Err(_late) => Err(SourceError::because(
+            Err(_late) => Err(SourceError::with_cause(
                 OPERATION,
                 SourceErrorKind::Unavailable,
                 "no answer in time",
@@ -73,7 +73,7 @@ impl PgWorkspaces {
 
 #[async_trait]
 impl Workspaces for PgWorkspaces {
-    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
+    async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
         // All who ask at the same time wait for one answer.
         let known = self.fresh.try_get_with((), self.ask_or_remember()).await;
         let known = known.map_err(|error: Arc<SourceError>| SourceError {
@@ -107,7 +107,7 @@ async fn read(pool: &Database) -> Result<Known, SourceError> {
         });
         for key in row.keys {
             let key = key.try_into().map_err(|_| corrupt("a hash of another length"))?;
-            let credential = Credential::of(&workspace.id, &KeyHash::from_bytes(key));
+            let credential = Credential::new(&workspace.id, &KeyHash::from_bytes(key));
             known.insert(credential, Arc::clone(&workspace));
         }
     }
@@ -127,5 +127,5 @@ pub(crate) fn limits_of(identifiers: i32, users: i32, kilobytes: i32) -> Result<
 }
 
 fn corrupt(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
-    SourceError::because(OPERATION, SourceErrorKind::Corrupt, cause)
+    SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, cause)
 }

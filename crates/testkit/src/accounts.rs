@@ -1,6 +1,8 @@
 //! Invented accounts; nobody of these names and addresses is meant.
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+};
 use time::{Duration, macros::datetime};
 
 /// An account with an address, two names, a password and a verified address.
@@ -17,7 +19,7 @@ pub fn account(crid: &str, email: &str, first_name: &str, last_name: &str) -> Ac
         has_password: true,
         registered_at: Some(datetime!(2020-01-02 03:04:05 UTC)),
         changed_at: Some(datetime!(2021-02-03 04:05:06 UTC)),
-        ..Account::new(Crid::parse(crid).expect("an id"))
+        ..Account::new(CustomerRegistrationId::parse(crid).expect("an id"))
     }
 }
 

@@ -9,7 +9,7 @@ use masthead_domain::{
 
 /// What one side has to say of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum CellFinding {
     /// It has them.
     Found,
     /// It had them when it could be asked; the store has no memory, and is never this.
@@ -20,7 +20,7 @@ pub enum Side {
     Unknown,
 }
 
-impl Side {
+impl CellFinding {
     /// What a provider can be.
     pub const PROVIDER: [Self; 4] = [Self::Found, Self::Stale, Self::Absent, Self::Unknown];
     /// What the store can be.
@@ -59,18 +59,18 @@ enum Promise {
 
 /// One cell: what the provider and the store have to say, and what silence does to the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cell {
+pub struct TableCell {
     /// The provider.
-    pub theirs: Side,
+    pub theirs: CellFinding,
     /// The store.
-    pub ours: Side,
+    pub ours: CellFinding,
     /// The request's own wish.
     pub on_failure: OnProviderFailure,
 }
 
 /// By what the user of a test is told to be one side's: a first name, and a metadata key that the other side lacks.
 #[derive(Debug, Clone, Copy)]
-pub struct Marks {
+pub struct SourceMarkers {
     /// The provider's.
     pub theirs: (&'static str, &'static str),
     /// The store's.
@@ -79,7 +79,7 @@ pub struct Marks {
 
 /// What a read came to.
 #[derive(Debug)]
-pub struct Came {
+pub struct ObservedRead {
     /// The users and what the sources said; `None` where nobody could tell.
     pub answer: Option<(Vec<User>, Completeness)>,
     /// What the audit log was told.
@@ -90,14 +90,14 @@ pub struct Came {
     pub read_only: bool,
 }
 
-impl Cell {
+impl TableCell {
     /// Every cell.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for on_failure in [OnProviderFailure::Degrade, OnProviderFailure::Fail] {
-            for theirs in Side::PROVIDER {
-                all.extend(Side::STORE.map(|ours| Self {
+            for theirs in CellFinding::PROVIDER {
+                all.extend(CellFinding::STORE.map(|ours| Self {
                     theirs,
                     ours,
                     on_failure,
@@ -114,13 +114,15 @@ impl Cell {
             return Promise::CannotTell;
         }
         match (self.theirs, self.ours) {
-            (Side::Found, Side::Found) => Promise::Merged { complete: true },
-            (Side::Found, Side::Absent) => Promise::Theirs { complete: true },
-            (Side::Found, Side::Unknown) | (Side::Stale, Side::Absent) => Promise::Theirs { complete: false },
-            (Side::Stale, Side::Found) => Promise::Merged { complete: false },
-            (Side::Absent, Side::Found) => Promise::Ours { complete: true },
-            (Side::Absent, Side::Absent) => Promise::Nobody,
-            (Side::Unknown, Side::Found) => Promise::Ours { complete: false },
+            (CellFinding::Found, CellFinding::Found) => Promise::Merged { complete: true },
+            (CellFinding::Found, CellFinding::Absent) => Promise::Theirs { complete: true },
+            (CellFinding::Found, CellFinding::Unknown) | (CellFinding::Stale, CellFinding::Absent) => {
+                Promise::Theirs { complete: false }
+            }
+            (CellFinding::Stale, CellFinding::Found) => Promise::Merged { complete: false },
+            (CellFinding::Absent, CellFinding::Found) => Promise::Ours { complete: true },
+            (CellFinding::Absent, CellFinding::Absent) => Promise::Nobody,
+            (CellFinding::Unknown, CellFinding::Found) => Promise::Ours { complete: false },
             _ => Promise::CannotTell,
         }
     }
@@ -130,7 +132,7 @@ impl Cell {
     ///
     /// # Panics
     /// When any of it is otherwise.
-    pub fn holds(self, way: &str, marks: Marks, store_event: i32, came: &Came) {
+    pub fn holds(self, way: &str, marks: SourceMarkers, store_event: i32, came: &ObservedRead) {
         let what = format!("{self:?}, {way}: {came:?}");
         let (expected, complete) = match self.promise() {
             Promise::Merged { complete } => (Some((marks.theirs.0, true, true)), complete),
@@ -155,7 +157,7 @@ impl Cell {
         assert_eq!(completeness.complete, complete, "{what}");
         let told: Vec<_> = completeness.sources.iter().map(|source| source.status).collect();
         assert_eq!(told, [self.theirs.status(), self.ours.status()], "{what}");
-        if self.theirs == Side::Stale {
+        if self.theirs == CellFinding::Stale {
             assert!(completeness.sources[0].as_of.is_some(), "{what}");
         }
         let mut events: Vec<_> = came
@@ -169,7 +171,7 @@ impl Cell {
             [(store_event, self.ours.outcome()), (4601, self.theirs.outcome())],
             "{what}"
         );
-        let wanted = !came.read_only && self.theirs == Side::Found && self.ours.is_live();
+        let wanted = !came.read_only && self.theirs == CellFinding::Found && self.ours.is_live();
         assert_eq!(came.written.len(), usize::from(wanted), "{what}");
     }
 }

@@ -8,19 +8,19 @@
 
 pub mod accounts;
 pub mod answer_table;
-pub mod asking;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;
-pub mod directory;
 pub mod events;
 pub mod logs;
+pub mod mirror;
 pub mod providers;
 pub mod registrations;
+pub mod scanning;
 pub mod sealing;
+pub mod source_client;
 pub mod store;
 pub mod tenants;
 pub mod tokens;
 pub mod views;
-pub mod walking;
 pub mod workspaces;

@@ -10,15 +10,15 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The lines that this thread logs for as long as the test keeps them.
 #[derive(Debug)]
-pub struct Logged {
+pub struct LogCapture {
     lines: Lines,
     _until_dropped: DefaultGuard,
 }
 
-impl Logged {
+impl LogCapture {
     /// Begins to keep what is logged on this thread, down to this level.
     #[must_use]
-    pub fn down_to(level: Level) -> Self {
+    pub fn start(level: Level) -> Self {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)

@@ -8,14 +8,14 @@ use std::sync::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     query::UserQuery,
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
     provider::{Asked, Heard, Provider, Providers, Searchable},
-    source::{CallContext, Page, SourceErrorKind, SourceName, UserSource},
+    source::{AccountPage, CallContext, SourceErrorKind, SourceName, UserSource},
 };
 use time::OffsetDateTime;
 
@@ -23,20 +23,20 @@ use crate::store::FakeStore;
 
 /// How a fake provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
+pub enum ProviderMode {
     /// Its own word of this moment.
     Live(OffsetDateTime),
     /// What it had said at this moment; silence about those whom it did not have.
     Remembered(OffsetDateTime, SourceErrorKind),
     /// Nothing.
-    Silent(SourceErrorKind),
+    Failing(SourceErrorKind),
 }
 
 /// A provider over accounts in memory.
 #[derive(Debug)]
 pub struct FakeProvider {
     accounts: FakeStore,
-    voice: Mutex<Voice>,
+    voice: Mutex<ProviderMode>,
     searchable: Searchable,
     calls: AtomicU64,
 }
@@ -44,7 +44,7 @@ pub struct FakeProvider {
 impl FakeProvider {
     /// A provider of this name that speaks so.
     #[must_use]
-    pub const fn new(name: SourceName, voice: Voice) -> Self {
+    pub const fn new(name: SourceName, voice: ProviderMode) -> Self {
         Self {
             accounts: FakeStore::named(name),
             voice: Mutex::new(voice),
@@ -65,7 +65,7 @@ impl FakeProvider {
     }
 
     /// Removes the account of this id.
-    pub fn remove(&self, pool: PoolId, id: &Crid) {
+    pub fn remove(&self, pool: PoolId, id: &CustomerRegistrationId) {
         self.accounts.remove(pool, id);
     }
 
@@ -76,7 +76,7 @@ impl FakeProvider {
     }
 
     /// Speaks so from now on.
-    pub fn speak(&self, voice: Voice) {
+    pub fn set_mode(&self, voice: ProviderMode) {
         *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = voice;
     }
 
@@ -93,12 +93,12 @@ impl FakeProvider {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let voice = *self.voice.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = match (voice, answer.await) {
-            (Voice::Live(as_of), Ok(value)) => Heard::Live { value, as_of },
-            (Voice::Remembered(as_of, reason), Ok(value)) if positive(&value) => {
+            (ProviderMode::Live(as_of), Ok(value)) => Heard::Live { value, as_of },
+            (ProviderMode::Remembered(as_of, reason), Ok(value)) if positive(&value) => {
                 Heard::Remembered { value, as_of, reason }
             }
-            (Voice::Silent(reason) | Voice::Remembered(_, reason), _) => Heard::Nothing { reason },
-            (Voice::Live(_), Err(error)) => Heard::Nothing { reason: error.kind },
+            (ProviderMode::Failing(reason) | ProviderMode::Remembered(_, reason), _) => Heard::Nothing { reason },
+            (ProviderMode::Live(_), Err(error)) => Heard::Nothing { reason: error.kind },
         };
         Asked { heard, called: true }
     }
@@ -114,7 +114,7 @@ impl Provider for FakeProvider {
         self.searchable
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>> {
         self.say(self.accounts.by_id(cx, id), Option::is_some).await
     }
 
@@ -123,7 +123,7 @@ impl Provider for FakeProvider {
             .await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage> {
         self.say(self.accounts.search(cx, query), |page| !page.accounts.is_empty())
             .await
     }
@@ -134,7 +134,7 @@ impl Provider for FakeProvider {
 pub struct FakeProviders(pub Option<Arc<FakeProvider>>);
 
 impl Providers for FakeProviders {
-    fn of(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
+    fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn Provider>> {
         tenant.settings.user_provider?;
         self.0.clone().map(|provider| provider as Arc<dyn Provider>)
     }

@@ -6,9 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    write_back::WriteBack,
+};
 use masthead_ports::{
-    registrations::{Registrations, Synchronised, WrittenFor},
+    registrations::{RegistrationWriter, WriteBackOutcome, WriteOrigin},
     source::{CallContext, SourceError, UserSource},
 };
 
@@ -16,9 +19,9 @@ use crate::store::FakeStore;
 
 /// Keeps every account that it was told to synchronise, in order.
 #[derive(Debug, Default)]
-pub struct RecordingRegistrations(Mutex<Vec<Account>>);
+pub struct RecordingRegistrationWriter(Mutex<Vec<Account>>);
 
-impl RecordingRegistrations {
+impl RecordingRegistrationWriter {
     /// The accounts since the last call.
     pub fn take(&self) -> Vec<Account> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -26,33 +29,33 @@ impl RecordingRegistrations {
 }
 
 #[async_trait]
-impl Registrations for RecordingRegistrations {
-    async fn synchronise(
+impl RegistrationWriter for RecordingRegistrationWriter {
+    async fn write_back(
         &self,
         _cx: &CallContext,
         write_back: &WriteBack,
-        _written_for: &WrittenFor,
-    ) -> Result<Synchronised, SourceError> {
+        _written_for: &WriteOrigin,
+    ) -> Result<WriteBackOutcome, SourceError> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(write_back.account.clone());
-        Ok(Synchronised::Updated)
+        Ok(WriteBackOutcome::Updated)
     }
 }
 
 /// Writes to a store in memory, by the promise of the port.
 #[derive(Debug)]
-pub struct WritingRegistrations(pub Arc<FakeStore>);
+pub struct InMemoryRegistrationWriter(pub Arc<FakeStore>);
 
 #[async_trait]
-impl Registrations for WritingRegistrations {
-    async fn synchronise(
+impl RegistrationWriter for InMemoryRegistrationWriter {
+    async fn write_back(
         &self,
         cx: &CallContext,
         write_back: &WriteBack,
-        _written_for: &WrittenFor,
-    ) -> Result<Synchronised, SourceError> {
+        _written_for: &WriteOrigin,
+    ) -> Result<WriteBackOutcome, SourceError> {
         let pool = cx.tenant.pool;
         let kept = self.0.kept(pool);
         let WriteBack {
@@ -60,11 +63,11 @@ impl Registrations for WritingRegistrations {
             read,
             same_address,
         } = write_back;
-        let by_id = |id: &Crid| kept.iter().find(|known| known.crid == *id);
+        let by_id = |id: &CustomerRegistrationId| kept.iter().find(|known| known.crid == *id);
         if let Some(read) = read
             && by_id(&read.crid) != Some(&**read)
         {
-            return Ok(Synchronised::Unchanged);
+            return Ok(WriteBackOutcome::Unchanged);
         }
         if read.as_ref().is_none_or(|read| read.crid != account.crid) {
             let address = read.as_deref().unwrap_or(account).email.as_ref();
@@ -75,7 +78,7 @@ impl Registrations for WritingRegistrations {
                 .collect();
             holders.sort();
             if by_id(&account.crid).is_some() || holders != *same_address {
-                return Ok(Synchronised::Unchanged);
+                return Ok(WriteBackOutcome::Unchanged);
             }
         }
         let Some(read) = read else {
@@ -85,7 +88,7 @@ impl Registrations for WritingRegistrations {
                 ..account.clone()
             };
             self.0.put(pool, [made]);
-            return Ok(Synchronised::Created);
+            return Ok(WriteBackOutcome::Created);
         };
         let metadata = read.metadata.iter().chain(account.metadata.iter());
         let metadata: BTreeMap<_, _> = metadata
@@ -100,7 +103,7 @@ impl Registrations for WritingRegistrations {
         };
         self.0.remove(pool, &read.crid);
         self.0.put(pool, [changed]);
-        Ok(Synchronised::Updated)
+        Ok(WriteBackOutcome::Updated)
     }
 }
 

@@ -9,23 +9,23 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    order::{Place, SortKey},
+    order::{ListCursor, SortKey},
     query::{CountMode, Position, Total, UserQuery},
     tenant::PoolId,
 };
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, LookupKey},
-    source::{CallContext, Page, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
+    source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use time::OffsetDateTime;
 
 /// How a fake source behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum StoreMode {
     /// It answers.
-    Well,
+    Answering,
     /// It fails at once in this way.
     Failing(SourceErrorKind),
     /// It answers after this long, whatever the deadline says.
@@ -46,7 +46,7 @@ pub struct FakeStore {
 #[derive(Debug)]
 struct Inside {
     accounts: Vec<(PoolId, Account)>,
-    mood: Mood,
+    mood: StoreMode,
     calls: u64,
 }
 
@@ -64,7 +64,7 @@ impl FakeStore {
             name,
             inside: Mutex::new(Inside {
                 accounts: Vec::new(),
-                mood: Mood::Well,
+                mood: StoreMode::Answering,
                 calls: 0,
             }),
         }
@@ -90,14 +90,14 @@ impl FakeStore {
     }
 
     /// Removes the account of this id.
-    pub fn remove(&self, pool: PoolId, id: &Crid) {
+    pub fn remove(&self, pool: PoolId, id: &CustomerRegistrationId) {
         self.lock()
             .accounts
             .retain(|(kept_in, account)| (*kept_in, &account.crid) != (pool, id));
     }
 
     /// Behaves in this way from now on.
-    pub fn be(&self, mood: Mood) {
+    pub fn set_mode(&self, mood: StoreMode) {
         self.lock().mood = mood;
     }
 
@@ -127,11 +127,11 @@ impl FakeStore {
             inside.mood
         };
         match mood {
-            Mood::Well => {}
-            Mood::Failing(kind) => return Err(SourceError::new(operation, kind)),
-            Mood::Slow(time) => tokio::time::sleep(time).await,
-            Mood::Stuck => std::future::pending().await,
-            Mood::Panicking => std::panic::resume_unwind(Box::new("the fake store was told to panic")),
+            StoreMode::Answering => {}
+            StoreMode::Failing(kind) => return Err(SourceError::new(operation, kind)),
+            StoreMode::Slow(time) => tokio::time::sleep(time).await,
+            StoreMode::Stuck => std::future::pending().await,
+            StoreMode::Panicking => std::panic::resume_unwind(Box::new("the fake store was told to panic")),
         }
         Ok(self.kept(cx.tenant.pool))
     }
@@ -151,7 +151,7 @@ impl UserSource for FakeStore {
         self.name
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let all = self.ask(cx, "by id").await?;
         Ok(all.into_iter().find(|account| account.crid == *id))
     }
@@ -163,18 +163,18 @@ impl UserSource for FakeStore {
         Ok(matches)
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let mut matches = self.ask(cx, "search").await?;
         matches.retain(|account| query.filter.matches(account));
         let outside_provider = cx.tenant.settings.is_federated();
-        let place = |account: &Account| SortKey::of(account, query.order.column, outside_provider);
+        let place = |account: &Account| SortKey::for_account(account, query.order.column, outside_provider);
         matches.sort_by(|a, b| place(a).compare(&place(b), query.order.direction));
         let total = matches.len();
         let skipped = match &query.position {
             Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
             // This store makes no marks.
-            Position::After(Place::Mark(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
-            Position::After(Place::Key(last)) => matches
+            Position::After(ListCursor::Opaque(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
+            Position::After(ListCursor::Key(last)) => matches
                 .iter()
                 .filter(|account| place(account).compare(last, query.order.direction) != Ordering::Greater)
                 .count(),
@@ -184,7 +184,7 @@ impl UserSource for FakeStore {
             .skip(skipped)
             .take(usize::from(query.size))
             .collect();
-        Ok(Page {
+        Ok(AccountPage {
             more: skipped.saturating_add(accounts.len()) < total,
             accounts,
             total: match query.count {
@@ -201,7 +201,7 @@ impl UserSource for FakeStore {
 
 #[async_trait]
 impl BulkLookups for FakeStore {
-    async fn by_keys(
+    async fn find_many(
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
@@ -220,7 +220,7 @@ impl BulkLookups for FakeStore {
         };
         Ok(BulkAnswer {
             registrations: keys.iter().map(accounts_of).collect(),
-            directory: None,
+            mirror: None,
         })
     }
 }

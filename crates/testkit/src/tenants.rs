@@ -38,7 +38,7 @@ impl FakeTenants {
     }
 
     /// Gives no answer from now on, or answers again.
-    pub fn be_silent(&self, silent: bool) {
+    pub fn set_unavailable(&self, silent: bool) {
         self.silent.store(silent, Ordering::Relaxed);
     }
 }
@@ -52,7 +52,7 @@ impl Tenants for FakeTenants {
         Ok(self.known.get(id).cloned())
     }
 
-    async fn of_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
+    async fn find_in_any_group(&self, client: &str, paper: &str) -> Result<Vec<TenantId>, SourceError> {
         if self.silent.load(Ordering::Relaxed) {
             return Err(SourceError::new("tenants of any group", SourceErrorKind::Unavailable));
         }
@@ -70,11 +70,7 @@ impl Tenants for FakeTenants {
 #[must_use]
 pub fn tenant(id: &str, pool: i64, settings: &[(&str, &str)]) -> Tenant {
     let (settings, mistakes) = TenantSettings::parse(settings.iter().copied());
-    assert!(
-        mistakes
-            .iter()
-            .all(masthead_domain::settings::SettingMistake::is_warning)
-    );
+    assert!(mistakes.iter().all(masthead_domain::settings::SettingError::is_warning));
     Tenant {
         id: TenantId::parse(id).expect("a tenant is group/client/paper"),
         pool: PoolId(pool),

@@ -23,7 +23,7 @@ impl FakeWorkspaces {
 
 #[async_trait]
 impl Workspaces for FakeWorkspaces {
-    async fn opened_by(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
+    async fn authenticate(&self, credential: &Credential) -> Result<Option<Arc<Workspace>>, SourceError> {
         Ok(self.0.get(credential).cloned())
     }
 }
@@ -35,7 +35,7 @@ impl Workspaces for FakeWorkspaces {
 #[must_use]
 pub fn workspace(id: &str, tenant: &str, key: &str) -> (Credential, Workspace) {
     let id = WorkspaceId::parse(id).expect("a name");
-    let credential = Credential::of(&id, &KeyHash::of(key));
+    let credential = Credential::new(&id, &KeyHash::for_key(key));
     let workspace = Workspace {
         id,
         tenant: TenantId::parse(tenant).expect("a tenant is group/client/paper"),

@@ -10,7 +10,7 @@ use masthead_domain::{
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_testkit::{
-    contract::{self, Factory, Loaded, Subject},
+    contract::{self, SourceFactory, SourceSubject, TenantAccounts},
     for_each_source_case,
     store::FakeStore,
 };
@@ -18,8 +18,8 @@ use masthead_testkit::{
 struct Fakes;
 
 #[async_trait]
-impl Factory for Fakes {
-    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+impl SourceFactory for Fakes {
+    async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let store = FakeStore::default();
         let mut tenants = Vec::new();
         for (pool, loaded) in (1..).zip(loaded) {
@@ -37,7 +37,7 @@ impl Factory for Fakes {
             }));
         }
         let store = Arc::new(store);
-        Subject {
+        SourceSubject {
             source: Arc::clone(&store) as _,
             bulk: store,
             tenants,

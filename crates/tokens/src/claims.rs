@@ -100,7 +100,7 @@ impl Claims {
             .as_ref()?
             .as_str()?
             .split(' ')
-            .filter_map(Scope::named)
+            .filter_map(Scope::from_name)
             .collect();
         let tenants = self
             .tenants

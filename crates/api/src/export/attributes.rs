@@ -221,7 +221,7 @@ impl Serialize for UserAttributes<'_> {
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::{crid::Crid, metadata::Metadata};
+    use masthead_domain::{customer_registration_id::CustomerRegistrationId, metadata::Metadata};
     use serde_json::{Value, json};
 
     use super::*;
@@ -236,7 +236,7 @@ mod tests {
         Account {
             last_name: "Ash".into(),
             metadata: Metadata::new(pairs.map(|(key, value)| (key.to_owned(), value.to_owned()))).unwrap(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         }
     }
 

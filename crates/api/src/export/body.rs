@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use masthead_domain::{crid::Crid, email::EmailKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::bulk::LookupKey;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -152,8 +152,8 @@ impl Identifier {
             return Ok(None);
         }
         let key = match &*self.identifier_type {
-            "customer_id" => LookupKey::Id(Crid::parse(text).map_err(|_| Fault::NoCrid)?),
-            "email" => LookupKey::Email(EmailKey::wanted(text).map_err(|_| Fault::NoAddress)?),
+            "customer_id" => LookupKey::Id(CustomerRegistrationId::parse(text).map_err(|_| Fault::NoCrid)?),
+            "email" => LookupKey::Email(EmailKey::parse_lenient(text).map_err(|_| Fault::NoAddress)?),
             // As it is answered, and in no other way: `007` is not 7, nor is it a number that is not there.
             _ => {
                 let number: i64 = text.parse().map_err(|_| Fault::NoNumber)?;
@@ -189,7 +189,11 @@ mod tests {
         ] {
             let wanted = read(body.as_bytes(), 20).unwrap();
             assert_eq!(wanted.identifiers, [identifier("customer_id", "7")], "{body}");
-            assert_eq!(wanted.keys, [Some(LookupKey::Id(Crid::parse("7").unwrap()))], "{body}");
+            assert_eq!(
+                wanted.keys,
+                [Some(LookupKey::Id(CustomerRegistrationId::parse("7").unwrap()))],
+                "{body}"
+            );
             assert_eq!(wanted.attributes, Attributes::named(["name".to_owned()]), "{body}");
         }
     }
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_identifier_of_any_shape_is_looked_up() {
-        let email = |text| Ok(Some(LookupKey::Email(EmailKey::of(text))));
+        let email = |text| Ok(Some(LookupKey::Email(EmailKey::from_text(text))));
         for text in [
             "ann",
             "ann@intranet",

@@ -7,7 +7,7 @@ use masthead_domain::{
     tenant::Tenant,
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
-use masthead_orchestrator::{Caller, ExportRequest, Exported};
+use masthead_orchestrator::{Caller, ExportRequest, ExportedUser};
 use masthead_ports::source::SourceError;
 
 use crate::{
@@ -78,7 +78,7 @@ async fn told(
     };
     let export = async { Ok(api.exports.export.export(caller, &request).await) };
     let answer = in_time(caller.deadline, export).await?;
-    if strict && answer.outcomes.contains(&Exported::Unresolved) {
+    if strict && answer.outcomes.contains(&ExportedUser::Unresolved) {
         return Err(ExportError::Unresolved(answer.retry_after));
     }
     let size_hint = 256 + answer.outcomes.len() * USER_BYTES;
@@ -94,8 +94,8 @@ async fn told(
 async fn opened(api: &ApiState, parts: &Parts) -> Result<Arc<Workspace>, ExportError> {
     let credentials = Credentials::of(&parts.headers).ok_or(ExportError::NoCredentials)?;
     let id = WorkspaceId::parse(&credentials.user).map_err(|_| ExportError::WrongKey)?;
-    let credential = Credential::of(&id, &KeyHash::of(&credentials.password));
-    let opened = api.exports.workspaces.opened_by(&credential).await;
+    let credential = Credential::new(&id, &KeyHash::for_key(&credentials.password));
+    let opened = api.exports.workspaces.authenticate(&credential).await;
     match opened.map_err(|error| silent(&error))? {
         Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
         Some(workspace) => Ok(workspace),

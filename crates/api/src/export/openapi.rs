@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use masthead_domain::account::Account;
-use masthead_orchestrator::Exported;
+use masthead_orchestrator::ExportedUser;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -229,12 +229,16 @@ fn answer_example(attributes: &Attributes) -> serde_json::Result<Vec<u8>> {
         one("customer_id", "nobody"),
     ];
     let user = with_invented(|_, _, user| {
-        Exported::User(Box::new(Account {
+        ExportedUser::User(Box::new(Account {
             registration_id: Some(41),
             ..user.account.clone()
         }))
     });
-    let outcomes = [user.unwrap_or(Exported::Absent), Exported::Unresolved, Exported::Absent];
+    let outcomes = [
+        user.unwrap_or(ExportedUser::Absent),
+        ExportedUser::Unresolved,
+        ExportedUser::Absent,
+    ];
     written(&Answer::new(&identifiers, &outcomes, attributes), 1_024)
 }
 

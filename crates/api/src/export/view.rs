@@ -1,6 +1,6 @@
 //! An answer on its way out, its keys in the published order.
 
-use masthead_orchestrator::Exported;
+use masthead_orchestrator::ExportedUser;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use super::{
@@ -30,7 +30,7 @@ struct Data<'a> {
 }
 
 struct Users<'a> {
-    outcomes: &'a [Exported],
+    outcomes: &'a [ExportedUser],
     attributes: &'a Attributes,
 }
 
@@ -43,7 +43,7 @@ impl Serialize for Users<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for outcome in self.outcomes {
-            if let Exported::User(account) = outcome {
+            if let ExportedUser::User(account) = outcome {
                 list.serialize_element(&User {
                     user_attributes: UserAttributes {
                         account,
@@ -58,8 +58,8 @@ impl Serialize for Users<'_> {
 
 impl<'a> Answer<'a> {
     /// The answer to these identifiers, of which each has its outcome.
-    pub(super) fn new(identifiers: &'a [Identifier], outcomes: &'a [Exported], attributes: &'a Attributes) -> Self {
-        let with = |wanted: &Exported| {
+    pub(super) fn new(identifiers: &'a [Identifier], outcomes: &'a [ExportedUser], attributes: &'a Attributes) -> Self {
+        let with = |wanted: &ExportedUser| {
             let all = identifiers.iter().zip(outcomes);
             all.filter(|(_, outcome)| *outcome == wanted)
                 .map(|(identifier, _)| identifier)
@@ -69,9 +69,9 @@ impl<'a> Answer<'a> {
             status: "success",
             kind: "export_users",
             data: Data {
-                users_not_found: with(&Exported::Absent),
+                users_not_found: with(&ExportedUser::Absent),
                 users: Users { outcomes, attributes },
-                users_unresolved: with(&Exported::Unresolved),
+                users_unresolved: with(&ExportedUser::Unresolved),
             },
         }
     }

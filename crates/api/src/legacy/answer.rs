@@ -95,7 +95,7 @@ impl Refusal {
             ApiError::Header(fault) => Self::Infrastructure(StatusCode::BAD_REQUEST, fault.text().into()),
             ApiError::SourceSystem => infrastructure(StatusCode::UNAUTHORIZED, INVALID_SOURCE_SYSTEM),
             ApiError::Token(TokenError::KeysUnavailable)
-            | ApiError::Read(_, ReadError::NoSuchUser { .. } | ReadError::CannotTell { .. } | ReadError::Corrupt)
+            | ApiError::Read(_, ReadError::NoSuchUser { .. } | ReadError::Unavailable { .. } | ReadError::Corrupt)
             | ApiError::Unavailable
             | ApiError::Internal => infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG),
             ApiError::NotBearer | ApiError::Token(_) | ApiError::NotGranted => {
@@ -124,7 +124,7 @@ pub(crate) fn refuse(error: &ApiError, request_id: &RequestId, retry_after: Dura
     let mut response = refused(&Refusal::of(error), request_id);
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         let wait = match error {
-            ApiError::Read(_, ReadError::CannotTell { retry_after, .. }) => *retry_after,
+            ApiError::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
             _ => None,
         };
         let wait = whole_seconds(wait.unwrap_or(retry_after));

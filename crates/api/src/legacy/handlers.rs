@@ -151,7 +151,7 @@ async fn answered(api: &ApiState, caller: &Caller, side: Side, wanted: Wanted) -
     match answer.completeness {
         Some(completeness) if would_lie(&completeness, answer.total) => Err(ApiError::Read(
             error::Call::List,
-            ReadError::CannotTell {
+            ReadError::Unavailable {
                 retry_after: None,
                 completeness: Some(completeness),
             },

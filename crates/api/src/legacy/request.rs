@@ -1,7 +1,7 @@
 //! From a legacy request to what the use cases are asked.
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     order::{Direction, Order, SortColumn},
     query::{CountMode, DEFAULT_PAGE_SIZE, Position, UserFilter, UserQuery},
     tenant::Tenant,
@@ -31,7 +31,7 @@ pub(super) enum Side {
 #[derive(Debug)]
 pub(super) enum Wanted {
     /// One user.
-    ById(Crid),
+    ById(CustomerRegistrationId),
     /// A page of users.
     List(UserQuery),
     /// Users of a system that the tenant has none of.

@@ -1,8 +1,8 @@
 //! Examples for the documents, written by the code that writes the answers.
 
 use masthead_domain::{
-    account::Account, answer::User, crid::Crid, email::Email, metadata::Metadata, query::Total, state::UserState,
-    tenant::TenantId,
+    account::Account, answer::User, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    query::Total, state::UserState, tenant::TenantId,
 };
 use masthead_orchestrator::ReadError;
 use masthead_ports::{
@@ -134,7 +134,7 @@ fn invented() -> Option<(TenantId, User)> {
         last_name: "Lee".into(),
         verified: Some(true),
         metadata,
-        ..Account::new(Crid::parse("2937").ok()?)
+        ..Account::new(CustomerRegistrationId::parse("2937").ok()?)
     };
     let user = User {
         account,

@@ -4,7 +4,7 @@
 //! in characters here, since JSON Schema knows no bytes. None has a `default`: generated clients send defaults, and a
 //! parameter that is sent may exclude another or turn a look-up into a list. The defaults are in the descriptions.
 
-use masthead_domain::{crid::MAX_CRID_BYTES, metadata::MAX_KEY_BYTES};
+use masthead_domain::{customer_registration_id::MAX_ID_BYTES, metadata::MAX_KEY_BYTES};
 
 use crate::{
     fields::Field,
@@ -58,7 +58,7 @@ pub(crate) fn typed(kind: Kind, text: &'static str) -> Node {
 
 /// The schema of a customer registration id, in a path or a parameter.
 pub(crate) fn crid() -> Node {
-    text(CRID, MAX_CRID_BYTES)
+    text(CRID, MAX_ID_BYTES)
 }
 
 /// The schema of the value of a metadata key.

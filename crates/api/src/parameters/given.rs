@@ -52,7 +52,7 @@ impl<'a> Given<'a> {
         if self.metadata.len() == MAX_METADATA_PAIRS {
             return Err(InvalidParameter::MetadataTooMany);
         }
-        let pair = MetadataPair::of(key, value);
+        let pair = MetadataPair::new(key, value);
         if self.metadata.iter().any(|other| other.key() == pair.key()) {
             return Err(InvalidParameter::Repeated(name()));
         }

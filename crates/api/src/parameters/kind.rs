@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use masthead_domain::crid::MAX_CRID_BYTES;
+use masthead_domain::customer_registration_id::MAX_ID_BYTES;
 
 use super::{
     query::{Plus, decoded, plus_for_blank},
@@ -62,7 +62,7 @@ impl Kind {
     /// How long a text of this kind may be, in bytes.
     const fn max_bytes(self) -> Option<usize> {
         match self {
-            Self::Id => Some(MAX_CRID_BYTES),
+            Self::Id => Some(MAX_ID_BYTES),
             Self::Text { max_bytes } | Self::EmailText { max_bytes } => Some(max_bytes),
             Self::Fields => Some(MAX_FIELDS_BYTES),
             Self::Flag | Self::Number { .. } | Self::Sealed | Self::Choice(_) => None,
@@ -96,7 +96,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Flag => f.write_str("true or false"),
             Self::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Self::Id => write!(f, "1 to {MAX_CRID_BYTES} bytes"),
+            Self::Id => write!(f, "1 to {MAX_ID_BYTES} bytes"),
             Self::Text { max_bytes } | Self::EmailText { max_bytes } => write!(f, "1 to {max_bytes} bytes"),
             Self::Fields => write!(f, "1 to {MAX_FIELDS_BYTES} bytes"),
             Self::Sealed => f.write_str("a text that was answered by this service"),

@@ -1,8 +1,8 @@
 //! From checked parameters to what the use cases are asked.
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     flow::Sources,
     order::{Direction, Order, SortColumn},
     query::{
@@ -50,7 +50,7 @@ pub(crate) fn search(
         // The first page is what is meant without a number: a client that always sends it contradicts nothing.
         (Some(_), Some(2..)) => return Err(InvalidParameter::CursorAndPageNumber),
         (Some(cursor), _) => {
-            let sources = Sources::of(tenant.settings.user_provider, ignore_provider);
+            let sources = Sources::for_request(tenant.settings.user_provider, ignore_provider);
             let place = Some(cursor)
                 .filter(|cursor| cursor.len() <= MAX_SEALED_BYTES)
                 .and_then(|cursor| cursor::open(sealing, tenant, (&filter, order, sources), &cursor));
@@ -86,15 +86,15 @@ pub(crate) fn lookup(path: &str, given: &Given<'_>) -> Result<(LookupRequest, Vi
 }
 
 /// The id that the last segment of a path stands for.
-fn id_of_path(path: &str) -> Result<Crid, InvalidParameter> {
+fn id_of_path(path: &str) -> Result<CustomerRegistrationId, InvalidParameter> {
     let path = path.strip_suffix('/').unwrap_or(path);
     path_id(path.rsplit('/').next().unwrap_or_default())
 }
 
 /// The id that a segment of a path stands for.
-pub(crate) fn path_id(segment: &str) -> Result<Crid, InvalidParameter> {
+pub(crate) fn path_id(segment: &str) -> Result<CustomerRegistrationId, InvalidParameter> {
     decoded(segment, Plus::Kept)
-        .and_then(|text| Crid::parse(&text).ok())
+        .and_then(|text| CustomerRegistrationId::parse(&text).ok())
         .ok_or(InvalidParameter::PathId)
 }
 
@@ -120,7 +120,7 @@ fn order(given: &Given<'_>) -> Order {
     let column = given
         .number(Parameter::OrderBy)
         .and_then(|number| u8::try_from(number).ok())
-        .and_then(SortColumn::numbered);
+        .and_then(SortColumn::from_number);
     Order {
         column: column.unwrap_or(Order::default().column),
         direction: match given.number(Parameter::OrderByType) {
@@ -132,7 +132,7 @@ fn order(given: &Given<'_>) -> Order {
 
 fn filter(
     given: Given<'_>,
-    in_path: Option<Crid>,
+    in_path: Option<CustomerRegistrationId>,
     tenant: &Tenant,
     sealing: &dyn Sealing,
 ) -> Result<UserFilter, InvalidParameter> {
@@ -149,7 +149,7 @@ fn filter(
     if let Some(id) = given.text(Parameter::CustomerRegistrationId) {
         filter
             .crids
-            .push(Crid::parse(id).map_err(|_| InvalidParameter::BadCrid)?);
+            .push(CustomerRegistrationId::parse(id).map_err(|_| InvalidParameter::BadCrid)?);
     }
     if let Some(sealed) = given.text(Parameter::EncryptedCustomerRegistrationId) {
         filter.crids.push(opened_crid(sealed, tenant, sealing)?);
@@ -170,7 +170,7 @@ fn email(given: &Given<'_>, tenant: &Tenant) -> Result<Option<EmailFilter>, Inva
         };
     };
     let filter = match chosen {
-        Some("exact") => EmailFilter::Exact(EmailKey::wanted(text).map_err(|_| empty_email())?),
+        Some("exact") => EmailFilter::Exact(EmailKey::parse_lenient(text).map_err(|_| empty_email())?),
         Some("prefix") => EmailFilter::Prefix(needle(text)?),
         Some(_) => email_contains(text)?,
         None if tenant.settings.email_contains => email_contains(text)?,
@@ -190,8 +190,8 @@ pub(crate) fn email_contains(text: &str) -> Result<EmailFilter, InvalidParameter
 }
 
 /// The text as it is looked for; one of which nothing is left would match everybody, so it counts as empty.
-fn needle(text: &str) -> Result<EmailNeedle, InvalidParameter> {
-    let needle = EmailNeedle::of(text);
+fn needle(text: &str) -> Result<EmailFragment, InvalidParameter> {
+    let needle = EmailFragment::from_text(text);
     if needle.as_str().is_empty() {
         Err(empty_email())
     } else {
@@ -206,7 +206,7 @@ fn empty_email() -> InvalidParameter {
 
 /// The beginning of a name; one that folds to nothing would match everybody, so it counts as empty.
 fn name_prefix(given: &Given<'_>, name: Parameter) -> Result<Option<NamePrefix>, InvalidParameter> {
-    let prefix = given.text(name).map(NamePrefix::of);
+    let prefix = given.text(name).map(NamePrefix::from_text);
     match &prefix {
         Some(prefix) if prefix.as_str().is_empty() => Err(InvalidParameter::Empty((&TABLE[name as usize]).into())),
         _ => Ok(prefix),
@@ -221,15 +221,19 @@ pub(crate) fn opened_email(
 ) -> Result<EmailFilter, InvalidParameter> {
     let name = Parameter::EncryptedEmail;
     let text = opened(sealed, name, Purpose::Email, tenant, sealing)?;
-    let key = EmailKey::wanted(&text).map_err(|_| cannot_be_opened(name))?;
+    let key = EmailKey::parse_lenient(&text).map_err(|_| cannot_be_opened(name))?;
     Ok(EmailFilter::Exact(key))
 }
 
 /// The id that an encrypted one stands for.
-pub(crate) fn opened_crid(sealed: &str, tenant: &Tenant, sealing: &dyn Sealing) -> Result<Crid, InvalidParameter> {
+pub(crate) fn opened_crid(
+    sealed: &str,
+    tenant: &Tenant,
+    sealing: &dyn Sealing,
+) -> Result<CustomerRegistrationId, InvalidParameter> {
     let name = Parameter::EncryptedCustomerRegistrationId;
     let id = opened(sealed, name, Purpose::CustomerRegistrationId, tenant, sealing)?;
-    Crid::parse(&id).map_err(|_| cannot_be_opened(name))
+    CustomerRegistrationId::parse(&id).map_err(|_| cannot_be_opened(name))
 }
 
 fn opened(

@@ -1,12 +1,12 @@
 //! The documents about the API are served to anybody, and keep to themselves.
 
 use http::Request;
-use masthead_testkit::contract_cases::Answer;
+use masthead_testkit::contract_cases::CaseAnswer;
 use serde_json::Value;
 
 use crate::world::{World, header};
 
-async fn get(world: &World, target: &str) -> Answer {
+async fn get(world: &World, target: &str) -> CaseAnswer {
     world.send(Request::get(target).body(String::new()).unwrap()).await
 }
 
@@ -66,9 +66,9 @@ async fn the_example_requests_of_the_document_are_taken() {
     let document: Value = serde_json::from_str(&get(&world, "/openapi.json").await.body).unwrap();
     let body = &document["paths"]["/v4/Users/Search"]["post"]["requestBody"]["content"]["application/json"];
     for (name, example) in body["examples"].as_object().unwrap() {
-        let case = masthead_testkit::contract_cases::Case::search(
+        let case = masthead_testkit::contract_cases::ContractCase::search(
             &example["value"].to_string(),
-            masthead_testkit::contract_cases::Expect::Status(200),
+            masthead_testkit::contract_cases::Expectation::Status(200),
         );
         let answer = world.ask(&case).await;
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);

@@ -14,8 +14,8 @@ use http_body_util::StreamBody;
 use masthead_api::{ApiLimits, Arrival, BodyTimeout, RequestBody, RequestId, ServerRefusal, refusal_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
-    contract_cases::{Case, Expect},
-    store::Mood,
+    contract_cases::{ContractCase, Expectation},
+    store::StoreMode,
 };
 
 use crate::world::{World, answered, header, read};
@@ -26,11 +26,11 @@ const READS: [&str; 3] = [
     "/v4/Users?email=ann",
 ];
 
-fn error(status: u16, code: &'static str, text: &str) -> Expect {
-    Expect::Error(status, code, text.to_owned())
+fn error(status: u16, code: &'static str, text: &str) -> Expectation {
+    Expectation::Error(status, code, text.to_owned())
 }
 
-fn unavailable() -> Expect {
+fn unavailable() -> Expectation {
     error(
         503,
         "E503",
@@ -51,9 +51,9 @@ async fn a_store_that_is_silent_is_503_with_retry_after() {
             "7",
         ),
     ] {
-        world.store.be(Mood::Failing(kind));
+        world.store.set_mode(StoreMode::Failing(kind));
         for target in READS {
-            let case = Case::get(target, unavailable()).answering("retry-after", seconds);
+            let case = ContractCase::get(target, unavailable()).answering("retry-after", seconds);
             world.holds(vec![case]).await;
         }
     }
@@ -62,24 +62,27 @@ async fn a_store_that_is_silent_is_503_with_retry_after() {
 #[tokio::test]
 async fn a_search_that_is_too_broad_is_e400_90() {
     let world = World::new();
-    world.store.be(Mood::Failing(SourceErrorKind::TooBroad));
+    world.store.set_mode(StoreMode::Failing(SourceErrorKind::TooBroad));
     let text = "The search cannot be answered - it takes longer than it may; narrow it";
     world
-        .holds(vec![Case::get("/v4/Users?email=a", error(400, "E400_90", text))])
+        .holds(vec![ContractCase::get(
+            "/v4/Users?email=a",
+            error(400, "E400_90", text),
+        )])
         .await;
 }
 
 #[tokio::test]
 async fn a_store_that_says_what_cannot_be_true_is_500_by_workflow() {
     let world = World::new();
-    world.store.be(Mood::Failing(SourceErrorKind::Corrupt));
+    world.store.set_mode(StoreMode::Failing(SourceErrorKind::Corrupt));
     let by_id = error(500, "E500_01", "There was a problem during the GetById workflow.");
     let list = error(500, "E500_02", "There was a problem during the Get workflow.");
     world
         .holds(vec![
-            Case::get("/v4/Users/2937", by_id),
-            Case::get("/v4/Users?email=ann@example.com", list.clone()),
-            Case::get("/v4/Users", list),
+            ContractCase::get("/v4/Users/2937", by_id),
+            ContractCase::get("/v4/Users?email=ann@example.com", list.clone()),
+            ContractCase::get("/v4/Users", list),
         ])
         .await;
 }
@@ -87,12 +90,12 @@ async fn a_store_that_says_what_cannot_be_true_is_500_by_workflow() {
 #[tokio::test]
 async fn silence_about_the_tenant_or_the_keys_is_503() {
     let world = World::new();
-    let no_keys = Case::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
+    let no_keys = ContractCase::get("/v4/Users", unavailable()).with("Authorization", "Bearer no-keys");
     world.holds(vec![no_keys.answering("retry-after", "1")]).await;
-    world.tenants.be_silent(true);
-    let case = Case::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
+    world.tenants.set_unavailable(true);
+    let case = ContractCase::get("/v4/Users/2937", unavailable()).answering("retry-after", "1");
     world.holds(vec![case.clone()]).await;
-    world.tenants.be_silent(false);
+    world.tenants.set_unavailable(false);
     assert!(case.check(&world, &world.get("/v4/Users/2937").await).is_err());
 }
 
@@ -103,18 +106,20 @@ async fn a_use_case_that_does_not_answer_by_the_deadline_is_503() {
         retry_after: Duration::from_secs(4),
         ..ApiLimits::default()
     });
-    world.store.be(Mood::Stuck);
+    world.store.set_mode(StoreMode::Stuck);
     for target in READS {
         let started = tokio::time::Instant::now();
         world
-            .holds(vec![Case::get(target, unavailable()).answering("retry-after", "4")])
+            .holds(vec![
+                ContractCase::get(target, unavailable()).answering("retry-after", "4"),
+            ])
             .await;
         assert!(
             started.elapsed() >= Duration::from_secs(2),
             "the clock is paused: {target}"
         );
     }
-    world.store.be(Mood::Slow(Duration::from_secs(1)));
+    world.store.set_mode(StoreMode::Slow(Duration::from_secs(1)));
     assert_eq!(world.get("/v4/Users/2937").await.status, 200);
 }
 
@@ -124,7 +129,7 @@ async fn a_source_that_gives_up_by_the_deadline_still_tells_its_event() {
         deadline: Duration::from_secs(3),
         ..ApiLimits::default()
     });
-    world.store.be(Mood::Slow(Duration::from_secs(3)));
+    world.store.set_mode(StoreMode::Slow(Duration::from_secs(3)));
     assert_eq!(world.get("/v4/Users/2937").await.status, 200);
     assert_eq!(world.events.take().len(), 1);
 }
@@ -132,9 +137,9 @@ async fn a_source_that_gives_up_by_the_deadline_still_tells_its_event() {
 #[tokio::test]
 async fn the_deadline_of_the_connection_loop_is_kept_and_the_route_noted() {
     let world = World::new();
-    world.store.be(Mood::Stuck);
+    world.store.set_mode(StoreMode::Stuck);
     let mut request = Request::builder().uri("/v4/Users/2937");
-    for (name, value) in Case::get("/", Expect::Status(200)).request(&world).headers {
+    for (name, value) in ContractCase::get("/", Expectation::Status(200)).request(&world).headers {
         request = request.header(name, value);
     }
     let arrival = Arrival {
@@ -162,7 +167,10 @@ fn streamed(chunks: impl Stream<Item = Result<Bytes, std::io::Error>> + Send) ->
 async fn a_body_that_never_ends_is_answered_with_408() {
     let world = World::new();
     let mut request = Request::post("/v4/Users/Search");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+    for (name, value) in ContractCase::search("", Expectation::Status(200))
+        .request(&world)
+        .headers
+    {
         request = request.header(name, value);
     }
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
@@ -178,7 +186,10 @@ async fn a_body_that_breaks_off_is_a_bad_request_and_a_late_one_is_408() {
         (std::io::Error::other("cut").into(), BodyTimeout.into());
     for (error, status) in [(cut, 400), (late, 408)] {
         let mut request = Request::post("/v4/Users/Search");
-        for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+        for (name, value) in ContractCase::search("", Expectation::Status(200))
+            .request(&world)
+            .headers
+        {
             request = request.header(name, value);
         }
         let body = StreamBody::new(futures_util::stream::iter([Err::<Frame<Bytes>, _>(error)]));
@@ -191,7 +202,10 @@ async fn a_body_that_breaks_off_is_a_bad_request_and_a_late_one_is_408() {
 async fn a_body_is_bounded_whatever_its_length_claims() {
     let world = World::new();
     let mut request = Request::post("/v4/Users/Search");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+    for (name, value) in ContractCase::search("", Expectation::Status(200))
+        .request(&world)
+        .headers
+    {
         request = request.header(name, value);
     }
     let chunk = Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]));
@@ -209,7 +223,10 @@ async fn a_body_is_bounded_whatever_its_length_claims() {
 async fn a_body_that_announces_too_much_is_not_waited_for() {
     let world = World::new();
     let mut request = Request::post("/v4/Users/Search").header("Content-Length", "65537");
-    for (name, value) in Case::search("", Expect::Status(200)).request(&world).headers {
+    for (name, value) in ContractCase::search("", Expectation::Status(200))
+        .request(&world)
+        .headers
+    {
         request = request.header(name, value);
     }
     let endless = futures_util::stream::once(pending::<Result<Bytes, std::io::Error>>());
@@ -298,7 +315,7 @@ async fn the_servers_own_refusals_have_the_shape_of_the_address() {
 async fn a_request_id_that_cannot_be_echoed_is_replaced() {
     let world = World::new();
     for bad in ["a b", &"x".repeat(129)] {
-        let case = Case::get("/v4/Users/2937", Expect::Status(200)).with("X-RequestId", bad);
+        let case = ContractCase::get("/v4/Users/2937", Expectation::Status(200)).with("X-RequestId", bad);
         let answer = world.ask(&case).await;
         let id = header(&answer, "x-requestid").unwrap();
         assert!(id != bad && !id.is_empty());

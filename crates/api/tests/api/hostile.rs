@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use masthead_testkit::contract_cases::{Answer, Case, Expect};
+use masthead_testkit::contract_cases::{CaseAnswer, ContractCase, Expectation};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn survives(world: &World, runtime: &tokio::runtime::Runtime, request: http::req
     checked(&answer, &told);
 }
 
-fn checked(answer: &Answer, told: &str) {
+fn checked(answer: &CaseAnswer, told: &str) {
     assert!(answer.status < 500, "{told}: {} {}", answer.status, answer.body);
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
     let keys: Vec<_> = whole.as_object().unwrap().keys().collect();
@@ -32,7 +32,10 @@ fn checked(answer: &Answer, told: &str) {
 }
 
 fn good_headers(world: &World, mut request: http::request::Builder) -> http::request::Builder {
-    for (name, value) in Case::search("", Expect::Status(200)).request(world).headers {
+    for (name, value) in ContractCase::search("", Expectation::Status(200))
+        .request(world)
+        .headers
+    {
         request = request.header(name, value);
     }
     request
@@ -203,7 +206,7 @@ fn any_header_is_answered_or_refused() {
 async fn a_refusal_never_repeats_a_value() {
     const SECRET: &str = "s3cr3t";
     let world = World::new();
-    let get = |target: String| Case::get(&target, Expect::Status(400));
+    let get = |target: String| ContractCase::get(&target, Expectation::Status(400));
     let mut cases = vec![
         get(format!("/v4/Users/{SECRET}%zz")),
         get(format!("/v4/Users?metadata.city={SECRET}%00")),
@@ -238,7 +241,7 @@ async fn a_refusal_never_repeats_a_value() {
             format!("{{\"{name}\":[\"{SECRET}\"]}}"),
             format!("{{\"{name}\":{SECRET}}}"),
         ] {
-            cases.push(Case::search(&body, Expect::Status(400)));
+            cases.push(ContractCase::search(&body, Expectation::Status(400)));
         }
     }
     for case in cases {

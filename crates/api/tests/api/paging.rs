@@ -1,13 +1,13 @@
 //! Cursors over whole lists, and where they do not fit.
 
-use masthead_testkit::contract_cases::{Case, Expect, world::GAZETTE};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::GAZETTE};
 use serde_json::Value;
 
 use crate::world::World;
 
 /// The ids of a page, and its cursor ready for a URL.
 async fn page(world: &World, query: &str) -> (Vec<String>, Option<String>) {
-    let case = Case::get(&format!("/v4/Users?{query}"), Expect::Status(200)).of(GAZETTE);
+    let case = ContractCase::get(&format!("/v4/Users?{query}"), Expectation::Status(200)).for_tenant(GAZETTE);
     let answer = world.ask(&case).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     let whole: Value = serde_json::from_str(&answer.body).unwrap();
@@ -59,7 +59,7 @@ async fn a_cursor_fits_only_the_list_that_it_came_from() {
     let status = async |query: &str, tenant| {
         let target = format!("/v4/Users?{query}cursor={cursor}");
         world
-            .ask(&Case::get(&target, Expect::Status(200)).of(tenant))
+            .ask(&ContractCase::get(&target, Expectation::Status(200)).for_tenant(tenant))
             .await
             .status
     };
@@ -70,8 +70,12 @@ async fn a_cursor_fits_only_the_list_that_it_came_from() {
     );
     assert_eq!(status("ignoreProvider=true&", GAZETTE).await, 200, "the same sources");
     assert_eq!(status("pageNumber=1&", GAZETTE).await, 200, "no contradiction");
-    let narrower = Case::get(&format!("/v4/Users/g-01?cursor={cursor}"), Expect::Status(200));
-    assert_eq!(world.ask(&narrower.of(GAZETTE)).await.status, 400, "another filter");
+    let narrower = ContractCase::get(&format!("/v4/Users/g-01?cursor={cursor}"), Expectation::Status(200));
+    assert_eq!(
+        world.ask(&narrower.for_tenant(GAZETTE)).await.status,
+        400,
+        "another filter"
+    );
     for other in [
         "email=reader&",
         "lastName=Moor&",
@@ -90,7 +94,8 @@ async fn a_cursor_fits_only_the_list_that_it_came_from() {
         let mut bytes = good.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
         let tampered = String::from_utf8(bytes).unwrap();
-        let case = Case::search(&format!("{{\"cursor\":\"{tampered}\"}}"), Expect::Status(200)).of(GAZETTE);
+        let case = ContractCase::search(&format!("{{\"cursor\":\"{tampered}\"}}"), Expectation::Status(200))
+            .for_tenant(GAZETTE);
         let answer = world.ask(&case).await;
         assert_ne!(answer.status / 100, 5, "{}", answer.body);
     }
@@ -100,14 +105,14 @@ async fn a_cursor_fits_only_the_list_that_it_came_from() {
 async fn a_federated_list_by_state_can_be_continued() {
     let world = World::new();
     let tenant = "south/post/courier";
-    let first = Case::get(
+    let first = ContractCase::get(
         "/v4/Users?ignoreProvider=true&orderBy=5&pageSize=1",
-        Expect::Status(200),
+        Expectation::Status(200),
     )
-    .of(tenant);
+    .for_tenant(tenant);
     let whole: Value = serde_json::from_str(&world.ask(&first).await.body).unwrap();
     let cursor = whole["meta"]["nextCursor"].as_str().unwrap();
     let body = format!(r#"{{"ignoreProvider":true,"orderBy":5,"pageSize":1,"cursor":"{cursor}"}}"#);
-    let second = Case::search(&body, Expect::Users(vec!["auth0|2"], 2)).of(tenant);
+    let second = ContractCase::search(&body, Expectation::Users(vec!["auth0|2"], 2)).for_tenant(tenant);
     world.holds(vec![second]).await;
 }

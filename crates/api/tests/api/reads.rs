@@ -6,8 +6,8 @@ use masthead_domain::{
 };
 use masthead_testkit::{
     accounts::account,
-    contract_cases::{Case, Expect, Token, world::COURIER},
-    providers::Voice,
+    contract_cases::{CaseToken, ContractCase, Expectation, fixture::COURIER},
+    providers::ProviderMode,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -52,7 +52,7 @@ async fn one_read_writes_one_event() {
             None,
         ),
     ] {
-        let case = Case::get(target, Expect::Status(200)).with("X-RequestId", "r-1");
+        let case = ContractCase::get(target, Expectation::Status(200)).with("X-RequestId", "r-1");
         world.ask(&case).await;
         let events = world.events.take();
         assert_eq!(events.len(), 1, "{target}");
@@ -62,7 +62,7 @@ async fn one_read_writes_one_event() {
         assert_eq!((&*event.request_id, &*event.source_system), ("r-1", "CRM"));
         assert_eq!(event.tenant.to_string(), "north/daily/herald");
     }
-    world.ask(&Case::search("{}", Expect::Status(200))).await;
+    world.ask(&ContractCase::search("{}", Expectation::Status(200))).await;
     let kinds: Vec<_> = world.events.take().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::SubscribeUserGet]);
     assert_eq!(EventKind::SubscribeUserGet.id(), 4000);
@@ -73,13 +73,13 @@ async fn one_read_writes_one_event() {
 async fn what_is_refused_reads_nothing_and_writes_no_event() {
     let world = World::new();
     for case in [
-        Case::get("/v4/Users?pageSize=0", Expect::Status(400)),
-        Case::get("/v4/Users/2937?colour=x", Expect::Status(400)),
-        Case::get("/v4/Users/%zz", Expect::Status(400)),
-        Case::get("/v4/Users", Expect::Status(401)).bearing(Token::Expired),
-        Case::get("/v4/Users", Expect::Status(403)).bearing(Token::OtherTenant),
-        Case::get("/v4/Users", Expect::Status(400)).without("X-SourceSystem"),
-        Case::search("[]", Expect::Status(400)),
+        ContractCase::get("/v4/Users?pageSize=0", Expectation::Status(400)),
+        ContractCase::get("/v4/Users/2937?colour=x", Expectation::Status(400)),
+        ContractCase::get("/v4/Users/%zz", Expectation::Status(400)),
+        ContractCase::get("/v4/Users", Expectation::Status(401)).bearing(CaseToken::Expired),
+        ContractCase::get("/v4/Users", Expectation::Status(403)).bearing(CaseToken::OtherTenant),
+        ContractCase::get("/v4/Users", Expectation::Status(400)).without("X-SourceSystem"),
+        ContractCase::search("[]", Expectation::Status(400)),
     ] {
         world.holds(vec![case]).await;
     }
@@ -90,7 +90,7 @@ async fn what_is_refused_reads_nothing_and_writes_no_event() {
 #[tokio::test]
 async fn a_federated_tenant_is_told_of_its_sources() {
     let world = World::new();
-    let ours = |target: &str| Case::get(target, Expect::Status(200)).of(COURIER);
+    let ours = |target: &str| ContractCase::get(target, Expectation::Status(200)).for_tenant(COURIER);
     let told = |body: &str| parsed(body)["meta"].clone();
 
     let alone = world
@@ -119,20 +119,22 @@ async fn a_federated_tenant_is_told_of_its_sources() {
 #[tokio::test]
 async fn explain_tells_both_sources_apart() {
     let world = World::new();
-    world.provider.speak(Voice::Live(datetime!(2026-03-01 11:59:59.5 UTC)));
+    world
+        .provider
+        .set_mode(ProviderMode::Live(datetime!(2026-03-01 11:59:59.5 UTC)));
     let fourth_pool = PoolId(4);
     world
         .provider
         .put(fourth_pool, [account("auth0|1", "una@example.com", "Una Maria", "")]);
-    let case = Case::get(
+    let case = ContractCase::get(
         "/v4/Users/auth0%7C1?explain=true&fields=firstName,lastName",
-        Expect::Data(json!({
+        Expectation::Data(json!({
             "firstName": "Una Maria",
             "lastName": "Vale",
             "provenance": {"firstName": "Auth0", "lastName": "Subscribe"},
         })),
     );
-    world.holds(vec![case.of(COURIER)]).await;
+    world.holds(vec![case.for_tenant(COURIER)]).await;
 }
 
 #[tokio::test]
@@ -140,9 +142,9 @@ async fn the_same_user_by_get_by_search_and_by_id_is_the_same_record() {
     let world = World::new();
     let by_id = parsed(&world.get("/v4/Users/2937").await.body);
     for case in [
-        Case::get("/v4/Users?email=ann@example.com", Expect::Status(200)),
-        Case::get("/v4/Users?customerRegistrationId=2937", Expect::Status(200)),
-        Case::search(r#"{"firstName":"Ann","lastName":"Lee"}"#, Expect::Status(200)),
+        ContractCase::get("/v4/Users?email=ann@example.com", Expectation::Status(200)),
+        ContractCase::get("/v4/Users?customerRegistrationId=2937", Expectation::Status(200)),
+        ContractCase::search(r#"{"firstName":"Ann","lastName":"Lee"}"#, Expectation::Status(200)),
     ] {
         let list = parsed(&world.ask(&case).await.body);
         assert_eq!(list["data"], json!([by_id["data"]]));
@@ -152,7 +154,7 @@ async fn the_same_user_by_get_by_search_and_by_id_is_the_same_record() {
 #[tokio::test]
 async fn a_head_request_is_answered_without_a_body() {
     let world = World::new();
-    let case = Case::get("/v4/Users/2937", Expect::Status(200));
+    let case = ContractCase::get("/v4/Users/2937", Expectation::Status(200));
     let get = world.ask(&case).await;
     let mut request = http::Request::builder().method("HEAD").uri("/v4/Users/2937");
     for (name, value) in case.request(&world).headers {

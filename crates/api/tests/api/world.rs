@@ -11,11 +11,13 @@ use masthead_orchestrator::{Export, Users};
 use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
 use masthead_testkit::{
     clock::StoppedClock,
-    contract_cases::{self, Answer, Case, Environment, Expect, Token, world as contract_world},
-    directory::FakeDirectory,
+    contract_cases::{
+        self, CaseAnswer, CaseEnvironment, CaseToken, ContractCase, Expectation, fixture as contract_world,
+    },
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
     store::FakeStore,
     tenants::{FakeTenants, tenant},
@@ -60,13 +62,16 @@ impl World {
             .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
             .refusing("expired", TokenError::Expired)
             .refusing("no-keys", TokenError::KeysUnavailable);
-        let provider = Arc::new(FakeProvider::new("Auth0", Voice::Silent(SourceErrorKind::Unavailable)));
+        let provider = Arc::new(FakeProvider::new(
+            "Auth0",
+            ProviderMode::Failing(SourceErrorKind::Unavailable),
+        ));
         let users = Users::new(
-            masthead_orchestrator::World {
+            masthead_orchestrator::Dependencies {
                 store: store.clone(),
-                registrations: Arc::new(RecordingRegistrations::default()),
+                registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
-                directory: Arc::new(FakeDirectory::over(store.clone())),
+                directory: Arc::new(FakeMirror::over(store.clone())),
                 events: events.clone(),
                 clock: Arc::new(StoppedClock::default()),
             },
@@ -96,7 +101,7 @@ impl World {
     }
 
     /// Sends a request of the contract's table.
-    pub(crate) async fn ask(&self, case: &Case) -> Answer {
+    pub(crate) async fn ask(&self, case: &ContractCase) -> CaseAnswer {
         let asked = case.request(self);
         let mut request = Request::builder()
             .method(asked.method.parse::<Method>().unwrap())
@@ -108,17 +113,17 @@ impl World {
     }
 
     /// Sends any request.
-    pub(crate) async fn send<B: RequestBody>(&self, request: Request<B>) -> Answer {
+    pub(crate) async fn send<B: RequestBody>(&self, request: Request<B>) -> CaseAnswer {
         read(answered(&self.api, None, request).await).await
     }
 
     /// Gets this path as a reader of the first tenant.
-    pub(crate) async fn get(&self, target: &str) -> Answer {
-        self.ask(&Case::get(target, Expect::Status(200))).await
+    pub(crate) async fn get(&self, target: &str) -> CaseAnswer {
+        self.ask(&ContractCase::get(target, Expectation::Status(200))).await
     }
 
     /// Exports by a body, as the workspace of this name.
-    pub(crate) async fn export(&self, workspace: &str, body: &serde_json::Value) -> Answer {
+    pub(crate) async fn export(&self, workspace: &str, body: &serde_json::Value) -> CaseAnswer {
         let credentials = BASE64_STANDARD.encode(format!("{workspace}:key"));
         let request = Request::post(format!("/v1/customers/export?app_id={workspace}"))
             .header("authorization", format!("Basic {credentials}"))
@@ -128,7 +133,7 @@ impl World {
     }
 
     /// Runs one line of the contract's table.
-    pub(crate) async fn holds(&self, cases: Vec<Case>) {
+    pub(crate) async fn holds(&self, cases: Vec<ContractCase>) {
         assert!(!cases.is_empty());
         let mut differences = Vec::new();
         for case in cases {
@@ -139,18 +144,18 @@ impl World {
     }
 }
 
-impl Environment for World {
+impl CaseEnvironment for World {
     fn sealing(&self) -> &dyn Sealing {
         &FakeSealing
     }
 
-    fn token(&self, kind: contract_cases::Token) -> String {
+    fn token(&self, kind: contract_cases::CaseToken) -> String {
         match kind {
-            Token::Reader => "reader",
-            Token::WriterOnly => "writer",
-            Token::OtherTenant => "other",
-            Token::Expired => "expired",
-            Token::Forged => "forged",
+            CaseToken::Reader => "reader",
+            CaseToken::WriterOnly => "writer",
+            CaseToken::OtherTenant => "other",
+            CaseToken::Expired => "expired",
+            CaseToken::Forged => "forged",
         }
         .to_owned()
     }
@@ -167,7 +172,7 @@ pub(crate) async fn answered<B: RequestBody>(
 }
 
 /// The whole of a response, with what every answer has checked.
-pub(crate) async fn read(response: masthead_api::Answer) -> Answer {
+pub(crate) async fn read(response: masthead_api::Answer) -> CaseAnswer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());
@@ -175,7 +180,7 @@ pub(crate) async fn read(response: masthead_api::Answer) -> Answer {
     if header("content-type") == Some("application/json; charset=utf-8") {
         assert!(header("x-requestid").is_some_and(|id| !id.is_empty()));
     }
-    Answer {
+    CaseAnswer {
         status: parts.status.as_u16(),
         headers: parts
             .headers
@@ -187,7 +192,7 @@ pub(crate) async fn read(response: masthead_api::Answer) -> Answer {
 }
 
 /// A header of an answer.
-pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a CaseAnswer, name: &str) -> Option<&'a str> {
     answer
         .headers
         .iter()

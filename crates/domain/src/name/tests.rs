@@ -6,7 +6,7 @@ use super::*;
 use crate::query::NamePrefix;
 
 fn finds(typed: &str, name: &str) -> bool {
-    folded(name).starts_with(NamePrefix::of(typed).as_str())
+    fold_name(name).starts_with(NamePrefix::from_text(typed).as_str())
 }
 
 /// Case: `CaseFolding.txt`, status C and F. Decomposable letters: `UnicodeData.txt`, field 5. Letters with a stroke and
@@ -128,7 +128,7 @@ fn a_folded_name_has_no_blanks_around_it() {
         ("\u{301}", ""),
         ("\u{200d}", ""),
     ] {
-        assert_eq!(folded(name), key);
+        assert_eq!(fold_name(name), key);
     }
 }
 
@@ -140,38 +140,38 @@ fn every_letter_keeps_a_key_and_folds_once() {
         ('\0'..=char::MAX).filter(|char| char.is_alphabetic() && !is_combining_mark(*char) && !is_invisible(*char))
     {
         let text = char.encode_utf8(&mut text);
-        let key = folded(text);
+        let key = fold_name(text);
         assert!(!key.is_empty(), "{text} has no key");
-        assert_eq!(folded(&key), key, "{text}");
-        assert_eq!(folded(&text.nfd().to_string()), key, "{text}");
+        assert_eq!(fold_name(&key), key, "{text}");
+        assert_eq!(fold_name(&text.nfd().to_string()), key, "{text}");
     }
 }
 
 proptest::proptest! {
     #[test]
     fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
-        let once = folded(&text);
-        proptest::prop_assert_eq!(folded(&once), once);
+        let once = fold_name(&text);
+        proptest::prop_assert_eq!(fold_name(&once), once);
     }
 
     #[test]
     fn marked_letters_fold_once_too(text in "[\\p{L}\\p{M}]{0,12}") {
-        let once = folded(&text);
-        proptest::prop_assert_eq!(folded(&once), once);
+        let once = fold_name(&text);
+        proptest::prop_assert_eq!(fold_name(&once), once);
     }
 
     #[test]
     fn normalization_forms_do_not_count(text in "[\\p{L}\\p{M} ]{0,12}") {
-        let key = folded(&text);
-        proptest::prop_assert_eq!(&folded(&text.nfc().to_string()), &key);
-        proptest::prop_assert_eq!(&folded(&text.nfd().to_string()), &key);
-        proptest::prop_assert_eq!(&folded(&text.nfkc().to_string()), &key);
+        let key = fold_name(&text);
+        proptest::prop_assert_eq!(&fold_name(&text.nfc().to_string()), &key);
+        proptest::prop_assert_eq!(&fold_name(&text.nfd().to_string()), &key);
+        proptest::prop_assert_eq!(&fold_name(&text.nfkc().to_string()), &key);
     }
 
     /// Capitals by the standard library's tables, which are another implementation of the same data.
     #[test]
     fn capitals_do_not_count(text in "[\\p{Lu}\\p{Ll}]{0,12}") {
-        proptest::prop_assert_eq!(folded(&text.to_uppercase()), folded(&text));
+        proptest::prop_assert_eq!(fold_name(&text.to_uppercase()), fold_name(&text));
     }
 
     #[test]

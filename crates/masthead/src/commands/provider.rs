@@ -9,7 +9,7 @@ use std::{
 };
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
 };
@@ -50,7 +50,7 @@ pub(super) fn run(gathered: &Gathered, Provider::Check(asked): &Provider) -> Res
     }
 }
 
-async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&Crid>) -> Result<(), Failure> {
+async fn check(tenant: Tenant, options: &ProviderSettings, id: Option<&CustomerRegistrationId>) -> Result<(), Failure> {
     if tenant.settings.user_provider.is_none() {
         return Err(Failure::new(
             "Flow.UserProvider names no provider: there is none to try",

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_orchestrator::{Export, Users, World};
+use masthead_orchestrator::{Dependencies, Export, Users};
 use masthead_ports::{clock::Clock, sealing::Sealing};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
@@ -84,7 +84,7 @@ async fn serve(
         .with_syncs(syncs.states());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
-    let world = World {
+    let world = Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use masthead_domain::tenant::Tenant;
-use masthead_orchestrator::{Outcome, Progress};
-use masthead_ports::{clock::Clock, directory::Brake, tenants::Tenants};
+use masthead_orchestrator::{SyncOutcome, SyncProgress};
+use masthead_ports::{clock::Clock, mirror::RemovalBrake, tenants::Tenants};
 use masthead_subscribe_store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -68,13 +68,13 @@ async fn sync(
     bar: &Bar,
 ) -> Result<(), Failure> {
     let brake = if asked.release_brake {
-        Brake::Released
+        RemovalBrake::Released
     } else {
-        Brake::On
+        RemovalBrake::On
     };
     let (progress, outcome) = syncs.run(tenant, brake, end, &mut |progress| bar.show(progress)).await;
     bar.end();
-    let Outcome::Finished(finished) = outcome else {
+    let SyncOutcome::Finished(finished) = outcome else {
         return Err(told(outcome));
     };
     let taken = progress.taken;
@@ -105,20 +105,22 @@ async fn preview(syncs: &Syncs, tenant: &Arc<Tenant>, end: &CancellationToken, b
 }
 
 /// Why there is nothing to print.
-fn told(outcome: Outcome) -> Failure {
+fn told(outcome: SyncOutcome) -> Failure {
     match outcome {
-        Outcome::Failed(error) => Failure::when("the sync is not finished; run it again to go on where it was")(error),
-        Outcome::Stopped => Failure::new("stopped; run it again to go on where it was"),
-        Outcome::Lost => Failure::new("another process has taken the run up, and goes on with it"),
-        Outcome::Busy { left } => Failure::new(format!(
+        SyncOutcome::Failed(error) => {
+            Failure::when("the sync is not finished; run it again to go on where it was")(error)
+        }
+        SyncOutcome::Stopped => Failure::new("stopped; run it again to go on where it was"),
+        SyncOutcome::Lost => Failure::new("another process has taken the run up, and goes on with it"),
+        SyncOutcome::Busy { left } => Failure::new(format!(
             "another process is at it; should it be gone, its run is free in {} seconds",
             left.as_secs() + 1
         )),
-        Outcome::Elsewhere => Failure::new(
+        SyncOutcome::Elsewhere => Failure::new(
             "the directory of the tenant's pool serves a tenant with another provider or other Merge settings",
         ),
-        Outcome::NoWalk => Failure::new("the tenant has no provider whose users can be gone through"),
-        Outcome::Finished(_) => Failure::new("the run is over"),
+        SyncOutcome::NoScan => Failure::new("the tenant has no provider whose users can be gone through"),
+        SyncOutcome::Finished(_) => Failure::new("the run is over"),
     }
 }
 
@@ -132,7 +134,7 @@ impl Bar {
         Self(bar)
     }
 
-    fn show(&self, progress: &Progress) {
+    fn show(&self, progress: &SyncProgress) {
         if let (Some(expected), None) = (progress.expected, self.0.length()) {
             self.0.set_length(expected);
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} users  {msg}  about {eta} to go") {

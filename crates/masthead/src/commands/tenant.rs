@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
 };
 
-use masthead_domain::settings::SettingMistake;
+use masthead_domain::settings::SettingError;
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn unique(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failur
     Ok(settings)
 }
 
-fn warn(warnings: &[SettingMistake]) {
+fn warn(warnings: &[SettingError]) {
     for warning in warnings {
         // The change is made: that the warning cannot be shown must not look like a failure of it.
         let _ = writeln!(io::stderr(), "masthead: warning: {warning}");

@@ -67,7 +67,7 @@ pub(super) async fn run(store: &Store, asked: &Workspace) -> Result<(), Failure>
 
 async fn add_key(admin: &Admin, workspace: &WorkspaceId) -> Result<String, Failure> {
     let key = new_key()?;
-    let added = admin.add_workspace_key(workspace, &KeyHash::of(&key)).await;
+    let added = admin.add_workspace_key(workspace, &KeyHash::for_key(&key)).await;
     added.map_err(unchanged)?;
     Ok(key)
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_orchestrator::{Outcome, Progress};
-use masthead_ports::{clock::Clock, directory::Brake, directory::Standing, tenants::Tenants};
+use masthead_orchestrator::{SyncOutcome, SyncProgress};
+use masthead_ports::{clock::Clock, mirror::MirrorStatus, mirror::RemovalBrake, tenants::Tenants};
 use masthead_subscribe_store::Admin;
 use time::OffsetDateTime;
 use tokio::{
@@ -144,18 +144,18 @@ impl Schedule {
                     return Ended::Well;
                 }
                 let (stop, mut gave_way) = (end.child_token(), false);
-                let mut told = |progress: &Progress| {
+                let mut told = |progress: &SyncProgress| {
                     if !turn.may_go_on(progress.failures > 0) {
                         gave_way = true;
                         stop.cancel();
                     }
                 };
-                let (_, outcome) = syncs.run(&tenant, Brake::On, &stop, &mut told).await;
+                let (_, outcome) = syncs.run(&tenant, RemovalBrake::On, &stop, &mut told).await;
                 drop(turn);
                 match outcome {
-                    Outcome::Failed(_) => return Ended::Failed,
+                    SyncOutcome::Failed(_) => return Ended::Failed,
                     _ if gave_way => return Ended::Failed,
-                    Outcome::Busy { left } => tokio::select! {
+                    SyncOutcome::Busy { left } => tokio::select! {
                         () = sleep(left.max(LOOKS.0)) => {}
                         () = end.cancelled() => return Ended::Well,
                     },
@@ -190,7 +190,7 @@ impl Schedule {
 }
 
 /// Whether a directory is to be brought up to date.
-fn is_due(standing: Option<&Standing>, now: OffsetDateTime, every: Duration) -> bool {
+fn is_due(standing: Option<&MirrorStatus>, now: OffsetDateTime, every: Duration) -> bool {
     let Some(standing) = standing else { return true };
     if standing.braked_at.is_some_and(|braked| now - braked < BRAKED_FOR) {
         return false;
@@ -209,7 +209,7 @@ mod tests {
         const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
         let every = Duration::from_mins(15);
         let due = |as_of: Option<Span>, braked: Option<Span>| {
-            let standing = Standing {
+            let standing = MirrorStatus {
                 as_of: as_of.map(|ago| NOW - ago),
                 whole: true,
                 profiles: 1,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use masthead_domain::tenant::TenantId;
-use masthead_ports::directory::Standing;
+use masthead_ports::mirror::MirrorStatus;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -51,7 +51,7 @@ impl SyncStates {
         self.change(tenant, |health| health.last_outcome = Some(outcome));
     }
 
-    pub(super) fn stands(&self, tenant: &TenantId, standing: &Standing) {
+    pub(super) fn stands(&self, tenant: &TenantId, standing: &MirrorStatus) {
         self.change(tenant, |health| {
             health.as_of = standing.as_of;
             health.whole = standing.whole;

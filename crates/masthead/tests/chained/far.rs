@@ -5,16 +5,16 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
-use masthead_orchestrator::{Export, Users, World};
+use masthead_orchestrator::{Dependencies, Export, Users};
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
     clock::StoppedClock,
-    contract::Loaded,
-    directory::FakeDirectory,
+    contract::TenantAccounts,
     events::RecordingEvents,
+    mirror::FakeMirror,
     providers::FakeProviders,
-    registrations::RecordingRegistrations,
+    registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
     store::FakeStore,
     tenants::{FakeTenants, tenant},
@@ -37,7 +37,7 @@ impl Drop for Far {
 
 impl Far {
     /// Serves these tenants, `north/daily/0` and on.
-    pub(crate) async fn serving(loaded: Vec<Loaded>) -> Self {
+    pub(crate) async fn serving(loaded: Vec<TenantAccounts>) -> Self {
         let store = Arc::new(FakeStore::default());
         let mut tenants = Vec::new();
         for (number, loaded) in (0..).zip(loaded) {
@@ -50,11 +50,11 @@ impl Far {
             tenants.push(tenant(&name(number), number, settings));
         }
         let users = Users::new(
-            World {
+            Dependencies {
                 store: store.clone(),
-                registrations: Arc::new(RecordingRegistrations::default()),
+                registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(None)),
-                directory: Arc::new(FakeDirectory::over(store.clone())),
+                directory: Arc::new(FakeMirror::over(store.clone())),
                 events: Arc::new(RecordingEvents::default()),
                 clock: Arc::new(StoppedClock::default()),
             },

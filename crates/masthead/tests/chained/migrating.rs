@@ -12,8 +12,8 @@ use masthead_dev_postgres::TestDatabase;
 use masthead_testkit::{
     accounts::{account, readers},
     contract_cases::{
-        Environment, Token,
-        world::{GAZETTE, HERALD},
+        CaseEnvironment, CaseToken,
+        fixture::{GAZETTE, HERALD},
     },
 };
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Move {
         settings.push(setting("PROVIDERS__CALL_TIMEOUT", "30s"));
         settings.push(setting("PROVIDERS__CONNECT_TIMEOUT", "30s"));
         settings.push(setting("DATABASE__ACQUIRE_TIMEOUT", "60s"));
-        settings.push(("MASTHEAD_SECRET_FAR".to_owned(), self.far.token(Token::Reader)));
+        settings.push(("MASTHEAD_SECRET_FAR".to_owned(), self.far.token(CaseToken::Reader)));
         settings
     }
 

@@ -4,8 +4,8 @@ use masthead_sandbox::{Auth0Config, Outage, Sandbox};
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        self, Case, Environment, Expect, Token,
-        world::{COURIER, GAZETTE, HERALD, TIMES},
+        self, CaseEnvironment, CaseToken, ContractCase, Expectation,
+        fixture::{COURIER, GAZETTE, HERALD, TIMES},
     },
     for_each_contract_line,
 };
@@ -80,7 +80,7 @@ impl Chain {
                 ..loaded
             })
             .collect();
-        let token = far.token(Token::Reader);
+        let token = far.token(CaseToken::Reader);
         let near = World::with(&nobody, |settings| {
             provider(settings);
             settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
@@ -105,7 +105,7 @@ impl Chain {
     }
 
     /// What the near one answers, and the far one itself.
-    fn both(&self, case: &Case) -> [(u16, Value); 2] {
+    fn both(&self, case: &ContractCase) -> [(u16, Value); 2] {
         [&self.near, &self.far].map(|world| {
             let answer = world.ask(case);
             let body = serde_json::from_str(&answer.body).unwrap();
@@ -114,7 +114,7 @@ impl Chain {
     }
 
     /// The two must say the same, but for the moments of asking, and for cursors, which only their maker understands.
-    fn agree(&self, case: &Case) -> Value {
+    fn agree(&self, case: &ContractCase) -> Value {
         let [mut near, mut far] = self.both(case);
         for (_, body) in [&mut near, &mut far] {
             if let Some(cursor) = body["meta"].get_mut("nextCursor") {
@@ -130,7 +130,7 @@ impl Chain {
 }
 
 /// What the near one says of the Subscribe source when only that is out of reach.
-fn status(near: &World, case: &Case) -> (u16, Value) {
+fn status(near: &World, case: &ContractCase) -> (u16, Value) {
     let answer = near.ask(case);
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     if answer.status == 503 {
@@ -157,8 +157,8 @@ fn set(settings: &[(String, String)], tenant: &str, pairs: &[&str]) {
     );
 }
 
-fn any(target: &str, tenant: &'static str) -> Case {
-    Case::get(target, Expect::Status(0)).of(tenant)
+fn any(target: &str, tenant: &'static str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(0)).for_tenant(tenant)
 }
 
 fn in_url(text: &str) -> String {
@@ -177,7 +177,7 @@ macro_rules! table {
 /// The whole table of the contract, byte for byte where it says so, and in every case what the far one says.
 fn keeps_the_contract(how: &[(&str, &str)]) {
     let chain = Chain::start(how);
-    let cases: Vec<Case> = for_each_contract_line!(table);
+    let cases: Vec<ContractCase> = for_each_contract_line!(table);
     chain.near.holds(&cases);
 }
 
@@ -216,7 +216,7 @@ fn two_processes_say_what_one_says() {
         chain.agree(&any(target, TIMES));
     }
     let body = json!({"metadata": {"city": "Århus"}, "lastName": "le", "pageSize": 2, "orderBy": 7});
-    chain.agree(&Case::search(&body.to_string(), Expect::Status(0)).of(HERALD));
+    chain.agree(&ContractCase::search(&body.to_string(), Expectation::Status(0)).for_tenant(HERALD));
     assert_eq!(
         chain.near.ask(&any("/v4/Users/2937", HERALD)).body,
         chain.far.ask(&any("/v4/Users/2937", HERALD)).body

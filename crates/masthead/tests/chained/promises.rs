@@ -11,7 +11,7 @@ use masthead_domain::{
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract::{self, Factory, Loaded, Subject, list, local},
+    contract::{self, SourceFactory, SourceSubject, TenantAccounts, list, local},
     store::FakeStore,
 };
 use time::macros::datetime;
@@ -22,14 +22,14 @@ use crate::far::{Far, remote};
 struct Through(&'static [(&'static str, &'static str)]);
 
 #[async_trait]
-impl Factory for Through {
-    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+impl SourceFactory for Through {
+    async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let federated: Vec<bool> = loaded.iter().map(|loaded| loaded.federated).collect();
         let far = Far::serving(loaded).await;
         let tenants = (0..)
             .zip(federated)
             .map(|(number, federated)| Arc::new(far.near(number, federated, self.0)));
-        Subject {
+        SourceSubject {
             tenants: tenants.collect(),
             source: Arc::new(remote()),
             // A Users API answers one question at a time: no promise about many is held here.
@@ -192,7 +192,9 @@ async fn a_place_that_v4_has_no_dates_to_find_is_refused_and_not_guessed() {
                 column,
                 ..Order::default()
             },
-            position: Position::After(SortKey::of(&account("0", "z@example.org", "", ""), column, false).into()),
+            position: Position::After(
+                SortKey::for_account(&account("0", "z@example.org", "", ""), column, false).into(),
+            ),
             ..list(UserFilter::default())
         };
         let refused = subject.source.search(&subject.context(0), &query).await.unwrap_err();

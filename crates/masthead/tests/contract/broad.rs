@@ -3,8 +3,8 @@
 use std::{thread, time::Instant};
 
 use masthead_testkit::contract_cases::{
-    Case, Expect,
-    world::{GAZETTE, HERALD},
+    ContractCase, Expectation,
+    fixture::{GAZETTE, HERALD},
 };
 
 use crate::{
@@ -38,16 +38,16 @@ fn a_search_that_is_too_broad_is_e400_90_and_a_business_error_of_the_legacy_api(
         settings.push(setting("DATABASE__STATEMENT_TIMEOUT", "1s"));
     });
     let what = "The search cannot be answered - it takes longer than it may; narrow it";
-    let v4 = |case: Case| case.of(GAZETTE);
-    let refused = Expect::Error(400, "E400_90", what.to_owned());
+    let v4 = |case: ContractCase| case.for_tenant(GAZETTE);
+    let refused = Expectation::Error(400, "E400_90", what.to_owned());
     let cases = [
-        v4(Case::get("/v4/Users?lastName=moor", refused.clone())),
-        v4(Case::search(r#"{"lastName":"moor"}"#, refused)),
+        v4(ContractCase::get("/v4/Users?lastName=moor", refused.clone())),
+        v4(ContractCase::search(r#"{"lastName":"moor"}"#, refused)),
     ];
     let legacy = ["/User?email=reader", "/User/0?email=reader", "/User?OnlyActive=true"];
     let legacy = legacy.map(|target| {
-        Case::get(target, Expect::Status(200))
-            .of(HERALD)
+        ContractCase::get(target, Expectation::Status(200))
+            .for_tenant(HERALD)
             .with("X-RequestId", "r-1")
     });
     // What is slow once is done before.

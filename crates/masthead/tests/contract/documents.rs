@@ -4,8 +4,8 @@ use masthead_domain::account::Account;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        Answer, Case, Expect, Method, Token,
-        world::{COURIER, GAZETTE, HERALD},
+        CaseAnswer, CaseToken, ContractCase, Expectation, Method,
+        fixture::{COURIER, GAZETTE, HERALD},
     },
 };
 use serde_json::{Map, Value, json};
@@ -66,12 +66,12 @@ fn errors(operation: &Value) -> Vec<(u16, Value)> {
     errors.collect()
 }
 
-fn json_of(answer: &Answer) -> Value {
+fn json_of(answer: &CaseAnswer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{}", answer.body))
 }
 
-fn get(target: &str) -> Case {
-    Case::get(target, Expect::Status(200)).with("X-RequestId", ID)
+fn get(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200)).with("X-RequestId", ID)
 }
 
 /// The value of a parameter's example as it goes into a URL. What was sealed in another house is sealed in this one.
@@ -120,7 +120,7 @@ fn the_example_requests_of_v4_are_taken() {
     let search = document.operation("post", "/v4/Users/Search");
     let bodies = search["requestBody"]["content"]["application/json"]["examples"].as_object();
     for (name, body) in bodies.unwrap() {
-        let case = Case::search(&body["value"].to_string(), Expect::Status(200));
+        let case = ContractCase::search(&body["value"].to_string(), Expectation::Status(200));
         let answer = world.ask(&case);
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);
     }
@@ -301,7 +301,7 @@ fn the_examples_of_exports_are_what_is_answered() {
 }
 
 /// That each of these examples is an answer of the program.
-fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
+fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[CaseAnswer]) {
     let answers: Vec<_> = answers.iter().map(|answer| (answer.status, json_of(answer))).collect();
     for example in examples {
         assert!(answers.contains(example), "{path}: nobody answers {example:?}");
@@ -312,15 +312,15 @@ fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[Answer]) {
 fn the_examples_of_errors_are_what_v4_answers() {
     let world = warm(World::of(&of_the_contract()));
     let document = Document::of(&world);
-    let cases = |good: Case| {
+    let cases = |good: ContractCase| {
         [
             good.clone().without("X-ClientCode"),
-            good.clone().bearing(Token::Expired),
-            good.bearing(Token::OtherTenant),
+            good.clone().bearing(CaseToken::Expired),
+            good.bearing(CaseToken::OtherTenant),
         ]
     };
     let large = format!(r#"{{"email":"{}"}}"#, "x".repeat(65_536));
-    let search = |body: &str| Case::search(body, Expect::Status(400));
+    let search = |body: &str| ContractCase::search(body, Expectation::Status(400));
     for (method, path, own) in [
         (
             "get",
@@ -372,7 +372,7 @@ fn what_the_server_itself_answers_has_the_documented_schema() {
     let long = "x".repeat(40_000);
     for (method, path) in [("get", "/v4/Users"), ("get", "/User"), ("post", "/v1/customers/export")] {
         let operation = document.operation(method, path);
-        let request = |target: &str| Case::get(target, Expect::Status(200));
+        let request = |target: &str| ContractCase::get(target, Expectation::Status(200));
         for (status, case) in [
             (405, request(path).by(Method::Delete)),
             (414, request(&format!("{path}?email={long}"))),
@@ -411,9 +411,9 @@ fn the_examples_of_errors_are_what_the_legacy_api_answers() {
         ann().without("X-SourceSystem"),
         ann().without("X-ClientGroupCode"),
         get("/User"),
-        ann().bearing(Token::Expired),
+        ann().bearing(CaseToken::Expired),
         ann().with("X-SourceSystem", &"x".repeat(65)),
-        get("/User/nobody/0").of(COURIER),
+        get("/User/nobody/0").for_tenant(COURIER),
     ];
     // Two tenants are looked up together where no group is told.
     once_known(&world, &answers[2]);
@@ -460,7 +460,7 @@ fn the_examples_of_errors_are_what_the_export_answers() {
     ];
     let send = |call: crate::export::Call| exports.send(&call.with("X-RequestId", ID));
     let mut answers: Vec<_> = calls.into_iter().map(send).collect();
-    let other_method = Case::get(here, Expect::Status(405)).with("X-RequestId", ID);
+    let other_method = ContractCase::get(here, Expectation::Status(405)).with("X-RequestId", ID);
     answers.push(exports.world.ask(&other_method));
     let twenty: Vec<_> = (0..20).map(|n| n.to_string()).collect();
     let twenty: Vec<_> = twenty.iter().map(String::as_str).collect();

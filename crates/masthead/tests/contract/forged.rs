@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::HERALD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,21 +16,21 @@ use crate::{
 };
 
 /// A request of a reader who exists, bearing this.
-fn bearing(token: &str, expect: Expect) -> Case {
-    Case::get("/v4/Users/2937", expect).with("Authorization", &format!("Bearer {token}"))
+fn bearing(token: &str, expect: Expectation) -> ContractCase {
+    ContractCase::get("/v4/Users/2937", expect).with("Authorization", &format!("Bearer {token}"))
 }
 
-fn unauthorized(token: &str, why: &str) -> Case {
+fn unauthorized(token: &str, why: &str) -> ContractCase {
     bearing(
         token,
-        Expect::Error(401, "E401", format!("Unauthorized - the token {why}")),
+        Expectation::Error(401, "E401", format!("Unauthorized - the token {why}")),
     )
     .answering("www-authenticate", "Bearer error=\"invalid_token\"")
 }
 
-fn forbidden(token: &str) -> Case {
+fn forbidden(token: &str) -> ContractCase {
     let text = "Forbidden - the token does not grant this call for this tenant";
-    bearing(token, Expect::Error(403, "E403", text.to_owned()))
+    bearing(token, Expectation::Error(403, "E403", text.to_owned()))
 }
 
 const MALFORMED: &str = "is malformed";
@@ -39,8 +39,8 @@ const NO_ACCESS_TOKEN: &str = "is not an access token";
 const NO_FORM: &str = "the token's claims are not of the published form";
 
 /// Runs a table, each row with the name of its forgery, on one server; and the good token before and after.
-fn refuses(world: &World, good: &str, table: &[(String, Case)]) {
-    world.holds(&[bearing(good, Expect::Status(200))]);
+fn refuses(world: &World, good: &str, table: &[(String, ContractCase)]) {
+    world.holds(&[bearing(good, Expectation::Status(200))]);
     let differences = table.iter().filter_map(|(name, case)| {
         let answer = world.ask(case);
         let difference = case.check(world, &answer).err()?;
@@ -48,7 +48,7 @@ fn refuses(world: &World, good: &str, table: &[(String, Case)]) {
     });
     let differences: Vec<_> = differences.collect();
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
-    world.holds(&[bearing(good, Expect::Status(200))]);
+    world.holds(&[bearing(good, Expectation::Status(200))]);
 }
 
 fn but(claim: &str, value: Value) -> Value {
@@ -64,9 +64,9 @@ fn without(claim: &str) -> Value {
 }
 
 /// What is wrong whoever signs: `sign` signs as the true issuer does.
-fn wrong_claims(sign: impl Fn(&Value) -> String) -> Vec<(String, Case)> {
+fn wrong_claims(sign: impl Fn(&Value) -> String) -> Vec<(String, ContractCase)> {
     let no_form = |claims: &Value| {
-        let expect = Expect::Error(401, "E401", format!("Unauthorized - {NO_FORM}"));
+        let expect = Expectation::Error(401, "E401", format!("Unauthorized - {NO_FORM}"));
         bearing(&sign(claims), expect)
     };
     let hour = 3_600;
@@ -143,7 +143,7 @@ fn wrong_claims(sign: impl Fn(&Value) -> String) -> Vec<(String, Case)> {
 }
 
 /// What is not signed by anybody, of these claims.
-fn unsigned(good: &str) -> Vec<(String, Case)> {
+fn unsigned(good: &str) -> Vec<(String, ContractCase)> {
     let claims = jwt::claims(&[HERALD]);
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let mut rows = Vec::new();
@@ -299,11 +299,12 @@ fn a_forged_token_is_refused_at_every_address() {
         "/UsersOrchestrator/v4/Users",
         "/UsersOrchestrator/Users",
     ] {
-        let cases = ["?email=ann@example.com", "/2937", "/Search", "?email="]
-            .map(|rest| Case::get(&format!("{base}{rest}"), Expect::Status(401)).with("Authorization", &authorization));
+        let cases = ["?email=ann@example.com", "/2937", "/Search", "?email="].map(|rest| {
+            ContractCase::get(&format!("{base}{rest}"), Expectation::Status(401)).with("Authorization", &authorization)
+        });
         world.holds(&cases);
         for body in [r#"{"email":"ann@example.com"}"#, "nonsense"] {
-            let search = Case::search(body, Expect::Status(401)).at(&format!("{base}/Search"));
+            let search = ContractCase::search(body, Expectation::Status(401)).at(&format!("{base}/Search"));
             world.holds(&[search.with("Authorization", &authorization)]);
         }
     }

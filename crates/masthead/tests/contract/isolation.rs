@@ -6,7 +6,7 @@ use masthead_domain::{account::Account, tenant::TenantId};
 use masthead_ports::sealing::Purpose;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::{Answer, Case, Environment, Expect},
+    contract_cases::{CaseAnswer, CaseEnvironment, ContractCase, Expectation},
 };
 use serde_json::{Value, json};
 
@@ -81,7 +81,8 @@ const LIST: &str = "pageSize=1&ignoreProvider=true";
 impl Identifiers {
     /// Those of the second reader of a tenant.
     fn of(world: &World, owner: &'static str) -> Self {
-        let first_page = world.ask(&Case::get(&format!("/v4/Users?{LIST}"), Expect::Status(200)).of(owner));
+        let first_page =
+            world.ask(&ContractCase::get(&format!("/v4/Users?{LIST}"), Expectation::Status(200)).for_tenant(owner));
         let first_page: Value = serde_json::from_str(&first_page.body).unwrap();
         let cursor = first_page["meta"]["nextCursor"].as_str().unwrap().to_owned();
         Self {
@@ -135,7 +136,7 @@ impl Identifiers {
 
     /// Every request that can be made of them: each route, with each kind of identifier that it takes. What begins with
     /// `?` or `{` is a query of the list or a body of the search; all else a path.
-    fn requests(&self) -> Vec<(String, Case)> {
+    fn requests(&self) -> Vec<(String, ContractCase)> {
         let (crid, sealed_id, sealed_email) = (&*self.crid, in_url(&self.sealed_id), in_url(&self.sealed_email));
         let (email, part) = (&*self.email, &*self.part_of_email);
         let queries = [
@@ -171,7 +172,7 @@ impl Identifiers {
             ("cursor", json!({"pageSize": 1, "cursor": self.cursor})),
         ];
         let mut requests = Vec::new();
-        let ok = |target: &str| Case::get(target, Expect::Status(200));
+        let ok = |target: &str| ContractCase::get(target, Expectation::Status(200));
         for base in BASES {
             for slash in ["", "/"] {
                 let by_id = format!("{base}/{crid}{slash}?ignoreProvider=true");
@@ -183,7 +184,7 @@ impl Identifiers {
                 for (kind, body) in &bodies {
                     let mut body = body.clone();
                     body["ignoreProvider"] = true.into();
-                    let search = Case::search(&body.to_string(), Expect::Status(200));
+                    let search = ContractCase::search(&body.to_string(), Expectation::Status(200));
                     let search = search.at(&format!("{base}/Search{slash}"));
                     requests.push((format!("{base}/Search{slash} {{{kind}}}"), search));
                 }
@@ -193,7 +194,7 @@ impl Identifiers {
     }
 
     /// Requests that nobody is found by, whoever asks: identifiers where they do not belong, and a provider that is silent.
-    fn odd_requests(&self) -> Vec<(String, Case)> {
+    fn odd_requests(&self) -> Vec<(String, ContractCase)> {
         let (crid, email) = (&*self.crid, &*self.email);
         let (sealed_id, sealed_email) = (in_url(&self.sealed_id), in_url(&self.sealed_email));
         [
@@ -233,14 +234,14 @@ impl Identifiers {
             ),
             ("one field", format!("/v4/Users?email={email}&fields=email")),
         ]
-        .map(|(name, target)| (name.to_owned(), Case::get(&target, Expect::Status(200))))
+        .map(|(name, target)| (name.to_owned(), ContractCase::get(&target, Expectation::Status(200))))
         .into()
     }
 }
 
 /// Everything of an answer but the time at which it was made.
-fn told(world: &World, case: &Case, asker: &'static str) -> Answer {
-    let mut answer = world.ask(&case.clone().of(asker).with("X-RequestId", "foreign"));
+fn told(world: &World, case: &ContractCase, asker: &'static str) -> CaseAnswer {
+    let mut answer = world.ask(&case.clone().for_tenant(asker).with("X-RequestId", "foreign"));
     answer.headers.retain(|(name, _)| name != "date");
     answer.body = without_moments(&answer.body);
     answer
@@ -259,8 +260,8 @@ fn without_moments(body: &str) -> String {
     without
 }
 
-fn same(name: &str, foreign: &Answer, nobody: &Answer) {
-    let parts = |answer: &Answer| (answer.status, answer.headers.clone(), answer.body.clone());
+fn same(name: &str, foreign: &CaseAnswer, nobody: &CaseAnswer) {
+    let parts = |answer: &CaseAnswer| (answer.status, answer.headers.clone(), answer.body.clone());
     assert_eq!(parts(foreign), parts(nobody), "{name}");
 }
 
@@ -271,7 +272,7 @@ fn a_foreign_identifier_answers_like_a_random_one_on_every_route() {
         let foreign = Identifiers::of(&world, owner);
         // They are good: their own tenant is answered with the person, on every route and by every kind.
         for (name, case) in foreign.requests() {
-            let answer = world.ask(&case.of(owner).with("X-RequestId", "own"));
+            let answer = world.ask(&case.for_tenant(owner).with("X-RequestId", "own"));
             assert_eq!(answer.status, 200, "{owner} {name}: {}", answer.body);
             assert!(
                 answer
@@ -322,10 +323,10 @@ fn a_token_of_one_tenant_learns_nothing_of_another() {
     let world = World::of(&loaded());
     let token = shared(&jwt::claims(&[ALPHA]), crate::support::served::SECRET);
     let authorization = format!("Bearer {token}");
-    let bearing = |case: &Case| case.clone().with("Authorization", &authorization);
+    let bearing = |case: &ContractCase| case.clone().with("Authorization", &authorization);
     let (own, foreign) = (Identifiers::of(&world, ALPHA), Identifiers::of(&world, BETA));
     for (name, case) in own.requests() {
-        assert_eq!(world.ask(&bearing(&case).of(ALPHA)).status, 200, "{name}");
+        assert_eq!(world.ask(&bearing(&case).for_tenant(ALPHA)).status, 200, "{name}");
     }
     let random = Identifiers::random();
     for ((name, foreign), (_, random)) in foreign.requests().iter().zip(random.requests()) {
@@ -370,7 +371,9 @@ fn reads_of_many_tenants_at_once_are_each_answered_with_their_own() {
                     } else {
                         "/v4/Users?email=zz.everywhere@example.org&ignoreProvider=true&fields=lastName"
                     };
-                    let request = Case::get(target, Expect::Status(200)).of(tenant).request(world);
+                    let request = ContractCase::get(target, Expectation::Status(200))
+                        .for_tenant(tenant)
+                        .request(world);
                     let answer = wire::send(world.address, &request);
                     assert_eq!(answer.status, 200, "{}", answer.body);
                     let told = format!(r#"{{"lastName":"{paper}"}}"#);

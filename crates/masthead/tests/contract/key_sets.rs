@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_testkit::contract_cases::{Case, Expect, world::HERALD};
+use masthead_testkit::contract_cases::{ContractCase, Expectation, fixture::HERALD};
 use serde_json::json;
 
 use crate::{
@@ -72,8 +72,8 @@ impl Address {
     }
 }
 
-fn asked(token: &str, status: u16) -> Case {
-    Case::get("/v4/Users/2937", Expect::Status(status)).with("Authorization", &format!("Bearer {token}"))
+fn asked(token: &str, status: u16) -> ContractCase {
+    ContractCase::get("/v4/Users/2937", Expectation::Status(status)).with("Authorization", &format!("Bearer {token}"))
 }
 
 /// So many tokens of unknown keys, sent by several clients at once; each is refused.

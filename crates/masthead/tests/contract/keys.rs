@@ -3,8 +3,8 @@
 use masthead_testkit::{
     accounts::account,
     contract_cases::{
-        Case, Expect,
-        world::{COURIER, HERALD},
+        ContractCase, Expectation,
+        fixture::{COURIER, HERALD},
     },
 };
 use serde_json::json;
@@ -59,23 +59,23 @@ fn an_odd_but_complete_address_matches_exactly() {
     let world = warm(World::of(&with_odd_addresses()));
     let mut cases = Vec::new();
     for (id, address) in ODD {
-        let only = || Expect::Users(vec![id], 1);
+        let only = || Expectation::Users(vec![id], 1);
         let url = in_url(address);
         if id <= "odd-5" {
-            cases.push(Case::get(&format!("/v4/Users?email={url}"), only()));
-            cases.push(Case::search(&json!({"email": address}).to_string(), only()));
+            cases.push(ContractCase::get(&format!("/v4/Users?email={url}"), only()));
+            cases.push(ContractCase::search(&json!({"email": address}).to_string(), only()));
         }
-        cases.push(Case::get(
+        cases.push(ContractCase::get(
             &format!("/v4/Users?encryptedEmail={{{{sealed-email:{address}}}}}"),
             only(),
         ));
         let exactly = json!({"email": address, "emailMatch": "exact"});
-        cases.push(Case::search(&exactly.to_string(), only()));
+        cases.push(ContractCase::search(&exactly.to_string(), only()));
     }
     world.holds(&cases);
     for (id, address) in &ODD[..5] {
         let target = format!("/User/2?email={}", in_url(address));
-        let answer = world.ask(&Case::get(&target, Expect::Status(200)));
+        let answer = world.ask(&ContractCase::get(&target, Expectation::Status(200)));
         let found: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(found["Result"]["TotalUsersFound"], 1, "{address}: {found}");
         assert_eq!(found["Result"]["Users"][0]["CustomerRegistrationId"], *id);
@@ -115,7 +115,13 @@ fn an_identifier_that_no_source_can_hold_is_refused() {
         format!("/v4/Users?email={long}"),
         "/v4/Users?email=ann%00@example.com".to_owned(),
     ] {
-        assert_eq!(exports.world.ask(&Case::get(&target, Expect::Status(400))).status, 400);
+        assert_eq!(
+            exports
+                .world
+                .ask(&ContractCase::get(&target, Expectation::Status(400)))
+                .status,
+            400
+        );
     }
 }
 
@@ -130,6 +136,6 @@ fn a_silent_provider_leaves_odd_addresses_unresolved() {
     assert_eq!(data["users_unresolved"], list("email", &addresses));
     let answer = exports
         .world
-        .ask(&Case::get("/v4/Users?email=ann@intranet", Expect::Status(503)).of(COURIER));
+        .ask(&ContractCase::get("/v4/Users?email=ann@intranet", Expectation::Status(503)).for_tenant(COURIER));
     assert_eq!(answer.status, 503, "{}", answer.body);
 }

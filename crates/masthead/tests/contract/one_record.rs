@@ -3,8 +3,8 @@
 
 use masthead_testkit::{
     contract_cases::{
-        Case, Expect,
-        world::{GAZETTE, HERALD, accounts},
+        ContractCase, Expectation,
+        fixture::{GAZETTE, HERALD, accounts},
     },
     views::{exported_without_store, legacy_as_v4, v4_as_exported},
 };
@@ -19,13 +19,13 @@ use crate::{
 fn the_same_reader_by_v4_legacy_by_id_search_and_export_is_one_canonical_record() {
     let exports = Exports::start();
     for (workspace, tenant) in [("herald", HERALD), ("gazette", GAZETTE)] {
-        let ask = |case: Case| -> Value {
-            let answer = exports.world.ask(&case.of(tenant));
+        let ask = |case: ContractCase| -> Value {
+            let answer = exports.world.ask(&case.for_tenant(tenant));
             assert_eq!(answer.status, 200, "{}", answer.body);
             serde_json::from_str(&answer.body).unwrap()
         };
-        let get = |target: String| ask(Case::get(&target, Expect::Status(200)));
-        let search = |body: Value| ask(Case::search(&body.to_string(), Expect::Status(200)));
+        let get = |target: String| ask(ContractCase::get(&target, Expectation::Status(200)));
+        let search = |body: Value| ask(ContractCase::search(&body.to_string(), Expectation::Status(200)));
         // What is slow once is done before.
         exports.data(&exports.call(workspace, &json!({"identifiers": [one("id", "9")]})));
         for reader in accounts(tenant) {

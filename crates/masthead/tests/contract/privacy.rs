@@ -9,7 +9,7 @@ use std::{
 use masthead_dev_postgres::TestDatabase;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::{Case, Environment, Expect, Token},
+    contract_cases::{CaseEnvironment, CaseToken, ContractCase, Expectation},
 };
 use serde_json::json;
 
@@ -80,8 +80,8 @@ fn loaded() -> Vec<Loaded> {
 }
 
 /// Requests that name people, in every place where a request can name them.
-fn requests(world: &World) -> Vec<Case> {
-    let any = |target: &str| Case::get(target, Expect::Status(0));
+fn requests(world: &World) -> Vec<ContractCase> {
+    let any = |target: &str| ContractCase::get(target, Expectation::Status(0));
     let mut cases = Vec::new();
     for base in ["/v4/Users", "/Users/", "/UsersOrchestrator/v4/Users"] {
         for query in [
@@ -136,8 +136,8 @@ fn requests(world: &World) -> Vec<Case> {
         format!("{EMAIL} brackwater"),
         format!("{{\"email\":\"{}\"}}", "quillan".repeat(12_000)),
     ] {
-        cases.push(Case::search(&body, Expect::Status(0)));
-        let search = Case::search(&body, Expect::Status(0)).without("Content-Type");
+        cases.push(ContractCase::search(&body, Expectation::Status(0)));
+        let search = ContractCase::search(&body, Expectation::Status(0)).without("Content-Type");
         cases.push(search.with("Content-Type", "text/quillan"));
     }
     let by_id = || any(&format!("/v4/Users/{CRID}"));
@@ -159,7 +159,12 @@ fn requests(world: &World) -> Vec<Case> {
     ] {
         cases.push(by_id().with(name, value));
     }
-    for kind in [Token::WriterOnly, Token::OtherTenant, Token::Expired, Token::Forged] {
+    for kind in [
+        CaseToken::WriterOnly,
+        CaseToken::OtherTenant,
+        CaseToken::Expired,
+        CaseToken::Forged,
+    ] {
         cases.push(by_id().bearing(kind));
     }
     for target in [
@@ -169,16 +174,16 @@ fn requests(world: &World) -> Vec<Case> {
         "/v4/Users?email=quillan&onProviderFailure=fail",
         "/v4/Users?email=quillan&ignoreProvider=true",
     ] {
-        cases.push(any(target).of(COURIER));
+        cases.push(any(target).for_tenant(COURIER));
     }
-    cases.push(any(&format!("/v4/Users?email={}", world.token(Token::Reader))));
+    cases.push(any(&format!("/v4/Users?email={}", world.token(CaseToken::Reader))));
     cases.push(any(&format!("/v4/Users?email={}", "quillan".repeat(4_000))));
     cases
 }
 
 /// The same in the legacy API.
-fn legacy_requests() -> Vec<Case> {
-    let any = |target: &str| Case::get(target, Expect::Status(0));
+fn legacy_requests() -> Vec<ContractCase> {
+    let any = |target: &str| ContractCase::get(target, Expectation::Status(0));
     let mut cases = Vec::new();
     for target in [
         "/User?request.email=quillan.brackwater@zanzibar.example",
@@ -192,13 +197,13 @@ fn legacy_requests() -> Vec<Case> {
     ] {
         cases.push(any(target));
         cases.push(any(target).without("X-ClientGroupCode"));
-        cases.push(any(target).of(COURIER));
+        cases.push(any(target).for_tenant(COURIER));
     }
     cases
 }
 
 /// Exports that name people, in every place where one can name them; with a key that opens, and with some that do not.
-fn exports(key: &str) -> Vec<Case> {
+fn exports(key: &str) -> Vec<ContractCase> {
     let identifier = |kind: &str, text: &str| json!({"identifier_type": kind, "identifier": text});
     let all = json!([
         identifier("customer_id", CRID),
@@ -227,7 +232,7 @@ fn exports(key: &str) -> Vec<Case> {
                 "/v1/users/export/herald?app_id=herald&strict=true",
                 "/v1/users/export/quillan.brackwater@zanzibar.example",
             ] {
-                let case = Case::search(&body, Expect::Status(0)).at(target);
+                let case = ContractCase::search(&body, Expectation::Status(0)).at(target);
                 let case = case.with("X-Forwarded-For", "quillan, 203.0.113.77");
                 cases.push(case.with("Authorization", &authorization));
             }
@@ -259,7 +264,7 @@ fn broken(address: SocketAddr) {
     }
 }
 
-fn ask(world: &World, case: &Case) -> u16 {
+fn ask(world: &World, case: &ContractCase) -> u16 {
     wire::send(world.address, &case.request(world)).status
 }
 
@@ -323,11 +328,11 @@ fn nothing_personal_is_in_log_metrics_or_events_of_a_whole_run() {
         "{metrics}"
     );
     let kinds = [
-        Token::Reader,
-        Token::WriterOnly,
-        Token::OtherTenant,
-        Token::Expired,
-        Token::Forged,
+        CaseToken::Reader,
+        CaseToken::WriterOnly,
+        CaseToken::OtherTenant,
+        CaseToken::Expired,
+        CaseToken::Forged,
     ];
     // The part of a token that is a secret is its signature; that of another second is another one.
     let mut tokens = kinds

@@ -1,8 +1,8 @@
 //! What the contract promises of reads over more than one request: cursors, events, HEAD.
 
 use masthead_testkit::contract_cases::{
-    Case, Expect, Token,
-    world::{COURIER, GAZETTE, HERALD, TIMES},
+    CaseToken, ContractCase, Expectation,
+    fixture::{COURIER, GAZETTE, HERALD, TIMES},
 };
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ use crate::{
     world::{World, of_the_contract},
 };
 
-fn ok(target: &str) -> Case {
-    Case::get(target, Expect::Status(200)).of(GAZETTE)
+fn ok(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200)).for_tenant(GAZETTE)
 }
 
 fn ids(page: &Value) -> Vec<String> {
@@ -22,7 +22,7 @@ fn ids(page: &Value) -> Vec<String> {
         .collect()
 }
 
-fn json_of(world: &World, case: &Case) -> Value {
+fn json_of(world: &World, case: &ContractCase) -> Value {
     world.holds(std::slice::from_ref(case));
     serde_json::from_str(&world.ask(case).body).unwrap()
 }
@@ -54,7 +54,7 @@ fn a_cursor_goes_through_the_whole_list_in_its_order_each_user_once() {
                     let body = json!({"pageSize": 7, "orderBy": column, "orderByType": direction, "cursor": cursor});
                     json_of(
                         &world,
-                        &Case::search(&body.to_string(), Expect::Status(200)).of(GAZETTE),
+                        &ContractCase::search(&body.to_string(), Expectation::Status(200)).for_tenant(GAZETTE),
                     )
                 };
             }
@@ -70,8 +70,8 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
     let cursor = in_url(page["meta"]["nextCursor"].as_str().unwrap());
     let text = "Invalid InputModel - cursor is not one of this list; start again without it";
     let refused = |list: &str, cursor: &str| {
-        let expect = Expect::Error(400, "E400_02", text.to_owned());
-        Case::get(&format!("/v4/Users?{list}&cursor={cursor}"), expect).of(GAZETTE)
+        let expect = Expectation::Error(400, "E400_02", text.to_owned());
+        ContractCase::get(&format!("/v4/Users?{list}&cursor={cursor}"), expect).for_tenant(GAZETTE)
     };
     let list = "lastName=moor&orderBy=3";
     let raw = page["meta"]["nextCursor"].as_str().unwrap();
@@ -93,43 +93,58 @@ fn a_cursor_is_bound_to_tenant_filter_order_and_source() {
         refused("lastName=moor&orderBy=3&orderByType=1", &cursor),
         refused(list, &tampered),
         refused(list, &cut),
-        refused(list, &cursor).of(HERALD),
+        refused(list, &cursor).for_tenant(HERALD),
     ]);
     // Of a federated tenant: with and without the provider are two lists.
-    let page = json_of(&world, &ok("/v4/Users?pageSize=1&ignoreProvider=true").of(COURIER));
+    let page = json_of(
+        &world,
+        &ok("/v4/Users?pageSize=1&ignoreProvider=true").for_tenant(COURIER),
+    );
     let cursor = in_url(page["meta"]["nextCursor"].as_str().unwrap());
     world.holds(&[
-        ok(&format!("/v4/Users?pageSize=1&ignoreProvider=true&cursor={cursor}")).of(COURIER),
-        refused("ignoreProvider=false", &cursor).of(COURIER),
+        ok(&format!("/v4/Users?pageSize=1&ignoreProvider=true&cursor={cursor}")).for_tenant(COURIER),
+        refused("ignoreProvider=false", &cursor).for_tenant(COURIER),
     ]);
 }
 
 #[test]
 fn a_read_writes_the_event_of_each_side_called_and_a_refusal_none() {
     let world = World::of(&of_the_contract());
-    let named = |case: Case, id: &str| case.with("X-RequestId", id);
+    let named = |case: ContractCase, id: &str| case.with("X-RequestId", id);
     world.holds(&[
         named(ok("/v4/Users?lastName=moor"), "list"),
         named(ok("/v4/Users?email=nobody@example.org"), "none"),
         named(
-            Case::search(r#"{"email":"ann@example.com"}"#, Expect::Status(200)),
+            ContractCase::search(r#"{"email":"ann@example.com"}"#, Expectation::Status(200)),
             "search",
         ),
-        named(Case::get("/v4/Users/2937", Expect::Status(200)).from("app 7"), "by-id"),
-        named(Case::get("/v4/Users/2937", Expect::Status(200)).of(TIMES), "same-id"),
-        named(Case::get("/v4/Users/nobody", Expect::Status(404)), "missing"),
+        named(
+            ContractCase::get("/v4/Users/2937", Expectation::Status(200)).from("app 7"),
+            "by-id",
+        ),
+        named(
+            ContractCase::get("/v4/Users/2937", Expectation::Status(200)).for_tenant(TIMES),
+            "same-id",
+        ),
+        named(
+            ContractCase::get("/v4/Users/nobody", Expectation::Status(404)),
+            "missing",
+        ),
         named(ok("/v4/Users/g-01?pageSize=1"), "one-listed"),
-        named(ok("/v4/Users?ignoreProvider=true").of(COURIER), "ours"),
-        named(Case::get("/v4/Users?colour=red", Expect::Status(400)), "refused"),
+        named(ok("/v4/Users?ignoreProvider=true").for_tenant(COURIER), "ours"),
         named(
-            Case::get("/v4/Users/2937", Expect::Status(401)).bearing(Token::Expired),
+            ContractCase::get("/v4/Users?colour=red", Expectation::Status(400)),
             "refused",
         ),
         named(
-            Case::get("/v4/Users/2937", Expect::Status(403)).bearing(Token::OtherTenant),
+            ContractCase::get("/v4/Users/2937", Expectation::Status(401)).bearing(CaseToken::Expired),
             "refused",
         ),
-        named(Case::get("/elsewhere", Expect::Status(404)), "refused"),
+        named(
+            ContractCase::get("/v4/Users/2937", Expectation::Status(403)).bearing(CaseToken::OtherTenant),
+            "refused",
+        ),
+        named(ContractCase::get("/elsewhere", Expectation::Status(404)), "refused"),
     ]);
     let (_, database) = world.end();
     let events = database
@@ -166,14 +181,14 @@ fn head_is_answered_as_get_is_without_the_body() {
         "/v4/Users/nobody",
         "/v4/Users?a=b",
     ] {
-        let mut request = Case::get(target, Expect::Status(200))
+        let mut request = ContractCase::get(target, Expectation::Status(200))
             .with("X-RequestId", "7")
             .request(&world);
         let of_get = wire::send(world.address, &request);
         request.method = "HEAD";
         let of_head = wire::send(world.address, &request);
         assert_eq!(of_head.body, "");
-        let but_date = |answer: &masthead_testkit::contract_cases::Answer| {
+        let but_date = |answer: &masthead_testkit::contract_cases::CaseAnswer| {
             let mut headers = answer.headers.clone();
             headers.retain(|(name, _)| name != "date");
             (answer.status, headers)

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_testkit::contract_cases::{Case, Expect};
+use masthead_testkit::contract_cases::{ContractCase, Expectation};
 
 use crate::{
     support::wire::FOREVER,
@@ -83,12 +83,12 @@ fn a_database_that_falls_silent_is_503_by_the_deadline_while_liveness_stays_200(
     });
     let silent = between.unwrap().silent;
     let reads = |status| {
-        let code = Expect::Status(status);
+        let code = Expectation::Status(status);
         [
-            Case::get("/v4/Users/2937", code.clone()),
-            Case::get("/v4/Users?email=ann@example.com", code.clone()),
-            Case::get("/v4/Users?firstName=an", code.clone()),
-            Case::search(r#"{"metadata":{"city":"Oslo"}}"#, code),
+            ContractCase::get("/v4/Users/2937", code.clone()),
+            ContractCase::get("/v4/Users?email=ann@example.com", code.clone()),
+            ContractCase::get("/v4/Users?firstName=an", code.clone()),
+            ContractCase::search(r#"{"metadata":{"city":"Oslo"}}"#, code),
         ]
     };
     world.holds(&reads(200));

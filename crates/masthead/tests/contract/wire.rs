@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use masthead_testkit::contract_cases::{Answer, Request};
+use masthead_testkit::contract_cases::{CaseAnswer, CaseRequest};
 
 use crate::support::wire::FOREVER;
 
 /// Sends a request and reads the answer, whose body must be as long as it says.
-pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
+pub(crate) fn send(to: SocketAddr, request: &CaseRequest) -> CaseAnswer {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(FOREVER)).unwrap();
     stream.set_write_timeout(Some(FOREVER)).unwrap();
@@ -51,7 +51,7 @@ pub(crate) fn send(to: SocketAddr, request: &Request) -> Answer {
 }
 
 /// Sends these requests over one HTTP/2 connection; the statuses that came back.
-pub(crate) fn send_by_http2(to: SocketAddr, requests: &[Request]) -> Vec<u16> {
+pub(crate) fn send_by_http2(to: SocketAddr, requests: &[CaseRequest]) -> Vec<u16> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let stream = TokioIo::new(tokio::net::TcpStream::connect(to).await.unwrap());
@@ -84,8 +84,8 @@ pub(crate) fn in_url(text: &str) -> String {
 }
 
 /// Gets this path without any header.
-pub(crate) fn get(to: SocketAddr, target: &str) -> Answer {
-    let request = Request {
+pub(crate) fn get(to: SocketAddr, target: &str) -> CaseAnswer {
+    let request = CaseRequest {
         method: "GET",
         target: target.to_owned(),
         headers: Vec::new(),
@@ -94,7 +94,7 @@ pub(crate) fn get(to: SocketAddr, target: &str) -> Answer {
     send(to, &request)
 }
 
-fn parse(read: &[u8]) -> Option<Answer> {
+fn parse(read: &[u8]) -> Option<CaseAnswer> {
     let head_end = read.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&read[..head_end]).ok()?;
     let mut lines = head.split("\r\n");
@@ -103,7 +103,7 @@ fn parse(read: &[u8]) -> Option<Answer> {
         let (name, value) = line.split_once(':')?;
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     });
-    Some(Answer {
+    Some(CaseAnswer {
         status,
         headers: headers.collect::<Option<_>>()?,
         body: String::from_utf8(read[head_end + 4..].to_vec()).ok()?,
@@ -111,7 +111,7 @@ fn parse(read: &[u8]) -> Option<Answer> {
 }
 
 /// A header of an answer.
-pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a CaseAnswer, name: &str) -> Option<&'a str> {
     let mut values = answer.headers.iter().filter(|(other, _)| other == name);
     values.next().map(|(_, value)| &**value)
 }

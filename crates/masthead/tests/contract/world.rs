@@ -6,7 +6,9 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::{account::Account, email::Email};
 use masthead_ports::sealing::Sealing;
-use masthead_testkit::contract_cases::{Answer, Case, Environment, Token, world as contract_world};
+use masthead_testkit::contract_cases::{
+    CaseAnswer, CaseEnvironment, CaseToken, ContractCase, fixture as contract_world,
+};
 use masthead_tokens::{Sealer, Secret};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -84,12 +86,12 @@ impl World {
     }
 
     /// Sends a request of a table.
-    pub(crate) fn ask(&self, case: &Case) -> Answer {
+    pub(crate) fn ask(&self, case: &ContractCase) -> CaseAnswer {
         wire::send(self.address, &case.request(self))
     }
 
     /// Holds a table of requests against what comes back.
-    pub(crate) fn holds(&self, cases: &[Case]) {
+    pub(crate) fn holds(&self, cases: &[ContractCase]) {
         assert!(!cases.is_empty());
         let differences = cases.iter().filter_map(|case| {
             let answer = self.ask(case);
@@ -105,12 +107,12 @@ impl World {
     }
 }
 
-impl Environment for World {
+impl CaseEnvironment for World {
     fn sealing(&self) -> &dyn Sealing {
         &self.sealer
     }
 
-    fn token(&self, kind: Token) -> String {
+    fn token(&self, kind: CaseToken) -> String {
         token(kind)
     }
 }
@@ -121,15 +123,15 @@ pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
 }
 
 /// A token of the kind that a table names, signed with the shared secret.
-pub(crate) fn token(kind: Token) -> String {
+pub(crate) fn token(kind: CaseToken) -> String {
     let mut claims = jwt::claims(&["north/*/*", "south/*/*"]);
     let mut secret = SECRET;
     match kind {
-        Token::Reader => {}
-        Token::WriterOnly => claims["scope"] = "users:write".into(),
-        Token::OtherTenant => claims["tenants"] = json!(["east/*/*"]),
-        Token::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
-        Token::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
+        CaseToken::Reader => {}
+        CaseToken::WriterOnly => claims["scope"] = "users:write".into(),
+        CaseToken::OtherTenant => claims["tenants"] = json!(["east/*/*"]),
+        CaseToken::Expired => claims["exp"] = (jwt::now() - 3_600).into(),
+        CaseToken::Forged => secret = "another-invented-secret-of-more-than-32-bytes",
     }
     shared(&claims, secret)
 }

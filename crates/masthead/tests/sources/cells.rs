@@ -1,6 +1,6 @@
 //! The cells of the fault matrix (`quality.md`): what goes wrong with a source, and what may be said of it.
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule, Outage};
 
 use crate::under_test::Source;
@@ -80,9 +80,9 @@ pub(crate) fn cells(source: &Source) -> Vec<Cell> {
         })
     };
     let (stray, twice) = match source.side {
-        Side::Provider => (SILENT, Answers::Whole),
+        SourceKind::Provider => (SILENT, Answers::Whole),
         // A Users API says nobody by an empty list alone, so that a 404 is a wrong address; and nobody is there twice.
-        Side::Store => (ALARM, UNTRUE),
+        SourceKind::Store => (ALARM, UNTRUE),
     };
     let mut cells = vec![
         ("refused", Befalls::All(Outage::Refused), SILENT),

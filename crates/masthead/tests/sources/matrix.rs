@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{merge::Side, query::OnProviderFailure};
+use masthead_domain::{merge::SourceKind, query::OnProviderFailure};
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{Fault, Outage, Sandbox};
 use tokio::{task::JoinSet, time::sleep};
@@ -71,7 +71,7 @@ fn all() -> [(Ask, About); 11] {
 impl About {
     /// Whether the source is not asked at all.
     fn leaves_out(self, source: &Source) -> bool {
-        matches!((self, source.side), (Self::StoreAlone, Side::Provider))
+        matches!((self, source.side), (Self::StoreAlone, SourceKind::Provider))
     }
 
     /// The answer when both sides have answered.
@@ -88,8 +88,8 @@ impl About {
         assert!(told.users.is_some());
         assert_eq!(told.ids(), ids);
         match self {
-            Self::Both | Self::BothOrFail => shows(told, &[Side::Provider, Side::Store]),
-            Self::StoreAlone => shows(told, &[Side::Store]),
+            Self::Both | Self::BothOrFail => shows(told, &[SourceKind::Provider, SourceKind::Store]),
+            Self::StoreAlone => shows(told, &[SourceKind::Store]),
             Self::Other | Self::Alone | Self::Nobody | Self::Everybody => {}
         }
         let asked = if matches!(self, Self::StoreAlone) {
@@ -151,10 +151,13 @@ impl About {
 }
 
 /// The first user shows what these sides know of them and nothing else; of two, the provider has the name.
-fn shows(told: &Told, sides: &[Side]) {
+fn shows(told: &Told, sides: &[SourceKind]) {
     let account = &told.users.as_ref().unwrap()[0].account;
     let known = |key| account.metadata.get(key).is_some();
-    let (theirs, ours) = (sides.contains(&Side::Provider), sides.contains(&Side::Store));
+    let (theirs, ours) = (
+        sides.contains(&SourceKind::Provider),
+        sides.contains(&SourceKind::Store),
+    );
     assert_eq!(
         (&*account.first_name, known("displayName"), known("city")),
         (if theirs { THEIR_NAME } else { OUR_NAME }, theirs, ours)
@@ -257,7 +260,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
         wrong.extend(ask_all(&stage, &cell, cell.answers, patience, steady).await);
     }
     let written = stage.written().await;
-    let may_write = source.side == Side::Provider && !matches!(cell.answers, Answers::Silent(_));
+    let may_write = source.side == SourceKind::Provider && !matches!(cell.answers, Answers::Silent(_));
     if !may_write && !written.is_empty() {
         wrong.push(format!("{}: it was written while a side was silent", cell.name));
     }
@@ -269,7 +272,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
     let written = stage.written().await;
     let written: Vec<_> = written.iter().map(|account| account.crid.as_str()).collect();
     match source.side {
-        Side::Provider => {
+        SourceKind::Provider => {
             for name in ["both", "alone"] {
                 if !written.contains(&&*crid(name)) {
                     wrong.push(format!("{}: what is live of {name} is not written", cell.name));
@@ -277,7 +280,7 @@ async fn cell_holds(source: &'static Source, cell: Cell) -> Vec<String> {
             }
         }
         // It is only read.
-        Side::Store => {
+        SourceKind::Store => {
             if !written.is_empty() || stage.sandbox.calls() != stage.sandbox.calls_to(source.calls) {
                 wrong.push(format!("{}: it was not only read", cell.name));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
@@ -130,13 +130,13 @@ pub(crate) async fn one_row_costs_itself(source: &'static Source) {
         assert!(told.ids().contains(&&*crid("plain")), "{odd}: {told:?}");
         assert!(!told.completeness.complete, "{odd}: {told:?}");
         let word = match source.side {
-            Side::Provider => ("ok", "unreadable_rows"),
+            SourceKind::Provider => ("ok", "unreadable_rows"),
             // The union asks the store once more for each whom the provider alone has shown.
-            Side::Store => ("stale", "corrupt"),
+            SourceKind::Store => ("stale", "corrupt"),
         };
         assert_eq!(told.source(source.name), word, "{odd}: {told:?}");
         // Whoever is looked for may be in the row.
-        if !["Firefly", "SSOR"].contains(&source.name) && source.side == Side::Provider {
+        if !["Firefly", "SSOR"].contains(&source.name) && source.side == SourceKind::Provider {
             let told = stage.ask(Ask::new(Way::List, NOBODY)).await;
             assert!(told.users.is_none(), "{odd}: {told:?}");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_sandbox::{Fault, FaultRule};
 
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) async fn a_loss_is_noticed(source: &'static Source) {
     stage.sandbox.inject(FaultRule::from(Fault::Missing).on(source.calls));
     let told = stage.ask(Ask::new(Way::List, "one")).await;
     assert!(!told.completeness.complete, "{told:?}");
-    if source.side == Side::Store {
+    if source.side == SourceKind::Store {
         // There a look-up is a list as well: one that lost its only user is no absence.
         for way in [Way::ById, Way::ByEmail] {
             let told = stage.ask(Ask::new(way, "one")).await;

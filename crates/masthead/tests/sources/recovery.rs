@@ -6,13 +6,16 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{answer::Completeness, crid::Crid, email::EmailKey, merge::Side, query::OnProviderFailure};
-use masthead_orchestrator::{Export, ExportRequest, Exported, ReadError};
+use masthead_domain::{
+    answer::Completeness, customer_registration_id::CustomerRegistrationId, email::EmailKey, merge::SourceKind,
+    query::OnProviderFailure,
+};
+use masthead_orchestrator::{Export, ExportRequest, ExportedUser, ReadError};
 use masthead_ports::{
     bulk::LookupKey,
-    directory::{Beginning, Begun, Brake},
+    mirror::{RemovalBrake, StartOutcome, StartRun},
+    scan::{ScanExtent, UserScans},
     source::Priority,
-    walk::{Scope, Walks},
 };
 use masthead_provider_kit::BreakerOptions;
 use tokio::time::sleep;
@@ -41,12 +44,12 @@ enum Path {
 }
 
 impl Path {
-    fn all(side: Side) -> Vec<Self> {
+    fn all(side: SourceKind) -> Vec<Self> {
         const WAYS: [Way; 3] = [Way::ById, Way::ByEmail, Way::List];
         let both = WAYS.into_iter().map(Self::Both);
         let export = [Way::ById, Way::ByEmail].map(Self::Export);
         let mut all: Vec<_> = both.chain(export).collect();
-        if side == Side::Provider {
+        if side == SourceKind::Provider {
             all.extend(WAYS.map(Self::Alone));
             all.extend([Self::ListOfTheDirectory, Self::Sync]);
         }
@@ -99,24 +102,27 @@ async fn path_recovers(source: &'static Source, path: Path) {
 pub(crate) async fn synchronise(stage: &Stage) {
     let cx = stage.caller(Instant::now() + PATIENT).context(Priority::Sync);
     let (directory, at) = (&stage.world.directory, stage.world.clock.now());
-    let beginning = Beginning {
+    let beginning = StartRun {
         holder: "test",
         at,
         lease: PATIENT,
         full_every: Duration::ZERO,
     };
-    let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
+    let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
         panic!("nobody else is at it")
     };
-    let walk = Walks::of(&stage.adapters, &stage.tenant).unwrap();
+    let walk = UserScans::for_tenant(&stage.adapters, &stage.tenant).unwrap();
     let mut from = None;
     loop {
-        let step = walk.step(&cx, Scope::Everything, from.as_ref()).await.unwrap();
-        directory.take(&cx, &run, &step, at).await.unwrap();
+        let step = walk
+            .fetch_page(&cx, ScanExtent::Everything, from.as_ref())
+            .await
+            .unwrap();
+        directory.record_page(&cx, &run, &step, at).await.unwrap();
         let Some(next) = step.next else { break };
         from = Some(next);
     }
-    directory.finish(&cx, &run, at, Brake::On).await.unwrap();
+    directory.finish_run(&cx, &run, at, RemovalBrake::On).await.unwrap();
 }
 
 fn breaker(stage: &Stage) -> &'static str {
@@ -129,7 +135,7 @@ fn breaker(stage: &Stage) -> &'static str {
 async fn is_complete(stage: &Stage, path: Path) -> bool {
     let caller = stage.caller(Instant::now() + PATIENT);
     let mode = OnProviderFailure::Degrade;
-    let id = Crid::parse(&crid("both")).unwrap();
+    let id = CustomerRegistrationId::parse(&crid("both")).unwrap();
     let completeness = match path {
         Path::Both(way) => Some(stage.ask(Ask::new(way, "both")).await.completeness),
         Path::ListOfTheDirectory => Some(stage.ask(Ask::new(Way::List, "both")).await.completeness),
@@ -144,20 +150,20 @@ async fn is_complete(stage: &Stage, path: Path) -> bool {
         Path::Export(way) => {
             // Nobody is absent where every source says so, and unresolved otherwise: absence is never remembered.
             let key = match way {
-                Way::ById => LookupKey::Id(Crid::parse(&crid(NOBODY)).unwrap()),
-                Way::ByEmail | Way::List => LookupKey::Email(EmailKey::of(&email(NOBODY))),
+                Way::ById => LookupKey::Id(CustomerRegistrationId::parse(&crid(NOBODY)).unwrap()),
+                Way::ByEmail | Way::List => LookupKey::Email(EmailKey::from_text(&email(NOBODY))),
             };
             let request = ExportRequest {
                 keys: vec![Some(key)],
                 network: None,
             };
             let export = Export::new(stage.users.clone(), Arc::clone(&stage.bulk));
-            return export.export(&caller, &request).await.outcomes == [Exported::Absent];
+            return export.export(&caller, &request).await.outcomes == [ExportedUser::Absent];
         }
         Path::Sync => {
-            let walk = Walks::of(&stage.adapters, &stage.tenant).unwrap();
+            let walk = UserScans::for_tenant(&stage.adapters, &stage.tenant).unwrap();
             let cx = caller.context(Priority::Sync);
-            return walk.step(&cx, Scope::Everything, None).await.is_ok();
+            return walk.fetch_page(&cx, ScanExtent::Everything, None).await.is_ok();
         }
     };
     completeness.unwrap().complete
@@ -165,7 +171,7 @@ async fn is_complete(stage: &Stage, path: Path) -> bool {
 
 fn cannot_tell(error: ReadError) -> Option<Completeness> {
     match error {
-        ReadError::CannotTell { completeness, .. } => completeness,
+        ReadError::Unavailable { completeness, .. } => completeness,
         other => panic!("{other}"),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use masthead_domain::{account::Account, crid::Crid, query::OnProviderFailure};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, query::OnProviderFailure};
 use masthead_ports::{
     provider::{Heard, Providers},
     source::Priority,
@@ -187,7 +187,10 @@ async fn assert_remembered(stage: &Stage) {
 }
 
 async fn heard(stage: &Stage) -> Heard<Option<Account>> {
-    let provider = Providers::of(&stage.adapters, &stage.tenant).unwrap();
+    let provider = Providers::for_tenant(&stage.adapters, &stage.tenant).unwrap();
     let cx = stage.caller(Instant::now() + PATIENT).context(Priority::Interactive);
-    provider.by_id(&cx, &Crid::parse(&crid("reader0")).unwrap()).await.heard
+    provider
+        .by_id(&cx, &CustomerRegistrationId::parse(&crid("reader0")).unwrap())
+        .await
+        .heard
 }

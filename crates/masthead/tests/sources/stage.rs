@@ -15,25 +15,25 @@ use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettin
 use masthead_domain::{
     account::Account,
     answer::{Completeness, User},
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::Event,
-    merge::Side,
+    merge::SourceKind,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
 use masthead_ports::{bulk::BulkLookups, clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use tokio::time::sleep;
@@ -134,14 +134,16 @@ pub(crate) enum Other {
 
 impl Other {
     /// From now on it says so of those whom it has, or has not.
-    pub(crate) fn says(&self, side: answer_table::Side) {
+    pub(crate) fn says(&self, side: answer_table::CellFinding) {
         const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
         match (self, side) {
-            (_, answer_table::Side::Found | answer_table::Side::Absent) => {}
-            (Self::Store(store), _) => store.be(Mood::Failing(DOWN)),
-            (Self::Provider(provider), answer_table::Side::Unknown) => provider.speak(Voice::Silent(DOWN)),
-            (Self::Provider(provider), answer_table::Side::Stale) => {
-                provider.speak(Voice::Remembered(SystemClock.now(), DOWN));
+            (_, answer_table::CellFinding::Found | answer_table::CellFinding::Absent) => {}
+            (Self::Store(store), _) => store.set_mode(StoreMode::Failing(DOWN)),
+            (Self::Provider(provider), answer_table::CellFinding::Unknown) => {
+                provider.set_mode(ProviderMode::Failing(DOWN))
+            }
+            (Self::Provider(provider), answer_table::CellFinding::Stale) => {
+                provider.set_mode(ProviderMode::Remembered(SystemClock.now(), DOWN));
             }
         }
     }
@@ -153,9 +155,9 @@ pub(crate) struct Stage {
     pub(crate) sandbox: Sandbox,
     pub(crate) other: Other,
     events: Arc<RecordingEvents>,
-    registrations: Arc<RecordingRegistrations>,
+    registrations: Arc<RecordingRegistrationWriter>,
     pub(crate) tenant: Arc<Tenant>,
-    pub(crate) world: World,
+    pub(crate) world: Dependencies,
     pub(crate) users: Users,
     pub(crate) adapters: Adapters,
     pub(crate) bulk: Arc<dyn BulkLookups>,
@@ -210,16 +212,16 @@ impl Stage {
         let own = Arc::new(FakeStore::default());
         let store = adapters.subscribe(Arc::clone(&own) as _);
         let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
-        let directory = Arc::new(FakeDirectory::over(Arc::clone(&own)));
+        let directory = Arc::new(FakeMirror::over(Arc::clone(&own)));
         let (other, providers): (Other, Arc<dyn Providers>) = match source.side {
-            Side::Provider => {
+            SourceKind::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
                 (Other::Store(own), Arc::new(adapters.clone()))
             }
-            Side::Store => {
+            SourceKind::Store => {
                 // Whoever asked it would be told.
-                own.be(Mood::Panicking);
-                let provider = Arc::new(FakeProvider::new(source.provider(), Voice::Live(clock.now())));
+                own.set_mode(StoreMode::Panicking);
+                let provider = Arc::new(FakeProvider::new(source.provider(), ProviderMode::Live(clock.now())));
                 provider.put(tenant.pool, other.iter().map(|name| provided(name)));
                 (
                     Other::Provider(Arc::clone(&provider)),
@@ -228,8 +230,8 @@ impl Stage {
             }
         };
         let events = Arc::new(RecordingEvents::default());
-        let registrations = Arc::new(RecordingRegistrations::default());
-        let world = World {
+        let registrations = Arc::new(RecordingRegistrationWriter::default());
+        let world = Dependencies {
             store,
             registrations: Arc::clone(&registrations) as _,
             providers,
@@ -279,7 +281,7 @@ impl Stage {
         let (users, completeness) = match self.answer(&ask, began + ask.patience).await {
             Ok((users, completeness)) => (Some(users), completeness),
             Err(ReadError::NoSuchUser { completeness }) => (Some(Vec::new()), completeness),
-            Err(ReadError::CannotTell { completeness, .. }) => (None, completeness),
+            Err(ReadError::Unavailable { completeness, .. }) => (None, completeness),
             Err(error) => panic!("{}: {ask:?}: {error}", self.source.name),
         };
         Told {
@@ -304,7 +306,7 @@ impl Stage {
         let query = match ask.way {
             Way::ById => {
                 let request = LookupRequest {
-                    crid: Crid::parse(&crid(ask.name)).unwrap(),
+                    crid: CustomerRegistrationId::parse(&crid(ask.name)).unwrap(),
                     ignore_provider: ask.ignore_provider,
                     on_provider_failure: ask.on_failure,
                 };
@@ -339,11 +341,11 @@ impl Stage {
 pub(crate) fn query(way: Way, name: &str) -> UserQuery {
     let filter = match way {
         Way::ById | Way::ByEmail => UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::of(&email(name)))],
+            emails: vec![EmailFilter::Exact(EmailKey::from_text(&email(name)))],
             ..UserFilter::default()
         },
         Way::List => UserFilter {
-            last_name: Some(NamePrefix::of(if name == NOBODY { NOBODY } else { LAST_NAME })),
+            last_name: Some(NamePrefix::from_text(if name == NOBODY { NOBODY } else { LAST_NAME })),
             ..UserFilter::default()
         },
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use masthead_domain::merge;
 use masthead_ports::source::SUBSCRIBE;
-use masthead_testkit::answer_table::{Came, Cell, Marks, Side};
+use masthead_testkit::answer_table::{CellFinding, ObservedRead, SourceMarkers, TableCell};
 
 use crate::{
     people::{OUR_NAME, THEIR_NAME, crid},
@@ -15,7 +15,7 @@ use crate::{
 
 const ANN: &str = "ann";
 
-const MARKS: Marks = Marks {
+const MARKS: SourceMarkers = SourceMarkers {
     theirs: (THEIR_NAME, "displayName"),
     ours: (OUR_NAME, "city"),
 };
@@ -27,25 +27,25 @@ pub(crate) async fn holds(source: &'static Source) {
     let ways = [Way::ById, Way::ByEmail, Way::List];
     let cells = ways
         .into_iter()
-        .flat_map(|way| Cell::all().into_iter().map(move |cell| (way, cell)));
+        .flat_map(|way| TableCell::all().into_iter().map(move |cell| (way, cell)));
     // No adapter remembers a search: there a source that is off is unknown, whatever it said before.
-    let remembers = |way| way != Way::List || source.side == merge::Side::Store;
-    let cells = cells.filter(|(way, cell)| remembers(*way) || cell.theirs != Side::Stale);
+    let remembers = |way| way != Way::List || source.side == merge::SourceKind::Store;
+    let cells = cells.filter(|(way, cell)| remembers(*way) || cell.theirs != CellFinding::Stale);
     let held = stream::iter(cells).for_each_concurrent(AT_ONCE, |(way, cell)| cell_holds(source, way, cell));
     held.await;
 }
 
 /// A tenant whose source says the one and whose other side the other of the reader.
-async fn staged(source: &'static Source, way: Way, at_source: Side, at_other: Side) -> Stage {
+async fn staged(source: &'static Source, way: Way, at_source: CellFinding, at_other: CellFinding) -> Stage {
     let ann = |there: bool| if there { [ANN].as_slice() } else { &[] };
-    let has = |side| ann(matches!(side, Side::Found | Side::Stale));
+    let has = |side| ann(matches!(side, CellFinding::Found | CellFinding::Stale));
     let mut stage = Stage::start(source, Duration::ZERO, has(at_source), has(at_other)).await;
     // Where there is a token, it is had before: what is told of here is the answer.
     stage.ask_until_complete().await;
-    if at_source == Side::Stale {
+    if at_source == CellFinding::Stale {
         stage.ask(Ask::new(way, ANN)).await;
     }
-    if matches!(at_source, Side::Stale | Side::Unknown) {
+    if matches!(at_source, CellFinding::Stale | CellFinding::Unknown) {
         stage.sandbox.off().await.unwrap();
     }
     stage.other.says(at_other);
@@ -54,21 +54,21 @@ async fn staged(source: &'static Source, way: Way, at_source: Side, at_other: Si
     stage
 }
 
-async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
+async fn cell_holds(source: &'static Source, way: Way, cell: TableCell) {
     let mut stage = match source.side {
-        merge::Side::Provider => staged(source, way, cell.theirs, cell.ours).await,
-        merge::Side::Store => staged(source, way, cell.ours, cell.theirs).await,
+        merge::SourceKind::Provider => staged(source, way, cell.theirs, cell.ours).await,
+        merge::SourceKind::Store => staged(source, way, cell.ours, cell.theirs).await,
     };
     let ask = Ask {
         on_failure: cell.on_failure,
         ..Ask::new(way, ANN)
     };
     let told = stage.ask(ask).await;
-    let came = Came {
+    let came = ObservedRead {
         answer: told.users.map(|users| (users, told.completeness)),
         events: stage.events(),
         written: stage.written().await,
-        read_only: source.side == merge::Side::Store || way == Way::List,
+        read_only: source.side == merge::SourceKind::Store || way == Way::List,
     };
     cell.holds(&format!("{} {way:?}", source.name), MARKS, store_event(way), &came);
 }
@@ -76,29 +76,29 @@ async fn cell_holds(source: &'static Source, way: Way, cell: Cell) {
 /// Found, absent or unknown, as the store says, and the provider is not asked.
 pub(crate) async fn store_alone_holds(source: &'static Source) {
     for way in [Way::ById, Way::ByEmail, Way::List] {
-        for ours in Side::STORE {
+        for ours in CellFinding::STORE {
             // Whatever the provider says.
             let mut stage = match source.side {
-                merge::Side::Provider => staged(source, way, Side::Found, ours).await,
-                merge::Side::Store => staged(source, way, ours, Side::Found).await,
+                merge::SourceKind::Provider => staged(source, way, CellFinding::Found, ours).await,
+                merge::SourceKind::Store => staged(source, way, ours, CellFinding::Found).await,
             };
             stage.sandbox.clear_log();
             let told = stage.ask(Ask::of_the_store_alone(way, ANN)).await;
             let what = format!("{} {way:?} {ours:?}: {told:?}", source.name);
             let (wanted, status) = match ours {
-                Side::Found => (Some(vec![crid(ANN)]), "ok"),
-                Side::Absent => (Some(vec![]), "ok"),
-                Side::Unknown | Side::Stale => (None, "unavailable"),
+                CellFinding::Found => (Some(vec![crid(ANN)]), "ok"),
+                CellFinding::Absent => (Some(vec![]), "ok"),
+                CellFinding::Unknown | CellFinding::Stale => (None, "unavailable"),
             };
             assert_eq!(told.users.is_some(), wanted.is_some(), "{what}");
             assert_eq!(told.ids(), wanted.unwrap_or_default(), "{what}");
-            assert_eq!(told.completeness.complete, ours != Side::Unknown, "{what}");
+            assert_eq!(told.completeness.complete, ours != CellFinding::Unknown, "{what}");
             let statuses = [source.provider(), SUBSCRIBE].map(|name| told.source(name).0);
             assert_eq!(statuses, ["skipped", status], "{what}");
             let events: Vec<_> = stage.events().iter().map(|event| event.kind.id()).collect();
             assert_eq!(events, [store_event(way)], "{what}");
             assert_eq!(stage.written().await, [], "{what}");
-            if source.side == merge::Side::Provider {
+            if source.side == merge::SourceKind::Provider {
                 assert_eq!(stage.sandbox.calls(), 0, "{what}");
             }
         }

@@ -1,6 +1,6 @@
 //! The sources that the suite is held against: each is one entry here and one line in `main.rs`.
 
-use masthead_domain::merge::Side;
+use masthead_domain::merge::SourceKind;
 use masthead_ports::source::SUBSCRIBE;
 use masthead_sandbox::{
     Auth0Config, Auth0Settings, DirectoryConfig, GigyaConfig, Quota, SandboxConfig, UsersApiConfig, UsersApiSettings,
@@ -14,7 +14,7 @@ pub(crate) struct Source {
     /// Its name in `meta.sources`, and of a provider in `Flow.UserProvider`.
     pub(crate) name: &'static str,
     /// Which side of an answer it stands on; the other is in memory.
-    pub(crate) side: Side,
+    pub(crate) side: SourceKind,
     /// The setting that holds the stand-in's address.
     pub(crate) address: &'static str,
     /// How the setting begins that says where the secret is: `File` or `Env` follows.
@@ -41,31 +41,31 @@ impl Source {
     /// The name of the tenant's provider.
     pub(crate) const fn provider(&self) -> &'static str {
         match self.side {
-            Side::Provider => self.name,
-            Side::Store => PROVIDER_IN_MEMORY,
+            SourceKind::Provider => self.name,
+            SourceKind::Store => PROVIDER_IN_MEMORY,
         }
     }
 
     /// The side that is in memory.
-    pub(crate) const fn other_side(&self) -> Side {
+    pub(crate) const fn other_side(&self) -> SourceKind {
         match self.side {
-            Side::Provider => Side::Store,
-            Side::Store => Side::Provider,
+            SourceKind::Provider => SourceKind::Store,
+            SourceKind::Store => SourceKind::Provider,
         }
     }
 
     /// Its name.
     pub(crate) const fn other(&self) -> &'static str {
         match self.other_side() {
-            Side::Provider => PROVIDER_IN_MEMORY,
-            Side::Store => SUBSCRIBE,
+            SourceKind::Provider => PROVIDER_IN_MEMORY,
+            SourceKind::Store => SUBSCRIBE,
         }
     }
 }
 
 pub(crate) const AUTH0: Source = Source {
     name: "Auth0",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Auth0.BaseUrl",
     secret_place: "Auth0.ClientSecret",
     secret: "sandbox-client-secret",
@@ -102,7 +102,7 @@ pub(crate) const AUTH0: Source = Source {
 
 pub(crate) const GIGYA: Source = Source {
     name: "Gigya",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Gigya.BaseUrl",
     secret_place: "Gigya.Secret",
     // What the console shows: base64.
@@ -136,7 +136,7 @@ pub(crate) const GIGYA: Source = Source {
 
 pub(crate) const SSOR: Source = Source {
     name: "SSOR",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "SSOR.BaseUrl",
     secret_place: "SSOR.Secret",
     secret: "sandbox-ssor-token",
@@ -158,7 +158,7 @@ pub(crate) const SSOR: Source = Source {
 
 pub(crate) const FIREFLY: Source = Source {
     name: "Firefly",
-    side: Side::Provider,
+    side: SourceKind::Provider,
     address: "Firefly.BaseUrl",
     secret_place: "Firefly.Secret",
     secret: "sandbox-firefly-secret",
@@ -185,7 +185,7 @@ fn directory(empty: DirectoryConfig, users: Vec<Value>) -> SandboxConfig {
 /// A remote Users API in place of our registrations.
 pub(crate) const USERS: Source = Source {
     name: SUBSCRIBE,
-    side: Side::Store,
+    side: SourceKind::Store,
     address: "Subscribe.Url",
     secret_place: "Subscribe.Token",
     secret: "sandbox-users-token",

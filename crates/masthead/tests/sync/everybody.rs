@@ -108,7 +108,10 @@ async fn everybody(kind: Kind, orders: &[Order], size: u16) {
         }
         let ours = Account {
             email: masthead_domain::email::Email::parse(&format!("late{kill}@example.org")).ok(),
-            ..Account::new(masthead_domain::crid::Crid::parse(&format!("late-{kill}")).unwrap())
+            ..Account::new(
+                masthead_domain::customer_registration_id::CustomerRegistrationId::parse(&format!("late-{kill}"))
+                    .unwrap(),
+            )
         };
         world.register(&ours).await;
     }

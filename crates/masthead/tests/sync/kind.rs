@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_ports::{clock::Clock, walk::Walk};
+use masthead_ports::{clock::Clock, scan::UserScan};
 use masthead_provider_auth0::Auth0Adapter;
 use masthead_provider_firefly::FIREFLY;
 use masthead_provider_generic::GenericAdapter;
@@ -182,7 +182,7 @@ impl Kind {
     }
 
     /// The adapter of a new process.
-    pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn Walk> {
+    pub(crate) fn walk(self, clock: &Arc<dyn Clock>) -> Arc<dyn UserScan> {
         let client = HttpClient::new(HttpOptions {
             // A call that a stalled machine made late would be counted as one made twice.
             connect_timeout: Duration::from_mins(5),

@@ -6,8 +6,8 @@ use std::{
 };
 
 use masthead_domain::order::Order;
-use masthead_orchestrator::{Outcome, Progress};
-use masthead_ports::directory::Brake;
+use masthead_orchestrator::{SyncOutcome, SyncProgress};
+use masthead_ports::mirror::RemovalBrake;
 use masthead_sandbox::{Fault, FaultRule};
 
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,7 @@ async fn the_run_of_a_killed_process_is_free_once_its_lease_ends() {
     loop {
         let asked = killed.elapsed();
         match world.run("b").await {
-            Outcome::Busy { left } => {
+            SyncOutcome::Busy { left } => {
                 assert!(left <= LEASE);
                 busy = asked;
             }
@@ -70,13 +70,15 @@ async fn a_provider_that_goes_away_in_the_middle_leaves_what_was_kept_and_the_sy
             body: None,
         };
         let theirs = world.theirs().await;
-        let mut break_down = |progress: &Progress| {
+        let mut break_down = |progress: &SyncProgress| {
             if progress.steps == 2 {
                 world.sandbox.inject(FaultRule::from(down.clone()));
             }
         };
         let (process, end) = (world.process("a", Duration::ZERO), CancellationToken::new());
-        let outcome = process.run(&world.tenant, Brake::On, &end, &mut break_down).await;
+        let outcome = process
+            .run(&world.tenant, RemovalBrake::On, &end, &mut break_down)
+            .await;
         assert_eq!(outcome.name(), "failed", "{kind:?}");
         world.sandbox.clear_faults();
         let before = world.sandbox.calls();
@@ -102,8 +104,8 @@ async fn many_who_are_gone_at_once_stay_and_the_brake_is_told_of() {
         kind.keep_first(&world.sandbox, 290);
         for day in 1..=3 {
             world.pass(86_400);
-            let outcome = world.run_with("a", Duration::ZERO, Brake::On).await;
-            let Outcome::Finished(finished) = outcome else {
+            let outcome = world.run_with("a", Duration::ZERO, RemovalBrake::On).await;
+            let SyncOutcome::Finished(finished) = outcome else {
                 panic!("{kind:?} {outcome:?}")
             };
             assert_eq!(
@@ -122,8 +124,8 @@ async fn many_who_are_gone_at_once_stay_and_the_brake_is_told_of() {
         // An operator says that they are gone: now they are, after as many confirmations as it takes.
         for day in 1..=3 {
             world.pass(86_400);
-            let outcome = world.run_with("a", Duration::ZERO, Brake::Released).await;
-            let Outcome::Finished(finished) = outcome else {
+            let outcome = world.run_with("a", Duration::ZERO, RemovalBrake::Released).await;
+            let SyncOutcome::Finished(finished) = outcome else {
                 panic!("{kind:?} {outcome:?}")
             };
             assert_eq!((finished.missing, finished.braked), (10, false));
@@ -151,14 +153,14 @@ async fn one_row_that_cannot_be_read_ends_no_sync_and_removes_nobody() {
         kind.keep_first(&world.sandbox, 119);
         for _ in 0..4 {
             world.pass(86_400);
-            let Outcome::Finished(finished) = world.run_with("a", Duration::ZERO, Brake::On).await else {
+            let SyncOutcome::Finished(finished) = world.run_with("a", Duration::ZERO, RemovalBrake::On).await else {
                 panic!("{kind:?}: not finished")
             };
             assert_eq!((finished.missing, finished.removed), (0, 0), "{kind:?}");
         }
         world.sandbox.clear_faults();
         world.pass(86_400);
-        let Outcome::Finished(finished) = world.run_with("a", Duration::ZERO, Brake::On).await else {
+        let SyncOutcome::Finished(finished) = world.run_with("a", Duration::ZERO, RemovalBrake::On).await else {
             panic!("{kind:?}: not finished")
         };
         assert_eq!(finished.missing, 1, "{kind:?}: whoever is gone is noticed now");
@@ -174,7 +176,7 @@ async fn a_few_who_are_gone_are_forgotten_after_days() {
     for _ in 0..4 {
         world.pass(12 * 3_600);
         world.pass(12 * 3_600);
-        let Outcome::Finished(finished) = world.run_with("a", Duration::ZERO, Brake::On).await else {
+        let SyncOutcome::Finished(finished) = world.run_with("a", Duration::ZERO, RemovalBrake::On).await else {
             panic!("not finished")
         };
         removed.push(finished.removed);

@@ -14,20 +14,20 @@ use masthead_domain::{
     query::UserFilter,
     tenant::{Tenant, TenantId},
 };
-use masthead_orchestrator::{DirectorySync, Outcome, PatienceOptions, SyncOptions};
+use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions, SyncOutcome};
 use masthead_ports::{
     clock::Clock,
-    directory::{Brake, Directory as _, Standing},
-    registrations::{Registrations, WrittenFor},
+    mirror::{MirrorStatus, RemovalBrake, UserMirror as _},
+    registrations::{RegistrationWriter, WriteOrigin},
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan, UserScans},
     source::{CallContext, Priority, SourceError, SourceName},
     tenants::Tenants as _,
-    walk::{Place, Scope, Step, Walk, Walks},
 };
 use masthead_sandbox::Sandbox;
 use masthead_subscribe_store::{ImportOrigin, Store, StoreOptions, schema};
 use masthead_testkit::{
     clock::StoppedClock,
-    contract::directory::{DirectorySubject, Registrar},
+    contract::mirror::{MirrorSubject, Registrar},
     registrations::write_back,
 };
 use tokio::sync::Notify;
@@ -45,7 +45,7 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) store: Arc<Store>,
     walk: Arc<Mortal>,
-    subject: DirectorySubject,
+    subject: MirrorSubject,
 }
 
 /// Where a process is killed.
@@ -63,23 +63,28 @@ pub(crate) enum Death {
 
 /// A walk on which a process can be killed.
 struct Mortal {
-    walk: Arc<dyn Walk>,
+    walk: Arc<dyn UserScan>,
     /// After so many steps more, and how.
     fate: Mutex<Option<(u64, Death)>>,
     met: Notify,
 }
 
 #[async_trait]
-impl Walk for Mortal {
+impl UserScan for Mortal {
     fn name(&self) -> SourceName {
         self.walk.name()
     }
 
-    fn tells_changes(&self) -> bool {
-        self.walk.tells_changes()
+    fn can_list_changes(&self) -> bool {
+        self.walk.can_list_changes()
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         let death = {
             let mut fate = self.fate.lock().unwrap();
             match fate.as_mut() {
@@ -92,19 +97,19 @@ impl Walk for Mortal {
             }
         };
         match death {
-            None => self.walk.step(cx, scope, from).await,
+            None => self.walk.fetch_page(cx, scope, from).await,
             Some(Death::BeforeTheCall) => {
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(Death::Overdue) => std::future::pending().await,
             Some(Death::AfterTheCall) => {
-                let _ = self.walk.step(cx, scope, from).await;
+                let _ = self.walk.fetch_page(cx, scope, from).await;
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(Death::WhileKeeping) => {
-                let step = self.walk.step(cx, scope, from).await;
+                let step = self.walk.fetch_page(cx, scope, from).await;
                 *self.fate.lock().unwrap() = Some((0, Death::Overdue));
                 self.met.notify_one();
                 step
@@ -115,8 +120,8 @@ impl Walk for Mortal {
 
 struct Only(Arc<Mortal>);
 
-impl Walks for Only {
-    fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+impl UserScans for Only {
+    fn for_tenant(&self, _: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
         Some(Arc::clone(&self.0) as _)
     }
 }
@@ -153,7 +158,7 @@ impl World {
             met: Notify::new(),
         });
         Self {
-            subject: DirectorySubject {
+            subject: MirrorSubject {
                 directory: store.directory(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
@@ -181,18 +186,18 @@ impl World {
     }
 
     /// What one process makes runs with.
-    pub(crate) fn process(&self, holder: &str, full_every: Duration) -> DirectorySync {
+    pub(crate) fn process(&self, holder: &str, full_every: Duration) -> MirrorSync {
         self.process_with_lease(holder, full_every, Duration::from_mins(5))
     }
 
-    pub(crate) fn process_with_lease(&self, holder: &str, full_every: Duration, lease: Duration) -> DirectorySync {
+    pub(crate) fn process_with_lease(&self, holder: &str, full_every: Duration, lease: Duration) -> MirrorSync {
         let options = SyncOptions {
             holder: holder.into(),
             lease,
             full_every,
-            step_deadline: FOREVER,
+            page_deadline: FOREVER,
             grace: FOREVER,
-            patience: PatienceOptions {
+            patience: RetryOptions {
                 tries: 6,
                 first_pause: Duration::from_millis(1),
                 longest_pause: Duration::from_millis(50),
@@ -200,15 +205,16 @@ impl World {
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let walks = Arc::new(Only(Arc::clone(&self.walk)));
-        DirectorySync::new(self.store.directory(), walks, clock, options)
+        MirrorSync::new(self.store.directory(), walks, clock, options)
     }
 
     /// Makes a run as the process of this name; a week lies between two about everything.
-    pub(crate) async fn run(&self, holder: &str) -> Outcome {
-        self.run_with(holder, Duration::from_hours(7 * 24), Brake::On).await
+    pub(crate) async fn run(&self, holder: &str) -> SyncOutcome {
+        self.run_with(holder, Duration::from_hours(7 * 24), RemovalBrake::On)
+            .await
     }
 
-    pub(crate) async fn run_with(&self, holder: &str, full_every: Duration, brake: Brake) -> Outcome {
+    pub(crate) async fn run_with(&self, holder: &str, full_every: Duration, brake: RemovalBrake) -> SyncOutcome {
         let process = self.process(holder, full_every);
         process
             .run(&self.tenant, brake, &CancellationToken::new(), &mut |_| {})
@@ -222,7 +228,7 @@ impl World {
         let world = Arc::clone(self);
         let run = tokio::spawn(async move {
             let end = CancellationToken::new();
-            process.run(&world.tenant, Brake::On, &end, &mut |_| {}).await
+            process.run(&world.tenant, RemovalBrake::On, &end, &mut |_| {}).await
         });
         self.walk.met.notified().await;
         meanwhile.await;
@@ -245,10 +251,10 @@ impl World {
         *self.walk.fate.lock().unwrap() = None;
     }
 
-    pub(crate) async fn standing(&self) -> Standing {
+    pub(crate) async fn standing(&self) -> MirrorStatus {
         self.store
             .directory()
-            .standing(&self.cx())
+            .status(&self.cx())
             .await
             .unwrap()
             .expect("a directory")
@@ -269,7 +275,7 @@ impl World {
 
     /// Writes a registration as a live answer does.
     pub(crate) async fn register(&self, account: &Account) {
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: self.clock.now(),
@@ -277,7 +283,7 @@ impl World {
         let registrations = self.store.registrations();
         let write_back = write_back(&*registrations, &self.cx(), account).await.unwrap();
         registrations
-            .synchronise(&self.cx(), &write_back, &written_for)
+            .write_back(&self.cx(), &write_back, &written_for)
             .await
             .unwrap();
     }
@@ -289,7 +295,7 @@ impl World {
         loop {
             let step = self
                 .walk
-                .step(&self.cx(), Scope::Everything, place.as_ref())
+                .fetch_page(&self.cx(), ScanExtent::Everything, place.as_ref())
                 .await
                 .unwrap();
             accounts.extend(

@@ -3,13 +3,13 @@
 use masthead_domain::{
     account::Account,
     answer::Completeness,
-    email::{EmailKey, EmailNeedle},
-    join::Pair,
+    email::{EmailFragment, EmailKey},
+    join::AccountPair,
     metadata::MetadataPair,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{ExportRequest, Exported, LookupRequest, ReadError, SearchRequest};
+use masthead_orchestrator::{ExportRequest, ExportedUser, LookupRequest, ReadError, SearchRequest};
 use masthead_ports::bulk::LookupKey;
 
 use crate::{
@@ -36,9 +36,9 @@ pub(crate) enum Door {
 
 /// Conditions on every kind of field, alone and together.
 pub(crate) fn filters() -> Vec<UserFilter> {
-    let name = |text| Some(NamePrefix::of(text));
-    let club = || vec![MetadataPair::of("club", "gold")];
-    let part = |text: &str| vec![EmailFilter::Contains(EmailNeedle::of(text))];
+    let name = |text| Some(NamePrefix::from_text(text));
+    let club = || vec![MetadataPair::new("club", "gold")];
+    let part = |text: &str| vec![EmailFilter::Contains(EmailFragment::from_text(text))];
     let none = UserFilter::default;
     vec![
         none(),
@@ -105,7 +105,7 @@ impl Door {
     pub(crate) fn expected(self, sides: &Sides) -> Answer {
         let (theirs, ours) = (sides.theirs(), sides.ours());
         let users = model::users(&theirs, &ours);
-        let of = |is_meant: &dyn Fn(&Pair, &Account) -> bool| {
+        let of = |is_meant: &dyn Fn(&AccountPair, &Account) -> bool| {
             let merged = users.iter().map(|user| (user, model::merged(user, &sides.tenant)));
             merged
                 .filter(|(user, merged)| is_meant(user, merged))
@@ -127,7 +127,7 @@ impl Door {
                 users => Answer::of(users),
             },
             Self::ExportNumber(number, _) => Answer::of(of(&|user, _| {
-                user.ours
+                user.store
                     .as_ref()
                     .is_some_and(|own| own.registration_id == Some(number))
             })),
@@ -144,7 +144,7 @@ impl Door {
             keys: vec![Some(key)],
             network: None,
         };
-        let key = |at: usize| EmailKey::of(ADDRESSES[at]);
+        let key = |at: usize| EmailKey::from_text(ADDRESSES[at]);
         let searched = match self {
             Self::ById(id) => {
                 let request = LookupRequest {
@@ -183,9 +183,9 @@ impl Door {
                 };
                 let mut outcomes = export.export(caller, &exported(key)).await.outcomes;
                 return match outcomes.pop() {
-                    Some(Exported::User(user)) => Answer::of(vec![*user]),
-                    Some(Exported::Absent) => Answer::of(Vec::new()),
-                    Some(Exported::Unresolved) | None => Answer::Unresolved,
+                    Some(ExportedUser::User(user)) => Answer::of(vec![*user]),
+                    Some(ExportedUser::Absent) => Answer::of(Vec::new()),
+                    Some(ExportedUser::Unresolved) | None => Answer::Unresolved,
                 };
             }
         };
@@ -240,13 +240,13 @@ fn all_of(filter: UserFilter) -> UserQuery {
     }
 }
 
-pub(crate) fn accounts(user: &Pair) -> impl Iterator<Item = &Account> {
-    [&user.theirs, &user.ours].into_iter().flatten()
+pub(crate) fn accounts(user: &AccountPair) -> impl Iterator<Item = &Account> {
+    [&user.provider, &user.store].into_iter().flatten()
 }
 
 fn is_at(account: &Account, at: usize) -> bool {
     account
         .email
         .as_ref()
-        .is_some_and(|email| *email.key() == EmailKey::of(ADDRESSES[at]))
+        .is_some_and(|email| *email.key() == EmailKey::from_text(ADDRESSES[at]))
 }

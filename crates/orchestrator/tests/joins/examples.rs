@@ -5,7 +5,7 @@ use std::sync::Arc;
 use masthead_domain::account::Account;
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    registrations::RecordingRegistrations,
+    registrations::RecordingRegistrationWriter,
 };
 
 use crate::{
@@ -123,7 +123,7 @@ async fn a_list_writes_no_registration() {
         .collect();
     let sides = sides(&theirs, &ours);
     for filter in [0, 1] {
-        let recording = Arc::new(RecordingRegistrations::default());
+        let recording = Arc::new(RecordingRegistrationWriter::default());
         let reads = sides
             .reads_writing_to(Arc::clone(&recording) as _, Synchronised::Never)
             .await;

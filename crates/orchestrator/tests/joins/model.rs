@@ -1,25 +1,25 @@
 //! The naive model: contract §2.2 word for word, over everything that both sides have.
 
-use masthead_domain::{account::Account, email::EmailKey, join::Pair, merge::SideNames, tenant::Tenant};
+use masthead_domain::{account::Account, email::EmailKey, join::AccountPair, merge::SourceNames, tenant::Tenant};
 
-const NAMES: SideNames = SideNames {
+const NAMES: SourceNames = SourceNames {
     provider: "Auth0",
     store: "Subscribe",
 };
 
 /// The users that these accounts come to.
-pub(crate) fn users(theirs: &[Account], ours: &[Account]) -> Vec<Pair> {
-    let mut users: Vec<Pair> = theirs
+pub(crate) fn users(theirs: &[Account], ours: &[Account]) -> Vec<AccountPair> {
+    let mut users: Vec<AccountPair> = theirs
         .iter()
-        .map(|one| Pair {
-            theirs: Some(one.clone()),
-            ours: partner(one, theirs, ours),
+        .map(|one| AccountPair {
+            provider: Some(one.clone()),
+            store: partner(one, theirs, ours),
         })
         .collect();
     let rest = ours.iter().filter(|one| partner(one, ours, theirs).is_none());
-    users.extend(rest.map(|one| Pair {
-        theirs: None,
-        ours: Some(one.clone()),
+    users.extend(rest.map(|one| AccountPair {
+        provider: None,
+        store: Some(one.clone()),
     }));
     users
 }
@@ -45,7 +45,7 @@ pub(crate) fn holders<'a>(side: &'a [Account], key: &EmailKey) -> Vec<&'a Accoun
 }
 
 /// The record that a user is answered with.
-pub(crate) fn merged(user: &Pair, tenant: &Tenant) -> Account {
+pub(crate) fn merged(user: &AccountPair, tenant: &Tenant) -> Account {
     let (merged, _) = user.merged(&tenant.settings.precedence, NAMES).expect("an account");
     merged
 }

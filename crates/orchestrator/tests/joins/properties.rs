@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, join::Pair};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, join::AccountPair,
+};
 use masthead_testkit::accounts::with_metadata;
 use proptest::{collection::vec, option, prelude::*};
 
@@ -135,9 +137,12 @@ impl Sides {
     }
 
     /// Whose each registration is: by its number the id of the provider's account, and what only a newspaper keeps.
-    fn owners(&self) -> BTreeMap<i64, (Option<Crid>, Account)> {
+    fn owners(&self) -> BTreeMap<i64, (Option<CustomerRegistrationId>, Account)> {
         let users = model::users(&self.theirs(), &self.ours());
-        let owner = |Pair { theirs, ours }: Pair| {
+        let owner = |AccountPair {
+                         provider: theirs,
+                         store: ours,
+                     }: AccountPair| {
             let ours = ours?;
             Some((ours.registration_id?, (theirs.map(|theirs| theirs.crid), ours)))
         };

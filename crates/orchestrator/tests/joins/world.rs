@@ -5,20 +5,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
-use masthead_orchestrator::{Caller, Export, Users, World};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
+use masthead_orchestrator::{Caller, Dependencies, Export, Users};
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake, Directory as _},
-    registrations::Registrations,
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    registrations::RegistrationWriter,
+    scan::ScanPage,
     source::Priority,
-    walk::Step,
 };
 use masthead_testkit::{
     clock::StoppedClock,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::WritingRegistrations,
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::InMemoryRegistrationWriter,
     store::FakeStore,
     tenants::tenant,
 };
@@ -60,7 +60,7 @@ impl Sides {
             .collect();
         Self {
             store: Arc::new(FakeStore::default()),
-            provider: Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW))),
+            provider: Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(NOW))),
             tenant: Arc::new(tenant("north/daily/herald", 1, &settings)),
         }
     }
@@ -75,16 +75,16 @@ impl Sides {
 
     /// Everything that reads and writes these sides.
     pub(crate) async fn reads(&self, synchronised: Synchronised) -> Reads {
-        let writing = Arc::new(WritingRegistrations(Arc::clone(&self.store)));
+        let writing = Arc::new(InMemoryRegistrationWriter(Arc::clone(&self.store)));
         self.reads_writing_to(writing, synchronised).await
     }
 
     pub(crate) async fn reads_writing_to(
         &self,
-        registrations: Arc<dyn Registrations>,
+        registrations: Arc<dyn RegistrationWriter>,
         synchronised: Synchronised,
     ) -> Reads {
-        let directory = Arc::new(FakeDirectory::over(Arc::clone(&self.store)));
+        let directory = Arc::new(FakeMirror::over(Arc::clone(&self.store)));
         let caller = Caller {
             tenant: Arc::clone(&self.tenant),
             source_system: "CRM".into(),
@@ -99,7 +99,7 @@ impl Sides {
         if let Some(missing) = missing {
             self.synchronise(&directory, &caller, missing).await;
         }
-        let world = World {
+        let world = Dependencies {
             store: Arc::clone(&self.store) as _,
             registrations,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&self.provider)))),
@@ -115,20 +115,20 @@ impl Sides {
         }
     }
 
-    async fn synchronise(&self, directory: &FakeDirectory, caller: &Caller, missing: Option<usize>) {
+    async fn synchronise(&self, directory: &FakeMirror, caller: &Caller, missing: Option<usize>) {
         let cx = caller.context(Priority::Sync);
-        let beginning = Beginning {
+        let beginning = StartRun {
             holder: "test",
             at: YOUNG,
             lease: Duration::from_mins(1),
             full_every: Duration::ZERO,
         };
-        let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
+        let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
             unreachable!("no other run is under way")
         };
         let mut accounts = self.theirs();
         accounts.retain(|account| missing.is_none_or(|id| account.crid != crid(id)));
-        let step = Step {
+        let step = ScanPage {
             accounts,
             next: None,
             expected: None,
@@ -136,12 +136,15 @@ impl Sides {
             gaps: missing.is_some(),
             left_out: Vec::new(),
         };
-        directory.take(&cx, &run, &step, YOUNG).await.unwrap();
-        directory.finish(&cx, &run, YOUNG, Brake::Released).await.unwrap();
+        directory.record_page(&cx, &run, &step, YOUNG).await.unwrap();
+        directory
+            .finish_run(&cx, &run, YOUNG, RemovalBrake::Released)
+            .await
+            .unwrap();
     }
 }
 
 /// The id of this number.
-pub(crate) fn crid(number: usize) -> Crid {
-    Crid::parse(&format!("id-{number}")).unwrap()
+pub(crate) fn crid(number: usize) -> CustomerRegistrationId {
+    CustomerRegistrationId::parse(&format!("id-{number}")).unwrap()
 }

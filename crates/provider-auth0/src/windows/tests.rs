@@ -104,7 +104,11 @@ fn slow_window_is_halved_to_a_second() {
 #[test]
 fn foreign_cursor_is_none() {
     for strange in ["sandbox_1_2", "{}x", "{\"cursor\":\"a\"}", "[]", "7"] {
-        assert_eq!(ScanWindow::read(&Place::parse(strange).unwrap()), None, "{strange}");
+        assert_eq!(
+            ScanWindow::read(&ScanCursor::parse(strange).unwrap()),
+            None,
+            "{strange}"
+        );
     }
 }
 

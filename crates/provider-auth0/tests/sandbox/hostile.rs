@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use masthead_domain::{
-    crid::Crid,
-    email::EmailNeedle,
+    customer_registration_id::CustomerRegistrationId,
+    email::EmailFragment,
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, UserFilter},
 };
@@ -99,19 +99,19 @@ async fn hostile_values_keep_query_structure() {
     for _ in 0..150 {
         let text = hostile().new_tree(&mut runner).unwrap().current();
         let mut failed = Vec::new();
-        if Crid::parse(&text).is_ok() {
+        if CustomerRegistrationId::parse(&text).is_ok() {
             failed.extend(fixture.by_id(&text).await.err());
         }
         failed.extend(fixture.by_email(&text).await.err());
         for email in [
-            EmailFilter::Prefix(EmailNeedle::of(&text)),
-            EmailFilter::Contains(EmailNeedle::of(&text)),
+            EmailFilter::Prefix(EmailFragment::from_text(&text)),
+            EmailFilter::Contains(EmailFragment::from_text(&text)),
         ] {
             let filter = UserFilter {
                 emails: vec![email],
-                first_name: Some(NamePrefix::of(&text)),
-                last_name: Some(NamePrefix::of(&text)),
-                metadata: vec![MetadataPair::of(&text, &text)],
+                first_name: Some(NamePrefix::from_text(&text)),
+                last_name: Some(NamePrefix::from_text(&text)),
+                metadata: vec![MetadataPair::new(&text, &text)],
                 ..UserFilter::default()
             };
             failed.extend(fixture.search(&listing(filter, 10)).await.err());

@@ -2,13 +2,13 @@
 
 use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Fault, FaultRule};
-use masthead_testkit::logs::Logged;
+use masthead_testkit::logs::LogCapture;
 
 use crate::support::{Asking, DATABASE, reader, with};
 
 #[tokio::test]
 async fn failure_logs_show_no_private_data() {
-    let logged = Logged::down_to(tracing::Level::DEBUG);
+    let logged = LogCapture::start(tracing::Level::DEBUG);
     let body =
         r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
     let refused = with_body(400, body);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use masthead_ports::{
+    scan::{ScanExtent, UserScan},
     source::SourceErrorKind,
-    walk::{Scope, Walk},
 };
 use masthead_provider_testkit::with_body;
 use masthead_sandbox::{Fault, FaultRule, sample_user, sample_users};
@@ -29,7 +29,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
     let fixture = with(sample_users(2_345).collect(), &[("Auth0.PageSize", "100")]).await;
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!(
         (scanned.ids().len(), scanned.truncated, scanned.gaps),
         (2_345, false, false)
@@ -49,7 +49,7 @@ async fn users_of_one_instant_may_truncate() {
     for (count, shown, truncated) in [(999, 1_000, false), (1_100, 1_001, true)] {
         let users = imported(count).chain([later.clone()]).collect();
         let fixture = with(users, &[("Auth0.PageSize", "100")]).await;
-        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+        let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.truncated), (shown, truncated), "{count}");
         assert!(scanned.ids().contains("auth0|later"), "the scan continues behind them");
         assert!(
@@ -70,10 +70,10 @@ async fn change_scan_covers_search_lag() {
         &[],
     )
     .await;
-    let since = Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC));
+    let since = ScanExtent::ChangedSince(datetime!(2026-03-01 00:00 UTC));
     let scanned = fixture.scan(since, |_| {}).await;
     assert_eq!(ids(&scanned.accounts), ["auth0|lagging", "auth0|new"]);
-    assert!(Walk::tells_changes(&fixture.adapter));
+    assert!(UserScan::can_list_changes(&fixture.adapter));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn concurrent_changes_skip_no_user() {
     let fixture = with(users.clone(), &[]).await;
     let gone: BTreeSet<String> = (0..1_500).step_by(7).map(|n| id(&users[n])).collect();
     let scanned = fixture
-        .scan(Scope::Everything, |steps| {
+        .scan(ScanExtent::Everything, |steps| {
             let now = NOW + Duration::seconds(i64::try_from(steps).unwrap());
             let mut all = fixture.sandbox.auth0().users();
             if steps == 5 {
@@ -109,7 +109,7 @@ async fn concurrent_changes_skip_no_user() {
     assert!(seen.contains("auth0|new1"), "who came is there as well");
 
     // The same over changes, where every change moves a user to the end.
-    let changed = Scope::ChangedSince(NOW);
+    let changed = ScanExtent::ChangedSince(NOW);
     let before = fixture.scan(changed, |_| {}).await.ids();
     let scanned = fixture
         .scan(changed, |steps| {
@@ -153,7 +153,7 @@ async fn distorted_pages_lose_no_user() {
         if let Some(fault) = fault.clone() {
             fixture.inject(FaultRule::from(fault).on("/api/v2/users"));
         }
-        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+        let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
         assert_eq!(scanned.ids().len(), 405, "{fault:?}");
     }
 }
@@ -163,7 +163,7 @@ async fn incomplete_page_is_refused() {
     let fixture = with(sample_users(300).collect(), &[]).await;
     fixture.inject(FaultRule::from(Fault::Missing).on("/api/v2/users"));
     assert_eq!(
-        kind(fixture.step(Scope::Everything, None).await),
+        kind(fixture.step(ScanExtent::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
@@ -175,7 +175,7 @@ async fn slow_scan_window_is_narrowed() {
         "message": "The query exceeded the timeout. Please try refining your search criteria."});
     let slow = with_body(503, &body.to_string());
     fixture.inject(FaultRule::from(slow).on("/api/v2/users").times(3));
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!((scanned.ids().len(), scanned.truncated), (700, false));
     assert!(
         requests(&fixture)[3]
@@ -194,7 +194,7 @@ async fn unusable_user_leaves_a_gap() {
         unusable,
     ];
     let fixture = with(users, &[("Auth0.Connections", DATABASE)]).await;
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!(
         (ids(&scanned.accounts), scanned.gaps),
         (vec!["auth0|1".to_owned()], true)

@@ -1,10 +1,10 @@
 //! Lists: the requests page by page, and the notices about users Auth0 does not list.
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
-use masthead_ports::source::{Page, SourceError, SourceErrorKind};
+use masthead_ports::source::{AccountPage, SourceError, SourceErrorKind};
 use masthead_provider_kit::ProviderAdapter;
 use masthead_sandbox::{Fault, sample_users};
 
@@ -20,14 +20,14 @@ fn with_email(condition: EmailFilter) -> UserFilter {
 }
 
 fn contains(text: &str) -> UserFilter {
-    with_email(EmailFilter::Contains(EmailNeedle::of(text)))
+    with_email(EmailFilter::Contains(EmailFragment::from_text(text)))
 }
 
 fn prefix(text: &str) -> UserFilter {
-    with_email(EmailFilter::Prefix(EmailNeedle::of(text)))
+    with_email(EmailFilter::Prefix(EmailFragment::from_text(text)))
 }
 
-async fn search(fixture: &Auth0Fixture, filter: UserFilter, size: u16) -> Result<Page, SourceError> {
+async fn search(fixture: &Auth0Fixture, filter: UserFilter, size: u16) -> Result<AccountPage, SourceError> {
     fixture.search(&listing(filter, size)).await
 }
 
@@ -177,7 +177,7 @@ async fn names_are_never_pushed() {
     let able = fixture.adapter.searchable(&fixture.tenant);
     assert!(able.list && able.email_prefix && !able.name_prefix && !able.metadata);
     let by_name = UserFilter {
-        first_name: Some(NamePrefix::of("maria")),
+        first_name: Some(NamePrefix::from_text("maria")),
         ..UserFilter::default()
     };
     search(&fixture, by_name, 10).await.unwrap();
@@ -202,7 +202,7 @@ async fn only_tenant_connections_are_listed() {
 #[tokio::test]
 async fn exact_address_uses_direct_lookup() {
     let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
-    let filter = with_email(EmailFilter::Exact(EmailKey::of("ann@example.com")));
+    let filter = with_email(EmailFilter::Exact(EmailKey::from_text("ann@example.com")));
     assert_eq!(ids(&search(&fixture, filter, 10).await.unwrap().accounts), ["auth0|1"]);
     assert!(
         requests(&fixture)

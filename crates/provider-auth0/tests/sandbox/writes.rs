@@ -104,7 +104,10 @@ async fn social_profile_update_is_refused() {
     let social = user("google-oauth2", "google-oauth2", "2", "ann@example.com");
     let fixture = with(vec![social], &[]).await;
     let answer = fixture.update("google-oauth2|2", &first_name("X")).await;
-    assert!(matches!(answer, Err(WriteError::Refused { told: None })), "{answer:?}");
+    assert!(
+        matches!(answer, Err(WriteError::Refused { message: None })),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The check explains each mismatch between a description and the provider in words.
 
-use masthead_domain::crid::Crid;
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_provider_kit::ProviderAdapter as _;
 use masthead_provider_kit::{CheckResult, CheckVerdict};
 use masthead_provider_testkit::Asking;
@@ -119,7 +119,8 @@ async fn given_id_replaces_the_list() {
             .iter()
             .any(|one| one.verdict == CheckVerdict::Untried && one.subject == "a known user")
     );
-    let id = Crid::parse(fixture.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
+    let id =
+        CustomerRegistrationId::parse(fixture.sandbox.directory().users()[1]["userGUID"].as_str().unwrap()).unwrap();
     let reported = fixture.adapter.check(&fixture.cx(), Some(&id)).await.unwrap();
     assert!(
         reported

@@ -1,8 +1,8 @@
 //! Callers' texts reach the provider as data: nothing else about the request changes.
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 use masthead_ports::source::{SourceErrorKind, UserSource};
@@ -46,12 +46,12 @@ fn texts() -> Vec<String> {
 async fn odd_values_find_their_user() {
     let fixture = third::fixture(5).await;
     for (number, text) in texts().into_iter().enumerate() {
-        let Ok(id) = Crid::parse(&format!("{number}-{text}")) else {
+        let Ok(id) = CustomerRegistrationId::parse(&format!("{number}-{text}")) else {
             continue;
         };
         let email = format!(
             "{}@example.com",
-            EmailKey::of(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
+            EmailKey::from_text(&format!("{number}{}", text.replace(['@', ' '], ""))).as_str()
         );
         let known = json!({"userGUID": id.as_str(), "email": email, "firstName": "x", "lastName": text});
         fixture.sandbox.directory().seed([known]);
@@ -61,7 +61,7 @@ async fn odd_values_find_their_user() {
         } else {
             assert_eq!(kind(found), Some(SourceErrorKind::Refused), "{text:?}");
         }
-        let key = EmailKey::of(&email);
+        let key = EmailKey::from_text(&email);
         if key.as_str() == email {
             let found = fixture.adapter.by_email(&fixture.cx(), &key).await;
             // Each spelling is a call; an address with more than eight is an error.
@@ -72,8 +72,8 @@ async fn odd_values_find_their_user() {
             }
         }
         let filter = UserFilter {
-            last_name: Some(NamePrefix::of(&text)),
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
+            last_name: Some(NamePrefix::from_text(&text)),
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(&text))],
             ..UserFilter::default()
         };
         // The name is compared with accents there: what matters is that it came as one value and was understood.

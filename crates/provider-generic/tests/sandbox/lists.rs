@@ -1,7 +1,7 @@
 //! Every way to cut a list shows each reader once, and conditions go only where there is a place for them.
 
 use masthead_domain::{
-    email::EmailNeedle,
+    email::EmailFragment,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
 use masthead_ports::{
@@ -116,8 +116,8 @@ async fn provider_without_list_refuses_search() {
 #[tokio::test]
 async fn conditions_need_a_placeholder() {
     let filter = || UserFilter {
-        first_name: Some(NamePrefix::of("A")),
-        emails: vec![EmailFilter::Contains(EmailNeedle::of("example"))],
+        first_name: Some(NamePrefix::from_text("A")),
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text("example"))],
         ..UserFilter::default()
     };
     let fixture = with(PLAIN, config(120), TOKEN, &[]).await;
@@ -157,7 +157,7 @@ async fn ignored_condition_truncates() {
     ];
     let fixture = with(PLAIN, ignoring.clone(), TOKEN, &settings).await;
     let filter = UserFilter {
-        last_name: Some(NamePrefix::of("nobody at all")),
+        last_name: Some(NamePrefix::from_text("nobody at all")),
         ..UserFilter::default()
     };
     let page = list(&fixture, filter).await.unwrap();

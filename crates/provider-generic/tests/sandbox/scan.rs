@@ -1,8 +1,8 @@
 //! Going through all users of a provider that misbehaves, and of one that cannot be gone through.
 
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{SourceError, SourceErrorKind},
-    walk::{Place, Scope, Step, Walk},
 };
 use masthead_provider_generic::Preset;
 use masthead_provider_kit::ProviderAdapter as _;
@@ -14,8 +14,8 @@ use crate::{
     third,
 };
 
-async fn step(fixture: &GenericFixture, from: Option<&Place>) -> Result<Step, SourceError> {
-    fixture.step(Scope::Everything, from).await
+async fn step(fixture: &GenericFixture, from: Option<&ScanCursor>) -> Result<ScanPage, SourceError> {
+    fixture.step(ScanExtent::Everything, from).await
 }
 
 async fn plain(config: DirectoryConfig) -> GenericFixture {
@@ -27,7 +27,7 @@ async fn distorted_pages_lose_no_user() {
     for fault in [Fault::Shuffled, Fault::Duplicated] {
         let fixture = plain(config(180)).await;
         fixture.inject(fault.clone());
-        let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+        let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
         assert_eq!((scanned.ids().len(), scanned.gaps), (180, false), "{fault:?}");
     }
 }
@@ -41,7 +41,7 @@ async fn shrinking_scan_restarts() {
         .unwrap()
         .to_owned();
     let scanned = fixture
-        .scan(Scope::Everything, |steps| {
+        .scan(ScanExtent::Everything, |steps| {
             if steps == 1 {
                 fixture.sandbox.directory().remove(&first);
             }
@@ -65,7 +65,7 @@ async fn shrinking_scan_restarts() {
         })
         .collect();
     let scanned = fixture
-        .scan(Scope::Everything, |steps| {
+        .scan(ScanExtent::Everything, |steps| {
             fixture.sandbox.directory().remove(&users[steps]);
         })
         .await;
@@ -76,7 +76,7 @@ async fn shrinking_scan_restarts() {
 async fn uncertain_scan_reports_gaps() {
     let mut unusable = config(3);
     unusable.users[1]["consumerId"] = "x".repeat(300).into();
-    let scanned = plain(unusable).await.scan(Scope::Everything, |_| {}).await;
+    let scanned = plain(unusable).await.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!(
         (scanned.ids().len(), scanned.gaps),
         (2, true),
@@ -87,7 +87,7 @@ async fn uncertain_scan_reports_gaps() {
     for (users, gaps) in [(3, false), (80, true)] {
         let scanned = with(PLAIN, config(users), TOKEN, &[("Total", "")])
             .await
-            .scan(Scope::Everything, |_| {})
+            .scan(ScanExtent::Everything, |_| {})
             .await;
         assert_eq!((scanned.ids().len(), scanned.gaps), (users, gaps));
     }
@@ -111,7 +111,7 @@ async fn repeated_page_is_refused() {
         .collect();
     let fixture = with(never_turns, config, TOKEN, &settings).await;
     assert_eq!(
-        kind(fixture.try_scan(Scope::Everything, |_| {}).await),
+        kind(fixture.try_scan(ScanExtent::Everything, |_| {}).await),
         Some(SourceErrorKind::Corrupt)
     );
     assert_eq!(fixture.sandbox.calls(), 2);
@@ -122,14 +122,14 @@ async fn forgotten_cursor_restarts_a_few_times() {
     let fixture = third::fixture(90).await;
     let first = step(&fixture, None).await.unwrap();
     let forgotten = first.next.unwrap().as_str().replace("sandbox-", "forgotten-");
-    let again = step(&fixture, Place::parse(&forgotten).as_ref()).await.unwrap();
+    let again = step(&fixture, ScanCursor::parse(&forgotten).as_ref()).await.unwrap();
     assert_eq!(again.accounts, first.accounts);
     let mut place = again.next.unwrap();
     for _ in 0..2 {
-        let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+        let forgotten = ScanCursor::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
         place = step(&fixture, Some(&forgotten)).await.unwrap().next.unwrap();
     }
-    let forgotten = Place::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
+    let forgotten = ScanCursor::parse(&place.as_str().replace("sandbox-", "forgotten-")).unwrap();
     assert_eq!(
         kind(step(&fixture, Some(&forgotten)).await),
         Some(SourceErrorKind::Refused)
@@ -139,7 +139,7 @@ async fn forgotten_cursor_restarts_a_few_times() {
 #[tokio::test]
 async fn scan_needs_a_list() {
     let fixture = plain(config(3)).await;
-    assert!(fixture.adapter.can_be_scanned(&fixture.tenant) && !fixture.adapter.tells_changes());
+    assert!(fixture.adapter.can_be_scanned(&fixture.tenant) && !fixture.adapter.can_list_changes());
     let fixture = with(PLAIN, config(3), TOKEN, &[("Search.Path", "")]).await;
     assert!(!fixture.adapter.can_be_scanned(&fixture.tenant));
 }

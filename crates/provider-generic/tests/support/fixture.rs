@@ -1,7 +1,7 @@
 //! The sandbox of a generic provider; the tests of the presets include this file too.
 
 use masthead_domain::{account::Account, query::UserFilter};
-use masthead_ports::source::{Page, SourceError, SourceErrorKind};
+use masthead_ports::source::{AccountPage, SourceError, SourceErrorKind};
 use masthead_provider_generic::{GenericAdapter, Preset};
 use masthead_provider_testkit::{AdapterFixture, Asking, listing};
 use masthead_sandbox::{DirectoryConfig, Shape, sample_directory_users};
@@ -26,7 +26,7 @@ pub(crate) async fn with(
 }
 
 /// The first users who match a filter.
-pub(crate) async fn list(fixture: &GenericFixture, filter: UserFilter) -> Result<Page, SourceError> {
+pub(crate) async fn list(fixture: &GenericFixture, filter: UserFilter) -> Result<AccountPage, SourceError> {
     fixture.search(&listing(filter, 1_000)).await
 }
 

@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use masthead_domain::query::{Total, UserFilter};
-use masthead_ports::{source::SourceErrorKind, walk::Scope};
+use masthead_ports::{scan::ScanExtent, source::SourceErrorKind};
 use masthead_provider_generic::{GenericSettings, Preset};
 use masthead_provider_kit::CheckVerdict;
 use masthead_provider_kit::ProviderAdapter as _;
 use masthead_provider_testkit::status;
 use masthead_sandbox::{DirectoryConfig, Fault, SESSION_GRADE};
 use masthead_testkit::{
-    asking::{Asking, ids},
-    logs::Logged,
+    logs::LogCapture,
+    source_client::{SourceClient, ids},
 };
 use serde_json::Value;
 
@@ -167,7 +167,7 @@ pub(crate) async fn contradictory_answers_are_refused(subject: GenericCase) {
 /// No read and no fault returns, sends or logs a credential or a personal value.
 pub(crate) async fn session_data_is_never_read(subject: GenericCase) {
     let fixture = subject.start(60).await;
-    let logged = Logged::down_to(tracing::Level::TRACE);
+    let logged = LogCapture::start(tracing::Level::TRACE);
     let users = fixture.sandbox.directory().users();
     assert!(
         users.iter().all(|user| user.to_string().contains(SESSION_GRADE)),
@@ -223,7 +223,7 @@ pub(crate) async fn scan_shows_every_user(subject: GenericCase) {
     assert!(users.len() > 1_000, "more than a list shows");
     let mut wanted: Vec<&str> = users.iter().map(|user| subject.id_of(user)).collect();
     let before = fixture.sandbox.calls();
-    let mut scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let mut scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     scanned.accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
     wanted.sort_unstable();
     assert_eq!(ids(&scanned.accounts), wanted);

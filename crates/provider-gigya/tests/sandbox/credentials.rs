@@ -103,7 +103,7 @@ async fn used_nonce_is_replaced_once() {
     assert_eq!(fixture.sandbox.calls(), 4);
     let deleted = fixture.delete("1").await;
     assert!(
-        matches!(&deleted, Err(WriteError::Silent(error)) if error.kind == OutcomeUnknown),
+        matches!(&deleted, Err(WriteError::Source(error)) if error.kind == OutcomeUnknown),
         "{deleted:?}"
     );
     assert_eq!(fixture.sandbox.calls(), 5);

@@ -3,13 +3,13 @@
 use masthead_ports::accounts::PlainPassword;
 use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Application, Fault, FaultRule};
-use masthead_testkit::logs::Logged;
+use masthead_testkit::logs::LogCapture;
 
 use crate::support::{AUTH_METHODS, Asking, reader, with, with_secret};
 
 #[tokio::test]
 async fn failure_logs_show_no_private_data() {
-    let logged = Logged::down_to(tracing::Level::DEBUG);
+    let logged = LogCapture::start(tracing::Level::DEBUG);
     let details = |code: u64| {
         let body = format!(
             r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use masthead_ports::{
+    scan::{ScanExtent, UserScan},
     source::SourceErrorKind,
-    walk::{Scope, Walk},
 };
 use masthead_sandbox::{Fault, FaultRule, sample_accounts};
 use serde_json::Value;
@@ -47,7 +47,7 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 #[tokio::test]
 async fn scan_passes_the_search_limit() {
     let fixture = with(sample_accounts(5_432).collect(), &[("Gigya.PageSize", "500")]).await;
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!(scanned.accounts.len(), counted(5_432), "each once");
     assert_eq!(
         (scanned.ids().len(), scanned.expected),
@@ -61,7 +61,7 @@ async fn expired_cursor_is_reopened() {
     for size in ["100", "37"] {
         let fixture = with(sample_accounts(700).collect(), &[("Gigya.PageSize", size)]).await;
         let scanned = fixture
-            .scan(Scope::Everything, |steps| {
+            .scan(ScanExtent::Everything, |steps| {
                 if steps % 3 == 0 {
                     fixture.sandbox.clock().advance(TOO_LONG);
                 }
@@ -82,7 +82,7 @@ async fn expired_cursor_is_reopened() {
 async fn accounts_of_one_instant_are_all_shown() {
     let accounts = (0..2_500).map(|n| made(&format!("u{n}"), NOW)).collect();
     let fixture = with(accounts, &[("Gigya.PageSize", "1000")]).await;
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!((scanned.ids().len(), scanned.steps), (2_500, 3));
 }
 
@@ -98,10 +98,10 @@ async fn change_scan_covers_search_lag() {
     )
     .await;
     let scanned = fixture
-        .scan(Scope::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
+        .scan(ScanExtent::ChangedSince(datetime!(2026-03-01 00:00 UTC)), |_| {})
         .await;
     assert_eq!(ids(&scanned.accounts), ["lagging", "new"]);
-    assert!(Walk::tells_changes(&fixture.adapter));
+    assert!(UserScan::can_list_changes(&fixture.adapter));
 }
 
 #[tokio::test]
@@ -109,7 +109,10 @@ async fn concurrent_changes_skip_no_account() {
     let accounts: Vec<Value> = (0..900)
         .map(|n| made(&format!("u{n:03}"), NOW - time::Duration::minutes(900 - n)))
         .collect();
-    for scope in [Scope::Everything, Scope::ChangedSince(datetime!(2020-01-01 00:00 UTC))] {
+    for scope in [
+        ScanExtent::Everything,
+        ScanExtent::ChangedSince(datetime!(2020-01-01 00:00 UTC)),
+    ] {
         let fixture = with(accounts.clone(), &[("Gigya.PageSize", "50")]).await;
         let gone: BTreeSet<String> = (0..900).step_by(7).map(|n| uid(&accounts[n])).collect();
         let scanned = fixture
@@ -159,7 +162,7 @@ async fn distorted_batches_lose_no_account() {
             fixture.inject(fault);
         }
         let scanned = fixture
-            .scan(Scope::Everything, |steps| {
+            .scan(ScanExtent::Everything, |steps| {
                 if steps % 3 == 0 {
                     fixture.sandbox.clock().advance(TOO_LONG);
                 }
@@ -177,7 +180,7 @@ async fn repeated_accounts_reduce_the_count() {
         .sandbox
         .gigya()
         .change_settings(|settings| settings.overlapping_batches = true);
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     let pages = counted(405).div_ceil(100);
     assert_eq!(
         scanned.accounts.len(),
@@ -195,7 +198,7 @@ async fn incomplete_batch_is_refused() {
     let fixture = with(sample_accounts(200).collect(), &[]).await;
     fixture.inject(FaultRule::from(Fault::Missing));
     assert_eq!(
-        kind(fixture.step(Scope::Everything, None).await),
+        kind(fixture.step(ScanExtent::Everything, None).await),
         SourceErrorKind::Corrupt
     );
 }
@@ -203,8 +206,8 @@ async fn incomplete_batch_is_refused() {
 #[tokio::test]
 async fn unusable_account_leaves_a_gap() {
     let fixture = with(vec![made("ann", NOW), made(&"x".repeat(300), NOW)], &[]).await;
-    let scanned = fixture.scan(Scope::Everything, |_| {}).await;
+    let scanned = fixture.scan(ScanExtent::Everything, |_| {}).await;
     assert_eq!((ids(&scanned.accounts), scanned.gaps), (vec!["ann".to_owned()], true));
     let fixture = with(vec![made("ann", NOW)], &[]).await;
-    assert!(!fixture.scan(Scope::Everything, |_| {}).await.gaps);
+    assert!(!fixture.scan(ScanExtent::Everything, |_| {}).await.gaps);
 }

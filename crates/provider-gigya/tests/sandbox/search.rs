@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
@@ -59,7 +59,7 @@ async fn cursor_search_passes_five_thousand() {
             .gigya()
             .change_settings(|settings| settings.short_batches = short);
         let filter = UserFilter {
-            first_name: Some(NamePrefix::of("zebed")),
+            first_name: Some(NamePrefix::from_text("zebed")),
             ..UserFilter::default()
         };
         let page = fixture.search(&listing(filter, 10)).await.unwrap();
@@ -74,7 +74,7 @@ async fn cursor_search_passes_five_thousand() {
 async fn endless_search_is_truncated() {
     let fixture = with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
     let unknown = UserFilter {
-        first_name: Some(NamePrefix::of("no user has this name")),
+        first_name: Some(NamePrefix::from_text("no user has this name")),
         ..UserFilter::default()
     };
     let page = fixture.search(&listing(unknown, 10)).await.unwrap();
@@ -114,13 +114,16 @@ async fn conditions_are_applied_locally() {
         ..base()
     };
     assert_eq!(
-        found(email(EmailFilter::Contains(EmailNeedle::of("OSE@")))).await,
+        found(email(EmailFilter::Contains(EmailFragment::from_text("OSE@")))).await,
         ["2"]
     );
-    assert_eq!(found(email(EmailFilter::Prefix(EmailNeedle::of("an")))).await, ["1"]);
+    assert_eq!(
+        found(email(EmailFilter::Prefix(EmailFragment::from_text("an")))).await,
+        ["1"]
+    );
     assert_eq!(
         found(UserFilter {
-            first_name: Some(NamePrefix::of("jose")),
+            first_name: Some(NamePrefix::from_text("jose")),
             ..base()
         })
         .await,
@@ -128,7 +131,7 @@ async fn conditions_are_applied_locally() {
     );
     assert_eq!(
         found(UserFilter {
-            metadata: vec![MetadataPair::of("TIMEZONE", "europe/madrid")],
+            metadata: vec![MetadataPair::new("TIMEZONE", "europe/madrid")],
             ..base()
         })
         .await,
@@ -136,7 +139,7 @@ async fn conditions_are_applied_locally() {
     );
     assert!(queries(&fixture).iter().all(|query| !query.contains("WHERE")));
     assert_eq!(
-        found(email(EmailFilter::Exact(EmailKey::of("Ann@example.com")))).await,
+        found(email(EmailFilter::Exact(EmailKey::from_text("Ann@example.com")))).await,
         ["1"]
     );
     let searchable = fixture.adapter.searchable(&fixture.tenant);
@@ -167,14 +170,14 @@ async fn hostile_values_keep_query_structure() {
         let text = text.new_tree(&mut runner).unwrap().current();
         let filters = [
             UserFilter {
-                emails: vec![EmailFilter::Exact(EmailKey::of(&text))],
+                emails: vec![EmailFilter::Exact(EmailKey::from_text(&text))],
                 ..UserFilter::default()
             },
             UserFilter {
-                emails: vec![EmailFilter::Contains(EmailNeedle::of(&text))],
-                first_name: Some(NamePrefix::of(&text)),
-                last_name: Some(NamePrefix::of(&text)),
-                metadata: vec![MetadataPair::of(&text, &text)],
+                emails: vec![EmailFilter::Contains(EmailFragment::from_text(&text))],
+                first_name: Some(NamePrefix::from_text(&text)),
+                last_name: Some(NamePrefix::from_text(&text)),
+                metadata: vec![MetadataPair::new(&text, &text)],
                 ..UserFilter::default()
             },
         ];

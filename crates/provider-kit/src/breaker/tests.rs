@@ -19,7 +19,7 @@ fn end(admission: Admission<'_>, good: bool) {
 
 fn call(breaker: &Breaker, good: bool) -> bool {
     breaker
-        .admit(&Read::default())
+        .admit(&ReadHandle::default())
         .map(|admission| end(admission, good))
         .is_ok()
 }
@@ -34,7 +34,7 @@ async fn breaker_opens_after_minimum_calls() {
     assert!(call(&breaker, false));
     assert_eq!(breaker.state(), BreakerState::Open);
     assert_eq!(
-        breaker.admit(&Read::default()).unwrap_err().retry_after,
+        breaker.admit(&ReadHandle::default()).unwrap_err().retry_after,
         Duration::from_secs(5)
     );
 }
@@ -62,8 +62,8 @@ async fn half_open_admits_one_read() {
     }
     advance(Duration::from_secs(5)).await;
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    let trial = breaker.admit(&Read::default()).unwrap();
-    assert!(breaker.admit(&Read::default()).is_err());
+    let trial = breaker.admit(&ReadHandle::default()).unwrap();
+    assert!(breaker.admit(&ReadHandle::default()).is_err());
     trial.failed();
     assert_eq!(breaker.state(), BreakerState::Open);
     advance(Duration::from_secs(5)).await;
@@ -78,7 +78,7 @@ async fn dropped_trial_frees_its_place() {
         call(&breaker, false);
     }
     advance(Duration::from_secs(5)).await;
-    drop(breaker.admit(&Read::default()).unwrap());
+    drop(breaker.admit(&ReadHandle::default()).unwrap());
     assert!(call(&breaker, true));
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
@@ -87,7 +87,7 @@ async fn dropped_trial_frees_its_place() {
 #[tokio::test(start_paused = true)]
 async fn last_trial_call_closes_breaker() {
     let breaker = half_open().await;
-    let (read, other) = (Read::default(), Read::default());
+    let (read, other) = (ReadHandle::default(), ReadHandle::default());
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
     assert!(breaker.admit(&other).is_err());
     first.answered();
@@ -104,7 +104,7 @@ async fn last_trial_call_closes_breaker() {
 async fn failed_trial_call_reopens_breaker() {
     for failed_first in [true, false] {
         let breaker = half_open().await;
-        let read = Read::default();
+        let read = ReadHandle::default();
         let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
         end(first, !failed_first);
         end(second, failed_first);
@@ -116,10 +116,13 @@ async fn failed_trial_call_reopens_breaker() {
 #[tokio::test(start_paused = true)]
 async fn dropped_trial_call_decides_nothing() {
     let breaker = half_open().await;
-    let read = Read::default();
+    let read = ReadHandle::default();
     let (first, second) = (breaker.admit(&read).unwrap(), breaker.admit(&read).unwrap());
     drop(second);
-    assert!(breaker.admit(&Read::default()).is_err(), "the other call still tries");
+    assert!(
+        breaker.admit(&ReadHandle::default()).is_err(),
+        "the other call still tries"
+    );
     first.answered();
     assert_eq!(breaker.state(), BreakerState::Closed);
 
@@ -143,8 +146,8 @@ async fn half_open() -> Breaker {
 async fn call_from_before_opening_is_ignored() {
     let breaker = breaker();
     let (old_good, old_bad) = (
-        breaker.admit(&Read::default()).unwrap(),
-        breaker.admit(&Read::default()).unwrap(),
+        breaker.admit(&ReadHandle::default()).unwrap(),
+        breaker.admit(&ReadHandle::default()).unwrap(),
     );
     for _ in 0..4 {
         call(&breaker, false);

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, tenant::Tenant,
+};
 use masthead_ports::source::SourceName;
 use moka::future::Cache;
 use time::OffsetDateTime;
@@ -34,7 +36,7 @@ pub(crate) struct AnswerKey {
 /// The id or the address of a lookup.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum UserLookupKey {
-    Id(Crid),
+    Id(CustomerRegistrationId),
     Email(EmailKey),
 }
 
@@ -172,13 +174,13 @@ mod tests {
     use crate::test_support::tenant;
 
     fn key(answers: &AnswerCache, id: &str) -> AnswerKey {
-        answers.key(&tenant(), UserLookupKey::Id(Crid::parse(id).unwrap()))
+        answers.key(&tenant(), UserLookupKey::Id(CustomerRegistrationId::parse(id).unwrap()))
     }
 
     fn answer(accounts: usize) -> CachedAnswer {
         CachedAnswer {
             accounts: (0..accounts)
-                .map(|n| Account::new(Crid::parse(&n.to_string()).unwrap()))
+                .map(|n| Account::new(CustomerRegistrationId::parse(&n.to_string()).unwrap()))
                 .collect(),
             as_of: OffsetDateTime::UNIX_EPOCH,
             at: Instant::now(),

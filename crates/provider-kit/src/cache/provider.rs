@@ -3,11 +3,13 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
 use masthead_http_client::TransportError;
 use masthead_ports::{
     provider::{Asked, Heard, Provider, Searchable},
-    source::{CallContext, Page, Priority, SourceError, SourceErrorKind, SourceName, UserSource, Wait},
+    source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, SourceName, UserSource, WaitPolicy},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -69,12 +71,13 @@ impl<S: UserSource + 'static> CachedProvider<S> {
     /// not queued when the budget has no turn in that time. A call that was sent continues and refreshes the cache.
     async fn live_answer(&self, cx: &CallContext, user: UserLookupKey) -> Result<CachedAnswer, SourceError> {
         let is_person = cx.priority == Priority::Interactive;
-        let has_kept =
-            is_person && cx.wait != Wait::ForLive && self.source.remembered(&cx.tenant, user.clone()).await.is_some();
-        let hurries = has_kept || (is_person && cx.wait == Wait::UnlessScarce);
+        let has_kept = is_person
+            && cx.wait != WaitPolicy::ForLiveAnswer
+            && self.source.remembered(&cx.tenant, user.clone()).await.is_some();
+        let hurries = has_kept || (is_person && cx.wait == WaitPolicy::UnlessRateLimited);
         let until = Instant::now() + self.source.stale_after();
         let cx = CallContext {
-            leave_by: hurries.then(|| until.into_std()),
+            start_by: hurries.then(|| until.into_std()),
             ..cx.new_read()
         };
         let operation = user.operation();
@@ -132,7 +135,7 @@ impl<S: UserSource + 'static> Provider for CachedProvider<S> {
         self.searchable
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Asked<Option<Account>> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Asked<Option<Account>> {
         self.look_up(cx, UserLookupKey::Id(id.clone()), |accounts| accounts.first().cloned())
             .await
     }
@@ -142,7 +145,7 @@ impl<S: UserSource + 'static> Provider for CachedProvider<S> {
             .await
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<Page> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Asked<AccountPage> {
         let before = cx.calls.get();
         let as_of = self.source.clock().now();
         let heard = match self.source.search(cx, query).await {
@@ -189,7 +192,7 @@ mod tests {
             "Fake"
         }
 
-        async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+        async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
             cx.calls.add();
             let late = *self.1.lock().unwrap();
             if !late.is_zero() {
@@ -205,7 +208,7 @@ mod tests {
             Err(SourceError::new("fake", SourceErrorKind::Refused))
         }
 
-        async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+        async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
             Err(SourceError::new("fake", SourceErrorKind::Refused))
         }
     }
@@ -219,8 +222,8 @@ mod tests {
         (source.clone(), CachedProvider::new(source, Searchable::default()))
     }
 
-    fn id() -> Crid {
-        Crid::parse("auth0|1").unwrap()
+    fn id() -> CustomerRegistrationId {
+        CustomerRegistrationId::parse("auth0|1").unwrap()
     }
 
     #[tokio::test]
@@ -295,9 +298,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn live_callers_wait_for_the_source() {
         for (wait, priority) in [
-            (Wait::ForLive, Priority::Interactive),
-            (Wait::UnlessKept, Priority::Bulk),
-            (Wait::UnlessKept, Priority::Sync),
+            (WaitPolicy::ForLiveAnswer, Priority::Interactive),
+            (WaitPolicy::UnlessCached, Priority::Bulk),
+            (WaitPolicy::UnlessCached, Priority::Sync),
         ] {
             let (_, provider) = late_with_a_kept_answer().await;
             let patient = CallContext {

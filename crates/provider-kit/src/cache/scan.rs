@@ -2,23 +2,28 @@
 
 use async_trait::async_trait;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan},
     source::{CallContext, SourceError, SourceName, UserSource},
-    walk::{Place, Scope, Step, Walk},
 };
 
 use super::source::CachedSource;
 
 #[async_trait]
-impl<S: UserSource + Walk + 'static> Walk for CachedSource<S> {
+impl<S: UserSource + UserScan + 'static> UserScan for CachedSource<S> {
     fn name(&self) -> SourceName {
-        Walk::name(self.inner())
+        UserScan::name(self.inner())
     }
 
-    fn tells_changes(&self) -> bool {
-        self.inner().tells_changes()
+    fn can_list_changes(&self) -> bool {
+        self.inner().can_list_changes()
     }
 
-    async fn step(&self, cx: &CallContext, scope: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
-        self.inner().step(&cx.new_read(), scope, from).await
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        scope: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
+        self.inner().fetch_page(&cx.new_read(), scope, from).await
     }
 }

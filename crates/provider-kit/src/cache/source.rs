@@ -3,11 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery, tenant::Tenant};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+    tenant::Tenant,
+};
 use masthead_http_client::{HttpError, TransportError};
 use masthead_ports::{
     clock::Clock,
-    source::{CallContext, Page, Priority, SourceError, SourceName, UserSource},
+    source::{AccountPage, CallContext, Priority, SourceError, SourceName, UserSource},
 };
 use masthead_single_flight::SingleFlight;
 use time::OffsetDateTime;
@@ -79,7 +82,7 @@ impl<S: UserSource + 'static> CachedSource<S> {
     }
 
     /// The last answer for this id within [`CacheOptions::stale`], for when the source is unavailable.
-    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &Crid) -> Option<RememberedAnswer> {
+    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &CustomerRegistrationId) -> Option<RememberedAnswer> {
         self.remembered(tenant, UserLookupKey::Id(id.clone())).await
     }
 
@@ -90,7 +93,7 @@ impl<S: UserSource + 'static> CachedSource<S> {
 
     /// Forgets the answers for an id and for addresses, also those in flight. Call it after a write, with the old and the new
     /// address.
-    pub async fn forget(&self, tenant: &Tenant, id: Option<&Crid>, emails: &[&EmailKey]) {
+    pub async fn forget(&self, tenant: &Tenant, id: Option<&CustomerRegistrationId>, emails: &[&EmailKey]) {
         let ids = id.into_iter().map(|id| UserLookupKey::Id(id.clone()));
         let emails = emails.iter().map(|email| UserLookupKey::Email((*email).clone()));
         for user in ids.chain(emails) {
@@ -123,7 +126,7 @@ impl<S: UserSource + 'static> CachedSource<S> {
                 let (key, user, cx) = (key.clone(), user.clone(), cx.clone());
                 move || async move { inner.fetch(key, user, cx).await }
             };
-            let flight_key = (key.clone(), cx.priority, cx.leave_by.is_some());
+            let flight_key = (key.clone(), cx.priority, cx.start_by.is_some());
             let flight = self.0.flights.run(flight_key, make);
             let shared = match timeout_at(deadline, flight).await {
                 Ok(Ok(shared)) => shared,
@@ -140,7 +143,7 @@ impl<S: UserSource + 'static> CachedSource<S> {
                 retried = true;
                 continue;
             }
-            return Err(SourceError::because(error.operation, error.kind, SharedError(error)));
+            return Err(SourceError::with_cause(error.operation, error.kind, SharedError(error)));
         }
     }
 }
@@ -203,7 +206,7 @@ impl<S: UserSource + 'static> UserSource for CachedSource<S> {
         self.0.source.name()
     }
 
-    async fn by_id(&self, cx: &CallContext, id: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let answer = self.lookup(&cx.new_read(), UserLookupKey::Id(id.clone())).await?;
         Ok(answer.accounts.first().cloned())
     }
@@ -213,7 +216,7 @@ impl<S: UserSource + 'static> UserSource for CachedSource<S> {
         Ok(answer.accounts.to_vec())
     }
 
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.0.source.search(&cx.new_read(), query).await
     }
 }

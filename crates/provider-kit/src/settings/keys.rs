@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS, case_folded};
+use masthead_domain::metadata::{MAX_KEY_BYTES, STANDARD_KEYS, fold_case};
 
 /// Maps places in a provider's profile (`P`) to metadata keys.
 ///
@@ -48,7 +48,7 @@ impl<P: Ord> KeyMap<P> {
                 self.excluded.push(place);
                 continue;
             }
-            let folded = case_folded(key);
+            let folded = fold_case(key);
             if !is_key(key) || claimed.contains(&folded) {
                 return None;
             }

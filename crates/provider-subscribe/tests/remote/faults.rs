@@ -4,7 +4,9 @@ use masthead_domain::query::UserFilter;
 use masthead_ports::source::SourceErrorKind;
 use serde_json::{Value, json};
 
-use crate::support::{Asking, RemoteFixture, json_answer, labelled, legacy_user, legacy_users, listing, user, users};
+use crate::support::{
+    RemoteFixture, SourceClient, json_answer, labelled, legacy_user, legacy_users, listing, user, users,
+};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, TooBroad, Unavailable};
 
 const JSON: &str = "application/json";

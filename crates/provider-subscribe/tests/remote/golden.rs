@@ -1,15 +1,15 @@
 //! The exact requests.
 
 use masthead_domain::{
-    email::{EmailKey, EmailNeedle},
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
-    order::{Direction, Order, Place, SortColumn},
+    order::{Direction, ListCursor, Order, SortColumn},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
 };
 use serde_json::{Value, json};
 
 use crate::support::{
-    Asking, RecordedRequest, RemoteFixture, json_answer, legacy_user, legacy_users, listing, user, users,
+    RecordedRequest, RemoteFixture, SourceClient, json_answer, legacy_user, legacy_users, listing, user, users,
 };
 
 async fn requested(settings: &[(&str, &str)]) -> RemoteFixture {
@@ -23,9 +23,9 @@ async fn requested(settings: &[(&str, &str)]) -> RemoteFixture {
 fn odd() -> UserQuery {
     UserQuery {
         filter: UserFilter {
-            emails: vec![EmailFilter::Prefix(EmailNeedle::of("a+b&c=d%"))],
-            first_name: Some(NamePrefix::of("José ")),
-            metadata: vec![MetadataPair::of("City #", "Å/?"), MetadataPair::of("b", "\"\\")],
+            emails: vec![EmailFilter::Prefix(EmailFragment::from_text("a+b&c=d%"))],
+            first_name: Some(NamePrefix::from_text("José ")),
+            metadata: vec![MetadataPair::new("City #", "Å/?"), MetadataPair::new("b", "\"\\")],
             ..UserFilter::default()
         },
         order: Order {
@@ -108,13 +108,15 @@ async fn published_query_omits_masthead_extensions() {
         )
     };
     fixture
-        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann"))))
+        .search(&part(EmailFilter::Contains(EmailFragment::from_text("ann"))))
         .await
         .unwrap();
     assert!(last(&fixture).line.contains("&email=ann&pageSize=10&"));
     // Here the published rule means something else.
     fixture
-        .search(&part(EmailFilter::Contains(EmailNeedle::of("ann@example.com"))))
+        .search(&part(EmailFilter::Contains(EmailFragment::from_text(
+            "ann@example.com",
+        ))))
         .await
         .unwrap();
     assert!(
@@ -123,7 +125,7 @@ async fn published_query_omits_masthead_extensions() {
             .contains("&email=ann%40example.com&emailMatch=contains&")
     );
     fixture
-        .search(&part(EmailFilter::Exact(EmailKey::of("ann"))))
+        .search(&part(EmailFilter::Exact(EmailKey::from_text("ann"))))
         .await
         .unwrap();
     assert!(last(&fixture).line.contains("&email=ann&emailMatch=exact&"));
@@ -149,7 +151,7 @@ async fn legacy_calls_request_the_store_only() {
         position: Position::Offset(10),
         ..listing(
             UserFilter {
-                emails: vec![EmailFilter::Contains(EmailNeedle::of("ann"))],
+                emails: vec![EmailFilter::Contains(EmailFragment::from_text("ann"))],
                 only_active: true,
                 ..UserFilter::default()
             },
@@ -186,7 +188,7 @@ async fn lists_continue_by_page_or_cursor() {
         assert!(last(&numbered).line.contains(&format!("pageNumber={number}&")));
         assert_eq!((page.more, page.mark.is_some()), (number < 3, number < 3));
         if let Some(mark) = page.mark {
-            query.position = Position::After(Place::Mark(mark));
+            query.position = Position::After(ListCursor::Opaque(mark));
         }
     }
 
@@ -201,7 +203,7 @@ async fn lists_continue_by_page_or_cursor() {
         ..listing(UserFilter::default(), 10)
     };
     let page = with_cursor.search(&query).await.unwrap();
-    query.position = Position::After(Place::Mark(page.mark.unwrap()));
+    query.position = Position::After(ListCursor::Opaque(page.mark.unwrap()));
     with_cursor.search(&query).await.unwrap();
     let body: Value = serde_json::from_str(&last(&with_cursor).body).unwrap();
     assert_eq!((&body["cursor"], &body["pageNumber"]), (&json!("on=/+"), &Value::Null));

@@ -10,7 +10,7 @@ use masthead_provider_kit::{
     testing::{ScriptedServer, adapter_options, client},
 };
 use masthead_provider_subscribe::RemoteSubscribe;
-pub(crate) use masthead_testkit::asking::{Asking, listing};
+pub(crate) use masthead_testkit::source_client::{SourceClient, listing};
 use masthead_testkit::{clock::StoppedClock, tenants::tenant};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ impl RemoteFixture {
     }
 }
 
-impl Asking for RemoteFixture {
+impl SourceClient for RemoteFixture {
     fn source(&self) -> &dyn UserSource {
         &self.remote
     }

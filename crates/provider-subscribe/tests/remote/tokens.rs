@@ -2,7 +2,7 @@
 
 use masthead_ports::source::SourceErrorKind;
 
-use crate::support::{Asking, RemoteFixture, json_answer, user, users};
+use crate::support::{RemoteFixture, SourceClient, json_answer, user, users};
 
 async fn fixture() -> RemoteFixture {
     RemoteFixture::start(&[], |seen| {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
-use masthead_ports::directory::{Change, Taken};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
+use masthead_ports::mirror::{ChangeCounts, ProfileChange};
 use time::OffsetDateTime;
 
 use super::{
@@ -27,7 +27,7 @@ pub(super) enum By {
 /// What an account would change.
 enum Verdict {
     /// It is kept in place of what is there, if anything is.
-    Keep(Change, Box<KeptProfile>),
+    Keep(ProfileChange, Box<KeptProfile>),
     /// Only the date is new.
     Refresh,
     /// What is there is of a later moment.
@@ -43,8 +43,8 @@ pub(super) async fn keep(
     accounts: &[Account],
     as_of: OffsetDateTime,
     by: By,
-) -> Result<Taken, Trouble> {
-    let mut taken = Taken::default();
+) -> Result<ChangeCounts, Trouble> {
+    let mut taken = ChangeCounts::default();
     let mut changes = Changes::default();
     let (mut refreshed, mut older, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (account, verdict) in judged(transaction, tenant, accounts, as_of).await? {
@@ -54,7 +54,7 @@ pub(super) async fn keep(
                     kept.walked_at = Some(as_of);
                 }
                 match change {
-                    Change::Added => taken.added += 1,
+                    ProfileChange::Added => taken.added += 1,
                     _ => taken.changed += 1,
                 }
                 changes.profile(&account.crid, Some(*kept));
@@ -129,17 +129,17 @@ pub(super) async fn previewed(
     connection: &mut Transaction,
     tenant: &Tenant,
     accounts: &[Account],
-) -> Result<Vec<Change>, Trouble> {
+) -> Result<Vec<ProfileChange>, Trouble> {
     // Later than all that is kept.
     let as_of = time::PrimitiveDateTime::MAX.assume_utc();
     let verdicts = judged(connection, tenant, accounts, as_of).await?;
-    let by_id: BTreeMap<&str, Change> = verdicts
+    let by_id: BTreeMap<&str, ProfileChange> = verdicts
         .into_iter()
         .map(|(account, verdict)| {
             let change = match verdict {
                 Verdict::Keep(change, _) => change,
-                Verdict::Refresh | Verdict::Older => Change::Unchanged,
-                Verdict::Refused => Change::Refused,
+                Verdict::Refresh | Verdict::Older => ProfileChange::Unchanged,
+                Verdict::Refused => ProfileChange::Refused,
             };
             (account.crid.as_str(), change)
         })
@@ -170,10 +170,10 @@ async fn judged<'a>(
             return Verdict::Refused;
         };
         let (change, walked_at) = match known {
-            None => (Change::Added, None),
+            None => (ProfileChange::Added, None),
             Some(known) if known.as_of > as_of => return Verdict::Older,
             Some(known) if known.text == text => return Verdict::Refresh,
-            Some(known) => (Change::Changed, known.walked_at),
+            Some(known) => (ProfileChange::Changed, known.walked_at),
         };
         // As it will be read: a store keeps no more of a time than microseconds.
         let Ok(account) = profile::account_of(account.crid.as_str(), &text) else {
@@ -205,7 +205,7 @@ pub(super) async fn mark_missing(
     crids: &[String],
     at: OffsetDateTime,
 ) -> Result<u64, Trouble> {
-    let settings = tenant.settings.directory;
+    let settings = tenant.settings.mirror;
     let most = i16::try_from(settings.removal_confirmations).unwrap_or(i16::MAX);
     let marked = sqlx::query!(
         "UPDATE directory_entries SET missing = missing + 1, missing_at = $3
@@ -221,7 +221,7 @@ pub(super) async fn mark_missing(
     let mut changes = Changes::default();
     let mut removed = 0;
     for row in marked.iter().filter(|row| row.missing >= most) {
-        let crid = Crid::parse(&row.crid).map_err(|_| crate::row::BadRow::Profile)?;
+        let crid = CustomerRegistrationId::parse(&row.crid).map_err(|_| crate::row::BadRow::Profile)?;
         changes.profile(&crid, None);
         removed += 1;
     }
@@ -229,16 +229,16 @@ pub(super) async fn mark_missing(
     Ok(removed)
 }
 
-/// As [`masthead_ports::directory::Directory::feed`].
+/// As [`masthead_ports::mirror::UserMirror::record_accounts`].
 pub(super) async fn feed(
     pool: &Database,
     tenant: &Tenant,
     accounts: &[Account],
     as_of: OffsetDateTime,
-) -> Result<Taken, Trouble> {
+) -> Result<ChangeCounts, Trouble> {
     let mut transaction = pool.begin().await?;
     let Some(state) = held(&mut transaction, tenant).await? else {
-        return Ok(Taken::default());
+        return Ok(ChangeCounts::default());
     };
     let taken = keep(&mut transaction, tenant, &state, accounts, as_of, By::Answer).await?;
     if taken.refused > 0 && state.whole {
@@ -251,8 +251,13 @@ pub(super) async fn feed(
     Ok(taken)
 }
 
-/// As [`masthead_ports::directory::Directory::absent`].
-pub(super) async fn absent(pool: &Database, tenant: &Tenant, id: &Crid, at: OffsetDateTime) -> Result<(), Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::record_absence`].
+pub(super) async fn absent(
+    pool: &Database,
+    tenant: &Tenant,
+    id: &CustomerRegistrationId,
+    at: OffsetDateTime,
+) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
     let Some(state) = held(&mut transaction, tenant).await? else {
         return Ok(());
@@ -263,8 +268,12 @@ pub(super) async fn absent(pool: &Database, tenant: &Tenant, id: &Crid, at: Offs
     Ok(())
 }
 
-/// As [`masthead_ports::directory::Directory::preview`].
-pub(super) async fn preview(pool: &Database, tenant: &Tenant, accounts: &[Account]) -> Result<Vec<Change>, Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::preview_changes`].
+pub(super) async fn preview(
+    pool: &Database,
+    tenant: &Tenant,
+    accounts: &[Account],
+) -> Result<Vec<ProfileChange>, Trouble> {
     let mut transaction = pool.begin().await?;
     let previewed = previewed(&mut transaction, tenant, accounts).await?;
     transaction.rollback().await?;

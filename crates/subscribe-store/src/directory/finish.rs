@@ -2,8 +2,8 @@
 
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
-    directory::{Brake, Finished, Run},
-    walk::Scope,
+    mirror::{RemovalBrake, RunSummary, SyncRun},
+    scan::ScanExtent,
 };
 use time::OffsetDateTime;
 
@@ -16,14 +16,14 @@ const BATCH: i64 = 1000;
 /// One in so many may be missing before the brake stops a removal: 1 %.
 const BRAKE_SHARE: i64 = 100;
 
-/// As [`masthead_ports::directory::Directory::finish`].
+/// As [`masthead_ports::mirror::UserMirror::finish_run`].
 pub(super) async fn finish(
     pool: &Database,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
-    brake: Brake,
-) -> Result<Finished, Trouble> {
+    brake: RemovalBrake,
+) -> Result<RunSummary, Trouble> {
     let counted = tokio::time::timeout(PATIENCE, count(pool, tenant, run, at, brake));
     let mut finished = counted.await.map_err(|_late| Trouble::Late)??;
     if finished.braked {
@@ -50,10 +50,10 @@ pub(super) async fn finish(
 async fn count(
     pool: &Database,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
-    brake: Brake,
-) -> Result<Finished, Trouble> {
+    brake: RemovalBrake,
+) -> Result<RunSummary, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
@@ -68,9 +68,9 @@ async fn count(
     .await?;
     let whole = state.has_shown_all(counts.shown);
     // Who was not seen by a run that is not whole may be the one whom it was not shown.
-    let tells_missing = run.scope == Scope::Everything && whole;
+    let tells_missing = run.scope == ScanExtent::Everything && whole;
     let missing = if tells_missing { counts.missing } else { 0 };
-    let braked = brake == Brake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
+    let braked = brake == RemovalBrake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
         sqlx::query!(
             "UPDATE directories SET braked_at = $2, full_as_of = NULL, run_started = NULL, lease_until = NULL WHERE pool = $1",
@@ -81,7 +81,7 @@ async fn count(
         .await?;
     }
     transaction.commit().await?;
-    Ok(Finished {
+    Ok(RunSummary {
         profiles: counts.profiles.unsigned_abs(),
         whole,
         missing: missing.unsigned_abs(),
@@ -94,7 +94,7 @@ async fn count(
 async fn mark(
     pool: &Database,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     at: OffsetDateTime,
     after: &str,
 ) -> Result<(u64, Option<String>), Trouble> {
@@ -119,10 +119,10 @@ async fn mark(
 }
 
 /// The run is over, and the directory as old as its beginning.
-async fn end(pool: &Database, tenant: &Tenant, run: &Run, whole: bool) -> Result<(), Trouble> {
+async fn end(pool: &Database, tenant: &Tenant, run: &SyncRun, whole: bool) -> Result<(), Trouble> {
     let mut transaction = pool.begin().await?;
     held(&mut transaction, tenant.pool, run).await?;
-    let is_full = run.scope == Scope::Everything;
+    let is_full = run.scope == ScanExtent::Everything;
     sqlx::query!(
         "UPDATE directories
             SET as_of = $2, full_as_of = CASE WHEN $3 THEN $2 ELSE full_as_of END, whole = $5 AND ($3 OR whole),

@@ -1,14 +1,14 @@
 //! Lists over both sides: the rows of a directory's search as entries.
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    join::Pair,
+    join::AccountPair,
     query::{CountMode, Total, UserQuery},
     tenant::Tenant,
 };
 use masthead_ports::{
-    directory::{DirectoryEntry, DirectoryPage, Profile, Standing},
+    mirror::{MirrorEntry, MirrorPage, MirrorStatus, Profile},
     source::SourceError,
 };
 use sqlx::postgres::PgRow;
@@ -32,7 +32,7 @@ pub(crate) const REGISTRATION: usize = 7;
 const WHOLE: usize = REGISTRATION + ACCOUNT_COLUMNS;
 
 /// The page that was found; `None` where no list may be answered from the directory.
-pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
     let standing = found
         .rows
         .first()
@@ -57,7 +57,7 @@ pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Resu
         // Two pairs of metadata may share a token, if somebody took pains to make them.
         entries.retain(|entry| meets(entry, tenant, query));
     }
-    Ok(Some(DirectoryPage {
+    Ok(Some(MirrorPage {
         entries,
         more,
         total: found.total,
@@ -66,17 +66,17 @@ pub(super) fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Resu
     }))
 }
 
-fn meets(entry: &DirectoryEntry, tenant: &Tenant, query: &UserQuery) -> bool {
-    let pair = Pair {
-        theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
-        ours: entry.registration.clone(),
+fn meets(entry: &MirrorEntry, tenant: &Tenant, query: &UserQuery) -> bool {
+    let pair = AccountPair {
+        provider: entry.profile.as_ref().map(|profile| profile.account.clone()),
+        store: entry.registration.clone(),
     };
     pair.merged(&tenant.settings.precedence, UNTOLD)
         .is_some_and(|(merged, _)| query.filter.matches(&merged))
 }
 
 /// The entry that a row tells, from [`ENTRY`] on; refuses a row that is not of the tenant's pool.
-pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, BadRow> {
+pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<MirrorEntry, BadRow> {
     if row::number(row, ENTRY, "pool")? != tenant.pool.0 {
         return Err(BadRow::WrongPool);
     }
@@ -93,12 +93,12 @@ pub(crate) fn entry_of(row: &PgRow, tenant: &Tenant) -> Result<DirectoryEntry, B
     } else {
         Some(row::account_of(row, REGISTRATION, tenant.pool)?)
     };
-    Ok(DirectoryEntry { registration, profile })
+    Ok(MirrorEntry { registration, profile })
 }
 
 /// The page of conditions that no key can meet.
-pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> DirectoryPage {
-    DirectoryPage {
+pub(super) fn nobody(query: &UserQuery, (as_of, whole): (OffsetDateTime, bool)) -> MirrorPage {
+    MirrorPage {
         whole,
         entries: Vec::new(),
         more: false,
@@ -125,8 +125,12 @@ pub(super) async fn as_of(pool: &Database, tenant: &Tenant) -> Result<Option<(Of
     Ok(row.as_of.map(|as_of| (as_of, row.whole)))
 }
 
-/// As [`masthead_ports::directory::Directory::profile`].
-pub(super) async fn profile(pool: &Database, tenant: &Tenant, id: &Crid) -> Result<Option<Profile>, Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::profile`].
+pub(super) async fn profile(
+    pool: &Database,
+    tenant: &Tenant,
+    id: &CustomerRegistrationId,
+) -> Result<Option<Profile>, Trouble> {
     let question = Question::new();
     let rows = sqlx::query_as!(
         ProfileRow,
@@ -144,7 +148,7 @@ pub(super) async fn profile(pool: &Database, tenant: &Tenant, id: &Crid) -> Resu
     Ok(profiles_of(question, rows)?.pop())
 }
 
-/// As [`masthead_ports::directory::Directory::profiles_by_email`].
+/// As [`masthead_ports::mirror::UserMirror::profiles_by_email`].
 pub(super) async fn profiles_by_email(
     pool: &Database,
     tenant: &Tenant,
@@ -196,8 +200,8 @@ fn profiles_of(question: Question, rows: Vec<ProfileRow>) -> Result<Vec<Profile>
     Ok(profiles)
 }
 
-/// As [`masthead_ports::directory::Directory::standing`].
-pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<Standing>, Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::status`].
+pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<MirrorStatus>, Trouble> {
     let question = Question::new();
     let row = sqlx::query!(
         r#"SELECT q.n AS "question!", CASE WHEN s.entered_to IS NULL THEN s.as_of END AS as_of, s.braked_at AS "braked_at?",
@@ -215,7 +219,7 @@ pub(super) async fn standing(pool: &Database, tenant: &Tenant) -> Result<Option<
     .fetch_one(pool)
     .await?;
     question.check(row.question)?;
-    Ok(row.profiles.map(|profiles| Standing {
+    Ok(row.profiles.map(|profiles| MirrorStatus {
         as_of: row.as_of,
         whole: row.whole,
         profiles: profiles.unsigned_abs(),

@@ -15,13 +15,16 @@ mod write;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, query::UserQuery};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
+};
 use masthead_ports::{
-    directory::{
-        Beginning, Begun, Brake, Change, Directory, DirectoryPage, Finished, Profile, Run, RunError, Standing, Taken,
+    mirror::{
+        ChangeCounts, MirrorPage, MirrorStatus, Profile, ProfileChange, RemovalBrake, RunError, RunSummary,
+        StartOutcome, StartRun, SyncRun, UserMirror,
     },
+    scan::ScanPage,
     source::{CallContext, SourceError},
-    walk::Step,
 };
 use time::OffsetDateTime;
 
@@ -76,8 +79,8 @@ async fn in_time<T>(cx: &CallContext, work: impl Future<Output = Result<T, Troub
 }
 
 #[async_trait]
-impl Directory for PgDirectory {
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+impl UserMirror for PgDirectory {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
         if matches_nobody(&query.filter) {
             let as_of = read(cx, list::as_of(&self.pool, &cx.tenant)).await;
             let as_of = as_of.map_err(Trouble::of("directory search"))?;
@@ -92,7 +95,7 @@ impl Directory for PgDirectory {
         list::page_of(&found, &cx.tenant, query)
     }
 
-    async fn profile(&self, cx: &CallContext, id: &Crid) -> Result<Option<Profile>, SourceError> {
+    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
         let profile = list::profile(&self.pool, &cx.tenant, id);
         read(cx, profile).await.map_err(Trouble::of("directory profile"))
     }
@@ -104,53 +107,69 @@ impl Directory for PgDirectory {
             .map_err(Trouble::of("directory profiles by email"))
     }
 
-    async fn standing(&self, cx: &CallContext) -> Result<Option<Standing>, SourceError> {
+    async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {
         let standing = list::standing(&self.pool, &cx.tenant);
         read(cx, standing).await.map_err(Trouble::of("directory standing"))
     }
 
-    async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError> {
+    async fn record_accounts(
+        &self,
+        cx: &CallContext,
+        accounts: &[Account],
+        as_of: OffsetDateTime,
+    ) -> Result<ChangeCounts, SourceError> {
         let fed = feed::feed(&self.writing, &cx.tenant, accounts, as_of);
         in_time(cx, fed).await.map_err(Trouble::of("directory feed"))
     }
 
-    async fn absent(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) -> Result<(), SourceError> {
+    async fn record_absence(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        as_of: OffsetDateTime,
+    ) -> Result<(), SourceError> {
         let marked = feed::absent(&self.writing, &cx.tenant, id, as_of);
         in_time(cx, marked).await.map_err(Trouble::of("directory absent"))
     }
 
-    async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError> {
+    async fn start_run(&self, cx: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let begun = run::begin(&self.writing, &cx.tenant, beginning).await;
         begun.map_err(Trouble::of("directory begin"))
     }
 
-    async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError> {
+    async fn record_page(
+        &self,
+        cx: &CallContext,
+        run: &SyncRun,
+        step: &ScanPage,
+        as_of: OffsetDateTime,
+    ) -> Result<ChangeCounts, RunError> {
         let taken = run::take(&self.writing, &cx.tenant, run, step, as_of);
         in_time(cx, taken).await.map_err(Trouble::of_run("directory take"))
     }
 
-    async fn renew(&self, cx: &CallContext, run: &Run) -> Result<bool, RunError> {
+    async fn renew_lease(&self, cx: &CallContext, run: &SyncRun) -> Result<bool, RunError> {
         let renewed = run::renew(&self.pool, &cx.tenant, run);
         in_time(cx, renewed).await.map_err(Trouble::of_run("directory renew"))
     }
 
-    async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError> {
+    async fn release_run(&self, cx: &CallContext, run: &SyncRun) -> Result<(), RunError> {
         let paused = run::pause(&self.writing, &cx.tenant, run);
         in_time(cx, paused).await.map_err(Trouble::of_run("directory pause"))
     }
 
-    async fn finish(
+    async fn finish_run(
         &self,
         cx: &CallContext,
-        run: &Run,
+        run: &SyncRun,
         at: OffsetDateTime,
-        brake: Brake,
-    ) -> Result<Finished, RunError> {
+        brake: RemovalBrake,
+    ) -> Result<RunSummary, RunError> {
         let finished = finish::finish(&self.writing, &cx.tenant, run, at, brake).await;
         finished.map_err(Trouble::of_run("directory finish"))
     }
 
-    async fn preview(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError> {
+    async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
         let previewed = feed::preview(&self.pool, &cx.tenant, accounts);
         read(cx, previewed).await.map_err(Trouble::of("directory preview"))
     }

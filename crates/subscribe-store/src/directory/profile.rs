@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use masthead_domain::{account::Account, crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -69,7 +71,7 @@ pub(super) fn account_of(crid: &str, text: &str) -> Result<Account, BadRow> {
         registered_at: kept.registered_at.and_then(moment),
         changed_at: kept.changed_at.and_then(moment),
         last_logout_at: kept.last_logout_at.and_then(moment),
-        ..Account::new(Crid::parse(crid).map_err(|_| BadRow::Profile)?)
+        ..Account::new(CustomerRegistrationId::parse(crid).map_err(|_| BadRow::Profile)?)
     })
 }
 
@@ -96,7 +98,7 @@ mod tests {
             verified: Some(false),
             metadata: Metadata::new(pairs).unwrap(),
             registered_at: Some(datetime!(1969-12-31 23:59:59.999_999 UTC)),
-            ..Account::new(Crid::parse("auth0|7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("auth0|7").unwrap())
         };
         let text = text_of(&account).unwrap();
         assert_eq!(account_of("auth0|7", &text).unwrap(), account);
@@ -108,11 +110,11 @@ mod tests {
     fn what_no_row_can_hold_is_refused_without_being_told() {
         let long = Account {
             first_name: "x".repeat(256).into(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         };
         let nul = Account {
             last_name: "a\0b".into(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         };
         for account in [long, nul] {
             let told = text_of(&account).unwrap_err().to_string();

@@ -1,6 +1,6 @@
 //! Writing again the entries whose keys or tokens were made by other rules of folding.
 
-use masthead_domain::{join::Pair, tenant::PoolId};
+use masthead_domain::{join::AccountPair, tenant::PoolId};
 
 use super::{
     near::{entries_of, registrations_numbered},
@@ -51,9 +51,9 @@ pub(crate) async fn fold_again(
     let (mut written, mut left) = (0, 0);
     for (keys, entry) in stored.iter().zip(entries) {
         let mut ours = ours.iter();
-        let pair = Pair {
-            theirs: entry.profile.as_ref().map(|profile| profile.account.clone()),
-            ours: entry
+        let pair = AccountPair {
+            provider: entry.profile.as_ref().map(|profile| profile.account.clone()),
+            store: entry
                 .registration_id
                 .and_then(|id| ours.find(|ours| ours.registration_id == Some(id)).cloned()),
         };

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     settings::TenantSettings,
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
-    directory::{Beginning, Begun, FULL_EVERY_UNTIL_WHOLE, MOST_PASSES, Run, Taken},
-    walk::{Place, Scope, Step},
+    mirror::{ChangeCounts, MAX_FULL_INTERVAL_UNTIL_WHOLE, MAX_PASSES, StartOutcome, StartRun, SyncRun},
+    scan::{ScanCursor, ScanExtent, ScanPage},
 };
 use time::OffsetDateTime;
 
@@ -33,30 +33,30 @@ const BATCH: i64 = 2000;
 /// Longer waits for the pool's row may have kept the holder of a run from renewing its lease as well.
 const PROMPT: Duration = Duration::from_secs(1);
 
-/// As [`masthead_ports::directory::Directory::begin`].
-pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::start_run`].
+pub(super) async fn begin(pool: &Database, tenant: &Tenant, beginning: StartRun<'_>) -> Result<StartOutcome, Trouble> {
     let begun = tokio::time::timeout(PATIENCE, claim(pool, tenant, beginning))
         .await
         .map_err(|_late| Trouble::Late)??;
-    let Begun::Run(run) = begun else {
+    let StartOutcome::Run(run) = begun else {
         return Ok(begun);
     };
     loop {
         let entered = tokio::time::timeout(PATIENCE, enter(pool, tenant, &run));
         if entered.await.map_err(|_late| Trouble::Late)?? {
-            return Ok(Begun::Run(run));
+            return Ok(StartOutcome::Run(run));
         }
     }
 }
 
 /// Takes the lease, if no other holder has it.
-async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Result<Begun, Trouble> {
+async fn claim(pool: &Database, tenant: &Tenant, beginning: StartRun<'_>) -> Result<StartOutcome, Trouble> {
     let mut transaction = pool.begin().await?;
     let begun = claim_within(&mut transaction, tenant, beginning).await?;
     // A transaction that is only dropped holds the pool's row for a moment longer, and the holder could not renew its lease.
     match begun {
-        Begun::Run(_) => transaction.commit().await?,
-        Begun::Busy { .. } | Begun::Elsewhere => transaction.rollback().await?,
+        StartOutcome::Run(_) => transaction.commit().await?,
+        StartOutcome::Busy { .. } | StartOutcome::Elsewhere => transaction.rollback().await?,
     }
     Ok(begun)
 }
@@ -64,8 +64,8 @@ async fn claim(pool: &Database, tenant: &Tenant, beginning: Beginning<'_>) -> Re
 async fn claim_within(
     transaction: &mut Transaction,
     tenant: &Tenant,
-    beginning: Beginning<'_>,
-) -> Result<Begun, Trouble> {
+    beginning: StartRun<'_>,
+) -> Result<StartOutcome, Trouble> {
     patient(transaction).await?;
     sqlx::query!(
         "INSERT INTO directories (pool, provider, precedence, entered_to) VALUES ($1, $2, $3, 0) ON CONFLICT (pool) DO NOTHING",
@@ -85,34 +85,34 @@ async fn claim_within(
             .fetch_one(&mut *transaction)
             .await?;
         match Duration::try_from(until - now) {
-            Ok(left) if !left.is_zero() => return Ok(Begun::Busy { left }),
+            Ok(left) if !left.is_zero() => return Ok(StartOutcome::Busy { left }),
             // It has run out, but its renewal may be waiting for the row as this transaction was.
-            _ if !was_prompt => return Ok(Begun::Busy { left: beginning.lease }),
+            _ if !was_prompt => return Ok(StartOutcome::Busy { left: beginning.lease }),
             _ => {}
         }
     }
     if !state.serves(tenant) {
         if serves_another(transaction, tenant, &state).await? {
-            return Ok(Begun::Elsewhere);
+            return Ok(StartOutcome::Elsewhere);
         }
         make_over(transaction, tenant, &mut state).await?;
     }
     let wanted = scope(&state, beginning);
     let left = state.run_started.filter(|_| {
         // A run about changes is not enough where one about everything is due.
-        state.run_since.is_none() || wanted != Scope::Everything
+        state.run_since.is_none() || wanted != ScanExtent::Everything
     });
     let run = match left {
-        Some(started) => Run {
+        Some(started) => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
-            scope: state.run_since.map_or(Scope::Everything, Scope::ChangedSince),
+            scope: state.run_since.map_or(ScanExtent::Everything, ScanExtent::ChangedSince),
             started,
-            place: state.run_place.as_deref().and_then(Place::parse),
+            place: state.run_place.as_deref().and_then(ScanCursor::parse),
             walked: state.run_walked,
             resumed: true,
         },
-        None => Run {
+        None => SyncRun {
             number: state.run + 1,
             lease: beginning.lease,
             scope: wanted,
@@ -123,8 +123,8 @@ async fn claim_within(
         },
     };
     let since = match run.scope {
-        Scope::Everything => None,
-        Scope::ChangedSince(since) => Some(since),
+        ScanExtent::Everything => None,
+        ScanExtent::ChangedSince(since) => Some(since),
     };
     sqlx::query!(
         "UPDATE directories
@@ -136,7 +136,7 @@ async fn claim_within(
         run.number,
         run.started,
         since,
-        run.place.as_ref().map(Place::as_str),
+        run.place.as_ref().map(ScanCursor::as_str),
         run.walked,
         run.resumed && state.run_truncated,
         run.resumed && state.run_gaps,
@@ -147,19 +147,19 @@ async fn claim_within(
     )
     .execute(&mut *transaction)
     .await?;
-    Ok(Begun::Run(run))
+    Ok(StartOutcome::Run(run))
 }
 
 /// What a new run is about.
-fn scope(state: &State, beginning: Beginning<'_>) -> Scope {
+fn scope(state: &State, beginning: StartRun<'_>) -> ScanExtent {
     let full_every = if state.whole {
         beginning.full_every
     } else {
-        beginning.full_every.min(FULL_EVERY_UNTIL_WHOLE)
+        beginning.full_every.min(MAX_FULL_INTERVAL_UNTIL_WHOLE)
     };
     match (state.as_of, state.full_as_of) {
-        (Some(as_of), Some(full)) if beginning.at - full < full_every => Scope::ChangedSince(as_of),
-        _ => Scope::Everything,
+        (Some(as_of), Some(full)) if beginning.at - full < full_every => ScanExtent::ChangedSince(as_of),
+        _ => ScanExtent::Everything,
     }
 }
 
@@ -214,7 +214,7 @@ async fn make_over(transaction: &mut Transaction, tenant: &Tenant, state: &mut S
 }
 
 /// Enters the next registrations that are not; answers whether all are.
-async fn enter(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trouble> {
+async fn enter(pool: &Database, tenant: &Tenant, run: &SyncRun) -> Result<bool, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     let state = held(&mut transaction, tenant.pool, run).await?;
@@ -231,7 +231,7 @@ async fn enter(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trou
     .await?;
     let mut changes = Changes::default();
     for row in &rows {
-        let crid = Crid::parse(&row.crid).map_err(|_| BadRow::Column { column: "crid" })?;
+        let crid = CustomerRegistrationId::parse(&row.crid).map_err(|_| BadRow::Column { column: "crid" })?;
         let email = Email::from_stored(None, &row.email_key);
         changes.registration(row.id, &crid, Some(&email));
     }
@@ -251,21 +251,21 @@ async fn enter(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trou
 }
 
 /// The pool's row, held, while the run is this one.
-pub(super) async fn held(transaction: &mut Transaction, pool: PoolId, run: &Run) -> Result<State, Trouble> {
+pub(super) async fn held(transaction: &mut Transaction, pool: PoolId, run: &SyncRun) -> Result<State, Trouble> {
     state::lock(transaction, pool.0)
         .await?
         .filter(|state| state.run == run.number && state.run_started.is_some())
         .ok_or(Trouble::Lost)
 }
 
-/// As [`masthead_ports::directory::Directory::take`].
+/// As [`masthead_ports::mirror::UserMirror::record_page`].
 pub(super) async fn take(
     pool: &Database,
     tenant: &Tenant,
-    run: &Run,
-    step: &Step,
+    run: &SyncRun,
+    step: &ScanPage,
     as_of: OffsetDateTime,
-) -> Result<Taken, Trouble> {
+) -> Result<ChangeCounts, Trouble> {
     let mut transaction = pool.begin().await?;
     patient(&mut transaction).await?;
     let mut state = held(&mut transaction, tenant.pool, run).await?;
@@ -291,7 +291,7 @@ pub(super) async fn take(
                 lease_until = clock_timestamp() + $8::float8 * interval '1 second'
           WHERE pool = $1",
         tenant.pool.0,
-        step.next.as_ref().map(Place::as_str),
+        step.next.as_ref().map(ScanCursor::as_str),
         step.next.is_none() && !taken.again,
         state.run_truncated,
         state.run_gaps,
@@ -310,10 +310,10 @@ pub(super) async fn take(
 async fn another_pass(
     transaction: &mut Transaction,
     tenant: &Tenant,
-    run: &Run,
+    run: &SyncRun,
     state: &State,
 ) -> Result<bool, Trouble> {
-    let may_help = !state.run_truncated && !state.run_gaps && state.run_passes.unsigned_abs() + 1 < MOST_PASSES;
+    let may_help = !state.run_truncated && !state.run_gaps && state.run_passes.unsigned_abs() + 1 < MAX_PASSES;
     if !may_help || state.run_expected.is_none() {
         return Ok(false);
     }
@@ -328,8 +328,8 @@ async fn another_pass(
     Ok(!state.has_shown_all(shown))
 }
 
-/// As [`masthead_ports::directory::Directory::renew`].
-pub(super) async fn renew(pool: &Database, tenant: &Tenant, run: &Run) -> Result<bool, Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::renew_lease`].
+pub(super) async fn renew(pool: &Database, tenant: &Tenant, run: &SyncRun) -> Result<bool, Trouble> {
     // It waits for nobody: the run's own steps hold the row for long, and would be waited for on one more connection.
     let renewed = sqlx::query!(
         "UPDATE directories SET lease_until = clock_timestamp() + $3::float8 * interval '1 second'
@@ -358,8 +358,8 @@ pub(super) async fn renew(pool: &Database, tenant: &Tenant, run: &Run) -> Result
     }
 }
 
-/// As [`masthead_ports::directory::Directory::pause`].
-pub(super) async fn pause(pool: &Database, tenant: &Tenant, run: &Run) -> Result<(), Trouble> {
+/// As [`masthead_ports::mirror::UserMirror::release_run`].
+pub(super) async fn pause(pool: &Database, tenant: &Tenant, run: &SyncRun) -> Result<(), Trouble> {
     let paused = sqlx::query!(
         "UPDATE directories SET lease_until = NULL WHERE pool = $1 AND run = $2 AND run_started IS NOT NULL",
         tenant.pool.0,

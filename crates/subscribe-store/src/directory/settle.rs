@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, evidence::Evidence, join::join, merge::Precedence, tenant::PoolId,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, evidence::Evidence, join::join,
+    merge::Precedence, tenant::PoolId,
 };
 
 use super::{
@@ -31,20 +32,20 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// A registration is written that has, or had, this id and address.
-    pub(crate) fn registration(&mut self, id: i64, crid: &Crid, email: Option<&Email>) {
+    pub(crate) fn registration(&mut self, id: i64, crid: &CustomerRegistrationId, email: Option<&Email>) {
         self.registrations.insert(id);
         self.crids.insert(crid.as_str().to_owned());
         self.email(email);
     }
 
     /// A registration is written of which only the id and the address are known: nobody else has the id.
-    pub(crate) fn new_registration(&mut self, crid: &Crid, email: Option<&Email>) {
+    pub(crate) fn new_registration(&mut self, crid: &CustomerRegistrationId, email: Option<&Email>) {
         self.crids.insert(crid.as_str().to_owned());
         self.email(email);
     }
 
     /// The profile of this id is to be this one, or none.
-    pub(super) fn profile(&mut self, crid: &Crid, profile: Option<KeptProfile>) {
+    pub(super) fn profile(&mut self, crid: &CustomerRegistrationId, profile: Option<KeptProfile>) {
         self.crids.insert(crid.as_str().to_owned());
         self.email(profile.as_ref().and_then(|profile| profile.account.email.as_ref()));
         self.profiles.insert(crid.as_str().to_owned(), profile);
@@ -187,14 +188,19 @@ impl Entries {
         let theirs = profiles.values().map(|profile| profile.account.clone()).collect();
         let mut rows = Rows::default();
         for pair in join(Evidence::whole(theirs), Evidence::whole(ours)).into_pairs() {
-            let Some(crid) = pair.theirs.as_ref().or(pair.ours.as_ref()).map(|one| one.crid.clone()) else {
+            let Some(crid) = pair
+                .provider
+                .as_ref()
+                .or(pair.store.as_ref())
+                .map(|one| one.crid.clone())
+            else {
                 continue;
             };
-            let registration_id = pair.ours.as_ref().and_then(|ours| ours.registration_id);
-            let by_email = pair.ours.as_ref().is_some_and(|ours| ours.crid != crid);
+            let registration_id = pair.store.as_ref().and_then(|ours| ours.registration_id);
+            let by_email = pair.store.as_ref().is_some_and(|ours| ours.crid != crid);
             let is_new =
                 registration_id.is_some_and(|id| changes.registrations.contains(&id)) || told.contains(crid.as_str());
-            let now = (registration_id, by_email, pair.theirs.is_some());
+            let now = (registration_id, by_email, pair.provider.is_some());
             if before.remove(crid.as_str()) == Some(now) && !is_new {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What goes wrong while the directory is read or written.
 
 use masthead_ports::{
-    directory::RunError,
+    mirror::RunError,
     source::{SourceError, SourceErrorKind},
 };
 
@@ -35,10 +35,10 @@ impl Trouble {
     pub(crate) fn of(operation: &'static str) -> impl Fn(Self) -> SourceError {
         move |trouble| match trouble {
             Self::Database(error) => silence(operation)(error),
-            Self::Late => SourceError::because(operation, SourceErrorKind::OutcomeUnknown, trouble),
-            Self::LateToRead => SourceError::because(operation, SourceErrorKind::Unavailable, trouble),
+            Self::Late => SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, trouble),
+            Self::LateToRead => SourceError::with_cause(operation, SourceErrorKind::Unavailable, trouble),
             Self::Row(_) | Self::Field(_) | Self::Lost => {
-                SourceError::because(operation, SourceErrorKind::Corrupt, trouble)
+                SourceError::with_cause(operation, SourceErrorKind::Corrupt, trouble)
             }
         }
     }
@@ -47,7 +47,7 @@ impl Trouble {
     pub(super) fn of_run(operation: &'static str) -> impl Fn(Self) -> RunError {
         move |trouble| match trouble {
             Self::Lost => RunError::Lost,
-            other => RunError::Silent(Self::of(operation)(other)),
+            other => RunError::Source(Self::of(operation)(other)),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use masthead_domain::{
     account::Account,
-    join::Pair,
-    merge::{Precedence, SideNames},
+    join::AccountPair,
+    merge::{Precedence, SourceNames},
     tenant::PoolId,
 };
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use super::{near::KeptProfile, trouble::Trouble};
 use crate::{database::Transaction, record::Keys, tokens};
 
 /// Whom provenance would name, if the directory kept any.
-pub(super) const UNTOLD: SideNames = SideNames {
+pub(super) const UNTOLD: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
 };
@@ -55,7 +55,7 @@ impl Rows {
     pub(super) fn add(
         &mut self,
         pool: PoolId,
-        pair: &Pair,
+        pair: &AccountPair,
         profile: Option<&KeptProfile>,
         precedence: &Precedence,
     ) -> Result<(), Trouble> {
@@ -63,13 +63,13 @@ impl Rows {
             return Ok(());
         };
         let keys = Keys::of(merged.email.as_ref(), &merged.first_name, &merged.last_name)?;
-        let profile_email = pair.theirs.as_ref().map(|theirs| {
+        let profile_email = pair.provider.as_ref().map(|theirs| {
             let email = theirs.email.as_ref();
             email.map_or("", |email| email.key().as_str())
         });
         let ids_differ = |ours: &Account| ours.crid != merged.crid;
         self.registration_ids
-            .push(pair.ours.as_ref().and_then(|ours| ours.registration_id));
+            .push(pair.store.as_ref().and_then(|ours| ours.registration_id));
         self.registered_at.push(merged.registered_at);
         self.changed_at.push(merged.changed_at);
         self.profile_as_of.push(profile.map(|profile| profile.as_of));
@@ -77,7 +77,7 @@ impl Rows {
         self.missing.push(profile.map_or(0, |profile| profile.missing));
         self.walked_at.push(profile.and_then(|profile| profile.walked_at));
         self.verified.push(merged.verified == Some(true));
-        self.by_email.push(pair.ours.as_ref().is_some_and(ids_differ));
+        self.by_email.push(pair.store.as_ref().is_some_and(ids_differ));
         self.crids.push(merged.crid.as_str().to_owned());
         self.profile_emails
             .push(profile_email.filter(|email| **email != *keys.email).map(str::to_owned));
@@ -162,9 +162,9 @@ impl Rows {
 
 /// The tokens of an entry, unless its registration has the same ones and the same keys already, and is found by the same id:
 /// searches then look at the registration's alone.
-fn own_tokens(pool: PoolId, pair: &Pair, keys: &Keys, merged: &Account) -> Result<Option<Vec<i64>>, Trouble> {
-    let beside = pair.ours.as_ref().filter(|ours| ours.crid == merged.crid);
-    match (beside, &pair.theirs) {
+fn own_tokens(pool: PoolId, pair: &AccountPair, keys: &Keys, merged: &Account) -> Result<Option<Vec<i64>>, Trouble> {
+    let beside = pair.store.as_ref().filter(|ours| ours.crid == merged.crid);
+    match (beside, &pair.provider) {
         (Some(_), None) => Ok(None),
         (Some(ours), Some(_)) => {
             let ours_keys = Keys::of(ours.email.as_ref(), &ours.first_name, &ours.last_name)?;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use masthead_domain::{crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -46,7 +46,7 @@ pub(super) fn parse(line: &str) -> Result<NewRegistration, Problem> {
         Some(text) => Some(Email::from_source(text).map_err(|_| invalid("email", "cannot be an address"))?),
     };
     Ok(NewRegistration {
-        crid: Crid::parse(&line.customer_registration_id).map_err(|_| {
+        crid: CustomerRegistrationId::parse(&line.customer_registration_id).map_err(|_| {
             invalid(
                 "customerRegistrationId",
                 "must be 1 to 255 bytes without control characters",

@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey, tenant::PoolId};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, tenant::PoolId,
+};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
@@ -26,7 +28,7 @@ use queue::{Queue, Request};
 #[derive(Clone)]
 pub(crate) enum Key {
     /// At most one account.
-    Id(Crid),
+    Id(CustomerRegistrationId),
     /// Every account with this address.
     Email(EmailKey),
 }
@@ -100,7 +102,7 @@ impl Lookups {
         };
         if self.queue.push(request).is_err() {
             metrics::counter!("masthead_lookup_refused_total").increment(1);
-            return Err(SourceError::because(
+            return Err(SourceError::with_cause(
                 operation,
                 SourceErrorKind::Unavailable,
                 "too many look-ups wait",
@@ -113,12 +115,12 @@ impl Lookups {
                 kind: failed.kind,
                 source: failed.cause.map(|cause| Box::new(Shared(cause)).into()),
             }),
-            Ok(Err(_gone)) => Err(SourceError::because(
+            Ok(Err(_gone)) => Err(SourceError::with_cause(
                 operation,
                 SourceErrorKind::Unavailable,
                 "the store is closing",
             )),
-            Err(_late) => Err(SourceError::because(
+            Err(_late) => Err(SourceError::with_cause(
                 operation,
                 SourceErrorKind::Unavailable,
                 "no answer before the deadline",

@@ -152,7 +152,7 @@ impl Lanes {
 mod tests {
     use std::time::Duration;
 
-    use masthead_domain::crid::Crid;
+    use masthead_domain::customer_registration_id::CustomerRegistrationId;
 
     use super::*;
 
@@ -162,7 +162,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             pool: PoolId(pool),
-            key: Key::Id(Crid::parse(id).unwrap()),
+            key: Key::Id(CustomerRegistrationId::parse(id).unwrap()),
             deadline: Instant::now() + Duration::from_mins(1),
             since: Instant::now(),
             reply,

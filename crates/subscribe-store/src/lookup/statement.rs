@@ -168,7 +168,7 @@ fn refused(bad: BadRow) -> Failed {
 #[cfg(test)]
 mod tests {
     use masthead_dev_postgres::TestDatabase;
-    use masthead_domain::{crid::Crid, email::EmailKey};
+    use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
     use sqlx::{Connection as _, PgConnection};
 
     use super::*;
@@ -200,14 +200,14 @@ mod tests {
     }
 
     fn id(crid: &str) -> Key {
-        Key::Id(Crid::parse(crid).unwrap())
+        Key::Id(CustomerRegistrationId::parse(crid).unwrap())
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_answer_to_another_question_is_refused_as_a_whole() {
         let (_database, mut connection) = connection().await;
         let (one, none) = (id("one"), id("none"));
-        let email = Key::Email(EmailKey::of("one@example.org"));
+        let email = Key::Email(EmailKey::from_text("one@example.org"));
         let pool = PoolId(1);
         let keys = [(pool, &one), (pool, &none), (pool, &email)];
         let asked = Statement::of(&keys);

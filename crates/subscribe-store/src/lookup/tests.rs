@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, crid::Crid, tenant::PoolId};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 
@@ -67,7 +67,7 @@ impl Backend for Scripted {
         {
             return Err(BatchError::Keys(Arc::new(std::fmt::Error)));
         }
-        let account = |name: &String| Account::new(Crid::parse(name).unwrap());
+        let account = |name: &String| Account::new(CustomerRegistrationId::parse(name).unwrap());
         Ok(names.iter().map(|name| Ok(vec![account(name)])).collect())
     }
 
@@ -85,7 +85,12 @@ fn lookups(backend: &Scripted, waiting: usize) -> Arc<Lookups> {
 async fn find(lookups: &Lookups, pool: i64, id: &str) -> Result<Vec<Account>, SourceError> {
     let deadline = Instant::now() + Duration::from_mins(1);
     lookups
-        .find("test", PoolId(pool), Key::Id(Crid::parse(id).unwrap()), deadline)
+        .find(
+            "test",
+            PoolId(pool),
+            Key::Id(CustomerRegistrationId::parse(id).unwrap()),
+            deadline,
+        )
         .await
 }
 
@@ -207,7 +212,7 @@ async fn each_caller_keeps_its_own_deadline() {
     let backend = Scripted::new(0);
     let lookups = lookups(&backend, 100);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
-    let key = Key::Id(Crid::parse("a").unwrap());
+    let key = Key::Id(CustomerRegistrationId::parse("a").unwrap());
     let late = lookups.find("test", PoolId(1), key, deadline.into_std()).await;
     assert_eq!(late.unwrap_err().kind, SourceErrorKind::Unavailable);
     assert_eq!(tokio::time::Instant::now().duration_since(deadline).as_millis() / 10, 0);

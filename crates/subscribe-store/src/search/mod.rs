@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use budget::Budget;
 use masthead_domain::{
     account::Account,
-    order::Place,
+    order::ListCursor,
     query::{CountMode, EmailFilter, Position, Total, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::{CallContext, Page, SourceError, SourceErrorKind};
+use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorKind};
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
 use statement::Statement;
 pub(crate) use table::Table;
@@ -65,12 +65,12 @@ impl PgSearch {
     }
 
     /// One page of the registrations, in as many statements whatever its size.
-    pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<Page, SourceError> {
-        if let Position::After(Place::Mark(_)) = query.position {
+    pub(crate) async fn page(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        if let Position::After(ListCursor::Opaque(_)) = query.position {
             return Err(SourceError::new(OPERATION, SourceErrorKind::Refused));
         }
         if matches_nobody(&query.filter) {
-            return Ok(Page {
+            return Ok(AccountPage {
                 accounts: Vec::new(),
                 more: false,
                 total: (query.count != CountMode::None).then_some(Total::Exact(0)),
@@ -110,7 +110,7 @@ impl PgSearch {
                 // The server ends a statement before that, so this is its silence, not the search's breadth; and half a
                 // conversation is of no use to anybody.
                 drop(connection.detach());
-                Err(SourceError::because(
+                Err(SourceError::with_cause(
                     OPERATION,
                     SourceErrorKind::Unavailable,
                     "no answer in time",
@@ -212,7 +212,7 @@ fn broad(error: sqlx::Error) -> SourceError {
         Failure::Cancelled => SourceErrorKind::TooBroad,
         failure => failure.kind(),
     };
-    SourceError::because(OPERATION, kind, redacted(error))
+    SourceError::with_cause(OPERATION, kind, redacted(error))
 }
 
 fn refused(foreign: Foreign) -> SourceError {
@@ -221,7 +221,7 @@ fn refused(foreign: Foreign) -> SourceError {
 
 pub(crate) fn corrupt(bad: BadRow) -> SourceError {
     tracing::error!(reason = %bad, "a row was refused");
-    SourceError::because(OPERATION, SourceErrorKind::Corrupt, bad)
+    SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, bad)
 }
 
 fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
@@ -230,11 +230,11 @@ fn total_of(rows: &[PgRow]) -> Result<Option<Total>, SourceError> {
     let total = total
         .map(u64::try_from)
         .transpose()
-        .map_err(|error| SourceError::because(OPERATION, SourceErrorKind::Corrupt, error))?;
+        .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
     Ok(total.map(Total::Exact))
 }
 
-fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, SourceError> {
+fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<AccountPage, SourceError> {
     let mut accounts: Vec<Account> = found
         .rows
         .iter()
@@ -247,7 +247,7 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
     accounts.truncate(size);
     // Two pairs of metadata may share a token, if somebody took pains to make them.
     accounts.retain(|account| query.filter.matches(account));
-    Ok(Page {
+    Ok(AccountPage {
         accounts,
         more,
         total: found.total,
@@ -259,7 +259,7 @@ fn page_of(found: &Found, tenant: &Tenant, query: &UserQuery) -> Result<Page, So
 
 /// The number of rows that the planner expects: the first `Plan Rows` of its JSON is the whole statement's.
 fn planned_rows(row: &PgRow, question: Question) -> Result<u64, SourceError> {
-    let unreadable = || SourceError::because(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
+    let unreadable = || SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, "the plan cannot be read");
     let text = row.try_get_raw(0).map_err(silence(OPERATION))?;
     let text = text.as_str().map_err(|_| unreadable())?;
     if !text.contains(&question.number().to_string()) {

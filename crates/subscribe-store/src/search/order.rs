@@ -3,7 +3,7 @@
 use std::fmt;
 
 use masthead_domain::{
-    order::{Direction, Order, Place, SortColumn, SortKey, SortValue},
+    order::{Direction, ListCursor, Order, SortColumn, SortKey, SortValue},
     query::Position,
 };
 use sqlx::{Postgres, QueryBuilder};
@@ -46,9 +46,9 @@ impl<'a> Walk<'a> {
         };
         let (offset, after) = match position {
             Position::Offset(offset) => (i64::try_from(*offset).unwrap_or(i64::MAX), None),
-            Position::After(Place::Key(place)) => (0, Some(place)),
+            Position::After(ListCursor::Key(place)) => (0, Some(place)),
             // This store makes no marks; the search refuses them.
-            Position::After(Place::Mark(_)) => (i64::MAX, None),
+            Position::After(ListCursor::Opaque(_)) => (i64::MAX, None),
         };
         Self {
             column,

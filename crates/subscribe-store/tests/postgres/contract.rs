@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use masthead_domain::tenant::TenantId;
 use masthead_testkit::{
-    contract::{self, Factory, Loaded, Subject},
+    contract::{self, SourceFactory, SourceSubject, TenantAccounts},
     for_each_source_case,
 };
 
@@ -20,8 +20,8 @@ pub(crate) struct OnPostgres {
 }
 
 #[async_trait]
-impl Factory for OnPostgres {
-    async fn source(&self, loaded: Vec<Loaded>) -> Subject {
+impl SourceFactory for OnPostgres {
+    async fn source(&self, loaded: Vec<TenantAccounts>) -> SourceSubject {
         let World {
             store,
             bouncer,
@@ -55,7 +55,7 @@ impl Factory for OnPostgres {
                 .unwrap();
             tenants.push(tenant);
         }
-        Subject {
+        SourceSubject {
             source: store.registrations(),
             bulk: store.bulk_lookups(),
             tenants,

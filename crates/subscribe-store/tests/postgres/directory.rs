@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::TenantId};
 use masthead_ports::{
-    registrations::{Registrations as _, WrittenFor},
+    registrations::{RegistrationWriter as _, WriteOrigin},
     source::CallContext,
 };
 use masthead_subscribe_store::PgRegistrations;
 use masthead_testkit::{
-    contract::directory::{self, DirectoryFactory, DirectorySubject, NOON, Registrar},
-    for_each_directory_case,
+    contract::mirror::{self, MirrorFactory, MirrorSubject, NOON, Registrar},
+    for_each_mirror_case,
     registrations::write_back,
 };
 
@@ -33,18 +33,18 @@ pub(crate) struct Synchronising(pub(crate) Arc<PgRegistrations>);
 impl Registrar for Synchronising {
     async fn register(&self, cx: &CallContext, account: &Account) {
         let write_back = write_back(&*self.0, cx, account).await.unwrap();
-        let written_for = WrittenFor {
+        let written_for = WriteOrigin {
             request_id: "r-1".into(),
             source_system: "CRM".into(),
             at: NOON,
         };
-        self.0.synchronise(cx, &write_back, &written_for).await.unwrap();
+        self.0.write_back(cx, &write_back, &written_for).await.unwrap();
     }
 }
 
 #[async_trait]
-impl DirectoryFactory for OnPostgres {
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
+impl MirrorFactory for OnPostgres {
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let World {
             store,
             bouncer,
@@ -67,7 +67,7 @@ impl DirectoryFactory for OnPostgres {
             let id = TenantId::new("north", "daily", &number.to_string()).unwrap();
             made.push(tenant(&store, &id.to_string(), &settings).await);
         }
-        DirectorySubject {
+        MirrorSubject {
             directory: store.directory(),
             bulk: store.bulk_lookups(),
             registrations: store.registrations(),
@@ -82,23 +82,23 @@ macro_rules! on_postgres {
     ($($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
-            directory::$case(&OnPostgres { walk: None, pooler: false }).await;
+            mirror::$case(&OnPostgres { walk: None, pooler: false }).await;
         })*
 
         mod through_pgbouncer {
             use super::*;
             $(#[tokio::test]
             async fn $case() {
-                directory::$case(&OnPostgres { walk: None, pooler: true }).await;
+                mirror::$case(&OnPostgres { walk: None, pooler: true }).await;
             })*
         }
     };
 }
-for_each_directory_case!(on_postgres);
+for_each_mirror_case!(on_postgres);
 
 #[tokio::test]
 async fn lists_are_the_models_where_the_walk_is_too_short() {
-    directory::lists_are_the_models_while_both_sides_change(&OnPostgres {
+    mirror::lists_are_the_models_while_both_sides_change(&OnPostgres {
         walk: Some(2),
         pooler: false,
     })

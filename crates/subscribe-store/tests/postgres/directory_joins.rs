@@ -6,16 +6,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use masthead_dev_postgres::{PgBouncer, TestDatabase};
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::Email,
     order::{Direction, Order, SortColumn},
     query::UserFilter,
 };
-use masthead_ports::directory::{Beginning, Begun, Brake};
+use masthead_ports::mirror::{RemovalBrake, StartOutcome, StartRun};
 use masthead_subscribe_store::Store;
 use masthead_testkit::{
     accounts::readers,
-    contract::directory::{DirectoryFactory as _, DirectorySubject, NOON, PagedBy, beginning, minute, step},
+    contract::mirror::{MirrorFactory as _, MirrorSubject, NOON, PagedBy, minute, scan_page, start_run},
 };
 use proptest::{
     collection::vec,
@@ -35,7 +35,7 @@ enum Happening {
     Registered(Account),
     Imported(Vec<Account>),
     Fed(Vec<Account>),
-    Gone(Crid),
+    Gone(CustomerRegistrationId),
     /// A run about everything, of which these are seen.
     Walked(Vec<Account>),
 }
@@ -48,7 +48,7 @@ fn account() -> impl Strategy<Value = Account> {
         email: Email::from_source(address).ok(),
         first_name: first_name.into(),
         verified: Some(first_name == "Bo"),
-        ..Account::new(Crid::parse(id).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(id).unwrap())
     })
 }
 
@@ -63,22 +63,22 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 /// The store behind a subject of [`OnPostgres`].
-fn subject_store(subject: &DirectorySubject) -> Arc<Store> {
+fn subject_store(subject: &MirrorSubject) -> Arc<Store> {
     let kept = subject
         .keep
         .downcast_ref::<(Arc<Store>, Option<PgBouncer>, Arc<TestDatabase>)>();
     Arc::clone(&kept.unwrap().0)
 }
 
-fn by_id(accounts: Vec<Account>) -> BTreeMap<Crid, Account> {
+fn by_id(accounts: Vec<Account>) -> BTreeMap<CustomerRegistrationId, Account> {
     let pairs = accounts.into_iter().map(|account| (account.crid.clone(), account));
     pairs.collect()
 }
 
 async fn happen(
-    subject: &DirectorySubject,
+    subject: &MirrorSubject,
     store: &Store,
-    theirs: &mut BTreeMap<Crid, Account>,
+    theirs: &mut BTreeMap<CustomerRegistrationId, Account>,
     what: Happening,
     n: i64,
 ) {
@@ -95,11 +95,11 @@ async fn happen(
             theirs.extend(by_id(accounts));
         }
         Happening::Gone(id) => {
-            subject.directory.absent(&cx, &id, minute(n)).await.unwrap();
+            subject.directory.record_absence(&cx, &id, minute(n)).await.unwrap();
             theirs.remove(&id);
         }
         Happening::Walked(accounts) => {
-            subject.run(&accounts, minute(n), Brake::Released).await;
+            subject.run(&accounts, minute(n), RemovalBrake::Released).await;
             *theirs = by_id(accounts);
         }
     }
@@ -135,7 +135,7 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
                 .chain([("Flow.UserProvider", "Auth0"), ("Merge.email", winner)])
                 .collect();
             let tenant = crate::support::tenant(&store, &format!("a/b/{n}"), &settings).await;
-            let subject = DirectorySubject {
+            let subject = MirrorSubject {
                 directory: store.directory(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
@@ -148,10 +148,10 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
             for what in happenings {
                 happen(&subject, &store, &mut theirs, what, minutes).await;
                 minutes += 1;
-                if subject.directory.standing(&subject.context(0)).await.unwrap().is_none() {
+                if subject.directory.status(&subject.context(0)).await.unwrap().is_none() {
                     // No run has begun: nothing of the provider is kept.
                     theirs.clear();
-                    subject.run(&[], minute(minutes), Brake::On).await;
+                    subject.run(&[], minute(minutes), RemovalBrake::On).await;
                     minutes += 1;
                 }
                 let profiles: Vec<Account> = theirs.values().cloned().collect();
@@ -178,12 +178,12 @@ fn whatever_happens_the_directory_is_both_sides_joined() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_sides_written_at_once_are_joined_all_the_same() {
     let subject = Arc::new(OnPostgres::default().directory(1, &[]).await);
-    subject.run(&[], NOON, Brake::On).await;
+    subject.run(&[], NOON, RemovalBrake::On).await;
     let people = readers(60);
     let theirs: Vec<Account> = people
         .iter()
         .map(|reader| Account {
-            crid: Crid::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
+            crid: CustomerRegistrationId::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
             registration_id: None,
             has_password: false,
             ..reader.clone()
@@ -222,7 +222,7 @@ async fn five_thousand_of_each_side_and_two_thousand_in_common_are_eight_thousan
             has_password: false,
             // Half of those in common have another id at the provider.
             crid: match reader.crid.as_str() {
-                id if id >= "r-04000" => Crid::parse(&format!("a|{id}")).unwrap(),
+                id if id >= "r-04000" => CustomerRegistrationId::parse(&format!("a|{id}")).unwrap(),
                 _ => reader.crid.clone(),
             },
             ..reader.clone()
@@ -240,17 +240,24 @@ async fn five_thousand_of_each_side_and_two_thousand_in_common_are_eight_thousan
     };
     // Those before the first run are entered by it, the others follow while it is under way and after.
     import(3_000..5_500).await;
-    let run = subject.begin(beginning("a", NOON)).await;
+    let run = subject.begin(start_run("a", NOON)).await;
     let cx = subject.context(0);
     for (n, page) in theirs.chunks(1_000).enumerate() {
         let next = (n < 4).then_some("more");
-        let taken = subject.directory.take(&cx, &run, &step(page, next), NOON).await;
+        let taken = subject
+            .directory
+            .record_page(&cx, &run, &scan_page(page, next), NOON)
+            .await;
         assert_eq!(taken.unwrap().added, 1_000);
         if n == 2 {
             import(5_500..7_000).await;
         }
     }
-    subject.directory.finish(&cx, &run, minute(1), Brake::On).await.unwrap();
+    subject
+        .directory
+        .finish_run(&cx, &run, minute(1), RemovalBrake::On)
+        .await
+        .unwrap();
     import(7_000..8_000).await;
     let merged = subject.merged(&theirs).await;
     assert_eq!(merged.len(), 8_000);
@@ -277,13 +284,13 @@ async fn an_address_that_many_share_costs_no_more_than_one() {
     let theirs: Vec<Account> = readers(40)
         .into_iter()
         .map(|reader| Account {
-            crid: Crid::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
+            crid: CustomerRegistrationId::parse(&format!("a|{}", reader.crid.as_str())).unwrap(),
             registration_id: None,
             has_password: false,
             ..shared(reader)
         })
         .collect();
-    subject.run(&theirs, NOON, Brake::On).await;
+    subject.run(&theirs, NOON, RemovalBrake::On).await;
     for reader in readers(40) {
         subject.register(&shared(reader)).await;
     }
@@ -307,7 +314,7 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
         ..readers(1).remove(0)
     };
     subject.register(&ours("Ours")).await;
-    subject.run(&theirs, NOON, Brake::On).await;
+    subject.run(&theirs, NOON, RemovalBrake::On).await;
 
     // Another paper of the pool, with another precedence.
     let id = masthead_domain::tenant::TenantId::parse("north/daily/other").unwrap();
@@ -322,7 +329,7 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
             tenant.unwrap().unwrap()
         }
     };
-    let other = DirectorySubject {
+    let other = MirrorSubject {
         tenants: vec![tenant(id.clone()).await],
         directory: store.directory(),
         bulk: store.bulk_lookups(),
@@ -330,16 +337,16 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
         registrar: Arc::clone(&subject.registrar),
         keep: Box::new(()),
     };
-    let begun = |subject: &DirectorySubject, minutes| {
+    let begun = |subject: &MirrorSubject, minutes| {
         let (directory, cx) = (Arc::clone(&subject.directory), subject.context(0));
-        let over_at_once = Beginning {
+        let over_at_once = StartRun {
             lease: Duration::ZERO,
-            ..beginning("b", minute(minutes))
+            ..start_run("b", minute(minutes))
         };
-        async move { directory.begin(&cx, over_at_once).await.unwrap() }
+        async move { directory.start_run(&cx, over_at_once).await.unwrap() }
     };
-    assert_eq!(begun(&other, 10).await, Begun::Elsewhere);
-    assert_eq!(other.directory.standing(&other.context(0)).await.unwrap(), None);
+    assert_eq!(begun(&other, 10).await, StartOutcome::Elsewhere);
+    assert_eq!(other.directory.status(&other.context(0)).await.unwrap(), None);
     let everybody = masthead_testkit::contract::list(UserFilter::default());
     let listed = other.directory.search(&other.context(0), &everybody).await;
     assert!(listed.unwrap().is_none());
@@ -347,7 +354,7 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
 
     // Once nobody else is served, the entries are merged again, and nothing of the provider's is lost.
     admin.remove_tenant(&subject.tenants[0].id, false).await.unwrap();
-    assert!(matches!(begun(&other, 20).await, Begun::Run(_)));
+    assert!(matches!(begun(&other, 20).await, StartOutcome::Run(_)));
     let merged = other.merged(&theirs).await;
     assert!(merged.iter().any(|user| &*user.first_name == "Ours"));
     let by_name = Order {
@@ -360,7 +367,7 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
     // Another provider's users are other users.
     let gigya = [("Flow.UserProvider", "Gigya")];
     admin.set_tenant(&id, &map(&gigya)).await.unwrap();
-    let moved = DirectorySubject {
+    let moved = MirrorSubject {
         tenants: vec![Arc::new(masthead_domain::tenant::Tenant {
             settings: masthead_domain::settings::TenantSettings::parse(ours_first.into_iter().skip(1).chain(gigya)).0,
             ..(*other.tenants[0]).clone()
@@ -368,6 +375,6 @@ async fn a_directory_is_made_over_for_other_settings_unless_it_serves_another_te
         ..other
     };
     assert_eq!(moved.as_of("r-00002").await, None);
-    moved.run(&[], minute(30), Brake::On).await;
+    moved.run(&[], minute(30), RemovalBrake::On).await;
     assert_eq!(moved.pairs().await, ["- r-00000"]);
 }

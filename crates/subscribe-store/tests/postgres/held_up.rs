@@ -3,15 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_domain::{crid::Crid, tenant::TenantId};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId};
 use masthead_ports::{
-    directory::{Brake, Directory as _},
+    mirror::{RemovalBrake, UserMirror as _},
     source::UserSource as _,
     tenants::Tenants as _,
 };
 use masthead_testkit::{
     accounts::{account, readers},
-    contract::directory::{DirectorySubject, NOON, minute},
+    contract::mirror::{MirrorSubject, NOON, minute},
 };
 use sqlx::Connection as _;
 
@@ -34,7 +34,7 @@ async fn writers_who_wait_for_a_pool_leave_the_connections_of_all_else_alone() {
     .await;
     let store = Arc::new(store);
     let federated = tenant(&store, "a/b/c", &[("Flow.UserProvider", "Auth0")]).await;
-    let subject = Arc::new(DirectorySubject {
+    let subject = Arc::new(MirrorSubject {
         directory: store.directory(),
         bulk: store.bulk_lookups(),
         registrations: store.registrations(),
@@ -42,7 +42,7 @@ async fn writers_who_wait_for_a_pool_leave_the_connections_of_all_else_alone() {
         tenants: vec![Arc::clone(&federated)],
         keep: Box::new(()),
     });
-    subject.run(&readers(3), NOON, Brake::On).await;
+    subject.run(&readers(3), NOON, RemovalBrake::On).await;
 
     // As a run's transaction of many rows does.
     let mut holder = sqlx::PgConnection::connect(&database.url().unwrap()).await.unwrap();
@@ -69,9 +69,9 @@ async fn writers_who_wait_for_a_pool_leave_the_connections_of_all_else_alone() {
     store.admin().add_tenant(&id, None, &map(&[])).await.unwrap();
     assert!(store.tenants().by_id(&id).await.unwrap().is_some());
     let cx = context(&federated);
-    let known = Crid::parse("r-00001").unwrap();
+    let known = CustomerRegistrationId::parse("r-00001").unwrap();
     assert!(store.directory().profile(&cx, &known).await.unwrap().is_some());
-    assert!(store.directory().standing(&cx).await.unwrap().is_some());
+    assert!(store.directory().status(&cx).await.unwrap().is_some());
     assert!(store.registrations().by_id(&cx, &known).await.unwrap().is_none());
     assert_eq!(database.run(WAITING).unwrap().trim(), "3", "they still wait");
 

@@ -145,7 +145,7 @@ async fn a_federated_pool_holds_several_accounts_of_one_address() {
     let found = world
         .store
         .registrations()
-        .by_email(&context(&tenant), &EmailKey::of("a@x.y"))
+        .by_email(&context(&tenant), &EmailKey::from_text("a@x.y"))
         .await
         .unwrap();
     assert_eq!(found.len(), 2);

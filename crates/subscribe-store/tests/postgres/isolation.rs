@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, EmailFilter, NamePrefix, Position, Total, UserFilter, UserQuery},
@@ -44,7 +44,7 @@ async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
                 assert!(source.by_email(&cx, email.key()).await.unwrap().is_empty());
             }
         }
-        let mine: Vec<Crid> = (1000..1003).map(|n| reader(n).crid).collect();
+        let mine: Vec<CustomerRegistrationId> = (1000..1003).map(|n| reader(n).crid).collect();
         for filter in filters() {
             for column in SortColumn::ALL {
                 for direction in [Direction::Ascending, Direction::Descending] {
@@ -69,7 +69,7 @@ async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
             .search(&context(&victim), &first_page(UserFilter::default()))
             .await
             .unwrap();
-        let place = SortKey::of(&place.accounts[0], SortColumn::Email, false);
+        let place = SortKey::for_account(&place.accounts[0], SortColumn::Email, false);
         let query = UserQuery {
             position: Position::After(place.into()),
             ..first_page(UserFilter::default())
@@ -82,7 +82,7 @@ async fn an_attacker_finds_nothing_of_another_pool_by_any_way_in() {
 
 fn filters() -> Vec<UserFilter> {
     let contains = |needle: &str| UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
         ..UserFilter::default()
     };
     vec![
@@ -91,7 +91,7 @@ fn filters() -> Vec<UserFilter> {
         contains("gmail"),
         contains("a"),
         UserFilter {
-            emails: vec![EmailFilter::Prefix(EmailNeedle::of("m"))],
+            emails: vec![EmailFilter::Prefix(EmailFragment::from_text("m"))],
             ..UserFilter::default()
         },
         UserFilter {
@@ -99,15 +99,15 @@ fn filters() -> Vec<UserFilter> {
             ..UserFilter::default()
         },
         UserFilter {
-            first_name: Some(NamePrefix::of("maria")),
+            first_name: Some(NamePrefix::from_text("maria")),
             ..UserFilter::default()
         },
         UserFilter {
-            last_name: Some(NamePrefix::of("b")),
+            last_name: Some(NamePrefix::from_text("b")),
             ..UserFilter::default()
         },
         UserFilter {
-            metadata: vec![MetadataPair::of("country", "no")],
+            metadata: vec![MetadataPair::new("country", "no")],
             ..UserFilter::default()
         },
         UserFilter {

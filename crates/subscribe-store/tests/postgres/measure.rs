@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Instant};
 
 use masthead_domain::{
-    email::EmailNeedle,
+    email::EmailFragment,
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
@@ -90,11 +90,11 @@ async fn load(store: &Store, rows: u64) {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn filters() -> Vec<(String, UserFilter)> {
     let contains = |needle: &str| UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
         ..UserFilter::default()
     };
     let first = |filter: UserFilter, prefix: &str| UserFilter {
-        first_name: Some(NamePrefix::of(prefix)),
+        first_name: Some(NamePrefix::from_text(prefix)),
         ..filter
     };
     let mut filters: Vec<(String, UserFilter)> = Vec::new();
@@ -174,7 +174,7 @@ fn filters() -> Vec<(String, UserFilter)> {
     }
     for prefix in ["m", "maria", "zzz", "w", "x", "q", "1"] {
         let starts = UserFilter {
-            emails: vec![EmailFilter::Prefix(EmailNeedle::of(prefix))],
+            emails: vec![EmailFilter::Prefix(EmailFragment::from_text(prefix))],
             ..UserFilter::default()
         };
         filters.push((format!("starts {prefix:?}"), starts.clone()));
@@ -188,7 +188,7 @@ fn filters() -> Vec<(String, UserFilter)> {
         ("firstname", "maria"),
     ] {
         let pair = UserFilter {
-            metadata: vec![MetadataPair::of(key, value)],
+            metadata: vec![MetadataPair::new(key, value)],
             ..UserFilter::default()
         };
         filters.push((format!("metadata {key}={value}"), pair.clone()));

@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     metadata::{Metadata, MetadataPair},
     query::{NamePrefix, UserFilter},
     tenant::Tenant,
 };
-use masthead_ports::{directory::Brake, directory::Directory as _, source::UserSource as _};
+use masthead_ports::{mirror::RemovalBrake, mirror::UserMirror as _, source::UserSource as _};
 use masthead_subscribe_store::{KeysMade, SchemaError};
-use masthead_testkit::contract::directory::{DirectorySubject, NOON};
+use masthead_testkit::contract::mirror::{MirrorSubject, NOON};
 
 use crate::{
     directory::Synchronising,
@@ -56,7 +56,7 @@ fn people(prefix: &str) -> Vec<Account> {
         first_name: (*name).into(),
         last_name: (*name).into(),
         metadata: Metadata::new([("nick".to_owned(), (*name).to_owned())]).unwrap(),
-        ..Account::new(Crid::parse(&format!("{prefix}{n}")).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(&format!("{prefix}{n}")).unwrap())
     });
     named.collect()
 }
@@ -77,7 +77,7 @@ impl Names {
         let importer = store.importer();
         importer.registrations(&plain, &origin(), registrations).await.unwrap();
         let federated = tenant(store, "north/daily/mirror", &[("Flow.UserProvider", "Auth0")]).await;
-        let subject = DirectorySubject {
+        let subject = MirrorSubject {
             directory: store.directory(),
             bulk: store.bulk_lookups(),
             registrations: store.registrations(),
@@ -89,7 +89,7 @@ impl Names {
             subject.register(&account).await;
         }
         subject
-            .run(&[people("theirs"), people("both")].concat(), NOON, Brake::On)
+            .run(&[people("theirs"), people("both")].concat(), NOON, RemovalBrake::On)
             .await;
         Self {
             world,
@@ -102,7 +102,7 @@ impl Names {
     fn as_of_version_9(&self) {
         let keys: Vec<String> = NAMES
             .iter()
-            .map(|(name, old)| format!("('{name}', '{}', '{old}')", masthead_domain::name::folded(name)))
+            .map(|(name, old)| format!("('{name}', '{}', '{old}')", masthead_domain::name::fold_name(name)))
             .collect();
         let keys = keys.join(", ");
         // What tokens were does not matter: they were hashes of other texts.
@@ -147,7 +147,7 @@ impl Names {
             let number = |name: &&str| NAMES.iter().position(|(known, _)| known == name).unwrap();
             let everywhere = |name| ["", "ours", "both", "theirs"].map(|place| format!("{place}{}", number(name)));
             let wanted: BTreeSet<String> = names.iter().flat_map(everywhere).collect();
-            let prefix = Some(NamePrefix::of(typed));
+            let prefix = Some(NamePrefix::from_text(typed));
             let by_first = UserFilter {
                 first_name: prefix.clone(),
                 ..UserFilter::default()
@@ -169,7 +169,7 @@ impl Names {
         ] {
             let wanted = name.map_or(0, |_| 4);
             let pair = UserFilter {
-                metadata: vec![MetadataPair::of(key, typed)],
+                metadata: vec![MetadataPair::new(key, typed)],
                 ..UserFilter::default()
             };
             assert_eq!(self.found(pair).await.len(), wanted, "{key} = {typed}");

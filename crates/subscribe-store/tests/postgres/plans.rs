@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::join_all;
 use masthead_dev_postgres::PrivateServer;
 use masthead_domain::{
-    email::EmailNeedle,
+    email::EmailFragment,
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, EmailFilter, NamePrefix, Position, UserFilter, UserQuery},
@@ -21,7 +21,7 @@ use masthead_domain::{
 };
 use masthead_ports::{
     bulk::{BulkLookups as _, LookupKey},
-    directory::Directory as _,
+    mirror::UserMirror as _,
     source::UserSource as _,
 };
 use masthead_subscribe_store::{NewRegistration, Store, StoreOptions};
@@ -183,7 +183,7 @@ fn buffers_of(log: &str) -> Vec<u64> {
 
 fn contains(needle: &str) -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
         ..UserFilter::default()
     }
 }
@@ -209,7 +209,7 @@ fn shapes() -> Vec<(String, UserFilter)> {
         shapes.push((format!("contains {needle}"), contains(needle)));
     }
     for prefix in ["m", "maria", "q", "zzz"] {
-        let first = Some(NamePrefix::of(prefix));
+        let first = Some(NamePrefix::from_text(prefix));
         shapes.push((
             format!("first {prefix}"),
             UserFilter {
@@ -224,7 +224,7 @@ fn shapes() -> Vec<(String, UserFilter)> {
                 ..contains("gmail")
             },
         ));
-        let starts = vec![EmailFilter::Prefix(EmailNeedle::of(prefix))];
+        let starts = vec![EmailFilter::Prefix(EmailFragment::from_text(prefix))];
         shapes.push((
             format!("starts {prefix}"),
             UserFilter {
@@ -236,7 +236,7 @@ fn shapes() -> Vec<(String, UserFilter)> {
     shapes.push((
         "contradiction".to_owned(),
         UserFilter {
-            first_name: Some(NamePrefix::of("walt")),
+            first_name: Some(NamePrefix::from_text("walt")),
             ..contains("maria")
         },
     ));
@@ -246,7 +246,7 @@ fn shapes() -> Vec<(String, UserFilter)> {
         ("phonenumber", "+47 10000042"),
         ("firstname", "maria"),
     ] {
-        let pair = vec![MetadataPair::of(key, value)];
+        let pair = vec![MetadataPair::new(key, value)];
         shapes.push((
             format!("{key}={value}"),
             UserFilter {
@@ -333,11 +333,11 @@ async fn lists_of_both_sides_touch_as_little(loaded: &Loaded) {
 /// One reader in nine, all of them in the middle of the orders by name and mostly of that by address.
 async fn many_matches_far_away_are_not_all_read(loaded: &Loaded) {
     let named = UserFilter {
-        metadata: vec![MetadataPair::of("firstName", "Maria")],
+        metadata: vec![MetadataPair::new("firstName", "Maria")],
         ..UserFilter::default()
     };
     let both = UserFilter {
-        metadata: vec![MetadataPair::of("promo_flag", "N")],
+        metadata: vec![MetadataPair::new("promo_flag", "N")],
         ..contains("maria")
     };
     for (name, filter) in [("metadata", named), ("address", contains("maria")), ("both", both)] {
@@ -410,7 +410,7 @@ async fn every_shape_touches_a_bounded_number_of_buffers_in_as_many_statements_w
         .search(&context(&loaded.big), &far)
         .await
         .unwrap();
-    let place = SortKey::of(&place.accounts[0], SortColumn::Email, false);
+    let place = SortKey::for_account(&place.accounts[0], SortColumn::Email, false);
     let by_cursor = loaded
         .search(
             &loaded.big,
@@ -482,7 +482,7 @@ async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
         let answers = loaded
             .store
             .bulk_lookups()
-            .by_keys(&context(&loaded.big), &keys, None)
+            .find_many(&context(&loaded.big), &keys, None)
             .await
             .unwrap();
         assert!(answers.registrations.iter().flatten().flatten().count() > keys.len() / 2);
@@ -495,14 +495,14 @@ async fn exports_touch_a_few_buffers_for_each_key(loaded: &Loaded) {
         let answers = loaded
             .store
             .bulk_lookups()
-            .by_keys(
+            .find_many(
                 &context(&federated(&loaded.big)),
                 &keys,
                 Some(OffsetDateTime::UNIX_EPOCH),
             )
             .await
             .unwrap();
-        let entries = answers.directory.unwrap().of_keys;
+        let entries = answers.mirror.unwrap().by_key;
         assert!(entries.into_iter().flatten().flatten().count() > keys.len() / 2);
         let touched = loaded.statements_since(at).await;
         assert_eq!(touched.len(), 1, "{count}");
@@ -534,8 +534,8 @@ async fn exports_of_a_new_pool_touch_no_more(loaded: &Loaded) {
     let at = loaded.log_end();
     let bulk = loaded.store.bulk_lookups();
     let cx = context(&federated(&new));
-    let answers = bulk.by_keys(&cx, &keys, Some(OffsetDateTime::UNIX_EPOCH)).await;
-    let entries = answers.unwrap().directory.unwrap().of_keys;
+    let answers = bulk.find_many(&cx, &keys, Some(OffsetDateTime::UNIX_EPOCH)).await;
+    let entries = answers.unwrap().mirror.unwrap().by_key;
     assert!(entries.into_iter().flatten().flatten().count() > keys.len() / 2);
     let touched: u64 = loaded.statements_since(at).await.iter().sum();
     assert!(touched < 60_000, "an export of a new pool touched {touched}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use masthead_domain::{
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::{Direction, Order, SortColumn},
     query::{CountMode, NamePrefix, Total, UserFilter, UserQuery},
@@ -16,8 +16,8 @@ use masthead_domain::{
 };
 use masthead_ports::{
     bulk::{BulkLookups as _, LookupKey},
-    directory::Directory as _,
     events::ReadEvents as _,
+    mirror::UserMirror as _,
     source::{SourceError, SourceErrorKind, UserSource as _},
     tenants::Tenants as _,
     workspaces::Workspaces as _,
@@ -43,11 +43,11 @@ const ASKERS: u64 = 24;
 /// A question of a mixed load; about half of the users are the other tenant's, and so absent.
 #[derive(Clone)]
 enum Question {
-    Id(Crid),
+    Id(CustomerRegistrationId),
     Email(EmailKey),
     List(Box<UserQuery>),
     Export(Vec<LookupKey>),
-    Directory(Crid),
+    Directory(CustomerRegistrationId),
     Tenant(TenantId),
 }
 
@@ -71,7 +71,7 @@ impl Question {
                     },
                     count: counts[usize::try_from(dice.below(3)).unwrap()],
                     ..first_page(UserFilter {
-                        last_name: Some(NamePrefix::of(user.last_name.get(..2).unwrap_or("q"))),
+                        last_name: Some(NamePrefix::from_text(user.last_name.get(..2).unwrap_or("q"))),
                         ..UserFilter::default()
                     })
                 }))
@@ -111,16 +111,16 @@ impl Question {
                 text((ids, page.more, total))
             }
             Self::Export(keys) => {
-                let answer = store.bulk_lookups().by_keys(&cx, keys, None).await?;
+                let answer = store.bulk_lookups().find_many(&cx, keys, None).await?;
                 let ids = answer.registrations.iter().map(|key| {
                     key.as_ref()
                         .map(|accounts| accounts.iter().map(|a| a.registration_id).collect::<Vec<_>>())
                 });
-                text((ids.collect::<Vec<_>>(), answer.directory))
+                text((ids.collect::<Vec<_>>(), answer.mirror))
             }
             Self::Directory(id) => {
                 let directory = store.directory();
-                text((directory.profile(&cx, id).await?, directory.standing(&cx).await?))
+                text((directory.profile(&cx, id).await?, directory.status(&cx).await?))
             }
             Self::Tenant(id) => text(store.tenants().by_id(id).await?.map(|tenant| tenant.pool)),
         })
@@ -158,8 +158,8 @@ async fn every_answer_is_the_databases(settings: &[(&str, &str)]) {
         assert_eq!(imported.unwrap().inserted, READERS);
         tenants.push(tenant);
     }
-    let nobody = Credential::of(&WorkspaceId::parse("herald").unwrap(), &KeyHash::of("none"));
-    assert!(pooled.workspaces().opened_by(&nobody).await.unwrap().is_none());
+    let nobody = Credential::new(&WorkspaceId::parse("herald").unwrap(), &KeyHash::for_key("none"));
+    assert!(pooled.workspaces().authenticate(&nobody).await.unwrap().is_none());
 
     let mut dice = Dice(1);
     let mut questions = Vec::new();

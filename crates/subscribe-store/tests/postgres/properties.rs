@@ -7,8 +7,8 @@ use std::{
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
-    email::{Email, EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{Email, EmailFragment, EmailKey},
     metadata::{Metadata, MetadataPair},
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, EmailFilter, NamePrefix, Position, Total, UserFilter, UserQuery},
@@ -88,7 +88,7 @@ fn account() -> impl Strategy<Value = Account> {
             metadata,
             registered_at,
             changed_at,
-            ..Account::new(Crid::parse("x").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("x").unwrap())
         },
     )
 }
@@ -100,7 +100,7 @@ fn people(number: Range<usize>) -> impl Strategy<Value = Vec<Account>> {
         let numbered = people.into_iter().enumerate();
         numbered
             .map(|(n, account)| Account {
-                crid: Crid::parse(&format!("{}{}", ids[n % 5], n * 7 % 61)).unwrap(),
+                crid: CustomerRegistrationId::parse(&format!("{}{}", ids[n % 5], n * 7 % 61)).unwrap(),
                 ..account
             })
             .collect()
@@ -117,17 +117,17 @@ fn needle() -> impl Strategy<Value = String> {
 fn filter() -> impl Strategy<Value = UserFilter> {
     let email = (0..6_u8, needle()).prop_map(|(kind, text)| match kind {
         // An empty condition never comes so far (contract §3.1).
-        0 if !text.trim().is_empty() => EmailFilter::Exact(EmailKey::of(&text)),
-        1 | 2 => EmailFilter::Prefix(EmailNeedle::of(&text)),
-        _ => EmailFilter::Contains(EmailNeedle::of(&text)),
+        0 if !text.trim().is_empty() => EmailFilter::Exact(EmailKey::from_text(&text)),
+        1 | 2 => EmailFilter::Prefix(EmailFragment::from_text(&text)),
+        _ => EmailFilter::Contains(EmailFragment::from_text(&text)),
     });
-    let name = || option::weighted(0.3, needle().prop_map(|text| NamePrefix::of(&text)));
+    let name = || option::weighted(0.3, needle().prop_map(|text| NamePrefix::from_text(&text)));
     let pair = || {
         (
             select(vec!["CITY", "firstname", "lastName", "a=b", "É", "\0"]),
             needle(),
         )
-            .prop_map(|(key, value)| MetadataPair::of(key, &value))
+            .prop_map(|(key, value)| MetadataPair::new(key, &value))
     };
     (
         vec(email, 0..3),
@@ -151,15 +151,15 @@ fn common() -> impl Strategy<Value = UserFilter> {
     let letter = || select(&LETTERS[..8]);
     prop_oneof![
         4 => letter().prop_map(|letter| UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(letter))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(letter))],
             ..UserFilter::default()
         }),
         1 => letter().prop_map(|letter| UserFilter {
-            last_name: Some(NamePrefix::of(letter)),
+            last_name: Some(NamePrefix::from_text(letter)),
             ..UserFilter::default()
         }),
         2 => select(vec!["a", "b", ""]).prop_map(|city| UserFilter {
-            metadata: vec![MetadataPair::of("colour", "red"), MetadataPair::of("city", city)].into_iter().take(1 + city.len()).collect(),
+            metadata: vec![MetadataPair::new("colour", "red"), MetadataPair::new("city", city)].into_iter().take(1 + city.len()).collect(),
             ..UserFilter::default()
         }),
     ]
@@ -211,7 +211,7 @@ async fn check(
         let page = source.search(&context(tenant), &query(after.clone())).await.unwrap();
         prop_assert_eq!(page.total, total, "at a cursor of {:?}", order);
         if let Some(last) = page.accounts.last() {
-            after = Position::After(SortKey::of(last, order.column, federated).into());
+            after = Position::After(SortKey::for_account(last, order.column, federated).into());
         }
         by_cursor.extend(page.accounts);
         if !page.more {
@@ -340,14 +340,14 @@ async fn a_walk_that_ends_among_filled_values_does_not_go_on_with_empty_ones() {
             first_name: first.into(),
             verified: Some(true),
             metadata: Metadata::new([("city".to_owned(), city.to_owned())]).unwrap(),
-            ..Account::new(Crid::parse(&format!("{number}")).unwrap())
+            ..Account::new(CustomerRegistrationId::parse(&format!("{number}")).unwrap())
         })
         .collect();
     let registrations = people.iter().map(registration);
     let importer = world.store.importer();
     importer.registrations(&tenant, &origin(), registrations).await.unwrap();
     let filter = UserFilter {
-        metadata: vec![MetadataPair::of("city", "Oslo")],
+        metadata: vec![MetadataPair::new("city", "Oslo")],
         ..UserFilter::default()
     };
     let order = Order {

@@ -1,6 +1,6 @@
 //! Invented readers in any number, skewed as real ones are: 'Maria' 11 %, gmail 35 %, some without an address.
 
-use masthead_domain::{crid::Crid, email::Email, metadata::Metadata};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata};
 use masthead_subscribe_store::NewRegistration;
 use time::{Duration, macros::datetime};
 
@@ -57,7 +57,7 @@ pub(crate) fn reader(n: u64) -> NewRegistration {
         dice.pick(&SYLLABLES),
         dice.pick(&SYLLABLES)
     );
-    let plain = masthead_domain::name::folded(first);
+    let plain = masthead_domain::name::fold_name(first);
     let roll = dice.below(100);
     let domain = DOMAINS.iter().find(|(_, up_to)| roll < *up_to).unwrap().0;
     let typed = match dice.below(5) {
@@ -81,7 +81,7 @@ pub(crate) fn reader(n: u64) -> NewRegistration {
     let registered =
         datetime!(2012-01-01 00:00 UTC) + Duration::seconds(i64::try_from(dice.below(300_000_000)).unwrap());
     NewRegistration {
-        crid: Crid::parse(&format!("{}", 1_000_000 + n)).unwrap(),
+        crid: CustomerRegistrationId::parse(&format!("{}", 1_000_000 + n)).unwrap(),
         email,
         first_name: if dice.below(100) == 0 { "" } else { first }.into(),
         last_name: format!("{}{}", last[..1].to_uppercase(), &last[1..]).into(),

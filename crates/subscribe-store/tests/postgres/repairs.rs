@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, query::UserFilter, sync::WriteBack, tenant::Tenant,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    query::UserFilter, tenant::Tenant, write_back::WriteBack,
 };
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake, Directory as _},
-    registrations::{Registrations as _, Synchronised, WrittenFor},
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
+    scan::ScanPage,
     source::UserSource as _,
-    walk::Step,
 };
 use masthead_subscribe_store::{ImportOrigin, Merged, RepairError, Suspects};
 use time::{OffsetDateTime, macros::datetime};
@@ -28,7 +29,7 @@ fn account(crid: &str, email: &str, metadata: &[(&str, &str)]) -> Account {
         first_name: "Ann".into(),
         verified: Some(true),
         metadata: Metadata::new(pairs).unwrap(),
-        ..Account::new(Crid::parse(crid).unwrap())
+        ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
     }
 }
 
@@ -49,16 +50,16 @@ async fn staged(imported: &[&str], theirs: &[Account]) -> (World, Arc<Tenant>) {
 
 async fn synchronised(world: &World, tenant: &Arc<Tenant>, theirs: &[Account]) {
     let (directory, cx) = (world.store.directory(), context(tenant));
-    let beginning = Beginning {
+    let beginning = StartRun {
         holder: "test",
         at: RAN,
         lease: Duration::from_mins(1),
         full_every: Duration::ZERO,
     };
-    let Begun::Run(run) = directory.begin(&cx, beginning).await.unwrap() else {
+    let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
         panic!("no other run is under way")
     };
-    let step = Step {
+    let step = ScanPage {
         accounts: theirs.to_vec(),
         next: None,
         expected: None,
@@ -66,15 +67,18 @@ async fn synchronised(world: &World, tenant: &Arc<Tenant>, theirs: &[Account]) {
         gaps: false,
         left_out: Vec::new(),
     };
-    directory.take(&cx, &run, &step, RAN).await.unwrap();
-    directory.finish(&cx, &run, RAN, Brake::On).await.unwrap();
+    directory.record_page(&cx, &run, &step, RAN).await.unwrap();
+    directory.finish_run(&cx, &run, RAN, RemovalBrake::On).await.unwrap();
 }
 
 /// Writes as an earlier version did, which did not ask whose registration it was.
-async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over: Option<&str>) -> Synchronised {
+async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over: Option<&str>) -> WriteBackOutcome {
     let (registrations, cx) = (world.store.registrations(), context(tenant));
     let read = match over {
-        Some(id) => registrations.by_id(&cx, &Crid::parse(id).unwrap()).await.unwrap(),
+        Some(id) => registrations
+            .by_id(&cx, &CustomerRegistrationId::parse(id).unwrap())
+            .await
+            .unwrap(),
         None => None,
     };
     let key = account.email.as_ref().unwrap().key();
@@ -87,12 +91,12 @@ async fn wrote_back(world: &World, tenant: &Arc<Tenant>, account: &Account, over
         read: read.map(Box::new),
         same_address: same_address.into_iter().map(|beside| beside.crid).collect(),
     };
-    let written_for = WrittenFor {
+    let written_for = WriteOrigin {
         request_id: "r-1".into(),
         source_system: "CRM".into(),
         at: WROTE,
     };
-    registrations.synchronise(&cx, &write_back, &written_for).await.unwrap()
+    registrations.write_back(&cx, &write_back, &written_for).await.unwrap()
 }
 
 async fn suspects(world: &World, tenant: &Arc<Tenant>) -> Suspects {
@@ -106,7 +110,7 @@ async fn a_split_registration_is_found_and_merged_into_the_older_one() {
     let ann = account("auth0|7", "ann@example.com", &[]);
     let (world, tenant) = staged(&[OLD_ANN], std::slice::from_ref(&ann)).await;
     assert_eq!(suspects(&world, &tenant).await, Suspects::default());
-    assert_eq!(wrote_back(&world, &tenant, &ann, None).await, Synchronised::Created);
+    assert_eq!(wrote_back(&world, &tenant, &ann, None).await, WriteBackOutcome::Created);
 
     let found = suspects(&world, &tenant).await;
     let [split] = &found.split[..] else { panic!("{found:?}") };
@@ -189,7 +193,7 @@ async fn registrations_that_share_an_address_rightly_are_no_split() {
     let (world, tenant) = staged(&imported, &theirs).await;
     assert_eq!(
         wrote_back(&world, &tenant, &theirs[1], None).await,
-        Synchronised::Created
+        WriteBackOutcome::Created
     );
     assert_eq!(suspects(&world, &tenant).await.split, []);
 }
@@ -203,7 +207,7 @@ async fn a_registration_that_took_another_accounts_id_is_suspected() {
     assert_eq!(suspects(&world, &tenant).await.moved, []);
     assert_eq!(
         wrote_back(&world, &tenant, &ann, Some("auth0|2")).await,
-        Synchronised::Updated
+        WriteBackOutcome::Updated
     );
     let moved: Vec<_> = suspects(&world, &tenant).await.moved;
     let ids: BTreeSet<_> = moved.iter().map(|moved| moved.crid.as_str()).collect();

@@ -113,7 +113,7 @@ async fn count_events(server: PrivateServer, which: &'static str, expected: u32)
 async fn recovers(
     store: &Store,
     tenant: &std::sync::Arc<masthead_domain::tenant::Tenant>,
-    id: &masthead_domain::crid::Crid,
+    id: &masthead_domain::customer_registration_id::CustomerRegistrationId,
 ) {
     let source = store.registrations();
     let started = Instant::now();

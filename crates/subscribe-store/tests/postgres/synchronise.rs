@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    account::Account, crid::Crid, email::Email, metadata::Metadata, sync::WriteBack, tenant::Tenant,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    tenant::Tenant, write_back::WriteBack,
 };
 use masthead_ports::{
-    registrations::{Registrations as _, Synchronised, WrittenFor},
+    registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
     source::UserSource as _,
 };
 use masthead_testkit::registrations::write_back;
@@ -24,12 +25,12 @@ fn theirs(email: &str, first_name: &str) -> Account {
         first_name: first_name.into(),
         last_name: "Lee".into(),
         verified: Some(true),
-        ..Account::new(Crid::parse("auth0|7").unwrap())
+        ..Account::new(CustomerRegistrationId::parse("auth0|7").unwrap())
     }
 }
 
-fn written_for() -> WrittenFor {
-    WrittenFor {
+fn written_for() -> WriteOrigin {
+    WriteOrigin {
         request_id: "r-1".into(),
         source_system: "CRM".into(),
         at: datetime!(2026-05-06 07:08:09 UTC),
@@ -37,17 +38,17 @@ fn written_for() -> WrittenFor {
 }
 
 /// Writes the account over what the store has now.
-async fn synchronise(world: &World, tenant: &Arc<Tenant>, account: &Account) -> Synchronised {
+async fn synchronise(world: &World, tenant: &Arc<Tenant>, account: &Account) -> WriteBackOutcome {
     let registrations = world.store.registrations();
     let over_now = write_back(&*registrations, &context(tenant), account).await.unwrap();
     write(world, tenant, &over_now).await
 }
 
-async fn write(world: &World, tenant: &Arc<Tenant>, write_back: &WriteBack) -> Synchronised {
+async fn write(world: &World, tenant: &Arc<Tenant>, write_back: &WriteBack) -> WriteBackOutcome {
     world
         .store
         .registrations()
-        .synchronise(&context(tenant), write_back, &written_for())
+        .write_back(&context(tenant), write_back, &written_for())
         .await
         .unwrap()
 }
@@ -56,7 +57,7 @@ async fn stored(world: &World, tenant: &Arc<Tenant>, id: &str) -> Option<Account
     world
         .store
         .registrations()
-        .by_id(&context(tenant), &Crid::parse(id).unwrap())
+        .by_id(&context(tenant), &CustomerRegistrationId::parse(id).unwrap())
         .await
         .unwrap()
 }
@@ -70,8 +71,8 @@ async fn a_registration_is_made_once_changed_where_it_differs_and_each_change_ha
     let world = world().await;
     let tenant = federated(&world).await;
     let ann = theirs("ann@example.com", "Ann");
-    assert_eq!(synchronise(&world, &tenant, &ann).await, Synchronised::Created);
-    assert_eq!(synchronise(&world, &tenant, &ann).await, Synchronised::Unchanged);
+    assert_eq!(synchronise(&world, &tenant, &ann).await, WriteBackOutcome::Created);
+    assert_eq!(synchronise(&world, &tenant, &ann).await, WriteBackOutcome::Unchanged);
     let made = stored(&world, &tenant, "auth0|7").await.unwrap();
     assert_eq!(
         (&made.email, &*made.first_name, made.verified),
@@ -84,7 +85,7 @@ async fn a_registration_is_made_once_changed_where_it_differs_and_each_change_ha
         metadata: photo("a.png"),
         ..theirs("Anna@Example.com", "Änna")
     };
-    assert_eq!(synchronise(&world, &tenant, &renamed).await, Synchronised::Updated);
+    assert_eq!(synchronise(&world, &tenant, &renamed).await, WriteBackOutcome::Updated);
     let changed = stored(&world, &tenant, "auth0|7").await.unwrap();
     assert_eq!(changed.registration_id, made.registration_id);
     assert_eq!(changed.email.as_ref().unwrap().as_str(), "Anna@Example.com");
@@ -114,14 +115,14 @@ async fn a_changed_id_moves_the_registration_and_metadata_that_is_not_carried_st
     let made = stored(&world, &tenant, "auth0|7").await.unwrap();
     let adopted = WriteBack {
         account: Account {
-            crid: Crid::parse("auth0|8").unwrap(),
+            crid: CustomerRegistrationId::parse("auth0|8").unwrap(),
             registration_id: made.registration_id,
             ..theirs("ann@example.com", "Ann")
         },
         same_address: vec![made.crid.clone()],
         read: Some(Box::new(made.clone())),
     };
-    assert_eq!(write(&world, &tenant, &adopted).await, Synchronised::Updated);
+    assert_eq!(write(&world, &tenant, &adopted).await, WriteBackOutcome::Updated);
     assert_eq!(stored(&world, &tenant, "auth0|7").await, None);
     let now = stored(&world, &tenant, "auth0|8").await.unwrap();
     assert_eq!(
@@ -142,7 +143,7 @@ async fn fifty_at_once_make_one_registration() {
         .collect();
     let mut created = 0;
     for writer in writers {
-        created += usize::from(writer.await.unwrap() == Synchronised::Created);
+        created += usize::from(writer.await.unwrap() == WriteBackOutcome::Created);
     }
     assert_eq!(created, 1);
     assert_eq!(count(&world, "SELECT count(*) FROM registrations"), "1");
@@ -164,7 +165,7 @@ async fn another_pools_registration_is_never_changed() {
         read: Some(Box::new(made.clone())),
         same_address: Vec::new(),
     };
-    assert_eq!(write(&world, &attacker, &forged).await, Synchronised::Unchanged);
+    assert_eq!(write(&world, &attacker, &forged).await, WriteBackOutcome::Unchanged);
     assert_eq!(stored(&world, &tenant_of_ann, "auth0|7").await, Some(made));
     assert_eq!(stored(&world, &attacker, "auth0|7").await, None);
 }
@@ -185,17 +186,17 @@ async fn a_registration_that_changed_since_it_was_read_is_not_written() {
         read: Some(Box::new(read.clone())),
     };
     let adopting = |id: &str| Account {
-        crid: Crid::parse(id).unwrap(),
+        crid: CustomerRegistrationId::parse(id).unwrap(),
         ..theirs("ann@example.com", "Ann")
     };
     // Another write gave it the id of another account, in the meantime.
     let moved = late(adopting("auth0|8"), &read);
-    assert_eq!(write(&world, &tenant, &moved).await, Synchronised::Updated);
+    assert_eq!(write(&world, &tenant, &moved).await, WriteBackOutcome::Updated);
     let now = stored(&world, &tenant, "auth0|8").await.unwrap();
     for account in [theirs("new@example.com", "Ann"), adopting("auth0|9")] {
         assert_eq!(
             write(&world, &tenant, &late(account, &read)).await,
-            Synchronised::Unchanged
+            WriteBackOutcome::Unchanged
         );
     }
     // Its id is as it was read, and its address is not.
@@ -205,7 +206,7 @@ async fn a_registration_that_changed_since_it_was_read_is_not_written() {
     };
     assert_eq!(
         write(&world, &tenant, &late(adopting("auth0|9"), &elsewhere)).await,
-        Synchronised::Unchanged
+        WriteBackOutcome::Unchanged
     );
     assert_eq!(stored(&world, &tenant, "auth0|8").await, Some(now));
 }
@@ -218,7 +219,7 @@ async fn a_registration_that_came_to_the_address_since_stops_the_write() {
     synchronise(&world, &tenant, &theirs("ann@example.com", "Ann")).await;
     let first = stored(&world, &tenant, "auth0|7").await.unwrap();
     let other = |id: &str| Account {
-        crid: Crid::parse(id).unwrap(),
+        crid: CustomerRegistrationId::parse(id).unwrap(),
         ..theirs("ann@example.com", "Ann")
     };
     let made_of_nothing = WriteBack {
@@ -226,10 +227,13 @@ async fn a_registration_that_came_to_the_address_since_stops_the_write() {
         read: None,
         same_address: Vec::new(),
     };
-    assert_eq!(write(&world, &tenant, &made_of_nothing).await, Synchronised::Unchanged);
+    assert_eq!(
+        write(&world, &tenant, &made_of_nothing).await,
+        WriteBackOutcome::Unchanged
+    );
     assert_eq!(
         synchronise(&world, &tenant, &other("auth0|8")).await,
-        Synchronised::Created
+        WriteBackOutcome::Created
     );
     let adopted = WriteBack {
         account: Account {
@@ -239,7 +243,7 @@ async fn a_registration_that_came_to_the_address_since_stops_the_write() {
         same_address: vec![first.crid.clone()],
         read: Some(Box::new(first)),
     };
-    assert_eq!(write(&world, &tenant, &adopted).await, Synchronised::Unchanged);
+    assert_eq!(write(&world, &tenant, &adopted).await, WriteBackOutcome::Unchanged);
     assert!(stored(&world, &tenant, "auth0|7").await.is_some());
     assert_eq!(count(&world, "SELECT count(*) FROM events WHERE kind = 4004"), "2");
 }

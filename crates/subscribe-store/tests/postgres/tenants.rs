@@ -43,7 +43,7 @@ async fn the_tenants_of_a_client_and_paper_are_told_whatever_their_group() {
         ("y", "2", vec![]),
         ("X", "1", vec![]),
     ] {
-        let known = tenants.of_any_group(client, paper).await.unwrap();
+        let known = tenants.find_in_any_group(client, paper).await.unwrap();
         assert_eq!(known, told.into_iter().map(id).collect::<Vec<_>>(), "{client}/{paper}");
     }
 }

@@ -19,8 +19,8 @@ fn id(text: &str) -> WorkspaceId {
 
 /// The workspace of this name as this key opens it.
 async fn opened(world: &World, name: &str, key: &str) -> Result<Option<Arc<Workspace>>, SourceError> {
-    let credential = Credential::of(&id(name), &KeyHash::of(key));
-    world.store.workspaces().opened_by(&credential).await
+    let credential = Credential::new(&id(name), &KeyHash::for_key(key));
+    world.store.workspaces().authenticate(&credential).await
 }
 
 async fn with_workspace(set: WorkspaceChange) -> World {
@@ -41,7 +41,10 @@ async fn a_workspace_is_known_with_its_tenant_its_limits_and_its_keys() {
     let world = with_workspace(set).await;
     let admin = world.store.admin();
     for (number, key) in [(1, "one"), (2, "two")] {
-        let given = admin.add_workspace_key(&id("herald"), &KeyHash::of(key)).await.unwrap();
+        let given = admin
+            .add_workspace_key(&id("herald"), &KeyHash::for_key(key))
+            .await
+            .unwrap();
         assert_eq!(given, number);
     }
     let limits = ExportLimits {
@@ -77,15 +80,18 @@ async fn keys_are_bounded_numbered_upwards_and_taken_back_by_number() {
     let world = with_workspace(WorkspaceChange::default()).await;
     let (admin, herald) = (world.store.admin(), id("herald"));
     for n in 0..MAX_KEYS {
-        let hash = KeyHash::of(&n.to_string());
+        let hash = KeyHash::for_key(&n.to_string());
         admin.add_workspace_key(&herald, &hash).await.unwrap();
     }
-    let one_more = admin.add_workspace_key(&herald, &KeyHash::of("more")).await;
+    let one_more = admin.add_workspace_key(&herald, &KeyHash::for_key("more")).await;
     assert!(matches!(one_more, Err(AdminError::TooManyKeys)));
     admin.remove_workspace_key(&herald, 3).await.unwrap();
     let again = admin.remove_workspace_key(&herald, 3).await;
     assert!(matches!(again, Err(AdminError::NoSuchKey)));
-    let number = admin.add_workspace_key(&herald, &KeyHash::of("more")).await.unwrap();
+    let number = admin
+        .add_workspace_key(&herald, &KeyHash::for_key("more"))
+        .await
+        .unwrap();
     assert_eq!(number, 9, "a number is not given again");
     let rows = admin.workspaces().await.unwrap();
     let numbers: Vec<i32> = rows[0].keys.iter().map(|key| key.number).collect();
@@ -116,7 +122,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
         admin.remove_workspace(&id("times")).await,
         admin.remove_workspace_key(&id("times"), 1).await,
         admin
-            .add_workspace_key(&id("times"), &KeyHash::of("x"))
+            .add_workspace_key(&id("times"), &KeyHash::for_key("x"))
             .await
             .map(|_| ()),
     ] {
@@ -137,7 +143,7 @@ async fn a_workspace_is_changed_and_goes_with_its_tenant() {
     };
     admin.set_workspace(&id("herald"), change).await.unwrap();
     admin
-        .add_workspace_key(&id("herald"), &KeyHash::of("one"))
+        .add_workspace_key(&id("herald"), &KeyHash::for_key("one"))
         .await
         .unwrap();
     let rows = admin.workspaces().await.unwrap();

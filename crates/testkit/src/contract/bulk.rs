@@ -1,28 +1,28 @@
 //! Many users at once.
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::bulk::LookupKey;
 
-use super::{Factory, Subject, federated, ids, local};
+use super::{SourceFactory, SourceSubject, federated, ids, local};
 use crate::accounts::{account, readers};
 
 pub(super) fn id(text: &str) -> LookupKey {
-    LookupKey::Id(Crid::parse(text).expect("an id"))
+    LookupKey::Id(CustomerRegistrationId::parse(text).expect("an id"))
 }
 
 pub(super) fn email(text: &str) -> LookupKey {
-    LookupKey::Email(EmailKey::of(text))
+    LookupKey::Email(EmailKey::from_text(text))
 }
 
 /// The accounts of each key, all of which must have an answer.
-async fn by_keys(subject: &Subject, tenant: usize, keys: &[LookupKey]) -> Vec<Vec<Account>> {
-    let answers = subject.bulk.by_keys(&subject.context(tenant), keys, None).await;
+async fn by_keys(subject: &SourceSubject, tenant: usize, keys: &[LookupKey]) -> Vec<Vec<Account>> {
+    let answers = subject.bulk.find_many(&subject.context(tenant), keys, None).await;
     let answers = answers.expect("an answer").registrations.into_iter();
     answers.map(|answer| answer.expect("an answer to each key")).collect()
 }
 
 /// Whatever is asked for beside it, a key has the answer that it has alone, and in its place.
-pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn Factory) {
+pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(40))]).await;
     let context = subject.context(0);
     let mut keys = Vec::new();
@@ -49,7 +49,7 @@ pub async fn many_keys_are_each_answered_as_if_alone(factory: &dyn Factory) {
 }
 
 /// A key twice is answered twice, and one address may be several accounts', in the order of their ids.
-pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn Factory) {
+pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn SourceFactory) {
     let twins = ["b", "a", "B"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(twins.to_vec())]).await;
     let keys = [email("twin@example.org"), id("a"), email("twin@example.org"), id("c")];
@@ -59,7 +59,7 @@ pub async fn every_account_of_a_key_is_answered_wherever_it_stands(factory: &dyn
 }
 
 /// By whatever they are asked for, another tenant's users are nobody.
-pub async fn keeps_tenants_apart_in_bulk(factory: &dyn Factory) {
+pub async fn keeps_tenants_apart_in_bulk(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3)), local(readers(1))]).await;
     let other = subject.source.by_id(&subject.context(0), &readers(3)[2].crid).await;
     let number = other.expect("an answer").expect("a user").registration_id;
@@ -74,7 +74,7 @@ pub async fn keeps_tenants_apart_in_bulk(factory: &dyn Factory) {
 }
 
 /// What no user can have is nobody's, and takes no other key's answer with it.
-pub async fn strange_keys_match_nobody_in_bulk(factory: &dyn Factory) {
+pub async fn strange_keys_match_nobody_in_bulk(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(1))]).await;
     let keys = [
         email(""),

@@ -2,38 +2,38 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
 
-use super::{Factory, ids, list, local};
+use super::{SourceFactory, ids, list, local};
 use crate::accounts::{account, readers, with_metadata};
 
 fn contains(needle: &str) -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of(needle))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
         ..UserFilter::default()
     }
 }
 
 fn first(prefix: &str) -> UserFilter {
     UserFilter {
-        first_name: Some(NamePrefix::of(prefix)),
+        first_name: Some(NamePrefix::from_text(prefix)),
         ..UserFilter::default()
     }
 }
 
 fn metadata(pairs: &[(&str, &str)]) -> UserFilter {
     UserFilter {
-        metadata: pairs.iter().map(|(key, value)| MetadataPair::of(key, value)).collect(),
+        metadata: pairs.iter().map(|(key, value)| MetadataPair::new(key, value)).collect(),
         ..UserFilter::default()
     }
 }
 
 /// Runs each filter and compares ids, in the order of addresses, and the total.
-async fn expect(factory: &dyn Factory, accounts: Vec<Account>, cases: &[(UserFilter, &[&str])]) {
+async fn expect(factory: &dyn SourceFactory, accounts: Vec<Account>, cases: &[(UserFilter, &[&str])]) {
     let subject = factory.source(vec![local(accounts)]).await;
     for (n, (filter, wanted)) in cases.iter().enumerate() {
         let page = subject.source.search(&subject.context(0), &list(filter.clone())).await;
@@ -44,7 +44,7 @@ async fn expect(factory: &dyn Factory, accounts: Vec<Account>, cases: &[(UserFil
 }
 
 /// No filter at all.
-pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn Factory) {
+pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn SourceFactory) {
     let all = ["r-00000", "r-00001", "r-00002"];
     expect(
         factory,
@@ -60,7 +60,7 @@ pub async fn an_empty_filter_lists_the_tenants_users(factory: &dyn Factory) {
 }
 
 /// Short and long, at the beginning, in the middle and at the end.
-pub async fn part_of_an_address_matches_by_contains(factory: &dyn Factory) {
+pub async fn part_of_an_address_matches_by_contains(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "ann@example.com", "", ""),
         account("2", "joann@example.com", "", ""),
@@ -90,7 +90,7 @@ pub async fn part_of_an_address_matches_by_contains(factory: &dyn Factory) {
 }
 
 /// `%`, `_`, `\` and quotes mean themselves.
-pub async fn wildcards_are_letters_like_any_other(factory: &dyn Factory) {
+pub async fn wildcards_are_letters_like_any_other(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a%b@example.com", "", ""),
         account("2", "a_b@example.com", "", ""),
@@ -118,7 +118,7 @@ pub async fn wildcards_are_letters_like_any_other(factory: &dyn Factory) {
 }
 
 /// josé@ and jose@ are two people; José and Jose are one name.
-pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn Factory) {
+pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "jose@example.com", "Jos\u{e9}", ""),
         account("2", "jos\u{e9}@example.com", "JOSE\u{301}", ""),
@@ -140,7 +140,7 @@ pub async fn accents_count_in_addresses_and_not_in_names(factory: &dyn Factory) 
 }
 
 /// From the first letter to the whole name and beyond.
-pub async fn names_match_by_their_beginning(factory: &dyn Factory) {
+pub async fn names_match_by_their_beginning(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a@example.com", "Marianne", "Lee"),
         account("2", "b@example.com", "Maria", "Leeds"),
@@ -148,7 +148,7 @@ pub async fn names_match_by_their_beginning(factory: &dyn Factory) {
         account("4", "d@example.com", "Al%", "_x"),
     ];
     let last = |prefix: &str| UserFilter {
-        last_name: Some(NamePrefix::of(prefix)),
+        last_name: Some(NamePrefix::from_text(prefix)),
         ..UserFilter::default()
     };
     expect(
@@ -171,7 +171,7 @@ pub async fn names_match_by_their_beginning(factory: &dyn Factory) {
 }
 
 /// Key and value without case, values whole.
-pub async fn metadata_pairs_are_all_required(factory: &dyn Factory) {
+pub async fn metadata_pairs_are_all_required(factory: &dyn SourceFactory) {
     let people = vec![
         with_metadata(
             account("1", "a@example.com", "", ""),
@@ -205,7 +205,7 @@ pub async fn metadata_pairs_are_all_required(factory: &dyn Factory) {
 }
 
 /// `metadata.firstName` also matches the top-level field.
-pub async fn names_are_found_as_metadata(factory: &dyn Factory) {
+pub async fn names_are_found_as_metadata(factory: &dyn SourceFactory) {
     let people = vec![
         account("1", "a@example.com", "Ann", "Lee"),
         with_metadata(account("2", "b@example.com", "Bob", "Lee"), &[("firstName", "Ann")]),
@@ -223,7 +223,7 @@ pub async fn names_are_found_as_metadata(factory: &dyn Factory) {
 }
 
 /// Alone, beside needles, names and pairs, and where one index entry leads to the match; the totals count as well.
-pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn Factory) {
+pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn SourceFactory) {
     let person = |id: &str, email: &str, has_password: bool, verified: bool| Account {
         has_password,
         verified: Some(verified),
@@ -241,11 +241,11 @@ pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn Fact
         ..filter
     };
     let starting = |text: &str| UserFilter {
-        emails: vec![EmailFilter::Prefix(EmailNeedle::of(text))],
+        emails: vec![EmailFilter::Prefix(EmailFragment::from_text(text))],
         ..UserFilter::default()
     };
     let exact = |text: &str| UserFilter {
-        emails: vec![EmailFilter::Exact(EmailKey::of(text))],
+        emails: vec![EmailFilter::Exact(EmailKey::from_text(text))],
         ..UserFilter::default()
     };
     let all = ["1", "3", "4"];
@@ -268,7 +268,7 @@ pub async fn only_the_active_are_those_who_are_not_unverified(factory: &dyn Fact
 }
 
 /// All of them together.
-pub async fn every_condition_counts(factory: &dyn Factory) {
+pub async fn every_condition_counts(factory: &dyn SourceFactory) {
     let person = |id: &str, email: &str, city: &str| with_metadata(account(id, email, "Ann", "Lee"), &[("city", city)]);
     let people = vec![
         person("1", "ann@example.com", "Oslo"),
@@ -284,9 +284,9 @@ pub async fn every_condition_counts(factory: &dyn Factory) {
     };
     let twice = UserFilter {
         emails: vec![
-            EmailFilter::Prefix(EmailNeedle::of("ann")),
-            EmailFilter::Prefix(EmailNeedle::of("ann2")),
-            EmailFilter::Contains(EmailNeedle::of(".com")),
+            EmailFilter::Prefix(EmailFragment::from_text("ann")),
+            EmailFilter::Prefix(EmailFragment::from_text("ann2")),
+            EmailFilter::Contains(EmailFragment::from_text(".com")),
         ],
         ..UserFilter::default()
     };
@@ -305,9 +305,9 @@ pub async fn every_condition_counts(factory: &dyn Factory) {
 }
 
 /// Exact conditions beside others, and contradicting ones.
-pub async fn exact_conditions_work_in_lists_too(factory: &dyn Factory) {
-    let exact = |text: &str| EmailFilter::Exact(EmailKey::of(text));
-    let crid = |text: &str| Crid::parse(text).expect("an id");
+pub async fn exact_conditions_work_in_lists_too(factory: &dyn SourceFactory) {
+    let exact = |text: &str| EmailFilter::Exact(EmailKey::from_text(text));
+    let crid = |text: &str| CustomerRegistrationId::parse(text).expect("an id");
     let filter = |emails: Vec<EmailFilter>, crids: &[&str]| UserFilter {
         emails,
         crids: crids.iter().map(|id| crid(id)).collect(),
@@ -336,7 +336,7 @@ pub async fn exact_conditions_work_in_lists_too(factory: &dyn Factory) {
 }
 
 /// No needle makes an error.
-pub async fn hostile_needles_match_nobody_and_do_no_harm(factory: &dyn Factory) {
+pub async fn hostile_needles_match_nobody_and_do_no_harm(factory: &dyn SourceFactory) {
     let long = "a".repeat(65_536);
     let wide = "\u{1F600}".repeat(20_000);
     let mut cases: Vec<(UserFilter, &[&str])> = Vec::new();
@@ -344,14 +344,14 @@ pub async fn hostile_needles_match_nobody_and_do_no_harm(factory: &dyn Factory) 
         cases.push((contains(needle), &[]));
         cases.push((
             UserFilter {
-                emails: vec![EmailFilter::Prefix(EmailNeedle::of(needle))],
+                emails: vec![EmailFilter::Prefix(EmailFragment::from_text(needle))],
                 ..UserFilter::default()
             },
             &[],
         ));
         cases.push((metadata(&[("city", needle)]), &[]));
         cases.push((metadata(&[(needle, "x")]), &[]));
-        if NamePrefix::of(needle).as_str().is_empty() {
+        if NamePrefix::from_text(needle).as_str().is_empty() {
             continue;
         }
         cases.push((first(needle), &[]));

@@ -1,17 +1,17 @@
 //! Exact look-ups.
 
-use masthead_domain::{account::Account, crid::Crid, email::EmailKey};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use time::macros::datetime;
 
-use super::{Factory, federated, ids, local};
+use super::{SourceFactory, federated, ids, local};
 use crate::accounts::{account, readers, with_metadata};
 
-fn crid(text: &str) -> Crid {
-    Crid::parse(text).expect("an id")
+fn crid(text: &str) -> CustomerRegistrationId {
+    CustomerRegistrationId::parse(text).expect("an id")
 }
 
 /// What was written is what is read; only the registration number is the source's own.
-pub async fn finds_a_user_by_id_with_every_field(factory: &dyn Factory) {
+pub async fn finds_a_user_by_id_with_every_field(factory: &dyn SourceFactory) {
     let full = Account {
         last_logout_at: Some(datetime!(2023-03-04 05:06:07.000_008 UTC)),
         registered_at: Some(datetime!(1969-12-31 23:59:59.999_999 UTC)),
@@ -48,25 +48,25 @@ pub async fn finds_a_user_by_id_with_every_field(factory: &dyn Factory) {
 }
 
 /// Absence is an answer.
-pub async fn says_absent_for_an_unknown_id(factory: &dyn Factory) {
+pub async fn says_absent_for_an_unknown_id(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3))]).await;
     let found = subject.source.by_id(&subject.context(0), &crid("r-99999")).await;
     assert!(found.expect("an answer").is_none());
 }
 
 /// Never "the first of many".
-pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn Factory) {
+pub async fn finds_every_user_of_an_address_in_the_order_of_ids(factory: &dyn SourceFactory) {
     let accounts = ["b", "a", "\u{e9}", "B", "10", "9"].map(|id| account(id, "Twin@Example.org", "", ""));
     let subject = factory.source(vec![federated(accounts.to_vec())]).await;
     let found = subject
         .source
-        .by_email(&subject.context(0), &EmailKey::of("twin@example.org"))
+        .by_email(&subject.context(0), &EmailKey::from_text("twin@example.org"))
         .await;
     assert_eq!(ids(&found.expect("an answer")), ["10", "9", "B", "a", "b", "\u{e9}"]);
 }
 
 /// Case, blanks, composition and the domain's script do not count; accents do.
-pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn Factory) {
+pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn SourceFactory) {
     let subject = factory
         .source(vec![local(vec![
             account("1", "Jos\u{e9}@M\u{fc}nchen.example", "", ""),
@@ -78,13 +78,16 @@ pub async fn an_address_is_found_in_any_spelling_of_its_key(factory: &dyn Factor
         ("jos\u{e9}@xn--mnchen-3ya.example", "1"),
         ("JOSE@MU\u{308}NCHEN.EXAMPLE", "2"),
     ] {
-        let found = subject.source.by_email(&subject.context(0), &EmailKey::of(typed)).await;
+        let found = subject
+            .source
+            .by_email(&subject.context(0), &EmailKey::from_text(typed))
+            .await;
         assert_eq!(ids(&found.expect("an answer")), [id], "{typed}");
     }
 }
 
 /// An id is not text for people.
-pub async fn ids_are_compared_byte_for_byte(factory: &dyn Factory) {
+pub async fn ids_are_compared_byte_for_byte(factory: &dyn SourceFactory) {
     let all = ["a", "A", "\u{e9}", "e\u{301}", "a ", " a", "a%", "a_"];
     let accounts = all
         .iter()
@@ -102,7 +105,7 @@ pub async fn ids_are_compared_byte_for_byte(factory: &dyn Factory) {
 }
 
 /// The same ids and addresses in two pools are different people, by every way in.
-pub async fn keeps_tenants_apart(factory: &dyn Factory) {
+pub async fn keeps_tenants_apart(factory: &dyn SourceFactory) {
     let person = |name| account("1", "ann@example.org", name, "");
     let subject = factory
         .source(vec![
@@ -116,7 +119,7 @@ pub async fn keeps_tenants_apart(factory: &dyn Factory) {
         let by_id = subject.source.by_id(&cx, &crid("1")).await.expect("an answer");
         let by_email = subject
             .source
-            .by_email(&cx, &EmailKey::of("ann@example.org"))
+            .by_email(&cx, &EmailKey::from_text("ann@example.org"))
             .await
             .expect("an answer");
         let listed = subject
@@ -131,7 +134,7 @@ pub async fn keeps_tenants_apart(factory: &dyn Factory) {
 }
 
 /// No key makes an error.
-pub async fn strange_keys_match_nobody(factory: &dyn Factory) {
+pub async fn strange_keys_match_nobody(factory: &dyn SourceFactory) {
     let nameless = Account {
         email: None,
         ..account("1", "x@example.org", "", "")
@@ -150,7 +153,10 @@ pub async fn strange_keys_match_nobody(factory: &dyn Factory) {
         "\u{10ffff}",
         &long,
     ] {
-        let found = subject.source.by_email(&subject.context(0), &EmailKey::of(key)).await;
+        let found = subject
+            .source
+            .by_email(&subject.context(0), &EmailKey::from_text(key))
+            .await;
         assert!(found.expect("an answer").is_empty());
     }
 }

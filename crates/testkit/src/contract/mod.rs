@@ -1,11 +1,11 @@
 //! What every source of registrations promises, as cases that run on the fake and on Postgres alike.
 //!
-//! A [`Factory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
+//! A [`SourceFactory`] makes a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
 mod bulk;
-pub mod directory;
 mod lists;
 mod look_ups;
+pub mod mirror;
 pub mod model;
 mod pages;
 
@@ -33,13 +33,13 @@ pub use pages::*;
 
 /// Makes a source for one case.
 #[async_trait]
-pub trait Factory: Send + Sync {
+pub trait SourceFactory: Send + Sync {
     /// A source of these tenants, each with a pool of its own that holds exactly these accounts.
-    async fn source(&self, tenants: Vec<Loaded>) -> Subject;
+    async fn source(&self, tenants: Vec<TenantAccounts>) -> SourceSubject;
 }
 
 /// A tenant, and what is in its pool.
-pub struct Loaded {
+pub struct TenantAccounts {
     /// Whether an outside provider keeps the accounts; only then may an address occur twice.
     pub federated: bool,
     /// Who is in the pool; registration numbers are the source's to choose.
@@ -47,7 +47,7 @@ pub struct Loaded {
 }
 
 /// A source, and its tenants in the order in which they were loaded.
-pub struct Subject {
+pub struct SourceSubject {
     /// The source.
     pub source: Arc<dyn UserSource>,
     /// The same, asked for many users at once.
@@ -58,7 +58,7 @@ pub struct Subject {
     pub keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
-impl Subject {
+impl SourceSubject {
     /// A call on behalf of the tenant of this number, with all the time in the world.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
@@ -69,8 +69,8 @@ impl Subject {
 
 /// A tenant without a provider.
 #[must_use]
-pub fn local(accounts: Vec<Account>) -> Loaded {
-    Loaded {
+pub fn local(accounts: Vec<Account>) -> TenantAccounts {
+    TenantAccounts {
         federated: false,
         accounts,
     }
@@ -78,8 +78,8 @@ pub fn local(accounts: Vec<Account>) -> Loaded {
 
 /// A tenant with one.
 #[must_use]
-pub fn federated(accounts: Vec<Account>) -> Loaded {
-    Loaded {
+pub fn federated(accounts: Vec<Account>) -> TenantAccounts {
+    TenantAccounts {
         federated: true,
         accounts,
     }

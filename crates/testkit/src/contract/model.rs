@@ -4,8 +4,8 @@
 
 use masthead_domain::{
     account::Account,
-    metadata::case_folded,
-    name::folded,
+    metadata::fold_case,
+    name::fold_name,
     order::{Direction, Order, SortColumn},
     query::{EmailFilter, UserFilter},
 };
@@ -46,8 +46,8 @@ fn value(account: &Account, column: SortColumn, federated: bool) -> Option<Value
     match column {
         SortColumn::CustomerRegistrationId => text(account.crid.as_str()),
         SortColumn::Email => text(address(account)),
-        SortColumn::FirstName => text(&folded(&account.first_name)),
-        SortColumn::LastName => text(&folded(&account.last_name)),
+        SortColumn::FirstName => text(&fold_name(&account.first_name)),
+        SortColumn::LastName => text(&fold_name(&account.last_name)),
         SortColumn::State => Some(Value::Text(state(account, federated).into())),
         SortColumn::Verified => Some(Value::Number(i128::from(account.verified == Some(true)))),
         SortColumn::DateRegistered => account.registered_at.map(micros),
@@ -94,7 +94,7 @@ fn is_match(account: &Account, filter: &UserFilter) -> bool {
         (&filter.last_name, &account.last_name),
     ] {
         if let Some(wanted) = wanted
-            && !starts(folded(name).as_bytes(), wanted.as_str().as_bytes())
+            && !starts(fold_name(name).as_bytes(), wanted.as_str().as_bytes())
         {
             return false;
         }
@@ -118,7 +118,7 @@ fn is_match(account: &Account, filter: &UserFilter) -> bool {
 
 /// An empty value is no value.
 fn is_pair(key: &str, value: &str, wanted_key: &str, wanted_value: &str) -> bool {
-    !value.is_empty() && case_folded(key) == wanted_key && case_folded(value) == wanted_value
+    !value.is_empty() && fold_case(key) == wanted_key && fold_case(value) == wanted_value
 }
 
 fn starts(text: &[u8], with: &[u8]) -> bool {

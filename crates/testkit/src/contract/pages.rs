@@ -2,12 +2,12 @@
 
 use masthead_domain::{
     account::Account,
-    email::EmailNeedle,
-    order::{Direction, Order, Place, SortColumn, SortKey},
+    email::EmailFragment,
+    order::{Direction, ListCursor, Order, SortColumn, SortKey},
     query::{CountMode, EmailFilter, Position, Total, UserFilter, UserQuery},
 };
 
-use super::{Factory, Subject, federated, ids, list, local, model};
+use super::{SourceFactory, SourceSubject, federated, ids, list, local, model};
 use crate::accounts::readers;
 
 /// Thirty readers: each column has values that occur often, and each that may be empty is for some.
@@ -31,18 +31,18 @@ fn orders() -> impl Iterator<Item = Order> {
 /// Everybody, and most of them.
 fn filters() -> [UserFilter; 2] {
     let some = UserFilter {
-        emails: vec![EmailFilter::Contains(EmailNeedle::of("er1"))],
+        emails: vec![EmailFilter::Contains(EmailFragment::from_text("er1"))],
         ..UserFilter::default()
     };
     [UserFilter::default(), some]
 }
 
-async fn page(subject: &Subject, query: &UserQuery) -> masthead_ports::source::Page {
+async fn page(subject: &SourceSubject, query: &UserQuery) -> masthead_ports::source::AccountPage {
     subject.source.search(&subject.context(0), query).await.expect("a page")
 }
 
 /// Sixteen orders.
-pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn Factory) {
+pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         for order in orders() {
@@ -61,7 +61,7 @@ pub async fn every_order_is_the_models_with_empty_values_last(factory: &dyn Fact
 }
 
 /// Page numbers.
-pub async fn pages_put_together_are_the_list(factory: &dyn Factory) {
+pub async fn pages_put_together_are_the_list(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -83,7 +83,7 @@ pub async fn pages_put_together_are_the_list(factory: &dyn Factory) {
 }
 
 /// Cursors, in both directions, over the border between filled and empty values.
-pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
+pub async fn cursors_go_through_the_whole_list_once(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for (filter, order) in filters()
         .into_iter()
@@ -100,8 +100,8 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
             let page = page(&subject, &query).await;
             assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)));
             let place = match (page.mark, page.accounts.last()) {
-                (Some(mark), _) => Some(Place::Mark(mark)),
-                (None, Some(last)) if page.more => Some(SortKey::of(last, order.column, false).into()),
+                (Some(mark), _) => Some(ListCursor::Opaque(mark)),
+                (None, Some(last)) if page.more => Some(SortKey::for_account(last, order.column, false).into()),
                 (None, _) => None,
             };
             found.extend(page.accounts);
@@ -115,7 +115,7 @@ pub async fn cursors_go_through_the_whole_list_once(factory: &dyn Factory) {
 }
 
 /// The place is enough; its user need not be there.
-pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn Factory) {
+pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn SourceFactory) {
     let gone = crowd().remove(11);
     let left: Vec<Account> = crowd()
         .into_iter()
@@ -128,7 +128,7 @@ pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn Factory) {
             .iter()
             .position(|account| account.crid == gone.crid)
             .expect("among them");
-        let place = Position::After(SortKey::of(&gone, order.column, false).into());
+        let place = Position::After(SortKey::for_account(&gone, order.column, false).into());
         let found = page(
             &subject,
             &UserQuery {
@@ -143,7 +143,7 @@ pub async fn a_cursor_goes_on_where_its_user_has_gone(factory: &dyn Factory) {
 }
 
 /// Nobody there, and still the truth about how many there are.
-pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn Factory) {
+pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -163,7 +163,7 @@ pub async fn past_the_end_is_an_empty_page_with_the_true_total(factory: &dyn Fac
 }
 
 /// Of full pages and others, small and large.
-pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn Factory) {
+pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let total = model::list(&crowd(), &filter, Order::default(), false).len() as u64;
@@ -183,7 +183,7 @@ pub async fn the_total_counts_all_matches_whatever_the_page(factory: &dyn Factor
 }
 
 /// Exact, roughly, not at all.
-pub async fn a_count_is_given_only_when_asked_for(factory: &dyn Factory) {
+pub async fn a_count_is_given_only_when_asked_for(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(crowd())]).await;
     for filter in filters() {
         let ask = |count| UserQuery {
@@ -201,7 +201,7 @@ pub async fn a_count_is_given_only_when_asked_for(factory: &dyn Factory) {
 }
 
 /// Also where a page ends with the list.
-pub async fn more_says_whether_something_follows(factory: &dyn Factory) {
+pub async fn more_says_whether_something_follows(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(6))]).await;
     for (size, offset, more) in [
         (2, 0, true),
@@ -221,7 +221,7 @@ pub async fn more_says_whether_something_follows(factory: &dyn Factory) {
 }
 
 /// Every user of a federated tenant is `Standard`, so the order by state is the order by id.
-pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn Factory) {
+pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![federated(crowd())]).await;
     for direction in [Direction::Ascending, Direction::Descending] {
         let order = Order {
@@ -235,7 +235,7 @@ pub async fn all_states_of_a_federated_tenant_are_one(factory: &dyn Factory) {
             ..list(UserFilter::default())
         };
         let first = page(&subject, &query).await;
-        let place = Position::After(SortKey::of(&first.accounts[9], SortColumn::State, true).into());
+        let place = Position::After(SortKey::for_account(&first.accounts[9], SortColumn::State, true).into());
         let second = page(
             &subject,
             &UserQuery {

@@ -29,7 +29,7 @@ impl Method {
 
 /// The tokens that an environment has to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Token {
+pub enum CaseToken {
     /// `users:read` for `north/*/*` and `south/*/*`.
     Reader,
     /// `users:write` for the same.
@@ -43,17 +43,17 @@ pub enum Token {
 }
 
 /// What the table needs of the place in which it is run.
-pub trait Environment {
+pub trait CaseEnvironment {
     /// The codec of that place.
     fn sealing(&self) -> &dyn Sealing;
 
     /// A token of this kind, without the scheme.
-    fn token(&self, kind: Token) -> String;
+    fn token(&self, kind: CaseToken) -> String;
 }
 
 /// A request, ready to be sent.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct CaseRequest {
     /// The method.
     pub method: &'static str,
     /// Path and query.
@@ -66,7 +66,7 @@ pub struct Request {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct CaseAnswer {
     /// The status.
     pub status: u16,
     /// Names in lower case, and values.
@@ -77,7 +77,7 @@ pub struct Answer {
 
 /// What must come back.
 #[derive(Debug, Clone)]
-pub enum Expect {
+pub enum Expectation {
     /// This status and body, byte for byte once its `{{sealed-…}}` are filled in.
     Exactly(u16, String),
     /// An error with this status, code and text, in the envelope.
@@ -94,30 +94,30 @@ pub enum Expect {
 
 /// One row of the table.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub struct ContractCase {
     method: Method,
     target: String,
     tenant: &'static str,
     source_system: &'static str,
-    token: Token,
+    token: CaseToken,
     scheme: &'static str,
     headers: Vec<(&'static str, Option<String>)>,
     body: String,
-    expect: Expect,
+    expect: Expectation,
     expect_headers: Vec<(&'static str, String)>,
 }
 
-impl Case {
+impl ContractCase {
     /// A read of the first tenant by an application that it knows. `{{sealed-id:…}}` and `{{sealed-email:…}}` in target
     /// and body stand for sealed texts, percent-encoded in the target.
     #[must_use]
-    pub fn get(target: &str, expect: Expect) -> Self {
+    pub fn get(target: &str, expect: Expectation) -> Self {
         Self {
             method: Method::Get,
             target: target.to_owned(),
-            tenant: super::world::HERALD,
+            tenant: super::fixture::HERALD,
             source_system: "CRM",
-            token: Token::Reader,
+            token: CaseToken::Reader,
             scheme: "Bearer",
             headers: Vec::new(),
             body: String::new(),
@@ -128,7 +128,7 @@ impl Case {
 
     /// A search with this body.
     #[must_use]
-    pub fn search(body: &str, expect: Expect) -> Self {
+    pub fn search(body: &str, expect: Expectation) -> Self {
         Self {
             method: Method::Post,
             body: body.to_owned(),
@@ -154,13 +154,13 @@ impl Case {
 
     /// For another tenant.
     #[must_use]
-    pub fn of(self, tenant: &'static str) -> Self {
+    pub fn for_tenant(self, tenant: &'static str) -> Self {
         Self { tenant, ..self }
     }
 
     /// With another token.
     #[must_use]
-    pub fn bearing(self, token: Token) -> Self {
+    pub fn bearing(self, token: CaseToken) -> Self {
         Self { token, ..self }
     }
 
@@ -200,7 +200,7 @@ impl Case {
 
     /// The request as it is sent in this environment.
     #[must_use]
-    pub fn request(&self, environment: &dyn Environment) -> Request {
+    pub fn request(&self, environment: &dyn CaseEnvironment) -> CaseRequest {
         let mut parts = self.tenant.split('/').map(str::to_owned);
         let (group, client, paper) = (parts.next(), parts.next(), parts.next());
         let authorization = format!("{} {}", self.scheme, environment.token(self.token));
@@ -212,7 +212,7 @@ impl Case {
             ("X-ClientGroupCode", group),
         ];
         let overridden = |name: &str| self.headers.iter().any(|(other, _)| *other == name);
-        Request {
+        CaseRequest {
             method: self.method.name(),
             target: self.filled(&self.target, environment, true),
             headers: usual
@@ -229,13 +229,13 @@ impl Case {
     ///
     /// # Errors
     /// Tells request and difference.
-    pub fn check(&self, environment: &dyn Environment, answer: &Answer) -> Result<(), String> {
+    pub fn check(&self, environment: &dyn CaseEnvironment, answer: &CaseAnswer) -> Result<(), String> {
         let told = |what: String| format!("{} {} {}: {what}", self.method.name(), self.target, self.body);
         self.difference(environment, answer)
             .map_or(Ok(()), |what| Err(told(what)))
     }
 
-    fn difference(&self, environment: &dyn Environment, answer: &Answer) -> Option<String> {
+    fn difference(&self, environment: &dyn CaseEnvironment, answer: &CaseAnswer) -> Option<String> {
         for (name, value) in &self.expect_headers {
             let values: Vec<_> = answer.headers.iter().filter(|(other, _)| other == name).collect();
             if !matches!(&values[..], [(_, only)] if only == value) {
@@ -243,10 +243,10 @@ impl Case {
             }
         }
         let (status, body) = match &self.expect {
-            Expect::Status(status) => (*status, None),
-            Expect::Exactly(status, body) => (*status, Some(self.filled(body, environment, false))),
-            Expect::Error(status, code, text) => (*status, Some(error(code, text))),
-            Expect::Users(..) | Expect::Data(_) | Expect::Meta(_) => (200, None),
+            Expectation::Status(status) => (*status, None),
+            Expectation::Exactly(status, body) => (*status, Some(self.filled(body, environment, false))),
+            Expectation::Error(status, code, text) => (*status, Some(error(code, text))),
+            Expectation::Users(..) | Expectation::Data(_) | Expectation::Meta(_) => (200, None),
         };
         if answer.status != status {
             return Some(format!("expected {status}, got {} {}", answer.status, answer.body));
@@ -257,21 +257,21 @@ impl Case {
         let whole: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
         let unequal = |wanted: &Value, got: &Value| (wanted != got).then(|| format!("expected {wanted}, got {got}"));
         match &self.expect {
-            Expect::Users(ids, total) => {
+            Expectation::Users(ids, total) => {
                 let users = whole["data"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let got: Vec<_> = users.iter().map(|user| &user["customerRegistrationId"]).collect();
                 let got_total = &whole["meta"]["totalRecords"];
                 (got != *ids || *got_total != *total)
                     .then(|| format!("expected {ids:?} of {total}, got {got:?} of {got_total}"))
             }
-            Expect::Data(data) => unequal(data, &whole["data"]),
-            Expect::Meta(meta) => unequal(meta, &whole["meta"]),
-            Expect::Exactly(..) | Expect::Error(..) | Expect::Status(_) => None,
+            Expectation::Data(data) => unequal(data, &whole["data"]),
+            Expectation::Meta(meta) => unequal(meta, &whole["meta"]),
+            Expectation::Exactly(..) | Expectation::Error(..) | Expectation::Status(_) => None,
         }
     }
 
     /// Fills in `{{sealed-id:…}}` and `{{sealed-email:…}}`.
-    fn filled(&self, template: &str, environment: &dyn Environment, in_url: bool) -> String {
+    fn filled(&self, template: &str, environment: &dyn CaseEnvironment, in_url: bool) -> String {
         let tenant = TenantId::parse(self.tenant).expect("a tenant");
         let mut filled = String::new();
         let mut rest = template;

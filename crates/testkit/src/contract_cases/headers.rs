@@ -1,8 +1,8 @@
 //! Contract §1: tenancy, headers, tokens, paths.
 
 use super::{
-    case::{Case, Expect, Method, Token},
-    world::{GAZETTE, HERALD, NOWHERE, TIMES},
+    case::{CaseToken, ContractCase, Expectation, Method},
+    fixture::{GAZETTE, HERALD, NOWHERE, TIMES},
 };
 
 const REQUIRED: [&str; 5] = [
@@ -13,23 +13,23 @@ const REQUIRED: [&str; 5] = [
     "X-ClientGroupCode",
 ];
 
-fn ann() -> Expect {
-    Expect::Users(vec!["2937"], 1)
+fn ann() -> Expectation {
+    Expectation::Users(vec!["2937"], 1)
 }
 
-fn by_address() -> Case {
-    Case::get("/v4/Users?email=ann@example.com", ann())
+fn by_address() -> ContractCase {
+    ContractCase::get("/v4/Users?email=ann@example.com", ann())
 }
 
-fn refused(status: u16, code: &'static str, text: &str) -> Case {
-    Case::get(
+fn refused(status: u16, code: &'static str, text: &str) -> ContractCase {
+    ContractCase::get(
         "/v4/Users?email=ann@example.com",
-        Expect::Error(status, code, text.to_owned()),
+        Expectation::Error(status, code, text.to_owned()),
     )
 }
 
 /// "A missing header is 400 E400_00 naming the header", the first in the contract's order.
-pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<Case> {
+pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for (at, name) in REQUIRED.into_iter().enumerate() {
         let missing = || refused(400, "E400_00", &format!("Invalid InputModel - {name} is missing."));
@@ -42,14 +42,14 @@ pub fn every_header_is_required_and_the_first_missing_one_is_named() -> Vec<Case
     // Presence comes before everything else: a bad token does not hide it.
     cases.push(
         refused(400, "E400_00", "Invalid InputModel - X-PaperCode is missing.")
-            .bearing(Token::Forged)
+            .bearing(CaseToken::Forged)
             .without("X-PaperCode"),
     );
     cases
 }
 
 /// A malformed header is named, and its value is not repeated.
-pub fn a_header_that_is_no_code_is_named() -> Vec<Case> {
+pub fn a_header_that_is_no_code_is_named() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     let long = "x".repeat(65);
     for name in &REQUIRED[2..] {
@@ -66,7 +66,7 @@ pub fn a_header_that_is_no_code_is_named() -> Vec<Case> {
 }
 
 /// "`bearer <jwt>`, scheme in any case".
-pub fn the_scheme_is_bearer_in_any_case() -> Vec<Case> {
+pub fn the_scheme_is_bearer_in_any_case() -> Vec<ContractCase> {
     let text = "Unauthorized - the Authorization header is not `bearer` and a token";
     let mut cases: Vec<_> = ["bearer", "Bearer", "BEARER", "bEaReR"]
         .map(|scheme| by_address().scheme(scheme))
@@ -79,7 +79,7 @@ pub fn the_scheme_is_bearer_in_any_case() -> Vec<Case> {
 }
 
 /// "`X-MediaGroupCode` accepted as its alias".
-pub fn x_media_group_code_is_an_alias() -> Vec<Case> {
+pub fn x_media_group_code_is_an_alias() -> Vec<ContractCase> {
     let text = "Invalid InputModel - X-MediaGroupCode differs from X-ClientGroupCode.";
     vec![
         by_address()
@@ -91,16 +91,18 @@ pub fn x_media_group_code_is_an_alias() -> Vec<Case> {
 }
 
 /// "A bad token is 401".
-pub fn a_bad_token_is_401() -> Vec<Case> {
-    let challenge = |case: Case| case.answering("www-authenticate", "Bearer error=\"invalid_token\"");
+pub fn a_bad_token_is_401() -> Vec<ContractCase> {
+    let challenge = |case: ContractCase| case.answering("www-authenticate", "Bearer error=\"invalid_token\"");
     vec![
-        challenge(refused(401, "E401", "Unauthorized - the token is expired").bearing(Token::Expired)),
-        challenge(refused(401, "E401", "Unauthorized - the token is not signed by a known key").bearing(Token::Forged)),
+        challenge(refused(401, "E401", "Unauthorized - the token is expired").bearing(CaseToken::Expired)),
+        challenge(
+            refused(401, "E401", "Unauthorized - the token is not signed by a known key").bearing(CaseToken::Forged),
+        ),
     ]
 }
 
 /// E403: "tenant or scope not granted".
-pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<Case> {
+pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<ContractCase> {
     let forbidden = || {
         refused(
             403,
@@ -109,46 +111,50 @@ pub fn what_is_not_granted_is_403_and_does_not_tell_whether_it_exists() -> Vec<C
         )
     };
     vec![
-        forbidden().bearing(Token::WriterOnly),
-        forbidden().bearing(Token::OtherTenant),
-        forbidden().bearing(Token::OtherTenant).of(TIMES),
-        forbidden().of(NOWHERE),
-        forbidden().of(NOWHERE).bearing(Token::OtherTenant),
+        forbidden().bearing(CaseToken::WriterOnly),
+        forbidden().bearing(CaseToken::OtherTenant),
+        forbidden().bearing(CaseToken::OtherTenant).for_tenant(TIMES),
+        forbidden().for_tenant(NOWHERE),
+        forbidden().for_tenant(NOWHERE).bearing(CaseToken::OtherTenant),
     ]
 }
 
 /// "The source system must be one the tenant knows, when it lists any."
-pub fn a_source_system_that_the_tenant_does_not_know_is_401() -> Vec<Case> {
+pub fn a_source_system_that_the_tenant_does_not_know_is_401() -> Vec<ContractCase> {
     let times = |system| {
-        Case::get("/v4/Users?email=joann", Expect::Status(200))
-            .of(TIMES)
+        ContractCase::get("/v4/Users?email=joann", Expectation::Status(200))
+            .for_tenant(TIMES)
             .from(system)
     };
     vec![
         times("CRM"),
         times("APP"),
         by_address().from("Anything at all"),
-        Case::get("/v4/Users", Expect::Status(401)).of(TIMES).from("app"),
-        Case::get("/v4/Users/2937", Expect::Status(401)).of(TIMES).from("WEB"),
+        ContractCase::get("/v4/Users", Expectation::Status(401))
+            .for_tenant(TIMES)
+            .from("app"),
+        ContractCase::get("/v4/Users/2937", Expectation::Status(401))
+            .for_tenant(TIMES)
+            .from("WEB"),
     ]
 }
 
 /// "`X-RequestId`: optional, echoed; made up when absent".
-pub fn the_request_id_is_echoed_or_made_up() -> Vec<Case> {
-    let echoed = |case: Case| {
+pub fn the_request_id_is_echoed_or_made_up() -> Vec<ContractCase> {
+    let echoed = |case: ContractCase| {
         case.with("X-RequestId", "b1946ac9-7")
             .answering("x-requestid", "b1946ac9-7")
     };
     vec![
         echoed(by_address()),
-        echoed(Case::get("/v4/Users/nobody", Expect::Status(404))),
-        echoed(Case::get("/elsewhere", Expect::Status(404))),
-        echoed(refused(401, "E401", "Unauthorized - the token is expired").bearing(Token::Expired)),
+        echoed(ContractCase::get("/v4/Users/nobody", Expectation::Status(404))),
+        echoed(ContractCase::get("/elsewhere", Expectation::Status(404))),
+        echoed(refused(401, "E401", "Unauthorized - the token is expired").bearing(CaseToken::Expired)),
     ]
 }
 
 /// "Accept `/v4/Users`, `/Users`, a `/UsersOrchestrator` prefix, and a trailing slash".
-pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> Vec<Case> {
+pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for base in [
         "/v4/Users",
@@ -157,12 +163,15 @@ pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> 
         "/UsersOrchestrator/Users",
     ] {
         for slash in ["", "/"] {
-            cases.push(Case::get(&format!("{base}{slash}?email=ann@example.com"), ann()));
-            cases.push(Case::get(
-                &format!("{base}/2937{slash}?fields=customerRegistrationId"),
-                Expect::Data(serde_json::json!({"customerRegistrationId": "2937"})),
+            cases.push(ContractCase::get(
+                &format!("{base}{slash}?email=ann@example.com"),
+                ann(),
             ));
-            let mut search = Case::search(r#"{"email":"ann@example.com"}"#, ann());
+            cases.push(ContractCase::get(
+                &format!("{base}/2937{slash}?fields=customerRegistrationId"),
+                Expectation::Data(serde_json::json!({"customerRegistrationId": "2937"})),
+            ));
+            let mut search = ContractCase::search(r#"{"email":"ann@example.com"}"#, ann());
             search = search.at(&format!("{base}/Search{slash}"));
             cases.push(search);
         }
@@ -171,15 +180,16 @@ pub fn the_aliases_of_the_path_are_taken_with_and_without_a_trailing_slash() -> 
 }
 
 /// E404 and E405 of the code table, for addresses and methods.
-pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<Case> {
+pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<ContractCase> {
     let no_address = |target| {
-        Case::get(
+        ContractCase::get(
             target,
-            Expect::Error(404, "E404", "Not Found - there is no such address".to_owned()),
+            Expectation::Error(404, "E404", "Not Found - there is no such address".to_owned()),
         )
     };
-    let no_method =
-        |target, method| Case::get(target, Expect::Error(405, "E405", "Method Not Allowed".to_owned())).by(method);
+    let no_method = |target, method| {
+        ContractCase::get(target, Expectation::Error(405, "E405", "Method Not Allowed".to_owned())).by(method)
+    };
     vec![
         no_address("/"),
         no_address("/v4"),
@@ -195,7 +205,7 @@ pub fn other_addresses_and_methods_are_refused_in_the_envelope() -> Vec<Case> {
 }
 
 /// "Path segments arrive percent-encoded or raw: decode fully, once."
-pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<Case> {
+pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for (segment, id) in [
         ("2937", "2937"),
@@ -211,34 +221,37 @@ pub fn an_id_in_the_path_is_decoded_fully_and_once() -> Vec<Case> {
             "0b6e4c1e-0000-4000-8000-0123456789ab",
         ),
     ] {
-        cases.push(Case::get(
+        cases.push(ContractCase::get(
             &format!("/v4/Users/{segment}?fields=customerRegistrationId"),
-            Expect::Data(serde_json::json!({"customerRegistrationId": id})),
+            Expectation::Data(serde_json::json!({"customerRegistrationId": id})),
         ));
     }
     for missing in ["100%25", "a%2Fb+c", "AUTH0%7C6470a", "2937%20", "search"] {
-        cases.push(Case::get(&format!("/v4/Users/{missing}"), Expect::Status(404)));
+        cases.push(ContractCase::get(
+            &format!("/v4/Users/{missing}"),
+            Expectation::Status(404),
+        ));
     }
     let bad = "Invalid InputModel - customerRegistrationId in the path must be 1 to 255 percent-encoded bytes of UTF-8 \
                without control characters";
     let long = "x".repeat(256);
     for segment in ["%", "%zz", "%ff", "%00", "a%0Ab", "/", &long] {
-        cases.push(Case::get(
+        cases.push(ContractCase::get(
             &format!("/v4/Users/{segment}"),
-            Expect::Error(400, "E400_00", bad.to_owned()),
+            Expectation::Error(400, "E400_00", bad.to_owned()),
         ));
     }
     cases
 }
 
 /// §2.1, first row: no valid provider, so the Subscribe registrations alone, whatever `ignoreProvider` says.
-pub fn a_tenant_without_provider_is_answered_from_its_registrations() -> Vec<Case> {
+pub fn a_tenant_without_provider_is_answered_from_its_registrations() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for tenant in [HERALD, GAZETTE] {
         for ignore in ["", "&ignoreProvider=false", "&ignoreProvider=true"] {
             let target = format!("/v4/Users?pageSize=1&email=nobody@example.org{ignore}");
-            let expect = Expect::Meta(serde_json::json!({"totalRecords": 0}));
-            cases.push(Case::get(&target, expect).of(tenant));
+            let expect = Expectation::Meta(serde_json::json!({"totalRecords": 0}));
+            cases.push(ContractCase::get(&target, expect).for_tenant(tenant));
         }
     }
     cases

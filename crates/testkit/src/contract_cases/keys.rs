@@ -1,12 +1,12 @@
 //! Contract §3.1: addresses and the id in the path, by which lists are narrowed.
 
 use super::{
-    case::{Case, Expect},
+    case::{ContractCase, Expectation},
     list::{ANA, ANN, BO, CY, JOANN, NAMELESS, SEARCH, refused, users},
 };
 
 /// "A complete address matches exactly …; anything else matches by *contains*", ignoring case.
-pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<Case> {
+pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<ContractCase> {
     vec![
         users("email=ann@example.com", &[ANN]),
         users("EMAIL=ANN%40EXAMPLE.COM", &[ANN]),
@@ -28,7 +28,7 @@ pub fn email_matches_exactly_when_complete_and_by_contains_otherwise() -> Vec<Ca
 }
 
 /// "`exact`, `prefix` or `contains` overrides the rule above".
-pub fn email_match_overrides_the_rule() -> Vec<Case> {
+pub fn email_match_overrides_the_rule() -> Vec<ContractCase> {
     vec![
         users("email=ann@example.com&emailMatch=contains", &[ANN, JOANN]),
         users("email=an&emailMatch=prefix", &[ANA, ANN]),
@@ -43,7 +43,7 @@ pub fn email_match_overrides_the_rule() -> Vec<Case> {
 }
 
 /// "A `+` in `email` that arrives as a blank is taken as `+`."
-pub fn a_plus_in_an_address_survives() -> Vec<Case> {
+pub fn a_plus_in_an_address_survives() -> Vec<ContractCase> {
     let mut cases: Vec<_> = [
         "bo+news@example.com",
         "bo%2Bnews@example.com",
@@ -53,22 +53,22 @@ pub fn a_plus_in_an_address_survives() -> Vec<Case> {
     .map(|email| users(&format!("email={email}"), &[BO]))
     .into();
     cases.push(users("email=o+n", &[BO]));
-    cases.push(Case::search(
+    cases.push(ContractCase::search(
         r#"{"email":"bo+news@example.com"}"#,
-        Expect::Users(vec![BO], 1),
+        Expectation::Users(vec![BO], 1),
     ));
     cases
 }
 
 /// The page lists `customerRegistrationId` as a path parameter beside all query parameters; filters are ANDed.
-pub fn an_id_in_the_path_restricts_a_list() -> Vec<Case> {
-    let at = |id: &str, query: &str, expect| Case::get(&format!("/v4/Users/{id}?{query}"), expect);
-    let some = |ids: &[&'static str]| Expect::Users(ids.to_vec(), ids.len() as u64);
-    let refused = |text: &str| Expect::Error(400, "E400_02", format!("Invalid InputModel - {text}"));
+pub fn an_id_in_the_path_restricts_a_list() -> Vec<ContractCase> {
+    let at = |id: &str, query: &str, expect| ContractCase::get(&format!("/v4/Users/{id}?{query}"), expect);
+    let some = |ids: &[&'static str]| Expectation::Users(ids.to_vec(), ids.len() as u64);
+    let refused = |text: &str| Expectation::Error(400, "E400_02", format!("Invalid InputModel - {text}"));
     vec![
         at("2937", "PageSize=5", some(&[ANN])),
         at("2937/", "pageNumber=1", some(&[ANN])),
-        at("2937", "pageNumber=2", Expect::Users(vec![], 1)),
+        at("2937", "pageNumber=2", Expectation::Users(vec![], 1)),
         at("2937", "Email=ann@example.com", some(&[ANN])),
         at("2937", "email=joann@example.com", some(&[])),
         at(

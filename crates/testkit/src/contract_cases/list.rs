@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    case::{Case, Expect},
-    world::BODY_BYTES,
+    case::{ContractCase, Expectation},
+    fixture::BODY_BYTES,
 };
 
 pub(super) const ANN: &str = "2937";
@@ -15,20 +15,20 @@ pub(super) const SEARCH: &str = "Search";
 pub(super) const ANA: &str = "ключ";
 pub(super) const NAMELESS: &str = "0b6e4c1e-0000-4000-8000-0123456789ab";
 
-pub(super) fn users(query: &str, ids: &[&'static str]) -> Case {
+pub(super) fn users(query: &str, ids: &[&'static str]) -> ContractCase {
     let total = u64::try_from(ids.len()).expect("a few");
-    Case::get(&format!("/v4/Users?{query}"), Expect::Users(ids.to_vec(), total))
+    ContractCase::get(&format!("/v4/Users?{query}"), Expectation::Users(ids.to_vec(), total))
 }
 
-pub(super) fn refused(query: &str, what: &str) -> Case {
-    Case::get(
+pub(super) fn refused(query: &str, what: &str) -> ContractCase {
+    ContractCase::get(
         &format!("/v4/Users?{query}"),
-        Expect::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
+        Expectation::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
     )
 }
 
 /// "bool, default false; unparsable → E400_02".
-pub fn ignore_provider_is_a_bool() -> Vec<Case> {
+pub fn ignore_provider_is_a_bool() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for good in ["true", "false", "True", "FALSE"] {
         cases.push(users(&format!("email=ann@example.com&ignoreProvider={good}"), &[ANN]));
@@ -38,9 +38,9 @@ pub fn ignore_provider_is_a_bool() -> Vec<Case> {
             &format!("ignoreProvider={bad}"),
             "ignoreProvider must be true or false",
         ));
-        cases.push(Case::get(
+        cases.push(ContractCase::get(
             &format!("/v4/Users/2937?ignoreProvider={bad}"),
-            Expect::Error(
+            Expectation::Error(
                 400,
                 "E400_00",
                 "Invalid InputModel - ignoreProvider must be true or false".to_owned(),
@@ -51,7 +51,7 @@ pub fn ignore_provider_is_a_bool() -> Vec<Case> {
 }
 
 /// "customerRegistrationId: exact".
-pub fn customer_registration_id_matches_exactly() -> Vec<Case> {
+pub fn customer_registration_id_matches_exactly() -> Vec<ContractCase> {
     vec![
         users("customerRegistrationId=2937", &[ANN]),
         users("customerregistrationid=auth0%7C6470a", &[JOANN]),
@@ -73,7 +73,7 @@ pub fn customer_registration_id_matches_exactly() -> Vec<Case> {
 }
 
 /// "case- and accent-insensitive *starts with*".
-pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<Case> {
+pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<ContractCase> {
     vec![
         users("firstName=an", &[ANA, ANN]),
         users("firstName=%C3%A1n", &[ANA, ANN]),
@@ -93,7 +93,7 @@ pub fn names_match_by_their_beginning_without_case_and_accents() -> Vec<Case> {
 }
 
 /// "one parameter per pair, ANDed; key case-insensitive, value equal ignoring case".
-pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<Case> {
+pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<ContractCase> {
     vec![
         users("metadata.city=Oslo", &[JOANN, SEARCH]),
         users("METADATA.CITY=oSLO", &[JOANN, SEARCH]),
@@ -127,7 +127,7 @@ pub fn metadata_pairs_are_all_required_and_match_without_case() -> Vec<Case> {
 }
 
 /// "`metadata.firstName` / `metadata.lastName` also match the top-level fields", the published example among them.
-pub fn metadata_names_also_match_the_top_level_fields() -> Vec<Case> {
+pub fn metadata_names_also_match_the_top_level_fields() -> Vec<ContractCase> {
     vec![
         users("metadata.firstName=Ann&metadata.lastName=Lee", &[ANN]),
         users("metadata.firstname=ANN", &[ANN]),
@@ -138,24 +138,29 @@ pub fn metadata_names_also_match_the_top_level_fields() -> Vec<Case> {
 }
 
 /// "No match → 200, `[]`, totalRecords 0."
-pub fn no_match_is_an_empty_list() -> Vec<Case> {
+pub fn no_match_is_an_empty_list() -> Vec<ContractCase> {
     let body = r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":0},"data":[]}"#;
     ["email=nobody@example.com", "email=qqq", "firstName=Zz", "metadata.a=b"]
-        .map(|query| Case::get(&format!("/v4/Users?{query}"), Expect::Exactly(200, body.to_owned())))
+        .map(|query| {
+            ContractCase::get(
+                &format!("/v4/Users?{query}"),
+                Expectation::Exactly(200, body.to_owned()),
+            )
+        })
         .into()
 }
 
 /// "No filter at all lists the tenant's users. Default order: e-mail, then CRID".
-pub fn no_filter_lists_the_tenants_users() -> Vec<Case> {
+pub fn no_filter_lists_the_tenants_users() -> Vec<ContractCase> {
     let all = [NAMELESS, ANA, ANN, BO, JOANN, CY, SEARCH];
     let mut cases = vec![users("", &all), users("&&", &all)];
-    cases.push(Case::get("/v4/Users", Expect::Users(all.to_vec(), 7)));
-    cases.push(Case::search("{}", Expect::Users(all.to_vec(), 7)));
+    cases.push(ContractCase::get("/v4/Users", Expectation::Users(all.to_vec(), 7)));
+    cases.push(ContractCase::search("{}", Expectation::Users(all.to_vec(), 7)));
     cases
 }
 
 /// "A filter that is given but empty is refused."
-pub fn a_filter_that_is_empty_is_refused() -> Vec<Case> {
+pub fn a_filter_that_is_empty_is_refused() -> Vec<ContractCase> {
     let mut cases = Vec::new();
     for name in [
         "email",
@@ -171,9 +176,9 @@ pub fn a_filter_that_is_empty_is_refused() -> Vec<Case> {
         for query in [format!("{name}="), name.to_owned()] {
             cases.push(refused(&query, &format!("{name} is given without a value")));
         }
-        cases.push(Case::search(
+        cases.push(ContractCase::search(
             &format!("{{\"{name}\":\"\"}}"),
-            Expect::Error(
+            Expectation::Error(
                 400,
                 "E400_02",
                 format!("Invalid InputModel - {name} is given without a value"),
@@ -186,7 +191,7 @@ pub fn a_filter_that_is_empty_is_refused() -> Vec<Case> {
 }
 
 /// "An unknown parameter is refused (E400_02, naming it)".
-pub fn an_unknown_parameter_is_refused_by_name() -> Vec<Case> {
+pub fn an_unknown_parameter_is_refused_by_name() -> Vec<ContractCase> {
     let long = "x".repeat(100);
     let mut cases: Vec<_> = ["colour", "emails", "metadata", "token", "request.email"]
         .into_iter()
@@ -198,9 +203,9 @@ pub fn an_unknown_parameter_is_refused_by_name() -> Vec<Case> {
     ));
     cases.push(refused("%3Cb%3E=1", "<b> is not a parameter of this call"));
     cases.push(refused("a%0Ab=1", "a\u{fffd}b is not a parameter of this call"));
-    cases.push(Case::get(
+    cases.push(ContractCase::get(
         "/v4/Users/2937?colour=x",
-        Expect::Error(
+        Expectation::Error(
             400,
             "E400_00",
             "Invalid InputModel - colour is not a parameter of this call".to_owned(),
@@ -210,7 +215,7 @@ pub fn an_unknown_parameter_is_refused_by_name() -> Vec<Case> {
 }
 
 /// "the deprecated ones … with a text that names their successor".
-pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<Case> {
+pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<ContractCase> {
     [
         ("Type", "use ignoreProvider"),
         ("OnlyActive", "read state and verified in the answer"),
@@ -235,14 +240,14 @@ pub fn a_deprecated_parameter_is_refused_with_its_successor() -> Vec<Case> {
 }
 
 /// "A repeated single-valued parameter is refused."
-pub fn a_repeated_parameter_is_refused() -> Vec<Case> {
+pub fn a_repeated_parameter_is_refused() -> Vec<ContractCase> {
     vec![
         refused("email=a&email=a", "email is given more than once"),
         refused("email=a&Email=b", "email is given more than once"),
         refused("pageSize=1&PAGESIZE=1", "pageSize is given more than once"),
-        Case::get(
+        ContractCase::get(
             "/v4/Users/2937?explain=true&Explain=true",
-            Expect::Error(
+            Expectation::Error(
                 400,
                 "E400_00",
                 "Invalid InputModel - explain is given more than once".to_owned(),
@@ -252,7 +257,7 @@ pub fn a_repeated_parameter_is_refused() -> Vec<Case> {
 }
 
 /// Bad input: percent-encoding that is none, bytes that are not UTF-8, a NUL.
-pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<Case> {
+pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<ContractCase> {
     vec![
         refused("email=%", "email is not percent-encoded UTF-8"),
         refused("email=a%4", "email is not percent-encoded UTF-8"),
@@ -266,8 +271,9 @@ pub fn a_badly_encoded_parameter_is_refused_by_name() -> Vec<Case> {
 }
 
 /// "`POST /v4/Users/Search` takes the same as a JSON body".
-pub fn the_body_of_a_search_takes_the_same() -> Vec<Case> {
-    let search = |body: &str, ids: &[&'static str], total| Case::search(body, Expect::Users(ids.to_vec(), total));
+pub fn the_body_of_a_search_takes_the_same() -> Vec<ContractCase> {
+    let search =
+        |body: &str, ids: &[&'static str], total| ContractCase::search(body, Expectation::Users(ids.to_vec(), total));
     vec![
         search(r#"{"EMAIL":" ann@example.com "}"#, &[ANN], 1),
         search(r#"{"metadata":{"City":"oslo","title":"DR"}}"#, &[SEARCH], 1),
@@ -276,26 +282,26 @@ pub fn the_body_of_a_search_takes_the_same() -> Vec<Case> {
         search(r#"{"pageSize":"1","orderBy":1,"orderByType":1}"#, &[ANA], 7),
         search(r#"{"ignoreProvider":true,"email":"ann@example.com"}"#, &[ANN], 1),
         search(r#"{"ignoreProvider":"False","firstName":"an"}"#, &[ANA, ANN], 2),
-        Case::search(
+        ContractCase::search(
             r#"{"email":"ann@example.com","fields":"lastName","count":"none","explain":false}"#,
-            Expect::Data(json!([{"lastName": "Lee"}])),
+            Expectation::Data(json!([{"lastName": "Lee"}])),
         ),
         search(r#"{"email":"ann@example.com"}"#, &[ANN], 1).with("Content-Type", "Application/JSON; charset=UTF-8"),
     ]
 }
 
 /// Bad input: bodies.
-pub fn a_body_that_is_no_search_is_refused() -> Vec<Case> {
+pub fn a_body_that_is_no_search_is_refused() -> Vec<ContractCase> {
     let refused = |body: &str, what: &str| {
-        Case::search(
+        ContractCase::search(
             body,
-            Expect::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
+            Expectation::Error(400, "E400_02", format!("Invalid InputModel - {what}")),
         )
     };
     let not_json = |text: &str| {
-        Case::get(
+        ContractCase::get(
             "/v4/Users/Search",
-            Expect::Error(
+            Expectation::Error(
                 415,
                 "E415",
                 "Unsupported Media Type - the Content-Type must be application/json".to_owned(),
@@ -318,19 +324,19 @@ pub fn a_body_that_is_no_search_is_refused() -> Vec<Case> {
         not_json("text/plain"),
         not_json("application/x-www-form-urlencoded"),
         not_json("application/jsonp"),
-        Case::search("{}", Expect::Status(415)).without("Content-Type"),
-        Case::search(
+        ContractCase::search("{}", Expectation::Status(415)).without("Content-Type"),
+        ContractCase::search(
             "{}",
-            Expect::Error(
+            Expectation::Error(
                 400,
                 "E400_02",
                 "Invalid InputModel - the parameters belong in the body, not in the URL".to_owned(),
             ),
         )
         .at("/v4/Users/Search?email=ann@example.com"),
-        Case::search(
+        ContractCase::search(
             &format!("{{\"email\":\"{}\"}}", "x".repeat(BODY_BYTES)),
-            Expect::Error(
+            Expectation::Error(
                 413,
                 "E413",
                 format!("Content Too Large - the body may have {BODY_BYTES} bytes"),

@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::{
-    case::{Case, Expect},
+    case::{ContractCase, Expectation},
+    fixture::{GAZETTE, MAX_DEPTH},
     list::refused,
-    world::{GAZETTE, MAX_DEPTH},
 };
 
-fn gazette(query: &str, ids: &[&'static str]) -> Case {
-    Case::get(&format!("/v4/Users?{query}"), Expect::Users(ids.to_vec(), 25)).of(GAZETTE)
+fn gazette(query: &str, ids: &[&'static str]) -> ContractCase {
+    ContractCase::get(&format!("/v4/Users?{query}"), Expectation::Users(ids.to_vec(), 25)).for_tenant(GAZETTE)
 }
 
 /// "1…1000, default 10; outside → E400_02".
-pub fn page_size_is_bounded() -> Vec<Case> {
+pub fn page_size_is_bounded() -> Vec<ContractCase> {
     let mut cases = vec![
         gazette(
             "",
@@ -23,7 +23,7 @@ pub fn page_size_is_bounded() -> Vec<Case> {
         ),
         gazette("pageSize=2", &["g-25", "g-24"]),
         gazette("pageSize=0002", &["g-25", "g-24"]),
-        Case::get("/v4/Users?pageSize=1000&fields=state", Expect::Status(200)).of(GAZETTE),
+        ContractCase::get("/v4/Users?pageSize=1000&fields=state", Expectation::Status(200)).for_tenant(GAZETTE),
     ];
     for bad in [
         "0",
@@ -48,7 +48,7 @@ pub fn page_size_is_bounded() -> Vec<Case> {
 }
 
 /// "1-based; past the end → 200, `[]`, true total".
-pub fn page_number_is_one_based_and_may_lie_past_the_end() -> Vec<Case> {
+pub fn page_number_is_one_based_and_may_lie_past_the_end() -> Vec<ContractCase> {
     let mut cases = vec![
         gazette("pageSize=2&pageNumber=1", &["g-25", "g-24"]),
         gazette("pageSize=2&pageNumber=13", &["g-01"]),
@@ -65,12 +65,12 @@ pub fn page_number_is_one_based_and_may_lie_past_the_end() -> Vec<Case> {
 }
 
 /// "deeper than 100,000 rows (setting) → E400_90 naming `cursor`".
-pub fn a_page_too_deep_names_cursor() -> Vec<Case> {
+pub fn a_page_too_deep_names_cursor() -> Vec<ContractCase> {
     let text = format!("The search cannot be answered - pageNumber reaches {MAX_DEPTH} rows deep; use cursor to go on");
     let too_deep = |query: &str| {
-        Case::get(
+        ContractCase::get(
             &format!("/v4/Users?{query}"),
-            Expect::Error(400, "E400_90", text.clone()),
+            Expectation::Error(400, "E400_90", text.clone()),
         )
     };
     vec![
@@ -81,7 +81,7 @@ pub fn a_page_too_deep_names_cursor() -> Vec<Case> {
 }
 
 /// "column number: 1 customerRegistrationId, 2 email, … 8 changeDate"; "CRID always the tie-break in the same direction".
-pub fn order_by_numbers_the_columns() -> Vec<Case> {
+pub fn order_by_numbers_the_columns() -> Vec<ContractCase> {
     let first_three = |query: &str, ids: &[&'static str]| gazette(&format!("pageSize=3&{query}"), ids);
     let mut cases = vec![
         first_three("orderBy=1", &["g-01", "g-02", "g-03"]),
@@ -116,7 +116,7 @@ pub fn order_by_numbers_the_columns() -> Vec<Case> {
 }
 
 /// "empty values last in both directions".
-pub fn empty_values_come_last_in_both_directions() -> Vec<Case> {
+pub fn empty_values_come_last_in_both_directions() -> Vec<ContractCase> {
     vec![
         gazette(
             "pageSize=5&pageNumber=5&orderBy=4",
@@ -138,20 +138,28 @@ pub fn empty_values_come_last_in_both_directions() -> Vec<Case> {
 }
 
 /// "`count=estimate` marks it with `totalIsEstimate`, `count=none` leaves it out".
-pub fn count_may_be_estimated_or_left_out() -> Vec<Case> {
-    let meta = |query: &str, meta| Case::get(&format!("/v4/Users?email=ann@example.com{query}"), Expect::Meta(meta));
+pub fn count_may_be_estimated_or_left_out() -> Vec<ContractCase> {
+    let meta = |query: &str, meta| {
+        ContractCase::get(
+            &format!("/v4/Users?email=ann@example.com{query}"),
+            Expectation::Meta(meta),
+        )
+    };
     vec![
         meta("", json!({"totalRecords": 1})),
         meta("&count=exact", json!({"totalRecords": 1})),
         meta("&count=None", json!({})),
         refused("count=all", "count must be exact, estimate or none"),
-        Case::get("/v4/Users?count=estimate&onProviderFailure=fail", Expect::Status(200)),
+        ContractCase::get(
+            "/v4/Users?count=estimate&onProviderFailure=fail",
+            Expectation::Status(200),
+        ),
         refused("onProviderFailure=ignore", "onProviderFailure must be degrade or fail"),
     ]
 }
 
 /// "A cursor is bound to tenant, filter, order and source, and refused elsewhere"; "refused together with `pageNumber`".
-pub fn a_cursor_that_is_not_of_this_list_is_refused() -> Vec<Case> {
+pub fn a_cursor_that_is_not_of_this_list_is_refused() -> Vec<ContractCase> {
     let mut cases: Vec<_> = ["x", "AAAA", "{{sealed-id:2937}}", "{{sealed-email:ann@example.com}}"]
         .map(|bad| {
             refused(

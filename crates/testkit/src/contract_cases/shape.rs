@@ -4,8 +4,8 @@ use masthead_domain::metadata::STANDARD_KEYS;
 use serde_json::json;
 
 use super::{
-    case::{Case, Expect},
-    world::{COURIER, TIMES},
+    case::{ContractCase, Expectation},
+    fixture::{COURIER, TIMES},
 };
 
 /// The metadata object, every standard key in the contract's order, as text; written apart from the code under test.
@@ -38,15 +38,15 @@ fn ann() -> String {
 }
 
 /// §2.3, row by row.
-pub fn the_state_is_lite_unverified_or_standard() -> Vec<Case> {
+pub fn the_state_is_lite_unverified_or_standard() -> Vec<ContractCase> {
     let state = |tenant, id: &str, state: &str| {
-        Case::get(
+        ContractCase::get(
             &format!("/v4/Users/{id}?fields=state&ignoreProvider=true"),
-            Expect::Data(json!({"state": state})),
+            Expectation::Data(json!({"state": state})),
         )
-        .of(tenant)
+        .for_tenant(tenant)
     };
-    let herald = super::world::HERALD;
+    let herald = super::fixture::HERALD;
     vec![
         state(herald, "2937", "Standard"),
         state(herald, "auth0%7C6470a", "Unverified"),
@@ -58,7 +58,7 @@ pub fn the_state_is_lite_unverified_or_standard() -> Vec<Case> {
 }
 
 /// §2.4: user keys in order, all standard metadata keys, then custom ones; `meta` null by id.
-pub fn one_user_is_answered_byte_for_byte() -> Vec<Case> {
+pub fn one_user_is_answered_byte_for_byte() -> Vec<ContractCase> {
     let body = [
         r#"{"message":{"code":"UsersOrchestrator_S200_01","text":"Get by id completed.","type":"Success"},"meta":null,"data":"#,
         &ann(),
@@ -66,14 +66,14 @@ pub fn one_user_is_answered_byte_for_byte() -> Vec<Case> {
     ]
     .concat();
     vec![
-        Case::get("/v4/Users/2937", Expect::Exactly(200, body))
+        ContractCase::get("/v4/Users/2937", Expectation::Exactly(200, body))
             .answering("content-type", "application/json; charset=utf-8")
             .answering("cache-control", "no-store"),
     ]
 }
 
 /// §2.4: the published example's shape.
-pub fn a_list_is_answered_byte_for_byte() -> Vec<Case> {
+pub fn a_list_is_answered_byte_for_byte() -> Vec<ContractCase> {
     let body = [
         r#"{"message":{"code":"UsersOrchestrator_S200_02","text":"Get completed.","type":"Success"},"meta":{"totalRecords":1},"data":["#,
         &ann(),
@@ -81,21 +81,27 @@ pub fn a_list_is_answered_byte_for_byte() -> Vec<Case> {
     ]
     .concat();
     vec![
-        Case::get("/v4/Users?email=ann@example.com", Expect::Exactly(200, body.clone())),
-        Case::search(r#"{"email":"ann@example.com"}"#, Expect::Exactly(200, body.clone())),
-        Case::get(
+        ContractCase::get(
+            "/v4/Users?email=ann@example.com",
+            Expectation::Exactly(200, body.clone()),
+        ),
+        ContractCase::search(
+            r#"{"email":"ann@example.com"}"#,
+            Expectation::Exactly(200, body.clone()),
+        ),
+        ContractCase::get(
             "/v4/Users?metadata.firstName=Ann&metadata.lastName=Lee",
-            Expect::Exactly(200, body),
+            Expectation::Exactly(200, body),
         ),
     ]
 }
 
 /// E404 by id; `data` null, `meta` null.
-pub fn a_user_who_is_not_there_is_404() -> Vec<Case> {
+pub fn a_user_who_is_not_there_is_404() -> Vec<ContractCase> {
     let missing = |target| {
-        Case::get(
+        ContractCase::get(
             target,
-            Expect::Error(404, "E404", "Not Found - there is no such user".to_owned()),
+            Expectation::Error(404, "E404", "Not Found - there is no such user".to_owned()),
         )
     };
     vec![
@@ -107,81 +113,81 @@ pub fn a_user_who_is_not_there_is_404() -> Vec<Case> {
 }
 
 /// §2.4: "a per-tenant switch emits the number 0/1", "array by tenant switch"; E404: "400 by tenant switch".
-pub fn the_switches_of_a_tenant_shape_its_envelopes() -> Vec<Case> {
-    let exactly = |status, body: &str| Expect::Exactly(status, body.to_owned());
+pub fn the_switches_of_a_tenant_shape_its_envelopes() -> Vec<ContractCase> {
+    let exactly = |status, body: &str| Expectation::Exactly(status, body.to_owned());
     vec![
-        Case::get(
+        ContractCase::get(
             "/v4/Users/2937?fields=firstName",
             exactly(
                 200,
                 r#"{"message":{"code":"UsersOrchestrator_S200_01","text":"Get by id completed.","type":0},"meta":null,"data":[{"firstName":"Anna"}]}"#,
             ),
         )
-        .of(TIMES),
-        Case::get(
+        .for_tenant(TIMES),
+        ContractCase::get(
             "/v4/Users/nobody",
             exactly(
                 400,
                 r#"{"message":{"code":"UsersOrchestrator_E404","text":"Not Found - there is no such user","type":1},"meta":null,"data":null}"#,
             ),
         )
-        .of(TIMES),
-        Case::get(
+        .for_tenant(TIMES),
+        ContractCase::get(
             "/v4/Users?pageSize=0",
             exactly(
                 400,
                 r#"{"message":{"code":"UsersOrchestrator_E400_02","text":"Invalid InputModel - pageSize must be a whole number from 1 to 1000","type":1},"meta":null,"data":null}"#,
             ),
         )
-        .of(TIMES),
+        .for_tenant(TIMES),
         // Until the tenant is known, the word.
-        Case::get(
+        ContractCase::get(
             "/v4/Users",
             exactly(
                 401,
                 r#"{"message":{"code":"UsersOrchestrator_E401","text":"Unauthorized - the tenant does not know this X-SourceSystem","type":"Error"},"meta":null,"data":null}"#,
             ),
         )
-        .of(TIMES)
+        .for_tenant(TIMES)
         .from("WEB"),
         // Complete addresses match by contains too, and unknown parameters are ignored.
-        Case::get(
+        ContractCase::get(
             "/v4/Users?email=ann@example.com&colour=red&%ff=%ff",
-            Expect::Users(vec!["2937", "3001"], 2),
+            Expectation::Users(vec!["2937", "3001"], 2),
         )
-        .of(TIMES),
-        Case::search(
+        .for_tenant(TIMES),
+        ContractCase::search(
             r#"{"email":"ann@example.com","colour":{"red":[1]}}"#,
-            Expect::Users(vec!["2937", "3001"], 2),
+            Expectation::Users(vec!["2937", "3001"], 2),
         )
-        .of(TIMES),
-        Case::get(
+        .for_tenant(TIMES),
+        ContractCase::get(
             "/v4/Users?email=ann@example.com&emailMatch=exact",
-            Expect::Users(vec!["2937"], 1),
+            Expectation::Users(vec!["2937"], 1),
         )
-        .of(TIMES),
+        .for_tenant(TIMES),
         // What is deprecated would not do what it did: it is refused all the same.
-        Case::get("/v4/Users?OnlyActive=true", Expect::Status(400)).of(TIMES),
+        ContractCase::get("/v4/Users?OnlyActive=true", Expectation::Status(400)).for_tenant(TIMES),
     ]
 }
 
 /// §2.5: "standard and URL-safe base64 in, tolerating a space where `+` was. Bad ciphertext: E400_02, the same answer for
 /// every cause."
-pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<Case> {
-    let ann = || Expect::Users(vec!["2937"], 1);
+pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<ContractCase> {
+    let ann = || Expectation::Users(vec!["2937"], 1);
     let mut cases = vec![
-        Case::get("/v4/Users?encryptedEmail={{sealed-email:ann@example.com}}", ann()),
-        Case::get("/v4/Users?encryptedEmail={{sealed-email:ANN@Example.com}}", ann()),
-        Case::get("/v4/Users?encryptedCustomerRegistrationId={{sealed-id:2937}}", ann()),
-        Case::get(
+        ContractCase::get("/v4/Users?encryptedEmail={{sealed-email:ann@example.com}}", ann()),
+        ContractCase::get("/v4/Users?encryptedEmail={{sealed-email:ANN@Example.com}}", ann()),
+        ContractCase::get("/v4/Users?encryptedCustomerRegistrationId={{sealed-id:2937}}", ann()),
+        ContractCase::get(
             "/v4/Users?encryptedCustomerRegistrationId={{sealed-id:2937}}&encryptedEmail={{sealed-email:ann@example.com}}",
             ann(),
         ),
-        Case::get(
+        ContractCase::get(
             "/v4/Users?encryptedCustomerRegistrationId={{sealed-id:2937}}&customerRegistrationId=100",
-            Expect::Users(vec![], 0),
+            Expectation::Users(vec![], 0),
         ),
-        Case::search(r#"{"encryptedEmail":"{{sealed-email:ann@example.com}}"}"#, ann()),
+        ContractCase::search(r#"{"encryptedEmail":"{{sealed-email:ann@example.com}}"}"#, ann()),
     ];
     for name in ["encryptedEmail", "encryptedCustomerRegistrationId"] {
         let wrong_purpose = if name == "encryptedEmail" {
@@ -196,9 +202,9 @@ pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<Case> {
             "{{sealed-id:}}"
         };
         for bad in [empty, "x", "AAAA", "%21%21", "2937", wrong_purpose, &long] {
-            cases.push(Case::get(
+            cases.push(ContractCase::get(
                 &format!("/v4/Users?{name}={bad}"),
-                Expect::Error(400, "E400_02", format!("Invalid InputModel - {name} cannot be opened")),
+                Expectation::Error(400, "E400_02", format!("Invalid InputModel - {name} cannot be opened")),
             ));
         }
     }
@@ -206,35 +212,41 @@ pub fn encrypted_values_open_and_bad_ones_are_refused_alike() -> Vec<Case> {
 }
 
 /// §3.1: `fields`.
-pub fn fields_are_sparse_and_in_published_order() -> Vec<Case> {
+pub fn fields_are_sparse_and_in_published_order() -> Vec<ContractCase> {
     let mut cases = vec![
-        Case::get(
+        ContractCase::get(
             "/v4/Users/2937?fields=verified,metadata.City,email,metadata.nothing",
-            Expect::Exactly(
+            Expectation::Exactly(
                 200,
                 r#"{"message":{"code":"UsersOrchestrator_S200_01","text":"Get by id completed.","type":"Success"},"meta":null,"data":{"email":"Ann@Example.com","metadata":{"city":"Århus"},"verified":true}}"#.to_owned(),
             ),
         ),
-        Case::get(
+        ContractCase::get(
             "/v4/Users?email=ann@example.com&FIELDS=LASTNAME,%20STATE",
-            Expect::Data(json!([{"lastName": "Lee", "state": "Standard"}])),
+            Expectation::Data(json!([{"lastName": "Lee", "state": "Standard"}])),
         ),
-        Case::search(
+        ContractCase::search(
             r#"{"email":"ann@example.com","fields":"metadata.badge,metadata.title"}"#,
-            Expect::Data(json!([{"metadata": {"badge": "Gold", "title": "Dr"}}])),
+            Expectation::Data(json!([{"metadata": {"badge": "Gold", "title": "Dr"}}])),
         ),
     ];
     let text = "Invalid InputModel - fields must be names of a user's fields with commas between them";
     for bad in ["colour", "email,", ",", "metadata.", "email.x", "password"] {
-        let refused = |code| Expect::Error(400, code, text.to_owned());
-        cases.push(Case::get(&format!("/v4/Users?fields={bad}"), refused("E400_02")));
-        cases.push(Case::get(&format!("/v4/Users/2937?fields={bad}"), refused("E400_00")));
+        let refused = |code| Expectation::Error(400, code, text.to_owned());
+        cases.push(ContractCase::get(
+            &format!("/v4/Users?fields={bad}"),
+            refused("E400_02"),
+        ));
+        cases.push(ContractCase::get(
+            &format!("/v4/Users/2937?fields={bad}"),
+            refused("E400_00"),
+        ));
     }
     cases
 }
 
 /// §3.1: `explain`, of a tenant without provider.
-pub fn explain_names_the_source_of_each_field() -> Vec<Case> {
+pub fn explain_names_the_source_of_each_field() -> Vec<ContractCase> {
     let target = "explain=true&fields=customerRegistrationId,lastName,metadata.city,metadata.age,verified";
     let ann = json!({
         "customerRegistrationId": "2937",
@@ -249,10 +261,10 @@ pub fn explain_names_the_source_of_each_field() -> Vec<Case> {
         },
     });
     vec![
-        Case::get(&format!("/v4/Users/2937?{target}"), Expect::Data(ann.clone())),
-        Case::get(
+        ContractCase::get(&format!("/v4/Users/2937?{target}"), Expectation::Data(ann.clone())),
+        ContractCase::get(
             &format!("/v4/Users?email=ann@example.com&{target}"),
-            Expect::Data(json!([ann])),
+            Expectation::Data(json!([ann])),
         ),
     ]
 }

@@ -178,7 +178,7 @@ fn far_tenant(tenant: &Tenant, asked: &MigrateFrom, allow_private_addresses: boo
         .filter(|name| !name.starts_with(SUBSCRIBE_PREFIX))
         .map(|name| format!("{name}: not a setting of a remote Users API"))
         .collect();
-    if parsed.subscribe_is_remote() {
+    if parsed.has_remote_store() {
         mistakes.extend(providers::mistakes(&settings, allow_private_addresses));
     } else {
         mistakes.push("Subscribe.Url: must be set, at the tenant or by --set: there is nobody to ask".to_owned());

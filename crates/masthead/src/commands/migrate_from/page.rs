@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_provider_subscribe::RemoteRow;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStop, Imported, Importer, NewRegistration};
 
@@ -42,7 +42,7 @@ pub(super) struct Noted {
     /// The number in the walk.
     pub(super) number: u64,
     /// The id, where it can be read.
-    pub(super) id: Option<Crid>,
+    pub(super) id: Option<CustomerRegistrationId>,
     pub(super) words: String,
 }
 
@@ -160,13 +160,13 @@ mod tests {
     /// Quality rules, fault table: one row or one field that cannot be read costs itself; both are named by the id alone.
     #[test]
     fn who_is_not_taken_whole_is_named_by_number_and_id() {
-        let id = |text: &str| Some(Crid::parse(text).unwrap());
-        let row = |id: Option<Crid>, account, lost: &[&'static str]| RemoteRow {
+        let id = |text: &str| Some(CustomerRegistrationId::parse(text).unwrap());
+        let row = |id: Option<CustomerRegistrationId>, account, lost: &[&'static str]| RemoteRow {
             id,
             account,
             lost: lost.to_vec(),
         };
-        let account = |text: &str| Ok(Account::new(Crid::parse(text).unwrap()));
+        let account = |text: &str| Ok(Account::new(CustomerRegistrationId::parse(text).unwrap()));
         let users = vec![
             row(id("a"), account("a"), &[]),
             row(id("b"), account("b"), &["metadata", "verified"]),

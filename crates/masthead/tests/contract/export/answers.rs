@@ -1,6 +1,6 @@
 //! What is answered: attributes, their order, and of whom nobody can tell.
 
-use masthead_testkit::contract_cases::world::HERALD;
+use masthead_testkit::contract_cases::fixture::HERALD;
 use serde_json::json;
 
 use super::{Exports, each, list, of};

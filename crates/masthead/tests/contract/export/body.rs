@@ -1,6 +1,6 @@
 //! What is asked for: identifiers, fields, and where they stand.
 
-use masthead_testkit::contract_cases::world::{GAZETTE, HERALD};
+use masthead_testkit::contract_cases::fixture::{GAZETTE, HERALD};
 use serde_json::json;
 
 use super::{Exports, each, is_error, list, of, one};

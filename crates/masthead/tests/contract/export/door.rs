@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_testkit::contract_cases::{Answer, world::HERALD};
+use masthead_testkit::contract_cases::{CaseAnswer, fixture::HERALD};
 use serde_json::{Map, Value};
 
 use super::{Call, Exports, basic, each, is_error, of};
@@ -77,7 +77,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
         .with("X-RequestId", "the-same");
     let refused = |user: &str| {
         let call = call.clone().with("Authorization", &basic(user, "wrong"));
-        let Answer {
+        let CaseAnswer {
             status,
             mut headers,
             body,
@@ -105,7 +105,7 @@ fn a_wrong_key_and_an_unknown_workspace_are_refused_in_the_same_words() {
 }
 
 /// Asks until the change of a moment ago is seen, which takes some seconds.
-fn until(exports: &Exports, call: &Call, status: u16) -> Answer {
+fn until(exports: &Exports, call: &Call, status: u16) -> CaseAnswer {
     let began = Instant::now();
     loop {
         let answer = exports.send(call);

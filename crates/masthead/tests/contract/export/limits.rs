@@ -1,6 +1,6 @@
 //! How much a workspace may ask for.
 
-use masthead_testkit::contract_cases::world::GAZETTE;
+use masthead_testkit::contract_cases::fixture::GAZETTE;
 use serde_json::json;
 
 use super::{Call, Exports, each, is_error, list, of};

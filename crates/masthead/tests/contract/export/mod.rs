@@ -10,8 +10,8 @@ use std::{sync::Once, time::Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_testkit::contract_cases::{
-    Answer, Request,
-    world::{COURIER, GAZETTE, HERALD},
+    CaseAnswer, CaseRequest,
+    fixture::{COURIER, GAZETTE, HERALD},
 };
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ impl Exports {
     }
 
     /// Sends a call; before the first one whatever is slow once is done, which a busy machine makes too slow for an answer.
-    pub(crate) fn send(&self, call: &Call) -> Answer {
+    pub(crate) fn send(&self, call: &Call) -> CaseAnswer {
         self.warm.call_once(|| {
             for (workspace, _) in &self.keys[..self.keys.len().min(TENANTS.len())] {
                 let warm = self.call(workspace, &of("customer_id", &["guest"]));
@@ -109,8 +109,8 @@ impl Exports {
         self.send_at_once(call)
     }
 
-    fn send_at_once(&self, call: &Call) -> Answer {
-        let request = Request {
+    fn send_at_once(&self, call: &Call) -> CaseAnswer {
+        let request = CaseRequest {
             method: "POST",
             target: call.target.clone(),
             headers: call.headers.clone(),
@@ -196,7 +196,7 @@ pub(crate) fn each<'a>(data: &'a Value, attribute: &str) -> Vec<&'a str> {
 }
 
 /// That an answer is this error, byte for byte but for its request id, which has eight characters.
-pub(crate) fn is_error(answer: &Answer, status: u16, beginning: &str) {
+pub(crate) fn is_error(answer: &CaseAnswer, status: u16, beginning: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
     let expected = format!(r#"{{"status":"fail","error":{{{beginning},"request_id":""#);
     let rest = answer.body.strip_prefix(&expected);

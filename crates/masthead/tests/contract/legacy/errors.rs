@@ -3,8 +3,8 @@
 use masthead_testkit::{
     accounts::account,
     contract_cases::{
-        Case, Method, Token,
-        world::{COURIER, HERALD, TIMES},
+        CaseToken, ContractCase, Method,
+        fixture::{COURIER, HERALD, TIMES},
     },
 };
 use serde_json::Value;
@@ -68,14 +68,14 @@ fn a_page_that_is_too_deep_is_a_business_error() {
 }
 
 /// That the answer is `{"error":"…"}` with this status and text, and nothing else.
-fn fails(world: &World, case: &Case, status: u16, text: &str) {
+fn fails(world: &World, case: &ContractCase, status: u16, text: &str) {
     let answer = world.ask(case);
     let expected = format!("{{\"error\":{}}}", Value::from(text));
     assert_eq!((answer.status, &*answer.body), (status, &*expected), "{case:?}");
     assert_eq!(header(&answer, "x-requestid"), Some("r-1"), "{case:?}");
 }
 
-fn ann() -> Case {
+fn ann() -> ContractCase {
     call("/User/2937/0")
 }
 
@@ -118,7 +118,12 @@ fn request_cannot_be_null_is_400() {
 fn invalid_authorization_is_401() {
     let world = start();
     let text = "Invalid Authorization.";
-    for token in [Token::Expired, Token::Forged, Token::OtherTenant, Token::WriterOnly] {
+    for token in [
+        CaseToken::Expired,
+        CaseToken::Forged,
+        CaseToken::OtherTenant,
+        CaseToken::WriterOnly,
+    ] {
         fails(&world, &ann().bearing(token), 401, text);
     }
     for odd in ["bearer", "bearer x", "Basic aGVyYWxkOmtleQ==", "x"] {
@@ -137,7 +142,12 @@ fn invalid_authorization_is_401() {
 fn invalid_x_source_system_is_401() {
     let world = start();
     let text = "Invalid X-SourceSystem.";
-    fails(&world, &ann().of(TIMES).with("X-SourceSystem", "WEB"), 401, text);
+    fails(
+        &world,
+        &ann().for_tenant(TIMES).with("X-SourceSystem", "WEB"),
+        401,
+        text,
+    );
     for odd in ["\u{e9}", &"x".repeat(65)] {
         fails(&world, &ann().with("X-SourceSystem", odd), 401, text);
     }

@@ -9,8 +9,8 @@ use masthead_domain::account::Account;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     contract_cases::{
-        Answer, Case, Environment, Expect,
-        world::{COURIER, GAZETTE, HERALD, TIMES},
+        CaseAnswer, CaseEnvironment, ContractCase, Expectation,
+        fixture::{COURIER, GAZETTE, HERALD, TIMES},
     },
 };
 use serde_json::{Value, json};
@@ -28,13 +28,13 @@ fn start() -> World {
 /// Asks once for each tenant, until it is known: what is slow once, a busy machine makes too slow for an answer.
 pub(crate) fn warm(world: World) -> World {
     for tenant in [HERALD, TIMES, GAZETTE, COURIER] {
-        once_known(&world, &call("/User/nobody/2").of(tenant));
+        once_known(&world, &call("/User/nobody/2").for_tenant(tenant));
     }
     world
 }
 
 /// The answer to a case once what it needs is known, which is never a 500.
-pub(crate) fn once_known(world: &World, case: &Case) -> Answer {
+pub(crate) fn once_known(world: &World, case: &ContractCase) -> CaseAnswer {
     let began = Instant::now();
     loop {
         let answer = world.ask(case);
@@ -45,21 +45,21 @@ pub(crate) fn once_known(world: &World, case: &Case) -> Answer {
     }
 }
 
-fn call(target: &str) -> Case {
-    Case::get(target, Expect::Status(200)).with("X-RequestId", "r-1")
+fn call(target: &str) -> ContractCase {
+    ContractCase::get(target, Expectation::Status(200)).with("X-RequestId", "r-1")
 }
 
-fn get_of(world: &World, tenant: &'static str, target: &str) -> Answer {
-    world.ask(&call(target).of(tenant))
+fn get_of(world: &World, tenant: &'static str, target: &str) -> CaseAnswer {
+    world.ask(&call(target).for_tenant(tenant))
 }
 
-fn parsed(answer: &Answer) -> Value {
+fn parsed(answer: &CaseAnswer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
 /// The ids of an answer that must be good, and the total.
-fn found(answer: &Answer) -> (Vec<String>, u64) {
+fn found(answer: &CaseAnswer) -> (Vec<String>, u64) {
     let whole = parsed(answer);
     assert_eq!((&whole["Code"], &whole["Errors"]), (&json!(200), &json!([])));
     let users = whole["Result"]["Users"].as_array().unwrap().iter();
@@ -286,7 +286,7 @@ fn sort_by_sort_order_users_per_page_and_page_number() {
     ] {
         for (word, direction) in [("asc", 0), ("0", 0), ("DESC", 1), ("1", 1)] {
             let new = format!("/v4/Users?pageSize=10&pageNumber=2&orderBy={column}&orderByType={direction}");
-            let new = world.ask(&Case::get(&new, Expect::Status(200)).of(GAZETTE));
+            let new = world.ask(&ContractCase::get(&new, Expectation::Status(200)).for_tenant(GAZETTE));
             let new: Value = serde_json::from_str(&new.body).unwrap();
             let users = new["data"].as_array().unwrap().iter();
             let ids: Vec<_> = users

@@ -1,9 +1,9 @@
 //! What the values of a legacy user are: numbers, booleans, texts, dates and null.
 
-use masthead_domain::{account::Account, crid::Crid};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId};
 use masthead_testkit::{
     accounts::{account, with_metadata},
-    contract_cases::world::HERALD,
+    contract_cases::fixture::HERALD,
 };
 use serde_json::{Map, Value, json};
 
@@ -141,7 +141,7 @@ fn all_else_are_strings_as_they_are_kept() {
 fn absent_scalars_are_null_and_absent_opt_ins_are_false() {
     let world = with_readers([Account {
         verified: Some(false),
-        ..Account::new(Crid::parse("bare").unwrap())
+        ..Account::new(CustomerRegistrationId::parse("bare").unwrap())
     }]);
     // The store has registered everybody at some time; whoever was brought in without may not have.
     world

@@ -49,7 +49,7 @@ impl UserSource for SlowSource {
         "Fake"
     }
 
-    async fn by_id(&self, cx: &CallContext, _: &Crid) -> Result<Option<Account>, SourceError> {
+    async fn by_id(&self, cx: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         Ok(self.answer(cx).await?.into_iter().next())
     }
 
@@ -57,9 +57,9 @@ impl UserSource for SlowSource {
         self.answer(cx).await
     }
 
-    async fn search(&self, cx: &CallContext, _: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, cx: &CallContext, _: &UserQuery) -> Result<AccountPage, SourceError> {
         let accounts = self.answer(cx).await?;
-        Ok(Page {
+        Ok(AccountPage {
             accounts,
             more: false,
             total: None,
@@ -84,11 +84,11 @@ fn cached(answer: SlowAnswer) -> Arc<CachedSource<SlowSource>> {
 }
 
 fn account(id: &str) -> Account {
-    Account::new(Crid::parse(id).unwrap())
+    Account::new(CustomerRegistrationId::parse(id).unwrap())
 }
 
-fn id() -> Crid {
-    Crid::parse("auth0|1").unwrap()
+fn id() -> CustomerRegistrationId {
+    CustomerRegistrationId::parse("auth0|1").unwrap()
 }
 
 fn calls(source: &CachedSource<SlowSource>) -> usize {
@@ -139,9 +139,9 @@ async fn tenants_keys_and_priorities_are_separate() {
             ..patient()
         },
     ];
-    let same_text = Crid::parse("a@b.example").unwrap();
+    let same_text = CustomerRegistrationId::parse("a@b.example").unwrap();
     let lookups = contexts.iter().map(|cx| source.by_id(cx, &same_text));
-    let email = EmailKey::of("a@b.example");
+    let email = EmailKey::from_text("a@b.example");
     let (ids, mail) = tokio::join!(
         futures_util::future::join_all(lookups),
         source.by_email(&contexts[0], &email)
@@ -183,20 +183,20 @@ async fn errors_are_never_cached() {
     ] {
         let source = cached(Err(kind));
         let error = source
-            .by_email(&patient(), &EmailKey::of("a@b.example"))
+            .by_email(&patient(), &EmailKey::from_text("a@b.example"))
             .await
             .unwrap_err();
         assert_eq!(error.kind, kind);
         assert_eq!(
             source
-                .remembered_by_email(&tenant(), &EmailKey::of("a@b.example"))
+                .remembered_by_email(&tenant(), &EmailKey::from_text("a@b.example"))
                 .await,
             None
         );
         *source.inner().answer.lock().unwrap() = Ok(vec![account("auth0|1")]);
         assert_eq!(
             source
-                .by_email(&patient(), &EmailKey::of("a@b.example"))
+                .by_email(&patient(), &EmailKey::from_text("a@b.example"))
                 .await
                 .unwrap()
                 .len(),
@@ -215,7 +215,7 @@ async fn forgotten_user_is_fetched_again() {
     tokio::task::yield_now().await;
     advance(Duration::from_millis(10)).await;
     source
-        .forget(&tenant(), Some(&id()), &[&EmailKey::of("a@b.example")])
+        .forget(&tenant(), Some(&id()), &[&EmailKey::from_text("a@b.example")])
         .await;
     assert!(in_flight.await.unwrap().is_ok());
     assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
@@ -262,7 +262,7 @@ async fn deadline_holds_and_searches_pass_through() {
     }
     assert!(
         source
-            .by_email(&cx(Duration::ZERO), &EmailKey::of("a@b.example"))
+            .by_email(&cx(Duration::ZERO), &EmailKey::from_text("a@b.example"))
             .await
             .is_err()
     );

@@ -246,7 +246,7 @@ async fn hasty_read_waits_only_once_begun() {
         None,
     );
     let in_haste = || CallContext {
-        leave_by: Some(Instant::now().into_std()),
+        start_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
     let begun = in_haste();
@@ -264,7 +264,7 @@ async fn hasty_read_does_not_requeue_after_429() {
     let server = ScriptedServer::start(|_, _| json(429, "retry-after: 1\r\n", "{}")).await;
     let upstream = upstream_of(options(), None);
     let in_haste = CallContext {
-        leave_by: Some(Instant::now().into_std()),
+        start_by: Some(Instant::now().into_std()),
         ..cx(PATIENCE)
     };
     let result = send_call(ProviderCall::read("x", &in_haste), &upstream, &server).await;

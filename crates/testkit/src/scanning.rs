@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use masthead_domain::account::Account;
 use masthead_ports::{
+    scan::{ScanCursor, ScanExtent, UserScan},
     source::SourceError,
-    walk::{Place, Scope, Walk},
 };
 
-use crate::asking::{Asking, ids};
+use crate::source_client::{SourceClient, ids};
 
 /// More steps than any walk of a test has.
 const ENDLESS: usize = 10_000;
 
 /// What a whole walk has shown.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub struct ScannedUsers {
     /// The accounts, as often as they were shown.
     pub accounts: Vec<Account>,
     /// How many steps it took.
@@ -28,7 +28,7 @@ pub struct Walked {
     pub expected: Option<u64>,
 }
 
-impl Walked {
+impl ScannedUsers {
     /// The ids that were shown.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<String> {
@@ -43,17 +43,17 @@ impl Walked {
 ///
 /// # Panics
 /// When the walk has no end.
-pub async fn walk(
-    world: &impl Asking,
-    walk: &dyn Walk,
-    scope: Scope,
+pub async fn scan_all(
+    world: &impl SourceClient,
+    walk: &dyn UserScan,
+    scope: ScanExtent,
     mut between: impl FnMut(usize) + Send,
-) -> Result<Walked, SourceError> {
-    let mut walked = Walked::default();
-    let mut place: Option<Place> = None;
+) -> Result<ScannedUsers, SourceError> {
+    let mut walked = ScannedUsers::default();
+    let mut place: Option<ScanCursor> = None;
     while walked.steps < ENDLESS {
-        let kept = place.and_then(|place| Place::parse(place.as_str()));
-        let step = walk.step(&world.cx(), scope, kept.as_ref()).await?;
+        let kept = place.and_then(|place| ScanCursor::parse(place.as_str()));
+        let step = walk.fetch_page(&world.cx(), scope, kept.as_ref()).await?;
         walked.steps += 1;
         walked.truncated |= step.truncated;
         walked.gaps |= step.gaps;

@@ -9,17 +9,17 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_ports::source::{CallContext, Page, Priority, SourceError, SourceErrorKind, UserSource};
+use masthead_ports::source::{AccountPage, CallContext, Priority, SourceError, SourceErrorKind, UserSource};
 
 /// A source under test and the tenant that asks it.
 #[async_trait]
-pub trait Asking: Sync {
+pub trait SourceClient: Sync {
     /// The source.
     fn source(&self) -> &dyn UserSource;
 
@@ -39,7 +39,7 @@ pub trait Asking: Sync {
 
     /// The users with this address.
     async fn by_email(&self, email: &str) -> Result<Vec<Account>, SourceError> {
-        self.source().by_email(&self.cx(), &EmailKey::of(email)).await
+        self.source().by_email(&self.cx(), &EmailKey::from_text(email)).await
     }
 
     /// The ids of the users with this address.
@@ -48,15 +48,15 @@ pub trait Asking: Sync {
     }
 
     /// The page of a query.
-    async fn search(&self, query: &UserQuery) -> Result<Page, SourceError> {
+    async fn search(&self, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.source().search(&self.cx(), query).await
     }
 }
 
 /// The id of this text.
 #[must_use]
-pub fn crid(id: &str) -> Crid {
-    Crid::parse(id).expect("an id")
+pub fn crid(id: &str) -> CustomerRegistrationId {
+    CustomerRegistrationId::parse(id).expect("an id")
 }
 
 /// The ids of these accounts, in their order.

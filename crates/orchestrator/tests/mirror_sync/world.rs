@@ -9,20 +9,21 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     query::UserQuery,
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
 };
-use masthead_orchestrator::{DirectorySync, PatienceOptions, SyncOptions};
+use masthead_orchestrator::{MirrorSync, RetryOptions, SyncOptions};
 use masthead_ports::{
     clock::Clock,
-    directory::{
-        Beginning, Begun, Brake, Change, Directory, DirectoryPage, Finished, Profile, Run, RunError, Standing, Taken,
+    mirror::{
+        ChangeCounts, MirrorPage, MirrorStatus, Profile, ProfileChange, RemovalBrake, RunError, RunSummary,
+        StartOutcome, StartRun, SyncRun, UserMirror,
     },
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan, UserScans},
     source::{CallContext, Priority, SourceError, SourceErrorKind, SourceName},
-    walk::{Place, Scope, Step, Walk, Walks},
 };
 use masthead_testkit::clock::StoppedClock;
 use time::OffsetDateTime;
@@ -32,7 +33,7 @@ use tokio::time::Instant;
 pub(crate) struct Numbers {
     pub(crate) users: Mutex<Vec<u32>>,
     pub(crate) per_page: usize,
-    pub(crate) tells_changes: bool,
+    pub(crate) can_list_changes: bool,
     pub(crate) truncated: Mutex<bool>,
     /// What the next calls are answered with in the place of a page.
     pub(crate) failures: Mutex<VecDeque<SourceErrorKind>>,
@@ -43,20 +44,25 @@ pub(crate) struct Numbers {
 }
 
 pub(crate) fn account(number: u32) -> Account {
-    Account::new(Crid::parse(&format!("n|{number:05}")).unwrap())
+    Account::new(CustomerRegistrationId::parse(&format!("n|{number:05}")).unwrap())
 }
 
 #[async_trait]
-impl Walk for Numbers {
+impl UserScan for Numbers {
     fn name(&self) -> SourceName {
         "Numbers"
     }
 
-    fn tells_changes(&self) -> bool {
-        self.tells_changes
+    fn can_list_changes(&self) -> bool {
+        self.can_list_changes
     }
 
-    async fn step(&self, cx: &CallContext, _: Scope, from: Option<&Place>) -> Result<Step, SourceError> {
+    async fn fetch_page(
+        &self,
+        cx: &CallContext,
+        _: ScanExtent,
+        from: Option<&ScanCursor>,
+    ) -> Result<ScanPage, SourceError> {
         assert_eq!(cx.priority, Priority::Sync);
         let page: usize = from.map_or(0, |place| place.as_str().parse().unwrap());
         self.asked.lock().unwrap().push(page);
@@ -67,9 +73,10 @@ impl Walk for Numbers {
         }
         let users = self.users.lock().unwrap();
         let shown = users.iter().skip(page * self.per_page).take(self.per_page);
-        Ok(Step {
+        Ok(ScanPage {
             accounts: shown.map(|number| account(*number)).collect(),
-            next: ((page + 1) * self.per_page < users.len()).then(|| Place::parse(&(page + 1).to_string()).unwrap()),
+            next: ((page + 1) * self.per_page < users.len())
+                .then(|| ScanCursor::parse(&(page + 1).to_string()).unwrap()),
             expected: Some(users.iter().collect::<BTreeSet<_>>().len() as u64),
             truncated: *self.truncated.lock().unwrap(),
             gaps: false,
@@ -81,14 +88,14 @@ impl Walk for Numbers {
 /// What the directory in memory holds.
 #[derive(Default)]
 pub(crate) struct Held {
-    pub(crate) profiles: BTreeMap<Crid, (Account, OffsetDateTime)>,
+    pub(crate) profiles: BTreeMap<CustomerRegistrationId, (Account, OffsetDateTime)>,
     /// The run under way, its holder, and the end of its lease by the store's clock.
-    pub(crate) run: Option<(Run, Box<str>, Instant)>,
+    pub(crate) run: Option<(SyncRun, Box<str>, Instant)>,
     /// How many passes are to be made again before one is whole.
     pub(crate) again: u32,
     pub(crate) renewed: u32,
     pub(crate) runs: i64,
-    pub(crate) seen: BTreeSet<Crid>,
+    pub(crate) seen: BTreeSet<CustomerRegistrationId>,
     pub(crate) finished: u32,
     pub(crate) paused: u32,
     /// How often the store says nothing before it answers again.
@@ -104,7 +111,7 @@ impl Memory {
         self.0.lock().unwrap()
     }
 
-    fn of(&self, run: &Run) -> Result<MutexGuard<'_, Held>, RunError> {
+    fn of(&self, run: &SyncRun) -> Result<MutexGuard<'_, Held>, RunError> {
         let mut held = self.held();
         if held.silent > 0 {
             held.silent -= 1;
@@ -118,12 +125,12 @@ impl Memory {
 }
 
 #[async_trait]
-impl Directory for Memory {
-    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+impl UserMirror for Memory {
+    async fn search(&self, _: &CallContext, _: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
         Ok(None)
     }
 
-    async fn profile(&self, _: &CallContext, _: &Crid) -> Result<Option<Profile>, SourceError> {
+    async fn profile(&self, _: &CallContext, _: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
         Ok(None)
     }
 
@@ -131,8 +138,8 @@ impl Directory for Memory {
         Ok(Vec::new())
     }
 
-    async fn standing(&self, _: &CallContext) -> Result<Option<Standing>, SourceError> {
-        Ok(Some(Standing {
+    async fn status(&self, _: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {
+        Ok(Some(MirrorStatus {
             as_of: None,
             whole: false,
             profiles: self.held().profiles.len() as u64,
@@ -140,15 +147,25 @@ impl Directory for Memory {
         }))
     }
 
-    async fn feed(&self, _: &CallContext, _: &[Account], _: OffsetDateTime) -> Result<Taken, SourceError> {
-        Ok(Taken::default())
+    async fn record_accounts(
+        &self,
+        _: &CallContext,
+        _: &[Account],
+        _: OffsetDateTime,
+    ) -> Result<ChangeCounts, SourceError> {
+        Ok(ChangeCounts::default())
     }
 
-    async fn absent(&self, _: &CallContext, _: &Crid, _: OffsetDateTime) -> Result<(), SourceError> {
+    async fn record_absence(
+        &self,
+        _: &CallContext,
+        _: &CustomerRegistrationId,
+        _: OffsetDateTime,
+    ) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn begin(&self, _: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError> {
+    async fn start_run(&self, _: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let mut held = self.held();
         held.full_every = Some(beginning.full_every);
         held.runs += 1;
@@ -159,12 +176,12 @@ impl Directory for Memory {
             && !left.is_zero()
         {
             held.run = Some((run.clone(), holder.clone(), *until));
-            return Ok(Begun::Busy { left });
+            return Ok(StartOutcome::Busy { left });
         }
-        let run = Run {
+        let run = SyncRun {
             number: held.runs,
             lease: beginning.lease,
-            scope: Scope::Everything,
+            scope: ScanExtent::Everything,
             started: beginning.at,
             resumed: left.is_some(),
             walked: left.as_ref().is_some_and(|(run, _, _)| run.walked),
@@ -174,12 +191,18 @@ impl Directory for Memory {
             held.seen.clear();
         }
         held.run = Some((run.clone(), beginning.holder.into(), Instant::now() + beginning.lease));
-        Ok(Begun::Run(run))
+        Ok(StartOutcome::Run(run))
     }
 
-    async fn take(&self, _: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError> {
+    async fn record_page(
+        &self,
+        _: &CallContext,
+        run: &SyncRun,
+        step: &ScanPage,
+        as_of: OffsetDateTime,
+    ) -> Result<ChangeCounts, RunError> {
         let mut held = self.of(run)?;
-        let mut taken = Taken::default();
+        let mut taken = ChangeCounts::default();
         for account in &step.accounts {
             held.seen.insert(account.crid.clone());
             match held.profiles.insert(account.crid.clone(), (account.clone(), as_of)) {
@@ -199,41 +222,47 @@ impl Directory for Memory {
         Ok(taken)
     }
 
-    async fn renew(&self, _: &CallContext, run: &Run) -> Result<bool, RunError> {
+    async fn renew_lease(&self, _: &CallContext, run: &SyncRun) -> Result<bool, RunError> {
         let mut held = self.of(run)?;
         held.renewed += 1;
         held.run.as_mut().unwrap().2 = Instant::now() + run.lease;
         Ok(true)
     }
 
-    async fn pause(&self, _: &CallContext, run: &Run) -> Result<(), RunError> {
+    async fn release_run(&self, _: &CallContext, run: &SyncRun) -> Result<(), RunError> {
         let mut held = self.of(run)?;
         held.paused += 1;
         held.run.as_mut().unwrap().2 = Instant::now();
         Ok(())
     }
 
-    async fn finish(&self, _: &CallContext, run: &Run, _: OffsetDateTime, brake: Brake) -> Result<Finished, RunError> {
+    async fn finish_run(
+        &self,
+        _: &CallContext,
+        run: &SyncRun,
+        _: OffsetDateTime,
+        brake: RemovalBrake,
+    ) -> Result<RunSummary, RunError> {
         let mut held = self.of(run)?;
         held.run = None;
         held.finished += 1;
         let profiles = held.profiles.len() as u64;
         let missing = profiles - held.seen.len() as u64;
-        Ok(Finished {
+        Ok(RunSummary {
             profiles,
             whole: true,
             missing,
             removed: 0,
-            braked: brake == Brake::On && missing > 1 && missing * 100 > profiles,
+            braked: brake == RemovalBrake::On && missing > 1 && missing * 100 > profiles,
         })
     }
 
-    async fn preview(&self, _: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError> {
+    async fn preview_changes(&self, _: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
         let held = self.held();
         let change = |account: &Account| match held.profiles.get(&account.crid) {
-            None => Change::Added,
-            Some((known, _)) if known != account => Change::Changed,
-            Some(_) => Change::Unchanged,
+            None => ProfileChange::Added,
+            Some((known, _)) if known != account => ProfileChange::Changed,
+            Some(_) => ProfileChange::Unchanged,
         };
         Ok(accounts.iter().map(change).collect())
     }
@@ -241,8 +270,8 @@ impl Directory for Memory {
 
 struct Only(Option<Arc<Numbers>>);
 
-impl Walks for Only {
-    fn of(&self, _: &Arc<Tenant>) -> Option<Arc<dyn Walk>> {
+impl UserScans for Only {
+    fn for_tenant(&self, _: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
         self.0.clone().map(|walk| walk as _)
     }
 }
@@ -261,12 +290,12 @@ impl World {
         Self::with(users, true)
     }
 
-    pub(crate) fn with(users: u32, tells_changes: bool) -> Self {
+    pub(crate) fn with(users: u32, can_list_changes: bool) -> Self {
         Self {
             provider: Arc::new(Numbers {
                 users: Mutex::new((0..users).collect()),
                 per_page: 5,
-                tells_changes,
+                can_list_changes,
                 truncated: Mutex::default(),
                 failures: Mutex::default(),
                 asked: Mutex::default(),
@@ -283,25 +312,25 @@ impl World {
     }
 
     /// What one process makes runs with.
-    pub(crate) fn process(&self, holder: &str) -> DirectorySync {
+    pub(crate) fn process(&self, holder: &str) -> MirrorSync {
         self.process_with(holder, Some(Arc::clone(&self.provider)))
     }
 
-    pub(crate) fn process_with(&self, holder: &str, provider: Option<Arc<Numbers>>) -> DirectorySync {
+    pub(crate) fn process_with(&self, holder: &str, provider: Option<Arc<Numbers>>) -> MirrorSync {
         let options = SyncOptions {
             holder: holder.into(),
             lease: Duration::from_mins(5),
             full_every: Duration::from_hours(24),
-            step_deadline: Duration::from_mins(1),
+            page_deadline: Duration::from_mins(1),
             grace: Duration::from_secs(5),
-            patience: PatienceOptions {
+            patience: RetryOptions {
                 tries: 4,
                 first_pause: Duration::from_secs(1),
                 longest_pause: Duration::from_secs(30),
             },
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        DirectorySync::new(
+        MirrorSync::new(
             Arc::clone(&self.directory) as _,
             Arc::new(Only(provider)),
             clock,

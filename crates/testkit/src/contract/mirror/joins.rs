@@ -2,15 +2,15 @@
 
 use masthead_domain::{
     account::Account,
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     metadata::MetadataPair,
     order::{Direction, Order, SortColumn},
     query::{EmailFilter, NamePrefix, UserFilter},
 };
-use masthead_ports::directory::Brake;
+use masthead_ports::mirror::RemovalBrake;
 
-use super::{super::list, DirectoryFactory, DirectorySubject, NOON, beginning, minute, step};
+use super::{super::list, MirrorFactory, MirrorSubject, NOON, minute, scan_page, start_run};
 use crate::accounts::{account, readers, with_metadata};
 
 fn ann(crid: &str) -> Account {
@@ -18,7 +18,7 @@ fn ann(crid: &str) -> Account {
 }
 
 /// Neither before the first run begins, nor while it is under way; and nothing is kept where no run has begun.
-pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn DirectoryFactory) {
+pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let everybody = list(UserFilter::default());
@@ -27,29 +27,32 @@ pub async fn no_list_is_answered_before_a_run_has_ended(factory: &dyn DirectoryF
     subject.feed(&[ann("a|1")], NOON).await;
     assert_eq!(subject.as_of("a|1").await, None);
     assert!(asked().await.expect("an answer").is_none());
-    let run = subject.begin(beginning("a", NOON)).await;
+    let run = subject.begin(start_run("a", NOON)).await;
     let taken = subject
         .directory
-        .take(&cx, &run, &step(&[ann("a|1")], None), NOON)
+        .record_page(&cx, &run, &scan_page(&[ann("a|1")], None), NOON)
         .await;
     taken.expect("taken");
     assert!(asked().await.expect("an answer").is_none());
-    let finished = subject.directory.finish(&cx, &run, minute(1), Brake::On).await;
+    let finished = subject
+        .directory
+        .finish_run(&cx, &run, minute(1), RemovalBrake::On)
+        .await;
     finished.expect("finished");
     let page = asked().await.expect("an answer").expect("a finished run");
     assert_eq!((page.entries.len(), page.as_of), (1, NOON));
-    let standing = subject.directory.standing(&cx).await.expect("an answer").expect("one");
+    let standing = subject.directory.status(&cx).await.expect("an answer").expect("one");
     assert_eq!((standing.as_of, standing.profiles), (Some(NOON), 1));
 }
 
 /// By their id, or by an address that each side has once; those who were there before the first run, and those after.
-pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn DirectoryFactory) {
+pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     let cy = |crid| account(crid, "cy@example.com", "Cy", "Ash");
     subject.register(&ann("a|1")).await;
     subject.register(&bob("2")).await;
-    subject.run(&[ann("a|1"), bob("a|2")], NOON, Brake::On).await;
+    subject.run(&[ann("a|1"), bob("a|2")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 a|1", "a|2 2"]);
     subject.register(&cy("3")).await;
     assert_eq!(subject.pairs().await, ["- 3", "a|1 a|1", "a|2 2"]);
@@ -63,10 +66,10 @@ pub async fn one_user_of_both_sides_is_one_entry(factory: &dyn DirectoryFactory)
 }
 
 /// On either side, and whoever comes second.
-pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(factory: &dyn DirectoryFactory) {
+pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
-    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 1"]);
     subject.register(&ann("2")).await;
     assert_eq!(subject.pairs().await, ["- 1", "- 2", "a|1 -"]);
@@ -83,11 +86,11 @@ pub async fn a_shared_address_parts_who_was_joined_until_it_is_shared_no_more(fa
 }
 
 /// Also when the id comes later, which frees who was joined by the address.
-pub async fn the_id_comes_before_the_address(factory: &dyn DirectoryFactory) {
+pub async fn the_id_comes_before_the_address(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     subject.register(&ann("1")).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
-    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     subject.register(&bob("a|1")).await;
     // Ann's address is the profile's, whom its id has joined to Bob's registration.
     assert_eq!(subject.pairs().await, ["- 1", "a|1 a|1"]);
@@ -104,36 +107,39 @@ pub async fn the_id_comes_before_the_address(factory: &dyn DirectoryFactory) {
 }
 
 /// A page of a slow walk is no news about somebody who was just asked for.
-pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn DirectoryFactory) {
+pub async fn an_older_word_never_takes_the_place_of_a_newer(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
-    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     let renamed = account("a|1", "ann@example.com", "Anna", "Lee");
     subject.feed(std::slice::from_ref(&renamed), minute(5)).await;
     subject.feed(&[ann("a|1")], minute(3)).await;
-    let id = Crid::parse("a|1").expect("an id");
+    let id = CustomerRegistrationId::parse("a|1").expect("an id");
     let kept = subject.directory.profile(&subject.context(0), &id).await;
     let kept = kept.expect("an answer").expect("a profile");
     assert_eq!((&*kept.account.first_name, kept.as_of), ("Anna", minute(5)));
-    let absent = subject.directory.absent(&subject.context(0), &id, minute(4)).await;
+    let absent = subject
+        .directory
+        .record_absence(&subject.context(0), &id, minute(4))
+        .await;
     absent.expect("an answer");
     assert_eq!(subject.as_of("a|1").await, Some(minute(5)));
 }
 
 /// The provider's accounts, and never a registration in their place.
-pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn DirectoryFactory) {
+pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.email", "store")]).await;
     subject
         .register(&account("a|1", "ours@example.com", "Ann", "Lee"))
         .await;
     subject.register(&account("2", "two@example.com", "", "")).await;
     let theirs = [ann("a|1"), ann("a|2"), account("a|3", "cy@example.com", "", "")];
-    subject.run(&theirs, NOON, Brake::On).await;
+    subject.run(&theirs, NOON, RemovalBrake::On).await;
     let by_email = |text: &'static str| {
         let subject = &subject;
         async move {
             let found = subject
                 .directory
-                .profiles_by_email(&subject.context(0), &EmailKey::of(text))
+                .profiles_by_email(&subject.context(0), &EmailKey::from_text(text))
                 .await;
             let found = found.expect("an answer");
             let ids: Vec<_> = found
@@ -153,20 +159,20 @@ pub async fn profiles_are_found_by_id_and_by_address(factory: &dyn DirectoryFact
 }
 
 /// The same ids and addresses in two pools.
-pub async fn directories_of_other_pools_are_apart(factory: &dyn DirectoryFactory) {
+pub async fn directories_of_other_pools_are_apart(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let other = subject.context(1);
     subject.registrar.register(&other, &ann("1")).await;
-    subject.run(&[ann("a|1")], NOON, Brake::On).await;
+    subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 -"]);
     let asked = subject.directory.search(&other, &list(UserFilter::default())).await;
     assert!(asked.expect("an answer").is_none());
-    let id = Crid::parse("a|1").expect("an id");
+    let id = CustomerRegistrationId::parse("a|1").expect("an id");
     let theirs = subject.directory.profile(&other, &id).await;
     assert_eq!(theirs.expect("an answer"), None);
     subject
         .directory
-        .absent(&other, &id, minute(1))
+        .record_absence(&other, &id, minute(1))
         .await
         .expect("an answer");
     assert_eq!(subject.as_of("a|1").await, Some(NOON));
@@ -184,7 +190,7 @@ fn both_sides() -> (Vec<Account>, Vec<Account>) {
             reader.registration_id = None;
             reader.has_password = false;
             if n % 4 == 1 {
-                reader.crid = Crid::parse(&format!("a|{n}")).expect("an id");
+                reader.crid = CustomerRegistrationId::parse(&format!("a|{n}")).expect("an id");
             }
             if n % 10 == 6 {
                 reader.email = None;
@@ -207,17 +213,17 @@ fn both_sides() -> (Vec<Account>, Vec<Account>) {
 
 fn filters() -> Vec<UserFilter> {
     let metadata = |key, value| UserFilter {
-        metadata: vec![MetadataPair::of(key, value)],
+        metadata: vec![MetadataPair::new(key, value)],
         ..UserFilter::default()
     };
     vec![
         UserFilter::default(),
         UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of("er1"))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text("er1"))],
             ..UserFilter::default()
         },
         UserFilter {
-            first_name: Some(NamePrefix::of("de")),
+            first_name: Some(NamePrefix::from_text("de")),
             ..UserFilter::default()
         },
         metadata("city", "oslo"),
@@ -226,7 +232,7 @@ fn filters() -> Vec<UserFilter> {
     ]
 }
 
-async fn every_list_is_the_models(subject: &DirectorySubject, theirs: &[Account]) {
+async fn every_list_is_the_models(subject: &MirrorSubject, theirs: &[Account]) {
     let merged = subject.merged(theirs).await;
     for filter in filters() {
         for column in SortColumn::ALL {
@@ -239,13 +245,13 @@ async fn every_list_is_the_models(subject: &DirectorySubject, theirs: &[Account]
 }
 
 /// Every filter, order and page after each of a number of changes to either side.
-pub async fn lists_are_the_models_while_both_sides_change(factory: &dyn DirectoryFactory) {
+pub async fn lists_are_the_models_while_both_sides_change(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[("Merge.lastName", "store")]).await;
     let (mut theirs, ours) = both_sides();
     for account in &ours[..15] {
         subject.register(account).await;
     }
-    subject.run(&theirs[..20], NOON, Brake::On).await;
+    subject.run(&theirs[..20], NOON, RemovalBrake::On).await;
     every_list_is_the_models(&subject, &theirs[..20]).await;
     for account in &ours[15..] {
         subject.register(account).await;

@@ -2,24 +2,27 @@
 
 use std::time::Duration;
 
-use masthead_orchestrator::{DirectorySync, Outcome, Progress};
-use masthead_ports::{directory::Brake, source::SourceErrorKind};
+use masthead_orchestrator::{MirrorSync, SyncOutcome, SyncProgress};
+use masthead_ports::{mirror::RemovalBrake, source::SourceErrorKind};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::World;
 
-async fn run(world: &World, process: &DirectorySync) -> Outcome {
+async fn run(world: &World, process: &MirrorSync) -> SyncOutcome {
     let stop = CancellationToken::new();
-    process.run(&world.tenant, Brake::On, &stop, &mut |_| {}).await
+    process.run(&world.tenant, RemovalBrake::On, &stop, &mut |_| {}).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn everybody_is_kept_each_page_is_asked_for_once_and_each_step_is_told() {
     let world = World::of(23);
     let (stop, mut told) = (CancellationToken::new(), Vec::new());
-    let mut tell = |progress: &Progress| told.push(*progress);
-    let outcome = world.process("a").run(&world.tenant, Brake::On, &stop, &mut tell).await;
+    let mut tell = |progress: &SyncProgress| told.push(*progress);
+    let outcome = world
+        .process("a")
+        .run(&world.tenant, RemovalBrake::On, &stop, &mut tell)
+        .await;
     assert_eq!(outcome.name(), "finished");
     assert_eq!((world.kept(), world.asked()), (23, vec![0, 1, 2, 3, 4]));
     let last = told.last().unwrap();
@@ -47,13 +50,15 @@ async fn failures_are_waited_out_as_long_as_the_provider_asks() {
 async fn a_provider_that_goes_on_failing_is_left_for_later_and_the_next_run_goes_on_from_there() {
     let world = World::of(20);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
-    let mut fail_after_two = |progress: &Progress| {
+    let mut fail_after_two = |progress: &SyncProgress| {
         if progress.steps == 2 && progress.failures == 0 {
             world.fail([SourceErrorKind::Unavailable; 4]);
         }
     };
-    let outcome = process.run(&world.tenant, Brake::On, &stop, &mut fail_after_two).await;
-    assert!(matches!(outcome, Outcome::Failed(ref error) if error.kind == SourceErrorKind::Unavailable));
+    let outcome = process
+        .run(&world.tenant, RemovalBrake::On, &stop, &mut fail_after_two)
+        .await;
+    assert!(matches!(outcome, SyncOutcome::Failed(ref error) if error.kind == SourceErrorKind::Unavailable));
     assert_eq!((world.kept(), world.directory.held().paused), (10, 1));
     // Another process need not wait for the lease's end.
     assert_eq!(run(&world, &world.process("b")).await.name(), "finished");
@@ -95,8 +100,11 @@ async fn a_run_that_is_told_to_stop_keeps_the_step_that_was_under_way() {
         sleep(Duration::from_millis(25)).await;
         stop.cancel();
     };
-    let mut ignored = |_: &Progress| {};
-    let (outcome, ()) = tokio::join!(process.run(&world.tenant, Brake::On, &stop, &mut ignored), stopping);
+    let mut ignored = |_: &SyncProgress| {};
+    let (outcome, ()) = tokio::join!(
+        process.run(&world.tenant, RemovalBrake::On, &stop, &mut ignored),
+        stopping
+    );
     assert_eq!(outcome.name(), "stopped");
     assert_eq!((world.kept(), world.asked()), (15, vec![0, 1, 2]));
     assert_eq!(run(&world, &world.process("b")).await.name(), "finished");
@@ -110,17 +118,23 @@ async fn a_call_that_hangs_is_not_waited_for_long_once_all_is_to_stop() {
     let (stop, process, begun) = (CancellationToken::new(), world.process("a"), Instant::now());
     stop.cancel();
     assert_eq!(
-        process.run(&world.tenant, Brake::On, &stop, &mut |_| {}).await.name(),
+        process
+            .run(&world.tenant, RemovalBrake::On, &stop, &mut |_| {})
+            .await
+            .name(),
         "stopped"
     );
     assert!(world.asked().is_empty(), "nothing new is begun");
     let stop = CancellationToken::new();
-    let mut ignored = |_: &Progress| {};
+    let mut ignored = |_: &SyncProgress| {};
     let stopping = async {
         sleep(Duration::from_secs(1)).await;
         stop.cancel();
     };
-    let (outcome, ()) = tokio::join!(process.run(&world.tenant, Brake::On, &stop, &mut ignored), stopping);
+    let (outcome, ()) = tokio::join!(
+        process.run(&world.tenant, RemovalBrake::On, &stop, &mut ignored),
+        stopping
+    );
     assert_eq!((outcome.name(), begun.elapsed().as_secs()), ("stopped", 6));
 }
 
@@ -128,12 +142,12 @@ async fn a_call_that_hangs_is_not_waited_for_long_once_all_is_to_stop() {
 async fn a_store_that_is_away_for_a_while_costs_no_call() {
     let world = World::of(10);
     let (stop, process) = (CancellationToken::new(), world.process("a"));
-    let mut silence = |progress: &Progress| {
+    let mut silence = |progress: &SyncProgress| {
         if progress.steps < 3 {
             world.directory.held().silent = 2;
         }
     };
-    let outcome = process.run(&world.tenant, Brake::On, &stop, &mut silence).await;
+    let outcome = process.run(&world.tenant, RemovalBrake::On, &stop, &mut silence).await;
     assert_eq!(
         (outcome.name(), world.kept(), world.asked()),
         ("finished", 10, vec![0, 1])
@@ -208,8 +222,11 @@ async fn a_call_that_fails_is_told_before_it_is_waited_out() {
     let world = World::of(10);
     world.fail([SourceErrorKind::Unavailable; 2]);
     let (stop, mut told) = (CancellationToken::new(), Vec::new());
-    let mut tell = |progress: &Progress| told.push((progress.failures, progress.steps));
-    let outcome = world.process("a").run(&world.tenant, Brake::On, &stop, &mut tell).await;
+    let mut tell = |progress: &SyncProgress| told.push((progress.failures, progress.steps));
+    let outcome = world
+        .process("a")
+        .run(&world.tenant, RemovalBrake::On, &stop, &mut tell)
+        .await;
     assert_eq!(
         (outcome.name(), told),
         ("finished", vec![(1, 0), (2, 0), (0, 1), (0, 2)])
@@ -222,20 +239,22 @@ async fn a_mass_disappearance_is_told_of() {
     assert_eq!(run(&world, &world.process("a")).await.name(), "finished");
     world.provider.users.lock().unwrap().truncate(90);
     let outcome = run(&world, &world.process("a")).await;
-    let Outcome::Finished(finished) = outcome else {
+    let SyncOutcome::Finished(finished) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!((finished.missing, finished.removed, finished.braked), (10, 0, true));
     assert_eq!(outcome.name(), "braked");
     let (stop, process) = (CancellationToken::new(), world.process("a"));
-    let released = process.run(&world.tenant, Brake::Released, &stop, &mut |_| {}).await;
+    let released = process
+        .run(&world.tenant, RemovalBrake::Released, &stop, &mut |_| {})
+        .await;
     assert_eq!(released.name(), "finished");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_cannot_tell_changes_is_always_gone_through_as_a_whole() {
-    for (tells_changes, full_every) in [(true, Duration::from_hours(24)), (false, Duration::ZERO)] {
-        let world = World::with(5, tells_changes);
+    for (can_list_changes, full_every) in [(true, Duration::from_hours(24)), (false, Duration::ZERO)] {
+        let world = World::with(5, can_list_changes);
         run(&world, &world.process("a")).await;
         assert_eq!(world.directory.held().full_every, Some(full_every));
     }

@@ -11,9 +11,9 @@ use masthead_domain::{
 };
 use masthead_ports::source::CallContext;
 use masthead_testkit::{
-    contract::directory::{self, DirectoryFactory, DirectorySubject, Registrar},
-    directory::FakeDirectory,
-    for_each_directory_case,
+    contract::mirror::{self, MirrorFactory, MirrorSubject, Registrar},
+    for_each_mirror_case,
+    mirror::FakeMirror,
     store::FakeStore,
 };
 
@@ -30,8 +30,8 @@ impl Registrar for Putting {
 }
 
 #[async_trait]
-impl DirectoryFactory for Fakes {
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject {
+impl MirrorFactory for Fakes {
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let store = Arc::new(FakeStore::default());
         let settings = settings.iter().copied().chain([("Flow.UserProvider", "Auth0")]);
         let (settings, mistakes) = TenantSettings::parse(settings);
@@ -43,8 +43,8 @@ impl DirectoryFactory for Fakes {
                 settings: settings.clone(),
             })
         });
-        let directory = Arc::new(FakeDirectory::over(Arc::clone(&store)));
-        DirectorySubject {
+        let directory = Arc::new(FakeMirror::over(Arc::clone(&store)));
+        MirrorSubject {
             directory: Arc::clone(&directory) as _,
             bulk: directory,
             registrations: Arc::clone(&store) as _,
@@ -59,8 +59,8 @@ macro_rules! on_the_fake {
     ($($case:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $case() {
-            directory::$case(&Fakes).await;
+            mirror::$case(&Fakes).await;
         }
     )*};
 }
-for_each_directory_case!(on_the_fake);
+for_each_mirror_case!(on_the_fake);

@@ -2,16 +2,16 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_ports::{
-    directory::Change,
-    walk::{Scope, Walk},
+    mirror::ProfileChange,
+    scan::{ScanExtent, UserScan},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{DirectorySync, Halt, On, Outcome, Preview, Progress, TO_KEEP, context, patience::Patience};
+use super::{Halt, MirrorSync, On, SyncOutcome, SyncPreview, SyncProgress, TO_KEEP, context, patience::Patience};
 
-impl DirectorySync {
+impl MirrorSync {
     /// Goes through all of the provider's users and tells what a run about everything would change. Nothing is written, no
     /// run is begun; the calls are made all the same. It remembers the ids of all users until it ends.
     ///
@@ -21,10 +21,10 @@ impl DirectorySync {
         &self,
         tenant: &Arc<Tenant>,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<Preview, Outcome> {
-        let Some(walk) = self.walks.of(tenant) else {
-            return Err(Outcome::NoWalk);
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> Result<SyncPreview, SyncOutcome> {
+        let Some(walk) = self.walks.for_tenant(tenant) else {
+            return Err(SyncOutcome::NoScan);
         };
         Ok(self.previewed(tenant, &*walk, end, told).await?)
     }
@@ -32,15 +32,15 @@ impl DirectorySync {
     async fn previewed(
         &self,
         tenant: &Arc<Tenant>,
-        walk: &dyn Walk,
+        walk: &dyn UserScan,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<Preview, Halt> {
-        let (mut progress, mut preview) = (Progress::default(), Preview::default());
-        let (mut known, mut place, mut gaps) = (HashSet::<Crid>::new(), None, false);
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> Result<SyncPreview, Halt> {
+        let (mut progress, mut preview) = (SyncProgress::default(), SyncPreview::default());
+        let (mut known, mut place, mut gaps) = (HashSet::<CustomerRegistrationId>::new(), None, false);
         loop {
             let on = On {
-                scope: Scope::Everything,
+                scope: ScanExtent::Everything,
                 from: place.as_ref(),
             };
             let mut step = self.stepped(tenant, walk, on, end, &mut progress, told).await?;
@@ -50,10 +50,10 @@ impl DirectorySync {
             for change in self.changes(tenant, &step.accounts, end).await? {
                 preview.seen += 1;
                 *match change {
-                    Change::Added => &mut preview.would.added,
-                    Change::Changed => &mut preview.would.changed,
-                    Change::Unchanged => &mut preview.would.unchanged,
-                    Change::Refused => &mut preview.would.refused,
+                    ProfileChange::Added => &mut preview.would.added,
+                    ProfileChange::Changed => &mut preview.would.changed,
+                    ProfileChange::Unchanged => &mut preview.would.unchanged,
+                    ProfileChange::Refused => &mut preview.would.refused,
                 } += 1;
             }
             told(&progress);
@@ -62,7 +62,7 @@ impl DirectorySync {
                 break;
             }
         }
-        let standing = self.directory.standing(&context(tenant, TO_KEEP)).await;
+        let standing = self.directory.status(&context(tenant, TO_KEEP)).await;
         preview.profiles = standing.map_err(Halt::Failed)?.map_or(0, |standing| standing.profiles);
         let shown = preview.would.changed + preview.would.unchanged;
         // What a run that is not whole would prove absent: nobody.
@@ -77,10 +77,14 @@ impl DirectorySync {
         tenant: &Arc<Tenant>,
         accounts: &[Account],
         end: &CancellationToken,
-    ) -> Result<Vec<Change>, Halt> {
+    ) -> Result<Vec<ProfileChange>, Halt> {
         let mut patience = Patience::new(self.options.patience);
         loop {
-            match self.directory.preview(&context(tenant, TO_KEEP), accounts).await {
+            match self
+                .directory
+                .preview_changes(&context(tenant, TO_KEEP), accounts)
+                .await
+            {
                 Ok(changes) => return Ok(changes),
                 Err(error) => patience.after(error, end).await?,
             }

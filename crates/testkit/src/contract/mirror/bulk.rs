@@ -6,13 +6,13 @@ use masthead_domain::{
     account::Account,
     email::Email,
     evidence::Evidence,
-    join::{Pair, join},
+    join::{AccountPair, join},
     query::UserFilter,
 };
 use masthead_ports::{
-    bulk::{BulkEntries, LookupKey},
-    directory::Brake,
-    walk::Step,
+    bulk::{BulkMirrorEntries, LookupKey},
+    mirror::RemovalBrake,
+    scan::ScanPage,
 };
 use time::OffsetDateTime;
 
@@ -21,35 +21,35 @@ use super::{
         bulk::{email, id},
         list,
     },
-    DirectoryFactory, DirectorySubject, NOON, beginning, minute, step,
+    MirrorFactory, MirrorSubject, NOON, minute, scan_page, start_run,
 };
 use crate::{
     accounts::{account, readers},
-    directory::is_named,
+    mirror::is_named,
 };
 
 /// Older than any run here.
 const BEFORE: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
-impl DirectorySubject {
+impl MirrorSubject {
     /// What the directory of the tenant of this number has of these keys, if it is true after this moment.
     ///
     /// # Panics
     /// The store does not answer.
-    async fn entries(&self, tenant: usize, keys: &[LookupKey], since: OffsetDateTime) -> Option<BulkEntries> {
-        let answer = self.bulk.by_keys(&self.context(tenant), keys, Some(since)).await;
+    async fn entries(&self, tenant: usize, keys: &[LookupKey], since: OffsetDateTime) -> Option<BulkMirrorEntries> {
+        let answer = self.bulk.find_many(&self.context(tenant), keys, Some(since)).await;
         let answer = answer.expect("an answer");
         assert_eq!(answer.registrations.len(), keys.len());
-        if let Some(entries) = &answer.directory {
-            assert_eq!(entries.of_keys.len(), keys.len());
+        if let Some(entries) = &answer.mirror {
+            assert_eq!(entries.by_key.len(), keys.len());
         }
-        answer.directory
+        answer.mirror
     }
 
     /// The users of each key: the provider's id and ours, `-` for none; `?` for a key in doubt.
     async fn named(&self, keys: &[LookupKey]) -> Vec<String> {
         let entries = self.entries(0, keys, BEFORE).await.expect("a directory");
-        let told = entries.of_keys.iter().map(|entries| {
+        let told = entries.by_key.iter().map(|entries| {
             let Some(entries) = entries else {
                 return "?".to_owned();
             };
@@ -77,25 +77,25 @@ impl DirectorySubject {
         )
         .into_pairs()
         .collect::<Vec<_>>();
-        let accounts = || pairs.iter().flat_map(|pair| [&pair.theirs, &pair.ours]).flatten();
+        let accounts = || pairs.iter().flat_map(|pair| [&pair.provider, &pair.store]).flatten();
         let ids = accounts().map(|account| LookupKey::Id(account.crid.clone()));
         let emails = accounts().filter_map(|account| Some(LookupKey::Email(account.email.as_ref()?.key().clone())));
         let numbers = accounts().filter_map(|account| account.registration_id.map(LookupKey::Registration));
         let keys: Vec<LookupKey> = ids.chain(emails).chain(numbers).collect();
-        let told = self.entries(0, &keys, BEFORE).await.expect("a directory").of_keys;
+        let told = self.entries(0, &keys, BEFORE).await.expect("a directory").by_key;
         for (key, told) in keys.iter().zip(told) {
-            let mut told: Vec<Pair> = told
+            let mut told: Vec<AccountPair> = told
                 .into_iter()
                 .flatten()
-                .map(|entry| Pair {
-                    theirs: entry.profile.map(|profile| profile.account),
-                    ours: entry.registration,
+                .map(|entry| AccountPair {
+                    provider: entry.profile.map(|profile| profile.account),
+                    store: entry.registration,
                 })
                 .collect();
             let named = pairs.iter().filter(|pair| is_named(pair, key, &self.tenants[0]));
-            let mut wanted: Vec<Pair> = named.cloned().collect();
+            let mut wanted: Vec<AccountPair> = named.cloned().collect();
             for pairs in [&mut told, &mut wanted] {
-                pairs.sort_by_key(|pair| format!("{:?}", [&pair.theirs, &pair.ours].map(|one| id_of(one.as_ref()))));
+                pairs.sort_by_key(|pair| format!("{:?}", [&pair.provider, &pair.store].map(|one| id_of(one.as_ref()))));
             }
             assert!(told == wanted, "some key names others");
         }
@@ -115,7 +115,7 @@ impl DirectorySubject {
 
     /// The number of the registration of this id.
     async fn number(&self, crid: &str) -> LookupKey {
-        let crid = masthead_domain::crid::Crid::parse(crid).expect("an id");
+        let crid = masthead_domain::customer_registration_id::CustomerRegistrationId::parse(crid).expect("an id");
         let found = self.registrations.by_id(&self.context(0), &crid).await;
         let number = found.expect("an answer").and_then(|account| account.registration_id);
         LookupKey::Registration(number.expect("a number"))
@@ -127,7 +127,7 @@ fn id_of(account: Option<&Account>) -> &str {
 }
 
 /// By an id of either side, by the address of the merged record, by the number of the registration.
-pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn DirectoryFactory) {
+pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn MirrorFactory) {
     let subject = factory.directory(2, &[]).await;
     let numbered = |crid: &str, number, address: &str| Account {
         registration_id: Some(number),
@@ -150,7 +150,7 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Direct
         ("a|7", "twins@example.com"),
     ];
     let theirs = theirs.map(|(crid, address)| account(crid, address, "Ann", "Lee"));
-    subject.run(&theirs, NOON, Brake::On).await;
+    subject.run(&theirs, NOON, RemovalBrake::On).await;
 
     let cases = [
         (id("a|1"), "a|1 a|1"),
@@ -179,7 +179,7 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Direct
     assert_eq!(subject.named(&keys).await, wanted);
     let entries = subject.entries(0, &keys, BEFORE).await.expect("a directory");
     assert_eq!((entries.as_of, entries.whole), (NOON, true));
-    let ann = entries.of_keys[0].as_ref().expect("no doubt")[0].clone();
+    let ann = entries.by_key[0].as_ref().expect("no doubt")[0].clone();
     let sides = [ann.profile.map(|profile| profile.account), ann.registration];
     let addresses = sides.map(|account| account.and_then(|account| account.email).expect("an address"));
     assert_eq!(
@@ -187,24 +187,30 @@ pub async fn keys_are_answered_with_the_users_of_both_sides(factory: &dyn Direct
         ["ann@example.com", "ann-of-ours@example.com"]
     );
 
-    let alone = subject.bulk.by_keys(&subject.context(0), &keys, None).await;
+    let alone = subject.bulk.find_many(&subject.context(0), &keys, None).await;
     let alone = alone.expect("an answer");
-    assert_eq!(alone.directory, None, "it was not asked for");
-    let beside = subject.bulk.by_keys(&subject.context(0), &keys, Some(BEFORE)).await;
+    assert_eq!(alone.mirror, None, "it was not asked for");
+    let beside = subject.bulk.find_many(&subject.context(0), &keys, Some(BEFORE)).await;
     assert!(beside.expect("an answer").registrations == alone.registrations);
     assert_eq!(subject.entries(1, &keys, BEFORE).await, None, "another pool has none");
 }
 
 /// Neither before the first run has ended, nor one that is older than asked for.
-pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(factory: &dyn DirectoryFactory) {
+pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let keys = [id("r-00000")];
-    let run = subject.begin(beginning("a", NOON)).await;
+    let run = subject.begin(start_run("a", NOON)).await;
     let cx = subject.context(0);
-    let taken = subject.directory.take(&cx, &run, &step(&readers(1), None), NOON).await;
+    let taken = subject
+        .directory
+        .record_page(&cx, &run, &scan_page(&readers(1), None), NOON)
+        .await;
     taken.expect("taken");
     assert_eq!(subject.entries(0, &keys, BEFORE).await, None);
-    let finished = subject.directory.finish(&cx, &run, minute(9), Brake::On).await;
+    let finished = subject
+        .directory
+        .finish_run(&cx, &run, minute(9), RemovalBrake::On)
+        .await;
     finished.expect("finished");
     assert!(subject.entries(0, &keys, minute(-1)).await.is_some());
     assert_eq!(subject.entries(0, &keys, NOON).await, None);
@@ -214,18 +220,21 @@ pub async fn a_directory_that_is_too_old_or_anothers_tells_nothing_of_keys(facto
         masthead_domain::settings::TenantSettings::parse([("Flow.UserProvider", "Auth0"), ("Merge.email", "store")]).0;
     let mut cx = subject.context(0);
     cx.tenant = std::sync::Arc::new(other);
-    let answer = subject.bulk.by_keys(&cx, &keys, Some(BEFORE)).await;
-    assert_eq!(answer.expect("an answer").directory, None, "it is merged otherwise");
+    let answer = subject.bulk.find_many(&cx, &keys, Some(BEFORE)).await;
+    assert_eq!(answer.expect("an answer").mirror, None, "it is merged otherwise");
 }
 
 /// Once the provider has confirmed that it has the user no more, until it says otherwise.
-pub async fn who_is_missing_since_is_in_doubt(factory: &dyn DirectoryFactory) {
+pub async fn who_is_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
-    subject.run(&people, NOON, Brake::On).await;
+    subject.run(&people, NOON, RemovalBrake::On).await;
     let keys = [id("r-00000"), email("reader0@example.org"), id("r-00001")];
     let gone = &people[0].crid;
-    let told = subject.directory.absent(&subject.context(0), gone, minute(1)).await;
+    let told = subject
+        .directory
+        .record_absence(&subject.context(0), gone, minute(1))
+        .await;
     told.expect("an answer");
     assert_eq!(subject.named(&keys).await, ["?", "?", "r-00001 -"]);
     subject.feed(&people[..1], minute(2)).await;
@@ -233,7 +242,7 @@ pub async fn who_is_missing_since_is_in_doubt(factory: &dyn DirectoryFactory) {
 }
 
 /// By a step with gaps or a truncated one, or because an account cannot be kept, in the last run about everything or after.
-pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn DirectoryFactory) {
+pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(2);
@@ -242,43 +251,52 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn D
         ..account("long", "long@example.org", "", "")
     };
     let flawed = [
-        Step {
+        ScanPage {
             gaps: true,
-            ..step(&people, Some("more"))
+            ..scan_page(&people, Some("more"))
         },
-        Step {
+        ScanPage {
             truncated: true,
-            ..step(&people, Some("more"))
+            ..scan_page(&people, Some("more"))
         },
-        step(&[people[0].clone(), people[1].clone(), long], Some("more")),
+        scan_page(&[people[0].clone(), people[1].clone(), long], Some("more")),
     ];
     let mut now = 0;
     for first in flawed {
         for about_changes in [false, true] {
-            subject.run(&people, minute(now), Brake::On).await;
+            subject.run(&people, minute(now), RemovalBrake::On).await;
             assert!(subject.is_whole().await);
             now += 60;
-            let mut begin = beginning("a", minute(now));
+            let mut begin = start_run("a", minute(now));
             if !about_changes {
                 begin.full_every = std::time::Duration::ZERO;
             }
             let run = subject.begin(begin).await;
             let at = minute(now);
-            let taken = subject.directory.take(&cx, &run, &first, at).await;
+            let taken = subject.directory.record_page(&cx, &run, &first, at).await;
             taken.expect("taken");
             // Killed and taken up: it stays known.
             let run = subject.begin(begin).await;
-            let last = subject.directory.take(&cx, &run, &step(&people, None), at).await;
+            let last = subject
+                .directory
+                .record_page(&cx, &run, &scan_page(&people, None), at)
+                .await;
             last.expect("taken");
-            let finished = subject.directory.finish(&cx, &run, at, Brake::On).await;
+            let finished = subject.directory.finish_run(&cx, &run, at, RemovalBrake::On).await;
             assert!(!finished.expect("finished").braked);
             assert!(!subject.is_whole().await, "about changes: {about_changes}");
             // A run about changes cannot make it whole again.
             now += 60;
-            let run = subject.begin(beginning("a", minute(now))).await;
-            let last = subject.directory.take(&cx, &run, &step(&[], None), minute(now)).await;
+            let run = subject.begin(start_run("a", minute(now))).await;
+            let last = subject
+                .directory
+                .record_page(&cx, &run, &scan_page(&[], None), minute(now))
+                .await;
             last.expect("taken");
-            let finished = subject.directory.finish(&cx, &run, minute(now), Brake::On).await;
+            let finished = subject
+                .directory
+                .finish_run(&cx, &run, minute(now), RemovalBrake::On)
+                .await;
             finished.expect("finished");
             assert!(!subject.is_whole().await);
             now += 60;
@@ -288,27 +306,27 @@ pub async fn a_directory_is_whole_only_where_nobody_was_left_out(factory: &dyn D
 
 /// A user who is told of by an answer and cannot be kept, or a brake, makes it otherwise; a run about
 /// everything that is whole mends it (contract `answers.md`).
-pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn DirectoryFactory) {
+pub async fn a_list_tells_whether_the_directory_is_whole(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(200);
     let long = Account {
         first_name: "x".repeat(300).into(),
         ..account("long", "long@example.org", "", "")
     };
-    subject.run(&people, NOON, Brake::On).await;
+    subject.run(&people, NOON, RemovalBrake::On).await;
     assert!(subject.lists_as_whole().await);
     subject.feed(std::slice::from_ref(&long), minute(1)).await;
     assert!(!subject.lists_as_whole().await && !subject.is_whole().await);
-    subject.run(&people, minute(60), Brake::On).await;
+    subject.run(&people, minute(60), RemovalBrake::On).await;
     assert!(subject.lists_as_whole().await && subject.is_whole().await);
     // More than one in a hundred are gone: nothing is removed, and the directory is known to differ from the provider.
-    let braked = subject.run(&people[3..], minute(240), Brake::On).await;
+    let braked = subject.run(&people[3..], minute(240), RemovalBrake::On).await;
     assert!(braked.braked && !subject.lists_as_whole().await);
     assert_eq!(
         subject.entries(0, &[id("r-00000")], BEFORE).await,
         None,
         "an export asks"
     );
-    subject.run(&people, minute(300), Brake::On).await;
+    subject.run(&people, minute(300), RemovalBrake::On).await;
     assert!(subject.lists_as_whole().await);
 }

@@ -3,27 +3,27 @@
 use async_trait::async_trait;
 use masthead_domain::{
     evidence::Evidence,
-    join::{Pair, join},
+    join::{AccountPair, join},
     tenant::Tenant,
 };
 use masthead_ports::{
-    bulk::{BulkAnswer, BulkEntries, BulkLookups, LookupKey},
-    directory::DirectoryEntry,
+    bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, LookupKey},
+    mirror::MirrorEntry,
     source::{CallContext, SourceError},
 };
 use time::OffsetDateTime;
 
-use super::{FakeDirectory, NAMES, made_for};
+use super::{FakeMirror, NAMES, made_for};
 
 #[async_trait]
-impl BulkLookups for FakeDirectory {
-    async fn by_keys(
+impl BulkLookups for FakeMirror {
+    async fn find_many(
         &self,
         cx: &CallContext,
         keys: &[LookupKey],
-        directory_since: Option<OffsetDateTime>,
+        mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        let answer = self.registrations.by_keys(cx, keys, None).await?;
+        let answer = self.registrations.find_many(cx, keys, None).await?;
         let served = {
             let pools = self.lock();
             let pool = pools
@@ -33,7 +33,7 @@ impl BulkLookups for FakeDirectory {
                 let as_of = pool
                     .as_of
                     .filter(|_| pool.braked_at.is_none())
-                    .filter(|as_of| directory_since.is_some_and(|since| *as_of > since))?;
+                    .filter(|as_of| mirror_since.is_some_and(|since| *as_of > since))?;
                 Some((as_of, pool.whole, pool.profiles.clone()))
             })
         };
@@ -46,26 +46,26 @@ impl BulkLookups for FakeDirectory {
             .into_pairs()
             .collect::<Vec<_>>();
         let of_key = |key: &LookupKey| {
-            let named: Vec<&Pair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
-            let doubt = |pair: &&Pair| {
-                pair.theirs
+            let named: Vec<&AccountPair> = pairs.iter().filter(|pair| is_named(pair, key, &cx.tenant)).collect();
+            let doubt = |pair: &&AccountPair| {
+                pair.provider
                     .as_ref()
                     .is_some_and(|theirs| profiles[&theirs.crid].missing > 0)
             };
-            let entry = |pair: &Pair| DirectoryEntry {
+            let entry = |pair: &AccountPair| MirrorEntry {
                 profile: pair
-                    .theirs
+                    .provider
                     .as_ref()
                     .map(|theirs| profiles[&theirs.crid].profile.clone()),
-                registration: pair.ours.clone(),
+                registration: pair.store.clone(),
             };
             (!named.iter().any(doubt)).then(|| named.into_iter().map(entry).collect())
         };
         Ok(BulkAnswer {
-            directory: Some(BulkEntries {
+            mirror: Some(BulkMirrorEntries {
                 as_of,
                 whole,
-                of_keys: keys.iter().map(of_key).collect(),
+                by_key: keys.iter().map(of_key).collect(),
             }),
             ..answer
         })
@@ -73,9 +73,9 @@ impl BulkLookups for FakeDirectory {
 }
 
 /// Whether the key names this user.
-pub(crate) fn is_named(pair: &Pair, key: &LookupKey, tenant: &Tenant) -> bool {
+pub(crate) fn is_named(pair: &AccountPair, key: &LookupKey, tenant: &Tenant) -> bool {
     match key {
-        LookupKey::Id(id) => [&pair.theirs, &pair.ours]
+        LookupKey::Id(id) => [&pair.provider, &pair.store]
             .into_iter()
             .flatten()
             .any(|one| one.crid == *id),
@@ -83,6 +83,6 @@ pub(crate) fn is_named(pair: &Pair, key: &LookupKey, tenant: &Tenant) -> bool {
             let merged = pair.merged(&tenant.settings.precedence, NAMES);
             merged.is_some_and(|(user, _)| user.email.is_some_and(|own| own.key() == email))
         }
-        LookupKey::Registration(number) => pair.ours.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
+        LookupKey::Registration(number) => pair.store.as_ref().and_then(|ours| ours.registration_id) == Some(*number),
     }
 }

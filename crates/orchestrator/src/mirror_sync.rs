@@ -8,9 +8,9 @@ use std::{
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
     clock::Clock,
-    directory::{Beginning, Begun, Brake, Directory, Finished, Run},
+    mirror::{RemovalBrake, RunSummary, StartOutcome, StartRun, SyncRun, UserMirror},
+    scan::{ScanCursor, ScanExtent, ScanPage, UserScan, UserScans},
     source::{CallContext, Priority, SourceError},
-    walk::{Place, Scope, Step, Walk, Walks},
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +20,8 @@ mod outcome;
 mod patience;
 mod preview;
 
-pub use outcome::{Outcome, Preview, Progress};
-pub use patience::PatienceOptions;
+pub use outcome::{SyncOutcome, SyncPreview, SyncProgress};
+pub use patience::RetryOptions;
 
 use patience::Patience;
 
@@ -41,18 +41,18 @@ pub struct SyncOptions {
     /// How long after a run about everything the runs are about changes alone.
     pub full_every: Duration,
     /// How long a step may take, waiting for its turn in the provider's budget included.
-    pub step_deadline: Duration,
+    pub page_deadline: Duration,
     /// How long a step that is under way may still take when all is to stop.
     pub grace: Duration,
     /// How failures are waited out.
-    pub patience: PatienceOptions,
+    pub patience: RetryOptions,
 }
 
 /// Makes runs. Cheap to clone.
 #[derive(Clone)]
-pub struct DirectorySync {
-    directory: Arc<dyn Directory>,
-    walks: Arc<dyn Walks>,
+pub struct MirrorSync {
+    directory: Arc<dyn UserMirror>,
+    walks: Arc<dyn UserScans>,
     clock: Arc<dyn Clock>,
     options: Arc<SyncOptions>,
 }
@@ -60,8 +60,8 @@ pub struct DirectorySync {
 /// The step that is to be made.
 #[derive(Clone, Copy)]
 struct On<'a> {
-    scope: Scope,
-    from: Option<&'a Place>,
+    scope: ScanExtent,
+    from: Option<&'a ScanCursor>,
 }
 
 /// Why the way does not go on, for now.
@@ -71,12 +71,12 @@ enum Halt {
     Lost,
 }
 
-impl DirectorySync {
+impl MirrorSync {
     /// Over these.
     #[must_use]
     pub fn new(
-        directory: Arc<dyn Directory>,
-        walks: Arc<dyn Walks>,
+        directory: Arc<dyn UserMirror>,
+        walks: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         options: SyncOptions,
     ) -> Self {
@@ -97,22 +97,22 @@ impl DirectorySync {
     pub async fn run(
         &self,
         tenant: &Arc<Tenant>,
-        brake: Brake,
+        brake: RemovalBrake,
         end: &CancellationToken,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Outcome {
-        let Some(walk) = self.walks.of(tenant) else {
-            return Outcome::NoWalk;
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> SyncOutcome {
+        let Some(walk) = self.walks.for_tenant(tenant) else {
+            return SyncOutcome::NoScan;
         };
         let run = match self.begun(tenant, &*walk, end).await {
-            Ok(Begun::Run(run)) => run,
-            Ok(Begun::Busy { left }) => return Outcome::Busy { left },
-            Ok(Begun::Elsewhere) => return Outcome::Elsewhere,
+            Ok(StartOutcome::Run(run)) => run,
+            Ok(StartOutcome::Busy { left }) => return SyncOutcome::Busy { left },
+            Ok(StartOutcome::Elsewhere) => return SyncOutcome::Elsewhere,
             Err(halt) => return halt.into(),
         };
-        let mut progress = Progress {
+        let mut progress = SyncProgress {
             resumed: run.resumed,
-            ..Progress::default()
+            ..SyncProgress::default()
         };
         let going = async {
             self.all_the_way(tenant, &*walk, &run, end, &mut progress, told).await?;
@@ -124,7 +124,7 @@ impl DirectorySync {
             () = self.lease_is_lost(tenant, &run) => Err(Halt::Lost),
         };
         match finished {
-            Ok(finished) => Outcome::Finished(finished),
+            Ok(finished) => SyncOutcome::Finished(finished),
             Err(halt) => self.left(tenant, &run, halt).await,
         }
     }
@@ -132,11 +132,11 @@ impl DirectorySync {
     async fn all_the_way(
         &self,
         tenant: &Arc<Tenant>,
-        walk: &dyn Walk,
-        run: &Run,
+        walk: &dyn UserScan,
+        run: &SyncRun,
         end: &CancellationToken,
-        progress: &mut Progress,
-        told: &mut (dyn FnMut(&Progress) + Send),
+        progress: &mut SyncProgress,
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
     ) -> Result<(), Halt> {
         if run.walked {
             return Ok(());
@@ -153,7 +153,7 @@ impl DirectorySync {
             let mut patience = Patience::new(self.options.patience);
             let taken = loop {
                 let cx = context(tenant, TO_KEEP);
-                match self.directory.take(&cx, run, &step, as_of).await {
+                match self.directory.record_page(&cx, run, &step, as_of).await {
                     Ok(taken) => break taken,
                     // The step is kept in mind: asking the provider for it once more would be a call without need.
                     Err(error) => patience.after_run(error, end).await?,
@@ -172,19 +172,19 @@ impl DirectorySync {
     async fn stepped(
         &self,
         tenant: &Arc<Tenant>,
-        walk: &dyn Walk,
+        walk: &dyn UserScan,
         on: On<'_>,
         end: &CancellationToken,
-        progress: &mut Progress,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<Step, Halt> {
+        progress: &mut SyncProgress,
+        told: &mut (dyn FnMut(&SyncProgress) + Send),
+    ) -> Result<ScanPage, Halt> {
         let mut patience = Patience::new(self.options.patience);
         loop {
             if end.is_cancelled() {
                 return Err(Halt::Stopped);
             }
-            let cx = context(tenant, self.options.step_deadline);
-            let mut step = std::pin::pin!(walk.step(&cx, on.scope, on.from));
+            let cx = context(tenant, self.options.page_deadline);
+            let mut step = std::pin::pin!(walk.fetch_page(&cx, on.scope, on.from));
             let answer = tokio::select! {
                 answer = step.as_mut() => answer,
                 // A call that has left us is worth its answer.
@@ -201,21 +201,30 @@ impl DirectorySync {
         }
     }
 
-    async fn begun(&self, tenant: &Arc<Tenant>, walk: &dyn Walk, end: &CancellationToken) -> Result<Begun, Halt> {
-        let full_every = if walk.tells_changes() {
+    async fn begun(
+        &self,
+        tenant: &Arc<Tenant>,
+        walk: &dyn UserScan,
+        end: &CancellationToken,
+    ) -> Result<StartOutcome, Halt> {
+        let full_every = if walk.can_list_changes() {
             self.options.full_every
         } else {
             Duration::ZERO
         };
         let mut patience = Patience::new(self.options.patience);
         loop {
-            let beginning = Beginning {
+            let beginning = StartRun {
                 holder: &self.options.holder,
                 at: self.clock.now(),
                 lease: self.options.lease,
                 full_every,
             };
-            match self.directory.begin(&context(tenant, TO_BEGIN_OR_END), beginning).await {
+            match self
+                .directory
+                .start_run(&context(tenant, TO_BEGIN_OR_END), beginning)
+                .await
+            {
                 Ok(begun) => return Ok(begun),
                 Err(error) => patience.after(error, end).await?,
             }
@@ -225,14 +234,14 @@ impl DirectorySync {
     async fn finished(
         &self,
         tenant: &Arc<Tenant>,
-        run: &Run,
-        brake: Brake,
+        run: &SyncRun,
+        brake: RemovalBrake,
         end: &CancellationToken,
-    ) -> Result<Finished, Halt> {
+    ) -> Result<RunSummary, Halt> {
         let mut patience = Patience::new(self.options.patience);
         loop {
             let cx = context(tenant, TO_BEGIN_OR_END);
-            match self.directory.finish(&cx, run, self.clock.now(), brake).await {
+            match self.directory.finish_run(&cx, run, self.clock.now(), brake).await {
                 Ok(finished) => return Ok(finished),
                 Err(error) => patience.after_run(error, end).await?,
             }
@@ -240,9 +249,9 @@ impl DirectorySync {
     }
 
     /// Leaves a run for others to take up.
-    async fn left(&self, tenant: &Arc<Tenant>, run: &Run, halt: Halt) -> Outcome {
+    async fn left(&self, tenant: &Arc<Tenant>, run: &SyncRun, halt: Halt) -> SyncOutcome {
         if !matches!(halt, Halt::Lost)
-            && let Err(error) = self.directory.pause(&context(tenant, TO_KEEP), run).await
+            && let Err(error) = self.directory.release_run(&context(tenant, TO_KEEP), run).await
         {
             // Its lease ends by itself.
             tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the run is not given up");
@@ -251,7 +260,7 @@ impl DirectorySync {
     }
 }
 
-impl From<Halt> for Outcome {
+impl From<Halt> for SyncOutcome {
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Stopped => Self::Stopped,

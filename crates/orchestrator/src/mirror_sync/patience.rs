@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use masthead_ports::{
-    directory::RunError,
+    mirror::RunError,
     source::{SourceError, SourceErrorKind},
 };
 use tokio::time::sleep;
@@ -13,7 +13,7 @@ use super::Halt;
 
 /// How failures are waited out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PatienceOptions {
+pub struct RetryOptions {
     /// How often one and the same thing is tried; at least once.
     pub tries: u32,
     /// The pause before the second try; it doubles with each.
@@ -24,12 +24,12 @@ pub struct PatienceOptions {
 
 /// What is left of the patience with one thing.
 pub(super) struct Patience {
-    options: PatienceOptions,
+    options: RetryOptions,
     tried: u32,
 }
 
 impl Patience {
-    pub(super) const fn new(options: PatienceOptions) -> Self {
+    pub(super) const fn new(options: RetryOptions) -> Self {
         Self { options, tried: 0 }
     }
 
@@ -53,7 +53,7 @@ impl Patience {
     pub(super) async fn after_run(&mut self, error: RunError, end: &CancellationToken) -> Result<(), Halt> {
         match error {
             RunError::Lost => Err(Halt::Lost),
-            RunError::Silent(error) => self.after(error, end).await,
+            RunError::Source(error) => self.after(error, end).await,
         }
     }
 
@@ -77,7 +77,7 @@ impl Patience {
 mod tests {
     use super::*;
 
-    const OPTIONS: PatienceOptions = PatienceOptions {
+    const OPTIONS: RetryOptions = RetryOptions {
         tries: 5,
         first_pause: Duration::from_secs(1),
         longest_pause: Duration::from_secs(6),

@@ -2,10 +2,10 @@
 
 use crate::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     finding::Finding,
-    join::{Link, Pair},
-    merge::{Precedence, Side},
+    join::{AccountPair, Link},
+    merge::{Precedence, SourceKind},
     metadata::Metadata,
 };
 
@@ -19,7 +19,7 @@ pub struct WriteBack {
     pub read: Option<Box<Account>>,
     /// The ids of all registrations that have the address, in order. Of no meaning where the registration that was read
     /// has the account's id.
-    pub same_address: Vec<Crid>,
+    pub same_address: Vec<CustomerRegistrationId>,
 }
 
 /// The registration to make or change, or `None` when there is nothing to write.
@@ -29,15 +29,15 @@ pub struct WriteBack {
 /// the provider wins is carried; `merged` is what the caller was answered.
 #[must_use]
 pub fn plan(
-    (pair, link): (&Pair, &Link),
+    (pair, link): (&AccountPair, &Link),
     merged: &Account,
     findings: (Finding, Finding),
     precedence: &Precedence,
 ) -> Option<WriteBack> {
-    let ((Finding::Found, Finding::Found | Finding::Absent), Some(theirs)) = (findings, &pair.theirs) else {
+    let ((Finding::Found, Finding::Found | Finding::Absent), Some(theirs)) = (findings, &pair.provider) else {
         return None;
     };
-    let (ours, same_address) = match (link, &pair.ours) {
+    let (ours, same_address) = match (link, &pair.store) {
         (Link::Id, Some(ours)) => (ours, Vec::new()),
         (Link::Address, Some(ours)) => (ours, vec![ours.crid.clone()]),
         (Link::Alone { beside: Some(beside) }, None) => {
@@ -50,7 +50,7 @@ pub fn plan(
         _ => return None,
     };
     let differing = merged.metadata.iter().filter(|(key, value)| {
-        precedence.winner(&format!("metadata.{key}")) == Side::Provider
+        precedence.winner(&format!("metadata.{key}")) == SourceKind::Provider
             && ours.metadata.get(key).unwrap_or("") != *value
     });
     let metadata = Metadata::from_valid(differing.map(|(key, value)| (key.to_owned(), value.to_owned())));
@@ -73,21 +73,21 @@ pub fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crid::Crid;
+    use crate::customer_registration_id::CustomerRegistrationId;
 
     fn account(first_name: &str) -> Account {
         Account {
             first_name: first_name.into(),
-            ..Account::new(Crid::parse("7").unwrap())
+            ..Account::new(CustomerRegistrationId::parse("7").unwrap())
         }
     }
 
     #[test]
     fn only_a_live_positive_answer_beside_a_live_store_writes() {
         use Finding::{Absent, Found, Stale, Unknown};
-        let pair = Pair {
-            theirs: Some(account("Ann")),
-            ours: Some(account("Anna")),
+        let pair = AccountPair {
+            provider: Some(account("Ann")),
+            store: Some(account("Anna")),
         };
         for theirs in [Found, Stale, Absent, Unknown] {
             for ours in [Found, Stale, Absent, Unknown] {
@@ -110,17 +110,17 @@ mod tests {
     #[test]
     fn nothing_is_written_when_nothing_differs_and_a_missing_registration_is_made() {
         let live = (Finding::Found, Finding::Found);
-        let same = Pair {
-            theirs: Some(account("Ann")),
-            ours: Some(account("Ann")),
+        let same = AccountPair {
+            provider: Some(account("Ann")),
+            store: Some(account("Ann")),
         };
         assert_eq!(
             plan((&same, &Link::Id), &account("Ann"), live, &Precedence::default()),
             None
         );
-        let missing = Pair {
-            theirs: Some(account("Ann")),
-            ours: None,
+        let missing = AccountPair {
+            provider: Some(account("Ann")),
+            store: None,
         };
         let alone = Link::Alone {
             beside: Some(Vec::new()),
@@ -140,9 +140,9 @@ mod tests {
             metadata: Metadata::from_valid(pairs.map(|(k, v)| (k.to_owned(), v.to_owned()))),
             ..account("Ann")
         };
-        let pair = Pair {
-            theirs: Some(with([("photo", "new"), ("city", "Bergen")])),
-            ours: Some(with([("photo", "old"), ("city", "")])),
+        let pair = AccountPair {
+            provider: Some(with([("photo", "new"), ("city", "Bergen")])),
+            store: Some(with([("photo", "old"), ("city", "")])),
         };
         let merged = with([("photo", "new"), ("city", "Bergen")]);
         let written = plan(
@@ -159,9 +159,9 @@ mod tests {
     #[test]
     fn a_user_whose_join_is_not_confirmed_is_never_written() {
         let unsure = [Link::Open, Link::Alone { beside: None }];
-        let pair = Pair {
-            theirs: Some(account("Ann")),
-            ours: None,
+        let pair = AccountPair {
+            provider: Some(account("Ann")),
+            store: None,
         };
         for link in unsure {
             let findings = (Finding::Found, Finding::Absent);
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn a_registration_joined_by_address_names_the_readings_it_rests_on() {
         let ours = Account {
-            crid: Crid::parse("2937").unwrap(),
+            crid: CustomerRegistrationId::parse("2937").unwrap(),
             ..account("Ann")
         };
-        let pair = Pair {
-            theirs: Some(account("Ann")),
-            ours: Some(ours.clone()),
+        let pair = AccountPair {
+            provider: Some(account("Ann")),
+            store: Some(ours.clone()),
         };
         let live = (Finding::Found, Finding::Found);
         let written = plan((&pair, &Link::Address), &account("Ann"), live, &Precedence::default()).unwrap();

@@ -2,68 +2,74 @@
 
 use std::time::Duration;
 
-use masthead_domain::{account::Account, crid::Crid};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId};
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake, Change, Finished, Run, RunError, Taken},
-    walk::{Place, Scope, Step},
+    mirror::{ChangeCounts, ProfileChange, RemovalBrake, RunError, RunSummary, StartOutcome, StartRun, SyncRun},
+    scan::{ScanCursor, ScanExtent, ScanPage},
 };
 use time::OffsetDateTime;
 
-use super::{DAY, DirectoryFactory, DirectorySubject, NOON, beginning, minute, step};
+use super::{DAY, MirrorFactory, MirrorSubject, NOON, minute, scan_page, start_run};
 use crate::accounts::{account, readers};
 
 /// A beginning whose lease is over at once.
-fn over_at_once(holder: &str, at: OffsetDateTime) -> Beginning<'_> {
-    Beginning {
+fn over_at_once(holder: &str, at: OffsetDateTime) -> StartRun<'_> {
+    StartRun {
         lease: Duration::ZERO,
-        ..beginning(holder, at)
+        ..start_run(holder, at)
     }
 }
 
-fn is_busy(begun: &Begun) -> bool {
-    matches!(begun, Begun::Busy { left } if *left > Duration::from_mins(4))
+fn is_busy(begun: &StartOutcome) -> bool {
+    matches!(begun, StartOutcome::Busy { left } if *left > Duration::from_mins(4))
 }
 
-async fn begun(subject: &DirectorySubject, beginning: Beginning<'_>) -> Begun {
-    let begun = subject.directory.begin(&subject.context(0), beginning).await;
+async fn begun(subject: &MirrorSubject, beginning: StartRun<'_>) -> StartOutcome {
+    let begun = subject.directory.start_run(&subject.context(0), beginning).await;
     begun.expect("an answer")
 }
 
 /// A second process waits for the lease's end, or for the first to let go; the same one need not wait.
-pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dyn DirectoryFactory) {
+pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
-    let first = subject.begin(beginning("a", NOON)).await;
+    let first = subject.begin(start_run("a", NOON)).await;
     assert_eq!(
         (first.scope, first.place.clone(), first.resumed),
-        (Scope::Everything, None, false)
+        (ScanExtent::Everything, None, false)
     );
-    assert!(is_busy(&begun(&subject, beginning("b", minute(1))).await));
+    assert!(is_busy(&begun(&subject, start_run("b", minute(1))).await));
     let people = readers(4);
     let taken = subject
         .directory
-        .take(&cx, &first, &step(&people[..2], Some("page 2")), minute(2))
+        .record_page(&cx, &first, &scan_page(&people[..2], Some("page 2")), minute(2))
         .await;
     assert_eq!(taken.expect("taken").added, 2);
-    assert!(is_busy(&begun(&subject, beginning("b", minute(6))).await));
+    assert!(is_busy(&begun(&subject, start_run("b", minute(6))).await));
 
     let again = subject.begin(over_at_once("a", minute(6))).await;
-    assert_eq!(again.place, Place::parse("page 2"));
+    assert_eq!(again.place, ScanCursor::parse("page 2"));
     assert!(again.resumed && !again.walked && again.started == NOON);
-    let second = subject.begin(beginning("b", minute(12))).await;
-    assert_eq!((second.place.clone(), second.started), (Place::parse("page 2"), NOON));
-    subject.directory.pause(&cx, &second).await.expect("paused");
+    let second = subject.begin(start_run("b", minute(12))).await;
+    assert_eq!(
+        (second.place.clone(), second.started),
+        (ScanCursor::parse("page 2"), NOON)
+    );
+    subject.directory.release_run(&cx, &second).await.expect("paused");
     let third = subject.begin(over_at_once("c", minute(13))).await;
     let taken = subject
         .directory
-        .take(&cx, &third, &step(&people[2..], None), minute(13))
+        .record_page(&cx, &third, &scan_page(&people[2..], None), minute(13))
         .await;
     taken.expect("taken");
     // Killed before its end: nothing is walked twice.
-    let last = subject.begin(beginning("d", minute(30))).await;
+    let last = subject.begin(start_run("d", minute(30))).await;
     assert!(last.walked && last.resumed);
-    let finished = subject.directory.finish(&cx, &last, minute(31), Brake::On).await;
-    let all_seen = Finished {
+    let finished = subject
+        .directory
+        .finish_run(&cx, &last, minute(31), RemovalBrake::On)
+        .await;
+    let all_seen = RunSummary {
         profiles: 4,
         whole: true,
         missing: 0,
@@ -75,104 +81,125 @@ pub async fn one_run_at_a_time_and_it_is_taken_up_where_it_was_left(factory: &dy
 }
 
 /// It is busy for others until then, and the run is lost once another has it.
-pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn DirectoryFactory) {
+pub async fn a_lease_lasts_from_its_last_renewal(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(over_at_once("a", NOON)).await;
-    let longer = Run {
+    let longer = SyncRun {
         lease: Duration::from_mins(5),
         ..first.clone()
     };
-    assert!(subject.directory.renew(&cx, &longer).await.expect("an answer"));
-    let Begun::Busy { left } = begun(&subject, beginning("b", minute(1))).await else {
+    assert!(subject.directory.renew_lease(&cx, &longer).await.expect("an answer"));
+    let StartOutcome::Busy { left } = begun(&subject, start_run("b", minute(1))).await else {
         panic!("it was renewed")
     };
     assert!(left <= longer.lease && left > Duration::from_mins(4), "{left:?}");
-    assert!(subject.directory.renew(&cx, &first).await.expect("an answer"));
-    let second = subject.begin(beginning("b", minute(1))).await;
-    let lost = subject.directory.renew(&cx, &first).await;
+    assert!(subject.directory.renew_lease(&cx, &first).await.expect("an answer"));
+    let second = subject.begin(start_run("b", minute(1))).await;
+    let lost = subject.directory.renew_lease(&cx, &first).await;
     assert!(matches!(lost, Err(RunError::Lost)));
-    assert!(subject.directory.renew(&cx, &second).await.expect("an answer"));
+    assert!(subject.directory.renew_lease(&cx, &second).await.expect("an answer"));
 }
 
 /// Neither accounts nor places, whatever it still does.
-pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn DirectoryFactory) {
+pub async fn who_has_lost_a_run_writes_nothing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let lost = subject.begin(over_at_once("a", NOON)).await;
-    let run = subject.begin(beginning("b", minute(9))).await;
+    let run = subject.begin(start_run("b", minute(9))).await;
     let people = readers(2);
     let taken = subject
         .directory
-        .take(&cx, &lost, &step(&people, Some("x")), minute(9))
+        .record_page(&cx, &lost, &scan_page(&people, Some("x")), minute(9))
         .await;
     assert!(matches!(taken, Err(RunError::Lost)));
-    let ended = subject.directory.finish(&cx, &lost, minute(9), Brake::On).await;
+    let ended = subject
+        .directory
+        .finish_run(&cx, &lost, minute(9), RemovalBrake::On)
+        .await;
     assert!(matches!(ended, Err(RunError::Lost)));
-    let paused = subject.directory.pause(&cx, &lost).await;
+    let paused = subject.directory.release_run(&cx, &lost).await;
     assert!(matches!(paused, Err(RunError::Lost)));
     assert_eq!(subject.as_of(people[0].crid.as_str()).await, None);
-    let ended = subject.directory.finish(&cx, &run, minute(9), Brake::On).await;
+    let ended = subject
+        .directory
+        .finish_run(&cx, &run, minute(9), RemovalBrake::On)
+        .await;
     ended.expect("finished");
-    let over = subject.directory.take(&cx, &run, &step(&people, None), minute(9)).await;
+    let over = subject
+        .directory
+        .record_page(&cx, &run, &scan_page(&people, None), minute(9))
+        .await;
     assert!(matches!(over, Err(RunError::Lost)));
 }
 
 /// From the beginning of the last run on, until one about everything is due.
-pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn DirectoryFactory) {
+pub async fn a_run_about_changes_follows_one_about_everything(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
-    subject.run(&readers(3), NOON, Brake::On).await;
-    let run = subject.begin(beginning("a", minute(60))).await;
-    assert_eq!(run.scope, Scope::ChangedSince(NOON));
+    subject.run(&readers(3), NOON, RemovalBrake::On).await;
+    let run = subject.begin(start_run("a", minute(60))).await;
+    assert_eq!(run.scope, ScanExtent::ChangedSince(NOON));
     let changed = [account("r-00000", "zoe@example.org", "Zoe", "")];
     let taken = subject
         .directory
-        .take(&cx, &run, &step(&changed, None), minute(60))
+        .record_page(&cx, &run, &scan_page(&changed, None), minute(60))
         .await;
-    let one_changed = Taken {
+    let one_changed = ChangeCounts {
         changed: 1,
-        ..Taken::default()
+        ..ChangeCounts::default()
     };
     assert_eq!(taken.expect("taken"), one_changed);
     // Those who are not among the changed are not missing.
-    let finished = subject.directory.finish(&cx, &run, minute(61), Brake::On).await;
+    let finished = subject
+        .directory
+        .finish_run(&cx, &run, minute(61), RemovalBrake::On)
+        .await;
     assert_eq!(finished.expect("finished").missing, 0);
-    let next = subject.begin(beginning("a", minute(120))).await;
-    assert_eq!(next.scope, Scope::ChangedSince(minute(60)));
+    let next = subject.begin(start_run("a", minute(120))).await;
+    assert_eq!(next.scope, ScanExtent::ChangedSince(minute(60)));
     // A run about changes that was left is not enough where one about everything is due.
-    let due = subject.begin(beginning("a", minute(7 * DAY))).await;
-    assert_eq!((due.scope, due.resumed), (Scope::Everything, false));
+    let due = subject.begin(start_run("a", minute(7 * DAY))).await;
+    assert_eq!((due.scope, due.resumed), (ScanExtent::Everything, false));
 }
 
 /// Three of them, a day apart, are what the settings have by default.
-pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(factory: &dyn DirectoryFactory) {
+pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(3);
     let gone = &people[2];
     subject.register(gone).await;
-    subject.run(&people, NOON, Brake::On).await;
-    let missing = |finished: Finished| (finished.missing, finished.removed);
+    subject.run(&people, NOON, RemovalBrake::On).await;
+    let missing = |finished: RunSummary| (finished.missing, finished.removed);
     let left = &people[..2];
-    assert_eq!(missing(subject.run(left, minute(DAY), Brake::On).await), (1, 0));
-    assert_eq!(missing(subject.run(left, minute(DAY + 60), Brake::On).await), (1, 0));
-    assert_eq!(missing(subject.run(left, minute(2 * DAY), Brake::On).await), (1, 0));
+    assert_eq!(missing(subject.run(left, minute(DAY), RemovalBrake::On).await), (1, 0));
+    assert_eq!(
+        missing(subject.run(left, minute(DAY + 60), RemovalBrake::On).await),
+        (1, 0)
+    );
+    assert_eq!(
+        missing(subject.run(left, minute(2 * DAY), RemovalBrake::On).await),
+        (1, 0)
+    );
     // A word of the provider takes the marks back.
     subject.feed(std::slice::from_ref(gone), minute(2 * DAY + 1)).await;
     for day in 3..5 {
-        assert_eq!(missing(subject.run(left, minute(day * DAY), Brake::On).await), (1, 0));
+        assert_eq!(
+            missing(subject.run(left, minute(day * DAY), RemovalBrake::On).await),
+            (1, 0)
+        );
     }
     // What is said of one by its id counts the same.
     subject
         .directory
-        .absent(&cx, &gone.crid, minute(4 * DAY + 60))
+        .record_absence(&cx, &gone.crid, minute(4 * DAY + 60))
         .await
         .expect("an answer");
     assert_eq!(subject.as_of("r-00002").await, Some(minute(2 * DAY + 1)));
     subject
         .directory
-        .absent(&cx, &gone.crid, minute(5 * DAY))
+        .record_absence(&cx, &gone.crid, minute(5 * DAY))
         .await
         .expect("an answer");
     assert_eq!(subject.as_of("r-00002").await, None);
@@ -181,7 +208,7 @@ pub async fn whoever_is_gone_is_removed_after_several_confirmations_far_apart(fa
 }
 
 /// More than one, and more than one in a hundred.
-pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn DirectoryFactory) {
+pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(factory: &dyn MirrorFactory) {
     let settings = [
         ("Directory.RemovalConfirmations", "1"),
         ("Directory.RemovalApartHours", "0"),
@@ -189,24 +216,24 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
     let subject = factory.directory(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(200);
-    subject.run(&people, NOON, Brake::On).await;
-    let braked = subject.run(&people[3..], minute(60), Brake::On).await;
+    subject.run(&people, NOON, RemovalBrake::On).await;
+    let braked = subject.run(&people[3..], minute(60), RemovalBrake::On).await;
     assert_eq!(
         (braked.profiles, braked.missing, braked.removed, braked.braked),
         (200, 3, 0, true)
     );
-    let standing = || subject.directory.standing(&cx);
+    let standing = || subject.directory.status(&cx);
     let after = standing().await.expect("an answer").expect("one");
     assert_eq!(
         (after.profiles, after.as_of, after.braked_at),
         (200, Some(NOON), Some(minute(60)))
     );
     // The next run is about everything, whatever the time.
-    let next = subject.begin(beginning("a", minute(61))).await;
-    assert_eq!(next.scope, Scope::Everything);
-    let within = subject.run(&people[2..], minute(120), Brake::On).await;
+    let next = subject.begin(start_run("a", minute(61))).await;
+    assert_eq!(next.scope, ScanExtent::Everything);
+    let within = subject.run(&people[2..], minute(120), RemovalBrake::On).await;
     assert_eq!((within.missing, within.removed, within.braked), (2, 2, false));
-    let released = subject.run(&people[100..], minute(180), Brake::Released).await;
+    let released = subject.run(&people[100..], minute(180), RemovalBrake::Released).await;
     assert_eq!((released.missing, released.removed, released.braked), (98, 98, false));
     let after = standing().await.expect("an answer").expect("one");
     assert_eq!(
@@ -217,7 +244,7 @@ pub async fn a_mass_disappearance_removes_nobody_until_the_brake_is_released(fac
 
 /// The provider has such a user (quality rules, fault table: one row that cannot be read costs that row only), and a run with
 /// such a row is not whole.
-pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn DirectoryFactory) {
+pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dyn MirrorFactory) {
     let settings = [
         ("Directory.RemovalConfirmations", "1"),
         ("Directory.RemovalApartHours", "0"),
@@ -237,23 +264,26 @@ pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dy
         let subject = factory.directory(1, &settings).await;
         let cx = subject.context(0);
         let people = readers(3);
-        subject.run(&people, NOON, Brake::On).await;
-        let all = Beginning {
+        subject.run(&people, NOON, RemovalBrake::On).await;
+        let all = StartRun {
             full_every: Duration::ZERO,
-            ..beginning("a", minute(60))
+            ..start_run("a", minute(60))
         };
         let run = subject.begin(all).await;
         let shown = [&people[..1], &shown].concat();
         let gaps = !left_out.is_empty();
         let is_whole = missing == 2;
-        let odd = Step {
+        let odd = ScanPage {
             gaps,
             left_out,
-            ..step(&shown, None)
+            ..scan_page(&shown, None)
         };
-        let taken = subject.directory.take(&cx, &run, &odd, minute(60)).await;
+        let taken = subject.directory.record_page(&cx, &run, &odd, minute(60)).await;
         taken.expect("taken");
-        let finished = subject.directory.finish(&cx, &run, minute(62), Brake::Released).await;
+        let finished = subject
+            .directory
+            .finish_run(&cx, &run, minute(62), RemovalBrake::Released)
+            .await;
         assert_eq!(finished.expect("finished").missing, missing);
         assert_eq!(subject.pairs().await.len() as u64, 3 - missing);
         assert_eq!(subject.is_whole().await, is_whole);
@@ -264,13 +294,13 @@ pub async fn whoever_is_in_a_row_that_cannot_be_read_is_not_missing(factory: &dy
 }
 
 /// In the order of the accounts.
-pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn DirectoryFactory) {
+pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn MirrorFactory) {
     let subject = factory.directory(1, &[]).await;
     let people = readers(2);
-    subject.run(&people, NOON, Brake::On).await;
+    subject.run(&people, NOON, RemovalBrake::On).await;
     let long = Account {
         first_name: "x".repeat(300).into(),
-        ..Account::new(Crid::parse("long").expect("an id"))
+        ..Account::new(CustomerRegistrationId::parse("long").expect("an id"))
     };
     let shown = [
         account("new", "new@example.org", "", ""),
@@ -278,8 +308,13 @@ pub async fn a_preview_tells_what_would_change_and_changes_nothing(factory: &dyn
         account("r-00000", "zoe@example.org", "Zoe", ""),
         long,
     ];
-    let told = subject.directory.preview(&subject.context(0), &shown).await;
-    let wanted = [Change::Added, Change::Unchanged, Change::Changed, Change::Refused];
+    let told = subject.directory.preview_changes(&subject.context(0), &shown).await;
+    let wanted = [
+        ProfileChange::Added,
+        ProfileChange::Unchanged,
+        ProfileChange::Changed,
+        ProfileChange::Refused,
+    ];
     assert_eq!(told.expect("an answer"), wanted);
     assert_eq!(subject.as_of("new").await, None);
     assert_eq!(subject.as_of("r-00001").await, Some(NOON));

@@ -1,6 +1,6 @@
 //! What every directory promises, as cases that run on the fake and on Postgres alike.
 //!
-//! A [`DirectoryFactory`] makes a directory beside registrations; [`for_each_directory_case`](crate::for_each_directory_case)
+//! A [`MirrorFactory`] makes a directory beside registrations; [`for_each_mirror_case`](crate::for_each_mirror_case)
 //! names the cases.
 
 mod bulk;
@@ -16,19 +16,19 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     evidence::Evidence,
-    join::{Pair, join},
-    merge::SideNames,
+    join::{AccountPair, join},
+    merge::SourceNames,
     order::{Order, SortKey},
     query::{CountMode, Position, Total, UserFilter, UserQuery},
     tenant::Tenant,
 };
 use masthead_ports::{
     bulk::BulkLookups,
-    directory::{Beginning, Begun, Brake, Directory, DirectoryEntry, Finished, Run},
+    mirror::{MirrorEntry, RemovalBrake, RunSummary, StartOutcome, StartRun, SyncRun, UserMirror},
+    scan::{ScanCursor, ScanPage},
     source::{CallContext, Priority, UserSource},
-    walk::{Place, Step},
 };
 use time::{OffsetDateTime, macros::datetime};
 
@@ -41,9 +41,9 @@ use super::{ids, list, model};
 
 /// Makes a directory for one case.
 #[async_trait]
-pub trait DirectoryFactory: Send + Sync {
+pub trait MirrorFactory: Send + Sync {
     /// An empty directory, and so many federated tenants, each with a pool of its own and these settings besides.
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> DirectorySubject;
+    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject;
 }
 
 /// Writes registrations as the store does.
@@ -54,9 +54,9 @@ pub trait Registrar: Send + Sync {
 }
 
 /// A directory beside its registrations, and the tenants.
-pub struct DirectorySubject {
+pub struct MirrorSubject {
     /// The directory.
-    pub directory: Arc<dyn Directory>,
+    pub directory: Arc<dyn UserMirror>,
     /// The registrations beside it, as they are read,
     pub registrations: Arc<dyn UserSource>,
     /// and as they are written.
@@ -82,7 +82,7 @@ pub enum PagedBy {
 pub const NOON: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 
 /// Who merged, as far as these cases ask.
-const NAMES: SideNames = SideNames {
+const NAMES: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
 };
@@ -98,8 +98,8 @@ pub fn minute(minutes: i64) -> OffsetDateTime {
 
 /// A beginning at this moment, with a lease of five minutes, about changes for a week.
 #[must_use]
-pub fn beginning(holder: &str, at: OffsetDateTime) -> Beginning<'_> {
-    Beginning {
+pub fn start_run(holder: &str, at: OffsetDateTime) -> StartRun<'_> {
+    StartRun {
         holder,
         at,
         lease: Duration::from_mins(5),
@@ -109,10 +109,10 @@ pub fn beginning(holder: &str, at: OffsetDateTime) -> Beginning<'_> {
 
 /// A step that shows these accounts and goes on at this place.
 #[must_use]
-pub fn step(accounts: &[Account], next: Option<&str>) -> Step {
-    Step {
+pub fn scan_page(accounts: &[Account], next: Option<&str>) -> ScanPage {
+    ScanPage {
         accounts: accounts.to_vec(),
-        next: next.and_then(Place::parse),
+        next: next.and_then(ScanCursor::parse),
         expected: None,
         truncated: false,
         gaps: false,
@@ -120,7 +120,7 @@ pub fn step(accounts: &[Account], next: Option<&str>) -> Step {
     }
 }
 
-impl DirectorySubject {
+impl MirrorSubject {
     /// A call on behalf of the tenant of this number, with all the time in the world.
     #[must_use]
     pub fn context(&self, tenant: usize) -> CallContext {
@@ -137,11 +137,11 @@ impl DirectorySubject {
     ///
     /// # Panics
     /// Something does.
-    pub async fn begin(&self, beginning: Beginning<'_>) -> Run {
-        let begun = self.directory.begin(&self.context(0), beginning).await;
+    pub async fn begin(&self, beginning: StartRun<'_>) -> SyncRun {
+        let begun = self.directory.start_run(&self.context(0), beginning).await;
         let run = match begun.expect("an answer") {
-            Begun::Run(run) => Some(run),
-            Begun::Busy { .. } | Begun::Elsewhere => None,
+            StartOutcome::Run(run) => Some(run),
+            StartOutcome::Busy { .. } | StartOutcome::Elsewhere => None,
         };
         run.expect("a run")
     }
@@ -150,16 +150,19 @@ impl DirectorySubject {
     ///
     /// # Panics
     /// The directory does not answer.
-    pub async fn run(&self, accounts: &[Account], at: OffsetDateTime, brake: Brake) -> Finished {
-        let all = Beginning {
+    pub async fn run(&self, accounts: &[Account], at: OffsetDateTime, brake: RemovalBrake) -> RunSummary {
+        let all = StartRun {
             full_every: Duration::ZERO,
-            ..beginning("a", at)
+            ..start_run("a", at)
         };
         let run = self.begin(all).await;
         let cx = self.context(0);
-        let taken = self.directory.take(&cx, &run, &step(accounts, None), at).await;
+        let taken = self
+            .directory
+            .record_page(&cx, &run, &scan_page(accounts, None), at)
+            .await;
         assert_eq!(taken.expect("taken").refused, 0);
-        let finished = self.directory.finish(&cx, &run, at, brake).await;
+        let finished = self.directory.finish_run(&cx, &run, at, brake).await;
         finished.expect("finished")
     }
 
@@ -168,7 +171,7 @@ impl DirectorySubject {
     /// # Panics
     /// The directory does not answer.
     pub async fn feed(&self, accounts: &[Account], as_of: OffsetDateTime) {
-        let fed = self.directory.feed(&self.context(0), accounts, as_of).await;
+        let fed = self.directory.record_accounts(&self.context(0), accounts, as_of).await;
         fed.expect("fed");
     }
 
@@ -201,7 +204,7 @@ impl DirectorySubject {
     /// # Panics
     /// The directory does not answer.
     pub async fn as_of(&self, id: &str) -> Option<OffsetDateTime> {
-        let id = Crid::parse(id).expect("an id");
+        let id = CustomerRegistrationId::parse(id).expect("an id");
         let profile = self.directory.profile(&self.context(0), &id).await;
         profile.expect("an answer").map(|profile| profile.as_of)
     }
@@ -220,7 +223,7 @@ impl DirectorySubject {
             all.extend(page.accounts);
             match all.last() {
                 Some(last) if page.more => {
-                    query.position = Position::After(SortKey::of(last, query.order.column, true).into());
+                    query.position = Position::After(SortKey::for_account(last, query.order.column, true).into());
                 }
                 _ => return all,
             }
@@ -271,7 +274,7 @@ impl DirectorySubject {
             match (by, found.last()) {
                 _ if !page.more => break,
                 (PagedBy::Cursor, Some(last)) => {
-                    query.position = Position::After(SortKey::of(last, order.column, true).into());
+                    query.position = Position::After(SortKey::for_account(last, order.column, true).into());
                 }
                 _ => query.position = Position::Offset(found.len() as u64),
             }
@@ -280,10 +283,10 @@ impl DirectorySubject {
         assert!(found == wanted, "a field came back changed, {order:?}");
     }
 
-    fn user(&self, entry: DirectoryEntry) -> Account {
-        let pair = Pair {
-            theirs: entry.profile.map(|profile| profile.account),
-            ours: entry.registration,
+    fn user(&self, entry: MirrorEntry) -> Account {
+        let pair = AccountPair {
+            provider: entry.profile.map(|profile| profile.account),
+            store: entry.registration,
         };
         let merged = pair.merged(&self.tenants[0].settings.precedence, NAMES);
         merged.expect("somebody").0
@@ -292,7 +295,7 @@ impl DirectorySubject {
 
 /// Calls a macro with the name of every case, for making a test of each.
 #[macro_export]
-macro_rules! for_each_directory_case {
+macro_rules! for_each_mirror_case {
     ($callback:ident) => {
         $callback! {
             no_list_is_answered_before_a_run_has_ended,

@@ -10,22 +10,22 @@ use std::{
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
-    crid::Crid,
+    customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     evidence::Evidence,
-    join::{Pair, join},
-    merge::SideNames,
-    order::{Place, SortKey},
+    join::{AccountPair, join},
+    merge::SourceNames,
+    order::{ListCursor, SortKey},
     query::{CountMode, Position, Total, UserQuery},
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::{
-    directory::{
-        Beginning, Begun, Brake, Change, Directory, DirectoryEntry, DirectoryPage, FULL_EVERY_UNTIL_WHOLE, Finished,
-        MOST_PASSES, Profile, Run, RunError, Standing, Taken,
+    mirror::{
+        ChangeCounts, MAX_FULL_INTERVAL_UNTIL_WHOLE, MAX_PASSES, MirrorEntry, MirrorPage, MirrorStatus, Profile,
+        ProfileChange, RemovalBrake, RunError, RunSummary, StartOutcome, StartRun, SyncRun, UserMirror,
     },
+    scan::{ScanExtent, ScanPage},
     source::{CallContext, SourceError, SourceErrorKind},
-    walk::{Scope, Step},
 };
 use time::OffsetDateTime;
 
@@ -38,14 +38,14 @@ pub(crate) use bulk::is_named;
 use pool::{Held, Pass, Pool};
 
 /// Who merged: nobody asks here.
-const NAMES: SideNames = SideNames {
+const NAMES: SourceNames = SourceNames {
     provider: "provider",
     store: "store",
 };
 
 /// A directory in memory over the registrations of a [`FakeStore`].
 #[derive(Debug)]
-pub struct FakeDirectory {
+pub struct FakeMirror {
     registrations: Arc<FakeStore>,
     pools: Mutex<BTreeMap<PoolId, Pool>>,
 }
@@ -56,7 +56,7 @@ fn made_for(tenant: &Tenant) -> (&'static str, String) {
     (provider, tenant.settings.precedence.canonical())
 }
 
-impl FakeDirectory {
+impl FakeMirror {
     /// An empty directory over these registrations.
     #[must_use]
     pub fn over(registrations: Arc<FakeStore>) -> Self {
@@ -70,7 +70,7 @@ impl FakeDirectory {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self, cx: &CallContext, run: &Run, act: impl FnOnce(&mut Pool)) -> Result<(), RunError> {
+    fn held(&self, cx: &CallContext, run: &SyncRun, act: impl FnOnce(&mut Pool)) -> Result<(), RunError> {
         let mut pools = self.lock();
         let pool = pools.get_mut(&cx.tenant.pool).ok_or(RunError::Lost)?;
         if pool.run.as_ref().is_none_or(|held| held.run.number != run.number) {
@@ -82,8 +82,8 @@ impl FakeDirectory {
 }
 
 #[async_trait]
-impl Directory for FakeDirectory {
-    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<DirectoryPage>, SourceError> {
+impl UserMirror for FakeMirror {
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
         let (as_of, whole, profiles) = {
             let pools = self.lock();
             let served = pools
@@ -97,22 +97,22 @@ impl Directory for FakeDirectory {
         };
         let ours = self.registrations.accounts(cx).await?;
         let theirs = profiles.values().map(|kept| kept.profile.account.clone()).collect();
-        let mut matches: Vec<(SortKey, Pair)> = join(Evidence::whole(theirs), Evidence::whole(ours))
+        let mut matches: Vec<(SortKey, AccountPair)> = join(Evidence::whole(theirs), Evidence::whole(ours))
             .into_pairs()
             .filter_map(|pair| {
                 let (merged, _) = pair.merged(&cx.tenant.settings.precedence, NAMES)?;
                 query
                     .filter
                     .matches(&merged)
-                    .then(|| (SortKey::of(&merged, query.order.column, true), pair))
+                    .then(|| (SortKey::for_account(&merged, query.order.column, true), pair))
             })
             .collect();
         matches.sort_by(|(a, _), (b, _)| a.compare(b, query.order.direction));
         let total = matches.len();
         let skipped = match &query.position {
             Position::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            Position::After(Place::Mark(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
-            Position::After(Place::Key(last)) => matches
+            Position::After(ListCursor::Opaque(_)) => return Err(SourceError::new("search", SourceErrorKind::Refused)),
+            Position::After(ListCursor::Key(last)) => matches
                 .iter()
                 .filter(|(place, _)| place.compare(last, query.order.direction) != Ordering::Greater)
                 .count(),
@@ -121,12 +121,12 @@ impl Directory for FakeDirectory {
             .into_iter()
             .skip(skipped)
             .take(usize::from(query.size))
-            .map(|(_, pair)| DirectoryEntry {
-                profile: pair.theirs.map(|theirs| profiles[&theirs.crid].profile.clone()),
-                registration: pair.ours,
+            .map(|(_, pair)| MirrorEntry {
+                profile: pair.provider.map(|theirs| profiles[&theirs.crid].profile.clone()),
+                registration: pair.store,
             })
             .collect();
-        Ok(Some(DirectoryPage {
+        Ok(Some(MirrorPage {
             more: skipped.saturating_add(entries.len()) < total,
             entries,
             total: match query.count {
@@ -139,7 +139,7 @@ impl Directory for FakeDirectory {
         }))
     }
 
-    async fn profile(&self, cx: &CallContext, id: &Crid) -> Result<Option<Profile>, SourceError> {
+    async fn profile(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Profile>, SourceError> {
         let pools = self.lock();
         let pool = pools.get(&cx.tenant.pool);
         Ok(pool
@@ -160,12 +160,12 @@ impl Directory for FakeDirectory {
             .collect())
     }
 
-    async fn standing(&self, cx: &CallContext) -> Result<Option<Standing>, SourceError> {
+    async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {
         let pools = self.lock();
         let pool = pools
             .get(&cx.tenant.pool)
             .filter(|pool| pool.made_for == made_for(&cx.tenant));
-        Ok(pool.map(|pool| Standing {
+        Ok(pool.map(|pool| MirrorStatus {
             as_of: pool.as_of,
             whole: pool.whole,
             profiles: pool.profiles.len() as u64,
@@ -173,25 +173,35 @@ impl Directory for FakeDirectory {
         }))
     }
 
-    async fn feed(&self, cx: &CallContext, accounts: &[Account], as_of: OffsetDateTime) -> Result<Taken, SourceError> {
+    async fn record_accounts(
+        &self,
+        cx: &CallContext,
+        accounts: &[Account],
+        as_of: OffsetDateTime,
+    ) -> Result<ChangeCounts, SourceError> {
         let mut pools = self.lock();
         let pool = pools.get_mut(&cx.tenant.pool);
         let Some(pool) = pool else {
-            return Ok(Taken::default());
+            return Ok(ChangeCounts::default());
         };
         let taken = pool.keep(accounts, as_of);
         pool.whole &= taken.refused == 0;
         Ok(taken)
     }
 
-    async fn absent(&self, cx: &CallContext, id: &Crid, as_of: OffsetDateTime) -> Result<(), SourceError> {
+    async fn record_absence(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        as_of: OffsetDateTime,
+    ) -> Result<(), SourceError> {
         if let Some(pool) = self.lock().get_mut(&cx.tenant.pool) {
             pool.mark(&cx.tenant, id, as_of);
         }
         Ok(())
     }
 
-    async fn begin(&self, cx: &CallContext, beginning: Beginning<'_>) -> Result<Begun, SourceError> {
+    async fn start_run(&self, cx: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
         let mut pools = self.lock();
         let pool = pools.entry(cx.tenant.pool).or_insert_with(|| Pool {
             made_for: made_for(&cx.tenant),
@@ -202,27 +212,27 @@ impl Directory for FakeDirectory {
             && let Some(until) = held.until.filter(|until| *until > now)
             && held.holder != beginning.holder
         {
-            return Ok(Begun::Busy { left: until - now });
+            return Ok(StartOutcome::Busy { left: until - now });
         }
         if pool.made_for != made_for(&cx.tenant) {
-            return Ok(Begun::Elsewhere);
+            return Ok(StartOutcome::Elsewhere);
         }
         let full_every = if pool.whole {
             beginning.full_every
         } else {
-            beginning.full_every.min(FULL_EVERY_UNTIL_WHOLE)
+            beginning.full_every.min(MAX_FULL_INTERVAL_UNTIL_WHOLE)
         };
         let scope = match (pool.as_of, pool.full_as_of) {
-            (Some(as_of), Some(full)) if beginning.at - full < full_every => Scope::ChangedSince(as_of),
-            _ => Scope::Everything,
+            (Some(as_of), Some(full)) if beginning.at - full < full_every => ScanExtent::ChangedSince(as_of),
+            _ => ScanExtent::Everything,
         };
         pool.last_run += 1;
         let left = pool
             .run
             .take()
-            .filter(|held| held.run.scope == Scope::Everything || scope != Scope::Everything);
+            .filter(|held| held.run.scope == ScanExtent::Everything || scope != ScanExtent::Everything);
         let mut held = left.unwrap_or_else(|| Held {
-            run: Run {
+            run: SyncRun {
                 number: pool.last_run,
                 lease: beginning.lease,
                 scope,
@@ -243,11 +253,17 @@ impl Directory for FakeDirectory {
         held.until = Some(now + beginning.lease);
         let run = held.run.clone();
         pool.run = Some(held);
-        Ok(Begun::Run(run))
+        Ok(StartOutcome::Run(run))
     }
 
-    async fn take(&self, cx: &CallContext, run: &Run, step: &Step, as_of: OffsetDateTime) -> Result<Taken, RunError> {
-        let mut taken = Taken::default();
+    async fn record_page(
+        &self,
+        cx: &CallContext,
+        run: &SyncRun,
+        step: &ScanPage,
+        as_of: OffsetDateTime,
+    ) -> Result<ChangeCounts, RunError> {
+        let mut taken = ChangeCounts::default();
         self.held(cx, run, |pool| {
             taken = pool.keep(&step.accounts, as_of);
             for crid in step.left_out.iter().flatten() {
@@ -259,7 +275,7 @@ impl Directory for FakeDirectory {
                 held.pass.truncated |= step.truncated || step.left_out.contains(&None);
                 held.pass.gaps |= step.gaps || taken.refused > 0 || !step.left_out.is_empty();
                 held.pass.expected = held.pass.expected.max(step.expected);
-                let may_help = !held.pass.truncated && !held.pass.gaps && held.passes + 1 < MOST_PASSES;
+                let may_help = !held.pass.truncated && !held.pass.gaps && held.passes + 1 < MAX_PASSES;
                 if step.next.is_none() && may_help && !held.has_shown_all() {
                     taken.again = true;
                     held.passes += 1;
@@ -273,7 +289,7 @@ impl Directory for FakeDirectory {
         Ok(taken)
     }
 
-    async fn renew(&self, cx: &CallContext, run: &Run) -> Result<bool, RunError> {
+    async fn renew_lease(&self, cx: &CallContext, run: &SyncRun) -> Result<bool, RunError> {
         self.held(cx, run, |pool| {
             if let Some(held) = &mut pool.run {
                 held.until = Some(Instant::now() + run.lease);
@@ -282,7 +298,7 @@ impl Directory for FakeDirectory {
         Ok(true)
     }
 
-    async fn pause(&self, cx: &CallContext, run: &Run) -> Result<(), RunError> {
+    async fn release_run(&self, cx: &CallContext, run: &SyncRun) -> Result<(), RunError> {
         self.held(cx, run, |pool| {
             if let Some(held) = &mut pool.run {
                 held.until = None;
@@ -290,27 +306,27 @@ impl Directory for FakeDirectory {
         })
     }
 
-    async fn finish(
+    async fn finish_run(
         &self,
         cx: &CallContext,
-        run: &Run,
+        run: &SyncRun,
         at: OffsetDateTime,
-        brake: Brake,
-    ) -> Result<Finished, RunError> {
+        brake: RemovalBrake,
+    ) -> Result<RunSummary, RunError> {
         let mut finished = None;
         self.held(cx, run, |pool| {
             let profiles = pool.profiles.len();
-            let is_full = run.scope == Scope::Everything;
+            let is_full = run.scope == ScanExtent::Everything;
             let whole = pool.run.take().is_some_and(|held| held.has_shown_all());
             let tells_missing = is_full && whole;
-            let unseen: Vec<Crid> = pool
+            let unseen: Vec<CustomerRegistrationId> = pool
                 .profiles
                 .iter()
                 .filter(|(_, kept)| tells_missing && kept.profile.as_of < run.started)
                 .filter(|(_, kept)| kept.missing > 0 || kept.missing_at.is_none_or(|at| at < run.started))
                 .map(|(crid, _)| crid.clone())
                 .collect();
-            let braked = brake == Brake::On && unseen.len() > (profiles / 100).max(1);
+            let braked = brake == RemovalBrake::On && unseen.len() > (profiles / 100).max(1);
             let mut removed = 0;
             if braked {
                 pool.braked_at = Some(at);
@@ -326,7 +342,7 @@ impl Directory for FakeDirectory {
                     pool.braked_at = None;
                 }
             }
-            finished = Some(Finished {
+            finished = Some(RunSummary {
                 profiles: profiles as u64,
                 whole,
                 missing: unseen.len() as u64,
@@ -337,7 +353,7 @@ impl Directory for FakeDirectory {
         finished.ok_or(RunError::Lost)
     }
 
-    async fn preview(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<Change>, SourceError> {
+    async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
         let pools = self.lock();
         let empty = Pool::default();
         let pool = pools.get(&cx.tenant.pool).unwrap_or(&empty);

@@ -10,26 +10,26 @@ use std::{
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, SourceStatus, UserAnswer},
-    crid::Crid,
-    email::{EmailKey, EmailNeedle},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
     order::{Direction, Order, SortColumn},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, Users, World};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, Users};
 use masthead_ports::{
-    directory::{Beginning, Begun, Brake, Directory as _},
+    mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    scan::ScanPage,
     source::{CallContext, Priority, SourceErrorKind},
-    walk::Step,
 };
 use masthead_testkit::{
     accounts::{account, readers},
     clock::StoppedClock,
     contract::model,
-    directory::FakeDirectory,
     events::RecordingEvents,
-    providers::{FakeProvider, FakeProviders, Voice},
-    registrations::RecordingRegistrations,
-    store::{FakeStore, Mood},
+    mirror::FakeMirror,
+    providers::{FakeProvider, FakeProviders, ProviderMode},
+    registrations::RecordingRegistrationWriter,
+    store::{FakeStore, StoreMode},
     tenants::tenant,
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -41,7 +41,7 @@ struct Stage {
     users: Users,
     store: Arc<FakeStore>,
     provider: Arc<FakeProvider>,
-    directory: Arc<FakeDirectory>,
+    directory: Arc<FakeMirror>,
     caller: Caller,
 }
 
@@ -52,11 +52,11 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
         .chain([("Flow.UserProvider", "Auth0")])
         .collect();
     let store = Arc::new(FakeStore::default());
-    let provider = Arc::new(FakeProvider::new("Auth0", Voice::Live(NOW)));
-    let directory = Arc::new(FakeDirectory::over(Arc::clone(&store)));
-    let world = World {
+    let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(NOW)));
+    let directory = Arc::new(FakeMirror::over(Arc::clone(&store)));
+    let world = Dependencies {
         store: Arc::clone(&store) as _,
-        registrations: Arc::new(RecordingRegistrations::default()),
+        registrations: Arc::new(RecordingRegistrationWriter::default()),
         providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
         directory: Arc::clone(&directory) as _,
         events: Arc::new(RecordingEvents::default()),
@@ -88,16 +88,16 @@ impl Stage {
 
     /// The same; with gaps, some users of the provider could not be shown.
     async fn synchronised_but_for(&self, theirs: &[Account], at: OffsetDateTime, gaps: bool) {
-        let beginning = Beginning {
+        let beginning = StartRun {
             holder: "test",
             at,
             lease: Duration::from_mins(1),
             full_every: Duration::ZERO,
         };
-        let Begun::Run(run) = self.directory.begin(&self.context(), beginning).await.unwrap() else {
+        let StartOutcome::Run(run) = self.directory.start_run(&self.context(), beginning).await.unwrap() else {
             unreachable!("nobody else is at it")
         };
-        let step = Step {
+        let step = ScanPage {
             accounts: theirs.to_vec(),
             next: None,
             expected: None,
@@ -105,9 +105,12 @@ impl Stage {
             gaps,
             left_out: Vec::new(),
         };
-        self.directory.take(&self.context(), &run, &step, at).await.unwrap();
         self.directory
-            .finish(&self.context(), &run, at, Brake::On)
+            .record_page(&self.context(), &run, &step, at)
+            .await
+            .unwrap();
+        self.directory
+            .finish_run(&self.context(), &run, at, RemovalBrake::On)
             .await
             .unwrap();
     }
@@ -123,7 +126,7 @@ impl Stage {
 
     async fn by_id(&self, id: &str) -> Result<UserAnswer, ReadError> {
         let request = LookupRequest {
-            crid: Crid::parse(id).unwrap(),
+            crid: CustomerRegistrationId::parse(id).unwrap(),
             ignore_provider: false,
             on_provider_failure: OnProviderFailure::Degrade,
         };
@@ -131,7 +134,10 @@ impl Stage {
     }
 
     async fn known(&self, id: &str) -> Option<(Account, OffsetDateTime)> {
-        let profile = self.directory.profile(&self.context(), &Crid::parse(id).unwrap()).await;
+        let profile = self
+            .directory
+            .profile(&self.context(), &CustomerRegistrationId::parse(id).unwrap())
+            .await;
         profile.unwrap().map(|profile| (profile.account, profile.as_of))
     }
 }
@@ -139,7 +145,7 @@ impl Stage {
 fn list(email: &str) -> UserQuery {
     UserQuery {
         filter: UserFilter {
-            emails: vec![EmailFilter::Contains(EmailNeedle::of(email))],
+            emails: vec![EmailFilter::Contains(EmailFragment::from_text(email))],
             ..UserFilter::default()
         },
         order: Order::default(),
@@ -213,7 +219,7 @@ async fn a_directory_older_than_the_tenant_allows_is_stale_and_says_so() {
         (list("nobody"), OnProviderFailure::Degrade),
     ] {
         let refused = stage.search(query, mode).await;
-        assert!(matches!(refused, Err(ReadError::CannotTell { .. })));
+        assert!(matches!(refused, Err(ReadError::Unavailable { .. })));
     }
     let past = UserQuery {
         position: Position::Offset(10),
@@ -249,10 +255,10 @@ async fn a_directory_that_is_not_whole_is_stale_with_the_reason() {
     for count in [CountMode::Exact, CountMode::Estimate, CountMode::None] {
         let query = UserQuery { count, ..list("bob") };
         let refused = stage.search(query, OnProviderFailure::Degrade).await;
-        assert!(matches!(refused, Err(ReadError::CannotTell { .. })), "{count:?}");
+        assert!(matches!(refused, Err(ReadError::Unavailable { .. })), "{count:?}");
     }
     let refused = stage.search(list("ann"), OnProviderFailure::Fail).await;
-    assert!(matches!(refused, Err(ReadError::CannotTell { .. })));
+    assert!(matches!(refused, Err(ReadError::Unavailable { .. })));
     assert_eq!(stage.provider.calls(), 0);
 
     stage.synchronised(&[ann()], NOW).await;
@@ -321,11 +327,11 @@ async fn the_directory_remembers_for_a_provider_that_cannot_be_asked() {
     let stage = stage(&[]);
     let then = NOW - time::Duration::days(3);
     stage.synchronised(&[ann()], then).await;
-    stage.provider.speak(Voice::Silent(DOWN));
+    stage.provider.set_mode(ProviderMode::Failing(DOWN));
     let answer = stage.by_id("a|1").await.unwrap();
     let exact = UserQuery {
         filter: UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::of("ann@example.com"))],
+            emails: vec![EmailFilter::Exact(EmailKey::from_text("ann@example.com"))],
             ..UserFilter::default()
         },
         ..list("")
@@ -341,7 +347,7 @@ async fn the_directory_remembers_for_a_provider_that_cannot_be_asked() {
         );
     }
     // That it is not among the remembered says nothing about anybody.
-    assert!(matches!(stage.by_id("a|9").await, Err(ReadError::CannotTell { .. })));
+    assert!(matches!(stage.by_id("a|9").await, Err(ReadError::Unavailable { .. })));
 }
 
 #[tokio::test]
@@ -361,7 +367,7 @@ async fn what_a_provider_says_live_is_kept_and_its_silence_is_not() {
     stage.provider.put(stage.caller.tenant.pool, [renamed.clone()]);
     stage.by_id("a|1").await.unwrap();
     assert!(matches!(stage.by_id("a|8").await, Err(ReadError::NoSuchUser { .. })));
-    stage.provider.speak(Voice::Silent(DOWN));
+    stage.provider.set_mode(ProviderMode::Failing(DOWN));
     stage.by_id("a|1").await.unwrap();
     stage.users.close().await;
     assert_eq!(stage.known("a|1").await, Some((renamed, NOW)));
@@ -390,7 +396,7 @@ async fn where_the_directory_does_not_answer_the_provider_is_still_heard() {
     let stage = stage(&[]);
     stage.provider.put(stage.caller.tenant.pool, [ann()]);
     stage.synchronised(&[ann()], NOW).await;
-    stage.store.be(Mood::Failing(DOWN));
+    stage.store.set_mode(StoreMode::Failing(DOWN));
     let answer = stage.search(list("ann"), OnProviderFailure::Degrade).await.unwrap();
     assert_eq!(answer.users.len(), 1);
     let told = answer.completeness.unwrap();

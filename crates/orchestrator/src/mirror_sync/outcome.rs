@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use masthead_ports::{
-    directory::{Finished, Taken},
+    mirror::{ChangeCounts, RunSummary},
+    scan::ScanPage,
     source::SourceError,
-    walk::Step,
 };
 /// How far a run is, since this process has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
+pub struct SyncProgress {
     /// It goes on with what another run has left, so that its numbers are not all.
     pub resumed: bool,
     /// How many steps were made.
@@ -17,7 +17,7 @@ pub struct Progress {
     /// How many accounts they showed; some may be there twice.
     pub seen: u64,
     /// What the steps have changed, added up.
-    pub taken: Taken,
+    pub taken: ChangeCounts,
     /// How many accounts the provider says that all steps of a pass come to.
     pub expected: Option<u64>,
     /// The provider had users whom it did not show.
@@ -26,8 +26,8 @@ pub struct Progress {
     pub failures: u32,
 }
 
-impl Progress {
-    pub(super) fn add(&mut self, step: &Step, taken: Taken) {
+impl SyncProgress {
+    pub(super) fn add(&mut self, step: &ScanPage, taken: ChangeCounts) {
         self.shown(step);
         self.taken.added += taken.added;
         self.taken.changed += taken.changed;
@@ -35,7 +35,7 @@ impl Progress {
         self.taken.refused += taken.refused;
     }
 
-    pub(super) fn shown(&mut self, step: &Step) {
+    pub(super) fn shown(&mut self, step: &ScanPage) {
         self.steps += 1;
         self.failures = 0;
         self.seen += step.accounts.len() as u64;
@@ -46,9 +46,9 @@ impl Progress {
 
 /// How a run ended for this process.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum SyncOutcome {
     /// All users were seen.
-    Finished(Finished),
+    Finished(RunSummary),
     /// It was told to stop; the next run goes on from there.
     Stopped,
     /// The provider or the store gave no usable answer for too long; the next run goes on from there.
@@ -63,10 +63,10 @@ pub enum Outcome {
     /// The pool's directory serves a tenant with another provider or field precedence.
     Elsewhere,
     /// The tenant has no provider that can be gone through.
-    NoWalk,
+    NoScan,
 }
 
-impl Outcome {
+impl SyncOutcome {
     /// The word for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -78,18 +78,18 @@ impl Outcome {
             Self::Lost => "lost",
             Self::Busy { .. } => "busy",
             Self::Elsewhere => "elsewhere",
-            Self::NoWalk => "no_walk",
+            Self::NoScan => "no_walk",
         }
     }
 }
 
 /// What a run about everything would change; nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Preview {
+pub struct SyncPreview {
     /// How many different users the provider has.
     pub seen: u64,
     /// What would be new, different, the same, and not kept.
-    pub would: Taken,
+    pub would: ChangeCounts,
     /// How many profiles the directory has.
     pub profiles: u64,
     /// How many of them the provider did not show; `None` when it did not show everybody.

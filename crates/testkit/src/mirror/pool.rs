@@ -5,8 +5,8 @@ use std::{
     time::Instant,
 };
 
-use masthead_domain::{account::Account, crid::Crid, tenant::Tenant};
-use masthead_ports::directory::{Change, Profile, Run, Taken};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
+use masthead_ports::mirror::{ChangeCounts, Profile, ProfileChange, SyncRun};
 use time::OffsetDateTime;
 
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Pool {
     pub(super) full_as_of: Option<OffsetDateTime>,
     pub(super) braked_at: Option<OffsetDateTime>,
     pub(super) whole: bool,
-    pub(super) profiles: BTreeMap<Crid, Kept>,
+    pub(super) profiles: BTreeMap<CustomerRegistrationId, Kept>,
     pub(super) last_run: i64,
     pub(super) run: Option<Held>,
 }
@@ -30,14 +30,14 @@ pub(super) struct Kept {
 
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) run: Run,
+    pub(super) run: SyncRun,
     pub(super) holder: String,
     pub(super) until: Option<Instant>,
     pub(super) pass: Pass,
     /// How many passes were made before this one.
     pub(super) passes: u16,
     /// The users that the run's steps showed.
-    pub(super) shown: BTreeSet<Crid>,
+    pub(super) shown: BTreeSet<CustomerRegistrationId>,
 }
 
 /// What one pass through the provider's users has come to.
@@ -56,23 +56,24 @@ impl Held {
 }
 
 impl Pool {
-    pub(super) fn keep(&mut self, accounts: &[Account], as_of: OffsetDateTime) -> Taken {
-        let mut taken = Taken::default();
-        let last: BTreeMap<&Crid, &Account> = accounts.iter().map(|account| (&account.crid, account)).collect();
+    pub(super) fn keep(&mut self, accounts: &[Account], as_of: OffsetDateTime) -> ChangeCounts {
+        let mut taken = ChangeCounts::default();
+        let last: BTreeMap<&CustomerRegistrationId, &Account> =
+            accounts.iter().map(|account| (&account.crid, account)).collect();
         for (crid, account) in last {
             match self.judge(account) {
-                Change::Refused => {
+                ProfileChange::Refused => {
                     taken.refused += 1;
                     self.not_missing(crid, as_of);
                     continue;
                 }
-                Change::Added => taken.added += 1,
+                ProfileChange::Added => taken.added += 1,
                 _ if self.profiles[crid].profile.as_of > as_of => {
                     taken.unchanged += 1;
                     continue;
                 }
-                Change::Changed => taken.changed += 1,
-                Change::Unchanged => taken.unchanged += 1,
+                ProfileChange::Changed => taken.changed += 1,
+                ProfileChange::Unchanged => taken.unchanged += 1,
             }
             let profile = Profile {
                 account: account.clone(),
@@ -89,26 +90,26 @@ impl Pool {
     }
 
     /// The provider has this user, though what it says cannot be kept.
-    pub(super) fn not_missing(&mut self, crid: &Crid, as_of: OffsetDateTime) {
+    pub(super) fn not_missing(&mut self, crid: &CustomerRegistrationId, as_of: OffsetDateTime) {
         if let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < as_of) {
             kept.missing = 0;
             kept.missing_at = Some(as_of);
         }
     }
 
-    pub(super) fn judge(&self, account: &Account) -> Change {
+    pub(super) fn judge(&self, account: &Account) -> ProfileChange {
         if account.first_name.len() > 255 || account.last_name.len() > 255 {
-            return Change::Refused;
+            return ProfileChange::Refused;
         }
         match self.profiles.get(&account.crid) {
-            None => Change::Added,
-            Some(known) if known.profile.account == *account => Change::Unchanged,
-            Some(_) => Change::Changed,
+            None => ProfileChange::Added,
+            Some(known) if known.profile.account == *account => ProfileChange::Unchanged,
+            Some(_) => ProfileChange::Changed,
         }
     }
 
-    pub(super) fn mark(&mut self, tenant: &Tenant, crid: &Crid, at: OffsetDateTime) -> u64 {
-        let settings = tenant.settings.directory;
+    pub(super) fn mark(&mut self, tenant: &Tenant, crid: &CustomerRegistrationId, at: OffsetDateTime) -> u64 {
+        let settings = tenant.settings.mirror;
         let Some(kept) = self.profiles.get_mut(crid).filter(|kept| kept.profile.as_of < at) else {
             return 0;
         };
